@@ -1,0 +1,31 @@
+//! What `update` wants done; the runtime and the host do it. An effect holds all it needs: what a dialog shows is
+//! the very effect that will run.
+
+use std::time::Duration;
+
+use crate::model::action::Kill;
+use crate::model::snapshot::Needs;
+use crate::model::text::DisplayText;
+
+/// Something to be done outside of the app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Leave the program.
+    Quit,
+    /// Give the terminal back and stop, as Ctrl-Z does in a shell.
+    Suspend,
+    /// Clear the terminal and draw everything again.
+    Redraw,
+    /// Send a signal and watch what comes of it.
+    Kill(Kill),
+    /// Collect this beside the sockets from the next sample on.
+    Collect(Needs),
+    /// Take samples this far apart.
+    Interval(Duration),
+    /// Stop (`true`) or go on with taking samples.
+    Pause(bool),
+    /// Take a sample now.
+    Sample,
+    /// Put this on the clipboard (OSC 52).
+    Copy(DisplayText),
+}

@@ -1,0 +1,30 @@
+//! Everything that can happen to the app comes as one of these, on one queue.
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::model::action::KillReport;
+use crate::model::delta::Delta;
+use crate::model::text::DisplayText;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed (never a release).
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has a new size: columns, rows.
+    Resize(u16, u16),
+    /// A sample changed something.
+    Delta(Box<Delta>),
+    /// A signal had this outcome.
+    Kill(KillReport),
+    /// No sample could be taken; the old data stays, and sampling goes on.
+    SourceFailed(DisplayText),
+    /// The recording is at its end.
+    SourceEnded,
+    /// Something worth a line to the user (a terminal that cannot copy, a thread that ended).
+    Notice(DisplayText),
+}

@@ -1,0 +1,21 @@
+//! Acts on the machine: signals to processes. What may never be signalled is decided here, last.
+
+use std::time::Duration;
+
+use crate::model::action::{Kill, KillOutcome, Protection};
+
+/// The machine, as something one can act on. Tests put a fake in its place.
+pub trait Host: Send + Sync {
+    /// Sends the signal of `kill`, if the process is still the one that was meant and may be signalled.
+    /// `Ok` watches what comes of it; `Err` says why nothing was done.
+    fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome>;
+
+    /// Processes that are never signalled, as far as they can be told in advance: pid 1, conntop, its ancestors.
+    fn protected(&self) -> Vec<(u32, Protection)>;
+}
+
+/// Watches one process.
+pub trait Watch: Send {
+    /// Waits for its end for at most `timeout`; whether it ended.
+    fn ended_within(&mut self, timeout: Duration) -> bool;
+}

@@ -1,0 +1,15 @@
+//! The ground floor: what a socket, an endpoint, a TCP state, a process, a snapshot and a delta *are*.
+//!
+//! Nothing here reads a clock, opens a file or imports another room. Every other room speaks in these types.
+
+pub mod action;
+pub mod coverage;
+pub mod delta;
+pub mod endpoint;
+pub mod process;
+pub mod snapshot;
+pub mod socket;
+pub mod tcp_info;
+pub mod tcp_state;
+pub mod text;
+pub mod time;

@@ -1,0 +1,153 @@
+//! What conntop can do to the machine: signals, their targets, and what came of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::process::ProcessId;
+use crate::model::text::DisplayText;
+
+/// A signal that can be sent from the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the table below says what each does")]
+pub enum Signal {
+    Term,
+    Int,
+    Hup,
+    Kill,
+    Stop,
+    Cont,
+    Usr1,
+    Usr2,
+}
+
+/// One row of the signal menu.
+pub struct SignalRow {
+    /// The signal; rows stand in the order of the enum.
+    pub signal: Signal,
+    /// Its name without `SIG`.
+    pub name: &'static str,
+    /// What it does, in a few words (signal(7)).
+    pub about: &'static str,
+    /// Whether the process is expected to end.
+    pub ends: bool,
+}
+
+/// Every signal of the menu, in its order.
+#[rustfmt::skip]
+pub const SIGNALS: [SignalRow; 8] = [
+    SignalRow { signal: Signal::Term, name: "TERM", about: "ask to end, cleanly",             ends: true },
+    SignalRow { signal: Signal::Int,  name: "INT",  about: "interrupt, as Ctrl-C does",       ends: true },
+    SignalRow { signal: Signal::Hup,  name: "HUP",  about: "hang up; servers often reload",   ends: false },
+    SignalRow { signal: Signal::Kill, name: "KILL", about: "end at once, nothing is cleaned", ends: true },
+    SignalRow { signal: Signal::Stop, name: "STOP", about: "pause",                           ends: false },
+    SignalRow { signal: Signal::Cont, name: "CONT", about: "go on after STOP",                ends: false },
+    SignalRow { signal: Signal::Usr1, name: "USR1", about: "what the program makes of it",    ends: false },
+    SignalRow { signal: Signal::Usr2, name: "USR2", about: "what the program makes of it",    ends: false },
+];
+
+impl Signal {
+    /// The signal's row in the table.
+    pub const fn row(self) -> &'static SignalRow {
+        &SIGNALS[self as usize]
+    }
+
+    /// The signal called `name`, with or without `SIG`, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.to_uppercase();
+        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        SIGNALS.iter().find(|row| row.name == name).map(|row| row.signal)
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.row().name)
+    }
+}
+
+/// Exactly what a confirmed kill does: this signal to this process, nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// The process; the start time makes sure that a reused pid is never hit.
+    pub process: ProcessId,
+    /// Its name, for messages.
+    pub name: DisplayText,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// Why a process is never sent a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protection {
+    /// pid 1: the machine or the container would stop.
+    Init,
+    /// conntop itself.
+    Itself,
+    /// A parent of conntop: the shell or the ssh session one sits in.
+    Ancestor,
+    /// A kernel thread: signals do nothing to it.
+    KernelThread,
+}
+
+impl Protection {
+    /// The refusal, as a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Init => "pid 1 keeps this machine (or container) running; conntop does not signal it",
+            Self::Itself => "that is conntop itself; press q to quit",
+            Self::Ancestor => "conntop runs inside that process (your shell or session); signal it from elsewhere",
+            Self::KernelThread => "that is a kernel thread; signals do nothing to it",
+        }
+    }
+}
+
+/// What came of a signal. One kill can report twice: first that it was sent, then what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KillOutcome {
+    /// The kernel took the signal; the process is being watched.
+    Sent,
+    /// The process ended.
+    Ended {
+        /// How long after the signal.
+        after: Duration,
+    },
+    /// The process is still there.
+    StillRunning {
+        /// How long after the signal.
+        after: Duration,
+    },
+    /// It had ended before the signal was sent; nothing was done.
+    AlreadyGone,
+    /// The pid belongs to another process now; nothing was done.
+    PidReused,
+    /// conntop refuses; nothing was done.
+    Refused(Protection),
+    /// The user may not; nothing was done.
+    NotPermitted,
+    /// The system said something else; nothing was done.
+    Failed(DisplayText),
+}
+
+/// What came of which kill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KillReport {
+    /// What was asked for.
+    pub kill: Kill,
+    /// What came of it.
+    pub outcome: KillOutcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_stand_in_the_order_of_the_enum_and_parse() {
+        for (index, row) in SIGNALS.iter().enumerate() {
+            assert_eq!(row.signal as usize, index);
+            assert_eq!(Signal::parse(row.name), Some(row.signal));
+            assert_eq!(Signal::parse(&format!("sig{}", row.name.to_lowercase())), Some(row.signal));
+        }
+        assert_eq!(Signal::parse("SEGV"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! What changed between two snapshots, and the row that the rest of the program works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::coverage::Coverage;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::process::{Names, Owner, ProcessId, Usage};
+use crate::model::socket::{Socket, SocketId};
+use crate::model::tcp_info::TcpDetail;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::{Timestamp, WallTime};
+
+/// How a moment in the past is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AgeBasis {
+    /// conntop saw it happen, between two samples.
+    Observed,
+    /// The kernel's own clocks say so.
+    Kernel,
+    /// It happened then or earlier.
+    AtLeast,
+}
+
+impl AgeBasis {
+    /// The name in JSON and filters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Kernel => "kernel",
+            Self::AtLeast => "at-least",
+        }
+    }
+}
+
+/// A moment in the past, and how it is known. Stored instead of an age, so that it does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The moment.
+    pub at: Timestamp,
+    /// How it is known.
+    pub basis: AgeBasis,
+}
+
+impl Since {
+    /// The age at `now`.
+    pub const fn age(self, now: Timestamp) -> Duration {
+        now.since(self.at)
+    }
+}
+
+/// Payload per second, over the time between the last two samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Received, in bytes per second.
+    pub received: f32,
+    /// Sent, in bytes per second.
+    pub sent: f32,
+}
+
+/// A tracked socket: what the tables show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The socket as last seen; its owner is completed from memory.
+    pub socket: Socket,
+    /// Since when it is in its state; `None` where nothing says (a listener older than conntop).
+    pub state_since: Option<Since>,
+    /// When conntop first saw it.
+    pub first_seen: Timestamp,
+    /// Payload per second; `None` until two samples exist or where bytes are not counted.
+    pub rates: Option<Rates>,
+}
+
+/// A socket that is gone: no trace of it is left, `TIME_WAIT` included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Which.
+    pub id: SocketId,
+    /// When it was first missing.
+    pub at: Timestamp,
+}
+
+/// A change of state, an opening (`from` is `None`) or an end (`to` is `None`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// Which socket.
+    pub id: SocketId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Our end.
+    pub local: Endpoint,
+    /// The other end.
+    pub remote: Endpoint,
+    /// The state before; `None` for a socket that was opened.
+    pub from: Option<TcpState>,
+    /// The state after; `None` for a socket that is gone.
+    pub to: Option<TcpState>,
+    /// The time spent in `from` and how it is known; `None` where nothing says.
+    pub lasted: Option<(Duration, AgeBasis)>,
+    /// Whether states in between were missed: RFC 9293 knows no way from `from` to `to` in one step.
+    pub skipped: bool,
+    /// Whose it is or was.
+    pub owner: Owner,
+}
+
+/// The difference between two samples. `added`, `changed` and `removed` are disjoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// When the newer sample was begun.
+    pub at: Timestamp,
+    /// The same moment as a time of day.
+    pub wall: WallTime,
+    /// How long taking the sample took.
+    pub took: Duration,
+    /// Sockets not there before.
+    pub added: Vec<Connection>,
+    /// Sockets that differ from before, whole.
+    pub changed: Vec<Connection>,
+    /// Sockets that are gone.
+    pub removed: Vec<Removed>,
+    /// What happened, in the order in which it was found; nothing on the first sample.
+    pub transitions: Vec<Transition>,
+    /// What could not be seen.
+    pub coverage: Arc<Coverage>,
+    /// Names of users and interfaces.
+    pub names: Arc<Names>,
+    /// What visible processes use.
+    pub usage: Vec<(ProcessId, Usage)>,
+    /// Details of visible connections.
+    pub details: Vec<(SocketId, TcpDetail)>,
+}

@@ -1,0 +1,116 @@
+//! Where a socket is bound or connected: protocol, address family, address and port.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// The transport protocol of a socket. TCP and UDP have separate port spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+impl Protocol {
+    /// Every protocol, in the order in which sources list them.
+    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+
+    /// The lower-case name used in filters and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// The address family of a socket (not of an address: an IPv6 socket may talk to `::ffff:192.0.2.1`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Family {
+    /// `AF_INET`.
+    Ipv4,
+    /// `AF_INET6`.
+    Ipv6,
+}
+
+impl Family {
+    /// Both families, in the order in which sources list them.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
+    /// The lower-case name used in filters and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+
+    /// The address that stands for "any" in this family.
+    pub const fn unspecified(self) -> IpAddr {
+        match self {
+            Self::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Self::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        }
+    }
+}
+
+/// An address and a port. Displayed as `192.0.2.1:80` or `[2001:db8::1]:80`; port 0 (none) as `*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The address; unspecified (`0.0.0.0`, `::`) where there is none.
+    pub addr: IpAddr,
+    /// The port in host byte order; 0 where there is none.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// An endpoint of `addr` and `port`.
+    pub const fn new(addr: IpAddr, port: u16) -> Self {
+        Self { addr, port }
+    }
+
+    /// The family that the address is written in.
+    pub const fn family(self) -> Family {
+        match self.addr {
+            IpAddr::V4(_) => Family::Ipv4,
+            IpAddr::V6(_) => Family::Ipv6,
+        }
+    }
+
+    /// Whether neither address nor port is set, as in the remote endpoint of a listener.
+    pub fn is_unset(self) -> bool {
+        self.port == 0 && self.addr.is_unspecified()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.addr {
+            IpAddr::V4(addr) => write!(f, "{addr}:")?,
+            IpAddr::V6(addr) => write!(f, "[{addr}]:")?,
+        }
+        match self.port {
+            0 => f.write_str("*"),
+            port => write!(f, "{port}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_read_as_ss_and_urls_write_them() {
+        let v4 = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
+        assert_eq!(v4.to_string(), "192.0.2.1:80");
+        let v6 = Endpoint::new("2001:db8::1".parse().expect("an address"), 443);
+        assert_eq!(v6.to_string(), "[2001:db8::1]:443");
+        let any = Endpoint::new(Family::Ipv6.unspecified(), 0);
+        assert_eq!(any.to_string(), "[::]:*");
+        assert!(any.is_unset());
+    }
+}

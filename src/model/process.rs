@@ -1,0 +1,133 @@
+//! Processes, and how sockets belong to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::text::DisplayText;
+use crate::model::time::WallTime;
+
+/// What identifies a process for ever: a pid alone is reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The pid in the pid namespace conntop runs in.
+    pub pid: u32,
+    /// Start time in clock ticks since boot (proc_pid_stat(5), field 22); on systems without ticks, seconds.
+    pub start_ticks: u64,
+}
+
+/// A process as it was when its sockets were last walked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Identity.
+    pub id: ProcessId,
+    /// The parent's pid.
+    pub parent_pid: u32,
+    /// `comm`: the short name.
+    pub name: DisplayText,
+    /// The command line, arguments separated by spaces; empty for kernel threads and zombies.
+    pub command: DisplayText,
+    /// The real uid; `None` where it could not be read.
+    pub uid: Option<u32>,
+    /// When it started; `None` where it could not be read.
+    pub started: Option<WallTime>,
+}
+
+/// The processes that hold a descriptor of one socket: never empty, ascending by pid.
+///
+/// Shared: a thousand sockets of one server point to one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holders(Vec<Arc<Process>>);
+
+impl Holders {
+    /// `processes` in order of their pids; `None` if there are none.
+    pub fn new(mut processes: Vec<Arc<Process>>) -> Option<Self> {
+        processes.sort_by_key(|process| process.id);
+        processes.dedup_by_key(|process| process.id);
+        (!processes.is_empty()).then_some(Self(processes))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Arc<Process>] {
+        &self.0
+    }
+
+    /// The one with the lowest pid, usually the parent of the rest.
+    pub fn first(&self) -> &Process {
+        &self.0[0]
+    }
+}
+
+/// Whose a socket is.
+#[derive(Clone, Debug, Default)]
+pub enum Owner {
+    /// These processes hold it now.
+    Live(Arc<Holders>),
+    /// The kernel no longer says (inode 0); these held it when it was last known.
+    Remembered(Arc<Holders>),
+    /// Connected, but no process has taken it by accept(2) yet.
+    Unaccepted,
+    /// A process holds it that this user may not look into.
+    Hidden,
+    /// Nobody: the kernel's own, or closed before conntop looked.
+    #[default]
+    None,
+}
+
+impl Owner {
+    /// The name of the case in JSON (`owner`) and filters.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Live(_) => "live",
+            Self::Remembered(_) => "remembered",
+            Self::Unaccepted => "unaccepted",
+            Self::Hidden => "hidden",
+            Self::None => "none",
+        }
+    }
+
+    /// The processes, live or remembered.
+    pub fn holders(&self) -> Option<&Arc<Holders>> {
+        match self {
+            Self::Live(holders) | Self::Remembered(holders) => Some(holders),
+            Self::Unaccepted | Self::Hidden | Self::None => None,
+        }
+    }
+
+    /// The first process, live or remembered.
+    pub fn process(&self) -> Option<&Process> {
+        self.holders().map(|holders| holders.first())
+    }
+}
+
+impl PartialEq for Owner {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Live(a), Self::Live(b)) | (Self::Remembered(a), Self::Remembered(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => self.label() == other.label() && self.holders().is_none(),
+        }
+    }
+}
+
+/// What a process uses now; collected for visible processes only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Share of one core, 1.0 is one core busy; `None` until two samples exist.
+    pub cpu: Option<f32>,
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+    /// Open descriptors now; `None` where it may not be read.
+    pub descriptors: Option<u32>,
+    /// The soft limit of open descriptors (`RLIMIT_NOFILE`); `None` where it may not be read.
+    pub descriptors_max: Option<u64>,
+}
+
+/// Names of numbers that rows hold: they change rarely, so they travel as one shared table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// User names by uid.
+    pub users: BTreeMap<u32, DisplayText>,
+    /// Interface names by index.
+    pub interfaces: BTreeMap<u32, DisplayText>,
+}

@@ -1,0 +1,244 @@
+//! A socket as one sample saw it: identity, endpoints, state, queues, timer, owner.
+
+use std::hash::Hash;
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::process::Owner;
+use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+
+/// A network namespace: the inode of `/proc/PID/ns/net`; 0 where the system has none or does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NetnsId(pub u32);
+
+/// What identifies a socket: the kernel's cookie and the network namespace. Where a source has no cookie, a hash of
+/// protocol, endpoints and a counter among equals stands in; that is weaker, because tuples are reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SocketId {
+    value: u64,
+    netns: NetnsId,
+    is_cookie: bool,
+}
+
+impl SocketId {
+    /// The socket with this kernel cookie (`idiag_cookie`, 64 bits, constant from `ESTABLISHED` to `TIME_WAIT`).
+    pub const fn from_cookie(cookie: u64, netns: NetnsId) -> Self {
+        Self { value: cookie, netns, is_cookie: true }
+    }
+
+    /// The `nth` socket (from 0) with these endpoints, for sources without cookies. `nth` keeps sockets that share
+    /// one address (`SO_REUSEPORT`) apart, so that no row is lost.
+    pub fn from_tuple(protocol: Protocol, local: Endpoint, remote: Endpoint, nth: u32, netns: NetnsId) -> Self {
+        use std::hash::Hasher;
+        let mut hasher = rustc_hash::FxHasher::default();
+        (protocol, local, remote, nth).hash(&mut hasher);
+        Self { value: hasher.finish(), netns, is_cookie: false }
+    }
+
+    /// The kernel's cookie; `None` where the tuple stands in.
+    pub const fn cookie(self) -> Option<u64> {
+        if self.is_cookie { Some(self.value) } else { None }
+    }
+
+    /// The network namespace.
+    pub const fn netns(self) -> NetnsId {
+        self.netns
+    }
+}
+
+/// Everything the kernel needs to find exactly one socket again (`struct inet_diag_sockid`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SocketRef {
+    /// Identity.
+    pub id: SocketId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Our end.
+    pub local: Endpoint,
+    /// The other end; unset for listeners.
+    pub remote: Endpoint,
+    /// The interface the socket is bound to.
+    pub interface: Option<NonZeroU32>,
+}
+
+/// Bytes (or, for a listener, connections) waiting in a socket's queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Received and not read, in bytes; an unread FIN counts as one. For a listener: connections to accept.
+    pub receive: u32,
+    /// Sent and not acknowledged, in bytes. For a listener: the limit of the accept queue.
+    pub send: u32,
+}
+
+/// Which timer runs on a socket (`idiag_timer`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TimerKind {
+    /// Unacknowledged data will be sent again.
+    Retransmit,
+    /// The idle peer will be asked whether it lives; also the life of an orphan in `FIN_WAIT2`.
+    KeepAlive,
+    /// `TIME_WAIT` (or an orphan's `FIN_WAIT2`) ends.
+    TimeWait,
+    /// The peer's closed window will be probed.
+    ZeroWindow,
+}
+
+impl TimerKind {
+    /// Kind of the kernel's number (net/ipv4/inet_diag.c); `None` for "no timer" and unknown ones.
+    pub const fn from_kernel(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Retransmit),
+            2 => Some(Self::KeepAlive),
+            3 => Some(Self::TimeWait),
+            4 => Some(Self::ZeroWindow),
+            _ => None,
+        }
+    }
+
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "retransmit",
+            Self::KeepAlive => "keepalive",
+            Self::TimeWait => "timewait",
+            Self::ZeroWindow => "zero-window probe",
+        }
+    }
+}
+
+/// A running timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Which one.
+    pub kind: TimerKind,
+    /// How often it has fired in vain.
+    pub retries: u8,
+    /// When it fires next.
+    pub expires: Timestamp,
+}
+
+/// Why a connection sits in `CLOSE_WAIT` (reference: kernel-facts, "CLOSE_WAIT tells its story in one snapshot").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseWaitVerdict {
+    /// The application read the end-of-stream and never called close(2).
+    MissingClose,
+    /// Only the end-of-stream waits unread: the application is not reading this socket.
+    NotReading,
+    /// Data and the end-of-stream wait unread.
+    StuckReader,
+    /// The peer gave up while the connection was still in the accept queue.
+    NotAccepted,
+}
+
+impl CloseWaitVerdict {
+    /// The name in JSON and filters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::MissingClose => "missing-close",
+            Self::NotReading => "not-reading",
+            Self::StuckReader => "stuck-reader",
+            Self::NotAccepted => "not-accepted",
+        }
+    }
+
+    /// In words, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::MissingClose => "never closed",
+            Self::NotReading => "not reading",
+            Self::StuckReader => "stuck reader",
+            Self::NotAccepted => "never accepted",
+        }
+    }
+}
+
+/// A socket as one sample saw it. What a source does not know is `None`, never 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Socket {
+    /// Identity.
+    pub id: SocketId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// The state.
+    pub state: TcpState,
+    /// The family of the socket itself.
+    pub family: Family,
+    /// Our end.
+    pub local: Endpoint,
+    /// The other end; unset for listeners and unconnected sockets.
+    pub remote: Endpoint,
+    /// The interface the socket is bound to.
+    pub interface: Option<NonZeroU32>,
+    /// The socket's inode; `None` if the kernel says 0 (mini-sockets, orphans, not accepted) or the source does not say.
+    pub inode: Option<NonZeroU32>,
+    /// The owner's uid as the socket remembers it; `None` where the kernel does not keep it (mini-sockets).
+    pub uid: Option<u32>,
+    /// The cgroup of the socket, as the inode of its directory in cgroup v2.
+    pub cgroup: Option<u64>,
+    /// The queues.
+    pub queues: Option<Queues>,
+    /// The running timer.
+    pub timer: Option<Timer>,
+    /// `tcp_info`; `None` for UDP, mini-sockets, and sources that do not have it.
+    pub tcp: Option<TcpInfo>,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+impl Socket {
+    /// What the kernel needs to find this socket again.
+    pub const fn reference(&self) -> SocketRef {
+        SocketRef {
+            id: self.id,
+            protocol: self.protocol,
+            local: self.local,
+            remote: self.remote,
+            interface: self.interface,
+        }
+    }
+
+    /// Whether this is a TCP listener.
+    pub const fn is_listener(&self) -> bool {
+        matches!(self.state, TcpState::Listen)
+    }
+
+    /// Why the connection is in `CLOSE_WAIT`; `None` in other states, or where the source does not know the queue.
+    pub fn verdict(&self) -> Option<CloseWaitVerdict> {
+        if self.state != TcpState::CloseWait {
+            return None;
+        }
+        if matches!(self.owner, Owner::Unaccepted) {
+            return Some(CloseWaitVerdict::NotAccepted);
+        }
+        Some(match self.queues?.receive {
+            0 => CloseWaitVerdict::MissingClose,
+            1 => CloseWaitVerdict::NotReading,
+            _ => CloseWaitVerdict::StuckReader,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_stays_small() {
+        // 200,000 of them are to fit a small budget several times over; a new field must earn its place.
+        assert!(size_of::<Socket>() <= 240, "{}", size_of::<Socket>());
+    }
+
+    #[test]
+    fn sockets_that_share_an_address_keep_apart() {
+        let any = Endpoint::new(Family::Ipv4.unspecified(), 53);
+        let id = |nth| SocketId::from_tuple(Protocol::Udp, any, any, nth, NetnsId(0));
+        assert_ne!(id(0), id(1));
+        assert_eq!(id(0), id(0));
+        assert_eq!(id(0).cookie(), None);
+        assert_ne!(SocketId::from_cookie(7, NetnsId(1)), SocketId::from_cookie(7, NetnsId(2)));
+    }
+}

@@ -1,0 +1,83 @@
+//! What the kernel says of one TCP connection (`struct tcp_info`, include/uapi/linux/tcp.h), cut to what conntop uses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
+
+/// The part of `tcp_info` kept for every connection. "Milliseconds ago" is stored as an instant, so that an idle
+/// connection does not change from sample to sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TcpInfo {
+    /// Smoothed round-trip time in microseconds; 0 before the first measurement.
+    pub rtt_us: u32,
+    /// Retransmission time-out in microseconds.
+    pub rto_us: u32,
+    /// Segments retransmitted over the life of the connection.
+    pub retransmits_total: u32,
+    /// Segments sent and not yet acknowledged (for a listener the kernel puts the accept queue here).
+    pub unacked: u32,
+    /// Consecutive time-outs without an answer.
+    pub backoff: u8,
+    /// Zero-window or keep-alive probes sent without an answer.
+    pub probes: u8,
+    /// When we last sent data.
+    pub last_data_sent: Timestamp,
+    /// When data last arrived. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.
+    pub last_data_received: Timestamp,
+    /// When a segment with ACK last arrived. A FIN carries one: a lower bound for the time in `CLOSE_WAIT`.
+    pub last_ack_received: Timestamp,
+    /// Payload moved, where the kernel counts it (4.1 and later).
+    pub bytes: Option<ByteCounts>,
+}
+
+/// Payload of one connection in bytes since it opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByteCounts {
+    /// Received in order (`tcpi_bytes_received`); the FIN counts as one.
+    pub received: u64,
+    /// Sent and acknowledged (`tcpi_bytes_acked`); our SYN counts as one.
+    pub sent: u64,
+}
+
+/// The rest of `tcp_info`, asked for one connection at a time: for the detail view.
+/// Every field the running kernel does not have is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TcpDetail {
+    /// The congestion control algorithm.
+    pub congestion: Option<DisplayText>,
+    /// Congestion window in segments.
+    pub congestion_window: Option<u32>,
+    /// Slow-start threshold in segments; `None` while it is "infinite".
+    pub slow_start_threshold: Option<u32>,
+    /// Round-trip time variance in microseconds.
+    pub rtt_variance_us: Option<u32>,
+    /// The lowest round-trip time seen lately, in microseconds.
+    pub rtt_min_us: Option<u32>,
+    /// Maximum segment size we send, in bytes.
+    pub send_mss_bytes: Option<u32>,
+    /// Path MTU in bytes.
+    pub path_mtu_bytes: Option<u32>,
+    /// The window the peer offers us, in bytes.
+    pub send_window_bytes: Option<u32>,
+    /// The receive window we aim for, in bytes (`tcpi_rcv_space`).
+    pub receive_space_bytes: Option<u32>,
+    /// Segments thought lost now.
+    pub lost: Option<u32>,
+    /// Segments sent, of any kind.
+    pub segments_out: Option<u32>,
+    /// Segments received, of any kind.
+    pub segments_in: Option<u32>,
+    /// Payload sent again, in bytes.
+    pub bytes_retransmitted: Option<u64>,
+    /// Payload waiting in the send queue, never sent yet, in bytes.
+    pub not_sent_bytes: Option<u32>,
+    /// The latest measured goodput, in bytes per second.
+    pub delivery_rate: Option<u64>,
+    /// Time with data in flight, in microseconds.
+    pub busy_us: Option<u64>,
+    /// Time held up by the peer's window, in microseconds.
+    pub receive_window_limited_us: Option<u64>,
+    /// Time held up by our send buffer, in microseconds.
+    pub send_buffer_limited_us: Option<u64>,
+}

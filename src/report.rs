@@ -1,0 +1,4 @@
+//! Everything that is printed without a screen.
+
+pub mod format;
+pub mod list;

@@ -1,0 +1,1 @@
+//! (skeleton) Text, JSON, NDJSON and CSV.

@@ -1,0 +1,1 @@
+//! (skeleton) Linux: sock_diag, /proc/net, owners.

@@ -1,0 +1,1 @@
+//! (skeleton) netstat2 and sysinfo.

@@ -1,0 +1,1 @@
+//! (skeleton) Plays recordings.

@@ -1,0 +1,1 @@
+//! (skeleton) Made-up life.

@@ -1,0 +1,125 @@
+//! Bounded memory of what the deltas told: live rows, rows just closed, history of counts, the transition log.
+//!
+//! The main thread owns it. Applying a delta costs time in proportion to what changed.
+
+pub mod groups;
+pub mod history;
+pub mod log;
+pub mod rows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::coverage::Coverage;
+use crate::model::delta::Delta;
+use crate::model::process::{Names, ProcessId, Usage};
+use crate::model::snapshot::SourceInfo;
+use crate::model::socket::SocketId;
+use crate::model::tcp_info::TcpDetail;
+use crate::model::time::{Timestamp, WallTime};
+use crate::store::history::History;
+use crate::store::log::Log;
+use crate::store::rows::{Rows, Touched};
+
+/// All that is known, and nothing about how it is shown.
+#[derive(Debug)]
+pub struct Store {
+    source: SourceInfo,
+    at: Timestamp,
+    wall: WallTime,
+    took: Duration,
+    rows: Rows,
+    history: History,
+    log: Log,
+    coverage: Arc<Coverage>,
+    names: Arc<Names>,
+    usage: FxHashMap<ProcessId, Usage>,
+    details: FxHashMap<SocketId, TcpDetail>,
+}
+
+impl Store {
+    /// An empty store for what `source` will send.
+    pub fn new(source: SourceInfo) -> Self {
+        Self {
+            source,
+            at: Timestamp::default(),
+            wall: WallTime::default(),
+            took: Duration::ZERO,
+            rows: Rows::default(),
+            history: History::default(),
+            log: Log::default(),
+            coverage: Arc::default(),
+            names: Arc::default(),
+            usage: FxHashMap::default(),
+            details: FxHashMap::default(),
+        }
+    }
+
+    /// Takes in what changed, and says which rows that touched.
+    pub fn apply(&mut self, delta: Delta) -> Touched {
+        let _ = delta;
+        Touched::default()
+    }
+
+    /// Where the data comes from.
+    pub fn source(&self) -> &SourceInfo {
+        &self.source
+    }
+
+    /// When the last sample was taken: "now" for every age that is shown.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The same moment as a time of day.
+    pub fn wall(&self) -> WallTime {
+        self.wall
+    }
+
+    /// `at` as a time of day.
+    pub fn wall_of(&self, at: Timestamp) -> WallTime {
+        self.wall.before(self.at.since(at))
+    }
+
+    /// How long taking the last sample took.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// The rows, live and just closed.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Counts per state over time.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The last transitions.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What the last sample could not see.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Names of users and interfaces.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What `process` uses, if it was asked for.
+    pub fn usage(&self, process: ProcessId) -> Option<&Usage> {
+        self.usage.get(&process)
+    }
+
+    /// The whole `tcp_info` of `id`, if it was asked for.
+    pub fn detail(&self, id: SocketId) -> Option<&TcpDetail> {
+        self.details.get(&id)
+    }
+}

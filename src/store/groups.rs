@@ -1,0 +1,1 @@
+//! (skeleton) Counts per process, remote and listener.

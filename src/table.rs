@@ -1,0 +1,11 @@
+//! Columns, typed values, the filter language, sorting and the order of rows.
+//!
+//! A column is one row of a static table: everything else (cells, JSON, filters, sort menu, help) is derived from it.
+
+pub mod column;
+pub mod connections;
+pub mod filter;
+pub mod groups;
+pub mod sort;
+pub mod value;
+pub mod view;
