@@ -229,7 +229,7 @@ mod tests {
             // logic
             ("nginx state:listen", &[3]), ("nginx and state:listen", &[3]), ("nginx or udp", &[1, 2, 3, 4]),
             ("udp or nginx state:listen", &[3, 4]), ("(udp or nginx) state:listen", &[3]), ("!(udp or nginx)", &[0, 5]),
-            ("not not udp", &[4]), ("! udp !nginx", &[0, 5]), ("NOT udp AND NOT nginx", &[0, 5]), ("((udp))", &[4]), ("'or'", &[]),
+            ("not not udp", &[4]), ("! udp !nginx", &[0, 5]), ("NOT udp AND NOT nginx", &[0, 5]), ("((udp))", &[4]), ("'and'", &[]),
         ];
         for (text, expected) in table {
             let mut expected = expected.to_vec();
