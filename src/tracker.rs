@@ -173,7 +173,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         delta.transitions.push(opened(entry, round.at));
         delta.changed.push(connection);
     } else if entry.state == socket.state {
-        let connection = entry.renew(socket, entry.since, round);
+        let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
     } else {
         let since = entered();
@@ -189,7 +189,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
 fn begin(entry: &Entry) -> Since {
-    entry.since.unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
+    entry.since().unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
 }
 
 const fn exactly(at: Timestamp) -> Since {
@@ -223,3 +223,6 @@ fn taken_over(delta: &Delta) -> FxHashSet<Tuple> {
         .filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset() && socket.interface.is_none());
     connected.map(|socket| (socket.local, socket.remote, socket.id.netns())).collect()
 }
+
+#[cfg(test)]
+mod tests;
