@@ -155,11 +155,11 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     } else {
         Some(clocks::seen_opened(socket, round.seen.0, round.at))
     };
-    let (entry, connection) = Entry::new(socket, since, round);
+    let entry = Entry::new(socket, since, round);
     if !round.first {
         delta.transitions.push(opened(&entry, round.at));
     }
-    delta.added.push(connection);
+    delta.added.push(entry.row(socket.clone()));
     entry
 }
 
@@ -168,10 +168,9 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
     if identity::is_another_connection(entry, socket) {
         let end = Since { at: round.at, basis: AgeBasis::Observed };
         delta.transitions.push(closed(entry, round.at, end));
-        let (another, connection) = Entry::new(socket, Some(entered()), round);
-        *entry = another;
+        *entry = Entry::new(socket, Some(entered()), round);
         delta.transitions.push(opened(entry, round.at));
-        delta.changed.push(connection);
+        delta.changed.push(entry.row(socket.clone()));
     } else if entry.state == socket.state {
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);

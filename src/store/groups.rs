@@ -144,7 +144,7 @@ pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
     for (_, row) in live(store) {
         each_key(&row.connection.socket, grouping, &listening, |key, process| groups.add(key, process, row));
     }
-    groups.finish()
+    groups.found
 }
 
 /// The rows that make up the group of `key`, in no order that means anything.
@@ -254,7 +254,7 @@ impl Listening {
 /// Groups under construction.
 #[derive(Default)]
 struct Groups {
-    groups: Vec<Group>,
+    found: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
     peers: FxHashSet<(usize, IpAddr)>,
 }
@@ -262,10 +262,10 @@ struct Groups {
 impl Groups {
     fn add(&mut self, key: GroupKey, process: Option<&Arc<Process>>, row: &Row) {
         let place = *self.places.entry(key).or_insert_with(|| {
-            self.groups.push(Group::empty(key));
-            self.groups.len() - 1
+            self.found.push(Group::empty(key));
+            self.found.len() - 1
         });
-        let group = &mut self.groups[place];
+        let group = &mut self.found[place];
         if group.process.is_none() {
             group.process = process.cloned();
         }
@@ -274,10 +274,6 @@ impl Groups {
         if !remote.is_unset() && self.peers.insert((place, remote.addr)) {
             group.peers += 1;
         }
-    }
-
-    fn finish(self) -> Vec<Group> {
-        self.groups
     }
 }
 
@@ -369,7 +365,7 @@ mod tests {
         groups
     }
 
-    /// nginx and its worker listen on 80 and serve two peers; jdbc-pool leaks to a database; curl left a TIME_WAIT.
+    /// nginx and its worker listen on 80 and serve two peers; jdbc-pool leaks to a database; curl left a `TIME_WAIT`.
     fn machine() -> Store {
         let (master, worker) = (process(812, "nginx"), process(813, "nginx"));
         let pool = [process(4121, "jdbc-pool")];

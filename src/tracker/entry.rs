@@ -63,9 +63,9 @@ enum Flow {
 struct Millis(u32);
 
 impl Entry {
-    /// Tracks `socket`, which is new, and gives the row for it.
-    pub(super) fn new(socket: &Socket, since: Option<Since>, round: &Round) -> (Self, Connection) {
-        let entry = Self {
+    /// Tracks `socket` from now on.
+    pub(super) fn new(socket: &Socket, since: Option<Since>, round: &Round) -> Self {
+        Self {
             id: socket.id,
             local: socket.local,
             remote: socket.remote,
@@ -88,9 +88,7 @@ impl Entry {
             timer_kind: socket.timer.map(|timer| timer.kind),
             state: socket.state,
             protocol: socket.protocol,
-        };
-        let connection = Connection { socket: socket.clone(), state_since: since, first_seen: round.at, rates: None };
-        (entry, connection)
+        }
     }
 
     /// Whether `socket` differs in nothing that matters. Allocates nothing.
@@ -108,20 +106,22 @@ impl Entry {
     /// Takes in what `socket` says, completes it from memory, and gives the row.
     pub(super) fn renew(&mut self, socket: &Socket, since: Option<Since>, round: &Round) -> Connection {
         let rates = self.rates_to(socket, round);
-        let owner = owner_memory::complete(&self.owner, &socket.owner);
-        let (uid, cgroup) = (socket.uid.or(self.uid), socket.cgroup.or(self.cgroup.map(NonZeroU64::get)));
-        let first_seen = self.first_seen;
-        let (entry, connection) = Self::new(socket, since, round);
-        *self = Self {
-            owner: owner.clone(),
-            flow: Flow::of(rates),
-            uid,
-            cgroup: cgroup.and_then(NonZeroU64::new),
-            first_seen,
-            ..entry
+        let completed = Socket {
+            uid: socket.uid.or(self.uid),
+            cgroup: socket.cgroup.or(self.cgroup.map(NonZeroU64::get)),
+            owner: owner_memory::complete(&self.owner, &socket.owner),
+            ..socket.clone()
         };
-        let socket = Socket { owner, uid, cgroup, ..connection.socket };
-        Connection { socket, first_seen, rates, ..connection }
+        let renewed = Self::new(&completed, since, round);
+        // The next sample is compared with what this one said, not with what memory added.
+        let fingerprint = fingerprint(socket);
+        *self = Self { first_seen: self.first_seen, fingerprint, flow: Flow::of(rates), ..renewed };
+        Connection { rates, ..self.row(completed) }
+    }
+
+    /// The row of this socket, with no rates yet.
+    pub(super) fn row(&self, socket: Socket) -> Connection {
+        Connection { socket, state_since: self.since(), first_seen: self.first_seen, rates: None }
     }
 
     /// Since when it is in its state.
