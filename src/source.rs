@@ -4,6 +4,7 @@
 //! or a vanished process is data ([`Coverage`](crate::model::coverage::Coverage)), not an error; an error means that
 //! no sample could be taken at all.
 
+pub mod clock;
 pub mod portable;
 pub mod record;
 pub mod replay;
