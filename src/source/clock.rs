@@ -26,7 +26,7 @@ fn since_boot() -> Timestamp {
     use std::sync::LazyLock;
     use std::time::{Duration, Instant};
     static START: LazyLock<(Instant, Duration)> =
-        LazyLock::new(|| (Instant::now(), Duration::from_secs(sysinfo::System::uptime())));
+        LazyLock::new(|| (Instant::now(), Duration::from_secs(sysinfo::System::uptime().unwrap_or(0))));
     let (start, uptime) = *START;
     Timestamp(0).after(uptime).after(start.elapsed())
 }
