@@ -4,6 +4,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -66,6 +67,21 @@ impl DumpRequest {
         write(&mut body, 0, &[family_code(self.family), protocol_code(self.protocol), extensions, 0]);
         write(&mut body, 4, &self.states.to_ne_bytes());
         body
+    }
+}
+
+impl fmt::Display for DumpRequest {
+    /// The table in words: `IPv4 TCP`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = match self.family {
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        };
+        let protocol = match self.protocol {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        };
+        write!(f, "{family} {protocol}")
     }
 }
 
