@@ -156,7 +156,7 @@ fn our_facts(row: &Value) -> Facts {
         ("sendq", text("sendq_bytes")),
         ("pid", if row["owner"] == "live" { text("pid") } else { String::new() }),
         // ss leaves out what is 0; conntop leaves out what is not known.
-        ("uid", text("uid").replace("null", "")),
+        ("uid", text("uid")),
         ("inode", text("inode")),
         ("cookie", number("cookie")),
     ])
@@ -165,13 +165,12 @@ fn our_facts(row: &Value) -> Facts {
 /// A line of `ss -Hanpe`: `ESTAB 0 0 127.0.0.1:1 127.0.0.1:2 users:(("python3",pid=7,fd=3)) uid:1 ino:5 sk:a <->`.
 fn ss_facts(protocol: &str, line: &str) -> (String, Facts) {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [state, recvq, sendq, local, peer, rest @ ..] = &fields[..] else { panic!("ss printed {line:?}") };
+    let [state, recvq, sendq, local, peer, ..] = &fields[..] else { panic!("ss printed {line:?}") };
     let after = |mark: &str| {
         let at = line.find(mark)? + mark.len();
         let value: String = line[at..].chars().take_while(char::is_ascii_alphanumeric).collect();
         Some(value)
     };
-    let _ = rest;
     let state = match (protocol, *state) {
         ("udp", "UNCONN") => "UNCONN",
         (_, name) => TcpState::parse(name).expect("a state of ss")[0].name(),
@@ -191,10 +190,13 @@ fn ss_facts(protocol: &str, line: &str) -> (String, Facts) {
     (format!("{protocol} {} {}", ss_endpoint(local), ss_endpoint(peer)), facts)
 }
 
-/// `[::1]:80`, `*:80`, `0.0.0.0:*`, `127.0.0.1%lo:53` as `ADDRESS:PORT` with conntop's address and port 0 for `*`.
+/// `[::1]:80`, `*:80`, `127.0.0.1%lo:53` as conntop has them: `ADDRESS:PORT`, and `:null` for `0.0.0.0:*` (no peer).
 fn ss_endpoint(text: &str) -> String {
     let (addr, port) = text.rsplit_once(':').expect("an endpoint of ss");
     let addr = addr.split('%').next().unwrap_or(addr).trim_matches(['[', ']']);
-    let addr = if addr == "*" { "::" } else { addr };
-    format!("{addr}:{}", if port == "*" { "null" } else { port })
+    match (addr, port) {
+        (_, "*") => ":null".to_owned(),
+        ("*", port) => format!(":::{port}"),
+        (addr, port) => format!("{addr}:{port}"),
+    }
 }
