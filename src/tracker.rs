@@ -155,11 +155,11 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     } else {
         Some(clocks::seen_opened(socket, round.seen.0, round.at))
     };
-    let (entry, connection) = Entry::new(socket, since, round);
+    let entry = Entry::new(socket, since, round);
     if !round.first {
         delta.transitions.push(opened(&entry, round.at));
     }
-    delta.added.push(connection);
+    delta.added.push(entry.row(socket.clone()));
     entry
 }
 
@@ -168,12 +168,11 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
     if identity::is_another_connection(entry, socket) {
         let end = Since { at: round.at, basis: AgeBasis::Observed };
         delta.transitions.push(closed(entry, round.at, end));
-        let (another, connection) = Entry::new(socket, Some(entered()), round);
-        *entry = another;
+        *entry = Entry::new(socket, Some(entered()), round);
         delta.transitions.push(opened(entry, round.at));
-        delta.changed.push(connection);
+        delta.changed.push(entry.row(socket.clone()));
     } else if entry.state == socket.state {
-        let connection = entry.renew(socket, entry.since, round);
+        let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
     } else {
         let since = entered();
@@ -189,7 +188,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
 fn begin(entry: &Entry) -> Since {
-    entry.since.unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
+    entry.since().unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
 }
 
 const fn exactly(at: Timestamp) -> Since {
@@ -223,3 +222,6 @@ fn taken_over(delta: &Delta) -> FxHashSet<Tuple> {
         .filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset() && socket.interface.is_none());
     connected.map(|socket| (socket.local, socket.remote, socket.id.netns())).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
-pub const TIME_WAIT_LEN: Duration = Duration::from_secs(60);
+pub const TIME_WAIT_LEN: Duration = Duration::from_mins(1);
 
 /// Two bounds this close pin the moment between them: the kernel says exactly when it was.
 pub const PINNED: Duration = Duration::from_millis(50);
@@ -111,4 +111,67 @@ fn syn_sent(socket: &Socket) -> Option<Since> {
 /// A moment that was never set is 0, or so long ago that it lies before boot.
 fn known(moment: Timestamp) -> Option<Timestamp> {
     (moment != Timestamp::default()).then_some(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::tcp;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    fn since(ms: u64, basis: AgeBasis) -> Since {
+        Since { at: at(ms), basis }
+    }
+
+    #[test]
+    fn the_moment_between_two_samples_is_taken_from_the_kernel_where_it_is_exact() {
+        let pinned = tcp(1).state(TcpState::CloseWait).last(0, 9_300, 9_340).build();
+        assert_eq!(seen_entering(&pinned, at(9_000), at(10_000)), since(9_340, AgeBasis::Kernel));
+        let bound = tcp(1).state(TcpState::CloseWait).last(0, 2_000, 9_340).build();
+        assert_eq!(seen_entering(&bound, at(9_000), at(10_000)), since(9_340, AgeBasis::Observed));
+        let waiting = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 69_500).build();
+        assert_eq!(seen_entering(&waiting, at(9_000), at(10_000)), since(9_500, AgeBasis::Kernel));
+    }
+
+    #[test]
+    fn a_moment_outside_the_two_samples_is_not_believed() {
+        let early = tcp(1).state(TcpState::CloseWait).last(0, 100, 120).build();
+        assert_eq!(seen_entering(&early, at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
+        let late = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 71_000).build();
+        assert_eq!(seen_entering(&late, at(9_000), at(10_000)), since(10_000, AgeBasis::Kernel), "never in the future");
+        assert_eq!(seen_entering(&tcp(1).build(), at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
+    }
+
+    #[test]
+    fn a_socket_that_the_last_sample_missed_is_as_old_as_the_kernel_says() {
+        let old = tcp(1).last(4_000, 5_000, 6_000).build();
+        assert_eq!(seen_opened(&old, at(9_000), at(10_000)), since(4_000, AgeBasis::AtLeast));
+        let new = tcp(1).last(9_700, 9_200, 9_900).build();
+        assert_eq!(seen_opened(&new, at(9_000), at(10_000)), since(9_200, AgeBasis::Observed));
+    }
+
+    #[test]
+    fn clocks_that_were_never_set_say_nothing() {
+        let silent = tcp(1).info(|_| ()).build();
+        assert_eq!(at_first_sight(&silent, at(10_000)), None);
+        let foreign = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::KeepAlive, 0, 20_000).build();
+        assert_eq!(at_first_sight(&foreign, at(10_000)), None);
+    }
+
+    #[test]
+    fn a_duration_is_no_better_known_than_its_ends() {
+        use AgeBasis::{AtLeast, Kernel, Observed};
+        for (begin, end, basis) in [
+            (Kernel, Kernel, Kernel),
+            (Kernel, Observed, Observed),
+            (Observed, Kernel, Observed),
+            (AtLeast, Kernel, AtLeast),
+        ] {
+            assert_eq!(lasted(since(10, begin), since(30, end)), (Duration::from_millis(20), basis));
+        }
+        assert_eq!(lasted(since(30, Kernel), since(10, Kernel)).0, Duration::ZERO);
+    }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::model::delta::{Connection, Rates, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Rates, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId, TimerKind};
-use crate::model::tcp_info::{ByteCounts, TcpInfo};
+use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::Round;
@@ -25,12 +25,13 @@ pub(super) struct Entry {
     pub(super) local: Endpoint,
     pub(super) remote: Endpoint,
     pub(super) owner: Owner,
-    pub(super) since: Option<Since>,
     pub(super) first_seen: Timestamp,
+    /// Meaningless while `since_basis` is `None`; an `Option<Since>` would take seven bytes more.
+    since_at: Timestamp,
     /// See [`fingerprint`].
     fingerprint: u64,
-    bytes: Option<ByteCounts>,
-    rates: Option<Rates>,
+    /// Zeros while `counts_bytes` is not set.
+    bytes: ByteCounts,
     uid: Option<u32>,
     cgroup: Option<NonZeroU64>,
     timer_expires: Timestamp,
@@ -41,9 +42,20 @@ pub(super) struct Entry {
     pub(super) position: u32,
     pub(super) inode: Option<NonZeroU32>,
     pub(super) has_interface: bool,
+    since_basis: Option<AgeBasis>,
+    counts_bytes: bool,
+    flow: Flow,
     timer_kind: Option<TimerKind>,
     pub(super) state: TcpState,
     pub(super) protocol: Protocol,
+}
+
+/// All that the comparison needs to know of the rates that the row shows: others always come with other byte counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Unknown,
+    Idle,
+    Moving,
 }
 
 /// Milliseconds since boot, modulo 2^32: enough to say whether two moments are near each other.
@@ -51,18 +63,17 @@ pub(super) struct Entry {
 struct Millis(u32);
 
 impl Entry {
-    /// Tracks `socket`, which is new, and gives the row for it.
-    pub(super) fn new(socket: &Socket, since: Option<Since>, round: &Round) -> (Self, Connection) {
-        let entry = Self {
+    /// Tracks `socket` from now on.
+    pub(super) fn new(socket: &Socket, since: Option<Since>, round: &Round) -> Self {
+        Self {
             id: socket.id,
             local: socket.local,
             remote: socket.remote,
             owner: socket.owner.clone(),
-            since,
             first_seen: round.at,
+            since_at: since.map_or(Timestamp::default(), |since| since.at),
             fingerprint: fingerprint(socket),
-            bytes: bytes(socket),
-            rates: None,
+            bytes: bytes(socket).unwrap_or_default(),
             uid: socket.uid,
             cgroup: socket.cgroup.and_then(NonZeroU64::new),
             timer_expires: expires(socket),
@@ -71,12 +82,13 @@ impl Entry {
             position: 0,
             inode: socket.inode,
             has_interface: socket.interface.is_some(),
+            since_basis: since.map(|since| since.basis),
+            counts_bytes: bytes(socket).is_some(),
+            flow: Flow::Unknown,
             timer_kind: socket.timer.map(|timer| timer.kind),
             state: socket.state,
             protocol: socket.protocol,
-        };
-        let connection = Connection { socket: socket.clone(), state_since: since, first_seen: round.at, rates: None };
-        (entry, connection)
+        }
     }
 
     /// Whether `socket` differs in nothing that matters. Allocates nothing.
@@ -84,8 +96,8 @@ impl Entry {
         self.fingerprint == fingerprint(socket)
             && self.local == socket.local
             && self.remote == socket.remote
-            && self.bytes == bytes(socket)
-            && self.rates == self.rates_to(socket, round)
+            && self.bytes() == bytes(socket)
+            && self.flow == Flow::of(self.rates_to(socket, round))
             && owner_memory::is_known(&self.owner, &socket.owner)
             && self.timer_runs_on(socket, round)
             && self.activity.iter().zip(activity(socket)).all(|(old, new)| old.is_near(new, round.tolerance))
@@ -94,14 +106,27 @@ impl Entry {
     /// Takes in what `socket` says, completes it from memory, and gives the row.
     pub(super) fn renew(&mut self, socket: &Socket, since: Option<Since>, round: &Round) -> Connection {
         let rates = self.rates_to(socket, round);
-        let owner = owner_memory::complete(&self.owner, &socket.owner);
-        let (uid, cgroup) = (socket.uid.or(self.uid), socket.cgroup.or(self.cgroup.map(NonZeroU64::get)));
-        let first_seen = self.first_seen;
-        let (entry, connection) = Self::new(socket, since, round);
-        *self =
-            Self { owner: owner.clone(), rates, uid, cgroup: cgroup.and_then(NonZeroU64::new), first_seen, ..entry };
-        let socket = Socket { owner, uid, cgroup, ..connection.socket };
-        Connection { socket, first_seen, rates, ..connection }
+        let completed = Socket {
+            uid: socket.uid.or(self.uid),
+            cgroup: socket.cgroup.or(self.cgroup.map(NonZeroU64::get)),
+            owner: owner_memory::complete(&self.owner, &socket.owner),
+            ..socket.clone()
+        };
+        let renewed = Self::new(&completed, since, round);
+        // The next sample is compared with what this one said, not with what memory added.
+        let fingerprint = fingerprint(socket);
+        *self = Self { first_seen: self.first_seen, fingerprint, flow: Flow::of(rates), ..renewed };
+        Connection { rates, ..self.row(completed) }
+    }
+
+    /// The row of this socket, with no rates yet.
+    pub(super) fn row(&self, socket: Socket) -> Connection {
+        Connection { socket, state_since: self.since(), first_seen: self.first_seen, rates: None }
+    }
+
+    /// Since when it is in its state.
+    pub(super) fn since(&self) -> Option<Since> {
+        self.since_basis.map(|basis| Since { at: self.since_at, basis })
     }
 
     /// A transition of this socket from its state to `to`.
@@ -128,13 +153,17 @@ impl Entry {
 
     /// Whether `socket` has moved fewer bytes than this one had: the counters started anew.
     pub(super) fn counts_less(&self, socket: &Socket) -> bool {
-        matches!((self.bytes, bytes(socket)), (Some(old), Some(new)) if is_less(new, old))
+        matches!((self.bytes(), bytes(socket)), (Some(old), Some(new)) if is_less(new, old))
+    }
+
+    fn bytes(&self) -> Option<ByteCounts> {
+        self.counts_bytes.then_some(self.bytes)
     }
 
     fn rates_to(&self, socket: &Socket, round: &Round) -> Option<Rates> {
-        let (old, new) = (self.bytes?, bytes(socket)?);
+        let (old, new) = (self.bytes()?, bytes(socket)?);
         let over = round.at.since(round.seen_at(self.generation));
-        if is_less(new, old) || over.is_zero() {
+        if is_less(new, old) || over.is_zero() || socket.is_listener() {
             return None;
         }
         Some(Rates {
@@ -149,6 +178,16 @@ impl Entry {
         let (old, new) = (self.timer_expires, expires(socket));
         let due = round.at.after(round.tolerance);
         old.since(new).max(new.since(old)) <= round.tolerance || (old <= due && new <= due)
+    }
+}
+
+impl Flow {
+    fn of(rates: Option<Rates>) -> Self {
+        match rates {
+            None => Self::Unknown,
+            Some(rates) if rates == Rates::default() => Self::Idle,
+            Some(_) => Self::Moving,
+        }
     }
 }
 
@@ -173,21 +212,17 @@ fn per_second(bytes: u64, over: Duration) -> f32 {
     (bytes as f64 / over.as_secs_f64()) as f32
 }
 
-/// A listener moves no payload, whatever the kernel leaves in its `tcp_info`.
-fn tcp_of(socket: &Socket) -> Option<&TcpInfo> {
-    socket.tcp.as_ref().filter(|_| socket.state != TcpState::Listen)
-}
-
 fn bytes(socket: &Socket) -> Option<ByteCounts> {
-    tcp_of(socket)?.bytes
+    socket.tcp?.bytes
 }
 
 fn expires(socket: &Socket) -> Timestamp {
     socket.timer.map_or(Timestamp::default(), |timer| timer.expires)
 }
 
+/// The kernel leaves a listener's "so long ago" at zero, which is always now and means nothing.
 fn activity(socket: &Socket) -> [Millis; 3] {
-    let Some(tcp) = tcp_of(socket) else { return [Millis(0); 3] };
+    let Some(tcp) = socket.tcp.filter(|_| !socket.is_listener()) else { return [Millis(0); 3] };
     [tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received].map(Millis::of)
 }
 
