@@ -146,7 +146,7 @@ impl Life {
                 orphan(&mut self.socket);
                 self.socket.tcp = None;
                 self.socket.cgroup = None;
-                self.socket.queues = Some(Queues::default());
+                self.socket.queues = None;
                 let expires = world.now.after(TIME_WAIT);
                 self.socket.timer = Some(Timer { kind: TimerKind::TimeWait, retries: 0, expires });
             }
@@ -159,6 +159,7 @@ impl Life {
         }
         let holder = self.holder.clone();
         world.give(&mut self.socket, &holder);
+        self.socket.queues = Some(Queues::default());
         self.socket.tcp = Some(fresh_info(world, self.traffic.rtt_us));
     }
 

@@ -152,13 +152,13 @@ fn mini_sockets_carry_what_the_kernel_gives_and_no_more() {
         for socket in &snapshot.sockets {
             match socket.state {
                 TcpState::TimeWait | TcpState::FinWait2 => {
-                    assert_eq!((socket.inode, socket.uid, socket.tcp), (None, None, None));
+                    assert_eq!((socket.inode, socket.uid, socket.tcp, socket.queues), (None, None, None, None));
                     assert_eq!(socket.owner, Owner::None);
                     let timer = socket.timer.expect("it ends at some time");
                     assert_eq!(timer.kind, TimerKind::TimeWait);
                     assert!(timer.expires > snapshot.at && timer.expires.since(snapshot.at) <= Duration::from_mins(1));
                 }
-                TcpState::SynRecv => assert_eq!((socket.inode, socket.tcp), (None, None)),
+                TcpState::SynRecv => assert_eq!((socket.inode, socket.tcp, socket.queues), (None, None, None)),
                 TcpState::Established if matches!(socket.owner, Owner::Live(_)) => {
                     assert!(socket.inode.is_some() && socket.uid.is_some());
                 }

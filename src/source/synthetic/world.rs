@@ -89,7 +89,7 @@ impl World {
             inode: None,
             uid: None,
             cgroup: None,
-            queues: Some(Queues::default()),
+            queues: (!state.is_mini()).then(Queues::default),
             timer: None,
             tcp: None,
             owner: Owner::None,
