@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_process_that_obeys_term_is_seen_to_end() {
         let victim = Victim::new("");
-        let mut watch = Linux.kill(&victim.kill(Signal::Term)).ok().expect("it may be signalled");
+        let mut watch = Linux.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
         assert_eq!(watch.note(), None);
     }
@@ -247,10 +247,10 @@ mod tests {
     #[test]
     fn a_process_that_ignores_term_lives_until_kill() {
         let mut victim = Victim::new("trap '' TERM;");
-        let mut watch = Linux.kill(&victim.kill(Signal::Term)).ok().expect("it may be signalled");
+        let mut watch = Linux.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
         assert!(!watch.ended_within(SHORT));
         assert!(victim.lives());
-        let mut watch = Linux.kill(&victim.kill(Signal::Kill)).ok().expect("it may be signalled");
+        let mut watch = Linux.kill(&victim.kill(Signal::Kill)).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
     }
 
@@ -267,7 +267,7 @@ mod tests {
     fn what_has_ended_is_already_gone_reaped_or_not() {
         let mut victim = Victim::new("");
         let kill = victim.kill(Signal::Term);
-        let mut watch = Linux.kill(&kill).ok().expect("it may be signalled");
+        let mut watch = Linux.kill(&kill).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
         assert_eq!(refusal(&kill), KillOutcome::AlreadyGone, "a zombie");
         victim.0.wait().expect("it is our child");
@@ -278,7 +278,7 @@ mod tests {
     fn stop_and_cont_do_not_end_a_process() {
         let mut victim = Victim::new("");
         for signal in [Signal::Stop, Signal::Cont] {
-            let mut watch = Linux.kill(&victim.kill(signal)).ok().expect("it may be signalled");
+            let mut watch = Linux.kill(&victim.kill(signal)).map_err(drop).expect("it may be signalled");
             assert!(!watch.ended_within(SHORT));
         }
         assert!(victim.lives());
@@ -324,7 +324,7 @@ mod tests {
     fn an_old_kernel_is_served_by_looking_twice_and_says_so() {
         let mut victim = Victim::new("trap '' TERM;");
         let pid = killable(victim.0.id()).expect("a child");
-        let mut watch = kill_without_pidfd(pid, &victim.kill(Signal::Term)).ok().expect("it may be signalled");
+        let mut watch = kill_without_pidfd(pid, &victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
         assert!(!watch.ended_within(SHORT));
         assert!(watch.note().is_some());
         let mut wrong = victim.kill(Signal::Kill);
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(kill_without_pidfd(pid, &wrong).err(), Some(KillOutcome::PidReused));
         assert!(victim.lives());
         let right = victim.kill(Signal::Kill);
-        let mut watch = kill_without_pidfd(pid, &right).ok().expect("it may be signalled");
+        let mut watch = kill_without_pidfd(pid, &right).map_err(drop).expect("it may be signalled");
         victim.0.wait().expect("it is our child");
         assert!(watch.ended_within(LONG));
         assert_eq!(kill_without_pidfd(pid, &right).err(), Some(KillOutcome::AlreadyGone));
