@@ -148,7 +148,8 @@ fn endpoint(word: &[u8]) -> Option<Endpoint> {
     let addr = match addr.as_chunks::<8>() {
         ([word], []) => IpAddr::V4(Ipv4Addr::from(address_word(*word)?)),
         (words @ [_, _, _, _], []) => {
-            let append = |bits, word| Some(bits << 32 | u128::from(u32::from_be_bytes(address_word(*word)?)));
+            let append =
+                |bits: u128, word: &[u8; 8]| Some(bits << 32 | u128::from(u32::from_be_bytes(address_word(*word)?)));
             IpAddr::V6(Ipv6Addr::from(words.iter().try_fold(0, append)?))
         }
         _ => return None,
