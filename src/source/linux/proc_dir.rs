@@ -91,9 +91,13 @@ impl ProcDir {
                 continue;
             }
             count = count.saturating_add(1);
-            // A descriptor closed meanwhile is none.
-            if let Ok((target, _)) = readlinkat_raw(directory.as_fd(), name, &mut target) {
-                inodes.extend(socket_inode(target));
+            match readlinkat_raw(directory.as_fd(), name, &mut target) {
+                Ok((target, _)) => inodes.extend(socket_inode(target)),
+                // Listing asks for the owner's rights, following a link for those of ptrace(2): the second can be
+                // refused after the first was granted.
+                Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+                // A descriptor closed meanwhile is none.
+                Err(_) => {}
             }
         }
         Ok(count)
