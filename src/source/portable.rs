@@ -121,6 +121,9 @@ impl Source for Portable {
         coverage.processes_unreadable = visible.unreadable;
         coverage.records_skipped = skipped;
         coverage.degraded.push(DisplayText::from(system::NOT_SEEN));
+        if hidden > 0 {
+            coverage.degraded.extend(visible.reasons().map(DisplayText::from));
+        }
         let left_out = reason.map(|why| DisplayText::new(&format!("netstat2 left out {skipped} entries: {why}")));
         coverage.degraded.extend(left_out);
 

@@ -42,7 +42,14 @@ impl Visible {
         Self::default()
     }
 
+    /// Why owners are missing: nothing to say.
+    #[expect(clippy::unused_self, reason = "on Linux there is something to look at")]
+    pub fn reasons(self) -> impl Iterator<Item = &'static str> {
+        std::iter::empty()
+    }
+
     /// Whose `entry` is if no process is known to hold it: one that may not be asked, if netstat2 gave its pid.
+    #[expect(clippy::unused_self, reason = "on Linux there is something to look at")]
     pub fn owner(self, entry: &Entry) -> Owner {
         if entry.pids.is_empty() { Owner::None } else { Owner::Hidden }
     }
@@ -55,6 +62,7 @@ pub fn start_ticks(_: u32) -> Option<u64> {
 
 /// The number of a user; Windows has none.
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "users of Windows have no number")]
 pub fn uid(uid: &Uid) -> Option<u32> {
     Some(**uid)
 }

@@ -39,7 +39,7 @@ pub fn entry(info: SocketInfo) -> Option<Entry> {
 pub struct Visible {
     /// Processes whose descriptors may not be read.
     pub unreadable: u32,
-    some_hidden: bool,
+    visibility: Visibility,
 }
 
 impl Visible {
@@ -48,8 +48,12 @@ impl Visible {
         if entries.iter().all(|entry| entry.inode.is_none() || !entry.pids.is_empty()) {
             return Self::default();
         }
-        let unreadable = unreadable();
-        Self { unreadable, some_hidden: unreadable > 0 || Visibility::look().is_limited() }
+        Self { unreadable: unreadable(), visibility: Visibility::look() }
+    }
+
+    /// Why owners are missing, one sentence each.
+    pub fn reasons(self) -> impl Iterator<Item = &'static str> {
+        self.visibility.reasons()
     }
 
     /// Whose `entry` is if no process is known to hold it.
@@ -57,7 +61,7 @@ impl Visible {
         match (entry.inode, entry.state) {
             // Without an inode these two states mean: no process has accepted the connection (kernel-facts).
             (None, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
-            (Some(_), _) if self.some_hidden => Owner::Hidden,
+            (Some(_), _) if self.unreadable > 0 || self.visibility.is_limited() => Owner::Hidden,
             _ => Owner::None,
         }
     }

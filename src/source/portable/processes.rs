@@ -145,10 +145,10 @@ impl UserNames {
         if self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR) {
             self.read_at = Some(now);
             let users = sysinfo::Users::new_with_refreshed_list();
-            let named = users.iter().flat_map(|users| users.iter()).filter_map(|user| {
+            let users = users.iter().flat_map(|users| users.iter()).filter_map(|user| {
                 Some((system::uid(user.id())?, DisplayText::from_bytes(user.name().as_bytes(), NAME_LEN_MAX)))
             });
-            let names = Names { users: named.collect(), ..Names::default() };
+            let names = Names { users: users.collect(), ..Names::default() };
             if names != *self.names {
                 self.names = Arc::new(names);
             }
