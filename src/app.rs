@@ -4,8 +4,10 @@
 //! last sample.
 
 mod action;
+pub mod clock;
 mod copy;
 pub mod cursor;
+pub mod detail;
 pub mod effect;
 mod filtering;
 pub mod flows;
@@ -16,7 +18,7 @@ mod keys;
 mod kill;
 pub mod layout;
 pub mod line;
-mod log;
+pub mod log;
 pub mod mode;
 mod mouse;
 pub mod msg;
@@ -24,8 +26,10 @@ mod needs;
 pub mod notice;
 mod samples;
 mod sorting;
+pub mod states;
 pub mod tab;
 pub mod tables;
+pub mod title;
 
 use std::time::Duration;
 
@@ -112,11 +116,12 @@ pub struct App {
     pub headline: Headline,
     /// What enters and leaves each state.
     pub flows: Flows,
+    /// How many processes hold sockets.
+    pub processes: usize,
     /// Whether data comes.
     pub supply: Supply,
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
-    log_total: u64,
     filters: LineHistory,
     asked: Needs,
     dirty: bool,
@@ -140,9 +145,9 @@ impl App {
             held: Held::default(),
             headline: Headline::default(),
             flows: Flows::default(),
+            processes: 0,
             supply: Supply::default(),
             offer: None,
-            log_total: 0,
             filters: LineHistory::default(),
             asked: Needs::default(),
             dirty: true,

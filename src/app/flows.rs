@@ -1,111 +1,88 @@
-//! How many sockets enter and leave each state, counted from the transition log once a sample.
+//! How fast sockets enter and leave each state, in the unit in which it is read best; computed once a sample.
 
 use std::time::Duration;
 
-use crate::model::endpoint::Protocol;
-use crate::model::tcp_state::{STATES, TcpState};
-use crate::model::time::Timestamp;
-use crate::store::log::Log;
+use crate::model::tcp_state::TcpState;
+use crate::store::history::{EventRates, History};
 
 /// The window of a rate per second.
 const SHORT: Duration = Duration::from_secs(10);
-/// The window of a rate per minute, for what happens rarely.
+/// The window in which rare events are counted.
 const LONG: Duration = Duration::from_secs(60);
-/// From how many events in the short window on a rate is told per second.
-const PER_SECOND_MIN: u32 = 10;
+/// From this rate on events are told per second.
+const PER_SECOND_MIN: f32 = 0.95;
 
-/// Sockets that came into a state and left it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
-    entered: [u32; 2],
-    left: [u32; 2],
-}
-
-/// What a rate is counted in.
+/// How often something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// Nothing happened.
+    /// Not at all.
     Still,
-    /// So many a second.
+    /// So many times a second.
     PerSecond(u32),
-    /// So many in the last minute.
+    /// So many times in the last minute.
     PerMinute(u32),
 }
 
-impl Flow {
-    /// How many came.
-    pub fn entered(&self) -> Rate {
-        rate(self.entered)
-    }
-
-    /// How many went.
-    pub fn left(&self) -> Rate {
-        rate(self.left)
-    }
-}
-
-fn rate([short, long]: [u32; 2]) -> Rate {
-    match (short, long) {
-        (_, 0) => Rate::Still,
-        (short, _) if short >= PER_SECOND_MIN => {
-            Rate::PerSecond((short + PER_SECOND_MIN / 2) / u32::try_from(SHORT.as_secs()).unwrap_or(1))
-        }
-        (_, long) => Rate::PerMinute(long),
-    }
-}
-
-/// The flow of every TCP state and of UDP.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What enters and leaves the states.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Flows {
-    tcp: [Flow; STATES.len()],
-    udp: Flow,
+    short: Option<EventRates>,
+    long: Option<EventRates>,
 }
 
 impl Flows {
-    /// Counts the newest entries of `log` as of `now`.
-    pub fn of(log: &Log, now: Timestamp) -> Self {
-        let mut flows = Self::default();
-        for entry in log.entries().iter().rev().take_while(|entry| now.since(entry.at) < LONG) {
-            let recent = now.since(entry.at) < SHORT;
-            let is_udp = entry.protocol == Protocol::Udp;
-            if let Some(to) = entry.to.filter(|_| !is_udp || entry.from.is_none()) {
-                count(&mut flows.slot(is_udp, to).entered, recent);
-            }
-            if let Some(from) = entry.from.filter(|_| !is_udp || entry.to.is_none()) {
-                count(&mut flows.slot(is_udp, from).left, recent);
-            }
+    /// The flows of the last minute of `history`.
+    pub fn of(history: &History) -> Self {
+        Self { short: history.rates(SHORT), long: history.rates(LONG) }
+    }
+
+    /// How fast sockets come into `state`.
+    pub fn into(&self, state: TcpState) -> Rate {
+        self.rate(|rates| rates.into[state as usize])
+    }
+
+    /// How fast sockets leave `state`.
+    pub fn out_of(&self, state: TcpState) -> Rate {
+        self.rate(|rates| rates.out_of[state as usize])
+    }
+
+    fn rate(&self, pick: impl Fn(&EventRates) -> f32) -> Rate {
+        let per_second = self.short.as_ref().map_or(0.0, &pick);
+        if per_second >= PER_SECOND_MIN {
+            return Rate::PerSecond(rounded(per_second));
         }
-        flows
-    }
-
-    /// The flow of TCP sockets in `state`.
-    pub fn tcp(&self, state: TcpState) -> Flow {
-        self.tcp[state as usize]
-    }
-
-    /// The flow of UDP sockets.
-    pub fn udp(&self) -> Flow {
-        self.udp
-    }
-
-    fn slot(&mut self, is_udp: bool, state: TcpState) -> &mut Flow {
-        if is_udp { &mut self.udp } else { &mut self.tcp[state as usize] }
+        // A minute is not extrapolated from a few seconds: what was counted is told.
+        let counted = self.long.as_ref().map_or(0.0, |rates| pick(rates) * rates.over.min(LONG).as_secs_f32());
+        match rounded(counted) {
+            0 => Rate::Still,
+            count => Rate::PerMinute(count),
+        }
     }
 }
 
-fn count(windows: &mut [u32; 2], recent: bool) {
-    windows[0] += u32::from(recent);
-    windows[1] += 1;
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and no rate is negative")]
+fn rounded(rate: f32) -> u32 {
+    rate.round() as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn flows(short: f32, long: f32, over_seconds: u64) -> Flows {
+        let rates = |rate, seconds| {
+            Some(EventRates { over: Duration::from_secs(seconds), into: [rate; 12], ..EventRates::default() })
+        };
+        Flows { short: rates(short, 10), long: rates(long, over_seconds) }
+    }
+
     #[test]
-    fn rates_are_per_second_when_busy_and_per_minute_when_rare() {
-        assert_eq!(rate([0, 0]), Rate::Still);
-        assert_eq!(rate([1, 4]), Rate::PerMinute(4));
-        assert_eq!(rate([118, 700]), Rate::PerSecond(12));
+    fn busy_states_are_told_per_second_and_rare_events_are_counted() {
+        let into = |flows: Flows| flows.into(TcpState::CloseWait);
+        assert_eq!(into(flows(11.8, 11.0, 60)), Rate::PerSecond(12));
+        assert_eq!(into(flows(0.1, 4.0 / 60.0, 60)), Rate::PerMinute(4));
+        assert_eq!(into(flows(0.5, 0.5, 2)), Rate::PerMinute(1));
+        assert_eq!(into(flows(0.0, 0.0, 60)), Rate::Still);
+        assert_eq!(into(Flows::default()), Rate::Still);
     }
 }

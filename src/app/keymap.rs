@@ -199,6 +199,11 @@ pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
     })
 }
 
+/// How many lines the help has: every binding, and a heading and a blank line for each section.
+pub fn help_len() -> usize {
+    BINDINGS.len() + 2 * SECTIONS.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! What happens when data comes: it is applied, or held while the screen stands still.
 
+use rustc_hash::FxHashSet;
+
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::headline::Headline;
@@ -8,7 +10,9 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::app::{App, Supply};
 use crate::model::delta::Delta;
+use crate::model::process::Owner;
 use crate::model::text::DisplayText;
+use crate::store::Store;
 
 impl App {
     pub(super) fn on_delta(&mut self, delta: Delta) -> Vec<Effect> {
@@ -62,14 +66,14 @@ impl App {
         let logged = delta.transitions.len();
         let touched = self.store.apply(delta);
         self.tables.connections.view.apply(&touched, &self.store);
-        self.log_total += logged as u64;
         self.log.grow_above(logged);
     }
 
     /// Brings everything that is derived from the data up to date, once a sample.
     fn refresh(&mut self) {
-        self.flows = Flows::of(self.store.log(), self.store.at());
+        self.flows = Flows::of(self.store.history());
         self.headline = Headline::of(&self.store);
+        self.processes = count_processes(&self.store);
         self.refresh_tables();
         if let Page::Detail(detail) = &mut self.page
             && let Some(index) = self.store.rows().find(detail.id)
@@ -87,4 +91,16 @@ impl App {
             self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));
         }
     }
+}
+
+/// How many processes hold a socket now.
+fn count_processes(store: &Store) -> usize {
+    let live = store.rows().iter().filter(|(_, row)| !row.is_closed());
+    let mut processes = FxHashSet::default();
+    for (_, row) in live {
+        if let Owner::Live(holders) = &row.connection.socket.owner {
+            processes.extend(holders.all().iter().map(|process| process.id));
+        }
+    }
+    processes.len()
 }
