@@ -138,3 +138,6 @@ impl Store {
         self.details.get(&id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,7 @@ pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
     for (_, row) in live(store) {
         each_key(&row.connection.socket, grouping, &listening, |key, process| groups.add(key, process, row));
     }
-    groups.finish()
+    groups.found
 }
 
 /// The rows that make up the group of `key`, in no order that means anything.
@@ -254,7 +254,7 @@ impl Listening {
 /// Groups under construction.
 #[derive(Default)]
 struct Groups {
-    groups: Vec<Group>,
+    found: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
     peers: FxHashSet<(usize, IpAddr)>,
 }
@@ -262,10 +262,10 @@ struct Groups {
 impl Groups {
     fn add(&mut self, key: GroupKey, process: Option<&Arc<Process>>, row: &Row) {
         let place = *self.places.entry(key).or_insert_with(|| {
-            self.groups.push(Group::empty(key));
-            self.groups.len() - 1
+            self.found.push(Group::empty(key));
+            self.found.len() - 1
         });
-        let group = &mut self.groups[place];
+        let group = &mut self.found[place];
         if group.process.is_none() {
             group.process = process.cloned();
         }
@@ -274,10 +274,6 @@ impl Groups {
         if !remote.is_unset() && self.peers.insert((place, remote.addr)) {
             group.peers += 1;
         }
-    }
-
-    fn finish(self) -> Vec<Group> {
-        self.groups
     }
 }
 
@@ -338,5 +334,145 @@ fn earliest(a: Option<Since>, b: Option<Since>) -> Option<Since> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.at < a.at { b } else { a }),
         (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Connection, Delta, Removed};
+    use crate::model::socket::Socket;
+    use crate::model::tcp_state::TcpState::{CloseWait, Established, TimeWait};
+    use crate::model::testing::{connection, endpoint, listener, process, source_info, tcp, udp};
+    use crate::model::time::Timestamp;
+
+    fn store(connections: Vec<Connection>) -> Store {
+        let mut store = Store::new(source_info());
+        store.apply(Delta { added: connections, ..Delta::default() });
+        store
+    }
+
+    fn store_of(sockets: Vec<Socket>) -> Store {
+        store(sockets.into_iter().map(|socket| connection(socket, 0)).collect())
+    }
+
+    fn groups(found: Vec<Group>) -> BTreeMap<GroupKey, Group> {
+        let len = found.len();
+        let groups: BTreeMap<_, _> = found.into_iter().map(|group| (group.key, group)).collect();
+        assert_eq!(groups.len(), len, "a key stands twice");
+        groups
+    }
+
+    /// nginx and its worker listen on 80 and serve two peers; jdbc-pool leaks to a database; curl left a `TIME_WAIT`.
+    fn machine() -> Store {
+        let (master, worker) = (process(812, "nginx"), process(813, "nginx"));
+        let pool = [process(4121, "jdbc-pool")];
+        let served = |cookie| tcp(cookie).local("10.0.0.1:80").held_by(std::slice::from_ref(&worker));
+        let leaked = |cookie| tcp(cookie).remote("10.0.0.5:5432").state(CloseWait).held_by(&pool);
+        let curl =
+            Owner::Remembered(served(0).held_by(&[process(99, "curl")]).build().owner.holders().expect("held").clone());
+        store_of(vec![
+            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
+            served(2).remote("10.0.0.9:50000").queues(5, 7).build(),
+            served(3).remote("10.0.0.9:50001").info(|info| info.retransmits_total = 4).build(),
+            served(4).remote("10.0.0.8:50000").build(),
+            tcp(5).local("10.0.0.1:80").remote("10.0.0.7:1").owner(Owner::Unaccepted).build(),
+            leaked(6).build(),
+            leaked(7).build(),
+            tcp(8).remote("10.0.0.2:443").mini(TimeWait).owner(curl).build(),
+            udp(9, 53).owner(Owner::Hidden).build(),
+        ])
+    }
+
+    fn by_pid(groups: &BTreeMap<GroupKey, Group>, pid: u32) -> &Group {
+        let key = |group: &&Group| group.process.as_ref().is_some_and(|process| process.id.pid == pid);
+        groups.values().find(key).expect("the process has a group")
+    }
+
+    #[test]
+    fn a_process_group_is_what_the_process_holds_or_is_remembered_for() {
+        let groups = groups(by_process(&machine()));
+        let worker = by_pid(&groups, 813);
+        assert_eq!((worker.sockets(), worker.listeners(), worker.peers), (4, 1, 2));
+        assert_eq!(worker.counts.of(Established), 3);
+        assert_eq!((worker.receive_queue_bytes, worker.send_queue_bytes, worker.retransmits), (5, 7, 4));
+        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: 128 }));
+        assert_eq!(by_pid(&groups, 812).sockets(), 1, "the listener is shared");
+        assert_eq!(by_pid(&groups, 4121).counts.of(CloseWait), 2);
+        assert_eq!(by_pid(&groups, 99).counts.of(TimeWait), 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Unaccepted)].sockets(), 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Hidden)].counts.udp, 1);
+    }
+
+    #[test]
+    fn remotes_have_a_port_only_where_we_chose_it() {
+        let groups = groups(by_remote(&machine()));
+        let remote = |text: &str, port| GroupKey::Remote { protocol: Protocol::Tcp, addr: endpoint(text).addr, port };
+        assert_eq!(groups[&remote("10.0.0.9:0", None)].sockets(), 2);
+        assert_eq!(groups[&remote("10.0.0.5:0", Some(5432))].counts.of(CloseWait), 2);
+        assert_eq!(groups.len(), 5);
+    }
+
+    #[test]
+    fn a_listener_has_the_connections_that_came_through_it() {
+        let groups = groups(by_listener(&machine()));
+        let http = groups.values().find(|group| group.listeners() == 1).expect("one TCP listener");
+        assert_eq!((http.sockets(), http.peers), (5, 3), "itself, three served, one waiting");
+        assert_eq!(http.process.as_ref().map(|process| process.id.pid), Some(812));
+        assert_eq!(groups.len(), 2, "and the UDP socket");
+    }
+
+    #[test]
+    fn families_and_namespaces_keep_listeners_apart() {
+        let groups = groups(by_listener(&store_of(vec![
+            listener(1, 80).build(),
+            listener(2, 80).local("[::]:80").build(),
+            listener(3, 80).netns(7).build(),
+            tcp(4).local("10.0.0.1:80").build(),
+            tcp(5).local("[::ffff:10.0.0.1]:80").build(),
+            tcp(6).local("[2001:db8::1]:80").build(),
+            tcp(7).local("10.0.0.1:80").netns(7).build(),
+            tcp(8).local("10.0.0.1:80").netns(8).build(),
+        ])));
+        let sockets: Vec<_> = groups.values().map(Group::sockets).collect();
+        assert_eq!(sockets, [2, 2, 3]);
+    }
+
+    #[test]
+    fn the_fullest_queue_and_the_oldest_leak_stand_for_the_group() {
+        let since = |ms| Some(crate::model::delta::Since { at: Timestamp::from_millis(ms), basis: AgeBasis::Kernel });
+        let app = [process(1, "app")];
+        let leaked = |cookie, ms| Connection {
+            state_since: since(ms),
+            ..connection(tcp(cookie).state(CloseWait).held_by(&app), 0)
+        };
+        let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
+        let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);
+        let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
+        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: 5 }));
+        assert_eq!(found[0].close_wait_since, since(500));
+    }
+
+    #[test]
+    fn the_dialog_counts_what_is_held_now() {
+        let mut store = machine();
+        let holdings = store.holdings(process(813, "nginx").id);
+        assert_eq!((holdings.counts.of(Established), holdings.counts.of(TcpState::Listen), holdings.peers), (3, 1, 2));
+        assert_eq!(store.holdings(process(99, "curl").id), Holdings::default(), "a TIME_WAIT is only remembered");
+        let gone = Removed { id: tcp(4).build().id, at: Timestamp::default() };
+        store.apply(Delta { removed: vec![gone], ..Delta::default() });
+        assert_eq!(store.holdings(process(813, "nginx").id).peers, 1, "a closed row is not held");
+    }
+
+    #[test]
+    fn the_rows_of_a_group_are_those_that_were_added_up() {
+        let store = machine();
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener] {
+            for group in by(&store, grouping) {
+                assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize, "{:?}", group.key);
+            }
+        }
     }
 }

@@ -78,7 +78,9 @@ impl History {
 
     pub(super) fn push(&mut self, at: Timestamp, counts: Counts, transitions: &[Transition]) {
         let mut sample = Sample { at, counts, ..Sample::default() };
-        transitions.iter().for_each(|transition| sample.count(transition));
+        for transition in transitions {
+            sample.count(transition);
+        }
         if self.samples.len() == HISTORY_LEN_MAX {
             self.samples.pop_front();
         }

@@ -140,31 +140,37 @@ impl<R> Column<R> {
     }
 
     /// Says what it shows.
+    #[must_use]
     pub const fn about(self, about: &'static str) -> Self {
         Self { about, ..self }
     }
 
     /// Sets the least and the greatest width in cells.
+    #[must_use]
     pub const fn width(self, least: u16, greatest: u16) -> Self {
         Self { width: (least, greatest), ..self }
     }
 
     /// Shows it without being asked, until a screen is so narrow that columns of this rank go.
+    #[must_use]
     pub const fn rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 
     /// Names it in JSON and CSV.
+    #[must_use]
     pub const fn json(self, json: &'static str) -> Self {
         Self { json, ..self }
     }
 
     /// Leaves it out of JSON and CSV unless asked for.
+    #[must_use]
     pub const fn not_in_json(self) -> Self {
         Self { in_json: false, ..self }
     }
 
     /// Says how it changes by itself.
+    #[must_use]
     pub const fn drift(self, drift: Drift) -> Self {
         Self { drift, ..self }
     }

@@ -164,3 +164,199 @@ fn service(row: &Row) -> Option<&'static str> {
 }
 
 const _: () = assert!(Protocol::ALL.len() == PROTOCOLS.len(), "a filter must know every protocol");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Delta};
+    use crate::model::process::{Holders, Names, Owner};
+    use crate::model::socket::TimerKind;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
+    use crate::model::time::Timestamp;
+    use crate::table::column::{Align, find};
+
+    /// The names of DESIGN.md, section 7, which scripts rely on.
+    const CONTRACT: &[&str] = &[
+        "proto",
+        "family",
+        "laddr",
+        "lport",
+        "raddr",
+        "rport",
+        "state",
+        "age_seconds",
+        "age_basis",
+        "pid",
+        "process",
+        "user",
+        "uid",
+        "owner",
+        "recvq_bytes",
+        "sendq_bytes",
+        "backlog",
+        "backlog_limit",
+        "rtt_seconds",
+        "retransmits",
+        "rx_bytes",
+        "tx_bytes",
+        "rx_bytes_per_second",
+        "tx_bytes_per_second",
+        "inode",
+        "cookie",
+        "netns",
+        "unit",
+        "service",
+        "verdict",
+    ];
+
+    fn store() -> Store {
+        let mut store = Store::new(source_info());
+        let names = Names { users: [(1000, "alice".into())].into(), interfaces: [(2, "eth0".into())].into() };
+        store.apply(Delta { at: Timestamp::from_millis(90_000), names: Arc::new(names), ..Delta::default() });
+        store
+    }
+
+    fn row(socket: impl Into<Socket>) -> Row {
+        Row { connection: connection(socket, 0), mark: None }
+    }
+
+    fn cell(row: &Row, key: &str) -> (String, String) {
+        let (store, column) = (store(), &COLUMNS[find(COLUMNS, key).expect(key)]);
+        let value = (column.value)(row, &store);
+        (value.text().into_owned(), serde_json::to_string(&value).expect("a value is plain JSON"))
+    }
+
+    fn is(text: &str, json: &str) -> (String, String) {
+        (text.to_owned(), json.to_owned())
+    }
+
+    #[test]
+    fn every_name_of_the_contract_is_there_and_no_name_is_there_twice() {
+        let json: BTreeSet<_> = COLUMNS.iter().filter(|column| column.in_json).map(|column| column.json).collect();
+        for name in CONTRACT {
+            assert!(json.contains(name), "{name}");
+        }
+        for name in
+            [|column: &Column<Row>| column.key, |column: &Column<Row>| column.title, |column: &Column<Row>| column.json]
+        {
+            assert_eq!(COLUMNS.iter().map(name).collect::<BTreeSet<_>>().len(), COLUMNS.len());
+        }
+    }
+
+    #[test]
+    fn every_column_is_described_and_its_title_fits() {
+        for column in COLUMNS {
+            assert!(column.about.ends_with('.') && column.about.len() > 8, "{}", column.key);
+            assert!(column.title.len() <= usize::from(column.width.0), "{}", column.key);
+            assert!(column.width.0 <= column.width.1, "{}", column.key);
+            assert!(column.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", column.key);
+        }
+        let ranks: Vec<_> = COLUMNS.iter().filter_map(|column| column.rank).filter(|rank| *rank > 0).collect();
+        assert_eq!(ranks.iter().collect::<BTreeSet<_>>().len(), ranks.len(), "no two columns go at the same time");
+    }
+
+    #[test]
+    fn numbers_stand_right_and_words_left() {
+        for (key, align) in
+            [("pid", Align::Right), ("age", Align::Right), ("process", Align::Left), ("local", Align::Left)]
+        {
+            assert_eq!(COLUMNS[find(COLUMNS, key).expect(key)].align, align, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_a_column_is_the_kind_of_its_values() {
+        let held = tcp(1).held_by(&[process(7, "nginx")]).bytes(1, 2).timer(TimerKind::KeepAlive, 0, 99_000);
+        let held =
+            held.state(TcpState::CloseWait).with(|socket| socket.interface = std::num::NonZeroU32::new(2)).netns(5);
+        let rows = [row(held.info(|info| info.rtt_us = 5)), row(listener(2, 80)), row(udp(3, 53))];
+        let store = store();
+        for column in COLUMNS {
+            for row in &rows {
+                let value = (column.value)(row, &store);
+                let fits = match column.kind {
+                    Kind::Text => matches!(value, Value::Text(_) | Value::Owned(_) | Value::Process(_)),
+                    Kind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
+                    Kind::Address => matches!(value, Value::Address(_)),
+                    Kind::Endpoint => matches!(value, Value::Endpoint(_)),
+                    Kind::State => matches!(value, Value::State(_)),
+                    Kind::Port | Kind::Count | Kind::Number | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share => {
+                        value.scalar().is_some()
+                    }
+                };
+                assert!(fits || value == Value::Missing, "{}: {value:?}", column.key);
+            }
+        }
+    }
+
+    #[test]
+    fn an_owner_reads_well_and_is_null_where_nobody_is_known() {
+        let (nginx, worker) = (process(812, "nginx"), process(813, "nginx"));
+        let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
+        let of = |owner: Owner| cell(&row(tcp(1).owner(owner)), "process");
+        assert_eq!(cell(&row(tcp(1).held_by(&[worker, nginx])), "process"), is("nginx +1", "\"nginx\""));
+        assert_eq!(of(remembered.clone()), is("was nginx", "\"nginx\""));
+        assert_eq!(of(Owner::Unaccepted), is("in accept queue", "null"));
+        assert_eq!(of(Owner::Hidden), is("hidden (needs root)", "null"));
+        assert_eq!(of(Owner::None), is("", "null"));
+        let mini = row(tcp(1).mini(TcpState::TimeWait).owner(remembered));
+        assert_eq!(cell(&mini, "pid"), is("812", "812"));
+        assert_eq!(cell(&mini, "owner"), is("remembered", "\"remembered\""));
+        assert_eq!(cell(&mini, "user"), is("alice", "\"alice\""));
+        assert_eq!(cell(&mini, "inode"), is("", "null"));
+    }
+
+    #[test]
+    fn a_listener_shows_its_accept_queue_and_has_no_peer() {
+        let listener = row(listener(1, 8080).queues(3, 4096));
+        assert_eq!(cell(&listener, "recvq"), is("3", "3"));
+        assert_eq!(cell(&listener, "sendq"), is("4,096", "4096"));
+        assert_eq!(cell(&listener, "backlog"), is("3", "3"));
+        assert_eq!(cell(&listener, "backlog_limit"), is("4,096", "4096"));
+        assert_eq!(cell(&listener, "local"), is("0.0.0.0:8080", "\"0.0.0.0:8080\""));
+        for key in ["remote", "raddr", "rport", "rtt", "verdict"] {
+            assert_eq!(cell(&listener, key), is("", "null"), "{key}");
+        }
+        assert_eq!(cell(&row(tcp(1)), "backlog"), is("", "null"));
+    }
+
+    #[test]
+    fn zero_and_not_known_are_different() {
+        assert_eq!(cell(&row(tcp(1).queues(0, 0)), "recvq"), is("0", "0"));
+        assert_eq!(cell(&row(tcp(1).with(|socket| socket.queues = None)), "recvq"), is("", "null"));
+        assert_eq!(cell(&row(tcp(1).uid(0)), "uid"), is("0", "0"));
+        assert_eq!(cell(&row(tcp(1).with(|socket| socket.uid = None)), "uid"), is("", "null"));
+        assert_eq!(cell(&row(tcp(1).uid(4_242)), "user"), is("", "null"));
+    }
+
+    #[test]
+    fn ages_and_timers_count_from_the_last_sample() {
+        let mut row = row(tcp(1).timer(TimerKind::Retransmit, 2, 91_500));
+        assert_eq!(cell(&row, "age"), is("", "null"));
+        row.connection.state_since = Some(Since { at: Timestamp::from_millis(30_000), basis: AgeBasis::AtLeast });
+        assert_eq!(cell(&row, "age"), is(">1m", "60.0"));
+        assert_eq!(cell(&row, "age_basis"), is("at-least", "\"at-least\""));
+        assert_eq!(cell(&row, "expires"), is("1.5s", "1.5"));
+        assert_eq!(Duration::from_secs(60), row.connection.state_since.expect("set above").age(store().at()));
+    }
+
+    #[test]
+    fn the_service_is_that_of_the_lower_port_that_has_one() {
+        let service = |local: &str, remote: &str| cell(&row(tcp(1).local(local).remote(remote)), "service").0;
+        assert_eq!(service("10.0.0.1:51000", "10.0.0.2:443"), "https");
+        assert_eq!(service("10.0.0.1:443", "10.0.0.2:51000"), "https");
+        assert_eq!(service("10.0.0.1:59999", "10.0.0.2:6379"), "redis");
+        assert_eq!(service("10.0.0.1:59999", "10.0.0.2:59998"), "");
+    }
+
+    #[test]
+    fn the_verdict_is_in_words_for_people_and_a_label_for_machines() {
+        let stuck = row(tcp(1).state(TcpState::CloseWait).queues(0, 0).held_by(&[process(1, "app")]));
+        assert_eq!(cell(&stuck, "verdict"), is("never closed", "\"missing-close\""));
+    }
+}

@@ -58,7 +58,8 @@ fn head(text: &str, width: usize) -> &str {
 /// Which of the `chosen` columns fit into `width` cells, with the width of each.
 ///
 /// Whole columns go by rank, the highest first (a column without rank counts as rank 1: it was asked for). What is left
-/// over goes to the columns that are not at their greatest width, one cell each in turn. `wanted` (by index of the
+/// over goes to the columns that are not at their greatest width, one cell each in turn, first to the two lowest ranks
+/// (endpoints and process), then to the others. `wanted` (by index of the
 /// column, 0 or absent: not known) stops a column from growing beyond its content. The result never exceeds `width`.
 pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16]) -> Vec<(usize, u16)> {
     let mut shown: Vec<(usize, u16)> = chosen.iter().map(|&index| (index, columns[index].width.0)).collect();
@@ -79,6 +80,7 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
         Some(&content) if content > 0 => content.clamp(columns[index].width.0, columns[index].width.1),
         _ => columns[index].width.1,
     };
+    grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
     grow(&mut shown, width, most);
     shown
 }

@@ -27,8 +27,11 @@ pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     if word.len() > WORD_LEN_MAX {
         return None;
     }
-    let near = known.into_iter().map(|name| (distance(word, name), name)).min_by_key(|(distance, _)| *distance)?;
-    (near.0 <= 1 + near.1.len() / 4 && near.0 < near.1.len()).then_some(near.1)
+    // Among equals the one with the same first letter, then the first by letter: people seldom miss the first key.
+    let first = |text: &str| text.chars().next().map(|letter| letter.to_ascii_lowercase());
+    let rank = |name: &'k str| (distance(word, name), first(word) != first(name), name);
+    let (edits, _, name) = known.into_iter().map(rank).min()?;
+    (edits <= 1 + name.len() / 4 && edits < name.len()).then_some(name)
 }
 
 /// "did you mean '…'?", or `otherwise` if nothing is near.

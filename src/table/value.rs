@@ -78,9 +78,8 @@ impl<'a> Value<'a> {
     pub fn text(&self) -> Cow<'a, str> {
         match self {
             Self::Missing => Cow::Borrowed(""),
-            Self::Text(text) => Cow::Borrowed(text),
+            Self::Text(text) | Self::Word { text, .. } => Cow::Borrowed(text),
             Self::Owned(text) => Cow::Owned(text.clone()),
-            Self::Word { text, .. } => Cow::Borrowed(text),
             Self::Process(owner) => owner_text(owner),
             Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
             Self::Address(addr) => Cow::Owned(addr.to_string()),

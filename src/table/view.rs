@@ -158,3 +158,152 @@ impl View {
         Some(Placed { value, first_seen: row.connection.first_seen, index })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Removed, Since};
+    use crate::model::socket::TimerKind;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, process, source_info, tcp};
+    use crate::table::column::find;
+
+    fn sort(text: &str) -> SortKey {
+        SortKey::parse(COLUMNS, text).expect(text)
+    }
+
+    fn cookies(view: &View, store: &Store) -> Vec<u64> {
+        let cookie = |index: &RowIndex| store.rows().get(*index)?.connection.socket.id.cookie();
+        view.order().iter().filter_map(cookie).collect()
+    }
+
+    fn delta(at_ms: u64, added: Vec<Connection>, changed: Vec<Connection>) -> Delta {
+        Delta { at: Timestamp::from_millis(at_ms), added, changed, ..Delta::default() }
+    }
+
+    #[test]
+    fn equal_rows_stay_in_the_order_in_which_they_came() {
+        let (mut store, mut view) = (Store::new(source_info()), View::default());
+        view.set_sort(sort("-recvq"), &store);
+        let touched =
+            store.apply(delta(1, vec![connection(tcp(1), 3), connection(tcp(2), 1), connection(tcp(3), 2)], vec![]));
+        view.apply(&touched, &store);
+        assert_eq!(cookies(&view, &store), [2, 3, 1]);
+        let touched = store.apply(delta(2, vec![], vec![connection(tcp(3).queues(9, 0), 2)]));
+        view.apply(&touched, &store);
+        assert_eq!(cookies(&view, &store), [3, 2, 1]);
+    }
+
+    #[test]
+    fn rows_come_and_go_with_the_filter_as_time_passes() {
+        let (mut store, mut view) = (Store::new(source_info()), View::default());
+        view.set_filter(Filter::parse("age>60s").expect("valid"), &store);
+        let mut young = connection(tcp(1), 0);
+        young.state_since = Some(Since { at: Timestamp::from_millis(0), basis: AgeBasis::Observed });
+        let touched = store.apply(delta(30_000, vec![young], vec![]));
+        view.apply(&touched, &store);
+        assert_eq!(cookies(&view, &store), [] as [u64; 0]);
+        let touched = store.apply(delta(61_000, vec![], vec![]));
+        view.apply(&touched, &store);
+        assert_eq!(cookies(&view, &store), [1]);
+        assert_eq!(view.position(view.order()[0]), Some(0));
+    }
+
+    #[test]
+    fn a_row_that_is_not_shown_has_no_position() {
+        let (mut store, mut view) = (Store::new(source_info()), View::default());
+        let touched = store.apply(delta(1, vec![connection(tcp(1), 0)], vec![]));
+        view.apply(&touched, &store);
+        let index = view.order()[0];
+        view.set_filter(Filter::parse("udp").expect("valid"), &store);
+        assert_eq!(view.position(index), None);
+    }
+
+    /// What one made-up sample does to sockets 0 to 29.
+    #[derive(Clone, Debug)]
+    struct Step {
+        touched: Vec<(u64, u32, u8)>,
+        removed: Vec<u64>,
+        after_ms: u64,
+        new_user: bool,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let touched = proptest::collection::vec((0u64..30, 0u32..4, 0u8..12), 0..12);
+        let removed = proptest::collection::vec(0u64..30, 0..6);
+        let step = (touched, removed, 0u64..3_000, any::<bool>())
+            .prop_map(|(touched, removed, after_ms, new_user)| Step { touched, removed, after_ms, new_user });
+        proptest::collection::vec(step, 1..12)
+    }
+
+    fn made_up(cookie: u64, queue: u32, kind: u8, at_ms: u64) -> Connection {
+        let states = [TcpState::Established, TcpState::CloseWait, TcpState::TimeWait];
+        let names = ["nginx", "Xorg", "app"];
+        let socket = tcp(cookie)
+            .state(states[usize::from(kind % 3)])
+            .queues(queue, 0)
+            .uid(u32::from(kind))
+            .timer(TimerKind::KeepAlive, 0, at_ms + u64::from(kind) * 400)
+            .held_by(&[process(u32::from(kind) + 1, names[usize::from(kind % 3)])]);
+        let mut connection = connection(socket, cookie / 4);
+        connection.rates = (kind > 3).then(|| Rates { received: f32::from(kind), sent: 0.0 });
+        let at = Timestamp::from_millis(at_ms.saturating_sub(u64::from(queue) * 900));
+        connection.state_since = (kind > 1).then_some(Since { at, basis: AgeBasis::Observed });
+        connection
+    }
+
+    fn delta_of(step: &Step, live: &mut std::collections::BTreeSet<u64>, at_ms: u64, names: &mut Names) -> Delta {
+        if step.new_user {
+            let next = u32::try_from(names.users.len()).expect("few users");
+            names.users.insert(11 - next.min(11), format!("user{next}").as_str().into());
+        }
+        let mut delta = Delta { names: Arc::new(names.clone()), ..delta(at_ms, vec![], vec![]) };
+        let id = |cookie| tcp(cookie).build().id;
+        for &cookie in &step.removed {
+            if live.remove(&cookie) {
+                delta.removed.push(Removed { id: id(cookie), at: delta.at });
+            }
+        }
+        let mut seen: Vec<u64> = step.removed.clone();
+        for &(cookie, queue, kind) in &step.touched {
+            if seen.contains(&cookie) {
+                continue;
+            }
+            seen.push(cookie);
+            let into = if live.insert(cookie) { &mut delta.added } else { &mut delta.changed };
+            into.push(made_up(cookie, queue, kind, at_ms));
+        }
+        delta
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_kept_is_the_order_made_anew(
+            steps in steps(),
+            column in proptest::sample::select(vec!["local", "state", "age", "process", "user", "recvq", "rxrate", "expires", "pid"]),
+            descending: bool,
+            filter in proptest::sample::select(vec!["", "age>1s", "user:user1", "!state:time-wait", "nginx or recvq>1", "expires<1s"]),
+        ) {
+            let (mut store, mut view, mut live, mut names) = (Store::new(source_info()), View::default(), [].into(), Names::default());
+            let order = if descending { Order::Descending } else { Order::Ascending };
+            let sort = SortKey { column: find(COLUMNS, column).expect(column), order };
+            let filter = Filter::parse(filter).expect("valid");
+            view.set_filter(filter.clone(), &store);
+            view.set_sort(sort, &store);
+            let mut at_ms = 10_000;
+            for step in &steps {
+                at_ms += step.after_ms;
+                let touched = store.apply(delta_of(step, &mut live, at_ms, &mut names));
+                view.apply(&touched, &store);
+                let mut anew = View::default();
+                anew.set_sort(sort, &store);
+                anew.set_filter(filter.clone(), &store);
+                prop_assert_eq!(view.order(), anew.order());
+            }
+        }
+    }
+}
