@@ -95,6 +95,7 @@ impl EventLoop {
     /// Runs until the user quits, a signal comes or the terminal is gone; the exit code.
     pub async fn run(mut self) -> io::Result<u8> {
         let ended = self.run_until_end().await;
+        self.hands.keyboard.let_go();
         match ended {
             Err(error) if is_gone(&error) => Ok(exit_code(HANGUP)),
             other => other,
@@ -212,6 +213,7 @@ impl EventLoop {
 
     /// Gives the terminal back and stops, as a shell expects of Ctrl-Z.
     async fn suspend(&mut self) -> io::Result<()> {
+        self.hands.keyboard.let_go();
         terminal::restore();
         self.place = Place::Away;
         os::stop_self();
@@ -227,6 +229,7 @@ impl EventLoop {
         self.place = if self.hands.keyboard.is_in_front() { Place::InFront } else { Place::Away };
         if self.place == Place::InFront {
             self.hands.screen.show()?;
+            self.hands.keyboard.take();
             self.resized = true;
             self.dirty = true;
         }

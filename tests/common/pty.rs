@@ -78,7 +78,7 @@ impl Session {
         setsid.env("TERM", "xterm-256color").env_remove("NO_COLOR");
         let modes_before = modes(&slave);
         let child = setsid.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().expect("setsid is there");
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(rows.max(10), columns.max(10), 0);
         Self { master: Some(master), slave, child, parser, bytes: Vec::new(), modes_before }
     }
 
@@ -91,10 +91,12 @@ impl Session {
         }
     }
 
-    /// Gives the terminal a new size.
+    /// Gives the terminal a new size. The emulator only grows: what is drawn stays in its top left corner, and it
+    /// has no room to fail in (vt100 panics in sizes near 1).
     pub fn resize(&mut self, columns: u16, rows: u16) {
         resize(self.master.as_ref().expect("the terminal is there"), columns, rows);
-        self.parser.screen_mut().set_size(rows, columns);
+        let (rows_before, columns_before) = self.parser.screen().size();
+        self.parser.screen_mut().set_size(rows.max(rows_before), columns.max(columns_before));
     }
 
     /// Sends `signal` to the program.
@@ -128,7 +130,7 @@ impl Session {
     }
 
     /// Waits until `done`; `what` says what for.
-    pub fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+    pub fn wait_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !done(self) {
             assert!(Instant::now() < deadline, "it never happened that {what}; the screen:\n{}", self.text());
@@ -164,13 +166,9 @@ impl Session {
 
     /// Waits until the program has ended.
     pub fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        self.wait_until("the program ends", |session| {
-            status = session.child.try_wait().expect("it is our child");
-            status.is_some()
-        });
+        self.wait_until("the program ends", |session| session.process().0 == 'Z');
         self.watch(Duration::from_millis(20));
-        status.expect("it has ended")
+        self.child.wait().expect("it is our child")
     }
 
     /// The state of the program's process as a letter, and the processor time it has used.
