@@ -105,15 +105,17 @@ impl EventLoop {
     async fn run_until_end(&mut self) -> io::Result<u8> {
         self.draw_if_due()?;
         loop {
-            self.wait().await?;
-            self.drain()?;
             if let Some(code) = self.end {
                 return Ok(code);
             }
-            if self.place == Place::Leaving {
-                self.suspend().await?;
+            self.wait().await?;
+            self.drain()?;
+            match self.place {
+                _ if self.end.is_some() => {}
+                Place::Leaving => self.suspend().await?,
+                Place::InFront => self.draw_if_due()?,
+                Place::Away => {}
             }
-            self.draw_if_due()?;
         }
     }
 
@@ -217,10 +219,11 @@ impl EventLoop {
         terminal::restore();
         self.place = Place::Away;
         os::stop_self();
-        // Continued. The news may still be on its way, and pid 1 of a container cannot be stopped at all.
-        let calls = &mut self.queues.calls;
-        let news = async { while calls.recv().await.is_some_and(|call| call == Call::Stop || call == Call::Resize) {} };
-        let _ = timeout(CONTINUE_WAIT, news).await;
+        // Continued. The news of it may still be on its way, and pid 1 of a container cannot be stopped at all.
+        if let Ok(Some(Call::End(signal))) = timeout(CONTINUE_WAIT, self.queues.calls.recv()).await {
+            self.end = Some(exit_code(signal));
+            return Ok(());
+        }
         self.show_if_in_front()
     }
 
@@ -237,9 +240,6 @@ impl EventLoop {
     }
 
     fn draw_if_due(&mut self) -> io::Result<()> {
-        if self.place != Place::InFront {
-            return Ok(());
-        }
         if std::mem::take(&mut self.resized) {
             let (columns, rows) = os::size()?;
             self.tell(Msg::Resize(columns, rows))?;

@@ -1,14 +1,10 @@
 //! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
-#![cfg(target_os = "linux")]
-
-#[path = "common/pty.rs"]
-mod pty;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pty::{Control, Session};
+use crate::session::{Control, DEADLINE, Session};
 use rustix::process::Signal;
 
 const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
@@ -203,7 +199,7 @@ fn a_stuck_terminal_does_not_keep_it_from_ending() {
     let start = Instant::now();
     while !std::fs::read_to_string(&syscall).is_ok_and(|line| line.starts_with("1 0x1 ") || line.starts_with("64 0x1 "))
     {
-        assert!(start.elapsed() < pty::DEADLINE, "the terminal takes no end of bytes");
+        assert!(start.elapsed() < DEADLINE, "the terminal takes no end of bytes");
         session.keys("\x0c");
         std::thread::sleep(Duration::from_millis(5));
     }
