@@ -85,7 +85,8 @@ impl EventLoop {
             hands,
             end: None,
             dirty: true,
-            resized: false,
+            // The terminal may have got a new size since the app was told of it.
+            resized: true,
             place: Place::InFront,
             next_frame: Instant::now(),
             panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),

@@ -45,18 +45,17 @@ impl Session {
         Self::start(Command::new(env!("CARGO_BIN_EXE_conntop")).args(args), Control::Controlling, (columns, rows))
     }
 
-    /// Runs `command`; standard input is the terminal unless `command` says otherwise.
-    pub fn start(command: &Command, control: Control, (columns, rows): (u16, u16)) -> Self {
-        Self::start_with_stdin(command, control, (columns, rows), None)
+    /// Runs `command` in a terminal of a size: columns, rows.
+    pub fn start(command: &Command, control: Control, size: (u16, u16)) -> Self {
+        Self::start_in(command, control, size, "")
     }
 
-    /// Runs `command` with `stdin` in place of the terminal.
-    pub fn start_with_stdin(
-        command: &Command,
-        control: Control,
-        (columns, rows): (u16, u16),
-        stdin: Option<Stdio>,
-    ) -> Self {
+    /// Runs `command` with `/dev/null` as its standard input; the rest is the terminal.
+    pub fn start_without_stdin(command: &Command, control: Control) -> Self {
+        Self::start_in(command, control, (80, 24), "</dev/null")
+    }
+
+    fn start_in(command: &Command, control: Control, (columns, rows): (u16, u16), redirection: &str) -> Self {
         let (master, slave) = open_terminal();
         resize(&master, columns, rows);
         let terminal = || Stdio::from(slave.try_clone().expect("a descriptor is free"));
@@ -65,9 +64,7 @@ impl Session {
             // setsid takes the terminal from its standard input, so a replaced one is put in its place afterwards.
             setsid.arg("-c");
         }
-        if stdin.is_some() {
-            setsid.args(["sh", "-c", "exec \"$@\" </dev/null", "sh"]);
-        }
+        setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
@@ -157,7 +154,7 @@ impl Session {
         if poll(&mut fds, Some(&timeout)).unwrap_or(0) == 0 {
             return;
         }
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         if let Ok(len) = rustix::io::read(master, &mut buffer) {
             self.parser.process(&buffer[..len]);
             self.bytes.extend_from_slice(&buffer[..len]);

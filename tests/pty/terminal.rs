@@ -1,7 +1,7 @@
 //! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::session::{Control, DEADLINE, Session};
@@ -176,7 +176,7 @@ fn without_its_terminal_it_ends_at_once_and_quietly() {
 
 #[test]
 fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Controlling, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Controlling);
     session.wait_for_text("conntop");
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
@@ -185,7 +185,7 @@ fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
 
 #[test]
 fn without_a_terminal_for_keys_it_says_what_to_do() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Open, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Open);
     assert_eq!(session.wait().code(), Some(2));
     assert!(session.text().contains("conntop list"), "{}", session.text());
     assert!(!session.is_on_screen());
