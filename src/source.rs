@@ -4,10 +4,12 @@
 //! or a vanished process is data ([`Coverage`](crate::model::coverage::Coverage)), not an error; an error means that
 //! no sample could be taken at all.
 
+pub mod clock;
 pub mod portable;
 pub mod record;
 pub mod replay;
 pub mod synthetic;
+pub mod usage;
 
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -73,4 +75,98 @@ pub enum Choice {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl Choice {
+    /// The source that `--source` names: `auto`, `linux`, `procfs`, `portable` or `synthetic[:SEED]`.
+    pub fn parse(text: &str) -> Result<Self, SourceError> {
+        let seed = text.strip_prefix("synthetic:").map(str::parse);
+        Ok(match (text, seed) {
+            ("auto", _) => Self::Auto,
+            ("linux", _) => Self::Linux,
+            ("procfs", _) => Self::Procfs,
+            ("portable", _) => Self::Portable,
+            ("synthetic", _) => Self::Synthetic { seed: SEED_DEFAULT },
+            (_, Some(Ok(seed))) => Self::Synthetic { seed },
+            (_, Some(Err(_))) => {
+                return Err(usage(&format!("bad seed in '{text}'; write a whole number, as in --source synthetic:7")));
+            }
+            _ => {
+                let known = "auto, linux, procfs, portable and synthetic[:SEED]";
+                return Err(usage(&format!("unknown source '{text}'; there are {known}")));
+            }
+        })
+    }
+}
+
+/// The life that `--source synthetic` shows if no seed is given.
+const SEED_DEFAULT: u64 = 1;
+
+/// Opens the source of `choice`.
+pub fn open(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
+    match choice {
+        Choice::Auto => open_auto(),
+        Choice::Linux | Choice::Procfs => open_linux(choice),
+        Choice::Portable => Err(not_built("portable")),
+        Choice::Synthetic { .. } => Err(not_built("synthetic")),
+        Choice::Replay { .. } => Err(not_built("replay")),
+    }
+}
+
+fn not_built(name: &str) -> SourceError {
+    SourceError::Failed(DisplayText::new(&format!("source {name} is not built yet")))
+}
+
+#[cfg(target_os = "linux")]
+fn open_auto() -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(linux::Linux::open()?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_auto() -> Result<Box<dyn Source>, SourceError> {
+    open(&Choice::Portable)
+}
+
+#[cfg(target_os = "linux")]
+fn open_linux(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(if *choice == Choice::Procfs { linux::Linux::procfs()? } else { linux::Linux::sock_diag()? }))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_linux(_: &Choice) -> Result<Box<dyn Source>, SourceError> {
+    Err(usage("sources linux and procfs exist on Linux only; use --source portable"))
+}
+
+fn usage(sentence: &str) -> SourceError {
+    SourceError::Usage(DisplayText::new(sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_chosen_by_name() {
+        let parse = |text| Choice::parse(text).ok();
+        assert_eq!(parse("auto"), Some(Choice::Auto));
+        assert_eq!(parse("linux"), Some(Choice::Linux));
+        assert_eq!(parse("procfs"), Some(Choice::Procfs));
+        assert_eq!(parse("portable"), Some(Choice::Portable));
+        assert_eq!(parse("synthetic"), Some(Choice::Synthetic { seed: SEED_DEFAULT }));
+        assert_eq!(parse("synthetic:42"), Some(Choice::Synthetic { seed: 42 }));
+    }
+
+    #[test]
+    fn an_unknown_source_is_answered_with_those_there_are() {
+        let error = |text| match Choice::parse(text) {
+            Err(SourceError::Usage(sentence)) => sentence.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            error("netlink"),
+            "unknown source 'netlink'; there are auto, linux, procfs, portable and synthetic[:SEED]"
+        );
+        assert!(error("synthetic:x").contains("synthetic:7"));
+        assert!(error("\u{1b}[2J").contains('␛'));
+    }
 }

@@ -1,1 +1,145 @@
-//! (skeleton) Linux: sock_diag, /proc/net, owners.
+//! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
+
+pub mod names;
+pub mod namespaces;
+pub mod netlink;
+pub mod owners;
+pub mod proc_dir;
+pub mod proc_net;
+pub mod processes;
+pub mod sock_diag;
+pub mod tables;
+pub mod tcp_info;
+pub mod tuple_ids;
+pub mod visibility;
+
+use rustix::io::Errno;
+
+use self::names::NameReader;
+use self::namespaces::Namespaces;
+use self::owners::{Blind, Owners};
+use self::processes::{Describer, Now};
+use self::tables::Tables;
+use self::visibility::Visibility;
+use crate::model::coverage::Coverage;
+use crate::model::process::{ProcessId, Usage};
+use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::text::{DisplayText, HOST_LEN_MAX};
+use crate::source::usage::Meter;
+use crate::source::{Pace, Source, SourceError, clock};
+
+/// The live sockets of the network namespace that the opening thread is in.
+#[derive(Debug)]
+pub struct Linux {
+    info: SourceInfo,
+    tables: Tables,
+    owners: Owners,
+    names: NameReader,
+    namespaces: Namespaces,
+    visibility: Visibility,
+    meter: Meter,
+    describer: Describer,
+}
+
+impl Linux {
+    /// `sock_diag` if the kernel grants it, else `/proc/net`, which the coverage then says.
+    pub fn open() -> Result<Self, SourceError> {
+        Self::sock_diag().or_else(|refusal| {
+            let because = refusal.to_string();
+            Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), Some(&because)))
+        })
+    }
+
+    /// `sock_diag`, or an error.
+    pub fn sock_diag() -> Result<Self, SourceError> {
+        Self::with(SourceKind::Linux, |namespaces| Tables::sock_diag(namespaces.own()))
+    }
+
+    /// `/proc/net`, or an error.
+    pub fn procfs() -> Result<Self, SourceError> {
+        Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), None))
+    }
+
+    fn with(
+        kind: SourceKind,
+        open: impl FnOnce(&Namespaces) -> Result<Tables, SourceError>,
+    ) -> Result<Self, SourceError> {
+        let namespaces = Namespaces::open();
+        let tables = open(&namespaces)?;
+        let no_proc =
+            |error: Errno| failed(&format!("cannot open /proc ({error}); mount it with 'mount -t proc proc /proc'"));
+        Ok(Self {
+            info: SourceInfo { kind, host: host(), abilities: Abilities { kill: true } },
+            tables,
+            owners: Owners::open().map_err(no_proc)?,
+            names: NameReader::open(),
+            namespaces,
+            visibility: Visibility::look(),
+            meter: Meter::new(),
+            describer: Describer::default(),
+        })
+    }
+
+    /// What the processes `wanted` use; those that are gone, or whose pid is another's now, are left out.
+    fn measure(&mut self, wanted: &[ProcessId]) -> Vec<(ProcessId, Usage)> {
+        // The directories are opened first: as long as they answer, the pids are not reused.
+        let open = |id: &ProcessId| Some((*id, self.owners.process_dir(id.pid).ok()?));
+        let directories: Vec<_> = wanted.iter().filter_map(open).collect();
+        let measured = self.meter.measure(wanted.iter().map(|id| id.pid));
+        let mut usage = Vec::with_capacity(directories.len());
+        for (id, directory) in directories {
+            let Some(measured) = measured.iter().find(|measured| measured.pid == id.pid) else {
+                continue;
+            };
+            let descriptors = directory.descriptors().ok();
+            let descriptors_max = self.describer.descriptors_max(&directory);
+            if self.describer.identify(&directory).is_some_and(|(ticks, _)| ticks == id.start_ticks) {
+                usage.push((id, Usage { descriptors, descriptors_max, ..measured.usage }));
+            }
+        }
+        usage
+    }
+
+    fn note_blind(&self, blind: Blind, coverage: &mut Coverage) {
+        coverage.owners_hidden = blind.owners_hidden;
+        coverage.processes_unreadable = blind.processes_unreadable;
+        if blind.owners_hidden > 0 {
+            coverage.degraded.extend(self.visibility.reasons().map(DisplayText::new));
+        }
+        if let Some(error) = blind.error {
+            let sentence =
+                format!("processes could not be looked through ({error}); owners may be missing until the next sample");
+            coverage.degraded.push(DisplayText::new(&sentence));
+        }
+    }
+}
+
+impl Source for Linux {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        self.tables.read(&mut snapshot.sockets, &mut snapshot.coverage)?;
+        let now = Now { at: snapshot.at, wall: snapshot.wall };
+        let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
+        self.note_blind(blind, &mut snapshot.coverage);
+        snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
+        snapshot.names = self.names.read(&snapshot.sockets, snapshot.at);
+        snapshot.details = self.tables.details(&needs.details);
+        snapshot.usage = self.measure(&needs.usage);
+        snapshot.took = clock::now().0.since(snapshot.at);
+        Ok(Pace::Interval)
+    }
+}
+
+fn host() -> DisplayText {
+    DisplayText::from_bytes(rustix::system::uname().nodename().to_bytes(), HOST_LEN_MAX)
+}
+
+fn failed(sentence: &str) -> SourceError {
+    SourceError::Failed(DisplayText::new(sentence))
+}

@@ -1,0 +1,209 @@
+//! Which processes hold which sockets: the index from inode to [`Holders`]. Pure; the walking is `owners`' part.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::process::{Holders, Process};
+
+/// More sockets than a machine has; beyond it new ones get no owner instead of eating memory.
+const INODES_MAX: usize = 8_000_000;
+
+/// The sockets of every process walked, and from them the holders of every socket.
+///
+/// Sockets with the same holders share one value: a thousand connections of one server cost one.
+#[derive(Debug, Default)]
+pub struct Holdings {
+    by_inode: FxHashMap<u32, Arc<Holders>>,
+    by_pid: FxHashMap<u32, Held>,
+    by_pids: FxHashMap<Box<[u32]>, Arc<Holders>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    process: Arc<Process>,
+    /// Ascending, each once.
+    inodes: Vec<u32>,
+}
+
+impl Holdings {
+    /// The processes that hold the socket `inode`.
+    pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
+        self.by_inode.get(&inode)
+    }
+
+    /// The process `pid`, if it holds sockets.
+    pub fn process(&self, pid: u32) -> Option<&Arc<Process>> {
+        self.by_pid.get(&pid).map(|held| &held.process)
+    }
+
+    /// The pids of the processes that hold sockets, in no order.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        self.by_pid.keys().copied()
+    }
+
+    /// Says that `process` holds exactly the sockets `inodes`; puts them in order.
+    pub fn set(&mut self, process: &Arc<Process>, inodes: &mut Vec<u32>) {
+        inodes.sort_unstable();
+        inodes.dedup();
+        let pid = process.id.pid;
+        if self.process(pid).is_some_and(|known| *known != *process) {
+            self.forget(pid);
+        }
+        if inodes.is_empty() {
+            return self.forget(pid);
+        }
+        let held = self.by_pid.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Vec::new() });
+        let process = Arc::clone(&held.process);
+        let before = std::mem::replace(&mut held.inodes, inodes.clone());
+        for inode in missing_from(&before, inodes) {
+            self.take(inode, pid);
+        }
+        for inode in missing_from(inodes, &before) {
+            self.give(inode, &process);
+        }
+    }
+
+    /// Says that process `pid` is gone, or holds nothing.
+    pub fn forget(&mut self, pid: u32) {
+        let Some(held) = self.by_pid.remove(&pid) else {
+            return;
+        };
+        for inode in held.inodes {
+            self.take(inode, pid);
+        }
+        self.by_pids.retain(|pids, _| !pids.contains(&pid));
+    }
+
+    /// Drops the sets of holders that no socket has any more.
+    pub fn tidy(&mut self) {
+        self.by_pids.retain(|_, holders| Arc::strong_count(holders) > 1);
+    }
+
+    fn give(&mut self, inode: u32, process: &Arc<Process>) {
+        let mut processes = self.by_inode.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
+        if processes.is_empty() && self.by_inode.len() >= INODES_MAX {
+            return;
+        }
+        let place = processes.partition_point(|other| other.id.pid < process.id.pid);
+        processes.insert(place, Arc::clone(process));
+        self.assign(inode, processes);
+    }
+
+    fn take(&mut self, inode: u32, pid: u32) {
+        let Some(holders) = self.by_inode.get(&inode) else {
+            return;
+        };
+        let left = holders.all().iter().filter(|process| process.id.pid != pid).cloned().collect();
+        self.assign(inode, left);
+    }
+
+    fn assign(&mut self, inode: u32, processes: Vec<Arc<Process>>) {
+        let pids: Box<[u32]> = processes.iter().map(|process| process.id.pid).collect();
+        let shared = self.by_pids.get(&pids).cloned();
+        let Some(holders) = shared.or_else(|| Holders::new(processes).map(Arc::new)) else {
+            self.by_inode.remove(&inode);
+            return;
+        };
+        self.by_pids.entry(pids).or_insert_with(|| Arc::clone(&holders));
+        self.by_inode.insert(inode, holders);
+    }
+}
+
+/// What is in `all` and not in `other`, both ascending.
+fn missing_from<'a>(all: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + use<'a> {
+    let mut other = other.iter().peekable();
+    all.iter().copied().filter(move |inode| {
+        while other.next_if(|candidate| *candidate < inode).is_some() {}
+        other.peek() != Some(&inode)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::process::ProcessId;
+
+    fn process(pid: u32, start_ticks: u64) -> Arc<Process> {
+        Arc::new(Process {
+            id: ProcessId { pid, start_ticks },
+            parent_pid: 1,
+            name: "server".into(),
+            command: "server --run".into(),
+            uid: Some(0),
+            started: None,
+        })
+    }
+
+    fn pids_of(holdings: &Holdings, inode: u32) -> Vec<u32> {
+        let holders = holdings.holders(inode).map(|holders| holders.all());
+        holders.unwrap_or_default().iter().map(|process| process.id.pid).collect()
+    }
+
+    #[test]
+    fn all_workers_of_a_shared_listener_are_its_holders() {
+        let mut holdings = Holdings::default();
+        for pid in [12, 10, 11] {
+            holdings.set(&process(pid, 5), &mut vec![100, 200 + pid]);
+        }
+        assert_eq!(pids_of(&holdings, 100), [10, 11, 12]);
+        assert_eq!(pids_of(&holdings, 211), [11]);
+        holdings.forget(10);
+        assert_eq!(pids_of(&holdings, 100), [11, 12]);
+        holdings.set(&process(11, 5), &mut vec![211]);
+        assert_eq!(pids_of(&holdings, 100), [12]);
+    }
+
+    #[test]
+    fn sockets_with_the_same_holders_share_one_value() {
+        let mut holdings = Holdings::default();
+        holdings.set(&process(1, 5), &mut vec![7, 8, 9]);
+        holdings.set(&process(2, 5), &mut vec![8, 9]);
+        let holders = |inode| holdings.holders(inode).expect("held");
+        assert!(Arc::ptr_eq(holders(8), holders(9)));
+        assert!(!Arc::ptr_eq(holders(7), holders(8)));
+    }
+
+    #[test]
+    fn a_new_name_or_a_reused_pid_replaces_the_process_everywhere() {
+        let mut holdings = Holdings::default();
+        holdings.set(&process(1, 5), &mut vec![7, 8]);
+        holdings.set(&process(2, 5), &mut vec![8]);
+        let renamed = Arc::new(Process { name: "other".into(), ..(*process(1, 5)).clone() });
+        holdings.set(&renamed, &mut vec![7, 8]);
+        assert_eq!(holdings.holders(7).expect("held").first().name.as_str(), "other");
+        assert_eq!(holdings.holders(8).expect("held").first().name.as_str(), "other");
+        holdings.set(&process(1, 99), &mut vec![8]);
+        assert!(pids_of(&holdings, 7).is_empty());
+        assert_eq!(holdings.holders(8).expect("held").first().id.start_ticks, 99);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_set_and_forgotten_the_index_agrees(
+            steps in proptest::collection::vec((0u32..6, proptest::collection::vec(0u32..8, 0..6), any::<bool>()), 0..40)
+        ) {
+            let mut holdings = Holdings::default();
+            let mut model: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+            for (pid, mut inodes, forget) in steps {
+                if forget {
+                    holdings.forget(pid);
+                    model.remove(&pid);
+                } else {
+                    model.insert(pid, inodes.iter().copied().collect());
+                    holdings.set(&process(pid, 5), &mut inodes);
+                }
+                holdings.tidy();
+                for inode in 0..8 {
+                    let expected: Vec<_> = model.iter().filter(|(_, held)| held.contains(&inode)).map(|(pid, _)| *pid).collect();
+                    prop_assert_eq!(pids_of(&holdings, inode), expected);
+                }
+            }
+            prop_assert!(holdings.by_pids.len() <= 8);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `/proc`: directories of processes and what their descriptors point to. No path is built, nothing is allocated
+//! per descriptor, and a process that vanishes meanwhile is an ordinary error.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::io::Errno;
+use rustix::path::{Arg, DecInt};
+
+/// One `getdents64` call brings some 1,300 names.
+const NAMES_LEN: usize = 32 * 1024;
+/// Nothing that is read whole is longer (a command line is cut anyway).
+const FILE_LEN_MAX: usize = 64 * 1024;
+
+/// `/proc`, opened once.
+#[derive(Debug)]
+pub struct ProcDir {
+    root: OwnedFd,
+    names: Box<[MaybeUninit<u8>]>,
+}
+
+/// An entry of `/proc` that is a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The pid.
+    pub pid: u32,
+    /// The inode of the directory. Another process under the same pid has another one; the same process may get
+    /// another one too, when the kernel is short of memory.
+    pub inode: u64,
+}
+
+/// What `stat("/proc/PID/fd")` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FdHint {
+    /// The inode of that directory; it tells processes under one pid apart, as [`Entry::inode`] does.
+    pub inode: u64,
+    /// How many descriptors are open (`st_size`, since Linux 6.2; 0 before).
+    pub count: u64,
+}
+
+impl ProcDir {
+    /// Opens `/proc`.
+    pub fn open() -> Result<Self, Errno> {
+        let root = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into() })
+    }
+
+    /// Lists the processes into `entries` (cleared first), ascending by pid.
+    pub fn list(&mut self, entries: &mut Vec<Entry>) -> Result<(), Errno> {
+        entries.clear();
+        rustix::fs::seek(&self.root, rustix::fs::SeekFrom::Start(0))?;
+        let mut names = RawDir::new(&self.root, &mut self.names);
+        while let Some(name) = names.next() {
+            let name = name?;
+            entries.extend(number(name.file_name().to_bytes()).map(|pid| Entry { pid, inode: name.ino() }));
+        }
+        entries.sort_unstable_by_key(|entry| entry.pid);
+        Ok(())
+    }
+
+    /// Opens the directory of process `pid`. Whatever is read through it is of this process or fails, also when
+    /// the pid has been reused.
+    pub fn process(&self, pid: u32) -> Result<ProcessDir, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.root, DecInt::new(pid), flags, Mode::empty()).map(ProcessDir)
+    }
+
+    /// What `stat("/proc/PID/fd")` says: whether the process is there, is the same, has other descriptors.
+    pub fn fd_hint(&self, pid: u32) -> Result<FdHint, Errno> {
+        let mut path = PathBuffer::default();
+        let stat = statat(&self.root, path.join(pid, b"/fd\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
+        Ok(FdHint { inode: stat.st_ino, count: u64::try_from(stat.st_size).unwrap_or(0) })
+    }
+
+    /// Appends the inodes of all sockets that the process holds a descriptor of; returns how many descriptors it
+    /// has. `EACCES` says that this user may not look.
+    pub fn socket_inodes(&mut self, process: &ProcessDir, inodes: &mut Vec<u32>) -> Result<u32, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(&process.0, c"fd", flags, Mode::empty())?;
+        let mut names = RawDir::new(&directory, &mut self.names);
+        let mut target = [MaybeUninit::uninit(); 32];
+        let mut count = 0u32;
+        while let Some(name) = names.next() {
+            let name = name?;
+            let name = name.file_name();
+            if name.to_bytes().first() == Some(&b'.') {
+                continue;
+            }
+            count = count.saturating_add(1);
+            match readlinkat_raw(directory.as_fd(), name, &mut target) {
+                Ok((target, _)) => inodes.extend(socket_inode(target)),
+                // Listing asks for the owner's rights, following a link for those of ptrace(2): the second can be
+                // refused after the first was granted.
+                Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+                // A descriptor closed meanwhile is none.
+                Err(_) => {}
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// The directory of one process.
+#[derive(Debug)]
+pub struct ProcessDir(OwnedFd);
+
+impl ProcessDir {
+    /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it.
+    pub fn read(&self, name: impl Arg, content: &mut Vec<u8>) -> Result<(), Errno> {
+        let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        read_to_end(&file, FILE_LEN_MAX, content)
+    }
+
+    /// The inode of a file in it.
+    pub fn inode_of(&self, name: impl Arg) -> Result<u64, Errno> {
+        Ok(statat(&self.0, name, AtFlags::empty())?.st_ino)
+    }
+
+    /// How many descriptors the process has open; counted where the kernel does not say (before Linux 6.2).
+    pub fn descriptors(&self) -> Result<u32, Errno> {
+        let hint = statat(&self.0, c"fd", AtFlags::empty())?;
+        if hint.st_size > 0 {
+            return Ok(u32::try_from(hint.st_size).unwrap_or(u32::MAX));
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(&self.0, c"fd", flags, Mode::empty())?;
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut names = RawDir::new(&directory, &mut buffer);
+        let mut count = 0u32;
+        while let Some(name) = names.next() {
+            count = count.saturating_add(u32::from(name?.file_name().to_bytes().first() != Some(&b'.')));
+        }
+        Ok(count)
+    }
+}
+
+/// Reads what is left of `file` into `content` (cleared first), at most `len_max` bytes.
+pub fn read_to_end(file: &OwnedFd, len_max: usize, content: &mut Vec<u8>) -> Result<(), Errno> {
+    content.clear();
+    while content.len() < len_max {
+        content.reserve(4096);
+        match rustix::io::read(file, rustix::buffer::spare_capacity(content)) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The inode in `socket:[123]`, what the link of a socket's descriptor says.
+fn socket_inode(target: &[u8]) -> Option<u32> {
+    number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?).filter(|inode| *inode != 0)
+}
+
+/// The number that the whole of `digits` writes in decimal.
+pub fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u32, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u32::from(digit))
+    })
+}
+
+/// Room for `4294967295/fd` and its NUL.
+#[derive(Default)]
+struct PathBuffer([u8; 16]);
+
+impl PathBuffer {
+    /// `PID` followed by `tail`, which ends in NUL.
+    fn join(&mut self, pid: u32, tail: &[u8]) -> Option<&CStr> {
+        let pid = DecInt::new(pid);
+        let (head, rest) = self.0.split_at_mut_checked(pid.as_bytes().len())?;
+        head.copy_from_slice(pid.as_bytes());
+        rest.get_mut(..tail.len())?.copy_from_slice(tail);
+        CStr::from_bytes_until_nul(&self.0).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn links_of_sockets_are_told_from_others() {
+        assert_eq!(socket_inode(b"socket:[123]"), Some(123));
+        for other in [&b"pipe:[123]"[..], b"socket:[]", b"socket:[0]", b"socket:[12", b"socket:[99999999999]", b"/x"] {
+            assert_eq!(socket_inode(other), None);
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_fit() {
+        assert_eq!(number(b"4294967295"), Some(u32::MAX));
+        for bad in [&b""[..], b"4294967296", b"1a", b"self", b"-1"] {
+            assert_eq!(number(bad), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_pid_fits_its_path() {
+        assert_eq!(PathBuffer::default().join(u32::MAX, b"/fd\0"), Some(c"4294967295/fd"));
+    }
+
+    #[test]
+    fn this_process_is_listed_and_its_socket_found() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).expect("own descriptor");
+        let inode = socket_inode(link.as_os_str().as_encoded_bytes()).expect("a socket");
+
+        let mut proc = ProcDir::open().expect("/proc");
+        let mut entries = Vec::new();
+        proc.list(&mut entries).expect("readable");
+        let me = std::process::id();
+        assert!(entries.iter().any(|entry| entry.pid == me));
+
+        let mut inodes = Vec::new();
+        let count = proc.socket_inodes(&proc.process(me).expect("alive"), &mut inodes).expect("own");
+        assert!(inodes.contains(&inode));
+        assert!(count >= 4, "{count}");
+        assert!(proc.fd_hint(me).is_ok());
+        assert_eq!(proc.process(u32::MAX >> 1).err(), Some(Errno::NOENT));
+    }
+}

@@ -1,0 +1,204 @@
+//! Describes a process from `/proc/PID/{stat,status,cmdline,limits}`. The parsers are total and know no files.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::model::process::{Process, ProcessId};
+use crate::model::text::{COMMAND_LEN_MAX, DisplayText, NAME_LEN_MAX};
+use crate::model::time::{Timestamp, WallTime};
+use crate::source::linux::proc_dir::{ProcessDir, number};
+
+/// `USER_HZ`: what `/proc` counts ticks in, 100 a second on every architecture Rust runs on (`AT_CLKTCK`).
+const TICK: Duration = Duration::from_millis(10);
+/// `PF_KTHREAD` (include/linux/sched.h): a kernel thread.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// What conntop takes from `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat<'a> {
+    /// `comm`: up to 15 arbitrary bytes, `)` and newline among them.
+    pub name: &'a [u8],
+    /// Field 4.
+    pub parent_pid: u32,
+    /// Field 9, `PF_*`.
+    pub flags: u32,
+    /// Field 22.
+    pub start_ticks: u64,
+}
+
+impl Stat<'_> {
+    /// Whether this is a thread of the kernel, which holds no descriptors.
+    pub const fn is_kernel_thread(&self) -> bool {
+        self.flags & PF_KTHREAD != 0
+    }
+}
+
+/// Reads `/proc/PID/stat` (`proc_pid_stat`(5)). The name ends at the *last* parenthesis: it may hold others.
+pub fn parse_stat(content: &[u8]) -> Option<Stat<'_>> {
+    let open = content.iter().position(|byte| *byte == b'(')?;
+    let close = content.iter().rposition(|byte| *byte == b')')?;
+    let name = content.get(open.checked_add(1)?..close)?;
+    // Field 3, the state, is the first behind the name.
+    let mut fields = content.get(close.checked_add(1)?..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
+    let parent_pid = number(fields.nth(1)?)?;
+    let flags = number(fields.nth(4)?)?;
+    let start_ticks = std::str::from_utf8(fields.nth(12)?).ok()?.parse().ok()?;
+    Some(Stat { name, parent_pid, flags, start_ticks })
+}
+
+/// The real uid in `/proc/PID/status`: the first number of the line `Uid:`.
+pub fn parse_uid(content: &[u8]) -> Option<u32> {
+    field(content, b"Uid:").and_then(|mut words| number(words.next()?))
+}
+
+/// The soft limit of open descriptors in `/proc/PID/limits`; `u64::MAX` for "unlimited".
+pub fn parse_descriptors_max(content: &[u8]) -> Option<u64> {
+    let soft = field(content, b"Max open files")?.next()?;
+    if soft == b"unlimited" {
+        return Some(u64::MAX);
+    }
+    std::str::from_utf8(soft).ok()?.parse().ok()
+}
+
+/// The words behind `label` at the start of a line.
+fn field<'a>(content: &'a [u8], label: &[u8]) -> Option<impl Iterator<Item = &'a [u8]>> {
+    let rest = content.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(label))?;
+    Some(rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()))
+}
+
+/// The command line: arguments are separated by NUL, and by spaces where a process has rewritten its own.
+fn command(content: &mut Vec<u8>) -> DisplayText {
+    while content.last() == Some(&0) {
+        content.pop();
+    }
+    content.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+    DisplayText::from_bytes(content, COMMAND_LEN_MAX)
+}
+
+/// Describes processes; keeps its buffer.
+#[derive(Debug, Default)]
+pub struct Describer {
+    content: Vec<u8>,
+}
+
+impl Describer {
+    /// The process behind `directory` with this `pid`, as it is now. Only its `stat` must be readable.
+    pub fn describe(&mut self, directory: &ProcessDir, pid: u32, now: Now) -> Result<Process, Errno> {
+        let content = &mut self.content;
+        directory.read(c"stat", content)?;
+        let stat = parse_stat(content).ok_or(Errno::INVAL)?;
+        let id = ProcessId { pid, start_ticks: stat.start_ticks };
+        let started = Some(now.started(stat.start_ticks));
+        let (parent_pid, name) = (stat.parent_pid, DisplayText::from_bytes(stat.name, NAME_LEN_MAX));
+        let uid = directory.read(c"status", content).ok().and_then(|()| parse_uid(content));
+        if directory.read(c"cmdline", content).is_err() {
+            content.clear();
+        }
+        Ok(Process { id, parent_pid, name, command: command(content), uid, started })
+    }
+
+    /// The start time and whether it is a kernel thread; `None` if it vanished.
+    pub fn identify(&mut self, directory: &ProcessDir) -> Option<(u64, bool)> {
+        directory.read(c"stat", &mut self.content).ok()?;
+        let stat = parse_stat(&self.content)?;
+        Some((stat.start_ticks, stat.is_kernel_thread()))
+    }
+
+    /// The soft limit of open descriptors; `None` where it may not be read.
+    pub fn descriptors_max(&mut self, directory: &ProcessDir) -> Option<u64> {
+        directory.read(c"limits", &mut self.content).ok()?;
+        parse_descriptors_max(&self.content)
+    }
+}
+
+/// One moment on both clocks: what turns ticks since boot into a time of day.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Since boot.
+    pub at: Timestamp,
+    /// The time of day.
+    pub wall: WallTime,
+}
+
+impl Now {
+    fn started(self, start_ticks: u64) -> WallTime {
+        let after_boot = Duration::from_millis(start_ticks.saturating_mul(TICK.as_millis().try_into().unwrap_or(10)));
+        self.wall.before(Timestamp(self.at.0).since(Timestamp(0).after(after_boot)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::source::clock;
+    use crate::source::linux::proc_dir::ProcDir;
+
+    fn stat_of(name: &[u8]) -> Vec<u8> {
+        // pid (comm) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime
+        // priority nice threads itrealvalue starttime …
+        [b"812 (", name, b") S 1 812 812 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 4711 1000 10\n"].concat()
+    }
+
+    #[test]
+    fn the_name_ends_at_the_last_parenthesis() {
+        for name in [&b"nginx"[..], b"a) R 1 (", b")", b"", b"x\ny", b"\xff\x1b[2J"] {
+            let content = stat_of(name);
+            let stat = parse_stat(&content).expect("well-formed");
+            assert_eq!((stat.name, stat.parent_pid, stat.start_ticks), (name, 1, 4711));
+            assert!(!stat.is_kernel_thread());
+        }
+        assert_eq!(parse_stat(b"1 (x) S 1 2"), None);
+        assert_eq!(parse_stat(b"1 )x( S 1 2"), None);
+    }
+
+    #[test]
+    fn uid_and_limit_are_found_in_their_lines() {
+        assert_eq!(parse_uid(b"Name:\tUid:\nUid:\t33\t0\t0\t0\nGid:\t1\n"), Some(33));
+        assert_eq!(parse_uid(b"Name:\tx\n"), None);
+        let limits = b"Limit   Soft Limit  Hard Limit  Units\nMax open files            1024     4096    files\n";
+        assert_eq!(parse_descriptors_max(limits), Some(1024));
+        assert_eq!(parse_descriptors_max(b"Max open files   unlimited  unlimited files"), Some(u64::MAX));
+    }
+
+    #[test]
+    fn arguments_are_separated_by_spaces_and_harmless() {
+        assert_eq!(command(&mut b"nginx:\0master\0\0".to_vec()).as_str(), "nginx: master");
+        assert_eq!(command(&mut b"a\0\x1b]52;c;\0".to_vec()).as_str(), "a ␛]52;c;");
+        assert_eq!(command(&mut Vec::new()).as_str(), "");
+    }
+
+    #[test]
+    fn this_process_is_described() {
+        let (at, wall) = clock::now();
+        let me = std::process::id();
+        let directory = ProcDir::open().and_then(|proc| proc.process(me)).expect("own");
+        let process = Describer::default().describe(&directory, me, Now { at, wall }).expect("own");
+        assert_eq!(process.id.pid, me);
+        assert_eq!(process.parent_pid, std::os::unix::process::parent_id());
+        assert_eq!(process.uid, Some(rustix::process::getuid().as_raw()));
+        assert!(process.command.as_str().contains("conntop"), "{:?}", process.command);
+        let started = process.started.expect("known");
+        assert!(started <= wall && started > wall.before(Duration::from_secs(3600)), "{started:?} {wall:?}");
+        assert!(Describer::default().descriptors_max(&directory).is_some_and(|max| max > 10));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(content in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (parse_stat(&content), parse_uid(&content), parse_descriptors_max(&content));
+        }
+
+        #[test]
+        fn a_cut_stat_is_refused_or_the_same(cut in 0usize..90) {
+            let content = stat_of(b"a) R 1 (");
+            let whole = parse_stat(&content).expect("well-formed");
+            let cut = parse_stat(&content[..cut.min(content.len())]);
+            prop_assert!(cut.is_none_or(|stat| stat.parent_pid == whole.parent_pid));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Reads the kernel's `struct tcp_info` (include/uapi/linux/tcp.h). It has grown at its end with every few kernels:
+//! what lies beyond the length that the running one sends is `None`.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
+use crate::model::time::Timestamp;
+
+// Where each field stands, in bytes. `last_*` are milliseconds ago, times are microseconds.
+const PROBES: usize = 3;
+const BACKOFF: usize = 4;
+const RTO: usize = 8;
+const SND_MSS: usize = 16;
+const UNACKED: usize = 24;
+const LOST: usize = 32;
+const LAST_DATA_SENT: usize = 44;
+const LAST_DATA_RECV: usize = 52;
+const LAST_ACK_RECV: usize = 56;
+const PMTU: usize = 60;
+const RTT: usize = 68;
+const RTTVAR: usize = 72;
+const SND_SSTHRESH: usize = 76;
+const SND_CWND: usize = 80;
+const RCV_SPACE: usize = 96;
+const TOTAL_RETRANS: usize = 100;
+const BYTES_ACKED: usize = 120;
+const BYTES_RECEIVED: usize = 128;
+const SEGS_OUT: usize = 136;
+const SEGS_IN: usize = 140;
+const NOTSENT_BYTES: usize = 144;
+const MIN_RTT: usize = 148;
+const DELIVERY_RATE: usize = 160;
+const BUSY_TIME: usize = 168;
+const RWND_LIMITED: usize = 176;
+const SNDBUF_LIMITED: usize = 184;
+const BYTES_RETRANS: usize = 208;
+const SND_WND: usize = 228;
+
+/// `TCP_INFINITE_SSTHRESH` (include/net/tcp.h): slow start has no end yet.
+const SSTHRESH_INFINITE: u32 = 0x7fff_ffff;
+
+/// The part kept for every connection, as of `moment`; `None` if `info` is shorter than Linux 2.6 made it.
+#[inline]
+pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
+    let ago = |offset| Some(moment.before(Duration::from_millis(u64::from(ne32(info, offset)?))));
+    Some(TcpInfo {
+        rtt_us: ne32(info, RTT)?,
+        rto_us: ne32(info, RTO)?,
+        retransmits_total: ne32(info, TOTAL_RETRANS)?,
+        unacked: ne32(info, UNACKED)?,
+        backoff: *info.get(BACKOFF)?,
+        probes: *info.get(PROBES)?,
+        last_data_sent: ago(LAST_DATA_SENT)?,
+        last_data_received: ago(LAST_DATA_RECV)?,
+        last_ack_received: ago(LAST_ACK_RECV)?,
+        bytes: byte_counts(info),
+    })
+}
+
+#[inline]
+fn byte_counts(info: &[u8]) -> Option<ByteCounts> {
+    Some(ByteCounts { received: ne64(info, BYTES_RECEIVED)?, sent: ne64(info, BYTES_ACKED)? })
+}
+
+/// The rest, for the detail view; the congestion control algorithm is an attribute of its own and left `None`.
+pub fn detail(info: &[u8]) -> TcpDetail {
+    TcpDetail {
+        congestion: None,
+        congestion_window: ne32(info, SND_CWND),
+        slow_start_threshold: ne32(info, SND_SSTHRESH).filter(|segments| *segments < SSTHRESH_INFINITE),
+        rtt_variance_us: ne32(info, RTTVAR),
+        // The kernel says ~0 before the first measurement.
+        rtt_min_us: ne32(info, MIN_RTT).filter(|micros| *micros != u32::MAX),
+        send_mss_bytes: ne32(info, SND_MSS),
+        path_mtu_bytes: ne32(info, PMTU),
+        send_window_bytes: ne32(info, SND_WND),
+        receive_space_bytes: ne32(info, RCV_SPACE),
+        lost: ne32(info, LOST),
+        segments_out: ne32(info, SEGS_OUT),
+        segments_in: ne32(info, SEGS_IN),
+        bytes_retransmitted: ne64(info, BYTES_RETRANS),
+        not_sent_bytes: ne32(info, NOTSENT_BYTES),
+        delivery_rate: ne64(info, DELIVERY_RATE),
+        busy_us: ne64(info, BUSY_TIME),
+        receive_window_limited_us: ne64(info, RWND_LIMITED),
+        send_buffer_limited_us: ne64(info, SNDBUF_LIMITED),
+    }
+}
+
+#[inline]
+fn ne32(info: &[u8], offset: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
+}
+
+#[inline]
+fn ne64(info: &[u8], offset: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `tcp_info` whose 32-bit word at offset `4 * n` has the value `n`, so that a field tells where it was read.
+    fn numbered(len: usize) -> Vec<u8> {
+        (0u32..64).flat_map(u32::to_ne_bytes).take(len).collect()
+    }
+
+    #[test]
+    fn fields_are_read_where_tcp_h_has_them() {
+        let now = Timestamp::from_millis(1000);
+        let info = brief(&numbered(232), now).expect("long enough");
+        assert_eq!((info.rto_us, info.unacked, info.rtt_us, info.retransmits_total), (2, 6, 17, 25));
+        assert_eq!(info.last_data_sent, Timestamp::from_millis(1000 - 11));
+        assert_eq!(info.last_data_received, Timestamp::from_millis(1000 - 13));
+        assert_eq!(info.last_ack_received, Timestamp::from_millis(1000 - 14));
+        let words =
+            |low: u64, high: u64| if cfg!(target_endian = "little") { low | high << 32 } else { low << 32 | high };
+        assert_eq!(info.bytes, Some(ByteCounts { received: words(32, 33), sent: words(30, 31) }));
+        let detail = detail(&numbered(232));
+        assert_eq!(detail.send_window_bytes, Some(57));
+        assert_eq!(detail.rtt_min_us, Some(37));
+        assert_eq!(detail.bytes_retransmitted, Some(words(52, 53)));
+    }
+
+    #[test]
+    fn an_older_kernel_has_less() {
+        let now = Timestamp::from_millis(1000);
+        assert_eq!(brief(&numbered(103), now), None);
+        assert_eq!(brief(&numbered(104), now).map(|info| info.bytes), Some(None));
+        assert_eq!(detail(&numbered(228)).send_window_bytes, None);
+        assert_eq!(detail(&[]), TcpDetail::default());
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_know_yet_is_none() {
+        let mut info = numbered(232);
+        info[76..80].copy_from_slice(&SSTHRESH_INFINITE.to_ne_bytes());
+        info[148..152].copy_from_slice(&u32::MAX.to_ne_bytes());
+        let detail = detail(&info);
+        assert_eq!((detail.slow_start_threshold, detail.rtt_min_us), (None, None));
+    }
+
+    #[test]
+    fn longer_ago_than_boot_is_boot() {
+        let mut info = numbered(104);
+        info[52..56].copy_from_slice(&u32::MAX.to_ne_bytes());
+        let info = brief(&info, Timestamp::from_millis(5)).expect("long enough");
+        assert_eq!(info.last_data_received, Timestamp(0));
+    }
+}
