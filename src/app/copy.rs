@@ -29,8 +29,7 @@ impl App {
             (Page::Tab, Tab::Log) => self.log_selected().map(|entry| self.log_text(entry)),
             (Page::Tab, tab) => {
                 let table = self.tables.group(tab)?;
-                let group = table.rows.iter().find(|group| Some(group.key) == table.cursor.key())?;
-                Some(line(table.columns.all, group, &self.store))
+                Some(line(table.columns.all, table.selected()?, &self.store))
             }
         }
     }

@@ -37,12 +37,12 @@ impl Flows {
     }
 
     /// How fast sockets come into `state`.
-    pub fn into(&self, state: TcpState) -> Rate {
+    pub fn entering(&self, state: TcpState) -> Rate {
         self.rate(|rates| rates.into[state as usize])
     }
 
     /// How fast sockets leave `state`.
-    pub fn out_of(&self, state: TcpState) -> Rate {
+    pub fn leaving(&self, state: TcpState) -> Rate {
         self.rate(|rates| rates.out_of[state as usize])
     }
 
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn busy_states_are_told_per_second_and_rare_events_are_counted() {
-        let into = |flows: Flows| flows.into(TcpState::CloseWait);
+        let into = |flows: Flows| flows.entering(TcpState::CloseWait);
         assert_eq!(into(flows(11.8, 11.0, 60)), Rate::PerSecond(12));
         assert_eq!(into(flows(0.1, 4.0 / 60.0, 60)), Rate::PerMinute(4));
         assert_eq!(into(flows(0.5, 0.5, 2)), Rate::PerMinute(1));

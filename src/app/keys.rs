@@ -13,7 +13,7 @@ use crate::app::mode::{Detail, Mode, Page};
 use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
-use crate::store::groups::GroupKey;
+use crate::store::groups::{GroupKey, NoProcess};
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
@@ -248,7 +248,11 @@ fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
 fn filter_of(key: GroupKey) -> String {
     match key {
         GroupKey::Process(id) => format!("pid:{}", id.pid),
-        GroupKey::NoProcess(why) => format!("owner:{}", why.label()),
+        GroupKey::NoProcess(why) => match why {
+            NoProcess::Unaccepted => "owner:unaccepted".to_owned(),
+            NoProcess::Hidden => "owner:hidden".to_owned(),
+            NoProcess::None => "owner:none".to_owned(),
+        },
         GroupKey::Remote { protocol, addr, port } => match port {
             Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
             None => format!("proto:{} raddr:{addr}", protocol.name()),

@@ -8,6 +8,7 @@ use crate::app::effect::Effect;
 use crate::app::mode::{Confirm, Mode, Page, Stage};
 use crate::app::notice::Tone;
 use crate::app::tab::Tab;
+use crate::app::tables::GroupTable;
 use crate::model::action::{Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{Owner, Process};
 use crate::model::snapshot::SourceKind;
@@ -128,8 +129,7 @@ impl App {
 
     fn candidates_of_group(&mut self) -> Result<Vec<Arc<Process>>, String> {
         self.select_first_if_none();
-        let table = self.tables.group(self.tab);
-        let selected = table.and_then(|table| table.rows.iter().find(|group| Some(group.key) == table.cursor.key()));
+        let selected = self.tables.group(self.tab).and_then(GroupTable::selected);
         let group = selected.ok_or("there is no row to act on")?;
         match group.key {
             GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),

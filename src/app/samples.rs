@@ -84,8 +84,7 @@ impl App {
 
     /// Brings the table on the screen up to date with its rows, its filter and the size of the screen.
     pub(super) fn refresh_tables(&mut self) {
-        let size = (self.body_height(), self.config.size.0);
-        self.tables.refresh(self.tab, &self.store, size);
+        self.tables.refresh(self.tab, &self.store, self.body_height());
         if self.tab == Tab::Log {
             let found = self.log.key().and_then(|key| self.log_line(key));
             self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));

@@ -4,28 +4,35 @@ use crate::app::cursor::{Cursor, Lines};
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::Store;
-use crate::store::groups::{Group, GroupKey, Grouping, by};
+use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{Column, Order, default_columns};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
 use crate::table::fit::{cells, fit};
-use crate::table::groups::columns;
+use crate::table::groups::GroupView;
 use crate::table::sort::SortKey;
 use crate::table::view::View;
 
 /// Cells left of the first column: a margin, the mark of the row, a gap.
 pub const MARGIN_LEFT: u16 = 3;
+/// The column that connections are sorted by at first: what has been in its state longest.
+const FIRST_SORT: &str = "age";
 /// Cells right of the last column.
 pub const MARGIN_RIGHT: u16 = 1;
 
 /// The columns of a table of `R` and how wide their content has been.
-#[derive(Debug)]
 pub struct Columns<R: 'static> {
     /// All columns there are.
     pub all: &'static [Column<R>],
     /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
     wanted: Vec<u16>,
+}
+
+impl<R> std::fmt::Debug for Columns<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Columns").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
 }
 
 impl<R> Columns<R> {
@@ -83,11 +90,10 @@ impl Connections {
         change(&mut self.cursor, &Lines { len: order.len(), height, key_at: &key_at })
     }
 
-    fn refresh(&mut self, store: &Store, height: usize, width: u16) {
+    fn refresh(&mut self, store: &Store, height: usize) {
         let index = self.cursor.key().and_then(|id| store.rows().find(id));
-        let found = index.and_then(|index| self.view.order().iter().position(|other| *other == index));
+        let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
-        let _ = width;
         let (order, offset) = (self.view.order(), self.cursor.offset());
         let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
         self.columns.measure(rows, store);
@@ -101,12 +107,8 @@ fn id_of(store: &Store, index: RowIndex) -> Option<SocketId> {
 /// A table of groups.
 #[derive(Debug)]
 pub struct GroupTable {
-    /// What its rows stand for.
-    pub grouping: Grouping,
-    /// The rows, in order.
-    pub rows: Vec<Group>,
-    /// What they are sorted by.
-    pub sort: SortKey,
+    /// The groups, in order.
+    pub view: GroupView,
     /// The selection.
     pub cursor: Cursor<GroupKey>,
     /// The columns.
@@ -115,14 +117,19 @@ pub struct GroupTable {
 
 impl GroupTable {
     fn new(grouping: Grouping) -> Self {
-        let all = columns(grouping);
-        let sort = SortKey::first(all, default_sort(all, &["sockets"]));
-        Self { grouping, rows: Vec::new(), sort, cursor: Cursor::default(), columns: Columns::new(all) }
+        let view = GroupView::new(grouping);
+        let columns = Columns::new(view.columns());
+        Self { view, cursor: Cursor::default(), columns }
     }
 
     /// The rows on a screen with `height` lines for them, and the line of each.
     pub fn window(&self, height: usize) -> impl Iterator<Item = (usize, &Group)> {
-        self.rows.iter().enumerate().skip(self.cursor.offset()).take(height)
+        self.view.groups().iter().enumerate().skip(self.cursor.offset()).take(height)
+    }
+
+    /// The selected group.
+    pub fn selected(&self) -> Option<&Group> {
+        self.view.groups().get(self.view.position(self.cursor.key()?)?)
     }
 
     /// The list as the cursor sees it.
@@ -131,25 +138,17 @@ impl GroupTable {
         height: usize,
         change: impl FnOnce(&mut Cursor<GroupKey>, &Lines<'_, GroupKey>) -> T,
     ) -> T {
-        let rows = &self.rows;
-        let key_at = |line: usize| rows.get(line).map(|group| group.key);
-        change(&mut self.cursor, &Lines { len: rows.len(), height, key_at: &key_at })
+        let groups = self.view.groups();
+        let key_at = |line: usize| groups.get(line).map(|group| group.key);
+        change(&mut self.cursor, &Lines { len: groups.len(), height, key_at: &key_at })
     }
 
     fn refresh(&mut self, store: &Store, height: usize) {
-        self.rows = by(store, self.grouping);
-        self.sort_rows(store);
-        let found = self.cursor.key().and_then(|key| self.rows.iter().position(|group| group.key == key));
+        self.view.refresh(store);
+        let found = self.cursor.key().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        let rows = self.rows.iter().skip(self.cursor.offset()).take(height);
+        let rows = self.view.groups().iter().skip(self.cursor.offset()).take(height);
         self.columns.measure(rows, store);
-    }
-
-    fn sort_rows(&mut self, store: &Store) {
-        let SortKey { column, order } = self.sort;
-        let value = self.columns.all[column].value;
-        // The key breaks ties, so that equal rows do not change places from sample to sample.
-        self.rows.sort_by(|a, b| value(a, store).compare(&value(b, store), order).then_with(|| a.key.cmp(&b.key)));
     }
 }
 
@@ -178,7 +177,8 @@ impl Tables {
     /// Empty tables; `filter` must parse.
     pub fn new(filter: &str, store: &Store) -> Self {
         let mut view = View::default();
-        view.set_sort(SortKey::first(COLUMNS, default_sort(COLUMNS, &["age"])), store);
+        let column = COLUMNS.iter().position(|column| column.key == FIRST_SORT).unwrap_or(0);
+        view.set_sort(SortKey::first(COLUMNS, column), store);
         if let Ok(filter) = Filter::parse(filter) {
             view.set_filter(filter, store);
         }
@@ -199,11 +199,10 @@ impl Tables {
     }
 
     /// Brings the table of `tab`, the one on the screen, up to date.
-    pub fn refresh(&mut self, tab: Tab, store: &Store, size: (usize, u16)) {
-        let (height, width) = size;
+    pub fn refresh(&mut self, tab: Tab, store: &Store, height: usize) {
         match self.group_mut(tab) {
             Some(table) => table.refresh(store, height),
-            None if tab == Tab::Connections => self.connections.refresh(store, height, width),
+            None if tab == Tab::Connections => self.connections.refresh(store, height),
             None => {}
         }
     }
@@ -217,7 +216,7 @@ impl Tables {
     /// What the table of `tab` is sorted by; `None` where there is no table.
     pub fn sort(&self, tab: Tab) -> Option<SortKey> {
         match self.group(tab) {
-            Some(table) => Some(table.sort),
+            Some(table) => Some(table.view.sort()),
             None => (tab == Tab::Connections).then(|| self.connections.view.sort()),
         }
     }
@@ -225,7 +224,7 @@ impl Tables {
     /// Sorts the table of `tab`; the caller refreshes it afterwards.
     pub fn set_sort(&mut self, tab: Tab, sort: SortKey, store: &Store) {
         match self.group_mut(tab) {
-            Some(table) => table.sort = sort,
+            Some(table) => table.view.set_sort(sort, store),
             None if tab == Tab::Connections => self.connections.view.set_sort(sort, store),
             None => {}
         }
@@ -258,10 +257,6 @@ fn heads<R>(columns: &[Column<R>]) -> Vec<ColumnHead> {
         first_order: column.first_order,
     };
     columns.iter().map(head).collect()
-}
-
-fn default_sort<R>(columns: &[Column<R>], keys: &[&str]) -> usize {
-    columns.iter().position(|column| keys.contains(&column.key)).unwrap_or(0)
 }
 
 const fn group_index(tab: Tab) -> Option<usize> {

@@ -16,7 +16,7 @@ impl App {
             (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => {
-                let count = self.tables.group(tab).map_or(0, |table| table.rows.len());
+                let count = self.tables.group(tab).map_or(0, |table| table.view.groups().len());
                 format!("{}{}", units::count(count as u64), self.sort_title())
             }
         }

@@ -99,7 +99,7 @@ fn trend(app: &App, line: StateLine, width: usize) -> String {
 /// What enters and leaves the state.
 pub fn draw_flow(painter: &mut Painter<'_>, (x, y): (u16, u16), app: &App, line: StateLine) {
     let StateLine::Tcp(state) = line else { return };
-    let (into, out) = (app.flows.into(state), app.flows.out_of(state));
+    let (into, out) = (app.flows.entering(state), app.flows.leaving(state));
     painter.right(x, y, &flow_text('+', into), FLOW_WIDTH, Role::Text);
     painter.right(x + FLOW_WIDTH + 1, y, &flow_text('−', out), FLOW_WIDTH, Role::Dim);
 }

@@ -30,7 +30,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
                 draw_cells(painter, y, (&table.columns, &shown), group, &app.store, None);
                 highlight(painter, body, y, table.cursor.line() == Some(line));
             }
-            if table.rows.is_empty() {
+            if table.view.groups().is_empty() {
                 draw_empty(painter, body, app);
             }
         }
