@@ -4,8 +4,8 @@
 
 pub mod clocks;
 mod entry;
-pub mod identity;
-pub mod owner_memory;
+mod identity;
+mod owner_memory;
 
 use std::sync::Arc;
 use std::time::Duration;
