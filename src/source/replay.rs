@@ -1,1 +1,136 @@
-//! (skeleton) Plays recordings.
+//! Plays recordings: the same snapshots, at the pace they were taken. A recording is untrusted: what is wrong with it
+//! ends the replay there, and what was good before is kept and shown.
+
+mod frames;
+
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::text::DisplayText;
+use crate::source::record::decode::Decoder;
+use crate::source::record::file;
+use crate::source::record::format::{Fault, Header, VERSION};
+use crate::source::replay::frames::{Frames, NotPlayable};
+use crate::source::{Pace, Source, SourceError};
+
+/// The longest pause between two samples: nobody waits through a night that was recorded every hour.
+pub const GAP_MAX: Duration = Duration::from_secs(10);
+
+/// Where the bytes of a recording come from.
+type Input = Box<dyn Read + Send>;
+
+/// A recording that is being played.
+pub struct Replay {
+    info: SourceInfo,
+    recorded_from: SourceKind,
+    name: DisplayText,
+    frames: Frames<Input>,
+    decoder: Decoder,
+    /// The sample to be shown next: one is read ahead, so that the last one is known to be the last.
+    ahead: Snapshot,
+    has_ahead: bool,
+    samples: u32,
+}
+
+impl Replay {
+    /// Opens the recording at `path` and reads its first sample.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let name = file::shown(path);
+        match file::open(path) {
+            Ok(Some(file)) => Self::read(Box::new(BufReader::new(file)), name),
+            Ok(None) => Err(failed(&format!("{name} is no regular file; {GIVE_RECORDING}"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(failed(&format!("there is no file {name}; {GIVE_RECORDING}")))
+            }
+            Err(error) => Err(failed(&format!("cannot read {name}: {}; {GIVE_RECORDING}", error.kind()))),
+        }
+    }
+
+    /// Plays what `input` holds; `name` is for messages.
+    pub fn read(input: Input, name: DisplayText) -> Result<Self, SourceError> {
+        let (frames, header) = Frames::open(input).map_err(|why| not_playable(&name, &why))?;
+        let Header { host, kind } = header;
+        let mut replay = Self {
+            info: SourceInfo { kind: SourceKind::Replay, host, abilities: Abilities { kill: false } },
+            recorded_from: kind,
+            name,
+            frames,
+            decoder: Decoder::default(),
+            ahead: Snapshot::default(),
+            has_ahead: false,
+            samples: 0,
+        };
+        match replay.read_ahead() {
+            Ok(()) if replay.has_ahead => Ok(replay),
+            Ok(()) => Err(failed(&format!("{} holds no sample; record again, and longer", replay.name))),
+            Err(fault) => {
+                let begin = replay.frames.begin();
+                Err(failed(&format!("{} is damaged at byte {begin}: {fault}; record again", replay.name)))
+            }
+        }
+    }
+
+    /// The source that the recording was made from.
+    pub fn recorded_from(&self) -> SourceKind {
+        self.recorded_from
+    }
+
+    fn read_ahead(&mut self) -> Result<(), Fault> {
+        self.has_ahead = false;
+        if let Some(payload) = self.frames.next_sample()? {
+            self.decoder.decode(payload, &mut self.ahead)?;
+            self.has_ahead = true;
+            self.samples += 1;
+        }
+        Ok(())
+    }
+
+    /// What is said with the last good sample.
+    fn damage(&self, fault: &Fault) -> DisplayText {
+        let (name, begin, samples) = (&self.name, self.frames.begin(), self.samples);
+        DisplayText::new(&format!("{name} ends at byte {begin} after {samples} good samples: {fault}"))
+    }
+}
+
+impl Source for Replay {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    /// The next sample of the recording. It holds what was needed when it was recorded; `needs` changes nothing.
+    fn sample(&mut self, _needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        if !self.has_ahead {
+            return Err(failed(&format!("{} has ended; replay it again to see more", self.name)));
+        }
+        std::mem::swap(snapshot, &mut self.ahead);
+        match self.read_ahead() {
+            Ok(()) if self.has_ahead => Ok(Pace::After(self.ahead.at.since(snapshot.at).min(GAP_MAX))),
+            Ok(()) => Ok(Pace::Last),
+            Err(fault) => {
+                snapshot.coverage.degraded.push(self.damage(&fault));
+                Ok(Pace::Last)
+            }
+        }
+    }
+}
+
+const GIVE_RECORDING: &str = "give the name of a file that conntop record wrote";
+
+fn failed(sentence: &str) -> SourceError {
+    SourceError::Failed(DisplayText::new(sentence))
+}
+
+fn not_playable(name: &DisplayText, why: &NotPlayable) -> SourceError {
+    failed(&match why {
+        NotPlayable::Foreign => format!("{name} is no recording; {GIVE_RECORDING}"),
+        NotPlayable::Newer(version) => format!(
+            "{name} has recording format {version}, this conntop reads up to {VERSION}; replay it with a newer conntop"
+        ),
+        NotPlayable::Header(fault) => format!("the header of {name} is damaged: {fault}; record again"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Turns payloads into snapshots. Total over untrusted bytes: every length is checked before memory is taken, every
+//! index before it is followed, and text is sanitised as it comes in.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::model::process::{Holders, Names, Owner, Process, Usage};
+use crate::model::snapshot::Snapshot;
+use crate::model::socket::SocketId;
+use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
+use crate::source::record::format::{
+    DETAILS_MAX, Fault, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX,
+    SOCKETS_MAX, USAGE_MAX,
+};
+use crate::source::record::wire::{WireOwner, WireSocket};
+
+/// Decodes one payload after the other, in the order in which they were written.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    processes: Vec<Arc<Process>>,
+    text_bytes: usize,
+    holders: Vec<Arc<Holders>>,
+    members_len: usize,
+    names: Arc<Names>,
+    before: Timestamp,
+    ids: Vec<SocketId>,
+}
+
+impl Decoder {
+    /// Fills `snapshot` from `payload`. After a fault the snapshot and the decoder are of no use.
+    pub fn decode(&mut self, payload: &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        snapshot.clear();
+        let mut rest = payload;
+        let head: Head = take(&mut rest)?;
+        self.take_head(&head, &mut rest, snapshot)?;
+        self.take_processes(&mut rest)?;
+        self.take_holders(&mut rest)?;
+        self.take_sockets(&mut rest, snapshot)?;
+        take_all(&mut rest, (USAGE_MAX, "processes"), |entry: (_, Usage)| {
+            if entry.1.cpu.is_some_and(|share| !share.is_finite()) {
+                return Err(Fault::Nonsense("a share of a core is no number"));
+            }
+            snapshot.usage.push(entry);
+            Ok(())
+        })?;
+        take_all(&mut rest, (DETAILS_MAX, "details"), |entry| {
+            snapshot.details.push(entry);
+            Ok(())
+        })?;
+        if rest.is_empty() { Ok(()) } else { Err(Fault::Nonsense("something is left over")) }
+    }
+
+    fn take_head(&mut self, head: &Head, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        if head.at < self.before {
+            return Err(Fault::Nonsense("it is older than the one before"));
+        }
+        if head.fresh {
+            *self = Self { ids: std::mem::take(&mut self.ids), ..Self::default() };
+        }
+        self.before = head.at;
+        (snapshot.at, snapshot.wall, snapshot.took) = (head.at, head.wall, head.took);
+        let coverage = &mut snapshot.coverage;
+        [
+            coverage.sockets,
+            coverage.owners_hidden,
+            coverage.processes_unreadable,
+            coverage.records_skipped,
+            coverage.other_namespaces,
+        ] = head.coverage;
+        take_all(rest, (NOTES_MAX, "notes"), |note: DisplayText| {
+            coverage.degraded.push(note);
+            Ok(())
+        })?;
+        if head.names {
+            self.names = Arc::new(take_names(rest)?);
+        }
+        snapshot.names = Arc::clone(&self.names);
+        Ok(())
+    }
+
+    fn take_processes(&mut self, rest: &mut &[u8]) -> Result<(), Fault> {
+        take_all(rest, (PROCESSES_MAX, "processes"), |process: Process| {
+            self.text_bytes += process.name.as_str().len() + process.command.as_str().len();
+            if self.processes.len() >= PROCESSES_MAX as usize || self.text_bytes > PROCESS_TEXT_BYTES_MAX {
+                return Err(Fault::TooMany("processes"));
+            }
+            self.processes.push(Arc::new(process));
+            Ok(())
+        })
+    }
+
+    fn take_holders(&mut self, rest: &mut &[u8]) -> Result<(), Fault> {
+        let count = take_count(rest, (HOLDERS_MAX, "holders"))?;
+        for _ in 0..count {
+            let mut members = Vec::new();
+            take_all(rest, (MEMBERS_MAX, "holders"), |index: u32| {
+                let process = self.processes.get(index as usize).ok_or(Fault::Nonsense("a process is not there"))?;
+                members.push(Arc::clone(process));
+                Ok(())
+            })?;
+            self.members_len += members.len();
+            if self.holders.len() >= HOLDERS_MAX as usize || self.members_len > MEMBERS_MAX as usize {
+                return Err(Fault::TooMany("holders"));
+            }
+            let holders = Holders::new(members).ok_or(Fault::Nonsense("a socket is held by nobody"))?;
+            self.holders.push(Arc::new(holders));
+        }
+        Ok(())
+    }
+
+    fn take_sockets(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        self.ids.clear();
+        let (at, sockets) = (snapshot.at, &mut snapshot.sockets);
+        take_all(rest, (SOCKETS_MAX, "sockets"), |socket: WireSocket| {
+            self.ids.push(socket.id);
+            let owner = owner(&self.holders, socket.owner)?;
+            sockets.push(socket.into_socket(at, owner));
+            Ok(())
+        })?;
+        // Sorted rather than hashed: a file can be made so that all its ids fall into one bucket.
+        self.ids.sort_unstable();
+        let twice = self.ids.windows(2).any(|pair| pair[0] == pair[1]);
+        if twice { Err(Fault::Nonsense("a socket stands twice")) } else { Ok(()) }
+    }
+}
+
+fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
+    let holders = |index: u32| table.get(index as usize).cloned().ok_or(Fault::Nonsense("a holder is not there"));
+    Ok(match owner {
+        WireOwner::Live(index) => Owner::Live(holders(index)?),
+        WireOwner::Remembered(index) => Owner::Remembered(holders(index)?),
+        WireOwner::Unaccepted => Owner::Unaccepted,
+        WireOwner::Hidden => Owner::Hidden,
+        WireOwner::None => Owner::None,
+    })
+}
+
+fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {
+    let mut names = Names::default();
+    for (table, what) in [(&mut names.users, "users"), (&mut names.interfaces, "interfaces")] {
+        take_all(rest, (NAMES_MAX, what), |(number, name)| {
+            table.insert(number, name);
+            Ok(())
+        })?;
+    }
+    Ok(names)
+}
+
+/// The next item of `rest`.
+fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, Fault> {
+    let (item, left) = postcard::take_from_bytes(rest)?;
+    *rest = left;
+    Ok(item)
+}
+
+fn take_count(rest: &mut &[u8], (max, what): (u32, &'static str)) -> Result<u32, Fault> {
+    let count = take(rest)?;
+    if count > max { Err(Fault::TooMany(what)) } else { Ok(count) }
+}
+
+/// Hands every item of the next section to `keep`. No item is empty, so the payload's length bounds the work.
+fn take_all<'a, T: Deserialize<'a>>(
+    rest: &mut &'a [u8],
+    limit: (u32, &'static str),
+    mut keep: impl FnMut(T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    for _ in 0..take_count(rest, limit)? {
+        keep(take(rest)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Turns snapshots into payloads, and remembers what the file has said already: processes, holders, names.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::source::record::format::{
+    DETAILS_MAX, FRAME_BYTES_MAX, Fault, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX,
+    PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
+};
+use crate::source::record::wire::{WireOwner, WireSocket};
+
+/// Encodes one snapshot after the other.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    payload: Vec<u8>,
+    tables: Tables,
+    names: Option<Arc<Names>>,
+    before: Timestamp,
+}
+
+impl Encoder {
+    /// The payload of `snapshot`'s frame.
+    pub fn encode(&mut self, snapshot: &Snapshot) -> Result<&[u8], Fault> {
+        if snapshot.at < self.before {
+            return Err(Fault::Nonsense("a sample is older than the one before"));
+        }
+        if self.tables.are_large() {
+            self.start_anew();
+        }
+        let result = self.fill(snapshot);
+        if let Err(fault) = result {
+            self.start_anew();
+            return Err(fault);
+        }
+        self.before = snapshot.at;
+        Ok(&self.payload)
+    }
+
+    /// Forgets what the file has said: the next frame says everything again.
+    pub fn start_anew(&mut self) {
+        self.tables = Tables::default();
+        self.names = None;
+    }
+
+    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let coverage = &snapshot.coverage;
+        let names = self.names.as_ref().is_none_or(|known| **known != *snapshot.names);
+        let head = Head {
+            fresh: self.names.is_none(),
+            names,
+            at: snapshot.at,
+            wall: snapshot.wall,
+            took: snapshot.took,
+            coverage: [
+                coverage.sockets,
+                coverage.owners_hidden,
+                coverage.processes_unreadable,
+                coverage.records_skipped,
+                coverage.other_namespaces,
+            ],
+        };
+        self.payload.clear();
+        put(&mut self.payload, &head)?;
+        put_all(&mut self.payload, coverage.degraded.iter(), (NOTES_MAX, "notes"))?;
+        if names {
+            put_all(&mut self.payload, snapshot.names.users.iter(), (NAMES_MAX, "users"))?;
+            put_all(&mut self.payload, snapshot.names.interfaces.iter(), (NAMES_MAX, "interfaces"))?;
+        }
+        self.names = Some(Arc::clone(&snapshot.names));
+        let owners = self.tables.owners(snapshot)?;
+        self.tables.put_new(&mut self.payload)?;
+        let sockets = snapshot.sockets.iter().zip(&owners);
+        let sockets = sockets.map(|(socket, owner)| WireSocket::new(socket, snapshot.at, *owner));
+        put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
+        put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
+        put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
+        if self.payload.len() > FRAME_BYTES_MAX as usize {
+            return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
+        }
+        Ok(())
+    }
+}
+
+fn put(payload: &mut Vec<u8>, item: &impl Serialize) -> Result<(), Fault> {
+    let room = std::mem::take(payload);
+    *payload = postcard::to_extend(item, room)?;
+    Ok(())
+}
+
+fn put_all<T: Serialize>(
+    payload: &mut Vec<u8>,
+    items: impl ExactSizeIterator<Item = T>,
+    (max, what): (u32, &'static str),
+) -> Result<(), Fault> {
+    let count = u32::try_from(items.len()).ok().filter(|count| *count <= max).ok_or(Fault::TooMany(what))?;
+    put(payload, &count)?;
+    for item in items {
+        put(payload, &item)?;
+    }
+    Ok(())
+}
+
+/// What the file has said of processes, and what the frame at hand has to add.
+#[derive(Debug, Default)]
+struct Tables {
+    processes: FxHashMap<ProcessId, (u32, Arc<Process>)>,
+    processes_len: u32,
+    text_bytes: usize,
+    holders: FxHashMap<Vec<u32>, u32>,
+    members_len: usize,
+    new_processes: Vec<Arc<Process>>,
+    new_holders: Vec<Vec<u32>>,
+}
+
+impl Tables {
+    /// Half full: one more frame is sure to fit.
+    fn are_large(&self) -> bool {
+        self.processes_len > PROCESSES_MAX / 2
+            || self.text_bytes > PROCESS_TEXT_BYTES_MAX / 2
+            || self.holders.len() > HOLDERS_MAX as usize / 2
+            || self.members_len > MEMBERS_MAX as usize / 2
+    }
+
+    /// The owner of every socket, in the order of the sockets.
+    fn owners(&mut self, snapshot: &Snapshot) -> Result<Vec<WireOwner>, Fault> {
+        // Thousands of sockets point to one value: each value is looked at once.
+        let mut seen: FxHashMap<usize, u32> = FxHashMap::default();
+        let mut index = |holders: &Arc<Holders>| -> Result<u32, Fault> {
+            let address = Arc::as_ptr(holders).addr();
+            if let Some(index) = seen.get(&address) {
+                return Ok(*index);
+            }
+            let index = self.holders_index(holders)?;
+            seen.insert(address, index);
+            Ok(index)
+        };
+        let owner = |owner: &Owner| {
+            Ok(match owner {
+                Owner::Live(holders) => WireOwner::Live(index(holders)?),
+                Owner::Remembered(holders) => WireOwner::Remembered(index(holders)?),
+                Owner::Unaccepted => WireOwner::Unaccepted,
+                Owner::Hidden => WireOwner::Hidden,
+                Owner::None => WireOwner::None,
+            })
+        };
+        snapshot.sockets.iter().map(|socket| &socket.owner).map(owner).collect()
+    }
+
+    fn holders_index(&mut self, holders: &Holders) -> Result<u32, Fault> {
+        let members: Vec<u32> =
+            holders.all().iter().map(|process| self.process_index(process)).collect::<Result<_, _>>()?;
+        if let Some(index) = self.holders.get(&members) {
+            return Ok(*index);
+        }
+        let index = u32::try_from(self.holders.len()).ok().filter(|index| *index < HOLDERS_MAX);
+        let index = index.ok_or(Fault::TooMany("holders"))?;
+        self.members_len += members.len();
+        self.new_holders.push(members.clone());
+        self.holders.insert(members, index);
+        Ok(index)
+    }
+
+    fn process_index(&mut self, process: &Arc<Process>) -> Result<u32, Fault> {
+        if let Some((index, known)) = self.processes.get(&process.id)
+            && (Arc::ptr_eq(known, process) || known == process)
+        {
+            return Ok(*index);
+        }
+        let index = self.processes_len;
+        if index >= PROCESSES_MAX {
+            return Err(Fault::TooMany("processes"));
+        }
+        self.processes_len += 1;
+        self.text_bytes += process.name.as_str().len() + process.command.as_str().len();
+        // After execve(2) the identity is the same and the rest is not: the newer row counts from here on.
+        self.processes.insert(process.id, (index, Arc::clone(process)));
+        self.new_processes.push(Arc::clone(process));
+        Ok(index)
+    }
+
+    fn put_new(&mut self, payload: &mut Vec<u8>) -> Result<(), Fault> {
+        put_all(payload, self.new_processes.iter(), (PROCESSES_MAX, "processes"))?;
+        put_all(payload, self.new_holders.iter(), (HOLDERS_MAX, "holders"))?;
+        self.new_processes.clear();
+        self.new_holders.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! A socket as a recording holds it: instants as distances from the sample's own (shorter, and exact), owners as
+//! indices into the table of holders.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::process::Owner;
+use crate::model::socket::{Queues, Socket, SocketId, Timer, TimerKind};
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+
+/// A [`Socket`] of a recording.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WireSocket {
+    /// Identity.
+    pub id: SocketId,
+    protocol: Protocol,
+    state: TcpState,
+    family: Family,
+    local: Endpoint,
+    remote: Endpoint,
+    interface: Option<NonZeroU32>,
+    inode: Option<NonZeroU32>,
+    uid: Option<u32>,
+    cgroup: Option<u64>,
+    queues: Option<Queues>,
+    timer: Option<WireTimer>,
+    tcp: Option<WireTcp>,
+    /// Whose it is.
+    pub owner: WireOwner,
+}
+
+/// An [`Owner`] of a recording: its holders by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the cases are those of Owner")]
+pub enum WireOwner {
+    Live(u32),
+    Remembered(u32),
+    Unaccepted,
+    Hidden,
+    None,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireTimer {
+    kind: TimerKind,
+    retries: u8,
+    expires: Distance,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireTcp {
+    rtt_us: u32,
+    rto_us: u32,
+    retransmits_total: u32,
+    unacked: u32,
+    backoff: u8,
+    probes: u8,
+    last_data_sent: Distance,
+    last_data_received: Distance,
+    last_ack_received: Distance,
+    bytes: Option<ByteCounts>,
+}
+
+/// An instant as nanoseconds after the sample's (before, if negative). Wraps around, so that every instant survives.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Distance(i64);
+
+impl Distance {
+    const fn to(instant: Timestamp, from: Timestamp) -> Self {
+        Self(instant.0.wrapping_sub(from.0).cast_signed())
+    }
+
+    const fn from(self, from: Timestamp) -> Timestamp {
+        Timestamp(from.0.wrapping_add(self.0.cast_unsigned()))
+    }
+}
+
+impl WireSocket {
+    /// `socket` of a sample that was begun `at`, held by `owner`.
+    pub fn new(socket: &Socket, at: Timestamp, owner: WireOwner) -> Self {
+        let timer = socket.timer.map(|timer| WireTimer {
+            kind: timer.kind,
+            retries: timer.retries,
+            expires: Distance::to(timer.expires, at),
+        });
+        Self {
+            id: socket.id,
+            protocol: socket.protocol,
+            state: socket.state,
+            family: socket.family,
+            local: socket.local,
+            remote: socket.remote,
+            interface: socket.interface,
+            inode: socket.inode,
+            uid: socket.uid,
+            cgroup: socket.cgroup,
+            queues: socket.queues,
+            timer,
+            tcp: socket.tcp.as_ref().map(|tcp| WireTcp::new(tcp, at)),
+            owner,
+        }
+    }
+
+    /// The socket again.
+    pub fn into_socket(self, at: Timestamp, owner: Owner) -> Socket {
+        let timer =
+            self.timer.map(|timer| Timer { kind: timer.kind, retries: timer.retries, expires: timer.expires.from(at) });
+        Socket {
+            id: self.id,
+            protocol: self.protocol,
+            state: self.state,
+            family: self.family,
+            local: self.local,
+            remote: self.remote,
+            interface: self.interface,
+            inode: self.inode,
+            uid: self.uid,
+            cgroup: self.cgroup,
+            queues: self.queues,
+            timer,
+            tcp: self.tcp.map(|tcp| tcp.into_info(at)),
+            owner,
+        }
+    }
+}
+
+impl WireTcp {
+    fn new(tcp: &TcpInfo, at: Timestamp) -> Self {
+        Self {
+            rtt_us: tcp.rtt_us,
+            rto_us: tcp.rto_us,
+            retransmits_total: tcp.retransmits_total,
+            unacked: tcp.unacked,
+            backoff: tcp.backoff,
+            probes: tcp.probes,
+            last_data_sent: Distance::to(tcp.last_data_sent, at),
+            last_data_received: Distance::to(tcp.last_data_received, at),
+            last_ack_received: Distance::to(tcp.last_ack_received, at),
+            bytes: tcp.bytes,
+        }
+    }
+
+    fn into_info(self, at: Timestamp) -> TcpInfo {
+        TcpInfo {
+            rtt_us: self.rtt_us,
+            rto_us: self.rto_us,
+            retransmits_total: self.retransmits_total,
+            unacked: self.unacked,
+            backoff: self.backoff,
+            probes: self.probes,
+            last_data_sent: self.last_data_sent.from(at),
+            last_data_received: self.last_data_received.from(at),
+            last_ack_received: self.last_ack_received.from(at),
+            bytes: self.bytes,
+        }
+    }
+}

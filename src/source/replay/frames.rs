@@ -1,0 +1,127 @@
+//! Reads a recording frame by frame, never more than one at a time.
+
+use std::io::{self, Read};
+
+use crate::source::record::format::{FRAME_BYTES_MAX, FRAMES_MAX, Fault, HEADER_BYTES_MAX, Header, MAGIC, VERSION};
+
+/// The frames of a recording.
+#[derive(Debug)]
+pub struct Frames<R> {
+    input: R,
+    payload: Vec<u8>,
+    /// Where the frame at hand begins, in bytes from the start of the file.
+    begin: u64,
+    /// How far was read.
+    end: u64,
+    samples: u32,
+}
+
+/// What a file is instead of a recording that can be played.
+#[derive(Debug)]
+pub enum NotPlayable {
+    /// It does not begin as one.
+    Foreign,
+    /// It has a format from after this conntop.
+    Newer(u16),
+    /// Its header is damaged.
+    Header(Fault),
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads magic, version and header.
+    pub fn open(input: R) -> Result<(Self, Header), NotPlayable> {
+        let mut frames = Self { input, payload: Vec::new(), begin: 0, end: 0, samples: 0 };
+        let mut start = [0; MAGIC.len() + 2];
+        let complete = frames.fill(&mut start).map_err(|error| NotPlayable::Header(error.into()))?;
+        let version = match start.strip_prefix(&MAGIC) {
+            Some(&[low, high]) if complete => u16::from_le_bytes([low, high]),
+            _ => return Err(NotPlayable::Foreign),
+        };
+        match version {
+            0 => return Err(NotPlayable::Foreign),
+            VERSION => {}
+            newer => return Err(NotPlayable::Newer(newer)),
+        }
+        let header = frames.header().map_err(NotPlayable::Header)?;
+        Ok((frames, header))
+    }
+
+    fn header(&mut self) -> Result<Header, Fault> {
+        let Some(payload) = self.frame(HEADER_BYTES_MAX)? else {
+            return Err(Fault::Nonsense("the header is missing"));
+        };
+        let (header, rest) = postcard::take_from_bytes(payload)?;
+        if rest.is_empty() { Ok(header) } else { Err(Fault::Nonsense("the header is too long")) }
+    }
+
+    /// The payload of the next sample; `None` at the end mark.
+    pub fn next_sample(&mut self) -> Result<Option<&[u8]>, Fault> {
+        if self.samples >= FRAMES_MAX {
+            self.begin = self.end;
+            return Err(Fault::TooMany("samples"));
+        }
+        self.samples += 1;
+        self.frame(FRAME_BYTES_MAX)
+    }
+
+    /// Where the frame read last begins: where a fault is.
+    pub fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// The memory that the frame at hand has taken, in bytes.
+    #[cfg(test)]
+    pub fn memory(&self) -> usize {
+        self.payload.capacity()
+    }
+
+    fn frame(&mut self, length_max: u32) -> Result<Option<&[u8]>, Fault> {
+        self.begin = self.end;
+        let mut start = [0; 8];
+        if !self.fill(&mut start)? {
+            return Err(if self.end == self.begin { Fault::Unfinished } else { Fault::Cut });
+        }
+        let [a, b, c, d, crc @ ..] = start;
+        let (length, crc) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(crc));
+        if length == 0 {
+            return self.end_mark(crc).map(|()| None);
+        }
+        if length > length_max {
+            return Err(Fault::TooLong(length.into()));
+        }
+        self.payload.clear();
+        // Memory grows with what is there, not with what the length claims.
+        let read = self.input.by_ref().take(length.into()).read_to_end(&mut self.payload)?;
+        self.end += u64::try_from(read).unwrap_or(u64::MAX);
+        if self.payload.len() < length as usize {
+            return Err(Fault::Cut);
+        }
+        if crc32fast::hash(&self.payload) != crc {
+            return Err(Fault::Checksum);
+        }
+        Ok(Some(&self.payload))
+    }
+
+    fn end_mark(&mut self, crc: u32) -> Result<(), Fault> {
+        if crc != 0 {
+            return Err(Fault::EndMark);
+        }
+        let mut one = [0];
+        if self.fill(&mut one)? { Err(Fault::Trailing) } else { Ok(()) }
+    }
+
+    /// Reads as much as `buffer` takes; false if the file ends before that.
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.input.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.end += u64::try_from(filled).unwrap_or(u64::MAX);
+        Ok(filled == buffer.len())
+    }
+}

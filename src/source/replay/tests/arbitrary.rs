@@ -1,0 +1,164 @@
+//! Any snapshot survives recording and replay, however odd.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::coverage::Coverage;
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
+use crate::model::socket::{NetnsId, Queues, SocketId, Timer, TimerKind};
+use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
+use crate::model::tcp_state::STATES;
+use crate::model::text::{COMMAND_LEN_MAX, NAME_LEN_MAX};
+use crate::model::time::{Timestamp, WallTime};
+
+fn text(len_max: usize) -> impl Strategy<Value = DisplayText> {
+    vec(any::<u8>(), 0..60).prop_map(move |bytes| DisplayText::from_bytes(&bytes, len_max))
+}
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    (any::<IpAddr>(), any::<u16>()).prop_map(|(addr, port)| Endpoint::new(addr, port))
+}
+
+fn process() -> impl Strategy<Value = Arc<Process>> {
+    let id = (0..6_u32, 0..3_u64).prop_map(|(pid, start_ticks)| ProcessId { pid, start_ticks });
+    let rest = (any::<u32>(), text(NAME_LEN_MAX), text(COMMAND_LEN_MAX), any::<Option<u32>>(), any::<Option<i64>>());
+    (id, rest).prop_map(|(id, (parent_pid, name, command, uid, started))| {
+        Arc::new(Process { id, parent_pid, name, command, uid, started: started.map(WallTime) })
+    })
+}
+
+fn holders() -> impl Strategy<Value = Arc<Holders>> {
+    vec(process(), 1..4).prop_map(|processes| Arc::new(Holders::new(processes).expect("there is one")))
+}
+
+fn owner() -> impl Strategy<Value = Owner> {
+    prop_oneof![
+        holders().prop_map(Owner::Live),
+        holders().prop_map(Owner::Remembered),
+        Just(Owner::Unaccepted),
+        Just(Owner::Hidden),
+        Just(Owner::None),
+    ]
+}
+
+fn timer() -> impl Strategy<Value = Timer> {
+    let kinds = prop::sample::select(&[
+        TimerKind::Retransmit,
+        TimerKind::KeepAlive,
+        TimerKind::TimeWait,
+        TimerKind::ZeroWindow,
+    ]);
+    (kinds, any::<u8>(), any::<u64>()).prop_map(|(kind, retries, expires)| Timer {
+        kind,
+        retries,
+        expires: Timestamp(expires),
+    })
+}
+
+fn tcp() -> impl Strategy<Value = TcpInfo> {
+    let numbers = any::<(u32, u32, u32, u32, u8, u8)>();
+    let instants = any::<(u64, u64, u64)>();
+    (numbers, instants, any::<Option<(u64, u64)>>()).prop_map(|(numbers, instants, bytes)| TcpInfo {
+        rtt_us: numbers.0,
+        rto_us: numbers.1,
+        retransmits_total: numbers.2,
+        unacked: numbers.3,
+        backoff: numbers.4,
+        probes: numbers.5,
+        last_data_sent: Timestamp(instants.0),
+        last_data_received: Timestamp(instants.1),
+        last_ack_received: Timestamp(instants.2),
+        bytes: bytes.map(|(received, sent)| ByteCounts { received, sent }),
+    })
+}
+
+prop_compose! {
+    fn socket()(
+        (value, is_cookie, netns) in any::<(u64, bool, u32)>(),
+        (protocol, family) in (prop::sample::select(&Protocol::ALL), prop::sample::select(&Family::ALL)),
+        state in (0..STATES.len()).prop_map(|index| STATES[index].state),
+        (local, remote) in (endpoint(), endpoint()),
+        (interface, inode) in any::<(Option<NonZeroU32>, Option<NonZeroU32>)>(),
+        (uid, cgroup, queues) in any::<(Option<u32>, Option<u64>, Option<(u32, u32)>)>(),
+        (timer, tcp) in (option::of(timer()), option::of(tcp())),
+        owner in owner(),
+    ) -> Socket {
+        let id = if is_cookie {
+            SocketId::from_cookie(value, NetnsId(netns))
+        } else {
+            SocketId::from_tuple(protocol, local, remote, netns, NetnsId(netns))
+        };
+        let queues = queues.map(|(receive, send)| Queues { receive, send });
+        Socket {
+            id, protocol, state, family, local, remote, interface, inode, uid, cgroup, queues, timer, tcp, owner,
+        }
+    }
+}
+
+fn names() -> impl Strategy<Value = Arc<Names>> {
+    let table = || vec((any::<u32>(), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
+    (table(), table()).prop_map(|(users, interfaces)| Arc::new(Names { users, interfaces }))
+}
+
+fn coverage() -> impl Strategy<Value = Coverage> {
+    (any::<[u32; 5]>(), vec(text(200), 0..3)).prop_map(|(numbers, degraded)| Coverage {
+        sockets: numbers[0],
+        owners_hidden: numbers[1],
+        processes_unreadable: numbers[2],
+        records_skipped: numbers[3],
+        other_namespaces: numbers[4],
+        degraded,
+    })
+}
+
+fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
+    let cpu = option::of(0.0_f32..64.0);
+    (any::<(u32, u64, u64)>(), cpu, any::<(Option<u32>, Option<u64>)>()).prop_map(|(numbers, cpu, descriptors)| {
+        let usage = Usage { cpu, memory_bytes: numbers.2, descriptors: descriptors.0, descriptors_max: descriptors.1 };
+        (ProcessId { pid: numbers.0, start_ticks: numbers.1 }, usage)
+    })
+}
+
+prop_compose! {
+    fn snapshot()(
+        (at, wall, took) in (0..u64::MAX / 2, any::<i64>(), any::<u32>()),
+        mut sockets in vec(socket(), 0..12),
+        (coverage, names) in (coverage(), names()),
+        usage in vec(usage(), 0..3),
+        (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
+    ) -> Snapshot {
+        sockets.sort_by_key(|socket| socket.id);
+        sockets.dedup_by_key(|socket| socket.id);
+        let detail = TcpDetail { lost, congestion, busy_us: Some(cookie), ..TcpDetail::default() };
+        Snapshot {
+            at: Timestamp(at),
+            wall: WallTime(wall),
+            took: Duration::from_nanos(took.into()),
+            sockets,
+            coverage,
+            names,
+            usage,
+            details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_was_recorded_is_replayed(mut recorded in vec(snapshot(), 1..4)) {
+        recorded.sort_by_key(|snapshot| snapshot.at);
+        let played = play(&recording(&recorded)).expect("a recording");
+        let played: Vec<Snapshot> = played.into_iter().map(|(snapshot, _)| snapshot).collect();
+        prop_assert_eq!(played, recorded);
+    }
+}

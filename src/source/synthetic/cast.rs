@@ -1,0 +1,194 @@
+//! Who lives on the made-up machine: users, interfaces, processes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
+use crate::model::text::DisplayText;
+use crate::model::time::{Timestamp, WallTime};
+
+/// A process of the made-up machine; the table below has its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Resolved,
+    Chronyd,
+    Sshd,
+    Session,
+    NginxMaster,
+    NginxWorker1,
+    NginxWorker2,
+    NginxWorker3,
+    NginxWorker4,
+    JdbcPool,
+    CronSync,
+    ReportApi,
+    Postgres,
+    PostgresBackend,
+    Redis,
+    NodeExporter,
+    WebWorker,
+    LogShipper,
+    BackupAgent,
+    MailRelay,
+    Gateway,
+}
+
+/// Every nginx process: they share the listeners (prefork).
+pub const NGINX: [Part; 5] =
+    [Part::NginxMaster, Part::NginxWorker1, Part::NginxWorker2, Part::NginxWorker3, Part::NginxWorker4];
+/// Those of them that serve clients.
+pub const NGINX_WORKERS: [Part; 4] = [Part::NginxWorker1, Part::NginxWorker2, Part::NginxWorker3, Part::NginxWorker4];
+
+struct Row {
+    part: Part,
+    pid: u32,
+    parent: u32,
+    /// `comm`: at most 15 bytes, as the kernel keeps it.
+    name: &'static str,
+    uid: u32,
+    /// Seconds from boot to its start.
+    born: u32,
+    cgroup: u64,
+    command: &'static str,
+}
+
+#[rustfmt::skip]
+const ROWS: [Row; 21] = [
+    Row { part: Part::Resolved,        pid: 611,    parent: 1,    name: "systemd-resolve", uid: 101,  born: 9,       cgroup: 3_112, command: "/usr/lib/systemd/systemd-resolved" },
+    Row { part: Part::Chronyd,         pid: 702,    parent: 1,    name: "chronyd",         uid: 108,  born: 11,      cgroup: 3_340, command: "/usr/sbin/chronyd -F 1" },
+    Row { part: Part::Sshd,            pid: 745,    parent: 1,    name: "sshd",            uid: 0,    born: 12,      cgroup: 3_378, command: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups" },
+    Row { part: Part::Session,         pid: 91_240, parent: 745,  name: "sshd",            uid: 1000, born: 790_120, cgroup: 9_021, command: "sshd: deploy@pts/0" },
+    Row { part: Part::NginxMaster,     pid: 812,    parent: 1,    name: "nginx",           uid: 0,    born: 14,      cgroup: 3_491, command: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" },
+    Row { part: Part::NginxWorker1,    pid: 813,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
+    Row { part: Part::NginxWorker2,    pid: 814,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
+    Row { part: Part::NginxWorker3,    pid: 815,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
+    Row { part: Part::NginxWorker4,    pid: 816,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
+    Row { part: Part::JdbcPool,        pid: 4_121,  parent: 1,    name: "jdbc-pool",       uid: 1001, born: 788_400, cgroup: 5_210, command: "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -Xms512m -Xmx2g -Dspring.profiles.active=prod -Djdbc.pool.max=64 -jar /srv/orders/orders-api-3.8.1.jar --server.port=8081" },
+    Row { part: Part::CronSync,        pid: 5_377,  parent: 1,    name: "cron-sync",       uid: 1001, born: 650_020, cgroup: 5_344, command: "/usr/bin/python3 /srv/sync/cron-sync.py --cache cache-2:6379 --every 50ms" },
+    Row { part: Part::ReportApi,       pid: 6_002,  parent: 1,    name: "report-api",      uid: 1001, born: 701_777, cgroup: 5_388, command: "/srv/report/bin/report-api --listen 0.0.0.0:9090 --workers 1" },
+    Row { part: Part::Postgres,        pid: 1_104,  parent: 1,    name: "postgres",        uid: 114,  born: 16,      cgroup: 3_702, command: "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main -c config_file=/etc/postgresql/16/main/postgresql.conf" },
+    Row { part: Part::PostgresBackend, pid: 4_410,  parent: 1104, name: "postgres",        uid: 114,  born: 788_460, cgroup: 3_702, command: "postgres: 16/main: web web 127.0.0.1(40310) idle" },
+    Row { part: Part::Redis,           pid: 1_131,  parent: 1,    name: "redis-server",    uid: 115,  born: 16,      cgroup: 3_744, command: "/usr/bin/redis-server 127.0.0.1:6379" },
+    Row { part: Part::NodeExporter,    pid: 1_188,  parent: 1,    name: "node_exporter",   uid: 116,  born: 17,      cgroup: 3_786, command: "/usr/bin/node_exporter --web.listen-address=:9100" },
+    Row { part: Part::WebWorker,       pid: 3_981,  parent: 1,    name: "web-worker",      uid: 33,   born: 788_390, cgroup: 5_166, command: "/srv/web/bin/web-worker --upstream 127.0.0.1:8082" },
+    Row { part: Part::LogShipper,      pid: 1_240,  parent: 1,    name: "log-shipper",     uid: 0,    born: 18,      cgroup: 3_829, command: "/usr/bin/log-shipper -c /etc/log-shipper.toml" },
+    Row { part: Part::BackupAgent,     pid: 77_310, parent: 1,    name: "backup-agent",    uid: 0,    born: 786_600, cgroup: 8_410, command: "/opt/backup/agent --to vault-9:873 --full" },
+    Row { part: Part::MailRelay,       pid: 1_302,  parent: 1,    name: "master",          uid: 0,    born: 19,      cgroup: 3_871, command: "/usr/lib/postfix/sbin/master -w" },
+    Row { part: Part::Gateway,         pid: 2_750,  parent: 1,    name: "ws-gateway",      uid: 1001, born: 41,      cgroup: 4_555, command: "/srv/gateway/bin/ws-gateway --listen 0.0.0.0:8443" },
+];
+
+const USERS: [(u32, &str); 12] = [
+    (0, "root"),
+    (33, "www-data"),
+    (101, "systemd-resolve"),
+    (108, "_chrony"),
+    (114, "postgres"),
+    (115, "redis"),
+    (116, "prometheus"),
+    (997, "vault"),
+    (1000, "deploy"),
+    (1001, "app"),
+    (1002, "etl"),
+    (65534, "nobody"),
+];
+
+const INTERFACES: [(u32, &str); 3] = [(1, "lo"), (2, "eth0"), (3, "docker0")];
+
+/// What a socket takes from the process that holds it.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The processes, shared by all their sockets.
+    pub holders: Arc<Holders>,
+    /// The uid of the one that made the socket.
+    pub uid: u32,
+    /// Its cgroup.
+    pub cgroup: u64,
+}
+
+impl Holder {
+    /// These processes as a live owner.
+    pub fn owner(&self) -> Owner {
+        Owner::Live(Arc::clone(&self.holders))
+    }
+}
+
+/// Every process of the made-up machine, ready to own sockets.
+#[derive(Debug)]
+pub struct Cast {
+    singles: Vec<Holder>,
+    nginx: Holder,
+}
+
+impl Cast {
+    /// The cast on a machine that was started at `boot`.
+    pub fn new(boot: WallTime) -> Self {
+        let processes: Vec<Arc<Process>> = ROWS.iter().map(|row| Arc::new(process(row, boot))).collect();
+        let hold = |parts: &[Part]| {
+            let held = parts.iter().map(|part| Arc::clone(&processes[*part as usize])).collect();
+            let row = &ROWS[parts[0] as usize];
+            let holders = Arc::new(Holders::new(held).expect("no group of parts is empty"));
+            Holder { holders, uid: row.uid, cgroup: row.cgroup }
+        };
+        Self { singles: ROWS.iter().map(|row| hold(&[row.part])).collect(), nginx: hold(&NGINX) }
+    }
+
+    /// The holder of what `part` alone has open.
+    pub fn one(&self, part: Part) -> &Holder {
+        &self.singles[part as usize]
+    }
+
+    /// The holder of the listeners that all nginx processes share.
+    pub fn nginx(&self) -> &Holder {
+        &self.nginx
+    }
+}
+
+fn process(row: &Row, boot: WallTime) -> Process {
+    Process {
+        // 100 ticks a second: USER_HZ.
+        id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born) * 100 + u64::from(row.pid % 100) },
+        parent_pid: row.parent,
+        name: DisplayText::from(row.name),
+        command: DisplayText::from(row.command),
+        uid: Some(row.uid),
+        started: Some(WallTime(boot.0 + i64::from(row.born) * 1_000)),
+    }
+}
+
+/// The names of the machine's users and interfaces.
+pub fn names() -> Names {
+    let named = |table: &[(u32, &str)]| -> BTreeMap<u32, DisplayText> {
+        table.iter().map(|&(number, name)| (number, DisplayText::from(name))).collect()
+    };
+    Names { users: named(&USERS), interfaces: named(&INTERFACES) }
+}
+
+/// When the machine was started, if it is `wall` now and it has been up until `now`.
+pub fn boot(now: Timestamp, wall: WallTime) -> WallTime {
+    wall.before(Duration::from_millis(now.as_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_parts_with_names_the_kernel_could_keep() {
+        let users = names().users;
+        for (index, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.part as usize, index);
+            assert!(row.name.len() <= 15, "{}", row.name);
+            assert!(users.contains_key(&row.uid), "{}", row.uid);
+        }
+    }
+
+    #[test]
+    fn nginx_shares_its_listeners_and_every_pid_is_its_own() {
+        let cast = Cast::new(WallTime(0));
+        let pids: Vec<u32> = cast.nginx().holders.all().iter().map(|process| process.id.pid).collect();
+        assert_eq!(pids, [812, 813, 814, 815, 816]);
+        let all: std::collections::BTreeSet<u32> = ROWS.iter().map(|row| row.pid).collect();
+        assert_eq!(all.len(), ROWS.len());
+    }
+}
