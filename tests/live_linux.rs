@@ -399,7 +399,7 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
     // sysinfo compares with a second measurement that must not be zero: the third one tells.
     let deadline = Instant::now() + Duration::from_secs(15);
     while !eyes.look().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.1 && cpu <= 2.0) {
-        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", eyes.seen.usage);
+        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", &eyes.seen.usage);
         std::thread::sleep(Duration::from_millis(250));
     }
 }

@@ -1,6 +1,6 @@
 //! Describes a process from `/proc/PID/{stat,status,cmdline,limits}`. The parsers are total and know no files.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::time::Duration;
 
