@@ -1,7 +1,7 @@
 //! Reads the kernel's `struct tcp_info` (`include/uapi/linux/tcp.h`). It has grown at its end with every few kernels:
 //! what lies beyond the length that the running one sends is `None`.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::time::Duration;
 
