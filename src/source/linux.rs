@@ -5,10 +5,12 @@ pub mod namespaces;
 pub mod netlink;
 pub mod owners;
 pub mod proc_dir;
+pub mod proc_net;
 pub mod processes;
 pub mod sock_diag;
 pub mod tables;
 pub mod tcp_info;
+pub mod tuple_ids;
 pub mod visibility;
 
 use rustix::io::Errno;
@@ -42,7 +44,10 @@ pub struct Linux {
 impl Linux {
     /// `sock_diag` if the kernel grants it, else `/proc/net`, which the coverage then says.
     pub fn open() -> Result<Self, SourceError> {
-        Self::sock_diag().or_else(|_| Self::procfs())
+        Self::sock_diag().or_else(|refusal| {
+            let because = refusal.to_string();
+            Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), Some(&because)))
+        })
     }
 
     /// `sock_diag`, or an error.
@@ -52,7 +57,7 @@ impl Linux {
 
     /// `/proc/net`, or an error.
     pub fn procfs() -> Result<Self, SourceError> {
-        Err(SourceError::Failed("not built yet".into()))
+        Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), None))
     }
 
     fn with(

@@ -1,30 +1,37 @@
-//! The kernel's tables of sockets, read in one of two ways, and what to say when a part of them is missing.
+//! The kernel's tables of sockets, read by `sock_diag` or from `/proc/net`, and what to say when a part is missing.
 
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
+use crate::model::endpoint::Family;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::netlink::{Connection, Exchange};
+use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::sock_diag::{self, Decoder, DumpRequest};
 
 /// Where sockets are read from.
 #[derive(Debug)]
-pub enum Tables {
-    /// Netlink.
-    SockDiag(SockDiag),
+pub struct Tables {
+    /// `None` where only `/proc/net` is read.
+    diag: Option<SockDiag>,
+    proc_net: ProcNet,
+    /// What is worth saying in every sample.
+    standing: Vec<DisplayText>,
 }
 
 /// An open connection to `sock_diag`.
 #[derive(Debug)]
-pub struct SockDiag {
+struct SockDiag {
     connection: Connection,
     decoder: Decoder,
-    /// Cookies of this dump; kept for its memory.
+    /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
+    refused: Vec<(DumpRequest, Errno)>,
+    /// Cookies of this sample; kept for its memory.
     seen: FxHashSet<u64>,
 }
 
@@ -32,46 +39,110 @@ impl Tables {
     /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
     pub fn sock_diag(netns: NetnsId) -> Result<Self, SourceError> {
         let refused = |error: Errno| {
-            failed(&format!(
-                "the kernel refuses sock_diag ({error}); use --source procfs, or --source auto to fall back by itself"
-            ))
+            let way_out = "use --source procfs, or --source auto to fall back by itself";
+            failed(&format!("the kernel refuses sock_diag ({error}); {way_out}"))
         };
         let mut connection = Connection::open().map_err(refused)?;
         let decoder = Decoder { netns };
         let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, &mut Vec::new());
-        match probe.refusal() {
-            Some(error) => Err(refused(error)),
-            None => Ok(Self::SockDiag(SockDiag { connection, decoder, seen: FxHashSet::default() })),
+        if let Some(error) = probe.refusal() {
+            return Err(refused(error));
         }
+        let diag = SockDiag { connection, decoder, refused: Vec::new(), seen: FxHashSet::default() };
+        Ok(Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() })
+    }
+
+    /// Reads `/proc/net`; `because` says why not `sock_diag`, if that was tried.
+    pub fn procfs(netns: NetnsId, because: Option<&str>) -> Result<Self, SourceError> {
+        let standing = because.into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
+        let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
+        tables.read(&mut Vec::new(), &mut Coverage::default())?;
+        Ok(tables)
     }
 
     /// Appends every socket to `sockets`; what is missing is said in `coverage`.
     pub fn read(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> Result<(), SourceError> {
-        match self {
-            Self::SockDiag(diag) => diag.read(sockets, coverage),
+        coverage.degraded.extend(self.standing.iter().cloned());
+        self.proc_net.begin();
+        for request in DumpRequest::everything() {
+            let refusal = match &mut self.diag {
+                Some(diag) => diag.read(request, sockets, coverage)?,
+                None => Refusal::Unasked,
+            };
+            if let Refusal::Refused(error) = refusal {
+                let sentence = format!("the kernel refuses sock_diag for {request} ({error}); /proc/net stands in");
+                coverage.degraded.push(DisplayText::new(&sentence));
+            }
+            if refusal != Refusal::Answered {
+                self.read_proc_net(request, sockets, coverage)?;
+            }
+        }
+        if let Some(diag) = &mut self.diag {
+            diag.drop_repeated(sockets);
+        }
+        Ok(())
+    }
+
+    fn read_proc_net(
+        &mut self,
+        request: DumpRequest,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
+        match self.proc_net.read(request.protocol, request.family, sockets, coverage) {
+            Ok(()) => Ok(()),
+            // A system without IPv6 has no such file.
+            Err(Errno::NOENT) if request.family == Family::Ipv6 => Ok(()),
+            Err(error) => Err(failed(&format!(
+                "cannot read the kernel's list of {request} sockets in /proc/net ({error}); see that /proc is mounted"
+            ))),
         }
     }
 
     /// The details of those of `wanted` that are still there; nothing where the source has none.
     pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
-        match self {
-            Self::SockDiag(SockDiag { connection, .. }) => {
-                let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(connection, socket)?));
-                wanted.iter().filter_map(look_up).collect()
-            }
-        }
+        let Some(SockDiag { connection, .. }) = &mut self.diag else {
+            return Vec::new();
+        };
+        let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(connection, socket)?));
+        wanted.iter().filter_map(look_up).collect()
     }
 }
 
+/// Whether `sock_diag` answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Answered,
+    Unasked,
+    Refused(Errno),
+}
+
 impl SockDiag {
-    fn read(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> Result<(), SourceError> {
-        for request in DumpRequest::everything() {
-            let exchange = self.decoder.dump(&mut self.connection, request, sockets);
-            coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
-            coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
+    fn read(
+        &mut self,
+        request: DumpRequest,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<Refusal, SourceError> {
+        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request) {
+            return Ok(Refusal::Refused(*error));
         }
-        self.drop_repeated(sockets);
-        Ok(())
+        let before = sockets.len();
+        let mut exchange = self.decoder.dump(&mut self.connection, request, sockets);
+        if exchange.refusal().is_some_and(is_for_good) {
+            self.refused.extend(exchange.refusal().map(|error| (request, error)));
+            return Ok(exchange.refusal().map_or(Refusal::Answered, Refusal::Refused));
+        }
+        if exchange.error.is_some() || exchange.interrupted {
+            sockets.truncate(before);
+            exchange = self.decoder.dump(&mut self.connection, request, sockets);
+        }
+        if let Some(error) = exchange.refusal() {
+            return Err(failed(&format!("the kernel did not list its {request} sockets ({error}); trying again")));
+        }
+        coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
+        coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
+        Ok(Refusal::Answered)
     }
 
     /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
@@ -82,16 +153,52 @@ impl SockDiag {
     }
 }
 
+/// Whether asking again is in vain: the module is missing, or policy forbids it.
+fn is_for_good(error: Errno) -> bool {
+    let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
+    missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
+}
+
 /// What is wrong with the answer to `request`, as a sentence.
 fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
-    let table = format!("{} {}", request.family.name(), request.protocol.name());
-    if let Some(error) = exchange.error {
-        return Some(format!("the kernel broke off its list of {table} sockets ({error}); some may be missing"));
+    let what = match exchange {
+        Exchange { error: Some(error), .. } => format!("broke off ({error})"),
+        Exchange { truncated: true, .. } => "did not fit the buffer".to_owned(),
+        Exchange { interrupted: true, .. } => "changed while it was read".to_owned(),
+        _ => return None,
+    };
+    Some(format!("the kernel's list of {request} sockets {what}; some may be missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flaw_of_an_answer_is_said() {
+        let request = DumpRequest::LISTENERS;
+        assert_eq!(flaw(request, Exchange { messages: 3, skipped: 1, ..Exchange::default() }), None);
+        let broken = Exchange { messages: 3, error: Some(Errno::NOBUFS), ..Exchange::default() };
+        assert!(flaw(request, broken).is_some_and(|text| text.contains("IPv4 TCP") && text.contains("broke off")));
+        assert!(flaw(request, Exchange { truncated: true, ..Exchange::default() }).is_some());
+        assert!(flaw(request, Exchange { interrupted: true, ..Exchange::default() }).is_some());
     }
-    if exchange.truncated {
-        return Some(format!("the kernel's list of {table} sockets did not fit; some are missing"));
+
+    #[test]
+    fn a_missing_module_is_for_good_and_a_full_table_of_descriptors_is_not() {
+        assert!([Errno::NOENT, Errno::PERM, Errno::PROTONOSUPPORT].into_iter().all(is_for_good));
+        assert!(![Errno::MFILE, Errno::NOBUFS, Errno::AGAIN].into_iter().any(is_for_good));
     }
-    exchange
-        .interrupted
-        .then(|| format!("the kernel's list of {table} sockets changed while it was read; some may be missing"))
+
+    #[test]
+    fn a_socket_that_came_twice_is_kept_once() {
+        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let mut sockets = Vec::new();
+        tables.read(&mut sockets, &mut Coverage::default()).expect("readable");
+        let count = sockets.len();
+        sockets.extend(sockets.clone());
+        tables.diag.as_mut().expect("open").drop_repeated(&mut sockets);
+        assert_eq!(sockets.len(), count);
+    }
 }
