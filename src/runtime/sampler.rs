@@ -147,9 +147,11 @@ impl Schedule {
         (self.last, self.next) = (begun, Next::Interval { at_least: wait });
     }
 
-    /// Sampling went on at `now` after a pause: the time in between does not count.
+    /// Sampling went on at `now` after a pause. A recording goes on where it was; for live data a sample is overdue.
     fn resumed(&mut self, now: Instant) {
-        self.last = now;
+        if matches!(self.next, Next::After(_)) {
+            self.last = now;
+        }
     }
 }
 

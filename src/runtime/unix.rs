@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
@@ -38,21 +39,37 @@ pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[
 
 /// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
 #[derive(Debug)]
-pub struct Keyboard(OwnedFd);
+pub struct Keyboard {
+    tty: OwnedFd,
+    /// Whether what is typed is for another program.
+    is_let_go: AtomicBool,
+}
 
 impl Keyboard {
     /// Opens it.
     pub fn open() -> io::Result<Self> {
         let stdin = rustix::stdio::stdin();
-        if isatty(stdin) {
-            return Ok(Self(rustix::io::fcntl_dupfd_cloexec(stdin, 3)?));
-        }
-        Ok(Self(File::options().read(true).write(true).open("/dev/tty")?.into()))
+        let tty = if isatty(stdin) {
+            rustix::io::fcntl_dupfd_cloexec(stdin, 3)?
+        } else {
+            File::options().read(true).write(true).open("/dev/tty")?.into()
+        };
+        Ok(Self { tty, is_let_go: AtomicBool::new(false) })
+    }
+
+    /// From now on what is typed is for the next program: the shell gets it, not the reader.
+    pub fn let_go(&self) {
+        self.is_let_go.store(true, Ordering::Release);
+    }
+
+    /// Reads again after [`Keyboard::let_go`].
+    pub fn take(&self) {
+        self.is_let_go.store(false, Ordering::Release);
     }
 
     /// Whether this program may use the terminal now: it is in front, or there is no job control.
     pub fn is_in_front(&self) -> bool {
-        tcgetpgrp(&self.0).is_ok_and(|group| group == getpgrp()) || tcgetpgrp(&self.0) == Err(Errno::NOTTY)
+        tcgetpgrp(&self.tty).is_ok_and(|group| group == getpgrp()) || tcgetpgrp(&self.tty) == Err(Errno::NOTTY)
     }
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
@@ -68,13 +85,14 @@ impl Keyboard {
             };
             match self.wait(PollFlags::IN, wait) {
                 Wait::Nothing => decoder.flush(&mut ready),
-                Wait::Ready if self.is_in_front() => match rustix::io::read(&self.0, &mut buffer) {
+                Wait::Ready if self.may_read() => match rustix::io::read(&self.tty, &mut buffer) {
                     Ok(0) => return,
                     Ok(len) => decoder.feed(&buffer[..len], &mut ready),
                     Err(Errno::INTR | Errno::AGAIN) => {}
                     Err(_) => return,
                 },
-                // Reading in the background would stop the program (SIGTTIN). Only the end of the terminal counts.
+                // It is not for us, and reading in the background would stop the program (SIGTTIN). Only the end of
+                // the terminal counts.
                 Wait::Ready => match self.wait(PollFlags::empty(), Some(BACKGROUND_WAIT)) {
                     Wait::Gone => return,
                     Wait::Ready | Wait::Nothing => {}
@@ -87,11 +105,15 @@ impl Keyboard {
         }
     }
 
+    fn may_read(&self) -> bool {
+        !self.is_let_go.load(Ordering::Acquire) && self.is_in_front()
+    }
+
     fn wait(&self, flags: PollFlags, timeout: Option<Duration>) -> Wait {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let mut fds = [PollFd::new(&self.0, flags)];
+            let mut fds = [PollFd::new(&self.tty, flags)];
             match poll(&mut fds, left.and_then(|left| Timespec::try_from(left).ok()).as_ref()) {
                 Ok(0) => return Wait::Nothing,
                 Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {

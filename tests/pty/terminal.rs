@@ -1,14 +1,10 @@
 //! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
-#![cfg(target_os = "linux")]
-
-#[path = "common/pty.rs"]
-mod pty;
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pty::{Control, Session};
+use crate::session::{Control, DEADLINE, Session};
 use rustix::process::Signal;
 
 const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
@@ -180,7 +176,7 @@ fn without_its_terminal_it_ends_at_once_and_quietly() {
 
 #[test]
 fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Controlling, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Controlling);
     session.wait_for_text("conntop");
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
@@ -189,7 +185,7 @@ fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
 
 #[test]
 fn without_a_terminal_for_keys_it_says_what_to_do() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Open, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Open);
     assert_eq!(session.wait().code(), Some(2));
     assert!(session.text().contains("conntop list"), "{}", session.text());
     assert!(!session.is_on_screen());
@@ -199,10 +195,14 @@ fn without_a_terminal_for_keys_it_says_what_to_do() {
 fn a_stuck_terminal_does_not_keep_it_from_ending() {
     let mut session = running();
     // Nobody reads what it writes: sooner or later it is stuck in a write.
-    for _ in 0..400 {
+    let syscall = format!("/proc/{}/syscall", session.pid().as_raw_nonzero());
+    let start = Instant::now();
+    while !std::fs::read_to_string(&syscall).is_ok_and(|line| line.starts_with("1 0x1 ") || line.starts_with("64 0x1 "))
+    {
+        assert!(start.elapsed() < DEADLINE, "the terminal takes no end of bytes");
         session.keys("\x0c");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(200));
     session.signal(Signal::TERM);
     let start = Instant::now();
     while session.process().0 != 'Z' {
