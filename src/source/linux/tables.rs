@@ -173,6 +173,7 @@ fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::endpoint::Protocol;
 
     #[test]
     fn every_flaw_of_an_answer_is_said() {
@@ -188,6 +189,32 @@ mod tests {
     fn a_missing_module_is_for_good_and_a_full_table_of_descriptors_is_not() {
         assert!([Errno::NOENT, Errno::PERM, Errno::PROTONOSUPPORT].into_iter().all(is_for_good));
         assert!(![Errno::MFILE, Errno::NOBUFS, Errno::AGAIN].into_iter().any(is_for_good));
+    }
+
+    #[test]
+    fn proc_net_says_what_it_lacks_and_why_it_is_read() {
+        let mut tables = Tables::procfs(NetnsId(1), Some("the kernel refuses sock_diag")).expect("/proc/net");
+        let mut coverage = Coverage::default();
+        tables.read(&mut Vec::new(), &mut coverage).expect("/proc/net");
+        let said: Vec<_> = coverage.degraded.iter().map(DisplayText::as_str).collect();
+        assert_eq!(said, ["the kernel refuses sock_diag", proc_net::LACKS]);
+    }
+
+    #[test]
+    fn a_table_that_is_refused_comes_from_proc_net_with_a_word_about_it() {
+        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let port = socket.local_addr().expect("bound").port();
+        let udp = DumpRequest {
+            protocol: Protocol::Udp,
+            ..DumpRequest { states: sock_diag::STATES_ALL, ..DumpRequest::LISTENERS }
+        };
+        tables.diag.as_mut().expect("open").refused.push((udp, Errno::NOENT));
+        let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
+        tables.read(&mut sockets, &mut coverage).expect("readable");
+        let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
+        assert_eq!(found.expect("listed").id.cookie(), None);
+        assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains("IPv4 UDP")), "{coverage:?}");
     }
 
     #[test]
