@@ -99,6 +99,7 @@ impl Tracker {
     }
 
     fn delta(&mut self, snapshot: &Snapshot) -> Delta {
+        let added = if self.seen.is_none() { snapshot.sockets.len() } else { 0 };
         if *self.coverage != snapshot.coverage {
             self.coverage = Arc::new(snapshot.coverage.clone());
         }
@@ -110,6 +111,7 @@ impl Tracker {
             names: Arc::clone(&snapshot.names),
             usage: snapshot.usage.clone(),
             details: snapshot.details.clone(),
+            added: Vec::with_capacity(added),
             ..Delta::default()
         }
     }

@@ -266,7 +266,7 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
         let timer = waiting.timer.expect("counting down");
         assert_eq!(timer.kind, TimerKind::TimeWait);
         let left = timer.expires.since(eyes.seen.at);
-        assert!(left > Duration::from_secs(50) && left <= Duration::from_millis(61_000), "{left:?}");
+        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(61), "{left:?}");
         assert!(eyes.find(server.0, server.1).is_none(), "the passive side is gone");
     }
 }
@@ -399,7 +399,7 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
     // sysinfo compares with a second measurement that must not be zero: the third one tells.
     let deadline = Instant::now() + Duration::from_secs(15);
     while !eyes.look().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.1 && cpu <= 2.0) {
-        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", eyes.seen.usage);
+        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", &eyes.seen.usage);
         std::thread::sleep(Duration::from_millis(250));
     }
 }
@@ -408,7 +408,7 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
 fn names_of_users_and_the_host_are_known_and_shared() {
     let mut eyes = Eyes::new(&Choice::Linux);
     let first = std::sync::Arc::clone(&eyes.seen.names);
-    assert_eq!(first.users.get(&0).map(|name| name.as_str()), Some("root"));
+    assert_eq!(first.users.get(&0).map(AsRef::as_ref), Some("root"));
     eyes.look();
     assert!(std::sync::Arc::ptr_eq(&first, &eyes.seen.names), "replaced only when changed");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");

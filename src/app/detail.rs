@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::app::mode::{Detail, Page};
 use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
+use crate::table::units;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
@@ -27,7 +28,9 @@ pub enum Line {
     /// Something that is wrong.
     Alarm(&'static str, String),
     /// The state, in the colour of its phase.
-    State(&'static str, TcpState, String),
+    State(&'static str, TcpState),
+    /// A time of day and what happened then.
+    Event(String, String),
 }
 
 /// A section: a title and what it says.
@@ -77,14 +80,14 @@ pub(super) fn len(app: &App) -> usize {
     columns(app, app.config.size.0).iter().map(|(_, lines)| lines.len()).max().unwrap_or(0)
 }
 
-/// Left: what it is and whose. Right: how it got there and what the kernel measured.
+/// Left: what it is and whose. Right: what that means, what the kernel measured, and how it got there.
 fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
     let Some(row) = &detail.row else {
         return (vec![facts::forgotten()], vec![facts::history(app, detail)]);
     };
-    let left = vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row), facts::meaning(row)];
-    let right = vec![facts::history(app, detail), kernel::queues(app, row), kernel::measured(app, row)];
     let said = |section: &Section| !section.lines.is_empty();
+    let left = vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row)];
+    let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row), facts::history(app, detail)];
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())
 }
 
@@ -113,7 +116,22 @@ fn push_wrapped(lines: &mut Vec<Line>, line: Line, width: usize) {
                 lines.push(Line::Alarm(if at == 0 { label } else { "" }, part));
             }
         }
+        Line::Event(time, text) => {
+            for (at, part) in wrap(&text, room).into_iter().enumerate() {
+                lines.push(Line::Event(if at == 0 { time.clone() } else { String::new() }, part));
+            }
+        }
         other => lines.push(other),
+    }
+}
+
+/// `bytes` in words: `512 bytes`, `12.1 kB`.
+fn byte_words(bytes: u64) -> String {
+    let text = units::bytes(bytes);
+    match text.strip_suffix(|unit: char| unit.is_ascii_alphabetic()) {
+        Some(number) => format!("{number} {}B", &text[number.len()..]),
+        None if bytes == 1 => "1 byte".to_owned(),
+        None => format!("{text} bytes"),
     }
 }
 

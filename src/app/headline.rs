@@ -13,10 +13,8 @@ use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::units;
 
-/// A group of `CLOSE_WAIT` sockets this large is a problem at any age.
+/// A group of `CLOSE_WAIT` sockets this large is a problem at any age, and the first to be told.
 const CLOSE_WAIT_MANY: u32 = 100;
-/// A group this large is critical.
-const CLOSE_WAIT_CRITICAL: u32 = 1_000;
 /// A group of some size and this old is a problem.
 const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_secs(60));
 /// A group of any size and this old is a problem.
@@ -119,7 +117,7 @@ impl Leak<'_> {
         if !(some || self.sockets >= CLOSE_WAIT_MANY || age >= CLOSE_WAIT_OLD) {
             return None;
         }
-        let severity = if self.sockets >= CLOSE_WAIT_CRITICAL { Severity::Critical } else { Severity::Warning };
+        let severity = if self.sockets >= CLOSE_WAIT_MANY { Severity::Critical } else { Severity::Warning };
         Some(Problem { severity, text: self.sentence(), state: TcpState::CloseWait, sockets: self.sockets })
     }
 
@@ -157,7 +155,7 @@ fn full_queue(socket: &Socket) -> Option<Problem> {
     let who = socket.owner.process().map_or_else(String::new, |process| format!("{}[{}] ", process.name, process.id.pid));
     let full = if waiting >= limit { "full" } else { "nearly full" };
     let text = format!(
-        "{who}:{} accept queue {full}, {} of {} wait",
+        "{who}:{} accept queue {full} {}/{}",
         socket.local.port,
         units::count(waiting),
         units::count(limit)

@@ -199,9 +199,18 @@ pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
     })
 }
 
-/// How many lines the help has: every binding, and a heading and a blank line for each section.
-pub fn help_len() -> usize {
-    BINDINGS.len() + 2 * SECTIONS.len()
+/// From this width on the help has two columns.
+const HELP_COLUMNS_WIDTH_MIN: u16 = 116;
+
+/// The sections of each column of the help on a screen of `width`.
+pub fn help_columns(width: u16) -> Vec<std::ops::Range<usize>> {
+    if width < HELP_COLUMNS_WIDTH_MIN { vec![0..SECTIONS.len()] } else { vec![0..1, 1..SECTIONS.len()] }
+}
+
+/// How many lines the longest column of the help has: every binding, and a heading and a blank line for each section.
+pub fn help_len(width: u16) -> usize {
+    let lines = |columns: std::ops::Range<usize>| columns.map(|index| section(index).count() + 2).sum();
+    help_columns(width).into_iter().map(lines).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -121,7 +121,12 @@ impl App {
     pub(super) fn go(&mut self, motion: Motion) {
         let page = self.body_height().saturating_sub(1).max(1);
         match &mut self.mode {
-            Mode::Help { scroll } => *scroll = scrolled(*scroll, motion, page, keymap::help_len()),
+            Mode::Help { scroll } => {
+                // Title line and footer are not the help's.
+                let height = usize::from(self.config.size.1).saturating_sub(2);
+                let len = (keymap::help_len(self.config.size.0) + 1).saturating_sub(height);
+                *scroll = scrolled(*scroll, motion, page, len);
+            }
             Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => self.move_in_menu(motion),
             _ => self.go_in_page(motion, page),
         }

@@ -6,6 +6,8 @@ use crate::app::tab::{TABS, Tab};
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
+/// From this height on there is room for two lines about what is wrong, and for the log below the table.
+const ROOMY_HEIGHT_MIN: u16 = 34;
 /// How many TCP states and protocols the histogram shows: eleven states of TCP, and UDP.
 pub const STATE_LINES: u16 = 12;
 
@@ -69,7 +71,7 @@ impl Layout {
         let mut top = Cursor { width, at: 0 };
         let mut layout = Self {
             header: top.take(u16::from(roomy)),
-            headline: top.take(1),
+            headline: top.take(if height >= ROOMY_HEIGHT_MIN { 2 } else { 1 }),
             states: top.take(states_height(form)),
             states_form: form,
             tabs: top.take(u16::from(roomy || view == View::Detail)),
@@ -123,8 +125,8 @@ const fn states_height(form: StatesForm) -> u16 {
 /// The log panel takes part of what is left below a table of a readable height.
 const fn log_height((_, height): (u16, u16), view: View) -> u16 {
     match (view, height) {
-        (View::Detail | View::Tab(Tab::Log | Tab::States), _) | (_, 0..34) => 0,
-        (_, 34..46) => 6,
+        (View::Detail | View::Tab(Tab::Log | Tab::States), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
+        (_, ROOMY_HEIGHT_MIN..46) => 6,
         (_, 46..60) => 9,
         _ => 13,
     }
@@ -198,7 +200,7 @@ mod tests {
     fn a_classic_terminal_keeps_words_and_a_large_one_shows_bars_and_the_log() {
         let at = |size| Layout::of(size, View::Tab(Tab::Connections), false).expect("large enough");
         assert_eq!((at((80, 24)).states_form, at((80, 24)).body.height), (StatesForm::Words, 17));
-        assert_eq!((at((120, 40)).states_form, at((120, 40)).body.height), (StatesForm::TwoColumns, 22));
+        assert_eq!((at((120, 40)).states_form, at((120, 40)).body.height), (StatesForm::TwoColumns, 21));
         assert_eq!(at((120, 40)).log.height, 6);
         assert_eq!((at((40, 10)).header.height, at((40, 10)).body.height), (0, 7));
         assert!(Layout::of((39, 10), View::Detail, false).is_none());

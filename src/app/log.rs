@@ -32,7 +32,10 @@ impl App {
     /// `entry` as one line of plain text.
     pub fn log_text(&self, entry: &Transition) -> String {
         let who = owner_text(entry);
-        let lasted = lasted_text(entry);
+        let lasted = match lasted_text(entry) {
+            lasted if lasted.is_empty() => lasted,
+            lasted => format!("after {lasted}"),
+        };
         let ends = format!("{} → {}", entry.local, entry.remote);
         let parts = [self.log_time(entry), ends, change_text(entry), lasted, who];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
@@ -65,11 +68,11 @@ pub fn change_text(entry: &Transition) -> String {
     }
 }
 
-/// `after 4m12s`, `after ≥52m`; empty where nothing is known.
+/// `4m12s`, `≥52m`; empty where nothing is known.
 pub fn lasted_text(entry: &Transition) -> String {
     match entry.lasted {
-        Some((lasted, AgeBasis::AtLeast)) => format!("after ≥{}", units::lasted(lasted)),
-        Some((lasted, _)) => format!("after {}", units::lasted(lasted)),
+        Some((lasted, AgeBasis::AtLeast)) => format!("≥{}", units::lasted(lasted)),
+        Some((lasted, _)) => units::lasted(lasted),
         None => String::new(),
     }
 }

@@ -62,7 +62,9 @@ impl App {
         if paused { vec![Effect::Pause(false)] } else { Vec::new() }
     }
 
-    fn apply(&mut self, delta: Delta) {
+    fn apply(&mut self, mut delta: Delta) {
+        // An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
+        delta.transitions.sort_by_key(|transition| transition.at);
         let logged = delta.transitions.len();
         let touched = self.store.apply(delta);
         self.tables.connections.view.apply(&touched, &self.store);

@@ -28,8 +28,8 @@ pub const STATE_LINES: [StateLine; 12] = [
     StateLine::Tcp(TcpState::TimeWait),
 ];
 
-/// Lines that a state takes in the states tab: numbers, meaning, advice, and a blank one.
-pub const LINES_PER_STATE: usize = 4;
+/// Lines that a state takes in the states tab: numbers, meaning, two of advice, and a blank one.
+pub const LINES_PER_STATE: usize = 5;
 
 impl StateLine {
     /// Its name.

@@ -18,6 +18,12 @@ use crate::table::view::View;
 pub const MARGIN_LEFT: u16 = 3;
 /// The column that connections are sorted by at first: what has been in its state longest.
 const FIRST_SORT: &str = "age";
+/// Columns up to this rank hold names and addresses, which are to be read in full.
+const NAMES_RANK_MAX: u8 = 1;
+/// Columns from this rank on may go for that.
+const SPARE_RANK_MIN: u8 = 9;
+/// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
+const COMFORT_WIDTH: u16 = 21;
 /// Cells right of the last column.
 pub const MARGIN_RIGHT: u16 = 1;
 
@@ -41,9 +47,28 @@ impl<R> Columns<R> {
     }
 
     /// The columns that fit into a screen of `width`, with their widths.
+    ///
+    /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
+    /// missed least goes.
     pub fn shown(&self, width: u16) -> Vec<(usize, u16)> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
-        fit(self.all, &default_columns(self.all), room, &self.wanted)
+        let mut chosen = default_columns(self.all);
+        loop {
+            let shown = fit(self.all, &chosen, room, &self.wanted);
+            let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
+            match least.filter(|&index| self.all[index].rank >= Some(SPARE_RANK_MIN)) {
+                Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
+                    chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
+                }
+                _ => return shown,
+            }
+        }
+    }
+
+    fn is_cut(&self, index: usize, width: u16) -> bool {
+        let column = &self.all[index];
+        let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
+        column.rank <= Some(NAMES_RANK_MAX) && width < comfort
     }
 
     /// Takes note of how wide the cells of `rows`, those on the screen, are.
@@ -69,6 +94,8 @@ pub struct Connections {
     pub cursor: Cursor<SocketId>,
     /// The columns.
     pub columns: Columns<Row>,
+    /// How many of the rows that pass the filter are live.
+    pub live: usize,
 }
 
 impl Connections {
@@ -95,6 +122,8 @@ impl Connections {
         let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
         let (order, offset) = (self.view.order(), self.cursor.offset());
+        let live = |index: &&RowIndex| store.rows().get(**index).is_some_and(|row| !row.is_closed());
+        self.live = order.iter().filter(live).count();
         let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
         self.columns.measure(rows, store);
     }
@@ -183,7 +212,7 @@ impl Tables {
             view.set_filter(filter, store);
         }
         Self {
-            connections: Connections { view, cursor: Cursor::default(), columns: Columns::new(COLUMNS) },
+            connections: Connections { view, cursor: Cursor::default(), columns: Columns::new(COLUMNS), live: 0 },
             groups: [Grouping::Process, Grouping::Remote, Grouping::Listener].map(GroupTable::new),
         }
     }

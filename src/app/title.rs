@@ -8,16 +8,21 @@ use crate::table::fit::cells;
 use crate::table::units;
 
 impl App {
-    /// The title beside the tabs: `312 of 4,012 · state:close-wait · age ▼`.
+    /// The title beside the tabs: `312 of 4,012 · state:close-wait`.
     pub fn title(&self) -> String {
         match (&self.page, self.tab) {
-            (Page::Detail(_), _) => "Esc back".to_owned(),
+            (Page::Detail(detail), _) => {
+                let socket = detail.row.as_ref().map(|row| &row.connection.socket);
+                socket.map_or_else(String::new, |socket| match socket.remote.is_unset() {
+                    true => socket.local.to_string(),
+                    false => format!("{} → {}", socket.local, socket.remote),
+                })
+            }
             (Page::Tab, Tab::Connections) => self.connections_title(),
             (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => {
-                let count = self.tables.group(tab).map_or(0, |table| table.view.groups().len());
-                format!("{}{}", units::count(count as u64), self.sort_title())
+                units::count(self.tables.group(tab).map_or(0, |table| table.view.groups().len()) as u64)
             }
         }
     }
@@ -27,22 +32,25 @@ impl App {
     }
 
     fn connections_title(&self) -> String {
-        let view = &self.tables.connections.view;
-        let (shown, all) = (view.order().len(), self.store.rows().iter().count());
-        let count = if view.filter().is_empty() {
-            units::count(all as u64)
-        } else {
-            format!("{} of {} · {}", units::count(shown as u64), units::count(all as u64), view.filter().text().trim())
-        };
-        format!("{count}{}", self.sort_title())
+        let all = units::count(u64::from(self.store.rows().counts().total()));
+        let filter = self.tables.connections.view.filter();
+        let order = self.hidden_order();
+        if filter.is_empty() {
+            return format!("{all}{order}");
+        }
+        let shown = units::count(self.tables.connections.live as u64);
+        format!("{shown} of {all} · {}{order}", filter.text().trim())
     }
 
-    fn sort_title(&self) -> String {
-        let sort = self.tables.sort(self.tab);
-        sort.and_then(|sort| Some((self.tables.heads(self.tab).get(sort.column)?.key, sort.order))).map_or_else(
-            String::new,
-            |(key, order)| format!(" · {key} {}", arrow(order)),
-        )
+    /// What the table is sorted by, if no heading on the screen says so.
+    fn hidden_order(&self) -> String {
+        let Some(sort) = self.tables.sort(self.tab) else { return String::new() };
+        let shown = self.tables.shown(self.tab, self.config.size.0);
+        let heads = self.tables.heads(self.tab);
+        match heads.get(sort.column).filter(|_| shown.iter().all(|(column, _)| *column != sort.column)) {
+            Some(head) => format!(" · by {} {}", head.key, arrow(sort.order)),
+            None => String::new(),
+        }
     }
 
     fn log_title(&self) -> String {

@@ -29,12 +29,8 @@ fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &L
         }
         Line::Fact(label, text) => (*label, text.as_str(), Role::Text),
         Line::Alarm(label, text) => (*label, text.as_str(), Role::Alarm),
-        Line::State(label, state, text) => {
-            painter.put(x + label_width, y, state.name(), 11, Role::Phase(state.phase()));
-            let used = label_width + u16::try_from(state.name().len()).unwrap_or(0) + 1;
-            painter.put(x + used, y, text, width.saturating_sub(used), Role::Text);
-            (*label, "", Role::Text)
-        }
+        Line::State(label, state) => (*label, state.name(), Role::Phase(state.phase())),
+        Line::Event(time, text) => (time.as_str(), text.as_str(), Role::Text),
     };
     painter.put(x, y, label, label_width, Role::Dim);
     painter.put(x + label_width, y, text, width.saturating_sub(label_width), role);

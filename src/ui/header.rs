@@ -1,5 +1,7 @@
 //! The first line: what is looked at, and at its right end what cannot be seen.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use crate::app::{App, Supply};
@@ -51,12 +53,20 @@ fn facts(app: &App) -> Vec<Part> {
         (app.store.source().host.to_string(), Role::Strong),
         (format!("{} sockets", units::count(u64::from(sockets))), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
-        (format!("every {}", units::span(app.config.interval)), Role::Dim),
+        (format!("every {}", interval(app.config.interval)), Role::Dim),
     ];
     if app.processes > 0 {
         parts.insert(2, (format!("{} processes", units::count(app.processes as u64)), Role::Text));
     }
     parts
+}
+
+/// `1 s`, `250 ms`.
+fn interval(interval: Duration) -> String {
+    match interval.as_millis() {
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{ms} ms"),
+    }
 }
 
 /// What limits what is seen, the most urgent first.

@@ -8,32 +8,30 @@ use crate::table::fit::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
-/// Draws it.
+/// Draws it: as many problems as there are lines, the worst first; the last line tells how many more there are.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
-    let room = area.width.saturating_sub(2);
     let problems = &app.headline.problems;
-    let Some(worst) = problems.first() else {
-        let text = match (&app.supply, app.store.at().0) {
-            (Supply::Failed(_), 0) => "no sample could be taken yet; conntop goes on trying",
-            (_, 0) => "taking the first sample…",
-            _ => "nothing wrong found",
-        };
-        painter.put(1, area.y, text, room, Role::Dim);
+    if problems.is_empty() {
+        painter.put(1, area.y, calm(app), area.width.saturating_sub(2), Role::Dim);
         return;
-    };
-    let rest = problems.len() - 1;
-    let more = if rest > 0 { format!("+{rest} more") } else { String::new() };
-    let mut x = painter.put(1, area.y, "▲ ", room, Role::Alarm);
-    x = painter.put(x, area.y, &worst.text, room.saturating_sub(2), alarm(worst.severity));
-    for (at, problem) in problems.iter().enumerate().skip(1) {
-        let text = format!(" · {}", problem.text);
-        let left = usize::from(area.width.saturating_sub(x + 1));
-        if cells(&text) + if at < rest { cells(&more) + 3 } else { 0 } > left {
-            let text = format!(" · +{} more", rest + 1 - at);
-            painter.put(x, area.y, &text, area.width.saturating_sub(x), Role::Dim);
-            return;
-        }
-        x = painter.put(x, area.y, &text, area.width, alarm(problem.severity));
+    }
+    let lines = usize::from(area.height);
+    let hidden = problems.len().saturating_sub(lines);
+    for ((at, problem), y) in problems.iter().enumerate().take(lines).zip(area.y..) {
+        let more = if at + 1 == lines && hidden > 0 { format!(" · +{hidden} more") } else { String::new() };
+        let more_width = u16::try_from(cells(&more)).unwrap_or(0);
+        let x = painter.put(1, y, "▲ ", area.width, Role::Alarm);
+        let room = area.width.saturating_sub(x + 1 + more_width);
+        let x = painter.put(x, y, &problem.text, room, alarm(problem.severity));
+        painter.put(x, y, &more, more_width, Role::Dim);
+    }
+}
+
+fn calm(app: &App) -> &'static str {
+    match (&app.supply, app.store.at().0) {
+        (Supply::Failed(_), 0) => "no sample could be taken yet; conntop goes on trying",
+        (_, 0) => "taking the first sample…",
+        _ => "nothing wrong found",
     }
 }
 

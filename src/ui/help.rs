@@ -1,8 +1,10 @@
 //! The help: every binding of the key table, under the heading of where it works.
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 
-use crate::app::keymap::{Binding, SECTIONS, section};
+use crate::app::keymap::{Binding, SECTIONS, help_columns, section};
 use crate::app::layout::Layout;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -15,16 +17,24 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, scroll: usize) {
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
     painter.clear(area);
     painter.rule(Rect { height: 1, ..area }, "conntop: keys · ? or Esc goes back");
-    let lines = lines();
-    for (line, y) in lines.iter().skip(scroll).zip(area.y + 1..area.bottom()) {
-        match line {
-            Line::Blank => {}
-            Line::Title(title) => drop(painter.put(1, y, title, area.width, Role::Accent)),
-            Line::Binding(binding) => {
-                let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
-                painter.put(2, y, &keys.join(" "), KEYS_WIDTH, Role::Strong);
-                painter.put(2 + KEYS_WIDTH, y, binding.help, area.width.saturating_sub(3 + KEYS_WIDTH), Role::Text);
-            }
+    let columns = help_columns(area.width);
+    let width = area.width / u16::try_from(columns.len()).unwrap_or(1);
+    for (sections, x) in columns.into_iter().zip((0..).step_by(usize::from(width))) {
+        for (line, y) in lines(sections).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
+            draw_line(painter, Rect { x, y, width, height: 1 }, line);
+        }
+    }
+}
+
+fn draw_line(painter: &mut Painter<'_>, area: Rect, line: &Line) {
+    match line {
+        Line::Blank => {}
+        Line::Title(title) => drop(painter.put(area.x + 1, area.y, title, area.width, Role::Accent)),
+        Line::Binding(binding) => {
+            let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+            painter.put(area.x + 2, area.y, &keys.join(" "), KEYS_WIDTH, Role::Strong);
+            let room = area.width.saturating_sub(3 + KEYS_WIDTH);
+            painter.put(area.x + 2 + KEYS_WIDTH, area.y, binding.help, room, Role::Text);
         }
     }
 }
@@ -35,10 +45,10 @@ enum Line {
     Binding(&'static Binding),
 }
 
-fn lines() -> Vec<Line> {
+fn lines(sections: Range<usize>) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (index, (title, _)) in SECTIONS.iter().enumerate() {
-        lines.push(Line::Title(title));
+    for index in sections {
+        lines.push(Line::Title(SECTIONS[index].0));
         lines.extend(section(index).map(Line::Binding));
         lines.push(Line::Blank);
     }
@@ -52,6 +62,6 @@ mod tests {
 
     #[test]
     fn the_help_has_as_many_lines_as_the_key_table_says() {
-        assert_eq!(lines().len(), help_len());
+        assert_eq!(lines(0..SECTIONS.len()).len(), help_len(80));
     }
 }

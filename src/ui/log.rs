@@ -15,8 +15,10 @@ use crate::ui::theme::Role;
 
 const TIME_WIDTH: u16 = 12;
 const CHANGE_WIDTH: u16 = 26;
-const LASTED_WIDTH: u16 = 14;
-const OWNER_WIDTH: u16 = 22;
+const LASTED_WIDTH: u16 = 8;
+const OWNER_WIDTH: u16 = 21;
+/// Most IPv4 endpoints in full.
+const END_WIDTH_MIN: u16 = 17;
 /// An IPv6 endpoint in full.
 const END_WIDTH_MAX: u16 = 47;
 
@@ -31,9 +33,9 @@ impl Places {
     /// Parts go when the screen is narrow: first the owner, then how long the state lasted; the ends share the rest.
     fn of(width: u16, most: u16) -> Self {
         let room = width.saturating_sub(MARGIN_LEFT + TIME_WIDTH + 2 + CHANGE_WIDTH + 2 + 3);
-        let lasted = room >= 2 * 21 + LASTED_WIDTH || (room < 2 * 21 && room >= 2 * 15 + LASTED_WIDTH);
+        let lasted = room >= 2 * END_WIDTH_MIN + LASTED_WIDTH;
         let left = room.saturating_sub(if lasted { LASTED_WIDTH } else { 0 });
-        let owner = left >= 2 * 15 + OWNER_WIDTH;
+        let owner = left >= 2 * END_WIDTH_MIN + OWNER_WIDTH;
         let left = left.saturating_sub(if owner { OWNER_WIDTH } else { 0 });
         Self { end_width: (left / 2).min(most), lasted, owner }
     }

@@ -88,7 +88,7 @@ impl<'a> Painter<'a> {
         let area = self.area();
         let (width, height) = ((width + 4).min(area.width), (height + 2).min(area.height));
         let frame = Rect::new((area.width - width) / 2, (area.height - height) / 2, width, height);
-        self.clear(frame);
+        self.clear(Rect { x: frame.x.saturating_sub(1), width: frame.width + 2, ..frame });
         let (right, bottom) = (frame.right().saturating_sub(1), frame.bottom().saturating_sub(1));
         let bar = "─".repeat(usize::from(width.saturating_sub(2)));
         self.put(frame.x, frame.y, &format!("╭{bar}╮"), width, Role::Accent);

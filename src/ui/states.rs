@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::detail::wrap;
 use crate::app::states::{LINES_PER_STATE, STATE_LINES, StateLine, largest};
 use crate::knowledge::states::text;
 use crate::store::history::HISTORY_LEN_MAX;
@@ -35,16 +36,20 @@ pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App) {
 }
 
 fn draw_part(painter: &mut Painter<'_>, area: Rect, app: &App, line: StateLine, part: usize) {
-    let chart_width = if area.width >= WIDE { area.width / 3 } else { 16 };
+    let chart_width = if area.width >= WIDE { area.width / 4 } else { 16 };
     let text_width = area.width.saturating_sub(chart_width + 3);
     if area.width >= WIDE && part < CHART_HEIGHT {
         draw_chart(painter, area, app, line, (part, chart_width));
     }
     let (meaning, advice) = words(line);
+    let room = wide_or(area, text_width);
     match part {
         0 => draw_numbers(painter, area, app, line, text_width),
-        1 => drop(painter.put(3, area.y, meaning, wide_or(area, text_width), Role::Text)),
-        2 => drop(painter.put(3, area.y, advice, wide_or(area, text_width), Role::Dim)),
+        1 => drop(painter.put(3, area.y, meaning, room, Role::Text)),
+        part if part + 1 < LINES_PER_STATE => {
+            let lines = wrap(advice, usize::from(room));
+            painter.put(3, area.y, lines.get(part - 2).map_or("", String::as_str), room, Role::Dim);
+        }
         _ => {}
     }
 }

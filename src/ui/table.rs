@@ -58,21 +58,19 @@ fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>,
         let column = &columns.all[index];
         let sorted = index == sort.column;
         let role = if sorted { Role::Accent } else { Role::Heading };
-        let title = heading(column.title, sorted.then(|| arrow(sort.order)), width);
-        match column.align {
-            Align::Left => drop(painter.put(x, area.y, &title, width, role)),
-            Align::Right => painter.right(x, area.y, &title, width, role),
+        let end = match column.align {
+            Align::Left => painter.put(x, area.y, column.title, width, role),
+            Align::Right => {
+                painter.right(x, area.y, column.title, width, role);
+                x + width
+            }
+        };
+        if sorted {
+            // The gap after the column has room for the mark, so that no title is cut for it.
+            painter.put(end, area.y, &arrow(sort.order).to_string(), 1, role);
         }
         x += width + GAP;
     }
-}
-
-/// The title with the mark of the sort, which a narrow column keeps rather than its last letter.
-fn heading(title: &str, mark: Option<char>, width: u16) -> String {
-    let Some(mark) = mark else { return title.to_owned() };
-    let room = usize::from(width).saturating_sub(1);
-    let kept: String = title.chars().take(room).collect();
-    format!("{kept}{mark}")
 }
 
 fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row) {
@@ -135,7 +133,7 @@ fn draw_cell<R>(
 fn cell_role<R>(column: &Column<R>, value: &Value<'_>) -> Role {
     match value {
         Value::State(state) => Role::Phase(state.phase()),
-        Value::Word { .. } if column.key == "verdict" => Role::Alarm,
+        Value::Word { .. } if column.key == "verdict" => Role::Verdict,
         Value::Word { .. } => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
         _ => Role::Text,

@@ -29,6 +29,8 @@ pub enum Role {
     Accent,
     /// What is wrong.
     Alarm,
+    /// Why a row is wrong: the colour of the alarm, without its weight.
+    Verdict,
     /// What worked.
     Good,
     /// A new row.
@@ -58,12 +60,13 @@ const BOLD: Modifier = Modifier::BOLD;
 const REVERSED: Modifier = Modifier::REVERSED;
 
 #[rustfmt::skip]
-const ROLES: [RoleRow; 17] = [
+const ROLES: [RoleRow; 18] = [
     RoleRow { role: Role::Text,                    color: Color::Reset,    modifier: NONE,     plain: NONE },
     RoleRow { role: Role::Dim,                     color: Color::DarkGray, modifier: NONE,     plain: NONE },
     RoleRow { role: Role::Strong,                  color: Color::Reset,    modifier: BOLD,     plain: BOLD },
     RoleRow { role: Role::Accent,                  color: Color::Cyan,     modifier: BOLD,     plain: BOLD },
     RoleRow { role: Role::Alarm,                   color: Color::LightRed, modifier: BOLD,     plain: BOLD },
+    RoleRow { role: Role::Verdict,                 color: Color::LightRed, modifier: NONE,     plain: BOLD },
     RoleRow { role: Role::Good,                    color: Color::Green,    modifier: NONE,     plain: NONE },
     RoleRow { role: Role::New,                     color: Color::Green,    modifier: NONE,     plain: NONE },
     RoleRow { role: Role::Changed,                 color: Color::Yellow,   modifier: NONE,     plain: NONE },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::clock::date_and_time;
-use crate::app::detail::{Line, Section};
+use crate::app::detail::{Line, Section, byte_words};
 use crate::app::log::{change_text, lasted_text};
 use crate::app::mode::Detail;
 use crate::knowledge::{ports, states};
@@ -30,7 +30,8 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
-    section.lines.push(Line::State("state", socket.state, age_words(app, row)));
+    section.lines.push(Line::State("state", socket.state));
+    section.fact("since", age_words(app, row));
     if let Some(verdict) = socket.verdict() {
         section.lines.push(Line::Alarm("why", verdict_words(verdict).to_owned()));
     }
@@ -58,13 +59,13 @@ fn gone(app: &App, row: &Row) -> Option<Line> {
 }
 
 fn age_words(app: &App, row: &Row) -> String {
-    let Some(since) = row.connection.state_since else { return "since before conntop looked".to_owned() };
+    let Some(since) = row.connection.state_since else { return "before conntop looked".to_owned() };
     let Since { at, basis } = since;
     let age = units::lasted(since.age(app.store.at()));
     match basis {
-        AgeBasis::Observed => format!("for {age}, since {}: conntop saw it change", app.time_of_day(at)),
-        AgeBasis::Kernel => format!("for {age}: told by the kernel's clocks"),
-        AgeBasis::AtLeast => format!("for at least {age}: it may be longer, conntop was not there"),
+        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it change", app.time_of_day(at)),
+        AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
+        AgeBasis::AtLeast => format!("at least {age}, by the kernel's clocks; it may be longer"),
     }
 }
 
@@ -151,7 +152,7 @@ fn user(app: &App, uid: u32) -> String {
 
 fn usage_words(usage: &Usage) -> String {
     let cpu = usage.cpu.map_or(String::new(), |cpu| format!("{} of one core, ", units::share(f64::from(cpu))));
-    format!("{cpu}{}B of memory", units::bytes(usage.memory_bytes))
+    format!("{cpu}{} of memory", byte_words(usage.memory_bytes))
 }
 
 fn descriptor_words(usage: &Usage) -> Option<String> {
@@ -176,10 +177,11 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
     let found = app.store.rows().iter().find(|(_, other)| !other.is_closed() && is_other(&other.connection.socket));
     if let Some((_, other)) = found {
         let other_socket = &other.connection.socket;
-        section.lines.push(Line::State("state", other_socket.state, age_words(app, other)));
+        section.lines.push(Line::State("state", other_socket.state));
+        section.fact("since", age_words(app, other));
         section.known("process", other_socket.owner.process().map(name_and_pid));
         section.known("queues", other_socket.queues.map(|queues| {
-            format!("{} B unread, {} B not acknowledged", units::bytes(queues.receive.into()), units::bytes(queues.send.into()))
+            format!("{} unread, {} not acknowledged", byte_words(queues.receive.into()), byte_words(queues.send.into()))
         }));
     }
     section
@@ -194,6 +196,9 @@ pub(super) fn meaning(row: &Row) -> Section {
     if !text.advice.is_empty() {
         section.fact("advice", text.advice);
     }
+    if !text.vain.is_empty() {
+        section.fact("no help", text.vain);
+    }
     section
 }
 
@@ -202,13 +207,16 @@ pub(super) fn history(app: &App, detail: &Detail) -> Section {
     let mut section = Section::new("What happened to it");
     let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
     for entry in entries.take(HISTORY_SHOWN_MAX) {
-        let text = format!("{} {}", change_text(entry), lasted_text(entry));
+        let lasted = match lasted_text(entry) {
+            lasted if lasted.is_empty() => lasted,
+            lasted => format!(" after {lasted}"),
+        };
         let missed = if entry.skipped { " (states in between were not seen)" } else { "" };
-        section.fact("", format!("{}  {}{missed}", app.log_time(entry), text.trim_end()));
+        section.lines.push(Line::Event(app.log_time(entry), format!("{}{lasted}{missed}", change_text(entry))));
     }
     if section.lines.is_empty() {
         let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
-        section.fact("", format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)));
+        section.lines.push(Line::Event(String::new(), format!("Nothing in the {} that conntop has watched it.", units::lasted(watched))));
     }
     section
 }

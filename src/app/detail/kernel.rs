@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::detail::{Line, Section};
+use crate::app::detail::{Line, Section, byte_words};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
@@ -24,10 +24,15 @@ pub(super) fn queues(app: &App, row: &Row) -> Section {
         None => {}
     }
     section.known("rates", row.connection.rates.map(|rates| {
-        format!("{} B/s in, {} B/s out", units::rate(rates.received.into()), units::rate(rates.sent.into()))
+        format!("{}/s in, {}/s out", rate_words(rates.received), rate_words(rates.sent))
     }));
     section.known("timer", socket.timer.map(|timer| timer_words(timer, socket.state, app.store.at())));
     section
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and no rate is negative")]
+fn rate_words(rate: f32) -> String {
+    byte_words(rate as u64)
 }
 
 fn accept_queue(queues: Queues) -> Line {
@@ -89,7 +94,7 @@ pub(super) fn measured(app: &App, row: &Row) -> Section {
     let detail = app.store.detail(socket.id);
     section.known("round trip", round_trip(info, detail));
     section.known("payload", info.bytes.map(|bytes| {
-        format!("{} B received, {} B sent and acknowledged", units::bytes(bytes.received), units::bytes(bytes.sent))
+        format!("{} received, {} sent and acknowledged", byte_words(bytes.received), byte_words(bytes.sent))
     }));
     section.known("last data", last_data(info, app.store.at()));
     section.lines.push(sent_again(info, detail));
@@ -164,7 +169,7 @@ fn push_detail(section: &mut Section, detail: &TcpDetail) {
     section.known("not sent yet", detail.not_sent_bytes.filter(|&bytes| bytes > 0).map(plural_bytes));
     section.known("lost now", detail.lost.filter(|&lost| lost > 0).map(|lost| format!("{lost} segments")));
     section.known("segments", segments(detail));
-    section.known("goodput", detail.delivery_rate.map(|rate| format!("{} B/s at best lately", units::bytes(rate))));
+    section.known("goodput", detail.delivery_rate.map(|rate| format!("{}/s when it last sent", byte_words(rate))));
     section.known("packet size", packet_size(detail));
     section.known("held up", held_up(detail));
 }
@@ -173,7 +178,7 @@ fn congestion(detail: &TcpDetail) -> Option<String> {
     let window = detail.congestion_window?;
     let by = detail.congestion.as_ref().map_or(String::new(), |name| format!("{name}: "));
     let bytes = detail.send_mss_bytes.map_or(String::new(), |mss| {
-        format!(" ({} B)", units::bytes(u64::from(mss) * u64::from(window)))
+        format!(" ({})", byte_words(u64::from(mss) * u64::from(window)))
     });
     let threshold = detail.slow_start_threshold.map_or(String::new(), |at| format!(", slow start up to {at}"));
     Some(format!("{by}{window} segments{bytes} may be in flight{threshold}"))
