@@ -82,7 +82,8 @@ fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
     let Some(row) = &detail.row else {
         return (vec![facts::forgotten()], vec![facts::history(app, detail)]);
     };
-    let left = vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row), facts::meaning(row)];
+    let left =
+        vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row), facts::meaning(row)];
     let right = vec![facts::history(app, detail), kernel::queues(app, row), kernel::measured(app, row)];
     let said = |section: &Section| !section.lines.is_empty();
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())

@@ -39,10 +39,8 @@ impl App {
 
     fn sort_title(&self) -> String {
         let sort = self.tables.sort(self.tab);
-        sort.and_then(|sort| Some((self.tables.heads(self.tab).get(sort.column)?.key, sort.order))).map_or_else(
-            String::new,
-            |(key, order)| format!(" · {key} {}", arrow(order)),
-        )
+        sort.and_then(|sort| Some((self.tables.heads(self.tab).get(sort.column)?.key, sort.order)))
+            .map_or_else(String::new, |(key, order)| format!(" · {key} {}", arrow(order)))
     }
 
     fn log_title(&self) -> String {

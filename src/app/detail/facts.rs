@@ -178,9 +178,16 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
         let other_socket = &other.connection.socket;
         section.lines.push(Line::State("state", other_socket.state, age_words(app, other)));
         section.known("process", other_socket.owner.process().map(name_and_pid));
-        section.known("queues", other_socket.queues.map(|queues| {
-            format!("{} B unread, {} B not acknowledged", units::bytes(queues.receive.into()), units::bytes(queues.send.into()))
-        }));
+        section.known(
+            "queues",
+            other_socket.queues.map(|queues| {
+                format!(
+                    "{} B unread, {} B not acknowledged",
+                    units::bytes(queues.receive.into()),
+                    units::bytes(queues.send.into())
+                )
+            }),
+        );
     }
     section
 }
