@@ -59,7 +59,7 @@ pub enum Choice {
     /// The best this system has; falls back, and says so in the coverage.
     #[default]
     Auto,
-    /// sock_diag, or an error.
+    /// `sock_diag`, or an error.
     Linux,
     /// `/proc/net`, or an error.
     Procfs,

@@ -399,8 +399,8 @@ mod tests {
         let curl =
             Owner::Remembered(served(0).held_by(&[process(99, "curl")]).build().owner.holders().expect("held").clone());
         store_of(vec![
-            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
             served(2).remote("10.0.0.9:50000").queues(5, 7).build(),
+            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
             served(3).remote("10.0.0.9:50001").info(|info| info.retransmits_total = 4).build(),
             served(4).remote("10.0.0.8:50000").build(),
             tcp(5).local("10.0.0.1:80").remote("10.0.0.7:1").owner(Owner::Unaccepted).build(),

@@ -37,7 +37,7 @@ const LIST_AFTER: Duration = Duration::from_secs(1);
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
-const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_mins(1);
 
 /// Finds and remembers the owners of sockets.
 #[derive(Debug)]
@@ -130,8 +130,7 @@ impl Owners {
     /// Fills in the owner of every socket of a dump that was taken before the call. `some_invisible` says that
     /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
     pub fn attribute(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
-        let mut blind = Blind::default();
-        blind.error = self.refresh(now).err();
+        let mut blind = Blind { error: self.refresh(now).err(), ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -223,7 +222,9 @@ impl Owners {
         if listed.is_ok() {
             let gone = |pid: &u32| entries.binary_search_by_key(pid, |entry| entry.pid).is_err();
             let gone: Vec<_> = self.watched.keys().copied().filter(gone).collect();
-            gone.into_iter().for_each(|pid| self.forget(pid));
+            for pid in gone {
+                self.forget(pid);
+            }
         }
         for entry in &entries {
             let new = !self.watched.contains_key(&entry.pid);
@@ -333,7 +334,9 @@ impl Owners {
         }
         wanted.retain(|inode| self.holdings.holders(*inode).is_none());
         if complete {
-            wanted.into_iter().for_each(|inode| self.back_off(inode, now));
+            for inode in wanted {
+                self.back_off(inode, now);
+            }
         }
         Ok(())
     }

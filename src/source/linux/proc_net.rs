@@ -120,7 +120,7 @@ impl Line {
     }
 }
 
-/// Reads one line (proc_pid_net(5); `get_tcp4_sock`, net/ipv4/tcp_ipv4.c):
+/// Reads one line (`proc_pid_net`(5); `get_tcp4_sock`, `net/ipv4/tcp_ipv4.c`):
 ///
 /// ```text
 ///   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -146,11 +146,11 @@ fn endpoint(word: &[u8]) -> Option<Endpoint> {
     let (addr, port) = word.split_at_checked(word.iter().position(|byte| *byte == b':')?)?;
     let port = u16::try_from(hex(port.strip_prefix(b":")?)?).ok()?;
     let addr = match addr.as_chunks::<8>() {
-        ([word], []) => IpAddr::V4(Ipv4Addr::from(address_word(word)?)),
-        ([a, b, c, d], []) => {
-            let words = [address_word(a)?, address_word(b)?, address_word(c)?, address_word(d)?];
-            let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = words;
-            IpAddr::V6(Ipv6Addr::from([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]))
+        ([word], []) => IpAddr::V4(Ipv4Addr::from(address_word(*word)?)),
+        (words @ [_, _, _, _], []) => {
+            let append =
+                |bits: u128, word: &[u8; 8]| Some(bits << 32 | u128::from(u32::from_be_bytes(address_word(*word)?)));
+            IpAddr::V6(Ipv6Addr::from(words.iter().try_fold(0, append)?))
         }
         _ => return None,
     };
@@ -158,8 +158,8 @@ fn endpoint(word: &[u8]) -> Option<Endpoint> {
 }
 
 /// The kernel prints the four bytes of an address as one number of the machine's byte order.
-fn address_word(digits: &[u8; 8]) -> Option<[u8; 4]> {
-    Some(hex(digits)?.to_ne_bytes())
+fn address_word(digits: [u8; 8]) -> Option<[u8; 4]> {
+    Some(hex(&digits)?.to_ne_bytes())
 }
 
 /// Two hexadecimal numbers with a colon between.
