@@ -212,21 +212,42 @@ fn compare_words(a: &str, b: &str) -> Ordering {
     folded(a).cmp(&folded(b)).then_with(|| a.cmp(b))
 }
 
-/// What machines read: numbers as numbers in base units (seconds, bytes), words as labels, missing as `null`.
+/// What machines read: numbers in base units (seconds, bytes), words as labels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plain<'a> {
+    /// Not known.
+    Null,
+    /// Words.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Integer(u64),
+    /// A number with a fraction.
+    Float(f64),
+}
+
+impl Value<'_> {
+    /// What machines read, in JSON and CSV alike.
+    pub fn to_plain(&self) -> Plain<'_> {
+        match self {
+            _ if self.is_missing() => Plain::Null,
+            Self::Address(addr) => Plain::Text(Cow::Owned(addr.to_string())),
+            Self::Endpoint(endpoint) => Plain::Text(Cow::Owned(endpoint.to_string())),
+            Self::State(state) => Plain::Text(Cow::Borrowed(state.name())),
+            Self::BytesPerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
+            Self::Share(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
+            Self::Span(span) | Self::Age(span, _) => Plain::Float(seconds(*span)),
+            _ => self.scalar().map_or_else(|| Plain::Text(Cow::Borrowed(self.plain())), Plain::Integer),
+        }
+    }
+}
+
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            _ if self.is_missing() => serializer.serialize_none(),
-            Self::Address(addr) => serializer.collect_str(addr),
-            Self::Endpoint(endpoint) => serializer.collect_str(endpoint),
-            Self::State(state) => serializer.serialize_str(state.name()),
-            Self::BytesPerSecond(number) => serializer.serialize_f64((number * 10.0).round() / 10.0),
-            Self::Share(number) => serializer.serialize_f64((number * 10_000.0).round() / 10_000.0),
-            Self::Span(span) | Self::Age(span, _) => serializer.serialize_f64(seconds(*span)),
-            _ => match self.scalar() {
-                Some(number) => serializer.serialize_u64(number),
-                None => serializer.serialize_str(self.plain()),
-            },
+        match self.to_plain() {
+            Plain::Null => serializer.serialize_none(),
+            Plain::Text(text) => serializer.serialize_str(&text),
+            Plain::Integer(number) => serializer.serialize_u64(number),
+            Plain::Float(number) => serializer.serialize_f64(number),
         }
     }
 }
