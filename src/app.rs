@@ -1,16 +1,54 @@
 //! What the screen shows and how it answers: actions, key map, modes, `update`.
 //!
-//! `update(&mut App, Msg) -> Vec<Effect>` decides; it performs no I/O and reads no clock.
+//! `update(&mut App, Msg) -> Vec<Effect>` decides; it performs no I/O and reads no clock: "now" is the moment of the
+//! last sample.
 
+mod action;
+pub mod clock;
+mod copy;
+pub mod cursor;
+pub mod detail;
 pub mod effect;
+mod filtering;
+pub mod flows;
+pub mod headline;
+pub mod held;
+pub mod keymap;
+mod keys;
+mod kill;
+pub mod layout;
+pub mod line;
+pub mod log;
+pub mod mode;
+mod mouse;
 pub mod msg;
+mod needs;
+pub mod notice;
+mod samples;
+mod sorting;
+pub mod states;
+pub mod tab;
+pub mod tables;
+pub mod title;
 
-use crate::app::effect::Effect;
-use crate::app::msg::Msg;
-use crate::model::action::Protection;
-use crate::model::snapshot::SourceInfo;
-use crate::store::Store;
 use std::time::Duration;
+
+use crate::app::cursor::Cursor;
+use crate::app::effect::Effect;
+use crate::app::flows::Flows;
+use crate::app::headline::Headline;
+use crate::app::held::Held;
+use crate::app::layout::{Layout, View as Panels};
+use crate::app::line::LineHistory;
+use crate::app::mode::{Mode, Page};
+use crate::app::msg::Msg;
+use crate::app::notice::{Notices, Tone};
+use crate::app::tab::Tab;
+use crate::app::tables::Tables;
+use crate::model::action::{Kill, Protection};
+use crate::model::snapshot::{Needs, SourceInfo};
+use crate::model::text::DisplayText;
+use crate::store::Store;
 
 /// What the app is told when it starts.
 #[derive(Clone, Debug)]
@@ -35,27 +73,144 @@ pub struct Config {
     pub color: bool,
 }
 
+/// Whether data comes, and if not, why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Supply {
+    /// The first sample is being taken.
+    #[default]
+    Starting,
+    /// Samples come.
+    Flowing,
+    /// The last attempt failed; the data on the screen is older.
+    Failed(DisplayText),
+    /// The recording is at its end.
+    Ended,
+}
+
 /// All that the screen shows; the main thread's only state.
 #[derive(Debug)]
 pub struct App {
     /// The data.
     pub store: Store,
+    /// What it was told when it started; the size and the interval are kept up to date.
+    pub config: Config,
+    /// The tab that is or was last shown.
+    pub tab: Tab,
+    /// What the main part of the screen is.
+    pub page: Page,
+    /// What lies over it.
+    pub mode: Mode,
+    /// The tables of the tabs.
+    pub tables: Tables,
+    /// The selection in the log: entries are known by their number since the start.
+    pub log: Cursor<u64>,
+    /// The first line of the states tab.
+    pub states_scroll: usize,
+    /// Messages.
+    pub notices: Notices,
+    /// Whether the user holds the screen still.
+    pub frozen: bool,
+    /// What has come since the data stands still.
+    pub held: Held,
+    /// The one line about what is wrong.
+    pub headline: Headline,
+    /// What enters and leaves each state.
+    pub flows: Flows,
+    /// How many processes hold sockets.
+    pub processes: usize,
+    /// Whether data comes.
+    pub supply: Supply,
+    /// The KILL that is offered, because a process did not end when asked to.
+    offer: Option<Kill>,
+    filters: LineHistory,
+    asked: Needs,
+    dirty: bool,
 }
 
 impl App {
     /// An app with no data yet.
     pub fn new(config: Config) -> Self {
-        Self { store: Store::new(config.source) }
+        let store = Store::new(config.source.clone());
+        let tables = Tables::new(&config.filter, &store);
+        Self {
+            tables,
+            config,
+            tab: Tab::default(),
+            page: Page::default(),
+            mode: Mode::default(),
+            log: Cursor::default(),
+            states_scroll: 0,
+            notices: Notices::default(),
+            frozen: false,
+            held: Held::default(),
+            headline: Headline::default(),
+            flows: Flows::default(),
+            processes: 0,
+            supply: Supply::default(),
+            offer: None,
+            filters: LineHistory::default(),
+            asked: Needs::default(),
+            dirty: true,
+            store,
+        }
     }
 
     /// Takes in `msg` and says what is to be done about it.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        let _ = msg;
-        Vec::new()
+        let mut effects = match msg {
+            Msg::Key(event) => self.on_key(event),
+            Msg::Mouse(event) => self.on_mouse(event),
+            Msg::Paste(text) => self.on_paste(&text),
+            Msg::Resize(width, height) => self.on_resize((width, height)),
+            Msg::Delta(delta) => self.on_delta(*delta),
+            Msg::Kill(report) => self.on_kill_report(&report),
+            Msg::SourceFailed(why) => self.on_source_failed(why),
+            Msg::SourceEnded => self.on_source_ended(),
+            Msg::Notice(text) => self.say(Tone::Plain, text),
+        };
+        effects.extend(self.catch_up());
+        effects.extend(self.collect());
+        effects
     }
 
     /// Whether the screen differs from what was last drawn; asking resets it.
     pub fn take_dirty(&mut self) -> bool {
-        true
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Where the panels are; `None` on a screen that is too small.
+    pub fn layout(&self) -> Option<Layout> {
+        let view = match self.page {
+            Page::Tab => Panels::Tab(self.tab),
+            Page::Detail(_) => Panels::Detail,
+        };
+        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
+    }
+
+    /// The KILL that is offered now.
+    pub fn offer(&self) -> Option<&Kill> {
+        self.offer.as_ref()
+    }
+
+    /// How many rows of the table are on the screen.
+    fn body_height(&self) -> usize {
+        self.layout().map_or(1, |layout| usize::from(layout.body.height))
+    }
+
+    fn on_resize(&mut self, size: (u16, u16)) -> Vec<Effect> {
+        self.config.size = size;
+        self.tables.forget_widths();
+        self.refresh_tables();
+        self.dirty = true;
+        Vec::new()
+    }
+
+    fn say(&mut self, tone: Tone, text: impl Into<DisplayText>) -> Vec<Effect> {
+        self.notices.push(tone, text);
+        self.dirty = true;
+        Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

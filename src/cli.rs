@@ -1,8 +1,128 @@
-//! (skeleton) The command line.
+//! The command line: reads the arguments, opens the source and hands over to the report or the screen.
+//!
+//! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
+//! 1 failed, 2 used wrongly.
 
+mod args;
+mod list;
+mod record;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+
+use crate::cli::args::{Arguments, Command, Global};
+use crate::model::text::DisplayText;
+use crate::report;
+use crate::runtime::{self, ScreenOptions};
+use crate::source::replay::Replay;
+use crate::source::synthetic::Synthetic;
+use crate::source::{self, Choice, Source, SourceError};
+use crate::table::filter::Filter;
+
+/// Why the program ends without having done what it was asked for.
+#[derive(Debug)]
+enum Failure {
+    /// It was asked in a way that cannot work; exit code 2.
+    Usage(String),
+    /// It did not work; exit code 1.
+    Failed(String),
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Usage(sentence) => Self::Usage(sentence.to_string()),
+            SourceError::Failed(sentence) => Self::Failed(sentence.to_string()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(format!("{error:#}"))
+    }
+}
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let done = match args::parse(&arguments) {
+        Ok(parsed) => run_command(parsed),
+        Err(args::Ended::Printed) => Ok(ExitCode::SUCCESS),
+        Err(args::Ended::Wrong(sentence)) => Err(Failure::Usage(sentence)),
+    };
+    done.unwrap_or_else(|failure| {
+        let (code, sentence) = match failure {
+            Failure::Usage(sentence) => (2, sentence),
+            Failure::Failed(sentence) => (1, sentence),
+        };
+        say(&sentence);
+        ExitCode::from(code)
+    })
+}
+
+/// Tells the user something that is not data. Nobody may listen.
+fn say(sentence: &str) {
+    // The sentence may quote arguments, file names and errors.
+    let _ = writeln!(io::stderr(), "conntop: {}", DisplayText::new(sentence));
+}
+
+fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
+    runtime::refuse_setuid()?;
+    let Arguments { global, command, filter } = arguments;
+    match command {
+        None => show(&global, &global.choice()?, &filter),
+        Some(Command::Replay { file, filter }) => show(&global, &Choice::Replay { path: file }, &filter),
+        Some(Command::List(options)) => list::run(open(&global.choice()?)?, &options.parse()?),
+        Some(Command::Record(options)) => record::run(open(&global.choice()?)?, &options, global.interval),
+        Some(Command::Columns) => print(report::columns::write),
+    }
+}
+
+/// The screen; the same as `list` where stdout is no terminal.
+fn show(global: &Global, choice: &Choice, filter: &[String]) -> Result<ExitCode, Failure> {
+    let text = filter.join(" ");
+    let filter = parse_filter(&text)?;
+    let is_terminal = io::stdout().is_terminal();
+    let source = open(choice)?;
+    if !is_terminal {
+        return list::run(source, &report::list::List { filter, ..Default::default() });
+    }
+    let options = ScreenOptions {
+        filter: text,
+        interval: global.interval,
+        read_only: global.read_only,
+        mouse: !global.no_mouse,
+        ascii: global.ascii,
+        color: global.color.is_on(is_terminal),
+    };
+    Ok(runtime::run_screen(source, &options)?)
+}
+
+fn parse_filter(text: &str) -> Result<Filter, Failure> {
+    Filter::parse(text).map_err(|error| Failure::Usage(format!("{error} (at byte {} of the filter)", error.at)))
+}
+
+fn open(choice: &Choice) -> Result<Box<dyn Source>, Failure> {
+    Ok(match choice {
+        Choice::Synthetic { seed } => Box::new(Synthetic::new(*seed)),
+        Choice::Replay { path } => Box::new(Replay::open(path)?),
+        other => source::open(other)?,
+    })
+}
+
+/// Where data goes.
+type Out = io::BufWriter<io::StdoutLock<'static>>;
+
+/// Writes data to stdout, in large pieces. A reader that has seen enough (`| head`) is no failure.
+fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Failure> {
+    const BUFFER_LEN: usize = 64 * 1024;
+    let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot write the output: {error}; make room or choose another place for it")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }

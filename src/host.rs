@@ -1,8 +1,15 @@
 //! Acts on the machine: signals to processes. What may never be signalled is decided here, last.
 
+#[cfg(target_os = "linux")]
+pub mod linux;
+pub mod portable;
+#[cfg(target_os = "linux")]
+mod stat;
+
 use std::time::Duration;
 
 use crate::model::action::{Kill, KillOutcome, Protection};
+use crate::model::text::DisplayText;
 
 /// The machine, as something one can act on. Tests put a fake in its place.
 pub trait Host: Send + Sync {
@@ -18,4 +25,24 @@ pub trait Host: Send + Sync {
 pub trait Watch: Send {
     /// Waits for its end for at most `timeout`; whether it ended.
     fn ended_within(&mut self, timeout: Duration) -> bool;
+
+    /// What the user should know about how the signal was sent, if it was not done as safely as usual.
+    fn note(&self) -> Option<DisplayText> {
+        None
+    }
+}
+
+/// This machine, acted on as safely as the system allows.
+pub fn this_machine() -> Box<dyn Host> {
+    #[cfg(target_os = "linux")]
+    let host = linux::Linux;
+    #[cfg(not(target_os = "linux"))]
+    let host = portable::Portable;
+    Box::new(host)
+}
+
+/// Makes sure that this process can never gain rights by running another program; where the system knows such a thing.
+pub fn forgo_new_rights() {
+    #[cfg(target_os = "linux")]
+    linux::forgo_new_rights();
 }

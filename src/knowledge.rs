@@ -1,4 +1,5 @@
 //! What ports and states mean: tables read from `assets/` at compile time and checked by tests.
 
 pub mod ports;
+pub mod ranges;
 pub mod states;

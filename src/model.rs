@@ -11,5 +11,7 @@ pub mod snapshot;
 pub mod socket;
 pub mod tcp_info;
 pub mod tcp_state;
+#[doc(hidden)]
+pub mod testing;
 pub mod text;
 pub mod time;

@@ -1,4 +1,5 @@
-//! Everything that is printed without a screen.
+//! Everything that is printed without a screen. Writers take any `io::Write`, so that tests read what users get.
 
+pub mod columns;
 pub mod format;
 pub mod list;

@@ -1,12 +1,52 @@
 //! Terminal, event loop, threads, clock and signals: the only room that waits.
 
+mod backend;
+mod event_loop;
+mod keys;
+mod kills;
+mod sampler;
+mod signals;
+mod terminal;
+
+#[cfg(not(unix))]
+#[path = "runtime/other.rs"]
+mod os;
+#[cfg(unix)]
+#[path = "runtime/unix.rs"]
+mod os;
+
+use std::any::Any;
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use anyhow::Context;
+use crossterm::event::Event;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::app::{App, Config};
+use crate::host::{self, Host};
+use crate::model::snapshot::SourceInfo;
+use crate::runtime::event_loop::{EventLoop, Hands, Queues};
+use crate::runtime::kills::{Kills, Patience};
+use crate::runtime::os::Keyboard;
+use crate::runtime::sampler::Sampler;
+use crate::runtime::terminal::Screen;
 use crate::source::Source;
+
+/// Keys that wait for the main thread; a reader that is ahead of it waits.
+const EVENTS_MAX: usize = 256;
+/// Messages that wait for the main thread. Small: a delta can be large, and the sampler shall wait, not pile up.
+const MESSAGES_MAX: usize = 8;
+/// The exit code for a call that cannot work.
+const USAGE: u8 = 2;
 
 /// How the screen is to run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct ScreenOptions {
     /// The filter to start with; has been parsed before.
     pub filter: String,
@@ -24,6 +64,73 @@ pub struct ScreenOptions {
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
 pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::Result<ExitCode> {
-    let _ = (source, options);
-    Ok(ExitCode::SUCCESS)
+    let Ok(keyboard) = Keyboard::open() else {
+        eprintln!("conntop: there is no terminal to read keys from; use `conntop list` for output without a screen");
+        return Ok(ExitCode::from(USAGE));
+    };
+    let keyboard = Arc::new(keyboard);
+    let host: Arc<dyn Host> = Arc::from(host::this_machine());
+    let size = os::size().context("cannot ask the terminal for its size; use `conntop list`")?;
+    let app = App::new(config(source.info().clone(), options, &*host, size));
+    let kills_allowed = source.info().abilities.kill && !options.read_only;
+
+    terminal::install_panic_hook();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let answered = Arc::new(AtomicBool::new(false));
+    let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
+    let (sender, messages) = channel(MESSAGES_MAX);
+    let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
+    let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
+    let screen = Screen::enter(options.mouse).context("cannot prepare the terminal; use `conntop list`")?;
+    let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
+
+    let queues = Queues { calls, events, messages };
+    let hands = Hands { screen, keyboard, sampler, kills };
+    let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
+    answered.store(true, Ordering::Release);
+    Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
+}
+
+/// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files
+/// and sends signals, was not written to be trusted with the setuid bit, and never runs another program.
+pub fn refuse_setuid() -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !os::is_setuid(),
+        "conntop does not run setuid or setgid; remove the bit and use sudo or file capabilities \
+         (setcap cap_net_admin,cap_sys_ptrace,cap_dac_read_search+ep)"
+    );
+    host::forgo_new_rights();
+    Ok(())
+}
+
+fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u16, u16)) -> Config {
+    Config {
+        source,
+        size,
+        filter: options.filter.clone(),
+        interval: options.interval,
+        read_only: options.read_only,
+        protected: host.protected(),
+        utc_offset_seconds: utc_offset_seconds(),
+        ascii: options.ascii,
+        color: options.color,
+    }
+}
+
+/// Local time minus UTC as of now; 0 where the system does not say.
+fn utc_offset_seconds() -> i32 {
+    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+}
+
+/// Starts the thread that reads the terminal; its queue closes when the terminal is gone.
+fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<Event>> {
+    let (sender, receiver): (Sender<Event>, _) = channel(EVENTS_MAX);
+    thread::Builder::new().name("keys".into()).spawn(move || keyboard.read_to(&sender))?;
+    Ok(receiver)
+}
+
+/// What a caught panic says.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason is given")
 }

@@ -19,9 +19,10 @@ use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
+use crate::store::groups::Holdings;
 use crate::store::history::History;
 use crate::store::log::Log;
-use crate::store::rows::{Rows, Touched};
+use crate::store::rows::{RowChanges, Rows, Touched};
 
 /// All that is known, and nothing about how it is shown.
 #[derive(Debug)]
@@ -59,8 +60,22 @@ impl Store {
 
     /// Takes in what changed, and says which rows that touched.
     pub fn apply(&mut self, delta: Delta) -> Touched {
-        let _ = delta;
-        Touched::default()
+        let first = self.history.samples().is_empty();
+        let Delta { at, wall, took, added, changed, removed, transitions, coverage, names, usage, details } = delta;
+        let touched = self.rows.apply(at, RowChanges { added, changed, removed }, first);
+        self.history.push(at, *self.rows.counts(), &transitions);
+        self.log.extend(transitions);
+        (self.at, self.wall, self.took) = (at, wall, took);
+        (self.coverage, self.names) = (coverage, names);
+        // Only what was asked for comes, so the tables are as small as the screen.
+        self.usage = usage.into_iter().collect();
+        self.details = details.into_iter().collect();
+        touched
+    }
+
+    /// What `process` holds now. One pass over the rows: for dialogs, not for every frame.
+    pub fn holdings(&self, process: ProcessId) -> Holdings {
+        groups::holdings(self, process)
     }
 
     /// Where the data comes from.
@@ -123,3 +138,6 @@ impl Store {
         self.details.get(&id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,10 @@
 pub mod column;
 pub mod connections;
 pub mod filter;
+pub mod fit;
 pub mod groups;
 pub mod sort;
+pub mod suggest;
+pub mod units;
 pub mod value;
 pub mod view;

@@ -1,10 +1,86 @@
 //! Draws the app into a frame. Reads, never changes; builds only the visible rows.
 
+mod bars;
+mod confirm;
+mod detail;
+mod footer;
+mod header;
+mod headline;
+mod help;
+mod histogram;
+mod log;
+mod menu;
+mod painter;
+mod states;
+mod table;
+mod tabs;
+pub mod theme;
+
 use ratatui::Frame;
 
 use crate::app::App;
+use crate::app::layout::Layout;
+use crate::app::mode::{Mode, Page};
+use crate::app::tab::Tab;
+use crate::ui::painter::Painter;
+use crate::ui::theme::{Role, Theme};
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
-    let _ = (frame, app);
+    let area = frame.area();
+    let theme = Theme { color: app.config.color, ascii: app.config.ascii };
+    let painter = &mut Painter::new(frame.buffer_mut(), theme);
+    // The frame may be of another size than the app was told of: only what both know of is drawn on.
+    let fits = (area.width, area.height) == app.config.size;
+    let cursor = match app.layout().filter(|_| fits) {
+        Some(layout) => draw_panels(painter, app, &layout),
+        None => {
+            draw_too_small(painter);
+            None
+        }
+    };
+    if let Some(at) = cursor {
+        frame.set_cursor_position(at);
+    }
 }
+
+/// Draws the panels; answers where the text cursor is, if a line is being edited.
+fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) -> Option<(u16, u16)> {
+    header::draw(painter, layout.header, app);
+    headline::draw(painter, layout.headline, app);
+    histogram::draw(painter, layout, app);
+    tabs::draw(painter, layout.tabs, app);
+    match (&app.page, app.tab) {
+        (Page::Detail(page), _) => detail::draw(painter, layout.body, app, page),
+        (Page::Tab, Tab::States) => states::draw(painter, layout.body, app),
+        (Page::Tab, Tab::Log) => log::draw_tab(painter, layout, app),
+        (Page::Tab, _) => table::draw(painter, layout, app),
+    }
+    log::draw_panel(painter, layout.log, app);
+    footer::draw(painter, layout, app);
+    match &app.mode {
+        Mode::Normal => None,
+        Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
+        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => {
+            menu::draw(painter, app);
+            None
+        }
+        Mode::Confirm(confirm) => {
+            confirm::draw(painter, confirm);
+            None
+        }
+        Mode::Help { scroll } => {
+            help::draw(painter, layout, *scroll);
+            None
+        }
+    }
+}
+
+fn draw_too_small(painter: &mut Painter<'_>) {
+    let area = painter.area();
+    let text = if area.width < 18 { "too small" } else { "terminal too small" };
+    painter.text(area.x, area.y, text, area.width, Role::Text.style(painter.theme()));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,188 @@
-//! (skeleton) What a port usually is.
+//! What a port usually is and what it invites: the catalogue `assets/ports.toml`, and the common names of
+//! `assets/services.txt` beyond it.
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
 
 use crate::model::endpoint::Protocol;
 
-/// The usual service on `port`, from the catalogue, else from /etc/services as it was at build time; `None` if unnamed.
+/// One row of the catalogue. One port may have several.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortRow {
+    ports: PortsField,
+    protocol: ProtocolField,
+    /// The short name; `None` for a range that holds many services.
+    pub service: Option<String>,
+    /// What is usually behind it.
+    pub usually: String,
+    /// What it invites when it is exposed; `None` where there is nothing special to say.
+    pub risk: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum PortsField {
+    One(u16),
+    Range(u16, u16),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProtocolField {
+    Tcp,
+    Udp,
+    Both,
+}
+
+impl PortRow {
+    /// The first and the last port of the row.
+    pub const fn range(&self) -> (u16, u16) {
+        match self.ports {
+            PortsField::One(port) => (port, port),
+            PortsField::Range(first, last) => (first, last),
+        }
+    }
+
+    /// Whether the row is about this port.
+    pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
+        let (first, last) = self.range();
+        let fits = match self.protocol {
+            ProtocolField::Tcp => protocol == Protocol::Tcp,
+            ProtocolField::Udp => protocol == Protocol::Udp,
+            ProtocolField::Both => true,
+        };
+        fits && (first..=last).contains(&port)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    port: Vec<PortRow>,
+}
+
+static CATALOGUE: LazyLock<Vec<PortRow>> = LazyLock::new(|| {
+    let file: File = toml::from_str(include_str!("../../assets/ports.toml")).expect("assets/ports.toml is tested");
+    file.port
+});
+
+/// Names by protocol and port, and the ports by name; the first of several counts.
+struct Services {
+    names: FxHashMap<(Protocol, u16), &'static str>,
+    ports: FxHashMap<&'static str, u16>,
+}
+
+static SERVICES: LazyLock<Services> = LazyLock::new(|| {
+    let mut services = Services { names: FxHashMap::default(), ports: FxHashMap::default() };
+    for row in CATALOGUE.iter() {
+        let (Some(name), (port, _)) = (row.service.as_deref(), row.range()) else { continue };
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| row.covers(*protocol, port)) {
+            services.add(protocol, port, name);
+        }
+    }
+    for (protocol, port, name) in common_names() {
+        services.add(protocol, port, name);
+    }
+    services
+});
+
+impl Services {
+    fn add(&mut self, protocol: Protocol, port: u16, name: &'static str) {
+        self.names.entry((protocol, port)).or_insert(name);
+        self.ports.entry(name).or_insert(port);
+    }
+}
+
+/// The lines `port/protocol name` of the table of common names.
+fn common_names() -> impl Iterator<Item = (Protocol, u16, &'static str)> {
+    let lines = include_str!("../../assets/services.txt").lines();
+    lines.filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let (place, name) = line.split_once(' ')?;
+        let (port, protocol) = place.split_once('/')?;
+        let protocol = Protocol::ALL.into_iter().find(|known| known.name() == protocol)?;
+        Some((protocol, port.parse().ok()?, name))
+    })
+}
+
+/// The usual service on `port`, from the catalogue, else from the common names; `None` if unnamed.
 pub fn service(protocol: Protocol, port: u16) -> Option<&'static str> {
-    let _ = (protocol, port);
-    None
+    SERVICES.names.get(&(protocol, port)).copied()
+}
+
+/// The port that the service called `name` usually has; `None` if no service is called so.
+pub fn port_of(name: &str) -> Option<u16> {
+    SERVICES.ports.get(name.to_ascii_lowercase().as_str()).copied().or_else(|| also_called(name))
+}
+
+/// Names that people use and IANA does not.
+fn also_called(name: &str) -> Option<u16> {
+    let known = [("dns", 53), ("rdp", 3389), ("smb", 445), ("postgres", 5432), ("mssql", 1433), ("imap2", 143)];
+    known.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, port)| *port)
+}
+
+/// Every name of a service, in no order that means anything.
+pub fn service_names() -> impl Iterator<Item = &'static str> {
+    SERVICES.ports.keys().copied()
+}
+
+/// The rows of the catalogue about `port`, the one that names it first.
+pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static PortRow> {
+    CATALOGUE.iter().filter(move |row| row.covers(protocol, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Section 6 of the article: every port it names must be in the catalogue.
+    const ARTICLE_TCP: &[u16] = &[
+        80, 81, 89, 8000, 8500, 9090, 443, 8080, 3128, 8081, 9098, 8089, 9080, 1158, 2100, 8649, 3306, 5432, 50000,
+        1521, 1433, 1434, 445, 873, 2049, 4000, 5984, 6379, 7001, 7002, 9200, 9300, 11211, 27017, 27018, 28017, 50070,
+        50030, 53, 20, 21, 22, 23, 2601, 2604, 3389, 25, 110, 1080, 389, 512, 513, 514, 111, 1025, 2082, 2083, 2222,
+        3311, 3312, 4440, 5900, 6082, 7778, 8083, 8888, 10000,
+    ];
+    const ARTICLE_UDP: &[u16] = &[443, 1433, 1434, 53, 69, 161, 4000, 8000];
+
+    #[test]
+    fn the_catalogue_holds_every_port_of_the_article() {
+        for port in ARTICLE_TCP {
+            assert!(catalogue(Protocol::Tcp, *port).next().is_some(), "tcp {port}");
+        }
+        for port in ARTICLE_UDP {
+            assert!(catalogue(Protocol::Udp, *port).next().is_some(), "udp {port}");
+        }
+    }
+
+    #[test]
+    fn rows_are_whole_sentences_and_ranges_the_right_way_round() {
+        for row in CATALOGUE.iter() {
+            let (first, last) = row.range();
+            assert!(first <= last, "{row:?}");
+            assert!(row.usually.ends_with('.'), "{row:?}");
+            assert!(row.risk.as_ref().is_none_or(|risk| risk.ends_with('.')), "{row:?}");
+            assert_eq!(row.service.is_none(), first < last, "a row has a service or a range: {row:?}");
+        }
+    }
+
+    #[test]
+    fn services_are_found_by_port_and_by_name() {
+        assert_eq!(service(Protocol::Tcp, 443), Some("https"));
+        assert_eq!(service(Protocol::Udp, 443), Some("https"));
+        assert_eq!(service(Protocol::Tcp, 6379), Some("redis"));
+        assert_eq!(service(Protocol::Tcp, 5222), Some("xmpp-client"));
+        assert_eq!(service(Protocol::Tcp, 64_999), None);
+        assert_eq!(port_of("HTTPS"), Some(443));
+        assert_eq!(port_of("dns"), Some(53));
+        assert_eq!(port_of("no-such"), None);
+    }
+
+    #[test]
+    fn every_line_of_the_common_names_is_read() {
+        let lines = include_str!("../../assets/services.txt").lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(common_names().count(), lines);
+        assert!(lines > 150);
+    }
 }

@@ -1,1 +1,204 @@
-//! (skeleton) `conntop list`.
+//! `conntop list`: the sockets of one moment, filtered, sorted and printed.
+
+use std::io::{self, Write};
+
+use crate::report::format::json::SocketJson;
+use crate::report::format::text::Heading;
+use crate::report::format::{Format, csv, json, text};
+use crate::store::Store;
+use crate::store::rows::Row;
+use crate::table::column;
+use crate::table::connections::COLUMNS;
+use crate::table::filter::Filter;
+use crate::table::sort::SortKey;
+use crate::table::view::View;
+
+/// What text shows unless asked otherwise: what fits a line and is known after one sample.
+const TEXT_COLUMNS: [&str; 11] =
+    ["proto", "state", "recvq", "sendq", "local", "remote", "age", "pid", "process", "user", "verdict"];
+
+/// What is printed, and how.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    /// Which sockets.
+    pub filter: Filter,
+    /// How.
+    pub format: Format,
+    /// The columns, as indices; `None` for those the format has by itself.
+    pub columns: Option<Vec<usize>>,
+    /// The order; `None` for protocol by protocol, as the source lists them.
+    pub sort: Option<SortKey>,
+    /// At most this many sockets.
+    pub limit: Option<usize>,
+}
+
+impl List {
+    /// Writes what `store` holds.
+    pub fn write(&self, store: &Store, out: &mut impl Write) -> io::Result<()> {
+        let mut view = View::default();
+        view.set_filter(self.filter.clone(), store);
+        if let Some(sort) = self.sort {
+            view.set_sort(sort, store);
+        }
+        let rows: Vec<&Row> = view
+            .order()
+            .iter()
+            .filter_map(|index| store.rows().get(*index))
+            .filter(|row| !row.is_closed())
+            .take(self.limit.unwrap_or(usize::MAX))
+            .collect();
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns());
+        let socket = |row| SocketJson { row, store, columns: &columns, with_owners: self.columns.is_none() };
+        match self.format {
+            Format::Text => write_text(out, store, &rows, &columns),
+            Format::Json => json::write_list(out, store, rows.iter().map(|row| socket(row))),
+            Format::Ndjson => json::write_lines(out, rows.iter().map(|row| socket(row))),
+            Format::Csv => write_csv(out, store, &rows, &columns),
+        }
+    }
+
+    fn default_columns(&self) -> Vec<usize> {
+        match self.format {
+            Format::Text => TEXT_COLUMNS.iter().filter_map(|key| column::find(COLUMNS, key).ok()).collect(),
+            Format::Json | Format::Ndjson | Format::Csv => {
+                (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
+            }
+        }
+    }
+}
+
+fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
+    let headings: Vec<_> =
+        columns.iter().map(|&index| Heading { title: COLUMNS[index].title, align: COLUMNS[index].align }).collect();
+    let cells: Vec<Vec<_>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|&index| (COLUMNS[index].value)(row, store).text()).collect())
+        .collect();
+    text::write(out, &headings, &cells)
+}
+
+fn write_csv(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
+    csv::write_header(out, columns.iter().map(|&index| COLUMNS[index].json))?;
+    rows.iter()
+        .try_for_each(|row| csv::write_record(out, columns.iter().map(|&index| (COLUMNS[index].value)(row, store))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Delta, Since};
+    use crate::model::process::{Holders, Names, Owner};
+    use crate::model::socket::TimerKind;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp, udp};
+    use crate::model::time::{Timestamp, WallTime};
+
+    /// One socket of each kind that prints differently.
+    fn store() -> Store {
+        let (pool, nginx) = (process(4121, "jdbc, \"pool\""), process(812, "nginx"));
+        let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
+        let leaked = tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(1, 0);
+        let shared =
+            tcp(2).local("[2001:db8::7]:443").remote("[2001:db8::9]:40122").queues(20_480, 1_204).bytes(1_000_000, 42);
+        let shared = shared.info(|info| info.rtt_us = 12_345).held_by(&[nginx.clone(), process(813, "nginx")]).uid(33);
+        let waiting = tcp(3).local("10.0.0.7:80").remote("192.0.2.4:50001").mini(TcpState::TimeWait).owner(remembered);
+        let waiting = waiting.timer(TimerKind::TimeWait, 0, 130_000).with(|socket| socket.queues = None);
+        let sockets = [
+            leaked.held_by(&[pool]).build(),
+            shared.build(),
+            waiting.build(),
+            tcp(4).local("10.0.0.7:80").remote("192.0.2.5:50002").owner(Owner::Unaccepted).build(),
+            tcp(5).local("10.0.0.7:22").remote("192.0.2.6:50003").owner(Owner::Hidden).build(),
+            listener(6, 8080).queues(3, 4096).held_by(&[nginx]).build(),
+            udp(7, 53).without_cookie().build(),
+        ];
+        let mut delta =
+            Delta { at: Timestamp::from_millis(90_000), wall: WallTime(BOOT.0 + 90_000), ..Delta::default() };
+        delta.names =
+            Arc::new(Names { users: [(33, "www-data".into()), (1000, "alice".into())].into(), ..Names::default() });
+        delta.added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+        delta.added[0].state_since =
+            Some(Since { at: delta.at.before(Duration::from_secs(75)), basis: AgeBasis::Observed });
+        delta.added[2].state_since =
+            Some(Since { at: delta.at.before(Duration::from_secs(20)), basis: AgeBasis::Kernel });
+        let mut store = Store::new(source_info());
+        store.apply(delta);
+        store
+    }
+
+    fn printed(list: &List) -> String {
+        let mut out = Vec::new();
+        list.write(&store(), &mut out).expect("a vector takes all");
+        String::from_utf8(out).expect("text in, text out")
+    }
+
+    fn list(format: Format) -> List {
+        List { format, ..List::default() }
+    }
+
+    fn columns(names: &[&str]) -> Vec<usize> {
+        names.iter().map(|name| column::find(COLUMNS, name).expect(name)).collect()
+    }
+
+    #[test]
+    fn text_is_aligned_complete_and_ends_without_blanks() {
+        let text = printed(&list(Format::Text));
+        assert!(text.lines().all(|line| line == line.trim_end()));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn json_is_one_object() {
+        let text = printed(&list(Format::Json));
+        let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+        assert_eq!(value["schema"], 1);
+        assert_eq!(value["at"], "2026-01-01T00:01:30.000Z");
+        assert_eq!(value["sockets"].as_array().map(Vec::len), Some(7));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn json_without_sockets_is_valid() {
+        let none = List { filter: Filter::parse("nothing-like-it").expect("valid"), ..list(Format::Json) };
+        let value: serde_json::Value = serde_json::from_str(&printed(&none)).expect("valid JSON");
+        assert_eq!(value["sockets"].as_array().map(Vec::len), Some(0));
+    }
+
+    #[test]
+    fn ndjson_is_one_object_a_line_and_nothing_unknown_is_zero_or_empty() {
+        let text = printed(&list(Format::Ndjson));
+        let values: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect();
+        assert_eq!(values.len(), 7);
+        for value in &values {
+            let map = value.as_object().expect("an object");
+            assert!(map.values().all(|value| value != ""), "{value}");
+            assert!(map["unit"].is_null());
+        }
+        for key in ["inode", "uid_of_the_socket", "recvq_bytes", "sendq_bytes", "rtt_seconds", "backlog", "rx_bytes"] {
+            assert!(values[2][key].is_null(), "TIME_WAIT has no {key}");
+        }
+        assert_eq!((&values[2]["process"], &values[2]["owner"]), (&"nginx".into(), &"remembered".into()));
+        assert_eq!(values[1]["owners"].as_array().map(Vec::len), Some(2));
+        assert!(values[6]["cookie"].is_null() && values[6]["pid"].is_null());
+    }
+
+    #[test]
+    fn csv_follows_rfc_4180() {
+        let columns = Some(columns(&["state", "process", "rport", "age", "recvq"]));
+        insta::assert_snapshot!(printed(&List { columns, ..list(Format::Csv) }).replace("\r\n", "<CRLF>\n"));
+    }
+
+    #[test]
+    fn columns_sort_and_limit_do_what_they_say() {
+        let sort = Some(SortKey::parse(COLUMNS, "-recvq").expect("a column"));
+        let chosen =
+            List { columns: Some(columns(&["lport", "recvq_bytes"])), sort, limit: Some(3), ..list(Format::Text) };
+        assert_eq!(printed(&chosen), "LPORT  RECVQ\n  443  20.5k\n 8080      3\n51234      1\n");
+        let chosen = List { columns: Some(columns(&["lport"])), limit: Some(1), ..list(Format::Ndjson) };
+        assert_eq!(printed(&chosen), "{\"lport\":51234}\n");
+    }
+}

@@ -1,1 +1,503 @@
-//! (skeleton) Counts per process, remote and listener.
+//! Many sockets as one row: per process, per remote and per listener; and what one process holds, for the kill dialog.
+//!
+//! Computed by one pass over the rows when a group view or a dialog is on the screen; nothing is kept.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::delta::{Rates, Since};
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::process::{Owner, Process, ProcessId};
+use crate::model::socket::{NetnsId, Socket};
+use crate::model::tcp_state::TcpState;
+use crate::store::Store;
+use crate::store::rows::{Counts, Row, RowIndex};
+
+/// Why no process is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoProcess {
+    /// Waiting in an accept queue.
+    Unaccepted,
+    /// The user may not look into the process.
+    Hidden,
+    /// Nobody's.
+    None,
+}
+
+/// What the sockets of a group have in common; identifies the group over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroupKey {
+    /// Held (or, remembered, once held) by this process.
+    Process(ProcessId),
+    /// Held by no process that is known.
+    NoProcess(NoProcess),
+    /// Connected to this remote.
+    Remote {
+        /// The protocol.
+        protocol: Protocol,
+        /// The remote address.
+        addr: IpAddr,
+        /// The remote port of connections we opened; `None` for those that came to a listener of ours, whose remote
+        /// ports say nothing.
+        port: Option<u16>,
+    },
+    /// Accepted by, or waiting at, listeners on this address.
+    Listener {
+        /// The protocol; for UDP, an unconnected socket.
+        protocol: Protocol,
+        /// Where it listens.
+        local: Endpoint,
+        /// The network namespace it listens in.
+        netns: NetnsId,
+    },
+}
+
+/// The accept queue of a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptQueue {
+    /// Connections that wait to be accepted.
+    pub waiting: u32,
+    /// How many may wait.
+    pub limit: u32,
+}
+
+/// The live sockets with one [`GroupKey`], added up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// What they have in common.
+    pub key: GroupKey,
+    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote the first
+    /// that is met.
+    pub process: Option<Arc<Process>>,
+    /// How many by state.
+    pub counts: Counts,
+    /// Distinct remote addresses.
+    pub peers: u32,
+    /// Bytes received and not read, listeners aside.
+    pub receive_queue_bytes: u64,
+    /// Bytes sent and not acknowledged, listeners aside.
+    pub send_queue_bytes: u64,
+    /// Segments retransmitted.
+    pub retransmits: u64,
+    /// Payload per second; `None` if no socket of the group has a rate.
+    pub rates: Option<Rates>,
+    /// The fullest accept queue among the group's listeners; `None` without listeners.
+    pub accept_queue: Option<AcceptQueue>,
+    /// Since when the one that is in `CLOSE_WAIT` longest is in it.
+    pub close_wait_since: Option<Since>,
+}
+
+impl Group {
+    /// How many sockets.
+    pub fn sockets(&self) -> u32 {
+        self.counts.total()
+    }
+
+    /// How many TCP listeners.
+    pub const fn listeners(&self) -> u32 {
+        self.counts.of(TcpState::Listen)
+    }
+}
+
+/// What one process holds now: for the dialog that asks whether to signal it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Its sockets by state.
+    pub counts: Counts,
+    /// Distinct remote addresses of its connections.
+    pub peers: u32,
+}
+
+/// Which groups a view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grouping {
+    /// One group a process. A socket that several processes share counts for each of them, so that a group is what
+    /// its process holds; the groups may add up to more than there are sockets.
+    Process,
+    /// One group a remote.
+    Remote,
+    /// One group a listening address. Connections that we opened belong to none.
+    Listener,
+}
+
+/// The groups of processes, in no order that means anything.
+pub fn by_process(store: &Store) -> Vec<Group> {
+    by(store, Grouping::Process)
+}
+
+/// The groups of remotes, in no order that means anything.
+pub fn by_remote(store: &Store) -> Vec<Group> {
+    by(store, Grouping::Remote)
+}
+
+/// The groups of listeners, in no order that means anything.
+pub fn by_listener(store: &Store) -> Vec<Group> {
+    by(store, Grouping::Listener)
+}
+
+/// The groups of `grouping`, in no order that means anything. One pass over the rows.
+pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
+    let listening = Listening::needed_for(grouping, store);
+    let mut groups = Groups::default();
+    for (_, row) in live(store) {
+        each_key(&row.connection.socket, grouping, &listening, |key, process| groups.add(key, process, row));
+    }
+    groups.found
+}
+
+/// The rows that make up the group of `key`, in no order that means anything.
+pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
+    let grouping = match key {
+        GroupKey::Process(_) | GroupKey::NoProcess(_) => Grouping::Process,
+        GroupKey::Remote { .. } => Grouping::Remote,
+        GroupKey::Listener { .. } => Grouping::Listener,
+    };
+    let listening = Listening::needed_for(grouping, store);
+    let belongs = |row: &Row| {
+        let mut found = false;
+        each_key(&row.connection.socket, grouping, &listening, |candidate, _| found |= candidate == key);
+        found
+    };
+    live(store).filter(|(_, row)| belongs(row)).map(|(index, _)| index).collect()
+}
+
+/// What `process` holds now. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
+pub fn holdings(store: &Store, process: ProcessId) -> Holdings {
+    let mut holdings = Holdings::default();
+    let mut peers = FxHashSet::default();
+    for (_, row) in live(store) {
+        let socket = &row.connection.socket;
+        let Owner::Live(holders) = &socket.owner else { continue };
+        if !holders.all().iter().any(|holder| holder.id == process) {
+            continue;
+        }
+        holdings.counts.add(socket);
+        if !socket.remote.is_unset() {
+            peers.insert(socket.remote.addr);
+        }
+    }
+    holdings.peers = count(peers.len());
+    holdings
+}
+
+fn live(store: &Store) -> impl Iterator<Item = (RowIndex, &Row)> {
+    store.rows().iter().filter(|(_, row)| !row.is_closed())
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Calls `found` with every group that `socket` belongs to.
+fn each_key<'a>(
+    socket: &'a Socket,
+    grouping: Grouping,
+    listening: &Listening,
+    mut found: impl FnMut(GroupKey, Option<&'a Arc<Process>>),
+) {
+    let first = socket.owner.holders().and_then(|holders| holders.all().first());
+    match grouping {
+        Grouping::Process => match &socket.owner {
+            Owner::Live(holders) | Owner::Remembered(holders) => {
+                holders.all().iter().for_each(|process| found(GroupKey::Process(process.id), Some(process)));
+            }
+            Owner::Unaccepted => found(GroupKey::NoProcess(NoProcess::Unaccepted), None),
+            Owner::Hidden => found(GroupKey::NoProcess(NoProcess::Hidden), None),
+            Owner::None => found(GroupKey::NoProcess(NoProcess::None), None),
+        },
+        Grouping::Remote => {
+            if !socket.remote.is_unset() {
+                found(listening.remote_of(socket), first);
+            }
+        }
+        Grouping::Listener => {
+            if let Some(key) = listening.listener_of(socket) {
+                let holder = first.filter(|_| is_listening(socket));
+                found(key, holder);
+            }
+        }
+    }
+}
+
+/// Whether peers can reach the socket without having been asked.
+fn is_listening(socket: &Socket) -> bool {
+    socket.is_listener() || (socket.state == TcpState::Unconn && socket.local.port != 0)
+}
+
+/// The addresses that are listened on.
+struct Listening(FxHashSet<(Protocol, Endpoint, NetnsId)>);
+
+impl Listening {
+    /// A pass over the rows that processes can do without.
+    fn needed_for(grouping: Grouping, store: &Store) -> Self {
+        if grouping == Grouping::Process { Self(FxHashSet::default()) } else { Self::of(store) }
+    }
+
+    fn of(store: &Store) -> Self {
+        let sockets = live(store).map(|(_, row)| &row.connection.socket);
+        let addresses = sockets.filter(|socket| is_listening(socket));
+        Self(addresses.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect())
+    }
+
+    /// The listener whose connection `socket` is, or that it is itself: on its very address, else on every address of
+    /// its family. A connection that came through a dual-stack `[::]` is an IPv6 socket, so its family tells it apart.
+    fn listener_of(&self, socket: &Socket) -> Option<GroupKey> {
+        let (protocol, netns) = (socket.protocol, socket.id.netns());
+        let any = Endpoint::new(socket.family.unspecified(), socket.local.port);
+        let local = [socket.local, any].into_iter().find(|&local| self.0.contains(&(protocol, local, netns)))?;
+        Some(GroupKey::Listener { protocol, local, netns })
+    }
+
+    fn remote_of(&self, socket: &Socket) -> GroupKey {
+        let port = if self.listener_of(socket).is_some() { None } else { Some(socket.remote.port) };
+        GroupKey::Remote { protocol: socket.protocol, addr: socket.remote.addr, port }
+    }
+}
+
+/// Groups under construction.
+#[derive(Default)]
+struct Groups {
+    found: Vec<Group>,
+    places: FxHashMap<GroupKey, usize>,
+    peers: Peers,
+}
+
+impl Groups {
+    fn add(&mut self, key: GroupKey, process: Option<&Arc<Process>>, row: &Row) {
+        let place = *self.places.entry(key).or_insert_with(|| {
+            self.found.push(Group::empty(key));
+            self.found.len() - 1
+        });
+        let group = &mut self.found[place];
+        if group.process.is_none() {
+            group.process = process.cloned();
+        }
+        group.add(row);
+        let remote = row.connection.socket.remote;
+        if matches!(key, GroupKey::Remote { .. }) {
+            group.peers = 1;
+        } else if !remote.is_unset() && self.peers.insert(place, remote.addr) {
+            group.peers += 1;
+        }
+    }
+}
+
+/// Which remote addresses each place has met. IPv4 addresses are packed: there can be 200,000 of them.
+#[derive(Default)]
+struct Peers {
+    v4: FxHashSet<u64>,
+    v6: FxHashSet<(usize, Ipv6Addr)>,
+}
+
+impl Peers {
+    /// Whether `addr` is new at `place`.
+    fn insert(&mut self, place: usize, addr: IpAddr) -> bool {
+        match (addr, u32::try_from(place)) {
+            (IpAddr::V4(addr), Ok(place)) => self.v4.insert(u64::from(place) << 32 | u64::from(addr.to_bits())),
+            (IpAddr::V4(addr), Err(_)) => self.v6.insert((place, addr.to_ipv6_mapped())),
+            (IpAddr::V6(addr), _) => self.v6.insert((place, addr)),
+        }
+    }
+}
+
+impl Group {
+    fn empty(key: GroupKey) -> Self {
+        Self {
+            key,
+            process: None,
+            counts: Counts::default(),
+            peers: 0,
+            receive_queue_bytes: 0,
+            send_queue_bytes: 0,
+            retransmits: 0,
+            rates: None,
+            accept_queue: None,
+            close_wait_since: None,
+        }
+    }
+
+    fn add(&mut self, row: &Row) {
+        let connection = &row.connection;
+        let socket = &connection.socket;
+        self.counts.add(socket);
+        self.add_queues(socket);
+        self.retransmits += socket.tcp.map_or(0, |tcp| u64::from(tcp.retransmits_total));
+        if let Some(rates) = connection.rates {
+            let sum = self.rates.get_or_insert_default();
+            sum.received += rates.received;
+            sum.sent += rates.sent;
+        }
+        if socket.state == TcpState::CloseWait {
+            self.close_wait_since = earliest(self.close_wait_since, connection.state_since);
+        }
+    }
+
+    fn add_queues(&mut self, socket: &Socket) {
+        let Some(queues) = socket.queues else { return };
+        if socket.is_listener() {
+            let queue = AcceptQueue { waiting: queues.receive, limit: queues.send };
+            self.accept_queue = Some(self.accept_queue.map_or(queue, |other| other.fuller(queue)));
+        } else {
+            self.receive_queue_bytes += u64::from(queues.receive);
+            self.send_queue_bytes += u64::from(queues.send);
+        }
+    }
+}
+
+impl AcceptQueue {
+    /// The one of the two of which the larger share is used.
+    fn fuller(self, other: Self) -> Self {
+        // a/b < c/d without division: a limit of 0 is a legal listen(2) backlog.
+        let used = |queue: Self, limit: u32| u64::from(queue.waiting) * u64::from(limit.max(1));
+        if used(self, other.limit) < used(other, self.limit) { other } else { self }
+    }
+}
+
+fn earliest(a: Option<Since>, b: Option<Since>) -> Option<Since> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.at < a.at { b } else { a }),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Connection, Delta, Removed};
+    use crate::model::socket::Socket;
+    use crate::model::tcp_state::TcpState::{CloseWait, Established, TimeWait};
+    use crate::model::testing::{connection, endpoint, listener, process, source_info, tcp, udp};
+    use crate::model::time::Timestamp;
+
+    fn store(connections: Vec<Connection>) -> Store {
+        let mut store = Store::new(source_info());
+        store.apply(Delta { added: connections, ..Delta::default() });
+        store
+    }
+
+    fn store_of(sockets: Vec<Socket>) -> Store {
+        store(sockets.into_iter().map(|socket| connection(socket, 0)).collect())
+    }
+
+    fn groups(found: Vec<Group>) -> BTreeMap<GroupKey, Group> {
+        let len = found.len();
+        let groups: BTreeMap<_, _> = found.into_iter().map(|group| (group.key, group)).collect();
+        assert_eq!(groups.len(), len, "a key stands twice");
+        groups
+    }
+
+    /// nginx and its worker listen on 80 and serve two peers; jdbc-pool leaks to a database; curl left a `TIME_WAIT`.
+    fn machine() -> Store {
+        let (master, worker) = (process(812, "nginx"), process(813, "nginx"));
+        let pool = [process(4121, "jdbc-pool")];
+        let served = |cookie| tcp(cookie).local("10.0.0.1:80").held_by(std::slice::from_ref(&worker));
+        let leaked = |cookie| tcp(cookie).remote("10.0.0.5:5432").state(CloseWait).held_by(&pool);
+        let curl =
+            Owner::Remembered(served(0).held_by(&[process(99, "curl")]).build().owner.holders().expect("held").clone());
+        store_of(vec![
+            served(2).remote("10.0.0.9:50000").queues(5, 7).build(),
+            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
+            served(3).remote("10.0.0.9:50001").info(|info| info.retransmits_total = 4).build(),
+            served(4).remote("10.0.0.8:50000").build(),
+            tcp(5).local("10.0.0.1:80").remote("10.0.0.7:1").owner(Owner::Unaccepted).build(),
+            leaked(6).build(),
+            leaked(7).build(),
+            tcp(8).remote("10.0.0.2:443").mini(TimeWait).owner(curl).build(),
+            udp(9, 53).owner(Owner::Hidden).build(),
+        ])
+    }
+
+    fn by_pid(groups: &BTreeMap<GroupKey, Group>, pid: u32) -> &Group {
+        let key = |group: &&Group| group.process.as_ref().is_some_and(|process| process.id.pid == pid);
+        groups.values().find(key).expect("the process has a group")
+    }
+
+    #[test]
+    fn a_process_group_is_what_the_process_holds_or_is_remembered_for() {
+        let groups = groups(by_process(&machine()));
+        let worker = by_pid(&groups, 813);
+        assert_eq!((worker.sockets(), worker.listeners(), worker.peers), (4, 1, 2));
+        assert_eq!(worker.counts.of(Established), 3);
+        assert_eq!((worker.receive_queue_bytes, worker.send_queue_bytes, worker.retransmits), (5, 7, 4));
+        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: 128 }));
+        assert_eq!(by_pid(&groups, 812).sockets(), 1, "the listener is shared");
+        assert_eq!(by_pid(&groups, 4121).counts.of(CloseWait), 2);
+        assert_eq!(by_pid(&groups, 99).counts.of(TimeWait), 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Unaccepted)].sockets(), 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Hidden)].counts.udp, 1);
+    }
+
+    #[test]
+    fn remotes_have_a_port_only_where_we_chose_it() {
+        let groups = groups(by_remote(&machine()));
+        let remote = |text: &str, port| GroupKey::Remote { protocol: Protocol::Tcp, addr: endpoint(text).addr, port };
+        assert_eq!(groups[&remote("10.0.0.9:0", None)].sockets(), 2);
+        assert_eq!(groups[&remote("10.0.0.5:0", Some(5432))].counts.of(CloseWait), 2);
+        assert_eq!(groups.len(), 5);
+    }
+
+    #[test]
+    fn a_listener_has_the_connections_that_came_through_it() {
+        let groups = groups(by_listener(&machine()));
+        let http = groups.values().find(|group| group.listeners() == 1).expect("one TCP listener");
+        assert_eq!((http.sockets(), http.peers), (5, 3), "itself, three served, one waiting");
+        assert_eq!(http.process.as_ref().map(|process| process.id.pid), Some(812));
+        assert_eq!(groups.len(), 2, "and the UDP socket");
+    }
+
+    #[test]
+    fn families_and_namespaces_keep_listeners_apart() {
+        let groups = groups(by_listener(&store_of(vec![
+            listener(1, 80).build(),
+            listener(2, 80).local("[::]:80").build(),
+            listener(3, 80).netns(7).build(),
+            tcp(4).local("10.0.0.1:80").build(),
+            tcp(5).local("[::ffff:10.0.0.1]:80").build(),
+            tcp(6).local("[2001:db8::1]:80").build(),
+            tcp(7).local("10.0.0.1:80").netns(7).build(),
+            tcp(8).local("10.0.0.1:80").netns(8).build(),
+        ])));
+        let sockets: Vec<_> = groups.values().map(Group::sockets).collect();
+        assert_eq!(sockets, [2, 2, 3]);
+    }
+
+    #[test]
+    fn the_fullest_queue_and_the_oldest_leak_stand_for_the_group() {
+        let since = |ms| Some(crate::model::delta::Since { at: Timestamp::from_millis(ms), basis: AgeBasis::Kernel });
+        let app = [process(1, "app")];
+        let leaked = |cookie, ms| Connection {
+            state_since: since(ms),
+            ..connection(tcp(cookie).state(CloseWait).held_by(&app), 0)
+        };
+        let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
+        let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);
+        let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
+        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: 5 }));
+        assert_eq!(found[0].close_wait_since, since(500));
+    }
+
+    #[test]
+    fn the_dialog_counts_what_is_held_now() {
+        let mut store = machine();
+        let holdings = store.holdings(process(813, "nginx").id);
+        assert_eq!((holdings.counts.of(Established), holdings.counts.of(TcpState::Listen), holdings.peers), (3, 1, 2));
+        assert_eq!(store.holdings(process(99, "curl").id), Holdings::default(), "a TIME_WAIT is only remembered");
+        let gone = Removed { id: tcp(4).build().id, at: Timestamp::default() };
+        store.apply(Delta { removed: vec![gone], ..Delta::default() });
+        assert_eq!(store.holdings(process(813, "nginx").id).peers, 1, "a closed row is not held");
+    }
+
+    #[test]
+    fn the_rows_of_a_group_are_those_that_were_added_up() {
+        let store = machine();
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener] {
+            for group in by(&store, grouping) {
+                assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize, "{:?}", group.key);
+            }
+        }
+    }
+}

@@ -1,19 +1,125 @@
-//! Counts per state over the last minutes, in rings of fixed length.
+//! Counts per state over the last minutes, in one ring of fixed length.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::delta::Transition;
+use crate::model::endpoint::Protocol;
+use crate::model::time::Timestamp;
 use crate::store::rows::Counts;
 
 /// How many samples are kept: fifteen minutes at one a second.
 pub const HISTORY_LEN_MAX: usize = 900;
 
-/// Counts of the last samples.
+/// What one sample showed, and what had happened since the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Live sockets by state.
+    pub counts: Counts,
+    /// Sockets opened since the sample before, of any protocol.
+    pub opened: u32,
+    /// Sockets closed since the sample before, of any protocol.
+    pub closed: u32,
+    /// TCP sockets that came into each state (by a transition or newly opened), by `TcpState as usize`.
+    pub into: [u32; 12],
+    /// TCP sockets that left each state (by a transition or closed), by `TcpState as usize`.
+    pub out_of: [u32; 12],
+}
+
+/// Events per second over a span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EventRates {
+    /// The span that was looked at: from one sample to another.
+    pub over: Duration,
+    /// Sockets opened.
+    pub opened: f32,
+    /// Sockets closed.
+    pub closed: f32,
+    /// TCP sockets that came into each state, by `TcpState as usize`.
+    pub into: [f32; 12],
+    /// TCP sockets that left each state, by `TcpState as usize`.
+    pub out_of: [f32; 12],
+}
+
+/// The last samples.
 #[derive(Debug, Default)]
 pub struct History {
-    counts: std::collections::VecDeque<Counts>,
+    samples: VecDeque<Sample>,
 }
 
 impl History {
     /// The counts of the last `len` samples, oldest first; fewer if fewer exist.
     pub fn last(&self, len: usize) -> impl Iterator<Item = &Counts> {
-        self.counts.iter().skip(self.counts.len().saturating_sub(len))
+        self.samples.iter().skip(self.samples.len().saturating_sub(len)).map(|sample| &sample.counts)
+    }
+
+    /// The samples, oldest first. They need not be evenly apart: use their times.
+    pub fn samples(&self) -> &VecDeque<Sample> {
+        &self.samples
+    }
+
+    /// Events per second over the last `window`, or since the sample before the last if that is longer ago; `None`
+    /// until two samples exist. A pause between samples counts as the time that it was.
+    pub fn rates(&self, window: Duration) -> Option<EventRates> {
+        let newest = self.samples.back()?;
+        let from = newest.at.before(window);
+        let older = self.samples.len() - 1;
+        let base = (0..older).rev().find(|&at| self.samples[at].at <= from).unwrap_or(0);
+        let over = newest.at.since(self.samples[base].at);
+        if base == older || over.is_zero() {
+            return None;
+        }
+        let mut sum = Sample::default();
+        self.samples.range(base + 1..).for_each(|sample| sum.add(sample));
+        Some(sum.per_second(over))
+    }
+
+    pub(super) fn push(&mut self, at: Timestamp, counts: Counts, transitions: &[Transition]) {
+        let mut sample = Sample { at, counts, ..Sample::default() };
+        for transition in transitions {
+            sample.count(transition);
+        }
+        if self.samples.len() == HISTORY_LEN_MAX {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(sample);
+    }
+}
+
+impl Sample {
+    fn count(&mut self, transition: &Transition) {
+        self.opened += u32::from(transition.from.is_none());
+        self.closed += u32::from(transition.to.is_none());
+        if transition.protocol == Protocol::Tcp {
+            if let Some(from) = transition.from {
+                self.out_of[from as usize] += 1;
+            }
+            if let Some(to) = transition.to {
+                self.into[to as usize] += 1;
+            }
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.closed += other.closed;
+        for state in 0..self.into.len() {
+            self.into[state] += other.into[state];
+            self.out_of[state] += other.out_of[state];
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
+    fn per_second(&self, over: Duration) -> EventRates {
+        let rate = |events: u32| events as f32 / over.as_secs_f32();
+        EventRates {
+            over,
+            opened: rate(self.opened),
+            closed: rate(self.closed),
+            into: self.into.map(rate),
+            out_of: self.out_of.map(rate),
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! The rows: live connections and those closed a moment ago, under indices that stay valid for the life of a row.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::delta::Connection;
-use crate::model::socket::SocketId;
+use rustc_hash::FxHashMap;
+
+use crate::model::delta::{Connection, Removed};
+use crate::model::endpoint::Protocol;
+use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 
@@ -67,6 +71,22 @@ impl Counts {
         self.tcp[state as usize]
     }
 
+    /// Counts `socket` in.
+    pub(super) fn add(&mut self, socket: &Socket) {
+        *self.place(socket) += 1;
+    }
+
+    fn subtract(&mut self, socket: &Socket) {
+        *self.place(socket) -= 1;
+    }
+
+    const fn place(&mut self, socket: &Socket) -> &mut u32 {
+        match socket.protocol {
+            Protocol::Tcp => &mut self.tcp[socket.state as usize],
+            Protocol::Udp => &mut self.udp,
+        }
+    }
+
     /// All sockets.
     pub fn total(&self) -> u32 {
         self.tcp.iter().sum::<u32>() + self.udp
@@ -77,7 +97,18 @@ impl Counts {
 #[derive(Debug, Default)]
 pub struct Rows {
     slots: Vec<Option<Row>>,
+    free: Vec<RowIndex>,
+    places: FxHashMap<SocketId, RowIndex>,
     counts: Counts,
+    /// When the marks end, soonest first. An entry whose row has another mark by then is out of date and is skipped.
+    marks: VecDeque<MarkEnd>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct MarkEnd {
+    at: Timestamp,
+    index: RowIndex,
+    mark: Mark,
 }
 
 impl Rows {
@@ -88,7 +119,7 @@ impl Rows {
 
     /// Where the row of `id` is.
     pub fn find(&self, id: SocketId) -> Option<RowIndex> {
-        self.iter().find(|(_, row)| row.connection.socket.id == id).map(|(index, _)| index)
+        self.places.get(&id).copied()
     }
 
     /// Every row, closed ones too, in no order that means anything.
@@ -100,4 +131,113 @@ impl Rows {
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
+
+    /// Takes in the rows of a delta taken at `at`; `first` ones get no mark: nothing is known to be new.
+    pub(super) fn apply(&mut self, at: Timestamp, rows: RowChanges, first: bool) -> Touched {
+        let mut touched = Touched::default();
+        self.slots.reserve(rows.added.len().saturating_sub(self.free.len()));
+        self.places.reserve(rows.added.len());
+        for connection in rows.added.into_iter().chain(rows.changed) {
+            self.put(connection, at, first, &mut touched);
+        }
+        for removed in rows.removed {
+            self.close(removed, at, &mut touched);
+        }
+        self.end_marks(at, &mut touched);
+        touched
+    }
+
+    /// A socket that is not known gets a row; a known one's row is renewed. A closed one that is back (a tuple used
+    /// again, or a dump that missed it twice) takes over its own row as new: one identity never has two rows.
+    fn put(&mut self, connection: Connection, at: Timestamp, first: bool, touched: &mut Touched) {
+        self.counts.add(&connection.socket);
+        let Some(index) = self.find(connection.socket.id) else {
+            let index = self.insert(connection);
+            if !first {
+                self.mark(index, Mark::New(at), at);
+            }
+            touched.added.push(index);
+            return;
+        };
+        let Some(row) = self.slots[index.0 as usize].as_mut() else { return };
+        let mark = if row.is_closed() || row.connection.first_seen != connection.first_seen {
+            Some(Mark::New(at))
+        } else if row.connection.socket.state != connection.socket.state {
+            Some(Mark::Changed(at))
+        } else {
+            None
+        };
+        if !row.is_closed() {
+            self.counts.subtract(&row.connection.socket);
+        }
+        row.connection = connection;
+        if let Some(mark) = mark {
+            self.mark(index, mark, at);
+        }
+        touched.changed.push(index);
+    }
+
+    fn insert(&mut self, connection: Connection) -> RowIndex {
+        let id = connection.socket.id;
+        let row = Some(Row { connection, mark: None });
+        let index = if let Some(index) = self.free.pop() {
+            self.slots[index.0 as usize] = row;
+            index
+        } else {
+            self.slots.push(row);
+            RowIndex(u32::try_from(self.slots.len() - 1).expect("rows of 2^32 sockets do not fit into memory"))
+        };
+        self.places.insert(id, index);
+        index
+    }
+
+    fn close(&mut self, removed: Removed, at: Timestamp, touched: &mut Touched) {
+        let Some(index) = self.find(removed.id) else { return };
+        let Some(row) = self.slots[index.0 as usize].as_mut() else { return };
+        if row.is_closed() {
+            return;
+        }
+        self.counts.subtract(&row.connection.socket);
+        self.mark(index, Mark::Closed(removed.at), at);
+        touched.changed.push(index);
+    }
+
+    fn mark(&mut self, index: RowIndex, mark: Mark, at: Timestamp) {
+        if let Some(row) = self.slots[index.0 as usize].as_mut() {
+            row.mark = Some(mark);
+            // Counted from this sample, not from when the socket was first missing: it is to be seen that long.
+            self.marks.push_back(MarkEnd { at: at.after(MARK_TIME), index, mark });
+        }
+    }
+
+    /// Takes off the marks whose time is over and drops closed rows with theirs. Freed indices come last, so that
+    /// no row of this delta can have got one.
+    fn end_marks(&mut self, now: Timestamp, touched: &mut Touched) {
+        let before = touched.changed.len();
+        while let Some(end) = self.marks.pop_front_if(|end| end.at <= now) {
+            let slot = &mut self.slots[end.index.0 as usize];
+            let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { continue };
+            if row.is_closed() {
+                self.places.remove(&row.connection.socket.id);
+                *slot = None;
+                self.free.push(end.index);
+                touched.purged.push(end.index);
+            } else {
+                row.mark = None;
+                touched.changed.push(end.index);
+            }
+        }
+        if touched.changed.len() > before {
+            touched.changed.sort_unstable();
+            touched.changed.dedup();
+        }
+    }
+}
+
+/// The part of a delta that concerns rows.
+#[derive(Debug, Default)]
+pub(super) struct RowChanges {
+    pub(super) added: Vec<Connection>,
+    pub(super) changed: Vec<Connection>,
+    pub(super) removed: Vec<Removed>,
 }

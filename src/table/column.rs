@@ -1,6 +1,9 @@
-//! What a column is.
+//! What a column is, and how one is found by its name.
+
+use std::cmp::Ordering;
 
 use crate::store::Store;
+use crate::table::suggest;
 use crate::table::value::Value;
 
 /// The direction of a sort.
@@ -12,6 +15,25 @@ pub enum Order {
     Descending,
 }
 
+impl Order {
+    /// The other direction.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+
+    /// `ascending` as it is in this direction.
+    pub const fn apply(self, ascending: Ordering) -> Ordering {
+        match self {
+            Self::Ascending => ascending,
+            Self::Descending => ascending.reverse(),
+        }
+    }
+}
+
 /// Where cells are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Align {
@@ -19,6 +41,48 @@ pub enum Align {
     Left,
     /// Numbers.
     Right,
+}
+
+/// What kind of value a column holds: says how a filter on it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Free words.
+    Text,
+    /// One of these labels.
+    Word(&'static [&'static str]),
+    /// An address.
+    Address,
+    /// An address and a port.
+    Endpoint,
+    /// A port.
+    Port,
+    /// A state.
+    State,
+    /// How many.
+    Count,
+    /// A number that names something.
+    Number,
+    /// Bytes.
+    Bytes,
+    /// Bytes per second.
+    Rate,
+    /// A time span.
+    Span,
+    /// A share, 1.0 is all.
+    Share,
+}
+
+/// How the values of a column change while their rows are not touched by a delta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// Not at all.
+    None,
+    /// All alike, as ages do: a filter may change its mind, the order stays.
+    Even,
+    /// In any way, as the time until a timer fires, which stops at zero.
+    Free,
+    /// When the source learns new names of users or interfaces.
+    Names,
 }
 
 /// One column of a table of `R`: all that is known of it, said once.
@@ -29,6 +93,8 @@ pub struct Column<R: 'static> {
     pub title: &'static str,
     /// One sentence: what it shows, with its unit.
     pub about: &'static str,
+    /// What it holds.
+    pub kind: Kind,
     /// Width in cells at least and at most.
     pub width: (u16, u16),
     /// Which columns go first when the screen is narrow: the highest rank; rank 0 stays always.
@@ -42,6 +108,89 @@ pub struct Column<R: 'static> {
     pub json: &'static str,
     /// Whether JSON and CSV have it without being asked.
     pub in_json: bool,
+    /// How it changes by itself.
+    pub drift: Drift,
     /// The cell of a row.
     pub value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
+}
+
+impl<R> Column<R> {
+    /// A column called `key`; alignment, order and JSON name follow from `kind` and `key` unless said otherwise.
+    pub const fn new(
+        key: &'static str,
+        title: &'static str,
+        kind: Kind,
+        value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
+    ) -> Self {
+        let is_quantity = matches!(kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
+        Self {
+            key,
+            title,
+            about: "",
+            kind,
+            width: (5, 10),
+            rank: None,
+            align: if is_quantity || matches!(kind, Kind::Port | Kind::Number) { Align::Right } else { Align::Left },
+            first_order: if is_quantity { Order::Descending } else { Order::Ascending },
+            json: key,
+            in_json: true,
+            drift: Drift::None,
+            value,
+        }
+    }
+
+    /// Says what it shows.
+    #[must_use]
+    pub const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
+    }
+
+    /// Sets the least and the greatest width in cells.
+    #[must_use]
+    pub const fn width(self, least: u16, greatest: u16) -> Self {
+        Self { width: (least, greatest), ..self }
+    }
+
+    /// Shows it without being asked, until a screen is so narrow that columns of this rank go.
+    #[must_use]
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank: Some(rank), ..self }
+    }
+
+    /// Names it in JSON and CSV.
+    #[must_use]
+    pub const fn json(self, json: &'static str) -> Self {
+        Self { json, ..self }
+    }
+
+    /// Leaves it out of JSON and CSV unless asked for.
+    #[must_use]
+    pub const fn not_in_json(self) -> Self {
+        Self { in_json: false, ..self }
+    }
+
+    /// Says how it changes by itself.
+    #[must_use]
+    pub const fn drift(self, drift: Drift) -> Self {
+        Self { drift, ..self }
+    }
+}
+
+/// The index of the column called `name`, by its key or its JSON name, in any case.
+///
+/// An unknown name is answered by a sentence with the nearest known one.
+pub fn find<R>(columns: &[Column<R>], name: &str) -> Result<usize, String> {
+    let found = columns
+        .iter()
+        .position(|column| column.key.eq_ignore_ascii_case(name))
+        .or_else(|| columns.iter().position(|column| column.json.eq_ignore_ascii_case(name)));
+    found.ok_or_else(|| {
+        let keys = columns.iter().map(|column| column.key);
+        format!("unknown column '{name}'; {}", suggest::hint(name, keys, "see conntop columns"))
+    })
+}
+
+/// The indices of the columns that are shown without being asked.
+pub fn default_columns<R>(columns: &[Column<R>]) -> Vec<usize> {
+    (0..columns.len()).filter(|&index| columns[index].rank.is_some()).collect()
 }

@@ -1,57 +1,360 @@
-//! (skeleton) The columns of the connection table.
+//! The columns of the connection table: one row each, in the order in which they are shown and printed.
 
+use crate::knowledge::ports;
+use crate::model::delta::{Rates, Since};
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::socket::{Queues, Socket};
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
+use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column::{Align, Column, Order};
+use crate::table::column::{Column, Drift, Kind};
 use crate::table::value::Value;
 
+const PROTOCOLS: &[&str] = &["tcp", "udp"];
+const FAMILIES: &[&str] = &["ipv4", "ipv6"];
+const BASES: &[&str] = &["observed", "kernel", "at-least"];
+const OWNERS: &[&str] = &["live", "remembered", "unaccepted", "hidden", "none"];
+const VERDICTS: &[&str] = &["missing-close", "not-reading", "stuck-reader", "not-accepted"];
+const TIMERS: &[&str] = &["retransmit", "keepalive", "timewait", "zero-window probe"];
+
 /// Every column of the connection table.
+#[rustfmt::skip]
 pub static COLUMNS: &[Column<Row>] = &[
-    Column {
-        key: "proto",
-        title: "PROTO",
-        about: "The protocol.",
-        width: (5, 5),
-        rank: Some(3),
-        align: Align::Left,
-        first_order: Order::Ascending,
-        json: "proto",
-        in_json: true,
-        value: |row, _| Value::Text(row.connection.socket.protocol.name()),
-    },
-    Column {
-        key: "local",
-        title: "LOCAL",
-        about: "Our end.",
-        width: (15, 47),
-        rank: Some(0),
-        align: Align::Left,
-        first_order: Order::Ascending,
-        json: "local",
-        in_json: false,
-        value: |row, _| Value::Endpoint(row.connection.socket.local),
-    },
-    Column {
-        key: "remote",
-        title: "REMOTE",
-        about: "The other end.",
-        width: (15, 47),
-        rank: Some(0),
-        align: Align::Left,
-        first_order: Order::Ascending,
-        json: "remote",
-        in_json: false,
-        value: |row, _| Value::Endpoint(row.connection.socket.remote),
-    },
-    Column {
-        key: "state",
-        title: "STATE",
-        about: "The state.",
-        width: (11, 11),
-        rank: Some(0),
-        align: Align::Left,
-        first_order: Order::Ascending,
-        json: "state",
-        in_json: true,
-        value: |row, _| Value::State(row.connection.socket.state),
-    },
+    Column::new("proto", "PROTO", Kind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
+        .width(5, 5).rank(6).about("The protocol: tcp or udp."),
+    Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
+        .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
+    Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::Endpoint(socket(row).local))
+        .width(14, 47).rank(0).not_in_json().about("Our address and port."),
+    Column::new("laddr", "LADDR", Kind::Address, |row, _| Value::Address(socket(row).local.addr))
+        .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine."),
+    Column::new("lport", "LPORT", Kind::Port, |row, _| port(socket(row).local))
+        .width(5, 5).about("Our port."),
+    Column::new("remote", "REMOTE", Kind::Endpoint, |row, _| Value::or_missing(peer(row), Value::Endpoint))
+        .width(14, 47).rank(0).not_in_json().about("The peer's address and port; blank for listeners and sockets without a peer."),
+    Column::new("raddr", "RADDR", Kind::Address, |row, _| Value::or_missing(peer(row), |peer| Value::Address(peer.addr)))
+        .width(9, 39).about("The peer's address."),
+    Column::new("rport", "RPORT", Kind::Port, |row, _| Value::or_missing(peer(row), port))
+        .width(5, 5).about("The peer's port."),
+    Column::new("state", "STATE", Kind::State, |row, _| Value::State(socket(row).state))
+        .width(11, 11).rank(0).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
+    Column::new("age", "AGE", Kind::Span, age)
+        .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).about("How long it has been in this state, in seconds; '>' means at least that long."),
+    Column::new("age_basis", "BASIS", Kind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
+        .width(8, 8).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
+    Column::new("process", "PROCESS", Kind::Text, |row, _| Value::Process(&socket(row).owner))
+        .width(9, 24).rank(1).about("The process that holds it, or held it last ('was …'); +N more share it."),
+    Column::new("pid", "PID", Kind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
+        .width(7, 7).rank(3).about("The process id; the lowest if several processes share the socket."),
+    Column::new("user", "USER", Kind::Text, |row, store| Value::or_missing(uid(row).and_then(|uid| store.names().users.get(&uid)), |name| Value::Text(name.as_str())))
+        .width(8, 16).rank(7).drift(Drift::Names).about("The user the socket belongs to, by name."),
+    Column::new("uid", "UID", Kind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
+        .width(6, 10).about("The user the socket belongs to, by number."),
+    Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
+        .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden, or none."),
+    Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| queues.receive))
+        .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
+    Column::new("sendq", "SENDQ", Kind::Bytes, |row, _| queue(row, |queues| queues.send))
+        .width(5, 7).rank(5).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
+    Column::new("backlog", "BACKLOG", Kind::Count, |row, _| backlog(row, |queues| queues.receive))
+        .width(7, 7).about("Connections that wait to be accepted; listeners only."),
+    Column::new("backlog_limit", "LIMIT", Kind::Count, |row, _| backlog(row, |queues| queues.send))
+        .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
+    Column::new("rtt", "RTT", Kind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
+        .width(5, 6).rank(11).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
+    Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
+        .width(5, 7).rank(13).about("Segments sent again since the connection opened."),
+    Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received)))
+        .width(5, 6).rank(14).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
+    Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent)))
+        .width(5, 6).rank(15).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
+    Column::new("rxrate", "RX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
+        .width(5, 6).rank(9).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
+    Column::new("txrate", "TX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
+        .width(5, 6).rank(10).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
+    Column::new("inode", "INODE", Kind::Number, |row, _| Value::or_missing(socket(row).inode, |inode| Value::Number(u64::from(inode.get()))))
+        .width(8, 10).about("The socket's inode, as in /proc/PID/fd."),
+    Column::new("cookie", "COOKIE", Kind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
+        .width(8, 20).about("The kernel's number of the socket, the same for its whole life."),
+    Column::new("netns", "NETNS", Kind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
+        .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
+    Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(socket(row).interface.and_then(|index| store.names().interfaces.get(&index.get())), |name| Value::Text(name.as_str())))
+        .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
+    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, Value::Number))
+        .width(8, 20).about("The control group of the socket, as the inode of its directory."),
+    Column::new("unit", "UNIT", Kind::Text, |_, _| Value::Missing)
+        .width(8, 32).about("The service unit, container or pod the socket belongs to."),
+    Column::new("service", "SERVICE", Kind::Text, |row, _| Value::or_missing(service(row), Value::Text))
+        .width(8, 16).rank(12).about("What is usually served on its port."),
+    Column::new("verdict", "VERDICT", Kind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
+        .width(14, 14).rank(8).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+    Column::new("timer", "TIMER", Kind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
+        .width(10, 17).about("The timer that runs: retransmit, keepalive, timewait, or zero-window probe."),
+    Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.since(store.at()))))
+        .width(7, 7).json("timer_seconds").drift(Drift::Free).about("When the timer fires, in seconds from now."),
+    Column::new("retries", "RETRIES", Kind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
+        .width(7, 7).json("timer_retries").about("How often the timer has fired in vain."),
+    Column::new("command", "COMMAND", Kind::Text, |row, _| Value::or_missing(command(row), Value::Text))
+        .width(16, 200).not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
+
+const fn socket(row: &Row) -> &Socket {
+    &row.connection.socket
+}
+
+const fn since(row: &Row) -> Option<Since> {
+    row.connection.state_since
+}
+
+const fn rates(row: &Row) -> Option<Rates> {
+    row.connection.rates
+}
+
+/// The remote endpoint, if there is a peer.
+fn peer(row: &Row) -> Option<Endpoint> {
+    Some(socket(row).remote).filter(|remote| !remote.is_unset())
+}
+
+fn port(endpoint: Endpoint) -> Value<'static> {
+    if endpoint.port == 0 { Value::Missing } else { Value::Port(endpoint.port) }
+}
+
+fn age<'a>(row: &'a Row, store: &'a Store) -> Value<'a> {
+    Value::or_missing(since(row), |since| Value::Age(since.age(store.at()), since.basis))
+}
+
+/// The uid of the socket; where the kernel keeps none (mini-sockets), that of the process that held it.
+fn uid(row: &Row) -> Option<u32> {
+    socket(row).uid.or_else(|| socket(row).owner.process()?.uid)
+}
+
+/// A queue in bytes, or in connections for a listener.
+fn queue(row: &Row, pick: fn(Queues) -> u32) -> Value<'static> {
+    let make = if socket(row).is_listener() { Value::Count } else { Value::Bytes };
+    Value::or_missing(socket(row).queues, |queues| make(u64::from(pick(queues))))
+}
+
+fn backlog(row: &Row, pick: fn(Queues) -> u32) -> Value<'static> {
+    let queues = socket(row).queues.filter(|_| socket(row).is_listener());
+    Value::or_missing(queues, |queues| Value::Count(u64::from(pick(queues))))
+}
+
+/// What the kernel measured; nothing of it means anything for a listener.
+fn tcp(row: &Row) -> Option<&TcpInfo> {
+    socket(row).tcp.as_ref().filter(|_| !socket(row).is_listener())
+}
+
+fn bytes(row: &Row) -> Option<ByteCounts> {
+    tcp(row)?.bytes
+}
+
+fn micros(us: u32) -> std::time::Duration {
+    std::time::Duration::from_micros(u64::from(us))
+}
+
+fn command(row: &Row) -> Option<&str> {
+    Some(socket(row).owner.process()?.command.as_str()).filter(|command| !command.is_empty())
+}
+
+/// The service of the lower of the two ports that has one: clients take high ports.
+fn service(row: &Row) -> Option<&'static str> {
+    let Socket { protocol, local, remote, .. } = *socket(row);
+    let named = |port: u16| if port == 0 { None } else { ports::service(protocol, port) };
+    named(local.port.min(remote.port)).or_else(|| named(local.port.max(remote.port)))
+}
+
+const _: () = assert!(Protocol::ALL.len() == PROTOCOLS.len(), "a filter must know every protocol");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Delta};
+    use crate::model::process::{Holders, Names, Owner};
+    use crate::model::socket::TimerKind;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
+    use crate::model::time::Timestamp;
+    use crate::table::column::{Align, find};
+
+    /// The names of DESIGN.md, section 7, which scripts rely on.
+    const CONTRACT: &[&str] = &[
+        "proto",
+        "family",
+        "laddr",
+        "lport",
+        "raddr",
+        "rport",
+        "state",
+        "age_seconds",
+        "age_basis",
+        "pid",
+        "process",
+        "user",
+        "uid",
+        "owner",
+        "recvq_bytes",
+        "sendq_bytes",
+        "backlog",
+        "backlog_limit",
+        "rtt_seconds",
+        "retransmits",
+        "rx_bytes",
+        "tx_bytes",
+        "rx_bytes_per_second",
+        "tx_bytes_per_second",
+        "inode",
+        "cookie",
+        "netns",
+        "unit",
+        "service",
+        "verdict",
+    ];
+
+    fn store() -> Store {
+        let mut store = Store::new(source_info());
+        let names = Names { users: [(1000, "alice".into())].into(), interfaces: [(2, "eth0".into())].into() };
+        store.apply(Delta { at: Timestamp::from_millis(90_000), names: Arc::new(names), ..Delta::default() });
+        store
+    }
+
+    fn row(socket: impl Into<Socket>) -> Row {
+        Row { connection: connection(socket, 0), mark: None }
+    }
+
+    fn cell(row: &Row, key: &str) -> (String, String) {
+        let (store, column) = (store(), &COLUMNS[find(COLUMNS, key).expect(key)]);
+        let value = (column.value)(row, &store);
+        (value.text().into_owned(), serde_json::to_string(&value).expect("a value is plain JSON"))
+    }
+
+    fn is(text: &str, json: &str) -> (String, String) {
+        (text.to_owned(), json.to_owned())
+    }
+
+    #[test]
+    fn every_name_of_the_contract_is_there_and_no_name_is_there_twice() {
+        let json: BTreeSet<_> = COLUMNS.iter().filter(|column| column.in_json).map(|column| column.json).collect();
+        for name in CONTRACT {
+            assert!(json.contains(name), "{name}");
+        }
+        for name in
+            [|column: &Column<Row>| column.key, |column: &Column<Row>| column.title, |column: &Column<Row>| column.json]
+        {
+            assert_eq!(COLUMNS.iter().map(name).collect::<BTreeSet<_>>().len(), COLUMNS.len());
+        }
+    }
+
+    #[test]
+    fn every_column_is_described_and_its_title_fits() {
+        for column in COLUMNS {
+            assert!(column.about.ends_with('.') && column.about.len() > 8, "{}", column.key);
+            assert!(column.title.len() <= usize::from(column.width.0), "{}", column.key);
+            assert!(column.width.0 <= column.width.1, "{}", column.key);
+            assert!(column.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", column.key);
+        }
+        let ranks: Vec<_> = COLUMNS.iter().filter_map(|column| column.rank).filter(|rank| *rank > 0).collect();
+        assert_eq!(ranks.iter().collect::<BTreeSet<_>>().len(), ranks.len(), "no two columns go at the same time");
+    }
+
+    #[test]
+    fn numbers_stand_right_and_words_left() {
+        for (key, align) in
+            [("pid", Align::Right), ("age", Align::Right), ("process", Align::Left), ("local", Align::Left)]
+        {
+            assert_eq!(COLUMNS[find(COLUMNS, key).expect(key)].align, align, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_a_column_is_the_kind_of_its_values() {
+        let held = tcp(1).held_by(&[process(7, "nginx")]).bytes(1, 2).timer(TimerKind::KeepAlive, 0, 99_000);
+        let held =
+            held.state(TcpState::CloseWait).with(|socket| socket.interface = std::num::NonZeroU32::new(2)).netns(5);
+        let rows = [row(held.info(|info| info.rtt_us = 5)), row(listener(2, 80)), row(udp(3, 53))];
+        let store = store();
+        for column in COLUMNS {
+            for row in &rows {
+                let value = (column.value)(row, &store);
+                let fits = match column.kind {
+                    Kind::Text => matches!(value, Value::Text(_) | Value::Owned(_) | Value::Process(_)),
+                    Kind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
+                    Kind::Address => matches!(value, Value::Address(_)),
+                    Kind::Endpoint => matches!(value, Value::Endpoint(_)),
+                    Kind::State => matches!(value, Value::State(_)),
+                    Kind::Port | Kind::Count | Kind::Number | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share => {
+                        value.scalar().is_some()
+                    }
+                };
+                assert!(fits || value == Value::Missing, "{}: {value:?}", column.key);
+            }
+        }
+    }
+
+    #[test]
+    fn an_owner_reads_well_and_is_null_where_nobody_is_known() {
+        let (nginx, worker) = (process(812, "nginx"), process(813, "nginx"));
+        let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
+        let of = |owner: Owner| cell(&row(tcp(1).owner(owner)), "process");
+        assert_eq!(cell(&row(tcp(1).held_by(&[worker, nginx])), "process"), is("nginx +1", "\"nginx\""));
+        assert_eq!(of(remembered.clone()), is("was nginx", "\"nginx\""));
+        assert_eq!(of(Owner::Unaccepted), is("in accept queue", "null"));
+        assert_eq!(of(Owner::Hidden), is("hidden (needs root)", "null"));
+        assert_eq!(of(Owner::None), is("", "null"));
+        let mini = row(tcp(1).mini(TcpState::TimeWait).owner(remembered));
+        assert_eq!(cell(&mini, "pid"), is("812", "812"));
+        assert_eq!(cell(&mini, "owner"), is("remembered", "\"remembered\""));
+        assert_eq!(cell(&mini, "user"), is("alice", "\"alice\""));
+        assert_eq!(cell(&mini, "inode"), is("", "null"));
+    }
+
+    #[test]
+    fn a_listener_shows_its_accept_queue_and_has_no_peer() {
+        let listener = row(listener(1, 8080).queues(3, 4096));
+        assert_eq!(cell(&listener, "recvq"), is("3", "3"));
+        assert_eq!(cell(&listener, "sendq"), is("4,096", "4096"));
+        assert_eq!(cell(&listener, "backlog"), is("3", "3"));
+        assert_eq!(cell(&listener, "backlog_limit"), is("4,096", "4096"));
+        assert_eq!(cell(&listener, "local"), is("0.0.0.0:8080", "\"0.0.0.0:8080\""));
+        for key in ["remote", "raddr", "rport", "rtt", "verdict"] {
+            assert_eq!(cell(&listener, key), is("", "null"), "{key}");
+        }
+        assert_eq!(cell(&row(tcp(1)), "backlog"), is("", "null"));
+    }
+
+    #[test]
+    fn zero_and_not_known_are_different() {
+        assert_eq!(cell(&row(tcp(1).queues(0, 0)), "recvq"), is("0", "0"));
+        assert_eq!(cell(&row(tcp(1).with(|socket| socket.queues = None)), "recvq"), is("", "null"));
+        assert_eq!(cell(&row(tcp(1).uid(0)), "uid"), is("0", "0"));
+        assert_eq!(cell(&row(tcp(1).with(|socket| socket.uid = None)), "uid"), is("", "null"));
+        assert_eq!(cell(&row(tcp(1).uid(4_242)), "user"), is("", "null"));
+    }
+
+    #[test]
+    fn ages_and_timers_count_from_the_last_sample() {
+        let mut row = row(tcp(1).timer(TimerKind::Retransmit, 2, 91_500));
+        assert_eq!(cell(&row, "age"), is("", "null"));
+        row.connection.state_since = Some(Since { at: Timestamp::from_millis(30_000), basis: AgeBasis::AtLeast });
+        assert_eq!(cell(&row, "age"), is(">1m", "60.0"));
+        assert_eq!(cell(&row, "age_basis"), is("at-least", "\"at-least\""));
+        assert_eq!(cell(&row, "expires"), is("1.5s", "1.5"));
+    }
+
+    #[test]
+    fn the_service_is_that_of_the_lower_port_that_has_one() {
+        let service = |local: &str, remote: &str| cell(&row(tcp(1).local(local).remote(remote)), "service").0;
+        assert_eq!(service("10.0.0.1:51000", "10.0.0.2:443"), "https");
+        assert_eq!(service("10.0.0.1:443", "10.0.0.2:51000"), "https");
+        assert_eq!(service("10.0.0.1:59999", "10.0.0.2:6379"), "redis");
+        assert_eq!(service("10.0.0.1:59999", "10.0.0.2:59998"), "");
+    }
+
+    #[test]
+    fn the_verdict_is_in_words_for_people_and_a_label_for_machines() {
+        let stuck = row(tcp(1).state(TcpState::CloseWait).queues(0, 0).held_by(&[process(1, "app")]));
+        assert_eq!(cell(&stuck, "verdict"), is("never closed", "\"missing-close\""));
+    }
+}

@@ -1,12 +1,47 @@
-//! (skeleton) The filter language: `state:close-wait rport:443 process:nginx age>60s !state:listen /regex/ word`.
+//! The filter language: `state:close-wait rport:443 process:nginx age>60s !state:listen /regex/ word`.
+//!
+//! | written | passes |
+//! |---|---|
+//! | `key:value` | words that contain the value (`*` stands for anything), ports, numbers, networks, states, labels that equal it |
+//! | `key=value`, `key!=value` | exactly this; anything known but this |
+//! | `key>5`, `>=`, `<`, `<=` | numbers with units: `60s`, `1h30m`, `100ms`; `10k`, `2M` (decimal) |
+//! | `key:8000-9000`, `key:a,b` | a range; any of several |
+//! | `key:/regex/`, `/regex/` | words that match, in any case (`(?-i)` to tell cases apart) |
+//! | `key:?`, `key:*` | what is not known; what is known |
+//! | `word`, `"two words"` | process, command, user, addresses, state, service, protocol contain it |
+//! | `443` | a port or a pid is it, or a process or user contains it |
+//! | `!a`, `not a`, `a b`, `a and b`, `a or b`, `( )` | as one expects; `and` binds tighter than `or` |
+//!
+//! Keys are those of the columns, and `port`, `addr` (either end) with the aliases of [`parser`]. A value that is not
+//! known passes no comparison, so `!pid>0` passes it and `pid!=5` does not. Text is compiled once; matching allocates
+//! nothing for typed values.
 
+mod lexer;
+mod parser;
+mod pattern;
+mod test;
+mod word;
+
+use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
+use crate::table::column::Drift;
+use crate::table::connections::COLUMNS;
+use crate::table::filter::test::Test;
+use crate::table::filter::word::Word;
+
+pub use crate::table::filter::parser::EITHER_END;
+
+/// The longest filter, in bytes.
+pub const FILTER_LEN_MAX: usize = 4_096;
+/// How deep parentheses and negations may nest.
+pub const FILTER_DEPTH_MAX: usize = 32;
 
 /// A parsed filter. The empty one matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     text: String,
+    root: Option<Node>,
 }
 
 /// What is wrong with a filter, as a sentence that says what to write instead, and where.
@@ -19,10 +54,59 @@ pub struct FilterError {
     pub at: usize,
 }
 
+impl FilterError {
+    /// The sentence may quote what the user typed, so it is made safe to print.
+    fn new(at: usize, message: impl AsRef<str>) -> Self {
+        Self { message: DisplayText::new(message.as_ref()).to_string(), at }
+    }
+}
+
+/// A condition, ready to be asked.
+#[derive(Clone, Debug)]
+enum Node {
+    /// All of these.
+    All(Vec<Node>),
+    /// Any of these.
+    Any(Vec<Node>),
+    /// Not this.
+    Not(Box<Node>),
+    /// The value of a column passes a test.
+    Column(usize, Test),
+    /// A bare word or expression.
+    Word(Box<Word>),
+}
+
+impl Node {
+    fn matches(&self, row: &Row, store: &Store) -> bool {
+        match self {
+            Self::All(nodes) => nodes.iter().all(|node| node.matches(row, store)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches(row, store)),
+            Self::Not(node) => !node.matches(row, store),
+            Self::Column(column, test) => test.passes(&(COLUMNS[*column].value)(row, store)),
+            Self::Word(word) => word.matches(row, store),
+        }
+    }
+
+    fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_column(wanted)),
+            Self::Not(node) => node.any_column(wanted),
+            Self::Column(column, _) => wanted(COLUMNS[*column].drift),
+            Self::Word(_) => wanted(Drift::Names),
+        }
+    }
+}
+
 impl Filter {
     /// Parses `text`.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Ok(Self { text: text.to_owned() })
+        if text.len() > FILTER_LEN_MAX {
+            return Err(FilterError::new(
+                0,
+                format!("the filter is longer than {FILTER_LEN_MAX} bytes; write a shorter one"),
+            ));
+        }
+        Ok(Self { text: text.to_owned(), root: parser::parse(text)? })
     }
 
     /// The text it was parsed from.
@@ -31,13 +115,242 @@ impl Filter {
     }
 
     /// Whether it matches everything.
-    pub fn is_empty(&self) -> bool {
-        self.text.trim().is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.root.is_none()
     }
 
     /// Whether `row` passes.
     pub fn matches(&self, row: &Row, store: &Store) -> bool {
-        let _ = (row, store);
-        true
+        self.root.as_ref().is_none_or(|root| root.matches(row, store))
+    }
+
+    /// Whether it may change its mind about a row that nothing touched, because time passes.
+    pub fn depends_on_time(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| root.any_column(&|drift| matches!(drift, Drift::Even | Drift::Free)))
+    }
+
+    /// Whether it may change its mind when names of users or interfaces become known.
+    pub fn depends_on_names(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| root.any_column(&|drift| drift == Drift::Names))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::delta::{AgeBasis, Delta, Since};
+    use crate::model::process::{Holders, Names, Owner};
+    use crate::model::socket::Socket;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
+    use crate::model::time::Timestamp;
+
+    fn store() -> Store {
+        let mut store = Store::new(source_info());
+        let names = Names { users: [(1000, "alice".into()), (33, "www-data".into())].into(), ..Names::default() };
+        store.apply(Delta { at: Timestamp::from_millis(100_000), names: Arc::new(names), ..Delta::default() });
+        store
+    }
+
+    fn row(socket: impl Into<Socket>, in_state_for_s: Option<u64>) -> Row {
+        let mut connection = connection(socket, 0);
+        connection.state_since = in_state_for_s
+            .map(|age| Since { at: Timestamp::from_millis(100_000 - age * 1_000), basis: AgeBasis::Observed });
+        Row { connection, mark: None }
+    }
+
+    /// Six sockets, called by their place: 0 leaked, 1 healthy, 2 waiting, 3 listener, 4 UDP, 5 IPv6.
+    fn rows() -> [Row; 6] {
+        let (pool, nginx) = (process(4121, "jdbc-pool"), process(812, "nginx"));
+        let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
+        let leaked = tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(0, 0);
+        let healthy = tcp(2).local("10.0.0.7:443").remote("203.0.113.9:40122").queues(20_000, 0).uid(33);
+        let waiting = tcp(3).local("10.0.0.7:80").remote("192.0.2.4:50001").mini(TcpState::TimeWait).owner(remembered);
+        let v6 = tcp(6).local("[2001:db8::7]:22").remote("[2001:db8::99]:60000").owner(Owner::Hidden);
+        [
+            row(leaked.held_by(std::slice::from_ref(&pool)), Some(90)),
+            row(
+                healthy.held_by(&[nginx.clone(), process(813, "nginx-worker")]).info(|info| info.rtt_us = 120_000),
+                Some(5),
+            ),
+            row(waiting, Some(30)),
+            row(listener(4, 8080).queues(129, 128).held_by(&[nginx]), None),
+            row(udp(5, 53).held_by(&[process(99, "dnsmasq")]), None),
+            row(v6, Some(60)),
+        ]
+    }
+
+    fn passing(text: &str) -> Vec<usize> {
+        let (filter, store) = (Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")), store());
+        rows().iter().enumerate().filter(|(_, row)| filter.matches(row, &store)).map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn filters_pass_what_they_say() {
+        let table: &[(&str, &[usize])] = &[
+            ("", &[0, 1, 2, 3, 4, 5]),
+            ("   ", &[0, 1, 2, 3, 4, 5]),
+            // states, in every way of writing them
+            ("state:close-wait", &[0]), ("state:CLOSE_WAIT", &[0]), ("state=cw", &[0]), ("STATE:Cw", &[0]),
+            ("state:close-wait,time-wait", &[0, 2]), ("state:connected", &[0, 1, 2, 5]), ("state:bucket", &[2]),
+            ("!state:listen", &[0, 1, 2, 4, 5]), ("state!=established", &[0, 2, 3, 4]), ("state:listening", &[3]),
+            ("state:unconn", &[4]), ("not state:connected", &[3, 4]), ("state:/WAIT$/", &[0, 2]),
+            // ports and services
+            ("rport:5432", &[0]), ("rport:postgresql", &[0]), ("lport:https", &[1]), ("port:443", &[1]), ("port:8000-9000", &[3]),
+            ("lport<1024", &[1, 2, 4, 5]), ("lport>=51234", &[0]), ("sport:80,22", &[2, 5]), ("port!=443", &[0, 2, 3, 4, 5]),
+            ("rport:?", &[3, 4]), ("rport:*", &[0, 1, 2, 5]), ("dport:60000", &[5]),
+            // addresses and networks
+            ("raddr:10.0.0.0/8", &[0]), ("raddr:203.0.113.9", &[1]), ("laddr:10.0.0.7", &[0, 1, 2]), ("addr:192.0.2.0/24", &[2]),
+            ("raddr:2001:db8::/32", &[5]), ("raddr:[2001:db8::99]", &[5]), ("raddr:10.1.*", &[0]), ("raddr:/^203/", &[1]),
+            ("remote:10.1.0.1:5432", &[0]), ("remote::5432", &[0]), ("local:[2001:db8::7]:22", &[5]), ("local:10.0.0.0/8:443", &[1]),
+            ("local:8080", &[3]), ("laddr:0.0.0.0", &[3, 4]), ("raddr!=10.1.0.1", &[1, 2, 5]), ("family:ipv6", &[5]),
+            // processes and users
+            ("process:nginx", &[1, 2, 3]), ("process=nginx", &[1, 2, 3]), ("process:NGINX-W", &[1]), ("process=nginx-worker", &[1]),
+            ("process:ng*x", &[1, 2, 3]), ("process:/^(dns|jdbc)/", &[0, 4]), ("process:\"jdbc-pool\"", &[0]),
+            ("process:?", &[5]), ("pid:812", &[1, 2, 3]), ("pid:813", &[1]), ("!pid>0", &[5]), ("pid!=812", &[0, 4]),
+            ("user:alice", &[0, 2, 3, 4, 5]), ("user:www", &[1]), ("uid:33", &[1]), ("owner:remembered", &[2]), ("owner:hidden", &[5]),
+            ("command:--serve", &[0, 1, 2, 3, 4]), ("command:/usr/bin/nginx", &[1, 2, 3]), ("name:dnsmasq", &[4]),
+            // quantities
+            ("age>60s", &[0]), ("age>=1m", &[0, 5]), ("age<10s", &[1]), ("age:20s-1m", &[2, 5]), ("age > 1m", &[0]), ("age:?", &[3, 4]),
+            ("rtt>100ms", &[1]), ("rtt<=120000us", &[1]), ("recvq>=20k", &[1]), ("recvq=0", &[0, 4, 5, 2]), ("recvq>100", &[1, 3]),
+            ("backlog>=128", &[3]), ("cookie:1-3", &[0, 1, 2]), ("rxrate>0", &[]), ("rxrate:?", &[0, 1, 2, 3, 4, 5]),
+            // words with labels
+            ("verdict:missing-close", &[0]), ("verdict:missing_close", &[0]), ("proto:udp", &[4]), ("owner!=live", &[2, 5]),
+            ("service:http", &[1, 2, 3]), ("age_basis:observed", &[0, 1, 2, 5]),
+            // bare words
+            ("nginx", &[1, 2, 3]), ("443", &[1]), ("812", &[1, 2, 3]), ("close-wait", &[0]), ("close_wait", &[0]), ("udp", &[4]),
+            ("10.1.0", &[0]), ("10.1.0.1:5432", &[0]), ("2001:db8", &[5]), ("alice", &[0, 2, 3, 4, 5]), ("postgres", &[0]),
+            ("/pool|dns/", &[0, 4]), ("'--serve'", &[0, 1, 2, 3, 4]), ("listening", &[3]), ("jd*pool", &[0]), ("nothing-like-it", &[]),
+            // logic
+            ("nginx state:listen", &[3]), ("nginx and state:listen", &[3]), ("nginx or udp", &[1, 2, 3, 4]),
+            ("udp or nginx state:listen", &[3, 4]), ("(udp or nginx) state:listen", &[3]), ("!(udp or nginx)", &[0, 5]),
+            ("not not udp", &[4]), ("! udp !nginx", &[0, 5]), ("NOT udp AND NOT nginx", &[0, 5]), ("((udp))", &[4]), ("'and'", &[]),
+        ];
+        for (text, expected) in table {
+            let mut expected = expected.to_vec();
+            expected.sort_unstable();
+            assert_eq!(passing(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_cannot_be_meant_is_refused_with_a_way_out() {
+        let table = [
+            ("stat:listen",       0, "unknown filter key 'stat'; did you mean 'state'?"),
+            ("udp elephant:1",    4, "unknown filter key 'elephant'; the keys are the columns, see conntop columns"),
+            ("state:close-wiat",  6, "unknown state 'close-wiat'; did you mean 'close-wait'?"),
+            ("rport:99999",       6, "'99999' is no port, which 'rport' needs; write a number from 0 to 65535, a range such as 8000-9000, or a service such as https"),
+            ("rport:htps",        6, "'htps' is no port, which 'rport' needs; did you mean 'https'?"),
+            ("lport:9000-8000",   6, "'9000-8000' is no port, which 'lport' needs; write a number from 0 to 65535, a range such as 8000-9000, or a service such as https"),
+            ("raddr:10.0.0.0/40", 6, "'10.0.0.0/40' is no address, which 'raddr' needs, such as 10.0.0.1, 10.0.0.0/8 or 10.0.*"),
+            ("age>soon",          4, "'soon' is not a time such as 60s, 5m or 100ms, which 'age' needs"),
+            ("age=60s",           4, "no two times are equal; write age>60s, age<60s or age:FROM-TO"),
+            ("process>nginx",     8, "'process' cannot be compared by size, it holds words; write process:value or process=value"),
+            ("proto:tpc",         6, "'tpc' is no proto; did you mean 'tcp'?"),
+            ("(state:listen",     0, "this ( is never closed; add a )"),
+            ("state:listen)",    12, "this ) closes nothing; remove it or add a ( before it"),
+            ("()",                1, "a condition is missing before this )"),
+            ("udp and",           7, "a condition is missing at the end, such as state:close-wait"),
+            ("or udp",            0, "'or' needs a condition on both sides; put the word in quotes to look for it"),
+            ("state:",            6, "'state' needs a value here; use state:? for what is not known"),
+            ("/a",                0, "this regular expression is not closed; end it with a /, or put the word in quotes"),
+            ("/(/",               0, "the regular expression /(/ is not valid: unclosed group"),
+            ("lport>8000-9000",   6, "a range cannot be compared; write lport:FROM-TO, or lport> with one number"),
+        ];
+        for (text, at, message) in table {
+            let error = Filter::parse(text).expect_err(text);
+            assert_eq!((error.message.as_str(), error.at), (message, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn size_and_depth_have_limits() {
+        assert!(Filter::parse(&"x ".repeat(FILTER_LEN_MAX)).is_err());
+        assert!(Filter::parse(&format!("{}udp{}", "(".repeat(40), ")".repeat(40))).is_err());
+        assert!(Filter::parse(&format!("{}udp", "!".repeat(FILTER_LEN_MAX - 3))).is_err());
+        assert!(Filter::parse(&format!("{}udp{}", "(".repeat(30), ")".repeat(30))).is_ok());
+    }
+
+    #[test]
+    fn an_error_quotes_input_only_in_safe_form() {
+        let error = Filter::parse("state:\u{1b}[31m").expect_err("no such state");
+        assert!(error.message.contains("␛[31m"), "{}", error.message);
+    }
+
+    #[test]
+    fn only_filters_on_time_depend_on_it() {
+        assert!(Filter::parse("udp or !(age>5s)").expect("valid").depends_on_time());
+        assert!(!Filter::parse("state:listen lport:80").expect("valid").depends_on_time());
+        assert!(Filter::parse("user:alice").expect("valid").depends_on_names());
+    }
+
+    const PIECES: &[&str] = &[
+        "state:",
+        "close-wait",
+        "(",
+        ")",
+        "!",
+        "and",
+        "or",
+        "not",
+        " ",
+        "age>",
+        "60s",
+        "/",
+        "\\",
+        "\"",
+        "'",
+        ",",
+        "rport:",
+        "443",
+        "?",
+        "*",
+        "10.0.0.0/8",
+        "é",
+        "nginx",
+        ":",
+        "=",
+        "-",
+        "pid!=",
+        "::1",
+        "\u{1b}",
+        "remote:",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text: String) {
+            let _ = Filter::parse(&text);
+        }
+
+        #[test]
+        fn no_mix_of_its_own_words_makes_it_panic(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..20)) {
+            let (text, store) = (pieces.concat(), store());
+            match Filter::parse(&text) {
+                Ok(filter) => rows().iter().for_each(|row| { filter.matches(row, &store); }),
+                Err(error) => {
+                    prop_assert!(text.is_char_boundary(error.at), "{} in {:?}", error.at, text);
+                    prop_assert!(!error.message.contains('\n'));
+                }
+            }
+        }
+
+        #[test]
+        fn logic_is_logic(a in 0usize..5, b in 0usize..5) {
+            let terms = ["udp", "age>20s", "process:nginx", "rport:?", "state:close-wait,listen"];
+            let (a, b) = (terms[a], terms[b]);
+            let all: Vec<_> = (0..6).collect();
+            let (of_a, of_b) = (passing(a), passing(b));
+            let keep = |test: &dyn Fn(&usize) -> bool| all.iter().copied().filter(|row| test(row)).collect::<Vec<_>>();
+            prop_assert_eq!(passing(&format!("{a} {b}")), keep(&|row| of_a.contains(row) && of_b.contains(row)));
+            prop_assert_eq!(passing(&format!("{a} or {b}")), keep(&|row| of_a.contains(row) || of_b.contains(row)));
+            prop_assert_eq!(passing(&format!("not ({a} or {b})")), keep(&|row| !of_a.contains(row) && !of_b.contains(row)));
+        }
     }
 }

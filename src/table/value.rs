@@ -1,11 +1,18 @@
 //! What a cell holds: a typed value, from which text, alignment, order, filter and JSON follow.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::model::delta::AgeBasis;
 use crate::model::endpoint::Endpoint;
+use crate::model::process::{Holders, Owner};
 use crate::model::tcp_state::TcpState;
+use crate::table::column::Order;
+use crate::table::{fit, units};
 
 /// A typed cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +23,20 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Words made for this cell (several owners).
     Owned(String),
+    /// One of a few constants: how people and how machines (JSON, filters) read it.
+    Word {
+        /// For people.
+        text: &'static str,
+        /// For machines.
+        label: &'static str,
+    },
+    /// Whose a socket is: people read `was nginx +3` or `in accept queue`, machines the plain name or `null`.
+    Process(&'a Owner),
+    /// The pids of these processes: the first is shown, filters match any.
+    Pids(&'a Holders),
     /// An address.
     Address(IpAddr),
-    /// An address and a port, and the name of its interface.
+    /// An address and a port.
     Endpoint(Endpoint),
     /// A port.
     Port(u16),
@@ -38,4 +56,259 @@ pub enum Value<'a> {
     Age(Duration, AgeBasis),
     /// A share, 1.0 is all.
     Share(f64),
+}
+
+impl<'a> Value<'a> {
+    /// `value`, or missing.
+    pub fn or_missing<T>(value: Option<T>, make: impl FnOnce(T) -> Self) -> Self {
+        value.map_or(Self::Missing, make)
+    }
+
+    /// A word that people and machines read alike.
+    pub const fn word(label: &'static str) -> Self {
+        Self::Word { text: label, label }
+    }
+
+    /// Whether machines read `null`. People may still read why ("hidden (needs root)").
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing | Self::Process(Owner::Unaccepted | Owner::Hidden | Owner::None))
+    }
+
+    /// What people read; empty if missing.
+    pub fn text(&self) -> Cow<'a, str> {
+        match self {
+            Self::Missing => Cow::Borrowed(""),
+            Self::Text(text) | Self::Word { text, .. } => Cow::Borrowed(text),
+            Self::Owned(text) => Cow::Owned(text.clone()),
+            Self::Process(owner) => owner_text(owner),
+            Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
+            Self::Address(addr) => Cow::Owned(addr.to_string()),
+            Self::Endpoint(endpoint) => Cow::Owned(endpoint.to_string()),
+            Self::Port(port) => Cow::Owned(port.to_string()),
+            Self::State(state) => Cow::Borrowed(state.name()),
+            Self::Count(count) => Cow::Owned(units::count(*count)),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Bytes(bytes) => Cow::Owned(units::bytes(*bytes)),
+            Self::BytesPerSecond(rate) => Cow::Owned(units::rate(*rate)),
+            Self::Span(span) => Cow::Owned(units::span(*span)),
+            Self::Age(age, AgeBasis::AtLeast) => Cow::Owned(format!(">{}", units::age(*age))),
+            Self::Age(age, _) => Cow::Owned(units::age(*age)),
+            Self::Share(share) => Cow::Owned(units::share(*share)),
+        }
+    }
+
+    /// What people read where there are only `width` cells: a state by its short name, an endpoint with its port kept,
+    /// anything else cut with a mark.
+    pub fn text_within(&self, width: u16) -> Cow<'a, str> {
+        let text = self.text();
+        if fit::cells(&text) <= usize::from(width) {
+            return text;
+        }
+        match self {
+            Self::State(state) => fit::cut(state.row().short, width),
+            Self::Endpoint(_) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
+            _ => Cow::Owned(fit::cut(&text, width).into_owned()),
+        }
+    }
+
+    /// The number by which it is ordered and compared: nanoseconds for spans, thousandths for rates and shares,
+    /// the place in the life cycle for states; `None` for words and addresses.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, and no rate is negative"
+    )]
+    pub fn scalar(&self) -> Option<u64> {
+        match self {
+            Self::Port(port) => Some(u64::from(*port)),
+            Self::State(state) => Some(*state as u64),
+            Self::Pids(holders) => Some(u64::from(holders.first().id.pid)),
+            Self::Count(number) | Self::Number(number) | Self::Bytes(number) => Some(*number),
+            Self::BytesPerSecond(number) | Self::Share(number) => Some((number * 1_000.0) as u64),
+            Self::Span(span) | Self::Age(span, _) => Some(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+            _ => None,
+        }
+    }
+
+    /// Compares two cells of one column. Missing ones come last in both directions.
+    pub fn compare(&self, other: &Self, order: Order) -> Ordering {
+        match (self.is_missing(), other.is_missing()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Greater,
+            (false, true) => Ordering::Less,
+            (false, false) => order.apply(self.compare_known(other)),
+        }
+    }
+
+    fn compare_known(&self, other: &Self) -> Ordering {
+        if let (Some(a), Some(b)) = (self.scalar(), other.scalar()) {
+            return a.cmp(&b);
+        }
+        match (self, other) {
+            (Self::Address(a), Self::Address(b)) => a.to_canonical().cmp(&b.to_canonical()),
+            (Self::Endpoint(a), Self::Endpoint(b)) => {
+                (a.addr.to_canonical(), a.port).cmp(&(b.addr.to_canonical(), b.port))
+            }
+            _ => compare_words(self.plain(), other.plain()),
+        }
+    }
+
+    /// The words that machines read, without an allocation; empty for numbers and addresses.
+    fn plain(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Owned(text) => text,
+            Self::Word { label, .. } => label,
+            Self::Process(owner) => owner.process().map_or("", |process| process.name.as_str()),
+            Self::State(state) => state.name(),
+            _ => "",
+        }
+    }
+
+    /// Whether any of the words that the cell stands for passes `test`: all owners of a socket, text and label of a word.
+    pub fn any_words(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Self::Process(owner) => {
+                owner.holders().is_some_and(|holders| holders.all().iter().any(|process| test(process.name.as_str())))
+            }
+            Self::Word { text, label } => test(label) || test(text),
+            Self::Text(_) | Self::Owned(_) | Self::State(_) => test(self.plain()),
+            Self::Missing => false,
+            _ => test(&self.text()),
+        }
+    }
+
+    /// Whether any of the numbers that the cell stands for passes `test` (a shared socket has several pids).
+    pub fn any_scalar(&self, mut test: impl FnMut(u64) -> bool) -> bool {
+        match self {
+            Self::Pids(holders) => holders.all().iter().any(|process| test(u64::from(process.id.pid))),
+            _ => self.scalar().is_some_and(test),
+        }
+    }
+}
+
+fn owner_text(owner: &Owner) -> Cow<'_, str> {
+    let others = |holders: &Holders| match holders.all().len() {
+        0 | 1 => String::new(),
+        len => format!(" +{}", len - 1),
+    };
+    match owner {
+        Owner::Live(holders) if holders.all().len() == 1 => Cow::Borrowed(holders.first().name.as_str()),
+        Owner::Live(holders) => Cow::Owned(format!("{}{}", holders.first().name, others(holders))),
+        Owner::Remembered(holders) => Cow::Owned(format!("was {}{}", holders.first().name, others(holders))),
+        Owner::Unaccepted => Cow::Borrowed("in accept queue"),
+        Owner::Hidden => Cow::Borrowed("hidden (needs root)"),
+        Owner::None => Cow::Borrowed(""),
+    }
+}
+
+/// By letters first, capitals only as a tie-break, so that `Xorg` and `xterm` stand together.
+fn compare_words(a: &str, b: &str) -> Ordering {
+    let folded = |text: &'_ str| text.chars().flat_map(char::to_lowercase).collect::<String>();
+    if a.is_ascii() && b.is_ascii() {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        return a.bytes().map(lower).cmp(b.bytes().map(lower)).then_with(|| a.cmp(b));
+    }
+    folded(a).cmp(&folded(b)).then_with(|| a.cmp(b))
+}
+
+/// What machines read: numbers in base units (seconds, bytes), words as labels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plain<'a> {
+    /// Not known.
+    Null,
+    /// Words.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Integer(u64),
+    /// A number with a fraction.
+    Float(f64),
+}
+
+impl Value<'_> {
+    /// What machines read, in JSON and CSV alike.
+    pub fn to_plain(&self) -> Plain<'_> {
+        match self {
+            _ if self.is_missing() => Plain::Null,
+            Self::Address(addr) => Plain::Text(Cow::Owned(addr.to_string())),
+            Self::Endpoint(endpoint) => Plain::Text(Cow::Owned(endpoint.to_string())),
+            Self::State(state) => Plain::Text(Cow::Borrowed(state.name())),
+            Self::BytesPerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
+            Self::Share(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
+            Self::Span(span) | Self::Age(span, _) => Plain::Float(seconds(*span)),
+            _ => self.scalar().map_or_else(|| Plain::Text(Cow::Borrowed(self.plain())), Plain::Integer),
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.to_plain() {
+            Plain::Null => serializer.serialize_none(),
+            Plain::Text(text) => serializer.serialize_str(&text),
+            Plain::Integer(number) => serializer.serialize_u64(number),
+            Plain::Float(number) => serializer.serialize_f64(number),
+        }
+    }
+}
+
+/// Seconds to the microsecond: more digits would be noise.
+#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit an f64 exactly")]
+fn seconds(span: Duration) -> f64 {
+    span.as_micros() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(value: &Value<'_>) -> String {
+        serde_json::to_string(value).expect("a value is plain JSON")
+    }
+
+    #[test]
+    fn missing_is_last_in_both_directions() {
+        let mut values = [Value::Missing, Value::Count(2), Value::Count(1)];
+        values.sort_by(|a, b| a.compare(b, Order::Ascending));
+        assert_eq!(values, [Value::Count(1), Value::Count(2), Value::Missing]);
+        values.sort_by(|a, b| a.compare(b, Order::Descending));
+        assert_eq!(values, [Value::Count(2), Value::Count(1), Value::Missing]);
+    }
+
+    #[test]
+    fn addresses_sort_by_number_not_by_letter() {
+        let address = |text: &str| Value::Address(text.parse().expect("an address"));
+        assert_eq!(address("9.0.0.1").compare(&address("10.0.0.1"), Order::Ascending), Ordering::Less);
+        assert_eq!(address("10.0.0.2").compare(&address("::ffff:10.0.0.1"), Order::Ascending), Ordering::Greater);
+        assert_eq!(address("255.0.0.1").compare(&address("::1"), Order::Ascending), Ordering::Less);
+    }
+
+    #[test]
+    fn states_sort_by_life_cycle_and_words_by_letter() {
+        let state = Value::State;
+        assert_eq!(state(TcpState::Established).compare(&state(TcpState::CloseWait), Order::Ascending), Ordering::Less);
+        assert_eq!(Value::Text("Xorg").compare(&Value::Text("bash"), Order::Ascending), Ordering::Greater);
+    }
+
+    #[test]
+    fn json_is_in_base_units_and_null_where_unknown() {
+        assert_eq!(json(&Value::Missing), "null");
+        assert_eq!(json(&Value::Process(&Owner::Hidden)), "null");
+        assert_eq!(json(&Value::Span(Duration::from_micros(1_234))), "0.001234");
+        assert_eq!(json(&Value::Age(Duration::from_secs(60), AgeBasis::Kernel)), "60.0");
+        assert_eq!(json(&Value::BytesPerSecond(1_234.567)), "1234.6");
+        assert_eq!(json(&Value::State(TcpState::CloseWait)), "\"CLOSE_WAIT\"");
+        assert_eq!(json(&Value::Word { text: "never closed", label: "missing-close" }), "\"missing-close\"");
+        assert_eq!(json(&Value::Bytes(0)), "0");
+    }
+
+    #[test]
+    fn narrow_cells_keep_what_matters() {
+        let endpoint = Value::Endpoint(Endpoint::new("192.168.100.100".parse().expect("an address"), 51_234));
+        assert_eq!(endpoint.text_within(21), "192.168.100.100:51234");
+        assert_eq!(endpoint.text_within(14), "192.168…:51234");
+        assert_eq!(Value::State(TcpState::CloseWait).text_within(5), TcpState::CloseWait.row().short);
+        assert_eq!(Value::Text("postgres").text_within(5), "post…");
+        assert_eq!(Value::Process(&Owner::Unaccepted).text(), "in accept queue");
+    }
 }

@@ -1,0 +1,74 @@
+//! The filter line: typed with a live preview, kept by Enter, undone by Esc.
+
+use crate::app::App;
+use crate::app::action::Edit;
+use crate::app::line::Line;
+use crate::app::mode::{FilterEdit, Mode};
+use crate::app::tab::Tab;
+use crate::table::filter::Filter;
+
+impl App {
+    /// Opens the filter line. Filters speak of connections, so their tab is shown.
+    pub(super) fn edit_filter(&mut self) {
+        if self.tab != Tab::Connections {
+            self.show(Tab::Connections);
+        }
+        let before = self.tables.connections.view.filter().text().to_owned();
+        self.mode = Mode::Filter(FilterEdit { line: Line::new(&before), before, error: None });
+        self.refresh_tables();
+    }
+
+    pub(super) fn type_into_filter(&mut self, text: &str) {
+        if let Mode::Filter(edit) = &mut self.mode {
+            edit.line.insert(text);
+            self.preview_filter();
+        }
+    }
+
+    pub(super) fn change_filter_line(&mut self, change: Edit) {
+        if let Mode::Filter(edit) = &mut self.mode {
+            edit.line.edit(change, &self.filters);
+            self.preview_filter();
+        }
+    }
+
+    /// What is typed is in force as far as it can be understood.
+    fn preview_filter(&mut self) {
+        let Mode::Filter(edit) = &mut self.mode else { return };
+        self.dirty = true;
+        match Filter::parse(edit.line.text()) {
+            Ok(filter) => {
+                edit.error = None;
+                if filter.text() != self.tables.connections.view.filter().text() {
+                    self.tables.connections.view.set_filter(filter, &self.store);
+                    self.refresh_tables();
+                }
+            }
+            Err(error) => edit.error = Some(error),
+        }
+    }
+
+    /// Keeps the filter; one that cannot be understood stays open with its error.
+    pub(super) fn accept_filter(&mut self) {
+        match std::mem::take(&mut self.mode) {
+            Mode::Filter(edit) if edit.error.is_none() => {
+                self.filters.push(edit.line.text().trim());
+                self.apply_filter(edit.line.text().trim());
+            }
+            other => self.mode = other,
+        }
+    }
+
+    pub(super) fn cancel_filter(&mut self, before: &str) {
+        self.apply_filter(before);
+    }
+
+    /// Puts the filter `text`, which must parse, in force.
+    pub(super) fn apply_filter(&mut self, text: &str) {
+        match Filter::parse(text) {
+            Ok(filter) => self.tables.connections.view.set_filter(filter, &self.store),
+            Err(error) => drop(self.say(crate::app::notice::Tone::Bad, error.message.as_str())),
+        }
+        self.refresh_tables();
+    }
+}

@@ -1,0 +1,272 @@
+//! Keys: what each action of the key table does to the app.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::app::App;
+use crate::app::action::{Action, Motion};
+use crate::app::detail;
+use crate::app::effect::Effect;
+use crate::app::keymap::{self, Key, Scope};
+use crate::app::mode::{Detail, Mode, Page};
+use crate::app::notice::Tone;
+use crate::app::tab::Tab;
+use crate::model::socket::SocketId;
+use crate::store::groups::{GroupKey, NoProcess};
+
+/// The intervals that `+` and `-` step through.
+const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
+
+impl App {
+    pub(super) fn on_key(&mut self, event: KeyEvent) -> Vec<Effect> {
+        // What stood in the footer has been read; the key still does what it does.
+        self.dirty |= self.notices.dismiss();
+        let scope = self.mode.scope(&self.page);
+        let Some(key) = Key::pressed(event) else { return Vec::new() };
+        if let Some(action) = keymap::action(scope, key) {
+            self.dirty = true;
+            return self.perform(action);
+        }
+        match event.code {
+            KeyCode::Char(character) if scope == Scope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) => {
+                self.type_into_filter(character.encode_utf8(&mut [0; 4]));
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
+        // Pasted text is only ever text: it can neither choose nor confirm anything.
+        self.type_into_filter(text);
+        Vec::new()
+    }
+
+    fn perform(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Quit => return vec![Effect::Quit],
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Help => self.toggle_help(),
+            Action::Back => self.back(),
+            Action::Move(motion) => self.go(motion),
+            Action::NextTab => self.show(self.tab.step(1)),
+            Action::PreviousTab => self.show(self.tab.step(-1)),
+            Action::Show(tab) => self.show(tab),
+            Action::EditFilter => self.edit_filter(),
+            Action::AcceptFilter => self.accept_filter(),
+            Action::Edit(edit) => self.change_filter_line(edit),
+            Action::SortMenu => self.open_sort_menu(),
+            Action::SortLeft => self.step_sort(-1),
+            Action::SortRight => self.step_sort(1),
+            Action::InvertSort => self.invert_sort(),
+            Action::Open => self.open(),
+            Action::Group => self.group(),
+            Action::Follow => self.follow(),
+            Action::Freeze => self.toggle_freeze(),
+            Action::Kill => self.ask_for_signal(),
+            Action::Escalate => self.escalate(),
+            Action::Choose => self.choose(),
+            Action::Confirm => return self.confirm(),
+            Action::ConfirmKill => return self.confirm_kill(),
+            Action::Copy => return self.copy(),
+            Action::Faster => return self.step_interval(false),
+            Action::Slower => return self.step_interval(true),
+        }
+        Vec::new()
+    }
+
+    fn toggle_help(&mut self) {
+        self.mode = match self.mode {
+            Mode::Help { .. } => Mode::Normal,
+            _ => Mode::Help { scroll: 0 },
+        };
+    }
+
+    fn back(&mut self) {
+        match (std::mem::take(&mut self.mode), &self.page) {
+            (Mode::Filter(edit), _) => self.cancel_filter(&edit.before),
+            (Mode::Normal, Page::Detail(_)) => self.close_detail(),
+            (Mode::Normal, Page::Tab) => self.let_go(),
+            // Menus, dialogs and the help are closed by taking the mode.
+            _ => {}
+        }
+    }
+
+    /// The filter goes first, then the selection.
+    fn let_go(&mut self) {
+        if self.tab == Tab::Connections && !self.tables.connections.view.filter().is_empty() {
+            self.apply_filter("");
+            return;
+        }
+        match self.tables.group_mut(self.tab) {
+            Some(table) => table.cursor.release(),
+            None if self.tab == Tab::Log => self.log.release(),
+            None => self.tables.connections.cursor.release(),
+        }
+    }
+
+    fn close_detail(&mut self) {
+        self.page = Page::Tab;
+        self.refresh_tables();
+    }
+
+    pub(super) fn show(&mut self, tab: Tab) {
+        self.tab = tab;
+        self.page = Page::Tab;
+        self.refresh_tables();
+    }
+
+    pub(super) fn go(&mut self, motion: Motion) {
+        let page = self.body_height().saturating_sub(1).max(1);
+        match &mut self.mode {
+            Mode::Help { scroll } => {
+                // Title line and footer are not the help's.
+                let height = usize::from(self.config.size.1).saturating_sub(2);
+                let len = (keymap::help_len(self.config.size.0) + 1).saturating_sub(height);
+                *scroll = scrolled(*scroll, motion, page, len);
+            }
+            Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => self.move_in_menu(motion),
+            _ => self.go_in_page(motion, page),
+        }
+    }
+
+    fn go_in_page(&mut self, motion: Motion, page: usize) {
+        let len = match self.page {
+            Page::Detail(_) => Some(detail::len(self)),
+            Page::Tab => None,
+        };
+        let height = self.body_height();
+        match (&mut self.page, len) {
+            (Page::Detail(detail), Some(len)) => {
+                detail.scroll = scrolled(detail.scroll, motion, page, len.saturating_sub(height) + 1);
+            }
+            _ if self.tab == Tab::States => {
+                let len = crate::app::states::len().saturating_sub(height) + 1;
+                self.states_scroll = scrolled(self.states_scroll, motion, page, len);
+            }
+            _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
+            _ => match self.tables.group_mut(self.tab) {
+                Some(table) => table.with_lines(height, |cursor, lines| cursor.go(motion, lines)),
+                None => {
+                    self.tables.connections.with_lines(&self.store, height, |cursor, lines| cursor.go(motion, lines));
+                }
+            },
+        }
+    }
+
+    /// Opens the details of a connection, or the connections of a group.
+    pub(super) fn open(&mut self) {
+        match self.tab {
+            Tab::Connections => {
+                self.select_first_if_none();
+                if let Some(id) = self.tables.connections.cursor.key() {
+                    self.open_detail(id);
+                }
+            }
+            Tab::Log => {
+                if self.log.key().is_none() {
+                    self.go(Motion::Down);
+                }
+                if let Some(id) = self.log_selected().map(|entry| entry.id) {
+                    self.open_detail(id);
+                }
+            }
+            Tab::States => {}
+            Tab::Processes | Tab::Remotes | Tab::Listeners => self.open_group(),
+        }
+    }
+
+    fn open_detail(&mut self, id: SocketId) {
+        let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
+        self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0 }));
+    }
+
+    fn open_group(&mut self) {
+        self.select_first_if_none();
+        let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
+        self.apply_filter(&filter_of(key));
+        self.tables.connections.cursor.release();
+        self.show(Tab::Connections);
+    }
+
+    /// A key that acts on a row before any was selected acts on the first on the screen, visibly.
+    pub(super) fn select_first_if_none(&mut self) {
+        let selected = match self.tables.group(self.tab) {
+            Some(table) => table.cursor.line().is_some(),
+            None => self.tables.connections.cursor.line().is_some(),
+        };
+        if !selected {
+            self.go(Motion::Down);
+        }
+    }
+
+    /// The views that group the same sockets, one after the other.
+    fn group(&mut self) {
+        self.show(match self.tab {
+            Tab::Connections => Tab::Processes,
+            Tab::Processes => Tab::Remotes,
+            Tab::Remotes => Tab::Listeners,
+            Tab::Listeners | Tab::States | Tab::Log => Tab::Connections,
+        });
+    }
+
+    fn follow(&mut self) {
+        let follows = match self.tables.group_mut(self.tab) {
+            Some(table) => table.cursor.toggle_follow(),
+            None => self.tables.connections.cursor.toggle_follow(),
+        };
+        let text = if follows {
+            "following: the selected row keeps its line on the screen"
+        } else {
+            "not following: the selected row moves with the order"
+        };
+        self.say(Tone::Plain, text);
+    }
+
+    fn step_interval(&mut self, slower: bool) -> Vec<Effect> {
+        let now = self.config.interval;
+        let mut steps = INTERVALS_MS.iter().map(|&ms| Duration::from_millis(ms));
+        let next = if slower { steps.find(|step| *step > now) } else { steps.rfind(|step| *step < now) };
+        let Some(next) = next else { return Vec::new() };
+        self.config.interval = next;
+        vec![Effect::Interval(next)]
+    }
+}
+
+/// `scroll` after `motion` in a text of `len` lines: the last line can come to the top, no further.
+fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
+    let last = len.saturating_sub(1);
+    let to = match motion {
+        Motion::Up => scroll.saturating_sub(1),
+        Motion::Down => scroll + 1,
+        Motion::PageUp => scroll.saturating_sub(page),
+        Motion::PageDown => scroll + page,
+        Motion::First => 0,
+        Motion::Last => last,
+    };
+    to.min(last)
+}
+
+/// The filter that shows the connections of a group.
+fn filter_of(key: GroupKey) -> String {
+    match key {
+        GroupKey::Process(id) => format!("pid:{}", id.pid),
+        GroupKey::NoProcess(why) => match why {
+            NoProcess::Unaccepted => "owner:unaccepted".to_owned(),
+            NoProcess::Hidden => "owner:hidden".to_owned(),
+            NoProcess::None => "owner:none".to_owned(),
+        },
+        GroupKey::Remote { protocol, addr, port } => match port {
+            Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
+            None => format!("proto:{} raddr:{addr}", protocol.name()),
+        },
+        GroupKey::Listener { protocol, local, .. } if local.addr.is_unspecified() => {
+            format!("proto:{} lport:{}", protocol.name(), local.port)
+        }
+        GroupKey::Listener { protocol, local, .. } => {
+            format!("proto:{} laddr:{} lport:{}", protocol.name(), local.addr, local.port)
+        }
+    }
+}

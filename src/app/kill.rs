@@ -1,0 +1,249 @@
+//! Signals: whom one may hit, what is asked before, what is said after. Sending is the runtime's.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::app::effect::Effect;
+use crate::app::mode::{Confirm, Mode, Page, Stage};
+use crate::app::notice::Tone;
+use crate::app::tab::Tab;
+use crate::app::tables::GroupTable;
+use crate::model::action::{Kill, KillOutcome, KillReport, Signal};
+use crate::model::process::{Owner, Process};
+use crate::model::snapshot::SourceKind;
+use crate::model::tcp_state::{STATES, TcpState};
+use crate::store::groups::{GroupKey, Holdings, NoProcess};
+use crate::store::rows::Row;
+use crate::table::units;
+
+impl App {
+    /// Opens the first dialog on the way to a signal, or says why not.
+    pub(super) fn ask_for_signal(&mut self) {
+        let candidates = self.may_act().and_then(|()| self.candidates());
+        match candidates {
+            Err(why) => drop(self.say(Tone::Bad, why.as_str())),
+            Ok(mut owners) if owners.len() == 1 => self.open_signal_menu(owners.swap_remove(0)),
+            Ok(owners) => self.mode = Mode::OwnerMenu { owners, line: 0 },
+        }
+    }
+
+    /// Asks whether to send the KILL that is offered.
+    pub(super) fn escalate(&mut self) {
+        let Some(kill) = self.offer.clone() else {
+            self.say(Tone::Plain, "nothing to escalate: ! offers KILL after a signal that did nothing for 5 s");
+            return;
+        };
+        match self.process(&kill) {
+            Some(process) => self.ask_to_confirm(process, Signal::Kill),
+            None => drop(self.say(Tone::Plain, format!("{} holds no sockets any more", name_of(&kill)).as_str())),
+        }
+    }
+
+    pub(super) fn open_signal_menu(&mut self, process: Arc<Process>) {
+        match self.protection(&process) {
+            Some(sentence) => drop(self.say(Tone::Bad, sentence)),
+            None => self.mode = Mode::SignalMenu { process, line: 0 },
+        }
+    }
+
+    /// Opens the dialog that holds the very effect that will run.
+    pub(super) fn ask_to_confirm(&mut self, process: Arc<Process>, signal: Signal) {
+        let user = match process.uid {
+            Some(uid) => self.store.names().users.get(&uid).map_or_else(|| uid.to_string(), ToString::to_string),
+            None => "unknown".to_owned(),
+        };
+        let holds = holdings_text(&self.store.holdings(process.id));
+        let effect = Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal });
+        self.mode = Mode::Confirm(Confirm { effect, process, user, holds, stage: Stage::Ask });
+    }
+
+    /// The first yes: enough for every signal but KILL.
+    pub(super) fn confirm(&mut self) -> Vec<Effect> {
+        match &mut self.mode {
+            Mode::Confirm(confirm) if confirm.needs_second() => {
+                confirm.stage = Stage::AskAgain;
+                Vec::new()
+            }
+            _ => self.confirm_kill(),
+        }
+    }
+
+    /// The last yes: exactly what the dialog shows is done.
+    pub(super) fn confirm_kill(&mut self) -> Vec<Effect> {
+        match std::mem::take(&mut self.mode) {
+            Mode::Confirm(confirm) => {
+                self.offer = None;
+                vec![confirm.effect]
+            }
+            other => {
+                self.mode = other;
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn on_kill_report(&mut self, report: &KillReport) -> Vec<Effect> {
+        let kill = &report.kill;
+        if matches!(report.outcome, KillOutcome::StillRunning { .. }) && kill.signal != Signal::Kill {
+            self.offer = Some(Kill { signal: Signal::Kill, ..kill.clone() });
+        } else if self.offer.as_ref().is_some_and(|offer| offer.process == kill.process) {
+            self.offer = None;
+        }
+        let (tone, text) = report_text(report);
+        self.say(tone, text.as_str())
+    }
+
+    /// Whether anything may be done at all.
+    fn may_act(&self) -> Result<(), String> {
+        if self.config.read_only {
+            return Err("conntop was started with --read-only; start it without to send signals".to_owned());
+        }
+        match (self.config.source.abilities.kill, self.config.source.kind) {
+            (true, _) => Ok(()),
+            (false, SourceKind::Replay) => Err("a recording cannot be acted on".to_owned()),
+            (false, SourceKind::Synthetic) => {
+                Err("the demo's processes are made up; there is nothing to send a signal to".to_owned())
+            }
+            (false, kind) => Err(format!("the source {} cannot send signals", kind.name())),
+        }
+    }
+
+    /// The processes behind what is selected; never none.
+    fn candidates(&mut self) -> Result<Vec<Arc<Process>>, String> {
+        if let Page::Detail(detail) = &self.page {
+            let row = detail.row.as_ref().ok_or("this connection is gone; there is nothing to act on")?;
+            return candidates_of(row);
+        }
+        match self.tab {
+            Tab::Connections => {
+                self.select_first_if_none();
+                let id = self.tables.connections.cursor.key().ok_or("there is no connection to act on")?;
+                let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
+                candidates_of(row.ok_or("this connection is gone; there is nothing to act on")?)
+            }
+            Tab::Processes | Tab::Remotes | Tab::Listeners => self.candidates_of_group(),
+            Tab::States | Tab::Log => Err("choose a connection or a process first: 1 or 2 shows them".to_owned()),
+        }
+    }
+
+    fn candidates_of_group(&mut self) -> Result<Vec<Arc<Process>>, String> {
+        self.select_first_if_none();
+        let selected = self.tables.group(self.tab).and_then(GroupTable::selected);
+        let group = selected.ok_or("there is no row to act on")?;
+        match group.key {
+            GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),
+            GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
+            GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
+            GroupKey::Remote { .. } => {
+                Err("a remote may be talked to by several processes: press Enter and choose a connection".to_owned())
+            }
+            GroupKey::Process(id) if self.store.holdings(id).counts.total() == 0 => {
+                Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned())
+            }
+            GroupKey::Process(_) | GroupKey::Listener { .. } => {
+                group.process.clone().map(|process| vec![process]).ok_or_else(nobody_sentence)
+            }
+        }
+    }
+
+    fn protection(&self, process: &Process) -> Option<&'static str> {
+        let found = self.config.protected.iter().find(|(pid, _)| *pid == process.id.pid);
+        found.map(|(_, protection)| protection.sentence())
+    }
+
+    /// The process that `kill` is for, if it still holds a socket.
+    fn process(&self, kill: &Kill) -> Option<Arc<Process>> {
+        self.store.rows().iter().filter(|(_, row)| !row.is_closed()).find_map(|(_, row)| {
+            let Owner::Live(holders) = &row.connection.socket.owner else { return None };
+            holders.all().iter().find(|process| process.id == kill.process).cloned()
+        })
+    }
+}
+
+fn candidates_of(row: &Row) -> Result<Vec<Arc<Process>>, String> {
+    if row.is_closed() {
+        return Err("this connection is closed; there is nothing to act on".to_owned());
+    }
+    match &row.connection.socket.owner {
+        Owner::Live(holders) => Ok(holders.all().to_vec()),
+        Owner::Remembered(holders) => Err(format!(
+            "{}[{}] has closed this socket; the kernel keeps it, and a signal would not end it",
+            holders.first().name,
+            holders.first().id.pid
+        )),
+        Owner::Unaccepted => Err(unaccepted_sentence()),
+        Owner::Hidden => Err(hidden_sentence()),
+        Owner::None => Err(nobody_sentence()),
+    }
+}
+
+fn unaccepted_sentence() -> String {
+    "no process has accepted this connection yet; look at its listener (4)".to_owned()
+}
+
+fn hidden_sentence() -> String {
+    "its process is hidden from you; run conntop as root to see and signal it".to_owned()
+}
+
+fn nobody_sentence() -> String {
+    "no process holds this socket; the kernel keeps it and ends it by itself".to_owned()
+}
+
+/// `nginx[812]`.
+fn name_of(kill: &Kill) -> String {
+    format!("{}[{}]", kill.name, kill.process.pid)
+}
+
+/// What came of a signal, as a sentence.
+fn report_text(report: &KillReport) -> (Tone, String) {
+    let (who, signal) = (name_of(&report.kill), report.kill.signal);
+    match &report.outcome {
+        KillOutcome::Sent => (Tone::Plain, format!("{signal} sent to {who}; watching it")),
+        KillOutcome::Ended { after } => (Tone::Good, format!("{who} ended {} after {signal}", units::lasted(*after))),
+        KillOutcome::StillRunning { after } if signal == Signal::Kill => (
+            Tone::Bad,
+            format!("{who} is still there {} after KILL; it hangs in the kernel (disk or network)", units::lasted(*after)),
+        ),
+        KillOutcome::StillRunning { after } => (
+            Tone::Bad,
+            format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)),
+        ),
+        KillOutcome::AlreadyGone => (Tone::Plain, format!("{who} had ended already; nothing was done")),
+        KillOutcome::PidReused => {
+            (Tone::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))
+        }
+        KillOutcome::Refused(why) => (Tone::Bad, why.sentence().to_owned()),
+        KillOutcome::NotPermitted => {
+            (Tone::Bad, format!("you may not signal {who}; run conntop as its user or as root"))
+        }
+        KillOutcome::Failed(why) => (Tone::Bad, format!("{signal} could not be sent to {who}: {why}")),
+    }
+}
+
+/// `41 ESTABLISHED from 12 peers, 3 listeners`.
+fn holdings_text(holdings: &Holdings) -> String {
+    let mut text = String::new();
+    for row in STATES.iter().filter(|row| row.state != TcpState::Listen) {
+        let count = holdings.counts.of(row.state);
+        if count > 0 {
+            let _ = write!(text, ", {} {}", units::count(u64::from(count)), row.name);
+        }
+    }
+    if holdings.peers > 0 {
+        let _ = write!(text, " with {}", counted(holdings.peers, "peer"));
+    }
+    let listeners = holdings.counts.of(TcpState::Listen);
+    if listeners > 0 {
+        let _ = write!(text, ", {}", counted(listeners, "listener"));
+    }
+    if holdings.counts.udp > 0 {
+        let _ = write!(text, ", {} UDP", units::count(u64::from(holdings.counts.udp)));
+    }
+    let text = text.trim_start_matches(", ");
+    if text.is_empty() { "no sockets".to_owned() } else { text.to_owned() }
+}
+
+fn counted(count: u32, noun: &str) -> String {
+    format!("{} {noun}{}", units::count(u64::from(count)), if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,215 @@
+//! Where the panels are: a pure function of the size and of what is open, used to draw and to find what was clicked.
+
+use ratatui::layout::Rect;
+
+use crate::app::tab::{TABS, Tab};
+
+/// Below this many columns and rows there is only a line that says so.
+pub const SIZE_MIN: (u16, u16) = (40, 10);
+/// From this height on there is room for two lines about what is wrong, and for the log below the table.
+const ROOMY_HEIGHT_MIN: u16 = 34;
+/// How many TCP states and protocols the histogram shows: eleven states of TCP, and UDP.
+pub const STATE_LINES: u16 = 12;
+
+/// What fills the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// A tab.
+    Tab(Tab),
+    /// The detail view.
+    Detail,
+}
+
+/// How the states are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatesForm {
+    /// Not at all.
+    Hidden,
+    /// As two lines of words.
+    Words,
+    /// As bars in one column.
+    OneColumn,
+    /// As bars in two columns.
+    TwoColumns,
+}
+
+/// The panels, from top to bottom. A panel that is not shown has no height.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The title: host, source, counts, coverage.
+    pub header: Rect,
+    /// What is wrong.
+    pub headline: Rect,
+    /// The states.
+    pub states: Rect,
+    /// How they are shown.
+    pub states_form: StatesForm,
+    /// The tabs and the title of the table.
+    pub tabs: Rect,
+    /// The headings of the columns.
+    pub columns: Rect,
+    /// The rows.
+    pub body: Rect,
+    /// The log panel, with its title line.
+    pub log: Rect,
+    /// The filter line while it is typed.
+    pub filter: Rect,
+    /// The keys, or a notice.
+    pub footer: Rect,
+}
+
+impl Layout {
+    /// The panels on a screen of `size`; `None` if it is too small.
+    pub fn of(size: (u16, u16), view: View, filter_open: bool) -> Option<Self> {
+        let (width, height) = size;
+        if width < SIZE_MIN.0 || height < SIZE_MIN.1 {
+            return None;
+        }
+        let roomy = width >= 60 && height >= 16;
+        let form = states_form(size, view);
+        let has_columns = !matches!(view, View::Detail | View::Tab(Tab::States));
+        let mut top = Cursor { width, at: 0 };
+        let mut layout = Self {
+            header: top.take(u16::from(roomy)),
+            headline: top.take(if height >= ROOMY_HEIGHT_MIN { 2 } else { 1 }),
+            states: top.take(states_height(form)),
+            states_form: form,
+            tabs: top.take(u16::from(roomy || view == View::Detail)),
+            columns: top.take(u16::from(has_columns)),
+            body: Rect::ZERO,
+            log: Rect::ZERO,
+            filter: Rect::ZERO,
+            footer: Rect::new(0, height - 1, width, 1),
+        };
+        let filter_height = u16::from(filter_open);
+        let log_height = log_height(size, view);
+        layout.filter = Rect::new(0, height - 1 - filter_height, width, filter_height);
+        layout.log = Rect::new(0, layout.filter.y - log_height, width, log_height);
+        layout.body = Rect::new(0, top.at, width, layout.log.y - top.at);
+        Some(layout)
+    }
+}
+
+struct Cursor {
+    width: u16,
+    at: u16,
+}
+
+impl Cursor {
+    fn take(&mut self, height: u16) -> Rect {
+        let rect = Rect::new(0, self.at, self.width, height);
+        self.at += height;
+        rect
+    }
+}
+
+fn states_form((width, height): (u16, u16), view: View) -> StatesForm {
+    match view {
+        View::Tab(Tab::States) | View::Detail => StatesForm::Hidden,
+        View::Tab(_) if width >= 100 && height >= 28 => StatesForm::TwoColumns,
+        View::Tab(_) if width >= 60 && height >= 44 => StatesForm::OneColumn,
+        View::Tab(_) if width >= 60 && height >= 18 => StatesForm::Words,
+        View::Tab(_) => StatesForm::Hidden,
+    }
+}
+
+const fn states_height(form: StatesForm) -> u16 {
+    match form {
+        StatesForm::Hidden => 0,
+        StatesForm::Words => 2,
+        StatesForm::OneColumn => STATE_LINES + 1,
+        StatesForm::TwoColumns => STATE_LINES / 2 + 1,
+    }
+}
+
+/// The log panel takes part of what is left below a table of a readable height.
+const fn log_height((_, height): (u16, u16), view: View) -> u16 {
+    match (view, height) {
+        (View::Detail | View::Tab(Tab::Log | Tab::States), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
+        (_, ROOMY_HEIGHT_MIN..46) => 6,
+        (_, 46..60) => 9,
+        _ => 13,
+    }
+}
+
+/// A tab's place in the line of tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TabPlace {
+    /// Which.
+    pub tab: Tab,
+    /// The first column of its label.
+    pub x: u16,
+    /// The width of its label.
+    pub width: u16,
+    /// Whether the title is written beside the number.
+    pub with_title: bool,
+}
+
+/// Where the tabs stand in a line of `width` that also holds a title of `title_width`: with titles if there is room,
+/// else the numbers of all and the title of the active one.
+pub fn tab_places(width: u16, title_width: u16, active: Tab) -> Vec<TabPlace> {
+    let all = place_tabs(|_| true);
+    let end = all.last().map_or(0, |place| place.x + place.width);
+    if end + title_width + 4 <= width { all } else { place_tabs(|tab| tab == active) }
+}
+
+fn place_tabs(with_title: impl Fn(Tab) -> bool) -> Vec<TabPlace> {
+    let mut x = 1;
+    let place = |row: &crate::app::tab::TabRow| {
+        let with_title = with_title(row.tab);
+        let width = if with_title { 2 + u16::try_from(row.title.len()).unwrap_or(0) } else { 1 };
+        let place = TabPlace { tab: row.tab, x, width, with_title };
+        x += width + 2;
+        place
+    };
+    TABS.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn views() -> impl Iterator<Item = View> {
+        TABS.iter().map(|row| View::Tab(row.tab)).chain([View::Detail])
+    }
+
+    #[test]
+    fn panels_fill_the_screen_without_overlap_at_every_size() {
+        for (width, height) in (1..=220).step_by(7).flat_map(|width| (1..=80).map(move |height| (width, height))) {
+            for (view, filter) in views().flat_map(|view| [(view, false), (view, true)]) {
+                let Some(layout) = Layout::of((width, height), view, filter) else {
+                    assert!(width < SIZE_MIN.0 || height < SIZE_MIN.1);
+                    continue;
+                };
+                let panels = [
+                    layout.header, layout.headline, layout.states, layout.tabs, layout.columns, layout.body, layout.log,
+                    layout.filter, layout.footer,
+                ];
+                let mut at = 0;
+                for panel in panels {
+                    assert_eq!(panel.y, at, "{width}x{height} {view:?} {layout:?}");
+                    at += panel.height;
+                }
+                assert_eq!(at, height);
+                assert!(layout.body.height >= 4, "{width}x{height} {view:?} {layout:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_classic_terminal_keeps_words_and_a_large_one_shows_bars_and_the_log() {
+        let at = |size| Layout::of(size, View::Tab(Tab::Connections), false).expect("large enough");
+        assert_eq!((at((80, 24)).states_form, at((80, 24)).body.height), (StatesForm::Words, 17));
+        assert_eq!((at((120, 40)).states_form, at((120, 40)).body.height), (StatesForm::TwoColumns, 21));
+        assert_eq!(at((120, 40)).log.height, 6);
+        assert_eq!((at((40, 10)).header.height, at((40, 10)).body.height), (0, 7));
+        assert!(Layout::of((39, 10), View::Detail, false).is_none());
+    }
+
+    #[test]
+    fn tabs_shrink_to_numbers_when_the_title_needs_the_room() {
+        assert!(tab_places(120, 30, Tab::Remotes).iter().all(|place| place.with_title));
+        let narrow = tab_places(80, 30, Tab::Remotes);
+        assert!(narrow.iter().all(|place| place.with_title == (place.tab == Tab::Remotes)));
+    }
+}

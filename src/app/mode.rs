@@ -1,0 +1,139 @@
+//! What is open above the tabs, and with it which keys work: one value, never a set of flags.
+
+use std::sync::Arc;
+
+use crate::app::effect::Effect;
+use crate::app::keymap::Scope;
+use crate::app::line::Line;
+use crate::model::action::{Kill, Signal};
+use crate::model::process::Process;
+use crate::model::socket::SocketId;
+use crate::store::rows::Row;
+use crate::table::filter::FilterError;
+
+/// What the main part of the screen is.
+#[derive(Debug, Default)]
+pub enum Page {
+    /// The tab.
+    #[default]
+    Tab,
+    /// Everything about one connection.
+    Detail(Box<Detail>),
+}
+
+/// What lies over the page.
+#[derive(Debug, Default)]
+pub enum Mode {
+    /// Nothing.
+    #[default]
+    Normal,
+    /// The filter is being typed.
+    Filter(FilterEdit),
+    /// A column to sort by is being chosen.
+    SortMenu {
+        /// The line of the cursor, which is the index of the column.
+        line: usize,
+    },
+    /// One of the owners of a shared socket is being chosen.
+    OwnerMenu {
+        /// The owners.
+        owners: Vec<Arc<Process>>,
+        /// The line of the cursor.
+        line: usize,
+    },
+    /// A signal is being chosen.
+    SignalMenu {
+        /// For whom.
+        process: Arc<Process>,
+        /// The line of the cursor, which is the index of the signal.
+        line: usize,
+    },
+    /// A signal is about to be sent.
+    Confirm(Confirm),
+    /// The keys.
+    Help {
+        /// The first line on the screen.
+        scroll: usize,
+    },
+}
+
+impl Mode {
+    /// Where keys are looked up.
+    pub fn scope(&self, page: &Page) -> Scope {
+        match (self, page) {
+            (Self::Normal, Page::Tab) => Scope::Table,
+            (Self::Normal, Page::Detail(_)) => Scope::Detail,
+            (Self::Filter(_), _) => Scope::Filter,
+            (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SignalMenu { .. }, _) => Scope::Menu,
+            (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
+            (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
+            (Self::Help { .. }, _) => Scope::Help,
+        }
+    }
+
+    /// Whether the data stands still while this is open, so that an action hits what was read.
+    pub const fn holds_still(&self) -> bool {
+        matches!(self, Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_))
+    }
+}
+
+/// The filter while it is typed.
+#[derive(Debug)]
+pub struct FilterEdit {
+    /// The line.
+    pub line: Line,
+    /// The filter as it was, for Esc.
+    pub before: String,
+    /// What is wrong with the line as it stands; the last good one is in force meanwhile.
+    pub error: Option<FilterError>,
+}
+
+/// The last question before a signal is sent.
+#[derive(Debug)]
+pub struct Confirm {
+    /// Exactly what will be done.
+    pub effect: Effect,
+    /// To whom.
+    pub process: Arc<Process>,
+    /// Its user by name or number.
+    pub user: String,
+    /// What it holds, in words.
+    pub holds: String,
+    /// How far the question got.
+    pub stage: Stage,
+}
+
+impl Confirm {
+    /// The kill that the effect carries.
+    pub fn kill(&self) -> Option<&Kill> {
+        match &self.effect {
+            Effect::Kill(kill) => Some(kill),
+            _ => None,
+        }
+    }
+
+    /// Whether a second yes, by another key, is needed.
+    pub fn needs_second(&self) -> bool {
+        self.kill().is_some_and(|kill| kill.signal == Signal::Kill)
+    }
+}
+
+/// How far a question got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Asked once.
+    Ask,
+    /// Asked for the second time (KILL only).
+    AskAgain,
+}
+
+/// The detail view.
+#[derive(Debug)]
+pub struct Detail {
+    /// Of which socket.
+    pub id: SocketId,
+    /// The row as last seen; it stays when the store forgets it. `None`: only the log remembers the socket.
+    pub row: Option<Row>,
+    /// The first line on the screen.
+    pub scroll: usize,
+}

@@ -1,0 +1,47 @@
+//! What is asked for beside the sockets: only what the screen shows, and only told when it changes.
+
+use crate::app::App;
+use crate::app::effect::Effect;
+use crate::app::mode::Page;
+use crate::app::tab::Tab;
+use crate::model::process::Owner;
+use crate::model::snapshot::Needs;
+use crate::store::groups::GroupKey;
+
+impl App {
+    /// The request for what the screen needs now, if it differs from the last one.
+    pub(super) fn collect(&mut self) -> Option<Effect> {
+        let needs = self.needs();
+        if needs == self.asked {
+            return None;
+        }
+        self.asked = needs.clone();
+        Some(Effect::Collect(needs))
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match &self.page {
+            Page::Detail(detail) => {
+                let Some(row) = detail.row.as_ref().filter(|row| !row.is_closed()) else { return needs };
+                let socket = &row.connection.socket;
+                needs.details.push(socket.reference());
+                if let Owner::Live(holders) = &socket.owner {
+                    needs.usage.extend(holders.all().iter().map(|process| process.id));
+                }
+            }
+            Page::Tab if self.tab == Tab::Processes => {
+                let table = self.tables.group(self.tab);
+                let visible = table.into_iter().flat_map(|table| table.window(self.body_height()));
+                needs.usage.extend(visible.filter_map(|(_, group)| match group.key {
+                    GroupKey::Process(id) => Some(id),
+                    _ => None,
+                }));
+            }
+            Page::Tab => {}
+        }
+        // Rows that change places ask for nothing new.
+        needs.usage.sort_unstable();
+        needs
+    }
+}

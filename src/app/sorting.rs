@@ -1,0 +1,87 @@
+//! Sorting and menus: which column, which direction, which line of a menu.
+
+use crate::app::App;
+use crate::app::action::Motion;
+use crate::app::mode::Mode;
+use crate::model::action::SIGNALS;
+use crate::table::sort::SortKey;
+
+impl App {
+    pub(super) fn open_sort_menu(&mut self) {
+        if let Some(sort) = self.tables.sort(self.tab) {
+            self.mode = Mode::SortMenu { line: sort.column };
+        }
+    }
+
+    /// Sorts by the column `by` places to the right of the present one among those on the screen.
+    pub(super) fn step_sort(&mut self, by: isize) {
+        let Some(sort) = self.tables.sort(self.tab) else { return };
+        let shown = self.tables.shown(self.tab, self.config.size.0);
+        let at = shown.iter().position(|(column, _)| *column == sort.column);
+        let next = at.map_or(Some(0), |at| at.checked_add_signed(by)).and_then(|at| shown.get(at));
+        if let Some((column, _)) = next {
+            self.sort_by(*column);
+        }
+    }
+
+    pub(super) fn invert_sort(&mut self) {
+        if let Some(SortKey { column, order }) = self.tables.sort(self.tab) {
+            self.set_sort(SortKey { column, order: order.reversed() });
+        }
+    }
+
+    /// Sorts by `column`; the second time in a row in the other direction.
+    pub(super) fn sort_by_or_invert(&mut self, column: usize) {
+        match self.tables.sort(self.tab) {
+            Some(sort) if sort.column == column => self.invert_sort(),
+            _ => self.sort_by(column),
+        }
+    }
+
+    fn sort_by(&mut self, column: usize) {
+        if let Some(head) = self.tables.heads(self.tab).get(column) {
+            self.set_sort(SortKey { column, order: head.first_order });
+        }
+    }
+
+    fn set_sort(&mut self, sort: SortKey) {
+        self.tables.set_sort(self.tab, sort, &self.store);
+        self.refresh_tables();
+    }
+
+    pub(super) fn move_in_menu(&mut self, motion: Motion) {
+        let columns = self.tables.heads(self.tab).len();
+        let (line, len) = match &mut self.mode {
+            Mode::SortMenu { line } => (line, columns),
+            Mode::OwnerMenu { owners, line } => (line, owners.len()),
+            Mode::SignalMenu { line, .. } => (line, SIGNALS.len()),
+            _ => return,
+        };
+        let last = len.saturating_sub(1);
+        *line = match motion {
+            Motion::Up => line.checked_sub(1).unwrap_or(last),
+            Motion::Down if *line == last => 0,
+            Motion::Down => *line + 1,
+            Motion::First | Motion::PageUp => 0,
+            Motion::Last | Motion::PageDown => last,
+        };
+    }
+
+    /// Takes the line under the cursor of the menu that is open.
+    pub(super) fn choose(&mut self) {
+        match std::mem::take(&mut self.mode) {
+            Mode::SortMenu { line } => self.sort_by_or_invert(line),
+            Mode::OwnerMenu { owners, line } => {
+                if let Some(process) = owners.into_iter().nth(line) {
+                    self.open_signal_menu(process);
+                }
+            }
+            Mode::SignalMenu { process, line } => {
+                if let Some(row) = SIGNALS.get(line) {
+                    self.ask_to_confirm(process, row.signal);
+                }
+            }
+            other => self.mode = other,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The tables of the tabs: rows, order, selection and column widths. Shown by `ui`, filled by `samples`.
+
+use crate::app::cursor::{Cursor, Lines};
+use crate::app::tab::Tab;
+use crate::model::socket::SocketId;
+use crate::store::Store;
+use crate::store::groups::{Group, GroupKey, Grouping};
+use crate::store::rows::{Row, RowIndex};
+use crate::table::column::{Column, Order, default_columns};
+use crate::table::connections::COLUMNS;
+use crate::table::filter::Filter;
+use crate::table::fit::{cells, fit};
+use crate::table::groups::GroupView;
+use crate::table::sort::SortKey;
+use crate::table::view::View;
+
+/// Cells left of the first column: a margin, the mark of the row, a gap.
+pub const MARGIN_LEFT: u16 = 3;
+/// The column that connections are sorted by at first: what has been in its state longest.
+const FIRST_SORT: &str = "age";
+/// Columns up to this rank hold names and addresses, which are to be read in full.
+const NAMES_RANK_MAX: u8 = 1;
+/// Columns from this rank on may go for that.
+const SPARE_RANK_MIN: u8 = 9;
+/// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
+const COMFORT_WIDTH: u16 = 21;
+/// Cells right of the last column.
+pub const MARGIN_RIGHT: u16 = 1;
+
+/// The columns of a table of `R` and how wide their content has been.
+pub struct Columns<R: 'static> {
+    /// All columns there are.
+    pub all: &'static [Column<R>],
+    /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
+    wanted: Vec<u16>,
+}
+
+impl<R> std::fmt::Debug for Columns<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Columns").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+impl<R> Columns<R> {
+    fn new(all: &'static [Column<R>]) -> Self {
+        Self { all, wanted: vec![0; all.len()] }
+    }
+
+    /// The columns that fit into a screen of `width`, with their widths.
+    ///
+    /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
+    /// missed least goes.
+    pub fn shown(&self, width: u16) -> Vec<(usize, u16)> {
+        let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
+        let mut chosen = default_columns(self.all);
+        loop {
+            let shown = fit(self.all, &chosen, room, &self.wanted);
+            let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
+            match least.filter(|&index| self.all[index].rank >= Some(SPARE_RANK_MIN)) {
+                Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
+                    chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
+                }
+                _ => return shown,
+            }
+        }
+    }
+
+    fn is_cut(&self, index: usize, width: u16) -> bool {
+        let column = &self.all[index];
+        let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
+        column.rank <= Some(NAMES_RANK_MAX) && width < comfort
+    }
+
+    /// Takes note of how wide the cells of `rows`, those on the screen, are.
+    fn measure<'a>(&mut self, rows: impl Iterator<Item = &'a R>, store: &'a Store)
+    where
+        R: 'a,
+    {
+        for row in rows {
+            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| column.rank.is_some()) {
+                let width = cells(&(column.value)(row, store).text());
+                *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
+            }
+        }
+    }
+}
+
+/// The table of connections.
+#[derive(Debug)]
+pub struct Connections {
+    /// Which rows, in what order.
+    pub view: View,
+    /// The selection.
+    pub cursor: Cursor<SocketId>,
+    /// The columns.
+    pub columns: Columns<Row>,
+    /// How many of the rows that pass the filter are live.
+    pub live: usize,
+}
+
+impl Connections {
+    /// The rows on a screen with `height` lines for them, and the line of the first.
+    pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, &'a Row)> {
+        let lines = self.view.order().iter().enumerate().skip(self.cursor.offset()).take(height);
+        lines.filter_map(|(line, index)| Some((line, store.rows().get(*index)?)))
+    }
+
+    /// The list as the cursor sees it.
+    pub fn with_lines<T>(
+        &mut self,
+        store: &Store,
+        height: usize,
+        change: impl FnOnce(&mut Cursor<SocketId>, &Lines<'_, SocketId>) -> T,
+    ) -> T {
+        let order = self.view.order();
+        let key_at = |line: usize| order.get(line).and_then(|index| id_of(store, *index));
+        change(&mut self.cursor, &Lines { len: order.len(), height, key_at: &key_at })
+    }
+
+    fn refresh(&mut self, store: &Store, height: usize) {
+        let index = self.cursor.key().and_then(|id| store.rows().find(id));
+        let found = index.and_then(|index| self.view.position(index));
+        self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
+        let (order, offset) = (self.view.order(), self.cursor.offset());
+        let live = |index: &&RowIndex| store.rows().get(**index).is_some_and(|row| !row.is_closed());
+        self.live = order.iter().filter(live).count();
+        let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
+        self.columns.measure(rows, store);
+    }
+}
+
+fn id_of(store: &Store, index: RowIndex) -> Option<SocketId> {
+    Some(store.rows().get(index)?.connection.socket.id)
+}
+
+/// A table of groups.
+#[derive(Debug)]
+pub struct GroupTable {
+    /// The groups, in order.
+    pub view: GroupView,
+    /// The selection.
+    pub cursor: Cursor<GroupKey>,
+    /// The columns.
+    pub columns: Columns<Group>,
+}
+
+impl GroupTable {
+    fn new(grouping: Grouping) -> Self {
+        let view = GroupView::new(grouping);
+        let columns = Columns::new(view.columns());
+        Self { view, cursor: Cursor::default(), columns }
+    }
+
+    /// The rows on a screen with `height` lines for them, and the line of each.
+    pub fn window(&self, height: usize) -> impl Iterator<Item = (usize, &Group)> {
+        self.view.groups().iter().enumerate().skip(self.cursor.offset()).take(height)
+    }
+
+    /// The selected group.
+    pub fn selected(&self) -> Option<&Group> {
+        self.view.groups().get(self.view.position(self.cursor.key()?)?)
+    }
+
+    /// The list as the cursor sees it.
+    pub fn with_lines<T>(
+        &mut self,
+        height: usize,
+        change: impl FnOnce(&mut Cursor<GroupKey>, &Lines<'_, GroupKey>) -> T,
+    ) -> T {
+        let groups = self.view.groups();
+        let key_at = |line: usize| groups.get(line).map(|group| group.key);
+        change(&mut self.cursor, &Lines { len: groups.len(), height, key_at: &key_at })
+    }
+
+    fn refresh(&mut self, store: &Store, height: usize) {
+        self.view.refresh(store);
+        let found = self.cursor.key().and_then(|key| self.view.position(key));
+        self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
+        let rows = self.view.groups().iter().skip(self.cursor.offset()).take(height);
+        self.columns.measure(rows, store);
+    }
+}
+
+/// Where a column stands, whatever its table holds: for headings, menus and clicks.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnHead {
+    /// Its keyword.
+    pub key: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// The direction of the first sort by it.
+    pub first_order: Order,
+}
+
+/// All tables.
+#[derive(Debug)]
+pub struct Tables {
+    /// One line a socket.
+    pub connections: Connections,
+    groups: [GroupTable; 3],
+}
+
+impl Tables {
+    /// Empty tables; `filter` must parse.
+    pub fn new(filter: &str, store: &Store) -> Self {
+        let mut view = View::default();
+        let column = COLUMNS.iter().position(|column| column.key == FIRST_SORT).unwrap_or(0);
+        view.set_sort(SortKey::first(COLUMNS, column), store);
+        if let Ok(filter) = Filter::parse(filter) {
+            view.set_filter(filter, store);
+        }
+        Self {
+            connections: Connections { view, cursor: Cursor::default(), columns: Columns::new(COLUMNS), live: 0 },
+            groups: [Grouping::Process, Grouping::Remote, Grouping::Listener].map(GroupTable::new),
+        }
+    }
+
+    /// The group table of `tab`.
+    pub fn group(&self, tab: Tab) -> Option<&GroupTable> {
+        Some(&self.groups[group_index(tab)?])
+    }
+
+    /// The group table of `tab`, to change.
+    pub fn group_mut(&mut self, tab: Tab) -> Option<&mut GroupTable> {
+        Some(&mut self.groups[group_index(tab)?])
+    }
+
+    /// Brings the table of `tab`, the one on the screen, up to date.
+    pub fn refresh(&mut self, tab: Tab, store: &Store, height: usize) {
+        match self.group_mut(tab) {
+            Some(table) => table.refresh(store, height),
+            None if tab == Tab::Connections => self.connections.refresh(store, height),
+            None => {}
+        }
+    }
+
+    /// Lets columns find their widths anew.
+    pub fn forget_widths(&mut self) {
+        self.connections.columns.wanted.fill(0);
+        self.groups.iter_mut().for_each(|table| table.columns.wanted.fill(0));
+    }
+
+    /// What the table of `tab` is sorted by; `None` where there is no table.
+    pub fn sort(&self, tab: Tab) -> Option<SortKey> {
+        match self.group(tab) {
+            Some(table) => Some(table.view.sort()),
+            None => (tab == Tab::Connections).then(|| self.connections.view.sort()),
+        }
+    }
+
+    /// Sorts the table of `tab`; the caller refreshes it afterwards.
+    pub fn set_sort(&mut self, tab: Tab, sort: SortKey, store: &Store) {
+        match self.group_mut(tab) {
+            Some(table) => table.view.set_sort(sort, store),
+            None if tab == Tab::Connections => self.connections.view.set_sort(sort, store),
+            None => {}
+        }
+    }
+
+    /// The columns on the screen, with their widths.
+    pub fn shown(&self, tab: Tab, width: u16) -> Vec<(usize, u16)> {
+        match self.group(tab) {
+            Some(table) => table.columns.shown(width),
+            None if tab == Tab::Connections => self.connections.columns.shown(width),
+            None => Vec::new(),
+        }
+    }
+
+    /// Every column of the table of `tab`.
+    pub fn heads(&self, tab: Tab) -> Vec<ColumnHead> {
+        match self.group(tab) {
+            Some(table) => heads(table.columns.all),
+            None if tab == Tab::Connections => heads(COLUMNS),
+            None => Vec::new(),
+        }
+    }
+}
+
+fn heads<R>(columns: &[Column<R>]) -> Vec<ColumnHead> {
+    let head = |column: &Column<R>| ColumnHead {
+        key: column.key,
+        title: column.title,
+        about: column.about,
+        first_order: column.first_order,
+    };
+    columns.iter().map(head).collect()
+}
+
+const fn group_index(tab: Tab) -> Option<usize> {
+    match tab {
+        Tab::Processes => Some(0),
+        Tab::Remotes => Some(1),
+        Tab::Listeners => Some(2),
+        Tab::Connections | Tab::States | Tab::Log => None,
+    }
+}

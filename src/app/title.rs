@@ -1,0 +1,70 @@
+//! The title of what is on the screen: how much of how much, which filter, which order.
+
+use crate::app::App;
+use crate::app::mode::Page;
+use crate::app::tab::Tab;
+use crate::table::column::Order;
+use crate::table::fit::cells;
+use crate::table::units;
+
+impl App {
+    /// The title beside the tabs: `312 of 4,012 · state:close-wait`.
+    pub fn title(&self) -> String {
+        match (&self.page, self.tab) {
+            (Page::Detail(detail), _) => {
+                let socket = detail.row.as_ref().map(|row| &row.connection.socket);
+                socket.map_or_else(String::new, |socket| match socket.remote.is_unset() {
+                    true => socket.local.to_string(),
+                    false => format!("{} → {}", socket.local, socket.remote),
+                })
+            }
+            (Page::Tab, Tab::Connections) => self.connections_title(),
+            (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
+            (Page::Tab, Tab::Log) => self.log_title(),
+            (Page::Tab, tab) => {
+                units::count(self.tables.group(tab).map_or(0, |table| table.view.groups().len()) as u64)
+            }
+        }
+    }
+
+    pub(super) fn title_width(&self) -> u16 {
+        u16::try_from(cells(&self.title())).unwrap_or(u16::MAX)
+    }
+
+    fn connections_title(&self) -> String {
+        let all = units::count(u64::from(self.store.rows().counts().total()));
+        let filter = self.tables.connections.view.filter();
+        let order = self.hidden_order();
+        if filter.is_empty() {
+            return format!("{all}{order}");
+        }
+        let shown = units::count(self.tables.connections.live as u64);
+        format!("{shown} of {all} · {}{order}", filter.text().trim())
+    }
+
+    /// What the table is sorted by, if no heading on the screen says so.
+    fn hidden_order(&self) -> String {
+        let Some(sort) = self.tables.sort(self.tab) else { return String::new() };
+        let shown = self.tables.shown(self.tab, self.config.size.0);
+        let heads = self.tables.heads(self.tab);
+        match heads.get(sort.column).filter(|_| shown.iter().all(|(column, _)| *column != sort.column)) {
+            Some(head) => format!(" · by {} {}", head.key, arrow(sort.order)),
+            None => String::new(),
+        }
+    }
+
+    fn log_title(&self) -> String {
+        let log = self.store.log();
+        let (kept, total) = (log.entries().len() as u64, log.total());
+        let of = if kept < total { format!(" of {}", units::count(total)) } else { String::new() };
+        format!("{}{of} · newest first", units::count(kept))
+    }
+}
+
+/// The direction of a sort as one character.
+pub const fn arrow(order: Order) -> char {
+    match order {
+        Order::Ascending => '▲',
+        Order::Descending => '▼',
+    }
+}

@@ -1,0 +1,32 @@
+//! `conntop list`: takes what the source has and prints it.
+
+use std::process::ExitCode;
+
+use crate::cli::{Failure, print};
+use crate::model::snapshot::{Needs, Snapshot};
+use crate::report::list::List;
+use crate::source::{Pace, Source};
+use crate::store::Store;
+use crate::tracker::Tracker;
+
+/// Prints one sample of a live source, or the end of a recording.
+pub(super) fn run(mut source: Box<dyn Source>, list: &List) -> Result<ExitCode, Failure> {
+    let store = look(&mut *source)?;
+    for sentence in &store.coverage().degraded {
+        super::say(sentence.as_str());
+    }
+    print(|out| list.write(&store, out))
+}
+
+/// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
+fn look(source: &mut dyn Source) -> Result<Store, Failure> {
+    let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
+    let mut snapshot = Snapshot::default();
+    loop {
+        let pace = source.sample(&Needs::default(), &mut snapshot)?;
+        store.apply(tracker.update(&snapshot));
+        if !matches!(pace, Pace::After(_)) {
+            return Ok(store);
+        }
+    }
+}

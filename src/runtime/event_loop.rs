@@ -1,0 +1,264 @@
+//! The loop: waits for the next thing, tells the app, does what the app wants done, draws if something changed.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyEventKind};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::app::App;
+use crate::app::effect::Effect;
+use crate::app::msg::Msg;
+use crate::model::action::{Kill, KillOutcome, KillReport};
+use crate::runtime::kills::Kills;
+use crate::runtime::os;
+use crate::runtime::sampler::Sampler;
+use crate::runtime::signals::{Call, exit_code};
+use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
+
+/// The shortest time between two frames; what comes in between is drawn together.
+const FRAME: Duration = Duration::from_millis(16);
+/// The most messages that are taken in before a frame is drawn.
+const DRAIN_MAX: usize = 256;
+/// How often a program in the background looks whether it is in front again.
+const FRONT_WAIT: Duration = Duration::from_millis(250);
+/// How long the news of having been continued may take.
+const CONTINUE_WAIT: Duration = Duration::from_millis(500);
+/// The number of SIGHUP: a terminal that vanished ends the program like that.
+const HANGUP: i32 = 1;
+
+/// The queues that the loop waits for, in the order of their importance.
+pub struct Queues {
+    /// From the system.
+    pub calls: Receiver<Call>,
+    /// From the terminal; closed when it is gone.
+    pub events: Receiver<Event>,
+    /// From the sampler and the kills.
+    pub messages: Receiver<Msg>,
+}
+
+/// Who does what the app wants done.
+pub struct Hands {
+    /// The terminal.
+    pub screen: Screen,
+    /// Where keys come from.
+    pub keyboard: std::sync::Arc<os::Keyboard>,
+    /// Takes the samples.
+    pub sampler: Sampler,
+    /// Sends the signals; `None` where nothing may be killed.
+    pub kills: Option<Kills>,
+}
+
+/// Whose the terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Ours.
+    InFront,
+    /// Ours, to be given back now.
+    Leaving,
+    /// Another program's.
+    Away,
+}
+
+/// The main thread at work.
+pub struct EventLoop {
+    app: App,
+    queues: Queues,
+    hands: Hands,
+    /// The exit code, once the program is to end.
+    end: Option<u8>,
+    dirty: bool,
+    resized: bool,
+    place: Place,
+    /// No frame before this.
+    next_frame: Instant,
+    panic_wanted: bool,
+}
+
+impl EventLoop {
+    /// A loop that has not drawn yet.
+    pub fn new(app: App, queues: Queues, hands: Hands) -> Self {
+        Self {
+            app,
+            queues,
+            hands,
+            end: None,
+            dirty: true,
+            // The terminal may have got a new size since the app was told of it.
+            resized: true,
+            place: Place::InFront,
+            next_frame: Instant::now(),
+            panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),
+        }
+    }
+
+    /// Runs until the user quits, a signal comes or the terminal is gone; the exit code.
+    pub async fn run(mut self) -> io::Result<u8> {
+        let ended = self.run_until_end().await;
+        self.hands.keyboard.let_go();
+        match ended {
+            Err(error) if is_gone(&error) => Ok(exit_code(HANGUP)),
+            other => other,
+        }
+    }
+
+    async fn run_until_end(&mut self) -> io::Result<u8> {
+        self.draw_if_due()?;
+        loop {
+            if let Some(code) = self.end {
+                return Ok(code);
+            }
+            self.wait().await?;
+            self.drain()?;
+            match self.place {
+                _ if self.end.is_some() => {}
+                Place::Leaving => self.suspend().await?,
+                Place::InFront => self.draw_if_due()?,
+                Place::Away => {}
+            }
+        }
+    }
+
+    /// Waits for one thing and takes it in.
+    async fn wait(&mut self) -> io::Result<()> {
+        tokio::select! {
+            biased;
+            call = self.queues.calls.recv() => self.on_call(call.unwrap_or(Call::End(HANGUP))),
+            event = self.queues.events.recv() => match event {
+                Some(event) => self.on_event(event),
+                None => self.on_call(Call::End(HANGUP)),
+            },
+            Some(msg) = self.queues.messages.recv() => self.tell(msg),
+            () = sleep_until(self.next_frame), if self.dirty && self.place == Place::InFront => Ok(()),
+            () = sleep(FRONT_WAIT), if self.place == Place::Away => self.show_if_in_front(),
+        }
+    }
+
+    /// Takes in what else has come, so that one frame shows it all.
+    fn drain(&mut self) -> io::Result<()> {
+        for _ in 0..DRAIN_MAX {
+            if self.end.is_some() {
+                break;
+            } else if let Ok(call) = self.queues.calls.try_recv() {
+                self.on_call(call)?;
+            } else if let Ok(event) = self.queues.events.try_recv() {
+                self.on_event(event)?;
+            } else if let Ok(msg) = self.queues.messages.try_recv() {
+                self.tell(msg)?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_call(&mut self, call: Call) -> io::Result<()> {
+        match call {
+            Call::End(signal) => self.end = Some(exit_code(signal)),
+            Call::Stop => self.place = Place::Leaving,
+            // Whoever stopped the program may have used the terminal since.
+            Call::Continue => self.show_if_in_front()?,
+            Call::Resize => self.resized = true,
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.tell(Msg::Key(key)),
+            Event::Mouse(mouse) => self.tell(Msg::Mouse(mouse)),
+            Event::Paste(text) => self.tell(Msg::Paste(text)),
+            Event::Resize(..) => {
+                self.resized = true;
+                Ok(())
+            }
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, msg: Msg) -> io::Result<()> {
+        self.app.update(msg).into_iter().try_for_each(|effect| self.perform(effect))
+    }
+
+    fn perform(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Quit => self.end = Some(0),
+            Effect::Suspend => self.place = Place::Leaving,
+            Effect::Redraw => {
+                self.hands.screen.forget()?;
+                self.dirty = true;
+            }
+            Effect::Kill(kill) => return self.kill(kill),
+            Effect::Collect(needs) => self.hands.sampler.collect(needs),
+            Effect::Interval(interval) => self.hands.sampler.set_interval(interval),
+            Effect::Pause(paused) => self.hands.sampler.pause(paused),
+            Effect::Sample => self.hands.sampler.sample_now(),
+            Effect::Copy(text) if text.as_str().len() > COPY_LEN_MAX => {
+                return self.tell(Msg::Notice("that is too long for the clipboard; choose something shorter".into()));
+            }
+            Effect::Copy(text) => terminal::copy(text.as_str())?,
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, kill: Kill) -> io::Result<()> {
+        let begun = match &mut self.hands.kills {
+            Some(kills) => kills.start(kill),
+            // The app does not offer it then; this is the second lock.
+            None => Err(KillReport { kill, outcome: KillOutcome::Failed("signals are switched off here".into()) }),
+        };
+        match begun {
+            Ok(()) => Ok(()),
+            Err(report) => self.tell(Msg::Kill(report)),
+        }
+    }
+
+    /// Gives the terminal back and stops, as a shell expects of Ctrl-Z.
+    async fn suspend(&mut self) -> io::Result<()> {
+        self.hands.keyboard.let_go();
+        terminal::restore();
+        self.place = Place::Away;
+        os::stop_self();
+        // Continued. The news of it may still be on its way, and pid 1 of a container cannot be stopped at all.
+        if let Ok(Some(Call::End(signal))) = timeout(CONTINUE_WAIT, self.queues.calls.recv()).await {
+            self.end = Some(exit_code(signal));
+            return Ok(());
+        }
+        self.show_if_in_front()
+    }
+
+    /// Takes the terminal again, unless this program was continued in the background: then it stays silent.
+    fn show_if_in_front(&mut self) -> io::Result<()> {
+        self.place = if self.hands.keyboard.is_in_front() { Place::InFront } else { Place::Away };
+        if self.place == Place::InFront {
+            self.hands.screen.show()?;
+            self.hands.keyboard.take();
+            self.resized = true;
+            self.dirty = true;
+        }
+        Ok(())
+    }
+
+    fn draw_if_due(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.resized) {
+            let (columns, rows) = os::size()?;
+            self.tell(Msg::Resize(columns, rows))?;
+            self.dirty = true;
+        }
+        self.dirty |= self.app.take_dirty();
+        if self.dirty && Instant::now() >= self.next_frame {
+            self.hands.screen.draw(&self.app)?;
+            self.dirty = false;
+            self.next_frame = Instant::now() + FRAME;
+            assert!(!self.panic_wanted, "a test asked for this panic");
+        }
+        Ok(())
+    }
+}
+
+/// Whether `error` says that the terminal is no more: nobody is left to be told.
+fn is_gone(error: &io::Error) -> bool {
+    // EIO of a hung-up terminal, ENXIO of one without a line; both have no name in io::ErrorKind.
+    error.kind() == io::ErrorKind::BrokenPipe || matches!(error.raw_os_error(), Some(5 | 6))
+}

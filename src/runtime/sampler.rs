@@ -1,0 +1,462 @@
+//! The sampler: one thread that takes samples, tracks them and sends what changed. Nothing is ever left out: a delta
+//! that does not fit into the queue is waited for.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Sender;
+
+use crate::app::msg::Msg;
+use crate::model::snapshot::{Needs, Snapshot};
+use crate::model::text::DisplayText;
+use crate::runtime::panic_text;
+use crate::source::{Pace, Source, SourceError};
+use crate::tracker::Tracker;
+
+/// Samples may take this share of the time: 1 is all, 4 a quarter. A longer sample stretches the interval.
+const LOAD_DIVISOR: u32 = 4;
+/// The longest wait after failures in a row.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// A recording whose frame comes later than this was held up (Ctrl-Z, a slow machine); it goes on from there and does
+/// not rush after the time that was lost.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
+/// What the main thread wants. Not a queue: only the last word counts, so it cannot grow while a sample is taken.
+#[derive(Debug)]
+struct Wanted {
+    interval: Duration,
+    needs: Needs,
+    paused: bool,
+    sample: bool,
+    stop: bool,
+}
+
+#[derive(Debug)]
+struct Desk {
+    wanted: Mutex<Wanted>,
+    changed: Condvar,
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        // Nothing can panic while it is locked; if it did, the values would still be whole.
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The main thread's hold on the sampler; dropping it ends the sampling.
+#[derive(Debug)]
+pub struct Sampler {
+    desk: Arc<Desk>,
+}
+
+impl Sampler {
+    /// Starts to take samples from `source`; the first one at once.
+    pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
+        let wanted = Wanted { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
+        let desk = Arc::new(Desk { wanted: Mutex::new(wanted), changed: Condvar::new() });
+        let sampling = Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()) };
+        thread::Builder::new().name("sampler".into()).spawn(move || sampling.run())?;
+        Ok(Self { desk })
+    }
+
+    /// Collects this beside the sockets from the next sample on.
+    pub fn collect(&self, needs: Needs) {
+        self.tell(|wanted| wanted.needs = needs);
+    }
+
+    /// Takes samples this far apart, from start to start.
+    pub fn set_interval(&self, interval: Duration) {
+        self.tell(|wanted| wanted.interval = interval);
+    }
+
+    /// Stops or goes on.
+    pub fn pause(&self, paused: bool) {
+        self.tell(|wanted| wanted.paused = paused);
+    }
+
+    /// Takes one sample as soon as possible, also while paused.
+    pub fn sample_now(&self) {
+        self.tell(|wanted| wanted.sample = true);
+    }
+
+    fn tell(&self, say: impl FnOnce(&mut Wanted)) {
+        say(&mut self.desk.lock());
+        self.desk.changed.notify_one();
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.tell(|wanted| wanted.stop = true);
+    }
+}
+
+/// When the next sample is due. Knows no clock.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    /// When the last sample was due or begun.
+    last: Instant,
+    next: Next,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// At once.
+    Now,
+    /// After the interval, or after this if it is longer.
+    Interval { at_least: Duration },
+    /// This long after the last one.
+    After(Duration),
+    /// Never.
+    Never,
+}
+
+impl Schedule {
+    fn new(now: Instant) -> Self {
+        Self { last: now, next: Next::Now }
+    }
+
+    /// When the next sample is due.
+    fn due(&self, interval: Duration) -> Option<Instant> {
+        match self.next {
+            Next::Now => Some(self.last),
+            Next::Interval { at_least } => Some(self.last + interval.max(at_least)),
+            Next::After(wait) => Some(self.last + wait),
+            Next::Never => None,
+        }
+    }
+
+    /// A sample was begun at `begun`, asked for before its time if `early`, and took `took`.
+    fn sampled(&mut self, begun: Instant, early: bool, pace: Pace, took: Duration) {
+        let due = match self.next {
+            // A recording's frames are counted from when they were due, so that it does not lag behind.
+            Next::After(wait) if !early && begun < self.last + wait + LATE_MAX => self.last + wait,
+            _ => begun,
+        };
+        (self.last, self.next) = match pace {
+            Pace::Interval => (begun, Next::Interval { at_least: took.saturating_mul(LOAD_DIVISOR) }),
+            Pace::After(wait) => (due, Next::After(wait)),
+            Pace::Last => (begun, Next::Never),
+        };
+    }
+
+    /// The sample begun at `begun` failed, as did `failures` - 1 before it.
+    fn failed(&mut self, begun: Instant, failures: u32, interval: Duration) {
+        let wait = interval.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY_MAX.max(interval));
+        (self.last, self.next) = (begun, Next::Interval { at_least: wait });
+    }
+
+    /// Sampling went on at `now` after a pause. A recording goes on where it was; for live data a sample is overdue.
+    fn resumed(&mut self, now: Instant) {
+        if matches!(self.next, Next::After(_)) {
+            self.last = now;
+        }
+    }
+}
+
+/// A sample is to be taken.
+struct Order {
+    needs: Needs,
+    interval: Duration,
+    early: bool,
+}
+
+struct Sampling {
+    source: Box<dyn Source>,
+    messages: Sender<Msg>,
+    desk: Arc<Desk>,
+    schedule: Schedule,
+}
+
+impl Sampling {
+    fn run(mut self) {
+        let messages = self.messages.clone();
+        // A source that panicked may be in any state: it is not asked again.
+        let panic = catch_unwind(AssertUnwindSafe(|| self.sample_until_stopped())).err();
+        if let Some(panic) = panic {
+            let text = format!("sampling broke off ({}); the data is old; please restart conntop", panic_text(&*panic));
+            let _ = messages.blocking_send(Msg::SourceFailed(DisplayText::new(&text)));
+        }
+    }
+
+    fn sample_until_stopped(&mut self) {
+        let mut tracker = Tracker::new();
+        let mut snapshot = Snapshot::default();
+        let mut failures = 0;
+        while let Some(order) = self.wait() {
+            let begun = Instant::now();
+            let sampled = self.source.sample(&order.needs, &mut snapshot);
+            let sent = match sampled {
+                Ok(pace) => {
+                    failures = 0;
+                    let delta = Box::new(tracker.update(&snapshot));
+                    self.schedule.sampled(begun, order.early, pace, begun.elapsed());
+                    self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
+                }
+                Err(SourceError::Usage(sentence) | SourceError::Failed(sentence)) => {
+                    failures += 1;
+                    self.schedule.failed(begun, failures, order.interval);
+                    self.send(Msg::SourceFailed(sentence))
+                }
+            };
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    /// Waits for room in the queue; `false` once the main thread is gone.
+    fn send(&self, msg: Msg) -> bool {
+        self.messages.blocking_send(msg).is_ok()
+    }
+
+    /// Waits until a sample is to be taken; `None` once none is wanted any more.
+    fn wait(&mut self) -> Option<Order> {
+        let desk = Arc::clone(&self.desk);
+        let mut wanted = desk.lock();
+        let mut was_paused = false;
+        loop {
+            if wanted.stop {
+                return None;
+            }
+            let now = Instant::now();
+            if was_paused && !wanted.paused {
+                self.schedule.resumed(now);
+            }
+            was_paused = wanted.paused;
+            let early = std::mem::take(&mut wanted.sample) && self.schedule.next != Next::Never;
+            let due = self.schedule.due(wanted.interval).filter(|_| !wanted.paused);
+            if early || due.is_some_and(|due| due <= now) {
+                return Some(Order { needs: wanted.needs.clone(), interval: wanted.interval, early });
+            }
+            wanted = match due {
+                Some(due) => desk.changed.wait_timeout(wanted, due - now).unwrap_or_else(PoisonError::into_inner).0,
+                None => desk.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::model::process::ProcessId;
+    use crate::model::snapshot::{Abilities, SourceInfo, SourceKind};
+    use crate::model::time::Timestamp;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    /// Longer than any test runs: a sample that was not asked for does not come.
+    const NEVER: Duration = Duration::from_secs(100_000);
+
+    /// What a call of the fake source does.
+    enum Step {
+        Sample(Pace),
+        Fail(&'static str),
+        Panic,
+    }
+
+    /// Plays steps; each sample's time is its number. Tells what it was asked to collect.
+    struct Script {
+        info: SourceInfo,
+        steps: std::vec::IntoIter<Step>,
+        taken: u64,
+        asked: mpsc::Sender<Needs>,
+    }
+
+    impl Source for Script {
+        fn info(&self) -> &SourceInfo {
+            &self.info
+        }
+
+        fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+            let _ = self.asked.send(needs.clone());
+            snapshot.clear();
+            self.taken += 1;
+            snapshot.at = Timestamp::from_millis(self.taken);
+            match self.steps.next().expect("the script is long enough") {
+                Step::Sample(pace) => Ok(pace),
+                Step::Fail(sentence) => Err(SourceError::Failed(sentence.into())),
+                Step::Panic => panic!("out of luck"),
+            }
+        }
+    }
+
+    struct Rig {
+        sampler: Sampler,
+        messages: Receiver<Msg>,
+        asked: mpsc::Receiver<Needs>,
+    }
+
+    impl Rig {
+        fn new(interval: Duration, steps: Vec<Step>) -> Self {
+            let (asking, asked) = mpsc::channel();
+            let (sender, messages) = channel(1);
+            let info = SourceInfo { kind: SourceKind::Synthetic, host: "test".into(), abilities: Abilities::default() };
+            let script = Script { info, steps: steps.into_iter(), taken: 0, asked: asking };
+            Self { sampler: Sampler::start(Box::new(script), interval, sender).expect("a thread"), messages, asked }
+        }
+
+        fn next(&mut self) -> Msg {
+            self.messages.blocking_recv().expect("the sampler runs")
+        }
+
+        /// The number of the sample that the next message, a delta, comes from.
+        fn next_delta(&mut self) -> u64 {
+            match self.next() {
+                Msg::Delta(delta) => delta.at.as_millis(),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn samples(count: usize) -> Vec<Step> {
+        (0..count).map(|_| Step::Sample(Pace::Interval)).collect()
+    }
+
+    #[test]
+    fn the_first_sample_is_taken_at_once() {
+        let mut rig = Rig::new(NEVER, samples(1));
+        assert_eq!(rig.next_delta(), 1);
+    }
+
+    #[test]
+    fn a_slow_reader_misses_no_delta() {
+        let mut rig = Rig::new(Duration::ZERO, samples(100));
+        for number in 1..=50 {
+            assert_eq!(rig.next_delta(), number);
+        }
+    }
+
+    #[test]
+    fn a_sample_asked_for_comes_without_waiting_even_while_paused() {
+        let mut rig = Rig::new(NEVER, samples(3));
+        assert_eq!(rig.next_delta(), 1);
+        rig.sampler.sample_now();
+        assert_eq!(rig.next_delta(), 2);
+        rig.sampler.pause(true);
+        rig.sampler.sample_now();
+        assert_eq!(rig.next_delta(), 3);
+    }
+
+    #[test]
+    fn a_new_interval_counts_at_once() {
+        let mut rig = Rig::new(NEVER, samples(4));
+        assert_eq!(rig.next_delta(), 1);
+        rig.sampler.set_interval(Duration::from_millis(1));
+        assert_eq!(rig.next_delta(), 2);
+    }
+
+    #[test]
+    fn what_is_to_be_collected_reaches_the_source() {
+        let mut rig = Rig::new(NEVER, samples(2));
+        assert_eq!(rig.next_delta(), 1);
+        let needs = Needs { usage: vec![ProcessId { pid: 7, start_ticks: 1 }], details: Vec::new() };
+        rig.sampler.collect(needs.clone());
+        rig.sampler.sample_now();
+        assert_eq!(rig.next_delta(), 2);
+        assert_eq!(rig.asked.iter().take(2).collect::<Vec<_>>(), [Needs::default(), needs]);
+    }
+
+    #[test]
+    fn a_recording_ends_with_a_message_and_is_not_read_on() {
+        let steps = vec![Step::Sample(Pace::After(Duration::ZERO)), Step::Sample(Pace::Last)];
+        let mut rig = Rig::new(NEVER, steps);
+        assert_eq!((rig.next_delta(), rig.next_delta()), (1, 2));
+        assert!(matches!(rig.next(), Msg::SourceEnded));
+        // The script has no third step: asking for it would break off with a failure.
+        rig.sampler.sample_now();
+        drop(rig.sampler);
+        assert!(rig.messages.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn a_failure_is_told_and_the_next_sample_may_succeed() {
+        let steps = vec![Step::Fail("no luck"), Step::Sample(Pace::Interval), Step::Sample(Pace::Interval)];
+        let mut rig = Rig::new(NEVER, steps);
+        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck"));
+        rig.sampler.sample_now();
+        assert_eq!(rig.next_delta(), 2);
+    }
+
+    #[test]
+    fn a_panic_is_told_and_ends_the_sampling_only() {
+        let mut rig = Rig::new(Duration::ZERO, vec![Step::Sample(Pace::Interval), Step::Panic]);
+        assert_eq!(rig.next_delta(), 1);
+        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str().contains("out of luck")));
+        assert!(rig.messages.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn the_thread_ends_when_nobody_listens_or_it_is_no_longer_wanted() {
+        let Rig { sampler, messages, asked } = Rig::new(Duration::ZERO, samples(1_000_000));
+        drop(messages);
+        while asked.recv().is_ok() {}
+        drop(sampler);
+
+        let Rig { sampler, messages, asked } = Rig::new(NEVER, samples(1));
+        drop(sampler);
+        while asked.recv().is_ok() {}
+        drop(messages);
+    }
+
+    fn schedule(next: Next) -> (Schedule, Instant) {
+        let now = Instant::now();
+        (Schedule { last: now, next }, now)
+    }
+
+    #[test]
+    fn the_interval_counts_from_start_to_start() {
+        let (mut schedule, start) = schedule(Next::Now);
+        assert_eq!(schedule.due(SECOND), Some(start));
+        schedule.sampled(start, false, Pace::Interval, SECOND / 10);
+        assert_eq!(schedule.due(SECOND), Some(start + SECOND));
+        assert_eq!(schedule.due(5 * SECOND), Some(start + 5 * SECOND));
+    }
+
+    #[test]
+    fn a_sample_longer_than_a_quarter_of_the_interval_stretches_it() {
+        let (mut schedule, start) = schedule(Next::Now);
+        schedule.sampled(start, false, Pace::Interval, SECOND / 2);
+        assert_eq!(schedule.due(SECOND), Some(start + 2 * SECOND));
+    }
+
+    #[test]
+    fn a_recording_does_not_lag_behind() {
+        let (mut schedule, start) = schedule(Next::Now);
+        schedule.sampled(start, false, Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER), Some(start + SECOND));
+        // Woken up 3 ms late: the frame after it is due as if it had not been.
+        let late = start + SECOND + Duration::from_millis(3);
+        schedule.sampled(late, false, Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER), Some(start + 2 * SECOND));
+        // A frame asked for early, or a pause, moves the rest.
+        schedule.sampled(start + SECOND, true, Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER), Some(start + 2 * SECOND));
+        // Neither does it rush after a stop.
+        schedule.sampled(start + 8 * SECOND, false, Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER), Some(start + 9 * SECOND));
+        schedule.resumed(start + 9 * SECOND);
+        assert_eq!(schedule.due(NEVER), Some(start + 10 * SECOND));
+        schedule.sampled(start + 10 * SECOND, false, Pace::Last, SECOND);
+        assert_eq!(schedule.due(NEVER), None);
+    }
+
+    #[test]
+    fn failures_in_a_row_are_retried_less_and_less_often() {
+        let (mut schedule, start) = schedule(Next::Now);
+        let waits = [1, 2, 3, 4, 5, 6, 60].map(|failures| {
+            schedule.failed(start, failures, SECOND);
+            schedule.due(SECOND).expect("it is retried") - start
+        });
+        assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 4, 8, 16, 30, 30]);
+    }
+}

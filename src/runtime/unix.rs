@@ -1,0 +1,213 @@
+//! What the runtime asks of Unix: the terminal as a descriptor, signals, stopping itself.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossterm::event::Event;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{self, getegid, geteuid, getgid, getpgrp, getpid, getuid, kill_process};
+use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
+use rustix::time::Timespec;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Sender;
+
+use crate::runtime::keys::Decoder;
+use crate::runtime::signals::Call;
+
+/// How long after an escape the rest of its sequence may come. Longer makes the Esc key slow, shorter tears the
+/// sequences of slow lines apart.
+const ESCAPE_WAIT: Duration = Duration::from_millis(25);
+/// How long a paste may pause before it counts as over.
+const PASTE_WAIT: Duration = Duration::from_secs(1);
+/// How often a reader in the background looks whether it is in front again.
+const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
+/// The most that one read takes; the line discipline holds 4,096 bytes.
+const READ_LEN: usize = 4096;
+/// Cell size of a terminal that does not know its own.
+const SIZE_DEFAULT: (u16, u16) = (80, 24);
+
+/// Everything but the raw mode: alternate screen, hidden cursor, bracketed paste.
+pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
+/// Presses, releases and the wheel in SGR form; no motion, which would flood a slow line.
+pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// Undoes all of it, also what was never done; safe to write twice.
+pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
+
+/// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
+#[derive(Debug)]
+pub struct Keyboard {
+    tty: OwnedFd,
+    /// Whether what is typed is for another program.
+    is_let_go: AtomicBool,
+}
+
+impl Keyboard {
+    /// Opens it.
+    pub fn open() -> io::Result<Self> {
+        let stdin = rustix::stdio::stdin();
+        let tty = if isatty(stdin) {
+            rustix::io::fcntl_dupfd_cloexec(stdin, 3)?
+        } else {
+            File::options().read(true).write(true).open("/dev/tty")?.into()
+        };
+        Ok(Self { tty, is_let_go: AtomicBool::new(false) })
+    }
+
+    /// From now on what is typed is for the next program: the shell gets it, not the reader.
+    pub fn let_go(&self) {
+        self.is_let_go.store(true, Ordering::Release);
+    }
+
+    /// Reads again after [`Keyboard::let_go`].
+    pub fn take(&self) {
+        self.is_let_go.store(false, Ordering::Release);
+    }
+
+    /// Whether this program may use the terminal now: it is in front, or there is no job control.
+    pub fn is_in_front(&self) -> bool {
+        tcgetpgrp(&self.tty).is_ok_and(|group| group == getpgrp()) || tcgetpgrp(&self.tty) == Err(Errno::NOTTY)
+    }
+
+    /// Sends what is typed to `events` until the terminal is gone or nobody listens.
+    pub fn read_to(&self, events: &Sender<Event>) {
+        let mut decoder = Decoder::default();
+        let mut buffer = [0; READ_LEN];
+        let mut ready = Vec::new();
+        loop {
+            let wait = match (decoder.is_waiting(), decoder.is_pasting()) {
+                (true, _) => Some(ESCAPE_WAIT),
+                (false, true) => Some(PASTE_WAIT),
+                (false, false) => None,
+            };
+            match self.wait(PollFlags::IN, wait) {
+                Wait::Nothing => decoder.flush(&mut ready),
+                Wait::Ready if self.may_read() => match rustix::io::read(&self.tty, &mut buffer) {
+                    Ok(0) => return,
+                    Ok(len) => decoder.feed(&buffer[..len], &mut ready),
+                    Err(Errno::INTR | Errno::AGAIN) => {}
+                    Err(_) => return,
+                },
+                // It is not for us, and reading in the background would stop the program (SIGTTIN). Only the end of
+                // the terminal counts.
+                Wait::Ready => match self.wait(PollFlags::empty(), Some(BACKGROUND_WAIT)) {
+                    Wait::Gone => return,
+                    Wait::Ready | Wait::Nothing => {}
+                },
+                Wait::Gone => return,
+            }
+            if ready.drain(..).any(|event| events.blocking_send(event).is_err()) {
+                return;
+            }
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        !self.is_let_go.load(Ordering::Acquire) && self.is_in_front()
+    }
+
+    fn wait(&self, flags: PollFlags, timeout: Option<Duration>) -> Wait {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let mut fds = [PollFd::new(&self.tty, flags)];
+            match poll(&mut fds, left.and_then(|left| Timespec::try_from(left).ok()).as_ref()) {
+                Ok(0) => return Wait::Nothing,
+                Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
+                    return Wait::Gone;
+                }
+                Ok(_) => return Wait::Ready,
+                Err(Errno::INTR) => {}
+                Err(_) => return Wait::Gone,
+            }
+        }
+    }
+}
+
+/// What came of waiting for the terminal.
+enum Wait {
+    /// The time is over.
+    Nothing,
+    /// There is something to read.
+    Ready,
+    /// The terminal is gone: hung up, closed or failed.
+    Gone,
+}
+
+/// Writes all of `bytes` to standard output, with one write(2) where the terminal takes it.
+pub fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = rustix::stdio::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(stdout, bytes) {
+            Ok(len) => bytes = &bytes[len..],
+            Err(Errno::INTR) => {}
+            // Somebody made the terminal non-blocking; that is theirs to undo.
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?;
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Columns and rows of the terminal on standard output.
+pub fn size() -> io::Result<(u16, u16)> {
+    let size = tcgetwinsize(rustix::stdio::stdout())?;
+    // A serial line or a container's terminal may not have been told.
+    Ok(if size.ws_col == 0 || size.ws_row == 0 { SIZE_DEFAULT } else { (size.ws_col, size.ws_row) })
+}
+
+/// Stops this process until somebody continues it. SIGTSTP would be discarded if no shell of its own watches it
+/// (an orphaned process group); SIGSTOP never is, except for pid 1 of a container.
+pub fn stop_self() {
+    let _ = kill_process(getpid(), process::Signal::STOP);
+}
+
+/// Whether the program runs with rights that its caller does not have (the setuid or setgid bit).
+pub fn is_setuid() -> bool {
+    geteuid() != getuid() || getegid() != getgid()
+}
+
+/// The signals that this program answers.
+#[derive(Debug)]
+pub struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    terminate: Signal,
+    stop: Signal,
+    go_on: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    /// From now on they do nothing by themselves; must be called within a tokio runtime.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            terminate: signal(SignalKind::terminate())?,
+            stop: signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?,
+            go_on: signal(SignalKind::from_raw(process::Signal::CONT.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) -> io::Result<Call> {
+        Ok(tokio::select! {
+            _ = self.hangup.recv() => Call::End(SignalKind::hangup().as_raw_value()),
+            _ = self.interrupt.recv() => Call::End(SignalKind::interrupt().as_raw_value()),
+            _ = self.quit.recv() => Call::End(SignalKind::quit().as_raw_value()),
+            _ = self.terminate.recv() => Call::End(SignalKind::terminate().as_raw_value()),
+            _ = self.stop.recv() => Call::Stop,
+            _ = self.go_on.recv() => Call::Continue,
+            _ = self.resize.recv() => Call::Resize,
+        })
+    }
+}

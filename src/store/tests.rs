@@ -1,0 +1,242 @@
+//! The store against what a reader of deltas expects: marks, purges, counts, history, log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::delta::{Connection, Removed, Transition};
+use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
+use crate::model::testing::{connection, source_info, tcp, udp};
+use crate::store::history::HISTORY_LEN_MAX;
+use crate::store::log::LOG_LEN_MAX;
+use crate::store::rows::{Counts, MARK_TIME, Mark, Row, RowIndex};
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+fn delta(ms: u64) -> Delta {
+    Delta { at: at(ms), ..Delta::default() }
+}
+
+fn removed(cookie: u64, ms: u64) -> Removed {
+    Removed { id: tcp(cookie).build().id, at: at(ms) }
+}
+
+fn mark_of(store: &Store, cookie: u64) -> Option<Mark> {
+    let index = store.rows().find(tcp(cookie).build().id).expect("the row is there");
+    store.rows().get(index).expect("found rows exist").mark
+}
+
+/// A store that has one connection, cookie 1, since second 1.
+fn store() -> Store {
+    let mut store = Store::new(source_info());
+    let touched = store.apply(Delta { added: vec![connection(tcp(1), 1_000)], ..delta(1_000) });
+    assert_eq!((touched.added.len(), touched.changed.len()), (1, 0));
+    store
+}
+
+#[test]
+fn rows_of_the_first_sample_are_not_new_and_later_ones_are_for_a_while() {
+    let mut store = store();
+    assert_eq!(mark_of(&store, 1), None);
+    store.apply(Delta { added: vec![connection(tcp(2), 2_000)], ..delta(2_000) });
+    assert_eq!(mark_of(&store, 2), Some(Mark::New(at(2_000))));
+    assert_eq!(store.apply(delta(5_999)), Touched::default());
+    let touched = store.apply(delta(6_000));
+    assert_eq!(touched.changed, [RowIndex(1)]);
+    assert_eq!(mark_of(&store, 2), None);
+}
+
+#[test]
+fn only_another_state_marks_a_row_as_changed() {
+    let mut store = store();
+    let touched = store.apply(Delta { changed: vec![connection(tcp(1).queues(9, 0), 1_000)], ..delta(2_000) });
+    assert_eq!(touched.changed, [RowIndex(0)]);
+    assert_eq!(mark_of(&store, 1), None);
+    store.apply(Delta { changed: vec![connection(tcp(1).state(CloseWait), 1_000)], ..delta(3_000) });
+    assert_eq!(mark_of(&store, 1), Some(Mark::Changed(at(3_000))));
+    assert_eq!(store.rows().counts().of(CloseWait), 1);
+    assert_eq!(store.rows().counts().total(), 1);
+}
+
+#[test]
+fn a_closed_row_stays_to_be_seen_then_its_index_is_free_for_the_next_delta() {
+    let mut store = store();
+    // Ten seconds between samples: it was missing for longer than a mark lasts, and is shown all the same.
+    let touched = store.apply(Delta { removed: vec![removed(1, 11_000)], ..delta(21_000) });
+    assert_eq!(touched.changed, [RowIndex(0)]);
+    assert_eq!(mark_of(&store, 1), Some(Mark::Closed(at(11_000))));
+    assert_eq!(store.rows().counts().total(), 0, "closed rows do not count");
+    let touched = store.apply(Delta { added: vec![connection(tcp(2), 31_000)], ..delta(31_000) });
+    assert_eq!((touched.added, touched.purged), (vec![RowIndex(1)], vec![RowIndex(0)]));
+    assert_eq!(store.rows().find(tcp(1).build().id), None);
+    let touched = store.apply(Delta { added: vec![connection(tcp(3), 32_000)], ..delta(32_000) });
+    assert_eq!(touched.added, [RowIndex(0)]);
+}
+
+#[test]
+fn a_socket_that_comes_back_takes_over_its_closed_row() {
+    let mut store = store();
+    store.apply(Delta { removed: vec![removed(1, 2_000)], ..delta(2_000) });
+    let touched = store.apply(Delta { added: vec![connection(tcp(1), 3_000)], ..delta(3_000) });
+    assert_eq!((touched.added, touched.changed), (vec![], vec![RowIndex(0)]));
+    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(3_000))));
+    assert_eq!(store.rows().counts().total(), 1);
+    assert_eq!(store.apply(delta(6_500)).purged, [], "the old mark no longer counts");
+}
+
+#[test]
+fn another_connection_on_the_same_tuple_is_new() {
+    let mut store = store();
+    store.apply(Delta { changed: vec![connection(tcp(1), 2_000)], ..delta(2_000) });
+    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(2_000))));
+}
+
+fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
+    let socket = tcp(1).build();
+    Transition {
+        at: at(0),
+        id: socket.id,
+        protocol: socket.protocol,
+        local: socket.local,
+        remote: socket.remote,
+        from,
+        to,
+        lasted: None,
+        skipped: false,
+        owner: socket.owner,
+    }
+}
+
+#[test]
+fn rates_are_per_second_of_the_time_that_passed() {
+    let mut store = store();
+    assert_eq!(store.history().rates(Duration::from_secs(10)), None, "one sample is no span of time");
+    let opened = transition(None, Some(Established));
+    let left = transition(Some(Established), Some(TimeWait));
+    let gone = transition(Some(TimeWait), None);
+    store.apply(Delta { transitions: vec![opened.clone(), opened, left.clone(), gone], ..delta(2_000) });
+    // The machine slept for 100 s.
+    store.apply(Delta { transitions: vec![left; 10], ..delta(102_000) });
+    let rates = store.history().rates(Duration::from_secs(5)).expect("there are samples");
+    assert_eq!(rates.over, Duration::from_secs(100));
+    assert!((rates.into[TimeWait as usize] - 0.1).abs() < 1e-6);
+    let all = store.history().rates(Duration::from_secs(1_000)).expect("there are samples");
+    assert_eq!(all.over, Duration::from_secs(101));
+    assert!((all.opened * 101.0 - 2.0).abs() < 1e-3);
+    assert!((all.closed * 101.0 - 1.0).abs() < 1e-3);
+    assert!((all.out_of[Established as usize] * 101.0 - 11.0).abs() < 1e-3);
+}
+
+#[test]
+fn history_and_log_keep_the_newest_and_no_more() {
+    let mut store = store();
+    for second in 2..2 + HISTORY_LEN_MAX as u64 {
+        store.apply(Delta { transitions: vec![transition(None, Some(Established)); 12], ..delta(second * 1_000) });
+    }
+    assert_eq!(store.history().samples().len(), HISTORY_LEN_MAX);
+    assert_eq!(store.history().samples().front().map(|sample| sample.at), Some(at(2_000)));
+    assert_eq!(store.history().last(3).count(), 3);
+    assert_eq!(store.log().entries().len(), LOG_LEN_MAX);
+    assert_eq!(store.log().total(), 12 * HISTORY_LEN_MAX as u64);
+    let flood: Vec<_> =
+        (0..LOG_LEN_MAX + 5).map(|nth| Transition { at: at(nth as u64), ..transition(None, None) }).collect();
+    store.apply(Delta { transitions: flood, ..delta(2_000_000) });
+    assert_eq!(store.log().entries().front().map(|entry| entry.at), Some(at(5)));
+    assert_eq!(store.log().entries().len(), LOG_LEN_MAX);
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Put { cookie: u64, state: TcpState, datagram: bool },
+    Remove { cookie: u64 },
+    Sample { after_ms: u64 },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let state = prop::sample::select(&[Established, CloseWait, TimeWait][..]);
+    prop_oneof![
+        4 => (0..12u64, state, any::<bool>()).prop_map(|(cookie, state, datagram)| Event::Put { cookie, state, datagram }),
+        3 => (0..12u64).prop_map(|cookie| Event::Remove { cookie }),
+        3 => (1..6_000u64).prop_map(|after_ms| Event::Sample { after_ms }),
+    ]
+}
+
+proptest! {
+    /// A view that copies only the touched rows has the same rows as the store; the counts are those of the live ones.
+    #[test]
+    fn touched_rows_are_all_that_changed(events in prop::collection::vec(event(), 1..120)) {
+        let mut store = Store::new(source_info());
+        let mut live: BTreeMap<SocketId, Connection> = BTreeMap::new();
+        let mut copy: BTreeMap<RowIndex, Row> = BTreeMap::new();
+        let mut now = 0;
+        let mut next = delta(0);
+        let mut busy = BTreeSet::new();
+        for event in events {
+            match event {
+                Event::Put { cookie, state, datagram } => {
+                    let socket = if datagram && cookie % 2 == 0 { udp(cookie, 53) } else { tcp(cookie).state(state) };
+                    let row = connection(socket, now);
+                    let id = row.socket.id;
+                    if busy.insert(id) {
+                        let list = if live.contains_key(&id) { &mut next.changed } else { &mut next.added };
+                        list.push(row.clone());
+                        live.insert(id, row);
+                    }
+                }
+                Event::Remove { cookie } => {
+                    let id = tcp(cookie).build().id;
+                    if !busy.contains(&id) && live.remove(&id).is_some() {
+                        busy.insert(id);
+                        next.removed.push(Removed { id, at: at(now) });
+                    }
+                }
+                Event::Sample { after_ms } => {
+                    now += after_ms;
+                    next.at = at(now);
+                    let touched = store.apply(std::mem::take(&mut next));
+                    busy.clear();
+                    follow(&mut copy, &touched, &store);
+                    check(&store, &live, &copy);
+                }
+            }
+        }
+    }
+}
+
+fn follow(copy: &mut BTreeMap<RowIndex, Row>, touched: &Touched, store: &Store) {
+    let row = |index| store.rows().get(index).cloned().expect("touched rows exist");
+    for &index in &touched.added {
+        assert!(copy.insert(index, row(index)).is_none(), "added, but it was there");
+    }
+    for &index in &touched.changed {
+        assert!(copy.insert(index, row(index)).is_some(), "changed, but it was not there");
+    }
+    for index in &touched.purged {
+        assert!(copy.remove(index).is_some(), "purged, but it was not there");
+        assert_eq!(store.rows().get(*index), None);
+    }
+}
+
+fn check(store: &Store, live: &BTreeMap<SocketId, Connection>, copy: &BTreeMap<RowIndex, Row>) {
+    let rows: BTreeMap<_, _> = store.rows().iter().map(|(index, row)| (index, row.clone())).collect();
+    assert_eq!(&rows, copy);
+    let mut counts = Counts::default();
+    for (index, row) in store.rows().iter() {
+        let id = row.connection.socket.id;
+        assert_eq!(store.rows().find(id), Some(index));
+        assert_eq!(live.get(&id), (!row.is_closed()).then_some(&row.connection));
+        if !row.is_closed() {
+            counts.add(&row.connection.socket);
+        }
+        let since = match row.mark {
+            Some(Mark::New(since) | Mark::Changed(since)) => since,
+            _ => store.at(),
+        };
+        assert!(store.at().since(since) < MARK_TIME, "a mark outlived its time");
+    }
+    assert_eq!(store.rows().counts(), &counts);
+    assert_eq!(counts.total() as usize, live.len());
+}

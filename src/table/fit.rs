@@ -1,0 +1,186 @@
+//! Makes a table fit a width: which columns stay, how wide they are, and how a text is cut to cells.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use crate::table::column::Column;
+
+/// Blank cells between two columns.
+pub const GAP: u16 = 1;
+
+/// The mark of a text that was cut.
+const CUT_MARK: &str = "…";
+
+/// Cells that `text` takes on a terminal.
+pub fn cells(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.width() }
+}
+
+/// `text` in at most `width` cells, cut at a grapheme and marked with `…`.
+pub fn cut(text: &str, width: u16) -> Cow<'_, str> {
+    let width = usize::from(width);
+    if cells(text) <= width {
+        return Cow::Borrowed(text);
+    }
+    if width == 0 {
+        return Cow::Borrowed("");
+    }
+    let mut short = head(text, width - 1).to_owned();
+    short.push_str(CUT_MARK);
+    Cow::Owned(short)
+}
+
+/// `text` in at most `width` cells, with all from byte `end_at` on kept if there is room for it: an address may lose
+/// its middle, its port may not.
+pub fn cut_keeping_end(text: &str, end_at: usize, width: u16) -> String {
+    let (start, end) = text.split_at(text.floor_char_boundary(end_at));
+    let room = usize::from(width).saturating_sub(cells(end));
+    if room < 2 {
+        return cut(text, width).into_owned();
+    }
+    format!("{}{end}", cut(start, u16::try_from(room).unwrap_or(width)))
+}
+
+fn head(text: &str, width: usize) -> &str {
+    let (mut used, mut end) = (0, 0);
+    for (at, grapheme) in text.grapheme_indices(true) {
+        used += cells(grapheme);
+        if used > width {
+            break;
+        }
+        end = at + grapheme.len();
+    }
+    &text[..end]
+}
+
+/// Which of the `chosen` columns fit into `width` cells, with the width of each.
+///
+/// Whole columns go by rank, the highest first (a column without rank counts as rank 1: it was asked for). What is left
+/// over goes to the columns that are not at their greatest width, one cell each in turn, first to the two lowest ranks
+/// (endpoints and process), then to the others. `wanted` (by index of the
+/// column, 0 or absent: not known) stops a column from growing beyond its content. The result never exceeds `width`.
+pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16]) -> Vec<(usize, u16)> {
+    let mut shown: Vec<(usize, u16)> = chosen.iter().map(|&index| (index, columns[index].width.0)).collect();
+    let rank = |index: usize| columns[index].rank.unwrap_or(1);
+    while total(&shown) > u32::from(width) {
+        let Some((at, _)) = shown
+            .iter()
+            .enumerate()
+            .filter(|(_, (index, _))| rank(*index) > 0)
+            .max_by_key(|(_, (index, _))| rank(*index))
+        else {
+            break;
+        };
+        shown.remove(at);
+    }
+    shrink(&mut shown, width);
+    let most = |index: usize| match wanted.get(index) {
+        Some(&content) if content > 0 => content.clamp(columns[index].width.0, columns[index].width.1),
+        _ => columns[index].width.1,
+    };
+    grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
+    grow(&mut shown, width, most);
+    shown
+}
+
+fn total(shown: &[(usize, u16)]) -> u32 {
+    let gaps = shown.len().saturating_sub(1) * usize::from(GAP);
+    shown.iter().map(|(_, width)| u32::from(*width)).sum::<u32>() + u32::try_from(gaps).unwrap_or(u32::MAX)
+}
+
+/// Where even the columns that always stay are too wide: the widest gives way, at last the rightmost goes.
+fn shrink(shown: &mut Vec<(usize, u16)>, width: u16) {
+    while total(shown) > u32::from(width) {
+        match shown.iter_mut().max_by_key(|(_, width)| *width) {
+            Some((_, widest)) if *widest > 1 => *widest -= 1,
+            _ => drop(shown.pop()),
+        }
+    }
+}
+
+fn grow(shown: &mut [(usize, u16)], width: u16, most: impl Fn(usize) -> u16) {
+    let mut spare = u32::from(width).saturating_sub(total(shown));
+    while spare > 0 {
+        let before = spare;
+        for (index, width) in &mut *shown {
+            if spare > 0 && *width < most(*index) {
+                *width += 1;
+                spare -= 1;
+            }
+        }
+        if spare == before {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::table::column::default_columns;
+    use crate::table::connections::COLUMNS;
+
+    fn keys(width: u16) -> Vec<&'static str> {
+        fit(COLUMNS, &default_columns(COLUMNS), width, &[]).iter().map(|(index, _)| COLUMNS[*index].key).collect()
+    }
+
+    #[test]
+    fn eighty_cells_show_all_that_is_needed_to_find_a_leak() {
+        for key in ["local", "remote", "state", "age", "process", "pid", "recvq", "sendq"] {
+            assert!(keys(78).contains(&key), "{key} is not in {:?}", keys(78));
+        }
+    }
+
+    #[test]
+    fn wider_screens_show_more_and_never_less() {
+        for width in 1..300 {
+            let (narrow, wide) = (keys(width), keys(width + 1));
+            assert!(narrow.iter().all(|key| wide.contains(key)), "{width}: {narrow:?} {wide:?}");
+        }
+        assert_eq!(keys(300).len(), default_columns(COLUMNS).len());
+    }
+
+    #[test]
+    fn ipv6_is_shown_in_full_where_there_is_room() {
+        let shown = fit(COLUMNS, &default_columns(COLUMNS), 250, &[]);
+        let local = shown.iter().find(|(index, _)| COLUMNS[*index].key == "local").expect("local always stays");
+        assert!(local.1 >= 47, "{local:?}");
+    }
+
+    #[test]
+    fn a_column_does_not_grow_beyond_its_content() {
+        let mut wanted = vec![0; COLUMNS.len()];
+        let local = COLUMNS.iter().position(|column| column.key == "local").expect("there is a local column");
+        wanted[local] = 21;
+        let shown = fit(COLUMNS, &default_columns(COLUMNS), 250, &wanted);
+        assert!(shown.contains(&(local, 21)), "{shown:?}");
+    }
+
+    #[test]
+    fn texts_are_cut_by_cells_at_graphemes() {
+        assert_eq!(cut("漢字漢字", 5), "漢字…");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(cut_keeping_end("[2001:db8::1234]:443", 16, 12), "[2001:d…:443");
+        assert_eq!(cut_keeping_end("[2001:db8::1234]:443", 16, 3), "[2…");
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_always_fits(width in 0u16..400, chosen in proptest::collection::vec(0..COLUMNS.len(), 0..40)) {
+            let shown = fit(COLUMNS, &chosen, width, &[]);
+            prop_assert!(total(&shown) <= u32::from(width) || shown.is_empty());
+        }
+
+        #[test]
+        fn cut_texts_always_fit(text: String, width in 0u16..40) {
+            prop_assert!(cells(&cut(&text, width)) <= usize::from(width));
+            prop_assert!(cells(&cut_keeping_end(&text, text.len() / 2, width)) <= usize::from(width));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The last line: a notice, else the keys that matter here. Above it, while it is typed, the filter.
+
+use crate::app::App;
+use crate::app::keymap::{Scope, footer};
+use crate::app::layout::Layout;
+use crate::app::mode::{FilterEdit, Mode};
+use crate::app::notice::Tone;
+use crate::table::fit::cells;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+const PROMPT: &str = " / ";
+
+/// Draws the notice or the keys.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
+    let area = layout.footer;
+    if let Some((notice, behind)) = app.notices.latest() {
+        let role = match notice.tone {
+            Tone::Plain => Role::Strong,
+            Tone::Good => Role::Good,
+            Tone::Bad => Role::Alarm,
+        };
+        let more = if behind > 0 { format!("  (+{behind})") } else { String::new() };
+        painter.put(1, area.y, &format!("{}{more}", notice.text), area.width.saturating_sub(2), role);
+        return;
+    }
+    if let Mode::Filter(FilterEdit { error: Some(error), line, .. }) = &app.mode {
+        draw_error(painter, layout, line.text(), error.at, &error.message);
+        return;
+    }
+    draw_keys(painter, layout, app.mode.scope(&app.page));
+}
+
+fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope) {
+    let area = layout.footer;
+    let mut x = 1;
+    for binding in footer(scope) {
+        let Some(key) = binding.keys.first() else { continue };
+        let key = key.to_string();
+        let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
+        if x + width >= area.width {
+            return;
+        }
+        x = painter.put(x, area.y, &key, width, Role::Accent) + 1;
+        x = painter.put(x, area.y, binding.name, width, Role::Dim) + 2;
+    }
+}
+
+/// Draws the filter line; answers where the cursor is.
+pub fn draw_filter(painter: &mut Painter<'_>, layout: &Layout, edit: &FilterEdit) -> Option<(u16, u16)> {
+    let area = layout.filter;
+    painter.clear(area);
+    let start = painter.put(0, area.y, PROMPT, area.width, Role::Accent);
+    let (text, cursor) = window(&edit.line, area.width.saturating_sub(start + 1));
+    painter.put(start, area.y, &text, area.width, Role::Strong);
+    Some(((start + cursor).min(area.width.saturating_sub(1)), area.y))
+}
+
+/// The part of the line that fits, with the cursor in it, and the cell of the cursor in that part.
+fn window(line: &crate::app::line::Line, width: u16) -> (String, u16) {
+    let (before, after) = line.text().split_at(line.cursor());
+    let mut start = 0;
+    for character in before.chars() {
+        if cells(&before[start..]) <= usize::from(width) {
+            break;
+        }
+        start += character.len_utf8();
+    }
+    let shown = &before[start..];
+    (format!("{shown}{after}"), u16::try_from(cells(shown)).unwrap_or(width))
+}
+
+/// The sentence, with a mark under the place where the trouble starts if there is room for both.
+fn draw_error(painter: &mut Painter<'_>, layout: &Layout, text: &str, at: usize, message: &str) {
+    let area = layout.footer;
+    let before = cells(&text[..text.floor_char_boundary(at)]) + cells(PROMPT);
+    let column = u16::try_from(before).unwrap_or(u16::MAX);
+    let needed = u16::try_from(cells(message)).unwrap_or(u16::MAX);
+    let x = if column.saturating_add(2).saturating_add(needed) < area.width {
+        painter.put(column, area.y, "▲ ", 2, Role::Alarm)
+    } else {
+        1
+    };
+    painter.put(x, area.y, message, area.width.saturating_sub(x + 1), Role::Alarm);
+}

@@ -1,0 +1,103 @@
+//! The first line: what is looked at, and at its right end what cannot be seen.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::app::{App, Supply};
+use crate::table::fit::cells;
+use crate::table::units;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+const DOT: &str = " · ";
+
+/// Draws it.
+pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    if area.height == 0 {
+        return;
+    }
+    let right = fitting(limits(app), area.width / 2);
+    let right_width = width_of(&right);
+    let left = fitting(facts(app), area.width.saturating_sub(right_width + 12));
+    let mut x = painter.put(1, area.y, "conntop", area.width, Role::Accent) + 2;
+    for (at, (text, role)) in left.iter().enumerate() {
+        x = if at > 0 { painter.put(x, area.y, DOT, area.width, Role::Dim) } else { x };
+        x = painter.put(x, area.y, text, area.width.saturating_sub(x), *role);
+    }
+    let mut x = area.width.saturating_sub(right_width + 1);
+    for (at, (text, role)) in right.iter().enumerate() {
+        x = if at > 0 { painter.put(x, area.y, DOT, area.width, Role::Dim) } else { x };
+        x = painter.put(x, area.y, text, area.width.saturating_sub(x), *role);
+    }
+}
+
+type Part = (String, Role);
+
+fn width_of(parts: &[Part]) -> u16 {
+    let text: usize = parts.iter().map(|(text, _)| cells(text)).sum();
+    u16::try_from(text + parts.len().saturating_sub(1) * cells(DOT)).unwrap_or(u16::MAX)
+}
+
+/// As many parts as fit, the first ones first.
+fn fitting(mut parts: Vec<Part>, width: u16) -> Vec<Part> {
+    while parts.len() > 1 && width_of(&parts) > width {
+        parts.pop();
+    }
+    parts
+}
+
+fn facts(app: &App) -> Vec<Part> {
+    let sockets = app.store.rows().counts().total();
+    let mut parts = vec![
+        (app.store.source().host.to_string(), Role::Strong),
+        (format!("{} sockets", units::count(u64::from(sockets))), Role::Text),
+        (app.store.source().kind.name().to_owned(), Role::Dim),
+        (format!("every {}", interval(app.config.interval)), Role::Dim),
+    ];
+    if app.processes > 0 {
+        parts.insert(2, (format!("{} processes", units::count(app.processes as u64)), Role::Text));
+    }
+    parts
+}
+
+/// `1 s`, `250 ms`.
+fn interval(interval: Duration) -> String {
+    match interval.as_millis() {
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+/// What limits what is seen, the most urgent first.
+fn limits(app: &App) -> Vec<Part> {
+    let coverage = app.store.coverage();
+    let mut parts = Vec::new();
+    if app.frozen {
+        let behind = units::age(app.held.behind(app.store.at()));
+        parts.push((format!("FROZEN {behind}, {} samples wait", app.held.len()), Role::Accent));
+    }
+    match &app.supply {
+        Supply::Failed(why) => parts.push((format!("no sample: {why}"), Role::Alarm)),
+        Supply::Ended => parts.push(("replay ended".to_owned(), Role::Accent)),
+        Supply::Starting | Supply::Flowing => {}
+    }
+    if app.held.is_paused() {
+        parts.push(("paused".to_owned(), Role::Accent));
+    }
+    if app.config.read_only {
+        parts.push(("RO".to_owned(), Role::Strong));
+    }
+    if coverage.owners_hidden > 0 {
+        let hidden = units::count(u64::from(coverage.owners_hidden));
+        parts.push((format!("{hidden} owners hidden (needs root)"), Role::Strong));
+    }
+    parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
+    if coverage.records_skipped > 0 {
+        parts.push((format!("{} records skipped", units::count(u64::from(coverage.records_skipped))), Role::Strong));
+    }
+    if coverage.other_namespaces > 0 {
+        parts.push((format!("+{} namespaces", coverage.other_namespaces), Role::Dim));
+    }
+    parts
+}

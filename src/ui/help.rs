@@ -1,0 +1,67 @@
+//! The help: every binding of the key table, under the heading of where it works.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+
+use crate::app::keymap::{Binding, SECTIONS, help_columns, section};
+use crate::app::layout::Layout;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+const KEYS_WIDTH: u16 = 14;
+
+/// Draws it over the whole screen but the footer.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, scroll: usize) {
+    let area = painter.area();
+    let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
+    painter.clear(area);
+    painter.rule(Rect { height: 1, ..area }, "conntop: keys · ? or Esc goes back");
+    let columns = help_columns(area.width);
+    let width = area.width / u16::try_from(columns.len()).unwrap_or(1);
+    for (sections, x) in columns.into_iter().zip((0..).step_by(usize::from(width))) {
+        for (line, y) in lines(sections).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
+            draw_line(painter, Rect { x, y, width, height: 1 }, line);
+        }
+    }
+}
+
+fn draw_line(painter: &mut Painter<'_>, area: Rect, line: &Line) {
+    match line {
+        Line::Blank => {}
+        Line::Title(title) => drop(painter.put(area.x + 1, area.y, title, area.width, Role::Accent)),
+        Line::Binding(binding) => {
+            let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+            painter.put(area.x + 2, area.y, &keys.join(" "), KEYS_WIDTH, Role::Strong);
+            let room = area.width.saturating_sub(3 + KEYS_WIDTH);
+            painter.put(area.x + 2 + KEYS_WIDTH, area.y, binding.help, room, Role::Text);
+        }
+    }
+}
+
+enum Line {
+    Blank,
+    Title(&'static str),
+    Binding(&'static Binding),
+}
+
+fn lines(sections: Range<usize>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for index in sections {
+        lines.push(Line::Title(SECTIONS[index].0));
+        lines.extend(section(index).map(Line::Binding));
+        lines.push(Line::Blank);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::keymap::help_len;
+
+    #[test]
+    fn the_help_has_as_many_lines_as_the_key_table_says() {
+        assert_eq!(lines(0..SECTIONS.len()).len(), help_len(80));
+    }
+}

@@ -1,0 +1,142 @@
+//! The transition log: a panel below the table, or a tab of its own. Newest first.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::layout::Layout;
+use crate::app::log::{change_text, lasted_text, owner_text};
+use crate::app::tables::MARGIN_LEFT;
+use crate::model::delta::Transition;
+use crate::model::endpoint::Endpoint;
+use crate::table::fit::cells;
+use crate::table::units;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+const TIME_WIDTH: u16 = 12;
+const CHANGE_WIDTH: u16 = 26;
+const LASTED_WIDTH: u16 = 8;
+const OWNER_WIDTH: u16 = 21;
+/// Most IPv4 endpoints in full.
+const END_WIDTH_MIN: u16 = 17;
+/// An IPv6 endpoint in full.
+const END_WIDTH_MAX: u16 = 47;
+
+/// Where the parts of a line stand: the same for every line.
+struct Places {
+    end_width: u16,
+    lasted: bool,
+    owner: bool,
+}
+
+impl Places {
+    /// Parts go when the screen is narrow: first the owner, then how long the state lasted; the ends share the rest.
+    fn of(width: u16, most: u16) -> Self {
+        let room = width.saturating_sub(MARGIN_LEFT + TIME_WIDTH + 2 + CHANGE_WIDTH + 2 + 3);
+        let lasted = room >= 2 * END_WIDTH_MIN + LASTED_WIDTH;
+        let left = room.saturating_sub(if lasted { LASTED_WIDTH } else { 0 });
+        let owner = left >= 2 * END_WIDTH_MIN + OWNER_WIDTH;
+        let left = left.saturating_sub(if owner { OWNER_WIDTH } else { 0 });
+        Self { end_width: (left / 2).min(most), lasted, owner }
+    }
+}
+
+/// Draws the panel below a table.
+pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    if area.height == 0 {
+        return;
+    }
+    painter.rule(area, &format!("Log · {} changes · 8 shows all", units::count(app.store.log().total())));
+    let entries = app.store.log().entries().iter().rev();
+    let lines: Vec<&Transition> = entries.take(usize::from(area.height - 1)).collect();
+    if lines.is_empty() {
+        painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
+    }
+    let places = Places::of(area.width, widest(&lines));
+    for (entry, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
+        draw_entry(painter, (area.width, y), app, entry, &places);
+    }
+}
+
+/// Draws the tab.
+pub fn draw_tab(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
+    let body = layout.body;
+    let entries: Vec<_> = app.log_window(usize::from(body.height)).collect();
+    let lines: Vec<&Transition> = entries.iter().map(|(_, entry)| *entry).collect();
+    let places = Places::of(body.width, widest(&lines));
+    draw_headings(painter, layout.columns, &places);
+    if entries.is_empty() {
+        painter.put(MARGIN_LEFT, body.y, "no change of state yet", body.width, Role::Dim);
+    }
+    for ((line, entry), y) in entries.into_iter().zip(body.y..) {
+        draw_entry(painter, (body.width, y), app, entry, &places);
+        if app.log.line() == Some(line) {
+            let style = Role::Selected.style(painter.theme());
+            painter.restyle(Rect { y, height: 1, ..body }, style);
+        }
+    }
+}
+
+/// Cells of the widest end, in steps so that the columns seldom move.
+fn widest(entries: &[&Transition]) -> u16 {
+    let ends = entries.iter().flat_map(|entry| [entry.local, entry.remote]);
+    let widest = ends.map(|end| end.to_string().len()).max().unwrap_or(0);
+    if widest <= 21 { 21 } else { END_WIDTH_MAX }
+}
+
+fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
+    let mut x = MARGIN_LEFT;
+    for (title, width) in columns(places) {
+        painter.put(x, area.y, title, width, Role::Heading);
+        x += width;
+    }
+}
+
+fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
+    let all = [
+        ("TIME", TIME_WIDTH + 2, true),
+        ("LOCAL", places.end_width + 3, true),
+        ("REMOTE", places.end_width + 2, true),
+        ("CHANGE", CHANGE_WIDTH, true),
+        ("LASTED", LASTED_WIDTH, places.lasted),
+        ("PROCESS", OWNER_WIDTH, places.owner),
+    ];
+    all.into_iter().filter(|(_, _, shown)| *shown).map(|(title, width, _)| (title, width))
+}
+
+fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &Places) {
+    let mark = match (entry.from, entry.to) {
+        (None, _) => ("+", Role::New),
+        (_, None) => ("-", Role::Closed),
+        _ => ("~", Role::Changed),
+    };
+    painter.put(1, y, mark.0, 1, mark.1);
+    let mut x = MARGIN_LEFT;
+    painter.put(x, y, &app.log_time(entry), TIME_WIDTH, Role::Dim);
+    x += TIME_WIDTH + 2;
+    painter.put(x, y, &end_text(entry.local, places.end_width), places.end_width, Role::Text);
+    painter.put(x + places.end_width + 1, y, if entry.remote.is_unset() { " " } else { "→" }, 1, Role::Dim);
+    x += places.end_width + 3;
+    if !entry.remote.is_unset() {
+        painter.put(x, y, &end_text(entry.remote, places.end_width), places.end_width, Role::Text);
+    }
+    x += places.end_width + 2;
+    let phase = entry.to.or(entry.from).map_or(Role::Text, |state| Role::Phase(state.phase()));
+    painter.put(x, y, &change_text(entry), CHANGE_WIDTH.saturating_sub(1), phase);
+    x += CHANGE_WIDTH;
+    if places.lasted {
+        painter.put(x, y, &lasted_text(entry), LASTED_WIDTH, Role::Dim);
+        x += LASTED_WIDTH;
+    }
+    if places.owner {
+        painter.put(x, y, &owner_text(entry), width.saturating_sub(x + 1).min(OWNER_WIDTH), Role::Text);
+    }
+}
+
+fn end_text(end: Endpoint, width: u16) -> String {
+    let text = end.to_string();
+    if cells(&text) <= usize::from(width) {
+        return text;
+    }
+    crate::table::fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)
+}

@@ -1,0 +1,138 @@
+//! Writes text into the buffer: clipped, in ASCII where asked for. The only place that touches cells.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthChar;
+
+use crate::table::fit::{cells, cut};
+use crate::ui::theme::{Role, Theme, ascii};
+
+/// A buffer and the looks of what is written into it.
+pub struct Painter<'a> {
+    buffer: &'a mut Buffer,
+    theme: Theme,
+}
+
+impl<'a> Painter<'a> {
+    /// A painter on `buffer`.
+    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+        Self { buffer, theme }
+    }
+
+    /// The whole screen.
+    pub fn area(&self) -> Rect {
+        *self.buffer.area()
+    }
+
+    /// The looks.
+    pub const fn theme(&self) -> Theme {
+        self.theme
+    }
+
+    /// Writes `text` at most `width` cells wide; answers the column after it.
+    pub fn text(&mut self, x: u16, y: u16, text: &str, width: u16, style: Style) -> u16 {
+        let area = self.area();
+        if x >= area.right() || y >= area.bottom() || width == 0 {
+            return x;
+        }
+        let text = cut(text, width.min(area.right() - x));
+        let text = if self.theme.ascii && !text.is_ascii() { Cow::Owned(to_ascii(&text)) } else { text };
+        self.buffer.set_stringn(x, y, &text, usize::from(width), style).0
+    }
+
+    /// Writes `text` in `role`.
+    pub fn put(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) -> u16 {
+        self.text(x, y, text, width, role.style(self.theme))
+    }
+
+    /// Writes `text` so that it ends before column `x + width`.
+    pub fn right(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) {
+        let text = cut(text, width);
+        let used = u16::try_from(cells(&text)).unwrap_or(width);
+        self.put(x + width.saturating_sub(used), y, &text, used, role);
+    }
+
+    /// Sets the style of an area over whatever it has.
+    pub fn restyle(&mut self, area: Rect, style: Style) {
+        let area = area.intersection(self.area());
+        for position in area.positions() {
+            self.buffer[position].set_style(Style::reset().patch(style));
+        }
+    }
+
+    /// Makes an area blank.
+    pub fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.area());
+        for position in area.positions() {
+            self.buffer[position].reset();
+        }
+    }
+
+    /// A rule over the whole of line `y`, with `title` in it.
+    pub fn rule(&mut self, area: Rect, title: &str) {
+        self.line(area, "─");
+        let title = format!(" {title} ");
+        self.put(area.x + 1, area.y, &title, area.width.saturating_sub(2), Role::Dim);
+    }
+
+    /// A line of `mark` over the width of `area`.
+    pub fn line(&mut self, area: Rect, mark: &str) {
+        self.put(area.x, area.y, &mark.repeat(usize::from(area.width)), area.width, Role::Dim);
+    }
+
+    /// A blank box in the middle of the screen with a border and a title; answers its inside.
+    pub fn popup(&mut self, width: u16, height: u16, title: &str) -> Rect {
+        let area = self.area();
+        let (width, height) = ((width + 4).min(area.width), (height + 2).min(area.height));
+        let frame = Rect::new((area.width - width) / 2, (area.height - height) / 2, width, height);
+        self.clear(Rect { x: frame.x.saturating_sub(1), width: frame.width + 2, ..frame });
+        let (right, bottom) = (frame.right().saturating_sub(1), frame.bottom().saturating_sub(1));
+        let bar = "─".repeat(usize::from(width.saturating_sub(2)));
+        self.put(frame.x, frame.y, &format!("╭{bar}╮"), width, Role::Accent);
+        for y in frame.y + 1..bottom {
+            self.put(frame.x, y, "│", 1, Role::Accent);
+            self.put(right, y, "│", 1, Role::Accent);
+        }
+        self.put(frame.x, bottom, &format!("╰{bar}╯"), width, Role::Accent);
+        self.put(frame.x + 2, frame.y, &format!(" {title} "), width.saturating_sub(4), Role::Accent);
+        Rect::new(frame.x + 2, frame.y + 1, width.saturating_sub(4), height.saturating_sub(2))
+    }
+}
+
+/// `text` with one ASCII character for each cell.
+fn to_ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        let width = character.width().unwrap_or(0);
+        plain.extend(std::iter::repeat_n(ascii(character), width));
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ascii_keeps_the_width() {
+        for text in ["a→b", "漢字", "e\u{301}x", "▁▂█", "…"] {
+            let plain = to_ascii(text);
+            assert!(plain.is_ascii(), "{plain}");
+            assert_eq!(cells(&plain), cells(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn writing_outside_of_the_screen_is_nothing() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
+        let mut painter = Painter::new(&mut buffer, Theme { color: true, ascii: false });
+        painter.put(9, 0, "x", 5, Role::Text);
+        painter.put(0, 9, "x", 5, Role::Text);
+        painter.put(2, 1, "abcdef", 9, Role::Text);
+        painter.restyle(Rect::new(2, 1, 50, 50), Style::new());
+        painter.popup(40, 40, "title");
+    }
+}

@@ -1,0 +1,181 @@
+//! The tables: headings, rows, marks, the selection. Only the rows on the screen are looked at.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::layout::Layout;
+use crate::app::tab::Tab;
+use crate::app::tables::{Columns, MARGIN_LEFT};
+use crate::app::title::arrow;
+use crate::app::{App, Supply};
+use crate::store::Store;
+use crate::store::rows::{Mark, Row};
+use crate::table::column::{Align, Column};
+use crate::table::fit::{GAP, cells};
+use crate::table::sort::SortKey;
+use crate::table::value::Value;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+/// Draws the table of the tab on the screen.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
+    let (body, width) = (layout.body, layout.body.width);
+    let Some(sort) = app.tables.sort(app.tab) else { return };
+    let height = usize::from(body.height);
+    match app.tables.group(app.tab) {
+        Some(table) => {
+            let shown = table.columns.shown(width);
+            draw_headings(painter, layout.columns, &table.columns, &shown, sort);
+            for ((line, group), y) in table.window(height).zip(body.y..) {
+                draw_cells(painter, y, (&table.columns, &shown), group, &app.store, None);
+                highlight(painter, body, y, table.cursor.line() == Some(line));
+            }
+            if table.view.groups().is_empty() {
+                draw_empty(painter, body, app);
+            }
+        }
+        None => draw_connections(painter, layout, app, sort),
+    }
+}
+
+fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort: SortKey) {
+    let (body, table) = (layout.body, &app.tables.connections);
+    let shown = table.columns.shown(body.width);
+    draw_headings(painter, layout.columns, &table.columns, &shown, sort);
+    for ((line, row), y) in table.window(&app.store, usize::from(body.height)).zip(body.y..) {
+        draw_mark(painter, y, row);
+        draw_cells(painter, y, (&table.columns, &shown), row, &app.store, row_style(painter, row));
+        highlight(painter, body, y, table.cursor.line() == Some(line));
+    }
+    if table.view.order().is_empty() {
+        draw_empty(painter, body, app);
+    }
+}
+
+fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>, shown: &[(usize, u16)], sort: SortKey) {
+    let mut x = MARGIN_LEFT;
+    for &(index, width) in shown {
+        let column = &columns.all[index];
+        let sorted = index == sort.column;
+        let role = if sorted { Role::Accent } else { Role::Heading };
+        let end = match column.align {
+            Align::Left => painter.put(x, area.y, column.title, width, role),
+            Align::Right => {
+                painter.right(x, area.y, column.title, width, role);
+                x + width
+            }
+        };
+        if sorted {
+            // The gap after the column has room for the mark, so that no title is cut for it.
+            painter.put(end, area.y, &arrow(sort.order).to_string(), 1, role);
+        }
+        x += width + GAP;
+    }
+}
+
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row) {
+    let (mark, role) = match row.mark {
+        Some(Mark::New(_)) => ("+", Role::New),
+        Some(Mark::Changed(_)) => ("~", Role::Changed),
+        Some(Mark::Closed(_)) => ("-", Role::Closed),
+        None => return,
+    };
+    painter.put(1, y, mark, 1, role);
+}
+
+/// The style of the cells of a row that something just happened to.
+fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
+    let role = match row.mark? {
+        Mark::New(_) => Role::New,
+        Mark::Changed(_) => Role::Changed,
+        Mark::Closed(_) => Role::Closed,
+    };
+    Some(role.style(painter.theme()))
+}
+
+fn draw_cells<R: IsClosed>(
+    painter: &mut Painter<'_>,
+    y: u16,
+    (columns, shown): (&Columns<R>, &[(usize, u16)]),
+    row: &R,
+    store: &Store,
+    marked: Option<Style>,
+) {
+    let mut x = MARGIN_LEFT;
+    for &(index, width) in shown {
+        let column = &columns.all[index];
+        let value = (column.value)(row, store);
+        let style = marked.unwrap_or_else(|| cell_role(column, &value).style(painter.theme()));
+        draw_cell(painter, (x, y), (column, width), (&value, row.is_closed()), style);
+        x += width + GAP;
+    }
+}
+
+fn draw_cell<R>(
+    painter: &mut Painter<'_>,
+    (x, y): (u16, u16),
+    (column, width): (&Column<R>, u16),
+    (value, closed): (&Value<'_>, bool),
+    style: Style,
+) {
+    let text = match value {
+        Value::State(_) if closed => "closed".into(),
+        value => value.text_within(width),
+    };
+    let indent = match column.align {
+        Align::Left => 0,
+        Align::Right => width.saturating_sub(u16::try_from(cells(&text)).unwrap_or(width)),
+    };
+    painter.text(x + indent, y, &text, width, style);
+}
+
+/// States have the colour of their phase, verdicts that of the alarm, what is zero steps back.
+fn cell_role<R>(column: &Column<R>, value: &Value<'_>) -> Role {
+    match value {
+        Value::State(state) => Role::Phase(state.phase()),
+        Value::Word { .. } if column.key == "verdict" => Role::Verdict,
+        Value::Word { .. } => Role::Dim,
+        value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
+        _ => Role::Text,
+    }
+}
+
+/// One style over the whole of the selected row.
+fn highlight(painter: &mut Painter<'_>, body: Rect, y: u16, selected: bool) {
+    if selected {
+        let style = Role::Selected.style(painter.theme());
+        painter.restyle(Rect { y, height: 1, ..body }, style);
+    }
+}
+
+/// What stands where no row does.
+fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
+    let filter = app.tables.connections.view.filter();
+    let text = match &app.supply {
+        Supply::Starting => "taking the first sample…".to_owned(),
+        Supply::Failed(why) => why.to_string(),
+        _ if app.tab == Tab::Connections && !filter.is_empty() && app.store.rows().counts().total() > 0 => {
+            format!("nothing matches {} · Esc clears the filter", filter.text().trim())
+        }
+        _ => "no sockets".to_owned(),
+    };
+    let width = u16::try_from(cells(&text)).unwrap_or(u16::MAX).min(body.width);
+    painter.put(body.x + (body.width - width) / 2, body.y + body.height / 3, &text, width, Role::Dim);
+}
+
+/// Rows of which some can be closed.
+trait IsClosed {
+    fn is_closed(&self) -> bool;
+}
+
+impl IsClosed for Row {
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+}
+
+impl IsClosed for crate::store::groups::Group {
+    fn is_closed(&self) -> bool {
+        false
+    }
+}

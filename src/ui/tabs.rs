@@ -1,0 +1,34 @@
+//! The line of tabs, with the title of what is below at its right end.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::layout::tab_places;
+use crate::app::mode::Page;
+use crate::table::fit::cells;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+/// Draws it.
+pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    if area.height == 0 {
+        return;
+    }
+    painter.line(area, "─");
+    let title = format!(" {} ", app.title());
+    let title_width = u16::try_from(cells(&title)).unwrap_or(u16::MAX);
+    let places = tab_places(area.width, title_width, app.tab);
+    let mut end = 0;
+    for place in &places {
+        let row = place.tab.row();
+        let active = place.tab == app.tab && matches!(app.page, Page::Tab);
+        let (number, name) = if active { (Role::Accent, Role::Accent) } else { (Role::Text, Role::Dim) };
+        let x = painter.put(place.x - 1, area.y, " ", 1, Role::Dim);
+        let x = painter.put(x, area.y, &row.number.to_string(), 1, number);
+        end = if place.with_title { painter.put(x + 1, area.y, row.title, place.width, name) } else { x };
+        painter.put(x, area.y, " ", u16::from(place.with_title), Role::Dim);
+        end = painter.put(end, area.y, " ", 1, Role::Dim);
+    }
+    let room = area.width.saturating_sub(end + 1);
+    painter.right(end, area.y, &title, room, Role::Strong);
+}

@@ -1,0 +1,237 @@
+//! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::session::{Control, DEADLINE, Session};
+use rustix::process::Signal;
+
+const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
+const DEMO: &[&str] = &["--demo"];
+
+fn conntop() -> Command {
+    let mut command = Command::new(CONNTOP);
+    command.args(DEMO);
+    command
+}
+
+/// The demo in a terminal, drawn.
+fn running() -> Session {
+    let mut session = Session::conntop(DEMO, 80, 24);
+    session.wait_for_text("conntop");
+    session
+}
+
+fn wait_for_state(session: &mut Session, state: char) {
+    session.wait_until(&format!("the process is {state}"), |session| session.process().0 == state);
+}
+
+#[test]
+fn q_and_ctrl_c_quit() {
+    for key in ["q", "\x03"] {
+        let mut session = running();
+        session.keys(key);
+        assert_eq!(session.wait().code(), Some(0), "{key:?}");
+        session.assert_restored();
+    }
+}
+
+#[test]
+fn every_signal_that_ends_gives_the_terminal_back() {
+    for (signal, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::HUP, 1), (Signal::QUIT, 3)] {
+        let mut session = running();
+        session.signal(signal);
+        let status = session.wait();
+        assert_eq!((status.code(), status.signal()), (Some(128 + number), None));
+        session.assert_restored();
+    }
+}
+
+/// Only a debug build panics on request.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_is_printed() {
+    let mut command = conntop();
+    command.env("CONNTOP_TEST_PANIC", "1");
+    let mut session = Session::start(&command, Control::Controlling, (80, 24));
+    assert_eq!(session.wait().code(), Some(101));
+    session.assert_restored();
+    let written = String::from_utf8_lossy(&session.bytes).into_owned();
+    let (_, after) = written.rsplit_once("\x1b[?1049l").expect("the alternate screen is left");
+    assert!(after.contains("a test asked for this panic"), "{after:?}");
+}
+
+#[test]
+fn ctrl_z_and_a_stop_signal_give_the_terminal_back_until_continued() {
+    let mut session = running();
+    for round in 0..2 {
+        if round == 0 {
+            session.keys("\x1a");
+        } else {
+            session.signal(Signal::TSTP);
+        }
+        wait_for_state(&mut session, 'T');
+        session.watch(Duration::from_millis(50));
+        session.assert_restored();
+        assert!(!session.text().contains("conntop"));
+
+        session.signal(Signal::CONT);
+        session.wait_for_text("conntop");
+        assert!(session.is_on_screen());
+    }
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn a_stop_that_could_not_be_announced_is_made_up_for() {
+    let mut session = running();
+    session.signal(Signal::STOP);
+    wait_for_state(&mut session, 'T');
+    session.bytes.clear();
+    session.signal(Signal::CONT);
+    session.wait_until("all is drawn again", |session| session.bytes.windows(4).any(|bytes| bytes == b"\x1b[2J"));
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn in_a_shell_it_is_silent_in_the_background_and_comes_back() {
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]).env("PS1", "ready> ").env("HISTFILE", "/dev/null");
+    let mut session = Session::start(&shell, Control::Controlling, (80, 24));
+    session.wait_for_text("ready>");
+    session.keys(format!("{CONNTOP} --demo\n"));
+    session.wait_until("conntop is on", Session::is_on_screen);
+    session.wait_for_text("conntop");
+    session.keys("\x1a");
+    session.wait_for_text("Stopped");
+    assert!(!session.is_on_screen());
+
+    session.bytes.clear();
+    session.keys("bg\n");
+    session.wait_for_text("&");
+    // Long enough for samples to come and for the look whether it is in front.
+    session.watch(Duration::from_millis(1500));
+    let written = String::from_utf8_lossy(&session.bytes).into_owned();
+    assert!(!written.contains("\x1b[?1049h") && !written.contains("\x1b[2J"), "{written:?}");
+    // The shell is usable, and what is typed is not taken by conntop.
+    session.keys("echo $((20+22))\n");
+    session.wait_for_text("42");
+
+    session.keys("fg\n");
+    session.wait_until("conntop is on again", Session::is_on_screen);
+    session.keys("q");
+    session.wait_until("conntop is off", |session| !session.is_on_screen());
+    session.keys("exit\n");
+    session.wait();
+}
+
+#[test]
+fn any_size_and_any_change_of_size_is_survived() {
+    let mut session = running();
+    for step in 0..60u16 {
+        session.resize(1 + step * 37 % 200, 1 + step * 13 % 60);
+    }
+    for (columns, rows) in [(1, 1), (2, 1), (1, 50), (500, 2), (39, 9)] {
+        session.resize(columns, rows);
+        session.watch(Duration::from_millis(30));
+    }
+    session.resize(80, 24);
+    session.wait_for_text("conntop");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+
+    let mut tiny = Session::conntop(DEMO, 1, 1);
+    tiny.wait_until("conntop is on", Session::is_on_screen);
+    tiny.keys("q");
+    assert_eq!(tiny.wait().code(), Some(0));
+}
+
+/// A hang-up with a signal, with the signal ignored (nohup), and in a terminal that sends none (setsid).
+#[test]
+fn without_its_terminal_it_ends_at_once_and_quietly() {
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", &format!("trap '' HUP; exec {CONNTOP} --demo")]);
+    for (command, control) in
+        [(conntop(), Control::Controlling), (deaf, Control::Controlling), (conntop(), Control::Open)]
+    {
+        let mut session = Session::start(&command, control, (80, 24));
+        session.wait_for_text("conntop");
+        // Half a sequence: the reader is in the middle of something.
+        session.keys("\x1b[");
+        let before = session.process().1;
+        let start = Instant::now();
+        session.hang_up();
+        // Not reaped yet: the times can still be read.
+        wait_for_state(&mut session, 'Z');
+        assert!(start.elapsed() < Duration::from_secs(2), "{control:?}: {:?}", start.elapsed());
+        let used = session.process().1.saturating_sub(before);
+        assert!(used < Duration::from_millis(300), "{control:?}: {used:?}");
+        assert_eq!(session.wait().code(), Some(129));
+    }
+}
+
+#[test]
+fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
+    let mut session = Session::start_without_stdin(&conntop(), Control::Controlling);
+    session.wait_for_text("conntop");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn without_a_terminal_for_keys_it_says_what_to_do() {
+    let mut session = Session::start_without_stdin(&conntop(), Control::Open);
+    assert_eq!(session.wait().code(), Some(2));
+    assert!(session.text().contains("conntop list"), "{}", session.text());
+    assert!(!session.is_on_screen());
+}
+
+#[test]
+fn a_stuck_terminal_does_not_keep_it_from_ending() {
+    let mut session = running();
+    // Nobody reads what it writes: sooner or later it is stuck in a write.
+    let syscall = format!("/proc/{}/syscall", session.pid().as_raw_nonzero());
+    let start = Instant::now();
+    while !std::fs::read_to_string(&syscall).is_ok_and(|line| line.starts_with("1 0x1 ") || line.starts_with("64 0x1 "))
+    {
+        assert!(start.elapsed() < DEADLINE, "the terminal takes no end of bytes");
+        session.keys("\x0c");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    session.signal(Signal::TERM);
+    let start = Instant::now();
+    while session.process().0 != 'Z' {
+        assert!(start.elapsed() < Duration::from_secs(5), "it ends without anybody reading");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(session.wait().code(), Some(143));
+}
+
+#[test]
+fn the_setuid_bit_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("conntop");
+    std::fs::copy(CONNTOP, &copy).expect("room for a copy");
+    // Only root can give a file away, and only where the bit counts: elsewhere there is nothing to see.
+    let is_given = std::os::unix::fs::chown(&copy, Some(65534), None).is_ok();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o4755)).expect("it is ours or we are root");
+    let output = Command::new(&copy).arg("list").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if is_given && !is_nosuid(dir.path()) {
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("does not run setuid"), "{said}");
+    }
+}
+
+fn is_nosuid(dir: &std::path::Path) -> bool {
+    let mounted = rustix::fs::statvfs(dir).expect("it is there");
+    mounted.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)
+}
