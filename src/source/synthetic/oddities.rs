@@ -127,8 +127,8 @@ fn syn_sent(world: &mut World, ports: &mut Ports) -> Socket {
     socket.queues = Some(Queues { receive: 0, send: 1 });
     if let Some(tcp) = &mut socket.tcp {
         (tcp.rtt_us, tcp.rto_us, tcp.unacked) = (0, 1_000_000, 1);
-        // Nothing was ever received: the kernel counts from boot.
-        (tcp.last_data_received, tcp.last_ack_received) = Default::default();
+        // Nothing was ever sent or received.
+        (tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received) = Default::default();
         tcp.bytes = Some(ByteCounts::default());
     }
     socket
