@@ -1,6 +1,6 @@
 //! The whole program in a terminal, as a user meets it: look, filter, sort, kill, quit.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -40,6 +40,61 @@ fn a_leaking_server_is_found_and_ended_through_the_dialog() {
 
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn a_server_that_ignores_term_is_offered_kill_and_killed_after_two_questions() {
+    let mut server = Server::stubborn("stubborn");
+    let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("stubborn");
+    session.keys("K\r");
+    session.wait_for_text(&server.pid().to_string());
+    session.keys("y");
+    session.wait_for_text("still running");
+    session.keys("!");
+    session.wait_for_text("KILL");
+    session.keys("yK");
+    let status = server.ended_within(DEADLINE).expect("KILL ends it");
+    assert_eq!(status.signal(), Some(9));
+    session.wait_for_text("ended");
+}
+
+#[test]
+fn the_process_that_conntop_runs_inside_is_refused() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let mut session = Session::conntop(&[&format!("lport:{port}")], 120, 40);
+    session.wait_for_text(&format!("127.0.0.1:{port}"));
+    session.keys("K");
+    session.wait_for_text("conntop runs inside that process");
+}
+
+#[test]
+fn read_only_sends_no_signal() {
+    let mut server = Server::start("guarded", "guarded");
+    let mut session = Session::conntop(&["--read-only", &format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("guarded");
+    session.keys("K");
+    session.wait_for_text("--read-only");
+    session.keys("\ry");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    assert!(server.ended_within(Duration::ZERO).is_none());
+}
+
+#[test]
+fn the_selected_line_goes_to_the_clipboard_and_a_paste_into_the_filter() {
+    let server = Server::start("copied", "copied");
+    let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("copied");
+    session.keys("jy");
+    session.wait_until("OSC 52 is written", |session| String::from_utf8_lossy(&session.bytes).contains("\x1b]52;c;"));
+    // An escape in a paste is text, and no key.
+    session.keys("/\x15\x1b[200~lport:1 and\x1b[A\n rport:2\x1b[201~");
+    session.wait_for_text("rport:2");
+    session.keys("\x03");
+    session.wait();
     session.assert_restored();
 }
 
