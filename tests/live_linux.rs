@@ -440,9 +440,9 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     let (mut byte, flags) = ([0], rustix::net::RecvFlags::CMSG_CLOEXEC);
     let mut payload = [std::io::IoSliceMut::new(&mut byte)];
     rustix::net::recvmsg(&receiver, &mut payload, &mut rights, flags).expect("received");
-    let received: Vec<_> = rights.drain().collect();
+    let descriptors: Vec<_> = rights.drain().collect();
     assert_eq!(pids(&eyes.wait(ports, |socket| !pids(socket).is_empty())), [me()]);
-    drop(received);
+    drop(descriptors);
 }
 
 #[test]
