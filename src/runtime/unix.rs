@@ -31,11 +31,11 @@ const READ_LEN: usize = 4096;
 const SIZE_DEFAULT: (u16, u16) = (80, 24);
 
 /// Everything but the raw mode: alternate screen, hidden cursor, bracketed paste.
-pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
 /// Presses, releases and the wheel in SGR form; no motion, which would flood a slow line.
-pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 /// Undoes all of it, also what was never done; safe to write twice.
-pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
+const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
 
 /// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
 #[derive(Debug)]
@@ -67,9 +67,10 @@ impl Keyboard {
         self.is_let_go.store(false, Ordering::Release);
     }
 
-    /// Whether this program may use the terminal now: it is in front, or there is no job control.
+    /// Whether this program may use the terminal now: it is in front, or nobody can say (no job control, or the
+    /// shell is in another pid namespace).
     pub fn is_in_front(&self) -> bool {
-        tcgetpgrp(&self.tty).is_ok_and(|group| group == getpgrp()) || tcgetpgrp(&self.tty) == Err(Errno::NOTTY)
+        tcgetpgrp(&self.tty).map_or(true, |group| group == getpgrp())
     }
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
@@ -135,6 +136,17 @@ enum Wait {
     Ready,
     /// The terminal is gone: hung up, closed or failed.
     Gone,
+}
+
+/// Takes the screen and, if `mouse`, the mouse. The modes of the line are crossterm's.
+pub fn enter(mouse: bool) -> io::Result<()> {
+    write_all(ENTER.as_bytes())?;
+    if mouse { write_all(MOUSE_ON.as_bytes()) } else { Ok(()) }
+}
+
+/// Undoes [`enter`].
+pub fn leave() -> io::Result<()> {
+    write_all(LEAVE.as_bytes())
 }
 
 /// Writes all of `bytes` to standard output, with one write(2) where the terminal takes it.

@@ -87,6 +87,31 @@ fn ctrl_z_and_a_stop_signal_give_the_terminal_back_until_continued() {
 }
 
 #[test]
+fn stops_sizes_and_keys_in_any_order_are_survived() {
+    let mut session = running();
+    for step in 0..60u16 {
+        match step * 7 % 6 {
+            0 => session.keys("\x1a\x1a"),
+            1 => session.signal(Signal::TSTP),
+            2 => session.resize(20 + step, 10 + step / 2),
+            3 => session.keys("jjKs/x\x1b\x1b\x1b?\x1b"),
+            _ => session.signal(Signal::CONT),
+        }
+        session.watch(Duration::from_millis(u64::from(step % 4) * 5));
+    }
+    session.resize(80, 24);
+    // What is still to come may stop it again.
+    for _ in 0..20 {
+        session.signal(Signal::CONT);
+        session.watch(Duration::from_millis(50));
+    }
+    session.wait_for_text("conntop");
+    session.keys("\x03");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
 fn a_stop_that_could_not_be_announced_is_made_up_for() {
     let mut session = running();
     session.signal(Signal::STOP);
@@ -234,4 +259,21 @@ fn the_setuid_bit_is_refused() {
 fn is_nosuid(dir: &std::path::Path) -> bool {
     let mounted = rustix::fs::statvfs(dir).expect("it is there");
     mounted.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)
+}
+
+/// As in `unshare --pid --fork conntop` or `nsenter`: who is in front cannot be told from inside.
+#[test]
+fn keys_work_in_a_pid_namespace_of_its_own() {
+    let unshare = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let is_allowed = Command::new("unshare").args(unshare).arg("true").output().is_ok_and(|done| done.status.success());
+    if !is_allowed {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(unshare).args([CONNTOP, "--demo"]);
+    let mut session = Session::start(&command, Control::Controlling, (80, 24));
+    session.wait_for_text("conntop");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
 }
