@@ -57,6 +57,10 @@ impl Tracker {
     }
 
     /// What `snapshot` changes. The first one only adds: nothing is reported as opened.
+    ///
+    /// A socket that is missing stays until a second sample misses it too; its end is then dated to the first one.
+    /// Without cookies, a tuple that another connection uses stands in `changed`, with a later `first_seen`; its
+    /// transitions say that one was closed and one opened.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
         let round = self.begin(snapshot);
         let mut delta = self.delta(snapshot);

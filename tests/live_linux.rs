@@ -415,3 +415,57 @@ fn names_of_users_and_the_host_are_known_and_shared() {
     assert_eq!(eyes.source.info().host.as_str(), host.trim());
     assert!(eyes.source.info().abilities.kill);
 }
+
+#[test]
+fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
+    use rustix::net::{RecvAncillaryBuffer, SendAncillaryBuffer, SendAncillaryMessage};
+    let pair = Pair::new();
+    let ports = pair.server();
+    let mut eyes = Eyes::new(&Choice::Linux);
+    assert_eq!(pids(&eyes.wait(ports, |_| true)), [me()]);
+
+    let (sender, receiver) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut rights = SendAncillaryBuffer::new(&mut space);
+    let server = [std::os::fd::AsFd::as_fd(&pair.server)];
+    assert!(rights.push(SendAncillaryMessage::ScmRights(&server)));
+    let payload = [std::io::IoSlice::new(b"x")];
+    rustix::net::sendmsg(&sender, &payload, &mut rights, rustix::net::SendFlags::empty()).expect("sent");
+    drop(pair.server);
+    let in_flight = eyes.wait(ports, |socket| pids(socket).is_empty());
+    assert!(in_flight.inode.is_some() && matches!(in_flight.owner, Owner::None | Owner::Hidden), "{in_flight:?}");
+
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut rights = RecvAncillaryBuffer::new(&mut space);
+    let (mut byte, flags) = ([0], rustix::net::RecvFlags::CMSG_CLOEXEC);
+    let mut payload = [std::io::IoSliceMut::new(&mut byte)];
+    rustix::net::recvmsg(&receiver, &mut payload, &mut rights, flags).expect("received");
+    let descriptors: Vec<_> = rights.drain().collect();
+    assert_eq!(pids(&eyes.wait(ports, |socket| !pids(socket).is_empty())), [me()]);
+    drop(descriptors);
+}
+
+#[test]
+fn other_network_namespaces_are_counted_and_their_sockets_left_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let Ok(child) = Command::new("unshare")
+        .args(["--net", "sleep", "60"])
+        .stdin(listener.try_clone().map(OwnedFd::from).expect("a descriptor"))
+        .spawn()
+    else {
+        return;
+    };
+    let child = Running(child);
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while namespace(&child.0.id().to_string()) == namespace("self") {
+        if Instant::now() > deadline {
+            return; // Not allowed here.
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut eyes = Eyes::new(&Choice::Linux);
+    assert!(eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
+    let socket = eyes.wait((port(listener.local_addr()), 0), |socket| pids(socket).len() == 2);
+    assert!(pids(&socket).contains(&child.0.id()), "a holder in another namespace is a holder all the same");
+}

@@ -23,6 +23,7 @@ fn cost_of_two_hundred_thousand_sockets() {
         socket.with(|socket| socket.remote.addr = addr.into()).build()
     };
     let mut sample = snapshot(100_000, (0..LEN).map(socket));
+    println!("the snapshot alone: {}", resident());
     let mut tracker = Tracker::new();
     let mut store = Store::new(source_info());
     let mut take = |what: &str, sample: &mut Snapshot| {
@@ -35,10 +36,11 @@ fn cost_of_two_hundred_thousand_sockets() {
         store.apply(delta);
         let apply = begin.elapsed();
         println!(
-            "{what:28} diff {:7.2} ms ({:4} ns/socket), apply {:6.2} ms; +{added} ~{changed} -{removed}",
+            "{what:28} diff {:7.2} ms ({:4} ns/socket), apply {:6.2} ms; +{added} ~{changed} -{removed}; {}",
             diff.as_secs_f64() * 1e3,
             diff.as_nanos() / u128::from(LEN),
             apply.as_secs_f64() * 1e3,
+            resident(),
         );
     };
     take("first", &mut sample);
@@ -63,4 +65,11 @@ fn cost_of_two_hundred_thousand_sockets() {
         let groups = by(&store, grouping).len();
         println!("{groups} groups by {grouping:?}: {:.2} ms", begin.elapsed().as_secs_f64() * 1e3);
     }
+}
+
+/// The resident memory of this process, where the system says.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.map_or_else(String::new, |line| format!("{} resident", line.trim()))
 }

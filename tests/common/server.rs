@@ -19,8 +19,17 @@ pub struct Server {
 impl Server {
     /// A server called `name` (the first 15 bytes become its `comm`) whose `argv[0]` is `argv0`.
     pub fn start(name: impl AsRef<OsStr>, argv0: impl AsRef<OsStr>) -> Self {
+        Self::start_with(name.as_ref(), argv0.as_ref(), "")
+    }
+
+    /// A server called `name` that ignores TERM.
+    pub fn stubborn(name: &str) -> Self {
+        Self::start_with(name.as_ref(), name.as_ref(), "trap '' TERM;")
+    }
+
+    fn start_with(name: &OsStr, argv0: &OsStr, first: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the program");
-        let program = copy_of_shell(dir.path(), name.as_ref());
+        let program = copy_of_shell(dir.path(), name);
         let fifo = dir.path().join("fifo");
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a new name");
@@ -30,7 +39,8 @@ impl Server {
         let child = Command::new(program)
             .arg0(argv0)
             // Opening a FIFO that nobody writes to waits for ever, without another process.
-            .args([OsStr::new("-c"), OsStr::new("read line <\"$0\""), fifo.as_os_str()])
+            .args(["-c", &format!("{first} read line <\"$0\"")])
+            .arg(&fifo)
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::null())
             .spawn()

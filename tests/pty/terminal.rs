@@ -1,5 +1,6 @@
 //! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -48,6 +49,8 @@ fn every_signal_that_ends_gives_the_terminal_back() {
     }
 }
 
+/// Only a debug build panics on request.
+#[cfg(debug_assertions)]
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_printed() {
     let mut command = conntop();
@@ -210,4 +213,25 @@ fn a_stuck_terminal_does_not_keep_it_from_ending() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(session.wait().code(), Some(143));
+}
+
+#[test]
+fn the_setuid_bit_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("conntop");
+    std::fs::copy(CONNTOP, &copy).expect("room for a copy");
+    // Only root can give a file away, and only where the bit counts: elsewhere there is nothing to see.
+    let is_given = std::os::unix::fs::chown(&copy, Some(65534), None).is_ok();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o4755)).expect("it is ours or we are root");
+    let output = Command::new(&copy).arg("list").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if is_given && !is_nosuid(dir.path()) {
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("does not run setuid"), "{said}");
+    }
+}
+
+fn is_nosuid(dir: &std::path::Path) -> bool {
+    let mounted = rustix::fs::statvfs(dir).expect("it is there");
+    mounted.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)
 }

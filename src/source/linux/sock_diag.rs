@@ -22,7 +22,7 @@ use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
-const BY_FAMILY: u16 = 20;
+pub const BY_FAMILY: u16 = 20;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
 
@@ -60,7 +60,7 @@ impl DumpRequest {
     }
 
     /// `struct inet_diag_req_v2` with an empty id.
-    fn encode(self) -> [u8; REQUEST_LEN] {
+    pub fn encode(self) -> [u8; REQUEST_LEN] {
         // tcp_info is asked for by bit; shutdown mask and cgroup id come unasked.
         let extensions = if self.protocol == Protocol::Tcp { bit(INET_DIAG_INFO) } else { 0 };
         let mut body = [0; REQUEST_LEN];
