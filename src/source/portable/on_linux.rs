@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use netstat2::{ProtocolSocketInfo, SocketInfo};
 use sysinfo::Uid;
@@ -72,8 +73,16 @@ fn unreadable() -> u32 {
     let processes = listing.filter_map(Result::ok).map(|entry| entry.path());
     let denied = processes
         .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit)))
-        .filter(|path| fs::read_dir(path.join("fd")).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied));
+        .filter(|path| is_denied(&path.join("fd")));
     u32::try_from(denied.count()).unwrap_or(u32::MAX)
+}
+
+/// Whether the descriptors in this directory may not be looked at. Listing them asks for the rights of the owner,
+/// following one for those of ptrace(2): the second can be refused where the first is granted.
+fn is_denied(descriptors: &Path) -> bool {
+    let first = fs::read_dir(descriptors).map(|mut entries| entries.find_map(Result::ok));
+    let followed = first.and_then(|first| first.map(|entry| fs::read_link(entry.path())).transpose());
+    followed.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// The start time of `pid` in ticks since boot, which sysinfo rounds to seconds.
@@ -86,4 +95,36 @@ pub fn start_ticks(pid: u32) -> Option<u64> {
 #[expect(clippy::unnecessary_wraps, reason = "users of other systems have no number")]
 pub fn uid(uid: &Uid) -> Option<u32> {
     Some(**uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_descriptors_and_those_of_the_vanished_are_not_denied() {
+        assert!(!is_denied(Path::new("/proc/self/fd")));
+        assert!(!is_denied(Path::new("/proc/4294967295/fd")));
+    }
+
+    #[test]
+    fn without_inode_only_open_connections_wait_to_be_accepted() {
+        let endpoint = crate::model::endpoint::Endpoint::new("10.0.0.7".parse().expect("an address"), 1);
+        let entry = |state, inode| Entry {
+            protocol: crate::model::endpoint::Protocol::Tcp,
+            state,
+            local: endpoint,
+            remote: endpoint,
+            inode: NonZeroU32::new(inode),
+            uid: None,
+            pids: Vec::new(),
+        };
+        let all = Visible::default();
+        assert_eq!(all.owner(&entry(TcpState::CloseWait, 0)), Owner::Unaccepted);
+        assert_eq!(all.owner(&entry(TcpState::LastAck, 0)), Owner::None);
+        assert_eq!(all.owner(&entry(TcpState::Established, 7)), Owner::None);
+        let some = Visible { unreadable: 1, ..all };
+        assert_eq!(some.owner(&entry(TcpState::Established, 7)), Owner::Hidden);
+        assert_eq!(some.owner(&entry(TcpState::TimeWait, 0)), Owner::None);
+    }
 }
