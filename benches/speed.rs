@@ -21,7 +21,8 @@ fn main() {
     crowd::hold_if_asked();
     crowd::enter_namespace();
     let smoke = std::env::args().all(|arg| arg != "--bench");
-    let sizes = std::env::var("CONNTOP_BENCH_SOCKETS").unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
+    let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
+        .unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
     for size in sizes.split(',') {
         let size = size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers");
         measure(size, if smoke { 1 } else { 7 });

@@ -17,7 +17,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["model", "store", "table", "diagnosis", "knowledge"]),
     ("ui", &["model", "store", "table", "diagnosis", "knowledge", "app"]),
     ("runtime", &["model", "source", "tracker", "store", "knowledge", "host", "diagnosis", "table", "app", "ui"]),
-    ("cli", &["model", "source", "tracker", "store", "knowledge", "host", "diagnosis", "table", "report", "app", "ui", "runtime"]),
+    (
+        "cli",
+        &[
+            "model",
+            "source",
+            "tracker",
+            "store",
+            "knowledge",
+            "host",
+            "diagnosis",
+            "table",
+            "report",
+            "app",
+            "ui",
+            "runtime",
+        ],
+    ),
 ];
 
 /// Rooms in which time is data.
@@ -37,7 +53,11 @@ fn files() -> Vec<(String, PathBuf)> {
         let first = path.strip_prefix(&root).expect("below src").components().next().expect("a name");
         first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
     };
-    found.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "rs")).map(|path| (room(&path), path)).collect()
+    found
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
+        .map(|path| (room(&path), path))
+        .collect()
 }
 
 /// The lines of a file that are not tests, which may reach across rooms.

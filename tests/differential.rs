@@ -62,7 +62,8 @@ fn every_state_and_verdict_is_there() {
         assert!(count("state", state) >= at_least, "{state}: {} rows", count("state", state));
     }
     // The 12 half-closed and the 2 abandoned connections of `closing` wait unread as well.
-    for (verdict, expected) in [("missing-close", 20), ("not-reading", 7 + 12 + 2), ("stuck-reader", 5), ("not-accepted", 4)]
+    for (verdict, expected) in
+        [("missing-close", 20), ("not-reading", 7 + 12 + 2), ("stuck-reader", 5), ("not-accepted", 4)]
     {
         assert_eq!(count("verdict", verdict), expected, "{verdict}");
     }

@@ -87,7 +87,8 @@ fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
     };
     let said = |section: &Section| !section.lines.is_empty();
     let left = vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row)];
-    let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row), facts::history(app, detail)];
+    let right =
+        vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row), facts::history(app, detail)];
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())
 }
 

@@ -99,7 +99,11 @@ fn note_leak<'a>(leaks: &mut FxHashMap<LeakKey, Leak<'a>>, row: &'a Row, store: 
     let process = socket.owner.process();
     // The side with the lower port is the service: ephemeral ports are high.
     let to = socket.remote.port < socket.local.port;
-    let key = LeakKey { process: process.map(|process| process.id), place: if to { socket.remote } else { socket.local }, to };
+    let key = LeakKey {
+        process: process.map(|process| process.id),
+        place: if to { socket.remote } else { socket.local },
+        to,
+    };
     let empty = || Leak { key, process, owner: socket.owner.label(), sockets: 0, oldest: None, verdicts: [0; 4] };
     let leak = leaks.entry(key).or_insert_with(empty);
     leak.sockets += 1;
@@ -152,14 +156,11 @@ fn full_queue(socket: &Socket) -> Option<Problem> {
     if limit == 0 || waiting * 100 < limit * ACCEPT_QUEUE_PERCENT {
         return None;
     }
-    let who = socket.owner.process().map_or_else(String::new, |process| format!("{}[{}] ", process.name, process.id.pid));
+    let who =
+        socket.owner.process().map_or_else(String::new, |process| format!("{}[{}] ", process.name, process.id.pid));
     let full = if waiting >= limit { "full" } else { "nearly full" };
-    let text = format!(
-        "{who}:{} accept queue {full} {}/{}",
-        socket.local.port,
-        units::count(waiting),
-        units::count(limit)
-    );
+    let text =
+        format!("{who}:{} accept queue {full} {}/{}", socket.local.port, units::count(waiting), units::count(limit));
     let severity = if waiting >= limit { Severity::Critical } else { Severity::Warning };
     Some(Problem { severity, text, state: TcpState::Listen, sockets: queues.receive })
 }

@@ -67,7 +67,12 @@ mod tests {
     #[test]
     fn every_state_a_tcp_socket_can_have_is_listed_once() {
         for row in STATES.iter().filter(|row| row.state != TcpState::Unconn) {
-            assert_eq!(STATE_LINES.iter().filter(|line| **line == StateLine::Tcp(row.state)).count(), 1, "{}", row.name);
+            assert_eq!(
+                STATE_LINES.iter().filter(|line| **line == StateLine::Tcp(row.state)).count(),
+                1,
+                "{}",
+                row.name
+            );
         }
         assert_eq!(STATE_LINES.len(), usize::from(crate::app::layout::STATE_LINES));
     }

@@ -52,7 +52,13 @@ fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort:
     }
 }
 
-fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>, shown: &[(usize, u16)], sort: SortKey) {
+fn draw_headings<R>(
+    painter: &mut Painter<'_>,
+    area: Rect,
+    columns: &Columns<R>,
+    shown: &[(usize, u16)],
+    sort: SortKey,
+) {
     let mut x = MARGIN_LEFT;
     for &(index, width) in shown {
         let column = &columns.all[index];

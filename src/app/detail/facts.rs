@@ -180,9 +180,16 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
         section.lines.push(Line::State("state", other_socket.state));
         section.fact("since", age_words(app, other));
         section.known("process", other_socket.owner.process().map(name_and_pid));
-        section.known("queues", other_socket.queues.map(|queues| {
-            format!("{} unread, {} not acknowledged", byte_words(queues.receive.into()), byte_words(queues.send.into()))
-        }));
+        section.known(
+            "queues",
+            other_socket.queues.map(|queues| {
+                format!(
+                    "{} unread, {} not acknowledged",
+                    byte_words(queues.receive.into()),
+                    byte_words(queues.send.into())
+                )
+            }),
+        );
     }
     section
 }
@@ -216,7 +223,10 @@ pub(super) fn history(app: &App, detail: &Detail) -> Section {
     }
     if section.lines.is_empty() {
         let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
-        section.lines.push(Line::Event(String::new(), format!("Nothing in the {} that conntop has watched it.", units::lasted(watched))));
+        section.lines.push(Line::Event(
+            String::new(),
+            format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)),
+        ));
     }
     section
 }
