@@ -325,7 +325,6 @@ fn all_processes_that_share_a_socket_are_listed_and_the_dead_are_not() {
         everyone.retain(|pid| *pid != workers[0].0.id());
         eyes.look();
         assert_eq!(pids(eyes.find(ports.0, ports.1).expect("listed")), everyone, "at once");
-        std::mem::forget(workers.remove(0));
 
         drop(listener);
         everyone.retain(|pid| *pid != me());
