@@ -59,8 +59,8 @@ pub enum GroupKey {
 pub struct AcceptQueue {
     /// Connections that wait to be accepted.
     pub waiting: u32,
-    /// How many may wait.
-    pub limit: u32,
+    /// How many may wait; `None` where the source does not say.
+    pub limit: Option<u32>,
 }
 
 /// The live sockets with one [`GroupKey`], added up.
@@ -341,7 +341,7 @@ impl Group {
             self.accept_queue = Some(self.accept_queue.map_or(queue, |other| other.fuller(queue)));
         } else {
             self.receive_queue_bytes += u64::from(queues.receive);
-            self.send_queue_bytes += u64::from(queues.send);
+            self.send_queue_bytes += u64::from(queues.send.unwrap_or_default());
         }
     }
 }
@@ -350,8 +350,8 @@ impl AcceptQueue {
     /// The one of the two of which the larger share is used.
     fn fuller(self, other: Self) -> Self {
         // a/b < c/d without division: a limit of 0 is a legal listen(2) backlog.
-        let used = |queue: Self, limit: u32| u64::from(queue.waiting) * u64::from(limit.max(1));
-        if used(self, other.limit) < used(other, self.limit) { other } else { self }
+        let limit = |queue: Self| u64::from(queue.limit.unwrap_or(1).max(1));
+        if u64::from(self.waiting) * limit(other) < u64::from(other.waiting) * limit(self) { other } else { self }
     }
 }
 
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!((worker.sockets(), worker.listeners(), worker.peers), (4, 1, 2));
         assert_eq!(worker.counts.of(Established), 3);
         assert_eq!((worker.receive_queue_bytes, worker.send_queue_bytes, worker.retransmits), (5, 7, 4));
-        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: 128 }));
+        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: Some(128) }));
         assert_eq!(by_pid(&groups, 812).sockets(), 1, "the listener is shared");
         assert_eq!(by_pid(&groups, 4121).counts.of(CloseWait), 2);
         assert_eq!(by_pid(&groups, 99).counts.of(TimeWait), 1);
@@ -476,7 +476,7 @@ mod tests {
         let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
         let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);
         let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
-        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: 5 }));
+        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: Some(5) }));
         assert_eq!(found[0].close_wait_since, since(500));
     }
 

@@ -20,7 +20,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{number, read_to_end};
-use crate::source::linux::sock_diag::{has_queues, known_uid, state_of};
+use crate::source::linux::sock_diag::{known_uid, state_of};
 use crate::source::linux::tuple_ids::{Tuple, TupleIds};
 
 /// What the coverage says of this source.
@@ -97,8 +97,6 @@ impl Line {
     fn socket(self, ids: &mut TupleIds, netns: NetnsId, moment: Timestamp) -> Socket {
         let tuple = Tuple { protocol: self.protocol, local: self.local, remote: self.remote };
         let expires = moment.after(TICK.saturating_mul(self.expires_ticks));
-        // A listener's line has its accept queue, but in place of the limit a 0.
-        let queues = has_queues(self.state, self.timer) && self.state != TcpState::Listen;
         let inode = NonZeroU32::new(self.inode);
         let kind = TimerKind::from_kernel(self.timer);
         Socket {
@@ -112,7 +110,7 @@ impl Line {
             inode,
             uid: known_uid(self.uid, inode),
             cgroup: None,
-            queues: queues.then_some(self.queues),
+            queues: Some(self.queues),
             timer: kind.map(|kind| Timer { kind, retries: self.retries, expires }),
             tcp: None,
             owner: Owner::None,
@@ -137,7 +135,8 @@ pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<Line> {
     let uid = number(words.next()?)?;
     let inode = number(words.nth(1)?)?;
     let timer = u8::try_from(timer).ok()?;
-    let queues = Queues { receive, send };
+    // A listener's line has its accept queue, but in place of the limit a 0.
+    let queues = Queues { receive, send: (state != TcpState::Listen).then_some(send) };
     Some(Line { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode })
 }
 
@@ -211,7 +210,7 @@ mod tests {
         let leaked = socket(CLOSE_WAIT_V6, Protocol::Tcp);
         assert_eq!((leaked.state, leaked.family), (TcpState::CloseWait, Family::Ipv6));
         assert_eq!(leaked.local.to_string(), "[::ffff:127.0.0.1]:80");
-        assert_eq!(leaked.queues, Some(Queues { receive: 1, send: 10 }));
+        assert_eq!(leaked.queues, Some(Queues { receive: 1, send: Some(10) }));
         assert_eq!((leaked.uid, leaked.timer.map(|timer| timer.retries)), (Some(1000), Some(2)));
     }
 

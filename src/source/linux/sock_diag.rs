@@ -114,7 +114,7 @@ impl Decoder {
         let interface = NonZeroU32::new(fields.ne32()?);
         let cookie = u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32;
         let expires = fields.ne32()?;
-        let queues = Queues { receive: fields.ne32()?, send: fields.ne32()? };
+        let queues = Queues { receive: fields.ne32()?, send: Some(fields.ne32()?) };
         let (uid, inode) = (fields.ne32()?, NonZeroU32::new(fields.ne32()?));
         let mut socket = Socket {
             id: SocketId::from_cookie(cookie, self.netns),
@@ -127,7 +127,7 @@ impl Decoder {
             inode,
             uid: known_uid(uid, inode),
             cgroup: None,
-            queues: has_queues(state, timer).then_some(queues),
+            queues: Some(queues),
             timer: timer_of(timer, retries, expires, moment),
             tcp: None,
             owner: Owner::None,
@@ -219,12 +219,6 @@ pub fn state_of(protocol: Protocol, code: u8) -> Option<TcpState> {
 #[inline]
 pub fn known_uid(uid: u32, inode: Option<NonZeroU32>) -> Option<u32> {
     (uid != 0 || inode.is_some()).then_some(uid)
-}
-
-/// `TIME_WAIT` and an orphan's `FIN_WAIT2` (timer 3) and `SYN_RECV` are mini-sockets: they have no queues.
-#[inline]
-pub fn has_queues(state: TcpState, timer: u8) -> bool {
-    !state.is_mini() && timer != 3
 }
 
 #[inline]
@@ -333,12 +327,12 @@ mod tests {
         #[test]
         fn a_listener_has_its_accept_queue_and_its_limit() {
             let waiting = find(&sockets(TCP4, Protocol::Tcp), 1006, TcpState::Listen);
-            assert_eq!(waiting.queues, Some(Queues { receive: 1, send: 5 }));
+            assert_eq!(waiting.queues, Some(Queues { receive: 1, send: Some(5) }));
             assert_eq!((waiting.tcp, waiting.uid, waiting.timer), (None, Some(0), None));
             assert!(waiting.remote.is_unset() && waiting.inode.is_some());
             let bound = find(&sockets(TCP4, Protocol::Tcp), 1009, TcpState::Listen);
             assert_eq!(bound.interface.map(NonZeroU32::get), Some(1), "bound to lo");
-            assert_eq!(bound.queues, Some(Queues { receive: 0, send: 7 }));
+            assert_eq!(bound.queues, Some(Queues { receive: 0, send: Some(7) }));
         }
 
         #[test]
@@ -372,7 +366,7 @@ mod tests {
         fn syn_sent_counts_down_to_its_next_try() {
             let tcp = sockets(TCP4, Protocol::Tcp);
             let trying = tcp.iter().find(|socket| socket.state == TcpState::SynSent).expect("recorded");
-            assert_eq!(trying.queues, Some(Queues { receive: 0, send: 1 }));
+            assert_eq!(trying.queues, Some(Queues { receive: 0, send: Some(1) }));
             assert_eq!(trying.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
             assert_eq!(trying.remote.to_string(), "10.9.9.2:1008");
             assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0)), "never");
@@ -393,7 +387,7 @@ mod tests {
             let udp = sockets(UDP4, Protocol::Udp);
             assert_eq!(udp.len(), 2);
             let waiting = find(&udp, 1011, TcpState::Unconn);
-            assert!(waiting.queues.is_some_and(|queues| queues.receive > 0 && queues.send == 0));
+            assert!(waiting.queues.is_some_and(|queues| queues.receive > 0 && queues.send == Some(0)));
             assert!(udp.iter().any(|socket| socket.state == TcpState::Established && socket.remote.port == 1011));
         }
 

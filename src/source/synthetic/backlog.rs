@@ -117,7 +117,7 @@ impl ReportApi {
         let Some(socket) = longest.filter(|_| given_up < GIVEN_UP_MAX) else { return };
         let unread = socket.queues.map_or(0, |queues| queues.receive);
         receive_fin(socket, world.now);
-        socket.queues = Some(Queues { receive: unread + 1, send: 0 });
+        socket.queues = Some(Queues { receive: unread + 1, send: Some(0) });
     }
 
     /// The listener's counters, and handshakes that wait or give up.
@@ -173,5 +173,5 @@ fn fill(socket: &mut Socket, world: &mut World, since: Timestamp) {
     tcp.bytes = Some(ByteCounts { received: u64::from(request), sent: 1 });
     socket.tcp = Some(tcp);
     socket.owner = Owner::Unaccepted;
-    socket.queues = Some(Queues { receive: request, send: 0 });
+    socket.queues = Some(Queues { receive: request, send: Some(0) });
 }
