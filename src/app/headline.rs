@@ -16,9 +16,9 @@ use crate::table::units;
 /// A group of `CLOSE_WAIT` sockets this large is a problem at any age, and the first to be told.
 const CLOSE_WAIT_MANY: u32 = 100;
 /// A group of some size and this old is a problem.
-const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_secs(60));
+const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_mins(1));
 /// A group of any size and this old is a problem.
-const CLOSE_WAIT_OLD: Duration = Duration::from_secs(600);
+const CLOSE_WAIT_OLD: Duration = Duration::from_mins(10);
 /// An accept queue filled to this share (in percent) is a problem.
 const ACCEPT_QUEUE_PERCENT: u64 = 80;
 
@@ -65,7 +65,8 @@ impl Headline {
         }
         problems.extend(leaks.into_values().filter_map(|leak| leak.problem()));
         problems.sort_by(|a, b| {
-            b.severity.cmp(&a.severity).then(b.sockets.cmp(&a.sockets)).then_with(|| a.text.cmp(&b.text))
+            let leak = |problem: &Problem| problem.state == TcpState::CloseWait;
+            (b.severity, leak(b), b.sockets).cmp(&(a.severity, leak(a), a.sockets)).then_with(|| a.text.cmp(&b.text))
         });
         Self { problems }
     }
@@ -99,7 +100,11 @@ fn note_leak<'a>(leaks: &mut FxHashMap<LeakKey, Leak<'a>>, row: &'a Row, store: 
     let process = socket.owner.process();
     // The side with the lower port is the service: ephemeral ports are high.
     let to = socket.remote.port < socket.local.port;
-    let key = LeakKey { process: process.map(|process| process.id), place: if to { socket.remote } else { socket.local }, to };
+    let key = LeakKey {
+        process: process.map(|process| process.id),
+        place: if to { socket.remote } else { socket.local },
+        to,
+    };
     let empty = || Leak { key, process, owner: socket.owner.label(), sockets: 0, oldest: None, verdicts: [0; 4] };
     let leak = leaks.entry(key).or_insert_with(empty);
     leak.sockets += 1;
@@ -152,14 +157,11 @@ fn full_queue(socket: &Socket) -> Option<Problem> {
     if limit == 0 || waiting * 100 < limit * ACCEPT_QUEUE_PERCENT {
         return None;
     }
-    let who = socket.owner.process().map_or_else(String::new, |process| format!("{}[{}] ", process.name, process.id.pid));
+    let who =
+        socket.owner.process().map_or_else(String::new, |process| format!("{}[{}] ", process.name, process.id.pid));
     let full = if waiting >= limit { "full" } else { "nearly full" };
-    let text = format!(
-        "{who}:{} accept queue {full} {}/{}",
-        socket.local.port,
-        units::count(waiting),
-        units::count(limit)
-    );
+    let text =
+        format!("{who}:{} accept queue {full} {}/{}", socket.local.port, units::count(waiting), units::count(limit));
     let severity = if waiting >= limit { Severity::Critical } else { Severity::Warning };
     Some(Problem { severity, text, state: TcpState::Listen, sockets: queues.receive })
 }

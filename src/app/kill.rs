@@ -203,12 +203,14 @@ fn report_text(report: &KillReport) -> (Tone, String) {
         KillOutcome::Ended { after } => (Tone::Good, format!("{who} ended {} after {signal}", units::lasted(*after))),
         KillOutcome::StillRunning { after } if signal == Signal::Kill => (
             Tone::Bad,
-            format!("{who} is still there {} after KILL; it hangs in the kernel (disk or network)", units::lasted(*after)),
+            format!(
+                "{who} is still there {} after KILL; it hangs in the kernel (disk or network)",
+                units::lasted(*after)
+            ),
         ),
-        KillOutcome::StillRunning { after } => (
-            Tone::Bad,
-            format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)),
-        ),
+        KillOutcome::StillRunning { after } => {
+            (Tone::Bad, format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)))
+        }
         KillOutcome::AlreadyGone => (Tone::Plain, format!("{who} had ended already; nothing was done")),
         KillOutcome::PidReused => {
             (Tone::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))

@@ -182,8 +182,15 @@ mod tests {
                     continue;
                 };
                 let panels = [
-                    layout.header, layout.headline, layout.states, layout.tabs, layout.columns, layout.body, layout.log,
-                    layout.filter, layout.footer,
+                    layout.header,
+                    layout.headline,
+                    layout.states,
+                    layout.tabs,
+                    layout.columns,
+                    layout.body,
+                    layout.log,
+                    layout.filter,
+                    layout.footer,
                 ];
                 let mut at = 0;
                 for panel in panels {

@@ -56,7 +56,9 @@ impl App {
             return Vec::new();
         }
         let (deltas, paused) = self.held.take();
-        deltas.into_iter().for_each(|delta| self.apply(delta));
+        for delta in deltas {
+            self.apply(delta);
+        }
         self.refresh();
         self.dirty = true;
         if paused { vec![Effect::Pause(false)] } else { Vec::new() }

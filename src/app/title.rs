@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::mode::Page;
 use crate::app::tab::Tab;
+use crate::model::socket::Socket;
 use crate::table::column::Order;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -13,10 +14,7 @@ impl App {
         match (&self.page, self.tab) {
             (Page::Detail(detail), _) => {
                 let socket = detail.row.as_ref().map(|row| &row.connection.socket);
-                socket.map_or_else(String::new, |socket| match socket.remote.is_unset() {
-                    true => socket.local.to_string(),
-                    false => format!("{} → {}", socket.local, socket.remote),
-                })
+                socket.map_or_else(String::new, ends)
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
             (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
@@ -59,6 +57,10 @@ impl App {
         let of = if kept < total { format!(" of {}", units::count(total)) } else { String::new() };
         format!("{}{of} · newest first", units::count(kept))
     }
+}
+
+fn ends(socket: &Socket) -> String {
+    if socket.remote.is_unset() { socket.local.to_string() } else { format!("{} → {}", socket.local, socket.remote) }
 }
 
 /// The direction of a sort as one character.

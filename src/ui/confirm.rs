@@ -25,7 +25,12 @@ pub fn draw(painter: &mut Painter<'_>, confirm: &Confirm) {
     add("user", &confirm.user, Role::Text, 1);
     add("command", confirm.process.command.as_str(), Role::Text, 2);
     add("holds", &confirm.holds, Role::Text, 3);
-    add("does", &format!("sends {} to pid {}: {}", kill.signal, kill.process.pid, kill.signal.row().about), Role::Alarm, 2);
+    add(
+        "does",
+        &format!("sends {} to pid {}: {}", kill.signal, kill.process.pid, kill.signal.row().about),
+        Role::Alarm,
+        2,
+    );
     let scope = match confirm.stage {
         Stage::Ask => Scope::Confirm,
         Stage::AskAgain => Scope::ConfirmKill,

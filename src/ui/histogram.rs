@@ -144,7 +144,9 @@ fn draw_word_line(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[Sta
 /// depend on the counts, so that nothing dances.
 const fn word(line: StateLine, width: u16) -> &'static str {
     match line {
-        StateLine::Tcp(TcpState::Listen | TcpState::Established | TcpState::CloseWait | TcpState::TimeWait) => line.name(),
+        StateLine::Tcp(TcpState::Listen | TcpState::Established | TcpState::CloseWait | TcpState::TimeWait) => {
+            line.name()
+        }
         StateLine::Tcp(state) if width < WORDS_WIDTH_MIN => state.row().short,
         _ => line.name(),
     }

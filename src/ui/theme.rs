@@ -85,7 +85,11 @@ impl Role {
     /// The style of the role in `theme`.
     pub fn style(self, theme: Theme) -> Style {
         let Some(row) = ROLES.iter().find(|row| row.role == self) else { return Style::new() };
-        if theme.color { Style::new().fg(row.color).add_modifier(row.modifier) } else { Style::new().add_modifier(row.plain) }
+        if theme.color {
+            Style::new().fg(row.color).add_modifier(row.modifier)
+        } else {
+            Style::new().add_modifier(row.plain)
+        }
     }
 }
 
@@ -93,21 +97,14 @@ impl Role {
 pub fn ascii(character: char) -> char {
     match character {
         ' '..='~' => character,
-        '─' | '−' | '—' => '-',
-        '│' | '▏' => '|',
-        '·' => '|',
-        '→' | '▌' => '>',
-        '⇢' => '>',
-        '…' => '~',
-        '▲' => '^',
-        '▼' => 'v',
-        '≥' => '>',
-        '±' => '~',
-        '↑' => '^',
-        '↓' => 'v',
+        '─' | '−' | '—' | '▃' | '▄' => '-',
+        '│' | '▏' | '·' => '|',
+        '→' | '▌' | '≥' => '>',
+        '⇢' | '…' | '±' => '~',
+        '▲' | '↑' => '^',
+        '▼' | '↓' => 'v',
         '←' => '<',
         '▁' | '▂' => '_',
-        '▃' | '▄' => '-',
         '▅' | '▆' => '=',
         '▇' | '█' | '▉' | '▊' | '▋' => '#',
         '▍' | '▎' => ':',

@@ -1,5 +1,6 @@
 //! What the kernel measured of a connection, in words: queues, timer, `tcp_info`.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
@@ -23,9 +24,12 @@ pub(super) fn queues(app: &App, row: &Row) -> Section {
         }
         None => {}
     }
-    section.known("rates", row.connection.rates.map(|rates| {
-        format!("{}/s in, {}/s out", rate_words(rates.received), rate_words(rates.sent))
-    }));
+    section.known(
+        "rates",
+        row.connection
+            .rates
+            .map(|rates| format!("{}/s in, {}/s out", rate_words(rates.received), rate_words(rates.sent))),
+    );
     section.known("timer", socket.timer.map(|timer| timer_words(timer, socket.state, app.store.at())));
     section
 }
@@ -50,7 +54,9 @@ fn to_read(socket: &Socket, bytes: u32) -> String {
         (_, 0) => "nothing waits to be read".to_owned(),
         (TcpState::CloseWait, 1) => "only the end of the stream waits to be read".to_owned(),
         (TcpState::CloseWait, _) => format!("{} and the end of the stream wait to be read", plural_bytes(bytes - 1)),
-        _ if matches!(socket.owner, Owner::Unaccepted) => format!("{unread} wait for a process to accept the connection"),
+        _ if matches!(socket.owner, Owner::Unaccepted) => {
+            format!("{unread} wait for a process to accept the connection")
+        }
         _ => format!("{unread} arrived and the application has not read them"),
     }
 }
@@ -93,9 +99,12 @@ pub(super) fn measured(app: &App, row: &Row) -> Section {
     let Some(info) = socket.tcp.as_ref().filter(|_| !socket.is_listener()) else { return section };
     let detail = app.store.detail(socket.id);
     section.known("round trip", round_trip(info, detail));
-    section.known("payload", info.bytes.map(|bytes| {
-        format!("{} received, {} sent and acknowledged", byte_words(bytes.received), byte_words(bytes.sent))
-    }));
+    section.known(
+        "payload",
+        info.bytes.map(|bytes| {
+            format!("{} received, {} sent and acknowledged", byte_words(bytes.received), byte_words(bytes.sent))
+        }),
+    );
     section.known("last data", last_data(info, app.store.at()));
     section.lines.push(sent_again(info, detail));
     if info.unacked > 0 {
@@ -120,12 +129,12 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
     }
     let mut text = micros(info.rtt_us.into());
     if let Some(variance) = detail.and_then(|detail| detail.rtt_variance_us) {
-        text.push_str(&format!(" ± {}", micros(variance.into())));
+        let _ = write!(text, " ± {}", micros(variance.into()));
     }
     if let Some(least) = detail.and_then(|detail| detail.rtt_min_us) {
-        text.push_str(&format!(", lowest {}", micros(least.into())));
+        let _ = write!(text, ", lowest {}", micros(least.into()));
     }
-    text.push_str(&format!("; sends again after {} without an answer", micros(info.rto_us.into())));
+    let _ = write!(text, "; sends again after {} without an answer", micros(info.rto_us.into()));
     Some(text)
 }
 
@@ -148,7 +157,11 @@ fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
     }
     let of = match detail.and_then(|detail| detail.segments_out).filter(|&out| out > 0) {
         Some(out) => {
-            format!(" of {} ({})", units::count(out.into()), units::share(f64::from(info.retransmits_total) / f64::from(out)))
+            format!(
+                " of {} ({})",
+                units::count(out.into()),
+                units::share(f64::from(info.retransmits_total) / f64::from(out))
+            )
         }
         None => String::new(),
     };
@@ -161,11 +174,15 @@ fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
 
 fn push_detail(section: &mut Section, detail: &TcpDetail) {
     section.known("congestion", congestion(detail));
-    section.known("peer's window", detail.send_window_bytes.map(|bytes| match bytes {
-        0 => "closed: the peer is not reading".to_owned(),
-        bytes => format!("takes {} more bytes", units::count(bytes.into())),
-    }));
-    section.known("our window", detail.receive_space_bytes.map(|bytes| format!("{} bytes", units::count(bytes.into()))));
+    section.known(
+        "peer's window",
+        detail.send_window_bytes.map(|bytes| match bytes {
+            0 => "closed: the peer is not reading".to_owned(),
+            bytes => format!("takes {} more bytes", units::count(bytes.into())),
+        }),
+    );
+    section
+        .known("our window", detail.receive_space_bytes.map(|bytes| format!("{} bytes", units::count(bytes.into()))));
     section.known("not sent yet", detail.not_sent_bytes.filter(|&bytes| bytes > 0).map(plural_bytes));
     section.known("lost now", detail.lost.filter(|&lost| lost > 0).map(|lost| format!("{lost} segments")));
     section.known("segments", segments(detail));
@@ -177,9 +194,9 @@ fn push_detail(section: &mut Section, detail: &TcpDetail) {
 fn congestion(detail: &TcpDetail) -> Option<String> {
     let window = detail.congestion_window?;
     let by = detail.congestion.as_ref().map_or(String::new(), |name| format!("{name}: "));
-    let bytes = detail.send_mss_bytes.map_or(String::new(), |mss| {
-        format!(" ({})", byte_words(u64::from(mss) * u64::from(window)))
-    });
+    let bytes = detail
+        .send_mss_bytes
+        .map_or(String::new(), |mss| format!(" ({})", byte_words(u64::from(mss) * u64::from(window))));
     let threshold = detail.slow_start_threshold.map_or(String::new(), |at| format!(", slow start up to {at}"));
     Some(format!("{by}{window} segments{bytes} may be in flight{threshold}"))
 }
@@ -201,6 +218,10 @@ fn held_up(detail: &TcpDetail) -> Option<String> {
     let share = |us: Option<u64>| us.map_or(0.0, |us| us as f64 / busy);
     let (window, buffer) = (share(detail.receive_window_limited_us), share(detail.send_buffer_limited_us));
     (window > 0.0 || buffer > 0.0).then(|| {
-        format!("{} of the sending time by the peer's window, {} by our buffer", units::share(window), units::share(buffer))
+        format!(
+            "{} of the sending time by the peer's window, {} by our buffer",
+            units::share(window),
+            units::share(buffer)
+        )
     })
 }
