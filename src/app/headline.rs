@@ -135,12 +135,12 @@ impl Leak<'_> {
         };
         let place = if self.key.to { format!("to {}", self.key.place) } else { format!("on :{}", self.key.place.port) };
         let oldest = match self.oldest {
-            Some((age, AgeBasis::AtLeast)) => format!(", oldest over {}", units::age(age)),
+            Some((age, AgeBasis::AtLeast)) => format!(", oldest >{}", units::age(age)),
             Some((age, _)) => format!(", oldest {}", units::age(age)),
             None => String::new(),
         };
         let verdict = self.verdict().map_or(String::new(), |verdict| format!(", {}", verdict.words()));
-        format!("{who} holds {} CLOSE_WAIT {place}{oldest}{verdict}", units::count(u64::from(self.sockets)))
+        format!("{who} holds {} CLOSE_WAIT {place}{verdict}{oldest}", units::count(u64::from(self.sockets)))
     }
 
     /// The verdict of most of its sockets.

@@ -477,7 +477,7 @@ fn a_leak_is_told_with_process_and_peer_and_a_healthy_machine_is_calm() {
     };
     let app = app_on((1..=312).map(leak).collect());
     let texts: Vec<_> = app.headline.problems.iter().map(|problem| problem.text.as_str()).collect();
-    assert_eq!(texts, ["jdbc-pool[4121] holds 312 CLOSE_WAIT to 10.0.0.20:443, oldest 1m, never closed"]);
+    assert_eq!(texts, ["jdbc-pool[4121] holds 312 CLOSE_WAIT to 10.0.0.20:443, never closed, oldest 1m"]);
     let app = app_on(vec![listener(1, 9090).queues(129, 128).held_by(&[process(6002, "report-api")])]);
     assert_eq!(app.headline.problems[0].text, "report-api[6002] :9090 accept queue full 129/128");
 }

@@ -66,7 +66,7 @@ fn ends(socket: &Socket) -> String {
 /// The direction of a sort as one character.
 pub const fn arrow(order: Order) -> char {
     match order {
-        Order::Ascending => '▲',
-        Order::Descending => '▼',
+        Order::Ascending => '▴',
+        Order::Descending => '▾',
     }
 }

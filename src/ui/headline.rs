@@ -22,16 +22,26 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let hidden = problems.len().saturating_sub(lines);
     for ((at, problem), y) in problems.iter().enumerate().take(lines).zip(area.y..) {
         let more = if at + 1 == lines && hidden > 0 && area.width >= MORE_WIDTH_MIN {
-            format!(" · +{hidden} more")
+            format!(" +{hidden} more")
         } else {
             String::new()
         };
         let more_width = u16::try_from(cells(&more)).unwrap_or(0);
         let x = painter.put(1, y, "▲ ", area.width, Role::Alarm);
         let room = area.width.saturating_sub(x + more_width);
-        let x = painter.put(x, y, &problem.text, room, alarm(problem.severity));
+        let x = painter.put(x, y, whole_clauses(&problem.text, room), room, alarm(problem.severity));
         painter.put(x, y, &more, more_width, Role::Dim);
     }
+}
+
+/// As many clauses of `text` as fit: one left out reads better than one cut in two.
+fn whole_clauses(text: &str, width: u16) -> &str {
+    let mut kept = text;
+    while cells(kept) > usize::from(width) {
+        let Some((shorter, _)) = kept.rsplit_once(", ") else { return kept };
+        kept = shorter;
+    }
+    kept
 }
 
 fn calm(app: &App) -> &'static str {

@@ -216,6 +216,46 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
 }
 
 #[test]
+fn the_selected_row_has_one_style_from_edge_to_edge() {
+    let mut app = app((120, 40), true, false);
+    type_keys(&mut app, "jj");
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let y = app.layout().expect("large enough").body.y + 1;
+    let buffer = terminal.backend().buffer();
+    let styles: std::collections::HashSet<_> = (0..120).map(|x| buffer[(x, y)].style()).collect();
+    assert_eq!(styles.len(), 1, "{styles:?}");
+    assert!(buffer[(0, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
+}
+
+#[test]
+fn a_healthy_machine_looks_calm() {
+    let mut calm = App::new(app((120, 40), true, false).config);
+    let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
+    calm.update(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
+    let text = screen(&calm);
+    assert!(text.contains("nothing wrong found") && !text.contains('▲'), "{text}");
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &calm)).expect("a test terminal cannot fail");
+    let alarm = Role::Alarm.style(Theme { color: true, ascii: false }).fg;
+    assert!(terminal.backend().buffer().content().iter().all(|cell| Some(cell.fg) != alarm));
+}
+
+#[test]
+fn a_quiet_second_changes_few_cells_at_80x24() {
+    let mut app = app((80, 24), true, false);
+    // The marks of what just happened go first.
+    (1..=6).for_each(|second| drop(app.update(Msg::Delta(Box::new(delta(NOW + second))))));
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let before = terminal.backend().buffer().clone();
+    app.update(Msg::Delta(Box::new(delta(NOW + 7))));
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let changed = before.diff(terminal.backend().buffer()).len();
+    assert!(changed <= 20, "{changed} cells changed");
+}
+
+#[test]
 fn the_leaking_process_is_named_at_every_size() {
     for size in [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)] {
         let text = screen(&app(size, true, false));
