@@ -30,9 +30,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
     let theme = Theme { color: app.config.color, ascii: app.config.ascii };
     let painter = &mut Painter::new(frame.buffer_mut(), theme);
-    // The frame may be of another size than the app was told of: only what both know of is drawn on.
-    let fits = (area.width, area.height) == app.config.size;
-    let Some(layout) = app.layout().filter(|_| fits) else {
+    if (area.width, area.height) != app.config.size {
+        // The terminal has just changed its size; the message that tells the app is on its way.
+        return;
+    }
+    let Some(layout) = app.layout() else {
         draw_too_small(painter);
         return;
     };

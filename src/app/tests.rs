@@ -434,6 +434,20 @@ fn the_mouse_selects_rows_sorts_by_headings_and_shows_tabs() {
 }
 
 #[test]
+fn the_wheel_moves_nothing_under_a_dialog() {
+    let mut app = three();
+    press(&mut app, "jK");
+    enter(&mut app);
+    let before = selected(&app);
+    let wheel = MouseEvent { kind: MouseEventKind::ScrollDown, column: 3, row: 12, modifiers: KeyModifiers::NONE };
+    app.update(Msg::Mouse(wheel));
+    assert_eq!(selected(&app), before);
+    code(&mut app, KeyCode::Esc);
+    app.update(Msg::Mouse(wheel));
+    assert_ne!(selected(&app), before);
+}
+
+#[test]
 fn the_interval_is_stepped_within_bounds() {
     let mut app = three();
     assert_eq!(press(&mut app, "+"), [Effect::Interval(Duration::from_secs(2))]);

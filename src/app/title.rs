@@ -17,7 +17,7 @@ impl App {
                 socket.map_or_else(String::new, ends)
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
-            (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
+            (Page::Tab, Tab::States) => "15 min".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => {
                 units::count(self.tables.group(tab).map_or(0, |table| table.view.groups().len()) as u64)
@@ -54,8 +54,7 @@ impl App {
     fn log_title(&self) -> String {
         let log = self.store.log();
         let (kept, total) = (log.entries().len() as u64, log.total());
-        let of = if kept < total { format!(" of {}", units::count(total)) } else { String::new() };
-        format!("{}{of} · newest first", units::count(kept))
+        if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) }
     }
 }
 

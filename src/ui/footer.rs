@@ -30,17 +30,32 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         draw_error(painter, layout, line.text(), error.at, &error.message);
         return;
     }
-    draw_keys(painter, layout, app.mode.scope(&app.page));
+    let title_width = draw_title(painter, layout, app);
+    draw_keys(painter, layout, app.mode.scope(&app.page), title_width);
 }
 
-fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope) {
+/// Where there is no line of tabs, the tab and its title stand at the right end; answers how much room they take.
+fn draw_title(painter: &mut Painter<'_>, layout: &Layout, app: &App) -> u16 {
+    let area = layout.footer;
+    if layout.tabs.height > 0 {
+        return 0;
+    }
+    let row = app.tab.row();
+    let name = if app.title().len() > 12 { "" } else { row.title };
+    let title = format!("{} {name} {}", row.number, app.title());
+    let width = u16::try_from(cells(&title)).unwrap_or(u16::MAX).min(area.width * 2 / 3);
+    painter.put(area.width - width, area.y, &title, width, Role::Strong);
+    width + 1
+}
+
+fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope, taken: u16) {
     let area = layout.footer;
     let mut x = 1;
     for binding in footer(scope) {
         let Some(key) = binding.keys.first() else { continue };
         let key = key.to_string();
         let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
-        if x + width >= area.width {
+        if x + width + taken >= area.width {
             return;
         }
         x = painter.put(x, area.y, &key, width, Role::Accent) + 1;

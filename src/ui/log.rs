@@ -101,7 +101,7 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
 
 fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
     let all = [
-        ("TIME", TIME_WIDTH + 2, true),
+        ("TIME ▾", TIME_WIDTH + 2, true),
         ("LOCAL", places.end_width + 3, true),
         ("REMOTE", places.end_width + 2, true),
         ("CHANGE", CHANGE_WIDTH, true),
