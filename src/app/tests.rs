@@ -435,7 +435,7 @@ fn the_mouse_selects_rows_sorts_by_headings_and_shows_tabs() {
 
 #[test]
 fn the_wheel_moves_nothing_under_a_dialog() {
-    let mut app = three();
+    let mut app = app_on((1..=40).map(|cookie| tcp(cookie).held_by(&[nginx()])).collect());
     press(&mut app, "jK");
     enter(&mut app);
     let before = selected(&app);
