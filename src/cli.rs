@@ -4,6 +4,7 @@
 //! 1 failed, 2 used wrongly.
 
 mod args;
+mod keys;
 mod list;
 mod record;
 
@@ -15,9 +16,7 @@ use crate::cli::args::{Arguments, Command, Global};
 use crate::model::text::DisplayText;
 use crate::report;
 use crate::runtime::{self, ScreenOptions};
-use crate::source::replay::Replay;
-use crate::source::synthetic::Synthetic;
-use crate::source::{self, Choice, Source, SourceError};
+use crate::source::{self, Choice, SourceError};
 use crate::table::filter::Filter;
 
 /// Why the program ends without having done what it was asked for.
@@ -74,9 +73,10 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match command {
         None => show(&global, &global.choice()?, &filter),
         Some(Command::Replay { file, filter }) => show(&global, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => list::run(open(&global.choice()?)?, &options.parse()?),
-        Some(Command::Record(options)) => record::run(open(&global.choice()?)?, &options, global.interval),
+        Some(Command::List(options)) => list::run(source::open(&global.choice()?)?, &options.parse()?),
+        Some(Command::Record(options)) => record::run(source::open(&global.choice()?)?, &options, global.interval),
         Some(Command::Columns) => print(report::columns::write),
+        Some(Command::Keys) => print(keys::write),
     }
 }
 
@@ -85,7 +85,7 @@ fn show(global: &Global, choice: &Choice, filter: &[String]) -> Result<ExitCode,
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
-    let source = open(choice)?;
+    let source = source::open(choice)?;
     if !is_terminal {
         return list::run(source, &report::list::List { filter, ..Default::default() });
     }
@@ -102,14 +102,6 @@ fn show(global: &Global, choice: &Choice, filter: &[String]) -> Result<ExitCode,
 
 fn parse_filter(text: &str) -> Result<Filter, Failure> {
     Filter::parse(text).map_err(|error| Failure::Usage(format!("{error} (at byte {} of the filter)", error.at)))
-}
-
-fn open(choice: &Choice) -> Result<Box<dyn Source>, Failure> {
-    Ok(match choice {
-        Choice::Synthetic { seed } => Box::new(Synthetic::new(*seed)),
-        Choice::Replay { path } => Box::new(Replay::open(path)?),
-        other => source::open(other)?,
-    })
 }
 
 /// Where data goes.

@@ -40,3 +40,9 @@ pub fn this_machine() -> Box<dyn Host> {
     let host = portable::Portable;
     Box::new(host)
 }
+
+/// Makes sure that this process can never gain rights by running another program; where the system knows such a thing.
+pub fn forgo_new_rights() {
+    #[cfg(target_os = "linux")]
+    linux::forgo_new_rights();
+}

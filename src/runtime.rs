@@ -91,14 +91,15 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
 }
 
-/// Refuses to run with rights that the caller does not have: conntop reads files and sends signals, and was not
-/// written to be trusted with the setuid bit.
+/// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files
+/// and sends signals, was not written to be trusted with the setuid bit, and never runs another program.
 pub fn refuse_setuid() -> anyhow::Result<()> {
     anyhow::ensure!(
         !os::is_setuid(),
         "conntop does not run setuid or setgid; remove the bit and use sudo or file capabilities \
          (setcap cap_net_admin,cap_sys_ptrace,cap_dac_read_search+ep)"
     );
+    host::forgo_new_rights();
     Ok(())
 }
 

@@ -59,7 +59,7 @@ pub enum Choice {
     /// The best this system has; falls back, and says so in the coverage.
     #[default]
     Auto,
-    /// sock_diag, or an error.
+    /// `sock_diag`, or an error.
     Linux,
     /// `/proc/net`, or an error.
     Procfs,
@@ -107,14 +107,10 @@ pub fn open(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
     match choice {
         Choice::Auto => open_auto(),
         Choice::Linux | Choice::Procfs => open_linux(choice),
-        Choice::Portable => Err(not_built("portable")),
-        Choice::Synthetic { .. } => Err(not_built("synthetic")),
-        Choice::Replay { .. } => Err(not_built("replay")),
+        Choice::Portable => Ok(Box::new(portable::Portable::open()?)),
+        Choice::Synthetic { seed } => Ok(Box::new(synthetic::Synthetic::new(*seed))),
+        Choice::Replay { path } => Ok(Box::new(replay::Replay::open(path)?)),
     }
-}
-
-fn not_built(name: &str) -> SourceError {
-    SourceError::Failed(DisplayText::new(&format!("source {name} is not built yet")))
 }
 
 #[cfg(target_os = "linux")]
@@ -144,6 +140,7 @@ fn usage(sentence: &str) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::snapshot::SourceKind;
 
     #[test]
     fn sources_are_chosen_by_name() {
@@ -168,5 +165,17 @@ mod tests {
         );
         assert!(error("synthetic:x").contains("synthetic:7"));
         assert!(error("\u{1b}[2J").contains('␛'));
+    }
+
+    #[test]
+    fn every_choice_opens_the_source_it_names() {
+        let kind = |text| open(&Choice::parse(text).expect("known")).map(|source| source.info().kind).ok();
+        assert_eq!(kind("portable"), Some(SourceKind::Portable));
+        assert_eq!(kind("synthetic:7"), Some(SourceKind::Synthetic));
+        let missing = open(&Choice::Replay { path: PathBuf::from("/nonexistent") });
+        assert!(matches!(missing, Err(SourceError::Failed(_))));
+        if cfg!(target_os = "linux") {
+            assert_eq!(kind("procfs"), Some(SourceKind::Procfs));
+        }
     }
 }

@@ -4,8 +4,8 @@
 
 pub mod clocks;
 mod entry;
-pub mod identity;
-pub mod owner_memory;
+mod identity;
+mod owner_memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,10 @@ impl Tracker {
     }
 
     /// What `snapshot` changes. The first one only adds: nothing is reported as opened.
+    ///
+    /// A socket that is missing stays until a second sample misses it too; its end is then dated to the first one.
+    /// Without cookies, a tuple that another connection uses stands in `changed`, with a later `first_seen`; its
+    /// transitions say that one was closed and one opened.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
         let round = self.begin(snapshot);
         let mut delta = self.delta(snapshot);
@@ -99,6 +103,7 @@ impl Tracker {
     }
 
     fn delta(&mut self, snapshot: &Snapshot) -> Delta {
+        let added = if self.seen.is_none() { snapshot.sockets.len() } else { 0 };
         if *self.coverage != snapshot.coverage {
             self.coverage = Arc::new(snapshot.coverage.clone());
         }
@@ -110,6 +115,7 @@ impl Tracker {
             names: Arc::clone(&snapshot.names),
             usage: snapshot.usage.clone(),
             details: snapshot.details.clone(),
+            added: Vec::with_capacity(added),
             ..Delta::default()
         }
     }

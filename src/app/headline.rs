@@ -153,7 +153,7 @@ impl Leak<'_> {
 
 fn full_queue(socket: &Socket) -> Option<Problem> {
     let queues = socket.queues?;
-    let (waiting, limit) = (u64::from(queues.receive), u64::from(queues.send));
+    let (waiting, limit) = (u64::from(queues.receive), u64::from(queues.send?));
     if limit == 0 || waiting * 100 < limit * ACCEPT_QUEUE_PERCENT {
         return None;
     }

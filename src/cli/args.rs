@@ -29,8 +29,10 @@ Examples:
   conntop list --format json state:listen    for scripts
   conntop --demo                             a made-up server with a leak
 
-Filters: state:close-wait rport:443 process:nginx raddr:10.0.0.0/8 'age>60s' !state:listen /regex/ word,
-with and, or, not and parentheses; the keys are those of conntop columns.";
+Filters:
+  state:close-wait rport:443 process:nginx raddr:10.0.0.0/8 'age>60s'
+  '!state:listen' /regex/ word; with and, or, not and parentheses.
+  The keys are those of conntop columns.";
 
 /// See every TCP and UDP socket of this machine live, who leaks, and act on it safely.
 #[derive(Debug, Parser)]
@@ -122,6 +124,8 @@ pub(super) enum Command {
     },
     /// Print what each column is called and shows
     Columns,
+    /// Print what each key of the screen does
+    Keys,
 }
 
 #[derive(Args, Debug)]
@@ -236,7 +240,9 @@ fn sentence(error: &clap::Error) -> String {
     }
     let what = what.replace("a value is required for", "a value is missing for");
     let hint = lines.find_map(|line| {
-        line.strip_prefix("tip: ").map(str::to_owned).or_else(|| {
+        // "to pass '--x' as a value" is no help to somebody who meant an option.
+        let tip = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass"));
+        tip.map(str::to_owned).or_else(|| {
             let values = line.strip_prefix("[possible values: ")?.strip_suffix(']')?;
             Some(format!("there are {values}"))
         })

@@ -22,10 +22,10 @@ pub(super) fn run(
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
     let mut recorder = Recorder::create(&options.file, source.info())?;
     let ended = runtime.block_on(take(&mut *source, &mut recorder, options, interval));
-    let (samples, bytes) = (recorder.samples(), recorder.bytes());
+    let samples = recorder.samples();
     recorder.finish()?;
     ended?;
-    say(&format!("{samples} samples, {bytes} bytes; play them with conntop replay {}", options.file.display()));
+    say(&format!("{samples} samples recorded; play them with conntop replay {}", options.file.display()));
     Ok(ExitCode::SUCCESS)
 }
 

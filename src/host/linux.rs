@@ -52,6 +52,11 @@ impl Host for Linux {
     }
 }
 
+/// Sets `no_new_privs` (prctl(2)); an old kernel that does not know it changes nothing.
+pub(super) fn forgo_new_rights() {
+    let _ = rustix::thread::set_no_new_privs(true);
+}
+
 /// A pid that can be given to kill(2) and means one process: 0 and negative ones mean groups.
 fn killable(pid: u32) -> Result<Pid, KillOutcome> {
     if pid == 1 {

@@ -128,6 +128,11 @@ pub fn service_names() -> impl Iterator<Item = &'static str> {
     SERVICES.ports.keys().copied()
 }
 
+/// Every port that has a service, with its name, in no order that means anything.
+pub fn services() -> impl Iterator<Item = (Protocol, u16, &'static str)> {
+    SERVICES.names.iter().map(|((protocol, port), name)| (*protocol, *port, *name))
+}
+
 /// The rows of the catalogue about `port`, the one that names it first.
 pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static PortRow> {
     CATALOGUE.iter().filter(move |row| row.covers(protocol, port))

@@ -70,8 +70,9 @@ pub struct SocketRef {
 pub struct Queues {
     /// Received and not read, in bytes; an unread FIN counts as one. For a listener: connections to accept.
     pub receive: u32,
-    /// Sent and not acknowledged, in bytes. For a listener: the limit of the accept queue.
-    pub send: u32,
+    /// Sent and not acknowledged, in bytes. For a listener: the limit of the accept queue, which `/proc/net` does not
+    /// have (`None`).
+    pub send: Option<u32>,
 }
 
 /// Which timer runs on a socket (`idiag_timer`).

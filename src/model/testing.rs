@@ -88,7 +88,7 @@ impl SocketBuilder {
     /// Receive and send queue; for a listener the accept queue and its limit.
     #[must_use]
     pub fn queues(mut self, receive: u32, send: u32) -> Self {
-        self.0.queues = Some(Queues { receive, send });
+        self.0.queues = Some(Queues { receive, send: Some(send) });
         self
     }
 

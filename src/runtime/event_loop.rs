@@ -85,7 +85,8 @@ impl EventLoop {
             hands,
             end: None,
             dirty: true,
-            resized: false,
+            // The terminal may have got a new size since the app was told of it.
+            resized: true,
             place: Place::InFront,
             next_frame: Instant::now(),
             panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),
@@ -95,6 +96,7 @@ impl EventLoop {
     /// Runs until the user quits, a signal comes or the terminal is gone; the exit code.
     pub async fn run(mut self) -> io::Result<u8> {
         let ended = self.run_until_end().await;
+        self.hands.keyboard.let_go();
         match ended {
             Err(error) if is_gone(&error) => Ok(exit_code(HANGUP)),
             other => other,
@@ -104,15 +106,17 @@ impl EventLoop {
     async fn run_until_end(&mut self) -> io::Result<u8> {
         self.draw_if_due()?;
         loop {
-            self.wait().await?;
-            self.drain()?;
             if let Some(code) = self.end {
                 return Ok(code);
             }
-            if self.place == Place::Leaving {
-                self.suspend().await?;
+            self.wait().await?;
+            self.drain()?;
+            match self.place {
+                _ if self.end.is_some() => {}
+                Place::Leaving => self.suspend().await?,
+                Place::InFront => self.draw_if_due()?,
+                Place::Away => {}
             }
-            self.draw_if_due()?;
         }
     }
 
@@ -212,13 +216,15 @@ impl EventLoop {
 
     /// Gives the terminal back and stops, as a shell expects of Ctrl-Z.
     async fn suspend(&mut self) -> io::Result<()> {
+        self.hands.keyboard.let_go();
         terminal::restore();
         self.place = Place::Away;
         os::stop_self();
-        // Continued. The news may still be on its way, and pid 1 of a container cannot be stopped at all.
-        let calls = &mut self.queues.calls;
-        let news = async { while calls.recv().await.is_some_and(|call| call == Call::Stop || call == Call::Resize) {} };
-        let _ = timeout(CONTINUE_WAIT, news).await;
+        // Continued. The news of it may still be on its way, and pid 1 of a container cannot be stopped at all.
+        if let Ok(Some(Call::End(signal))) = timeout(CONTINUE_WAIT, self.queues.calls.recv()).await {
+            self.end = Some(exit_code(signal));
+            return Ok(());
+        }
         self.show_if_in_front()
     }
 
@@ -227,6 +233,7 @@ impl EventLoop {
         self.place = if self.hands.keyboard.is_in_front() { Place::InFront } else { Place::Away };
         if self.place == Place::InFront {
             self.hands.screen.show()?;
+            self.hands.keyboard.take();
             self.resized = true;
             self.dirty = true;
         }
@@ -234,9 +241,6 @@ impl EventLoop {
     }
 
     fn draw_if_due(&mut self) -> io::Result<()> {
-        if self.place != Place::InFront {
-            return Ok(());
-        }
         if std::mem::take(&mut self.resized) {
             let (columns, rows) = os::size()?;
             self.tell(Msg::Resize(columns, rows))?;

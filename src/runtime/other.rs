@@ -2,17 +2,15 @@
 
 use std::io::{self, Write};
 
-use crossterm::event::Event;
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event};
+use crossterm::execute;
+use crossterm::style::ResetColor;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use tokio::sync::mpsc::Sender;
 
 use crate::runtime::signals::Call;
 
-/// Everything but the raw mode: alternate screen, hidden cursor, bracketed paste.
-pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
-/// Presses, releases and the wheel.
-pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
-/// Undoes all of it, also what was never done.
-pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
 /// What Ctrl-C counts as, so that the exit code is the same everywhere.
 const INTERRUPT: i32 = 2;
 
@@ -25,6 +23,12 @@ impl Keyboard {
     pub fn open() -> io::Result<Self> {
         Ok(Self)
     }
+
+    /// Nobody else reads the console.
+    pub fn let_go(&self) {}
+
+    /// Nobody else has read the console.
+    pub fn take(&self) {}
 
     /// Always: there is no background.
     pub fn is_in_front(&self) -> bool {
@@ -39,6 +43,17 @@ impl Keyboard {
             }
         }
     }
+}
+
+/// Takes the screen and, if `mouse`, the mouse. This also makes an old console understand escape sequences.
+pub fn enter(mouse: bool) -> io::Result<()> {
+    execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+    if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// Undoes [`enter`].
+pub fn leave() -> io::Result<()> {
+    execute!(io::stdout(), DisableMouseCapture, ResetColor, LeaveAlternateScreen, Show)
 }
 
 /// Writes all of `bytes` to standard output.

@@ -21,6 +21,10 @@ const LOAD_DIVISOR: u32 = 4;
 /// The longest wait after failures in a row.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// A recording whose frame comes later than this was held up (Ctrl-Z, a slow machine); it goes on from there and does
+/// not rush after the time that was lost.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// What the main thread wants. Not a queue: only the last word counts, so it cannot grow while a sample is taken.
 #[derive(Debug)]
 struct Wanted {
@@ -131,7 +135,7 @@ impl Schedule {
     fn sampled(&mut self, begun: Instant, early: bool, pace: Pace, took: Duration) {
         let due = match self.next {
             // A recording's frames are counted from when they were due, so that it does not lag behind.
-            Next::After(wait) if !early => self.last + wait,
+            Next::After(wait) if !early && begun < self.last + wait + LATE_MAX => self.last + wait,
             _ => begun,
         };
         (self.last, self.next) = match pace {
@@ -147,9 +151,11 @@ impl Schedule {
         (self.last, self.next) = (begun, Next::Interval { at_least: wait });
     }
 
-    /// Sampling went on at `now` after a pause: the time in between does not count.
+    /// Sampling went on at `now` after a pause. A recording goes on where it was; for live data a sample is overdue.
     fn resumed(&mut self, now: Instant) {
-        self.last = now;
+        if matches!(self.next, Next::After(_)) {
+            self.last = now;
+        }
     }
 }
 
@@ -435,6 +441,9 @@ mod tests {
         // A frame asked for early, or a pause, moves the rest.
         schedule.sampled(start + SECOND, true, Pace::After(SECOND), SECOND / 10);
         assert_eq!(schedule.due(NEVER), Some(start + 2 * SECOND));
+        // Neither does it rush after a stop.
+        schedule.sampled(start + 8 * SECOND, false, Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER), Some(start + 9 * SECOND));
         schedule.resumed(start + 9 * SECOND);
         assert_eq!(schedule.due(NEVER), Some(start + 10 * SECOND));
         schedule.sampled(start + 10 * SECOND, false, Pace::Last, SECOND);

@@ -57,10 +57,7 @@ impl Screen {
         disable_raw_mode()?;
         enable_raw_mode()?;
         ENTERED.store(true, Ordering::Release);
-        os::write_all(os::ENTER.as_bytes())?;
-        if self.mouse {
-            os::write_all(os::MOUSE_ON.as_bytes())?;
-        }
+        os::enter(self.mouse)?;
         self.forget()
     }
 
@@ -93,7 +90,7 @@ pub fn copy(text: &str) -> io::Result<()> {
 /// Gives the terminal back, if it is ours. Errors cannot be told to anybody: the terminal is gone then.
 pub fn restore() {
     if ENTERED.swap(false, Ordering::AcqRel) {
-        let _ = os::write_all(os::LEAVE.as_bytes());
+        let _ = os::leave();
         let _ = disable_raw_mode();
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
@@ -30,29 +31,46 @@ const READ_LEN: usize = 4096;
 const SIZE_DEFAULT: (u16, u16) = (80, 24);
 
 /// Everything but the raw mode: alternate screen, hidden cursor, bracketed paste.
-pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
 /// Presses, releases and the wheel in SGR form; no motion, which would flood a slow line.
-pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 /// Undoes all of it, also what was never done; safe to write twice.
-pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
+const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
 
 /// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
 #[derive(Debug)]
-pub struct Keyboard(OwnedFd);
+pub struct Keyboard {
+    tty: OwnedFd,
+    /// Whether what is typed is for another program.
+    is_let_go: AtomicBool,
+}
 
 impl Keyboard {
     /// Opens it.
     pub fn open() -> io::Result<Self> {
         let stdin = rustix::stdio::stdin();
-        if isatty(stdin) {
-            return Ok(Self(rustix::io::fcntl_dupfd_cloexec(stdin, 3)?));
-        }
-        Ok(Self(File::options().read(true).write(true).open("/dev/tty")?.into()))
+        let tty = if isatty(stdin) {
+            rustix::io::fcntl_dupfd_cloexec(stdin, 3)?
+        } else {
+            File::options().read(true).write(true).open("/dev/tty")?.into()
+        };
+        Ok(Self { tty, is_let_go: AtomicBool::new(false) })
     }
 
-    /// Whether this program may use the terminal now: it is in front, or there is no job control.
+    /// From now on what is typed is for the next program: the shell gets it, not the reader.
+    pub fn let_go(&self) {
+        self.is_let_go.store(true, Ordering::Release);
+    }
+
+    /// Reads again after [`Keyboard::let_go`].
+    pub fn take(&self) {
+        self.is_let_go.store(false, Ordering::Release);
+    }
+
+    /// Whether this program may use the terminal now: it is in front, or nobody can say (no job control, or the
+    /// shell is in another pid namespace).
     pub fn is_in_front(&self) -> bool {
-        tcgetpgrp(&self.0).is_ok_and(|group| group == getpgrp()) || tcgetpgrp(&self.0) == Err(Errno::NOTTY)
+        tcgetpgrp(&self.tty).map_or(true, |group| group == getpgrp())
     }
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
@@ -68,13 +86,14 @@ impl Keyboard {
             };
             match self.wait(PollFlags::IN, wait) {
                 Wait::Nothing => decoder.flush(&mut ready),
-                Wait::Ready if self.is_in_front() => match rustix::io::read(&self.0, &mut buffer) {
+                Wait::Ready if self.may_read() => match rustix::io::read(&self.tty, &mut buffer) {
                     Ok(0) => return,
                     Ok(len) => decoder.feed(&buffer[..len], &mut ready),
                     Err(Errno::INTR | Errno::AGAIN) => {}
                     Err(_) => return,
                 },
-                // Reading in the background would stop the program (SIGTTIN). Only the end of the terminal counts.
+                // It is not for us, and reading in the background would stop the program (SIGTTIN). Only the end of
+                // the terminal counts.
                 Wait::Ready => match self.wait(PollFlags::empty(), Some(BACKGROUND_WAIT)) {
                     Wait::Gone => return,
                     Wait::Ready | Wait::Nothing => {}
@@ -87,11 +106,15 @@ impl Keyboard {
         }
     }
 
+    fn may_read(&self) -> bool {
+        !self.is_let_go.load(Ordering::Acquire) && self.is_in_front()
+    }
+
     fn wait(&self, flags: PollFlags, timeout: Option<Duration>) -> Wait {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let mut fds = [PollFd::new(&self.0, flags)];
+            let mut fds = [PollFd::new(&self.tty, flags)];
             match poll(&mut fds, left.and_then(|left| Timespec::try_from(left).ok()).as_ref()) {
                 Ok(0) => return Wait::Nothing,
                 Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
@@ -113,6 +136,17 @@ enum Wait {
     Ready,
     /// The terminal is gone: hung up, closed or failed.
     Gone,
+}
+
+/// Takes the screen and, if `mouse`, the mouse. The modes of the line are crossterm's.
+pub fn enter(mouse: bool) -> io::Result<()> {
+    write_all(ENTER.as_bytes())?;
+    if mouse { write_all(MOUSE_ON.as_bytes()) } else { Ok(()) }
+}
+
+/// Undoes [`enter`].
+pub fn leave() -> io::Result<()> {
+    write_all(LEAVE.as_bytes())
 }
 
 /// Writes all of `bytes` to standard output, with one write(2) where the terminal takes it.

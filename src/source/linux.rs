@@ -19,7 +19,7 @@ use self::names::NameReader;
 use self::namespaces::Namespaces;
 use self::owners::{Blind, Owners};
 use self::processes::{Describer, Now};
-use self::tables::Tables;
+use self::tables::{Tables, refusal};
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{ProcessId, Usage};
@@ -44,28 +44,34 @@ pub struct Linux {
 impl Linux {
     /// `sock_diag` if the kernel grants it, else `/proc/net`, which the coverage then says.
     pub fn open() -> Result<Self, SourceError> {
-        Self::sock_diag().or_else(|refusal| {
-            let because = refusal.to_string();
-            Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), Some(&because)))
-        })
+        let namespaces = Namespaces::open();
+        match Tables::sock_diag(namespaces.own()) {
+            Ok(tables) => Self::with(SourceKind::Linux, namespaces, tables),
+            Err(error) => {
+                let tables = Tables::procfs(namespaces.own(), Some(error))?;
+                Self::with(SourceKind::Procfs, namespaces, tables)
+            }
+        }
     }
 
     /// `sock_diag`, or an error.
     pub fn sock_diag() -> Result<Self, SourceError> {
-        Self::with(SourceKind::Linux, |namespaces| Tables::sock_diag(namespaces.own()))
+        let namespaces = Namespaces::open();
+        let tables = Tables::sock_diag(namespaces.own()).map_err(|error| {
+            let refused = refusal("the kernel", error);
+            failed(&format!("{refused}; use --source procfs, or --source auto to fall back by itself"))
+        })?;
+        Self::with(SourceKind::Linux, namespaces, tables)
     }
 
     /// `/proc/net`, or an error.
     pub fn procfs() -> Result<Self, SourceError> {
-        Self::with(SourceKind::Procfs, |namespaces| Tables::procfs(namespaces.own(), None))
+        let namespaces = Namespaces::open();
+        let tables = Tables::procfs(namespaces.own(), None)?;
+        Self::with(SourceKind::Procfs, namespaces, tables)
     }
 
-    fn with(
-        kind: SourceKind,
-        open: impl FnOnce(&Namespaces) -> Result<Tables, SourceError>,
-    ) -> Result<Self, SourceError> {
-        let namespaces = Namespaces::open();
-        let tables = open(&namespaces)?;
+    fn with(kind: SourceKind, namespaces: Namespaces, tables: Tables) -> Result<Self, SourceError> {
         let no_proc =
             |error: Errno| failed(&format!("cannot open /proc ({error}); mount it with 'mount -t proc proc /proc'"));
         Ok(Self {

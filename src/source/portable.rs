@@ -1,1 +1,149 @@
-//! (skeleton) netstat2 and sysinfo.
+//! Sockets by netstat2 and processes by sysinfo: the source of macOS and Windows, and on Linux a second opinion.
+//!
+//! netstat2 knows protocol, addresses, state and pids, on Linux also inode and uid; the rest of a socket stays `None`,
+//! and the coverage says so.
+
+mod processes;
+mod table;
+
+#[cfg_attr(target_os = "linux", path = "portable/on_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "portable/elsewhere.rs")]
+mod system;
+
+/// Built into tests on Linux too, so that it cannot rot there.
+#[cfg(all(test, target_os = "linux"))]
+#[path = "portable/elsewhere.rs"]
+#[expect(dead_code, reason = "Linux has a file of its own")]
+mod elsewhere;
+
+use std::error::Error;
+
+use netstat2::{AddressFamilyFlags, ProtocolFlags, iterate_sockets_info};
+
+use crate::model::process::{Owner, ProcessId, Usage};
+use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::text::{DisplayText, HOST_LEN_MAX};
+use crate::source::portable::processes::{ProcessBook, UserNames};
+use crate::source::portable::system::{Visible, entry};
+use crate::source::portable::table::Entry;
+use crate::source::usage::Meter;
+use crate::source::{Pace, Source, SourceError, clock};
+
+/// After so many errors a sample takes what it has: netstat2 repeats a failing read for ever.
+const ERRORS_MAX: u32 = 64;
+
+/// The live sockets of this machine, as far as netstat2 sees them.
+pub struct Portable {
+    info: SourceInfo,
+    entries: Vec<Entry>,
+    book: ProcessBook,
+    users: UserNames,
+    meter: Meter,
+}
+
+impl Portable {
+    /// Opens the source; fails where netstat2 cannot read the tables at all.
+    pub fn open() -> Result<Self, SourceError> {
+        let host = sysinfo::System::host_name().unwrap_or_default();
+        let mut source = Self {
+            info: SourceInfo {
+                kind: SourceKind::Portable,
+                host: DisplayText::from_bytes(host.as_bytes(), HOST_LEN_MAX),
+                abilities: Abilities { kill: cfg!(unix) },
+            },
+            entries: Vec::new(),
+            book: ProcessBook::new(),
+            users: UserNames::default(),
+            meter: Meter::new(),
+        };
+        source.read()?;
+        Ok(source)
+    }
+
+    /// Reads the tables into `entries`; how many were left out, and the first reason.
+    fn read(&mut self) -> Result<(u32, Option<DisplayText>), SourceError> {
+        self.entries.clear();
+        let infos =
+            iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all()).map_err(|error| refused(&error))?;
+        let (mut skipped, mut reason) = (0, None);
+        for info in infos {
+            match info {
+                Ok(info) => match entry(info) {
+                    Some(entry) => self.entries.push(entry),
+                    None => skipped += 1,
+                },
+                Err(error) => {
+                    skipped += 1;
+                    reason.get_or_insert_with(|| described(&error));
+                }
+            }
+            if skipped >= ERRORS_MAX {
+                break;
+            }
+        }
+        table::merge(&mut self.entries);
+        Ok((skipped, reason))
+    }
+
+    fn usage(&mut self, wanted: &[ProcessId]) -> Vec<(ProcessId, Usage)> {
+        let mut usage = Vec::with_capacity(wanted.len());
+        for measured in self.meter.measure(wanted.iter().map(|id| id.pid)) {
+            let same = wanted.iter().find(|id| id.pid == measured.pid);
+            // A reused pid has started at another time.
+            let known = same.filter(|id| self.book.started_seconds(**id) == Some(measured.started_seconds));
+            usage.extend(known.map(|id| (*id, self.book.with_descriptors(*id, measured.usage))));
+        }
+        usage
+    }
+}
+
+impl Source for Portable {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        let (skipped, reason) = self.read()?;
+        self.book.look_up(self.entries.iter().flat_map(|entry| &entry.pids).copied());
+        let visible = Visible::look(&self.entries);
+        for (entry, nth) in table::numbered(&self.entries) {
+            let owner = self.book.holders(&entry.pids).map_or_else(|| visible.owner(entry), Owner::Live);
+            snapshot.sockets.push(entry.socket(nth, owner));
+        }
+        self.book.forget_unused();
+
+        let coverage = &mut snapshot.coverage;
+        coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        let hidden = snapshot.sockets.iter().filter(|socket| matches!(socket.owner, Owner::Hidden)).count();
+        coverage.owners_hidden = u32::try_from(hidden).unwrap_or(u32::MAX);
+        coverage.processes_unreadable = visible.unreadable;
+        coverage.records_skipped = skipped;
+        coverage.degraded.push(DisplayText::from(system::NOT_SEEN));
+        if hidden > 0 {
+            coverage.degraded.extend(visible.reasons().map(DisplayText::from));
+        }
+        let left_out = reason.map(|why| DisplayText::new(&format!("netstat2 left out {skipped} entries: {why}")));
+        coverage.degraded.extend(left_out);
+
+        snapshot.names = self.users.read(snapshot.at);
+        snapshot.usage = self.usage(&needs.usage);
+        snapshot.took = clock::now().0.since(snapshot.at);
+        Ok(Pace::Interval)
+    }
+}
+
+fn refused(error: &netstat2::error::Error) -> SourceError {
+    let sentence =
+        format!("netstat2 cannot read the sockets of this machine ({}); {}", described(error), system::INSTEAD);
+    SourceError::Failed(DisplayText::new(&sentence))
+}
+
+/// netstat2 says only "Failed to call ffi" of a system error; what the system said is behind it.
+fn described(error: &netstat2::error::Error) -> DisplayText {
+    DisplayText::new(&error.source().map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,9 @@ pub mod file;
 pub mod format;
 pub mod wire;
 
+#[cfg(unix)]
+mod sudo;
+
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;

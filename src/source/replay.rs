@@ -18,6 +18,9 @@ use crate::source::{Pace, Source, SourceError};
 /// The longest pause between two samples: nobody waits through a night that was recorded every hour.
 pub const GAP_MAX: Duration = Duration::from_secs(10);
 
+/// The shortest pause: a file cannot make conntop do nothing but play it.
+pub const GAP_MIN: Duration = Duration::from_millis(20);
+
 /// Where the bytes of a recording come from.
 type Input = Box<dyn Read + Send>;
 
@@ -106,7 +109,7 @@ impl Source for Replay {
         }
         std::mem::swap(snapshot, &mut self.ahead);
         match self.read_ahead() {
-            Ok(()) if self.has_ahead => Ok(Pace::After(self.ahead.at.since(snapshot.at).min(GAP_MAX))),
+            Ok(()) if self.has_ahead => Ok(Pace::After(self.ahead.at.since(snapshot.at).clamp(GAP_MIN, GAP_MAX))),
             Ok(()) => Ok(Pace::Last),
             Err(fault) => {
                 snapshot.coverage.degraded.push(self.damage(&fault));

@@ -2,7 +2,7 @@
 //!
 //! Computed by one pass over the rows when a group view or a dialog is on the screen; nothing is kept.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -59,8 +59,8 @@ pub enum GroupKey {
 pub struct AcceptQueue {
     /// Connections that wait to be accepted.
     pub waiting: u32,
-    /// How many may wait.
-    pub limit: u32,
+    /// How many may wait; `None` where the source does not say.
+    pub limit: Option<u32>,
 }
 
 /// The live sockets with one [`GroupKey`], added up.
@@ -139,7 +139,7 @@ pub fn by_listener(store: &Store) -> Vec<Group> {
 
 /// The groups of `grouping`, in no order that means anything. One pass over the rows.
 pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
-    let listening = Listening::of(store);
+    let listening = Listening::needed_for(grouping, store);
     let mut groups = Groups::default();
     for (_, row) in live(store) {
         each_key(&row.connection.socket, grouping, &listening, |key, process| groups.add(key, process, row));
@@ -154,7 +154,7 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
         GroupKey::Remote { .. } => Grouping::Remote,
         GroupKey::Listener { .. } => Grouping::Listener,
     };
-    let listening = Listening::of(store);
+    let listening = Listening::needed_for(grouping, store);
     let belongs = |row: &Row| {
         let mut found = false;
         each_key(&row.connection.socket, grouping, &listening, |candidate, _| found |= candidate == key);
@@ -230,6 +230,11 @@ fn is_listening(socket: &Socket) -> bool {
 struct Listening(FxHashSet<(Protocol, Endpoint, NetnsId)>);
 
 impl Listening {
+    /// A pass over the rows that processes can do without.
+    fn needed_for(grouping: Grouping, store: &Store) -> Self {
+        if grouping == Grouping::Process { Self(FxHashSet::default()) } else { Self::of(store) }
+    }
+
     fn of(store: &Store) -> Self {
         let sockets = live(store).map(|(_, row)| &row.connection.socket);
         let addresses = sockets.filter(|socket| is_listening(socket));
@@ -256,7 +261,7 @@ impl Listening {
 struct Groups {
     found: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
-    peers: FxHashSet<(usize, IpAddr)>,
+    peers: Peers,
 }
 
 impl Groups {
@@ -271,8 +276,28 @@ impl Groups {
         }
         group.add(row);
         let remote = row.connection.socket.remote;
-        if !remote.is_unset() && self.peers.insert((place, remote.addr)) {
+        if matches!(key, GroupKey::Remote { .. }) {
+            group.peers = 1;
+        } else if !remote.is_unset() && self.peers.insert(place, remote.addr) {
             group.peers += 1;
+        }
+    }
+}
+
+/// Which remote addresses each place has met. IPv4 addresses are packed: there can be 200,000 of them.
+#[derive(Default)]
+struct Peers {
+    v4: FxHashSet<u64>,
+    v6: FxHashSet<(usize, Ipv6Addr)>,
+}
+
+impl Peers {
+    /// Whether `addr` is new at `place`.
+    fn insert(&mut self, place: usize, addr: IpAddr) -> bool {
+        match (addr, u32::try_from(place)) {
+            (IpAddr::V4(addr), Ok(place)) => self.v4.insert(u64::from(place) << 32 | u64::from(addr.to_bits())),
+            (IpAddr::V4(addr), Err(_)) => self.v6.insert((place, addr.to_ipv6_mapped())),
+            (IpAddr::V6(addr), _) => self.v6.insert((place, addr)),
         }
     }
 }
@@ -316,7 +341,7 @@ impl Group {
             self.accept_queue = Some(self.accept_queue.map_or(queue, |other| other.fuller(queue)));
         } else {
             self.receive_queue_bytes += u64::from(queues.receive);
-            self.send_queue_bytes += u64::from(queues.send);
+            self.send_queue_bytes += u64::from(queues.send.unwrap_or_default());
         }
     }
 }
@@ -325,8 +350,8 @@ impl AcceptQueue {
     /// The one of the two of which the larger share is used.
     fn fuller(self, other: Self) -> Self {
         // a/b < c/d without division: a limit of 0 is a legal listen(2) backlog.
-        let used = |queue: Self, limit: u32| u64::from(queue.waiting) * u64::from(limit.max(1));
-        if used(self, other.limit) < used(other, self.limit) { other } else { self }
+        let limit = |queue: Self| u64::from(queue.limit.unwrap_or(1).max(1));
+        if u64::from(self.waiting) * limit(other) < u64::from(other.waiting) * limit(self) { other } else { self }
     }
 }
 
@@ -374,8 +399,8 @@ mod tests {
         let curl =
             Owner::Remembered(served(0).held_by(&[process(99, "curl")]).build().owner.holders().expect("held").clone());
         store_of(vec![
-            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
             served(2).remote("10.0.0.9:50000").queues(5, 7).build(),
+            listener(1, 80).queues(3, 128).held_by(&[master.clone(), worker.clone()]).build(),
             served(3).remote("10.0.0.9:50001").info(|info| info.retransmits_total = 4).build(),
             served(4).remote("10.0.0.8:50000").build(),
             tcp(5).local("10.0.0.1:80").remote("10.0.0.7:1").owner(Owner::Unaccepted).build(),
@@ -398,7 +423,7 @@ mod tests {
         assert_eq!((worker.sockets(), worker.listeners(), worker.peers), (4, 1, 2));
         assert_eq!(worker.counts.of(Established), 3);
         assert_eq!((worker.receive_queue_bytes, worker.send_queue_bytes, worker.retransmits), (5, 7, 4));
-        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: 128 }));
+        assert_eq!(worker.accept_queue, Some(AcceptQueue { waiting: 3, limit: Some(128) }));
         assert_eq!(by_pid(&groups, 812).sockets(), 1, "the listener is shared");
         assert_eq!(by_pid(&groups, 4121).counts.of(CloseWait), 2);
         assert_eq!(by_pid(&groups, 99).counts.of(TimeWait), 1);
@@ -451,7 +476,7 @@ mod tests {
         let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
         let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);
         let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
-        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: 5 }));
+        assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: Some(5) }));
         assert_eq!(found[0].close_wait_since, since(500));
     }
 

@@ -52,11 +52,11 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(6, 10).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
         .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden, or none."),
-    Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| queues.receive))
+    Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
         .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
     Column::new("sendq", "SENDQ", Kind::Bytes, |row, _| queue(row, |queues| queues.send))
         .width(5, 7).rank(5).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
-    Column::new("backlog", "BACKLOG", Kind::Count, |row, _| backlog(row, |queues| queues.receive))
+    Column::new("backlog", "BACKLOG", Kind::Count, |row, _| backlog(row, |queues| Some(queues.receive)))
         .width(7, 7).about("Connections that wait to be accepted; listeners only."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |row, _| backlog(row, |queues| queues.send))
         .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
@@ -129,14 +129,14 @@ fn uid(row: &Row) -> Option<u32> {
 }
 
 /// A queue in bytes, or in connections for a listener.
-fn queue(row: &Row, pick: fn(Queues) -> u32) -> Value<'static> {
+fn queue(row: &Row, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
     let make = if socket(row).is_listener() { Value::Count } else { Value::Bytes };
-    Value::or_missing(socket(row).queues, |queues| make(u64::from(pick(queues))))
+    Value::or_missing(socket(row).queues.and_then(pick), |waiting| make(u64::from(waiting)))
 }
 
-fn backlog(row: &Row, pick: fn(Queues) -> u32) -> Value<'static> {
+fn backlog(row: &Row, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
     let queues = socket(row).queues.filter(|_| socket(row).is_listener());
-    Value::or_missing(queues, |queues| Value::Count(u64::from(pick(queues))))
+    Value::or_missing(queues.and_then(pick), |waiting| Value::Count(u64::from(waiting)))
 }
 
 /// What the kernel measured; nothing of it means anything for a listener.

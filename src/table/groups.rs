@@ -62,7 +62,7 @@ pub static LISTENERS: &[Column<Group>] = &[
         .width(9, 24).rank(1).about("The process that listens."),
     Column::new("pid", "PID", Kind::Number, pid)
         .width(7, 7).rank(8).about("The process id."),
-    Column::new("backlog", "QUEUE", Kind::Count, |group, _| backlog(group, |queue| queue.waiting))
+    Column::new("backlog", "QUEUE", Kind::Count, |group, _| backlog(group, |queue| Some(queue.waiting)))
         .width(6, 7).rank(0).about("Connections that wait to be accepted; the fullest queue if several share the address."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |group, _| backlog(group, |queue| queue.limit))
         .width(6, 7).rank(2).about("How many connections may wait to be accepted."),
@@ -202,8 +202,8 @@ fn rate(group: &Group, pick: fn(Rates) -> f32) -> Value<'static> {
     Value::or_missing(group.rates, |rates| Value::BytesPerSecond(f64::from(pick(rates))))
 }
 
-fn backlog(group: &Group, pick: fn(AcceptQueue) -> u32) -> Value<'static> {
-    Value::or_missing(group.accept_queue, |queue| Value::Count(u64::from(pick(queue))))
+fn backlog(group: &Group, pick: fn(AcceptQueue) -> Option<u32>) -> Value<'static> {
+    Value::or_missing(group.accept_queue.and_then(pick), |waiting| Value::Count(u64::from(waiting)))
 }
 
 fn count(group: &Group, state: TcpState) -> Value<'static> {
@@ -217,8 +217,10 @@ fn others<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
 }
 
 fn fill<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
-    let queue = group.accept_queue.filter(|queue| queue.limit > 0);
-    Value::or_missing(queue, |queue| Value::Share(f64::from(queue.waiting) / f64::from(queue.limit)))
+    let used = |queue: AcceptQueue| Some((queue.waiting, queue.limit.filter(|limit| *limit > 0)?));
+    Value::or_missing(group.accept_queue.and_then(used), |(waiting, limit)| {
+        Value::Share(f64::from(waiting) / f64::from(limit))
+    })
 }
 
 /// The columns of the table of `grouping`.

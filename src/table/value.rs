@@ -204,12 +204,17 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
 
 /// By letters first, capitals only as a tie-break, so that `Xorg` and `xterm` stand together.
 fn compare_words(a: &str, b: &str) -> Ordering {
-    let folded = |text: &'_ str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-    if a.is_ascii() && b.is_ascii() {
-        let lower = |byte: u8| byte.to_ascii_lowercase();
-        return a.bytes().map(lower).cmp(b.bytes().map(lower)).then_with(|| a.cmp(b));
+    // Most pairs of a sort by process are of one process.
+    if a == b {
+        return Ordering::Equal;
     }
-    folded(a).cmp(&folded(b)).then_with(|| a.cmp(b))
+    if a.is_ascii() && b.is_ascii() {
+        let lower = |text: &str, at: usize| text.as_bytes()[at].to_ascii_lowercase();
+        let differ = (0..a.len().min(b.len())).find(|&at| lower(a, at) != lower(b, at));
+        let by_letter = differ.map_or_else(|| a.len().cmp(&b.len()), |at| lower(a, at).cmp(&lower(b, at)));
+        return by_letter.then_with(|| a.cmp(b));
+    }
+    a.to_lowercase().cmp(&b.to_lowercase()).then_with(|| a.cmp(b))
 }
 
 /// What machines read: numbers in base units (seconds, bytes), words as labels.
@@ -295,7 +300,7 @@ mod tests {
         assert_eq!(json(&Value::Missing), "null");
         assert_eq!(json(&Value::Process(&Owner::Hidden)), "null");
         assert_eq!(json(&Value::Span(Duration::from_micros(1_234))), "0.001234");
-        assert_eq!(json(&Value::Age(Duration::from_secs(60), AgeBasis::Kernel)), "60.0");
+        assert_eq!(json(&Value::Age(Duration::from_mins(1), AgeBasis::Kernel)), "60.0");
         assert_eq!(json(&Value::BytesPerSecond(1_234.567)), "1234.6");
         assert_eq!(json(&Value::State(TcpState::CloseWait)), "\"CLOSE_WAIT\"");
         assert_eq!(json(&Value::Word { text: "never closed", label: "missing-close" }), "\"missing-close\"");

@@ -97,15 +97,18 @@ fn established(socket: &Socket) -> Option<Since> {
     Some(Since { at, basis: AgeBasis::AtLeast })
 }
 
-/// The retransmit timer was set one time-out before it fires, when the SYN was sent: the first one if it never fired.
+/// The retransmit timer was set one time-out before it fires, when the SYN was sent: for the first SYN that is the
+/// moment itself. Each time-out before the n-th was at least half as long as the next (Linux doubles them, since 6.5
+/// after some equal ones, `tcp_syn_linear_timeouts`), so all of them took at least `rto * (1 - 2^-n)`.
 fn syn_sent(socket: &Socket) -> Option<Since> {
     let (timer, tcp) = (socket.timer?, socket.tcp?);
     if timer.kind != TimerKind::Retransmit || tcp.rto_us == 0 {
         return None;
     }
-    let first = timer.retries == 0 && tcp.backoff == 0 && tcp.retransmits_total == 0;
-    let at = timer.expires.before(Duration::from_micros(tcp.rto_us.into()));
-    Some(Since { at, basis: if first { AgeBasis::Kernel } else { AgeBasis::AtLeast } })
+    let rto_us = u64::from(tcp.rto_us);
+    let taken_us = 2 * rto_us - rto_us.checked_shr(timer.retries.into()).unwrap_or(0);
+    let basis = if timer.retries == 0 { AgeBasis::Kernel } else { AgeBasis::AtLeast };
+    Some(Since { at: timer.expires.before(Duration::from_micros(taken_us)), basis })
 }
 
 /// A moment that was never set is 0, or so long ago that it lies before boot.

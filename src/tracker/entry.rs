@@ -236,9 +236,9 @@ fn fingerprint(socket: &Socket) -> u64 {
     hasher.write_u64(pair(socket.interface.map_or(0, NonZeroU32::get), socket.inode.map_or(0, NonZeroU32::get)));
     hasher.write_u64(socket.uid.map_or(0, |uid| u64::from(uid) + 1));
     hasher.write_u64(socket.cgroup.unwrap_or(0));
-    hasher.write_u64(u64::from(socket.queues.is_some()));
     let queues = socket.queues.unwrap_or_default();
-    hasher.write_u64(pair(queues.receive, queues.send));
+    hasher.write_u64(u64::from(socket.queues.is_some()) << 1 | u64::from(queues.send.is_some()));
+    hasher.write_u64(pair(queues.receive, queues.send.unwrap_or_default()));
     if let Some(tcp) = &socket.tcp {
         hasher.write_u64(pair(tcp.rtt_us, tcp.rto_us));
         hasher.write_u64(pair(tcp.retransmits_total, tcp.unacked));

@@ -45,18 +45,17 @@ impl Session {
         Self::start(Command::new(env!("CARGO_BIN_EXE_conntop")).args(args), Control::Controlling, (columns, rows))
     }
 
-    /// Runs `command`; standard input is the terminal unless `command` says otherwise.
-    pub fn start(command: &Command, control: Control, (columns, rows): (u16, u16)) -> Self {
-        Self::start_with_stdin(command, control, (columns, rows), None)
+    /// Runs `command` in a terminal of a size: columns, rows.
+    pub fn start(command: &Command, control: Control, size: (u16, u16)) -> Self {
+        Self::start_in(command, control, size, "")
     }
 
-    /// Runs `command` with `stdin` in place of the terminal.
-    pub fn start_with_stdin(
-        command: &Command,
-        control: Control,
-        (columns, rows): (u16, u16),
-        stdin: Option<Stdio>,
-    ) -> Self {
+    /// Runs `command` with `/dev/null` as its standard input; the rest is the terminal.
+    pub fn start_without_stdin(command: &Command, control: Control) -> Self {
+        Self::start_in(command, control, (80, 24), "</dev/null")
+    }
+
+    fn start_in(command: &Command, control: Control, (columns, rows): (u16, u16), redirection: &str) -> Self {
         let (master, slave) = open_terminal();
         resize(&master, columns, rows);
         let terminal = || Stdio::from(slave.try_clone().expect("a descriptor is free"));
@@ -65,9 +64,7 @@ impl Session {
             // setsid takes the terminal from its standard input, so a replaced one is put in its place afterwards.
             setsid.arg("-c");
         }
-        if stdin.is_some() {
-            setsid.args(["sh", "-c", "exec \"$@\" </dev/null", "sh"]);
-        }
+        setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
@@ -78,7 +75,7 @@ impl Session {
         setsid.env("TERM", "xterm-256color").env_remove("NO_COLOR");
         let modes_before = modes(&slave);
         let child = setsid.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().expect("setsid is there");
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(rows.max(10), columns.max(10), 0);
         Self { master: Some(master), slave, child, parser, bytes: Vec::new(), modes_before }
     }
 
@@ -91,10 +88,12 @@ impl Session {
         }
     }
 
-    /// Gives the terminal a new size.
+    /// Gives the terminal a new size. The emulator only grows: what is drawn stays in its top left corner, and it
+    /// has no room to fail in (vt100 panics in sizes near 1).
     pub fn resize(&mut self, columns: u16, rows: u16) {
         resize(self.master.as_ref().expect("the terminal is there"), columns, rows);
-        self.parser.screen_mut().set_size(rows, columns);
+        let (rows_before, columns_before) = self.parser.screen().size();
+        self.parser.screen_mut().set_size(rows.max(rows_before), columns.max(columns_before));
     }
 
     /// Sends `signal` to the program.
@@ -128,7 +127,7 @@ impl Session {
     }
 
     /// Waits until `done`; `what` says what for.
-    pub fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+    pub fn wait_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !done(self) {
             assert!(Instant::now() < deadline, "it never happened that {what}; the screen:\n{}", self.text());
@@ -155,7 +154,7 @@ impl Session {
         if poll(&mut fds, Some(&timeout)).unwrap_or(0) == 0 {
             return;
         }
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         if let Ok(len) = rustix::io::read(master, &mut buffer) {
             self.parser.process(&buffer[..len]);
             self.bytes.extend_from_slice(&buffer[..len]);
@@ -164,13 +163,9 @@ impl Session {
 
     /// Waits until the program has ended.
     pub fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        self.wait_until("the program ends", |session| {
-            status = session.child.try_wait().expect("it is our child");
-            status.is_some()
-        });
+        self.wait_until("the program ends", |session| session.process().0 == 'Z');
         self.watch(Duration::from_millis(20));
-        status.expect("it has ended")
+        self.child.wait().expect("it is our child")
     }
 
     /// The state of the program's process as a letter, and the processor time it has used.

@@ -187,7 +187,7 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
                 format!(
                     "{} unread, {} not acknowledged",
                     byte_words(queues.receive.into()),
-                    byte_words(queues.send.into())
+                    byte_words(queues.send.unwrap_or_default().into())
                 )
             }),
         );

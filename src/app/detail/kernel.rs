@@ -20,7 +20,7 @@ pub(super) fn queues(app: &App, row: &Row) -> Section {
         Some(queues) if socket.is_listener() => section.lines.push(accept_queue(queues)),
         Some(queues) => {
             section.fact("to read", to_read(socket, queues.receive));
-            section.fact("to send", to_send(queues.send));
+            section.known("to send", queues.send.map(to_send));
         }
         None => {}
     }
@@ -40,7 +40,10 @@ fn rate_words(rate: f32) -> String {
 }
 
 fn accept_queue(queues: Queues) -> Line {
-    let (waiting, limit) = (u64::from(queues.receive), u64::from(queues.send));
+    let waiting = u64::from(queues.receive);
+    let Some(limit) = queues.send.map(u64::from) else {
+        return Line::Fact("accept queue", format!("{} connections wait to be accepted", units::count(waiting)));
+    };
     let text = format!("{} of {} connections wait to be accepted", units::count(waiting), units::count(limit));
     if limit > 0 && waiting >= limit {
         return Line::Alarm("accept queue", format!("{text}: full, new ones are dropped"));

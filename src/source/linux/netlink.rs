@@ -2,7 +2,7 @@
 //!
 //! Knows messages and attributes, not what is in them (that is `sock_diag`). Nothing here trusts a length.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use crate::model::time::Timestamp;
 use crate::source::clock;
 
-/// `NLM_F_REQUEST` (include/uapi/linux/netlink.h).
+/// `NLM_F_REQUEST` (`include/uapi/linux/netlink.h`).
 pub const REQUEST: u16 = 0x01;
 /// `NLM_F_DUMP`: every object, not one.
 pub const DUMP: u16 = 0x300;
@@ -31,7 +31,7 @@ const ATTRIBUTE_HEADER_LEN: usize = 4;
 
 /// The kernel fills at most 32 KiB a time today; the rest is room for tomorrow's.
 const BUFFER_LEN: usize = 256 * 1024;
-/// `MAX_ERRNO` (include/linux/err.h).
+/// `MAX_ERRNO` (`include/linux/err.h`).
 const ERRNO_MAX: i32 = 4095;
 /// A kernel that says nothing for so long will not say any more.
 const SILENCE_MAX: Duration = Duration::from_secs(2);

@@ -30,14 +30,16 @@ const RECHECK_BUDGET: Duration = Duration::from_millis(3);
 const RECHECK_AFTER: Duration = Duration::from_secs(5);
 /// or this many times what looking at it took, if that is longer: at most a fiftieth of a core for one giant.
 const RECHECK_DUTY: u32 = 50;
-/// A process whose sockets are sought is walked again after this many times what walking it took.
+/// After a search that took longer than this,
+const SEARCH_FREE: Duration = Duration::from_millis(20);
+/// the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
 const SEARCH_DUTY: u32 = 4;
 /// `/proc` is listed for new processes this often when nothing is sought.
 const LIST_AFTER: Duration = Duration::from_secs(1);
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
-const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_mins(1);
 
 /// Finds and remembers the owners of sockets.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Owners {
     holdings: Holdings,
     unresolved: FxHashMap<u32, Retry>,
     listed_at: Option<Timestamp>,
+    /// Not to search before this moment.
+    search_after: Timestamp,
     /// Buffers, kept for their memory.
     entries: Vec<Entry>,
     inodes: Vec<u32>,
@@ -70,14 +74,6 @@ struct Watched {
     unreadable: bool,
     /// It holds no descriptors and never will.
     kernel_thread: bool,
-}
-
-impl Watched {
-    /// Whether a walk is due that comes `after` the last one at the earliest, or `duty` times as long as it took.
-    fn is_due(&self, now: Timestamp, after: Duration, duty: u32) -> bool {
-        let wait = after.max(self.walk_took.saturating_mul(duty));
-        !self.kernel_thread && self.walked_at.is_none_or(|walked_at| now.since(walked_at) >= wait)
-    }
 }
 
 /// When to seek a socket again that no process had.
@@ -111,6 +107,7 @@ impl Owners {
             holdings: Holdings::default(),
             unresolved: FxHashMap::default(),
             listed_at: None,
+            search_after: Timestamp(0),
             entries: Vec::new(),
             inodes: Vec::new(),
             pending: Vec::new(),
@@ -130,8 +127,7 @@ impl Owners {
     /// Fills in the owner of every socket of a dump that was taken before the call. `some_invisible` says that
     /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
     pub fn attribute(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
-        let mut blind = Blind::default();
-        blind.error = self.refresh(now).err();
+        let mut blind = Blind { error: self.refresh(now).err(), ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -223,7 +219,9 @@ impl Owners {
         if listed.is_ok() {
             let gone = |pid: &u32| entries.binary_search_by_key(pid, |entry| entry.pid).is_err();
             let gone: Vec<_> = self.watched.keys().copied().filter(gone).collect();
-            gone.into_iter().for_each(|pid| self.forget(pid));
+            for pid in gone {
+                self.forget(pid);
+            }
         }
         for entry in &entries {
             let new = !self.watched.contains_key(&entry.pid);
@@ -291,10 +289,12 @@ impl Owners {
     }
 
     fn note_unreadable(&mut self, pid: u32, walked_at: Timestamp) {
-        let directory = self.proc.process(pid).ok();
-        let identity = directory.and_then(|directory| self.describer.identify(&directory));
         let watched = self.watched.entry(pid).or_default();
-        watched.kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+        if !watched.unreadable {
+            let directory = self.proc.process(pid).ok();
+            let identity = directory.and_then(|directory| self.describer.identify(&directory));
+            watched.kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+        }
         watched.unreadable = !watched.kernel_thread;
         watched.changed = false;
         watched.walked_at = Some(walked_at);
@@ -304,7 +304,8 @@ impl Owners {
     /// Seeks the holders of the pending sockets.
     fn resolve(&mut self, sockets: &[Socket], now: Now) -> Result<(), Errno> {
         let mut wanted = self.wanted(sockets, now);
-        if wanted.is_empty() {
+        let begun = clock::now().0;
+        if wanted.is_empty() || begun < self.search_after {
             return Ok(());
         }
         if self.listed_at != Some(now.at) {
@@ -313,7 +314,6 @@ impl Owners {
         let mut candidates: Vec<_> =
             self.watched.iter().map(|(pid, watched)| (self.tier(*pid, watched), *pid)).collect();
         candidates.sort_unstable();
-        let mut complete = true;
         for (tier, pid) in candidates {
             let watched = self.watched.get(&pid).copied().unwrap_or_default();
             if wanted.is_empty() && tier >= Tier::Holder {
@@ -322,19 +322,18 @@ impl Owners {
             if watched.kernel_thread || watched.walked_at.is_some_and(|walked_at| walked_at >= now.at) {
                 continue;
             }
-            if !watched.is_due(now.at, Duration::ZERO, SEARCH_DUTY) {
-                complete = false;
-                continue;
-            }
             self.walk(pid, now)?;
             for inode in &self.inodes {
                 wanted.remove(inode);
             }
         }
         wanted.retain(|inode| self.holdings.holders(*inode).is_none());
-        if complete {
-            wanted.into_iter().for_each(|inode| self.back_off(inode, now));
+        for inode in wanted {
+            self.back_off(inode, now);
         }
+        let ended = clock::now().0;
+        let took = ended.since(begun);
+        self.search_after = if took > SEARCH_FREE { ended.after(took * SEARCH_DUTY) } else { ended };
         Ok(())
     }
 
@@ -387,7 +386,9 @@ enum Tier {
 fn recheck_rank(pid: u32, watched: &Watched, now: Now) -> Option<(bool, Option<Timestamp>, u32)> {
     let urgent = watched.changed || watched.walked_at.is_none();
     let after = if urgent { Duration::ZERO } else { RECHECK_AFTER };
-    watched.is_due(now.at, after, RECHECK_DUTY).then_some((!urgent, watched.walked_at, pid))
+    let wait = after.max(watched.walk_took.saturating_mul(RECHECK_DUTY));
+    let due = watched.walked_at.is_none_or(|walked_at| now.at.since(walked_at) >= wait);
+    (due && !watched.kernel_thread).then_some((!urgent, watched.walked_at, pid))
 }
 
 /// A connection is in the accept queue while it has no inode. Once its owner has closed it, it leaves `ESTABLISHED`
@@ -402,4 +403,48 @@ fn owner_without_inode(protocol: Protocol, state: TcpState) -> Owner {
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(millis: u64) -> Now {
+        Now { at: Timestamp::from_millis(millis), ..Now::default() }
+    }
+
+    #[test]
+    fn without_an_inode_only_two_states_mean_not_accepted() {
+        for row in &crate::model::tcp_state::STATES {
+            let owner = owner_without_inode(Protocol::Tcp, row.state);
+            let waiting = matches!(row.state, TcpState::Established | TcpState::CloseWait);
+            assert_eq!(owner == Owner::Unaccepted, waiting, "{}", row.name);
+        }
+        assert_eq!(owner_without_inode(Protocol::Udp, TcpState::Established), Owner::None);
+    }
+
+    #[test]
+    fn changed_and_new_processes_are_looked_at_first_then_the_longest_unseen() {
+        let walked = |millis, changed| Watched {
+            walked_at: Some(Timestamp::from_millis(millis)),
+            changed,
+            ..Watched::default()
+        };
+        let processes =
+            [(1, walked(2_000, false)), (2, walked(1_000, false)), (3, walked(9_000, true)), (4, Watched::default())];
+        let mut due: Vec<_> =
+            processes.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, now(10_000))).collect();
+        due.sort_unstable();
+        assert_eq!(due.iter().map(|(_, _, pid)| *pid).collect::<Vec<_>>(), [4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn a_giant_is_looked_at_again_less_often() {
+        let walked_at = Some(Timestamp::from_millis(1_000));
+        let giant = Watched { walked_at, walk_took: Duration::from_millis(200), ..Watched::default() };
+        assert_eq!(recheck_rank(1, &giant, now(10_999)), None);
+        assert!(recheck_rank(1, &giant, now(11_000)).is_some());
+        let kernel_thread = Watched { kernel_thread: true, ..giant };
+        assert_eq!(recheck_rank(1, &kernel_thread, now(99_000)), None);
+    }
 }

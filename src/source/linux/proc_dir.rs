@@ -1,7 +1,7 @@
 //! `/proc`: directories of processes and what their descriptors point to. No path is built, nothing is allocated
 //! per descriptor, and a process that vanishes meanwhile is an ordinary error.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;

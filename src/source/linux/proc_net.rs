@@ -3,7 +3,7 @@
 //! It lacks cookies, `tcp_info`, cgroups, interfaces and the limit of accept queues, and its lines are not one
 //! snapshot: a table that changes while it is read can miss or repeat a socket.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -20,7 +20,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{number, read_to_end};
-use crate::source::linux::sock_diag::{has_queues, known_uid, state_of};
+use crate::source::linux::sock_diag::{known_uid, state_of};
 use crate::source::linux::tuple_ids::{Tuple, TupleIds};
 
 /// What the coverage says of this source.
@@ -97,8 +97,6 @@ impl Line {
     fn socket(self, ids: &mut TupleIds, netns: NetnsId, moment: Timestamp) -> Socket {
         let tuple = Tuple { protocol: self.protocol, local: self.local, remote: self.remote };
         let expires = moment.after(TICK.saturating_mul(self.expires_ticks));
-        // A listener's line has its accept queue, but in place of the limit a 0.
-        let queues = has_queues(self.state, self.timer) && self.state != TcpState::Listen;
         let inode = NonZeroU32::new(self.inode);
         let kind = TimerKind::from_kernel(self.timer);
         Socket {
@@ -112,7 +110,7 @@ impl Line {
             inode,
             uid: known_uid(self.uid, inode),
             cgroup: None,
-            queues: queues.then_some(self.queues),
+            queues: Some(self.queues),
             timer: kind.map(|kind| Timer { kind, retries: self.retries, expires }),
             tcp: None,
             owner: Owner::None,
@@ -120,7 +118,7 @@ impl Line {
     }
 }
 
-/// Reads one line (proc_pid_net(5); `get_tcp4_sock`, net/ipv4/tcp_ipv4.c):
+/// Reads one line (`proc_pid_net`(5); `get_tcp4_sock`, `net/ipv4/tcp_ipv4.c`):
 ///
 /// ```text
 ///   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -137,7 +135,8 @@ pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<Line> {
     let uid = number(words.next()?)?;
     let inode = number(words.nth(1)?)?;
     let timer = u8::try_from(timer).ok()?;
-    let queues = Queues { receive, send };
+    // A listener's line has its accept queue, but in place of the limit a 0.
+    let queues = Queues { receive, send: (state != TcpState::Listen).then_some(send) };
     Some(Line { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode })
 }
 
@@ -146,11 +145,11 @@ fn endpoint(word: &[u8]) -> Option<Endpoint> {
     let (addr, port) = word.split_at_checked(word.iter().position(|byte| *byte == b':')?)?;
     let port = u16::try_from(hex(port.strip_prefix(b":")?)?).ok()?;
     let addr = match addr.as_chunks::<8>() {
-        ([word], []) => IpAddr::V4(Ipv4Addr::from(address_word(word)?)),
-        ([a, b, c, d], []) => {
-            let words = [address_word(a)?, address_word(b)?, address_word(c)?, address_word(d)?];
-            let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = words;
-            IpAddr::V6(Ipv6Addr::from([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]))
+        ([word], []) => IpAddr::V4(Ipv4Addr::from(address_word(*word)?)),
+        (words @ [_, _, _, _], []) => {
+            let append =
+                |bits: u128, word: &[u8; 8]| Some(bits << 32 | u128::from(u32::from_be_bytes(address_word(*word)?)));
+            IpAddr::V6(Ipv6Addr::from(words.iter().try_fold(0, append)?))
         }
         _ => return None,
     };
@@ -158,8 +157,8 @@ fn endpoint(word: &[u8]) -> Option<Endpoint> {
 }
 
 /// The kernel prints the four bytes of an address as one number of the machine's byte order.
-fn address_word(digits: &[u8; 8]) -> Option<[u8; 4]> {
-    Some(hex(digits)?.to_ne_bytes())
+fn address_word(digits: [u8; 8]) -> Option<[u8; 4]> {
+    Some(hex(&digits)?.to_ne_bytes())
 }
 
 /// Two hexadecimal numbers with a colon between.
@@ -211,7 +210,7 @@ mod tests {
         let leaked = socket(CLOSE_WAIT_V6, Protocol::Tcp);
         assert_eq!((leaked.state, leaked.family), (TcpState::CloseWait, Family::Ipv6));
         assert_eq!(leaked.local.to_string(), "[::ffff:127.0.0.1]:80");
-        assert_eq!(leaked.queues, Some(Queues { receive: 1, send: 10 }));
+        assert_eq!(leaked.queues, Some(Queues { receive: 1, send: Some(10) }));
         assert_eq!((leaked.uid, leaked.timer.map(|timer| timer.retries)), (Some(1000), Some(2)));
     }
 

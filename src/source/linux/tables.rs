@@ -37,24 +37,21 @@ struct SockDiag {
 
 impl Tables {
     /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
-    pub fn sock_diag(netns: NetnsId) -> Result<Self, SourceError> {
-        let refused = |error: Errno| {
-            let way_out = "use --source procfs, or --source auto to fall back by itself";
-            failed(&format!("the kernel refuses sock_diag ({error}); {way_out}"))
-        };
-        let mut connection = Connection::open().map_err(refused)?;
+    pub fn sock_diag(netns: NetnsId) -> Result<Self, Errno> {
+        let mut connection = Connection::open()?;
         let decoder = Decoder { netns };
         let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, &mut Vec::new());
         if let Some(error) = probe.refusal() {
-            return Err(refused(error));
+            return Err(error);
         }
         let diag = SockDiag { connection, decoder, refused: Vec::new(), seen: FxHashSet::default() };
         Ok(Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() })
     }
 
     /// Reads `/proc/net`; `because` says why not `sock_diag`, if that was tried.
-    pub fn procfs(netns: NetnsId, because: Option<&str>) -> Result<Self, SourceError> {
-        let standing = because.into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
+    pub fn procfs(netns: NetnsId, because: Option<Errno>) -> Result<Self, SourceError> {
+        let refused = because.map(|error| format!("{}; /proc/net stands in", refusal("the kernel", error)));
+        let standing = refused.as_deref().into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
         let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
         tables.read(&mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
@@ -65,15 +62,15 @@ impl Tables {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
         for request in DumpRequest::everything() {
-            let refusal = match &mut self.diag {
+            let answer = match &mut self.diag {
                 Some(diag) => diag.read(request, sockets, coverage)?,
-                None => Refusal::Unasked,
+                None => Answer::Unasked,
             };
-            if let Refusal::Refused(error) = refusal {
-                let sentence = format!("the kernel refuses sock_diag for {request} ({error}); /proc/net stands in");
-                coverage.degraded.push(DisplayText::new(&sentence));
+            if let Answer::Refused(error) = answer {
+                let sentence = refusal(&format!("for {request} the kernel"), error);
+                coverage.degraded.push(DisplayText::new(&format!("{sentence}; /proc/net stands in")));
             }
-            if refusal != Refusal::Answered {
+            if answer != Answer::Given {
                 self.read_proc_net(request, sockets, coverage)?;
             }
         }
@@ -111,8 +108,8 @@ impl Tables {
 
 /// Whether `sock_diag` answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    Answered,
+enum Answer {
+    Given,
     Unasked,
     Refused(Errno),
 }
@@ -123,15 +120,15 @@ impl SockDiag {
         request: DumpRequest,
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
-    ) -> Result<Refusal, SourceError> {
+    ) -> Result<Answer, SourceError> {
         if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request) {
-            return Ok(Refusal::Refused(*error));
+            return Ok(Answer::Refused(*error));
         }
         let before = sockets.len();
         let mut exchange = self.decoder.dump(&mut self.connection, request, sockets);
         if exchange.refusal().is_some_and(is_for_good) {
             self.refused.extend(exchange.refusal().map(|error| (request, error)));
-            return Ok(exchange.refusal().map_or(Refusal::Answered, Refusal::Refused));
+            return Ok(exchange.refusal().map_or(Answer::Given, Answer::Refused));
         }
         if exchange.error.is_some() || exchange.interrupted {
             sockets.truncate(before);
@@ -142,7 +139,7 @@ impl SockDiag {
         }
         coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
         coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
-        Ok(Refusal::Answered)
+        Ok(Answer::Given)
     }
 
     /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
@@ -159,6 +156,17 @@ fn is_for_good(error: Errno) -> bool {
     missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
 }
 
+/// That `who` refuses, and why, in words that help.
+pub fn refusal(who: &str, error: Errno) -> String {
+    let why = match error {
+        Errno::NOENT => "modprobe tcp_diag and udp_diag load it".to_owned(),
+        Errno::PERM | Errno::ACCESS => "a security policy forbids it".to_owned(),
+        Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT | Errno::OPNOTSUPP => "it was built without".to_owned(),
+        error => error.to_string(),
+    };
+    format!("{who} refuses sock_diag ({why})")
+}
+
 /// What is wrong with the answer to `request`, as a sentence.
 fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
     let what = match exchange {
@@ -173,6 +181,7 @@ fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::endpoint::Protocol;
 
     #[test]
     fn every_flaw_of_an_answer_is_said() {
@@ -188,6 +197,33 @@ mod tests {
     fn a_missing_module_is_for_good_and_a_full_table_of_descriptors_is_not() {
         assert!([Errno::NOENT, Errno::PERM, Errno::PROTONOSUPPORT].into_iter().all(is_for_good));
         assert!(![Errno::MFILE, Errno::NOBUFS, Errno::AGAIN].into_iter().any(is_for_good));
+    }
+
+    #[test]
+    fn proc_net_says_what_it_lacks_and_why_it_is_read() {
+        let mut tables = Tables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
+        let mut coverage = Coverage::default();
+        tables.read(&mut Vec::new(), &mut coverage).expect("/proc/net");
+        let refused = "the kernel refuses sock_diag (a security policy forbids it); /proc/net stands in";
+        let said: Vec<_> = coverage.degraded.iter().map(DisplayText::as_str).collect();
+        assert_eq!(said, [refused, proc_net::LACKS]);
+    }
+
+    #[test]
+    fn a_table_that_is_refused_comes_from_proc_net_with_a_word_about_it() {
+        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let port = socket.local_addr().expect("bound").port();
+        let udp = DumpRequest {
+            protocol: Protocol::Udp,
+            ..DumpRequest { states: sock_diag::STATES_ALL, ..DumpRequest::LISTENERS }
+        };
+        tables.diag.as_mut().expect("open").refused.push((udp, Errno::NOENT));
+        let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
+        tables.read(&mut sockets, &mut coverage).expect("readable");
+        let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
+        assert_eq!(found.expect("listed").id.cookie(), None);
+        assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains("IPv4 UDP")), "{coverage:?}");
     }
 
     #[test]

@@ -57,17 +57,15 @@ impl TupleIds {
             .iter()
             .position(|known| known.sample != sample && inode != 0 && known.inode == inode)
             .or_else(|| known.iter().position(|known| known.sample != sample && known.can_become(inode, state)));
-        let nth = match same.and_then(|index| known.get_mut(index)) {
-            Some(known) => {
-                (known.inode, known.state, known.sample) = (inode, state, sample);
-                known.nth
-            }
-            None => {
-                let nth = (0..).find(|nth| known.iter().all(|known| known.nth != *nth)).unwrap_or(u32::MAX);
-                known.push(Known { nth, inode, state, sample });
-                nth
-            }
-        };
+        let nth = same.and_then(|index| known.get_mut(index)).map(|known| {
+            (known.inode, known.state, known.sample) = (inode, state, sample);
+            known.nth
+        });
+        let nth = nth.unwrap_or_else(|| {
+            let nth = known.iter().map(|known| known.nth.wrapping_add(1)).max().unwrap_or(0);
+            known.push(Known { nth, inode, state, sample });
+            nth
+        });
         SocketId::from_tuple(tuple.protocol, tuple.local, tuple.remote, nth, netns)
     }
 }

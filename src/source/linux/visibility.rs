@@ -5,9 +5,9 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 
 use crate::source::linux::proc_dir::{number, read_to_end};
 
-/// `PROC_PID_INIT_INO` (include/linux/proc_ns.h): the inode of the first pid namespace.
+/// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the inode of the first pid namespace.
 const PID_NAMESPACE_INIT: u64 = 0xEFFF_FFFC;
-/// `CAP_SYS_PTRACE` (include/uapi/linux/capability.h): who has it sees through hidepid.
+/// `CAP_SYS_PTRACE` (`include/uapi/linux/capability.h`): who has it sees through hidepid.
 const CAP_SYS_PTRACE: u32 = 19;
 /// A machine with thousands of mounts has a long table of them.
 const MOUNTS_LEN_MAX: usize = 1 << 20;

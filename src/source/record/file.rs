@@ -17,7 +17,12 @@ pub fn create(path: &Path) -> io::Result<File> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    if let Some(caller) = crate::source::record::sudo::Caller::look() {
+        caller.own(&file, path);
+    }
+    Ok(file)
 }
 
 /// Opens a file for reading. `None` if it is no regular file: a directory, a FIFO (it does not wait for a writer), a device.

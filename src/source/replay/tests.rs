@@ -86,12 +86,14 @@ fn it_says_whose_it_is_and_can_do_nothing() {
 }
 
 #[test]
-fn long_pauses_are_cut_and_the_end_is_the_end() {
-    let mut recorded = samples(2);
+fn long_pauses_are_cut_missing_ones_made_and_the_end_is_the_end() {
+    let mut recorded = samples(3);
     recorded[1].at = recorded[0].at.after(Duration::from_hours(8));
+    recorded[2].at = recorded[1].at;
     let mut replay = open(&recording(&recorded)).expect("a recording");
     let played = rest(&mut replay);
-    assert_eq!(played[0].1, Pace::After(GAP_MAX));
+    let paces: Vec<_> = played.iter().map(|(_, pace)| *pace).collect();
+    assert_eq!(paces, [Pace::After(GAP_MAX), Pace::After(GAP_MIN), Pace::Last]);
     assert_eq!(played[1].0.at, recorded[1].at, "the recorded time stays");
     let error = replay.sample(&Needs::default(), &mut Snapshot::default()).expect_err("there is no more");
     assert!(error.to_string().contains("has ended"), "{error}");

@@ -58,7 +58,7 @@ fn detail(socket: &Socket) -> Option<TcpDetail> {
     let mut steady = Random::new(socket.id.cookie().unwrap_or_default());
     let bytes = tcp.bytes.unwrap_or_default();
     let segments = |bytes: u64| u32::try_from(bytes / u64::from(MSS_BYTES) + 3).unwrap_or(u32::MAX);
-    let waiting = socket.queues.map_or(0, |queues| queues.send);
+    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or_default();
     let window = steady.between(60, 500) * 1_024;
     Some(TcpDetail {
         congestion: Some(DisplayText::from("cubic")),

@@ -8,7 +8,7 @@ use crate::model::endpoint::{Endpoint, Family};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::ByteCounts;
-use crate::model::tcp_state::TcpState::{self, Established, SynRecv};
+use crate::model::tcp_state::TcpState::{self, Established, SynRecv, TimeWait};
 use crate::model::time::Timestamp;
 use crate::source::synthetic::cast::Part;
 use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info, receive_fin, retransmit};
@@ -22,7 +22,11 @@ const SYNACK_RETRIES_MAX: u8 = 3;
 /// So many peers at most have given up while they waited.
 const GIVEN_UP_MAX: usize = 3;
 
-const REPORT: &[Stage] = &[Stage { state: Established, seconds: (3, 8), percent: 100 }];
+#[rustfmt::skip]
+const REPORT: &[Stage] = &[
+    Stage { state: Established, seconds: (3, 8),   percent: 100 },
+    Stage { state: TimeWait,    seconds: (60, 60), percent: 100 },
+];
 const ROWS: Traffic = Traffic { received: 0, sent: 88_000, busy_percent: 90, rtt_us: 900, lost_percent: 0 };
 
 /// The listener, its queue, and what was taken from it.
@@ -113,7 +117,7 @@ impl ReportApi {
         let Some(socket) = longest.filter(|_| given_up < GIVEN_UP_MAX) else { return };
         let unread = socket.queues.map_or(0, |queues| queues.receive);
         receive_fin(socket, world.now);
-        socket.queues = Some(Queues { receive: unread + 1, send: 0 });
+        socket.queues = Some(Queues { receive: unread + 1, send: Some(0) });
     }
 
     /// The listener's counters, and handshakes that wait or give up.
@@ -169,5 +173,5 @@ fn fill(socket: &mut Socket, world: &mut World, since: Timestamp) {
     tcp.bytes = Some(ByteCounts { received: u64::from(request), sent: 1 });
     socket.tcp = Some(tcp);
     socket.owner = Owner::Unaccepted;
-    socket.queues = Some(Queues { receive: request, send: 0 });
+    socket.queues = Some(Queues { receive: request, send: Some(0) });
 }

@@ -139,7 +139,7 @@ impl Life {
             TcpState::FinWait1 | TcpState::LastAck => {
                 self.open(world);
                 orphan(&mut self.socket);
-                self.socket.queues = Some(Queues { receive: 0, send: 1 });
+                self.socket.queues = Some(Queues { receive: 0, send: Some(1) });
                 self.socket.timer = Some(retransmit(world.now, 240));
             }
             _ => {
@@ -186,7 +186,7 @@ impl Life {
         }
         let in_flight = if random.chance(12) { random.between(1, 10) * 1_448 } else { 0 };
         tcp.unacked = in_flight / 1_448;
-        self.socket.queues = Some(Queues { receive: 0, send: in_flight });
+        self.socket.queues = Some(Queues { receive: 0, send: Some(in_flight) });
         self.socket.timer = (in_flight > 0).then(|| retransmit(world.now, 210));
     }
 }

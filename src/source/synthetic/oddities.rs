@@ -116,7 +116,7 @@ fn unread(world: &mut World, ports: &mut Ports, row: &(Part, &'static str, u32, 
         tcp.bytes = Some(ByteCounts { received: u64::from(waiting) + 5_120, sent: 1_901 });
     }
     receive_fin(&mut socket, closed);
-    socket.queues = Some(Queues { receive: waiting, send: 0 });
+    socket.queues = Some(Queues { receive: waiting, send: Some(0) });
     socket
 }
 
@@ -124,11 +124,11 @@ fn unread(world: &mut World, ports: &mut Ports, row: &(Part, &'static str, u32, 
 fn syn_sent(world: &mut World, ports: &mut Ports) -> Socket {
     let mut socket = outgoing(world, ports, TcpState::SynSent, (Part::BackupAgent, "10.0.9.99:873"));
     socket.timer = Some(timer(world, TimerKind::Retransmit, 0, 1));
-    socket.queues = Some(Queues { receive: 0, send: 1 });
+    socket.queues = Some(Queues { receive: 0, send: Some(1) });
     if let Some(tcp) = &mut socket.tcp {
         (tcp.rtt_us, tcp.rto_us, tcp.unacked) = (0, 1_000_000, 1);
-        // Nothing was ever received: the kernel counts from boot.
-        (tcp.last_data_received, tcp.last_ack_received) = Default::default();
+        // Nothing was ever sent or received.
+        (tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received) = Default::default();
         tcp.bytes = Some(ByteCounts::default());
     }
     socket
@@ -137,7 +137,7 @@ fn syn_sent(world: &mut World, ports: &mut Ports) -> Socket {
 /// Closed by its process with data left to send, to a client that lost its network.
 fn orphan(world: &mut World) -> Socket {
     let mut socket = world.tcp(TcpState::FinWait1, endpoint("10.0.0.7:443"), endpoint("203.0.113.77:61402"));
-    socket.queues = Some(Queues { receive: 0, send: 4_345 });
+    socket.queues = Some(Queues { receive: 0, send: Some(4_345) });
     socket.timer = Some(timer(world, TimerKind::Retransmit, 5, 19));
     let mut tcp = fresh_info(world, 188_000);
     (tcp.backoff, tcp.retransmits_total, tcp.unacked, tcp.rto_us) = (5, 6, 4, 12_032_000);
@@ -150,7 +150,7 @@ fn orphan(world: &mut World) -> Socket {
 /// The peer has closed its window: it does not read.
 fn blocked(world: &mut World, ports: &mut Ports) -> Socket {
     let mut socket = outgoing(world, ports, TcpState::Established, (Part::LogShipper, "10.0.0.42:5044"));
-    socket.queues = Some(Queues { receive: 0, send: 2_610_432 });
+    socket.queues = Some(Queues { receive: 0, send: Some(2_610_432) });
     socket.timer = Some(timer(world, TimerKind::ZeroWindow, 6, 41));
     if let Some(tcp) = &mut socket.tcp {
         tcp.probes = 6;

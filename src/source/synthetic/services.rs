@@ -143,7 +143,7 @@ fn hidden(world: &mut World, (uid, state): (u32, TcpState), local: Endpoint, rem
     socket.uid = Some(uid);
     socket.owner = Owner::Hidden;
     if state == TcpState::Listen {
-        socket.queues = Some(crate::model::socket::Queues { receive: 0, send: 1_024 });
+        socket.queues = Some(crate::model::socket::Queues { receive: 0, send: Some(1_024) });
     } else {
         let mut tcp = fresh_info(world, 2_400);
         tcp.bytes = Some(ByteCounts { received: 48_211, sent: 9_004 });

@@ -99,7 +99,7 @@ impl World {
     /// A listener of `holder` with an empty accept queue of at most `limit`.
     pub fn listener(&mut self, holder: &Holder, local: Endpoint, limit: u32) -> Socket {
         let mut socket = self.tcp(TcpState::Listen, local, unset(local));
-        socket.queues = Some(Queues { receive: 0, send: limit });
+        socket.queues = Some(Queues { receive: 0, send: Some(limit) });
         self.give(&mut socket, holder);
         socket
     }

@@ -14,9 +14,9 @@ const INODES_MAX: usize = 8_000_000;
 /// Sockets with the same holders share one value: a thousand connections of one server cost one.
 #[derive(Debug, Default)]
 pub struct Holdings {
-    by_inode: FxHashMap<u32, Arc<Holders>>,
-    by_pid: FxHashMap<u32, Held>,
-    by_pids: FxHashMap<Box<[u32]>, Arc<Holders>>,
+    holders_of: FxHashMap<u32, Arc<Holders>>,
+    held_by: FxHashMap<u32, Held>,
+    sets: FxHashMap<Box<[u32]>, Arc<Holders>>,
 }
 
 #[derive(Debug)]
@@ -29,17 +29,17 @@ struct Held {
 impl Holdings {
     /// The processes that hold the socket `inode`.
     pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
-        self.by_inode.get(&inode)
+        self.holders_of.get(&inode)
     }
 
     /// The process `pid`, if it holds sockets.
     pub fn process(&self, pid: u32) -> Option<&Arc<Process>> {
-        self.by_pid.get(&pid).map(|held| &held.process)
+        self.held_by.get(&pid).map(|held| &held.process)
     }
 
     /// The pids of the processes that hold sockets, in no order.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
-        self.by_pid.keys().copied()
+        self.held_by.keys().copied()
     }
 
     /// Says that `process` holds exactly the sockets `inodes`; puts them in order.
@@ -53,7 +53,7 @@ impl Holdings {
         if inodes.is_empty() {
             return self.forget(pid);
         }
-        let held = self.by_pid.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Vec::new() });
+        let held = self.held_by.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Vec::new() });
         let process = Arc::clone(&held.process);
         let before = std::mem::replace(&mut held.inodes, inodes.clone());
         for inode in missing_from(&before, inodes) {
@@ -66,23 +66,23 @@ impl Holdings {
 
     /// Says that process `pid` is gone, or holds nothing.
     pub fn forget(&mut self, pid: u32) {
-        let Some(held) = self.by_pid.remove(&pid) else {
+        let Some(held) = self.held_by.remove(&pid) else {
             return;
         };
         for inode in held.inodes {
             self.take(inode, pid);
         }
-        self.by_pids.retain(|pids, _| !pids.contains(&pid));
+        self.sets.retain(|pids, _| !pids.contains(&pid));
     }
 
     /// Drops the sets of holders that no socket has any more.
     pub fn tidy(&mut self) {
-        self.by_pids.retain(|_, holders| Arc::strong_count(holders) > 1);
+        self.sets.retain(|_, holders| Arc::strong_count(holders) > 1);
     }
 
     fn give(&mut self, inode: u32, process: &Arc<Process>) {
-        let mut processes = self.by_inode.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
-        if processes.is_empty() && self.by_inode.len() >= INODES_MAX {
+        let mut processes = self.holders_of.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
+        if processes.is_empty() && self.holders_of.len() >= INODES_MAX {
             return;
         }
         let place = processes.partition_point(|other| other.id.pid < process.id.pid);
@@ -91,7 +91,7 @@ impl Holdings {
     }
 
     fn take(&mut self, inode: u32, pid: u32) {
-        let Some(holders) = self.by_inode.get(&inode) else {
+        let Some(holders) = self.holders_of.get(&inode) else {
             return;
         };
         let left = holders.all().iter().filter(|process| process.id.pid != pid).cloned().collect();
@@ -100,13 +100,13 @@ impl Holdings {
 
     fn assign(&mut self, inode: u32, processes: Vec<Arc<Process>>) {
         let pids: Box<[u32]> = processes.iter().map(|process| process.id.pid).collect();
-        let shared = self.by_pids.get(&pids).cloned();
+        let shared = self.sets.get(&pids).cloned();
         let Some(holders) = shared.or_else(|| Holders::new(processes).map(Arc::new)) else {
-            self.by_inode.remove(&inode);
+            self.holders_of.remove(&inode);
             return;
         };
-        self.by_pids.entry(pids).or_insert_with(|| Arc::clone(&holders));
-        self.by_inode.insert(inode, holders);
+        self.sets.entry(pids).or_insert_with(|| Arc::clone(&holders));
+        self.holders_of.insert(inode, holders);
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
                     prop_assert_eq!(pids_of(&holdings, inode), expected);
                 }
             }
-            prop_assert!(holdings.by_pids.len() <= 8);
+            prop_assert!(holdings.sets.len() <= 8);
         }
     }
 }

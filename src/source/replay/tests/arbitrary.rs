@@ -96,7 +96,7 @@ prop_compose! {
         } else {
             SocketId::from_tuple(protocol, local, remote, netns, NetnsId(netns))
         };
-        let queues = queues.map(|(receive, send)| Queues { receive, send });
+        let queues = queues.map(|(receive, send)| Queues { receive, send: Some(send) });
         Socket {
             id, protocol, state, family, local, remote, interface, inode, uid, cgroup, queues, timer, tcp, owner,
         }

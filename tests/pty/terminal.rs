@@ -1,14 +1,11 @@
 //! The terminal is lent and given back: after every way out it is as it was, and without it the program ends.
-#![cfg(target_os = "linux")]
 
-#[path = "common/pty.rs"]
-mod pty;
-
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pty::{Control, Session};
+use crate::session::{Control, DEADLINE, Session};
 use rustix::process::Signal;
 
 const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
@@ -52,6 +49,8 @@ fn every_signal_that_ends_gives_the_terminal_back() {
     }
 }
 
+/// Only a debug build panics on request.
+#[cfg(debug_assertions)]
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_printed() {
     let mut command = conntop();
@@ -83,6 +82,31 @@ fn ctrl_z_and_a_stop_signal_give_the_terminal_back_until_continued() {
         assert!(session.is_on_screen());
     }
     session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn stops_sizes_and_keys_in_any_order_are_survived() {
+    let mut session = running();
+    for step in 0..60u16 {
+        match step * 7 % 6 {
+            0 => session.keys("\x1a\x1a"),
+            1 => session.signal(Signal::TSTP),
+            2 => session.resize(20 + step, 10 + step / 2),
+            3 => session.keys("jjKs/x\x1b\x1b\x1b?\x1b"),
+            _ => session.signal(Signal::CONT),
+        }
+        session.watch(Duration::from_millis(u64::from(step % 4) * 5));
+    }
+    session.resize(80, 24);
+    // What is still to come may stop it again.
+    for _ in 0..20 {
+        session.signal(Signal::CONT);
+        session.watch(Duration::from_millis(50));
+    }
+    session.wait_for_text("conntop");
+    session.keys("\x03");
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
 }
@@ -180,7 +204,7 @@ fn without_its_terminal_it_ends_at_once_and_quietly() {
 
 #[test]
 fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Controlling, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Controlling);
     session.wait_for_text("conntop");
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
@@ -189,7 +213,7 @@ fn keys_come_from_the_terminal_when_standard_input_is_something_else() {
 
 #[test]
 fn without_a_terminal_for_keys_it_says_what_to_do() {
-    let mut session = Session::start_with_stdin(&conntop(), Control::Open, (80, 24), Some(Stdio::null()));
+    let mut session = Session::start_without_stdin(&conntop(), Control::Open);
     assert_eq!(session.wait().code(), Some(2));
     assert!(session.text().contains("conntop list"), "{}", session.text());
     assert!(!session.is_on_screen());
@@ -199,10 +223,14 @@ fn without_a_terminal_for_keys_it_says_what_to_do() {
 fn a_stuck_terminal_does_not_keep_it_from_ending() {
     let mut session = running();
     // Nobody reads what it writes: sooner or later it is stuck in a write.
-    for _ in 0..400 {
+    let syscall = format!("/proc/{}/syscall", session.pid().as_raw_nonzero());
+    let start = Instant::now();
+    while !std::fs::read_to_string(&syscall).is_ok_and(|line| line.starts_with("1 0x1 ") || line.starts_with("64 0x1 "))
+    {
+        assert!(start.elapsed() < DEADLINE, "the terminal takes no end of bytes");
         session.keys("\x0c");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(200));
     session.signal(Signal::TERM);
     let start = Instant::now();
     while session.process().0 != 'Z' {
@@ -210,4 +238,42 @@ fn a_stuck_terminal_does_not_keep_it_from_ending() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(session.wait().code(), Some(143));
+}
+
+#[test]
+fn the_setuid_bit_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("conntop");
+    std::fs::copy(CONNTOP, &copy).expect("room for a copy");
+    // Only root can give a file away, and only where the bit counts: elsewhere there is nothing to see.
+    let is_given = std::os::unix::fs::chown(&copy, Some(65534), None).is_ok();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o4755)).expect("it is ours or we are root");
+    let output = Command::new(&copy).arg("list").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if is_given && !is_nosuid(dir.path()) {
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("does not run setuid"), "{said}");
+    }
+}
+
+fn is_nosuid(dir: &std::path::Path) -> bool {
+    let mounted = rustix::fs::statvfs(dir).expect("it is there");
+    mounted.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)
+}
+
+/// As in `unshare --pid --fork conntop` or `nsenter`: who is in front cannot be told from inside.
+#[test]
+fn keys_work_in_a_pid_namespace_of_its_own() {
+    let unshare = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let is_allowed = Command::new("unshare").args(unshare).arg("true").output().is_ok_and(|done| done.status.success());
+    if !is_allowed {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(unshare).args([CONNTOP, "--demo"]);
+    let mut session = Session::start(&command, Control::Controlling, (80, 24));
+    session.wait_for_text("conntop");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
 }

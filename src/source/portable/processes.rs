@@ -1,0 +1,158 @@
+//! The processes that hold sockets, by sysinfo: only the pids asked for, and one shared value for each set of holders.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+use crate::model::process::{Holders, Names, Process, ProcessId, Usage};
+use crate::model::text::{COMMAND_LEN_MAX, DisplayText, NAME_LEN_MAX};
+use crate::model::time::{Timestamp, WallTime};
+use crate::source::portable::system;
+
+/// sysinfo keeps what it has seen: with so many more processes than were asked for it starts afresh.
+const STALE_MAX: usize = 1_024;
+/// How long names of users are believed.
+const BELIEVED_FOR: Duration = Duration::from_mins(1);
+
+/// What is known of processes.
+#[derive(Debug)]
+pub struct ProcessBook {
+    /// `None` where sysinfo does not know the system: then processes have no names.
+    system: Option<System>,
+    pids: Vec<Pid>,
+    known: FxHashMap<u32, Known>,
+    holders: FxHashMap<Vec<u32>, Held>,
+}
+
+#[derive(Debug)]
+struct Known {
+    process: Arc<Process>,
+    started_seconds: u64,
+}
+
+/// A set of holders, and whether the sample at hand has it.
+#[derive(Debug)]
+struct Held {
+    holders: Arc<Holders>,
+    used: bool,
+}
+
+impl ProcessBook {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        let (known, holders) = (FxHashMap::default(), FxHashMap::default());
+        Self { system: System::new().ok(), pids: Vec::new(), known, holders }
+    }
+
+    /// Looks up `pids` and forgets all others.
+    pub fn look_up(&mut self, pids: impl Iterator<Item = u32>) {
+        self.pids.clear();
+        self.pids.extend(pids.map(Pid::from_u32));
+        self.pids.sort_unstable();
+        self.pids.dedup();
+        let Some(system) = &mut self.system else { return };
+        if system.processes().len() > self.pids.len() + STALE_MAX
+            && let Ok(fresh) = System::new()
+        {
+            *system = fresh;
+        }
+        // A process may change its name and command line, but not so often that it pays to read them each time.
+        let wanted = ProcessRefreshKind::nothing()
+            .with_cmd(UpdateKind::OnlyIfNotSet)
+            .with_user(UpdateKind::OnlyIfNotSet)
+            .without_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, wanted);
+        let mut known = FxHashMap::default();
+        for process in self.pids.iter().filter_map(|pid| system.process(*pid)) {
+            let described = describe(process);
+            let pid = described.id.pid;
+            let before = self.known.remove(&pid).map(|known| known.process);
+            let process_now = before.filter(|before| **before == described).unwrap_or_else(|| Arc::new(described));
+            known.insert(pid, Known { process: process_now, started_seconds: process.start_time() });
+        }
+        self.known = known;
+        self.holders.values_mut().for_each(|held| held.used = false);
+    }
+
+    /// The holders with these `pids`; `None` if none of them is there any more.
+    pub fn holders(&mut self, pids: &[u32]) -> Option<Arc<Holders>> {
+        let processes = || pids.iter().filter_map(|pid| self.known.get(pid)).map(|known| &known.process);
+        if let Some(held) = self.holders.get_mut(pids)
+            && held.holders.all().iter().eq(processes())
+        {
+            held.used = true;
+            return Some(Arc::clone(&held.holders));
+        }
+        let holders = Arc::new(Holders::new(processes().cloned().collect())?);
+        self.holders.insert(pids.to_vec(), Held { holders: Arc::clone(&holders), used: true });
+        Some(holders)
+    }
+
+    /// Forgets sets of holders that this sample did not have.
+    pub fn forget_unused(&mut self) {
+        self.holders.retain(|_, held| held.used);
+    }
+
+    /// When `id` started, in seconds since 1970; `None` if it is not the process with this pid.
+    pub fn started_seconds(&self, id: ProcessId) -> Option<u64> {
+        self.known.get(&id.pid).filter(|known| known.process.id == id).map(|known| known.started_seconds)
+    }
+
+    /// `usage` with what sysinfo says of the descriptors of `id`.
+    pub fn with_descriptors(&self, id: ProcessId, usage: Usage) -> Usage {
+        let process = self.system.as_ref().and_then(|system| system.process(Pid::from_u32(id.pid)));
+        let Some(process) = process else { return usage };
+        Usage {
+            descriptors: process.open_files().and_then(|count| u32::try_from(count).ok()),
+            descriptors_max: process.open_files_limit().and_then(|count| u64::try_from(count).ok()),
+            ..usage
+        }
+    }
+}
+
+fn describe(process: &sysinfo::Process) -> Process {
+    let pid = process.pid().as_u32();
+    let started_seconds = process.start_time();
+    let started = i64::try_from(started_seconds.saturating_mul(1_000)).ok().map(WallTime);
+    Process {
+        id: ProcessId { pid, start_ticks: system::start_ticks(pid).unwrap_or(started_seconds) },
+        parent_pid: process.parent().map_or(0, Pid::as_u32),
+        name: DisplayText::from_bytes(process.name().as_encoded_bytes(), NAME_LEN_MAX),
+        command: command(process.cmd()),
+        uid: process.user_id().and_then(system::uid),
+        started,
+    }
+}
+
+fn command(arguments: &[OsString]) -> DisplayText {
+    let joined = arguments.join(std::ffi::OsStr::new(" "));
+    DisplayText::from_bytes(joined.as_encoded_bytes(), COMMAND_LEN_MAX)
+}
+
+/// Names of users, read now and then.
+#[derive(Debug, Default)]
+pub struct UserNames {
+    names: Arc<Names>,
+    read_at: Option<Timestamp>,
+}
+
+impl UserNames {
+    /// The names, at most [`BELIEVED_FOR`] old.
+    pub fn read(&mut self, now: Timestamp) -> Arc<Names> {
+        if self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR) {
+            self.read_at = Some(now);
+            let users = sysinfo::Users::new_with_refreshed_list();
+            let users = users.iter().flat_map(|users| users.iter()).filter_map(|user| {
+                Some((system::uid(user.id())?, DisplayText::from_bytes(user.name().as_bytes(), NAME_LEN_MAX)))
+            });
+            let names = Names { users: users.collect(), ..Names::default() };
+            if names != *self.names {
+                self.names = Arc::new(names);
+            }
+        }
+        Arc::clone(&self.names)
+    }
+}

@@ -1,0 +1,107 @@
+//! The house keeps its plan: imports point down, every file says what it is for, and clocks stay in their rooms.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room, and the rooms it may import (DESIGN: "The rooms, and which way imports point"; ARCHITECTURE.md).
+const ROOMS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("source", &["model"]),
+    ("tracker", &["model"]),
+    ("store", &["model"]),
+    ("knowledge", &["model"]),
+    ("host", &["model"]),
+    ("diagnosis", &["model", "store", "knowledge"]),
+    ("table", &["model", "store", "knowledge"]),
+    ("report", &["model", "store", "table", "diagnosis", "knowledge"]),
+    ("app", &["model", "store", "table", "diagnosis", "knowledge"]),
+    ("ui", &["model", "store", "table", "diagnosis", "knowledge", "app"]),
+    ("runtime", &["model", "source", "tracker", "store", "knowledge", "host", "diagnosis", "table", "app", "ui"]),
+    (
+        "cli",
+        &[
+            "model",
+            "source",
+            "tracker",
+            "store",
+            "knowledge",
+            "host",
+            "diagnosis",
+            "table",
+            "report",
+            "app",
+            "ui",
+            "runtime",
+        ],
+    ),
+];
+
+/// Rooms in which time is data.
+const CLOCKLESS: &[&str] = &["model", "tracker", "store", "knowledge", "diagnosis", "table", "report", "app", "ui"];
+
+fn files() -> Vec<(String, PathBuf)> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).expect("src is readable") {
+            let path = entry.expect("src is readable").path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    let room = |path: &Path| {
+        let first = path.strip_prefix(&root).expect("below src").components().next().expect("a name");
+        first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+    };
+    found
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
+        .map(|path| (room(&path), path))
+        .collect()
+}
+
+/// The lines of a file that are neither comments nor tests, which may reach across rooms; others are left empty.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file is text");
+    let end = text.find("#[cfg(test)]\nmod test").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .map(|line| if line.trim_start().starts_with("//") { "\n".to_owned() } else { format!("{line}\n") })
+        .collect()
+}
+
+#[test]
+fn imports_point_down() {
+    for (room, path) in files() {
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            assert!(["main", "lib"].contains(&room.as_str()), "{}: a room that the plan does not know", path.display());
+            continue;
+        };
+        for (number, line) in code(&path).lines().enumerate() {
+            for used in line.split("crate::").skip(1) {
+                let used: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let fine = used == room || allowed.contains(&used.as_str()) || used.is_empty();
+                assert!(fine, "{}:{}: {room} may not import {used}", path.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (_, path) in files() {
+        let text = fs::read_to_string(&path).expect("a source file is text");
+        assert!(text.starts_with("//! "), "{} does not open with //!", path.display());
+        assert!(!text.contains("(skeleton)"), "{} is a skeleton", path.display());
+    }
+}
+
+#[test]
+fn time_is_data_outside_of_sources_and_runtime() {
+    for (room, path) in files().into_iter().filter(|(room, _)| CLOCKLESS.contains(&room.as_str())) {
+        let code = code(&path);
+        for clock in ["Instant::now", "SystemTime::now", "clock_gettime", "Zoned::now", "Timestamp::now"] {
+            assert!(!code.contains(clock), "{}: {room} reads a clock ({clock})", path.display());
+        }
+    }
+}

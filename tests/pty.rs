@@ -1,0 +1,14 @@
+//! The real program in a pseudo-terminal.
+#![cfg(target_os = "linux")]
+
+#[path = "common/server.rs"]
+mod server;
+#[path = "common/pty.rs"]
+mod session;
+
+#[path = "pty/escapes.rs"]
+mod escapes;
+#[path = "pty/story.rs"]
+mod story;
+#[path = "pty/terminal.rs"]
+mod terminal;

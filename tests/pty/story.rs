@@ -1,0 +1,168 @@
+//! The whole program in a terminal, as a user meets it: look, filter, sort, kill, quit.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use crate::server::Server;
+use crate::session::{DEADLINE, Session};
+
+/// The most that a refresh of a quiet 80x24 screen may write, in bytes (DESIGN.md, section 8).
+const QUIET_REFRESH_MAX: usize = 600;
+
+#[test]
+fn a_leaking_server_is_found_and_ended_through_the_dialog() {
+    let mut server = Server::start("leaky", "leaky");
+    let mut bystander = Server::start("passer", "passer");
+    let mut session = Session::conntop(&[], 120, 40);
+    session.wait_for_text("conntop");
+
+    session.keys(format!("/lport:{} or lport:{}\r", server.port, bystander.port));
+    session.wait_for_text("leaky");
+    session.wait_for_text("passer");
+    assert!(session.text().contains(&format!("127.0.0.1:{}", server.port)));
+
+    // The filter can be made narrower; what does not match goes.
+    session.keys("/\x15");
+    session.keys(format!("lport:{}\r", server.port));
+    session.wait_until("the bystander is filtered out", |session| !session.text().contains("passer"));
+
+    // Down to the row, should none be selected yet; then the menu (TERM is first) and the dialog.
+    session.keys("jK");
+    session.wait_for_text("TERM");
+    session.keys("\r");
+    session.wait_for_text(&server.pid().to_string());
+    session.keys("y");
+    let status = server.ended_within(DEADLINE).expect("TERM ends it");
+    assert_eq!(status.signal(), Some(15));
+    session.wait_for_text("ended");
+    assert!(bystander.ended_within(Duration::ZERO).is_none(), "nobody else is hit");
+
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+}
+
+#[test]
+fn a_server_that_ignores_term_is_offered_kill_and_killed_after_two_questions() {
+    let mut server = Server::stubborn("stubborn");
+    let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("stubborn");
+    session.keys("K\r");
+    session.wait_for_text(&server.pid().to_string());
+    session.keys("y");
+    session.wait_for_text("still running");
+    session.keys("!");
+    session.wait_for_text("KILL");
+    session.keys("yK");
+    let status = server.ended_within(DEADLINE).expect("KILL ends it");
+    assert_eq!(status.signal(), Some(9));
+    session.wait_for_text("ended");
+}
+
+#[test]
+fn the_process_that_conntop_runs_inside_is_refused() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let mut session = Session::conntop(&[&format!("lport:{port}")], 120, 40);
+    session.wait_for_text(&format!("127.0.0.1:{port}"));
+    session.keys("K");
+    session.wait_for_text("conntop runs inside that process");
+}
+
+#[test]
+fn read_only_sends_no_signal() {
+    let mut server = Server::start("guarded", "guarded");
+    let mut session = Session::conntop(&["--read-only", &format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("guarded");
+    session.keys("K");
+    session.wait_for_text("--read-only");
+    session.keys("\ry");
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+    assert!(server.ended_within(Duration::ZERO).is_none());
+}
+
+#[test]
+fn the_selected_line_goes_to_the_clipboard_and_a_paste_into_the_filter() {
+    let server = Server::start("copied", "copied");
+    let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
+    session.wait_for_text("copied");
+    session.keys("jy");
+    session.wait_until("OSC 52 is written", |session| String::from_utf8_lossy(&session.bytes).contains("\x1b]52;c;"));
+    // An escape in a paste is text, and no key.
+    session.keys("/\x15\x1b[200~lport:1 and\x1b[A\n rport:2\x1b[201~");
+    session.wait_for_text("rport:2");
+    session.keys("\x03");
+    session.wait();
+    session.assert_restored();
+}
+
+#[test]
+fn rows_are_sorted_by_the_column_that_is_chosen() {
+    let servers =
+        [Server::start("sort-b", "sort-b"), Server::start("sort-c", "sort-c"), Server::start("sort-a", "sort-a")];
+    let filter = format!(
+        "state:listen /sort-[abc]/ lport>{}",
+        servers.iter().map(|server| server.port).min().expect("three") - 1
+    );
+    let mut session = Session::conntop(&[&filter], 120, 40);
+    for name in ["sort-a", "sort-b", "sort-c"] {
+        session.wait_for_text(name);
+    }
+    let in_order = |session: &Session, names: [&str; 3]| {
+        let text = session.text();
+        let places = names.map(|name| text.rfind(name));
+        places.is_sorted() && places.iter().all(Option::is_some)
+    };
+    // Through every column: among them is the process, in both directions.
+    let mut orders = (false, false);
+    for _ in 0..20 {
+        for key in [">", "I", "I"] {
+            session.keys(key);
+            session.watch(Duration::from_millis(60));
+            orders.0 |= in_order(&session, ["sort-a", "sort-b", "sort-c"]);
+            orders.1 |= in_order(&session, ["sort-c", "sort-b", "sort-a"]);
+        }
+    }
+    assert_eq!(orders, (true, true));
+    session.keys("q");
+    assert_eq!(session.wait().code(), Some(0));
+}
+
+/// What is written in each of so many seconds, sorted.
+fn seconds(session: &mut Session, count: usize) -> Vec<usize> {
+    let mut written: Vec<_> = (0..count)
+        .map(|_| {
+            session.bytes.clear();
+            session.watch(Duration::from_secs(1));
+            session.bytes.len()
+        })
+        .collect();
+    written.sort_unstable();
+    written
+}
+
+/// Other programs on the machine open and close sockets too, which the screen counts: the usual second is judged, not
+/// the worst one.
+#[test]
+fn a_quiet_screen_costs_few_bytes_and_an_unchanged_one_none() {
+    let server = Server::start("quiet", "quiet");
+    let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 80, 24);
+    session.wait_for_text("quiet");
+    session.watch(Duration::from_secs(1));
+    let unchanged = seconds(&mut session, 6);
+    assert_eq!(unchanged[0], 0, "{unchanged:?}");
+
+    // Ages that count up, in as many rows as fit.
+    let clients: Vec<_> =
+        (0..20).map(|_| TcpStream::connect(("127.0.0.1", server.port)).expect("it listens")).collect();
+    session.keys("/\x15");
+    session.keys(format!("port:{}\r", server.port));
+    session.wait_for_text("ESTABLISHED");
+    session.watch(Duration::from_secs(5));
+    let refresh = seconds(&mut session, 5)[2];
+    println!("{refresh} bytes a refresh (at most {QUIET_REFRESH_MAX})");
+    assert!(refresh <= QUIET_REFRESH_MAX, "{refresh} bytes: {:?}", String::from_utf8_lossy(&session.bytes));
+    drop(clients);
+}
