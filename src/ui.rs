@@ -30,22 +30,21 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
     let theme = Theme { color: app.config.color, ascii: app.config.ascii };
     let painter = &mut Painter::new(frame.buffer_mut(), theme);
-    // The frame may be of another size than the app was told of: only what both know of is drawn on.
-    let fits = (area.width, area.height) == app.config.size;
-    let cursor = match app.layout().filter(|_| fits) {
-        Some(layout) => draw_panels(painter, app, &layout),
-        None => {
-            draw_too_small(painter);
-            None
-        }
+    if (area.width, area.height) != app.config.size {
+        // The terminal has just changed its size; the message that tells the app is on its way.
+        return;
+    }
+    let Some(layout) = app.layout() else {
+        draw_too_small(painter);
+        return;
     };
-    if let Some(at) = cursor {
-        frame.set_cursor_position(at);
+    draw_panels(painter, app, &layout);
+    if let Mode::Filter(edit) = &app.mode {
+        frame.set_cursor_position(footer::filter_cursor(&layout, edit));
     }
 }
 
-/// Draws the panels; answers where the text cursor is, if a line is being edited.
-fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) -> Option<(u16, u16)> {
+fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     header::draw(painter, layout.header, app);
     headline::draw(painter, layout.headline, app);
     histogram::draw(painter, layout, app);
@@ -59,20 +58,11 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) -> Option<
     log::draw_panel(painter, layout.log, app);
     footer::draw(painter, layout, app);
     match &app.mode {
-        Mode::Normal => None,
+        Mode::Normal => {}
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
-        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => {
-            menu::draw(painter, app);
-            None
-        }
-        Mode::Confirm(confirm) => {
-            confirm::draw(painter, confirm);
-            None
-        }
-        Mode::Help { scroll } => {
-            help::draw(painter, layout, *scroll);
-            None
-        }
+        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => menu::draw(painter, app),
+        Mode::Confirm(confirm) => confirm::draw(painter, confirm),
+        Mode::Help { scroll } => help::draw(painter, layout, *scroll),
     }
 }
 

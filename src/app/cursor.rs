@@ -73,9 +73,8 @@ impl<K: Copy + PartialEq> Cursor<K> {
         let line = match (motion, self.line()) {
             (Motion::First, _) => 0,
             (Motion::Last, _) => lines.len.saturating_sub(1),
-            (Motion::Down, None) => self.offset,
             (Motion::PageDown, None) => self.offset + page,
-            (Motion::Up | Motion::PageUp, None) => self.offset,
+            (Motion::Down | Motion::Up | Motion::PageUp, None) => self.offset,
             (Motion::Up, Some(line)) => line.saturating_sub(1),
             (Motion::Down, Some(line)) => line + 1,
             (Motion::PageUp, Some(line)) => line.saturating_sub(page),

@@ -3,6 +3,8 @@
 mod facts;
 mod kernel;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use crate::app::App;
 use crate::app::mode::{Detail, Page};
 use crate::model::tcp_state::TcpState;
@@ -80,15 +82,20 @@ pub(super) fn len(app: &App) -> usize {
     columns(app, app.config.size.0).iter().map(|(_, lines)| lines.len()).max().unwrap_or(0)
 }
 
-/// Left: what it is and whose. Right: what that means, what the kernel measured, and how it got there.
+/// Left: what it is, whose, and how it got there. Right: what that means, and what the kernel measured.
 fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
     let Some(row) = &detail.row else {
         return (vec![facts::forgotten()], vec![facts::history(app, detail)]);
     };
     let said = |section: &Section| !section.lines.is_empty();
-    let left = vec![facts::connection(app, row), facts::owner(app, row), facts::other_end(app, row)];
-    let right =
-        vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row), facts::history(app, detail)];
+    let left = vec![
+        facts::connection(app, row),
+        facts::owner(app, row),
+        facts::other_end(app, row),
+        facts::neighbours(app, row),
+        facts::history(app, detail),
+    ];
+    let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row)];
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())
 }
 
@@ -138,35 +145,28 @@ fn byte_words(bytes: u64) -> String {
 
 /// `text` in lines of at most `width` cells, broken at spaces; a word longer than a line is broken where it must be.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && cells(line) + 1 + cells(word) <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else if line.is_empty() && cells(word) <= width {
-            line.push_str(word);
-        } else if cells(word) <= width {
-            lines.push(word.to_owned());
-        } else {
-            break_word(&mut lines, word, width);
+        let fits = cells(&line) + usize::from(!line.is_empty()) + cells(word) <= width;
+        if !fits && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
         }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        push_broken(&mut lines, &mut line, word, width);
     }
+    lines.push(line);
     lines
 }
 
-fn break_word(lines: &mut Vec<String>, word: &str, width: usize) {
-    use unicode_segmentation::UnicodeSegmentation;
-    if lines.last().is_some_and(|line| !line.is_empty()) {
-        lines.push(String::new());
-    }
+/// Adds `word` to `line`; where it is longer than a line, what is full goes to `lines`.
+fn push_broken(lines: &mut Vec<String>, line: &mut String, word: &str, width: usize) {
     for grapheme in word.graphemes(true) {
-        let line = lines.last_mut().expect("there is always a line");
-        if line.is_empty() || cells(line) + cells(grapheme) <= width {
-            line.push_str(grapheme);
-        } else {
-            lines.push(grapheme.to_owned());
+        if !line.is_empty() && cells(line) + cells(grapheme) > width {
+            lines.push(std::mem::take(line));
         }
+        line.push_str(grapheme);
     }
 }
 

@@ -16,9 +16,9 @@ use crate::table::units;
 /// A group of `CLOSE_WAIT` sockets this large is a problem at any age, and the first to be told.
 const CLOSE_WAIT_MANY: u32 = 100;
 /// A group of some size and this old is a problem.
-const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_secs(60));
+const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_mins(1));
 /// A group of any size and this old is a problem.
-const CLOSE_WAIT_OLD: Duration = Duration::from_secs(600);
+const CLOSE_WAIT_OLD: Duration = Duration::from_mins(10);
 /// An accept queue filled to this share (in percent) is a problem.
 const ACCEPT_QUEUE_PERCENT: u64 = 80;
 
@@ -65,7 +65,8 @@ impl Headline {
         }
         problems.extend(leaks.into_values().filter_map(|leak| leak.problem()));
         problems.sort_by(|a, b| {
-            b.severity.cmp(&a.severity).then(b.sockets.cmp(&a.sockets)).then_with(|| a.text.cmp(&b.text))
+            let leak = |problem: &Problem| problem.state == TcpState::CloseWait;
+            (b.severity, leak(b), b.sockets).cmp(&(a.severity, leak(a), a.sockets)).then_with(|| a.text.cmp(&b.text))
         });
         Self { problems }
     }
@@ -134,12 +135,12 @@ impl Leak<'_> {
         };
         let place = if self.key.to { format!("to {}", self.key.place) } else { format!("on :{}", self.key.place.port) };
         let oldest = match self.oldest {
-            Some((age, AgeBasis::AtLeast)) => format!(", oldest over {}", units::age(age)),
+            Some((age, AgeBasis::AtLeast)) => format!(", oldest >{}", units::age(age)),
             Some((age, _)) => format!(", oldest {}", units::age(age)),
             None => String::new(),
         };
         let verdict = self.verdict().map_or(String::new(), |verdict| format!(", {}", verdict.words()));
-        format!("{who} holds {} CLOSE_WAIT {place}{oldest}{verdict}", units::count(u64::from(self.sockets)))
+        format!("{who} holds {} CLOSE_WAIT {place}{verdict}{oldest}", units::count(u64::from(self.sockets)))
     }
 
     /// The verdict of most of its sockets.

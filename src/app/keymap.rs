@@ -1,6 +1,7 @@
 //! The key table: which key does what, where. Handling, help, footer and README follow from it.
 
 use std::fmt;
+use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -119,30 +120,30 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: LISTS,        keys: &[code(KeyCode::PageUp), ctrl('u'), ctrl('b')],      action: Action::Move(Motion::PageUp),    name: "page up",  help: "up one page",                                       footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
-    Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details of a connection; the connections of a group", footer: 5 },
-    Binding { scopes: &[Table, Detail, Menu, Confirm, ConfirmKill, Help, Filter], keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "one step back: close, clear the filter, let go",    footer: 9 },
-    Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or let it move", footer: 0 },
+    Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
+    Binding { scopes: &[Table, Detail, Menu, Confirm, ConfirmKill, Help, Filter], keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 9 },
+    Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
     // Looking
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
     Binding { scopes: &[Table],     keys: &[code(KeyCode::BackTab)],                           action: Action::PreviousTab,             name: "previous", help: "the previous tab",                                  footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('1')],                                        action: Action::Show(Tab::Connections),  name: "sockets",  help: "tab Connections: one line a socket",                footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('2')],                                        action: Action::Show(Tab::Processes),    name: "processes", help: "tab Processes: who holds how many, in which state", footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('2')],                                        action: Action::Show(Tab::Processes),    name: "processes", help: "tab Processes: who holds how many", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('3')],                                        action: Action::Show(Tab::Remotes),      name: "remotes",  help: "tab Remotes: the other ends",                       footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('4')],                                        action: Action::Show(Tab::Listeners),    name: "listeners", help: "tab Listeners: who waits for connections, and their queues", footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('5')],                                        action: Action::Show(Tab::States),       name: "states",   help: "tab States: counts over time, what each state means", footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('4')],                                        action: Action::Show(Tab::Listeners),    name: "listeners", help: "tab Listeners: accept queues", footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('5')],                                        action: Action::Show(Tab::States),       name: "states",   help: "tab States: history and meaning", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('8')],                                        action: Action::Show(Tab::Log),          name: "log",      help: "tab Log: what happened, newest first",              footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('/'), code(KeyCode::F(4))],                   action: Action::EditFilter,              name: "filter",   help: "filter: state:close-wait process:nginx age>60s",    footer: 2 },
+    Binding { scopes: &[Table],     keys: &[char('/'), code(KeyCode::F(4))],                   action: Action::EditFilter,              name: "filter",   help: "filter, as in state:close-wait age>60s",    footer: 2 },
     Binding { scopes: &[Table],     keys: &[char('s'), code(KeyCode::F(6))],                   action: Action::SortMenu,                name: "sort",     help: "choose the column to sort by",                      footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('<'), code(KeyCode::Left)],                   action: Action::SortLeft,                name: "sort left", help: "sort by the column to the left",                   footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('>'), code(KeyCode::Right)],                  action: Action::SortRight,               name: "sort right", help: "sort by the column to the right",                 footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "group by process, remote, listener, and back",      footer: 4 },
+    Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
     Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 7 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
     // Acting
     Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 6 },
-    Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "after a TERM that did nothing: offer KILL; asks first", footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('y')],                                        action: Action::Copy,                    name: "copy",     help: "copy the selected line to the clipboard",           footer: 0 },
     // Menus and dialogs
     Binding { scopes: &[Menu],      keys: &[code(KeyCode::Enter)],                             action: Action::Choose,                  name: "choose",   help: "take the selected line",                            footer: 1 },
@@ -182,13 +183,12 @@ pub fn footer(scope: Scope) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, Scope); 6] = [
+pub const SECTIONS: [(&str, Scope); 5] = [
     ("Tables and the log", Table),
     ("Menus", Menu),
     ("Before a signal is sent", Confirm),
     ("Before KILL is sent", ConfirmKill),
     ("The filter line", Filter),
-    ("Details", Detail),
 ];
 
 /// The bindings under the heading of `SECTIONS[section]`.
@@ -203,14 +203,15 @@ pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
 const HELP_COLUMNS_WIDTH_MIN: u16 = 116;
 
 /// The sections of each column of the help on a screen of `width`.
-pub fn help_columns(width: u16) -> Vec<std::ops::Range<usize>> {
-    if width < HELP_COLUMNS_WIDTH_MIN { vec![0..SECTIONS.len()] } else { vec![0..1, 1..SECTIONS.len()] }
+pub fn help_columns(width: u16) -> impl Iterator<Item = Range<usize>> {
+    let split = if width < HELP_COLUMNS_WIDTH_MIN { SECTIONS.len() } else { 1 };
+    [0..split, split..SECTIONS.len()].into_iter().filter(|sections| !sections.is_empty())
 }
 
 /// How many lines the longest column of the help has: every binding, and a heading and a blank line for each section.
 pub fn help_len(width: u16) -> usize {
-    let lines = |columns: std::ops::Range<usize>| columns.map(|index| section(index).count() + 2).sum();
-    help_columns(width).into_iter().map(lines).max().unwrap_or(0)
+    let lines = |columns: Range<usize>| columns.map(|index| section(index).count() + 2).sum();
+    help_columns(width).map(lines).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -260,6 +261,8 @@ mod tests {
             assert!(footer(scope).len() <= 9, "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
+        // Two columns of help fit 116 cells.
+        assert!(BINDINGS.iter().all(|row| row.help.len() <= 42));
     }
 
     #[test]

@@ -215,7 +215,8 @@ impl App {
     fn follow(&mut self) {
         let follows = match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.toggle_follow(),
-            None => self.tables.connections.cursor.toggle_follow(),
+            None if self.tab == Tab::Connections => self.tables.connections.cursor.toggle_follow(),
+            None => return,
         };
         let text = if follows {
             "following: the selected row keeps its line on the screen"

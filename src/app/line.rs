@@ -100,7 +100,10 @@ impl Line {
 
     fn word_start(&self) -> usize {
         let before = self.text[..self.cursor].trim_end();
-        before.rfind(char::is_whitespace).map_or(0, |at| at + 1)
+        before
+            .char_indices()
+            .rfind(|(_, character)| character.is_whitespace())
+            .map_or(0, |(at, space)| at + space.len_utf8())
     }
 
     fn recall(&mut self, back: usize, history: &LineHistory) {
@@ -127,7 +130,9 @@ mod tests {
 
     fn edited(text: &str, edits: &[Edit]) -> (String, usize) {
         let mut line = Line::new(text);
-        edits.iter().for_each(|edit| line.edit(*edit, &LineHistory::default()));
+        for edit in edits {
+            line.edit(*edit, &LineHistory::default());
+        }
         (line.text().to_owned(), line.cursor())
     }
 
@@ -146,7 +151,9 @@ mod tests {
     #[test]
     fn the_history_is_walked_and_the_draft_comes_back() {
         let mut history = LineHistory::default();
-        ["one", "two", "one"].iter().for_each(|line| history.push(line));
+        for line in ["one", "two", "one"] {
+            history.push(line);
+        }
         let mut line = Line::new("draft");
         line.edit(Edit::Older, &history);
         assert_eq!(line.text(), "one");

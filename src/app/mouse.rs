@@ -78,6 +78,9 @@ impl App {
 
     fn wheel(&mut self, by: isize) {
         let height = self.body_height();
+        if matches!(self.mode, Mode::Confirm(_)) {
+            return;
+        }
         self.dirty = true;
         if !matches!((&self.mode, &self.page), (Mode::Normal | Mode::Filter(_), Page::Tab)) || self.tab == Tab::States {
             (0..by.abs()).for_each(|_| self.go(if by > 0 { Motion::Down } else { Motion::Up }));

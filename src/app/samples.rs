@@ -1,5 +1,7 @@
 //! What happens when data comes: it is applied, or held while the screen stands still.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 
 use crate::app::effect::Effect;
@@ -56,7 +58,9 @@ impl App {
             return Vec::new();
         }
         let (deltas, paused) = self.held.take();
-        deltas.into_iter().for_each(|delta| self.apply(delta));
+        for delta in deltas {
+            self.apply(delta);
+        }
         self.refresh();
         self.dirty = true;
         if paused { vec![Effect::Pause(false)] } else { Vec::new() }
@@ -97,9 +101,12 @@ impl App {
 /// How many processes hold a socket now.
 fn count_processes(store: &Store) -> usize {
     let live = store.rows().iter().filter(|(_, row)| !row.is_closed());
-    let mut processes = FxHashSet::default();
+    let (mut seen, mut processes) = (FxHashSet::default(), FxHashSet::default());
     for (_, row) in live {
-        if let Owner::Live(holders) = &row.connection.socket.owner {
+        // The sockets of a process share their holders: most are known by their address alone.
+        if let Owner::Live(holders) = &row.connection.socket.owner
+            && seen.insert(Arc::as_ptr(holders))
+        {
             processes.extend(holders.all().iter().map(|process| process.id));
         }
     }

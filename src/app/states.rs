@@ -28,6 +28,22 @@ pub const STATE_LINES: [StateLine; 12] = [
     StateLine::Tcp(TcpState::TimeWait),
 ];
 
+/// The order in the states tab: what matters most first.
+pub const BY_INTEREST: [StateLine; 12] = [
+    StateLine::Tcp(TcpState::Established),
+    StateLine::Tcp(TcpState::CloseWait),
+    StateLine::Tcp(TcpState::TimeWait),
+    StateLine::Tcp(TcpState::Listen),
+    StateLine::Tcp(TcpState::FinWait2),
+    StateLine::Tcp(TcpState::SynRecv),
+    StateLine::Tcp(TcpState::SynSent),
+    StateLine::Tcp(TcpState::FinWait1),
+    StateLine::Tcp(TcpState::LastAck),
+    StateLine::Tcp(TcpState::Closing),
+    StateLine::Tcp(TcpState::Close),
+    StateLine::Udp,
+];
+
 /// Lines that a state takes in the states tab: numbers, meaning, two of advice, and a blank one.
 pub const LINES_PER_STATE: usize = 5;
 
@@ -67,12 +83,9 @@ mod tests {
     #[test]
     fn every_state_a_tcp_socket_can_have_is_listed_once() {
         for row in STATES.iter().filter(|row| row.state != TcpState::Unconn) {
-            assert_eq!(
-                STATE_LINES.iter().filter(|line| **line == StateLine::Tcp(row.state)).count(),
-                1,
-                "{}",
-                row.name
-            );
+            for lines in [STATE_LINES, BY_INTEREST] {
+                assert_eq!(lines.iter().filter(|line| **line == StateLine::Tcp(row.state)).count(), 1, "{}", row.name);
+            }
         }
         assert_eq!(STATE_LINES.len(), usize::from(crate::app::layout::STATE_LINES));
     }

@@ -14,8 +14,8 @@ use crate::table::groups::GroupView;
 use crate::table::sort::SortKey;
 use crate::table::view::View;
 
-/// Cells left of the first column: a margin, the mark of the row, a gap.
-pub const MARGIN_LEFT: u16 = 3;
+/// Cells left of the first column: the mark of the row and a gap.
+pub const MARGIN_LEFT: u16 = 2;
 /// The column that connections are sorted by at first: what has been in its state longest.
 const FIRST_SORT: &str = "age";
 /// Columns up to this rank hold names and addresses, which are to be read in full.
@@ -25,7 +25,7 @@ const SPARE_RANK_MIN: u8 = 9;
 /// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
 const COMFORT_WIDTH: u16 = 21;
 /// Cells right of the last column.
-pub const MARGIN_RIGHT: u16 = 1;
+pub const MARGIN_RIGHT: u16 = 0;
 
 /// The columns of a table of `R` and how wide their content has been.
 pub struct Columns<R: 'static> {

@@ -1,1 +1,497 @@
-//! Tests.
+//! Keys in, state and effects out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+use super::*;
+use crate::app::held::FROZEN_DELTAS_MAX;
+use crate::app::mode::{Confirm, Stage};
+use crate::model::action::{KillOutcome, KillReport, Signal};
+use crate::model::delta::{AgeBasis, Delta, Removed, Since, Transition};
+use crate::model::process::{Holders, Owner, Process};
+use crate::model::snapshot::{Abilities, SourceKind};
+use crate::model::socket::{NetnsId, SocketId};
+use crate::model::tcp_state::TcpState;
+use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp};
+use crate::model::time::{Timestamp, WallTime};
+
+/// An app of 80x24 on `sockets`, of which the first is the oldest in its state.
+fn app_on(sockets: Vec<crate::model::testing::SocketBuilder>) -> App {
+    app_with(|_| {}, sockets)
+}
+
+fn app_with(change: impl FnOnce(&mut Config), sockets: Vec<crate::model::testing::SocketBuilder>) -> App {
+    let mut config = Config {
+        source: source_info(),
+        size: (80, 24),
+        filter: String::new(),
+        interval: Duration::from_secs(1),
+        read_only: false,
+        protected: vec![(1, Protection::Init)],
+        utc_offset_seconds: 0,
+        ascii: false,
+        color: true,
+    };
+    change(&mut config);
+    let mut app = App::new(config);
+    let added = sockets.into_iter().enumerate().map(|(at, socket)| {
+        let mut connection = connection(socket, 0);
+        connection.state_since =
+            Some(Since { at: Timestamp::from_millis(1_000 + at as u64), basis: AgeBasis::Observed });
+        connection
+    });
+    let first = Delta { added: added.collect(), ..delta(100) };
+    app.update(Msg::Delta(Box::new(first)));
+    app
+}
+
+fn delta(seconds: u64) -> Delta {
+    let millis = seconds * 1_000;
+    Delta {
+        at: Timestamp::from_millis(millis),
+        wall: WallTime(BOOT.0.saturating_add_unsigned(millis)),
+        ..Delta::default()
+    }
+}
+
+fn send(app: &mut App, delta: Delta) -> Vec<Effect> {
+    app.update(Msg::Delta(Box::new(delta)))
+}
+
+fn removed(cookie: u64, seconds: u64) -> Removed {
+    Removed { id: id(cookie), at: Timestamp::from_millis(seconds * 1_000) }
+}
+
+const fn id(cookie: u64) -> SocketId {
+    SocketId::from_cookie(cookie, NetnsId(0))
+}
+
+fn code(app: &mut App, code: KeyCode) -> Vec<Effect> {
+    app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+    keys.chars().flat_map(|key| code(app, KeyCode::Char(key))).collect()
+}
+
+fn enter(app: &mut App) -> Vec<Effect> {
+    code(app, KeyCode::Enter)
+}
+
+fn selected(app: &App) -> Option<u64> {
+    app.tables.connections.cursor.key()?.cookie()
+}
+
+fn notice(app: &App) -> String {
+    app.notices.latest().map_or_else(String::new, |(notice, _)| notice.text.to_string())
+}
+
+fn nginx() -> Arc<Process> {
+    process(812, "nginx")
+}
+
+fn three() -> App {
+    app_on((1..=3).map(|cookie| tcp(cookie).held_by(&[nginx()])).collect())
+}
+
+#[test]
+fn the_selection_follows_its_connection_when_the_order_changes() {
+    let mut app = three();
+    press(&mut app, "jj");
+    assert_eq!(selected(&app), Some(2));
+    press(&mut app, "I");
+    assert_eq!((selected(&app), app.tables.connections.cursor.line()), (Some(2), Some(1)));
+    press(&mut app, "j");
+    let chosen = selected(&app);
+    press(&mut app, "I");
+    assert_eq!(selected(&app), chosen);
+    assert_ne!(app.tables.connections.cursor.line(), Some(2));
+}
+
+#[test]
+fn new_rows_above_do_not_take_the_selection() {
+    let mut app = three();
+    press(&mut app, "sgjj");
+    enter(&mut app);
+    press(&mut app, "jjj");
+    let chosen = selected(&app);
+    let added = (100..140).map(|cookie| connection(tcp(cookie).held_by(&[nginx()]), 0)).collect();
+    send(&mut app, Delta { added, ..delta(101) });
+    assert!(chosen.is_some());
+    assert_eq!(selected(&app), chosen);
+}
+
+#[test]
+fn a_frozen_screen_holds_deltas_and_applies_them_afterwards() {
+    let mut app = three();
+    press(&mut app, "z");
+    send(&mut app, Delta { added: vec![connection(tcp(9), 101_000)], ..delta(101) });
+    assert_eq!((app.store.rows().counts().total(), app.held.len()), (3, 1));
+    assert_eq!(app.held.behind(app.store.at()), Duration::from_secs(1));
+    press(&mut app, "z");
+    assert_eq!((app.store.rows().counts().total(), app.held.len()), (4, 0));
+}
+
+#[test]
+fn a_screen_frozen_for_long_pauses_sampling_and_goes_on_afterwards() {
+    let mut app = three();
+    press(&mut app, "z");
+    let pauses: Vec<Effect> =
+        (0..FROZEN_DELTAS_MAX as u64 + 5).flat_map(|second| send(&mut app, delta(101 + second))).collect();
+    assert_eq!(pauses, [Effect::Pause(true)]);
+    assert_eq!(press(&mut app, "z"), [Effect::Pause(false)]);
+    assert_eq!(app.store.at(), Timestamp::from_millis((101 + FROZEN_DELTAS_MAX as u64 + 4) * 1_000));
+}
+
+#[test]
+fn nothing_moves_under_an_open_kill_dialog() {
+    let mut app = three();
+    press(&mut app, "jK");
+    send(&mut app, Delta { removed: vec![removed(1, 101)], ..delta(101) });
+    assert_eq!(app.store.rows().counts().total(), 3);
+    code(&mut app, KeyCode::Esc);
+    assert_eq!(app.store.rows().counts().total(), 2);
+}
+
+#[test]
+fn a_kill_does_exactly_what_its_dialog_shows() {
+    let mut app = three();
+    press(&mut app, "jK");
+    assert!(enter(&mut app).is_empty());
+    let Mode::Confirm(Confirm { effect, holds, user, .. }) = &app.mode else { panic!("{:?}", app.mode) };
+    let (shown, holds, user) = (effect.clone(), holds.clone(), user.clone());
+    assert_eq!((holds.as_str(), user.as_str()), ("3 ESTABLISHED with 1 peer", "1000"));
+    let Effect::Kill(kill) = &shown else { panic!("{shown:?}") };
+    assert_eq!((kill.process, kill.signal, kill.name.as_str()), (nginx().id, Signal::Term, "nginx"));
+    assert_eq!(press(&mut app, "y"), [shown]);
+    assert!(matches!(app.mode, Mode::Normal));
+}
+
+#[test]
+fn a_kill_works_while_the_screen_is_frozen() {
+    let mut app = three();
+    press(&mut app, "zjK");
+    enter(&mut app);
+    assert!(matches!(press(&mut app, "y").as_slice(), [Effect::Kill(_)]));
+    assert!(app.frozen);
+}
+
+#[test]
+fn the_signal_kill_needs_a_second_yes_by_another_key() {
+    let mut app = three();
+    press(&mut app, "jKjjj");
+    enter(&mut app);
+    assert!(press(&mut app, "y").is_empty());
+    assert!(matches!(&app.mode, Mode::Confirm(Confirm { stage: Stage::AskAgain, .. })));
+    assert!(press(&mut app, "yyy").is_empty());
+    assert!(enter(&mut app).is_empty());
+    let effects = press(&mut app, "K");
+    assert!(matches!(effects.as_slice(), [Effect::Kill(kill)] if kill.signal == Signal::Kill), "{effects:?}");
+}
+
+#[test]
+fn pasted_text_confirms_nothing() {
+    let mut app = three();
+    press(&mut app, "jK");
+    enter(&mut app);
+    assert!(app.update(Msg::Paste("y\nK\n".into())).is_empty());
+    assert!(matches!(app.mode, Mode::Confirm(_)));
+}
+
+#[test]
+fn of_several_owners_one_is_chosen_first() {
+    let mut app = app_on(vec![tcp(1).held_by(&[nginx(), process(813, "nginx")])]);
+    press(&mut app, "K");
+    assert!(matches!(&app.mode, Mode::OwnerMenu { owners, .. } if owners.len() == 2));
+    press(&mut app, "j");
+    enter(&mut app);
+    assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 813));
+}
+
+#[test]
+fn a_refusal_is_a_sentence_and_opens_nothing() {
+    let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx()]).expect("one process")));
+    let cases = [
+        (Owner::Hidden, "hidden from you"),
+        (Owner::Unaccepted, "no process has accepted"),
+        (Owner::None, "no process holds"),
+        (remembered, "nginx[812] has closed this socket"),
+    ];
+    for (owner, words) in cases {
+        let mut app = app_on(vec![tcp(1).owner(owner)]);
+        press(&mut app, "K");
+        assert!(notice(&app).contains(words), "{}", notice(&app));
+        assert!(matches!(app.mode, Mode::Normal));
+    }
+}
+
+#[test]
+fn protected_processes_and_sources_without_hands_are_refused() {
+    let init = || vec![tcp(1).held_by(&[process(1, "init")])];
+    let mut app = app_on(init());
+    press(&mut app, "K");
+    assert_eq!(notice(&app), Protection::Init.sentence());
+    let mut app = app_with(|config| config.read_only = true, init());
+    press(&mut app, "K");
+    assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
+    let recording = |config: &mut Config| {
+        config.source.kind = SourceKind::Replay;
+        config.source.abilities = Abilities { kill: false };
+    };
+    let mut app = app_with(recording, init());
+    press(&mut app, "K");
+    assert_eq!(notice(&app), "a recording cannot be acted on");
+    assert!(matches!(app.mode, Mode::Normal));
+}
+
+#[test]
+fn a_term_that_does_nothing_offers_kill() {
+    let mut app = three();
+    press(&mut app, "!");
+    assert!(matches!(app.mode, Mode::Normal));
+    let kill = Kill { process: nginx().id, name: "nginx".into(), signal: Signal::Term };
+    let outcome = KillOutcome::StillRunning { after: Duration::from_secs(5) };
+    app.update(Msg::Kill(KillReport { kill: kill.clone(), outcome }));
+    assert!(notice(&app).contains("still running 5.0s after TERM"), "{}", notice(&app));
+    press(&mut app, "!");
+    assert!(
+        matches!(&app.mode, Mode::Confirm(confirm) if confirm.kill().is_some_and(|kill| kill.signal == Signal::Kill))
+    );
+    code(&mut app, KeyCode::Esc);
+    app.update(Msg::Kill(KillReport { kill, outcome: KillOutcome::Ended { after: Duration::from_secs(6) } }));
+    assert!(app.offer().is_none());
+}
+
+#[test]
+fn the_filter_is_previewed_while_it_is_typed_and_undone_by_escape() {
+    let mut app = app_on(vec![tcp(1), tcp(2).state(TcpState::CloseWait), listener(3, 80)]);
+    press(&mut app, "/state:close-wait");
+    assert_eq!(app.tables.connections.view.order().len(), 1);
+    code(&mut app, KeyCode::Esc);
+    assert_eq!(app.tables.connections.view.order().len(), 3);
+    assert!(matches!(app.mode, Mode::Normal));
+}
+
+#[test]
+fn a_filter_that_cannot_be_understood_stays_open_with_its_error() {
+    let mut app = three();
+    press(&mut app, "/nosuch:1");
+    enter(&mut app);
+    let Mode::Filter(edit) = &app.mode else { panic!("{:?}", app.mode) };
+    assert!(edit.error.as_ref().is_some_and(|error| error.message.contains("nosuch")), "{:?}", edit.error);
+    app.update(Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
+    press(&mut app, "state:established");
+    enter(&mut app);
+    assert!(matches!(app.mode, Mode::Normal));
+    assert_eq!(app.tables.connections.view.filter().text(), "state:established");
+    assert!(app.title().contains("3 of 3 · state:established"), "{}", app.title());
+}
+
+#[test]
+fn an_accepted_filter_is_found_again_in_the_history() {
+    let mut app = three();
+    press(&mut app, "/proto:tcp");
+    enter(&mut app);
+    code(&mut app, KeyCode::Esc);
+    assert!(app.tables.connections.view.filter().is_empty());
+    press(&mut app, "/");
+    code(&mut app, KeyCode::Up);
+    enter(&mut app);
+    assert_eq!(app.tables.connections.view.filter().text(), "proto:tcp");
+}
+
+#[test]
+fn enter_on_a_process_shows_its_connections() {
+    let mut app = app_on(vec![tcp(1).held_by(&[nginx()]), tcp(2).held_by(&[process(900, "other")])]);
+    press(&mut app, "2");
+    let groups = app.tables.group(Tab::Processes).expect("a group tab").view.groups();
+    let line = groups.iter().position(|group| group.process.as_ref().is_some_and(|p| p.id.pid == 900)).expect("other");
+    (0..=line).for_each(|_| drop(press(&mut app, "j")));
+    enter(&mut app);
+    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "pid:900"));
+    assert_eq!(app.tables.connections.view.order().len(), 1);
+}
+
+#[test]
+fn every_group_opens_with_a_filter_that_parses_and_matches() {
+    let sockets = || {
+        vec![
+            tcp(1).held_by(&[nginx()]),
+            tcp(2).owner(Owner::Hidden),
+            tcp(3).owner(Owner::Unaccepted),
+            tcp(4),
+            listener(5, 80).held_by(&[nginx()]),
+            tcp(6).local("[::1]:80").remote("[2001:db8::1]:5000"),
+            listener(7, 9090).local("127.0.0.1:9090"),
+        ]
+    };
+    for tab in [Tab::Processes, Tab::Remotes, Tab::Listeners] {
+        let mut app = app_on(sockets());
+        app.show(tab);
+        let len = app.tables.group(tab).expect("a group tab").view.groups().len();
+        assert!(len > 0);
+        for line in 0..len {
+            let mut app = app_on(sockets());
+            app.show(tab);
+            (0..=line).for_each(|_| drop(press(&mut app, "j")));
+            enter(&mut app);
+            assert_eq!(app.tab, Tab::Connections, "{tab:?} {line}");
+            let filter = app.tables.connections.view.filter().text().to_owned();
+            assert!(!filter.is_empty() && !app.tables.connections.view.order().is_empty(), "{tab:?} {filter}");
+        }
+    }
+}
+
+#[test]
+fn details_stay_when_the_connection_is_gone() {
+    let mut app = three();
+    press(&mut app, "j");
+    enter(&mut app);
+    send(&mut app, Delta { removed: vec![removed(1, 101)], ..delta(101) });
+    (102..120).for_each(|second| drop(send(&mut app, delta(second))));
+    assert!(app.store.rows().find(id(1)).is_none());
+    let text = format!("{:?}", detail::columns(&app, 120));
+    assert!(text.contains("This connection is gone") && text.contains("nginx[812]"), "{text}");
+    code(&mut app, KeyCode::Esc);
+    assert!(matches!(app.page, Page::Tab));
+}
+
+#[test]
+fn only_what_is_visible_is_collected_and_only_told_once() {
+    let mut app = three();
+    press(&mut app, "j");
+    let effects = enter(&mut app);
+    let [Effect::Collect(needs)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((needs.usage.as_slice(), needs.details.len()), (&[nginx().id][..], 1));
+    assert!(send(&mut app, delta(101)).is_empty());
+    let effects = code(&mut app, KeyCode::Esc);
+    assert_eq!(effects, [Effect::Collect(Needs::default())]);
+    let effects = press(&mut app, "2");
+    assert!(matches!(effects.as_slice(), [Effect::Collect(needs)] if needs.usage == [nginx().id]), "{effects:?}");
+}
+
+#[test]
+fn escape_goes_back_one_step_at_a_time() {
+    let mut app = three();
+    press(&mut app, "/proto:tcp");
+    enter(&mut app);
+    press(&mut app, "j");
+    enter(&mut app);
+    press(&mut app, "?");
+    code(&mut app, KeyCode::Esc);
+    assert!(matches!((&app.mode, &app.page), (Mode::Normal, Page::Detail(_))));
+    code(&mut app, KeyCode::Esc);
+    assert!(matches!(app.page, Page::Tab));
+    assert!(!app.tables.connections.view.filter().is_empty() && selected(&app).is_some());
+    code(&mut app, KeyCode::Esc);
+    assert!(app.tables.connections.view.filter().is_empty() && selected(&app).is_some());
+    code(&mut app, KeyCode::Esc);
+    assert!(selected(&app).is_none());
+}
+
+#[test]
+fn a_failed_sample_keeps_the_data_and_says_why() {
+    let mut app = three();
+    app.update(Msg::SourceFailed("the kernel said no".into()));
+    assert_eq!(app.store.rows().counts().total(), 3);
+    assert_eq!(notice(&app), "the kernel said no");
+    assert_eq!(app.supply, Supply::Failed("the kernel said no".into()));
+    send(&mut app, delta(101));
+    assert_eq!(app.supply, Supply::Flowing);
+}
+
+#[test]
+fn nothing_is_drawn_when_nothing_changed() {
+    let mut app = three();
+    assert!(app.take_dirty() && !app.take_dirty());
+    press(&mut app, "§");
+    assert!(!app.take_dirty());
+    press(&mut app, "j");
+    assert!(app.take_dirty());
+    let moved = MouseEvent { kind: MouseEventKind::Moved, column: 3, row: 3, modifiers: KeyModifiers::NONE };
+    app.update(Msg::Mouse(moved));
+    assert!(!app.take_dirty());
+}
+
+#[test]
+fn the_mouse_selects_rows_sorts_by_headings_and_shows_tabs() {
+    let mut app = three();
+    let layout = app.layout().expect("large enough");
+    let click = |app: &mut App, column, row| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        app.update(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    };
+    click(&mut app, 10, layout.body.y + 1);
+    assert_eq!(selected(&app), Some(2));
+    let before = app.tables.connections.view.sort();
+    click(&mut app, tables::MARGIN_LEFT, layout.columns.y);
+    assert_ne!(app.tables.connections.view.sort(), before);
+    let places = layout::tab_places(layout.tabs.width, app.title_width(), app.tab);
+    click(&mut app, places[1].x, layout.tabs.y);
+    assert_eq!(app.tab, Tab::Processes);
+}
+
+#[test]
+fn the_wheel_moves_nothing_under_a_dialog() {
+    let mut app = app_on((1..=40).map(|cookie| tcp(cookie).held_by(&[nginx()])).collect());
+    press(&mut app, "jK");
+    enter(&mut app);
+    let before = selected(&app);
+    let wheel = MouseEvent { kind: MouseEventKind::ScrollDown, column: 3, row: 12, modifiers: KeyModifiers::NONE };
+    app.update(Msg::Mouse(wheel));
+    assert_eq!(selected(&app), before);
+    code(&mut app, KeyCode::Esc);
+    app.update(Msg::Mouse(wheel));
+    assert_ne!(selected(&app), before);
+}
+
+#[test]
+fn the_interval_is_stepped_within_bounds() {
+    let mut app = three();
+    assert_eq!(press(&mut app, "+"), [Effect::Interval(Duration::from_secs(2))]);
+    let faster: Vec<_> = (0..20).flat_map(|_| press(&mut app, "-")).collect();
+    assert_eq!(faster.last(), Some(&Effect::Interval(Duration::from_millis(100))));
+}
+
+#[test]
+fn the_log_stands_still_while_an_entry_is_selected() {
+    let mut app = three();
+    let transition = |cookie: u64, seconds: u64| Transition {
+        at: Timestamp::from_millis(seconds * 1_000),
+        id: id(cookie),
+        protocol: crate::model::endpoint::Protocol::Tcp,
+        local: crate::model::testing::endpoint("10.0.0.1:80"),
+        remote: crate::model::testing::endpoint("10.0.0.2:5000"),
+        from: Some(TcpState::Established),
+        to: Some(TcpState::CloseWait),
+        lasted: None,
+        skipped: false,
+        owner: Owner::None,
+    };
+    press(&mut app, "8");
+    send(&mut app, Delta { transitions: vec![transition(1, 101), transition(2, 101)], ..delta(101) });
+    press(&mut app, "jj");
+    assert_eq!(app.log_selected().map(|entry| entry.id), Some(id(1)));
+    send(&mut app, Delta { transitions: vec![transition(3, 102)], ..delta(102) });
+    assert_eq!(app.log_selected().map(|entry| entry.id), Some(id(1)));
+    assert_eq!(press(&mut app, "y").len(), 1);
+}
+
+#[test]
+fn a_leak_is_told_with_process_and_peer_and_a_healthy_machine_is_calm() {
+    assert!(three().headline.problems.is_empty());
+    let leak = |cookie| {
+        tcp(cookie)
+            .remote("10.0.0.20:443")
+            .state(TcpState::CloseWait)
+            .queues(0, 0)
+            .held_by(&[process(4121, "jdbc-pool")])
+    };
+    let app = app_on((1..=312).map(leak).collect());
+    let texts: Vec<_> = app.headline.problems.iter().map(|problem| problem.text.as_str()).collect();
+    assert_eq!(texts, ["jdbc-pool[4121] holds 312 CLOSE_WAIT to 10.0.0.20:443, never closed, oldest 1m"]);
+    let app = app_on(vec![listener(1, 9090).queues(129, 128).held_by(&[process(6002, "report-api")])]);
+    assert_eq!(app.headline.problems[0].text, "report-api[6002] :9090 accept queue full 129/128");
+}

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::mode::Page;
 use crate::app::tab::Tab;
+use crate::model::socket::Socket;
 use crate::table::column::Order;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -13,13 +14,10 @@ impl App {
         match (&self.page, self.tab) {
             (Page::Detail(detail), _) => {
                 let socket = detail.row.as_ref().map(|row| &row.connection.socket);
-                socket.map_or_else(String::new, |socket| match socket.remote.is_unset() {
-                    true => socket.local.to_string(),
-                    false => format!("{} → {}", socket.local, socket.remote),
-                })
+                socket.map_or_else(String::new, ends)
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
-            (Page::Tab, Tab::States) => "the last 15 minutes".to_owned(),
+            (Page::Tab, Tab::States) => "15 min".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => {
                 units::count(self.tables.group(tab).map_or(0, |table| table.view.groups().len()) as u64)
@@ -56,15 +54,18 @@ impl App {
     fn log_title(&self) -> String {
         let log = self.store.log();
         let (kept, total) = (log.entries().len() as u64, log.total());
-        let of = if kept < total { format!(" of {}", units::count(total)) } else { String::new() };
-        format!("{}{of} · newest first", units::count(kept))
+        if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) }
     }
+}
+
+fn ends(socket: &Socket) -> String {
+    if socket.remote.is_unset() { socket.local.to_string() } else { format!("{} → {}", socket.local, socket.remote) }
 }
 
 /// The direction of a sort as one character.
 pub const fn arrow(order: Order) -> char {
     match order {
-        Order::Ascending => '▲',
-        Order::Descending => '▼',
+        Order::Ascending => '▴',
+        Order::Descending => '▾',
     }
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::keymap::{Scope, footer};
 use crate::app::layout::Layout;
+use crate::app::line::Line;
 use crate::app::mode::{FilterEdit, Mode};
 use crate::app::notice::Tone;
 use crate::table::fit::cells;
@@ -10,6 +11,7 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const PROMPT: &str = " / ";
+const PROMPT_WIDTH: u16 = 3;
 
 /// Draws the notice or the keys.
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
@@ -28,17 +30,32 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         draw_error(painter, layout, line.text(), error.at, &error.message);
         return;
     }
-    draw_keys(painter, layout, app.mode.scope(&app.page));
+    let title_width = draw_title(painter, layout, app);
+    draw_keys(painter, layout, app.mode.scope(&app.page), title_width);
 }
 
-fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope) {
+/// Where there is no line of tabs, the tab and its title stand at the right end; answers how much room they take.
+fn draw_title(painter: &mut Painter<'_>, layout: &Layout, app: &App) -> u16 {
+    let area = layout.footer;
+    if layout.tabs.height > 0 {
+        return 0;
+    }
+    let row = app.tab.row();
+    let name = if app.title().len() > 12 { "" } else { row.title };
+    let title = format!("{} {name} {}", row.number, app.title());
+    let width = u16::try_from(cells(&title)).unwrap_or(u16::MAX).min(area.width * 2 / 3);
+    painter.put(area.width - width, area.y, &title, width, Role::Strong);
+    width + 1
+}
+
+fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope, taken: u16) {
     let area = layout.footer;
     let mut x = 1;
     for binding in footer(scope) {
         let Some(key) = binding.keys.first() else { continue };
         let key = key.to_string();
         let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
-        if x + width >= area.width {
+        if x + width + taken >= area.width {
             return;
         }
         x = painter.put(x, area.y, &key, width, Role::Accent) + 1;
@@ -46,18 +63,25 @@ fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope) {
     }
 }
 
-/// Draws the filter line; answers where the cursor is.
-pub fn draw_filter(painter: &mut Painter<'_>, layout: &Layout, edit: &FilterEdit) -> Option<(u16, u16)> {
+/// Draws the filter line.
+pub fn draw_filter(painter: &mut Painter<'_>, layout: &Layout, edit: &FilterEdit) {
     let area = layout.filter;
     painter.clear(area);
     let start = painter.put(0, area.y, PROMPT, area.width, Role::Accent);
-    let (text, cursor) = window(&edit.line, area.width.saturating_sub(start + 1));
+    let (text, _) = window(&edit.line, area.width);
     painter.put(start, area.y, &text, area.width, Role::Strong);
-    Some(((start + cursor).min(area.width.saturating_sub(1)), area.y))
 }
 
-/// The part of the line that fits, with the cursor in it, and the cell of the cursor in that part.
-fn window(line: &crate::app::line::Line, width: u16) -> (String, u16) {
+/// The cell of the text cursor in the filter line.
+pub fn filter_cursor(layout: &Layout, edit: &FilterEdit) -> (u16, u16) {
+    let area = layout.filter;
+    let (_, cursor) = window(&edit.line, area.width);
+    ((PROMPT_WIDTH + cursor).min(area.width.saturating_sub(1)), area.y)
+}
+
+/// The part of the line that fits behind the prompt, with the cursor in it, and the cell of the cursor in that part.
+fn window(line: &Line, width: u16) -> (String, u16) {
+    let width = width.saturating_sub(PROMPT_WIDTH + 1);
     let (before, after) = line.text().split_at(line.cursor());
     let mut start = 0;
     for character in before.chars() {
@@ -73,7 +97,7 @@ fn window(line: &crate::app::line::Line, width: u16) -> (String, u16) {
 /// The sentence, with a mark under the place where the trouble starts if there is room for both.
 fn draw_error(painter: &mut Painter<'_>, layout: &Layout, text: &str, at: usize, message: &str) {
     let area = layout.footer;
-    let before = cells(&text[..text.floor_char_boundary(at)]) + cells(PROMPT);
+    let before = cells(&text[..text.floor_char_boundary(at)]) + usize::from(PROMPT_WIDTH);
     let column = u16::try_from(before).unwrap_or(u16::MAX);
     let needed = u16::try_from(cells(message)).unwrap_or(u16::MAX);
     let x = if column.saturating_add(2).saturating_add(needed) < area.width {

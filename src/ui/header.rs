@@ -51,14 +51,19 @@ fn facts(app: &App) -> Vec<Part> {
     let sockets = app.store.rows().counts().total();
     let mut parts = vec![
         (app.store.source().host.to_string(), Role::Strong),
-        (format!("{} sockets", units::count(u64::from(sockets))), Role::Text),
+        (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
         (format!("every {}", interval(app.config.interval)), Role::Dim),
     ];
     if app.processes > 0 {
-        parts.insert(2, (format!("{} processes", units::count(app.processes as u64)), Role::Text));
+        parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
     }
     parts
+}
+
+/// `1 owner`, `2,012 sockets`.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", units::count(count), if count == 1 { one } else { many })
 }
 
 /// `1 s`, `250 ms`.
@@ -75,7 +80,10 @@ fn limits(app: &App) -> Vec<Part> {
     let mut parts = Vec::new();
     if app.frozen {
         let behind = units::age(app.held.behind(app.store.at()));
-        parts.push((format!("FROZEN {behind}, {} samples wait", app.held.len()), Role::Accent));
+        parts.push((
+            format!("FROZEN {behind}, {} waiting", counted(app.held.len() as u64, "sample", "samples")),
+            Role::Accent,
+        ));
     }
     match &app.supply {
         Supply::Failed(why) => parts.push((format!("no sample: {why}"), Role::Alarm)),
@@ -89,15 +97,21 @@ fn limits(app: &App) -> Vec<Part> {
         parts.push(("RO".to_owned(), Role::Strong));
     }
     if coverage.owners_hidden > 0 {
-        let hidden = units::count(u64::from(coverage.owners_hidden));
-        parts.push((format!("{hidden} owners hidden (needs root)"), Role::Strong));
+        let hidden = counted(u64::from(coverage.owners_hidden), "owner", "owners");
+        parts.push((format!("{hidden} hidden (needs root)"), Role::Strong));
     }
     parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
     if coverage.records_skipped > 0 {
-        parts.push((format!("{} records skipped", units::count(u64::from(coverage.records_skipped))), Role::Strong));
+        parts.push((
+            format!("{} skipped", counted(u64::from(coverage.records_skipped), "record", "records")),
+            Role::Strong,
+        ));
     }
     if coverage.other_namespaces > 0 {
-        parts.push((format!("+{} namespaces", coverage.other_namespaces), Role::Dim));
+        parts.push((
+            format!("+{}", counted(u64::from(coverage.other_namespaces), "namespace", "namespaces")),
+            Role::Dim,
+        ));
     }
     parts
 }

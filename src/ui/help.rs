@@ -17,9 +17,9 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, scroll: usize) {
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
     painter.clear(area);
     painter.rule(Rect { height: 1, ..area }, "conntop: keys · ? or Esc goes back");
-    let columns = help_columns(area.width);
-    let width = area.width / u16::try_from(columns.len()).unwrap_or(1);
-    for (sections, x) in columns.into_iter().zip((0..).step_by(usize::from(width))) {
+    let count = help_columns(area.width).count();
+    let width = area.width / u16::try_from(count).unwrap_or(1);
+    for (sections, x) in help_columns(area.width).zip((0..).step_by(usize::from(width))) {
         for (line, y) in lines(sections).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
             draw_line(painter, Rect { x, y, width, height: 1 }, line);
         }

@@ -8,6 +8,7 @@ use crate::app::log::{change_text, lasted_text, owner_text};
 use crate::app::tables::MARGIN_LEFT;
 use crate::model::delta::Transition;
 use crate::model::endpoint::Endpoint;
+use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -46,8 +47,9 @@ pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.height == 0 {
         return;
     }
-    painter.rule(area, &format!("Log · {} changes · 8 shows all", units::count(app.store.log().total())));
-    let entries = app.store.log().entries().iter().rev();
+    let total = units::count(app.store.log().total());
+    painter.rule(area, &format!("Log · {total} changes · ends of TIME_WAIT only in 8 Log"));
+    let entries = app.store.log().entries().iter().rev().filter(|entry| !is_expiry(entry));
     let lines: Vec<&Transition> = entries.take(usize::from(area.height - 1)).collect();
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
@@ -56,6 +58,11 @@ pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
     for (entry, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
         draw_entry(painter, (area.width, y), app, entry, &places);
     }
+}
+
+/// Whether nothing happened but that the kernel forgot the connection, as it does with every one that it closed first.
+fn is_expiry(entry: &Transition) -> bool {
+    entry.from == Some(TcpState::TimeWait) && entry.to.is_none()
 }
 
 /// Draws the tab.
@@ -94,7 +101,7 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
 
 fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
     let all = [
-        ("TIME", TIME_WIDTH + 2, true),
+        ("TIME ▾", TIME_WIDTH + 2, true),
         ("LOCAL", places.end_width + 3, true),
         ("REMOTE", places.end_width + 2, true),
         ("CHANGE", CHANGE_WIDTH, true),
@@ -110,7 +117,7 @@ fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entr
         (_, None) => ("-", Role::Closed),
         _ => ("~", Role::Changed),
     };
-    painter.put(1, y, mark.0, 1, mark.1);
+    painter.put(0, y, mark.0, 1, mark.1);
     let mut x = MARGIN_LEFT;
     painter.put(x, y, &app.log_time(entry), TIME_WIDTH, Role::Dim);
     x += TIME_WIDTH + 2;

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::detail::wrap;
-use crate::app::states::{LINES_PER_STATE, STATE_LINES, StateLine, largest};
+use crate::app::states::{BY_INTEREST, LINES_PER_STATE, StateLine, largest};
 use crate::knowledge::states::text;
 use crate::store::history::HISTORY_LEN_MAX;
 use crate::ui::bars::{bar, chart, squeeze};
@@ -24,7 +24,7 @@ const CHART_HEIGHT: usize = 3;
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App) {
     let first = app.states_scroll;
-    for (index, line) in STATE_LINES.iter().enumerate() {
+    for (index, line) in BY_INTEREST.iter().enumerate() {
         for part in 0..LINES_PER_STATE {
             let at = index * LINES_PER_STATE + part;
             if let Some(row) = at.checked_sub(first).filter(|row| *row < usize::from(body.height)) {
@@ -36,7 +36,7 @@ pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App) {
 }
 
 fn draw_part(painter: &mut Painter<'_>, area: Rect, app: &App, line: StateLine, part: usize) {
-    let chart_width = if area.width >= WIDE { area.width / 4 } else { 16 };
+    let chart_width = if area.width >= WIDE { area.width / 5 } else { 16 };
     let text_width = area.width.saturating_sub(chart_width + 3);
     if area.width >= WIDE && part < CHART_HEIGHT {
         draw_chart(painter, area, app, line, (part, chart_width));
@@ -47,8 +47,11 @@ fn draw_part(painter: &mut Painter<'_>, area: Rect, app: &App, line: StateLine, 
         0 => draw_numbers(painter, area, app, line, text_width),
         1 => drop(painter.put(3, area.y, meaning, room, Role::Text)),
         part if part + 1 < LINES_PER_STATE => {
+            // The last line holds all that is left, and is cut with a mark if that is too much.
             let lines = wrap(advice, usize::from(room));
-            painter.put(3, area.y, lines.get(part - 2).map_or("", String::as_str), room, Role::Dim);
+            let (skip, take) = if part + 2 == LINES_PER_STATE { (part - 2, lines.len()) } else { (part - 2, 1) };
+            let text = lines.into_iter().skip(skip).take(take).collect::<Vec<_>>().join(" ");
+            painter.put(3, area.y, &text, room, Role::Dim);
         }
         _ => {}
     }

@@ -64,16 +64,16 @@ fn draw_headings<R>(
         let column = &columns.all[index];
         let sorted = index == sort.column;
         let role = if sorted { Role::Accent } else { Role::Heading };
-        let end = match column.align {
-            Align::Left => painter.put(x, area.y, column.title, width, role),
-            Align::Right => {
-                painter.right(x, area.y, column.title, width, role);
-                x + width
-            }
+        let title_width = u16::try_from(cells(column.title)).unwrap_or(width).min(width);
+        let start = match column.align {
+            Align::Left => x,
+            Align::Right => x + width - title_width,
         };
+        painter.put(start, area.y, column.title, title_width, role);
         if sorted {
-            // The gap after the column has room for the mark, so that no title is cut for it.
-            painter.put(end, area.y, &arrow(sort.order).to_string(), 1, role);
+            // The mark stands where there is room for it, at the worst in the gap after the column: no title is cut.
+            let at = if start > x { start - 1 } else { start + title_width };
+            painter.put(at, area.y, &arrow(sort.order).to_string(), 1, role);
         }
         x += width + GAP;
     }
@@ -86,7 +86,7 @@ fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row) {
         Some(Mark::Closed(_)) => ("-", Role::Closed),
         None => return,
     };
-    painter.put(1, y, mark, 1, role);
+    painter.put(0, y, mark, 1, role);
 }
 
 /// The style of the cells of a row that something just happened to.

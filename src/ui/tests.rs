@@ -1,1 +1,322 @@
-//! Tests.
+//! What the screen looks like on fixed data, and that no size of terminal is too much or too little for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::app::Config;
+use crate::app::msg::Msg;
+use crate::app::tab::TABS;
+use crate::model::coverage::Coverage;
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Since, Transition};
+use crate::model::endpoint::Protocol;
+use crate::model::process::{Holders, Names, Owner, Process};
+use crate::model::socket::TimerKind;
+use crate::model::tcp_info::TcpDetail;
+use crate::model::tcp_state::TcpState;
+use crate::model::testing::{BOOT, SocketBuilder, connection, listener, process, source_info, tcp, udp};
+use crate::model::time::{Timestamp, WallTime};
+
+/// "Now" of the last sample, in seconds after boot.
+const NOW: u64 = 10_000;
+
+fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
+    let mut app = App::new(Config {
+        source: source_info(),
+        size,
+        filter: String::new(),
+        interval: Duration::from_secs(1),
+        read_only: false,
+        protected: Vec::new(),
+        utc_offset_seconds: 0,
+        ascii,
+        color,
+    });
+    app.update(Msg::Delta(Box::new(first_sample())));
+    app.update(Msg::Delta(Box::new(second_sample())));
+    app
+}
+
+fn delta(seconds: u64) -> Delta {
+    let coverage = Coverage { owners_hidden: 12, other_namespaces: 4, ..Coverage::default() };
+    let names = Names { users: [(0, "root".into()), (1000, "app".into())].into(), ..Names::default() };
+    Delta {
+        at: Timestamp::from_millis(seconds * 1_000),
+        wall: WallTime(BOOT.0.saturating_add_unsigned(seconds * 1_000)),
+        coverage: Arc::new(coverage),
+        names: Arc::new(names),
+        ..Delta::default()
+    }
+}
+
+fn since(socket: SocketBuilder, age_seconds: u64, basis: AgeBasis) -> Connection {
+    let mut connection = connection(socket, (NOW - 5) * 1_000);
+    connection.state_since = Some(Since { at: Timestamp::from_millis((NOW - age_seconds) * 1_000), basis });
+    connection
+}
+
+fn pool() -> Arc<Process> {
+    process(4121, "jdbc-pool")
+}
+
+fn leaked(at: u64) -> Connection {
+    let local = format!("10.0.0.7:{}", 51_234 + 2 * at);
+    let socket = tcp(1_000 + at).local(&local).remote("10.0.0.20:5432").state(TcpState::CloseWait).queues(0, 0);
+    let socket = socket.held_by(&[pool()]).bytes(378_000, 54_000).last(1_000, 1_000, 2_000).info(|info| {
+        (info.rtt_us, info.rto_us) = (378, 201_000);
+    });
+    since(socket, 3_120 - 10 * at, AgeBasis::AtLeast)
+}
+
+fn client(at: u64, state: TcpState) -> Connection {
+    let remote = format!("203.0.113.{}:{}", 1 + at, 40_000 + 17 * at);
+    let nginx = process(812, "nginx");
+    let mut connection = since(
+        tcp(2_000 + at).local("10.0.0.7:443").remote(&remote).state(state).held_by(&[nginx]),
+        9 + at,
+        AgeBasis::Kernel,
+    );
+    connection.rates = Some(Rates { received: 1_234.0, sent: 98_765.0 });
+    connection
+}
+
+fn first_sample() -> Delta {
+    let nginx = process(812, "nginx");
+    let mut added: Vec<Connection> = (0..120).map(leaked).collect();
+    added.extend((0..24).map(|at| client(at, TcpState::Established)));
+    added.push(connection(listener(1, 443).held_by(&[nginx, process(813, "nginx")]), 0));
+    added.push(connection(listener(2, 9090).queues(129, 128).held_by(&[process(6002, "report-api")]), 0));
+    added.push(connection(udp(3, 53).held_by(&[process(611, "systemd-resolve")]), 0));
+    let gone = Owner::Remembered(Arc::new(Holders::new(vec![process(77, "curl")]).expect("one process")));
+    let mini = tcp(4).local("10.0.0.7:33568").remote("10.0.0.31:6379").mini(TcpState::TimeWait).owner(gone);
+    added.push(since(mini.timer(TimerKind::TimeWait, 0, (NOW + 40) * 1_000), 20, AgeBasis::Kernel));
+    let v6 = tcp(5).local("[2001:db8:1:2:3:4:5:6]:22").remote("[2001:db8:ffff:eeee:dddd:cccc:bbbb:aaaa]:50123");
+    added.push(since(v6.owner(Owner::Hidden), 7_300, AgeBasis::AtLeast));
+    added.push(since(
+        tcp(6).local("10.0.0.7:9090").remote("10.0.5.5:40001").owner(Owner::Unaccepted).queues(512, 0),
+        4,
+        AgeBasis::Observed,
+    ));
+    Delta { added, ..delta(NOW - 1) }
+}
+
+/// One connection opens, one half-closes, one is gone.
+fn second_sample() -> Delta {
+    let (new, half, gone) =
+        (client(30, TcpState::Established), client(3, TcpState::CloseWait), client(4, TcpState::Established));
+    let transition = |connection: &Connection, from, to, lasted| Transition {
+        at: Timestamp::from_millis(NOW * 1_000 - 250),
+        id: connection.socket.id,
+        protocol: Protocol::Tcp,
+        local: connection.socket.local,
+        remote: connection.socket.remote,
+        from,
+        to,
+        lasted,
+        skipped: false,
+        owner: connection.socket.owner.clone(),
+    };
+    let lasted = Some((Duration::from_millis(12_300), AgeBasis::AtLeast));
+    let transitions = vec![
+        transition(&new, None, Some(TcpState::Established), None),
+        transition(&half, Some(TcpState::Established), Some(TcpState::CloseWait), lasted),
+        transition(&gone, Some(TcpState::Established), None, lasted),
+    ];
+    let removed = vec![crate::model::delta::Removed { id: gone.socket.id, at: Timestamp::from_millis(NOW * 1_000) }];
+    let details = vec![(
+        leaked(0).socket.id,
+        TcpDetail {
+            congestion: Some("cubic".into()),
+            congestion_window: Some(10),
+            send_mss_bytes: Some(1_448),
+            ..TcpDetail::default()
+        },
+    )];
+    Delta { added: vec![new], changed: vec![half], removed, transitions, details, ..delta(NOW) }
+}
+
+fn press(app: &mut App, keys: &[KeyCode]) {
+    for key in keys {
+        app.update(Msg::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
+    }
+}
+
+fn type_keys(app: &mut App, keys: &str) {
+    keys.chars().for_each(|key| press(app, &[KeyCode::Char(key)]));
+}
+
+fn screen(app: &App) -> String {
+    let (width, height) = app.config.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, app)).expect("a test terminal cannot fail");
+    terminal.backend().to_string()
+}
+
+/// Everything that can be open, by the keys that open it.
+fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
+    let chars = |text: &str| text.chars().map(KeyCode::Char).collect::<Vec<_>>();
+    let with = |text: &str, more: &[KeyCode]| [chars(text), more.to_vec()].concat();
+    let mut scenes: Vec<(&'static str, Vec<KeyCode>)> =
+        TABS.iter().map(|row| (row.title, vec![KeyCode::Char(row.number), KeyCode::Char('j')])).collect();
+    scenes.extend([
+        ("detail", with("j", &[KeyCode::Enter])),
+        ("detail scrolled", with("j", &[KeyCode::Enter, KeyCode::PageDown, KeyCode::End])),
+        ("filter", chars("/state:close-wait")),
+        ("filter error", chars("/nosuch:1")),
+        ("nothing matches", with("/lport:1", &[KeyCode::Enter])),
+        ("sort menu", with("s", &[KeyCode::End])),
+        ("owner menu", with("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('K')])),
+        ("signal menu", chars("jjK")),
+        ("confirm", with("jjK", &[KeyCode::Enter])),
+        ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Enter])),
+        ("help", chars("?j")),
+        ("frozen", chars("z")),
+        ("notice", chars("!")),
+    ]);
+    scenes
+}
+
+#[test]
+fn every_size_can_be_drawn_whatever_is_open() {
+    for (name, keys) in scenes() {
+        let mut app = app((80, 24), true, false);
+        press(&mut app, &keys);
+        let sizes = (1..=60).flat_map(|width| (1..=30).map(move |height| (width, height)));
+        for size in sizes.chain([(80, 24), (120, 40), (200, 60), (300, 100), (40, 200), (500, 10)]) {
+            app.update(Msg::Resize(size.0, size.1));
+            let text = screen(&app);
+            assert!(!text.is_empty(), "{name} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_another_size_than_the_app_was_told_of_is_survived() {
+    let app = app((120, 40), true, false);
+    let mut terminal = Terminal::new(TestBackend::new(30, 9)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+}
+
+#[test]
+fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
+    for (name, keys) in scenes() {
+        let mut app = app((120, 40), false, true);
+        press(&mut app, &keys);
+        let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
+        terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+        for cell in terminal.backend().buffer().content() {
+            assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
+            assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_selected_row_has_one_style_from_edge_to_edge() {
+    let mut app = app((120, 40), true, false);
+    type_keys(&mut app, "jj");
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let y = app.layout().expect("large enough").body.y + 1;
+    let buffer = terminal.backend().buffer();
+    let styles: std::collections::HashSet<_> = (0..120).map(|x| buffer[(x, y)].style()).collect();
+    assert_eq!(styles.len(), 1, "{styles:?}");
+    assert!(buffer[(0, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
+}
+
+#[test]
+fn a_healthy_machine_looks_calm() {
+    let mut calm = App::new(app((120, 40), true, false).config);
+    let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
+    calm.update(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
+    let text = screen(&calm);
+    assert!(text.contains("nothing wrong found") && !text.contains('▲'), "{text}");
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &calm)).expect("a test terminal cannot fail");
+    let alarm = Role::Alarm.style(Theme { color: true, ascii: false }).fg;
+    assert!(terminal.backend().buffer().content().iter().all(|cell| Some(cell.fg) != alarm));
+}
+
+#[test]
+fn a_quiet_second_changes_few_cells_at_80x24() {
+    let mut app = app((80, 24), true, false);
+    // The marks of what just happened go first.
+    (1..=6).for_each(|second| drop(app.update(Msg::Delta(Box::new(delta(NOW + second))))));
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let before = terminal.backend().buffer().clone();
+    app.update(Msg::Delta(Box::new(delta(NOW + 7))));
+    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let changed = before.diff(terminal.backend().buffer()).len();
+    assert!(changed <= 20, "{changed} cells changed");
+}
+
+#[test]
+fn the_leaking_process_is_named_at_every_size() {
+    for size in [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)] {
+        let text = screen(&app(size, true, false));
+        assert!(text.contains("jdbc-pool[4121] holds 120 CLOSE_WAIT"), "{size:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    assert!(screen(&app((39, 9), true, false)).contains("terminal too small"));
+}
+
+#[test]
+fn before_the_first_sample_the_screen_says_what_it_waits_for() {
+    let mut app = app((80, 24), true, false);
+    app = App::new(app.config);
+    assert!(screen(&app).contains("taking the first sample…"));
+    app.update(Msg::SourceFailed("no netlink here; try --source procfs".into()));
+    let text = screen(&app);
+    assert!(text.contains("no sample could be taken yet") && text.contains("try --source procfs"), "{text}");
+}
+
+#[test]
+fn the_screen_at_80x24() {
+    insta::assert_snapshot!(screen(&app((80, 24), true, false)));
+}
+
+#[test]
+fn the_screen_at_120x40() {
+    let mut app = app((120, 40), true, false);
+    type_keys(&mut app, "jj");
+    insta::assert_snapshot!(screen(&app));
+}
+
+#[test]
+fn the_screen_at_200x60() {
+    insta::assert_snapshot!(screen(&app((200, 60), true, false)));
+}
+
+#[test]
+fn the_screen_at_40x10() {
+    insta::assert_snapshot!(screen(&app((40, 10), true, false)));
+}
+
+#[test]
+fn the_other_tabs_at_120x40() {
+    for row in &TABS[1..] {
+        let mut app = app((120, 40), true, false);
+        press(&mut app, &[KeyCode::Char(row.number)]);
+        insta::assert_snapshot!(format!("tab_{}", row.title), screen(&app));
+    }
+}
+
+#[test]
+fn details_dialogs_and_help() {
+    for (name, keys) in scenes().into_iter().skip(TABS.len()) {
+        let mut app = app((100, 30), true, false);
+        press(&mut app, &keys);
+        insta::assert_snapshot!(format!("scene_{}", name.replace(' ', "_")), screen(&app));
+    }
+    let mut app = app((140, 40), true, false);
+    press(&mut app, &[KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter]);
+    insta::assert_snapshot!("detail_at_140x40", screen(&app));
+}

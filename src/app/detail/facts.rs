@@ -11,6 +11,7 @@ use crate::knowledge::{ports, states};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{CloseWaitVerdict, Socket};
+use crate::model::tcp_state::STATES;
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
@@ -65,7 +66,7 @@ fn age_words(app: &App, row: &Row) -> String {
     match basis {
         AgeBasis::Observed => format!("{age}, from {} on: conntop saw it change", app.time_of_day(at)),
         AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
-        AgeBasis::AtLeast => format!("at least {age}, by the kernel's clocks; it may be longer"),
+        AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
     }
 }
 
@@ -190,6 +191,33 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
                 )
             }),
         );
+    }
+    section
+}
+
+/// The connections of the same process that share the service: the remote of a client, the local port of a server.
+pub(super) fn neighbours(app: &App, row: &Row) -> Section {
+    let mut section = Section::new("Others like it");
+    let socket = &row.connection.socket;
+    let Some(process) = socket.owner.process().filter(|_| !socket.remote.is_unset()) else { return section };
+    let to = socket.remote.port < socket.local.port;
+    let is_like = |other: &Socket| {
+        let same_place = if to { other.remote == socket.remote } else { other.local == socket.local };
+        let same_process = other.owner.process().is_some_and(|other| other.id == process.id);
+        other.protocol == socket.protocol && same_place && same_process && !other.remote.is_unset()
+    };
+    let mut counts = [0u32; STATES.len()];
+    let alive = app.store.rows().iter().filter(|(_, other)| !other.is_closed());
+    alive.filter(|(_, other)| is_like(&other.connection.socket)).for_each(|(_, other)| {
+        counts[other.connection.socket.state as usize] += 1;
+    });
+    if counts.iter().sum::<u32>() < 2 {
+        return section;
+    }
+    let place = if to { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
+    section.fact("process", format!("{} {place}", name_and_pid(process)));
+    for (state, count) in STATES.iter().zip(counts).filter(|(_, count)| *count > 0) {
+        section.fact(state.name, units::count(u64::from(count)));
     }
     section
 }

@@ -1,5 +1,6 @@
 //! What the kernel measured of a connection, in words: queues, timer, `tcp_info`.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
@@ -19,7 +20,7 @@ pub(super) fn queues(app: &App, row: &Row) -> Section {
         Some(queues) if socket.is_listener() => section.lines.push(accept_queue(queues)),
         Some(queues) => {
             section.fact("to read", to_read(socket, queues.receive));
-            section.fact("to send", to_send(queues.send.unwrap_or_default()));
+            section.known("to send", queues.send.map(to_send));
         }
         None => {}
     }
@@ -131,12 +132,12 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
     }
     let mut text = micros(info.rtt_us.into());
     if let Some(variance) = detail.and_then(|detail| detail.rtt_variance_us) {
-        text.push_str(&format!(" ± {}", micros(variance.into())));
+        let _ = write!(text, " ± {}", micros(variance.into()));
     }
     if let Some(least) = detail.and_then(|detail| detail.rtt_min_us) {
-        text.push_str(&format!(", lowest {}", micros(least.into())));
+        let _ = write!(text, ", lowest {}", micros(least.into()));
     }
-    text.push_str(&format!("; sends again after {} without an answer", micros(info.rto_us.into())));
+    let _ = write!(text, "; sends again after {} without an answer", micros(info.rto_us.into()));
     Some(text)
 }
 
