@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_unknown_accept_queue_limit_is_not_shown_as_zero() {
-        assert_eq!(socket(LISTENER, Protocol::Tcp).queues, Some(Queues { receive: 0, send: None }));
+        assert_eq!(socket(LISTENER, Protocol::Tcp).queues, Some(Queues { receive: 3, send: None }));
     }
 
     #[test]

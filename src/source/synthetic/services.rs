@@ -3,7 +3,7 @@
 
 use crate::model::endpoint::Endpoint;
 use crate::model::process::Owner;
-use crate::model::socket::Socket;
+use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
@@ -143,7 +143,7 @@ fn hidden(world: &mut World, (uid, state): (u32, TcpState), local: Endpoint, rem
     socket.uid = Some(uid);
     socket.owner = Owner::Hidden;
     if state == TcpState::Listen {
-        socket.queues = Some(crate::model::socket::Queues { receive: 0, send: Some(1_024) });
+        socket.queues = Some(Queues { receive: 0, send: Some(1_024) });
     } else {
         let mut tcp = fresh_info(world, 2_400);
         tcp.bytes = Some(ByteCounts { received: 48_211, sent: 9_004 });

@@ -75,7 +75,7 @@ impl World {
         self.next_inode
     }
 
-    /// A TCP socket that no process holds, in `state`, without queues, timer or `tcp_info`.
+    /// A TCP socket that no process holds, in `state`, with empty queues, without timer or `tcp_info`.
     pub fn tcp(&mut self, state: TcpState, local: Endpoint, remote: Endpoint) -> Socket {
         self.next_cookie += 1;
         Socket {
@@ -89,7 +89,7 @@ impl World {
             inode: None,
             uid: None,
             cgroup: None,
-            queues: (!state.is_mini()).then(Queues::default),
+            queues: Some(Queues::EMPTY),
             timer: None,
             tcp: None,
             owner: Owner::None,
