@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
-use conntop::model::socket::{CloseWaitVerdict, Socket, TimerKind};
+use conntop::model::socket::{CloseWaitVerdict, Queues, Socket, TimerKind};
 use conntop::model::tcp_state::TcpState;
 use conntop::source::{Choice, Source, open};
 
@@ -218,7 +218,8 @@ fn connections_wait_in_the_accept_queue_without_an_owner() {
     let (_accepted, _) = listener.accept().expect("a connection");
     let socket = eyes.wait(waiting, |socket| socket.inode.is_some());
     assert_eq!(pids(&socket), [me()]);
-    assert_eq!(Eyes::new(&Choice::Procfs).wait((address.port(), 0), |_| true).queues, None, "the limit is not known");
+    let queues = Eyes::new(&Choice::Procfs).wait((address.port(), 0), |_| true).queues.expect("known");
+    assert_eq!((queues.receive, queues.send), (2, None), "the limit is not known");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
         drop(pair.server);
         let waiting = eyes.wait_state(client, TcpState::TimeWait);
         assert_eq!((waiting.id, waiting.owner, waiting.uid), (established.id, Owner::None, None));
-        assert_eq!((waiting.tcp, waiting.queues), (None, None));
+        assert_eq!((waiting.tcp, waiting.queues), (None, Some(Queues::EMPTY)));
         let timer = waiting.timer.expect("counting down");
         assert_eq!(timer.kind, TimerKind::TimeWait);
         let left = timer.expires.since(eyes.seen.at);
