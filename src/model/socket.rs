@@ -75,6 +75,11 @@ pub struct Queues {
     pub send: Option<u32>,
 }
 
+impl Queues {
+    /// Nothing waits, as in every mini-socket.
+    pub const EMPTY: Self = Self { receive: 0, send: Some(0) };
+}
+
 /// Which timer runs on a socket (`idiag_timer`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TimerKind {

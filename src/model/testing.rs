@@ -39,7 +39,7 @@ pub fn tcp(cookie: u64) -> SocketBuilder {
         inode: NonZeroU32::new(u32::try_from(cookie % 1_000_000).unwrap_or(0) + 1),
         uid: Some(1000),
         cgroup: None,
-        queues: Some(Queues::default()),
+        queues: Some(Queues::EMPTY),
         timer: None,
         tcp: None,
         owner: Owner::None,

@@ -202,7 +202,8 @@ mod tests {
         assert_eq!((listener.uid, listener.timer), (Some(0), None));
 
         let waiting = socket(TIME_WAIT, Protocol::Tcp);
-        assert_eq!((waiting.state, waiting.queues, waiting.uid, waiting.inode), (TcpState::TimeWait, None, None, None));
+        assert_eq!((waiting.state, waiting.uid, waiting.inode), (TcpState::TimeWait, None, None));
+        assert_eq!(waiting.queues, Some(Queues::EMPTY));
         let timer = waiting.timer.expect("counting down");
         // 0xA28 ticks of 10 ms are 26 s.
         assert_eq!((timer.kind, timer.expires), (TimerKind::TimeWait, Timestamp::from_millis(27_000)));
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_unknown_accept_queue_limit_is_not_shown_as_zero() {
-        assert_eq!(socket(LISTENER, Protocol::Tcp).queues, None);
+        assert_eq!(socket(LISTENER, Protocol::Tcp).queues, Some(Queues { receive: 0, send: None }));
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Life {
                 orphan(&mut self.socket);
                 self.socket.tcp = None;
                 self.socket.cgroup = None;
-                self.socket.queues = None;
+                self.socket.queues = Some(Queues::EMPTY);
                 let expires = world.now.after(TIME_WAIT);
                 self.socket.timer = Some(Timer { kind: TimerKind::TimeWait, retries: 0, expires });
             }
@@ -159,7 +159,7 @@ impl Life {
         }
         let holder = self.holder.clone();
         world.give(&mut self.socket, &holder);
-        self.socket.queues = Some(Queues::default());
+        self.socket.queues = Some(Queues::EMPTY);
         self.socket.tcp = Some(fresh_info(world, self.traffic.rtt_us));
     }
 
@@ -168,7 +168,7 @@ impl Life {
         let Some(tcp) = &mut self.socket.tcp else { return };
         let random = &mut world.random;
         if !random.chance(self.traffic.busy_percent) {
-            self.socket.queues = Some(Queues::default());
+            self.socket.queues = Some(Queues::EMPTY);
             self.socket.timer = None;
             return;
         }
@@ -202,7 +202,7 @@ fn orphan(socket: &mut Socket) {
 pub fn receive_fin(socket: &mut Socket, at: Timestamp) {
     socket.state = TcpState::CloseWait;
     socket.timer = None;
-    socket.queues = Some(Queues::default());
+    socket.queues = Some(Queues::EMPTY);
     if let Some(tcp) = &mut socket.tcp {
         tcp.last_ack_received = at;
         tcp.unacked = 0;
