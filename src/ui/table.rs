@@ -111,6 +111,8 @@ fn draw_cells<R: IsClosed>(
     for &(index, width) in shown {
         let column = &columns.all[index];
         let value = (column.value)(row, store);
+        // A state keeps the colour of its phase; that of a closed row is no state any more.
+        let marked = marked.filter(|_| row.is_closed() || !matches!(value, Value::State(_)));
         let style = marked.unwrap_or_else(|| cell_role(column, &value).style(painter.theme()));
         draw_cell(painter, (x, y), (column, width), (&value, row.is_closed()), style);
         x += width + GAP;
