@@ -4,6 +4,7 @@ pub mod names;
 pub mod namespaces;
 pub mod netlink;
 pub mod owners;
+pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
 pub mod processes;

@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
-use crate::model::endpoint::Family;
+use crate::model::endpoint::{Family, Protocol};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
@@ -30,7 +30,7 @@ struct SockDiag {
     connection: Connection,
     decoder: Decoder,
     /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
-    refused: Vec<(DumpRequest, Errno)>,
+    refused: Vec<((Protocol, Family), Errno)>,
     /// Cookies of this sample; kept for its memory.
     seen: FxHashSet<u64>,
 }
@@ -121,13 +121,13 @@ impl SockDiag {
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) -> Result<Answer, SourceError> {
-        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request) {
+        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
             return Ok(Answer::Refused(*error));
         }
         let before = sockets.len();
         let mut exchange = self.decoder.dump(&mut self.connection, request, sockets);
         if exchange.refusal().is_some_and(is_for_good) {
-            self.refused.extend(exchange.refusal().map(|error| (request, error)));
+            self.refused.extend(exchange.refusal().map(|error| (request.table(), error)));
             return Ok(exchange.refusal().map_or(Answer::Given, Answer::Refused));
         }
         if exchange.error.is_some() || exchange.interrupted {
@@ -181,7 +181,6 @@ fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::endpoint::Protocol;
 
     #[test]
     fn every_flaw_of_an_answer_is_said() {
@@ -214,10 +213,7 @@ mod tests {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let port = socket.local_addr().expect("bound").port();
-        let udp = DumpRequest {
-            protocol: Protocol::Udp,
-            ..DumpRequest { states: sock_diag::STATES_ALL, ..DumpRequest::LISTENERS }
-        };
+        let udp = (Protocol::Udp, Family::Ipv4);
         tables.diag.as_mut().expect("open").refused.push((udp, Errno::NOENT));
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
         tables.read(&mut sockets, &mut coverage).expect("readable");
