@@ -110,7 +110,18 @@ pub struct Decoder {
 impl Decoder {
     /// Dumps what `request` asks for onto the end of `sockets`.
     pub fn dump(self, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
-        connection.dump(BY_FAMILY, &request.encode(), |payload, moment| {
+        self.dump_at_most(connection, request, u32::MAX, sockets)
+    }
+
+    /// The same, but gives up after about `most` sockets.
+    pub fn dump_at_most(
+        self,
+        connection: &mut Connection,
+        request: DumpRequest,
+        most: u32,
+        sockets: &mut Vec<Socket>,
+    ) -> Exchange {
+        connection.dump_at_most(most, BY_FAMILY, &request.encode(), |payload, moment| {
             let socket = self.decode(payload, request.protocol, moment);
             socket.map(|socket| sockets.push(socket)).is_some()
         })
