@@ -1,15 +1,18 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod dumper;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
 pub mod owners;
+pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
 pub mod processes;
 pub mod sock_diag;
 pub mod tables;
 pub mod tcp_info;
+pub mod threads;
 pub mod tuple_ids;
 pub mod units;
 pub mod visibility;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
+use self::dumper::Haste;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
@@ -51,6 +55,8 @@ pub struct Linux {
     visibility: Visibility,
     meter: Meter,
     describer: Describer,
+    /// Somebody waits for the first sample.
+    haste: Haste,
 }
 
 impl Linux {
@@ -98,6 +104,7 @@ impl Linux {
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
+            haste: Haste::Urgent,
         })
     }
 
@@ -169,7 +176,8 @@ impl Source for Linux {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
-        self.tables.read(&mut snapshot.sockets, &mut snapshot.coverage)?;
+        let haste = std::mem::replace(&mut self.haste, Haste::Calm);
+        self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         self.read_abroad(needs, snapshot);
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());

@@ -14,6 +14,7 @@ use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::source::linux::dumper::Haste;
 use crate::source::linux::namespaces::{Namespaces, Place, enter};
 use crate::source::linux::tables::Tables;
 
@@ -29,6 +30,8 @@ pub struct Abroad {
     refused: BTreeMap<NetnsId, Refused>,
     /// Not even our own namespace has `sock_diag`.
     without_diag: bool,
+    /// The sockets of one namespace; kept for its memory.
+    sockets: Vec<Socket>,
 }
 
 /// A way to look into a namespace.
@@ -49,7 +52,7 @@ struct Refused {
 impl Abroad {
     /// Looks nowhere yet; `without_diag` says that there is only `/proc/net`.
     pub const fn new(without_diag: bool) -> Self {
-        Self { open: BTreeMap::new(), refused: BTreeMap::new(), without_diag }
+        Self { open: BTreeMap::new(), refused: BTreeMap::new(), without_diag, sockets: Vec::new() }
     }
 
     /// Lets go of every namespace.
@@ -78,11 +81,12 @@ impl Abroad {
         self.open_new(namespaces.places(), now);
         let mut broken = Vec::new();
         for (netns, window) in &mut self.open {
-            let before = sockets.len();
+            // Apart from the others: what comes twice is sought only among those of one namespace.
+            self.sockets.clear();
             let mut seen = Coverage::default();
-            if window.tables.read(sockets, &mut seen).is_err() {
-                sockets.truncate(before);
-                broken.push(*netns);
+            match window.tables.read(Haste::Calm, &mut self.sockets, &mut seen) {
+                Ok(()) => sockets.append(&mut self.sockets),
+                Err(_) => broken.push(*netns),
             }
             coverage.records_skipped = coverage.records_skipped.saturating_add(seen.records_skipped);
             for sentence in seen.degraded {
