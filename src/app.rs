@@ -52,6 +52,7 @@ use crate::store::Store;
 
 /// What the app is told when it starts.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Config {
     /// Where the data comes from, and what may be done to it.
     pub source: SourceInfo,
@@ -63,6 +64,8 @@ pub struct Config {
     pub interval: Duration,
     /// Whether actions on the machine are switched off.
     pub read_only: bool,
+    /// Whether the sockets of all network namespaces are shown; kept up to date.
+    pub all_namespaces: bool,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
     /// Local time minus UTC, in seconds.
@@ -92,7 +95,7 @@ pub enum Supply {
 pub struct App {
     /// The data.
     pub store: Store,
-    /// What it was told when it started; the size and the interval are kept up to date.
+    /// What it was told when it started; what can be changed is kept up to date.
     pub config: Config,
     /// The tab that is or was last shown.
     pub tab: Tab,

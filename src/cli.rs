@@ -16,7 +16,7 @@ use crate::cli::args::{Arguments, Command, Global};
 use crate::model::text::DisplayText;
 use crate::report;
 use crate::runtime::{self, ScreenOptions};
-use crate::source::{self, Choice, SourceError};
+use crate::source::{Choice, SourceError};
 use crate::table::filter::Filter;
 
 /// Why the program ends without having done what it was asked for.
@@ -73,8 +73,11 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match command {
         None => show(&global, &global.choice()?, &filter),
         Some(Command::Replay { file, filter }) => show(&global, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => list::run(source::open(&global.choice()?)?, &options.parse()?),
-        Some(Command::Record(options)) => record::run(source::open(&global.choice()?)?, &options, global.interval),
+        Some(Command::List(options)) => {
+            let list = options.parse()?;
+            list::run(global.open(&global.choice()?)?, &global.needs(), &list)
+        }
+        Some(Command::Record(options)) => record::run(global.open(&global.choice()?)?, &options, &global),
         Some(Command::Columns) => print(report::columns::write),
         Some(Command::Keys) => print(keys::write),
     }
@@ -85,14 +88,15 @@ fn show(global: &Global, choice: &Choice, filter: &[String]) -> Result<ExitCode,
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
-    let source = source::open(choice)?;
+    let source = global.open(choice)?;
     if !is_terminal {
-        return list::run(source, &report::list::List { filter, ..Default::default() });
+        return list::run(source, &global.needs(), &report::list::List { filter, ..Default::default() });
     }
     let options = ScreenOptions {
         filter: text,
         interval: global.interval,
         read_only: global.read_only,
+        all_namespaces: global.all_netns,
         mouse: !global.no_mouse,
         ascii: global.ascii,
         color: global.color.is_on(is_terminal),

@@ -54,6 +54,8 @@ pub struct ScreenOptions {
     pub interval: Duration,
     /// Whether actions on the machine are switched off.
     pub read_only: bool,
+    /// Whether the sockets of all network namespaces are shown from the start.
+    pub all_namespaces: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
     /// Whether to draw with ASCII only.
@@ -110,6 +112,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         filter: options.filter.clone(),
         interval: options.interval,
         read_only: options.read_only,
+        all_namespaces: options.all_namespaces,
         protected: host.protected(),
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,

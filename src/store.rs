@@ -123,7 +123,7 @@ impl Store {
         &self.coverage
     }
 
-    /// Names of users and interfaces.
+    /// Names of users, interfaces, network namespaces and units.
     pub fn names(&self) -> &Names {
         &self.names
     }

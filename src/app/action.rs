@@ -49,6 +49,8 @@ pub(crate) enum Action {
     Escalate,
     /// Put the selected line on the clipboard.
     Copy,
+    /// Show the sockets of all network namespaces, or of conntop's own only.
+    Namespaces,
     /// Take samples more often.
     Faster,
     /// Take samples less often.

@@ -141,6 +141,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 7 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
     // Acting
     Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 6 },
     Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::mode::Page;
+use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::model::process::Owner;
 use crate::model::snapshot::Needs;
@@ -19,8 +20,25 @@ impl App {
         Some(Effect::Collect(needs))
     }
 
+    /// All network namespaces, or conntop's own only; `collect` tells the source.
+    pub(super) fn toggle_namespaces(&mut self) -> Vec<Effect> {
+        if !self.config.source.kind.sees_namespaces() {
+            return self.say(Tone::Plain, "this source has no other network namespaces; --source linux shows them");
+        }
+        self.config.all_namespaces = !self.config.all_namespaces;
+        let text = if self.config.all_namespaces {
+            "all network namespaces that you may enter; N goes back to one"
+        } else {
+            "only the network namespace that conntop runs in; N shows all"
+        };
+        self.notices.push(Tone::Plain, text);
+        // After the request for what is needed, so that the sample has it.
+        let collect = self.collect();
+        collect.into_iter().chain([Effect::Sample]).collect()
+    }
+
     fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
+        let mut needs = Needs { all_namespaces: self.config.all_namespaces, ..Needs::default() };
         match &self.page {
             Page::Detail(detail) => {
                 let Some(row) = detail.row.as_ref().filter(|row| !row.is_closed()) else { return needs };

@@ -29,6 +29,7 @@ fn app_with(change: impl FnOnce(&mut Config), sockets: Vec<crate::model::testing
         filter: String::new(),
         interval: Duration::from_secs(1),
         read_only: false,
+        all_namespaces: false,
         protected: vec![(1, Protection::Init)],
         utc_offset_seconds: 0,
         ascii: false,

@@ -9,9 +9,10 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{Failure, parse_filter};
+use crate::model::snapshot::Needs;
 use crate::report::format::Format;
 use crate::report::list::List;
-use crate::source::Choice;
+use crate::source::{self, Choice, Source};
 use crate::table::column;
 use crate::table::connections::COLUMNS;
 use crate::table::sort::SortKey;
@@ -60,6 +61,9 @@ pub(super) struct Global {
     /// The time between samples, from 0.1 to 60
     #[arg(long, global = true, value_name = "SECONDS", default_value = "1", value_parser = interval, allow_hyphen_values = true)]
     pub(super) interval: Duration,
+    /// Show the sockets of every network namespace you may enter, not only of this one
+    #[arg(long, global = true)]
+    pub(super) all_netns: bool,
     /// Never send a signal
     #[arg(long, global = true)]
     pub(super) read_only: bool,
@@ -75,6 +79,25 @@ pub(super) struct Global {
 }
 
 impl Global {
+    /// What a sample is to hold beside the sockets of this namespace.
+    pub(super) fn needs(&self) -> Needs {
+        Needs { all_namespaces: self.all_netns, ..Needs::default() }
+    }
+
+    /// Opens the source of `choice`, if it can do what is asked for.
+    pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
+        let source = source::open(choice)?;
+        let kind = source.info().kind;
+        if self.all_netns && !kind.sees_namespaces() {
+            let sentence = format!(
+                "--all-netns needs --source linux or procfs; the source {} has no other network namespaces",
+                kind.name()
+            );
+            return Err(Failure::Usage(sentence));
+        }
+        Ok(source)
+    }
+
     /// The source that was asked for.
     pub(super) fn choice(&self) -> Result<Choice, Failure> {
         match (self.demo, self.source.as_str()) {

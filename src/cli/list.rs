@@ -10,8 +10,8 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker};
 
 /// Prints one sample of a live source, or the end of a recording.
-pub(super) fn run(mut source: Box<dyn Source>, list: &List) -> Result<ExitCode, Failure> {
-    let store = look(&mut *source)?;
+pub(super) fn run(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
+    let store = look(&mut *source, needs)?;
     for sentence in &store.coverage().degraded {
         super::say(sentence.as_str());
     }
@@ -19,11 +19,11 @@ pub(super) fn run(mut source: Box<dyn Source>, list: &List) -> Result<ExitCode, 
 }
 
 /// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
-fn look(source: &mut dyn Source) -> Result<Store, Failure> {
+fn look(source: &mut dyn Source, needs: &Needs) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let mut snapshot = Snapshot::default();
     loop {
-        let pace = source.sample(&Needs::default(), &mut snapshot)?;
+        let pace = source.sample(needs, &mut snapshot)?;
         if pace == Pace::Interval {
             // A live source: one sample is enough, and there will be none to compare it with.
             store.apply(tracker::once(snapshot));

@@ -2,13 +2,13 @@
 //! whatever ends the program leaves a recording that can be played.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::cli::args::RecordArguments;
+use crate::cli::args::{Global, RecordArguments};
 use crate::cli::{Failure, say};
-use crate::model::snapshot::{Needs, Snapshot};
+use crate::model::snapshot::Snapshot;
 use crate::source::record::Recorder;
 use crate::source::{Pace, Source};
 
@@ -16,12 +16,12 @@ use crate::source::{Pace, Source};
 pub(super) fn run(
     mut source: Box<dyn Source>,
     options: &RecordArguments,
-    interval: Duration,
+    global: &Global,
 ) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
     let mut recorder = Recorder::create(&options.file, source.info())?;
-    let ended = runtime.block_on(take(&mut *source, &mut recorder, options, interval));
+    let ended = runtime.block_on(take(&mut *source, &mut recorder, options, global));
     let samples = recorder.samples();
     recorder.finish()?;
     ended?;
@@ -33,16 +33,17 @@ async fn take(
     source: &mut dyn Source,
     recorder: &mut Recorder,
     options: &RecordArguments,
-    interval: Duration,
+    global: &Global,
 ) -> Result<(), Failure> {
+    let needs = global.needs();
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
     loop {
         let due = Instant::now();
-        let pace = source.sample(&Needs::default(), &mut snapshot)?;
+        let pace = source.sample(&needs, &mut snapshot)?;
         recorder.write(&snapshot)?;
         let pause = match pace {
-            Pace::Interval => interval,
+            Pace::Interval => global.interval,
             Pace::After(pause) => pause,
             Pace::Last => return Ok(()),
         };

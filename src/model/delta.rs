@@ -124,7 +124,7 @@ pub struct Delta {
     pub transitions: Vec<Transition>,
     /// What could not be seen.
     pub coverage: Arc<Coverage>,
-    /// Names of users and interfaces.
+    /// Names of users, interfaces, network namespaces and units.
     pub names: Arc<Names>,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,

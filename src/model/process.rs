@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::model::time::WallTime;
 
@@ -128,6 +129,10 @@ pub struct Usage {
 pub struct Names {
     /// User names by uid.
     pub users: BTreeMap<u32, DisplayText>,
-    /// Interface names by index.
-    pub interfaces: BTreeMap<u32, DisplayText>,
+    /// Interface names by network namespace and index: every namespace counts its own.
+    pub interfaces: BTreeMap<(NetnsId, u32), DisplayText>,
+    /// Network namespaces that have a name, or that something can stand in for one.
+    pub namespaces: BTreeMap<NetnsId, DisplayText>,
+    /// The service unit, container or pod of a cgroup, by the inode of its directory.
+    pub units: BTreeMap<u64, DisplayText>,
 }

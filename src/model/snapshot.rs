@@ -38,6 +38,11 @@ impl SourceKind {
             Self::Synthetic => "synthetic",
         }
     }
+
+    /// Whether it can look into other network namespaces.
+    pub const fn sees_namespaces(self) -> bool {
+        matches!(self, Self::Linux | Self::Procfs)
+    }
 }
 
 /// What can be done to what a source shows. A recording and a demo have none: they can never kill a live process.
@@ -65,6 +70,8 @@ pub struct Needs {
     pub usage: Vec<ProcessId>,
     /// Connections whose whole `tcp_info` is shown.
     pub details: Vec<SocketRef>,
+    /// The sockets of every network namespace that the user may enter, not only of conntop's own.
+    pub all_namespaces: bool,
 }
 
 /// Every socket at one moment. Sources refill one value again and again, so that its memory is reused.
@@ -80,7 +87,7 @@ pub struct Snapshot {
     pub sockets: Vec<Socket>,
     /// What could not be seen.
     pub coverage: Coverage,
-    /// Names of users and interfaces.
+    /// Names of users, interfaces, network namespaces and units.
     pub names: Arc<Names>,
     /// What the processes of [`Needs::usage`] use.
     pub usage: Vec<(ProcessId, Usage)>,

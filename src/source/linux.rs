@@ -14,32 +14,44 @@ pub mod tables;
 pub mod tcp_info;
 pub mod threads;
 pub mod tuple_ids;
+pub mod units;
 pub mod visibility;
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
 use self::dumper::Haste;
-use self::names::NameReader;
+use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
+use self::namespaces::abroad::Abroad;
 use self::owners::{Blind, Owners};
 use self::processes::{Describer, Now};
 use self::tables::{Tables, refusal};
+use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
-use crate::model::process::{ProcessId, Usage};
+use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
-use crate::model::text::{DisplayText, HOST_LEN_MAX};
+use crate::model::socket::NetnsId;
+use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
 
-/// The live sockets of the network namespace that the opening thread is in.
+/// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
 pub struct Linux {
     info: SourceInfo,
     tables: Tables,
     owners: Owners,
     names: NameReader,
+    /// Any socket will do to ask for the name of an interface; it decides the network namespace.
+    inquirer: Option<OwnedFd>,
     namespaces: Namespaces,
+    abroad: Abroad,
+    units: Units,
     visibility: Visibility,
     meter: Meter,
     describer: Describer,
@@ -84,8 +96,11 @@ impl Linux {
             info: SourceInfo { kind, host: host(), abilities: Abilities { kill: true } },
             tables,
             owners: Owners::open().map_err(no_proc)?,
-            names: NameReader::open(),
+            names: NameReader::default(),
+            inquirer: inquirer().ok(),
             namespaces,
+            abroad: Abroad::new(kind == SourceKind::Procfs),
+            units: Units::open(),
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
@@ -113,6 +128,32 @@ impl Linux {
         usage
     }
 
+    /// The sockets of other namespaces, if they are wanted; how many namespaces there are in any case.
+    fn read_abroad(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        self.namespaces.refresh(snapshot.at, needs.all_namespaces);
+        if needs.all_namespaces {
+            self.abroad.read(&self.namespaces, snapshot.at, &mut snapshot.sockets, &mut snapshot.coverage);
+        } else {
+            self.abroad.close();
+        }
+        let others = u32::try_from(self.namespaces.places().len()).unwrap_or(u32::MAX);
+        snapshot.coverage.other_namespaces = others.saturating_sub(self.abroad.shown());
+    }
+
+    fn read_names(&mut self, needs: &Needs, snapshot: &Snapshot) -> Arc<Names> {
+        let (own, abroad, inquirer) = (self.namespaces.own(), &self.abroad, self.inquirer.as_ref());
+        let interface = |netns: NetnsId, index: u32| {
+            if netns != own {
+                return abroad.interface_name(netns, index);
+            }
+            let name = netdevice::index_to_name_inlined(inquirer?, index).ok()?;
+            Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
+        };
+        let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
+        let namespaces = self.namespaces.names(needs.all_namespaces);
+        self.names.read(&snapshot.sockets, snapshot.at, Others { namespaces, units, interface: &interface })
+    }
+
     fn note_blind(&self, blind: Blind, coverage: &mut Coverage) {
         coverage.owners_hidden = blind.owners_hidden;
         coverage.processes_unreadable = blind.processes_unreadable;
@@ -137,17 +178,23 @@ impl Source for Linux {
         (snapshot.at, snapshot.wall) = clock::now();
         let haste = std::mem::replace(&mut self.haste, Haste::Calm);
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
+        self.read_abroad(needs, snapshot);
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
         self.note_blind(blind, &mut snapshot.coverage);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
-        snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
-        snapshot.names = self.names.read(&snapshot.sockets, snapshot.at);
+        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
+        snapshot.names = self.read_names(needs, snapshot);
         snapshot.details = self.tables.details(&needs.details);
+        snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
         snapshot.took = clock::now().0.since(snapshot.at);
         Ok(Pace::Interval)
     }
+}
+
+fn inquirer() -> Result<OwnedFd, Errno> {
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
 fn host() -> DisplayText {

@@ -5,6 +5,7 @@ use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
+use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::column::{Column, Drift, Kind};
@@ -65,9 +66,9 @@ pub static COLUMNS: &[Column<Row>] = &[
     Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
         .width(5, 7).rank(13).about("Segments sent again since the connection opened."),
     Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received)))
-        .width(5, 6).rank(14).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
+        .width(5, 6).rank(15).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
     Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent)))
-        .width(5, 6).rank(15).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
+        .width(5, 6).rank(16).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
     Column::new("rxrate", "RX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
         .width(5, 6).rank(9).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
     Column::new("txrate", "TX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
@@ -78,12 +79,14 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(8, 20).about("The kernel's number of the socket, the same for its whole life."),
     Column::new("netns", "NETNS", Kind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
         .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
-    Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(socket(row).interface.and_then(|index| store.names().interfaces.get(&index.get())), |name| Value::Text(name.as_str())))
+    Column::new("netns_name", "NAMESPACE", Kind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
+        .width(9, 24).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
+    Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
     Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, Value::Number))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
-    Column::new("unit", "UNIT", Kind::Text, |_, _| Value::Missing)
-        .width(8, 32).about("The service unit, container or pod the socket belongs to."),
+    Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id)), |name| Value::Text(name.as_str())))
+        .width(12, 32).rank(14).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
     Column::new("service", "SERVICE", Kind::Text, |row, _| Value::or_missing(service(row), Value::Text))
         .width(8, 16).rank(12).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", Kind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
@@ -126,6 +129,11 @@ fn age<'a>(row: &'a Row, store: &'a Store) -> Value<'a> {
 /// The uid of the socket; where the kernel keeps none (mini-sockets), that of the process that held it.
 fn uid(row: &Row) -> Option<u32> {
     socket(row).uid.or_else(|| socket(row).owner.process()?.uid)
+}
+
+fn interface<'a>(row: &Row, store: &'a Store) -> Option<&'a DisplayText> {
+    let socket = socket(row);
+    store.names().interfaces.get(&(socket.id.netns(), socket.interface?.get()))
 }
 
 /// A queue in bytes, or in connections for a listener.
@@ -173,7 +181,7 @@ mod tests {
     use super::*;
     use crate::model::delta::{AgeBasis, Delta};
     use crate::model::process::{Holders, Names, Owner};
-    use crate::model::socket::TimerKind;
+    use crate::model::socket::{NetnsId, TimerKind};
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
     use crate::model::time::Timestamp;
@@ -215,7 +223,12 @@ mod tests {
 
     fn store() -> Store {
         let mut store = Store::new(source_info());
-        let names = Names { users: [(1000, "alice".into())].into(), interfaces: [(2, "eth0".into())].into() };
+        let names = Names {
+            users: [(1000, "alice".into())].into(),
+            interfaces: [((NetnsId(5), 2), "eth0".into())].into(),
+            namespaces: [(NetnsId(5), "blue".into())].into(),
+            units: [(7, "nginx.service".into())].into(),
+        };
         store.apply(Delta { at: Timestamp::from_millis(90_000), names: Arc::new(names), ..Delta::default() });
         store
     }

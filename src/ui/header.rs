@@ -107,11 +107,19 @@ fn limits(app: &App) -> Vec<Part> {
             Role::Strong,
         ));
     }
-    if coverage.other_namespaces > 0 {
-        parts.push((
-            format!("+{}", counted(u64::from(coverage.other_namespaces), "namespace", "namespaces")),
-            Role::Dim,
-        ));
-    }
+    parts.extend(namespaces(app).map(|text| (text, Role::Dim)));
     parts
+}
+
+/// What is to be said of other network namespaces, and the key that changes it.
+fn namespaces(app: &App) -> Option<String> {
+    let others = app.store.coverage().other_namespaces;
+    let more = || format!("+{}", counted(u64::from(others), "namespace", "namespaces"));
+    match (app.config.all_namespaces, others) {
+        (false, 0) => None,
+        (false, _) if app.config.source.kind.sees_namespaces() => Some(format!("{} (N)", more())),
+        (false, _) => Some(more()),
+        (true, 0) => Some("all namespaces (N)".to_owned()),
+        (true, _) => Some(format!("{} closed to you (N)", more())),
+    }
 }

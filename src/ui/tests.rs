@@ -31,6 +31,7 @@ fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
         filter: String::new(),
         interval: Duration::from_secs(1),
         read_only: false,
+        all_namespaces: false,
         protected: Vec::new(),
         utc_offset_seconds: 0,
         ascii,

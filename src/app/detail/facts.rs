@@ -49,6 +49,11 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     }
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));
+    let table = app.store.names();
+    section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id)).map(ToString::to_string));
+    // Our own says nothing new.
+    let namespace = table.namespaces.get(&socket.id.netns()).filter(|name| name.as_str() != "own");
+    section.known("namespace", namespace.map(ToString::to_string));
     let first_seen = units::lasted(app.store.at().since(row.connection.first_seen));
     section.fact("first seen", format!("{first_seen} ago, at {}", app.time_of_day(row.connection.first_seen)));
     section.fact("identity", identity(socket));
@@ -105,7 +110,8 @@ fn family_words(socket: &Socket) -> String {
 
 fn interface(app: &App, socket: &Socket) -> Option<String> {
     let index = socket.interface?.get();
-    Some(app.store.names().interfaces.get(&index).map_or_else(|| format!("number {index}"), ToString::to_string))
+    let name = app.store.names().interfaces.get(&(socket.id.netns(), index));
+    Some(name.map_or_else(|| format!("number {index}"), ToString::to_string))
 }
 
 fn identity(socket: &Socket) -> String {
@@ -186,8 +192,11 @@ fn descriptor_words(usage: &Usage) -> Option<String> {
 pub(super) fn other_end(app: &App, row: &Row) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Other end, on this machine");
+    // What goes to this machine itself does not leave its network namespace; other addresses may be of another one.
+    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.is_loopback();
     let is_other = |other: &Socket| {
         other.protocol == socket.protocol
+            && (!stays || other.id.netns() == socket.id.netns())
             && other.local == socket.remote
             && other.remote == socket.local
             && other.id != socket.id

@@ -68,6 +68,17 @@ impl Dumper {
         Ok(Self { connection, second, decoder, refused: Vec::new(), seen: FxHashSet::default() })
     }
 
+    /// Reads `netns` over a connection that was opened in it, which no thread of another namespace could do.
+    pub fn over(connection: Connection, netns: NetnsId) -> Self {
+        let decoder = Decoder { netns };
+        Self { connection, second: None, decoder, refused: Vec::new(), seen: FxHashSet::default() }
+    }
+
+    /// The name of an interface in the namespace of the connection.
+    pub fn interface_name(&self, index: u32) -> Option<DisplayText> {
+        self.connection.interface_name(index)
+    }
+
     /// Appends the sockets that `request` asks for.
     pub fn read(
         &mut self,

@@ -1,14 +1,12 @@
-//! Names of uids and of interfaces: read rarely, replaced only when they change.
+//! Names of uids and of interfaces: read rarely, and put together with those of network namespaces and units into one
+//! table, which is replaced only when it changes.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
-
 use crate::model::process::Names;
-use crate::model::socket::Socket;
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 
@@ -16,30 +14,41 @@ use crate::model::time::Timestamp;
 const BELIEVED_FOR: Duration = Duration::from_secs(10);
 
 /// Reads names.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct NameReader {
     names: Arc<Names>,
     /// When they were read, and the modification time of the file that users come from.
     read_at: Option<Timestamp>,
     users_changed: Option<(i64, i64)>,
-    /// Any socket will do to ask for an interface's name; it decides the network namespace.
-    socket: Option<OwnedFd>,
+}
+
+/// Names that others know.
+pub struct Others<'a> {
+    /// Of network namespaces.
+    pub namespaces: BTreeMap<NetnsId, DisplayText>,
+    /// Of units; `None` if they are those of the last call.
+    pub units: Option<BTreeMap<u64, DisplayText>>,
+    /// Of the interface with this index in this namespace.
+    pub interface: &'a dyn Fn(NetnsId, u32) -> Option<DisplayText>,
 }
 
 impl NameReader {
-    /// Reads nothing yet.
-    pub fn open() -> Self {
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
-        Self { names: Arc::default(), read_at: None, users_changed: None, socket: socket.ok() }
-    }
-
-    /// All users, and the interfaces that `sockets` are bound to.
-    pub fn read(&mut self, sockets: &[Socket], now: Timestamp) -> Arc<Names> {
+    /// All users, the interfaces that `sockets` are bound to, and what `others` know.
+    pub fn read(&mut self, sockets: &[Socket], now: Timestamp, others: Others<'_>) -> Arc<Names> {
         let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
-        let known =
-            |socket: &Socket| socket.interface.is_none_or(|index| self.names.interfaces.contains_key(&index.get()));
-        if stale || !sockets.iter().all(known) {
-            let names = Names { users: self.users(), interfaces: self.interfaces(sockets) };
+        let known = |socket: &Socket| {
+            let key = |index: std::num::NonZeroU32| (socket.id.netns(), index.get());
+            socket.interface.is_none_or(|index| self.names.interfaces.contains_key(&key(index)))
+        };
+        let changed = others.units.is_some() || others.namespaces != self.names.namespaces;
+        let all_known = sockets.iter().all(known);
+        if stale || changed || !all_known {
+            let names = Names {
+                users: self.users(),
+                interfaces: interfaces(sockets, others.interface),
+                namespaces: others.namespaces,
+                units: others.units.unwrap_or_else(|| self.names.units.clone()),
+            };
             if names != *self.names {
                 self.names = Arc::new(names);
             }
@@ -59,19 +68,19 @@ impl NameReader {
         let users = users.iter().flat_map(|users| users.iter());
         users.map(|user| (**user.id(), DisplayText::from_bytes(user.name().as_bytes(), NAME_LEN_MAX))).collect()
     }
+}
 
-    fn interfaces(&self, sockets: &[Socket]) -> BTreeMap<u32, DisplayText> {
-        let mut interfaces = BTreeMap::new();
-        for index in sockets.iter().filter_map(|socket| socket.interface) {
-            interfaces.entry(index.get()).or_insert_with(|| self.interface(index.get()));
-        }
-        interfaces
-    }
-
-    /// The interface's name, or its number where it is gone.
-    fn interface(&self, index: u32) -> DisplayText {
-        let name = self.socket.as_ref().and_then(|socket| netdevice::index_to_name_inlined(socket, index).ok());
+/// The names of the interfaces that `sockets` are bound to; the number of one that is gone.
+fn interfaces(
+    sockets: &[Socket],
+    name: &dyn Fn(NetnsId, u32) -> Option<DisplayText>,
+) -> BTreeMap<(NetnsId, u32), DisplayText> {
+    let mut interfaces = BTreeMap::new();
+    for socket in sockets {
+        let Some(index) = socket.interface else { continue };
+        let (netns, index) = (socket.id.netns(), index.get());
         let number = || DisplayText::new(&format!("if{index}"));
-        name.map_or_else(number, |name| DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
+        interfaces.entry((netns, index)).or_insert_with(|| name(netns, index).unwrap_or_else(number));
     }
+    interfaces
 }

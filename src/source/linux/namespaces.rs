@@ -1,92 +1,212 @@
-//! Network namespaces: which one conntop looks at, and how many others there are.
+//! Network namespaces: which one conntop looks at, which others there are, and where their doors are.
 //!
-//! Counting them means looking at every process, so it is done in rounds, a part of one in every sample.
+//! Finding them means looking at every process, so it is done in rounds: all at once at first and while the sockets of
+//! all of them are wanted, else a part of a round in every sample.
 
-use std::mem::MaybeUninit;
+pub mod abroad;
+pub mod enter;
+pub mod mounts;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, statat};
+use rustix::fs::{AtFlags, CWD, statat};
+use rustix::io::Errno;
 
+use self::mounts::Mount;
 use crate::model::socket::NetnsId;
+use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
-use crate::source::linux::owners::Owners;
+use crate::source::linux::proc_dir::ProcDir;
 
-/// A round is begun this long after the last one ended.
+/// A round is begun this long after the last one ended,
 const ROUND_AFTER: Duration = Duration::from_secs(10);
-/// Processes looked at in one sample: about a millisecond.
+/// and this long while the sockets of all namespaces are wanted: a namespace that ended must be let go of soon.
+const ROUND_AFTER_WANTED: Duration = Duration::from_secs(2);
+/// Processes looked at in one sample: about a millisecond,
 const STEP: usize = 256;
-/// More namespaces are not counted.
-const NAMESPACES_MAX: usize = 10_000;
+/// and at first, or while the sockets of all namespaces are wanted.
+const STEP_WANTED: usize = 4096;
+/// More namespaces are not noticed.
+const FOUND_MAX: usize = 10_000;
 
-/// Counts network namespaces.
+/// Finds network namespaces.
 #[derive(Debug)]
 pub struct Namespaces {
-    own: u64,
-    others: u32,
-    /// The round under way: processes still to look at, namespaces found.
+    own: NetnsId,
+    /// `None` where `/proc` cannot be listed.
+    proc: Option<ProcDir>,
+    /// What the last round found: every namespace but our own.
+    found: Round,
+    /// The round under way.
+    round: Round,
+    /// Processes it has still to look at.
     queue: Vec<u32>,
-    found: FxHashSet<u64>,
+    /// How many rounds have ended.
+    rounds: u64,
     next_round: Timestamp,
+}
+
+/// What a round finds.
+#[derive(Debug, Default)]
+struct Round {
+    places: BTreeMap<NetnsId, Place>,
+    /// Processes whose namespace this user may not know.
+    unreadable: u32,
+}
+
+/// Where a namespace is found. One of the two is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The process with the lowest pid in it.
+    pub process: Option<u32>,
+    /// Where it is mounted, as `ip netns` does.
+    pub mount: Option<Mount>,
+}
+
+impl Place {
+    /// What to call the namespace: the name of its mount, else a process in it.
+    fn name(&self) -> DisplayText {
+        let mount = self.mount.as_ref().map(|mount| DisplayText::from_bytes(mount.name(), NAME_LEN_MAX));
+        mount.unwrap_or_else(|| DisplayText::new(&format!("pid:{}", self.process.unwrap_or_default())))
+    }
 }
 
 impl Namespaces {
     /// Notes the namespace of this thread.
     pub fn open() -> Self {
         // Not /proc/self, which is the main thread's.
-        let own = statat(CWD, c"/proc/thread-self/ns/net", AtFlags::empty()).map_or(0, |stat| stat.st_ino);
-        Self { own, others: 0, queue: Vec::new(), found: FxHashSet::default(), next_round: Timestamp(0) }
+        let own = statat(CWD, c"/proc/thread-self/ns/net", AtFlags::empty()).map(|stat| stat.st_ino);
+        Self {
+            own: own.ok().and_then(netns).unwrap_or_default(),
+            proc: ProcDir::open().ok(),
+            found: Round::default(),
+            round: Round::default(),
+            queue: Vec::new(),
+            rounds: 0,
+            next_round: Timestamp(0),
+        }
     }
 
     /// The namespace of the thread that called [`Self::open`].
-    pub fn own(&self) -> NetnsId {
-        NetnsId(u32::try_from(self.own).unwrap_or(0))
+    pub const fn own(&self) -> NetnsId {
+        self.own
     }
 
-    /// How many other network namespaces this user can see, at the end of the last round.
-    pub fn others(&mut self, owners: &Owners, now: Timestamp) -> u32 {
+    /// Goes on with looking for namespaces; `wanted` says that their sockets are to be shown.
+    pub fn refresh(&mut self, now: Timestamp, wanted: bool) {
         if self.queue.is_empty() {
-            if now < self.next_round {
-                return self.others;
+            let wait = if wanted { ROUND_AFTER_WANTED } else { ROUND_AFTER };
+            if self.rounds > 0 && now < self.next_round.after(wait) {
+                return;
             }
-            self.begin(owners);
+            self.begin();
         }
-        let rest = self.queue.len().saturating_sub(STEP);
+        let step = if wanted || self.rounds == 0 { STEP_WANTED } else { STEP };
+        let rest = self.queue.len().saturating_sub(step);
         for pid in self.queue.split_off(rest) {
-            let inode = owners.process_dir(pid).and_then(|directory| directory.inode_of(c"ns/net"));
-            self.note(inode.ok());
-        }
-        if self.queue.is_empty() {
-            self.others = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
-            self.next_round = now.after(ROUND_AFTER);
-        }
-        self.others
-    }
-
-    fn begin(&mut self, owners: &Owners) {
-        self.found.clear();
-        self.queue.extend(owners.pids());
-        self.note_named();
-    }
-
-    /// Namespaces that `ip netns` keeps by a mount, with or without processes.
-    fn note_named(&mut self) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(directory) = openat(CWD, c"/run/netns", flags, Mode::empty()) else {
-            return;
-        };
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut names = RawDir::new(&directory, &mut buffer);
-        while let Some(Ok(name)) = names.next() {
-            if !name.file_name().to_bytes().starts_with(b".") {
-                let stat = statat(&directory, name.file_name(), AtFlags::empty());
-                self.note(stat.ok().map(|stat| stat.st_ino));
+            match self.namespace_of(pid) {
+                Ok(netns) => self.round.note(netns, |place| place.process = Some(pid)),
+                Err(Errno::ACCESS | Errno::PERM) => self.round.unreadable = self.round.unreadable.saturating_add(1),
+                Err(_) => {}
             }
         }
+        if self.queue.is_empty() {
+            self.round.places.remove(&self.own);
+            self.found = std::mem::take(&mut self.round);
+            self.rounds = self.rounds.saturating_add(1);
+            self.next_round = now;
+        }
     }
 
-    fn note(&mut self, inode: Option<u64>) {
-        let other = inode.filter(|inode| *inode != self.own && self.found.len() < NAMESPACES_MAX);
-        self.found.extend(other);
+    /// The namespaces that the last round found, without our own.
+    pub const fn places(&self) -> &BTreeMap<NetnsId, Place> {
+        &self.found.places
+    }
+
+    /// How many processes did not let this user know their namespace.
+    pub const fn unreadable(&self) -> u32 {
+        self.found.unreadable
+    }
+
+    /// The namespace of process `pid` now.
+    pub fn namespace_of(&self, pid: u32) -> Result<NetnsId, Errno> {
+        let directory = self.proc.as_ref().ok_or(Errno::NOENT)?.process(pid)?;
+        netns(directory.inode_of(c"ns/net")?).ok_or(Errno::RANGE)
+    }
+
+    /// What to call our own namespace and, if `all`, the others.
+    pub fn names(&self, all: bool) -> BTreeMap<NetnsId, DisplayText> {
+        let others = self.found.places.iter().filter(|_| all).map(|(netns, place)| (*netns, place.name()));
+        others.chain([(self.own, "own".into())]).filter(|(netns, _)| netns.0 != 0).collect()
+    }
+
+    fn begin(&mut self) {
+        self.round = Round::default();
+        for (inode, mount) in mounts::read() {
+            if let Some(netns) = netns(inode) {
+                self.round.note(netns, |place| place.mount = Some(mount));
+            }
+        }
+        let mut entries = Vec::new();
+        if let Some(proc) = &mut self.proc {
+            // An empty list is as much as an error tells us here: only what is mounted is known.
+            let _ = proc.list(&mut entries);
+        }
+        self.queue.extend(entries.iter().map(|entry| entry.pid));
+    }
+}
+
+impl Round {
+    /// Notes that a namespace is there; the last note of a kind counts, and processes come with falling pids.
+    fn note(&mut self, netns: NetnsId, note: impl FnOnce(&mut Place)) {
+        if self.places.len() < FOUND_MAX || self.places.contains_key(&netns) {
+            note(self.places.entry(netns).or_default());
+        }
+    }
+}
+
+/// The kernel numbers namespaces with 32 bits (`struct ns_common`, `inum`).
+fn netns(inode: u64) -> Option<NetnsId> {
+    u32::try_from(inode).ok().filter(|inode| *inode != 0).map(NetnsId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::clock;
+
+    #[test]
+    fn our_own_namespace_is_not_among_the_others() {
+        let mut namespaces = Namespaces::open();
+        namespaces.refresh(clock::now().0, true);
+        assert_ne!(namespaces.own(), NetnsId(0));
+        assert_eq!(namespaces.namespace_of(std::process::id()), Ok(namespaces.own()));
+        assert!(!namespaces.places().contains_key(&namespaces.own()));
+        assert_eq!(namespaces.names(false).into_values().collect::<Vec<_>>(), ["own".into()]);
+    }
+
+    #[test]
+    fn a_name_comes_from_the_mount_else_from_the_lowest_process() {
+        let mut round = Round::default();
+        for pid in [900, 40, 7] {
+            round.note(NetnsId(5), |place| place.process = Some(pid));
+        }
+        let mut place = round.places[&NetnsId(5)].clone();
+        assert_eq!(place.name().as_str(), "pid:7");
+        place.mount = Some(Mount(b"/run/netns/blue\x1b".to_vec()));
+        assert_eq!(place.name().as_str(), "blue␛");
+    }
+
+    #[test]
+    fn rounds_are_seldom_until_all_namespaces_are_wanted() {
+        let mut namespaces = Namespaces::open();
+        let now = clock::now().0;
+        namespaces.refresh(now, false);
+        assert_eq!(namespaces.rounds, 1, "the first is whole at once");
+        namespaces.refresh(now.after(ROUND_AFTER_WANTED), false);
+        assert_eq!(namespaces.rounds, 1);
+        namespaces.refresh(now.after(ROUND_AFTER_WANTED), true);
+        assert_eq!(namespaces.rounds, 2);
     }
 }

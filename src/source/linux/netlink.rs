@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 
+use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 use crate::source::clock;
 
@@ -279,13 +280,28 @@ pub struct Connection {
     buffer: Box<[u8]>,
     /// The last answer was not read to its end: the kernel would refuse the next dump with EBUSY.
     unfinished: bool,
+    /// It was opened in another network namespace than that of the threads that use it.
+    abroad: bool,
 }
 
 impl Connection {
     /// Opens one; the error is the kernel's (`EPROTONOSUPPORT` where there is no `sock_diag`, `EPERM` by seccomp).
     pub fn open() -> Result<Self, Errno> {
         let (socket, port) = open_socket()?;
-        Ok(Self { socket, port, sequence: 0, buffer: vec![0; BUFFER_LEN].into(), unfinished: false })
+        let buffer = vec![0; BUFFER_LEN].into();
+        Ok(Self { socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
+    }
+
+    /// Opens one to be used by threads of other network namespaces. It cannot be opened again from there: once an
+    /// answer was broken off, every further request fails with `ESTALE`.
+    pub fn open_abroad() -> Result<Self, Errno> {
+        Ok(Self { abroad: true, ..Self::open()? })
+    }
+
+    /// The name of a network interface, which each namespace numbers for itself.
+    pub fn interface_name(&self, index: u32) -> Option<DisplayText> {
+        let name = rustix::net::netdevice::index_to_name_inlined(&self.socket, index).ok()?;
+        Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
     }
 
     /// Sends a dump request (`kind`, `body`) and hands the payload of every message of the answer to `visit`, with
@@ -356,6 +372,9 @@ impl Connection {
 
     /// Sends one request; returns its sequence number.
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Errno> {
+        if self.unfinished && self.abroad {
+            return Err(Errno::STALE);
+        }
         if self.unfinished {
             (self.socket, self.port) = open_socket()?;
             self.unfinished = false;

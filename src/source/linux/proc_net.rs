@@ -35,6 +35,8 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub struct ProcNet {
     netns: NetnsId,
+    /// The process whose namespace is read; `None` for the reading thread's.
+    process: Option<u32>,
     ids: TupleIds,
     content: Vec<u8>,
 }
@@ -43,6 +45,11 @@ impl ProcNet {
     /// Reads the tables of the namespace of the thread that will call [`Self::read`], which is `netns`.
     pub fn new(netns: NetnsId) -> Self {
         Self { netns, ..Self::default() }
+    }
+
+    /// Reads the tables of `netns`, the namespace that the process `pid` is in.
+    pub fn of_process(netns: NetnsId, pid: u32) -> Self {
+        Self { netns, process: Some(pid), ..Self::default() }
     }
 
     /// Begins a sample.
@@ -58,12 +65,16 @@ impl ProcNet {
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) -> Result<(), Errno> {
+        let table = match (protocol, family) {
+            (Protocol::Tcp, Family::Ipv4) => "tcp",
+            (Protocol::Tcp, Family::Ipv6) => "tcp6",
+            (Protocol::Udp, Family::Ipv4) => "udp",
+            (Protocol::Udp, Family::Ipv6) => "udp6",
+        };
         // Not /proc/net, which is the main thread's namespace.
-        let path = match (protocol, family) {
-            (Protocol::Tcp, Family::Ipv4) => c"/proc/thread-self/net/tcp",
-            (Protocol::Tcp, Family::Ipv6) => c"/proc/thread-self/net/tcp6",
-            (Protocol::Udp, Family::Ipv4) => c"/proc/thread-self/net/udp",
-            (Protocol::Udp, Family::Ipv6) => c"/proc/thread-self/net/udp6",
+        let path = match self.process {
+            Some(pid) => format!("/proc/{pid}/net/{table}"),
+            None => format!("/proc/thread-self/net/{table}"),
         };
         let moment = clock::now().0;
         let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

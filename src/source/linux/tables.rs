@@ -10,8 +10,13 @@ use crate::model::text::DisplayText;
 use crate::source::SourceError;
 use crate::source::linux::dumper::{Answer, Dumper, Haste};
 use crate::source::linux::failed;
+use crate::source::linux::netlink::Connection;
 use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::sock_diag::DumpRequest;
+
+/// What is said where [`Tables::procfs_of`] is used.
+const THROUGH_PROCESS: &str = "network namespaces that may not be entered are read from /proc/PID/net, without \
+                               round-trip times and exact identities; run conntop as root for those";
 
 /// Where sockets are read from.
 #[derive(Debug)]
@@ -37,6 +42,25 @@ impl Tables {
         let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
         tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
+    }
+
+    /// Reads another namespace over a connection that was opened in it.
+    pub fn abroad(netns: NetnsId, connection: Connection) -> Self {
+        let diag = Dumper::over(connection, netns);
+        Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() }
+    }
+
+    /// Reads another namespace through the files of a process in it.
+    pub fn procfs_of(netns: NetnsId, pid: u32) -> Result<Self, SourceError> {
+        let standing = vec![DisplayText::new(THROUGH_PROCESS)];
+        let mut tables = Self { diag: None, proc_net: ProcNet::of_process(netns, pid), standing };
+        tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
+        Ok(tables)
+    }
+
+    /// The name of an interface in the namespace of these tables; `None` where only `/proc/net` is read.
+    pub fn interface_name(&self, index: u32) -> Option<DisplayText> {
+        self.diag.as_ref()?.interface_name(index)
     }
 
     /// Appends every socket to `sockets`; what is missing is said in `coverage`.

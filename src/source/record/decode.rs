@@ -1,6 +1,7 @@
 //! Turns payloads into snapshots. Total over untrusted bytes: every length is checked before memory is taken, every
 //! index before it is followed, and text is sanitised as it comes in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -138,14 +139,24 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
 }
 
 fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {
-    let mut names = Names::default();
-    for (table, what) in [(&mut names.users, "users"), (&mut names.interfaces, "interfaces")] {
-        take_all(rest, (NAMES_MAX, what), |(number, name)| {
-            table.insert(number, name);
-            Ok(())
-        })?;
-    }
-    Ok(names)
+    Ok(Names {
+        users: take_table(rest, "users")?,
+        interfaces: take_table(rest, "interfaces")?,
+        namespaces: take_table(rest, "network namespaces")?,
+        units: take_table(rest, "units")?,
+    })
+}
+
+fn take_table<'a, K: Deserialize<'a> + Ord>(
+    rest: &mut &'a [u8],
+    what: &'static str,
+) -> Result<BTreeMap<K, DisplayText>, Fault> {
+    let mut table = BTreeMap::new();
+    take_all(rest, (NAMES_MAX, what), |(key, name)| {
+        table.insert(key, name);
+        Ok(())
+    })?;
+    Ok(table)
 }
 
 /// The next item of `rest`.

@@ -70,6 +70,8 @@ impl Encoder {
         if names {
             put_all(&mut self.payload, snapshot.names.users.iter(), (NAMES_MAX, "users"))?;
             put_all(&mut self.payload, snapshot.names.interfaces.iter(), (NAMES_MAX, "interfaces"))?;
+            put_all(&mut self.payload, snapshot.names.namespaces.iter(), (NAMES_MAX, "network namespaces"))?;
+            put_all(&mut self.payload, snapshot.names.units.iter(), (NAMES_MAX, "units"))?;
         }
         self.names = Some(Arc::clone(&snapshot.names));
         let owners = self.tables.owners(snapshot)?;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
-//! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces (the last two only if
-//! the head says so), processes, holders, sockets, usage, details. A section is a count (u32) and its items.
+//! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
+//! units (the last four only if the head says so), processes, holders, sockets, usage, details. A section is a count (u32) and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
 //! says `fresh` starts both, and the names, anew.
@@ -37,7 +37,7 @@ pub const FRAMES_MAX: u32 = 10_000_000;
 pub const SOCKETS_MAX: u32 = 2_000_000;
 /// The most sentences on what a sample does not show.
 pub const NOTES_MAX: u32 = 64;
-/// The most names of users, and of interfaces.
+/// The most names of users, of interfaces, of network namespaces, and of units.
 pub const NAMES_MAX: u32 = 131_072;
 /// The most processes in the table.
 pub const PROCESSES_MAX: u32 = 1 << 20;
@@ -66,7 +66,7 @@ pub struct Header {
 pub struct Head {
     /// The tables and names start anew with this frame.
     pub fresh: bool,
-    /// Names of users and interfaces follow; otherwise those of the frame before hold.
+    /// Names of users, interfaces, network namespaces and units follow; otherwise those of the frame before hold.
     pub names: bool,
     /// When the sample was begun.
     pub at: Timestamp,

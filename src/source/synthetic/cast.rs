@@ -1,12 +1,12 @@
 //! Who lives on the made-up machine: users, interfaces, processes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
+use crate::source::synthetic::world::NETNS;
 
 /// A process of the made-up machine; the table below has its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +50,33 @@ struct Row {
     /// Seconds from boot to its start.
     born: u32,
     cgroup: u64,
+    unit: &'static str,
     command: &'static str,
 }
 
 #[rustfmt::skip]
 const ROWS: [Row; 21] = [
-    Row { part: Part::Resolved,        pid: 611,    parent: 1,    name: "systemd-resolve", uid: 101,  born: 9,       cgroup: 3_112, command: "/usr/lib/systemd/systemd-resolved" },
-    Row { part: Part::Chronyd,         pid: 702,    parent: 1,    name: "chronyd",         uid: 108,  born: 11,      cgroup: 3_340, command: "/usr/sbin/chronyd -F 1" },
-    Row { part: Part::Sshd,            pid: 745,    parent: 1,    name: "sshd",            uid: 0,    born: 12,      cgroup: 3_378, command: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups" },
-    Row { part: Part::Session,         pid: 91_240, parent: 745,  name: "sshd",            uid: 1000, born: 790_120, cgroup: 9_021, command: "sshd: deploy@pts/0" },
-    Row { part: Part::NginxMaster,     pid: 812,    parent: 1,    name: "nginx",           uid: 0,    born: 14,      cgroup: 3_491, command: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" },
-    Row { part: Part::NginxWorker1,    pid: 813,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
-    Row { part: Part::NginxWorker2,    pid: 814,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
-    Row { part: Part::NginxWorker3,    pid: 815,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
-    Row { part: Part::NginxWorker4,    pid: 816,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, command: "nginx: worker process" },
-    Row { part: Part::JdbcPool,        pid: 4_121,  parent: 1,    name: "jdbc-pool",       uid: 1001, born: 788_400, cgroup: 5_210, command: "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -Xms512m -Xmx2g -Dspring.profiles.active=prod -Djdbc.pool.max=64 -jar /srv/orders/orders-api-3.8.1.jar --server.port=8081" },
-    Row { part: Part::CronSync,        pid: 5_377,  parent: 1,    name: "cron-sync",       uid: 1001, born: 650_020, cgroup: 5_344, command: "/usr/bin/python3 /srv/sync/cron-sync.py --cache cache-2:6379 --every 50ms" },
-    Row { part: Part::ReportApi,       pid: 6_002,  parent: 1,    name: "report-api",      uid: 1001, born: 701_777, cgroup: 5_388, command: "/srv/report/bin/report-api --listen 0.0.0.0:9090 --workers 1" },
-    Row { part: Part::Postgres,        pid: 1_104,  parent: 1,    name: "postgres",        uid: 114,  born: 16,      cgroup: 3_702, command: "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main -c config_file=/etc/postgresql/16/main/postgresql.conf" },
-    Row { part: Part::PostgresBackend, pid: 4_410,  parent: 1104, name: "postgres",        uid: 114,  born: 788_460, cgroup: 3_702, command: "postgres: 16/main: web web 127.0.0.1(40310) idle" },
-    Row { part: Part::Redis,           pid: 1_131,  parent: 1,    name: "redis-server",    uid: 115,  born: 16,      cgroup: 3_744, command: "/usr/bin/redis-server 127.0.0.1:6379" },
-    Row { part: Part::NodeExporter,    pid: 1_188,  parent: 1,    name: "node_exporter",   uid: 116,  born: 17,      cgroup: 3_786, command: "/usr/bin/node_exporter --web.listen-address=:9100" },
-    Row { part: Part::WebWorker,       pid: 3_981,  parent: 1,    name: "web-worker",      uid: 33,   born: 788_390, cgroup: 5_166, command: "/srv/web/bin/web-worker --upstream 127.0.0.1:8082" },
-    Row { part: Part::LogShipper,      pid: 1_240,  parent: 1,    name: "log-shipper",     uid: 0,    born: 18,      cgroup: 3_829, command: "/usr/bin/log-shipper -c /etc/log-shipper.toml" },
-    Row { part: Part::BackupAgent,     pid: 77_310, parent: 1,    name: "backup-agent",    uid: 0,    born: 786_600, cgroup: 8_410, command: "/opt/backup/agent --to vault-9:873 --full" },
-    Row { part: Part::MailRelay,       pid: 1_302,  parent: 1,    name: "master",          uid: 0,    born: 19,      cgroup: 3_871, command: "/usr/lib/postfix/sbin/master -w" },
-    Row { part: Part::Gateway,         pid: 2_750,  parent: 1,    name: "ws-gateway",      uid: 1001, born: 41,      cgroup: 4_555, command: "/srv/gateway/bin/ws-gateway --listen 0.0.0.0:8443" },
+    Row { part: Part::Resolved,        pid: 611,    parent: 1,    name: "systemd-resolve", uid: 101,  born: 9,       cgroup: 3_112, unit: "systemd-resolved.service",   command: "/usr/lib/systemd/systemd-resolved" },
+    Row { part: Part::Chronyd,         pid: 702,    parent: 1,    name: "chronyd",         uid: 108,  born: 11,      cgroup: 3_340, unit: "chrony.service",             command: "/usr/sbin/chronyd -F 1" },
+    Row { part: Part::Sshd,            pid: 745,    parent: 1,    name: "sshd",            uid: 0,    born: 12,      cgroup: 3_378, unit: "ssh.service",                command: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups" },
+    Row { part: Part::Session,         pid: 91_240, parent: 745,  name: "sshd",            uid: 1000, born: 790_120, cgroup: 9_021, unit: "session-3.scope",            command: "sshd: deploy@pts/0" },
+    Row { part: Part::NginxMaster,     pid: 812,    parent: 1,    name: "nginx",           uid: 0,    born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" },
+    Row { part: Part::NginxWorker1,    pid: 813,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    Row { part: Part::NginxWorker2,    pid: 814,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    Row { part: Part::NginxWorker3,    pid: 815,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    Row { part: Part::NginxWorker4,    pid: 816,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    Row { part: Part::JdbcPool,        pid: 4_121,  parent: 1,    name: "jdbc-pool",       uid: 1001, born: 788_400, cgroup: 5_210, unit: "docker:9f3c21ab04de",        command: "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -Xms512m -Xmx2g -Dspring.profiles.active=prod -Djdbc.pool.max=64 -jar /srv/orders/orders-api-3.8.1.jar --server.port=8081" },
+    Row { part: Part::CronSync,        pid: 5_377,  parent: 1,    name: "cron-sync",       uid: 1001, born: 650_020, cgroup: 5_344, unit: "cron-sync.service",          command: "/usr/bin/python3 /srv/sync/cron-sync.py --cache cache-2:6379 --every 50ms" },
+    Row { part: Part::ReportApi,       pid: 6_002,  parent: 1,    name: "report-api",      uid: 1001, born: 701_777, cgroup: 5_388, unit: "pod:4be1d07a/c2750e91fa33",  command: "/srv/report/bin/report-api --listen 0.0.0.0:9090 --workers 1" },
+    Row { part: Part::Postgres,        pid: 1_104,  parent: 1,    name: "postgres",        uid: 114,  born: 16,      cgroup: 3_702, unit: "postgresql@16-main.service", command: "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main -c config_file=/etc/postgresql/16/main/postgresql.conf" },
+    Row { part: Part::PostgresBackend, pid: 4_410,  parent: 1104, name: "postgres",        uid: 114,  born: 788_460, cgroup: 3_702, unit: "postgresql@16-main.service", command: "postgres: 16/main: web web 127.0.0.1(40310) idle" },
+    Row { part: Part::Redis,           pid: 1_131,  parent: 1,    name: "redis-server",    uid: 115,  born: 16,      cgroup: 3_744, unit: "redis-server.service",       command: "/usr/bin/redis-server 127.0.0.1:6379" },
+    Row { part: Part::NodeExporter,    pid: 1_188,  parent: 1,    name: "node_exporter",   uid: 116,  born: 17,      cgroup: 3_786, unit: "node_exporter.service",      command: "/usr/bin/node_exporter --web.listen-address=:9100" },
+    Row { part: Part::WebWorker,       pid: 3_981,  parent: 1,    name: "web-worker",      uid: 33,   born: 788_390, cgroup: 5_166, unit: "docker:51d08e7c2b96",        command: "/srv/web/bin/web-worker --upstream 127.0.0.1:8082" },
+    Row { part: Part::LogShipper,      pid: 1_240,  parent: 1,    name: "log-shipper",     uid: 0,    born: 18,      cgroup: 3_829, unit: "log-shipper.service",        command: "/usr/bin/log-shipper -c /etc/log-shipper.toml" },
+    Row { part: Part::BackupAgent,     pid: 77_310, parent: 1,    name: "backup-agent",    uid: 0,    born: 786_600, cgroup: 8_410, unit: "backup.service",             command: "/opt/backup/agent --to vault-9:873 --full" },
+    Row { part: Part::MailRelay,       pid: 1_302,  parent: 1,    name: "master",          uid: 0,    born: 19,      cgroup: 3_871, unit: "postfix@-.service",          command: "/usr/lib/postfix/sbin/master -w" },
+    Row { part: Part::Gateway,         pid: 2_750,  parent: 1,    name: "ws-gateway",      uid: 1001, born: 41,      cgroup: 4_555, unit: "podman:e40ab7719c5d",        command: "/srv/gateway/bin/ws-gateway --listen 0.0.0.0:8443" },
 ];
 
 const USERS: [(u32, &str); 12] = [
@@ -156,12 +157,16 @@ fn process(row: &Row, boot: WallTime) -> Process {
     }
 }
 
-/// The names of the machine's users and interfaces.
+/// The names of the machine's users, interfaces, its one network namespace, and units.
 pub fn names() -> Names {
-    let named = |table: &[(u32, &str)]| -> BTreeMap<u32, DisplayText> {
-        table.iter().map(|&(number, name)| (number, DisplayText::from(name))).collect()
-    };
-    Names { users: named(&USERS), interfaces: named(&INTERFACES) }
+    let interfaces = INTERFACES.iter().map(|&(index, name)| ((NETNS, index), DisplayText::from(name)));
+    let units = ROWS.iter().map(|row| (row.cgroup, DisplayText::from(row.unit)));
+    Names {
+        users: USERS.iter().map(|&(number, name)| (number, DisplayText::from(name))).collect(),
+        interfaces: interfaces.collect(),
+        namespaces: [(NETNS, "own".into())].into(),
+        units: units.collect(),
+    }
 }
 
 /// When the machine was started, if it is `wall` now and it has been up until `now`.

@@ -105,7 +105,13 @@ prop_compose! {
 
 fn names() -> impl Strategy<Value = Arc<Names>> {
     let table = || vec((any::<u32>(), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
-    (table(), table()).prop_map(|(users, interfaces)| Arc::new(Names { users, interfaces }))
+    let interfaces = vec((any::<(u32, u32)>(), text(NAME_LEN_MAX)), 0..4);
+    let interfaces = interfaces.prop_map(|all| all.into_iter().map(|((ns, index), name)| ((NetnsId(ns), index), name)));
+    let namespaces = vec((any::<u32>().prop_map(NetnsId), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
+    let units = vec((any::<u64>(), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
+    (table(), interfaces, namespaces, units).prop_map(|(users, interfaces, namespaces, units)| {
+        Arc::new(Names { users, interfaces: interfaces.collect(), namespaces, units })
+    })
 }
 
 fn coverage() -> impl Strategy<Value = Coverage> {

@@ -1,0 +1,47 @@
+//! Enters network namespaces: on a thread of its own, which opens a socket in each and ends. No other thread of conntop
+//! ever changes its namespace; a netlink socket stays in the one it was opened in (setns(2), netlink(7)).
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::model::socket::NetnsId;
+use crate::source::linux::namespaces::Place;
+use crate::source::linux::netlink::Connection;
+
+/// Opens a connection to `sock_diag` in each of `places`. `EPERM` and `EACCES` say that the user may not enter.
+pub fn open_in(places: Vec<(NetnsId, Place)>) -> Vec<(NetnsId, Result<Connection, Errno>)> {
+    let asked: Vec<NetnsId> = places.iter().map(|(netns, _)| *netns).collect();
+    let open = move || places.iter().map(|(netns, place)| (*netns, enter(*netns, place))).collect();
+    let opened = thread::Builder::new().name("netns".into()).spawn(open).map(thread::JoinHandle::join);
+    match opened {
+        Ok(Ok(opened)) => opened,
+        _ => asked.into_iter().map(|netns| (netns, Err(Errno::AGAIN))).collect(),
+    }
+}
+
+/// Moves this thread into a namespace and opens a connection there.
+fn enter(netns: NetnsId, place: &Place) -> Result<Connection, Errno> {
+    let door = door(netns, place)?;
+    move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))?;
+    Connection::open_abroad()
+}
+
+/// The file of the namespace: of its mount or of its process, whichever still leads there.
+fn door(netns: NetnsId, place: &Place) -> Result<OwnedFd, Errno> {
+    let process = place.process.map(|pid| format!("/proc/{pid}/ns/net").into_bytes());
+    let paths = [place.mount.as_ref().map(|mount| mount.0.clone()), process];
+    let mut error = Errno::NOENT;
+    for path in paths.into_iter().flatten() {
+        match openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+            // A reused pid or a mount on top leads elsewhere.
+            Ok(file) if fstat(&file)?.st_ino == u64::from(netns.0) => return Ok(file),
+            Ok(_) => {}
+            Err(refused) => error = refused,
+        }
+    }
+    Err(error)
+}

@@ -1,0 +1,341 @@
+//! Which service unit, container or pod a socket belongs to: finds the directory of its cgroup by the directory's
+//! inode, which is what the kernel calls the cgroup (`cgroup_id`, Linux 5.7 and later), and reads the path (`name`).
+//!
+//! There is no way from the number to the path but to look through the directories (`open_by_handle_at`(2) needs a
+//! capability). So that is done only when a number appears that is not known, and seldom while it stays unknown.
+
+pub mod name;
+
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
+use rustix::io::Errno;
+
+use crate::model::process::{Owner, ProcessId};
+use crate::model::socket::Socket;
+use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
+use crate::source::clock;
+use crate::source::linux::owners::Owners;
+
+/// Where cgroup v2 is mounted: alone, or beside v1.
+const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/// `CGROUP2_SUPER_MAGIC` (`include/uapi/linux/magic.h`).
+const CGROUP2: i64 = 0x6367_7270;
+/// The longest name of a unit, in bytes.
+const UNIT_LEN_MAX: usize = 128;
+/// One walk looks into so many directories: some 100 ms.
+const DIRECTORIES_MAX: usize = 16_384;
+/// So many cgroups are remembered.
+const KNOWN_MAX: usize = 16_384;
+/// A cgroup without sockets is remembered for so long: its sockets in `TIME_WAIT` are still shown with its unit.
+const UNUSED_MAX: Duration = Duration::from_mins(5);
+/// A cgroup that was not found is sought again after this time, then after twice that, and so on,
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// up to this.
+const RETRY_MAX: Duration = Duration::from_mins(5);
+/// The next walk waits for this many times what the last one took: at most a twentieth of a core.
+const WALK_DUTY: u32 = 20;
+/// The cgroup of a process is believed for so long.
+const BELIEVED_FOR: Duration = Duration::from_secs(30);
+
+/// Finds and remembers units.
+#[derive(Debug)]
+pub struct Units {
+    /// The root of cgroup v2; `None` where there is none.
+    root: Option<OwnedFd>,
+    known: FxHashMap<u64, Known>,
+    unresolved: FxHashMap<u64, Retry>,
+    processes: FxHashMap<ProcessId, (Option<u64>, Timestamp)>,
+    walk_after: Timestamp,
+    tidied_at: Timestamp,
+    /// Kept for its memory.
+    wanted: Vec<u64>,
+}
+
+/// What is known of a cgroup.
+#[derive(Debug)]
+struct Known {
+    /// `None` for the root.
+    unit: Option<DisplayText>,
+    used_at: Timestamp,
+}
+
+/// When to seek a cgroup again that was not found.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    at: Timestamp,
+    wait: Duration,
+}
+
+impl Units {
+    /// Uses cgroup v2 where it is usually mounted; without it no unit is known.
+    pub fn open() -> Self {
+        let is_cgroup2 = |root: &OwnedFd| fstatfs(root).is_ok_and(|system| system.f_type == CGROUP2);
+        Self::over(ROOTS.iter().filter_map(|path| directory(path).ok()).find(is_cgroup2))
+    }
+
+    fn over(root: Option<OwnedFd>) -> Self {
+        let mut known = FxHashMap::default();
+        if let Some(stat) = root.as_ref().and_then(|root| fstat(root).ok()) {
+            known.insert(stat.st_ino, Known { unit: None, used_at: Timestamp(u64::MAX) });
+        }
+        Self {
+            root,
+            known,
+            unresolved: FxHashMap::default(),
+            processes: FxHashMap::default(),
+            walk_after: Timestamp(0),
+            tidied_at: Timestamp(0),
+            wanted: Vec::new(),
+        }
+    }
+
+    /// Learns the units of `sockets`; whether [`Self::names`] differ from before.
+    pub fn update(&mut self, sockets: &[Socket], now: Timestamp) -> bool {
+        self.note_used(sockets, now);
+        let forgotten = now.since(self.tidied_at) > UNUSED_MAX / 5 && self.tidy(now);
+        self.wanted.retain(|id| self.unresolved.get(id).is_none_or(|retry| retry.at <= now));
+        let begun = clock::now().0;
+        if self.wanted.is_empty() || begun < self.walk_after || self.known.len() >= KNOWN_MAX {
+            return forgotten;
+        }
+        let wanted: FxHashSet<u64> = self.wanted.drain(..).collect();
+        let found = self.walk(&wanted);
+        for id in wanted.iter().filter(|id| !found.iter().any(|(found, _)| found == *id)) {
+            let wait = self.unresolved.get(id).map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
+            self.unresolved.insert(*id, Retry { at: now.after(wait), wait });
+        }
+        let learned = !found.is_empty();
+        for (id, unit) in found {
+            self.unresolved.remove(&id);
+            self.known.insert(id, Known { unit, used_at: now });
+        }
+        let ended = clock::now().0;
+        self.walk_after = ended.after(ended.since(begun) * WALK_DUTY);
+        forgotten || learned
+    }
+
+    /// The units by cgroup, as a table for [`Names`](crate::model::process::Names).
+    pub fn names(&self) -> BTreeMap<u64, DisplayText> {
+        self.known.iter().filter_map(|(id, known)| Some((*id, known.unit.clone()?))).collect()
+    }
+
+    /// Gives `sockets` without a cgroup that of the process that holds them: for `/proc/net`, which has none.
+    pub fn complete(&mut self, sockets: &mut [Socket], owners: &Owners, now: Timestamp) {
+        if self.root.is_none() {
+            return;
+        }
+        for socket in sockets.iter_mut().filter(|socket| socket.cgroup.is_none()) {
+            let Owner::Live(holders) = &socket.owner else { continue };
+            let id = holders.first().id;
+            let believed = self.processes.get(&id).filter(|(_, read_at)| now.since(*read_at) < BELIEVED_FOR);
+            let cgroup = believed.map(|(cgroup, _)| *cgroup);
+            socket.cgroup = cgroup.unwrap_or_else(|| {
+                let cgroup = self.cgroup_of(id.pid, owners);
+                self.processes.insert(id, (cgroup, now));
+                cgroup
+            });
+        }
+    }
+
+    fn cgroup_of(&self, pid: u32, owners: &Owners) -> Option<u64> {
+        let mut content = Vec::new();
+        owners.process_dir(pid).and_then(|directory| directory.read(c"cgroup", &mut content)).ok()?;
+        let path = path_in_v2(&content)?;
+        let stat = statat(self.root.as_ref()?, path, rustix::fs::AtFlags::empty());
+        stat.ok().map(|stat| stat.st_ino)
+    }
+
+    /// Collects the cgroups that are not known.
+    fn note_used(&mut self, sockets: &[Socket], now: Timestamp) {
+        self.wanted.clear();
+        if self.root.is_none() {
+            return;
+        }
+        let mut before = None;
+        for id in sockets.iter().filter_map(|socket| socket.cgroup) {
+            // Neighbours in the kernel's tables often have the same.
+            if before.replace(id) == Some(id) {
+                continue;
+            }
+            match self.known.get_mut(&id) {
+                Some(known) => known.used_at = known.used_at.max(now),
+                None => self.wanted.push(id),
+            }
+        }
+        self.wanted.sort_unstable();
+        self.wanted.dedup();
+    }
+
+    /// Forgets what has not been used for long; whether that was anything.
+    fn tidy(&mut self, now: Timestamp) -> bool {
+        self.tidied_at = now;
+        let before = self.known.len();
+        self.known.retain(|_, known| now.since(known.used_at) < UNUSED_MAX);
+        self.unresolved.retain(|_, retry| now.since(retry.at) < UNUSED_MAX);
+        self.processes.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
+        self.known.len() < before
+    }
+
+    /// Looks through the directories until all of `wanted` are found; a directory that vanishes meanwhile is none.
+    fn walk(&self, wanted: &FxHashSet<u64>) -> Vec<(u64, Option<DisplayText>)> {
+        let mut found = Vec::new();
+        let Some(root) = &self.root else { return found };
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut queue = std::collections::VecDeque::from([b".".to_vec()]);
+        let mut looked_at = 0;
+        while let Some(path) = queue.pop_front() {
+            looked_at += 1;
+            if found.len() == wanted.len() || looked_at > DIRECTORIES_MAX {
+                break;
+            }
+            let Ok(directory) = openat(root, path.as_slice(), DIRECTORY, Mode::empty()) else { continue };
+            let mut entries = RawDir::new(&directory, &mut buffer);
+            while let Some(Ok(entry)) = entries.next() {
+                let name = entry.file_name().to_bytes();
+                if entry.file_type() != FileType::Directory || name == b"." || name == b".." {
+                    continue;
+                }
+                let inner = [path.as_slice(), b"/", name].concat();
+                if wanted.contains(&entry.ino()) {
+                    found.push((entry.ino(), unit_text(&inner)));
+                }
+                queue.push_back(inner);
+            }
+        }
+        found
+    }
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn directory(path: &str) -> Result<OwnedFd, Errno> {
+    openat(CWD, path, DIRECTORY, Mode::empty())
+}
+
+/// The unit of the cgroup at `path`, written `./…` from the root.
+fn unit_text(path: &[u8]) -> Option<DisplayText> {
+    let path = path.strip_prefix(b".").unwrap_or(path);
+    let unit = name::unit_of(&String::from_utf8_lossy(path))?;
+    Some(DisplayText::from_bytes(unit.as_bytes(), UNIT_LEN_MAX))
+}
+
+/// The path in `/proc/PID/cgroup`'s line of cgroup v2, `0::/…` (cgroups(7)), from the root on.
+fn path_in_v2(content: &[u8]) -> Option<&[u8]> {
+    let path = content.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
+    Some(if path.is_empty() { b"." } else { path })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::model::testing::{process, tcp};
+
+    /// A tree of directories in the place of cgroups: what counts is names and inodes.
+    struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a directory"))
+        }
+
+        fn make(&self, path: &str) -> u64 {
+            let path = self.0.path().join(path);
+            fs::create_dir_all(&path).expect("ours");
+            rustix::fs::stat(&path).expect("just made").st_ino
+        }
+
+        fn units(&self) -> Units {
+            Units::over(Some(directory(self.0.path().to_str().expect("plain")).expect("ours")))
+        }
+    }
+
+    fn socket(cgroup: u64) -> Socket {
+        tcp(cgroup).with(|socket| socket.cgroup = Some(cgroup)).build()
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        clock::now().0.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_cgroup_is_found_by_its_inode_and_kept_while_its_sockets_linger() {
+        let tree = Tree::new();
+        let nginx = tree.make("system.slice/nginx.service");
+        let odd = tree.make("system.slice/a\u{1b}[2Jb.service");
+        let mut units = tree.units();
+        assert!(units.update(&[socket(nginx), socket(odd)], at(0)));
+        assert_eq!(units.names()[&nginx].as_str(), "nginx.service");
+        assert_eq!(units.names()[&odd].as_str(), "a␛[2Jb.service");
+        fs::remove_dir(tree.0.path().join("system.slice/nginx.service")).expect("empty");
+        assert!(!units.update(&[], at(200)));
+        assert!(units.names().contains_key(&nginx));
+        assert!(units.update(&[socket(odd)], at(400)), "forgotten after five minutes");
+        assert!(!units.names().contains_key(&nginx) && units.names().contains_key(&odd));
+    }
+
+    #[test]
+    fn what_is_not_found_is_sought_ever_less_often_until_it_is_there() {
+        let tree = Tree::new();
+        let mut units = tree.units();
+        let now = at(0);
+        assert!(!units.update(&[socket(u64::MAX)], now));
+        let first = units.unresolved[&u64::MAX];
+        assert!(!units.update(&[socket(u64::MAX)], now), "backing off: not sought");
+        assert_eq!(units.unresolved[&u64::MAX].wait, first.wait);
+        units.walk_after = Timestamp(0);
+        assert!(!units.update(&[socket(u64::MAX)], now.after(RETRY_FIRST)));
+        assert_eq!(units.unresolved[&u64::MAX].wait, first.wait * 2);
+
+        units.walk_after = Timestamp(0);
+        let late = tree.make("late.service");
+        assert!(units.update(&[socket(late)], now.after(RETRY_FIRST)), "another one is sought at once");
+        assert_eq!(units.names()[&late].as_str(), "late.service");
+    }
+
+    #[test]
+    fn the_root_is_no_unit_and_no_reason_to_walk() {
+        let tree = Tree::new();
+        let root = rustix::fs::stat(tree.0.path()).expect("there").st_ino;
+        let mut units = tree.units();
+        assert!(!units.update(&[socket(root)], at(0)));
+        assert!(units.names().is_empty() && units.unresolved.is_empty() && units.walk_after == Timestamp(0));
+        assert!(!units.update(&[], at(100_000)));
+        assert!(!units.update(&[socket(root)], at(100_000)) && units.unresolved.is_empty());
+    }
+
+    #[test]
+    fn without_cgroup_v2_nothing_is_known() {
+        let mut units = Units::over(None);
+        assert!(!units.update(&[socket(5)], at(0)) && units.names().is_empty());
+    }
+
+    #[test]
+    fn the_line_of_v2_is_taken_from_a_processs_cgroups() {
+        assert_eq!(
+            path_in_v2(b"9:name=systemd:/x\n0::/system.slice/a.service\n"),
+            Some(&b"system.slice/a.service"[..])
+        );
+        assert_eq!(path_in_v2(b"0::/\n"), Some(&b"."[..]));
+        assert_eq!(path_in_v2(b"9:cpu:/0::/\n"), None);
+    }
+
+    #[test]
+    fn a_socket_without_a_cgroup_takes_that_of_its_process() {
+        let mut units = Units::open();
+        let owners = Owners::open().expect("/proc");
+        let me = process(std::process::id(), "me");
+        let own = units.cgroup_of(me.id.pid, &owners);
+        let mut sockets = [tcp(1).held_by(&[me]).build(), tcp(2).build()];
+        units.complete(&mut sockets, &owners, at(0));
+        assert_eq!(sockets.map(|socket| socket.cgroup), [own, None]);
+        assert_eq!(own.is_some(), units.root.is_some());
+    }
+}
