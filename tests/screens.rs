@@ -25,6 +25,7 @@ fn after_the_recording(size: (u16, u16)) -> App {
         filter: String::new(),
         interval: Duration::from_secs(1),
         read_only: false,
+        all_namespaces: false,
         protected: Vec::new(),
         utc_offset_seconds: 0,
         ascii: false,
