@@ -28,6 +28,7 @@ use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::socket::Socket;
 use crate::model::text::{DisplayText, HOST_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
@@ -138,7 +139,9 @@ impl Source for Linux {
         let haste = std::mem::replace(&mut self.haste, Haste::Calm);
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         let now = Now { at: snapshot.at, wall: snapshot.wall };
-        let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
+        let (tables, is_limited) = (&mut self.tables, self.visibility.is_limited());
+        let is_held = &mut |socket: &Socket| tables.is_held(socket);
+        let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
         self.note_blind(blind, &mut snapshot.coverage);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
