@@ -45,6 +45,7 @@ fn wrong_use_is_answered_by_one_sentence_and_exit_code_2() {
         (&["--source", "netlink"], "unknown source 'netlink'"),
         (&["--source", "synthetic:x", "list"], "synthetic:7"),
         (&["--demo", "--source", "procfs"], "--demo"),
+        (&["--all-netns", "--source", "portable", "list"], "--source linux"),
         (&["--interval", "0"], "from 0.1 to 60"),
         (&["--interval", "soon", "list"], "from 0.1 to 60"),
         (&["--color", "red"], "auto, always, never"),

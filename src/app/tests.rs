@@ -148,6 +148,20 @@ fn a_screen_frozen_for_long_pauses_sampling_and_goes_on_afterwards() {
 }
 
 #[test]
+fn other_network_namespaces_come_with_the_next_sample_and_go_again() {
+    let mut app = three();
+    let wanted = |all_namespaces| Effect::Collect(Needs { all_namespaces, ..Needs::default() });
+    assert_eq!(press(&mut app, "N"), [wanted(true), Effect::Sample]);
+    assert!(app.config.all_namespaces);
+    assert_eq!(press(&mut app, "N"), [wanted(false), Effect::Sample]);
+    app.config.source.kind = SourceKind::Replay;
+    assert!(press(&mut app, "N").is_empty() && !app.config.all_namespaces);
+    assert!(
+        app.notices.latest().is_some_and(|(notice, _)| notice.text.as_str().contains("no other network namespaces"))
+    );
+}
+
+#[test]
 fn nothing_moves_under_an_open_kill_dialog() {
     let mut app = three();
     press(&mut app, "jK");

@@ -14,10 +14,6 @@ use crate::source::linux::netlink::Connection;
 use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::sock_diag::DumpRequest;
 
-/// What is said where [`Tables::procfs_of`] is used.
-const THROUGH_PROCESS: &str = "network namespaces that may not be entered are read from /proc/PID/net, without \
-                               round-trip times and exact identities; run conntop as root for those";
-
 /// Where sockets are read from.
 #[derive(Debug)]
 pub struct Tables {
@@ -52,8 +48,7 @@ impl Tables {
 
     /// Reads another namespace through the files of a process in it.
     pub fn procfs_of(netns: NetnsId, pid: u32) -> Result<Self, SourceError> {
-        let standing = vec![DisplayText::new(THROUGH_PROCESS)];
-        let mut tables = Self { diag: None, proc_net: ProcNet::of_process(netns, pid), standing };
+        let mut tables = Self { diag: None, proc_net: ProcNet::of_process(netns, pid), standing: Vec::new() };
         tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
     }

@@ -23,6 +23,10 @@ pub const SHOWN_MAX: usize = 256;
 /// A namespace that could not be entered is tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 
+/// What is said of namespaces that are looked at through a process.
+const THROUGH_PROCESS: &str = "network namespaces that may not be entered are read from /proc/PID/net, without \
+                               round-trip times and exact identities; run conntop as root for those";
+
 /// The tables of other namespaces.
 #[derive(Debug)]
 pub struct Abroad {
@@ -132,6 +136,9 @@ impl Abroad {
         let is_forbidden = |refused: &&Refused| [Errno::PERM, Errno::ACCESS].contains(&refused.error);
         let forbidden = self.refused.values().filter(is_forbidden).count();
         let unreadable = namespaces.unreadable();
+        if !self.without_diag && self.open.values().any(|window| window.process.is_some()) {
+            say(coverage, DisplayText::new(THROUGH_PROCESS));
+        }
         if forbidden > 0 {
             let sentence =
                 format!("{} may not be entered; run conntop as root to see {}", counted(forbidden), its(forbidden));
