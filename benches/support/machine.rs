@@ -62,7 +62,8 @@ impl Machine {
         self.oldest += churn;
         // Spread over what is open: what the traffic of a second touches.
         let step = (self.next - self.oldest) / churn;
-        delta.changed = (0..churn).map(|at| self.socket(self.oldest + at * step + self.second % step, self.second)).collect();
+        delta.changed =
+            (0..churn).map(|at| self.socket(self.oldest + at * step + self.second % step, self.second)).collect();
         delta.added = (self.next..self.next + churn).map(|number| self.socket(number, 0)).collect();
         self.next += churn;
         Msg::Delta(Box::new(delta))
@@ -98,7 +99,8 @@ impl Machine {
             .info(|info| info.rtt_us = u32::try_from(noise % 100_000).expect("small"))
             .build();
         let served = noise.is_multiple_of(3);
-        socket.local.port = if served { 7_000 + u16::try_from(noise % LISTENERS).expect("small") } else { port(noise >> 24) };
+        socket.local.port =
+            if served { 7_000 + u16::try_from(noise % LISTENERS).expect("small") } else { port(noise >> 24) };
         socket.remote = Endpoint::new(IpAddr::V4(host), if served { port(noise >> 40) } else { 5_432 });
         socket.owner = self.owner(number);
         let mut connection = connection(socket, FIRST * 1_000 - noise % 90_000_000);

@@ -20,6 +20,8 @@ const CLOSE_WAIT_MANY: u32 = 100;
 const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_mins(1));
 /// A group of any size and this old is a problem.
 const CLOSE_WAIT_OLD: Duration = Duration::from_mins(10);
+/// So many leaks are told in words, the largest ones: a sentence costs more than a look at a row.
+const LEAKS_TOLD_MAX: usize = 64;
 /// An accept queue filled to this share (in percent) is a problem.
 const ACCEPT_QUEUE_PERCENT: u64 = 80;
 
@@ -50,6 +52,8 @@ pub struct Problem {
 pub struct Headline {
     /// The problems; none on a healthy machine.
     pub problems: Vec<Problem>,
+    /// How many more there are, each smaller than those.
+    pub untold: usize,
 }
 
 /// A look at what is wrong, in slices. The store must not change in between.
@@ -64,7 +68,9 @@ impl Survey {
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<Headline> {
         while *steps > 0 {
             *steps -= 1;
-            let Some(index) = store.rows().close_wait().first_from(self.next) else { return Some(self.headline(store)) };
+            let Some(index) = store.rows().close_wait().first_from(self.next) else {
+                return Some(self.headline(store));
+            };
             self.next = RowIndex(index.0 + 1);
             if let Some(row) = store.rows().get(index) {
                 note_leak(&mut self.leaks, row, store);
@@ -77,12 +83,15 @@ impl Survey {
         let listeners = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
         let sockets = listeners.map(|row| &row.connection.socket).filter(|socket| socket.is_listener());
         let mut problems: Vec<_> = sockets.filter_map(full_queue).collect();
-        problems.extend(self.leaks.values().filter_map(Leak::problem));
+        let mut leaks: Vec<_> = self.leaks.values().filter(|leak| leak.severity().is_some()).collect();
+        leaks.sort_unstable_by(|a, b| b.sockets.cmp(&a.sockets).then(a.key.cmp(&b.key)));
+        let untold = leaks.len().saturating_sub(LEAKS_TOLD_MAX);
+        problems.extend(leaks.into_iter().take(LEAKS_TOLD_MAX).filter_map(Leak::problem));
         problems.sort_by(|a, b| {
             let leak = |problem: &Problem| problem.state == TcpState::CloseWait;
             (b.severity, leak(b), b.sockets).cmp(&(a.severity, leak(a), a.sockets)).then_with(|| a.text.cmp(&b.text))
         });
-        Headline { problems }
+        Headline { problems, untold }
     }
 }
 
@@ -95,7 +104,7 @@ impl Headline {
 
 /// On the client side a leak is one process and one remote; each leaked socket has its own local port. On the server
 /// side it is one process and one local port; the remotes differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct LeakKey {
     process: Option<ProcessId>,
     place: Endpoint,
@@ -122,7 +131,14 @@ fn note_leak(leaks: &mut FxHashMap<LeakKey, Leak>, row: &Row, store: &Store) {
         place: if to { socket.remote } else { socket.local },
         to,
     };
-    let empty = || Leak { key, process: process.cloned(), owner: socket.owner.label(), sockets: 0, oldest: None, verdicts: [0; 4] };
+    let empty = || Leak {
+        key,
+        process: process.cloned(),
+        owner: socket.owner.label(),
+        sockets: 0,
+        oldest: None,
+        verdicts: [0; 4],
+    };
     let leak = leaks.entry(key).or_insert_with(empty);
     leak.sockets += 1;
     if let Some(verdict) = socket.verdict() {
@@ -133,13 +149,18 @@ fn note_leak(leaks: &mut FxHashMap<LeakKey, Leak>, row: &Row, store: &Store) {
 }
 
 impl Leak {
-    fn problem(&self) -> Option<Problem> {
+    /// How bad it is; `None` if it is no problem.
+    fn severity(&self) -> Option<Severity> {
         let age = self.oldest.map_or(Duration::ZERO, |(age, _)| age);
         let some = self.sockets >= CLOSE_WAIT_SOME.0 && age >= CLOSE_WAIT_SOME.1;
-        if !(some || self.sockets >= CLOSE_WAIT_MANY || age >= CLOSE_WAIT_OLD) {
-            return None;
+        match self.sockets >= CLOSE_WAIT_MANY {
+            true => Some(Severity::Critical),
+            false => (some || age >= CLOSE_WAIT_OLD).then_some(Severity::Warning),
         }
-        let severity = if self.sockets >= CLOSE_WAIT_MANY { Severity::Critical } else { Severity::Warning };
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        let severity = self.severity()?;
         Some(Problem { severity, text: self.sentence(), state: TcpState::CloseWait, sockets: self.sockets })
     }
 

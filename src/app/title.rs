@@ -19,9 +19,7 @@ impl App {
             (Page::Tab, Tab::Connections) => self.connections_title(),
             (Page::Tab, Tab::States) => "15 min".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
-            (Page::Tab, tab) => {
-                units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64)
-            }
+            (Page::Tab, tab) => units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64),
         }
     }
 

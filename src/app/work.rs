@@ -9,6 +9,8 @@ use crate::app::flows::Flows;
 use crate::app::headline::Survey;
 use crate::app::mode::Page;
 use crate::model::delta::Delta;
+use crate::model::process::ProcessId;
+use crate::store::groups::HoldingsCount;
 use crate::store::intake::Intake;
 
 /// What [`App::update`] does by itself: tables of some 2,000 rows are up to date when it returns, and larger ones do not
@@ -22,12 +24,21 @@ pub(super) struct Work {
     /// How many transitions of the intake the log will have got.
     logged: usize,
     survey: Option<Survey>,
+    holdings: Option<HoldingsCount>,
+}
+
+impl Work {
+    /// Starts to count what `process` holds, for the dialog that asks about it.
+    pub(super) fn count_holdings(&mut self, process: ProcessId) {
+        self.holdings = Some(HoldingsCount::new(process));
+    }
 }
 
 impl App {
     /// Whether [`advance`](Self::advance) has work to do.
     pub fn is_busy(&self) -> bool {
         self.tables.is_busy()
+            || self.work.holdings.is_some()
             || self.work.survey.is_some()
             || self.is_looking_around()
             || self.work.intake.is_some()
@@ -42,7 +53,12 @@ impl App {
 
     /// Does one kind of work as far as it goes, what the user waits for first; answers whether there was any.
     fn advance_one(&mut self, steps: &mut usize) -> bool {
-        if self.tables.is_busy() {
+        if let Some(mut count) = self.work.holdings.take() {
+            match count.advance(&self.store, steps) {
+                Some(holdings) => self.tell_holdings(count.process(), &holdings),
+                None => self.work.holdings = Some(count),
+            }
+        } else if self.tables.is_busy() {
             if self.tables.advance(&self.store, steps) {
                 self.refresh_tables();
                 self.dirty = true;

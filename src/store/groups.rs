@@ -200,21 +200,54 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
 
 /// What `process` holds now. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
 pub fn holdings(store: &Store, process: ProcessId) -> Holdings {
-    let mut holdings = Holdings::default();
-    let mut peers = FxHashSet::default();
-    for (_, row) in live(store) {
-        let socket = &row.connection.socket;
-        let Owner::Live(holders) = &socket.owner else { continue };
-        if !holders.all().iter().any(|holder| holder.id == process) {
-            continue;
-        }
-        holdings.counts.add(socket);
-        if !socket.remote.is_unset() {
-            peers.insert(socket.remote.addr);
+    let mut count = HoldingsCount::new(process);
+    loop {
+        if let Some(holdings) = count.advance(store, &mut usize::MAX.clone()) {
+            return holdings;
         }
     }
-    holdings.peers = count(peers.len());
-    holdings
+}
+
+/// What a process holds, being counted in slices. The store must not change in between.
+#[derive(Debug)]
+pub struct HoldingsCount {
+    process: ProcessId,
+    next: RowIndex,
+    counts: Counts,
+    peers: Peers,
+}
+
+impl HoldingsCount {
+    /// Nothing is counted yet.
+    pub fn new(process: ProcessId) -> Self {
+        Self { process, next: RowIndex(0), counts: Counts::default(), peers: Peers::default() }
+    }
+
+    /// Whose sockets are counted.
+    pub const fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Counts as many rows as `steps` allows; the result once all are counted.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<Holdings> {
+        while *steps > 0 {
+            *steps -= 1;
+            let Some((index, row)) = store.rows().first_from(self.next) else {
+                return Some(Holdings { counts: self.counts, peers: count(self.peers.len()) });
+            };
+            self.next = RowIndex(index.0 + 1);
+            let socket = &row.connection.socket;
+            let Owner::Live(holders) = &socket.owner else { continue };
+            if row.is_closed() || !holders.all().iter().any(|holder| holder.id == self.process) {
+                continue;
+            }
+            self.counts.add(socket);
+            if !socket.remote.is_unset() {
+                self.peers.insert(0, socket.remote.addr);
+            }
+        }
+        None
+    }
 }
 
 fn live(store: &Store) -> impl Iterator<Item = (RowIndex, &Row)> {
@@ -321,6 +354,10 @@ struct Peers {
 }
 
 impl Peers {
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
     /// Whether `addr` is new at `place`.
     fn insert(&mut self, place: usize, addr: IpAddr) -> bool {
         match (addr, u32::try_from(place)) {

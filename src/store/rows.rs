@@ -1,12 +1,14 @@
 //! The rows: live connections and those closed a moment ago, under indices that stay valid for the life of a row.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::model::delta::{Connection, Removed};
 use crate::model::endpoint::Protocol;
+use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -159,6 +161,11 @@ impl Rows {
     /// How many processes hold a socket now.
     pub fn processes(&self) -> usize {
         self.tally.processes()
+    }
+
+    /// The process `id`, if it holds a socket now.
+    pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
+        self.tally.process(id)
     }
 
     /// Live sockets by state.

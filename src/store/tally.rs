@@ -1,9 +1,11 @@
 //! What is known of all live rows together, kept up to date row by row: no sample has to look at the rows that it did
 //! not touch.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-use crate::model::process::{Owner, ProcessId};
+use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::store::row_set::RowSet;
@@ -15,8 +17,14 @@ pub(super) struct Tally {
     pub(super) counts: Counts,
     pub(super) close_wait: RowSet,
     pub(super) listening: RowSet,
-    /// How many sockets each process holds; those that hold none are not in it.
-    holders: FxHashMap<ProcessId, u32>,
+    /// The processes that hold sockets now.
+    holders: FxHashMap<ProcessId, Holder>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    process: Arc<Process>,
+    sockets: u32,
 }
 
 impl Tally {
@@ -29,8 +37,9 @@ impl Tally {
         if is_listening(socket) {
             self.listening.insert(index);
         }
-        for id in holders(socket) {
-            *self.holders.entry(id).or_default() += 1;
+        for process in holders(socket) {
+            let empty = || Holder { process: Arc::clone(process), sockets: 0 };
+            self.holders.entry(process.id).or_insert_with(empty).sockets += 1;
         }
     }
 
@@ -39,11 +48,11 @@ impl Tally {
         self.counts.subtract(socket);
         self.close_wait.remove(index);
         self.listening.remove(index);
-        for id in holders(socket) {
-            if let Some(held) = self.holders.get_mut(&id) {
-                *held -= 1;
-                if *held == 0 {
-                    self.holders.remove(&id);
+        for process in holders(socket) {
+            if let Some(holder) = self.holders.get_mut(&process.id) {
+                holder.sockets -= 1;
+                if holder.sockets == 0 {
+                    self.holders.remove(&process.id);
                 }
             }
         }
@@ -53,6 +62,11 @@ impl Tally {
     pub(super) fn processes(&self) -> usize {
         self.holders.len()
     }
+
+    /// The process `id`, if it holds a socket.
+    pub(super) fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
+        self.holders.get(&id).map(|holder| &holder.process)
+    }
 }
 
 /// Whether peers can reach the socket without having been asked.
@@ -60,10 +74,9 @@ pub(super) fn is_listening(socket: &Socket) -> bool {
     socket.is_listener() || (socket.state == TcpState::Unconn && socket.local.port != 0)
 }
 
-fn holders(socket: &Socket) -> impl Iterator<Item = ProcessId> {
-    let holders = match &socket.owner {
+fn holders(socket: &Socket) -> &[Arc<Process>] {
+    match &socket.owner {
         Owner::Live(holders) => holders.all(),
-        _ => &[],
-    };
-    holders.iter().map(|process| process.id)
+        Owner::Remembered(_) | Owner::Unaccepted | Owner::Hidden | Owner::None => &[],
+    }
 }

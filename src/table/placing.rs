@@ -182,7 +182,10 @@ mod tests {
             any::<std::net::Ipv4Addr>().prop_map(|addr| IpAddr::V6(addr.to_ipv6_mapped())),
             Just(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         ];
-        prop_oneof![(addr, 0u16..3).prop_map(|(addr, port)| Value::Endpoint(Endpoint::new(addr, port))), Just(Value::Missing)]
+        prop_oneof![
+            (addr, 0u16..3).prop_map(|(addr, port)| Value::Endpoint(Endpoint::new(addr, port))),
+            Just(Value::Missing)
+        ]
     }
 
     fn numbers() -> impl Strategy<Value = Value<'static>> {

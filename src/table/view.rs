@@ -289,10 +289,12 @@ mod tests {
     use crate::model::testing::{connection, process, source_info, tcp};
     use crate::table::column::find;
 
-    /// Takes in `touched` as far as that goes.
+    /// Takes in `touched`, in slices of a few rows.
     fn apply(view: &mut View, touched: &Touched, store: &Store) {
         view.apply(touched, store);
-        view.settle(store);
+        while view.is_busy() {
+            view.advance(store, &mut 7);
+        }
     }
 
     fn sort(text: &str) -> SortKey {
