@@ -4,6 +4,7 @@
 //! last sample.
 
 mod action;
+pub mod around;
 pub mod clock;
 mod copy;
 pub mod cursor;
@@ -30,6 +31,7 @@ pub mod states;
 pub mod tab;
 pub mod tables;
 pub mod title;
+pub mod work;
 
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
+use crate::app::work::{STEPS_AT_ONCE, Work};
 use crate::model::action::{Kill, Protection};
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
@@ -129,6 +132,7 @@ pub struct App {
     /// Where the connections of a group were entered from, and the filter before: the way back of Esc.
     entered: Option<(Tab, String)>,
     asked: Needs,
+    work: Work,
     dirty: bool,
 }
 
@@ -156,12 +160,14 @@ impl App {
             filters: LineHistory::default(),
             entered: None,
             asked: Needs::default(),
+            work: Work::default(),
             dirty: true,
             store,
         }
     }
 
-    /// Takes in `msg` and says what is to be done about it.
+    /// Takes in `msg` and says what is to be done about it. Work on many rows may be left for
+    /// [`advance`](Self::advance).
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = match msg {
             Msg::Key(event) => self.on_key(event),
@@ -174,8 +180,8 @@ impl App {
             Msg::SourceEnded => self.on_source_ended(),
             Msg::Notice(text) => self.say(Tone::Plain, text),
         };
-        effects.extend(self.catch_up());
-        effects.extend(self.collect());
+        effects.extend(self.go_on());
+        effects.extend(self.advance(STEPS_AT_ONCE));
         effects
     }
 

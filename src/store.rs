@@ -1,11 +1,14 @@
 //! Bounded memory of what the deltas told: live rows, rows just closed, history of counts, the transition log.
 //!
-//! The main thread owns it. Applying a delta costs time in proportion to what changed.
+//! The main thread owns it. Taking in a delta costs time in proportion to what changed, and can be done in slices.
 
 pub mod groups;
 pub mod history;
+pub mod intake;
 pub mod log;
+pub mod row_set;
 pub mod rows;
+mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +25,7 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::store::groups::Holdings;
 use crate::store::history::History;
 use crate::store::log::Log;
-use crate::store::rows::{RowChanges, Rows, Touched};
+use crate::store::rows::{Rows, Touched};
 
 /// All that is known, and nothing about how it is shown.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub struct Store {
     at: Timestamp,
     wall: WallTime,
     took: Duration,
+    deltas: u64,
     rows: Rows,
     history: History,
     log: Log,
@@ -48,6 +52,7 @@ impl Store {
             at: Timestamp::default(),
             wall: WallTime::default(),
             took: Duration::ZERO,
+            deltas: 0,
             rows: Rows::default(),
             history: History::default(),
             log: Log::default(),
@@ -58,19 +63,16 @@ impl Store {
         }
     }
 
-    /// Takes in what changed, and says which rows that touched.
+    /// Takes in what changed in one go, and says which rows that touched.
     pub fn apply(&mut self, delta: Delta) -> Touched {
-        let first = self.history.samples().is_empty();
-        let Delta { at, wall, took, added, changed, removed, transitions, coverage, names, usage, details } = delta;
-        let touched = self.rows.apply(at, RowChanges { added, changed, removed }, first);
-        self.history.push(at, *self.rows.counts(), &transitions);
-        self.log.extend(transitions);
-        (self.at, self.wall, self.took) = (at, wall, took);
-        (self.coverage, self.names) = (coverage, names);
-        // Only what was asked for comes, so the tables are as small as the screen.
-        self.usage = usage.into_iter().collect();
-        self.details = details.into_iter().collect();
-        touched
+        let mut intake = self.begin(delta);
+        while !self.advance(&mut intake, &mut usize::MAX.clone()) {}
+        self.finish(intake)
+    }
+
+    /// How many deltas it has taken in: another number means that anything may differ.
+    pub const fn deltas(&self) -> u64 {
+        self.deltas
     }
 
     /// What `process` holds now. One pass over the rows: for dialogs, not for every frame.

@@ -7,6 +7,7 @@ pub mod connections;
 pub mod filter;
 pub mod fit;
 pub mod groups;
+mod placing;
 pub mod sort;
 pub mod suggest;
 pub mod units;

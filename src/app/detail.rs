@@ -93,8 +93,8 @@ fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
     let left = vec![
         facts::connection(app, row),
         facts::owner(app, row),
-        facts::other_end(app, row),
-        facts::neighbours(app, row),
+        facts::other_end(app, row, &detail.around),
+        facts::neighbours(row, &detail.around),
         facts::history(app, detail),
     ];
     let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row)];

@@ -40,8 +40,7 @@ impl App {
             Ok(filter) => {
                 edit.error = None;
                 if filter.text() != self.tables.connections.view.filter().text() {
-                    self.tables.connections.view.set_filter(filter, &self.store);
-                    self.refresh_tables();
+                    self.tables.connections.view.start_filter(filter);
                 }
             }
             Err(error) => edit.error = Some(error),
@@ -67,7 +66,8 @@ impl App {
     /// Puts the filter `text`, which must parse, in force.
     pub(super) fn apply_filter(&mut self, text: &str) {
         match Filter::parse(text) {
-            Ok(filter) => self.tables.connections.view.set_filter(filter, &self.store),
+            Ok(filter) if filter.text() == self.tables.connections.view.filter().text() => {}
+            Ok(filter) => self.tables.connections.view.start_filter(filter),
             Err(error) => drop(self.say(crate::app::notice::Tone::Bad, error.message.as_str())),
         }
         self.refresh_tables();

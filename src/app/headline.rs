@@ -1,5 +1,6 @@
 //! The one line about what is wrong, by two plain rules. `diagnosis` will take its place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -10,7 +11,7 @@ use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::rows::{Row, RowIndex};
 use crate::table::units;
 
 /// A group of `CLOSE_WAIT` sockets this large is a problem at any age, and the first to be told.
@@ -19,6 +20,8 @@ const CLOSE_WAIT_MANY: u32 = 100;
 const CLOSE_WAIT_SOME: (u32, Duration) = (5, Duration::from_mins(1));
 /// A group of any size and this old is a problem.
 const CLOSE_WAIT_OLD: Duration = Duration::from_mins(10);
+/// So many leaks are told in words, the largest ones: a sentence costs more than a look at a row.
+const LEAKS_TOLD_MAX: usize = 64;
 /// An accept queue filled to this share (in percent) is a problem.
 const ACCEPT_QUEUE_PERCENT: u64 = 80;
 
@@ -57,28 +60,50 @@ pub struct Problem {
 pub struct Headline {
     /// The problems; none on a healthy machine.
     pub problems: Vec<Problem>,
+    /// How many more there are, each smaller than those.
+    pub untold: usize,
 }
 
-impl Headline {
-    /// What is wrong in `store`: one pass over the rows.
-    pub fn of(store: &Store) -> Self {
-        let mut problems = Vec::new();
-        let mut leaks: FxHashMap<LeakKey, Leak<'_>> = FxHashMap::default();
-        for (_, row) in store.rows().iter().filter(|(_, row)| !row.is_closed()) {
-            match row.connection.socket.state {
-                TcpState::CloseWait => note_leak(&mut leaks, row, store),
-                TcpState::Listen => problems.extend(full_queue(&row.connection.socket)),
-                _ => {}
+/// A look at what is wrong, in slices. The store must not change in between.
+#[derive(Debug, Default)]
+pub struct Survey {
+    next: RowIndex,
+    leaks: FxHashMap<LeakKey, Leak>,
+}
+
+impl Survey {
+    /// Looks at as many rows as `steps` allows; the headline once all are looked at.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<Headline> {
+        while *steps > 0 {
+            *steps -= 1;
+            let Some(index) = store.rows().close_wait().first_from(self.next) else {
+                return Some(self.headline(store));
+            };
+            self.next = RowIndex(index.0 + 1);
+            if let Some(row) = store.rows().get(index) {
+                note_leak(&mut self.leaks, row, store);
             }
         }
-        problems.extend(leaks.into_values().filter_map(|leak| leak.problem()));
+        None
+    }
+
+    fn headline(&self, store: &Store) -> Headline {
+        let listeners = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
+        let sockets = listeners.map(|row| &row.connection.socket).filter(|socket| socket.is_listener());
+        let mut problems: Vec<_> = sockets.filter_map(full_queue).collect();
+        let mut leaks: Vec<_> = self.leaks.values().filter(|leak| leak.severity().is_some()).collect();
+        leaks.sort_unstable_by(|a, b| b.sockets.cmp(&a.sockets).then(a.key.cmp(&b.key)));
+        let untold = leaks.len().saturating_sub(LEAKS_TOLD_MAX);
+        problems.extend(leaks.into_iter().take(LEAKS_TOLD_MAX).filter_map(Leak::problem));
         problems.sort_by(|a, b| {
             let leak = |problem: &Problem| problem.state == TcpState::CloseWait;
             (b.severity, leak(b), b.sockets).cmp(&(a.severity, leak(a), a.sockets)).then_with(|| a.text.cmp(&b.text))
         });
-        Self { problems }
+        Headline { problems, untold }
     }
+}
 
+impl Headline {
     /// Whether a problem is about `state`.
     pub fn concerns(&self, state: TcpState) -> bool {
         self.problems.iter().any(|problem| problem.state == state)
@@ -87,25 +112,26 @@ impl Headline {
 
 /// On the client side a leak is one process and one remote; each leaked socket has its own local port. On the server
 /// side it is one process and one local port; the remotes differ.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct LeakKey {
     process: Option<ProcessId>,
     place: Endpoint,
     to: bool,
 }
 
-struct Leak<'a> {
+#[derive(Debug)]
+struct Leak {
     key: LeakKey,
-    process: Option<&'a Process>,
+    process: Option<Arc<Process>>,
     owner: &'static str,
     sockets: u32,
     oldest: Option<(Duration, AgeBasis)>,
     verdicts: [u32; 4],
 }
 
-fn note_leak<'a>(leaks: &mut FxHashMap<LeakKey, Leak<'a>>, row: &'a Row, store: &Store) {
+fn note_leak(leaks: &mut FxHashMap<LeakKey, Leak>, row: &Row, store: &Store) {
     let socket = &row.connection.socket;
-    let process = socket.owner.process();
+    let process = socket.owner.holders().and_then(|holders| holders.all().first());
     // The side with the lower port is the service: ephemeral ports are high.
     let to = socket.remote.port < socket.local.port;
     let key = LeakKey {
@@ -113,7 +139,14 @@ fn note_leak<'a>(leaks: &mut FxHashMap<LeakKey, Leak<'a>>, row: &'a Row, store: 
         place: if to { socket.remote } else { socket.local },
         to,
     };
-    let empty = || Leak { key, process, owner: socket.owner.label(), sockets: 0, oldest: None, verdicts: [0; 4] };
+    let empty = || Leak {
+        key,
+        process: process.cloned(),
+        owner: socket.owner.label(),
+        sockets: 0,
+        oldest: None,
+        verdicts: [0; 4],
+    };
     let leak = leaks.entry(key).or_insert_with(empty);
     leak.sockets += 1;
     if let Some(verdict) = socket.verdict() {
@@ -123,19 +156,24 @@ fn note_leak<'a>(leaks: &mut FxHashMap<LeakKey, Leak<'a>>, row: &'a Row, store: 
     leak.oldest = leak.oldest.max(age);
 }
 
-impl Leak<'_> {
-    fn problem(&self) -> Option<Problem> {
+impl Leak {
+    /// How bad it is; `None` if it is no problem.
+    fn severity(&self) -> Option<Severity> {
         let age = self.oldest.map_or(Duration::ZERO, |(age, _)| age);
         let some = self.sockets >= CLOSE_WAIT_SOME.0 && age >= CLOSE_WAIT_SOME.1;
-        if !(some || self.sockets >= CLOSE_WAIT_MANY || age >= CLOSE_WAIT_OLD) {
-            return None;
+        match self.sockets >= CLOSE_WAIT_MANY {
+            true => Some(Severity::Critical),
+            false => (some || age >= CLOSE_WAIT_OLD).then_some(Severity::Warning),
         }
-        let severity = if self.sockets >= CLOSE_WAIT_MANY { Severity::Critical } else { Severity::Warning };
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        let severity = self.severity()?;
         Some(Problem { severity, text: self.sentence(), state: TcpState::CloseWait, sockets: self.sockets })
     }
 
     fn sentence(&self) -> String {
-        let who = match self.process {
+        let who = match &self.process {
             Some(process) => format!("{}[{}]", process.name, process.id.pid),
             None if self.owner == "hidden" => "a hidden process".to_owned(),
             None if self.owner == "unaccepted" => "an accept queue".to_owned(),

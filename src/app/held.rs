@@ -1,4 +1,5 @@
-//! Deltas that wait: while the screen is frozen or a dialog is open, nothing under the cursor may move.
+//! Deltas that wait: for the work on the one before, or, while the screen is frozen or a dialog is open, for the user:
+//! nothing under the cursor may move.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,8 +47,13 @@ impl Held {
         self.deltas.back().map_or(Duration::ZERO, |delta| delta.at.since(shown))
     }
 
-    /// All of them, and whether sampling was paused for them; empty afterwards.
-    pub fn take(&mut self) -> (VecDeque<Delta>, bool) {
-        (std::mem::take(&mut self.deltas), std::mem::take(&mut self.paused))
+    /// The oldest one.
+    pub fn take(&mut self) -> Option<Delta> {
+        self.deltas.pop_front()
+    }
+
+    /// Nothing holds the deltas any more; answers whether sampling was paused for them.
+    pub fn release(&mut self) -> bool {
+        std::mem::take(&mut self.paused)
     }
 }

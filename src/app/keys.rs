@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::App;
 use crate::app::action::{Action, Motion};
+use crate::app::around::Around;
 use crate::app::detail;
 use crate::app::effect::Effect;
 use crate::app::keymap::{self, Binding, Key, Scope};
@@ -196,7 +197,8 @@ impl App {
 
     fn open_detail(&mut self, id: SocketId) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
-        self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0 }));
+        self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0, around: Around::default(), looking: None }));
+        self.start_looking_around();
     }
 
     fn open_group(&mut self) {

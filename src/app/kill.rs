@@ -10,7 +10,7 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::app::tables::GroupTable;
 use crate::model::action::{Kill, KillOutcome, KillReport, Signal};
-use crate::model::process::{Owner, Process};
+use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::groups::{GroupKey, Holdings, NoProcess};
@@ -53,7 +53,9 @@ impl App {
             Some(uid) => self.store.names().users.get(&uid).map_or_else(|| uid.to_string(), ToString::to_string),
             None => "unknown".to_owned(),
         };
-        let holds = holdings_text(&self.store.holdings(process.id));
+        // Counted in slices; with many sockets the dialog opens before that is done.
+        self.work.count_holdings(process.id);
+        let holds = "counting…".to_owned();
         let effect = Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal });
         self.mode = Mode::Confirm(Confirm { effect, process, user, holds, stage: Stage::Ask });
     }
@@ -138,7 +140,7 @@ impl App {
             GroupKey::Remote { .. } => {
                 Err("a remote may be talked to by several processes: press Enter and choose a connection".to_owned())
             }
-            GroupKey::Process(id) if self.store.holdings(id).counts.total() == 0 => {
+            GroupKey::Process(id) if self.store.rows().process(id).is_none() => {
                 Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned())
             }
             GroupKey::Process(_) | GroupKey::Listener { .. } => {
@@ -152,12 +154,19 @@ impl App {
         found.map(|(_, protection)| protection.sentence())
     }
 
+    /// Tells the dialog that asks about `process` what it holds.
+    pub(super) fn tell_holdings(&mut self, process: ProcessId, holdings: &Holdings) {
+        if let Mode::Confirm(confirm) = &mut self.mode
+            && confirm.process.id == process
+        {
+            confirm.holds = holdings_text(holdings);
+            self.dirty = true;
+        }
+    }
+
     /// The process that `kill` is for, if it still holds a socket.
     fn process(&self, kill: &Kill) -> Option<Arc<Process>> {
-        self.store.rows().iter().filter(|(_, row)| !row.is_closed()).find_map(|(_, row)| {
-            let Owner::Live(holders) = &row.connection.socket.owner else { return None };
-            holders.all().iter().find(|process| process.id == kill.process).cloned()
-        })
+        self.store.rows().process(kill.process).cloned()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::around::{Around, Looking};
 use crate::app::effect::Effect;
 use crate::app::keymap::Scope;
 use crate::app::line::Line;
@@ -136,4 +137,8 @@ pub struct Detail {
     pub row: Option<Row>,
     /// The first line on the screen.
     pub scroll: usize,
+    /// What is known of other sockets.
+    pub around: Around,
+    /// The look for that, while it is under way.
+    pub looking: Option<Looking>,
 }

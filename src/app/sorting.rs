@@ -45,8 +45,7 @@ impl App {
     }
 
     fn set_sort(&mut self, sort: SortKey) {
-        self.tables.set_sort(self.tab, sort, &self.store);
-        self.refresh_tables();
+        self.tables.start_sort(self.tab, sort);
     }
 
     pub(super) fn move_in_menu(&mut self, motion: Motion) {

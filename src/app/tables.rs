@@ -122,8 +122,7 @@ impl Connections {
         let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
         let (order, offset) = (self.view.order(), self.cursor.offset());
-        let live = |index: &&RowIndex| store.rows().get(**index).is_some_and(|row| !row.is_closed());
-        self.live = order.iter().filter(live).count();
+        self.live = self.view.live(store);
         let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
         self.columns.measure(rows, store);
     }
@@ -142,23 +141,26 @@ pub struct GroupTable {
     pub cursor: Cursor<GroupKey>,
     /// The columns.
     pub columns: Columns<Group>,
+    /// How many deltas the store had taken in when the sockets were added up last.
+    summed: u64,
 }
 
 impl GroupTable {
     fn new(grouping: Grouping) -> Self {
         let view = GroupView::new(grouping);
         let columns = Columns::new(view.columns());
-        Self { view, cursor: Cursor::default(), columns }
+        Self { view, cursor: Cursor::default(), columns, summed: 0 }
     }
 
     /// The rows on a screen with `height` lines for them, and the line of each.
     pub fn window(&self, height: usize) -> impl Iterator<Item = (usize, &Group)> {
-        self.view.groups().iter().enumerate().skip(self.cursor.offset()).take(height)
+        let first = self.cursor.offset();
+        (first..).zip(self.view.from(first)).take(height)
     }
 
     /// The selected group.
     pub fn selected(&self) -> Option<&Group> {
-        self.view.groups().get(self.view.position(self.cursor.key()?)?)
+        self.view.get(self.view.position(self.cursor.key()?)?)
     }
 
     /// The list as the cursor sees it.
@@ -167,16 +169,23 @@ impl GroupTable {
         height: usize,
         change: impl FnOnce(&mut Cursor<GroupKey>, &Lines<'_, GroupKey>) -> T,
     ) -> T {
-        let groups = self.view.groups();
-        let key_at = |line: usize| groups.get(line).map(|group| group.key);
-        change(&mut self.cursor, &Lines { len: groups.len(), height, key_at: &key_at })
+        let view = &self.view;
+        let key_at = |line: usize| view.get(line).map(|group| group.key);
+        change(&mut self.cursor, &Lines { len: view.len(), height, key_at: &key_at })
     }
 
+    /// Starts to add up what has come since the last time; once that is done it is to be called again.
     fn refresh(&mut self, store: &Store, height: usize) {
-        self.view.refresh(store);
+        if self.summed != store.deltas() {
+            self.summed = store.deltas();
+            self.view.start(store);
+        }
+        if self.view.is_busy() {
+            return;
+        }
         let found = self.cursor.key().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        let rows = self.view.groups().iter().skip(self.cursor.offset()).take(height);
+        let rows = self.view.from(self.cursor.offset()).take(height);
         self.columns.measure(rows, store);
     }
 }
@@ -250,13 +259,27 @@ impl Tables {
         }
     }
 
-    /// Sorts the table of `tab`; the caller refreshes it afterwards.
-    pub fn set_sort(&mut self, tab: Tab, sort: SortKey, store: &Store) {
+    /// Starts to sort the table of `tab`.
+    pub fn start_sort(&mut self, tab: Tab, sort: SortKey) {
         match self.group_mut(tab) {
-            Some(table) => table.view.set_sort(sort, store),
-            None if tab == Tab::Connections => self.connections.view.set_sort(sort, store),
+            Some(table) => table.view.start_sort(sort),
+            None if tab == Tab::Connections => self.connections.view.start_sort(sort),
             None => {}
         }
+    }
+
+    /// Whether [`advance`](Self::advance) has work to do.
+    pub fn is_busy(&self) -> bool {
+        self.connections.view.is_busy() || self.groups.iter().any(|table| table.view.is_busy())
+    }
+
+    /// Goes on with what was started, as far as `steps` allows; answers whether a table is new and is to be refreshed.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        let mut done = self.connections.view.advance(store, steps);
+        for table in &mut self.groups {
+            done |= table.view.advance(store, steps);
+        }
+        done
     }
 
     /// The columns on the screen, and where they stand.

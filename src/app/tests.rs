@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use proptest::prelude::*;
 
 use super::*;
 use crate::app::held::FROZEN_DELTAS_MAX;
@@ -16,6 +17,9 @@ use crate::model::socket::{NetnsId, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp};
 use crate::model::time::{Timestamp, WallTime};
+use crate::table::connections::COLUMNS;
+use crate::table::filter::Filter;
+use crate::table::sort::SortKey;
 
 /// An app of 80x24 on `sockets`, of which the first is the oldest in its state.
 fn app_on(sockets: Vec<crate::model::testing::SocketBuilder>) -> App {
@@ -322,8 +326,8 @@ fn an_accepted_filter_is_found_again_in_the_history() {
 fn enter_on_a_process_shows_its_connections() {
     let mut app = app_on(vec![tcp(1).held_by(&[nginx()]), tcp(2).held_by(&[process(900, "other")])]);
     press(&mut app, "2");
-    let groups = app.tables.group(Tab::Processes).expect("a group tab").view.groups();
-    let line = groups.iter().position(|group| group.process.as_ref().is_some_and(|p| p.id.pid == 900)).expect("other");
+    let groups = &app.tables.group(Tab::Processes).expect("a group tab").view;
+    let line = groups.from(0).position(|group| group.process.as_ref().is_some_and(|p| p.id.pid == 900)).expect("other");
     (0..=line).for_each(|_| drop(press(&mut app, "j")));
     enter(&mut app);
     assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "pid:900"));
@@ -346,11 +350,13 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
     for tab in [Tab::Processes, Tab::Remotes, Tab::Listeners] {
         let mut app = app_on(sockets());
         app.show(tab);
-        let len = app.tables.group(tab).expect("a group tab").view.groups().len();
+        app.advance(usize::MAX);
+        let len = app.tables.group(tab).expect("a group tab").view.len();
         assert!(len > 0);
         for line in 0..len {
             let mut app = app_on(sockets());
             app.show(tab);
+            app.advance(usize::MAX);
             (0..line).for_each(|_| drop(press(&mut app, "j")));
             enter(&mut app);
             assert_eq!(app.tab, Tab::Connections, "{tab:?} {line}");
@@ -526,4 +532,115 @@ fn a_leak_is_told_with_process_and_peer_and_a_healthy_machine_is_calm() {
     assert_eq!(texts, ["jdbc-pool[4121] holds 312 CLOSE_WAIT to 10.0.0.20:443, never closed, oldest 1m"]);
     let app = app_on(vec![listener(1, 9090).queues(129, 128).held_by(&[process(6002, "report-api")])]);
     assert_eq!(app.headline.problems[0].text, "report-api[6002] :9090 accept queue full 129/128");
+}
+
+/// An app on 3,000 sockets: more than one slice of work.
+fn many() -> App {
+    let processes: Vec<_> = (0..7).map(|pid| process(100 + pid, ["nginx", "app", "Xorg"][pid as usize % 3])).collect();
+    let socket = |cookie: u64| {
+        let state = if cookie.is_multiple_of(5) { TcpState::CloseWait } else { TcpState::Established };
+        let remote = format!("10.0.{}.{}:{}", cookie % 7, cookie % 251, 40_000 + cookie % 900);
+        let holder = std::slice::from_ref(&processes[usize::try_from(cookie % 7).expect("small")]);
+        tcp(cookie).remote(&remote).state(state).queues(u32::try_from(cookie % 90).expect("small"), 0).held_by(holder)
+    };
+    app_on((1..=3_000).map(socket).collect())
+}
+
+/// The rows that the table of connections shows.
+fn shown(app: &App) -> Vec<u64> {
+    let id = |index| app.store.rows().get(index)?.connection.socket.id.cookie();
+    app.tables.connections.view.order().iter().filter_map(|index| id(*index)).collect()
+}
+
+#[test]
+fn a_key_is_answered_at_once_and_what_takes_longer_comes_in_slices() {
+    let mut app = many();
+    app.advance(usize::MAX);
+    assert!(!app.is_busy());
+    app.take_dirty();
+    let before = shown(&app);
+    // Without the slices that `update` does by itself, as with a far larger table.
+    let descending = SortKey::parse(COLUMNS, "-recvq").expect("a column");
+    app.tables.start_sort(Tab::Connections, descending);
+    app.advance(100);
+    assert!(app.is_busy() && app.title().contains("sorting…"), "{}", app.title());
+    assert_eq!(shown(&app), before, "the old order stands meanwhile");
+    press(&mut app, "j");
+    assert!(selected(&app).is_some(), "keys work meanwhile");
+    let chosen = selected(&app);
+    while app.is_busy() {
+        app.advance(100);
+    }
+    assert!(app.take_dirty());
+    assert_ne!(shown(&app), before);
+    assert_eq!(selected(&app), chosen, "the selection follows its row into the new order");
+    assert!(!app.title().contains("sorting…"));
+}
+
+#[test]
+fn samples_wait_while_there_is_work_and_none_is_lost() {
+    let mut app = many();
+    app.advance(usize::MAX);
+    app.tables.connections.view.start_filter(Filter::parse("state:close-wait").expect("valid"));
+    let removed = (1..=1_000).map(|cookie| removed(cookie, 101)).collect();
+    app.held.push(Delta { removed, ..delta(101) });
+    app.advance(500);
+    assert_eq!(app.store.at(), delta(100).at, "one thing after the other");
+    app.advance(usize::MAX);
+    assert_eq!((app.store.at(), app.store.rows().counts().total()), (delta(101).at, 2_000));
+    assert_eq!(app.tables.connections.live, 400);
+    assert!(!app.is_busy());
+}
+
+#[test]
+fn a_dialog_over_many_sockets_counts_them_all() {
+    let mut app = many();
+    app.advance(usize::MAX);
+    press(&mut app, "jK");
+    enter(&mut app);
+    app.advance(usize::MAX);
+    let Mode::Confirm(confirm) = &app.mode else { panic!("{:?}", app.mode) };
+    assert_eq!(confirm.holds, "343 ESTABLISHED, 86 CLOSE_WAIT with 251 peers");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn slices_of_any_size_lead_to_the_same_screen(
+        keys in proptest::collection::vec(proptest::sample::select(vec!["j", "G", ">", "<", "I", "2", "3", "4", "1", "/close\n", "/10.0.3\n", "j\n", "\u{1b}", "z", "K"]), 1..12),
+        slices in proptest::collection::vec(1usize..4_000, 1..12),
+    ) {
+        let (mut sliced, mut whole) = (many(), many());
+        for (second, (key, slice)) in (101..).zip(keys.iter().zip(slices.iter().cycle())) {
+            for (app, steps) in [(&mut sliced, *slice), (&mut whole, usize::MAX)] {
+                for character in key.chars() {
+                    let pressed = match character {
+                        '\n' => KeyCode::Enter,
+                        '\u{1b}' => KeyCode::Esc,
+                        character => KeyCode::Char(character),
+                    };
+                    code(app, pressed);
+                }
+                let cookie = second - 100;
+                let added = vec![connection(tcp(10_000 + cookie).held_by(&[nginx()]), second * 1_000)];
+                let changed = vec![connection(tcp(2_000 + cookie).queues(7, 7), 0)];
+                send(app, Delta { added, changed, removed: vec![removed(cookie, second)], ..delta(second) });
+                app.advance(steps);
+            }
+        }
+        while sliced.is_busy() {
+            sliced.advance(slices[0]);
+        }
+        whole.advance(usize::MAX);
+        prop_assert_eq!(shown(&sliced), shown(&whole));
+        prop_assert_eq!(sliced.title(), whole.title());
+        prop_assert_eq!(&sliced.headline, &whole.headline);
+        prop_assert_eq!(sliced.processes, whole.processes);
+        for tab in [Tab::Processes, Tab::Remotes, Tab::Listeners] {
+            let keys = |app: &App| app.tables.group(tab).map(|table| table.view.from(0).cloned().collect::<Vec<_>>());
+            if sliced.tab == tab {
+                prop_assert_eq!(keys(&sliced), keys(&whole));
+            }
+        }
+    }
 }

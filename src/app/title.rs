@@ -19,9 +19,7 @@ impl App {
             (Page::Tab, Tab::Connections) => self.connections_title(),
             (Page::Tab, Tab::States) => "15 min".to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
-            (Page::Tab, tab) => {
-                units::count(self.tables.group(tab).map_or(0, |table| table.view.groups().len()) as u64)
-            }
+            (Page::Tab, tab) => units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64),
         }
     }
 
@@ -31,12 +29,17 @@ impl App {
 
     fn connections_title(&self) -> String {
         let all = units::count(u64::from(self.store.rows().counts().total()));
-        let filter = self.tables.connections.view.filter();
-        let order = self.hidden_order();
+        let view = &self.tables.connections.view;
+        let filter = view.filter();
+        let sorting = if view.is_arranging() { " · sorting…" } else { "" };
+        let order = format!("{}{sorting}", self.hidden_order());
         if filter.is_empty() {
             return format!("{all}{order}");
         }
-        let shown = units::count(self.tables.connections.live as u64);
+        let shown = match view.is_filtering() {
+            true => "…".to_owned(),
+            false => units::count(self.tables.connections.live as u64),
+        };
         format!("{shown} of {all} · {}{order}", filter.text().trim())
     }
 

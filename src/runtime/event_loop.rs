@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event, KeyEventKind};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::app::App;
@@ -21,6 +22,12 @@ use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
 const FRAME: Duration = Duration::from_millis(16);
 /// The most messages that are taken in before a frame is drawn.
 const DRAIN_MAX: usize = 256;
+/// Rows that are worked on between two looks at the clock: a key never waits for more than these and a frame.
+const STEPS: usize = 1_024;
+/// How long work goes on before a frame is drawn without it: what can be complete by then is shown at once.
+const WORK_BEFORE_FRAME: Duration = Duration::from_millis(4);
+/// How long work goes on before other things get their turn.
+const WORK_SLICE: Duration = Duration::from_millis(4);
 /// How often a program in the background looks whether it is in front again.
 const FRONT_WAIT: Duration = Duration::from_millis(250);
 /// How long the news of having been continued may take.
@@ -129,8 +136,10 @@ impl EventLoop {
                 Some(event) => self.on_event(event),
                 None => self.on_call(Call::End(HANGUP)),
             },
-            Some(msg) = self.queues.messages.recv() => self.tell(msg),
+            // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
+            Some(msg) = self.queues.messages.recv(), if !self.app.is_busy() => self.tell(msg),
             () = sleep_until(self.next_frame), if self.dirty && self.place == Place::InFront => Ok(()),
+            () = yield_now(), if self.app.is_busy() => self.work(WORK_SLICE),
             () = sleep(FRONT_WAIT), if self.place == Place::Away => self.show_if_in_front(),
         }
     }
@@ -144,9 +153,24 @@ impl EventLoop {
                 self.on_call(call)?;
             } else if let Ok(event) = self.queues.events.try_recv() {
                 self.on_event(event)?;
+            } else if self.app.is_busy() {
+                break;
             } else if let Ok(msg) = self.queues.messages.try_recv() {
                 self.tell(msg)?;
             } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with the app's work until it is done, a key or a signal comes, or `time` is over.
+    fn work(&mut self, time: Duration) -> io::Result<()> {
+        let end = Instant::now() + time;
+        while self.app.is_busy() && Instant::now() < end {
+            let effects = self.app.advance(STEPS);
+            effects.into_iter().try_for_each(|effect| self.perform(effect))?;
+            if !(self.queues.events.is_empty() && self.queues.calls.is_empty()) {
                 break;
             }
         }
@@ -248,6 +272,9 @@ impl EventLoop {
         }
         self.dirty |= self.app.take_dirty();
         if self.dirty && Instant::now() >= self.next_frame {
+            self.work(WORK_BEFORE_FRAME)?;
+            // What that has changed is part of this frame.
+            self.app.take_dirty();
             self.hands.screen.draw(&self.app)?;
             self.dirty = false;
             self.next_frame = Instant::now() + FRAME;

@@ -1,6 +1,7 @@
 //! Many sockets as one row: per process, per remote and per listener; and what one process holds, for the kill dialog.
 //!
-//! Computed by one pass over the rows when a group view or a dialog is on the screen; nothing is kept.
+//! Computed by one pass over the rows when a group view or a dialog is on the screen, in slices where many rows are to
+//! be expected; nothing is kept.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::rows::{Counts, Row, RowIndex};
+use crate::store::tally::is_listening;
 
 /// Why no process is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,12 +141,45 @@ pub fn by_listener(store: &Store) -> Vec<Group> {
 
 /// The groups of `grouping`, in no order that means anything. One pass over the rows.
 pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
-    let listening = Listening::needed_for(grouping, store);
-    let mut groups = Groups::default();
-    for (_, row) in live(store) {
-        each_key(&row.connection.socket, grouping, &listening, |key, process| groups.add(key, process, row));
+    let mut summing = Summing::new(store, grouping);
+    while !summing.advance(store, &mut usize::MAX.clone()) {}
+    summing.into_groups().0
+}
+
+/// Sockets being added up to groups, in slices. The store must not change in between.
+#[derive(Debug)]
+pub struct Summing {
+    grouping: Grouping,
+    listening: Listening,
+    groups: Groups,
+    next: RowIndex,
+}
+
+impl Summing {
+    /// Nothing is added up yet.
+    pub fn new(store: &Store, grouping: Grouping) -> Self {
+        let listening = Listening::needed_for(grouping, store);
+        Self { grouping, listening, groups: Groups::default(), next: RowIndex(0) }
     }
-    groups.found
+
+    /// Adds up as many rows as `steps` allows; answers whether that was all.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        while *steps > 0 {
+            *steps -= 1;
+            let Some((index, row)) = store.rows().first_from(self.next) else { return true };
+            self.next = RowIndex(index.0 + 1);
+            if !row.is_closed() {
+                let Self { grouping, listening, groups, .. } = self;
+                each_key(&row.connection.socket, *grouping, listening, |key, process| groups.add(key, process, row));
+            }
+        }
+        false
+    }
+
+    /// The groups, in no order that means anything, and the place of each.
+    pub fn into_groups(self) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
+        (self.groups.found, self.groups.places)
+    }
 }
 
 /// The rows that make up the group of `key`, in no order that means anything.
@@ -165,21 +200,54 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
 
 /// What `process` holds now. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
 pub fn holdings(store: &Store, process: ProcessId) -> Holdings {
-    let mut holdings = Holdings::default();
-    let mut peers = FxHashSet::default();
-    for (_, row) in live(store) {
-        let socket = &row.connection.socket;
-        let Owner::Live(holders) = &socket.owner else { continue };
-        if !holders.all().iter().any(|holder| holder.id == process) {
-            continue;
-        }
-        holdings.counts.add(socket);
-        if !socket.remote.is_unset() {
-            peers.insert(socket.remote.addr);
+    let mut count = HoldingsCount::new(process);
+    loop {
+        if let Some(holdings) = count.advance(store, &mut usize::MAX.clone()) {
+            return holdings;
         }
     }
-    holdings.peers = count(peers.len());
-    holdings
+}
+
+/// What a process holds, being counted in slices. The store must not change in between.
+#[derive(Debug)]
+pub struct HoldingsCount {
+    process: ProcessId,
+    next: RowIndex,
+    counts: Counts,
+    peers: Peers,
+}
+
+impl HoldingsCount {
+    /// Nothing is counted yet.
+    pub fn new(process: ProcessId) -> Self {
+        Self { process, next: RowIndex(0), counts: Counts::default(), peers: Peers::default() }
+    }
+
+    /// Whose sockets are counted.
+    pub const fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Counts as many rows as `steps` allows; the result once all are counted.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<Holdings> {
+        while *steps > 0 {
+            *steps -= 1;
+            let Some((index, row)) = store.rows().first_from(self.next) else {
+                return Some(Holdings { counts: self.counts, peers: count(self.peers.len()) });
+            };
+            self.next = RowIndex(index.0 + 1);
+            let socket = &row.connection.socket;
+            let Owner::Live(holders) = &socket.owner else { continue };
+            if row.is_closed() || !holders.all().iter().any(|holder| holder.id == self.process) {
+                continue;
+            }
+            self.counts.add(socket);
+            if !socket.remote.is_unset() {
+                self.peers.insert(0, socket.remote.addr);
+            }
+        }
+        None
+    }
 }
 
 fn live(store: &Store) -> impl Iterator<Item = (RowIndex, &Row)> {
@@ -221,24 +289,18 @@ fn each_key<'a>(
     }
 }
 
-/// Whether peers can reach the socket without having been asked.
-fn is_listening(socket: &Socket) -> bool {
-    socket.is_listener() || (socket.state == TcpState::Unconn && socket.local.port != 0)
-}
-
 /// The addresses that are listened on.
+#[derive(Debug)]
 struct Listening(FxHashSet<(Protocol, Endpoint, NetnsId)>);
 
 impl Listening {
-    /// A pass over the rows that processes can do without.
     fn needed_for(grouping: Grouping, store: &Store) -> Self {
-        if grouping == Grouping::Process { Self(FxHashSet::default()) } else { Self::of(store) }
-    }
-
-    fn of(store: &Store) -> Self {
-        let sockets = live(store).map(|(_, row)| &row.connection.socket);
-        let addresses = sockets.filter(|socket| is_listening(socket));
-        Self(addresses.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect())
+        if grouping == Grouping::Process {
+            return Self(FxHashSet::default());
+        }
+        let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
+        let sockets = rows.map(|row| &row.connection.socket);
+        Self(sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect())
     }
 
     /// The listener whose connection `socket` is, or that it is itself: on its very address, else on every address of
@@ -257,7 +319,7 @@ impl Listening {
 }
 
 /// Groups under construction.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Groups {
     found: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
@@ -285,13 +347,17 @@ impl Groups {
 }
 
 /// Which remote addresses each place has met. IPv4 addresses are packed: there can be 200,000 of them.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Peers {
     v4: FxHashSet<u64>,
     v6: FxHashSet<(usize, Ipv6Addr)>,
 }
 
 impl Peers {
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
     /// Whether `addr` is new at `place`.
     fn insert(&mut self, place: usize, addr: IpAddr) -> bool {
         match (addr, u32::try_from(place)) {

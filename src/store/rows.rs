@@ -1,21 +1,25 @@
 //! The rows: live connections and those closed a moment ago, under indices that stay valid for the life of a row.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::model::delta::{Connection, Removed};
 use crate::model::endpoint::Protocol;
+use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::store::row_set::RowSet;
+use crate::store::tally::Tally;
 
 /// How long a row stays marked as new or changed, and how long a closed one stays at all.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
 
 /// Where a row lives; never reused while the row exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowIndex(pub u32);
 
 /// What just happened to a row.
@@ -76,7 +80,8 @@ impl Counts {
         *self.place(socket) += 1;
     }
 
-    fn subtract(&mut self, socket: &Socket) {
+    /// Counts `socket` out.
+    pub(super) fn subtract(&mut self, socket: &Socket) {
         *self.place(socket) -= 1;
     }
 
@@ -99,7 +104,11 @@ pub struct Rows {
     slots: Vec<Option<Row>>,
     free: Vec<RowIndex>,
     places: FxHashMap<SocketId, RowIndex>,
+    /// As of the last whole delta.
     counts: Counts,
+    tally: Tally,
+    /// Rows whose socket is gone.
+    closed: RowSet,
     /// When the marks end, soonest first. An entry whose row has another mark by then is out of date and is skipped.
     marks: VecDeque<MarkEnd>,
 }
@@ -127,30 +136,59 @@ impl Rows {
         self.slots.iter().enumerate().filter_map(|(at, row)| Some((RowIndex(u32::try_from(at).ok()?), row.as_ref()?)))
     }
 
+    /// The row at `index` or the first one after it: for passes that go on where they stopped.
+    pub fn first_from(&self, index: RowIndex) -> Option<(RowIndex, &Row)> {
+        let rest = self.slots.get(index.0 as usize..)?;
+        let (skipped, row) = rest.iter().enumerate().find_map(|(at, row)| Some((at, row.as_ref()?)))?;
+        Some((RowIndex(index.0 + u32::try_from(skipped).ok()?), row))
+    }
+
+    /// Rows whose socket is gone and that are still shown.
+    pub const fn closed(&self) -> &RowSet {
+        &self.closed
+    }
+
+    /// Live rows in `CLOSE_WAIT`.
+    pub const fn close_wait(&self) -> &RowSet {
+        &self.tally.close_wait
+    }
+
+    /// Live rows that peers can reach without having been asked: TCP listeners, bound UDP sockets.
+    pub const fn listening(&self) -> &RowSet {
+        &self.tally.listening
+    }
+
+    /// How many processes hold a socket now.
+    pub fn processes(&self) -> usize {
+        self.tally.processes()
+    }
+
+    /// The process `id`, if it holds a socket now.
+    pub fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
+        self.tally.process(id)
+    }
+
     /// Live sockets by state.
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Takes in the rows of a delta taken at `at`; `first` ones get no mark: nothing is known to be new.
-    pub(super) fn apply(&mut self, at: Timestamp, rows: RowChanges, first: bool) -> Touched {
-        let mut touched = Touched::default();
-        self.slots.reserve(rows.added.len().saturating_sub(self.free.len()));
-        self.places.reserve(rows.added.len());
-        for connection in rows.added.into_iter().chain(rows.changed) {
-            self.put(connection, at, first, &mut touched);
-        }
-        for removed in rows.removed {
-            self.close(removed, at, &mut touched);
-        }
-        self.end_marks(at, &mut touched);
-        touched
+    /// Makes room for `added` rows more.
+    pub(super) fn reserve(&mut self, added: usize) {
+        self.slots.reserve(added.saturating_sub(self.free.len()));
+        self.places.reserve(added);
+    }
+
+    /// Ends the delta taken at `at`, whose rows are all in.
+    pub(super) fn finish(&mut self, at: Timestamp, touched: &mut Touched) {
+        self.end_marks(at, touched);
+        self.counts = self.tally.counts;
     }
 
     /// A socket that is not known gets a row; a known one's row is renewed. A closed one that is back (a tuple used
     /// again, or a dump that missed it twice) takes over its own row as new: one identity never has two rows.
-    fn put(&mut self, connection: Connection, at: Timestamp, first: bool, touched: &mut Touched) {
-        self.counts.add(&connection.socket);
+    /// `first` ones get no mark: nothing is known to be new.
+    pub(super) fn put(&mut self, connection: Connection, at: Timestamp, first: bool, touched: &mut Touched) {
         let Some(index) = self.find(connection.socket.id) else {
             let index = self.insert(connection);
             if !first {
@@ -167,9 +205,12 @@ impl Rows {
         } else {
             None
         };
-        if !row.is_closed() {
-            self.counts.subtract(&row.connection.socket);
+        if row.is_closed() {
+            self.closed.remove(index);
+        } else {
+            self.tally.leave(index, &row.connection.socket);
         }
+        self.tally.enter(index, &connection.socket);
         row.connection = connection;
         if let Some(mark) = mark {
             self.mark(index, mark, at);
@@ -178,26 +219,26 @@ impl Rows {
     }
 
     fn insert(&mut self, connection: Connection) -> RowIndex {
-        let id = connection.socket.id;
+        let end = || RowIndex(u32::try_from(self.slots.len()).expect("rows of 2^32 sockets do not fit into memory"));
+        let index = self.free.pop().unwrap_or_else(end);
+        self.tally.enter(index, &connection.socket);
+        self.places.insert(connection.socket.id, index);
         let row = Some(Row { connection, mark: None });
-        let index = if let Some(index) = self.free.pop() {
-            self.slots[index.0 as usize] = row;
-            index
-        } else {
-            self.slots.push(row);
-            RowIndex(u32::try_from(self.slots.len() - 1).expect("rows of 2^32 sockets do not fit into memory"))
-        };
-        self.places.insert(id, index);
+        match self.slots.get_mut(index.0 as usize) {
+            Some(slot) => *slot = row,
+            None => self.slots.push(row),
+        }
         index
     }
 
-    fn close(&mut self, removed: Removed, at: Timestamp, touched: &mut Touched) {
+    pub(super) fn close(&mut self, removed: Removed, at: Timestamp, touched: &mut Touched) {
         let Some(index) = self.find(removed.id) else { return };
         let Some(row) = self.slots[index.0 as usize].as_mut() else { return };
         if row.is_closed() {
             return;
         }
-        self.counts.subtract(&row.connection.socket);
+        self.tally.leave(index, &row.connection.socket);
+        self.closed.insert(index);
         self.mark(index, Mark::Closed(removed.at), at);
         touched.changed.push(index);
     }
@@ -220,6 +261,7 @@ impl Rows {
             if row.is_closed() {
                 self.places.remove(&row.connection.socket.id);
                 *slot = None;
+                self.closed.remove(end.index);
                 self.free.push(end.index);
                 touched.purged.push(end.index);
             } else {
@@ -232,12 +274,4 @@ impl Rows {
             touched.changed.dedup();
         }
     }
-}
-
-/// The part of a delta that concerns rows.
-#[derive(Debug, Default)]
-pub(super) struct RowChanges {
-    pub(super) added: Vec<Connection>,
-    pub(super) changed: Vec<Connection>,
-    pub(super) removed: Vec<Removed>,
 }

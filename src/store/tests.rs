@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::delta::{Connection, Removed, Transition};
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
-use crate::model::testing::{connection, source_info, tcp, udp};
+use crate::model::testing::{connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_LEN_MAX;
 use crate::store::log::LOG_LEN_MAX;
 use crate::store::rows::{Counts, MARK_TIME, Mark, Row, RowIndex};
@@ -239,4 +239,52 @@ fn check(store: &Store, live: &BTreeMap<SocketId, Connection>, copy: &BTreeMap<R
     }
     assert_eq!(store.rows().counts(), &counts);
     assert_eq!(counts.total() as usize, live.len());
+}
+
+#[test]
+fn a_delta_that_comes_in_slices_is_told_of_when_it_is_whole() {
+    let mut store = store();
+    let added = (2..=9).map(|cookie| connection(tcp(cookie), 2_000)).collect();
+    let mut intake = store.begin(Delta { added, removed: vec![removed(1, 2_000)], ..delta(2_000) });
+    let mut slices = 0;
+    while !store.advance(&mut intake, &mut 2) {
+        slices += 1;
+        assert_eq!((store.at(), store.rows().counts().total()), (at(1_000), 1));
+    }
+    let touched = store.finish(intake);
+    assert_eq!((touched.added.len(), touched.changed.len(), slices), (8, 1, 4));
+    assert_eq!((store.at(), store.rows().counts().total(), store.deltas()), (at(2_000), 8, 2));
+}
+
+proptest! {
+    #[test]
+    fn what_is_kept_up_to_date_is_what_a_look_at_every_row_finds(
+        steps in proptest::collection::vec((0u64..12, 0u8..5, any::<bool>()), 1..60),
+    ) {
+        let holders = [process(1, "a"), process(2, "b"), process(3, "c")];
+        let mut store = Store::new(source_info());
+        let mut live = BTreeSet::new();
+        for (second, (cookie, kind, removes)) in (1u64..).zip(steps) {
+            let mut delta = delta(second * 1_500);
+            if removes && live.remove(&cookie) {
+                delta.removed.push(removed(cookie, second * 1_500));
+            } else if !removes {
+                let state = [Established, CloseWait, TcpState::Listen, TimeWait, Established][usize::from(kind)];
+                let held = &holders[..usize::from(kind % 4)];
+                let row = connection(tcp(cookie).state(state).held_by(held), 0);
+                if live.insert(cookie) { delta.added.push(row) } else { delta.changed.push(row) }
+            }
+            store.apply(delta);
+            let rows: Vec<_> = store.rows().iter().filter(|(_, row)| !row.is_closed()).collect();
+            let in_state = |state| rows.iter().filter(move |(_, row)| row.connection.socket.state == state);
+            prop_assert!(store.rows().close_wait().iter().eq(in_state(CloseWait).map(|(index, _)| *index)));
+            prop_assert!(store.rows().listening().iter().eq(in_state(TcpState::Listen).map(|(index, _)| *index)));
+            let closed = store.rows().iter().filter(|(_, row)| row.is_closed()).map(|(index, _)| index);
+            prop_assert!(store.rows().closed().iter().eq(closed));
+            let owners = rows.iter().filter_map(|(_, row)| row.connection.socket.owner.holders());
+            let processes: BTreeSet<_> = owners.flat_map(|holders| holders.all()).map(|process| process.id).collect();
+            prop_assert_eq!(store.rows().processes(), processes.len());
+            prop_assert!(processes.iter().all(|id| store.rows().process(*id).is_some()));
+        }
+    }
 }

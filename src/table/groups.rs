@@ -1,13 +1,18 @@
 //! Rows that stand for many sockets: the tables of processes, remotes and listeners.
 
+use std::cmp::Reverse;
+
+use rustc_hash::FxHashMap;
+
 use crate::knowledge::ports;
 use crate::model::delta::Rates;
 use crate::model::endpoint::Protocol;
 use crate::model::process::Usage;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::{self, AcceptQueue, Group, GroupKey, Grouping, NoProcess};
+use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
 use crate::table::column::{Column, Drift, Kind, Order, find};
+use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 
@@ -234,12 +239,36 @@ pub const fn columns(grouping: Grouping) -> &'static [Column<Group>] {
     }
 }
 
-/// A table of groups: its rows in order. There are few, so that they are made anew when the store has changed.
+/// A table of groups: its rows in order.
+///
+/// They are added up and sorted in slices, while the groups of the sample before stand.
 #[derive(Debug)]
 pub struct GroupView {
     grouping: Grouping,
     sort: SortKey,
+    found: Found,
+    /// Indices into the groups that were found, first to last.
+    order: Vec<u32>,
+    work: Option<Work>,
+}
+
+/// Groups, and where in the list each is.
+#[derive(Debug, Default)]
+struct Found {
     groups: Vec<Group>,
+    places: FxHashMap<GroupKey, usize>,
+}
+
+/// What decides between groups of equal value: more sockets first, then by key, so that rows stay where they are.
+type Tie = (Reverse<u32>, GroupKey, u32);
+
+/// What is left to be done.
+#[derive(Debug)]
+enum Work {
+    /// The sockets are being added up.
+    Sum(Box<Summing>),
+    /// The groups are being sorted: new ones, or those that are shown.
+    Sort { fresh: Option<Found>, next: usize, placing: Placing<Tie> },
 }
 
 impl GroupView {
@@ -252,11 +281,8 @@ impl GroupView {
                 Grouping::Listener => "fill",
             },
         );
-        Self {
-            grouping,
-            sort: SortKey { column: column.unwrap_or_default(), order: Order::Descending },
-            groups: Vec::new(),
-        }
+        let sort = SortKey { column: column.unwrap_or_default(), order: Order::Descending };
+        Self { grouping, sort, found: Found::default(), order: Vec::new(), work: None }
     }
 
     /// The columns of this table.
@@ -274,35 +300,106 @@ impl GroupView {
         self.sort
     }
 
-    /// The groups, first to last.
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
+    /// How many groups there are.
+    pub const fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The group on line `line`.
+    pub fn get(&self, line: usize) -> Option<&Group> {
+        self.found.groups.get(*self.order.get(line)? as usize)
+    }
+
+    /// The groups from line `line` on.
+    pub fn from(&self, line: usize) -> impl Iterator<Item = &Group> {
+        self.order.iter().skip(line).filter_map(|index| self.found.groups.get(*index as usize))
     }
 
     /// Where the group of `key` is; `None` if it is gone.
     pub fn position(&self, key: GroupKey) -> Option<usize> {
-        self.groups.iter().position(|group| group.key == key)
+        let index = u32::try_from(*self.found.places.get(&key)?).ok()?;
+        self.order.iter().position(|shown| *shown == index)
     }
 
-    /// Adds the sockets up again and sorts the groups.
+    /// Adds the sockets up again and sorts the groups, in one go.
     pub fn refresh(&mut self, store: &Store) {
-        self.groups = groups::by(store, self.grouping);
-        self.arrange(store);
+        self.start(store);
+        while self.is_busy() {
+            self.advance(store, &mut usize::MAX.clone());
+        }
     }
 
-    /// Sorts by `sort`.
-    pub fn set_sort(&mut self, sort: SortKey, store: &Store) {
+    /// Starts to add the sockets up again.
+    pub fn start(&mut self, store: &Store) {
+        self.work = Some(Work::Sum(Box::new(Summing::new(store, self.grouping))));
+    }
+
+    /// Starts to sort by `sort`.
+    pub fn start_sort(&mut self, sort: SortKey) {
         self.sort = sort;
-        self.arrange(store);
+        match self.work.take() {
+            sum @ Some(Work::Sum(_)) => self.work = sum,
+            Some(Work::Sort { fresh, .. }) => self.start_placing(fresh),
+            None => self.start_placing(None),
+        }
     }
 
-    /// Ties go to the group with more sockets, then by key, so that rows stay where they are.
-    fn arrange(&mut self, store: &Store) {
-        let (value, order) = (columns(self.grouping)[self.sort.column].value, self.sort.order);
-        self.groups.sort_by(|a, b| {
-            let by_value = value(a, store).compare(&value(b, store), order);
-            by_value.then(b.sockets().cmp(&a.sockets())).then(a.key.cmp(&b.key))
-        });
+    /// Whether [`advance`](Self::advance) has work to do.
+    pub const fn is_busy(&self) -> bool {
+        self.work.is_some()
+    }
+
+    /// Goes on with what was started, as far as `steps` allows (a row or a group is one); answers whether that made a
+    /// new table. The store must not change in between.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        match self.work.take() {
+            None => false,
+            Some(Work::Sum(mut summing)) => {
+                if summing.advance(store, steps) {
+                    let (groups, places) = summing.into_groups();
+                    self.start_placing(Some(Found { groups, places }));
+                    return self.advance(store, steps);
+                }
+                self.work = Some(Work::Sum(summing));
+                false
+            }
+            Some(Work::Sort { fresh, next, placing }) => self.advance_sort(store, steps, (fresh, next, placing)),
+        }
+    }
+
+    fn advance_sort(
+        &mut self,
+        store: &Store,
+        steps: &mut usize,
+        (fresh, mut next, mut placing): (Option<Found>, usize, Placing<Tie>),
+    ) -> bool {
+        let value = self.columns()[self.sort.column].value;
+        let groups = &fresh.as_ref().unwrap_or(&self.found).groups;
+        while let Some(group) = groups.get(next).filter(|_| *steps > 0) {
+            *steps -= 1;
+            let index = u32::try_from(next).unwrap_or(u32::MAX);
+            placing.push(&value(group, store), (Reverse(group.sockets()), group.key, index));
+            next += 1;
+        }
+        if next < groups.len() || !placing.advance(steps) {
+            self.work = Some(Work::Sort { fresh, next, placing });
+            return false;
+        }
+        self.order = placing.into_order().into_iter().map(|(_, _, index)| index).collect();
+        if let Some(found) = fresh {
+            self.found = found;
+        }
+        true
+    }
+
+    fn start_placing(&mut self, fresh: Option<Found>) {
+        let len = fresh.as_ref().unwrap_or(&self.found).groups.len();
+        self.work = Some(Work::Sort { fresh, next: 0, placing: Placing::new(self.sort.order, len) });
     }
 }
 
@@ -337,7 +434,7 @@ mod tests {
         let columns = view.columns();
         let cell =
             |group, key: &&str| (columns[find(columns, key).expect(key)].value)(group, store).text().into_owned();
-        view.groups().iter().map(|group| keys.iter().map(|key| cell(group, key)).collect()).collect()
+        view.from(0).map(|group| keys.iter().map(|key| cell(group, key)).collect()).collect()
     }
 
     #[test]

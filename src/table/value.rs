@@ -166,7 +166,7 @@ impl<'a> Value<'a> {
     }
 
     /// The words that machines read, without an allocation; empty for numbers and addresses.
-    fn plain(&self) -> &str {
+    pub(super) fn plain(&self) -> &str {
         match self {
             Self::Text(text) => text,
             Self::Owned(text) => text,
@@ -224,7 +224,7 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
 }
 
 /// By letters first, capitals only as a tie-break, so that `Xorg` and `xterm` stand together.
-fn compare_words(a: &str, b: &str) -> Ordering {
+pub(super) fn compare_words(a: &str, b: &str) -> Ordering {
     // Most pairs of a sort by process are of one process.
     if a == b {
         return Ordering::Equal;

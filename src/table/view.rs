@@ -1,20 +1,27 @@
 //! Which connections are shown and in what order. Knows nothing of the screen; the cursor is the app's.
 //!
-//! A sample costs time in proportion to what it touched: touched rows are taken out and put back by binary search. Only
-//! where values change by themselves (a filter on ages, a sort by timers) every row is looked at, and even then the
-//! order is mended, not made anew.
+//! A sample costs time in proportion to what it touched: touched rows are taken out and put back by binary search.
+//! Whatever has to look at every row (another filter, another sort, values that change by themselves, very many rows at
+//! once) is done in slices, while the old order stands.
 
 use std::cmp::Ordering;
 
 use crate::model::process::Names;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex, Touched};
+use crate::store::row_set::RowSet;
+use crate::store::rows::{RowIndex, Touched};
 use crate::table::column::{Drift, Order};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
+use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
+
+/// So many rows and every `TOUCHED_SHARE`th of those that are shown are put into order one by one; more are sorted
+/// faster with all others, and in slices.
+const TOUCHED_MAX: usize = 256;
+const TOUCHED_SHARE: usize = 16;
 
 /// The filtered, sorted order of the connection table.
 #[derive(Debug)]
@@ -22,14 +29,35 @@ pub struct View {
     filter: Filter,
     sort: SortKey,
     order: Vec<RowIndex>,
+    /// The rows of `order`.
+    shown: RowSet,
     names: Names,
+    arranging: Option<Arranging>,
 }
 
 impl Default for View {
     fn default() -> Self {
         let sort = SortKey { column: 0, order: Order::Ascending };
-        Self { filter: Filter::default(), sort, order: Vec::new(), names: Names::default() }
+        Self {
+            filter: Filter::default(),
+            sort,
+            order: Vec::new(),
+            shown: RowSet::default(),
+            names: Names::default(),
+            arranging: None,
+        }
     }
+}
+
+/// Filter and order being made anew.
+#[derive(Debug)]
+struct Arranging {
+    /// The rows that pass the filter, where that is known.
+    passing: Option<RowSet>,
+    /// The next row to look at; `None` once all are placed.
+    next: Option<RowIndex>,
+    placing: Placing<(Timestamp, RowIndex)>,
+    asked: bool,
 }
 
 /// A row with all that decides its place; a total order, so that a row never moves without a reason.
@@ -48,75 +76,94 @@ impl Placed<'_> {
     }
 }
 
-/// A set of rows, as bits: rows have small indices, and a view asks about every one of them.
-#[derive(Default)]
-struct RowSet {
-    bits: Vec<u64>,
-}
-
-impl RowSet {
-    fn of<'i>(rows: impl IntoIterator<Item = &'i RowIndex>) -> Self {
-        let mut set = Self::default();
-        rows.into_iter().for_each(|row| {
-            set.insert(*row);
-        });
-        set
-    }
-
-    /// Whether it was not there before.
-    fn insert(&mut self, row: RowIndex) -> bool {
-        let (word, bit) = (row.0 as usize / 64, 1 << (row.0 % 64));
-        if word >= self.bits.len() {
-            self.bits.resize(word + 1, 0);
-        }
-        let is_new = self.bits[word] & bit == 0;
-        self.bits[word] |= bit;
-        is_new
-    }
-
-    fn contains(&self, row: RowIndex) -> bool {
-        self.bits.get(row.0 as usize / 64).is_some_and(|word| word & (1 << (row.0 % 64)) != 0)
-    }
-}
-
 impl View {
-    /// Takes in what a delta touched.
+    /// Takes in what a delta touched, or starts to: then [`advance`](Self::advance) has work to do.
     pub fn apply(&mut self, touched: &Touched, store: &Store) {
-        // Many at once are sorted faster than merged; the first sample touches every row.
-        if touched.added.len() + touched.changed.len() > self.order.len() / 4 {
-            return self.rebuild(store);
-        }
         let names_changed = self.names != *store.names();
         if names_changed {
             self.names.clone_from(store.names());
         }
-        let mut moved: Vec<_> = touched.added.iter().chain(&touched.changed).chain(&touched.purged).copied().collect();
-        if self.filter.depends_on_time() || (names_changed && self.filter.depends_on_names()) {
-            moved.extend(self.strangers(store));
+        let many = touched.added.len() + touched.changed.len() > self.order.len() / TOUCHED_SHARE + TOUCHED_MAX;
+        if many || self.changes_by_itself(names_changed) || self.arranging.is_some() {
+            self.forget(&touched.purged);
+            let asked = self.is_arranging();
+            self.arrange(None, asked);
+            return;
         }
-        if !moved.is_empty() {
-            let mut set = RowSet::default();
-            moved.retain(|row| set.insert(*row));
-            self.order.retain(|row| !set.contains(*row));
-        }
-        match COLUMNS[self.sort.column].drift {
-            Drift::Free => self.mend(store),
-            Drift::Names if names_changed => self.mend(store),
-            _ => {}
-        }
+        let moved: Vec<_> = touched.added.iter().chain(&touched.changed).copied().collect();
+        self.forget(&touched.purged);
+        self.forget(&moved);
         self.insert(&moved, store);
+    }
+
+    /// Whether rows that no delta touched may come, go or move.
+    fn changes_by_itself(&self, names_changed: bool) -> bool {
+        let drift = COLUMNS[self.sort.column].drift;
+        self.filter.depends_on_time()
+            || drift == Drift::Free
+            || (names_changed && (drift == Drift::Names || self.filter.depends_on_names()))
+    }
+
+    /// Starts to show only what `filter` passes.
+    pub fn start_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+        self.arrange(None, true);
+    }
+
+    /// Starts to sort by `sort`.
+    pub fn start_sort(&mut self, sort: SortKey) {
+        self.sort = sort;
+        // A filter that is being looked at has not decided on every row yet.
+        let filtering = self.arranging.as_ref().is_some_and(|arranging| arranging.passing.is_none());
+        let passing = (!filtering).then(|| self.shown.clone());
+        self.arrange(passing, true);
     }
 
     /// Shows only what `filter` passes.
     pub fn set_filter(&mut self, filter: Filter, store: &Store) {
-        self.filter = filter;
-        self.rebuild(store);
+        self.start_filter(filter);
+        self.settle(store);
     }
 
     /// Sorts by `sort`.
     pub fn set_sort(&mut self, sort: SortKey, store: &Store) {
-        self.sort = sort;
-        self.mend(store);
+        self.start_sort(sort);
+        self.settle(store);
+    }
+
+    /// Goes on with what was started, as far as `steps` allows (a row looked at or moved is one); answers whether that
+    /// made a new order. The store must not change in between, except by a delta that [`apply`](Self::apply) is told of.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        let Some(mut arranging) = self.arranging.take() else { return false };
+        if !(arranging.collect(self, store, steps) && arranging.placing.advance(steps)) {
+            self.arranging = Some(arranging);
+            return false;
+        }
+        self.order = arranging.placing.into_order().into_iter().map(|(_, index)| index).collect();
+        self.shown = RowSet::of(&self.order);
+        true
+    }
+
+    /// Does all that was started.
+    pub fn settle(&mut self, store: &Store) {
+        while self.is_busy() {
+            self.advance(store, &mut usize::MAX.clone());
+        }
+    }
+
+    /// Whether [`advance`](Self::advance) has work to do.
+    pub const fn is_busy(&self) -> bool {
+        self.arranging.is_some()
+    }
+
+    /// Whether another filter or order was asked for that is not shown yet.
+    pub fn is_arranging(&self) -> bool {
+        self.arranging.as_ref().is_some_and(|arranging| arranging.asked)
+    }
+
+    /// Whether another filter was asked for that is not in force yet.
+    pub fn is_filtering(&self) -> bool {
+        self.arranging.as_ref().is_some_and(|arranging| arranging.asked && arranging.passing.is_none())
     }
 
     /// The filter.
@@ -136,59 +183,96 @@ impl View {
 
     /// Where the row at `index` is shown; `None` if it is not.
     pub fn position(&self, index: RowIndex) -> Option<usize> {
-        self.order.iter().position(|shown| *shown == index)
+        let is_shown = self.shown.contains(index);
+        if is_shown { self.order.iter().position(|shown| *shown == index) } else { None }
     }
 
-    /// Makes filter and order anew from every row.
-    pub fn rebuild(&mut self, store: &Store) {
-        self.names.clone_from(store.names());
-        self.order =
-            store.rows().iter().filter(|(_, row)| self.filter.matches(row, store)).map(|(index, _)| index).collect();
-        self.mend(store);
+    /// How many of the rows that are shown are live.
+    pub fn live(&self, store: &Store) -> usize {
+        let closed = store.rows().closed().iter().filter(|index| self.shown.contains(*index));
+        self.order.len() - closed.count()
     }
 
-    /// Rows about which the filter has changed its mind.
-    fn strangers(&self, store: &Store) -> Vec<RowIndex> {
-        let shown = RowSet::of(&self.order);
-        let is_stranger = |index: RowIndex, row: &Row| self.filter.matches(row, store) != shown.contains(index);
-        store.rows().iter().filter(|(index, row)| is_stranger(*index, row)).map(|(index, _)| index).collect()
+    fn arrange(&mut self, passing: Option<RowSet>, asked: bool) {
+        let len = if passing.is_some() { self.order.len() } else { 0 };
+        let placing = Placing::new(self.sort.order, len);
+        self.arranging = Some(Arranging { passing, next: Some(RowIndex(0)), placing, asked });
     }
 
-    /// Sorts the rows that are shown; nearly sorted ones cost little more than a look at each.
-    fn mend(&mut self, store: &Store) {
-        let mut placed: Vec<_> = self.order.iter().filter_map(|index| self.place(*index, store)).collect();
-        placed.sort_by(|a, b| a.compare(b, self.sort.order));
-        let order = placed.iter().map(|placed| placed.index).collect();
-        self.order = order;
+    /// Takes `rows` out of the order.
+    fn forget(&mut self, rows: &[RowIndex]) {
+        let mut any = false;
+        for row in rows {
+            any |= self.shown.remove(*row);
+        }
+        if any {
+            let Self { order, shown, .. } = self;
+            order.retain(|row| shown.contains(*row));
+        }
     }
 
-    /// Merges those of `moved` that pass the filter into the order.
+    /// Merges those of `moved`, none of which is shown, that pass the filter into the order.
     fn insert(&mut self, moved: &[RowIndex], store: &Store) {
-        let passes = |index: &&RowIndex| store.rows().get(**index).is_some_and(|row| self.filter.matches(row, store));
-        let mut placed: Vec<_> = moved.iter().filter(passes).filter_map(|index| self.place(*index, store)).collect();
+        // A row that was added and closed by the same delta is named twice.
+        let mut placed = Vec::with_capacity(moved.len());
+        for index in moved {
+            let passes = store.rows().get(*index).is_some_and(|row| self.filter.matches(row, store));
+            if passes && self.shown.insert(*index) {
+                placed.extend(self.place(*index, store));
+            }
+        }
         if placed.is_empty() {
             return;
         }
         placed.sort_by(|a, b| a.compare(b, self.sort.order));
         let mut merged = Vec::with_capacity(self.order.len() + placed.len());
-        let mut rest = &self.order[..];
-        for new in &placed {
-            let is_before = |index: &RowIndex| {
-                self.place(*index, store).is_some_and(|old| old.compare(new, self.sort.order) == Ordering::Less)
-            };
-            let (before, after) = rest.split_at(rest.partition_point(is_before));
-            merged.extend_from_slice(before);
-            merged.push(new.index);
-            rest = after;
-        }
-        merged.extend_from_slice(rest);
+        self.merge(&placed, &self.order, store, &mut merged);
         self.order = merged;
+    }
+
+    /// Puts `new` and `old`, both in order, into `merged`: the middle one of `new` first, which halves both, so that
+    /// only few of the old rows are looked at.
+    fn merge(&self, new: &[Placed<'_>], old: &[RowIndex], store: &Store, merged: &mut Vec<RowIndex>) {
+        let Some(middle) = new.get(new.len() / 2) else { return merged.extend_from_slice(old) };
+        let is_before = |index: &RowIndex| {
+            self.place(*index, store).is_some_and(|old| old.compare(middle, self.sort.order) == Ordering::Less)
+        };
+        let (before, after) = old.split_at(old.partition_point(is_before));
+        self.merge(&new[..new.len() / 2], before, store, merged);
+        merged.push(middle.index);
+        self.merge(&new[new.len() / 2 + 1..], after, store, merged);
     }
 
     fn place<'s>(&self, index: RowIndex, store: &'s Store) -> Option<Placed<'s>> {
         let row = store.rows().get(index)?;
         let value = (COLUMNS[self.sort.column].value)(row, store);
         Some(Placed { value, first_seen: row.connection.first_seen, index })
+    }
+}
+
+impl Arranging {
+    /// Places the rows that pass, as far as `steps` allows; answers whether all are placed.
+    fn collect(&mut self, view: &View, store: &Store, steps: &mut usize) -> bool {
+        let value = COLUMNS[view.sort.column].value;
+        while let Some(next) = self.next {
+            if *steps == 0 {
+                return false;
+            }
+            *steps -= 1;
+            let candidate = match &self.passing {
+                Some(passing) => passing.first_from(next).map(|index| (index, store.rows().get(index))),
+                None => store.rows().first_from(next).map(|(index, row)| (index, Some(row))),
+            };
+            let Some((index, row)) = candidate else {
+                self.next = None;
+                break;
+            };
+            self.next = Some(RowIndex(index.0 + 1));
+            if let Some(row) = row.filter(|row| self.passing.is_some() || view.filter.matches(row, store)) {
+                self.placing.push(&value(row, store), (row.connection.first_seen, index));
+            }
+        }
+        true
     }
 }
 
@@ -204,6 +288,14 @@ mod tests {
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, process, source_info, tcp};
     use crate::table::column::find;
+
+    /// Takes in `touched`, in slices of a few rows.
+    fn apply(view: &mut View, touched: &Touched, store: &Store) {
+        view.apply(touched, store);
+        while view.is_busy() {
+            view.advance(store, &mut 7);
+        }
+    }
 
     fn sort(text: &str) -> SortKey {
         SortKey::parse(COLUMNS, text).expect(text)
@@ -224,10 +316,10 @@ mod tests {
         view.set_sort(sort("-recvq"), &store);
         let touched =
             store.apply(delta(1, vec![connection(tcp(1), 3), connection(tcp(2), 1), connection(tcp(3), 2)], vec![]));
-        view.apply(&touched, &store);
+        apply(&mut view, &touched, &store);
         assert_eq!(cookies(&view, &store), [2, 3, 1]);
         let touched = store.apply(delta(2, vec![], vec![connection(tcp(3).queues(9, 0), 2)]));
-        view.apply(&touched, &store);
+        apply(&mut view, &touched, &store);
         assert_eq!(cookies(&view, &store), [3, 2, 1]);
     }
 
@@ -238,10 +330,10 @@ mod tests {
         let mut young = connection(tcp(1), 0);
         young.state_since = Some(Since { at: Timestamp::from_millis(0), basis: AgeBasis::Observed });
         let touched = store.apply(delta(30_000, vec![young], vec![]));
-        view.apply(&touched, &store);
+        apply(&mut view, &touched, &store);
         assert_eq!(cookies(&view, &store), [] as [u64; 0]);
         let touched = store.apply(delta(61_000, vec![], vec![]));
-        view.apply(&touched, &store);
+        apply(&mut view, &touched, &store);
         assert_eq!(cookies(&view, &store), [1]);
         assert_eq!(view.position(view.order()[0]), Some(0));
     }
@@ -250,7 +342,7 @@ mod tests {
     fn a_row_that_is_not_shown_has_no_position() {
         let (mut store, mut view) = (Store::new(source_info()), View::default());
         let touched = store.apply(delta(1, vec![connection(tcp(1), 0)], vec![]));
-        view.apply(&touched, &store);
+        apply(&mut view, &touched, &store);
         let index = view.order()[0];
         view.set_filter(Filter::parse("udp").expect("valid"), &store);
         assert_eq!(view.position(index), None);
@@ -331,7 +423,7 @@ mod tests {
             for step in &steps {
                 at_ms += step.after_ms;
                 let touched = store.apply(delta_of(step, &mut live, at_ms, &mut names));
-                view.apply(&touched, &store);
+                apply(&mut view, &touched, &store);
                 let mut anew = View::default();
                 anew.set_sort(sort, &store);
                 anew.set_filter(filter.clone(), &store);

@@ -19,7 +19,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         return;
     }
     let lines = usize::from(area.height);
-    let hidden = problems.len().saturating_sub(lines);
+    let hidden = problems.len().saturating_sub(lines) + app.headline.untold;
     for ((at, problem), y) in problems.iter().enumerate().take(lines).zip(area.y..) {
         let more = if at + 1 == lines && hidden > 0 && area.width >= MORE_WIDTH_MIN {
             format!(" +{hidden} more")

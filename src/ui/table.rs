@@ -31,7 +31,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
                 draw_cells(painter, y, (&table.columns, &shown), group, &app.store, None);
                 highlight(painter, body, y, table.cursor.line() == Some(line));
             }
-            if table.view.groups().is_empty() {
+            if table.view.is_empty() {
                 draw_empty(painter, body, app);
             }
         }
@@ -155,6 +155,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     let text = match &app.supply {
         Supply::Starting => "taking the first sample…".to_owned(),
         Supply::Failed(why) => why.to_string(),
+        _ if app.is_busy() => "counting…".to_owned(),
         _ if app.tab == Tab::Connections && !filter.is_empty() && app.store.rows().counts().total() > 0 => {
             format!("nothing matches {} · Esc clears the filter", filter.text().trim())
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::around::{Around, is_client};
 use crate::app::clock::date_and_time;
 use crate::app::detail::{Line, Section, byte_words};
 use crate::app::headline::is_fresh;
@@ -189,23 +190,10 @@ fn descriptor_words(usage: &Usage) -> Option<String> {
 }
 
 /// The same connection seen from the other side, if that is on this machine too.
-pub(super) fn other_end(app: &App, row: &Row) -> Section {
-    let socket = &row.connection.socket;
+pub(super) fn other_end(app: &App, row: &Row, around: &Around) -> Section {
     let mut section = Section::new("Other end, on this machine");
-    // What goes to this machine itself does not leave its network namespace; other addresses may be of another one.
-    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.is_loopback();
-    let is_other = |other: &Socket| {
-        other.protocol == socket.protocol
-            && (!stays || other.id.netns() == socket.id.netns())
-            && other.local == socket.remote
-            && other.remote == socket.local
-            && other.id != socket.id
-    };
-    if socket.remote.is_unset() {
-        return section;
-    }
-    let found = app.store.rows().iter().find(|(_, other)| !other.is_closed() && is_other(&other.connection.socket));
-    if let Some((_, other)) = found {
+    let has_peer = !row.connection.socket.remote.is_unset();
+    if let Some(other) = around.other_end.as_ref().filter(|_| has_peer) {
         let other_socket = &other.connection.socket;
         section.lines.push(Line::State("state", other_socket.state));
         section.fact("since", age_words(app, other));
@@ -225,27 +213,15 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
 }
 
 /// The connections of the same process that share the service: the remote of a client, the local port of a server.
-pub(super) fn neighbours(app: &App, row: &Row) -> Section {
+pub(super) fn neighbours(row: &Row, around: &Around) -> Section {
     let mut section = Section::new("Others like it");
     let socket = &row.connection.socket;
-    let Some(process) = socket.owner.process().filter(|_| !socket.remote.is_unset()) else { return section };
-    let to = socket.remote.port < socket.local.port;
-    let is_like = |other: &Socket| {
-        let same_place = if to { other.remote == socket.remote } else { other.local == socket.local };
-        let same_process = other.owner.process().is_some_and(|other| other.id == process.id);
-        other.protocol == socket.protocol && same_place && same_process && !other.remote.is_unset()
-    };
-    let mut counts = [0u32; STATES.len()];
-    let alive = app.store.rows().iter().filter(|(_, other)| !other.is_closed());
-    alive.filter(|(_, other)| is_like(&other.connection.socket)).for_each(|(_, other)| {
-        counts[other.connection.socket.state as usize] += 1;
-    });
-    if counts.iter().sum::<u32>() < 2 {
+    let Some(process) = socket.owner.process().filter(|_| around.alike.iter().sum::<u32>() >= 2) else {
         return section;
-    }
-    let place = if to { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
+    };
+    let place = if is_client(socket) { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
     section.fact("process", format!("{} {place}", name_and_pid(process)));
-    for (state, count) in STATES.iter().zip(counts).filter(|(_, count)| *count > 0) {
+    for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
     section

@@ -1,0 +1,93 @@
+//! What the details tell of other sockets: the other end of the connection, and others like it. A pass over all rows,
+//! in slices, once a sample.
+
+use crate::app::App;
+use crate::app::mode::Page;
+use crate::model::process::ProcessId;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::STATES;
+use crate::store::Store;
+use crate::store::rows::{Row, RowIndex};
+
+/// What was found around a connection.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// The same connection seen from the other side, if that is on this machine too.
+    pub other_end: Option<Row>,
+    /// The connections of the same process that share the service, by `TcpState as usize`; itself among them.
+    pub alike: [u32; STATES.len()],
+}
+
+/// A look around a connection under way.
+#[derive(Debug, Default)]
+pub struct Looking {
+    next: RowIndex,
+    found: Around,
+}
+
+impl Looking {
+    /// Looks at as many rows as `steps` allows; answers whether that was all.
+    fn advance(&mut self, socket: &Socket, store: &Store, steps: &mut usize) -> bool {
+        let process = socket.owner.process().map(|process| process.id);
+        while *steps > 0 {
+            *steps -= 1;
+            let Some((index, row)) = store.rows().first_from(self.next) else { return true };
+            self.next = RowIndex(index.0 + 1);
+            let other = &row.connection.socket;
+            if row.is_closed() || other.protocol != socket.protocol {
+                continue;
+            }
+            if is_other_end(other, socket) {
+                self.found.other_end.get_or_insert_with(|| row.clone());
+            }
+            if process.is_some_and(|process| is_alike(other, socket, process)) {
+                self.found.alike[other.state as usize] += 1;
+            }
+        }
+        false
+    }
+}
+
+/// What goes to this machine itself does not leave its network namespace; other addresses may be of another one.
+fn is_other_end(other: &Socket, socket: &Socket) -> bool {
+    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.is_loopback();
+    other.local == socket.remote
+        && other.remote == socket.local
+        && other.id != socket.id
+        && (!stays || other.id.netns() == socket.id.netns())
+}
+
+/// Whether the two share process and service: the remote of a client, the local port of a server.
+fn is_alike(other: &Socket, socket: &Socket, process: ProcessId) -> bool {
+    let same_place = if is_client(socket) { other.remote == socket.remote } else { other.local == socket.local };
+    same_place && !other.remote.is_unset() && other.owner.process().is_some_and(|other| other.id == process)
+}
+
+/// Whether the socket is the client's end: the side with the lower port is the service.
+pub(super) const fn is_client(socket: &Socket) -> bool {
+    socket.remote.port < socket.local.port
+}
+
+impl App {
+    pub(super) fn is_looking_around(&self) -> bool {
+        matches!(&self.page, Page::Detail(detail) if detail.looking.is_some())
+    }
+
+    /// Looks anew, if there is anything to look from; what was found before stands until then.
+    pub(super) fn start_looking_around(&mut self) {
+        if let Page::Detail(detail) = &mut self.page {
+            let has_peer = |row: &Row| !row.connection.socket.remote.is_unset();
+            detail.looking = detail.row.as_ref().is_some_and(has_peer).then(Looking::default);
+        }
+    }
+
+    pub(super) fn look_around(&mut self, steps: &mut usize) {
+        let Page::Detail(detail) = &mut self.page else { return };
+        let (Some(row), Some(looking)) = (&detail.row, &mut detail.looking) else { return };
+        if looking.advance(&row.connection.socket, &self.store, steps) {
+            detail.around = std::mem::take(&mut looking.found);
+            detail.looking = None;
+            self.dirty = true;
+        }
+    }
+}

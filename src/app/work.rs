@@ -1,0 +1,124 @@
+//! Work on many rows, done in slices between keys: taking in deltas, filtering, sorting, adding up, looking around.
+//!
+//! A slice is counted in steps (rows looked at), not in time: the caller has the clock. What is on the screen stays
+//! until the new is complete, and no delta comes in while there is other work, so that each pass sees one state.
+
+use crate::app::App;
+use crate::app::effect::Effect;
+use crate::app::flows::Flows;
+use crate::app::headline::Survey;
+use crate::app::mode::Page;
+use crate::model::delta::Delta;
+use crate::model::process::ProcessId;
+use crate::store::groups::HoldingsCount;
+use crate::store::intake::Intake;
+
+/// What [`App::update`] does by itself: tables of some 2,000 rows are up to date when it returns, and larger ones do not
+/// keep a key waiting.
+pub const STEPS_AT_ONCE: usize = 8_192;
+
+/// What is under way, beside that of the tables.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    intake: Option<Intake>,
+    /// How many transitions of the intake the log will have got.
+    logged: usize,
+    survey: Option<Survey>,
+    holdings: Option<HoldingsCount>,
+}
+
+impl Work {
+    /// Starts to count what `process` holds, for the dialog that asks about it.
+    pub(super) fn count_holdings(&mut self, process: ProcessId) {
+        self.holdings = Some(HoldingsCount::new(process));
+    }
+}
+
+impl App {
+    /// Whether [`advance`](Self::advance) has work to do.
+    pub fn is_busy(&self) -> bool {
+        self.tables.is_busy()
+            || self.work.holdings.is_some()
+            || self.work.survey.is_some()
+            || self.is_looking_around()
+            || self.work.intake.is_some()
+            || self.may_take_in()
+    }
+
+    /// Goes on with the work, for about `steps` rows.
+    pub fn advance(&mut self, mut steps: usize) -> Vec<Effect> {
+        while steps > 0 && self.advance_one(&mut steps) {}
+        self.collect().into_iter().collect()
+    }
+
+    /// Does one kind of work as far as it goes, what the user waits for first; answers whether there was any.
+    fn advance_one(&mut self, steps: &mut usize) -> bool {
+        if let Some(mut count) = self.work.holdings.take() {
+            match count.advance(&self.store, steps) {
+                Some(holdings) => self.tell_holdings(count.process(), &holdings),
+                None => self.work.holdings = Some(count),
+            }
+        } else if self.tables.is_busy() {
+            if self.tables.advance(&self.store, steps) {
+                self.refresh_tables();
+                self.dirty = true;
+            }
+        } else if self.is_looking_around() {
+            self.look_around(steps);
+        } else if let Some(mut survey) = self.work.survey.take() {
+            match survey.advance(&self.store, steps) {
+                Some(headline) => {
+                    self.dirty |= headline != self.headline;
+                    self.headline = headline;
+                }
+                None => self.work.survey = Some(survey),
+            }
+        } else if let Some(mut intake) = self.work.intake.take() {
+            if self.store.advance(&mut intake, steps) {
+                self.finish(intake);
+            } else {
+                self.work.intake = Some(intake);
+            }
+        } else if self.may_take_in() {
+            self.begin();
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn may_take_in(&self) -> bool {
+        !self.held.is_empty() && !self.stands_still()
+    }
+
+    fn begin(&mut self) {
+        let Some(mut delta) = self.held.take() else { return };
+        sort_by_time(&mut delta);
+        self.notices.age();
+        self.work.logged = delta.transitions.len();
+        self.work.intake = Some(self.store.begin(delta));
+    }
+
+    /// Brings everything that is derived from the data up to date, or starts to.
+    fn finish(&mut self, intake: Intake) {
+        let touched = self.store.finish(intake);
+        self.tables.connections.view.apply(&touched, &self.store);
+        self.log.grow_above(self.work.logged);
+        self.flows = Flows::of(self.store.history());
+        self.processes = self.store.rows().processes();
+        self.work.survey = Some(Survey::default());
+        if let Page::Detail(detail) = &mut self.page
+            && let Some(index) = self.store.rows().find(detail.id)
+        {
+            detail.row = self.store.rows().get(index).cloned();
+        }
+        self.start_looking_around();
+        self.refresh_tables();
+        self.dirty = true;
+    }
+}
+
+/// An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
+fn sort_by_time(delta: &mut Delta) {
+    delta.transitions.sort_by_key(|transition| transition.at);
+}

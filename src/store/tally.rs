@@ -1,0 +1,82 @@
+//! What is known of all live rows together, kept up to date row by row: no sample has to look at the rows that it did
+//! not touch.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::process::{Owner, Process, ProcessId};
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+use crate::store::row_set::RowSet;
+use crate::store::rows::{Counts, RowIndex};
+
+/// Counts of the live rows, and where those are that views ask for by their state.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    pub(super) close_wait: RowSet,
+    pub(super) listening: RowSet,
+    /// The processes that hold sockets now.
+    holders: FxHashMap<ProcessId, Holder>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    process: Arc<Process>,
+    sockets: u32,
+}
+
+impl Tally {
+    /// `socket` lives in the row at `index`.
+    pub(super) fn enter(&mut self, index: RowIndex, socket: &Socket) {
+        self.counts.add(socket);
+        if socket.state == TcpState::CloseWait {
+            self.close_wait.insert(index);
+        }
+        if is_listening(socket) {
+            self.listening.insert(index);
+        }
+        for process in holders(socket) {
+            let empty = || Holder { process: Arc::clone(process), sockets: 0 };
+            self.holders.entry(process.id).or_insert_with(empty).sockets += 1;
+        }
+    }
+
+    /// `socket` no longer lives in the row at `index`.
+    pub(super) fn leave(&mut self, index: RowIndex, socket: &Socket) {
+        self.counts.subtract(socket);
+        self.close_wait.remove(index);
+        self.listening.remove(index);
+        for process in holders(socket) {
+            if let Some(holder) = self.holders.get_mut(&process.id) {
+                holder.sockets -= 1;
+                if holder.sockets == 0 {
+                    self.holders.remove(&process.id);
+                }
+            }
+        }
+    }
+
+    /// How many processes hold a socket.
+    pub(super) fn processes(&self) -> usize {
+        self.holders.len()
+    }
+
+    /// The process `id`, if it holds a socket.
+    pub(super) fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
+        self.holders.get(&id).map(|holder| &holder.process)
+    }
+}
+
+/// Whether peers can reach the socket without having been asked.
+pub(super) fn is_listening(socket: &Socket) -> bool {
+    socket.is_listener() || (socket.state == TcpState::Unconn && socket.local.port != 0)
+}
+
+fn holders(socket: &Socket) -> &[Arc<Process>] {
+    match &socket.owner {
+        Owner::Live(holders) => holders.all(),
+        Owner::Remembered(_) | Owner::Unaccepted | Owner::Hidden | Owner::None => &[],
+    }
+}
