@@ -3,7 +3,7 @@
 use crate::knowledge::ports;
 use crate::model::delta::Rates;
 use crate::model::endpoint::Protocol;
-use crate::model::process::Usage;
+use crate::model::process::{Owner, Usage};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::groups::{self, AcceptQueue, Group, GroupKey, Grouping, NoProcess};
@@ -109,15 +109,15 @@ const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", Kind::Rate, |g
 const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", Kind::Rate, |group, _| rate(group, |rates| rates.sent))
     .width(5, 6).rank(16).json("tx_bytes_per_second").about("Payload sent per second, in bytes per second.");
 
+/// Why a group has no process, in the words of a single socket.
+static UNACCEPTED: Owner = Owner::Unaccepted;
+static HIDDEN: Owner = Owner::Hidden;
+
 fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     match (&group.process, group.key) {
         (Some(process), _) => Value::Text(process.name.as_str()),
-        (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => {
-            Value::Word { text: "in accept queue", label: "unaccepted" }
-        }
-        (None, GroupKey::NoProcess(NoProcess::Hidden)) => {
-            Value::Word { text: "hidden (no permission)", label: "hidden" }
-        }
+        (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
+        (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),
         (None, GroupKey::NoProcess(NoProcess::None)) => Value::Word { text: "no process", label: "none" },
         (None, _) => Value::Missing,
     }

@@ -14,7 +14,7 @@ use crate::knowledge::{ports, states};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{CloseWaitVerdict, Socket};
-use crate::model::tcp_state::STATES;
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
@@ -133,6 +133,9 @@ pub(super) fn owner(app: &App, row: &Row) -> Section {
         Owner::Unaccepted => section.fact("", "In the accept queue: no process has taken it by accept() yet."),
         Owner::Hidden => {
             section.fact("", "Hidden: you may not look into its process. That takes root with CAP_SYS_PTRACE.");
+        }
+        Owner::None if socket.state == TcpState::SynRecv => {
+            section.fact("", "No process yet: the handshake is not finished.");
         }
         Owner::None => section.fact("", "No process: the kernel keeps it, or it was closed before conntop looked."),
     }
