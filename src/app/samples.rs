@@ -14,6 +14,7 @@ use crate::app::{App, Supply};
 use crate::model::delta::Delta;
 use crate::model::process::Owner;
 use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
 use crate::store::Store;
 
 impl App {
@@ -69,8 +70,9 @@ impl App {
     fn apply(&mut self, mut delta: Delta) {
         // An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
         delta.transitions.sort_by_key(|transition| transition.at);
-        let logged = delta.transitions.len();
+        let (before, logged) = (self.store.at(), delta.transitions.len());
         let touched = self.store.apply(delta);
+        self.spacing = (before > Timestamp::default()).then(|| self.store.at().since(before));
         self.tables.connections.view.apply(&touched, &self.store);
         self.log.grow_above(logged);
     }
