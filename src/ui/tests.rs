@@ -233,7 +233,7 @@ fn samples_that_come_less_often_than_asked_for_are_admitted() {
     let mut app = app((120, 40), true, false);
     assert!(screen(&app).contains("every 1 s "));
     app.update(Msg::Delta(Box::new(delta(NOW + 20))));
-    assert!(screen(&app).contains("every 20.0s, not 1 s"), "{}", screen(&app));
+    assert!(screen(&app).contains("every 20s, not 1 s"), "{}", screen(&app));
 }
 
 #[test]
