@@ -94,8 +94,8 @@ fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
         facts::connection(app, row),
         facts::owner(app, row),
         facts::other_end(app, row),
-        facts::neighbours(app, row),
         facts::history(app, detail),
+        facts::neighbours(app, row),
     ];
     let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row)];
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())

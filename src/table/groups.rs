@@ -29,6 +29,8 @@ pub static PROCESSES: &[Column<Group>] = &[
         .width(6, 9).rank(7).drift(Drift::Free).about("Open descriptors."),
     Column::new("fds_limit", "FDMAX", Kind::Count, |group, store| Value::or_missing(usage(group, store).and_then(|usage| usage.descriptors_max), Value::Count))
         .width(6, 11).rank(12).drift(Drift::Free).about("The limit of open descriptors."),
+    Column::new("command", "COMMAND", Kind::Text, command)
+        .width(16, 200).fills().about("The command line of the process."),
 ];
 
 /// The table of remotes.
@@ -108,6 +110,11 @@ const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", Kind::Rate, |g
 #[rustfmt::skip]
 const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", Kind::Rate, |group, _| rate(group, |rates| rates.sent))
     .width(5, 6).rank(16).json("tx_bytes_per_second").about("Payload sent per second, in bytes per second.");
+
+fn command<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+    let command = group.process.as_ref().map(|process| process.command.as_str());
+    Value::or_missing(command.filter(|command| !command.is_empty()), Value::Text)
+}
 
 /// Why a group has no process, in the words of a single socket.
 static UNACCEPTED: Owner = Owner::Unaccepted;

@@ -20,6 +20,8 @@ use crate::table::units;
 
 /// How many owners of a shared socket are told of.
 const OWNERS_SHOWN_MAX: usize = 12;
+/// How many of the connections that belong with it are told of one by one.
+const NEIGHBOURS_SHOWN_MAX: usize = 8;
 /// How many lines of its history are shown.
 const HISTORY_SHOWN_MAX: usize = 12;
 
@@ -218,31 +220,62 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
     section
 }
 
-/// The connections of the same process that share the service: the remote of a client, the local port of a server.
+/// Those that belong with a connection: what came in by a listener; else the connections of the same process to the same
+/// remote (of a client) or by the same local port (of a server).
 pub(super) fn neighbours(app: &App, row: &Row) -> Section {
-    let mut section = Section::new("Others like it");
     let socket = &row.connection.socket;
-    let Some(process) = socket.owner.process().filter(|_| !socket.remote.is_unset()) else { return section };
+    if socket.is_listener() {
+        return told_apart(app, "Its connections", format!("by port {}", socket.local.port), |other| {
+            !other.is_listener() && other.protocol == socket.protocol && other.local.port == socket.local.port
+        });
+    }
+    let Some(process) = socket.owner.process().filter(|_| !socket.remote.is_unset()) else {
+        return Section::new("Others like it");
+    };
     let to = socket.remote.port < socket.local.port;
-    let is_like = |other: &Socket| {
+    let place = if to { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
+    told_apart(app, "Others like it", format!("{} {place}", name_and_pid(process)), |other| {
         let same_place = if to { other.remote == socket.remote } else { other.local == socket.local };
         let same_process = other.owner.process().is_some_and(|other| other.id == process.id);
-        other.protocol == socket.protocol && same_place && same_process && !other.remote.is_unset()
-    };
+        let is_other = other.id != socket.id && !other.remote.is_unset();
+        is_other && other.protocol == socket.protocol && same_place && same_process
+    })
+}
+
+/// How many live sockets `belong`, by state, and the first of them with a line each.
+fn told_apart(app: &App, title: &'static str, what: String, belongs: impl Fn(&Socket) -> bool) -> Section {
+    let mut section = Section::new(title);
     let mut counts = [0u32; STATES.len()];
-    let alive = app.store.rows().iter().filter(|(_, other)| !other.is_closed());
-    alive.filter(|(_, other)| is_like(&other.connection.socket)).for_each(|(_, other)| {
-        counts[other.connection.socket.state as usize] += 1;
-    });
-    if counts.iter().sum::<u32>() < 2 {
+    let mut shown = Vec::new();
+    for (_, other) in app.store.rows().iter().filter(|(_, other)| !other.is_closed()) {
+        if belongs(&other.connection.socket) {
+            counts[other.connection.socket.state as usize] += 1;
+            shown.extend((shown.len() < NEIGHBOURS_SHOWN_MAX).then_some(other));
+        }
+    }
+    if shown.is_empty() {
         return section;
     }
-    let place = if to { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
-    section.fact("process", format!("{} {place}", name_and_pid(process)));
+    section.fact("", what);
     for (state, count) in STATES.iter().zip(counts).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
+    for (at, other) in shown.iter().enumerate() {
+        section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
+    }
     section
+}
+
+fn neighbour_words(app: &App, row: &Row) -> String {
+    let socket = &row.connection.socket;
+    let age = match row.connection.state_since {
+        Some(since) => {
+            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
+            format!("  {at_least}{}", units::age(since.age(app.store.at())))
+        }
+        None => String::new(),
+    };
+    format!("{} → {}  {}{age}", socket.local, socket.remote, socket.state)
 }
 
 pub(super) fn meaning(row: &Row) -> Section {
