@@ -123,6 +123,7 @@ impl Desk {
             filter: String::new(),
             interval: Duration::from_secs(1),
             read_only: false,
+            all_namespaces: false,
             protected: Vec::new(),
             utc_offset_seconds: 0,
             ascii: false,

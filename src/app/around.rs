@@ -9,13 +9,19 @@ use crate::model::tcp_state::STATES;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 
+/// How many of the connections that belong with one are shown one by one.
+const NEIGHBOURS_SHOWN_MAX: usize = 8;
+
 /// What was found around a connection.
 #[derive(Debug, Default)]
 pub struct Around {
     /// The same connection seen from the other side, if that is on this machine too.
     pub other_end: Option<Row>,
-    /// The connections of the same process that share the service, by `TcpState as usize`; itself among them.
+    /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
+    /// same process to the same remote (of a client) or by the same local port (of a server).
     pub alike: [u32; STATES.len()],
+    /// The first of them, at most [`NEIGHBOURS_SHOWN_MAX`].
+    pub first: Vec<Row>,
 }
 
 /// A look around a connection under way.
@@ -40,8 +46,11 @@ impl Looking {
             if is_other_end(other, socket) {
                 self.found.other_end.get_or_insert_with(|| row.clone());
             }
-            if process.is_some_and(|process| is_alike(other, socket, process)) {
+            if belongs(other, socket, process) {
                 self.found.alike[other.state as usize] += 1;
+                if self.found.first.len() < NEIGHBOURS_SHOWN_MAX {
+                    self.found.first.push(row.clone());
+                }
             }
         }
         false
@@ -57,10 +66,15 @@ fn is_other_end(other: &Socket, socket: &Socket) -> bool {
         && (!stays || other.id.netns() == socket.id.netns())
 }
 
-/// Whether the two share process and service: the remote of a client, the local port of a server.
-fn is_alike(other: &Socket, socket: &Socket, process: ProcessId) -> bool {
+/// Whether the socket came in by the listener; of two connections, whether they share process and service: the remote
+/// of a client, the local port of a server.
+fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>) -> bool {
+    if socket.is_listener() {
+        return !other.is_listener() && other.local.port == socket.local.port;
+    }
     let same_place = if is_client(socket) { other.remote == socket.remote } else { other.local == socket.local };
-    same_place && !other.remote.is_unset() && other.owner.process().is_some_and(|other| other.id == process)
+    let same_process = process.is_some() && other.owner.process().map(|process| process.id) == process;
+    same_place && same_process && other.id != socket.id && !other.remote.is_unset()
 }
 
 /// Whether the socket is the client's end: the side with the lower port is the service.
@@ -76,8 +90,11 @@ impl App {
     /// Looks anew, if there is anything to look from; what was found before stands until then.
     pub(super) fn start_looking_around(&mut self) {
         if let Page::Detail(detail) = &mut self.page {
-            let has_peer = |row: &Row| !row.connection.socket.remote.is_unset();
-            detail.looking = detail.row.as_ref().is_some_and(has_peer).then(Looking::default);
+            let has_company = |row: &Row| {
+                let socket = &row.connection.socket;
+                socket.is_listener() || !socket.remote.is_unset()
+            };
+            detail.looking = detail.row.as_ref().is_some_and(has_company).then(Looking::default);
         }
     }
 

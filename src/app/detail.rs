@@ -94,8 +94,8 @@ fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
         facts::connection(app, row),
         facts::owner(app, row),
         facts::other_end(app, row, &detail.around),
-        facts::neighbours(row, &detail.around),
         facts::history(app, detail),
+        facts::neighbours(app, row, &detail.around),
     ];
     let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row)];
     (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())

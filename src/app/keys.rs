@@ -195,7 +195,7 @@ impl App {
         }
     }
 
-    fn open_detail(&mut self, id: SocketId) {
+    pub(super) fn open_detail(&mut self, id: SocketId) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
         self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0, around: Around::default(), looking: None }));
         self.start_looking_around();

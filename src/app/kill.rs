@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::App;
 use crate::app::effect::Effect;
@@ -16,6 +17,9 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::groups::{GroupKey, Holdings, NoProcess};
 use crate::store::rows::Row;
 use crate::table::units;
+
+/// What ends within this time ends at once.
+const AT_ONCE_MAX: Duration = Duration::from_millis(100);
 
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
@@ -209,6 +213,9 @@ fn report_text(report: &KillReport) -> (Tone, String) {
     let (who, signal) = (name_of(&report.kill), report.kill.signal);
     match &report.outcome {
         KillOutcome::Sent => (Tone::Plain, format!("{signal} sent to {who}; watching it")),
+        KillOutcome::Ended { after } if *after < AT_ONCE_MAX => {
+            (Tone::Good, format!("{who} ended at once on {signal}"))
+        }
         KillOutcome::Ended { after } => (Tone::Good, format!("{who} ended {} after {signal}", units::lasted(*after))),
         KillOutcome::StillRunning { after } if signal == Signal::Kill => (
             Tone::Bad,

@@ -43,7 +43,7 @@ impl App {
         goes_on.then_some(Effect::Pause(false))
     }
 
-    /// Brings the table on the screen up to date with its rows and the size of the screen.
+    /// Brings the table on the screen up to date with its rows, its filter and the size of the screen.
     pub(super) fn refresh_tables(&mut self) {
         self.tables.refresh(self.tab, &self.store, self.body_height());
         if self.tab == Tab::Log {

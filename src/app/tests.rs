@@ -534,6 +534,23 @@ fn a_leak_is_told_with_process_and_peer_and_a_healthy_machine_is_calm() {
     assert_eq!(app.headline.problems[0].text, "report-api[6002] :9090 accept queue full 129/128");
 }
 
+#[test]
+fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {
+    let client = |cookie| tcp(cookie).local("10.0.0.1:80").remote("10.0.0.9:40000").held_by(&[nginx()]);
+    let mut app = app_on(vec![listener(1, 80).held_by(&[nginx()]), client(2), client(3).state(TcpState::CloseWait)]);
+    app.open_detail(id(1));
+    app.advance(usize::MAX);
+    let text = format!("{:?}", detail::columns(&app, 120));
+    for expected in ["Its connections", "by port 80", "Fact(\"ESTABLISHED\", \"1\")", "Fact(\"CLOSE_WAIT\", \"1\")"] {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    app.open_detail(id(2));
+    app.advance(usize::MAX);
+    let text = format!("{:?}", detail::columns(&app, 120));
+    assert!(text.contains("Others like it") && text.contains("nginx[812] on 10.0.0.1:80"), "{text}");
+    assert!(!text.contains("Fact(\"ESTABLISHED\""), "it is not its own neighbour: {text}");
+}
+
 /// An app on 3,000 sockets: more than one slice of work.
 fn many() -> App {
     let processes: Vec<_> = (0..7).map(|pid| process(100 + pid, ["nginx", "app", "Xorg"][pid as usize % 3])).collect();

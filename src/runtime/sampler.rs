@@ -139,6 +139,8 @@ impl Schedule {
             _ => begun,
         };
         (self.last, self.next) = match pace {
+            // The first sample looks everything up and says nothing about those that follow.
+            Pace::Interval if self.next == Next::Now => (begun, Next::Interval { at_least: Duration::ZERO }),
             Pace::Interval => (begun, Next::Interval { at_least: took.saturating_mul(LOAD_DIVISOR) }),
             Pace::After(wait) => (due, Next::After(wait)),
             Pace::Last => (begun, Next::Never),
@@ -425,6 +427,9 @@ mod tests {
     #[test]
     fn a_sample_longer_than_a_quarter_of_the_interval_stretches_it() {
         let (mut schedule, start) = schedule(Next::Now);
+        // The first one, which looks up what later ones know, does not count.
+        schedule.sampled(start, false, Pace::Interval, 9 * SECOND);
+        assert_eq!(schedule.due(SECOND), Some(start + SECOND));
         schedule.sampled(start, false, Pace::Interval, SECOND / 2);
         assert_eq!(schedule.due(SECOND), Some(start + 2 * SECOND));
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use crate::table::column::Column;
+use crate::table::column::{Column, Kind};
 
 /// Blank cells between two columns, at least.
 const GAP: u16 = 1;
@@ -64,7 +64,15 @@ fn head(text: &str, width: usize) -> &str {
 /// (endpoints and process), then to the others. `wanted` (by index of the
 /// column, 0 or absent: not known) stops a column from growing beyond its content. The result never exceeds `width`.
 pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16]) -> Vec<(usize, u16)> {
-    let mut shown: Vec<(usize, u16)> = chosen.iter().map(|&index| (index, columns[index].width.0)).collect();
+    let least = |index: usize| match wanted.get(index) {
+        // Numbers that name something need no more room than they take: most pids are far from the greatest.
+        Some(&content) if content > 0 && columns[index].kind == Kind::Number => {
+            let title = u16::try_from(columns[index].title.len()).unwrap_or(u16::MAX);
+            content.max(title).min(columns[index].width.0)
+        }
+        _ => columns[index].width.0,
+    };
+    let mut shown: Vec<(usize, u16)> = chosen.iter().map(|&index| (index, least(index))).collect();
     let rank = |index: usize| columns[index].rank.unwrap_or(1);
     while total(&shown) > u32::from(width) {
         let Some((at, _)) = shown
@@ -79,7 +87,7 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
     }
     shrink(&mut shown, width);
     let most = |index: usize| match wanted.get(index) {
-        Some(&content) if content > 0 => content.clamp(columns[index].width.0, columns[index].width.1),
+        Some(&content) if content > 0 => content.clamp(least(index), columns[index].width.1),
         _ => columns[index].width.1,
     };
     grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
@@ -168,6 +176,21 @@ mod tests {
         for key in ["local", "remote", "state", "age", "process", "pid", "recvq", "sendq"] {
             assert!(keys(78).contains(&key), "{key} is not in {:?}", keys(78));
         }
+    }
+
+    #[test]
+    fn short_pids_leave_their_room_to_the_addresses() {
+        let mut wanted = vec![21; COLUMNS.len()];
+        let pid = COLUMNS.iter().position(|column| column.key == "pid").expect("there is a pid column");
+        let width = |wanted: &[u16], key: &str| {
+            let shown = fit(COLUMNS, &default_columns(COLUMNS), 78, wanted);
+            shown.iter().find(|(index, _)| COLUMNS[*index].key == key).map(|(_, width)| *width)
+        };
+        wanted[pid] = 4;
+        let loopback = u16::try_from("127.0.0.1:42238".len()).expect("short");
+        assert_eq!((width(&wanted, "pid"), width(&wanted, "remote")), (Some(4), Some(loopback)));
+        wanted[pid] = 7;
+        assert_eq!(width(&wanted, "pid"), Some(7));
     }
 
     #[test]

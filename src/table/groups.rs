@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::knowledge::ports;
 use crate::model::delta::Rates;
 use crate::model::endpoint::Protocol;
-use crate::model::process::Usage;
+use crate::model::process::{Owner, Usage};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
@@ -34,6 +34,8 @@ pub static PROCESSES: &[Column<Group>] = &[
         .width(6, 9).rank(7).drift(Drift::Free).about("Open descriptors."),
     Column::new("fds_limit", "FDMAX", Kind::Count, |group, store| Value::or_missing(usage(group, store).and_then(|usage| usage.descriptors_max), Value::Count))
         .width(6, 11).rank(12).drift(Drift::Free).about("The limit of open descriptors."),
+    Column::new("command", "COMMAND", Kind::Text, command)
+        .width(16, 200).fills().about("The command line of the process."),
 ];
 
 /// The table of remotes.
@@ -114,15 +116,20 @@ const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", Kind::Rate, |g
 const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", Kind::Rate, |group, _| rate(group, |rates| rates.sent))
     .width(5, 6).rank(16).json("tx_bytes_per_second").about("Payload sent per second, in bytes per second.");
 
+fn command<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+    let command = group.process.as_ref().map(|process| process.command.as_str());
+    Value::or_missing(command.filter(|command| !command.is_empty()), Value::Text)
+}
+
+/// Why a group has no process, in the words of a single socket.
+static UNACCEPTED: Owner = Owner::Unaccepted;
+static HIDDEN: Owner = Owner::Hidden;
+
 fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     match (&group.process, group.key) {
         (Some(process), _) => Value::Text(process.name.as_str()),
-        (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => {
-            Value::Word { text: "in accept queue", label: "unaccepted" }
-        }
-        (None, GroupKey::NoProcess(NoProcess::Hidden)) => {
-            Value::Word { text: "hidden (no permission)", label: "hidden" }
-        }
+        (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
+        (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),
         (None, GroupKey::NoProcess(NoProcess::None)) => Value::Word { text: "no process", label: "none" },
         (None, _) => Value::Missing,
     }

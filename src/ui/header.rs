@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::app::{App, Supply};
+use crate::model::snapshot::SourceKind;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -53,8 +54,11 @@ fn facts(app: &App) -> Vec<Part> {
         (app.store.source().host.to_string(), Role::Strong),
         (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
-        (format!("every {}", interval(app.config.interval)), Role::Dim),
     ];
+    match stretched(app) {
+        Some(part) => parts.insert(2, part),
+        None => parts.push((format!("every {}", interval(app.config.interval)), Role::Dim)),
+    }
     if app.processes > 0 {
         parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
     }
@@ -64,6 +68,15 @@ fn facts(app: &App) -> Vec<Part> {
 /// `1 owner`, `2,012 sockets`.
 fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", units::count(count), if count == 1 { one } else { many })
+}
+
+/// What is told of the time between samples if it is not what was asked for: a machine with very many sockets gets
+/// fewer samples.
+fn stretched(app: &App) -> Option<Part> {
+    let asked = app.config.interval;
+    let is_live = !matches!(app.store.source().kind, SourceKind::Replay | SourceKind::Synthetic);
+    let spacing = app.spacing.filter(|&spacing| is_live && spacing > asked * 2)?;
+    Some((format!("every {}, not {}", units::lasted(spacing), interval(asked)), Role::Strong))
 }
 
 /// `1 s`, `250 ms`.

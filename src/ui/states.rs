@@ -43,7 +43,10 @@ fn draw_numbers(painter: &mut Painter<'_>, area: Rect, app: &App, line: StateLin
     let counts = app.store.rows().counts();
     let bar_width = width.saturating_sub(1 + NUMBERS_WIDTH + FLOWS_WIDTH).min(60);
     painter.put(1 + NUMBERS_WIDTH, area.y, &bar(line.count(counts), largest(counts), bar_width), bar_width, role(line));
-    draw_flow(painter, (width.saturating_sub(FLOWS_WIDTH), area.y), app, line);
+    // Flows matter less than what is: they go where there is no room.
+    if width >= 1 + NUMBERS_WIDTH + FLOWS_WIDTH {
+        draw_flow(painter, (width - FLOWS_WIDTH, area.y), app, line);
+    }
     if !is_wide {
         draw_chart(painter, area, app, line, (CHART_HEIGHT, chart_width));
     }

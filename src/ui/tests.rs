@@ -230,6 +230,14 @@ fn the_selected_row_has_one_style_from_edge_to_edge() {
 }
 
 #[test]
+fn samples_that_come_less_often_than_asked_for_are_admitted() {
+    let mut app = app((120, 40), true, false);
+    assert!(screen(&app).contains("every 1 s "));
+    app.update(Msg::Delta(Box::new(delta(NOW + 20))));
+    assert!(screen(&app).contains("every 20s, not 1 s"), "{}", screen(&app));
+}
+
+#[test]
 fn a_healthy_machine_looks_calm() {
     let mut calm = App::new(app((120, 40), true, false).config);
     let added = (0..20).map(|at| client(at, TcpState::Established)).collect();

@@ -15,7 +15,7 @@ use crate::knowledge::{ports, states};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{CloseWaitVerdict, Socket};
-use crate::model::tcp_state::STATES;
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
@@ -141,6 +141,9 @@ pub(super) fn owner(app: &App, row: &Row) -> Section {
         Owner::Hidden => {
             section.fact("", "Hidden: you may not look into its process. That takes root with CAP_SYS_PTRACE.");
         }
+        Owner::None if socket.state == TcpState::SynRecv => {
+            section.fact("", "No process yet: the handshake is not finished.");
+        }
         Owner::None => section.fact("", "No process: the kernel keeps it, or it was closed before conntop looked."),
     }
     section
@@ -212,19 +215,39 @@ pub(super) fn other_end(app: &App, row: &Row, around: &Around) -> Section {
     section
 }
 
-/// The connections of the same process that share the service: the remote of a client, the local port of a server.
-pub(super) fn neighbours(row: &Row, around: &Around) -> Section {
-    let mut section = Section::new("Others like it");
+/// Those that belong with a connection, by state, and the first of them with a line each.
+pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
     let socket = &row.connection.socket;
-    let Some(process) = socket.owner.process().filter(|_| around.alike.iter().sum::<u32>() >= 2) else {
+    let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
+    if around.first.is_empty() {
         return section;
+    }
+    let what = match socket.owner.process() {
+        _ if socket.is_listener() => format!("by port {}", socket.local.port),
+        Some(process) if is_client(socket) => format!("{} to {}", name_and_pid(process), socket.remote),
+        Some(process) => format!("{} on {}", name_and_pid(process), socket.local),
+        None => return section,
     };
-    let place = if is_client(socket) { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
-    section.fact("process", format!("{} {place}", name_and_pid(process)));
+    section.fact("", what);
     for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
+    for (at, other) in around.first.iter().enumerate() {
+        section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
+    }
     section
+}
+
+fn neighbour_words(app: &App, row: &Row) -> String {
+    let socket = &row.connection.socket;
+    let age = match row.connection.state_since {
+        Some(since) => {
+            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
+            format!("  {at_least}{}", units::age(since.age(app.store.at())))
+        }
+        None => String::new(),
+    };
+    format!("{} → {}  {}{age}", socket.local, socket.remote, socket.state)
 }
 
 pub(super) fn meaning(row: &Row) -> Section {
