@@ -519,7 +519,12 @@ fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {
     let mut app = app_on(vec![listener(1, 80).held_by(&[nginx()]), client(2), client(3).state(TcpState::CloseWait)]);
     app.open_detail(id(1));
     let text = format!("{:?}", detail::columns(&app, 120));
-    for expected in ["Its connections", "by port 80", "Fact(\"ESTABLISHED\", \"1\")", "Fact(\"CLOSE_WAIT\", \"1\")"] {
+    for expected in [
+        "Its connections",
+        "Fact(\"came in by\", \"port 80\")",
+        "Fact(\"ESTABLISHED\", \"1\")",
+        "Fact(\"CLOSE_WAIT\", \"1\")",
+    ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
     app.open_detail(id(2));

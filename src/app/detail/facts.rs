@@ -225,7 +225,8 @@ pub(super) fn other_end(app: &App, row: &Row) -> Section {
 pub(super) fn neighbours(app: &App, row: &Row) -> Section {
     let socket = &row.connection.socket;
     if socket.is_listener() {
-        return told_apart(app, "Its connections", format!("by port {}", socket.local.port), |other| {
+        let what = ("came in by", format!("port {}", socket.local.port));
+        return told_apart(app, "Its connections", what, |other| {
             !other.is_listener() && other.protocol == socket.protocol && other.local.port == socket.local.port
         });
     }
@@ -234,7 +235,7 @@ pub(super) fn neighbours(app: &App, row: &Row) -> Section {
     };
     let to = socket.remote.port < socket.local.port;
     let place = if to { format!("to {}", socket.remote) } else { format!("on {}", socket.local) };
-    told_apart(app, "Others like it", format!("{} {place}", name_and_pid(process)), |other| {
+    told_apart(app, "Others like it", ("process", format!("{} {place}", name_and_pid(process))), |other| {
         let same_place = if to { other.remote == socket.remote } else { other.local == socket.local };
         let same_process = other.owner.process().is_some_and(|other| other.id == process.id);
         let is_other = other.id != socket.id && !other.remote.is_unset();
@@ -243,7 +244,12 @@ pub(super) fn neighbours(app: &App, row: &Row) -> Section {
 }
 
 /// How many live sockets `belong`, by state, and the first of them with a line each.
-fn told_apart(app: &App, title: &'static str, what: String, belongs: impl Fn(&Socket) -> bool) -> Section {
+fn told_apart(
+    app: &App,
+    title: &'static str,
+    (label, what): (&'static str, String),
+    belongs: impl Fn(&Socket) -> bool,
+) -> Section {
     let mut section = Section::new(title);
     let mut counts = [0u32; STATES.len()];
     let mut shown = Vec::new();
@@ -256,7 +262,7 @@ fn told_apart(app: &App, title: &'static str, what: String, belongs: impl Fn(&So
     if shown.is_empty() {
         return section;
     }
-    section.fact("", what);
+    section.fact(label, what);
     for (state, count) in STATES.iter().zip(counts).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
@@ -275,7 +281,9 @@ fn neighbour_words(app: &App, row: &Row) -> String {
         }
         None => String::new(),
     };
-    format!("{} → {}  {}{age}", socket.local, socket.remote, socket.state)
+    // The end with the higher port tells it from the others: that of the client.
+    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
+    format!("{client}  {}{age}", socket.state)
 }
 
 pub(super) fn meaning(row: &Row) -> Section {
