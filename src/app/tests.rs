@@ -541,7 +541,12 @@ fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {
     app.open_detail(id(1));
     app.advance(usize::MAX);
     let text = format!("{:?}", detail::columns(&app, 120));
-    for expected in ["Its connections", "by port 80", "Fact(\"ESTABLISHED\", \"1\")", "Fact(\"CLOSE_WAIT\", \"1\")"] {
+    for expected in [
+        "Its connections",
+        "Fact(\"came in by\", \"port 80\")",
+        "Fact(\"ESTABLISHED\", \"1\")",
+        "Fact(\"CLOSE_WAIT\", \"1\")",
+    ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
     app.open_detail(id(2));

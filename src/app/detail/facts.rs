@@ -222,13 +222,13 @@ pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
     if around.first.is_empty() {
         return section;
     }
-    let what = match socket.owner.process() {
-        _ if socket.is_listener() => format!("by port {}", socket.local.port),
-        Some(process) if is_client(socket) => format!("{} to {}", name_and_pid(process), socket.remote),
-        Some(process) => format!("{} on {}", name_and_pid(process), socket.local),
+    let (label, what) = match socket.owner.process() {
+        _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
+        Some(process) if is_client(socket) => ("process", format!("{} to {}", name_and_pid(process), socket.remote)),
+        Some(process) => ("process", format!("{} on {}", name_and_pid(process), socket.local)),
         None => return section,
     };
-    section.fact("", what);
+    section.fact(label, what);
     for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
@@ -247,7 +247,9 @@ fn neighbour_words(app: &App, row: &Row) -> String {
         }
         None => String::new(),
     };
-    format!("{} → {}  {}{age}", socket.local, socket.remote, socket.state)
+    // The end with the higher port tells it from the others: that of the client.
+    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
+    format!("{client}  {}{age}", socket.state)
 }
 
 pub(super) fn meaning(row: &Row) -> Section {
