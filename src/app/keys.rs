@@ -14,6 +14,7 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::groups::{GroupKey, NoProcess};
+use crate::table::connections::has_namespaces;
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
@@ -187,7 +188,13 @@ impl App {
     fn open_group(&mut self) {
         self.select_first_if_none();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
-        self.apply_filter(&filter_of(key));
+        let mut filter = filter_of(key);
+        if let GroupKey::Listener { netns, .. } = key
+            && has_namespaces(&self.store)
+        {
+            filter.push_str(&format!(" netns:{}", netns.0));
+        }
+        self.apply_filter(&filter);
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
     }
