@@ -1,75 +1,131 @@
-//! Kernel speed: conntop beside the floors, in one run, as medians and ratios.
+//! Kernel speed: conntop beside the floors, in one run, as medians of ratios.
 //!
-//! `cargo bench --bench speed` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=1000,20000,200000`
-//! chooses the sizes; under `cargo test` one small size runs as a smoke test. No time is asserted.
+//! `cargo bench --bench speed` makes its own network namespace and sockets; `CONNTOP_BENCH_SOCKETS=1000,20000,200000`
+//! chooses the sizes. `cargo bench --bench speed -- --smoke` (and `cargo test --benches`) runs one small size once. No
+//! time is asserted. Each row is measured right behind its floor, so that a busy machine slows both.
 
 mod crowd;
 mod floor;
+mod memory;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use conntop::model::coverage::Coverage;
+use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::{NetnsId, Socket};
+use conntop::source::linux::dumper::Haste;
+use conntop::source::linux::tables::Tables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::Tracker;
 use crowd::Crowd;
 
 /// Processes that share the sockets.
 const HOLDERS: u32 = 20;
+/// `ss -tanp` takes half a minute for more.
+const SS_SOCKETS_MAX: u32 = 20_000;
 
 fn main() {
     crowd::hold_if_asked();
+    memory::report_if_asked();
     crowd::enter_namespace();
-    let smoke = std::env::args().all(|arg| arg != "--bench");
+    let asked = |word: &str| std::env::args().any(|arg| arg == word);
+    let smoke = asked("--smoke") || !asked("--bench");
     let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
         .unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
-    for size in sizes.split(',') {
-        let size = size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers");
-        measure(size, if smoke { 1 } else { 7 });
+    let runs = std::env::var("CONNTOP_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok());
+    let runs = runs.unwrap_or(if smoke { 1 } else { 7 });
+    let sizes: Vec<u32> =
+        sizes.split(',').map(|size| size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers")).collect();
+    let growth: Vec<_> = sizes.iter().map(|size| (*size, measure(*size, runs))).collect();
+    print_growth(&growth);
+}
+
+/// One row of the table: how long something took, beside its floor, in every round.
+struct Row {
+    name: &'static str,
+    floor: &'static str,
+    target: f64,
+    rounds: Vec<(Duration, Duration)>,
+}
+
+#[derive(Default)]
+struct Rows(Vec<Row>);
+
+impl Rows {
+    fn add(&mut self, name: &'static str, took: Duration, (floor, least): (&'static str, Duration), target: f64) {
+        match self.0.iter_mut().find(|row| row.name == name) {
+            Some(row) => row.rounds.push((took, least)),
+            None => self.0.push(Row { name, floor, target, rounds: vec![(took, least)] }),
+        }
     }
 }
 
-fn measure(size: u32, runs: usize) {
+impl Row {
+    fn took(&self) -> Duration {
+        middle(self.rounds.iter().map(|(took, _)| *took).collect())
+    }
+
+    fn ratio(&self) -> f64 {
+        let mut ratios: Vec<_> =
+            self.rounds.iter().map(|(took, floor)| took.as_secs_f64() / floor.as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    }
+}
+
+fn measure(size: u32, runs: usize) -> Rows {
     let mut crowd = Crowd::gather(size, HOLDERS);
     println!("\n== {size} sockets in {HOLDERS} processes, medians of {runs}");
-    let dump = median(runs, || floor::raw_dump().expect("sock_diag answers").0);
-    let walk = median(runs, || floor::raw_walk().expect("/proc is there").0);
-    println!("floor, raw dump: {dump:.2?}");
-    println!("floor, raw descriptor walk: {walk:.2?}");
-    let first = median(runs, first_sample);
-    row("first sample with owners", first, dump + walk, "raw dump + raw walk, target 0.85");
-
+    memory::measure();
+    let mut rows = Rows::default();
+    let mut tables = Dumps::open();
     let mut live = Live::open();
     live.sample();
-    let refresh = median(runs, || live.sample());
-    row("refresh, no new sockets", refresh, dump, "raw dump, target 1.3");
-    let idle = median(runs, || live.diff());
-    row("tracker, nothing changed", idle, dump, "raw dump");
-    let mut grown = Vec::new();
-    let mut diffs = Vec::new();
+    live.diff();
     for _ in 0..runs {
+        let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
+        rows.add("snapshot, one thread", tables.read(Haste::Calm), dump, 1.25);
+        rows.add("snapshot, two threads", tables.read(Haste::Urgent), dump, 0.9);
+        rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
+        rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
+        let walk = floor::raw_walk().expect("/proc is there").0;
+        let both = ("(raw dump + raw walk)", dump.1 + walk);
+        rows.add("(raw walk)", walk, dump, f64::INFINITY);
+        rows.add("first picture, in process", first_sample(), both, 0.85);
+        let list = program(env!("CARGO_BIN_EXE_conntop"), &["list", "--format", "ndjson"]);
+        rows.add("conntop list --format ndjson", list, both, 1.5);
+        if size <= SS_SOCKETS_MAX {
+            let ss = ("ss -tanp", program("ss", &["-tanp"]));
+            rows.add("conntop list, whole process", list, ss, 0.75);
+        }
+        // The next search may come at once: what is measured is a refresh that searches.
+        live.rest();
         crowd.grow(size / 100);
-        grown.push(live.sample());
-        diffs.push(live.diff());
+        let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
+        rows.add("refresh, 1 % new sockets", live.sample(), dump, 1.6);
+        assert_eq!(live.without_owner(), 0, "every new socket has its owner");
+        rows.add("tracker, 1 % changed", live.diff(), dump, 0.2);
     }
-    row("refresh, 1 % new sockets", middle(grown), dump, "raw dump, target 1.6");
-    row("tracker, 1 % changed", middle(diffs), dump, "raw dump, target 0.2");
-
-    let list = median(runs, || program(env!("CARGO_BIN_EXE_conntop"), &["list", "--format", "ndjson"]));
-    row("conntop list --format ndjson", list, dump + walk, "raw dump + raw walk, target 1.5");
-    if size <= 20_000 {
-        let ss = median(runs, || program("ss", &["-tanp"]));
-        row("conntop list --format ndjson", list, ss, "ss -tanp, target 0.75");
+    for row in &rows.0 {
+        let target = if row.target.is_finite() { format!("target <= {}", row.target) } else { "floor".to_owned() };
+        println!("{}: {:.2} x {} ({target}); {:.2?}", row.name, row.ratio(), row.floor, row.took());
     }
-    println!("resident memory of this process: {} KiB", resident_kib());
+    rows
 }
 
-fn row(name: &str, time: Duration, floor: Duration, target: &str) {
-    println!("{name}: {time:.2?} = {:.2} x {target}", time.as_secs_f64() / floor.as_secs_f64());
-}
-
-fn median(runs: usize, mut run: impl FnMut() -> Duration) -> Duration {
-    middle((0..runs).map(|_| run()).collect())
+/// What a socket costs in each size: flat is linear.
+fn print_growth(sizes: &[(u32, Rows)]) {
+    println!("\n== growth, microseconds a socket");
+    let Some((_, first)) = sizes.first() else { return };
+    for row in &first.0 {
+        let costs = sizes.iter().filter_map(|(size, rows)| {
+            let row = rows.0.iter().find(|other| other.name == row.name)?;
+            Some(format!("{:.2} at {size}", row.took().as_secs_f64() * 1e6 / f64::from(*size)))
+        });
+        println!("{}: {}", row.name, costs.collect::<Vec<_>>().join(", "));
+    }
 }
 
 fn middle(mut times: Vec<Duration>) -> Duration {
@@ -90,10 +146,23 @@ fn program(name: &str, args: &[&str]) -> Duration {
     begun.elapsed()
 }
 
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default()
+/// The kernel's tables, decoded, without owners.
+struct Dumps {
+    tables: Tables,
+    sockets: Vec<Socket>,
+}
+
+impl Dumps {
+    fn open() -> Self {
+        Self { tables: Tables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
+    }
+
+    fn read(&mut self, haste: Haste) -> Duration {
+        let begun = Instant::now();
+        self.sockets.clear();
+        self.tables.read(haste, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
+        begun.elapsed()
+    }
 }
 
 /// The way from the kernel to the delta, as the sampler goes it.
@@ -119,5 +188,14 @@ impl Live {
         let begun = Instant::now();
         std::hint::black_box(self.tracker.update(&self.snapshot));
         begun.elapsed()
+    }
+
+    /// Waits until the source may search again: at most a fifth of a core goes into searches.
+    fn rest(&self) {
+        std::thread::sleep(self.snapshot.took * 2);
+    }
+
+    fn without_owner(&self) -> usize {
+        self.snapshot.sockets.iter().filter(|socket| !matches!(socket.owner, Owner::Live(_))).count()
     }
 }

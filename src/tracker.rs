@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Delta, Removed, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::{NetnsId, Socket};
@@ -152,6 +152,28 @@ impl Round {
     /// When the sample `generation` was taken; only the last two are remembered, as no socket is missing for longer.
     const fn seen_at(&self, generation: u32) -> Timestamp {
         if generation == self.generation.wrapping_sub(1) { self.seen.0 } else { self.seen.1 }
+    }
+}
+
+/// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
+pub fn once(snapshot: Snapshot) -> Delta {
+    let at = snapshot.at;
+    let first = |socket: Socket| {
+        let state_since = clocks::at_first_sight(&socket, at);
+        Connection { socket, state_since, first_seen: at, rates: None }
+    };
+    let mut seen = FxHashSet::default();
+    seen.reserve(snapshot.sockets.len());
+    Delta {
+        at,
+        wall: snapshot.wall,
+        took: snapshot.took,
+        coverage: Arc::new(snapshot.coverage),
+        names: snapshot.names,
+        usage: snapshot.usage,
+        details: snapshot.details,
+        added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),
+        ..Delta::default()
     }
 }
 

@@ -51,12 +51,12 @@ fn where_the_time_of_a_sample_goes() {
         Now { at, wall }
     };
     time("owners of all, nothing known", || {
-        Owners::open().expect("/proc").attribute(&mut sockets, now(), false);
+        Owners::open().expect("/proc").attribute(&mut sockets, now(), false, &mut |_| true);
     });
     let mut owners = Owners::open().expect("/proc");
-    owners.attribute(&mut sockets, now(), false);
+    owners.attribute(&mut sockets, now(), false, &mut |_| true);
     time("owners of all, everything known", || {
-        owners.attribute(&mut sockets, now(), false);
+        owners.attribute(&mut sockets, now(), false, &mut |_| true);
     });
     for choice in [Choice::Linux, Choice::Procfs] {
         let (mut source, mut snapshot) = (open(&choice).expect("a source"), Snapshot::default());

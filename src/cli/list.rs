@@ -7,7 +7,7 @@ use crate::model::snapshot::{Needs, Snapshot};
 use crate::report::list::List;
 use crate::source::{Pace, Source};
 use crate::store::Store;
-use crate::tracker::Tracker;
+use crate::tracker::{self, Tracker};
 
 /// Prints one sample of a live source, or the end of a recording.
 pub(super) fn run(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
@@ -24,6 +24,11 @@ fn look(source: &mut dyn Source, needs: &Needs) -> Result<Store, Failure> {
     let mut snapshot = Snapshot::default();
     loop {
         let pace = source.sample(needs, &mut snapshot)?;
+        if pace == Pace::Interval {
+            // A live source: one sample is enough, and there will be none to compare it with.
+            store.apply(tracker::once(snapshot));
+            return Ok(store);
+        }
         store.apply(tracker.update(&snapshot));
         if !matches!(pace, Pace::After(_)) {
             return Ok(store);

@@ -2,9 +2,32 @@
 
 pub mod csv;
 pub mod json;
+pub mod plain;
 pub mod text;
 
+use std::io::{self, Write};
+
 use crate::table::suggest;
+
+/// Output goes out in pieces of about this length.
+const PIECE_LEN: usize = 64 * 1024;
+
+/// Appends every item to one buffer, which goes out whenever it is full.
+pub fn write_all<T>(
+    out: &mut impl Write,
+    items: impl Iterator<Item = T>,
+    mut append: impl FnMut(&mut Vec<u8>, T),
+) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(2 * PIECE_LEN);
+    for item in items {
+        append(&mut buffer, item);
+        if buffer.len() >= PIECE_LEN {
+            out.write_all(&buffer)?;
+            buffer.clear();
+        }
+    }
+    out.write_all(&buffer)
+}
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,15 +2,16 @@
 
 use std::io::{self, Write};
 
-use crate::report::format::json::SocketJson;
+use crate::report::format::json::Objects;
 use crate::report::format::text::Heading;
-use crate::report::format::{Format, csv, json, text};
+use crate::report::format::{Format, csv, json, text, write_all};
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::column;
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
+use crate::table::value::Value;
 use crate::table::view::View;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
@@ -48,11 +49,11 @@ impl List {
             .take(self.limit.unwrap_or(usize::MAX))
             .collect();
         let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
-        let socket = |row| SocketJson { row, store, columns: &columns, with_owners: self.columns.is_none() };
+        let objects = || Objects::new(&columns, self.columns.is_none());
         match self.format {
             Format::Text => write_text(out, store, &rows, &columns),
-            Format::Json => json::write_list(out, store, rows.iter().map(|row| socket(row))),
-            Format::Ndjson => json::write_lines(out, rows.iter().map(|row| socket(row))),
+            Format::Json => json::write_list(out, store, &objects(), rows.iter().copied()),
+            Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied()),
             Format::Csv => write_csv(out, store, &rows, &columns),
         }
     }
@@ -81,9 +82,12 @@ fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usi
 }
 
 fn write_csv(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
-    csv::write_header(out, columns.iter().map(|&index| COLUMNS[index].json))?;
-    rows.iter()
-        .try_for_each(|row| csv::write_record(out, columns.iter().map(|&index| (COLUMNS[index].value)(row, store))))
+    let mut header = Vec::new();
+    csv::append_record(&mut header, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)));
+    out.write_all(&header)?;
+    write_all(out, rows.iter(), |buffer, row| {
+        csv::append_record(buffer, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
+    })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
-use crate::model::socket::NetnsId;
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
@@ -180,7 +180,12 @@ impl Source for Linux {
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         self.read_abroad(needs, snapshot);
         let now = Now { at: snapshot.at, wall: snapshot.wall };
-        let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
+        let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
+        let is_held = &mut |socket: &Socket| {
+            if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
+        };
+        let is_limited = self.visibility.is_limited();
+        let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
         self.note_blind(blind, &mut snapshot.coverage);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);

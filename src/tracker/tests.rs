@@ -124,7 +124,10 @@ fn the_first_sample_only_adds_and_asks_the_kernel_for_ages() {
         tcp(8).state(SynSent).timer(TimerKind::Retransmit, 2, 103_000).info(|info| info.rto_us = 4_000_000),
         udp(9, 53),
     ];
-    let delta = Tracker::new().update(&snapshot(100_000, sockets));
+    let mut sample = snapshot(100_000, sockets);
+    let delta = Tracker::new().update(&sample);
+    sample.sockets.extend(sample.sockets.clone());
+    assert_eq!(once(sample), delta, "the same without a tracker, also if each socket is listed twice");
     assert!(delta.transitions.is_empty() && delta.changed.is_empty() && delta.removed.is_empty());
     let ages: Vec<_> = delta.added.iter().map(age).collect();
     assert_eq!(
@@ -558,6 +561,7 @@ proptest! {
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
             let delta = tracker.update(&sample);
+            prop_assert_eq!(once(sample.clone()), Tracker::new().update(&sample));
             if reader.first {
                 prop_assert!(delta.transitions.is_empty());
                 reader.table = delta.added.iter().map(|row| (row.socket.id, row.clone())).collect();

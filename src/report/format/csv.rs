@@ -1,41 +1,44 @@
 //! Comma-separated values as in RFC 4180: a header, CRLF at the end of every line (as the RFC has it), quotes where needed.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use crate::table::value::{Plain, Value};
+use crate::report::format::plain::{self, Notation};
+use crate::table::value::Value;
 
-/// Writes one line of words.
-pub fn write_header<'n>(out: &mut impl Write, names: impl Iterator<Item = &'n str>) -> io::Result<()> {
-    write_fields(out, names.map(|name| Plain::Text(name.into())))
+/// The way of CSV to write values.
+pub struct Csv;
+
+impl Notation for Csv {
+    fn null(_: &mut Vec<u8>) {}
+
+    fn text(out: &mut Vec<u8>, text: &str) {
+        if text.contains([',', '"', '\r', '\n']) {
+            out.push(b'"');
+            out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+            out.push(b'"');
+        } else {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    fn bare_text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        write(out);
+    }
+
+    fn float(out: &mut Vec<u8>, number: f64) {
+        write!(out, "{number:?}").expect("a vector takes all");
+    }
 }
 
-/// Writes one line of values: the same as in JSON, and nothing where JSON has `null`.
-pub fn write_record<'v>(out: &mut impl Write, values: impl Iterator<Item = Value<'v>>) -> io::Result<()> {
-    let values: Vec<_> = values.collect();
-    write_fields(out, values.iter().map(Value::to_plain))
-}
-
-fn write_fields<'v>(out: &mut impl Write, fields: impl Iterator<Item = Plain<'v>>) -> io::Result<()> {
-    for (at, field) in fields.enumerate() {
+/// Appends one line of values, words among them: the same as in JSON, and nothing where JSON has `null`.
+pub fn append_record<'v>(out: &mut Vec<u8>, values: impl Iterator<Item = Value<'v>>) {
+    for (at, value) in values.enumerate() {
         if at > 0 {
-            out.write_all(b",")?;
+            out.push(b',');
         }
-        match field {
-            Plain::Null => {}
-            Plain::Integer(number) => write!(out, "{number}")?,
-            Plain::Float(number) => write!(out, "{number:?}")?,
-            Plain::Text(text) => write_text(out, &text)?,
-        }
+        plain::write::<Csv>(out, &value);
     }
-    out.write_all(b"\r\n")
-}
-
-fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
-    if text.contains([',', '"', '\r', '\n']) {
-        write!(out, "\"{}\"", text.replace('"', "\"\""))
-    } else {
-        out.write_all(text.as_bytes())
-    }
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -45,9 +48,9 @@ mod tests {
     #[test]
     fn only_what_would_break_a_field_is_quoted() {
         let mut out = Vec::new();
-        write_header(&mut out, ["plain", "a b", "a,b", "say \"hi\"", ""].into_iter()).expect("a vector takes all");
+        append_record(&mut out, ["plain", "a b", "a,b", "say \"hi\"", ""].map(Value::Text).into_iter());
         let values = [Value::Missing, Value::Count(1_204), Value::BytesPerSecond(0.5), Value::Text("x,y")];
-        write_record(&mut out, values.into_iter()).expect("a vector takes all");
+        append_record(&mut out, values.into_iter());
         let text = String::from_utf8(out).expect("text in, text out");
         assert_eq!(text, "plain,a b,\"a,b\",\"say \"\"hi\"\"\",\r\n,1204,0.5,\"x,y\"\r\n");
     }

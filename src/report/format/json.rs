@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::coverage::Coverage;
-use crate::model::process::Process;
+use crate::model::process::Holders;
 use crate::model::time::WallTime;
+use crate::report::format::plain::{self, Notation, decimal};
+use crate::report::format::write_all;
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
@@ -15,45 +16,81 @@ use crate::table::connections::COLUMNS;
 /// The version of the JSON that is printed; it changes when a name or a meaning does.
 pub const SCHEMA: u32 = 1;
 
-/// One socket, as the chosen columns have it.
-pub struct SocketJson<'a> {
-    /// The row.
-    pub row: &'a Row,
-    /// Where it lives.
-    pub store: &'a Store,
-    /// Indices of the columns.
-    pub columns: &'a [usize],
-    /// Whether every process that holds the socket is listed under `owners`.
-    pub with_owners: bool,
-}
+/// JSON's way to write values.
+pub struct Json;
 
-impl Serialize for SocketJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.columns.len() + usize::from(self.with_owners)))?;
-        for &index in self.columns {
-            let column = &COLUMNS[index];
-            map.serialize_entry(column.json, &(column.value)(self.row, self.store))?;
+impl Notation for Json {
+    fn null(out: &mut Vec<u8>) {
+        out.extend_from_slice(b"null");
+    }
+
+    fn text(out: &mut Vec<u8>, text: &str) {
+        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        if text.bytes().all(is_plain) {
+            Self::bare_text(out, |out| out.extend_from_slice(text.as_bytes()));
+        } else {
+            serde_json::to_writer(out, text).expect("a vector takes all, and text is JSON");
         }
-        if self.with_owners {
-            let holders = self.row.connection.socket.owner.holders();
-            let owners = holders
-                .map(|holders| holders.all().iter().map(|process| OwnerJson::from(&**process)).collect::<Vec<_>>());
-            map.serialize_entry("owners", &owners)?;
-        }
-        map.end()
+    }
+
+    fn bare_text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        out.push(b'"');
+        write(out);
+        out.push(b'"');
+    }
+
+    fn float(out: &mut Vec<u8>, number: f64) {
+        serde_json::to_writer(out, &number).expect("a vector takes all, and numbers are JSON");
     }
 }
 
-#[derive(Serialize)]
-struct OwnerJson<'a> {
-    pid: u32,
-    process: &'a str,
+/// Writes one socket after the other as objects with the same names.
+pub struct Objects<'c> {
+    columns: &'c [usize],
+    /// What stands before each value: `{"proto":`, `,"family":`.
+    keys: Vec<String>,
+    /// What stands before the list of all processes that hold the socket, if it is wanted.
+    owners: Option<&'static str>,
 }
 
-impl<'a> From<&'a Process> for OwnerJson<'a> {
-    fn from(process: &'a Process) -> Self {
-        Self { pid: process.id.pid, process: process.name.as_str() }
+impl<'c> Objects<'c> {
+    /// Objects of these `columns`; `with_owners` adds every process that holds the socket under `owners`.
+    pub fn new(columns: &'c [usize], with_owners: bool) -> Self {
+        let key = |(at, column): (usize, &usize)| {
+            let open = if at == 0 { '{' } else { ',' };
+            // Names of columns are lower-case letters and underscores.
+            format!("{open}\"{}\":", COLUMNS[*column].json)
+        };
+        let open = if columns.is_empty() { "{\"owners\":" } else { ",\"owners\":" };
+        Self { columns, keys: columns.iter().enumerate().map(key).collect(), owners: with_owners.then_some(open) }
     }
+
+    /// Appends the object of `row`.
+    pub fn append(&self, out: &mut Vec<u8>, row: &Row, store: &Store) {
+        for (column, key) in self.columns.iter().zip(&self.keys) {
+            out.extend_from_slice(key.as_bytes());
+            plain::write::<Json>(out, &(COLUMNS[*column].value)(row, store));
+        }
+        if let Some(key) = self.owners {
+            out.extend_from_slice(key.as_bytes());
+            match row.connection.socket.owner.holders() {
+                Some(holders) => append_owners(out, holders),
+                None => Json::null(out),
+            }
+        }
+        out.extend_from_slice(if self.columns.is_empty() && self.owners.is_none() { b"{}" } else { b"}" });
+    }
+}
+
+fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
+    for (at, process) in holders.all().iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"[{\"pid\":" } else { b",{\"pid\":" });
+        decimal(out, u64::from(process.id.pid));
+        out.extend_from_slice(b",\"process\":");
+        Json::text(out, process.name.as_str());
+        out.push(b'}');
+    }
+    out.push(b']');
 }
 
 /// What stands before the sockets of a list.
@@ -70,7 +107,8 @@ struct Head<'a> {
 pub fn write_list<'a>(
     out: &mut impl Write,
     store: &Store,
-    sockets: impl Iterator<Item = SocketJson<'a>>,
+    objects: &Objects<'_>,
+    rows: impl Iterator<Item = &'a Row>,
 ) -> io::Result<()> {
     let head = Head {
         schema: SCHEMA,
@@ -82,20 +120,24 @@ pub fn write_list<'a>(
     let head = serde_json::to_string(&head)?;
     let open = head.strip_suffix('}').unwrap_or(&head);
     write!(out, "{open},\"sockets\":[")?;
-    for (at, socket) in sockets.enumerate() {
-        out.write_all(if at == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *out, &socket)?;
-    }
+    write_all(out, rows.enumerate(), |buffer, (at, row)| {
+        buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
+        objects.append(buffer, row, store);
+    })?;
     writeln!(out, "\n]}}")
 }
 
 /// Writes one object a line.
-pub fn write_lines<'a>(out: &mut impl Write, sockets: impl Iterator<Item = SocketJson<'a>>) -> io::Result<()> {
-    for socket in sockets {
-        serde_json::to_writer(&mut *out, &socket)?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+pub fn write_lines<'a>(
+    out: &mut impl Write,
+    store: &Store,
+    objects: &Objects<'_>,
+    rows: impl Iterator<Item = &'a Row>,
+) -> io::Result<()> {
+    write_all(out, rows, |buffer, row| {
+        objects.append(buffer, row, store);
+        buffer.push(b'\n');
+    })
 }
 
 /// `wall` as RFC 3339 in UTC with milliseconds: `2026-01-01T00:01:30.000Z`.

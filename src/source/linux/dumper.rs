@@ -155,6 +155,11 @@ impl Dumper {
         sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
     }
 
+    /// Whether a process still holds this socket, as far as the kernel says.
+    pub fn is_held(&mut self, socket: &Socket) -> bool {
+        sock_diag::is_held(&mut self.connection, &socket.reference())
+    }
+
     /// The details of those of `wanted` that are still there.
     pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
         let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(&mut self.connection, socket)?));

@@ -2,13 +2,14 @@
 //!
 //! A walk over all descriptors costs more than the dump of all sockets, so it is avoided: no socket without a known
 //! holder, no search. A search takes new processes and those whose descriptors changed first and stops when all are
-//! found. In between, a little of every sample is spent on looking again at processes in turn, so that a socket
+//! found; in a process that it knows it looks only at what can be new. In between, a little of every sample is spent on looking again at processes in turn, so that a socket
 //! passed on, shared by fork or kept alone by a survivor is put right. The dump always comes first: an attribution
 //! never predates it.
 
 mod holdings;
 mod walk;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
-use crate::source::linux::proc_dir::{Entry, ProcDir, ProcessDir};
+use crate::source::linux::proc_dir::{Entry, ProcDir, ProcessDir, SocketFd};
 use crate::source::linux::processes::{Describer, Now};
 use crate::source::linux::threads;
 
@@ -41,6 +42,9 @@ const SEARCH_DUTY: u32 = 4;
 const WIDE_SEARCH_MIN: usize = 4_000;
 /// and so many processes at a time, as each is kept open meanwhile.
 const WIDE_SEARCH_STEP: usize = 128;
+/// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes
+/// that never had one: some 3 milliseconds.
+const QUESTIONS_MAX: usize = 1_000;
 /// `/proc` is listed for new processes this often when nothing is sought.
 const LIST_AFTER: Duration = Duration::from_secs(1);
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
@@ -57,6 +61,8 @@ pub struct Owners {
     describer: Describer,
     watched: FxHashMap<u32, Watched>,
     holdings: Holdings,
+    /// The descriptors of each process that are sockets.
+    descriptors: FxHashMap<u32, Box<[SocketFd]>>,
     unresolved: FxHashMap<u32, Retry>,
     listed_at: Option<Timestamp>,
     /// Not to search before this moment.
@@ -76,6 +82,8 @@ struct Watched {
     fd_count: u64,
     /// `None` before the first walk.
     walked_at: Option<Timestamp>,
+    /// When a search last looked at what may be new in it.
+    glanced_at: Timestamp,
     walk_took: Duration,
     /// The number of its descriptors has changed since the last walk.
     changed: bool,
@@ -114,6 +122,7 @@ impl Owners {
             describer: Describer::default(),
             watched: FxHashMap::default(),
             holdings: Holdings::default(),
+            descriptors: FxHashMap::default(),
             unresolved: FxHashMap::default(),
             listed_at: None,
             search_after: Timestamp(0),
@@ -133,9 +142,18 @@ impl Owners {
     }
 
     /// Fills in the owner of every socket of a dump that was taken before the call. `some_invisible` says that
-    /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
-    pub fn attribute(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
-        let mut blind = Blind { error: self.refresh(now).err(), ..Blind::default() };
+    /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's. `is_held` asks
+    /// whether a socket still is in some process; what it denies is not sought in processes that never had one.
+    pub fn attribute(
+        &mut self,
+        sockets: &mut [Socket],
+        now: Now,
+        some_invisible: bool,
+        is_held: &mut dyn FnMut(&Socket) -> bool,
+    ) -> Blind {
+        let live = OnceCell::new();
+        let refreshed = self.refresh(&|| live.get_or_init(|| inodes_of(sockets)), now);
+        let mut blind = Blind { error: refreshed.err(), ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -145,7 +163,8 @@ impl Owners {
             }
         }
         if !self.pending.is_empty() {
-            blind.error = blind.error.or(self.resolve(sockets, now).err());
+            let live = || live.get_or_init(|| inodes_of(sockets));
+            blind.error = blind.error.or(self.resolve(sockets, &live, now, is_held).err());
         }
         self.unresolved.retain(|_, retry| retry.seen_at == now.at);
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
@@ -167,17 +186,28 @@ impl Owners {
     }
 
     /// Makes sure that what is remembered is still true, within the budget of one sample.
-    fn refresh(&mut self, now: Now) -> Result<(), Errno> {
+    fn refresh<'l>(&mut self, live: &dyn Fn() -> &'l FxHashSet<u32>, now: Now) -> Result<(), Errno> {
         let begun = clock::now().0;
         self.check_holders();
+        let first = self.listed_at.is_none();
         if self.listed_at.is_none_or(|listed_at| now.at.since(listed_at) >= LIST_AFTER) {
             self.list(now)?;
+        }
+        if first {
+            // Nothing is believed yet.
+            return Ok(());
         }
         let mut due: Vec<_> =
             self.watched.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, now)).collect();
         due.sort_unstable();
         for (_, _, pid) in due {
-            self.walk(pid, now)?;
+            let settled = self.watched.get(&pid).map(|watched| Watched { changed: false, ..*watched });
+            if settled.is_some_and(|settled| recheck_rank(pid, &settled, now).is_none()) {
+                // Its turn will come; only what it has just opened cannot wait.
+                self.glance(pid, live(), now)?;
+            } else {
+                self.walk(pid, now)?;
+            }
             if clock::now().0.since(begun) > RECHECK_BUDGET {
                 break;
             }
@@ -214,7 +244,7 @@ impl Owners {
         let start_ticks = self.proc.process(pid).ok().and_then(|directory| self.describer.identify(&directory));
         let known = self.holdings.process(pid).map(|process| process.id.start_ticks);
         if known.is_none() || known != start_ticks.map(|(ticks, _)| ticks) {
-            self.holdings.forget(pid);
+            self.forget(pid);
             self.watched.insert(pid, Watched::default());
         }
     }
@@ -246,6 +276,7 @@ impl Owners {
 
     fn forget(&mut self, pid: u32) {
         self.holdings.forget(pid);
+        self.descriptors.remove(&pid);
         self.watched.remove(&pid);
     }
 
@@ -255,45 +286,79 @@ impl Owners {
         match Visit::begin(&self.proc, pid) {
             Ok(visit) => {
                 let found = visit.walk(&mut self.proc);
-                self.conclude(&visit, found, now)
+                self.conclude_walk(&visit, found, now)
             }
             Err(error) => self.note_closed(pid, error, begun).map(|()| Vec::new()),
         }
     }
 
     /// The same for several processes, on two threads.
-    fn walk_all(&mut self, pids: impl Iterator<Item = u32>, now: Now) -> Result<Vec<Vec<u32>>, Errno> {
+    fn walk_all(&mut self, pids: &[u32], now: Now) -> Result<Vec<u32>, Errno> {
         let Some(mut second) = self.second.take() else {
-            return pids.map(|pid| self.walk(pid, now)).collect();
+            return Ok(pids.iter().map(|pid| self.walk(*pid, now)).collect::<Result<Vec<_>, _>>()?.concat());
         };
         let begun = clock::now().0;
         let mut visits = Vec::new();
         for pid in pids {
-            match Visit::begin(&self.proc, pid) {
+            match Visit::begin(&self.proc, *pid) {
                 Ok(visit) => visits.push(visit),
-                Err(error) => self.note_closed(pid, error, begun)?,
+                Err(error) => self.note_closed(*pid, error, begun)?,
             }
         }
         let found = walk_all(&visits, &mut self.proc, &mut second);
         self.second = Some(second);
-        visits.iter().zip(found).map(|(visit, found)| self.conclude(visit, found, now)).collect()
+        let mut inodes = Vec::new();
+        for (visit, found) in visits.iter().zip(found) {
+            inodes.append(&mut self.conclude_walk(visit, found, now)?);
+        }
+        Ok(inodes)
     }
 
-    /// Remembers what a walk found; returns the sockets.
+    /// Looks only at what can be new in a process that was walked before; walks it if that is hardly less.
+    fn glance(&mut self, pid: u32, live: &FxHashSet<u32>, now: Now) -> Result<Vec<u32>, Errno> {
+        let begun = clock::now().0;
+        let visit = match Visit::begin(&self.proc, pid) {
+            Ok(visit) => visit,
+            Err(error) => return self.note_closed(pid, error, begun).map(|()| Vec::new()),
+        };
+        // What is known must be known of this process, not of an earlier one with the same pid.
+        let same = visit.hint.map(|hint| hint.inode) == self.watched.get(&pid).map(|watched| watched.fd_inode);
+        let known = self.descriptors.get(&pid).map(|known| &known[..]).unwrap_or_default();
+        let found = same.then(|| visit.glance(&mut self.proc, known, |inode| !live.contains(&inode))).flatten();
+        let Some(found) = found else {
+            return self.walk(pid, now);
+        };
+        let inodes = self.conclude(&visit, found, now)?;
+        if let Some(watched) = self.watched.get_mut(&pid) {
+            watched.glanced_at = begun;
+        }
+        Ok(inodes)
+    }
+
+    fn conclude_walk(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
+        let took = found.took;
+        let inodes = self.conclude(visit, found, now)?;
+        if let Some(watched) = self.watched.get_mut(&visit.pid) {
+            (watched.walked_at, watched.walk_took) = (Some(visit.begun), took);
+        }
+        Ok(inodes)
+    }
+
+    /// Remembers what was found in a process; returns the sockets.
     fn conclude(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
-        let Found { mut inodes, count, took, error } = found;
-        if let Some(error) = error {
+        if let Some(error) = found.error {
             return self.note_closed(visit.pid, error, visit.begun).map(|()| Vec::new());
         }
-        let identity = if count == 0 { self.describer.identify(&visit.directory) } else { None };
-        let kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+        let identity = if found.count == 0 { self.describer.identify(&visit.directory) } else { None };
+        let mut inodes = found.sockets.iter().map(|socket| socket.inode).collect();
         self.hold(visit, &mut inodes, now);
+        self.descriptors.insert(visit.pid, found.sockets.into());
         let watched = self.watched.entry(visit.pid).or_default();
-        (watched.changed, watched.unreadable, watched.kernel_thread) = (false, false, kernel_thread);
+        watched.kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+        (watched.changed, watched.unreadable) = (false, false);
         if let Some(hint) = visit.hint {
             (watched.fd_inode, watched.fd_count) = (hint.inode, hint.count);
         }
-        (watched.walked_at, watched.walk_took) = (Some(visit.begun), took);
         Ok(inodes)
     }
 
@@ -315,6 +380,7 @@ impl Owners {
             Errno::NOENT | Errno::SRCH => self.forget(pid),
             Errno::ACCESS | Errno::PERM => {
                 self.holdings.forget(pid);
+                self.descriptors.remove(&pid);
                 self.note_unreadable(pid, begun);
             }
             error => return Err(error),
@@ -336,7 +402,13 @@ impl Owners {
     }
 
     /// Seeks the holders of the pending sockets.
-    fn resolve(&mut self, sockets: &[Socket], now: Now) -> Result<(), Errno> {
+    fn resolve<'l>(
+        &mut self,
+        sockets: &[Socket],
+        live: &dyn Fn() -> &'l FxHashSet<u32>,
+        now: Now,
+        is_held: &mut dyn FnMut(&Socket) -> bool,
+    ) -> Result<(), Errno> {
         let mut wanted = self.wanted(sockets, now);
         let begun = clock::now().0;
         if wanted.is_empty() || begun < self.search_after {
@@ -345,23 +417,19 @@ impl Owners {
         if self.listed_at != Some(now.at) {
             self.list(now)?;
         }
-        let mut candidates: Vec<_> =
-            self.watched.iter().map(|(pid, watched)| (self.tier(*pid, watched), *pid)).collect();
-        candidates.sort_unstable();
-        let step = if wanted.len() >= WIDE_SEARCH_MIN { WIDE_SEARCH_STEP } else { 1 };
         self.holdings.reserve(wanted.len());
-        for batch in candidates.chunks(step) {
-            if wanted.is_empty() && batch.first().is_some_and(|(tier, _)| *tier >= Tier::Holder) {
-                break;
+        self.search_new(&mut wanted, now)?;
+        for tier in [Tier::ChangedHolder, Tier::Holder, Tier::Other] {
+            if tier == Tier::Other && wanted.len() <= QUESTIONS_MAX {
+                self.drop_closed(sockets, &mut wanted, is_held);
             }
-            let due: Vec<_> = batch.iter().map(|(_, pid)| *pid).filter(|pid| self.is_to_walk(*pid, now)).collect();
-            let found = match due.as_slice() {
-                [] => continue,
-                [pid] if step == 1 => vec![self.walk(*pid, now)?],
-                _ => self.walk_all(due.into_iter(), now)?,
-            };
-            for inode in found.iter().flatten() {
-                wanted.remove(inode);
+            for pid in self.in_tier(tier, now) {
+                if wanted.is_empty() && tier >= Tier::Holder {
+                    break;
+                }
+                for inode in self.glance(pid, live(), now)? {
+                    wanted.remove(&inode);
+                }
             }
         }
         wanted.retain(|inode| self.holdings.holders(*inode).is_none());
@@ -374,10 +442,41 @@ impl Owners {
         Ok(())
     }
 
-    /// Whether a search has still to look at this process.
-    fn is_to_walk(&self, pid: u32, now: Now) -> bool {
-        let watched = self.watched.get(&pid).copied().unwrap_or_default();
-        !watched.kernel_thread && watched.walked_at.is_none_or(|walked_at| walked_at < now.at)
+    /// Walks the processes that have never been walked, all of them: they may share sockets whose holders are known.
+    fn search_new(&mut self, wanted: &mut FxHashSet<u32>, now: Now) -> Result<(), Errno> {
+        let step = if wanted.len() >= WIDE_SEARCH_MIN { WIDE_SEARCH_STEP } else { 1 };
+        for pids in self.in_tier(Tier::New, now).chunks(step) {
+            let found = match pids {
+                [pid] if step == 1 => self.walk(*pid, now)?,
+                _ => self.walk_all(pids, now)?,
+            };
+            for inode in found {
+                wanted.remove(&inode);
+            }
+        }
+        Ok(())
+    }
+
+    /// Seeks no longer what was closed between the dump and the search.
+    fn drop_closed(&self, sockets: &[Socket], wanted: &mut FxHashSet<u32>, is_held: &mut dyn FnMut(&Socket) -> bool) {
+        for socket in self.pending.iter().filter_map(|index| sockets.get(*index as usize)) {
+            let Some(inode) = socket.inode else { continue };
+            if wanted.contains(&inode.get()) && !is_held(socket) {
+                wanted.remove(&inode.get());
+            }
+        }
+    }
+
+    /// The processes of a tier that this sample has not looked at, ascending.
+    fn in_tier(&self, tier: Tier, now: Now) -> Vec<u32> {
+        let is_due = |pid: u32, watched: &Watched| {
+            let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.glanced_at));
+            !watched.kernel_thread && self.tier(pid, watched) == tier && looked_at.is_none_or(|at| at < now.at)
+        };
+        let mut pids: Vec<_> =
+            self.watched.iter().filter(|(pid, watched)| is_due(**pid, watched)).map(|(pid, _)| *pid).collect();
+        pids.sort_unstable();
+        pids
     }
 
     /// The inodes of the pending sockets that are worth a search now.
@@ -415,7 +514,7 @@ impl Owners {
     }
 }
 
-/// In which order a search walks; it stops only from [`Tier::Holder`] on.
+/// In which order a search goes; it stops only from [`Tier::Holder`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
     New,
@@ -442,6 +541,10 @@ fn owner_without_inode(protocol: Protocol, state: TcpState) -> Owner {
         (Protocol::Tcp, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
         _ => Owner::None,
     }
+}
+
+fn inodes_of(sockets: &[Socket]) -> FxHashSet<u32> {
+    sockets.iter().filter_map(|socket| Some(socket.inode?.get())).collect()
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {

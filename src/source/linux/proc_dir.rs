@@ -43,6 +43,15 @@ pub struct FdHint {
     pub count: u64,
 }
 
+/// A descriptor that is a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SocketFd {
+    /// The number of the descriptor in its process.
+    pub descriptor: u32,
+    /// The inode of the socket.
+    pub inode: u32,
+}
+
 impl ProcDir {
     /// Opens `/proc`.
     pub fn open() -> Result<Self, Errno> {
@@ -77,27 +86,20 @@ impl ProcDir {
         Ok(FdHint { inode: stat.st_ino, count: u64::try_from(stat.st_size).unwrap_or(0) })
     }
 
-    /// Appends the inodes of all sockets that the process holds a descriptor of; returns how many descriptors it
-    /// has. `EACCES` says that this user may not look.
-    pub fn socket_inodes(&mut self, process: &ProcessDir, inodes: &mut Vec<u32>) -> Result<u32, Errno> {
-        self.socket_inodes_in(process, 0..u32::MAX, inodes)
-    }
-
-    /// The same for the descriptors whose numbers are in `range`, so that several threads can share a giant.
-    pub fn socket_inodes_in(
+    /// Appends the sockets among the descriptors whose numbers are in `range`, ascending; returns how many descriptors
+    /// there are. `EACCES` says that this user may not look.
+    pub fn sockets(
         &mut self,
         process: &ProcessDir,
         range: Range<u32>,
-        inodes: &mut Vec<u32>,
+        sockets: &mut Vec<SocketFd>,
     ) -> Result<u32, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(&process.0, c"fd", flags, Mode::empty())?;
+        let directory = process.descriptor_dir()?;
         if range.start > 0 {
             // Descriptor n stands at position n + 2, behind "." and ".." (proc_readfd_common, fs/proc/fd.c).
             rustix::fs::seek(&directory, rustix::fs::SeekFrom::Start(u64::from(range.start).saturating_add(2)))?;
         }
         let mut names = RawDir::new(&directory, &mut self.names);
-        let mut target = [MaybeUninit::uninit(); 32];
         let mut count = 0u32;
         while let Some(name) = names.next() {
             let name = name?;
@@ -109,16 +111,35 @@ impl ProcDir {
                 break;
             }
             count = count.saturating_add(1);
-            match readlinkat_raw(directory.as_fd(), name, &mut target) {
-                Ok((target, _)) => inodes.extend(socket_inode(target)),
-                // Listing asks for the owner's rights, following a link for those of ptrace(2): the second can be
-                // refused after the first was granted.
-                Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
-                // A descriptor closed meanwhile is none.
-                Err(_) => {}
-            }
+            sockets.extend(read_descriptor(&directory, name, descriptor)?);
         }
         Ok(count)
+    }
+
+    /// Appends those of `descriptors` that are sockets.
+    pub fn sockets_of(
+        &self,
+        process: &ProcessDir,
+        descriptors: impl Iterator<Item = u32>,
+        sockets: &mut Vec<SocketFd>,
+    ) -> Result<(), Errno> {
+        let directory = process.descriptor_dir()?;
+        for descriptor in descriptors {
+            sockets.extend(read_descriptor(&directory, DecInt::new(descriptor), descriptor)?);
+        }
+        Ok(())
+    }
+}
+
+/// The socket that a descriptor is; `None` if it is something else or closed.
+fn read_descriptor(directory: &OwnedFd, name: impl Arg, descriptor: u32) -> Result<Option<SocketFd>, Errno> {
+    let mut target = [MaybeUninit::uninit(); 32];
+    match readlinkat_raw(directory.as_fd(), name, &mut target) {
+        Ok((target, _)) => Ok(socket_inode(target).map(|inode| SocketFd { descriptor, inode })),
+        // Listing asks for the owner's rights, following a link for those of ptrace(2): the second can be refused
+        // after the first was granted.
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 
@@ -127,6 +148,10 @@ impl ProcDir {
 pub struct ProcessDir(OwnedFd);
 
 impl ProcessDir {
+    fn descriptor_dir(&self) -> Result<OwnedFd, Errno> {
+        openat(&self.0, c"fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
+
     /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it.
     pub fn read(&self, name: impl Arg, content: &mut Vec<u8>) -> Result<(), Errno> {
         let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -144,8 +169,7 @@ impl ProcessDir {
         if hint.st_size > 0 {
             return Ok(u32::try_from(hint.st_size).unwrap_or(u32::MAX));
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(&self.0, c"fd", flags, Mode::empty())?;
+        let directory = self.descriptor_dir()?;
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut names = RawDir::new(&directory, &mut buffer);
         let mut count = 0u32;
@@ -236,18 +260,21 @@ mod tests {
         let mut proc = ProcDir::open().expect("/proc");
         let me = proc.process(std::process::id()).expect("alive");
         let (first, last) = (descriptors[0], descriptors[39] + 1);
-        let mut inodes = Vec::new();
         let mut read = |range| {
-            inodes.clear();
-            proc.socket_inodes_in(&me, range, &mut inodes).expect("own");
-            inodes.clone()
+            let mut sockets = Vec::new();
+            proc.sockets(&me, range, &mut sockets).expect("own");
+            sockets
         };
         let whole = read(first..last);
         assert!(whole.len() >= 40);
         for middle in [first, first + 1, first + 17, last - 1, last] {
             assert_eq!([read(first..middle), read(middle..last)].concat(), whole, "{middle}");
         }
-        assert_eq!(read(descriptors[3]..descriptors[3] + 1).len(), 1);
+        let fourth = read(descriptors[3]..descriptors[3] + 1);
+        assert_eq!(fourth.len(), 1);
+        let mut some = Vec::new();
+        proc.sockets_of(&me, [descriptors[3], u32::MAX].into_iter(), &mut some).expect("own");
+        assert_eq!(some, fourth, "what is not open is left out");
     }
 
     #[test]
@@ -262,9 +289,10 @@ mod tests {
         let me = std::process::id();
         assert!(entries.iter().any(|entry| entry.pid == me));
 
-        let mut inodes = Vec::new();
-        let count = proc.socket_inodes(&proc.process(me).expect("alive"), &mut inodes).expect("own");
-        assert!(inodes.contains(&inode));
+        let mut sockets = Vec::new();
+        let count = proc.sockets(&proc.process(me).expect("alive"), 0..u32::MAX, &mut sockets).expect("own");
+        let descriptor = socket.as_raw_fd().try_into().expect("open");
+        assert!(sockets.contains(&SocketFd { descriptor, inode }));
         assert!(count >= 4, "{count}");
         assert!(proc.fd_hint(me).is_ok());
         assert_eq!(proc.process(u32::MAX >> 1).err(), Some(Errno::NOENT));

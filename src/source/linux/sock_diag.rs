@@ -170,16 +170,28 @@ pub fn look_up(connection: &mut Connection, reference: &SocketRef) -> Option<Tcp
     if reference.protocol != Protocol::Tcp {
         return None;
     }
-    let request = encode_exact(reference)?;
+    let request = encode_exact(reference, bit(INET_DIAG_INFO) | bit(INET_DIAG_CONG))?;
     let mut found = None;
     let asked: Result<(), Errno> = connection.ask(BY_FAMILY, &request, |payload| found = decode_detail(payload));
     asked.ok().and(found)
 }
 
+/// Whether exactly the socket `reference` still has an inode. Where the kernel does not say (UDP, no cookie), it is
+/// taken to have one.
+pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> bool {
+    let Some(request) = encode_exact(reference, 0).filter(|_| reference.protocol == Protocol::Tcp) else {
+        return true;
+    };
+    let mut inode = None;
+    let asked = connection.ask(BY_FAMILY, &request, |payload| {
+        inode = payload.get(INODE..).and_then(|rest| Reader(rest).ne32());
+    });
+    asked != Err(Errno::NOENT) && inode != Some(0)
+}
+
 /// `struct inet_diag_req_v2` for one socket; `None` without a cookie.
-fn encode_exact(reference: &SocketRef) -> Option<[u8; REQUEST_LEN]> {
+fn encode_exact(reference: &SocketRef, extensions: u8) -> Option<[u8; REQUEST_LEN]> {
     let cookie = reference.id.cookie()?;
-    let extensions = bit(INET_DIAG_INFO) | bit(INET_DIAG_CONG);
     let mut body = [0; REQUEST_LEN];
     let family = family_code(reference.local.family());
     write(&mut body, 0, &[family, protocol_code(reference.protocol), extensions, 0]);
@@ -211,8 +223,9 @@ fn decode_detail(payload: &[u8]) -> Option<TcpDetail> {
     detail.map(|detail| TcpDetail { congestion, ..detail })
 }
 
-/// The length of `struct inet_diag_msg`.
+/// The length of `struct inet_diag_msg`, and where it has the inode.
 const MESSAGE_LEN: usize = 72;
+const INODE: usize = 68;
 
 #[inline]
 fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) -> Option<()> {
@@ -454,7 +467,7 @@ mod tests {
             remote: Endpoint::new(IpAddr::from([10, 0, 0, 2]), 4444),
             interface: NonZeroU32::new(3),
         };
-        let body = encode_exact(&reference).expect("has a cookie");
+        let body = encode_exact(&reference, 0b1010).expect("has a cookie");
         assert_eq!(body[..4], [AF_INET, IPPROTO_TCP, 0b1010, 0]);
         assert_eq!(body[8..12], [0, 80, 0x11, 0x5c], "ports in network byte order");
         assert_eq!(body[12..16], [127, 0, 0, 1]);
@@ -462,7 +475,7 @@ mod tests {
         assert_eq!(body[44..48], 3u32.to_ne_bytes());
         assert_eq!(body[48..52], 0x5566_7788u32.to_ne_bytes(), "the low half first");
         let weak = SocketId::from_tuple(Protocol::Tcp, reference.local, reference.remote, 0, NetnsId(1));
-        assert_eq!(encode_exact(&SocketRef { id: weak, ..reference }), None);
+        assert_eq!(encode_exact(&SocketRef { id: weak, ..reference }, 0), None);
     }
 
     #[test]

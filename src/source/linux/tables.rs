@@ -102,6 +102,11 @@ impl Tables {
         }
     }
 
+    /// Whether a process still holds this socket, as far as the kernel says.
+    pub fn is_held(&mut self, socket: &Socket) -> bool {
+        self.diag.as_mut().is_none_or(|diag| diag.is_held(socket))
+    }
+
     /// The details of those of `wanted` that are still there; nothing where the source has none.
     pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
         self.diag.as_mut().map(|diag| diag.details(wanted)).unwrap_or_default()

@@ -8,11 +8,15 @@ use rustix::io::Errno;
 
 use crate::model::time::Timestamp;
 use crate::source::clock;
-use crate::source::linux::proc_dir::{FdHint, ProcDir, ProcessDir};
+use crate::source::linux::proc_dir::{FdHint, ProcDir, ProcessDir, SocketFd};
 use crate::source::linux::threads;
 
 /// A thread takes this many descriptors of one process at a time, so that two can share a giant.
 const PIECE_LEN: u32 = 16_384;
+/// A glance looks at this many single descriptors, and at one more for every so many sockets that are known;
+const GLANCE_MIN: usize = 256;
+/// beyond that a walk costs hardly more.
+const GLANCE_DIVISOR: usize = 4;
 
 /// A process about to be looked through. It is open: whatever is found is this one's, also if the pid is reused.
 #[derive(Debug)]
@@ -30,9 +34,9 @@ pub struct Visit {
 /// What the descriptors of a process are.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The inodes of its sockets, in no order.
-    pub inodes: Vec<u32>,
-    /// How many descriptors it has.
+    /// Its sockets, ascending by descriptor.
+    pub sockets: Vec<SocketFd>,
+    /// How many descriptors were looked at.
     pub count: u32,
     /// How long it took.
     pub took: Duration,
@@ -55,12 +59,36 @@ impl Visit {
 
     fn walk_piece(&self, proc: &mut ProcDir, piece: Range<u32>) -> Found {
         let begun = clock::now().0;
-        let mut inodes = Vec::new();
-        let (count, error) = match proc.socket_inodes_in(&self.directory, piece, &mut inodes) {
+        let mut sockets = Vec::new();
+        let (count, error) = match proc.sockets(&self.directory, piece, &mut sockets) {
             Ok(count) => (count, None),
             Err(error) => (0, Some(error)),
         };
-        Found { inodes, count, took: clock::now().0.since(begun), error }
+        Found { sockets, count, took: clock::now().0.since(begun), error }
+    }
+
+    /// Looks only where something can be new: at descriptors that were no socket when it was looked through, at those
+    /// whose socket `is_gone`, and above the highest one. Only a descriptor that was closed and is another socket
+    /// now, while some process still holds the old one, can be overlooked, until the next walk. `None` if a walk
+    /// costs hardly more.
+    pub fn glance(&self, proc: &mut ProcDir, known: &[SocketFd], is_gone: impl Fn(u32) -> bool) -> Option<Found> {
+        let begun = clock::now().0;
+        let end = known.last().map_or(0, |last| last.descriptor.saturating_add(1));
+        let kept: Vec<_> = known.iter().filter(|socket| !is_gone(socket.inode)).copied().collect();
+        let unknown = (end as usize).saturating_sub(kept.len());
+        if unknown > GLANCE_MIN + known.len() / GLANCE_DIVISOR {
+            return None;
+        }
+        let mut next = kept.iter().peekable();
+        let unknown = (0..end).filter(|descriptor| next.next_if(|kept| kept.descriptor == *descriptor).is_none());
+        let mut sockets = Vec::with_capacity(known.len());
+        let looked = proc
+            .sockets_of(&self.directory, unknown, &mut sockets)
+            .and_then(|()| proc.sockets(&self.directory, end..u32::MAX, &mut sockets));
+        sockets.extend(kept);
+        sockets.sort_unstable();
+        let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX);
+        Some(Found { sockets, count, took: clock::now().0.since(begun), error: looked.err() })
     }
 
     /// Ranges of descriptors that have all of them; the last one is open, because the hint counts descriptors and
@@ -94,15 +122,16 @@ pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> V
             whole.add(piece);
         }
     }
+    found.iter_mut().for_each(|found| found.sockets.sort_unstable());
     found
 }
 
 impl Found {
     fn add(&mut self, mut piece: Self) {
-        if self.inodes.is_empty() {
-            self.inodes = piece.inodes;
+        if self.sockets.is_empty() {
+            self.sockets = piece.sockets;
         } else {
-            self.inodes.append(&mut piece.inodes);
+            self.sockets.append(&mut piece.sockets);
         }
         self.count = self.count.saturating_add(piece.count);
         self.took = self.took.saturating_add(piece.took);
@@ -112,6 +141,9 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     fn visit(count: u64) -> Visit {
@@ -132,16 +164,40 @@ mod tests {
 
     #[test]
     fn two_threads_find_what_one_finds() {
-        let sockets: Vec<_> = (0..50).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
+        let sockets: Vec<_> = (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
         let [mut proc, mut second] = [(); 2].map(|()| ProcDir::open().expect("/proc"));
         // The hint of a giant makes many pieces, most of them empty.
         let visits = [visit(4), visit(200_000), visit(16_385)];
         let found = walk_all(&visits, &mut proc, &mut second);
         assert_eq!(found.len(), 3);
         for found in found {
-            let inodes: std::collections::BTreeSet<_> = found.inodes.iter().collect();
-            assert_eq!((inodes.len(), found.error), (found.inodes.len(), None), "each once");
-            assert!(found.inodes.len() >= sockets.len() && found.count as usize > sockets.len());
+            assert!(found.sockets.is_sorted_by_key(|socket| socket.descriptor), "each once");
+            assert!(found.sockets.len() >= sockets.len() && found.count as usize > sockets.len());
+            assert_eq!(found.error, None);
         }
+    }
+
+    #[test]
+    fn a_glance_finds_new_sockets_in_gaps_in_used_descriptors_and_at_the_end() {
+        let mut proc = ProcDir::open().expect("/proc");
+        let open = || UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let mut sockets: Vec<_> = (0..50).map(|_| open()).collect();
+        let me = visit(60);
+        let before = me.walk(&mut proc).sockets;
+        // Their descriptors are taken by the next ones.
+        let closed = [sockets.remove(10), sockets.remove(20)].map(|socket| u32::try_from(socket.as_raw_fd()));
+        let is_closed = |socket: &&SocketFd| closed.contains(&Ok(socket.descriptor));
+        let gone: Vec<_> = before.iter().filter(is_closed).map(|socket| socket.inode).collect();
+        sockets.extend((0..5).map(|_| open()));
+        let mine = |found: &[SocketFd]| -> Vec<SocketFd> {
+            // Other tests of this process open sockets as well.
+            let fds: Vec<_> = sockets.iter().map(|socket| u32::try_from(socket.as_raw_fd())).collect();
+            found.iter().filter(|socket| fds.contains(&Ok(socket.descriptor))).copied().collect()
+        };
+        let glance = me.glance(&mut proc, &before, |inode| gone.contains(&inode)).expect("few descriptors");
+        assert_eq!(mine(&glance.sockets), mine(&me.walk(&mut proc).sockets));
+        assert_eq!((mine(&glance.sockets).len(), glance.error), (sockets.len(), None));
+        let sparse = [SocketFd { descriptor: 900_000, inode: 1 }];
+        assert!(me.glance(&mut proc, &sparse, |_| false).is_none(), "a walk is cheaper");
     }
 }
