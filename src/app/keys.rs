@@ -15,6 +15,7 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::groups::{GroupKey, NoProcess};
+use crate::table::connections::has_namespaces;
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
@@ -204,8 +205,14 @@ impl App {
     fn open_group(&mut self) {
         self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
+        let mut filter = filter_of(key);
+        if let GroupKey::Listener { netns, .. } = key
+            && has_namespaces(&self.store)
+        {
+            filter.push_str(&format!(" netns:{}", netns.0));
+        }
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
-        self.apply_filter(&filter_of(key));
+        self.apply_filter(&filter);
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
         self.entered = Some(back);

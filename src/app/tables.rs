@@ -7,7 +7,7 @@ use crate::store::Store;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{Column, Order, default_columns};
-use crate::table::connections::COLUMNS;
+use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::fit::{Place, fit, place};
 use crate::table::groups::GroupView;
@@ -21,7 +21,7 @@ const FIRST_SORT: &str = "age";
 /// Columns up to this rank hold names and addresses, which are to be read in full.
 const NAMES_RANK_MAX: u8 = 1;
 /// Columns from this rank on may go for that.
-const SPARE_RANK_MIN: u8 = 9;
+const SPARE_RANK_MIN: u8 = 10;
 /// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
 const COMFORT_WIDTH: u16 = 21;
 /// Cells right of the last column.
@@ -33,6 +33,8 @@ pub struct Columns<R: 'static> {
     pub all: &'static [Column<R>],
     /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
     wanted: Vec<u16>,
+    /// A column that is not shown now.
+    hidden: Option<&'static str>,
 }
 
 impl<R> std::fmt::Debug for Columns<R> {
@@ -43,7 +45,7 @@ impl<R> std::fmt::Debug for Columns<R> {
 
 impl<R> Columns<R> {
     fn new(all: &'static [Column<R>]) -> Self {
-        Self { all, wanted: vec![0; all.len()] }
+        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE) }
     }
 
     /// The columns that fit into a screen of `width`, and where they stand.
@@ -53,6 +55,7 @@ impl<R> Columns<R> {
     pub fn shown(&self, width: u16) -> Vec<Place> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
+        chosen.retain(|&index| Some(self.all[index].key) != self.hidden);
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
             let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
@@ -124,6 +127,7 @@ impl Connections {
         let (order, offset) = (self.view.order(), self.cursor.offset());
         self.live = self.view.live(store);
         let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
+        self.columns.hidden = (!has_namespaces(store)).then_some(NAMESPACE);
         self.columns.measure(rows, store);
     }
 }

@@ -11,7 +11,7 @@ use crate::app::held::FROZEN_DELTAS_MAX;
 use crate::app::mode::{Confirm, Stage};
 use crate::model::action::{KillOutcome, KillReport, Signal};
 use crate::model::delta::{AgeBasis, Delta, Removed, Since, Transition};
-use crate::model::process::{Holders, Owner, Process};
+use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::tcp_state::TcpState;
@@ -163,6 +163,20 @@ fn other_network_namespaces_come_with_the_next_sample_and_go_again() {
     assert!(
         app.notices.latest().is_some_and(|(notice, _)| notice.text.as_str().contains("no other network namespaces"))
     );
+}
+
+#[test]
+fn the_column_of_namespaces_is_shown_while_there_are_several() {
+    let mut app = three();
+    let is_shown = |app: &App| {
+        let columns = &app.tables.connections.columns;
+        columns.shown(120).iter().any(|(index, _)| columns.all[*index].key == "netns_name")
+    };
+    assert!(!is_shown(&app));
+    let namespaces = [(NetnsId(0), "own".into()), (NetnsId(7), "blue".into())].into();
+    let names = Arc::new(Names { namespaces, ..Names::default() });
+    send(&mut app, Delta { names, ..delta(101) });
+    assert!(is_shown(&app));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::report::format::{Format, csv, json, text, write_all};
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::column;
-use crate::table::connections::COLUMNS;
+use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
@@ -48,7 +48,7 @@ impl List {
             .filter(|row| !row.is_closed())
             .take(self.limit.unwrap_or(usize::MAX))
             .collect();
-        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns());
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
         let objects = || Objects::new(&columns, self.columns.is_none());
         match self.format {
             Format::Text => write_text(out, store, &rows, &columns),
@@ -58,9 +58,12 @@ impl List {
         }
     }
 
-    fn default_columns(&self) -> Vec<usize> {
+    fn default_columns(&self, store: &Store) -> Vec<usize> {
+        let namespace = has_namespaces(store).then_some(NAMESPACE);
         match self.format {
-            Format::Text => TEXT_COLUMNS.iter().filter_map(|key| column::find(COLUMNS, key).ok()).collect(),
+            Format::Text => {
+                TEXT_COLUMNS.into_iter().chain(namespace).filter_map(|key| column::find(COLUMNS, key).ok()).collect()
+            }
             Format::Json | Format::Ndjson | Format::Csv => {
                 (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
             }
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
     use crate::model::delta::{AgeBasis, Delta, Since};
     use crate::model::process::{Holders, Names, Owner};
-    use crate::model::socket::TimerKind;
+    use crate::model::socket::{NetnsId, TimerKind};
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp, udp};
     use crate::model::time::{Timestamp, WallTime};
@@ -152,6 +155,20 @@ mod tests {
         let text = printed(&list(Format::Text));
         assert!(text.lines().all(|line| line == line.trim_end()));
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn text_tells_network_namespaces_apart_where_there_are_several() {
+        let mut store = store();
+        let names =
+            Names { namespaces: [(NetnsId(0), "own".into()), (NetnsId(7), "blue".into())].into(), ..Names::default() };
+        store.apply(Delta { names: Arc::new(names), ..Delta::default() });
+        let mut out = Vec::new();
+        list(Format::Text).write(&store, &mut out).expect("a vector takes all");
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.lines().next().is_some_and(|heading| heading.ends_with("NAMESPACE")), "{text}");
+        assert!(text.lines().nth(1).is_some_and(|row| row.ends_with("own")), "{text}");
+        assert!(!printed(&list(Format::Text)).contains("NAMESPACE"));
     }
 
     #[test]

@@ -180,10 +180,11 @@ impl Source for Linux {
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         self.read_abroad(needs, snapshot);
         let now = Now { at: snapshot.at, wall: snapshot.wall };
-        let (tables, is_limited) = (&mut self.tables, self.visibility.is_limited());
-        // The tables see conntop's own namespace only: what is abroad is looked for without asking again.
-        let own = self.namespaces.own();
-        let is_held = &mut |socket: &Socket| socket.id.netns() != own || tables.is_held(socket);
+        let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
+        let is_held = &mut |socket: &Socket| {
+            if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
+        };
+        let is_limited = self.visibility.is_limited();
         let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
         self.note_blind(blind, &mut snapshot.coverage);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);

@@ -18,11 +18,19 @@ const OWNERS: &[&str] = &["live", "remembered", "unaccepted", "hidden", "none"];
 const VERDICTS: &[&str] = &["missing-close", "not-reading", "stuck-reader", "not-accepted"];
 const TIMERS: &[&str] = &["retransmit", "keepalive", "timewait", "zero-window probe"];
 
+/// The column that says nothing while there is one network namespace: it is shown by itself if there are more.
+pub const NAMESPACE: &str = "netns_name";
+
+/// Whether the sockets in `store` can be of more than one network namespace.
+pub fn has_namespaces(store: &Store) -> bool {
+    store.names().namespaces.len() > 1
+}
+
 /// Every column of the connection table.
 #[rustfmt::skip]
 pub static COLUMNS: &[Column<Row>] = &[
     Column::new("proto", "PROTO", Kind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
-        .width(5, 5).rank(6).about("The protocol: tcp or udp."),
+        .width(5, 5).rank(7).about("The protocol: tcp or udp."),
     Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
     Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::Endpoint(socket(row).local))
@@ -48,7 +56,7 @@ pub static COLUMNS: &[Column<Row>] = &[
     Column::new("pid", "PID", Kind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
         .width(7, 7).rank(3).about("The process id; the lowest if several processes share the socket."),
     Column::new("user", "USER", Kind::Text, |row, store| Value::or_missing(uid(row).and_then(|uid| store.names().users.get(&uid)), |name| Value::Text(name.as_str())))
-        .width(8, 16).rank(7).drift(Drift::Names).about("The user the socket belongs to, by name."),
+        .width(8, 16).rank(8).drift(Drift::Names).about("The user the socket belongs to, by name."),
     Column::new("uid", "UID", Kind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
         .width(6, 10).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
@@ -56,41 +64,41 @@ pub static COLUMNS: &[Column<Row>] = &[
     Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
         .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
     Column::new("sendq", "SENDQ", Kind::Bytes, |row, _| queue(row, |queues| queues.send))
-        .width(5, 7).rank(5).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
+        .width(5, 7).rank(6).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
     Column::new("backlog", "BACKLOG", Kind::Count, |row, _| backlog(row, |queues| Some(queues.receive)))
         .width(7, 7).about("Connections that wait to be accepted; listeners only."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |row, _| backlog(row, |queues| queues.send))
         .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
     Column::new("rtt", "RTT", Kind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
-        .width(5, 6).rank(11).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
+        .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
     Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
-        .width(5, 7).rank(13).about("Segments sent again since the connection opened."),
+        .width(5, 7).rank(14).about("Segments sent again since the connection opened."),
     Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received)))
-        .width(5, 6).rank(15).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
+        .width(5, 6).rank(16).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
     Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent)))
-        .width(5, 6).rank(16).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
+        .width(5, 6).rank(17).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
     Column::new("rxrate", "RX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
-        .width(5, 6).rank(9).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
+        .width(5, 6).rank(10).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
     Column::new("txrate", "TX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
-        .width(5, 6).rank(10).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
+        .width(5, 6).rank(11).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
     Column::new("inode", "INODE", Kind::Number, |row, _| Value::or_missing(socket(row).inode, |inode| Value::Number(u64::from(inode.get()))))
         .width(8, 10).about("The socket's inode, as in /proc/PID/fd."),
     Column::new("cookie", "COOKIE", Kind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
         .width(8, 20).about("The kernel's number of the socket, the same for its whole life."),
     Column::new("netns", "NETNS", Kind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
         .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
-    Column::new("netns_name", "NAMESPACE", Kind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
-        .width(9, 24).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
+    Column::new(NAMESPACE, "NAMESPACE", Kind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
+        .width(9, 24).rank(5).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
     Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
     Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, Value::Number))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
     Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id)), |name| Value::Text(name.as_str())))
-        .width(12, 32).rank(14).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
+        .width(12, 32).rank(15).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
     Column::new("service", "SERVICE", Kind::Text, |row, _| Value::or_missing(service(row), Value::Text))
-        .width(8, 16).rank(12).about("What is usually served on its port."),
+        .width(8, 16).rank(13).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", Kind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
-        .width(14, 14).rank(8).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+        .width(14, 14).rank(9).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
     Column::new("timer", "TIMER", Kind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
         .width(10, 17).about("The timer that runs: retransmit, keepalive, timewait, or zero-window probe."),
     Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.since(store.at()))))

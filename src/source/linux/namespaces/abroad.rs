@@ -178,6 +178,11 @@ impl Abroad {
         details
     }
 
+    /// Whether a process still holds this socket of another namespace, as far as the kernel says.
+    pub fn is_held(&mut self, socket: &Socket) -> bool {
+        self.open.get_mut(&socket.id.netns()).is_none_or(|window| window.tables.is_held(socket))
+    }
+
     /// The name of an interface of another namespace.
     pub fn interface_name(&self, netns: NetnsId, index: u32) -> Option<DisplayText> {
         self.open.get(&netns)?.tables.interface_name(index)
