@@ -137,7 +137,7 @@ impl Desk {
     fn step(&mut self, step: impl FnOnce(&mut App)) -> Duration {
         let begun = used();
         step(&mut self.app);
-        let took = used() - begun;
+        let took = used().saturating_sub(begun);
         self.longest_step = self.longest_step.max(took);
         took
     }
@@ -187,6 +187,6 @@ impl Desk {
         let begun = used();
         let Self { app, terminal, .. } = self;
         terminal.draw(|frame| ui::draw(frame, app)).expect("a test terminal cannot fail");
-        used() - begun
+        used().saturating_sub(begun)
     }
 }

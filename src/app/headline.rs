@@ -161,10 +161,10 @@ impl Leak {
     fn severity(&self) -> Option<Severity> {
         let age = self.oldest.map_or(Duration::ZERO, |(age, _)| age);
         let some = self.sockets >= CLOSE_WAIT_SOME.0 && age >= CLOSE_WAIT_SOME.1;
-        match self.sockets >= CLOSE_WAIT_MANY {
-            true => Some(Severity::Critical),
-            false => (some || age >= CLOSE_WAIT_OLD).then_some(Severity::Warning),
+        if self.sockets >= CLOSE_WAIT_MANY {
+            return Some(Severity::Critical);
         }
+        (some || age >= CLOSE_WAIT_OLD).then_some(Severity::Warning)
     }
 
     fn problem(&self) -> Option<Problem> {

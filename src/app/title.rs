@@ -36,10 +36,8 @@ impl App {
         if filter.is_empty() {
             return format!("{all}{order}");
         }
-        let shown = match view.is_filtering() {
-            true => "…".to_owned(),
-            false => units::count(self.tables.connections.live as u64),
-        };
+        let shown =
+            if view.is_filtering() { "…".to_owned() } else { units::count(self.tables.connections.live as u64) };
         format!("{shown} of {all} · {}{order}", filter.text().trim())
     }
 

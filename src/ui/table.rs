@@ -155,7 +155,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     let text = match &app.supply {
         Supply::Starting => "taking the first sample…".to_owned(),
         Supply::Failed(why) => why.to_string(),
-        _ if app.is_busy() => "counting…".to_owned(),
+        _ if is_being_made(app) => "counting…".to_owned(),
         _ if app.tab == Tab::Connections && !filter.is_empty() && app.store.rows().counts().total() > 0 => {
             format!("nothing matches {} · Esc clears the filter", filter.text().trim())
         }
@@ -163,6 +163,14 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     };
     let width = u16::try_from(cells(&text)).unwrap_or(u16::MAX).min(body.width);
     painter.put(body.x + (body.width - width) / 2, body.y + body.height / 3, &text, width, Role::Dim);
+}
+
+/// Whether rows may be about to come.
+fn is_being_made(app: &App) -> bool {
+    match app.tables.group(app.tab) {
+        Some(table) => table.view.is_busy(),
+        None => app.store.deltas() == 0 || app.tables.connections.view.is_arranging(),
+    }
 }
 
 /// What of a row says how it looks, beside its cells.
