@@ -170,7 +170,7 @@ fn the_column_of_namespaces_is_shown_while_there_are_several() {
     let mut app = three();
     let is_shown = |app: &App| {
         let columns = &app.tables.connections.columns;
-        columns.shown(120).iter().any(|(index, _)| columns.all[*index].key == "netns_name")
+        columns.shown(120).iter().any(|place| columns.all[place.index].key == "netns_name")
     };
     assert!(!is_shown(&app));
     let namespaces = [(NetnsId(0), "own".into()), (NetnsId(7), "blue".into())].into();

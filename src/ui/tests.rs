@@ -231,7 +231,7 @@ fn the_selected_row_has_one_style_from_edge_to_edge() {
 
 #[test]
 fn samples_that_come_less_often_than_asked_for_are_admitted() {
-    let mut app = app((120, 40), true, false);
+    let mut app = app((140, 40), true, false);
     assert!(screen(&app).contains("every 1 s "), "{}", screen(&app));
     app.update(Msg::Delta(Box::new(delta(NOW + 20))));
     assert!(screen(&app).contains("every 20s, not 1 s"), "{}", screen(&app));
