@@ -6,6 +6,7 @@
 
 mod crowd;
 mod floor;
+#[path = "speed/memory.rs"]
 mod memory;
 
 use std::process::{Command, Stdio};

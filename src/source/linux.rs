@@ -143,6 +143,7 @@ impl Source for Linux {
         let is_held = &mut |socket: &Socket| tables.is_held(socket);
         let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
         self.note_blind(blind, &mut snapshot.coverage);
+        give_back(&mut snapshot.sockets);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
         snapshot.names = self.names.read(&snapshot.sockets, snapshot.at);
@@ -150,6 +151,15 @@ impl Source for Linux {
         snapshot.usage = self.measure(&needs.usage);
         snapshot.took = clock::now().0.since(snapshot.at);
         Ok(Pace::Interval)
+    }
+}
+
+/// After a flood of sockets the memory for it goes back to the system.
+fn give_back(sockets: &mut Vec<Socket>) {
+    const KEPT_MIN: usize = 16 * 1024;
+    let kept = sockets.len().saturating_mul(2).max(KEPT_MIN);
+    if sockets.capacity() > kept.saturating_mul(2) {
+        sockets.shrink_to(kept);
     }
 }
 
