@@ -8,6 +8,7 @@
 mod crowd;
 #[path = "support/floor.rs"]
 mod floor;
+#[path = "speed/memory.rs"]
 mod memory;
 
 use std::process::{Command, Stdio};

@@ -187,6 +187,7 @@ impl Source for Linux {
         let is_limited = self.visibility.is_limited();
         let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
         self.note_blind(blind, &mut snapshot.coverage);
+        give_back(&mut snapshot.sockets);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
@@ -200,6 +201,15 @@ impl Source for Linux {
 
 fn inquirer() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+}
+
+/// After a flood of sockets the memory for it goes back to the system.
+fn give_back(sockets: &mut Vec<Socket>) {
+    const KEPT_MIN: usize = 16 * 1024;
+    let kept = sockets.len().saturating_mul(2).max(KEPT_MIN);
+    if sockets.capacity() > kept.saturating_mul(2) {
+        sockets.shrink_to(kept);
+    }
 }
 
 fn host() -> DisplayText {

@@ -193,7 +193,8 @@ mod tests {
         };
         wanted[pid] = 4;
         let loopback = u16::try_from("127.0.0.1:42238".len()).expect("short");
-        assert_eq!((width(&wanted, "pid"), width(&wanted, "remote")), (Some(4), Some(loopback)));
+        assert_eq!(width(&wanted, "pid"), Some(4));
+        assert!(width(&wanted, "remote").is_some_and(|width| width >= loopback));
         wanted[pid] = 7;
         assert_eq!(width(&wanted, "pid"), Some(7));
     }

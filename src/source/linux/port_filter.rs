@@ -39,8 +39,7 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// The ports up to `last`, and those above: each port is in one of the two. Where there are none above, both
-    /// are all ports up to `last` and `None`.
+    /// The ports up to `last`, and those above if there are any: each port is in one of the two.
     pub fn halves(end: End, last: u16) -> (Self, Option<Self>) {
         let above = last.checked_add(1).map(|first| Self { end, first, last: u16::MAX });
         (Self { end, first: 0, last }, above)
@@ -88,7 +87,7 @@ fn operation(code: u8, yes: u8, no: u16) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    /// What the kernel does (`inet_diag_bc_run`, net/ipv4/inet_diag.c).
+    /// What the kernel does (`inet_diag_bc_run`, `net/ipv4/inet_diag.c`).
     fn passes(code: &[u8], local: u16, remote: u16) -> bool {
         let mut rest = i64::try_from(code.len()).expect("short");
         let mut at = 0usize;

@@ -154,6 +154,26 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_is_held_until_it_is_closed() {
+        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let waiting = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let mut sockets = Vec::new();
+        tables.read(Haste::Calm, &mut sockets, &mut Coverage::default()).expect("readable");
+        let find = |port: u16, protocol| {
+            let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == protocol);
+            found.expect("listed").clone()
+        };
+        let tcp = find(listener.local_addr().expect("bound").port(), Protocol::Tcp);
+        let udp = find(waiting.local_addr().expect("bound").port(), Protocol::Udp);
+        assert!(tables.is_held(&tcp) && tables.is_held(&udp));
+        drop(listener);
+        assert!(!tables.is_held(&tcp));
+        drop(waiting);
+        assert!(tables.is_held(&udp), "of UDP the kernel is not asked");
+    }
+
+    #[test]
     fn a_socket_that_came_twice_is_kept_once() {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");

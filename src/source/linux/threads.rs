@@ -10,7 +10,10 @@ pub fn cores() -> usize {
 }
 
 /// Runs `here` on this thread and `there` on another one at the same time; one after the other where no other thread
-/// can be had. A panic of either goes on in the caller.
+/// can be had.
+///
+/// # Panics
+/// If one of them does.
 pub fn both<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
     // Lent to the thread, not given, so that it is still here if there is none.
     let there = Mutex::new(Some(there));

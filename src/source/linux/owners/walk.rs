@@ -122,7 +122,9 @@ pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> V
             whole.add(piece);
         }
     }
-    found.iter_mut().for_each(|found| found.sockets.sort_unstable());
+    for found in &mut found {
+        found.sockets.sort_unstable();
+    }
     found
 }
 

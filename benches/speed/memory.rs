@@ -25,17 +25,17 @@ pub fn report_if_asked() {
     let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
     let mut snapshot = Snapshot::default();
     source.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
-    let sampled = resident_kib();
+    let after_sample = resident_kib();
     let mut tracker = Tracker::new();
     drop(tracker.update(&snapshot));
-    let tracked = resident_kib();
+    let after_diff = resident_kib();
     source.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
     drop(tracker.update(&snapshot));
     let steady = resident_kib();
     let sockets = snapshot.sockets.len().max(1) as u64;
     let part = |name: &str, kib: u64| println!("memory, {name}: {} KiB, {} bytes a socket", kib, kib * 1024 / sockets);
-    part("snapshot and owners", sampled.saturating_sub(start));
-    part("tracker", tracked.saturating_sub(sampled));
+    part("snapshot and owners", after_sample.saturating_sub(start));
+    part("tracker", after_diff.saturating_sub(after_sample));
     part("all of the sampler after two samples", steady.saturating_sub(start));
     std::process::exit(0);
 }

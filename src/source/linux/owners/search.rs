@@ -1,0 +1,160 @@
+//! The search for the holders of sockets that no known process has: as few processes as possible, those that are
+//! likely to have them first, and less often the less it finds.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
+use rustix::io::Errno;
+
+use super::{Owners, Watched};
+use crate::model::socket::Socket;
+use crate::model::time::Timestamp;
+use crate::source::clock;
+use crate::source::linux::processes::Now;
+
+/// After a search that took longer than this,
+const SEARCH_FREE: Duration = Duration::from_millis(20);
+/// the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
+const SEARCH_DUTY: u32 = 4;
+/// A search for at least this many sockets takes two threads, if it can,
+const WIDE_SEARCH_MIN: usize = 4_000;
+/// and so many processes at a time, as each is kept open meanwhile.
+const WIDE_SEARCH_STEP: usize = 128;
+/// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes
+/// that never had one: some 3 milliseconds.
+const QUESTIONS_MAX: usize = 1_000;
+/// A socket that no process has is sought again after this time, then after twice that, and so on,
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// up to this.
+const RETRY_MAX: Duration = Duration::from_mins(1);
+
+/// When to seek a socket again that no process had.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    at: Timestamp,
+    wait: Duration,
+    pub(super) seen_at: Timestamp,
+}
+
+impl Owners {
+    /// Seeks the holders of the pending sockets.
+    pub(super) fn resolve<'l>(
+        &mut self,
+        sockets: &[Socket],
+        live: &dyn Fn() -> &'l FxHashSet<u32>,
+        now: Now,
+        is_held: &mut dyn FnMut(&Socket) -> bool,
+    ) -> Result<(), Errno> {
+        let mut wanted = self.wanted(sockets, now);
+        let begun = clock::now().0;
+        if wanted.is_empty() || begun < self.search_after {
+            return Ok(());
+        }
+        if self.listed_at != Some(now.at) {
+            self.list(now)?;
+        }
+        self.holdings.reserve(wanted.len());
+        self.search_new(&mut wanted, now)?;
+        for tier in [Tier::ChangedHolder, Tier::Holder, Tier::Other] {
+            if tier == Tier::Other && wanted.len() <= QUESTIONS_MAX {
+                self.drop_closed(sockets, &mut wanted, is_held);
+            }
+            for pid in self.in_tier(tier, now) {
+                if wanted.is_empty() && tier >= Tier::Holder {
+                    break;
+                }
+                for inode in self.glance(pid, live(), now)? {
+                    wanted.remove(&inode);
+                }
+            }
+        }
+        wanted.retain(|inode| self.holdings.holders(*inode).is_none());
+        for inode in wanted {
+            self.back_off(inode, now);
+        }
+        let ended = clock::now().0;
+        let took = ended.since(begun);
+        self.search_after = if took > SEARCH_FREE { ended.after(took * SEARCH_DUTY) } else { ended };
+        Ok(())
+    }
+
+    /// Walks the processes that have never been walked, all of them: they may share sockets whose holders are known.
+    fn search_new(&mut self, wanted: &mut FxHashSet<u32>, now: Now) -> Result<(), Errno> {
+        let step = if wanted.len() >= WIDE_SEARCH_MIN { WIDE_SEARCH_STEP } else { 1 };
+        for pids in self.in_tier(Tier::New, now).chunks(step) {
+            let found = match pids {
+                [pid] if step == 1 => self.walk(*pid, now)?,
+                _ => self.walk_all(pids, now)?,
+            };
+            for inode in found {
+                wanted.remove(&inode);
+            }
+        }
+        Ok(())
+    }
+
+    /// Seeks no longer what was closed between the dump and the search.
+    fn drop_closed(&self, sockets: &[Socket], wanted: &mut FxHashSet<u32>, is_held: &mut dyn FnMut(&Socket) -> bool) {
+        for socket in self.pending.iter().filter_map(|index| sockets.get(*index as usize)) {
+            let Some(inode) = socket.inode else { continue };
+            if wanted.contains(&inode.get()) && !is_held(socket) {
+                wanted.remove(&inode.get());
+            }
+        }
+    }
+
+    /// The processes of a tier that this sample has not looked at, ascending.
+    fn in_tier(&self, tier: Tier, now: Now) -> Vec<u32> {
+        let is_due = |pid: u32, watched: &Watched| {
+            let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.glanced_at));
+            !watched.kernel_thread && self.tier(pid, watched) == tier && looked_at.is_none_or(|at| at < now.at)
+        };
+        let mut pids: Vec<_> =
+            self.watched.iter().filter(|(pid, watched)| is_due(**pid, watched)).map(|(pid, _)| *pid).collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    /// The inodes of the pending sockets that are worth a search now.
+    fn wanted(&mut self, sockets: &[Socket], now: Now) -> FxHashSet<u32> {
+        let mut wanted = FxHashSet::default();
+        for index in &self.pending {
+            let Some(inode) = sockets.get(*index as usize).and_then(|socket| socket.inode) else {
+                continue;
+            };
+            let retry = self.unresolved.get_mut(&inode.get());
+            let not_yet = retry.is_some_and(|retry| {
+                retry.seen_at = now.at;
+                retry.at > now.at
+            });
+            if !not_yet {
+                wanted.insert(inode.get());
+            }
+        }
+        wanted
+    }
+
+    fn tier(&self, pid: u32, watched: &Watched) -> Tier {
+        let holder = self.holdings.process(pid).is_some();
+        match (watched.walked_at, holder) {
+            (None, _) => Tier::New,
+            (Some(_), true) if watched.changed => Tier::ChangedHolder,
+            (Some(_), true) => Tier::Holder,
+            (Some(_), false) => Tier::Other,
+        }
+    }
+
+    fn back_off(&mut self, inode: u32, now: Now) {
+        let wait = self.unresolved.get(&inode).map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
+        self.unresolved.insert(inode, Retry { at: now.at.after(wait), wait, seen_at: now.at });
+    }
+}
+
+/// In which order a search goes; it stops only from [`Tier::Holder`] on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    New,
+    ChangedHolder,
+    Holder,
+    Other,
+}
