@@ -116,6 +116,7 @@ impl App {
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.page = Page::Tab;
+        self.tables.forget_hidden(tab);
         self.refresh_tables();
     }
 
