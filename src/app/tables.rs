@@ -24,6 +24,8 @@ const NAMES_RANK_MAX: u8 = 1;
 const SPARE_RANK_MIN: u8 = 10;
 /// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
 const COMFORT_WIDTH: u16 = 21;
+/// A table with more groups than this is not kept while another one is shown: each takes some 200 bytes.
+const HIDDEN_GROUPS_MAX: usize = 2_000;
 /// Cells right of the last column.
 pub const MARGIN_RIGHT: u16 = 0;
 
@@ -253,6 +255,17 @@ impl Tables {
     pub fn forget_widths(&mut self) {
         self.connections.columns.wanted.fill(0);
         self.groups.iter_mut().for_each(|table| table.columns.wanted.fill(0));
+    }
+
+    /// Drops what is large and not on the screen of `tab`; it is made anew when it is shown again.
+    pub fn forget_hidden(&mut self, tab: Tab) {
+        let shown = group_index(tab);
+        for (index, table) in self.groups.iter_mut().enumerate() {
+            if shown != Some(index) && (table.view.len() > HIDDEN_GROUPS_MAX || table.view.is_busy()) {
+                table.view.clear();
+                table.summed = 0;
+            }
+        }
     }
 
     /// What the table of `tab` is sorted by; `None` where there is no table.

@@ -629,6 +629,25 @@ fn samples_wait_while_there_is_work_and_none_is_lost() {
 }
 
 #[test]
+fn a_large_table_is_dropped_while_another_is_shown_and_keeps_its_selection() {
+    let mut app = many();
+    press(&mut app, "3");
+    app.advance(usize::MAX);
+    press(&mut app, "jjj");
+    let remotes = |app: &App| {
+        let table = app.tables.group(Tab::Remotes).expect("a group tab");
+        (table.view.len(), table.cursor.key())
+    };
+    let before = remotes(&app);
+    assert!(before.0 > 2_000 && before.1.is_some(), "{before:?}");
+    press(&mut app, "1");
+    assert_eq!(remotes(&app), (0, before.1));
+    press(&mut app, "3");
+    app.advance(usize::MAX);
+    assert_eq!(remotes(&app), before);
+}
+
+#[test]
 fn a_dialog_over_many_sockets_counts_them_all() {
     let mut app = many();
     app.advance(usize::MAX);

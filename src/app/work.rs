@@ -18,6 +18,9 @@ use crate::store::intake::Intake;
 /// keep a key waiting.
 pub const STEPS_AT_ONCE: usize = 8_192;
 
+/// Finding the place of one row costs as much as looking at so many.
+const STEPS_A_PLACE: usize = 4;
+
 /// What is under way, beside that of the tables.
 #[derive(Debug, Default)]
 pub(super) struct Work {
@@ -78,7 +81,7 @@ impl App {
             }
         } else if let Some(mut intake) = self.work.intake.take() {
             if self.store.advance(&mut intake, steps) {
-                self.finish(intake);
+                *steps = steps.saturating_sub(self.finish(intake));
             } else {
                 self.work.intake = Some(intake);
             }
@@ -103,8 +106,8 @@ impl App {
         self.work.intake = Some(self.store.begin(delta));
     }
 
-    /// Brings everything that is derived from the data up to date, or starts to.
-    fn finish(&mut self, intake: Intake) {
+    /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
+    fn finish(&mut self, intake: Intake) -> usize {
         let touched = self.store.finish(intake);
         let before = Some(self.work.before).filter(|before| *before > Timestamp::default());
         self.spacing = before.map(|before| self.store.at().since(before));
@@ -121,6 +124,7 @@ impl App {
         self.start_looking_around();
         self.refresh_tables();
         self.dirty = true;
+        STEPS_A_PLACE * (touched.added.len() + touched.renewed.len())
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Touched {
     pub added: Vec<RowIndex>,
     /// Rows whose content or mark differs.
     pub changed: Vec<RowIndex>,
+    /// Those of `changed` whose content differs: only they can pass another filter or have another place.
+    pub renewed: Vec<RowIndex>,
     /// Rows that no longer exist; their indices may be reused by the next delta, not by this one.
     pub purged: Vec<RowIndex>,
 }
@@ -216,6 +218,7 @@ impl Rows {
             self.mark(index, mark, at);
         }
         touched.changed.push(index);
+        touched.renewed.push(index);
     }
 
     fn insert(&mut self, connection: Connection) -> RowIndex {

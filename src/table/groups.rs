@@ -346,6 +346,11 @@ impl GroupView {
         self.work = Some(Work::Sum(Box::new(Summing::new(store, self.grouping))));
     }
 
+    /// Drops the groups, until it is refreshed again.
+    pub fn clear(&mut self) {
+        (self.found, self.order, self.work) = (Found::default(), Vec::new(), None);
+    }
+
     /// Starts to sort by `sort`.
     pub fn start_sort(&mut self, sort: SortKey) {
         self.sort = sort;

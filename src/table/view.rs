@@ -21,7 +21,7 @@ use crate::table::value::Value;
 /// So many rows and every `TOUCHED_SHARE`th of those that are shown are put into order one by one; more are sorted
 /// faster with all others, and in slices.
 const TOUCHED_MAX: usize = 256;
-const TOUCHED_SHARE: usize = 16;
+const TOUCHED_SHARE: usize = 64;
 
 /// The filtered, sorted order of the connection table.
 #[derive(Debug)]
@@ -83,14 +83,14 @@ impl View {
         if names_changed {
             self.names.clone_from(store.names());
         }
-        let many = touched.added.len() + touched.changed.len() > self.order.len() / TOUCHED_SHARE + TOUCHED_MAX;
+        let many = touched.added.len() + touched.renewed.len() > self.order.len() / TOUCHED_SHARE + TOUCHED_MAX;
         if many || self.changes_by_itself(names_changed) || self.arranging.is_some() {
             self.forget(&touched.purged);
             let asked = self.is_arranging();
             self.arrange(None, asked);
             return;
         }
-        let moved: Vec<_> = touched.added.iter().chain(&touched.changed).copied().collect();
+        let moved: Vec<_> = touched.added.iter().chain(&touched.renewed).copied().collect();
         self.forget(&touched.purged);
         self.forget(&moved);
         self.insert(&moved, store);
@@ -213,7 +213,7 @@ impl View {
 
     /// Merges those of `moved`, none of which is shown, that pass the filter into the order.
     fn insert(&mut self, moved: &[RowIndex], store: &Store) {
-        // A row that was added and closed by the same delta is named twice.
+        // A row that came and changed within the same delta is named twice.
         let mut placed = Vec::with_capacity(moved.len());
         for index in moved {
             let passes = store.rows().get(*index).is_some_and(|row| self.filter.matches(row, store));
