@@ -135,7 +135,6 @@ impl App {
         self.tab = tab;
         self.page = Page::Tab;
         self.entered = None;
-
         self.tables.forget_hidden(tab);
         self.refresh_tables();
     }
