@@ -110,8 +110,7 @@ mod tests {
     }
 
     fn value() -> impl Strategy<Value = Value<'static>> {
-        let micros =
-            prop_oneof![any::<u64>(), 0..2_000_000u64, (0..64u32).prop_map(|shift| 1u64 << shift)];
+        let micros = prop_oneof![any::<u64>(), 0..2_000_000u64, (0..64u32).prop_map(|shift| 1u64 << shift)];
         prop_oneof![
             Just(Value::Missing),
             any::<String>().prop_map(Value::Owned),
