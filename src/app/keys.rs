@@ -192,7 +192,7 @@ impl App {
         if let GroupKey::Listener { netns, .. } = key
             && has_namespaces(&self.store)
         {
-            filter.push_str(&format!(" netns:{}", netns.0));
+            filter = format!("{filter} netns:{}", netns.0);
         }
         self.apply_filter(&filter);
         self.tables.connections.cursor.release();
