@@ -210,7 +210,7 @@ impl App {
         if let GroupKey::Listener { netns, .. } = key
             && has_namespaces(&self.store)
         {
-            filter.push_str(&format!(" netns:{}", netns.0));
+            filter = format!("{filter} netns:{}", netns.0);
         }
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
         self.apply_filter(&filter);
