@@ -363,7 +363,7 @@ fn a_hostile_process_name_is_read_whole() {
     let directory = tempfile::tempdir().expect("a directory");
     for name in ["a) R 1 (", "x\x1b]0;PWN"] {
         let program = directory.path().join(name);
-        std::fs::copy("/bin/sleep", &program).expect("a copy");
+        std::os::unix::fs::symlink("/bin/sleep", &program).expect("a new name");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let ports = (port(listener.local_addr()), 0);
         let worker = Running::with_socket(program.to_str().expect("text"), &["60"], OwnedFd::from(listener));

@@ -53,7 +53,10 @@ fn run_as_nobody(scene: &str, name: &str) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let directory = tempfile::tempdir().expect("a directory");
     let program = directory.path().join("test");
-    std::fs::copy(std::env::current_exe().expect("this test"), &program).expect("a copy");
+    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
+    let copied =
+        Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&program).status().expect("cp");
+    assert!(copied.success());
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("ours");
     let as_nobody = "exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$0\" --exact \"$1\" --nocapture";
     let status = Command::new("unshare")

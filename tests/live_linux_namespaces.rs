@@ -156,7 +156,10 @@ fn a_namespace_that_may_not_be_entered_is_counted_and_said() {
     let Some(forbidden) = Netns::new(test) else { return };
     let directory = tempfile::tempdir().expect("a directory");
     let program = directory.path().join("test");
-    std::fs::copy(std::env::current_exe().expect("this test"), &program).expect("a copy");
+    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
+    let copied =
+        Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&program).status().expect("cp");
+    assert!(copied.success());
     let open_to_all = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     std::fs::set_permissions(directory.path(), open_to_all).expect("ours");
     let status = Command::new("setpriv")

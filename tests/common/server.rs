@@ -29,7 +29,7 @@ impl Server {
 
     fn start_with(name: &OsStr, argv0: &OsStr, first: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the program");
-        let program = copy_of_shell(dir.path(), name);
+        let program = link_to_shell(dir.path(), name);
         let fifo = dir.path().join("fifo");
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a new name");
@@ -44,7 +44,7 @@ impl Server {
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::null())
             .spawn()
-            .expect("the copy runs");
+            .expect("there is a shell");
         Self { child, port, _dir: dir }
     }
 
@@ -73,9 +73,10 @@ impl Drop for Server {
     }
 }
 
-/// `comm` is taken from the file name, so the program is copied to a file of that name.
-fn copy_of_shell(dir: &Path, name: &OsStr) -> PathBuf {
+/// `comm` is taken from the name of the file, be it a link. (A copy could be "busy" when it is run: a test on another
+/// thread that forks while it is written holds it open for writing until its exec.)
+fn link_to_shell(dir: &Path, name: &OsStr) -> PathBuf {
     let program = dir.join(name);
-    std::fs::copy("/bin/sh", &program).expect("there is a shell");
+    std::os::unix::fs::symlink("/bin/sh", &program).expect("a new name");
     program
 }
