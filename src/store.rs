@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::Delta;
+use crate::model::delta::{Delta, Rhythm};
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
@@ -38,6 +38,7 @@ pub struct Store {
     names: Arc<Names>,
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
+    rhythm: Rhythm,
 }
 
 impl Store {
@@ -55,18 +56,20 @@ impl Store {
             names: Arc::default(),
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
+            rhythm: Rhythm::default(),
         }
     }
 
     /// Takes in what changed, and says which rows that touched.
     pub fn apply(&mut self, delta: Delta) -> Touched {
         let first = self.history.samples().is_empty();
-        let Delta { at, wall, took, added, changed, removed, transitions, coverage, names, usage, details } = delta;
+        let Delta { at, wall, took, added, changed, removed, transitions, coverage, names, usage, details, rhythm } =
+            delta;
         let touched = self.rows.apply(at, RowChanges { added, changed, removed }, first);
         self.history.push(at, *self.rows.counts(), &transitions);
         self.log.extend(transitions);
         (self.at, self.wall, self.took) = (at, wall, took);
-        (self.coverage, self.names) = (coverage, names);
+        (self.coverage, self.names, self.rhythm) = (coverage, names, rhythm);
         // Only what was asked for comes, so the tables are as small as the screen.
         self.usage = usage.into_iter().collect();
         self.details = details.into_iter().collect();
@@ -101,6 +104,11 @@ impl Store {
     /// How long taking the last sample took.
     pub fn took(&self) -> Duration {
         self.took
+    }
+
+    /// How often samples come.
+    pub fn rhythm(&self) -> Rhythm {
+        self.rhythm
     }
 
     /// The rows, live and just closed.

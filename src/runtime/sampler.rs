@@ -359,7 +359,7 @@ mod tests {
     fn what_is_to_be_collected_reaches_the_source() {
         let mut rig = Rig::new(NEVER, samples(2));
         assert_eq!(rig.next_delta(), 1);
-        let needs = Needs { usage: vec![ProcessId { pid: 7, start_ticks: 1 }], details: Vec::new() };
+        let needs = Needs { usage: vec![ProcessId { pid: 7, start_ticks: 1 }], ..Needs::default() };
         rig.sampler.collect(needs.clone());
         rig.sampler.sample_now();
         assert_eq!(rig.next_delta(), 2);
