@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use conntop::model::coverage::Coverage;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::NetnsId;
+use conntop::source::linux::dumper::Haste;
 use conntop::source::linux::netlink::Connection;
 use conntop::source::linux::owners::Owners;
 use conntop::source::linux::processes::Now;
@@ -43,7 +44,7 @@ fn where_the_time_of_a_sample_goes() {
     let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
     time("dump, decoded", || {
         sockets.clear();
-        tables.read(&mut sockets, &mut coverage).expect("a dump");
+        tables.read(Haste::Calm, &mut sockets, &mut coverage).expect("a dump");
     });
     let now = || {
         let (at, wall) = clock::now();

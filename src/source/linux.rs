@@ -1,20 +1,24 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod dumper;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
 pub mod owners;
+pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
 pub mod processes;
 pub mod sock_diag;
 pub mod tables;
 pub mod tcp_info;
+pub mod threads;
 pub mod tuple_ids;
 pub mod visibility;
 
 use rustix::io::Errno;
 
+use self::dumper::Haste;
 use self::names::NameReader;
 use self::namespaces::Namespaces;
 use self::owners::{Blind, Owners};
@@ -39,6 +43,8 @@ pub struct Linux {
     visibility: Visibility,
     meter: Meter,
     describer: Describer,
+    /// Somebody waits for the first sample.
+    haste: Haste,
 }
 
 impl Linux {
@@ -83,6 +89,7 @@ impl Linux {
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
+            haste: Haste::Urgent,
         })
     }
 
@@ -128,7 +135,8 @@ impl Source for Linux {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
-        self.tables.read(&mut snapshot.sockets, &mut snapshot.coverage)?;
+        let haste = std::mem::replace(&mut self.haste, Haste::Calm);
+        self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
         self.note_blind(blind, &mut snapshot.coverage);

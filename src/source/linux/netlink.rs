@@ -189,12 +189,27 @@ pub struct Exchange {
     pub truncated: bool,
     /// Why the answer ended too early.
     pub error: Option<Errno>,
+    /// The rest was not read, because the caller wanted no more.
+    pub gave_up: bool,
 }
 
 impl Exchange {
     /// The kernel's refusal to answer at all.
     pub fn refusal(&self) -> Option<Errno> {
         self.error.filter(|_| self.messages == 0 && self.skipped == 0)
+    }
+
+    /// Two exchanges that answer one question together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(other.messages),
+            skipped: self.skipped.saturating_add(other.skipped),
+            interrupted: self.interrupted || other.interrupted,
+            truncated: self.truncated || other.truncated,
+            error: self.error.or(other.error),
+            gave_up: self.gave_up || other.gave_up,
+        }
     }
 }
 
@@ -275,7 +290,18 @@ impl Connection {
 
     /// Sends a dump request (`kind`, `body`) and hands the payload of every message of the answer to `visit`, with
     /// the moment at which the kernel wrote it; `visit` says whether it made sense.
-    pub fn dump(&mut self, kind: u16, body: &[u8], mut visit: impl FnMut(&[u8], Timestamp) -> bool) -> Exchange {
+    pub fn dump(&mut self, kind: u16, body: &[u8], visit: impl FnMut(&[u8], Timestamp) -> bool) -> Exchange {
+        self.dump_at_most(u32::MAX, kind, body, visit)
+    }
+
+    /// The same, but gives up once it has handed over `most` messages (some more, which came with the last one).
+    pub fn dump_at_most(
+        &mut self,
+        most: u32,
+        kind: u16,
+        body: &[u8],
+        mut visit: impl FnMut(&[u8], Timestamp) -> bool,
+    ) -> Exchange {
         let sequence = match self.send(kind, REQUEST | DUMP, body) {
             Ok(sequence) => sequence,
             Err(error) => return Exchange { error: Some(error), ..Exchange::default() },
@@ -292,6 +318,10 @@ impl Connection {
                     answer.exchange.truncated |= len > bytes.len();
                     if answer.take(bytes, &mut |payload| visit(payload, moment)) == Progress::Complete {
                         self.unfinished = false;
+                        return answer.exchange;
+                    }
+                    if answer.exchange.messages >= most {
+                        answer.exchange.gave_up = true;
                         return answer.exchange;
                     }
                 }

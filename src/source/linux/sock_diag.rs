@@ -19,6 +19,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
+use crate::source::linux::port_filter::PortRange;
 use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -47,25 +48,39 @@ pub struct DumpRequest {
     pub family: Family,
     /// One bit a state: `1 << TCP_…` (`include/net/tcp_states.h`).
     pub states: u32,
+    /// Only sockets with such a port; the kernel filters while it walks.
+    pub ports: Option<PortRange>,
 }
 
 impl DumpRequest {
     /// The cheapest question there is: IPv4 TCP listeners, 0.03 ms.
-    pub const LISTENERS: Self = Self { protocol: Protocol::Tcp, family: Family::Ipv4, states: 1 << 10 };
+    pub const LISTENERS: Self = Self { states: 1 << 10, ..Self::of((Protocol::Tcp, Family::Ipv4)) };
 
     /// Every socket there is, in the four dumps that this takes.
     pub fn everything() -> impl Iterator<Item = Self> {
         let tables = Protocol::ALL.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
-        tables.map(|(protocol, family)| Self { protocol, family, states: STATES_ALL })
+        tables.map(Self::of)
     }
 
-    /// `struct inet_diag_req_v2` with an empty id.
-    pub fn encode(self) -> [u8; REQUEST_LEN] {
+    /// Every socket of one of the kernel's tables.
+    pub const fn of((protocol, family): (Protocol, Family)) -> Self {
+        Self { protocol, family, states: STATES_ALL, ports: None }
+    }
+
+    /// Which of the kernel's tables it asks.
+    pub const fn table(self) -> (Protocol, Family) {
+        (self.protocol, self.family)
+    }
+
+    /// `struct inet_diag_req_v2` with an empty id, and the port filter as an attribute behind it.
+    pub fn encode(self) -> Vec<u8> {
         // tcp_info is asked for by bit; shutdown mask and cgroup id come unasked.
         let extensions = if self.protocol == Protocol::Tcp { bit(INET_DIAG_INFO) } else { 0 };
         let mut body = [0; REQUEST_LEN];
         write(&mut body, 0, &[family_code(self.family), protocol_code(self.protocol), extensions, 0]);
         write(&mut body, 4, &self.states.to_ne_bytes());
+        let mut body = body.to_vec();
+        body.extend(self.ports.iter().flat_map(|ports| ports.encode()));
         body
     }
 }
@@ -95,7 +110,18 @@ pub struct Decoder {
 impl Decoder {
     /// Dumps what `request` asks for onto the end of `sockets`.
     pub fn dump(self, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
-        connection.dump(BY_FAMILY, &request.encode(), |payload, moment| {
+        self.dump_at_most(connection, request, u32::MAX, sockets)
+    }
+
+    /// The same, but gives up after about `most` sockets.
+    pub fn dump_at_most(
+        self,
+        connection: &mut Connection,
+        request: DumpRequest,
+        most: u32,
+        sockets: &mut Vec<Socket>,
+    ) -> Exchange {
+        connection.dump_at_most(most, BY_FAMILY, &request.encode(), |payload, moment| {
             let socket = self.decode(payload, request.protocol, moment);
             socket.map(|socket| sockets.push(socket)).is_some()
         })

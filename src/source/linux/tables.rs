@@ -1,6 +1,5 @@
 //! The kernel's tables of sockets, read by `sock_diag` or from `/proc/net`, and what to say when a part is missing.
 
-use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
@@ -9,42 +8,25 @@ use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
+use crate::source::linux::dumper::{Answer, Dumper, Haste};
 use crate::source::linux::failed;
-use crate::source::linux::netlink::{Connection, Exchange};
 use crate::source::linux::proc_net::{self, ProcNet};
-use crate::source::linux::sock_diag::{self, Decoder, DumpRequest};
+use crate::source::linux::sock_diag::DumpRequest;
 
 /// Where sockets are read from.
 #[derive(Debug)]
 pub struct Tables {
     /// `None` where only `/proc/net` is read.
-    diag: Option<SockDiag>,
+    diag: Option<Dumper>,
     proc_net: ProcNet,
     /// What is worth saying in every sample.
     standing: Vec<DisplayText>,
 }
 
-/// An open connection to `sock_diag`.
-#[derive(Debug)]
-struct SockDiag {
-    connection: Connection,
-    decoder: Decoder,
-    /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
-    refused: Vec<(DumpRequest, Errno)>,
-    /// Cookies of this sample; kept for its memory.
-    seen: FxHashSet<u64>,
-}
-
 impl Tables {
     /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
     pub fn sock_diag(netns: NetnsId) -> Result<Self, Errno> {
-        let mut connection = Connection::open()?;
-        let decoder = Decoder { netns };
-        let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, &mut Vec::new());
-        if let Some(error) = probe.refusal() {
-            return Err(error);
-        }
-        let diag = SockDiag { connection, decoder, refused: Vec::new(), seen: FxHashSet::default() };
+        let diag = Dumper::open(netns)?;
         Ok(Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() })
     }
 
@@ -53,24 +35,29 @@ impl Tables {
         let refused = because.map(|error| format!("{}; /proc/net stands in", refusal("the kernel", error)));
         let standing = refused.as_deref().into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
         let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
-        tables.read(&mut Vec::new(), &mut Coverage::default())?;
+        tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
     }
 
     /// Appends every socket to `sockets`; what is missing is said in `coverage`.
-    pub fn read(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> Result<(), SourceError> {
+    pub fn read(
+        &mut self,
+        haste: Haste,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
         for request in DumpRequest::everything() {
             let answer = match &mut self.diag {
-                Some(diag) => diag.read(request, sockets, coverage)?,
-                None => Answer::Unasked,
+                Some(diag) => Some(diag.read(request, haste, sockets, coverage)?),
+                None => None,
             };
-            if let Answer::Refused(error) = answer {
+            if let Some(Answer::Refused(error)) = answer {
                 let sentence = refusal(&format!("for {request} the kernel"), error);
                 coverage.degraded.push(DisplayText::new(&format!("{sentence}; /proc/net stands in")));
             }
-            if answer != Answer::Given {
+            if answer != Some(Answer::Given) {
                 self.read_proc_net(request, sockets, coverage)?;
             }
         }
@@ -98,62 +85,8 @@ impl Tables {
 
     /// The details of those of `wanted` that are still there; nothing where the source has none.
     pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
-        let Some(SockDiag { connection, .. }) = &mut self.diag else {
-            return Vec::new();
-        };
-        let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(connection, socket)?));
-        wanted.iter().filter_map(look_up).collect()
+        self.diag.as_mut().map(|diag| diag.details(wanted)).unwrap_or_default()
     }
-}
-
-/// Whether `sock_diag` answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Given,
-    Unasked,
-    Refused(Errno),
-}
-
-impl SockDiag {
-    fn read(
-        &mut self,
-        request: DumpRequest,
-        sockets: &mut Vec<Socket>,
-        coverage: &mut Coverage,
-    ) -> Result<Answer, SourceError> {
-        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request) {
-            return Ok(Answer::Refused(*error));
-        }
-        let before = sockets.len();
-        let mut exchange = self.decoder.dump(&mut self.connection, request, sockets);
-        if exchange.refusal().is_some_and(is_for_good) {
-            self.refused.extend(exchange.refusal().map(|error| (request, error)));
-            return Ok(exchange.refusal().map_or(Answer::Given, Answer::Refused));
-        }
-        if exchange.error.is_some() || exchange.interrupted {
-            sockets.truncate(before);
-            exchange = self.decoder.dump(&mut self.connection, request, sockets);
-        }
-        if let Some(error) = exchange.refusal() {
-            return Err(failed(&format!("the kernel did not list its {request} sockets ({error}); trying again")));
-        }
-        coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
-        coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
-        Ok(Answer::Given)
-    }
-
-    /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
-    fn drop_repeated(&mut self, sockets: &mut Vec<Socket>) {
-        self.seen.clear();
-        self.seen.reserve(sockets.len());
-        sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
-    }
-}
-
-/// Whether asking again is in vain: the module is missing, or policy forbids it.
-fn is_for_good(error: Errno) -> bool {
-    let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
-    missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
 }
 
 /// That `who` refuses, and why, in words that help.
@@ -167,43 +100,16 @@ pub fn refusal(who: &str, error: Errno) -> String {
     format!("{who} refuses sock_diag ({why})")
 }
 
-/// What is wrong with the answer to `request`, as a sentence.
-fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
-    let what = match exchange {
-        Exchange { error: Some(error), .. } => format!("broke off ({error})"),
-        Exchange { truncated: true, .. } => "did not fit the buffer".to_owned(),
-        Exchange { interrupted: true, .. } => "changed while it was read".to_owned(),
-        _ => return None,
-    };
-    Some(format!("the kernel's list of {request} sockets {what}; some may be missing"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::endpoint::Protocol;
 
     #[test]
-    fn every_flaw_of_an_answer_is_said() {
-        let request = DumpRequest::LISTENERS;
-        assert_eq!(flaw(request, Exchange { messages: 3, skipped: 1, ..Exchange::default() }), None);
-        let broken = Exchange { messages: 3, error: Some(Errno::NOBUFS), ..Exchange::default() };
-        assert!(flaw(request, broken).is_some_and(|text| text.contains("IPv4 TCP") && text.contains("broke off")));
-        assert!(flaw(request, Exchange { truncated: true, ..Exchange::default() }).is_some());
-        assert!(flaw(request, Exchange { interrupted: true, ..Exchange::default() }).is_some());
-    }
-
-    #[test]
-    fn a_missing_module_is_for_good_and_a_full_table_of_descriptors_is_not() {
-        assert!([Errno::NOENT, Errno::PERM, Errno::PROTONOSUPPORT].into_iter().all(is_for_good));
-        assert!(![Errno::MFILE, Errno::NOBUFS, Errno::AGAIN].into_iter().any(is_for_good));
-    }
-
-    #[test]
     fn proc_net_says_what_it_lacks_and_why_it_is_read() {
         let mut tables = Tables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
         let mut coverage = Coverage::default();
-        tables.read(&mut Vec::new(), &mut coverage).expect("/proc/net");
+        tables.read(Haste::Calm, &mut Vec::new(), &mut coverage).expect("/proc/net");
         let refused = "the kernel refuses sock_diag (a security policy forbids it); /proc/net stands in";
         let said: Vec<_> = coverage.degraded.iter().map(DisplayText::as_str).collect();
         assert_eq!(said, [refused, proc_net::LACKS]);
@@ -214,13 +120,10 @@ mod tests {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let port = socket.local_addr().expect("bound").port();
-        let udp = DumpRequest {
-            protocol: Protocol::Udp,
-            ..DumpRequest { states: sock_diag::STATES_ALL, ..DumpRequest::LISTENERS }
-        };
-        tables.diag.as_mut().expect("open").refused.push((udp, Errno::NOENT));
+        let udp = (Protocol::Udp, Family::Ipv4);
+        tables.diag.as_mut().expect("open").refuse(udp, Errno::NOENT);
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        tables.read(&mut sockets, &mut coverage).expect("readable");
+        tables.read(Haste::Calm, &mut sockets, &mut coverage).expect("readable");
         let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
         assert_eq!(found.expect("listed").id.cookie(), None);
         assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains("IPv4 UDP")), "{coverage:?}");
@@ -231,7 +134,7 @@ mod tests {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        tables.read(&mut sockets, &mut Coverage::default()).expect("readable");
+        tables.read(Haste::Calm, &mut sockets, &mut Coverage::default()).expect("readable");
         let count = sockets.len();
         sockets.extend(sockets.clone());
         tables.diag.as_mut().expect("open").drop_repeated(&mut sockets);

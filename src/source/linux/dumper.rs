@@ -1,0 +1,254 @@
+//! Whole tables of sockets by `sock_diag`: what the kernel refuses, answers twice or breaks off, and large tables
+//! dumped in two halves by two threads.
+//!
+//! Two threads save time, not work: both walk the kernel's whole table (some 0.2 microseconds a socket), so that they
+//! take a third more of it together. They are worth it where somebody waits, and not in the background.
+
+use rustc_hash::FxHashSet;
+use rustix::io::Errno;
+
+use crate::model::coverage::Coverage;
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
+use crate::model::tcp_info::TcpDetail;
+use crate::model::text::DisplayText;
+use crate::source::SourceError;
+use crate::source::linux::failed;
+use crate::source::linux::netlink::{Connection, Exchange};
+use crate::source::linux::port_filter::{End, PortRange};
+use crate::source::linux::sock_diag::{self, Decoder, DumpRequest};
+use crate::source::linux::threads;
+
+/// A table is cut in two by the ports of this many of its sockets; a smaller one is not worth a second thread.
+const PROBE_LEN: u32 = 6_000;
+/// The smaller half has at least this share of the table, as a divisor.
+const SMALLER_HALF_DIVISOR: usize = 5;
+
+/// Whether somebody waits for the sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// As little work as possible.
+    Calm,
+    /// As soon as possible.
+    Urgent,
+}
+
+/// Open connections to `sock_diag`, all in one network namespace.
+#[derive(Debug)]
+pub struct Dumper {
+    connection: Connection,
+    /// For the other half of a large table; `None` where a second thread is of no use.
+    second: Option<Connection>,
+    decoder: Decoder,
+    /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
+    refused: Vec<((Protocol, Family), Errno)>,
+    /// Cookies of this sample; kept for its memory.
+    seen: FxHashSet<u64>,
+}
+
+/// Whether `sock_diag` answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It did, as far as the coverage says.
+    Given,
+    /// It refuses this table for good.
+    Refused(Errno),
+}
+
+impl Dumper {
+    /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
+    pub fn open(netns: NetnsId) -> Result<Self, Errno> {
+        let mut connection = Connection::open()?;
+        let decoder = Decoder { netns };
+        let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, &mut Vec::new());
+        if let Some(error) = probe.refusal() {
+            return Err(error);
+        }
+        let second = if threads::cores() > 1 { Connection::open().ok() } else { None };
+        Ok(Self { connection, second, decoder, refused: Vec::new(), seen: FxHashSet::default() })
+    }
+
+    /// Appends the sockets that `request` asks for.
+    pub fn read(
+        &mut self,
+        request: DumpRequest,
+        haste: Haste,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<Answer, SourceError> {
+        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
+            return Ok(Answer::Refused(*error));
+        }
+        let halves = if haste == Haste::Urgent { self.read_in_halves(request, sockets) } else { None };
+        let exchange = halves.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, sockets));
+        if let Some(error) = exchange.refusal() {
+            if is_for_good(error) {
+                self.refuse(request.table(), error);
+                return Ok(Answer::Refused(error));
+            }
+            return Err(failed(&format!("the kernel did not list its {request} sockets ({error}); trying again")));
+        }
+        coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
+        coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
+        Ok(Answer::Given)
+    }
+
+    /// Asks the kernel for this table no more.
+    pub(super) fn refuse(&mut self, table: (Protocol, Family), error: Errno) {
+        self.refused.push((table, error));
+    }
+
+    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, appends the whole
+    /// table; otherwise nothing.
+    fn read_in_halves(&mut self, request: DumpRequest, sockets: &mut Vec<Socket>) -> Option<Exchange> {
+        if request.ports.is_some() {
+            return None;
+        }
+        self.second.as_ref()?;
+        let before = sockets.len();
+        let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, sockets);
+        if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
+            return Some(probe);
+        }
+        let cut = sockets.get(before..).filter(|_| probe.gave_up).and_then(cut);
+        sockets.truncate(before);
+        let whole = self.dump_halves(request, cut?, sockets);
+        if whole.refusal().is_some() {
+            // The kernel takes the request, but not its filter: never again.
+            sockets.truncate(before);
+            self.second = None;
+            return None;
+        }
+        Some(whole)
+    }
+
+    /// Dumps the sockets up to a port and those above it, in this order, by a thread each.
+    fn dump_halves(&mut self, request: DumpRequest, (end, last): (End, u16), sockets: &mut Vec<Socket>) -> Exchange {
+        let (below, above) = PortRange::halves(end, last);
+        let (Some(above), Some(second)) = (above, self.second.as_mut()) else {
+            return dump(self.decoder, &mut self.connection, request, sockets);
+        };
+        let [below, above] = [below, above].map(|ports| DumpRequest { ports: Some(ports), ..request });
+        let (decoder, connection) = (self.decoder, &mut self.connection);
+        let mut others = Vec::new();
+        let upper = || dump(decoder, second, above, &mut others);
+        let (lower, upper) = threads::both(|| dump(decoder, connection, below, sockets), upper);
+        sockets.append(&mut others);
+        lower.and(upper)
+    }
+
+    /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
+    pub fn drop_repeated(&mut self, sockets: &mut Vec<Socket>) {
+        self.seen.clear();
+        self.seen.reserve(sockets.len());
+        sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
+    }
+
+    /// The details of those of `wanted` that are still there.
+    pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
+        let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(&mut self.connection, socket)?));
+        wanted.iter().filter_map(look_up).collect()
+    }
+}
+
+/// One dump, repeated once if the kernel says that it went wrong.
+fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
+    let before = sockets.len();
+    let exchange = decoder.dump(connection, request, sockets);
+    if exchange.refusal().is_some_and(is_for_good) || (exchange.error.is_none() && !exchange.interrupted) {
+        return exchange;
+    }
+    sockets.truncate(before);
+    decoder.dump(connection, request, sockets)
+}
+
+/// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets
+/// have too few different ports.
+fn cut(sample: &[Socket]) -> Option<(End, u16)> {
+    let ends =
+        [(End::Local, ports(sample, |socket| socket.local)), (End::Remote, ports(sample, |socket| socket.remote))];
+    let cuts = ends.iter().filter_map(|(end, ports)| {
+        let median = *ports.get(ports.len() / 2)?;
+        let share = |last: u16| {
+            let below = ports.partition_point(|port| *port <= last);
+            below.min(ports.len().saturating_sub(below))
+        };
+        let lasts = [median.saturating_sub(1), median];
+        lasts.into_iter().map(|last| (share(last), *end, last)).max_by_key(|(share, ..)| *share)
+    });
+    // Of two equal ones the local end is taken.
+    let (share, end, last) = cuts.reduce(|best, cut| if cut.0 > best.0 { cut } else { best })?;
+    (share >= sample.len().div_ceil(SMALLER_HALF_DIVISOR)).then_some((end, last))
+}
+
+/// The ports of one end, ascending.
+fn ports(sample: &[Socket], end: impl Fn(&Socket) -> Endpoint) -> Vec<u16> {
+    let mut ports: Vec<_> = sample.iter().map(|socket| end(socket).port).collect();
+    ports.sort_unstable();
+    ports
+}
+
+/// Whether asking again is in vain: the module is missing, or policy forbids it.
+fn is_for_good(error: Errno) -> bool {
+    let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
+    missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
+}
+
+/// What is wrong with the answer to `request`, as a sentence.
+fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
+    let what = match exchange {
+        Exchange { error: Some(error), .. } => format!("broke off ({error})"),
+        Exchange { truncated: true, .. } => "did not fit the buffer".to_owned(),
+        Exchange { interrupted: true, .. } => "changed while it was read".to_owned(),
+        _ => return None,
+    };
+    Some(format!("the kernel's list of {request} sockets {what}; some may be missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{listener, tcp};
+
+    fn connections(locals: impl Iterator<Item = u16>, remotes: impl Iterator<Item = u16>) -> Vec<Socket> {
+        let with = |(local, remote): (u16, u16)| {
+            tcp(1).local(&format!("10.0.0.1:{local}")).remote(&format!("10.0.0.2:{remote}")).build()
+        };
+        locals.zip(remotes).map(with).collect()
+    }
+
+    #[test]
+    fn a_table_is_cut_at_the_median_of_the_ports_that_differ() {
+        let proxy = connections((0..100).map(|n| if n % 2 == 0 { 7_000 } else { 32_768 + n }), 0..100);
+        assert_eq!(cut(&proxy), Some((End::Local, 32_768)));
+        let server = connections(std::iter::repeat(443), 40_001..40_101);
+        assert_eq!(cut(&server), Some((End::Remote, 40_050)));
+        let client = connections(40_001..40_101, std::iter::repeat(5_432));
+        assert_eq!(cut(&client), Some((End::Local, 40_050)));
+    }
+
+    #[test]
+    fn a_table_with_one_port_at_both_ends_is_left_whole() {
+        assert_eq!(cut(&connections(std::iter::repeat_n(443, 100), std::iter::repeat(9))), None);
+        assert_eq!(cut(&(0..100).map(|n| listener(n, 80).build()).collect::<Vec<_>>()), None);
+        assert_eq!(cut(&[]), None);
+        let mostly_one = connections((0..100).map(|n| if n < 85 { 443 } else { n }), std::iter::repeat(9));
+        assert_eq!(cut(&mostly_one), None);
+    }
+
+    #[test]
+    fn every_flaw_of_an_answer_is_said() {
+        let request = DumpRequest::LISTENERS;
+        assert_eq!(flaw(request, Exchange { messages: 3, skipped: 1, ..Exchange::default() }), None);
+        let broken = Exchange { messages: 3, error: Some(Errno::NOBUFS), ..Exchange::default() };
+        assert!(flaw(request, broken).is_some_and(|text| text.contains("IPv4 TCP") && text.contains("broke off")));
+        assert!(flaw(request, Exchange { truncated: true, ..Exchange::default() }).is_some());
+        assert!(flaw(request, Exchange { interrupted: true, ..Exchange::default() }).is_some());
+    }
+
+    #[test]
+    fn a_missing_module_is_for_good_and_a_full_table_of_descriptors_is_not() {
+        assert!([Errno::NOENT, Errno::PERM, Errno::PROTONOSUPPORT].into_iter().all(is_for_good));
+        assert!(![Errno::MFILE, Errno::NOBUFS, Errno::AGAIN].into_iter().any(is_for_good));
+    }
+}
