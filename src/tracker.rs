@@ -120,7 +120,8 @@ impl Tracker {
     pub fn missing(&self, snapshot: &Snapshot, max: usize) -> Vec<SocketRef> {
         let listed: FxHashSet<SocketId> = snapshot.sockets.iter().map(|socket| socket.id).collect();
         let gone = sorted(&snapshot.gone);
-        let few = self.directory.few().filter_map(|slot| self.directory.get(slot));
+        let few = self.directory.few().filter(|slot| !self.missed.contains_key(slot));
+        let few = few.filter_map(|slot| self.directory.get(slot));
         let few = few.filter(|entry| snapshot.scope.covers(entry.protocol, entry.state));
         let missed = self.missed.keys().filter_map(|slot| self.directory.get(*slot));
         let missing = missed.chain(few.filter(|entry| !listed.contains(&entry.id)));

@@ -1,10 +1,12 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod destroy_events;
 pub mod dumper;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
 pub mod owners;
+pub mod parts;
 pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
@@ -22,12 +24,14 @@ use self::dumper::Haste;
 use self::names::NameReader;
 use self::namespaces::Namespaces;
 use self::owners::{Blind, Owners};
+use self::parts::Parts;
 use self::processes::{Describer, Now};
 use self::tables::{Tables, refusal};
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::socket::SocketRef;
 use crate::model::text::{DisplayText, HOST_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
@@ -45,6 +49,7 @@ pub struct Linux {
     describer: Describer,
     /// Somebody waits for the first sample.
     haste: Haste,
+    parts: Parts,
 }
 
 impl Linux {
@@ -90,6 +95,7 @@ impl Linux {
             meter: Meter::new(),
             describer: Describer::default(),
             haste: Haste::Urgent,
+            parts: Parts::default(),
         })
     }
 
@@ -135,18 +141,72 @@ impl Source for Linux {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
+        self.parts.listen();
+        self.sample_all(needs, snapshot)
+    }
+
+    fn has_parts(&self) -> bool {
+        self.tables.has_parts()
+    }
+
+    fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        self.parts.engage(self.namespaces.own());
+        self.parts.listen();
+        match self.parts.begin() {
+            Some((scope, coverage)) if self.tables.has_parts() && !self.parts.needs_full() => {
+                (snapshot.scope, snapshot.coverage) = (scope, coverage);
+                self.tables.read_part(scope, &mut snapshot.sockets, &mut snapshot.coverage)?;
+            }
+            _ => {
+                let pace = self.sample_all(needs, snapshot)?;
+                snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+                return Ok(pace);
+            }
+        }
+        snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+        let wanted = parts::worth_a_look(snapshot, self.parts.ended(), &needs.visible);
+        self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
+        let now = Now { at: snapshot.at, wall: snapshot.wall };
+        self.owners.attribute_part(&mut snapshot.sockets, now, self.visibility.is_limited());
+        snapshot.names = self.names.read_part(&snapshot.sockets);
+        self.add_rest(needs, snapshot);
+        Ok(Pace::Interval)
+    }
+
+    fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
+        let listed = snapshot.sockets.len();
+        self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
+        let now = Now { at: snapshot.at, wall: snapshot.wall };
+        let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
+        self.owners.attribute_more(found, now, self.visibility.is_limited());
+        snapshot.took = clock::now().0.since(snapshot.at);
+    }
+}
+
+impl Linux {
+    /// Every socket, into an empty snapshot that was begun.
+    fn sample_all(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         let haste = std::mem::replace(&mut self.haste, Haste::Calm);
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let blind = self.owners.attribute(&mut snapshot.sockets, now, self.visibility.is_limited());
         self.note_blind(blind, &mut snapshot.coverage);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
-        snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
         snapshot.names = self.names.read(&snapshot.sockets, snapshot.at);
+        self.tables.look_up(self.parts.ended(), &mut Vec::new(), &mut snapshot.gone);
+        self.parts.note_full(snapshot);
+        self.add_rest(needs, snapshot);
+        Ok(Pace::Interval)
+    }
+
+    /// What every sample has beside its sockets.
+    fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        snapshot.coverage.other_namespaces = self.namespaces.others(&self.owners, snapshot.at);
         snapshot.details = self.tables.details(&needs.details);
         snapshot.usage = self.measure(&needs.usage);
         snapshot.took = clock::now().0.since(snapshot.at);
-        Ok(Pace::Interval)
     }
 }
 

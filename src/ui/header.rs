@@ -11,6 +11,8 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const DOT: &str = " · ";
+/// An interval that is longer than wanted by more than this share (a divisor) is called slow.
+const SLOW_DIVISOR: u32 = 20;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
@@ -53,7 +55,7 @@ fn facts(app: &App) -> Vec<Part> {
         (app.store.source().host.to_string(), Role::Strong),
         (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
-        (format!("every {}", interval(app.config.interval)), Role::Dim),
+        (rhythm(app), Role::Dim),
     ];
     if app.processes > 0 {
         parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
@@ -64,6 +66,33 @@ fn facts(app: &App) -> Vec<Part> {
 /// `1 owner`, `2,012 sockets`.
 fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", units::count(count), if count == 1 { one } else { many })
+}
+
+/// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
+/// everything are rarer, with what they showed late.
+fn rhythm(app: &App) -> String {
+    let wanted = app.config.interval;
+    let rhythm = app.store.rhythm();
+    let every = rhythm.every.unwrap_or(wanted);
+    let slow = every > wanted + wanted / SLOW_DIVISOR;
+    let mut text =
+        if slow { format!("every {} (slow)", rounded(every)) } else { format!("every {}", interval(wanted)) };
+    if let Some(full_every) = rhythm.full_every {
+        text += &format!(", all {}", rounded(full_every));
+        if rhythm.late > 0 {
+            text += &format!(" ({} late)", units::count(u64::from(rhythm.late)));
+        }
+    }
+    text
+}
+
+/// In seconds, with one digit after the point below ten.
+fn rounded(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    match (tenths / 10, tenths % 10) {
+        (seconds @ 0..10, tenths @ 1..) => format!("{seconds}.{tenths} s"),
+        (seconds, tenths) => format!("{} s", seconds + u128::from(tenths >= 5)),
+    }
 }
 
 /// `1 s`, `250 ms`.
@@ -114,4 +143,15 @@ fn limits(app: &App) -> Vec<Part> {
         ));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_briefly_as_they_are_known() {
+        let said = |ms| rounded(Duration::from_millis(ms));
+        assert_eq!([0, 1_000, 1_249, 9_980, 12_400, 12_500].map(said), ["0 s", "1 s", "1.2 s", "10 s", "12 s", "13 s"]);
+    }
 }

@@ -16,7 +16,7 @@ use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::netlink::{Connection, Exchange};
 use crate::source::linux::port_filter::{End, PortRange};
-use crate::source::linux::sock_diag::{self, Decoder, DumpRequest};
+use crate::source::linux::sock_diag::{self, Decoder, DumpRequest, Found};
 use crate::source::linux::threads;
 
 /// A table is cut in two by the ports of this many of its sockets; a smaller one is not worth a second thread.
@@ -142,6 +142,24 @@ impl Dumper {
         self.seen.clear();
         self.seen.reserve(sockets.len());
         sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
+    }
+
+    /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
+    pub fn look_up(&mut self, wanted: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
+        for reference in wanted {
+            match self.decoder.look_up(&mut self.connection, reference) {
+                Found::Here(socket) => sockets.push(*socket),
+                Found::Gone => gone.push(reference.id),
+                Found::Unknown => {}
+                // Each silence of the kernel takes seconds.
+                Found::Failed(_) => return,
+            }
+        }
+    }
+
+    /// Whether the kernel answers for every table.
+    pub fn has_all_tables(&self) -> bool {
+        self.refused.is_empty()
     }
 
     /// The details of those of `wanted` that are still there.

@@ -1,6 +1,7 @@
 //! Names of uids and of interfaces: read rarely, replaced only when they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,19 @@ impl NameReader {
     pub fn open() -> Self {
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
         Self { names: Arc::default(), read_at: None, users_changed: None, socket: socket.ok() }
+    }
+
+    /// As [`Self::read`] where `sockets` are a part of all: names are only added.
+    pub fn read_part(&mut self, sockets: &[Socket]) -> Arc<Names> {
+        let unknown = |index: &u32| !self.names.interfaces.contains_key(index);
+        let bound = sockets.iter().filter_map(|socket| socket.interface).map(NonZeroU32::get);
+        let new: BTreeSet<u32> = bound.filter(unknown).collect();
+        if !new.is_empty() {
+            let mut names = Names::clone(&self.names);
+            names.interfaces.extend(new.into_iter().map(|index| (index, self.interface(index))));
+            self.names = Arc::new(names);
+        }
+        Arc::clone(&self.names)
     }
 
     /// All users, and the interfaces that `sockets` are bound to.

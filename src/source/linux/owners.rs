@@ -127,7 +127,21 @@ impl Owners {
     /// Fills in the owner of every socket of a dump that was taken before the call. `some_invisible` says that
     /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
     pub fn attribute(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
-        let mut blind = Blind { error: self.refresh(now).err(), ..Blind::default() };
+        let blind = self.attribute_part(sockets, now, some_invisible);
+        self.unresolved.retain(|_, retry| retry.seen_at == now.at);
+        blind
+    }
+
+    /// The same for a part of all sockets; nothing is forgotten of the others.
+    pub fn attribute_part(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
+        let error = self.refresh(now).err();
+        let blind = self.attribute_more(sockets, now, some_invisible);
+        Blind { error: error.or(blind.error), ..blind }
+    }
+
+    /// The same for sockets that complete the sample of `now`.
+    pub fn attribute_more(&mut self, sockets: &mut [Socket], now: Now, some_invisible: bool) -> Blind {
+        let mut blind = Blind::default();
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -137,9 +151,8 @@ impl Owners {
             }
         }
         if !self.pending.is_empty() {
-            blind.error = blind.error.or(self.resolve(sockets, now).err());
+            blind.error = self.resolve(sockets, now).err();
         }
-        self.unresolved.retain(|_, retry| retry.seen_at == now.at);
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
         let hidden = some_invisible || blind.processes_unreadable > 0 || blind.error.is_some();
         for index in std::mem::take(&mut self.pending) {
