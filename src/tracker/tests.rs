@@ -1,5 +1,7 @@
 //! What the tracker promises: a scenario told in text, and properties over random lives of sockets.
 
+mod partial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::num::NonZeroU32;
@@ -14,7 +16,7 @@ use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState::{
     CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
 };
-use crate::model::testing::{listener, process, snapshot, tcp, udp};
+use crate::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
 
 fn story(delta: &Delta) -> String {
     let mut text = String::new();

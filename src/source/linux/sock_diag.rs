@@ -26,6 +26,9 @@ use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
 pub const BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`), the request of before: it has no family and so gives both in
+/// one walk over the kernel's table, which they share.
+const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
 
@@ -123,6 +126,18 @@ impl Decoder {
     /// Dumps what `request` asks for onto the end of `sockets`.
     pub fn dump(self, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
         self.dump_at_most(connection, request, u32::MAX, sockets)
+    }
+
+    /// Dumps the TCP sockets in `states` of both families onto the end of `sockets`, for the price of one.
+    pub fn dump_both_families(self, connection: &mut Connection, states: u32, sockets: &mut Vec<Socket>) -> Exchange {
+        // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
+        let mut body = [0; 60];
+        write(&mut body, 3, &[bit(INET_DIAG_INFO)]);
+        write(&mut body, 52, &states.to_ne_bytes());
+        connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
+            let socket = self.decode(payload, Protocol::Tcp, moment);
+            socket.map(|socket| sockets.push(socket)).is_some()
+        })
     }
 
     /// The same, but gives up after about `most` sockets.

@@ -80,12 +80,10 @@ impl Tables {
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
-        let Some(diag) = &mut self.diag else { return Ok(()) };
-        for request in DumpRequest::of_scope(scope) {
-            diag.read(request, Haste::Calm, sockets, coverage)?;
+        match &mut self.diag {
+            Some(diag) => diag.read_part(scope, sockets, coverage),
+            None => Ok(()),
         }
-        diag.drop_repeated(sockets);
-        Ok(())
     }
 
     /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
