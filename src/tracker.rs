@@ -151,8 +151,12 @@ impl Tracker {
     /// Remembers what this sample was, and counts what only a full one has shown.
     fn reconcile(&mut self, round: &Round, delta: &mut Delta) {
         if round.scope.is_all() {
-            let late = delta.transitions.iter().filter(|transition| is_late(transition, round.seen.scope)).count();
-            self.late = u32::try_from(late).unwrap_or(u32::MAX);
+            let late = delta.transitions.iter().filter(|transition| is_late(transition, round)).count();
+            let scope = round.seen.scope;
+            let missed = self.missed.iter().filter(|(_, at)| **at == round.at);
+            let missed = missed.filter_map(|(slot, _)| self.directory.get(*slot));
+            let missed = missed.filter(|entry| !scope.covers(entry.protocol, entry.state)).count();
+            self.late = u32::try_from(late + missed).unwrap_or(u32::MAX);
         }
         let all_at = if round.scope.is_all() { round.at } else { round.seen.all_at };
         self.seen = Some(Seen { at: round.at, scope: round.scope, all_at });
@@ -238,11 +242,13 @@ fn is_bound_to_be_listed(entry: &Entry, scope: Scope) -> bool {
     stays && scope.covers(entry.protocol, entry.state)
 }
 
-/// Whether a partial sample of `scope` could not have shown this. That a `TIME_WAIT` ends was known before.
-fn is_late(transition: &Transition, scope: Scope) -> bool {
+/// Whether the sample before, a partial one, could not have shown this. That a `TIME_WAIT` ends is known before, and a
+/// socket that an earlier sample missed was counted then.
+fn is_late(transition: &Transition, round: &Round) -> bool {
     let mut states = transition.from.into_iter().chain(transition.to);
     let expires = transition.from == Some(TcpState::TimeWait) && transition.to.is_none();
-    !expires && !states.any(|state| scope.covers(transition.protocol, state))
+    let counted = transition.to.is_none() && transition.at < round.at;
+    !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
 fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
