@@ -4,6 +4,7 @@
 //! sizes; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
 //! descriptors. Under `cargo test` a small size runs for a moment as a smoke test. No time is asserted.
 
+#[expect(dead_code, reason = "this crowd does not grow")]
 mod crowd;
 #[path = "../tests/common/pty.rs"]
 #[expect(dead_code, reason = "a benchmark looks at less than the tests do")]
@@ -17,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use conntop::model::snapshot::{Needs, Snapshot};
-use conntop::source::{self, Choice, Source};
+use conntop::source::{self, Choice};
 use conntop::tracker::Tracker;
 use crowd::Crowd;
 use pty::{Control, Session};
@@ -82,7 +83,8 @@ fn samples(runs: u32) {
         tracker.update(&snapshot);
         begun.elapsed()
     };
-    (take(false), take(true));
+    take(false);
+    take(true);
     let full = median((0..runs).map(|_| take(false)).collect());
     let part = median((0..runs).map(|_| take(true)).collect());
     let ratio = part.as_secs_f64() / full.as_secs_f64();
@@ -107,7 +109,7 @@ fn load(session: &mut Session, window: Duration, what: &str, target: &str) {
     let (begun, before, written) = (Instant::now(), session.process().1, session.bytes.len());
     session.watch(window);
     let seconds = begun.elapsed().as_secs_f64();
-    let percent = (session.process().1 - before).as_secs_f64() / seconds * 100.0;
+    let percent = session.process().1.saturating_sub(before).as_secs_f64() / seconds * 100.0;
     #[expect(clippy::cast_precision_loss, reason = "a few kilobytes")]
     let bytes = (session.bytes.len() - written) as f64 / seconds;
     println!("{what}: {percent:.1} % of a core (target {target} %), {bytes:.0} bytes a second to the terminal");

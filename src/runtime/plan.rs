@@ -30,17 +30,29 @@ pub struct Plan {
     stretch: u32,
 }
 
-/// What one kind of sample costs: an average that forgets.
+/// What taking and tracking a sample took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Took {
+    /// From its begin to its end.
+    pub wall: Duration,
+    /// Of a core; less than `wall` where others want it too.
+    pub core: Duration,
+}
+
+/// What one kind of sample costs: averages that forget.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     taken: u32,
-    mean: Duration,
+    wall: Duration,
+    core: Duration,
 }
 
 impl Cost {
     /// The first one is no measure: it seeks every owner.
-    fn add(&mut self, took: Duration) {
-        self.mean = if self.taken < 2 { took } else { (self.mean + took) / 2 };
+    fn add(&mut self, took: Took) {
+        let first = self.taken < 2;
+        let mean = |old: Duration, new: Duration| if first { new } else { (old + new) / 2 };
+        (self.wall, self.core) = (mean(self.wall, took.wall), mean(self.core, took.core));
         self.taken = self.taken.saturating_add(1);
     }
 }
@@ -56,8 +68,8 @@ impl Plan {
         self.full.taken == 0 || self.parts_since + 1 >= self.full_each(interval)
     }
 
-    /// A sample was taken and tracked in this time.
-    pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: Duration) {
+    /// A sample was taken and tracked.
+    pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: Took) {
         if !snapshot.scope.is_all() {
             self.part.add(took);
             self.parts_since += 1;
@@ -74,7 +86,7 @@ impl Plan {
     /// The time per sample to count with: of the last one, or the mean where full ones alternate with partial ones.
     pub fn cost(&self, interval: Duration, last: Duration) -> Duration {
         let each = self.full_each(interval);
-        if each > 1 { (self.full.mean + self.part.mean * (each - 1)) / each } else { last }
+        if each > 1 { (self.full.wall + self.part.wall * (each - 1)) / each } else { last }
     }
 
     /// What the header is told, after a sample that took `last`.
@@ -89,9 +101,9 @@ impl Plan {
         if !self.has_parts || self.sockets <= WHOLE_MAX {
             return 1;
         }
-        let most = whole_times(FULL_WAIT_MAX, interval).max(1);
-        let spare = (interval / BUDGET_DIVISOR).saturating_sub(self.part.mean);
-        let extra = self.full.mean.saturating_sub(self.part.mean);
+        let most = whole_times(FULL_WAIT_MAX, interval.max(self.part.wall * LOAD_DIVISOR)).max(1);
+        let spare = (interval / BUDGET_DIVISOR).saturating_sub(self.part.core);
+        let extra = self.full.core.saturating_sub(self.part.core);
         let paid = whole_times(extra, spare).saturating_add(1);
         if paid <= 1 { 1 } else { paid.saturating_mul(self.stretch).min(most) }
     }
@@ -113,22 +125,27 @@ mod tests {
     use crate::model::time::Timestamp;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const REMOVED: Removed = Removed { id: SocketId::from_cookie(1, NetnsId(0)), at: Timestamp(0) };
 
     fn millis(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn full(plan: &mut Plan, sockets: usize, changed: usize, took: Duration) {
-        let sample = snapshot(1, std::iter::repeat_n(tcp(1), sockets));
-        let id = SocketId::from_cookie(1, NetnsId(0));
-        let removed = vec![Removed { id, at: Timestamp(0) }; changed];
-        plan.sampled(&sample, &Delta { removed, ..Delta::default() }, took);
+    /// With the machine for itself.
+    fn took(time: Duration) -> Took {
+        Took { wall: time, core: time }
     }
 
-    fn part(plan: &mut Plan, took: Duration) {
+    fn full(plan: &mut Plan, sockets: usize, changed: usize, time: Duration) {
+        let sample = snapshot(1, std::iter::repeat_n(tcp(1), sockets));
+        let removed = vec![REMOVED; changed];
+        plan.sampled(&sample, &Delta { removed, ..Delta::default() }, took(time));
+    }
+
+    fn part(plan: &mut Plan, time: Duration) {
         let mut sample = snapshot(1, [tcp(1)]);
         sample.scope = Scope::tcp(&[]);
-        plan.sampled(&sample, &Delta::default(), took);
+        plan.sampled(&sample, &Delta::default(), took(time));
     }
 
     /// How many partial samples come before the next full one.
@@ -168,6 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn others_that_want_the_core_too_make_full_samples_no_rarer() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 30_000, millis(260));
+        let sample = snapshot(1, std::iter::repeat_n(tcp(1), 30_000));
+        let busy = Took { wall: SECOND, core: millis(260) };
+        plan.sampled(&sample, &Delta { removed: vec![REMOVED; 30_000], ..Delta::default() }, busy);
+        assert_eq!(parts_before_full(&mut plan, millis(20)), 3);
+        assert_eq!(plan.cost(SECOND, SECOND), (SECOND + 3 * millis(20)) / 4, "but they take their time");
+    }
+
+    #[test]
     fn while_nothing_happens_full_samples_come_less_often() {
         let mut plan = Plan::new(true);
         full(&mut plan, 30_000, 30_000, millis(260));
@@ -186,7 +214,10 @@ mod tests {
     fn however_dear_they_are_full_samples_come() {
         let mut plan = Plan::new(true);
         full(&mut plan, 30_000, 0, millis(5_000));
-        assert_eq!(parts_before_full(&mut plan, millis(400)), 29);
+        assert_eq!(parts_before_full(&mut plan, millis(200)), 29);
+        assert_eq!(parts_before_full(&mut plan, millis(200)), 0);
+        full(&mut plan, 30_000, 0, millis(5_000));
+        assert_eq!(parts_before_full(&mut plan, millis(500)), 14, "at most half a minute, as samples come in truth");
         assert!(plan.rhythm(SECOND, millis(400)).every > Some(SECOND), "what takes too long stretches the interval");
     }
 }

@@ -13,8 +13,8 @@ use crate::app::msg::Msg;
 use crate::model::delta::{Delta, Rhythm};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::text::DisplayText;
-use crate::runtime::panic_text;
-use crate::runtime::plan::{LOAD_DIVISOR, Plan};
+use crate::runtime::plan::{LOAD_DIVISOR, Plan, Took};
+use crate::runtime::{os, panic_text};
 use crate::source::{Pace, Source, SourceError};
 use crate::tracker::Tracker;
 
@@ -170,6 +170,12 @@ struct Order {
     early: bool,
 }
 
+/// When a sample was begun, and how long its thread had worked by then.
+struct Begun {
+    at: Instant,
+    core: Option<Duration>,
+}
+
 struct Sampling {
     source: Box<dyn Source>,
     messages: Sender<Msg>,
@@ -194,18 +200,18 @@ impl Sampling {
         let mut snapshot = Snapshot::default();
         let mut failures = 0;
         while let Some(order) = self.wait() {
-            let begun = Instant::now();
+            let begun = Begun { at: Instant::now(), core: os::thread_time() };
             let sampled = self.sample(&order, &tracker, &mut snapshot);
             let sent = match sampled {
                 Ok(pace) => {
                     failures = 0;
                     let mut delta = Box::new(tracker.update(&snapshot));
-                    self.settle(begun, &order, pace, &snapshot, &mut delta);
+                    self.settle(&begun, &order, pace, &snapshot, &mut delta);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
                 }
                 Err(SourceError::Usage(sentence) | SourceError::Failed(sentence)) => {
                     failures += 1;
-                    self.schedule.failed(begun, failures, order.interval);
+                    self.schedule.failed(begun.at, failures, order.interval);
                     self.send(Msg::SourceFailed(sentence))
                 }
             };
@@ -220,6 +226,10 @@ impl Sampling {
         if order.early || self.plan.wants_full(order.interval) {
             return self.source.sample(&order.needs, snapshot);
         }
+        if snapshot.scope.is_all() {
+            // A full sample's memory is not kept through the partial ones; it is a third of what the program takes.
+            snapshot.sockets = Vec::new();
+        }
         let pace = self.source.sample_part(&order.needs, snapshot)?;
         if !snapshot.scope.is_all() {
             let missing = tracker.missing(snapshot, LOOK_UPS_MAX);
@@ -229,12 +239,14 @@ impl Sampling {
     }
 
     /// Plans the next sample by what this one cost, and lets the screen know.
-    fn settle(&mut self, begun: Instant, order: &Order, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
-        let took = begun.elapsed();
-        self.plan.sampled(snapshot, delta, took);
-        self.schedule.sampled(begun, order.early, pace, self.plan.cost(order.interval, took));
+    fn settle(&mut self, begun: &Begun, order: &Order, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
+        let wall = begun.at.elapsed();
+        // Where the system does not tell the time of a thread, it is taken to have had its core for itself.
+        let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
+        self.plan.sampled(snapshot, delta, Took { wall, core });
+        self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
         if pace == Pace::Interval {
-            delta.rhythm = Rhythm { late: delta.rhythm.late, ..self.plan.rhythm(order.interval, took) };
+            delta.rhythm = Rhythm { late: delta.rhythm.late, ..self.plan.rhythm(order.interval, wall) };
         }
     }
 
