@@ -5,6 +5,7 @@
 #[path = "common/namespace.rs"]
 mod namespace;
 
+use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -19,6 +20,8 @@ use conntop::tracker::Tracker;
 
 /// How long the kernel may take to carry out what was asked of it.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections of a peer that is killed.
+const COUNT: u32 = 50;
 /// As the sampler has it.
 const LOOK_UPS_MAX: usize = 4_096;
 
@@ -134,7 +137,6 @@ fn the_sockets_of_a_killed_peer_are_gone_at_once() {
     if !namespace::inside_namespace("the_sockets_of_a_killed_peer_are_gone_at_once") {
         return;
     }
-    const COUNT: u32 = 50;
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let port = listener.local_addr().expect("bound").port();
     let mut peer = holder(port, COUNT);
@@ -167,7 +169,6 @@ fn a_reset_in_the_silent_mass_is_told_by_the_kernel() {
     if !namespace::inside_namespace("a_reset_in_the_silent_mass_is_told_by_the_kernel") {
         return;
     }
-    use std::io::Write;
     let (mut client, server, (near, far)) = pair();
     let mut watch = Watch::begin();
     // Unread data makes close(2) send a reset: both ends go from ESTABLISHED to nothing.
@@ -188,7 +189,6 @@ fn the_rows_on_the_screen_are_of_now() {
     if !namespace::inside_namespace("the_rows_on_the_screen_are_of_now") {
         return;
     }
-    use std::io::Write;
     let (mut client, _server, (near, far)) = pair();
     let (mut other, _others, _) = pair();
     let mut watch = Watch::begin();

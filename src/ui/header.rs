@@ -75,15 +75,15 @@ fn rhythm(app: &App) -> String {
     let rhythm = app.store.rhythm();
     let every = rhythm.every.unwrap_or(wanted);
     let slow = every > wanted + wanted / SLOW_DIVISOR;
-    let mut text =
-        if slow { format!("every {} (slow)", rounded(every)) } else { format!("every {}", interval(wanted)) };
-    if let Some(full_every) = rhythm.full_every {
-        text += &format!(", all {}", rounded(full_every));
-        if rhythm.late > 0 {
-            text += &format!(" ({} late)", units::count(u64::from(rhythm.late)));
-        }
+    let every = if slow { format!("every {} (slow)", rounded(every)) } else { format!("every {}", interval(wanted)) };
+    let late = match rhythm.late {
+        0 => String::new(),
+        late => format!(" ({} late)", units::count(u64::from(late))),
+    };
+    match rhythm.full_every {
+        Some(full_every) => format!("{every}, all {}{late}", rounded(full_every)),
+        None => every,
     }
-    text
 }
 
 /// In seconds, with one digit after the point below ten.

@@ -117,10 +117,12 @@ fn head(names: bool) -> Vec<u8> {
 fn counts_are_not_believed() {
     for count in [u32::MAX, SOCKETS_MAX + 1] {
         let count = postcard::to_stdvec(&count).expect("a number");
-        // Notes, processes, holders, sockets, usage, details: each section in turn claims to be long.
-        for sections_before in 0..6 {
+        // Notes, processes, holders, sockets, usage, details, ends: each section in turn claims to be long.
+        for sections_before in 0..7 {
             let mut payload = head(false);
             payload.extend(std::iter::repeat_n(0, sections_before));
+            // The scope stands before the ends: its states and whether UDP is in it.
+            payload.extend(std::iter::repeat_n(0, if sections_before == 6 { 2 } else { 0 }));
             payload.extend_from_slice(&count);
             assert!(refusal(&payload).contains("there are more "), "{sections_before}: {}", refusal(&payload));
         }
