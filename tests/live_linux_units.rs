@@ -72,7 +72,11 @@ fn a_socket_is_shown_with_the_container_whose_cgroup_it_is_in() {
         source.sample(&Needs::default(), &mut seen).expect("a sample");
         let listener = seen.sockets.iter().find(|socket| socket.local.port == port).expect("it listens");
         assert_eq!(listener.cgroup, Some(inode), "{choice:?}");
-        assert_eq!(seen.names.units.get(&inode).map(|unit| unit.as_str()), Some(&*expected), "{choice:?}");
+        assert_eq!(
+            seen.names.units.get(&inode).map(conntop::model::text::DisplayText::as_str),
+            Some(&*expected),
+            "{choice:?}"
+        );
     }
     drop(child);
 }

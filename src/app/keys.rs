@@ -1,5 +1,6 @@
 //! Keys: what each action of the key table does to the app.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -210,7 +211,7 @@ impl App {
         if let GroupKey::Listener { netns, .. } = key
             && has_namespaces(&self.store)
         {
-            filter.push_str(&format!(" netns:{}", netns.0));
+            let _ = write!(filter, " netns:{}", netns.0);
         }
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
         self.apply_filter(&filter);
