@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::text::DisplayText;
 use conntop::source::{Choice, open};
 
 /// A cgroup of a container, as docker's cgroupfs driver makes them.
@@ -72,11 +73,7 @@ fn a_socket_is_shown_with_the_container_whose_cgroup_it_is_in() {
         source.sample(&Needs::default(), &mut seen).expect("a sample");
         let listener = seen.sockets.iter().find(|socket| socket.local.port == port).expect("it listens");
         assert_eq!(listener.cgroup, Some(inode), "{choice:?}");
-        assert_eq!(
-            seen.names.units.get(&inode).map(conntop::model::text::DisplayText::as_str),
-            Some(&*expected),
-            "{choice:?}"
-        );
+        assert_eq!(seen.names.units.get(&inode).map(DisplayText::as_str), Some(&*expected), "{choice:?}");
     }
     drop(child);
 }

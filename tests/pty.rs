@@ -1,6 +1,8 @@
 //! The real program in a pseudo-terminal.
 #![cfg(target_os = "linux")]
 
+#[path = "common/namespace.rs"]
+mod namespace;
 #[path = "common/server.rs"]
 mod server;
 #[path = "common/pty.rs"]

@@ -1,6 +1,5 @@
 //! Keys: what each action of the key table does to the app.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -211,7 +210,7 @@ impl App {
         if let GroupKey::Listener { netns, .. } = key
             && has_namespaces(&self.store)
         {
-            let _ = write!(filter, " netns:{}", netns.0);
+            filter = format!("{filter} netns:{}", netns.0);
         }
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
         self.apply_filter(&filter);
