@@ -3,7 +3,9 @@
 //! `cargo bench --bench speed` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=1000,20000,200000`
 //! chooses the sizes; under `cargo test` one small size runs as a smoke test. No time is asserted.
 
+#[path = "support/crowd.rs"]
 mod crowd;
+#[path = "support/floor.rs"]
 mod floor;
 
 use std::process::{Command, Stdio};

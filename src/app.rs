@@ -123,6 +123,8 @@ pub struct App {
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
     filters: LineHistory,
+    /// Where the connections of a group were entered from, and the filter before: the way back of Esc.
+    entered: Option<(Tab, String)>,
     asked: Needs,
     dirty: bool,
 }
@@ -149,6 +151,7 @@ impl App {
             supply: Supply::default(),
             offer: None,
             filters: LineHistory::default(),
+            entered: None,
             asked: Needs::default(),
             dirty: true,
             store,

@@ -49,14 +49,14 @@ fn files() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     walk(&root, &mut found);
-    let room = |path: &Path| {
+    let room_of = |path: &Path| {
         let first = path.strip_prefix(&root).expect("below src").components().next().expect("a name");
         first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
     };
     found
         .into_iter()
         .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
-        .map(|path| (room(&path), path))
+        .map(|path| (room_of(&path), path))
         .collect()
 }
 

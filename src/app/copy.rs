@@ -13,7 +13,7 @@ use crate::table::connections::COLUMNS;
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = self.selected_text() else {
-            return self.say(Tone::Plain, "nothing is selected; j selects a row");
+            return self.say(Tone::Plain, "there is no row to copy");
         };
         self.say(Tone::Good, "copied");
         vec![Effect::Copy(DisplayText::new(&text))]

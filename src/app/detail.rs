@@ -27,6 +27,8 @@ pub enum Line {
     Title(&'static str),
     /// A label (empty on the lines after the first) and text.
     Fact(&'static str, String),
+    /// A label and text that comes first.
+    Strong(&'static str, String),
     /// Something that is wrong.
     Alarm(&'static str, String),
     /// The state, in the colour of its phase.
@@ -117,6 +119,11 @@ fn push_wrapped(lines: &mut Vec<Line>, line: Line, width: usize) {
         Line::Fact(label, text) => {
             for (at, part) in wrap(&text, room).into_iter().enumerate() {
                 lines.push(Line::Fact(if at == 0 { label } else { "" }, part));
+            }
+        }
+        Line::Strong(label, text) => {
+            for (at, part) in wrap(&text, room).into_iter().enumerate() {
+                lines.push(Line::Strong(if at == 0 { label } else { "" }, part));
             }
         }
         Line::Alarm(label, text) => {

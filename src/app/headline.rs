@@ -22,6 +22,14 @@ const CLOSE_WAIT_OLD: Duration = Duration::from_mins(10);
 /// An accept queue filled to this share (in percent) is a problem.
 const ACCEPT_QUEUE_PERCENT: u64 = 80;
 
+/// A verdict on a state as young as this is no news yet: every close takes a moment.
+const FRESH_MAX: Duration = Duration::from_secs(5);
+
+/// Whether a connection is in its state for so short a time that nothing can be said against it.
+pub fn is_fresh(row: &Row, store: &Store) -> bool {
+    row.connection.state_since.is_some_and(|since| since.age(store.at()) < FRESH_MAX)
+}
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

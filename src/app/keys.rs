@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::action::{Action, Motion};
 use crate::app::detail;
 use crate::app::effect::Effect;
-use crate::app::keymap::{self, Key, Scope};
+use crate::app::keymap::{self, Binding, Key, Scope};
 use crate::app::mode::{Detail, Mode, Page};
 use crate::app::notice::Tone;
 use crate::app::tab::Tab;
@@ -41,6 +41,18 @@ impl App {
         // Pasted text is only ever text: it can neither choose nor confirm anything.
         self.type_into_filter(text);
         Vec::new()
+    }
+
+    /// The keys of the footer: those of them that do something on what is shown.
+    pub fn footer(&self) -> impl Iterator<Item = &'static Binding> {
+        let idle: fn(Action) -> bool = match (&self.mode, &self.page, self.tab) {
+            (Mode::Normal, Page::Tab, Tab::States) => {
+                |action| matches!(action, Action::SortMenu | Action::Open | Action::Kill)
+            }
+            (Mode::Normal, Page::Tab, Tab::Log) => |action| matches!(action, Action::SortMenu | Action::Kill),
+            _ => |_| false,
+        };
+        keymap::footer(self.mode.scope(&self.page)).into_iter().filter(move |binding| !idle(binding.action))
     }
 
     fn perform(&mut self, action: Action) -> Vec<Effect> {
@@ -94,17 +106,21 @@ impl App {
         }
     }
 
-    /// The filter goes first, then the selection.
+    /// The filter goes first, then the selection. From the connections of a group the way back is to the groups.
     fn let_go(&mut self) {
         if self.tab == Tab::Connections && !self.tables.connections.view.filter().is_empty() {
-            self.apply_filter("");
-            return;
+            let Some((tab, filter)) = self.entered.take() else {
+                return self.apply_filter("");
+            };
+            self.apply_filter(&filter);
+            return self.show(tab);
         }
         match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.release(),
             None if self.tab == Tab::Log => self.log.release(),
             None => self.tables.connections.cursor.release(),
         }
+        self.refresh_tables();
     }
 
     fn close_detail(&mut self) {
@@ -115,6 +131,7 @@ impl App {
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.page = Page::Tab;
+        self.entered = None;
         self.refresh_tables();
     }
 
@@ -143,7 +160,7 @@ impl App {
                 detail.scroll = scrolled(detail.scroll, motion, page, len.saturating_sub(height) + 1);
             }
             _ if self.tab == Tab::States => {
-                let len = crate::app::states::len().saturating_sub(height) + 1;
+                let len = crate::app::states::len(self.config.size.0).saturating_sub(height) + 1;
                 self.states_scroll = scrolled(self.states_scroll, motion, page, len);
             }
             _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
@@ -160,15 +177,13 @@ impl App {
     pub(super) fn open(&mut self) {
         match self.tab {
             Tab::Connections => {
-                self.select_first_if_none();
+                self.choose_selected();
                 if let Some(id) = self.tables.connections.cursor.key() {
                     self.open_detail(id);
                 }
             }
             Tab::Log => {
-                if self.log.key().is_none() {
-                    self.go(Motion::Down);
-                }
+                self.choose_selected();
                 if let Some(id) = self.log_selected().map(|entry| entry.id) {
                     self.open_detail(id);
                 }
@@ -184,21 +199,21 @@ impl App {
     }
 
     fn open_group(&mut self) {
-        self.select_first_if_none();
+        self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
+        let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
         self.apply_filter(&filter_of(key));
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
+        self.entered = Some(back);
     }
 
-    /// A key that acts on a row before any was selected acts on the first on the screen, visibly.
-    pub(super) fn select_first_if_none(&mut self) {
-        let selected = match self.tables.group(self.tab) {
-            Some(table) => table.cursor.line().is_some(),
-            None => self.tables.connections.cursor.line().is_some(),
-        };
-        if !selected {
-            self.go(Motion::Down);
+    /// A key that acts on the row under the cursor stays with it.
+    pub(super) fn choose_selected(&mut self) {
+        match self.tables.group_mut(self.tab) {
+            Some(table) => table.cursor.choose(),
+            None if self.tab == Tab::Log => self.log.choose(),
+            None => self.tables.connections.cursor.choose(),
         }
     }
 

@@ -117,7 +117,7 @@ impl App {
         }
         match self.tab {
             Tab::Connections => {
-                self.select_first_if_none();
+                self.choose_selected();
                 let id = self.tables.connections.cursor.key().ok_or("there is no connection to act on")?;
                 let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
                 candidates_of(row.ok_or("this connection is gone; there is nothing to act on")?)
@@ -128,7 +128,7 @@ impl App {
     }
 
     fn candidates_of_group(&mut self) -> Result<Vec<Arc<Process>>, String> {
-        self.select_first_if_none();
+        self.choose_selected();
         let selected = self.tables.group(self.tab).and_then(GroupTable::selected);
         let group = selected.ok_or("there is no row to act on")?;
         match group.key {
@@ -183,7 +183,7 @@ fn unaccepted_sentence() -> String {
 }
 
 fn hidden_sentence() -> String {
-    "its process is hidden from you; run conntop as root to see and signal it".to_owned()
+    "its process is hidden from you; run conntop as root (with CAP_SYS_PTRACE) to see and signal it".to_owned()
 }
 
 fn nobody_sentence() -> String {
@@ -224,7 +224,7 @@ fn report_text(report: &KillReport) -> (Tone, String) {
 }
 
 /// `41 ESTABLISHED from 12 peers, 3 listeners`.
-fn holdings_text(holdings: &Holdings) -> String {
+pub(super) fn holdings_text(holdings: &Holdings) -> String {
     let mut text = String::new();
     for row in STATES.iter().filter(|row| row.state != TcpState::Listen) {
         let count = holdings.counts.of(row.state);

@@ -9,8 +9,6 @@ use crate::app::effect::Effect;
 use crate::app::layout::tab_places;
 use crate::app::mode::{Mode, Page};
 use crate::app::tab::Tab;
-use crate::app::tables::MARGIN_LEFT;
-use crate::table::fit::GAP;
 
 /// Lines that one notch of the wheel moves.
 const WHEEL_LINES: isize = 3;
@@ -50,14 +48,9 @@ impl App {
 
     /// The column whose heading is at `x`.
     fn column_at(&self, x: u16) -> Option<usize> {
-        let mut start = MARGIN_LEFT;
-        for (column, width) in self.tables.shown(self.tab, self.config.size.0) {
-            if (start..start + width + GAP).contains(&x) {
-                return Some(column);
-            }
-            start += width + GAP;
-        }
-        None
+        let shown = self.tables.shown(self.tab, self.config.size.0);
+        // The gap after a column is its own.
+        shown.iter().rev().find(|place| place.x <= x).map(|place| place.index)
     }
 
     /// A click selects a row, a click on the selected row opens it.

@@ -17,10 +17,10 @@ impl App {
     pub(super) fn step_sort(&mut self, by: isize) {
         let Some(sort) = self.tables.sort(self.tab) else { return };
         let shown = self.tables.shown(self.tab, self.config.size.0);
-        let at = shown.iter().position(|(column, _)| *column == sort.column);
+        let at = shown.iter().position(|place| place.index == sort.column);
         let next = at.map_or(Some(0), |at| at.checked_add_signed(by)).and_then(|at| shown.get(at));
-        if let Some((column, _)) = next {
-            self.sort_by(*column);
+        if let Some(place) = next {
+            self.sort_by(place.index);
         }
     }
 

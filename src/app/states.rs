@@ -1,5 +1,7 @@
 //! The states as the histogram and the states tab list them: eleven of TCP, and UDP.
 
+use crate::app::detail::wrap;
+use crate::knowledge::states::text;
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Counts;
 
@@ -44,8 +46,56 @@ pub const BY_INTEREST: [StateLine; 12] = [
     StateLine::Udp,
 ];
 
-/// Lines that a state takes in the states tab: numbers, meaning, two of advice, and a blank one.
-pub const LINES_PER_STATE: usize = 5;
+/// Below this width the chart stands beside the numbers only.
+const WIDE: u16 = 100;
+/// Cells of the chart beside the numbers.
+const CHART_WIDTH_NARROW: u16 = 16;
+/// Lines of the chart where there is room.
+pub const CHART_HEIGHT: usize = 3;
+
+/// What stands in a line of the states tab, beside the chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Name, count, bar and flows.
+    Numbers,
+    /// What the state means.
+    Meaning(String),
+    /// What to do about it.
+    Advice(String),
+    /// Nothing.
+    Blank,
+}
+
+/// How wide chart and text of the states tab are on a screen of `width`, and whether the chart has lines of its own.
+pub const fn widths(width: u16) -> (u16, u16, bool) {
+    let is_wide = width >= WIDE;
+    let chart = if is_wide { width / 5 } else { CHART_WIDTH_NARROW };
+    let text = if is_wide { width.saturating_sub(chart + 5) } else { width.saturating_sub(4) };
+    (chart, text, is_wide)
+}
+
+/// The lines of a state in the states tab on a screen of `width`: all of its text.
+pub fn parts(line: StateLine, width: u16) -> Vec<Part> {
+    let (_, room, is_wide) = widths(width);
+    let (meaning, advice) = words(line);
+    let lines = |text: &str| if text.is_empty() { Vec::new() } else { wrap(text, usize::from(room.max(8))) };
+    let mut parts = vec![Part::Numbers];
+    parts.extend(lines(meaning).into_iter().map(Part::Meaning));
+    parts.extend(lines(advice).into_iter().map(Part::Advice));
+    let least = if is_wide { CHART_HEIGHT } else { 1 };
+    parts.resize(parts.len().max(least) + 1, Part::Blank);
+    parts
+}
+
+fn words(line: StateLine) -> (&'static str, &'static str) {
+    match line {
+        StateLine::Tcp(state) => {
+            let text = text(state);
+            (text.meaning, text.advice)
+        }
+        StateLine::Udp => ("Datagram sockets; they have no connection and no states.", ""),
+    }
+}
 
 impl StateLine {
     /// Its name.
@@ -65,9 +115,9 @@ impl StateLine {
     }
 }
 
-/// How many lines the states tab has.
-pub const fn len() -> usize {
-    STATE_LINES.len() * LINES_PER_STATE
+/// How many lines the states tab has on a screen of `width`.
+pub fn len(width: u16) -> usize {
+    BY_INTEREST.iter().map(|line| parts(*line, width).len()).sum()
 }
 
 /// The largest count of all lines: the scale of every bar.
@@ -79,6 +129,27 @@ pub fn largest(counts: &Counts) -> u32 {
 mod tests {
     use super::*;
     use crate::model::tcp_state::STATES;
+
+    #[test]
+    fn all_that_is_known_of_a_state_is_shown_at_every_width() {
+        for width in [40, 80, 99, 100, 120, 200] {
+            let (_, room, _) = widths(width);
+            for line in BY_INTEREST {
+                let parts = parts(line, width);
+                let said: Vec<&str> = parts
+                    .iter()
+                    .filter_map(|part| match part {
+                        Part::Meaning(text) | Part::Advice(text) => Some(text.as_str()),
+                        Part::Numbers | Part::Blank => None,
+                    })
+                    .collect();
+                assert!(said.iter().all(|text| crate::table::fit::cells(text) <= usize::from(room)), "{said:?}");
+                let (meaning, advice) = words(line);
+                assert_eq!(said.join(" "), format!("{meaning} {advice}").trim_end());
+                assert_eq!(parts.last(), Some(&Part::Blank));
+            }
+        }
+    }
 
     #[test]
     fn every_state_a_tcp_socket_can_have_is_listed_once() {

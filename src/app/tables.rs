@@ -9,7 +9,7 @@ use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{Column, Order, default_columns};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
-use crate::table::fit::{cells, fit};
+use crate::table::fit::{Place, fit, place};
 use crate::table::groups::GroupView;
 use crate::table::sort::SortKey;
 use crate::table::view::View;
@@ -46,11 +46,11 @@ impl<R> Columns<R> {
         Self { all, wanted: vec![0; all.len()] }
     }
 
-    /// The columns that fit into a screen of `width`, with their widths.
+    /// The columns that fit into a screen of `width`, and where they stand.
     ///
     /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
     /// missed least goes.
-    pub fn shown(&self, width: u16) -> Vec<(usize, u16)> {
+    pub fn shown(&self, width: u16) -> Vec<Place> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
         loop {
@@ -60,7 +60,7 @@ impl<R> Columns<R> {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
                     chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
                 }
-                _ => return shown,
+                _ => return place(self.all, &shown, MARGIN_LEFT, room),
             }
         }
     }
@@ -78,7 +78,7 @@ impl<R> Columns<R> {
     {
         for row in rows {
             for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| column.rank.is_some()) {
-                let width = cells(&(column.value)(row, store).text());
+                let width = (column.value)(row, store).cells_needed();
                 *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
             }
         }
@@ -259,8 +259,8 @@ impl Tables {
         }
     }
 
-    /// The columns on the screen, with their widths.
-    pub fn shown(&self, tab: Tab, width: u16) -> Vec<(usize, u16)> {
+    /// The columns on the screen, and where they stand.
+    pub fn shown(&self, tab: Tab, width: u16) -> Vec<Place> {
         match self.group(tab) {
             Some(table) => table.columns.shown(width),
             None if tab == Tab::Connections => self.connections.columns.shown(width),

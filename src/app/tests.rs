@@ -99,7 +99,8 @@ fn three() -> App {
 #[test]
 fn the_selection_follows_its_connection_when_the_order_changes() {
     let mut app = three();
-    press(&mut app, "jj");
+    assert_eq!(selected(&app), Some(1));
+    press(&mut app, "j");
     assert_eq!(selected(&app), Some(2));
     press(&mut app, "I");
     assert_eq!((selected(&app), app.tables.connections.cursor.line()), (Some(2), Some(1)));
@@ -335,7 +336,7 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
         for line in 0..len {
             let mut app = app_on(sockets());
             app.show(tab);
-            (0..=line).for_each(|_| drop(press(&mut app, "j")));
+            (0..line).for_each(|_| drop(press(&mut app, "j")));
             enter(&mut app);
             assert_eq!(app.tab, Tab::Connections, "{tab:?} {line}");
             let filter = app.tables.connections.view.filter().text().to_owned();
@@ -347,7 +348,6 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
 #[test]
 fn details_stay_when_the_connection_is_gone() {
     let mut app = three();
-    press(&mut app, "j");
     enter(&mut app);
     send(&mut app, Delta { removed: vec![removed(1, 101)], ..delta(101) });
     (102..120).for_each(|second| drop(send(&mut app, delta(second))));
@@ -386,9 +386,26 @@ fn escape_goes_back_one_step_at_a_time() {
     assert!(matches!(app.page, Page::Tab));
     assert!(!app.tables.connections.view.filter().is_empty() && selected(&app).is_some());
     code(&mut app, KeyCode::Esc);
-    assert!(app.tables.connections.view.filter().is_empty() && selected(&app).is_some());
+    assert!(app.tables.connections.view.filter().is_empty());
+    assert_eq!(app.tables.connections.cursor.line(), Some(1));
     code(&mut app, KeyCode::Esc);
-    assert!(selected(&app).is_none());
+    assert_eq!(app.tables.connections.cursor.line(), Some(0));
+}
+
+#[test]
+fn escape_leads_from_the_connections_of_a_group_back_to_the_groups() {
+    let mut app = three();
+    press(&mut app, "/proto:tcp");
+    enter(&mut app);
+    press(&mut app, "2");
+    enter(&mut app);
+    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "pid:812"));
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Processes, "proto:tcp"));
+    enter(&mut app);
+    press(&mut app, "21");
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, ""));
 }
 
 #[test]

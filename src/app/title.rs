@@ -45,7 +45,7 @@ impl App {
         let Some(sort) = self.tables.sort(self.tab) else { return String::new() };
         let shown = self.tables.shown(self.tab, self.config.size.0);
         let heads = self.tables.heads(self.tab);
-        match heads.get(sort.column).filter(|_| shown.iter().all(|(column, _)| *column != sort.column)) {
+        match heads.get(sort.column).filter(|_| shown.iter().all(|place| place.index != sort.column)) {
             Some(head) => format!(" · by {} {}", head.key, arrow(sort.order)),
             None => String::new(),
         }

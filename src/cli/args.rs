@@ -189,6 +189,16 @@ fn interval(text: &str) -> Result<Duration, String> {
     asked.ok_or_else(|| "write a number of seconds from 0.1 to 60, such as 2 or 0.5".to_owned())
 }
 
+/// Commands that are planned; until then they are no words to look for.
+const PLANNED: [&str; 9] = ["watch", "check", "netstat", "ports", "explain", "kill", "close", "man", "completions"];
+
+fn refuse_planned(word: &str) -> Option<String> {
+    let name = PLANNED.iter().find(|name| **name == word)?;
+    Some(format!(
+        "conntop has no command '{name}' yet; see conntop --help for those it has, or write conntop -- {name} to look for that word"
+    ))
+}
+
 /// Why there is nothing to run.
 pub(super) enum Ended {
     /// Help or version was asked for and printed.
@@ -199,6 +209,11 @@ pub(super) enum Ended {
 
 /// Reads the arguments, the name of the program first.
 pub(super) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> {
+    // Before its options are read: those of a command that is not there are unknown.
+    let first = arguments.get(1).and_then(|first| first.to_str());
+    if let Some(sentence) = first.and_then(refuse_planned) {
+        return Err(Ended::Wrong(sentence));
+    }
     let parsed = Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let _ = error.print();
@@ -217,6 +232,9 @@ fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
     let mut commands = definition.get_subcommands().map(clap::Command::get_name);
     let words = &parsed.filter;
     let (first, rest) = words.split_first().filter(|_| parsed.command.is_none())?;
+    if let Some(sentence) = refuse_planned(first) {
+        return Some(sentence);
+    }
     if rest.is_empty() {
         let near = commands.find(|name| suggest::distance(first, name) == 1)?;
         return Some(format!(
@@ -305,6 +323,15 @@ mod tests {
         for words in [&["--", "lits"][..], &["--", "nginx", "list"], &["nginx"], &["lits", "udp"], &["state:listen"]] {
             assert!(arguments(words).is_ok(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_planned_command_is_no_word_to_look_for() {
+        for words in [&["watch"][..], &["netstat", "-ano"], &["--demo", "check"], &["kill", "--yes", "process:nginx"]] {
+            let sentence = arguments(words).expect_err("not there yet");
+            assert!(sentence.starts_with("conntop has no command '") && !sentence.contains('\n'), "{sentence}");
+        }
+        assert!(arguments(&["--", "watch"]).is_ok());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::model::time::WallTime;
 pub struct ProcessId {
     /// The pid in the pid namespace conntop runs in.
     pub pid: u32,
-    /// Start time in clock ticks since boot (proc_pid_stat(5), field 22); on systems without ticks, seconds.
+    /// Start time in clock ticks since boot (`proc_pid_stat`(5), field 22); on systems without ticks, seconds.
     pub start_ticks: u64,
 }
 

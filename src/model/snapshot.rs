@@ -17,7 +17,7 @@ use crate::model::time::{Timestamp, WallTime};
 /// Where snapshots come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SourceKind {
-    /// Linux sock_diag(7).
+    /// Linux `sock_diag`(7).
     Linux,
     /// Linux `/proc/net/{tcp,tcp6,udp,udp6}`.
     Procfs,

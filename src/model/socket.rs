@@ -94,7 +94,7 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    /// Kind of the kernel's number (net/ipv4/inet_diag.c); `None` for "no timer" and unknown ones.
+    /// Kind of the kernel's number (`net/ipv4/inet_diag.c`); `None` for "no timer" and unknown ones.
     pub const fn from_kernel(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Retransmit),
@@ -127,7 +127,7 @@ pub struct Timer {
     pub expires: Timestamp,
 }
 
-/// Why a connection sits in `CLOSE_WAIT` (reference: kernel-facts, "CLOSE_WAIT tells its story in one snapshot").
+/// Why a connection sits in `CLOSE_WAIT` (the receive queue counts the FIN as one byte: `tcp_fin`, `net/ipv4/tcp_input.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseWaitVerdict {
     /// The application read the end-of-stream and never called close(2).

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The state of a socket. The TCP states are those of RFC 9293, section 3.3.2, under Linux's names
-/// (include/net/tcp_states.h); `Unconn` is a UDP socket without a peer, as ss(8) calls it.
+/// (`include/net/tcp_states.h`); `Unconn` is a UDP socket without a peer, as ss(8) calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the table below says what each state means")]
@@ -45,7 +45,7 @@ pub enum Phase {
 pub struct StateRow {
     /// The state this row describes; rows stand in the order of the enum.
     pub state: TcpState,
-    /// Linux's number (include/net/tcp_states.h).
+    /// Linux's number (`include/net/tcp_states.h`).
     pub kernel_code: u8,
     /// The field's standard name.
     pub name: &'static str,

@@ -46,7 +46,7 @@ impl DisplayText {
         for chunk in bytes[..bytes.len().min(len_max.saturating_add(4))].utf8_chunks() {
             push_clean(&mut clean, chunk.valid());
             for byte in chunk.invalid() {
-                clean.push_str(&format!("\\x{byte:02x}"));
+                push_hex(&mut clean, u32::from(*byte));
             }
         }
         Self(cut(clean, len_max).into())
@@ -78,9 +78,14 @@ fn push_escape(clean: &mut String, character: char) {
         // The control pictures of U+2400 are made for this and take one cell.
         code @ 0..=0x1f => clean.extend(char::from_u32(0x2400 + code)),
         0x7f => clean.push('␡'),
-        code @ 0x80..=0x9f => clean.push_str(&format!("\\x{code:02x}")),
-        code => clean.push_str(&format!("\\u{{{code:x}}}")),
+        code @ 0x80..=0x9f => push_hex(clean, code),
+        code => clean.extend(["\\u{", &format!("{code:x}"), "}"]),
     }
+}
+
+/// `\x9b`, as C and Rust write a byte.
+fn push_hex(clean: &mut String, byte: u32) {
+    clean.extend(["\\x", &format!("{byte:02x}")]);
 }
 
 fn cut(mut text: String, len_max: usize) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// An instant: nanoseconds since boot (`CLOCK_BOOTTIME`, clock_gettime(2)), which never jumps and counts suspend.
+/// An instant: nanoseconds since boot (`CLOCK_BOOTTIME`, `clock_gettime`(2)), which never jumps and counts suspend.
 ///
 /// Only for durations; what is shown as a time of day is a [`WallTime`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -100,6 +100,8 @@ pub struct Column<R: 'static> {
     /// Which columns go first when the screen is narrow: the highest rank; rank 0 stays always.
     /// `None`: only shown when asked for.
     pub rank: Option<u8>,
+    /// Whether it takes the room that is left over on a wide screen.
+    pub fills: bool,
     /// The alignment.
     pub align: Align,
     /// The direction of the first sort by it.
@@ -130,6 +132,7 @@ impl<R> Column<R> {
             kind,
             width: (5, 10),
             rank: None,
+            fills: false,
             align: if is_quantity || matches!(kind, Kind::Port | Kind::Number) { Align::Right } else { Align::Left },
             first_order: if is_quantity { Order::Descending } else { Order::Ascending },
             json: key,
@@ -155,6 +158,12 @@ impl<R> Column<R> {
     #[must_use]
     pub const fn rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
+    }
+
+    /// Shows it on screens so wide that room is left over, and gives it that room.
+    #[must_use]
+    pub const fn fills(self) -> Self {
+        Self { fills: true, ..self }
     }
 
     /// Names it in JSON and CSV.

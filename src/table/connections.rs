@@ -95,7 +95,7 @@ pub static COLUMNS: &[Column<Row>] = &[
     Column::new("retries", "RETRIES", Kind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
         .width(7, 7).json("timer_retries").about("How often the timer has fired in vain."),
     Column::new("command", "COMMAND", Kind::Text, |row, _| Value::or_missing(command(row), Value::Text))
-        .width(16, 200).not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
+        .width(16, 200).fills().not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
 
 const fn socket(row: &Row) -> &Socket {
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(cell(&row(tcp(1).held_by(&[worker, nginx])), "process"), is("nginx +1", "\"nginx\""));
         assert_eq!(of(remembered.clone()), is("was nginx", "\"nginx\""));
         assert_eq!(of(Owner::Unaccepted), is("in accept queue", "null"));
-        assert_eq!(of(Owner::Hidden), is("hidden (needs root)", "null"));
+        assert_eq!(of(Owner::Hidden), is("hidden (no permission)", "null"));
         assert_eq!(of(Owner::None), is("", "null"));
         let mini = row(tcp(1).mini(TcpState::TimeWait).owner(remembered));
         assert_eq!(cell(&mini, "pid"), is("812", "812"));

@@ -7,8 +7,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::table::column::Column;
 
-/// Blank cells between two columns.
-pub const GAP: u16 = 1;
+/// Blank cells between two columns, at least.
+const GAP: u16 = 1;
+/// Blank cells between two columns where there is room for them.
+const GAP_WIDE: u16 = 2;
 
 /// The mark of a text that was cut.
 const CUT_MARK: &str = "…";
@@ -83,6 +85,39 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
     grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
     grow(&mut shown, width, most);
     shown
+}
+
+/// Where a column stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which column, by its index.
+    pub index: usize,
+    /// Its first cell.
+    pub x: u16,
+    /// Its width in cells.
+    pub width: u16,
+}
+
+/// Places `shown` (see [`fit`]) into `room` cells from `left` on.
+///
+/// Room that is left over first widens the gaps; what then remains goes to the column that fills up, if that is enough
+/// for it.
+pub fn place<R>(columns: &[Column<R>], shown: &[(usize, u16)], left: u16, room: u16) -> Vec<Place> {
+    let gaps = u32::try_from(shown.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let is_wide = total(shown) + gaps * u32::from(GAP_WIDE - GAP) <= u32::from(room);
+    let gap = if is_wide { GAP_WIDE } else { GAP };
+    let mut x = left;
+    let mut places = Vec::with_capacity(shown.len() + 1);
+    for &(index, width) in shown {
+        places.push(Place { index, x, width });
+        x += width + gap;
+    }
+    let spare = (left + room).saturating_sub(x);
+    let filler = columns.iter().position(|column| column.fills);
+    if let Some(index) = filler.filter(|&index| is_wide && spare >= columns[index].width.0) {
+        places.push(Place { index, x, width: spare.min(columns[index].width.1) });
+    }
+    places
 }
 
 fn total(shown: &[(usize, u16)]) -> u32 {
@@ -161,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn spare_room_widens_the_gaps_and_then_shows_the_command() {
+        let shown = fit(COLUMNS, &default_columns(COLUMNS), 150, &vec![1; COLUMNS.len()]);
+        let (narrow, widths) = (total(&shown), u16::try_from(total(&shown)).expect("few cells"));
+        assert!(narrow <= 150);
+        let last = |room: u16| place(COLUMNS, &shown, 2, room).last().map(|place| (COLUMNS[place.index].key, place.x));
+        assert_eq!(last(widths).map(|(key, _)| key), Some("verdict"));
+        let gaps = u16::try_from(shown.len()).expect("few columns") - 1;
+        assert_eq!(last(widths + gaps).map(|(_, x)| x), last(widths).map(|(_, x)| x + gaps));
+        assert_eq!(last(widths + gaps + 60).map(|(key, _)| key), Some("command"));
+    }
+
+    #[test]
     fn texts_are_cut_by_cells_at_graphemes() {
         assert_eq!(cut("漢字漢字", 5), "漢字…");
         assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
@@ -175,6 +222,9 @@ mod tests {
         fn the_result_always_fits(width in 0u16..400, chosen in proptest::collection::vec(0..COLUMNS.len(), 0..40)) {
             let shown = fit(COLUMNS, &chosen, width, &[]);
             prop_assert!(total(&shown) <= u32::from(width) || shown.is_empty());
+            let places = place(COLUMNS, &shown, 2, width);
+            prop_assert!(places.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
+            prop_assert!(places.last().is_none_or(|last| last.x + last.width <= width + 2));
         }
 
         #[test]

@@ -115,7 +115,9 @@ fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
         (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => {
             Value::Word { text: "in accept queue", label: "unaccepted" }
         }
-        (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Word { text: "hidden (needs root)", label: "hidden" },
+        (None, GroupKey::NoProcess(NoProcess::Hidden)) => {
+            Value::Word { text: "hidden (no permission)", label: "hidden" }
+        }
         (None, GroupKey::NoProcess(NoProcess::None)) => Value::Word { text: "no process", label: "none" },
         (None, _) => Value::Missing,
     }

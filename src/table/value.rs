@@ -69,7 +69,7 @@ impl<'a> Value<'a> {
         Self::Word { text: label, label }
     }
 
-    /// Whether machines read `null`. People may still read why ("hidden (needs root)").
+    /// Whether machines read `null`. People may still read why ("in accept queue").
     pub const fn is_missing(&self) -> bool {
         matches!(self, Self::Missing | Self::Process(Owner::Unaccepted | Owner::Hidden | Owner::None))
     }
@@ -106,8 +106,20 @@ impl<'a> Value<'a> {
         }
         match self {
             Self::State(state) => fit::cut(state.row().short, width),
+            Self::Process(owner) => match short_owner(owner) {
+                Some(short) => fit::cut(short, width),
+                None => Cow::Owned(fit::cut(&text, width).into_owned()),
+            },
             Self::Endpoint(_) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
             _ => Cow::Owned(fit::cut(&text, width).into_owned()),
+        }
+    }
+
+    /// How many cells it needs to be understood: why no process is known has a short form.
+    pub fn cells_needed(&self) -> usize {
+        match self {
+            Self::Process(owner) => short_owner(owner).map_or_else(|| fit::cells(&self.text()), fit::cells),
+            _ => fit::cells(&self.text()),
         }
     }
 
@@ -187,6 +199,15 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The short form of why no process is known.
+const fn short_owner(owner: &Owner) -> Option<&'static str> {
+    match owner {
+        Owner::Unaccepted => Some("in queue"),
+        Owner::Hidden => Some("hidden"),
+        Owner::Live(_) | Owner::Remembered(_) | Owner::None => None,
+    }
+}
+
 fn owner_text(owner: &Owner) -> Cow<'_, str> {
     let others = |holders: &Holders| match holders.all().len() {
         0 | 1 => String::new(),
@@ -197,7 +218,7 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
         Owner::Live(holders) => Cow::Owned(format!("{}{}", holders.first().name, others(holders))),
         Owner::Remembered(holders) => Cow::Owned(format!("was {}{}", holders.first().name, others(holders))),
         Owner::Unaccepted => Cow::Borrowed("in accept queue"),
-        Owner::Hidden => Cow::Borrowed("hidden (needs root)"),
+        Owner::Hidden => Cow::Borrowed("hidden (no permission)"),
         Owner::None => Cow::Borrowed(""),
     }
 }
@@ -315,5 +336,9 @@ mod tests {
         assert_eq!(Value::State(TcpState::CloseWait).text_within(5), TcpState::CloseWait.row().short);
         assert_eq!(Value::Text("postgres").text_within(5), "post…");
         assert_eq!(Value::Process(&Owner::Unaccepted).text(), "in accept queue");
+        assert_eq!(Value::Process(&Owner::Unaccepted).text_within(9), "in queue");
+        let hidden = Value::Process(&Owner::Hidden);
+        assert_eq!((hidden.text_within(22), hidden.text_within(9)), ("hidden (no permission)".into(), "hidden".into()));
+        assert_eq!(hidden.cells_needed(), 6);
     }
 }

@@ -28,6 +28,7 @@ fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &L
             return;
         }
         Line::Fact(label, text) => (*label, text.as_str(), Role::Text),
+        Line::Strong(label, text) => (*label, text.as_str(), Role::Strong),
         Line::Alarm(label, text) => (*label, text.as_str(), Role::Alarm),
         Line::State(label, state) => (*label, state.name(), Role::Phase(state.phase())),
         Line::Event(time, text) => (time.as_str(), text.as_str(), Role::Text),

@@ -1,7 +1,6 @@
 //! The last line: a notice, else the keys that matter here. Above it, while it is typed, the filter.
 
 use crate::app::App;
-use crate::app::keymap::{Scope, footer};
 use crate::app::layout::Layout;
 use crate::app::line::Line;
 use crate::app::mode::{FilterEdit, Mode};
@@ -31,7 +30,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         return;
     }
     let title_width = draw_title(painter, layout, app);
-    draw_keys(painter, layout, app.mode.scope(&app.page), title_width);
+    draw_keys(painter, layout, app, title_width);
 }
 
 /// Where there is no line of tabs, the tab and its title stand at the right end; answers how much room they take.
@@ -48,10 +47,10 @@ fn draw_title(painter: &mut Painter<'_>, layout: &Layout, app: &App) -> u16 {
     width + 1
 }
 
-fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, scope: Scope, taken: u16) {
+fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, app: &App, taken: u16) {
     let area = layout.footer;
     let mut x = 1;
-    for binding in footer(scope) {
+    for binding in app.footer() {
         let Some(key) = binding.keys.first() else { continue };
         let key = key.to_string();
         let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);

@@ -127,7 +127,7 @@ fn limits(app: &App) -> Vec<Part> {
     }
     if coverage.owners_hidden > 0 {
         let hidden = counted(u64::from(coverage.owners_hidden), "owner", "owners");
-        parts.push((format!("{hidden} hidden (needs root)"), Role::Strong));
+        parts.push((format!("{hidden} hidden (no permission)"), Role::Strong));
     }
     parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
     if coverage.records_skipped > 0 {

@@ -3,15 +3,16 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::app::headline::is_fresh;
 use crate::app::layout::Layout;
 use crate::app::tab::Tab;
-use crate::app::tables::{Columns, MARGIN_LEFT};
+use crate::app::tables::Columns;
 use crate::app::title::arrow;
 use crate::app::{App, Supply};
 use crate::store::Store;
 use crate::store::rows::{Mark, Row};
 use crate::table::column::{Align, Column};
-use crate::table::fit::{GAP, cells};
+use crate::table::fit::{Place, cells};
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::ui::painter::Painter;
@@ -52,15 +53,8 @@ fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort:
     }
 }
 
-fn draw_headings<R>(
-    painter: &mut Painter<'_>,
-    area: Rect,
-    columns: &Columns<R>,
-    shown: &[(usize, u16)],
-    sort: SortKey,
-) {
-    let mut x = MARGIN_LEFT;
-    for &(index, width) in shown {
+fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>, shown: &[Place], sort: SortKey) {
+    for &Place { index, x, width } in shown {
         let column = &columns.all[index];
         let sorted = index == sort.column;
         let role = if sorted { Role::Accent } else { Role::Heading };
@@ -75,7 +69,6 @@ fn draw_headings<R>(
             let at = if start > x { start - 1 } else { start + title_width };
             painter.put(at, area.y, &arrow(sort.order).to_string(), 1, role);
         }
-        x += width + GAP;
     }
 }
 
@@ -99,23 +92,22 @@ fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
     Some(role.style(painter.theme()))
 }
 
-fn draw_cells<R: IsClosed>(
+fn draw_cells<R: Look>(
     painter: &mut Painter<'_>,
     y: u16,
-    (columns, shown): (&Columns<R>, &[(usize, u16)]),
+    (columns, shown): (&Columns<R>, &[Place]),
     row: &R,
     store: &Store,
     marked: Option<Style>,
 ) {
-    let mut x = MARGIN_LEFT;
-    for &(index, width) in shown {
+    let fresh = row.is_fresh(store);
+    for &Place { index, x, width } in shown {
         let column = &columns.all[index];
         let value = (column.value)(row, store);
         // A state keeps the colour of its phase; that of a closed row is no state any more.
         let marked = marked.filter(|_| row.is_closed() || !matches!(value, Value::State(_)));
-        let style = marked.unwrap_or_else(|| cell_role(column, &value).style(painter.theme()));
+        let style = marked.unwrap_or_else(|| cell_role(column, &value, fresh).style(painter.theme()));
         draw_cell(painter, (x, y), (column, width), (&value, row.is_closed()), style);
-        x += width + GAP;
     }
 }
 
@@ -137,11 +129,12 @@ fn draw_cell<R>(
     painter.text(x + indent, y, &text, width, style);
 }
 
-/// States have the colour of their phase, verdicts that of the alarm, what is zero steps back.
-fn cell_role<R>(column: &Column<R>, value: &Value<'_>) -> Role {
+/// States have the colour of their phase, verdicts that of the alarm once they have stood for a moment (every close takes
+/// one), what is zero steps back.
+fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
     match value {
         Value::State(state) => Role::Phase(state.phase()),
-        Value::Word { .. } if column.key == "verdict" => Role::Verdict,
+        Value::Word { .. } if column.key == "verdict" && !fresh => Role::Verdict,
         Value::Word { .. } => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
         _ => Role::Text,
@@ -171,19 +164,28 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     painter.put(body.x + (body.width - width) / 2, body.y + body.height / 3, &text, width, Role::Dim);
 }
 
-/// Rows of which some can be closed.
-trait IsClosed {
+/// What of a row says how it looks, beside its cells.
+trait Look {
     fn is_closed(&self) -> bool;
+    fn is_fresh(&self, store: &Store) -> bool;
 }
 
-impl IsClosed for Row {
+impl Look for Row {
     fn is_closed(&self) -> bool {
         Self::is_closed(self)
     }
+
+    fn is_fresh(&self, store: &Store) -> bool {
+        is_fresh(self, store)
+    }
 }
 
-impl IsClosed for crate::store::groups::Group {
+impl Look for crate::store::groups::Group {
     fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn is_fresh(&self, _store: &Store) -> bool {
         false
     }
 }

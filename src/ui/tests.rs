@@ -218,7 +218,7 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
 #[test]
 fn the_selected_row_has_one_style_from_edge_to_edge() {
     let mut app = app((120, 40), true, false);
-    type_keys(&mut app, "jj");
+    type_keys(&mut app, "j");
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
     terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
     let y = app.layout().expect("large enough").body.y + 1;

@@ -1,10 +1,13 @@
 //! What a connection is, whose, how it got to its state, and what that means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::clock::date_and_time;
 use crate::app::detail::{Line, Section, byte_words};
+use crate::app::headline::is_fresh;
+use crate::app::kill::holdings_text;
 use crate::app::log::{change_text, lasted_text};
 use crate::app::mode::Detail;
 use crate::knowledge::{ports, states};
@@ -16,7 +19,7 @@ use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
 /// How many owners of a shared socket are told of.
-const OWNERS_SHOWN_MAX: usize = 8;
+const OWNERS_SHOWN_MAX: usize = 12;
 /// How many lines of its history are shown.
 const HISTORY_SHOWN_MAX: usize = 12;
 
@@ -32,9 +35,12 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
     section.lines.push(Line::State("state", socket.state));
-    section.fact("since", age_words(app, row));
+    if !is_gone(app, row) {
+        section.fact("since", age_words(app, row));
+    }
     if let Some(verdict) = socket.verdict() {
-        section.lines.push(Line::Alarm("why", verdict_words(verdict).to_owned()));
+        let line = if is_fresh(row, &app.store) { Line::Fact } else { Line::Alarm };
+        section.lines.push(line("why", verdict_words(verdict).to_owned()));
     }
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
@@ -49,14 +55,18 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     section
 }
 
+/// Whether the socket is no more: what counts up or down stands still.
+pub(super) fn is_gone(app: &App, row: &Row) -> bool {
+    row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
+}
+
 fn gone(app: &App, row: &Row) -> Option<Line> {
-    let at = match row.mark {
-        Some(Mark::Closed(at)) => app.time_of_day(at),
-        _ if app.store.rows().find(row.connection.socket.id).is_none() => String::new(),
-        _ => return None,
+    let when = match row.mark {
+        Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at)),
+        _ => String::new(),
     };
-    let when = if at.is_empty() { at } else { format!(" since {at}") };
-    Some(Line::Alarm("closed", format!("This connection is gone{when}; below is how it was last seen.")))
+    let text = format!("This connection is gone{when}; below is how it was last seen.");
+    is_gone(app, row).then_some(Line::Strong("closed", text))
 }
 
 fn age_words(app: &App, row: &Row) -> String {
@@ -113,22 +123,31 @@ pub(super) fn owner(app: &App, row: &Row) -> Section {
     let mut section = Section::new("Owner");
     match &socket.owner {
         Owner::Live(holders) => {
-            for process in holders.all().iter().take(OWNERS_SHOWN_MAX) {
-                push_process(app, &mut section, process);
-            }
-            if holders.all().len() > 1 {
-                section.fact("shared", format!("{} processes hold this socket", holders.all().len()));
-            }
+            push_process(app, &mut section, holders.first());
+            push_others(app, &mut section, &holders.all()[1..]);
         }
         Owner::Remembered(holders) => {
             section.fact("was", name_and_pid(holders.first()));
             section.fact("", "The process has closed it; the kernel keeps it and no longer says whose it was.");
         }
         Owner::Unaccepted => section.fact("", "In the accept queue: no process has taken it by accept() yet."),
-        Owner::Hidden => section.fact("", "Hidden: run conntop as root to see whose it is."),
+        Owner::Hidden => {
+            section.fact("", "Hidden: you may not look into its process. That takes root with CAP_SYS_PTRACE.");
+        }
         Owner::None => section.fact("", "No process: the kernel keeps it, or it was closed before conntop looked."),
     }
     section
+}
+
+/// Those that share the socket with the first, a line each.
+fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
+    for (at, process) in others.iter().take(OWNERS_SHOWN_MAX).enumerate() {
+        let user = process.uid.map_or_else(String::new, |uid| format!("  {}", user(app, uid)));
+        section.fact(if at == 0 { "shared with" } else { "" }, format!("{}{user}", name_and_pid(process)));
+    }
+    if others.len() > OWNERS_SHOWN_MAX {
+        section.fact("", format!("and {} more", others.len() - OWNERS_SHOWN_MAX));
+    }
 }
 
 fn name_and_pid(process: &Process) -> String {
@@ -143,6 +162,7 @@ fn push_process(app: &App, section: &mut Section, process: &Process) {
     section.known("user", process.uid.map(|uid| user(app, uid)));
     let offset = app.config.utc_offset_seconds;
     section.known("started", process.started.map(|at| date_and_time(at, offset)));
+    section.fact("holds", holdings_text(&app.store.holdings(process.id)));
     section.known("uses", app.store.usage(process.id).map(usage_words));
     section.known("descriptors", app.store.usage(process.id).and_then(descriptor_words));
 }

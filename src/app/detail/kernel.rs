@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::detail::facts::is_gone;
 use crate::app::detail::{Line, Section, byte_words};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
@@ -30,7 +31,8 @@ pub(super) fn queues(app: &App, row: &Row) -> Section {
             .rates
             .map(|rates| format!("{}/s in, {}/s out", rate_words(rates.received), rate_words(rates.sent))),
     );
-    section.known("timer", socket.timer.map(|timer| timer_words(timer, socket.state, app.store.at())));
+    let timer = socket.timer.filter(|_| !is_gone(app, row));
+    section.known("timer", timer.map(|timer| timer_words(timer, socket.state, app.store.at())));
     section
 }
 

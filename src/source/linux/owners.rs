@@ -7,6 +7,7 @@
 //! never predates it.
 
 mod holdings;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
 use self::holdings::Holdings;
+use self::walk::{Found, Visit, walk_all};
 use crate::model::endpoint::Protocol;
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
@@ -23,6 +25,7 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{Entry, ProcDir, ProcessDir};
 use crate::source::linux::processes::{Describer, Now};
+use crate::source::linux::threads;
 
 /// How long one sample may spend on looking again at what is believed.
 const RECHECK_BUDGET: Duration = Duration::from_millis(3);
@@ -34,6 +37,10 @@ const RECHECK_DUTY: u32 = 50;
 const SEARCH_FREE: Duration = Duration::from_millis(20);
 /// the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
 const SEARCH_DUTY: u32 = 4;
+/// A search for at least this many sockets takes two threads, if it can,
+const WIDE_SEARCH_MIN: usize = 4_000;
+/// and so many processes at a time, as each is kept open meanwhile.
+const WIDE_SEARCH_STEP: usize = 128;
 /// `/proc` is listed for new processes this often when nothing is sought.
 const LIST_AFTER: Duration = Duration::from_secs(1);
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
@@ -45,6 +52,8 @@ const RETRY_MAX: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Owners {
     proc: ProcDir,
+    /// For a second thread; `None` where there is no core for it.
+    second: Option<ProcDir>,
     describer: Describer,
     watched: FxHashMap<u32, Watched>,
     holdings: Holdings,
@@ -54,7 +63,6 @@ pub struct Owners {
     search_after: Timestamp,
     /// Buffers, kept for their memory.
     entries: Vec<Entry>,
-    inodes: Vec<u32>,
     pending: Vec<u32>,
 }
 
@@ -102,6 +110,7 @@ impl Owners {
     pub fn open() -> Result<Self, Errno> {
         Ok(Self {
             proc: ProcDir::open()?,
+            second: if threads::cores() > 1 { ProcDir::open().ok() } else { None },
             describer: Describer::default(),
             watched: FxHashMap::default(),
             holdings: Holdings::default(),
@@ -109,7 +118,6 @@ impl Owners {
             listed_at: None,
             search_after: Timestamp(0),
             entries: Vec::new(),
-            inodes: Vec::new(),
             pending: Vec::new(),
         })
     }
@@ -254,51 +262,77 @@ impl Owners {
         self.watched.remove(&pid);
     }
 
-    /// Looks at all descriptors of one process; its sockets are left in `self.inodes`. That it is gone or may not
-    /// be read is no error.
-    fn walk(&mut self, pid: u32, now: Now) -> Result<(), Errno> {
-        self.inodes.clear();
-        let walked_at = clock::now().0;
-        let hint = self.proc.fd_hint(pid);
-        let walked = self.proc.process(pid).and_then(|directory| {
-            let count = self.proc.socket_inodes(&directory, &mut self.inodes)?;
-            Ok((directory, count))
-        });
-        let (directory, count) = match walked {
-            Ok(walked) => walked,
-            Err(Errno::NOENT | Errno::SRCH) => {
-                self.forget(pid);
-                return Ok(());
+    /// Looks at all descriptors of one process; returns the sockets. That it is gone or may not be read is no error.
+    fn walk(&mut self, pid: u32, now: Now) -> Result<Vec<u32>, Errno> {
+        let begun = clock::now().0;
+        match Visit::begin(&self.proc, pid) {
+            Ok(visit) => {
+                let found = visit.walk(&mut self.proc);
+                self.conclude(&visit, found, now)
             }
-            Err(Errno::ACCESS | Errno::PERM) => {
-                self.holdings.forget(pid);
-                self.note_unreadable(pid, walked_at);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+            Err(error) => self.note_closed(pid, error, begun).map(|()| Vec::new()),
+        }
+    }
+
+    /// The same for several processes, on two threads.
+    fn walk_all(&mut self, pids: impl Iterator<Item = u32>, now: Now) -> Result<Vec<Vec<u32>>, Errno> {
+        let Some(mut second) = self.second.take() else {
+            return pids.map(|pid| self.walk(pid, now)).collect();
         };
-        let kernel_thread = count == 0 && self.describer.identify(&directory).is_some_and(|(_, kernel)| kernel);
-        self.hold(&directory, pid, now);
-        let watched = self.watched.entry(pid).or_default();
+        let begun = clock::now().0;
+        let mut visits = Vec::new();
+        for pid in pids {
+            match Visit::begin(&self.proc, pid) {
+                Ok(visit) => visits.push(visit),
+                Err(error) => self.note_closed(pid, error, begun)?,
+            }
+        }
+        let found = walk_all(&visits, &mut self.proc, &mut second);
+        self.second = Some(second);
+        visits.iter().zip(found).map(|(visit, found)| self.conclude(visit, found, now)).collect()
+    }
+
+    /// Remembers what a walk found; returns the sockets.
+    fn conclude(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
+        let Found { mut inodes, count, took, error } = found;
+        if let Some(error) = error {
+            return self.note_closed(visit.pid, error, visit.begun).map(|()| Vec::new());
+        }
+        let identity = if count == 0 { self.describer.identify(&visit.directory) } else { None };
+        let kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+        self.hold(visit, &mut inodes, now);
+        let watched = self.watched.entry(visit.pid).or_default();
         (watched.changed, watched.unreadable, watched.kernel_thread) = (false, false, kernel_thread);
-        if let Ok(hint) = hint {
+        if let Some(hint) = visit.hint {
             (watched.fd_inode, watched.fd_count) = (hint.inode, hint.count);
         }
-        watched.walked_at = Some(walked_at);
-        watched.walk_took = clock::now().0.since(walked_at);
-        Ok(())
+        (watched.walked_at, watched.walk_took) = (Some(visit.begun), took);
+        Ok(inodes)
     }
 
     /// Enters the sockets just found in a process.
-    fn hold(&mut self, directory: &ProcessDir, pid: u32, now: Now) {
-        if self.inodes.is_empty() {
-            return self.holdings.forget(pid);
+    fn hold(&mut self, visit: &Visit, inodes: &mut Vec<u32>, now: Now) {
+        if inodes.is_empty() {
+            return self.holdings.forget(visit.pid);
         }
         // Described again each time: exec(2) gives it another name and command line.
-        match self.describer.describe(directory, pid, now) {
-            Ok(process) => self.holdings.set(&Arc::new(process), &mut self.inodes),
-            Err(_) => self.holdings.forget(pid),
+        match self.describer.describe(&visit.directory, visit.pid, now) {
+            Ok(process) => self.holdings.set(&Arc::new(process), inodes),
+            Err(_) => self.holdings.forget(visit.pid),
         }
+    }
+
+    /// A process could not be looked through: it is gone, or this user may not. Anything else is an error of ours.
+    fn note_closed(&mut self, pid: u32, error: Errno, begun: Timestamp) -> Result<(), Errno> {
+        match error {
+            Errno::NOENT | Errno::SRCH => self.forget(pid),
+            Errno::ACCESS | Errno::PERM => {
+                self.holdings.forget(pid);
+                self.note_unreadable(pid, begun);
+            }
+            error => return Err(error),
+        }
+        Ok(())
     }
 
     fn note_unreadable(&mut self, pid: u32, walked_at: Timestamp) {
@@ -327,16 +361,19 @@ impl Owners {
         let mut candidates: Vec<_> =
             self.watched.iter().map(|(pid, watched)| (self.tier(*pid, watched), *pid)).collect();
         candidates.sort_unstable();
-        for (tier, pid) in candidates {
-            let watched = self.watched.get(&pid).copied().unwrap_or_default();
-            if wanted.is_empty() && tier >= Tier::Holder {
+        let step = if wanted.len() >= WIDE_SEARCH_MIN { WIDE_SEARCH_STEP } else { 1 };
+        self.holdings.reserve(wanted.len());
+        for batch in candidates.chunks(step) {
+            if wanted.is_empty() && batch.first().is_some_and(|(tier, _)| *tier >= Tier::Holder) {
                 break;
             }
-            if watched.kernel_thread || watched.walked_at.is_some_and(|walked_at| walked_at >= now.at) {
-                continue;
-            }
-            self.walk(pid, now)?;
-            for inode in &self.inodes {
+            let due: Vec<_> = batch.iter().map(|(_, pid)| *pid).filter(|pid| self.is_to_walk(*pid, now)).collect();
+            let found = match due.as_slice() {
+                [] => continue,
+                [pid] if step == 1 => vec![self.walk(*pid, now)?],
+                _ => self.walk_all(due.into_iter(), now)?,
+            };
+            for inode in found.iter().flatten() {
                 wanted.remove(inode);
             }
         }
@@ -348,6 +385,12 @@ impl Owners {
         let took = ended.since(begun);
         self.search_after = if took > SEARCH_FREE { ended.after(took * SEARCH_DUTY) } else { ended };
         Ok(())
+    }
+
+    /// Whether a search has still to look at this process.
+    fn is_to_walk(&self, pid: u32, now: Now) -> bool {
+        let watched = self.watched.get(&pid).copied().unwrap_or_default();
+        !watched.kernel_thread && watched.walked_at.is_none_or(|walked_at| walked_at < now.at)
     }
 
     /// The inodes of the pending sockets that are worth a search now.

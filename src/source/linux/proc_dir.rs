@@ -5,6 +5,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
@@ -79,16 +80,33 @@ impl ProcDir {
     /// Appends the inodes of all sockets that the process holds a descriptor of; returns how many descriptors it
     /// has. `EACCES` says that this user may not look.
     pub fn socket_inodes(&mut self, process: &ProcessDir, inodes: &mut Vec<u32>) -> Result<u32, Errno> {
+        self.socket_inodes_in(process, 0..u32::MAX, inodes)
+    }
+
+    /// The same for the descriptors whose numbers are in `range`, so that several threads can share a giant.
+    pub fn socket_inodes_in(
+        &mut self,
+        process: &ProcessDir,
+        range: Range<u32>,
+        inodes: &mut Vec<u32>,
+    ) -> Result<u32, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(&process.0, c"fd", flags, Mode::empty())?;
+        if range.start > 0 {
+            // Descriptor n stands at position n + 2, behind "." and ".." (proc_readfd_common, fs/proc/fd.c).
+            rustix::fs::seek(&directory, rustix::fs::SeekFrom::Start(u64::from(range.start).saturating_add(2)))?;
+        }
         let mut names = RawDir::new(&directory, &mut self.names);
         let mut target = [MaybeUninit::uninit(); 32];
         let mut count = 0u32;
         while let Some(name) = names.next() {
             let name = name?;
             let name = name.file_name();
-            if name.to_bytes().first() == Some(&b'.') {
+            let Some(descriptor) = number(name.to_bytes()).filter(|descriptor| *descriptor >= range.start) else {
                 continue;
+            };
+            if descriptor >= range.end {
+                break;
             }
             count = count.saturating_add(1);
             match readlinkat_raw(directory.as_fd(), name, &mut target) {
@@ -208,6 +226,28 @@ mod tests {
     #[test]
     fn the_longest_pid_fits_its_path() {
         assert_eq!(PathBuffer::default().join(u32::MAX, b"/fd\0"), Some(c"4294967295/fd"));
+    }
+
+    #[test]
+    fn ranges_of_descriptors_together_are_all_of_them() {
+        let sockets: Vec<_> = (0..40).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
+        let descriptors: Vec<_> =
+            sockets.iter().map(|socket| u32::try_from(socket.as_raw_fd()).expect("open")).collect();
+        let mut proc = ProcDir::open().expect("/proc");
+        let me = proc.process(std::process::id()).expect("alive");
+        let (first, last) = (descriptors[0], descriptors[39] + 1);
+        let mut inodes = Vec::new();
+        let mut read = |range| {
+            inodes.clear();
+            proc.socket_inodes_in(&me, range, &mut inodes).expect("own");
+            inodes.clone()
+        };
+        let whole = read(first..last);
+        assert!(whole.len() >= 40);
+        for middle in [first, first + 1, first + 17, last - 1, last] {
+            assert_eq!([read(first..middle), read(middle..last)].concat(), whole, "{middle}");
+        }
+        assert_eq!(read(descriptors[3]..descriptors[3] + 1).len(), 1);
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn mini_sockets_carry_what_the_kernel_gives_and_no_more() {
                     assert!(timer.expires > snapshot.at && timer.expires.since(snapshot.at) <= Duration::from_mins(1));
                 }
                 TcpState::SynRecv => {
-                    assert_eq!((socket.inode, socket.tcp, socket.queues), (None, None, Some(Queues::EMPTY)))
+                    assert_eq!((socket.inode, socket.tcp, socket.queues), (None, None, Some(Queues::EMPTY)));
                 }
                 TcpState::Established if matches!(socket.owner, Owner::Live(_)) => {
                     assert!(socket.inode.is_some() && socket.uid.is_some());

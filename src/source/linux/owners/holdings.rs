@@ -23,13 +23,18 @@ pub struct Holdings {
 struct Held {
     process: Arc<Process>,
     /// Ascending, each once.
-    inodes: Vec<u32>,
+    inodes: Box<[u32]>,
 }
 
 impl Holdings {
     /// The processes that hold the socket `inode`.
     pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
         self.holders_of.get(&inode)
+    }
+
+    /// Makes room for `len` sockets more, at once.
+    pub fn reserve(&mut self, len: usize) {
+        self.holders_of.reserve(len.min(INODES_MAX));
     }
 
     /// The process `pid`, if it holds sockets.
@@ -53,15 +58,17 @@ impl Holdings {
         if inodes.is_empty() {
             return self.forget(pid);
         }
-        let held = self.held_by.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Vec::new() });
+        let held =
+            self.held_by.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Box::default() });
         let process = Arc::clone(&held.process);
-        let before = std::mem::replace(&mut held.inodes, inodes.clone());
+        let before = std::mem::take(&mut held.inodes);
         for inode in missing_from(&before, inodes) {
             self.take(inode, pid);
         }
-        for inode in missing_from(inodes, &before) {
-            self.give(inode, &process);
-        }
+        self.give(missing_from(inodes, &before), &process);
+        // As long as it is, not as long as it has ever been.
+        let now = inodes.as_slice().into();
+        self.held_by.entry(pid).and_modify(|held| held.inodes = now);
     }
 
     /// Says that process `pid` is gone, or holds nothing.
@@ -80,11 +87,21 @@ impl Holdings {
         self.sets.retain(|_, holders| Arc::strong_count(holders) > 1);
     }
 
-    fn give(&mut self, inode: u32, process: &Arc<Process>) {
-        let mut processes = self.holders_of.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
-        if processes.is_empty() && self.holders_of.len() >= INODES_MAX {
-            return;
+    fn give(&mut self, inodes: impl Iterator<Item = u32>, process: &Arc<Process>) {
+        let mut alone = None;
+        for inode in inodes {
+            // Most sockets have one holder, and those of one process share the value that says so.
+            if self.holders_of.contains_key(&inode) {
+                self.share(inode, process);
+            } else if self.holders_of.len() < INODES_MAX {
+                let alone = alone.get_or_insert_with(|| self.set_of(vec![Arc::clone(process)]));
+                self.holders_of.extend(alone.as_ref().map(|alone| (inode, Arc::clone(alone))));
+            }
         }
+    }
+
+    fn share(&mut self, inode: u32, process: &Arc<Process>) {
+        let mut processes = self.holders_of.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
         let place = processes.partition_point(|other| other.id.pid < process.id.pid);
         processes.insert(place, Arc::clone(process));
         self.assign(inode, processes);
@@ -99,14 +116,21 @@ impl Holdings {
     }
 
     fn assign(&mut self, inode: u32, processes: Vec<Arc<Process>>) {
-        let pids: Box<[u32]> = processes.iter().map(|process| process.id.pid).collect();
-        let shared = self.sets.get(&pids).cloned();
-        let Some(holders) = shared.or_else(|| Holders::new(processes).map(Arc::new)) else {
-            self.holders_of.remove(&inode);
-            return;
+        match self.set_of(processes) {
+            Some(holders) => self.holders_of.insert(inode, holders),
+            None => self.holders_of.remove(&inode),
         };
-        self.sets.entry(pids).or_insert_with(|| Arc::clone(&holders));
-        self.holders_of.insert(inode, holders);
+    }
+
+    /// The one value for these processes; `None` for none.
+    fn set_of(&mut self, processes: Vec<Arc<Process>>) -> Option<Arc<Holders>> {
+        let pids: Box<[u32]> = processes.iter().map(|process| process.id.pid).collect();
+        if let Some(known) = self.sets.get(&pids) {
+            return Some(Arc::clone(known));
+        }
+        let holders = Arc::new(Holders::new(processes)?);
+        self.sets.insert(pids, Arc::clone(&holders));
+        Some(holders)
     }
 }
 
