@@ -202,3 +202,34 @@ fn the_rows_on_the_screen_are_of_now() {
     assert!(changed[0].rates.is_some_and(|rates| rates.sent > 0.0));
     assert!(changed[0].socket.owner.process().is_some());
 }
+
+#[test]
+fn while_all_namespaces_are_wanted_every_sample_is_full_and_so_is_the_next_one_after() {
+    if !namespace::inside_namespace("while_all_namespaces_are_wanted_every_sample_is_full_and_so_is_the_next_one_after")
+    {
+        return;
+    }
+    let (client, _server, (_, far)) = pair();
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let mut watch = Watch::begin();
+    let own = watch.snapshot.names.namespaces.clone();
+    let half_closed = |watch: &Watch| {
+        let socket = watch.snapshot.sockets.iter().find(|socket| socket.local.port == far).expect("it is listed");
+        (socket.state, socket.cgroup, socket.owner.process().expect("it is held").id)
+    };
+    let before = half_closed(&watch);
+    let is_full = |watch: &mut Watch| {
+        watch.part();
+        watch.snapshot.scope.is_all()
+    };
+    watch.needs.all_namespaces = true;
+    assert!(!watch.source.has_parts(&watch.needs));
+    assert!(is_full(&mut watch) && is_full(&mut watch));
+    assert!(watch.snapshot.names.namespaces.len() > own.len(), "the one that the tests run in is another one");
+    watch.needs.all_namespaces = false;
+    assert!(watch.source.has_parts(&watch.needs));
+    assert!(is_full(&mut watch), "else the others would stay");
+    assert!(!is_full(&mut watch));
+    assert_eq!(watch.snapshot.names.namespaces, own);
+    assert_eq!(half_closed(&watch), before, "state, unit and owner are those of a full sample");
+}
