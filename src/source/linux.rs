@@ -43,6 +43,10 @@ use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
 
+/// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
+/// samples come first: the tracker takes a socket for gone when a second one does not list it.
+const FULL_AFTER_ABROAD: u8 = 2;
+
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
 pub struct Linux {
@@ -61,8 +65,8 @@ pub struct Linux {
     /// Somebody waits for the first sample.
     haste: Haste,
     parts: Parts,
-    /// The last full sample was of all namespaces.
-    had_all_namespaces: bool,
+    /// How many full samples come before the next partial one.
+    full_due: u8,
 }
 
 impl Linux {
@@ -112,7 +116,7 @@ impl Linux {
             describer: Describer::default(),
             haste: Haste::Urgent,
             parts: Parts::default(),
-            had_all_namespaces: false,
+            full_due: 0,
         })
     }
 
@@ -204,8 +208,7 @@ impl Source for Linux {
         (snapshot.at, snapshot.wall) = clock::now();
         self.parts.engage(self.namespaces.own());
         self.parts.listen();
-        // A part is one of our own namespace; after a sample of others too, it would say nothing of those.
-        let possible = self.has_parts(needs) && !self.had_all_namespaces && !self.parts.needs_full();
+        let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
         let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
             let pace = self.sample_all(needs, snapshot)?;
             snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
@@ -235,7 +238,7 @@ impl Source for Linux {
             let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
             self.owners.attribute_more(found, now, is_limited, is_held);
             self.units.complete(found, &self.owners, snapshot.at);
-            snapshot.names = self.read_names(self.had_all_namespaces, snapshot);
+            snapshot.names = self.read_names(false, snapshot);
         }
         snapshot.took = clock::now().0.since(snapshot.at);
     }
@@ -247,7 +250,7 @@ impl Linux {
         let haste = std::mem::replace(&mut self.haste, Haste::Calm);
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         self.read_abroad(needs, snapshot);
-        self.had_all_namespaces = needs.all_namespaces;
+        self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
         let is_held = &mut |socket: &Socket| {
