@@ -122,8 +122,6 @@ pub struct App {
     pub headline: Headline,
     /// What enters and leaves each state.
     pub flows: Flows,
-    /// The time between the last two samples.
-    pub spacing: Option<Duration>,
     /// How many processes hold sockets.
     pub processes: usize,
     /// Whether data comes.
@@ -156,7 +154,6 @@ impl App {
             held: Held::default(),
             headline: Headline::default(),
             flows: Flows::default(),
-            spacing: None,
             processes: 0,
             supply: Supply::default(),
             offer: None,

@@ -4,6 +4,7 @@ mod backend;
 mod event_loop;
 mod keys;
 mod kills;
+mod plan;
 mod sampler;
 mod signals;
 mod terminal;

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::snapshot::{Needs, Snapshot, SourceInfo};
+use crate::model::socket::SocketRef;
 use crate::model::text::DisplayText;
 
 /// Takes samples.
@@ -29,6 +30,21 @@ pub trait Source: Send {
     ///
     /// After an error `snapshot` holds nothing of use, and the next call may succeed.
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
+
+    /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
+    fn has_parts(&self, _needs: &Needs) -> bool {
+        false
+    }
+
+    /// As [`Self::sample`], but only of the sockets of a scope that the source chooses, of those that ended, and of
+    /// [`Needs::visible`]. May be a full sample after all, as the snapshot's scope says.
+    fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        self.sample(needs, snapshot)
+    }
+
+    /// Looks for exactly these sockets, none of which `snapshot` lists, and completes `snapshot` by what was found: as
+    /// one of its sockets or, if it is certain, as one that is gone.
+    fn look_up(&mut self, _wanted: &[SocketRef], _snapshot: &mut Snapshot) {}
 }
 
 /// When the next sample is due.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::Delta;
+use crate::model::delta::{Delta, Rhythm};
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
@@ -42,6 +42,7 @@ pub struct Store {
     names: Arc<Names>,
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
+    rhythm: Rhythm,
 }
 
 impl Store {
@@ -60,6 +61,7 @@ impl Store {
             names: Arc::default(),
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
+            rhythm: Rhythm::default(),
         }
     }
 
@@ -103,6 +105,11 @@ impl Store {
     /// How long taking the last sample took.
     pub fn took(&self) -> Duration {
         self.took
+    }
+
+    /// How often samples come.
+    pub fn rhythm(&self) -> Rhythm {
+        self.rhythm
     }
 
     /// The rows, live and just closed.

@@ -10,13 +10,13 @@ mod owner_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::snapshot::Snapshot;
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::snapshot::{Scope, Snapshot};
+use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::entry::Entry;
@@ -34,19 +34,33 @@ pub const DUMP_JITTER_MAX: Duration = Duration::from_secs(1);
 pub struct Tracker {
     directory: Directory,
     generation: u32,
-    /// When the last sample was taken, and the one before it.
-    seen: Option<(Timestamp, Timestamp)>,
+    seen: Option<Seen>,
+    /// The sockets that one sample has missed, by slot; few at any time.
+    missed: FxHashMap<u32, Timestamp>,
+    /// See [`Rhythm::late`](Rhythm::late).
+    late: u32,
     coverage: Arc<Coverage>,
+}
+
+/// The samples so far.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// When the last one was taken.
+    at: Timestamp,
+    /// What it listed.
+    scope: Scope,
+    /// When the last one of every socket was taken.
+    all_at: Timestamp,
 }
 
 /// What one update works with.
 #[derive(Debug)]
 struct Round {
     at: Timestamp,
+    scope: Scope,
     generation: u32,
     first: bool,
-    /// When the last sample was taken, and the one before it.
-    seen: (Timestamp, Timestamp),
+    seen: Seen,
     tolerance: Duration,
 }
 
@@ -61,11 +75,15 @@ impl Tracker {
     /// A socket that is missing stays until a second sample misses it too; its end is then dated to the first one.
     /// Without cookies, a tuple that another connection uses stands in `changed`, with a later `first_seen`; its
     /// transitions say that one was closed and one opened.
+    ///
+    /// Outside of the scope of a partial snapshot, a socket that is not listed stays as it is. Inside, one may have
+    /// moved out of it: it stays as well until it is looked up (see [`Self::missing`]) or a full sample says more.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
         let round = self.begin(snapshot);
         let mut delta = self.delta(snapshot);
+        let gone = sorted(&snapshot.gone);
         let mut met = 0;
-        for socket in &snapshot.sockets {
+        for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
             let Some(slot) = self.directory.find(socket.id) else {
                 self.directory.insert(add(socket, &round, &mut delta));
                 continue;
@@ -78,28 +96,71 @@ impl Tracker {
             if !entry.is_same(socket, &round) {
                 change(entry, socket, &round, &mut delta);
             }
-            entry.generation = round.generation;
+            (entry.generation, entry.seen_at) = (round.generation, round.at);
             self.directory.keep(slot);
             met += 1;
+        }
+        let directory = &mut self.directory;
+        self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
+        for id in gone {
+            if let Some(slot) = self.directory.slot(id) {
+                self.end(slot, &round, &mut delta);
+            }
         }
         if met < self.directory.len_of_last() {
             self.miss(&round, &mut delta);
         }
         self.directory.finish();
-        self.seen = Some((round.at, round.seen.0));
+        self.reconcile(&round, &mut delta);
         delta
+    }
+
+    /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at
+    /// most `max`, to be looked up before the update.
+    pub fn missing(&self, snapshot: &Snapshot, max: usize) -> Vec<SocketRef> {
+        let listed: FxHashSet<SocketId> = snapshot.sockets.iter().map(|socket| socket.id).collect();
+        let gone = sorted(&snapshot.gone);
+        let few = self.directory.few().filter(|slot| !self.missed.contains_key(slot));
+        let few = few.filter_map(|slot| self.directory.get(slot));
+        let few = few.filter(|entry| snapshot.scope.covers(entry.protocol, entry.state));
+        let missed = self.missed.keys().filter_map(|slot| self.directory.get(*slot));
+        let missing = missed.chain(few.filter(|entry| !listed.contains(&entry.id)));
+        missing
+            .filter(|entry| !contains(&gone, entry.id) && entry.id.cookie().is_some())
+            // A tuple leads to a connection; listeners and UDP sockets may share theirs.
+            .filter(|entry| entry.protocol == Protocol::Tcp && entry.state != TcpState::Listen)
+            .map(Entry::reference)
+            .take(max)
+            .collect()
     }
 
     fn begin(&mut self, snapshot: &Snapshot) -> Round {
         self.generation = self.generation.wrapping_add(1);
-        self.directory.begin(snapshot.sockets.len());
+        self.directory.begin(snapshot.sockets.len(), snapshot.scope.is_all());
+        let unseen = Seen { at: snapshot.at, scope: Scope::ALL, all_at: snapshot.at };
         Round {
             at: snapshot.at,
+            scope: snapshot.scope,
             generation: self.generation,
             first: self.seen.is_none(),
-            seen: self.seen.unwrap_or((snapshot.at, snapshot.at)),
+            seen: self.seen.unwrap_or(unseen),
             tolerance: JITTER + snapshot.took.min(DUMP_JITTER_MAX),
         }
+    }
+
+    /// Remembers what this sample was, and counts what only a full one has shown.
+    fn reconcile(&mut self, round: &Round, delta: &mut Delta) {
+        if round.scope.is_all() {
+            let late = delta.transitions.iter().filter(|transition| is_late(transition, round)).count();
+            let scope = round.seen.scope;
+            let missed = self.missed.iter().filter(|(_, at)| **at == round.at);
+            let missed = missed.filter_map(|(slot, _)| self.directory.get(*slot));
+            let missed = missed.filter(|entry| !scope.covers(entry.protocol, entry.state)).count();
+            self.late = u32::try_from(late + missed).unwrap_or(u32::MAX);
+        }
+        let all_at = if round.scope.is_all() { round.at } else { round.seen.all_at };
+        self.seen = Some(Seen { at: round.at, scope: round.scope, all_at });
+        delta.rhythm.late = self.late;
     }
 
     fn delta(&mut self, snapshot: &Snapshot) -> Delta {
@@ -127,31 +188,39 @@ impl Tracker {
         let taken = taken_over(delta);
         for nth in 0..self.directory.len_of_last() {
             let Some(slot) = self.directory.nth_of_last(nth) else { break };
-            let entry = self.directory.entry(slot);
-            if entry.generation == round.generation {
-                continue;
-            }
-            let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
-            let at = if entry.generation != round.generation.wrapping_sub(1) {
-                round.seen.0
-            } else if expired.is_some() || tuple(entry).is_some_and(|tuple| taken.contains(&tuple)) {
-                round.at
-            } else {
-                self.directory.keep(slot);
+            let Some(entry) = self.directory.get(slot).filter(|entry| entry.generation != round.generation) else {
                 continue;
             };
-            delta.removed.push(Removed { id: entry.id, at });
-            let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
-            delta.transitions.push(closed(entry, at, end));
-            self.directory.remove(slot);
+            let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
+            let certain = expired || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
+            if certain || (means_something && self.missed.contains_key(&slot)) {
+                self.end(slot, round, delta);
+                continue;
+            }
+            if means_something {
+                self.missed.insert(slot, round.at);
+            }
+            self.directory.keep(slot);
         }
+    }
+
+    /// The socket in `slot` is gone: since it was first missed, or since now.
+    fn end(&mut self, slot: u32, round: &Round, delta: &mut Delta) {
+        let at = self.missed.remove(&slot).unwrap_or(round.at);
+        let entry = self.directory.entry(slot);
+        let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
+        delta.removed.push(Removed { id: entry.id, at });
+        let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
+        delta.transitions.push(closed(entry, at, end));
+        self.directory.remove(slot);
     }
 }
 
 impl Round {
-    /// When the sample `generation` was taken; only the last two are remembered, as no socket is missing for longer.
-    const fn seen_at(&self, generation: u32) -> Timestamp {
-        if generation == self.generation.wrapping_sub(1) { self.seen.0 } else { self.seen.1 }
+    /// When a socket of `socket`'s kind was or would have been listed last.
+    fn looked_at(&self, socket: &Socket) -> Timestamp {
+        if self.seen.scope.covers(socket.protocol, socket.state) { self.seen.at } else { self.seen.all_at }
     }
 }
 
@@ -173,15 +242,45 @@ pub fn once(snapshot: Snapshot) -> Delta {
         usage: snapshot.usage,
         details: snapshot.details,
         added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),
-        ..Delta::default()
+        changed: Vec::new(),
+        removed: Vec::new(),
+        transitions: Vec::new(),
+        rhythm: Rhythm::default(),
     }
+}
+
+/// Sorted rather than hashed: a recording can be made so that all ids fall into one bucket.
+fn sorted(ids: &[SocketId]) -> Vec<SocketId> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}
+
+fn contains(sorted: &[SocketId], id: SocketId) -> bool {
+    !sorted.is_empty() && sorted.binary_search(&id).is_ok()
+}
+
+/// Whether a partial sample of `scope` that does not list the socket says that it is missing: it cannot have moved to
+/// a state that is not covered.
+fn is_bound_to_be_listed(entry: &Entry, scope: Scope) -> bool {
+    let stays = entry.protocol == Protocol::Udp || matches!(entry.state, TcpState::Listen | TcpState::TimeWait);
+    stays && scope.covers(entry.protocol, entry.state)
+}
+
+/// Whether the sample before, a partial one, could not have shown this. That a `TIME_WAIT` ends is known before, and a
+/// socket that an earlier sample missed was counted then.
+fn is_late(transition: &Transition, round: &Round) -> bool {
+    let mut states = transition.from.into_iter().chain(transition.to);
+    let expires = transition.from == Some(TcpState::TimeWait) && transition.to.is_none();
+    let counted = transition.to.is_none() && transition.at < round.at;
+    !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
 fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     let since = if round.first {
         clocks::at_first_sight(socket, round.at)
     } else {
-        Some(clocks::seen_opened(socket, round.seen.0, round.at))
+        Some(clocks::seen_opened(socket, round.looked_at(socket), round.at))
     };
     let entry = Entry::new(socket, since, round);
     if !round.first {
@@ -192,7 +291,7 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
 }
 
 fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) {
-    let entered = || clocks::seen_entering(socket, round.seen_at(entry.generation), round.at);
+    let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
     if identity::is_another_connection(entry, socket) {
         let end = Since { at: round.at, basis: AgeBasis::Observed };
         delta.transitions.push(closed(entry, round.at, end));
@@ -239,7 +338,7 @@ fn closed(entry: &Entry, at: Timestamp, end: Since) -> Transition {
 type Tuple = (Endpoint, Endpoint, NetnsId);
 
 fn tuple(entry: &Entry) -> Option<Tuple> {
-    let unique = entry.protocol == Protocol::Tcp && !entry.has_interface;
+    let unique = entry.protocol == Protocol::Tcp && entry.interface.is_none();
     unique.then_some((entry.local, entry.remote, entry.id.netns()))
 }
 

@@ -7,7 +7,12 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::model::process::Owner;
 use crate::model::snapshot::Needs;
+use crate::model::socket::SocketRef;
 use crate::store::groups::GroupKey;
+use crate::store::rows::Row;
+
+/// The most rows of a screen that are looked up between full samples: 3 ms.
+const VISIBLE_MAX: usize = 1_000;
 
 impl App {
     /// The request for what the screen needs now, if it differs from the last one.
@@ -38,7 +43,8 @@ impl App {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs { all_namespaces: self.config.all_namespaces, ..Needs::default() };
+        let mut needs =
+            Needs { visible: self.visible(), all_namespaces: self.config.all_namespaces, ..Needs::default() };
         match &self.page {
             Page::Detail(detail) => {
                 let Some(row) = detail.row.as_ref().filter(|row| !row.is_closed()) else { return needs };
@@ -61,5 +67,23 @@ impl App {
         // Rows that change places ask for nothing new.
         needs.usage.sort_unstable();
         needs
+    }
+
+    /// The connections on the screen; none where every sample shows all of them anyway.
+    fn visible(&self) -> Vec<SocketRef> {
+        if self.store.rhythm().full_every.is_none() {
+            return Vec::new();
+        }
+        let row = |row: &Row| (!row.is_closed()).then(|| row.connection.socket.reference());
+        let mut visible: Vec<_> = match &self.page {
+            Page::Detail(detail) => detail.row.as_ref().and_then(row).into_iter().collect(),
+            Page::Tab if self.tab == Tab::Connections => {
+                let window = self.tables.connections.window(&self.store, self.body_height());
+                window.filter_map(|(_, shown)| row(shown)).take(VISIBLE_MAX).collect()
+            }
+            Page::Tab => Vec::new(),
+        };
+        visible.sort_unstable_by_key(|reference| reference.id);
+        visible
     }
 }

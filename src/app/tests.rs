@@ -10,7 +10,7 @@ use super::*;
 use crate::app::held::FROZEN_DELTAS_MAX;
 use crate::app::mode::{Confirm, Stage};
 use crate::model::action::{KillOutcome, KillReport, Signal};
-use crate::model::delta::{AgeBasis, Delta, Removed, Since, Transition};
+use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since, Transition};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::socket::{NetnsId, SocketId};
@@ -698,4 +698,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_rows_on_the_screen_are_asked_for_where_samples_are_partial() {
+    let mut app = app_on((0..50).map(tcp).collect());
+    let asked = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Collect(needs) => Some(needs.visible.len()),
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&send(&mut app, delta(101))), None, "every sample has them all");
+    let rhythm = Rhythm { full_every: Some(Duration::from_secs(5)), ..Rhythm::default() };
+    let visible = asked(&send(&mut app, Delta { rhythm, ..delta(102) }));
+    assert!(visible.is_some_and(|count| (10..24).contains(&count)), "{visible:?} rows of a screen of 24");
+    assert_eq!(asked(&send(&mut app, Delta { rhythm, ..delta(103) })), None, "once is enough");
+    assert_eq!(asked(&send(&mut app, delta(104))), Some(0));
 }

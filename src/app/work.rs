@@ -10,7 +10,6 @@ use crate::app::headline::Survey;
 use crate::app::mode::Page;
 use crate::model::delta::Delta;
 use crate::model::process::ProcessId;
-use crate::model::time::Timestamp;
 use crate::store::groups::HoldingsCount;
 use crate::store::intake::Intake;
 
@@ -27,8 +26,6 @@ pub(super) struct Work {
     intake: Option<Intake>,
     /// How many transitions of the intake the log will have got.
     logged: usize,
-    /// When the sample before the intake was taken.
-    before: Timestamp,
     survey: Option<Survey>,
     holdings: Option<HoldingsCount>,
 }
@@ -102,15 +99,12 @@ impl App {
         sort_by_time(&mut delta);
         self.notices.age();
         self.work.logged = delta.transitions.len();
-        self.work.before = self.store.at();
         self.work.intake = Some(self.store.begin(delta));
     }
 
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
     fn finish(&mut self, intake: Intake) -> usize {
         let touched = self.store.finish(intake);
-        let before = Some(self.work.before).filter(|before| *before > Timestamp::default());
-        self.spacing = before.map(|before| self.store.at().since(before));
         self.tables.connections.view.apply(&touched, &self.store);
         self.log.grow_above(self.work.logged);
         self.flows = Flows::of(self.store.history());

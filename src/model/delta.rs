@@ -105,6 +105,17 @@ pub struct Transition {
     pub owner: Owner,
 }
 
+/// How often samples come in truth, and what it costs to take all of them less often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rhythm {
+    /// From one sample to the next; `None` where nothing says so (a recording).
+    pub every: Option<Duration>,
+    /// From one sample of every socket to the next, where those between are partial.
+    pub full_every: Option<Duration>,
+    /// Openings, changes and ends that the last full sample showed and no partial one before it.
+    pub late: u32,
+}
+
 /// The difference between two samples. `added`, `changed` and `removed` are disjoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delta {
@@ -130,4 +141,6 @@ pub struct Delta {
     pub usage: Vec<(ProcessId, Usage)>,
     /// Details of visible connections.
     pub details: Vec<(SocketId, TcpDetail)>,
+    /// How often samples come.
+    pub rhythm: Rhythm,
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
+use crate::model::endpoint::Protocol;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
+use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
 
@@ -72,9 +74,66 @@ pub struct Needs {
     pub details: Vec<SocketRef>,
     /// The sockets of every network namespace that the user may enter, not only of conntop's own.
     pub all_namespaces: bool,
+    /// Sockets on the screen: a partial sample looks them up, so that what is looked at is of now.
+    pub visible: Vec<SocketRef>,
 }
 
-/// Every socket at one moment. Sources refill one value again and again, so that its memory is reused.
+/// Which sockets a sample lists without fail. A socket outside of it that is not listed is unknown, not gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// One bit a TCP state: `1 << (state as u16)`.
+    tcp: u16,
+    /// UDP sockets of every state.
+    udp: bool,
+}
+
+impl Scope {
+    /// Every socket.
+    pub const ALL: Self = Self { tcp: u16::MAX, udp: true };
+
+    /// The TCP sockets in one of `states`; UDP is left out.
+    pub const fn tcp(states: &[TcpState]) -> Self {
+        let (mut tcp, mut nth) = (0, 0);
+        while nth < states.len() {
+            tcp |= 1 << states[nth] as u16;
+            nth += 1;
+        }
+        Self { tcp, udp: false }
+    }
+
+    /// With the TCP sockets in `state` too.
+    #[must_use]
+    pub const fn and(self, state: TcpState) -> Self {
+        Self { tcp: self.tcp | 1 << state as u16, ..self }
+    }
+
+    /// With all UDP sockets too.
+    #[must_use]
+    pub const fn and_udp(self) -> Self {
+        Self { udp: true, ..self }
+    }
+
+    /// Whether a socket of `protocol` in `state` is listed if it exists.
+    pub const fn covers(self, protocol: Protocol, state: TcpState) -> bool {
+        match protocol {
+            Protocol::Tcp => self.tcp & 1 << state as u16 != 0,
+            Protocol::Udp => self.udp,
+        }
+    }
+
+    /// Whether every socket is listed.
+    pub fn is_all(self) -> bool {
+        self == Self::ALL
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+/// The sockets at one moment: all of them, or those of a [`Scope`] and some that were looked up. Sources refill one value again and again, so that its memory is reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// When the sample was begun.
@@ -83,8 +142,12 @@ pub struct Snapshot {
     pub wall: WallTime,
     /// How long taking it took.
     pub took: Duration,
+    /// What `sockets` lists without fail.
+    pub scope: Scope,
     /// The sockets, each once.
     pub sockets: Vec<Socket>,
+    /// Sockets that the kernel was asked for by identity and no longer has: gone for certain.
+    pub gone: Vec<SocketId>,
     /// What could not be seen.
     pub coverage: Coverage,
     /// Names of users, interfaces, network namespaces and units.
@@ -98,9 +161,26 @@ pub struct Snapshot {
 impl Snapshot {
     /// Empties it for the next sample; keeps the memory.
     pub fn clear(&mut self) {
+        self.scope = Scope::ALL;
         self.sockets.clear();
+        self.gone.clear();
         self.coverage = Coverage::default();
         self.usage.clear();
         self.details.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_says_for_each_state_whether_a_missing_socket_means_something() {
+        let scope = Scope::tcp(&[TcpState::Listen, TcpState::CloseWait]);
+        assert!(scope.covers(Protocol::Tcp, TcpState::Listen) && scope.covers(Protocol::Tcp, TcpState::CloseWait));
+        assert!(!scope.covers(Protocol::Tcp, TcpState::Established) && !scope.covers(Protocol::Udp, TcpState::Unconn));
+        assert!(scope.and(TcpState::TimeWait).covers(Protocol::Tcp, TcpState::TimeWait));
+        assert!(scope.and_udp().covers(Protocol::Udp, TcpState::Established));
+        assert!(!scope.is_all() && Scope::default().is_all());
     }
 }

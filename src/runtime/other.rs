@@ -68,6 +68,11 @@ pub fn size() -> io::Result<(u16, u16)> {
     crossterm::terminal::size()
 }
 
+/// Not told here.
+pub fn thread_time() -> Option<std::time::Duration> {
+    None
+}
+
 /// Nothing can stop this process here.
 pub fn stop_self() {}
 

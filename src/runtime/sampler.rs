@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 use crate::app::msg::Msg;
+use crate::model::delta::{Delta, Rhythm};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::text::DisplayText;
-use crate::runtime::panic_text;
+use crate::runtime::plan::{LOAD_DIVISOR, Plan, Took};
+use crate::runtime::{os, panic_text};
 use crate::source::{Pace, Source, SourceError};
 use crate::tracker::Tracker;
 
-/// Samples may take this share of the time: 1 is all, 4 a quarter. A longer sample stretches the interval.
-const LOAD_DIVISOR: u32 = 4;
+/// The most sockets that one partial sample looks up because it misses them: some 25 ms.
+const LOOK_UPS_MAX: usize = 4_096;
 /// The longest wait after failures in a row.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
@@ -59,7 +61,9 @@ impl Sampler {
     pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
         let wanted = Wanted { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
         let desk = Arc::new(Desk { wanted: Mutex::new(wanted), changed: Condvar::new() });
-        let sampling = Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()) };
+        let plan = Plan::new(source.has_parts(&Needs::default()));
+        let sampling =
+            Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()), plan };
         thread::Builder::new().name("sampler".into()).spawn(move || sampling.run())?;
         Ok(Self { desk })
     }
@@ -168,11 +172,18 @@ struct Order {
     early: bool,
 }
 
+/// When a sample was begun, and how long its thread had worked by then.
+struct Begun {
+    at: Instant,
+    core: Option<Duration>,
+}
+
 struct Sampling {
     source: Box<dyn Source>,
     messages: Sender<Msg>,
     desk: Arc<Desk>,
     schedule: Schedule,
+    plan: Plan,
 }
 
 impl Sampling {
@@ -191,24 +202,54 @@ impl Sampling {
         let mut snapshot = Snapshot::default();
         let mut failures = 0;
         while let Some(order) = self.wait() {
-            let begun = Instant::now();
-            let sampled = self.source.sample(&order.needs, &mut snapshot);
+            let begun = Begun { at: Instant::now(), core: os::thread_time() };
+            let sampled = self.sample(&order, &tracker, &mut snapshot);
             let sent = match sampled {
                 Ok(pace) => {
                     failures = 0;
-                    let delta = Box::new(tracker.update(&snapshot));
-                    self.schedule.sampled(begun, order.early, pace, begun.elapsed());
+                    let mut delta = Box::new(tracker.update(&snapshot));
+                    self.settle(&begun, &order, pace, &snapshot, &mut delta);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
                 }
                 Err(SourceError::Usage(sentence) | SourceError::Failed(sentence)) => {
                     failures += 1;
-                    self.schedule.failed(begun, failures, order.interval);
+                    self.schedule.failed(begun.at, failures, order.interval);
                     self.send(Msg::SourceFailed(sentence))
                 }
             };
             if !sent {
                 return;
             }
+        }
+    }
+
+    /// A full sample, or a partial one completed by what it misses.
+    fn sample(&mut self, order: &Order, tracker: &Tracker, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        self.plan.allow_parts(self.source.has_parts(&order.needs));
+        if order.early || self.plan.wants_full(order.interval) {
+            return self.source.sample(&order.needs, snapshot);
+        }
+        if snapshot.scope.is_all() {
+            // A full sample's memory is not kept through the partial ones; it is a third of what the program takes.
+            snapshot.sockets = Vec::new();
+        }
+        let pace = self.source.sample_part(&order.needs, snapshot)?;
+        if !snapshot.scope.is_all() {
+            let missing = tracker.missing(snapshot, LOOK_UPS_MAX);
+            self.source.look_up(&missing, snapshot);
+        }
+        Ok(pace)
+    }
+
+    /// Plans the next sample by what this one cost, and lets the screen know.
+    fn settle(&mut self, begun: &Begun, order: &Order, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
+        let wall = begun.at.elapsed();
+        // Where the system does not tell the time of a thread, it is taken to have had its core for itself.
+        let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
+        self.plan.sampled(snapshot, delta, Took { wall, core });
+        self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
+        if pace == Pace::Interval {
+            delta.rhythm = Rhythm { late: delta.rhythm.late, ..self.plan.rhythm(order.interval, wall) };
         }
     }
 

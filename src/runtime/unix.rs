@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{self, getegid, geteuid, getgid, getpgrp, getpid, getuid, kill_process};
 use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
-use rustix::time::Timespec;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
@@ -164,6 +164,11 @@ pub fn write_all(mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How long the calling thread has had a core.
+pub fn thread_time() -> Option<Duration> {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
 }
 
 /// Columns and rows of the terminal on standard output.

@@ -1,10 +1,12 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod destroy_events;
 pub mod dumper;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
 pub mod owners;
+pub mod parts;
 pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
@@ -28,6 +30,7 @@ use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
 use self::owners::{Blind, Owners};
+use self::parts::Parts;
 use self::processes::{Describer, Now};
 use self::tables::{Tables, refusal};
 use self::units::Units;
@@ -35,10 +38,14 @@ use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock};
+
+/// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
+/// samples come first: the tracker takes a socket for gone when a second one does not list it.
+const FULL_AFTER_ABROAD: u8 = 2;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
@@ -57,6 +64,9 @@ pub struct Linux {
     describer: Describer,
     /// Somebody waits for the first sample.
     haste: Haste,
+    parts: Parts,
+    /// How many full samples come before the next partial one.
+    full_due: u8,
 }
 
 impl Linux {
@@ -105,6 +115,8 @@ impl Linux {
             meter: Meter::new(),
             describer: Describer::default(),
             haste: Haste::Urgent,
+            parts: Parts::default(),
+            full_due: 0,
         })
     }
 
@@ -140,7 +152,9 @@ impl Linux {
         snapshot.coverage.other_namespaces = others.saturating_sub(self.abroad.shown());
     }
 
-    fn read_names(&mut self, needs: &Needs, snapshot: &Snapshot) -> Arc<Names> {
+    /// All names for a full sample; for a partial one, those of before and what is new. `all` says that the sockets of
+    /// all namespaces are shown.
+    fn read_names(&mut self, all: bool, snapshot: &Snapshot) -> Arc<Names> {
         let (own, abroad, inquirer) = (self.namespaces.own(), &self.abroad, self.inquirer.as_ref());
         let interface = |netns: NetnsId, index: u32| {
             if netns != own {
@@ -150,8 +164,13 @@ impl Linux {
             Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
         };
         let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
-        let namespaces = self.namespaces.names(needs.all_namespaces);
-        self.names.read(&snapshot.sockets, snapshot.at, Others { namespaces, units, interface: &interface })
+        let namespaces = self.namespaces.names(all);
+        let others = Others { namespaces, units, interface: &interface };
+        if snapshot.scope.is_all() {
+            self.names.read(&snapshot.sockets, snapshot.at, others)
+        } else {
+            self.names.read_part(&snapshot.sockets, others)
+        }
     }
 
     fn note_blind(&self, blind: Blind, coverage: &mut Coverage) {
@@ -176,9 +195,62 @@ impl Source for Linux {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
+        self.parts.listen();
+        self.sample_all(needs, snapshot)
+    }
+
+    fn has_parts(&self, needs: &Needs) -> bool {
+        self.tables.has_parts() && !needs.all_namespaces
+    }
+
+    fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        self.parts.engage(self.namespaces.own());
+        self.parts.listen();
+        let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
+        let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
+            let pace = self.sample_all(needs, snapshot)?;
+            snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+            return Ok(pace);
+        };
+        (snapshot.scope, snapshot.coverage) = (scope, coverage);
+        self.tables.read_part(scope, &mut snapshot.sockets, &mut snapshot.coverage)?;
+        snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+        let wanted = parts::worth_a_look(snapshot, self.parts.ended(), &needs.visible);
+        self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
+        self.read_abroad(needs, snapshot);
+        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
+        self.owners.attribute_part(&mut snapshot.sockets, now, is_limited, is_held);
+        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
+        snapshot.names = self.read_names(needs.all_namespaces, snapshot);
+        self.add_rest(needs, snapshot);
+        Ok(Pace::Interval)
+    }
+
+    fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
+        let listed = snapshot.sockets.len();
+        self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
+        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
+        if !found.is_empty() {
+            let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
+            self.owners.attribute_more(found, now, is_limited, is_held);
+            self.units.complete(found, &self.owners, snapshot.at);
+            snapshot.names = self.read_names(false, snapshot);
+        }
+        snapshot.took = clock::now().0.since(snapshot.at);
+    }
+}
+
+impl Linux {
+    /// Every socket, into an empty snapshot that was begun.
+    fn sample_all(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         let haste = std::mem::replace(&mut self.haste, Haste::Calm);
         self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
         self.read_abroad(needs, snapshot);
+        self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
         let now = Now { at: snapshot.at, wall: snapshot.wall };
         let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
         let is_held = &mut |socket: &Socket| {
@@ -190,12 +262,19 @@ impl Source for Linux {
         give_back(&mut snapshot.sockets);
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
-        snapshot.names = self.read_names(needs, snapshot);
+        snapshot.names = self.read_names(needs.all_namespaces, snapshot);
+        self.tables.look_up(self.parts.ended(), &mut Vec::new(), &mut snapshot.gone);
+        self.parts.note_full(snapshot);
+        self.add_rest(needs, snapshot);
+        Ok(Pace::Interval)
+    }
+
+    /// What every sample has beside its sockets.
+    fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
         snapshot.took = clock::now().0.since(snapshot.at);
-        Ok(Pace::Interval)
     }
 }
 

@@ -11,7 +11,7 @@ use rustc_hash::FxHasher;
 use crate::model::delta::{AgeBasis, Connection, Rates, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
-use crate::model::socket::{Socket, SocketId, TimerKind};
+use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -32,16 +32,21 @@ pub(super) struct Entry {
     fingerprint: u64,
     /// Zeros while `counts_bytes` is not set.
     bytes: ByteCounts,
-    uid: Option<u32>,
+    /// The uid's complement, so that `None` takes no room: -1 is nobody's uid.
+    uid: Option<NonZeroU32>,
     cgroup: Option<NonZeroU64>,
     timer_expires: Timestamp,
     activity: [Millis; 3],
+    /// When it was last listed: several samples ago where those between were partial.
+    pub(super) seen_at: Timestamp,
     /// The last sample that listed it.
     pub(super) generation: u32,
     /// Its place in that sample.
     pub(super) position: u32,
     pub(super) inode: Option<NonZeroU32>,
-    pub(super) has_interface: bool,
+    pub(super) interface: Option<NonZeroU32>,
+    /// Removed; its slot waits to be reused.
+    pub(super) is_gone: bool,
     since_basis: Option<AgeBasis>,
     counts_bytes: bool,
     flow: Flow,
@@ -74,14 +79,16 @@ impl Entry {
             since_at: since.map_or(Timestamp::default(), |since| since.at),
             fingerprint: fingerprint(socket),
             bytes: bytes(socket).unwrap_or_default(),
-            uid: socket.uid,
+            uid: socket.uid.and_then(|uid| NonZeroU32::new(!uid)),
             cgroup: socket.cgroup.and_then(NonZeroU64::new),
             timer_expires: expires(socket),
             activity: activity(socket),
+            seen_at: round.at,
             generation: round.generation,
             position: 0,
             inode: socket.inode,
-            has_interface: socket.interface.is_some(),
+            interface: socket.interface,
+            is_gone: false,
             since_basis: since.map(|since| since.basis),
             counts_bytes: bytes(socket).is_some(),
             flow: Flow::Unknown,
@@ -107,12 +114,12 @@ impl Entry {
     pub(super) fn renew(&mut self, socket: &Socket, since: Option<Since>, round: &Round) -> Connection {
         let rates = self.rates_to(socket, round);
         let completed = Socket {
-            uid: socket.uid.or(self.uid),
+            uid: socket.uid.or(self.uid.map(|uid| !uid.get())),
             cgroup: socket.cgroup.or(self.cgroup.map(NonZeroU64::get)),
             owner: owner_memory::complete(&self.owner, &socket.owner),
             ..socket.clone()
         };
-        let renewed = Self::new(&completed, since, round);
+        let renewed = Self { position: self.position, ..Self::new(&completed, since, round) };
         // The next sample is compared with what this one said, not with what memory added.
         let fingerprint = fingerprint(socket);
         *self = Self { first_seen: self.first_seen, fingerprint, flow: Flow::of(rates), ..renewed };
@@ -122,6 +129,17 @@ impl Entry {
     /// The row of this socket, with no rates yet.
     pub(super) fn row(&self, socket: Socket) -> Connection {
         Connection { socket, state_since: self.since(), first_seen: self.first_seen, rates: None }
+    }
+
+    /// What the kernel needs to find this socket again.
+    pub(super) fn reference(&self) -> SocketRef {
+        let Self { id, protocol, local, remote, interface, .. } = *self;
+        SocketRef { id, protocol, local, remote, interface }
+    }
+
+    /// Whether it is not of the silent mass, so that partial samples may list it.
+    pub(super) fn is_of_few(&self) -> bool {
+        self.protocol == Protocol::Udp || self.state != TcpState::Established
     }
 
     /// Since when it is in its state.
@@ -162,7 +180,7 @@ impl Entry {
 
     fn rates_to(&self, socket: &Socket, round: &Round) -> Option<Rates> {
         let (old, new) = (self.bytes()?, bytes(socket)?);
-        let over = round.at.since(round.seen_at(self.generation));
+        let over = round.at.since(self.seen_at);
         if is_less(new, old) || over.is_zero() || socket.is_listener() {
             return None;
         }

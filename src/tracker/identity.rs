@@ -15,7 +15,7 @@ const LOOK_AHEAD: usize = 4;
 /// The tracked sockets, in slots that stay put, and the order in which the last sample listed them.
 ///
 /// The kernel walks its hash tables in the same order each time, so a cursor over the last order finds nearly every
-/// socket without a look-up.
+/// socket without a look-up. A partial sample leaves that order as it is and costs nothing for what it does not list.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     entries: Vec<Entry>,
@@ -24,11 +24,23 @@ pub(super) struct Directory {
     order: Vec<u32>,
     next_order: Vec<u32>,
     cursor: usize,
+    /// The sockets that are not of the silent mass: those that partial samples may list.
+    few: Vec<u32>,
+    next_few: Vec<u32>,
+    /// Slots of removed sockets that `order` still names, to be freed with the next order.
+    limbo: Vec<u32>,
+    /// Whether the sample at hand lists every socket.
+    whole: bool,
 }
 
 impl Directory {
-    /// Starts a new sample of about `len` sockets.
-    pub(super) fn begin(&mut self, len: usize) {
+    /// Starts a new sample of about `len` sockets: of every socket if it is `whole`.
+    pub(super) fn begin(&mut self, len: usize, whole: bool) {
+        self.whole = whole;
+        self.next_few.clear();
+        if !whole {
+            return;
+        }
         self.cursor = 0;
         self.next_order.clear();
         let new = len.saturating_sub(self.order.len());
@@ -39,25 +51,50 @@ impl Directory {
 
     /// The slot of `id`, if it is tracked.
     pub(super) fn find(&mut self, id: SocketId) -> Option<u32> {
+        if !self.whole {
+            return self.slot(id);
+        }
         for (ahead, &slot) in self.order.iter().skip(self.cursor).take(LOOK_AHEAD).enumerate() {
-            if self.entries[slot as usize].id == id {
+            let entry = &self.entries[slot as usize];
+            if entry.id == id && !entry.is_gone {
                 self.cursor += ahead + 1;
                 return Some(slot);
             }
         }
-        let slot = *self.places.get(&id)?;
+        let slot = self.slot(id)?;
         self.cursor = self.entries[slot as usize].position as usize + 1;
         Some(slot)
+    }
+
+    /// The slot of `id`, if it is tracked, wherever it is.
+    pub(super) fn slot(&self, id: SocketId) -> Option<u32> {
+        self.places.get(&id).copied()
     }
 
     pub(super) fn entry(&mut self, slot: u32) -> &mut Entry {
         &mut self.entries[slot as usize]
     }
 
+    /// The tracked socket in `slot`; `None` once it is removed.
+    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
+        self.entries.get(slot as usize).filter(|entry| !entry.is_gone)
+    }
+
     /// Keeps `slot` for the next sample, after those kept before it.
     pub(super) fn keep(&mut self, slot: u32) {
-        self.entries[slot as usize].position = u32::try_from(self.next_order.len()).unwrap_or(u32::MAX);
-        self.next_order.push(slot);
+        if self.whole {
+            self.place(slot);
+        }
+        if self.entries[slot as usize].is_of_few() {
+            self.next_few.push(slot);
+        }
+    }
+
+    /// Puts `slot` at the end of the order.
+    fn place(&mut self, slot: u32) {
+        let order = if self.whole { &mut self.next_order } else { &mut self.order };
+        self.entries[slot as usize].position = u32::try_from(order.len()).unwrap_or(u32::MAX);
+        order.push(slot);
     }
 
     /// Tracks a socket that is new.
@@ -71,12 +108,21 @@ impl Directory {
             u32::try_from(self.entries.len() - 1).expect("2^32 sockets do not fit into memory")
         };
         self.places.insert(id, slot);
+        if !self.whole {
+            self.place(slot);
+        }
         self.keep(slot);
     }
 
-    /// The `nth` socket of the last sample's order, the missing ones included.
+    /// The `nth` socket that the sample at hand would list if it were there and in its last state; the missing ones
+    /// included.
     pub(super) fn nth_of_last(&self, nth: usize) -> Option<u32> {
-        self.order.get(nth).copied()
+        if self.whole { self.order.get(nth).copied() } else { self.few.get(nth).copied() }
+    }
+
+    /// The sockets that are not of the silent mass.
+    pub(super) fn few(&self) -> impl Iterator<Item = u32> {
+        self.few.iter().copied()
     }
 
     /// Forgets a socket. Not to be called before every socket of the sample is in: its slot may be reused at once.
@@ -84,17 +130,22 @@ impl Directory {
         let entry = &mut self.entries[slot as usize];
         self.places.remove(&entry.id);
         entry.owner = Owner::None;
-        self.free.push(slot);
+        entry.is_gone = true;
+        if self.whole { self.free.push(slot) } else { self.limbo.push(slot) }
     }
 
     /// Ends the sample: what was kept and inserted is what the next one is compared with.
     pub(super) fn finish(&mut self) {
-        std::mem::swap(&mut self.order, &mut self.next_order);
+        std::mem::swap(&mut self.few, &mut self.next_few);
+        if self.whole {
+            std::mem::swap(&mut self.order, &mut self.next_order);
+            self.free.append(&mut self.limbo);
+        }
     }
 
-    /// How many sockets the last sample left to compare with.
+    /// How many sockets the last sample left to compare with the one at hand.
     pub(super) fn len_of_last(&self) -> usize {
-        self.order.len()
+        if self.whole { self.order.len() } else { self.few.len() }
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::app::{App, Supply};
-use crate::model::snapshot::SourceKind;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const DOT: &str = " · ";
+/// An interval that is longer than wanted by more than this share (a divisor) is called slow.
+const SLOW_DIVISOR: u32 = 20;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
@@ -54,11 +55,8 @@ fn facts(app: &App) -> Vec<Part> {
         (app.store.source().host.to_string(), Role::Strong),
         (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
+        (rhythm(app), Role::Dim),
     ];
-    match stretched(app) {
-        Some(part) => parts.insert(2, part),
-        None => parts.push((format!("every {}", interval(app.config.interval)), Role::Dim)),
-    }
     if app.processes > 0 {
         parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
     }
@@ -70,13 +68,31 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", units::count(count), if count == 1 { one } else { many })
 }
 
-/// What is told of the time between samples if it is not what was asked for: a machine with very many sockets gets
-/// fewer samples.
-fn stretched(app: &App) -> Option<Part> {
-    let asked = app.config.interval;
-    let is_live = !matches!(app.store.source().kind, SourceKind::Replay | SourceKind::Synthetic);
-    let spacing = app.spacing.filter(|&spacing| is_live && spacing > asked * 2)?;
-    Some((format!("every {}, not {}", units::lasted(spacing), interval(asked)), Role::Strong))
+/// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
+/// everything are rarer, with what they showed late.
+fn rhythm(app: &App) -> String {
+    let wanted = app.config.interval;
+    let rhythm = app.store.rhythm();
+    let every = rhythm.every.unwrap_or(wanted);
+    let slow = every > wanted + wanted / SLOW_DIVISOR;
+    let every = if slow { format!("every {} (slow)", rounded(every)) } else { format!("every {}", interval(wanted)) };
+    let late = match rhythm.late {
+        0 => String::new(),
+        late => format!(" ({} late)", units::count(u64::from(late))),
+    };
+    match rhythm.full_every {
+        Some(full_every) => format!("{every}, all {}{late}", rounded(full_every)),
+        None => every,
+    }
+}
+
+/// In seconds, with one digit after the point below ten.
+fn rounded(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    match (tenths / 10, tenths % 10) {
+        (seconds @ 0..10, tenths @ 1..) => format!("{seconds}.{tenths} s"),
+        (seconds, tenths) => format!("{} s", seconds + u128::from(tenths >= 5)),
+    }
 }
 
 /// `1 s`, `250 ms`.
@@ -134,5 +150,16 @@ fn namespaces(app: &App) -> Option<String> {
         (false, _) => Some(more()),
         (true, 0) => Some("all namespaces (N)".to_owned()),
         (true, _) => Some(format!("{} closed to you (N)", more())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_briefly_as_they_are_known() {
+        let said = |ms| rounded(Duration::from_millis(ms));
+        assert_eq!([0, 1_000, 1_249, 9_980, 12_400, 12_500].map(said), ["0 s", "1 s", "1.2 s", "10 s", "12 s", "13 s"]);
     }
 }

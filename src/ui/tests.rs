@@ -12,7 +12,7 @@ use crate::app::Config;
 use crate::app::msg::Msg;
 use crate::app::tab::TABS;
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::socket::TimerKind;
@@ -230,14 +230,6 @@ fn the_selected_row_has_one_style_from_edge_to_edge() {
 }
 
 #[test]
-fn samples_that_come_less_often_than_asked_for_are_admitted() {
-    let mut app = app((140, 40), true, false);
-    assert!(screen(&app).contains("every 1 s "), "{}", screen(&app));
-    app.update(Msg::Delta(Box::new(delta(NOW + 20))));
-    assert!(screen(&app).contains("every 20s, not 1 s"), "{}", screen(&app));
-}
-
-#[test]
 fn a_healthy_machine_looks_calm() {
     let mut calm = App::new(app((120, 40), true, false).config);
     let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
@@ -328,4 +320,21 @@ fn details_dialogs_and_help() {
     let mut app = app((140, 40), true, false);
     press(&mut app, &[KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter]);
     insta::assert_snapshot!("detail_at_140x40", screen(&app));
+}
+
+#[test]
+fn the_header_says_how_often_samples_come_in_truth() {
+    let mut app = app((160, 24), true, false);
+    let mut with = |rhythm: Rhythm| {
+        app.update(Msg::Delta(Box::new(Delta { rhythm, ..delta(NOW + 1) })));
+        screen(&app).lines().next().unwrap_or_default().to_owned()
+    };
+    let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
+    assert!(with(Rhythm::default()).contains("every 1 s "), "a recording has its own times");
+    assert!(with(Rhythm { every: seconds(1), ..Rhythm::default() }).contains("every 1 s "));
+    assert!(with(Rhythm { every: seconds(4), ..Rhythm::default() }).contains("every 4 s (slow)"));
+    let text = with(Rhythm { every: seconds(1), full_every: seconds(5), late: 0 });
+    assert!(text.contains("every 1 s, all 5 s "), "{text}");
+    let text = with(Rhythm { every: seconds(1), full_every: seconds(5), late: 1_203 });
+    assert!(text.contains("every 1 s, all 5 s (1,203 late)"), "{text}");
 }

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
@@ -16,7 +17,7 @@ use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::netlink::{Connection, Exchange};
 use crate::source::linux::port_filter::{End, PortRange};
-use crate::source::linux::sock_diag::{self, Decoder, DumpRequest};
+use crate::source::linux::sock_diag::{self, Decoder, DumpRequest, Found};
 use crate::source::linux::threads;
 
 /// A table is cut in two by the ports of this many of its sockets; a smaller one is not worth a second thread.
@@ -42,6 +43,8 @@ pub struct Dumper {
     decoder: Decoder,
     /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
     refused: Vec<((Protocol, Family), Errno)>,
+    /// The kernel does not give both families in one dump.
+    separately: bool,
     /// Cookies of this sample; kept for its memory.
     seen: FxHashSet<u64>,
 }
@@ -65,13 +68,13 @@ impl Dumper {
             return Err(error);
         }
         let second = if threads::cores() > 1 { Connection::open().ok() } else { None };
-        Ok(Self { connection, second, decoder, refused: Vec::new(), seen: FxHashSet::default() })
+        Ok(Self { connection, second, decoder, refused: Vec::new(), separately: false, seen: FxHashSet::default() })
     }
 
     /// Reads `netns` over a connection that was opened in it, which no thread of another namespace could do.
     pub fn over(connection: Connection, netns: NetnsId) -> Self {
         let decoder = Decoder { netns };
-        Self { connection, second: None, decoder, refused: Vec::new(), seen: FxHashSet::default() }
+        Self { connection, second: None, decoder, refused: Vec::new(), separately: false, seen: FxHashSet::default() }
     }
 
     /// The name of an interface in the namespace of the connection.
@@ -160,6 +163,60 @@ impl Dumper {
         sock_diag::is_held(&mut self.connection, &socket.reference())
     }
 
+    /// Appends the sockets of `scope`; what the kernel refuses is left out and asked for no more.
+    pub fn read_part(
+        &mut self,
+        scope: Scope,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
+        let together = self.read_tcp_together(scope, sockets);
+        if let Some(exchange) = together {
+            coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
+        }
+        for request in DumpRequest::of_scope(scope) {
+            if request.protocol == Protocol::Udp || together.is_none() {
+                self.read(request, Haste::Calm, sockets, coverage)?;
+            }
+        }
+        self.drop_repeated(sockets);
+        Ok(())
+    }
+
+    /// Appends the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
+    fn read_tcp_together(&mut self, scope: Scope, sockets: &mut Vec<Socket>) -> Option<Exchange> {
+        let request = DumpRequest::of_scope(scope).find(|request| request.protocol == Protocol::Tcp)?;
+        if self.separately {
+            return None;
+        }
+        let before = sockets.len();
+        let exchange = self.decoder.dump_both_families(&mut self.connection, request.states, sockets);
+        self.separately |= exchange.refusal().is_some();
+        let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
+        if !whole {
+            sockets.truncate(before);
+        }
+        whole.then_some(exchange)
+    }
+
+    /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
+    pub fn look_up(&mut self, wanted: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
+        for reference in wanted {
+            match self.decoder.look_up(&mut self.connection, reference) {
+                Found::Here(socket) => sockets.push(*socket),
+                Found::Gone => gone.push(reference.id),
+                Found::Unknown => {}
+                // Each silence of the kernel takes seconds.
+                Found::Failed(_) => return,
+            }
+        }
+    }
+
+    /// Whether the kernel answers for every table.
+    pub fn has_all_tables(&self) -> bool {
+        self.refused.is_empty()
+    }
+
     /// The details of those of `wanted` that are still there.
     pub fn details(&mut self, wanted: &[SocketRef]) -> Vec<(SocketId, TcpDetail)> {
         let look_up = |socket: &SocketRef| Some((socket.id, sock_diag::look_up(&mut self.connection, socket)?));
@@ -224,6 +281,7 @@ fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tcp_state::TcpState;
     use crate::model::testing::{listener, tcp};
 
     fn connections(locals: impl Iterator<Item = u16>, remotes: impl Iterator<Item = u16>) -> Vec<Socket> {
@@ -250,6 +308,27 @@ mod tests {
         assert_eq!(cut(&[]), None);
         let mostly_one = connections((0..100).map(|n| if n < 85 { 443 } else { n }), std::iter::repeat(9));
         assert_eq!(cut(&mostly_one), None);
+    }
+
+    #[test]
+    fn both_families_come_in_one_dump() {
+        let mut dumper = Dumper::open(NetnsId(1)).expect("sock_diag");
+        let listeners =
+            ["127.0.0.1:0", "[::1]:0"].map(|address| std::net::TcpListener::bind(address).expect("loopback"));
+        let scope = Scope::tcp(&[TcpState::Listen]);
+        let read = |dumper: &mut Dumper| {
+            let mut sockets = Vec::new();
+            dumper.read_part(scope, &mut sockets, &mut Coverage::default()).expect("sock_diag");
+            let has = |listener: &std::net::TcpListener| {
+                let local = listener.local_addr().expect("bound");
+                sockets.iter().any(|socket| socket.local == Endpoint::new(local.ip(), local.port()))
+            };
+            (listeners.iter().all(has), sockets.iter().all(Socket::is_listener))
+        };
+        assert_eq!(read(&mut dumper), (true, true));
+        assert!(!dumper.separately, "the kernel takes the request");
+        dumper.separately = true;
+        assert_eq!(read(&mut dumper), (true, true));
     }
 
     #[test]

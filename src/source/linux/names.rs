@@ -2,6 +2,7 @@
 //! table, which is replaced only when it changes.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,15 +34,25 @@ pub struct Others<'a> {
 }
 
 impl NameReader {
+    /// As [`Self::read`] where `sockets` are a part of all: no interface is forgotten, and none is asked for again.
+    pub fn read_part(&mut self, sockets: &[Socket], others: Others<'_>) -> Arc<Names> {
+        let new: Vec<_> = sockets.iter().filter(|socket| !self.knows_interface(socket)).cloned().collect();
+        let units = others.units.filter(|units| *units != self.names.units);
+        if !new.is_empty() || units.is_some() || others.namespaces != self.names.namespaces {
+            let mut names = Names::clone(&self.names);
+            names.interfaces.extend(interfaces(&new, others.interface));
+            names.namespaces = others.namespaces;
+            names.units = units.unwrap_or(names.units);
+            self.names = Arc::new(names);
+        }
+        Arc::clone(&self.names)
+    }
+
     /// All users, the interfaces that `sockets` are bound to, and what `others` know.
     pub fn read(&mut self, sockets: &[Socket], now: Timestamp, others: Others<'_>) -> Arc<Names> {
         let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
-        let known = |socket: &Socket| {
-            let key = |index: std::num::NonZeroU32| (socket.id.netns(), index.get());
-            socket.interface.is_none_or(|index| self.names.interfaces.contains_key(&key(index)))
-        };
         let changed = others.units.is_some() || others.namespaces != self.names.namespaces;
-        let all_known = sockets.iter().all(known);
+        let all_known = sockets.iter().all(|socket| self.knows_interface(socket));
         if stale || changed || !all_known {
             let names = Names {
                 users: self.users(),
@@ -55,6 +66,12 @@ impl NameReader {
             self.read_at = Some(now);
         }
         Arc::clone(&self.names)
+    }
+
+    /// Whether the interface that `socket` is bound to, if any, has its name.
+    fn knows_interface(&self, socket: &Socket) -> bool {
+        let key = |index: NonZeroU32| (socket.id.netns(), index.get());
+        socket.interface.is_none_or(|index| self.names.interfaces.contains_key(&key(index)))
     }
 
     fn users(&mut self) -> BTreeMap<u32, DisplayText> {

@@ -91,6 +91,18 @@ pub struct Blind {
     pub error: Option<Errno>,
 }
 
+/// What an attribution goes by.
+struct Asked<'a> {
+    now: Now,
+    some_invisible: bool,
+    is_held: &'a mut dyn FnMut(&Socket) -> bool,
+    /// The inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search that
+    /// does not find a known socket among them reads its descriptor again: in vain as a rule, but never wrong.
+    live: OnceCell<FxHashSet<u32>>,
+    /// What has gone wrong before.
+    error: Option<Errno>,
+}
+
 impl Owners {
     /// Nothing is known yet; the first sample will walk.
     pub fn open() -> Result<Self, Errno> {
@@ -130,8 +142,38 @@ impl Owners {
         is_held: &mut dyn FnMut(&Socket) -> bool,
     ) -> Blind {
         let live = OnceCell::new();
-        let refreshed = self.refresh(&|| live.get_or_init(|| inodes_of(sockets)), now);
-        let mut blind = Blind { error: refreshed.err(), ..Blind::default() };
+        let error = self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets))), now).err();
+        let blind = self.fill_in(sockets, Asked { now, some_invisible, is_held, live, error });
+        self.unresolved.retain(|_, retry| retry.seen_at == now.at);
+        blind
+    }
+
+    /// The same for a part of all sockets; nothing is forgotten of the others.
+    pub fn attribute_part(
+        &mut self,
+        sockets: &mut [Socket],
+        now: Now,
+        some_invisible: bool,
+        is_held: &mut dyn FnMut(&Socket) -> bool,
+    ) -> Blind {
+        let error = self.refresh(None, now).err();
+        self.fill_in(sockets, Asked { now, some_invisible, is_held, live: OnceCell::new(), error })
+    }
+
+    /// The same for sockets that complete the sample of `now`.
+    pub fn attribute_more(
+        &mut self,
+        sockets: &mut [Socket],
+        now: Now,
+        some_invisible: bool,
+        is_held: &mut dyn FnMut(&Socket) -> bool,
+    ) -> Blind {
+        self.fill_in(sockets, Asked { now, some_invisible, is_held, live: OnceCell::new(), error: None })
+    }
+
+    fn fill_in(&mut self, sockets: &mut [Socket], asked: Asked<'_>) -> Blind {
+        let Asked { now, some_invisible, is_held, live, error } = asked;
+        let mut blind = Blind { error, ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -144,7 +186,6 @@ impl Owners {
             let live = || live.get_or_init(|| inodes_of(sockets));
             blind.error = blind.error.or(self.resolve(sockets, &live, now, is_held).err());
         }
-        self.unresolved.retain(|_, retry| retry.seen_at == now.at);
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
         let hidden = some_invisible || blind.processes_unreadable > 0 || blind.error.is_some();
         for index in std::mem::take(&mut self.pending) {
@@ -163,8 +204,9 @@ impl Owners {
         blind
     }
 
-    /// Makes sure that what is remembered is still true, within the budget of one sample.
-    fn refresh<'l>(&mut self, live: &dyn Fn() -> &'l FxHashSet<u32>, now: Now) -> Result<(), Errno> {
+    /// Makes sure that what is remembered is still true, within the budget of one sample. `live` are the inodes of all
+    /// sockets; without them nothing is looked at before its turn.
+    fn refresh<'l>(&mut self, live: Option<&dyn Fn() -> &'l FxHashSet<u32>>, now: Now) -> Result<(), Errno> {
         let begun = clock::now().0;
         self.check_holders();
         let first = self.listed_at.is_none();
@@ -182,7 +224,10 @@ impl Owners {
             let settled = self.watched.get(&pid).map(|watched| Watched { changed: false, ..*watched });
             if settled.is_some_and(|settled| recheck_rank(pid, &settled, now).is_none()) {
                 // Its turn will come; only what it has just opened cannot wait.
-                self.glance(pid, live(), now)?;
+                match live {
+                    Some(live) => self.glance(pid, live(), now).map(drop)?,
+                    None => continue,
+                }
             } else {
                 self.walk(pid, now)?;
             }

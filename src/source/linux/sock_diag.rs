@@ -13,17 +13,22 @@ use rustix::io::Errno;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
+use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::TcpDetail;
-use crate::model::tcp_state::TcpState;
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
+use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::port_filter::PortRange;
 use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
 pub const BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`), the request of before: it has no family and so gives both in
+/// one walk over the kernel's table, which they share.
+const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
 
@@ -60,6 +65,16 @@ impl DumpRequest {
     pub fn everything() -> impl Iterator<Item = Self> {
         let tables = Protocol::ALL.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
         tables.map(Self::of)
+    }
+
+    /// The sockets of `scope`, in the two to four dumps that this takes.
+    pub fn of_scope(scope: Scope) -> impl Iterator<Item = Self> {
+        let covered = STATES.iter().filter(move |row| scope.covers(Protocol::Tcp, row.state));
+        let states = covered.fold(0, |states, row| states | 1u32.wrapping_shl(row.kernel_code.into())) & STATES_ALL;
+        Self::everything().filter_map(move |request| match request.protocol {
+            Protocol::Tcp => (states != 0).then_some(Self { states, ..request }),
+            Protocol::Udp => scope.covers(Protocol::Udp, TcpState::Unconn).then_some(request),
+        })
     }
 
     /// Every socket of one of the kernel's tables.
@@ -113,6 +128,18 @@ impl Decoder {
         self.dump_at_most(connection, request, u32::MAX, sockets)
     }
 
+    /// Dumps the TCP sockets in `states` of both families onto the end of `sockets`, for the price of one.
+    pub fn dump_both_families(self, connection: &mut Connection, states: u32, sockets: &mut Vec<Socket>) -> Exchange {
+        // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
+        let mut body = [0; 60];
+        write(&mut body, 3, &[bit(INET_DIAG_INFO)]);
+        write(&mut body, 52, &states.to_ne_bytes());
+        connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
+            let socket = self.decode(payload, Protocol::Tcp, moment);
+            socket.map(|socket| sockets.push(socket)).is_some()
+        })
+    }
+
     /// The same, but gives up after about `most` sockets.
     pub fn dump_at_most(
         self,
@@ -161,6 +188,41 @@ impl Decoder {
         read_attributes(&mut socket, fields.0, moment)?;
         Some(socket)
     }
+
+    /// Looks for exactly the TCP connection `reference`. About 3 microseconds, twice that if it is gone.
+    ///
+    /// The kernel finds it by its endpoints and then compares the cookie. A connection that becomes a mini-socket at
+    /// that very moment can be overlooked, so that only a second answer is believed.
+    pub fn look_up(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+        if reference.id.netns() != self.netns || reference.protocol != Protocol::Tcp {
+            return Found::Unknown;
+        }
+        let Some(request) = encode_exact(reference, bit(INET_DIAG_INFO)) else { return Found::Unknown };
+        for _ in 0..2 {
+            let mut found = None;
+            let moment = clock::now().0;
+            let take = |payload: &[u8]| found = self.decode(payload, reference.protocol, moment);
+            match connection.ask(BY_FAMILY, &request, take) {
+                Ok(()) => return found.map_or(Found::Unknown, |socket| Found::Here(Box::new(socket))),
+                Err(Errno::NOENT) => {}
+                Err(error) => return Found::Failed(error),
+            }
+        }
+        Found::Gone
+    }
+}
+
+/// What looking for one socket gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// It is there.
+    Here(Box<Socket>),
+    /// No socket with these endpoints has this cookie.
+    Gone,
+    /// It cannot be looked up.
+    Unknown,
+    /// The kernel did not answer.
+    Failed(Errno),
 }
 
 /// Asks for the details of exactly the socket `reference`; `None` if it is gone or the kernel keeps none.
@@ -224,7 +286,7 @@ fn decode_detail(payload: &[u8]) -> Option<TcpDetail> {
 }
 
 /// The length of `struct inet_diag_msg`, and where it has the inode.
-const MESSAGE_LEN: usize = 72;
+pub const MESSAGE_LEN: usize = 72;
 const INODE: usize = 68;
 
 #[inline]

@@ -4,6 +4,7 @@ use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::Family;
+use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
@@ -84,6 +85,31 @@ impl Tables {
             diag.drop_repeated(sockets);
         }
         Ok(())
+    }
+
+    /// Whether partial samples and look-ups are possible: only where `sock_diag` answers for everything.
+    pub fn has_parts(&self) -> bool {
+        self.diag.as_ref().is_some_and(Dumper::has_all_tables)
+    }
+
+    /// Appends the sockets of `scope` to `sockets`. Call it only where [`Self::has_parts`].
+    pub fn read_part(
+        &mut self,
+        scope: Scope,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
+        match &mut self.diag {
+            Some(diag) => diag.read_part(scope, sockets, coverage),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
+    pub fn look_up(&mut self, wanted: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
+        if let Some(diag) = &mut self.diag {
+            diag.look_up(wanted, sockets, gone);
+        }
     }
 
     fn read_proc_net(

@@ -12,8 +12,8 @@ use crate::model::socket::SocketId;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, Fault, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX,
-    SOCKETS_MAX, USAGE_MAX,
+    DETAILS_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX,
+    PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
 };
 use crate::source::record::wire::{WireOwner, WireSocket};
 
@@ -50,6 +50,7 @@ impl Decoder {
             snapshot.details.push(entry);
             Ok(())
         })?;
+        take_scope(&mut rest, snapshot)?;
         if rest.is_empty() { Ok(()) } else { Err(Fault::Nonsense("something is left over")) }
     }
 
@@ -135,6 +136,18 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
         WireOwner::Unaccepted => Owner::Unaccepted,
         WireOwner::Hidden => Owner::Hidden,
         WireOwner::None => Owner::None,
+    })
+}
+
+/// What the sample is complete for; where nothing is left to say so, as in version 1, that is everything.
+fn take_scope(rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    snapshot.scope = take(rest)?;
+    take_all(rest, (GONE_MAX, "ends"), |id| {
+        snapshot.gone.push(id);
+        Ok(())
     })
 }
 

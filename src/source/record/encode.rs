@@ -9,8 +9,8 @@ use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, FRAME_BYTES_MAX, Fault, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX,
-    PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
+    DETAILS_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
 };
 use crate::source::record::wire::{WireOwner, WireSocket};
 
@@ -81,6 +81,10 @@ impl Encoder {
         put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
         put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
         put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
+        if !(snapshot.scope.is_all() && snapshot.gone.is_empty()) {
+            put(&mut self.payload, &snapshot.scope)?;
+            put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
+        }
         if self.payload.len() > FRAME_BYTES_MAX as usize {
             return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
         }

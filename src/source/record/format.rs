@@ -8,7 +8,8 @@
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
 //! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
-//! units (the last four only if the head says so), processes, holders, sockets, usage, details. A section is a count (u32) and its items.
+//! units (the last four only if the head says so), processes, holders, sockets, usage, details; where the sample is
+//! partial, its scope and the section of those gone follow. A section is a count (u32) and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
 //! says `fresh` starts both, and the names, anew.
@@ -25,7 +26,9 @@ use crate::model::time::{Timestamp, WallTime};
 /// What a recording begins with. The first byte is no ASCII, so that no text file is taken for one.
 pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// The version of the format this conntop writes, and the newest it reads.
-pub const VERSION: u16 = 1;
+///
+/// Version 2 has partial samples; version 1 has none and is otherwise the same.
+pub const VERSION: u16 = 2;
 
 /// The longest header payload in bytes.
 pub const HEADER_BYTES_MAX: u32 = 4_096;
@@ -51,6 +54,8 @@ pub const MEMBERS_MAX: u32 = 1 << 22;
 pub const USAGE_MAX: u32 = 1 << 20;
 /// The most connections whose details a sample holds.
 pub const DETAILS_MAX: u32 = 65_536;
+/// The most sockets that a sample says are gone.
+pub const GONE_MAX: u32 = 1 << 20;
 
 /// Who recorded, and what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

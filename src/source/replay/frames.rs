@@ -39,7 +39,7 @@ impl<R: Read> Frames<R> {
         };
         match version {
             0 => return Err(NotPlayable::Foreign),
-            VERSION => {}
+            1..=VERSION => {}
             newer => return Err(NotPlayable::Newer(newer)),
         }
         let header = frames.header().map_err(NotPlayable::Header)?;

@@ -13,9 +13,10 @@ use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
+use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Queues, SocketId, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
-use crate::model::tcp_state::STATES;
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{COMMAND_LEN_MAX, NAME_LEN_MAX};
 use crate::model::time::{Timestamp, WallTime};
 
@@ -133,12 +134,22 @@ fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
     })
 }
 
+fn scope() -> impl Strategy<Value = Scope> {
+    let parts = (any::<bool>(), any::<bool>()).prop_map(|(waiting, udp)| {
+        let scope = Scope::tcp(&[TcpState::CloseWait]);
+        let scope = if waiting { scope.and(TcpState::TimeWait) } else { scope };
+        if udp { scope.and_udp() } else { scope }
+    });
+    prop_oneof![Just(Scope::ALL), parts]
+}
+
 prop_compose! {
     fn snapshot()(
         (at, wall, took) in (0..u64::MAX / 2, any::<i64>(), any::<u32>()),
         mut sockets in vec(socket(), 0..12),
         (coverage, names) in (coverage(), names()),
         usage in vec(usage(), 0..3),
+        (scope, gone) in (scope(), vec(any::<u64>(), 0..3)),
         (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
     ) -> Snapshot {
         sockets.sort_by_key(|socket| socket.id);
@@ -148,6 +159,8 @@ prop_compose! {
             at: Timestamp(at),
             wall: WallTime(wall),
             took: Duration::from_nanos(took.into()),
+            scope,
+            gone: gone.into_iter().map(|cookie| SocketId::from_cookie(cookie, NetnsId(1))).collect(),
             sockets,
             coverage,
             names,

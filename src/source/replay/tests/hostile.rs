@@ -117,10 +117,12 @@ fn head(names: bool) -> Vec<u8> {
 fn counts_are_not_believed() {
     for count in [u32::MAX, SOCKETS_MAX + 1] {
         let count = postcard::to_stdvec(&count).expect("a number");
-        // Notes, processes, holders, sockets, usage, details: each section in turn claims to be long.
-        for sections_before in 0..6 {
+        // Notes, processes, holders, sockets, usage, details, ends: each section in turn claims to be long.
+        for sections_before in 0..7 {
             let mut payload = head(false);
             payload.extend(std::iter::repeat_n(0, sections_before));
+            // The scope stands before the ends: its states and whether UDP is in it.
+            payload.extend(std::iter::repeat_n(0, if sections_before == 6 { 2 } else { 0 }));
             payload.extend_from_slice(&count);
             assert!(refusal(&payload).contains("there are more "), "{sections_before}: {}", refusal(&payload));
         }
@@ -164,7 +166,8 @@ fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
     assert!(error.to_string().contains("a socket stands twice"), "{error}");
 
     let mut payload = head(false);
-    payload.extend([0; 7]);
+    // Empty sections, then an empty scope and no ends, then one byte.
+    payload.extend([0; 6 + 3 + 1]);
     assert!(refusal(&payload).contains("something is left over"), "{}", refusal(&payload));
 
     let mut bytes = recording(&recorded[1..2]);
@@ -230,9 +233,12 @@ fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
 #[test]
 fn versions_and_foreign_files_get_their_own_sentence() {
     let mut newer = recording(&samples(1));
-    newer[MAGIC.len()] = 2;
-    let said = play(&newer).expect_err("it is newer").to_string();
-    assert!(said.contains("recording format 2") && said.contains("newer conntop"), "{said}");
+    let mut older = newer.clone();
+    newer[MAGIC.len()] = 3;
+    let said = play(&newer).map(|played| played.len()).expect_err("it is newer").to_string();
+    assert!(said.contains("recording format 3") && said.contains("newer conntop"), "{said}");
+    older[MAGIC.len()] = 1;
+    assert_eq!(play(&older).expect("the format of before").len(), 1);
     for foreign in [&b""[..], b"\x89PNG\r\n\x1a\n and so on", b"hello, world", &[0; 4_096], &MAGIC] {
         let said = play(foreign).expect_err("it is something else").to_string();
         assert!(said.contains("is no recording"), "{said}");

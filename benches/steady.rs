@@ -1,0 +1,191 @@
+//! Steady state: what conntop takes of a core while it runs, screen and all, beside idle crowds and under churn.
+//!
+//! `cargo bench --bench steady` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=10000` chooses the
+//! sizes; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
+//! descriptors. Under `cargo test` a small size runs for a moment as a smoke test. No time is asserted.
+
+#[path = "support/crowd.rs"]
+#[expect(dead_code, reason = "this crowd does not grow")]
+mod crowd;
+#[path = "../tests/common/pty.rs"]
+#[expect(dead_code, reason = "a benchmark looks at less than the tests do")]
+mod pty;
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::source::{self, Choice};
+use conntop::tracker::Tracker;
+use crowd::Crowd;
+use pty::{Control, Session};
+
+/// Processes that share the sockets.
+const HOLDERS: u32 = 20;
+/// Connections that come and go in a second.
+const CHURN: u32 = 200;
+/// The size of the screen.
+const SCREEN: (u16, u16) = (120, 40);
+/// How long a soak runs unless it is said.
+const SOAK: Duration = Duration::from_mins(10);
+
+fn main() {
+    crowd::hold_if_asked();
+    crowd::enter_namespace();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--soak") {
+        let seconds = args.get(at + 1).and_then(|seconds| seconds.parse().ok());
+        return soak(seconds.map_or(SOAK, Duration::from_secs));
+    }
+    let smoke = args.iter().all(|arg| arg != "--bench");
+    let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
+        .unwrap_or_else(|_| if smoke { "1000" } else { "1000,10000,200000" }.to_owned());
+    let window = Duration::from_secs(if smoke { 1 } else { 20 });
+    for size in sizes.split(',') {
+        measure(size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers"), window);
+    }
+}
+
+fn measure(size: u32, window: Duration) {
+    let _crowd = Crowd::gather(size, HOLDERS);
+    println!("\n== {size} sockets in {HOLDERS} processes, one sample a second");
+    samples(if window > Duration::from_secs(5) { 9 } else { 1 });
+    let mut session = conntop();
+    session.watch(window / 4);
+    let target = if size >= 100_000 { "15" } else { "3" };
+    load(&mut session, window, &format!("idle, after {:.0?}", window / 4), target);
+    session.watch(window);
+    load(&mut session, window, &format!("idle, after {:.0?}", window * 9 / 4), "falling");
+    let churn = Churn::begin();
+    session.watch(window / 4);
+    load(&mut session, window, &format!("{CHURN} connections a second come and go"), "none");
+    drop(churn);
+    println!("header: {}", session.text().lines().next().unwrap_or_default().trim());
+    println!("resident memory: {} KiB (122880 for source, tracker, store and screen)", status(&session, "VmRSS:"));
+}
+
+/// The cost of one full and of one partial sample with its diff.
+fn samples(runs: u32) {
+    let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
+    let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
+    let mut take = |part: bool| {
+        let begun = Instant::now();
+        if part {
+            source.sample_part(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+            let missing = tracker.missing(&snapshot, 4_096);
+            source.look_up(&missing, &mut snapshot);
+        } else {
+            source.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+        }
+        tracker.update(&snapshot);
+        begun.elapsed()
+    };
+    take(false);
+    take(true);
+    let full = median((0..runs).map(|_| take(false)).collect());
+    let part = median((0..runs).map(|_| take(true)).collect());
+    let ratio = part.as_secs_f64() / full.as_secs_f64();
+    println!("full sample: {full:.2?}, partial sample: {part:.2?} = {ratio:.2} x (0.1 to 0.2)");
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn conntop() -> Session {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
+    command.args(["--interval", "1"]);
+    let mut session = Session::start(&command, Control::Controlling, SCREEN);
+    session.wait_for_text("every 1 s");
+    session
+}
+
+/// Prints the share of a core that the program takes for a while, and what it writes.
+fn load(session: &mut Session, window: Duration, what: &str, target: &str) {
+    let (begun, before, written) = (Instant::now(), session.process().1, session.bytes.len());
+    session.watch(window);
+    let seconds = begun.elapsed().as_secs_f64();
+    let percent = session.process().1.saturating_sub(before).as_secs_f64() / seconds * 100.0;
+    #[expect(clippy::cast_precision_loss, reason = "a few kilobytes")]
+    let bytes = (session.bytes.len() - written) as f64 / seconds;
+    println!("{what}: {percent:.1} % of a core (target {target} %), {bytes:.0} bytes a second to the terminal");
+    session.bytes.clear();
+}
+
+/// A number of `/proc/PID/status`.
+fn status(session: &Session, key: &str) -> u64 {
+    let pid = session.pid().as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn descriptors(session: &Session) -> usize {
+    let pid = session.pid().as_raw_nonzero();
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Runs the program under churn beside a crowd large enough for partial samples.
+fn soak(time: Duration) {
+    const PARTS: u32 = 6;
+    let _crowd = Crowd::gather(30_000, HOLDERS);
+    let mut session = conntop();
+    let _churn = Churn::begin();
+    println!("soak: 30000 idle sockets, {CHURN} connections a second, {time:.0?}");
+    // TIME_WAIT fills up for a minute first.
+    for part in 0..=PARTS {
+        let tell = |session: &Session| {
+            let header = session.text().lines().next().unwrap_or_default().trim().to_owned();
+            let (rss, threads) = (status(session, "VmRSS:"), status(session, "Threads:"));
+            println!(
+                "{:.0?}: {rss} KiB, {} descriptors, {threads} threads | {header}",
+                time / PARTS * part,
+                descriptors(session)
+            );
+        };
+        tell(&session);
+        if part < PARTS {
+            load(&mut session, time / PARTS, "  load", "none");
+        }
+    }
+}
+
+/// Connections that are opened and closed at a steady rate, by a thread that ends with the value.
+struct Churn {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Churn {
+    fn begin() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::new(127, 2, 0, 1), 7001)).expect("an address");
+        let thread = std::thread::spawn(move || {
+            let (begun, mut made) = (Instant::now(), 0);
+            while !stopped.load(Ordering::Relaxed) {
+                let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("a free port");
+                let server = listener.accept().expect("the connection just made").0;
+                drop((client, server));
+                made += 1;
+                let due = Duration::from_secs(1) * made / CHURN;
+                std::thread::sleep(due.saturating_sub(begun.elapsed()));
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Churn {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it only makes connections");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Which samples are full ones: all of them where that is cheap, else as many as a tenth of a core pays for, and fewer
+//! while nothing happens. Knows no clock.
+
+use std::time::Duration;
+
+use crate::model::delta::{Delta, Rhythm};
+use crate::model::snapshot::Snapshot;
+
+/// Up to so many sockets every sample is a full one.
+const WHOLE_MAX: usize = 20_000;
+/// Sampling may take this share of a core, as a divisor; drawing needs some too.
+const BUDGET_DIVISOR: u32 = 10;
+/// Where fewer than this share of the rows changed (a divisor) since the last full sample, the next one may wait longer,
+const IDLE_DIVISOR: usize = 100;
+/// twice as long each time, up to this factor.
+const STRETCH_MAX: u32 = 4;
+/// No two full samples are further apart, unless the interval itself is longer.
+const FULL_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Samples may take this share of the time: 1 is all, 4 a quarter. Longer ones stretch the interval.
+pub const LOAD_DIVISOR: u32 = 4;
+
+/// What samples have cost so far, and what follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    has_parts: bool,
+    sockets: usize,
+    full: Cost,
+    part: Cost,
+    parts_since: u32,
+    stretch: u32,
+}
+
+/// What taking and tracking a sample took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Took {
+    /// From its begin to its end.
+    pub wall: Duration,
+    /// Of a core; less than `wall` where others want it too.
+    pub core: Duration,
+}
+
+/// What one kind of sample costs: averages that forget.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    taken: u32,
+    wall: Duration,
+    core: Duration,
+}
+
+impl Cost {
+    /// The first one is no measure: it seeks every owner.
+    fn add(&mut self, took: Took) {
+        let first = self.taken < 2;
+        let mean = |old: Duration, new: Duration| if first { new } else { (old + new) / 2 };
+        (self.wall, self.core) = (mean(self.wall, took.wall), mean(self.core, took.core));
+        self.taken = self.taken.saturating_add(1);
+    }
+}
+
+impl Plan {
+    /// Nothing was sampled yet; `has_parts` says whether there are partial samples at all.
+    pub fn new(has_parts: bool) -> Self {
+        Self { has_parts, sockets: 0, full: Cost::default(), part: Cost::default(), parts_since: 0, stretch: 1 }
+    }
+
+    /// Whether there are partial samples of what is wanted now.
+    pub fn allow_parts(&mut self, has_parts: bool) {
+        self.has_parts = has_parts;
+    }
+
+    /// Whether the next sample is to be a full one, samples being `interval` apart.
+    pub fn wants_full(&self, interval: Duration) -> bool {
+        self.full.taken == 0 || self.parts_since + 1 >= self.full_each(interval)
+    }
+
+    /// A sample was taken and tracked.
+    pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: Took) {
+        if !snapshot.scope.is_all() {
+            self.part.add(took);
+            self.parts_since += 1;
+            return;
+        }
+        self.full.add(took);
+        self.parts_since = 0;
+        self.sockets = snapshot.sockets.len();
+        let touched = delta.added.len() + delta.changed.len() + delta.removed.len();
+        let idle = touched * IDLE_DIVISOR <= self.sockets;
+        self.stretch = if idle { (self.stretch * 2).min(STRETCH_MAX) } else { 1 };
+    }
+
+    /// The time per sample to count with: of the last one, or the mean where full ones alternate with partial ones.
+    pub fn cost(&self, interval: Duration, last: Duration) -> Duration {
+        let each = self.full_each(interval);
+        if each > 1 { (self.full.wall + self.part.wall * (each - 1)) / each } else { last }
+    }
+
+    /// What the header is told, after a sample that took `last`.
+    pub fn rhythm(&self, interval: Duration, last: Duration) -> Rhythm {
+        let every = interval.max(self.cost(interval, last) * LOAD_DIVISOR);
+        let each = self.full_each(interval);
+        Rhythm { every: Some(every), full_every: (each > 1).then(|| every * each), ..Rhythm::default() }
+    }
+
+    /// Each how many-th sample is a full one.
+    fn full_each(&self, interval: Duration) -> u32 {
+        if !self.has_parts || self.sockets <= WHOLE_MAX {
+            return 1;
+        }
+        let most = whole_times(FULL_WAIT_MAX, interval.max(self.part.wall * LOAD_DIVISOR)).max(1);
+        let spare = (interval / BUDGET_DIVISOR).saturating_sub(self.part.core);
+        let extra = self.full.core.saturating_sub(self.part.core);
+        let paid = whole_times(extra, spare).saturating_add(1);
+        if paid <= 1 { 1 } else { paid.saturating_mul(self.stretch).min(most) }
+    }
+}
+
+/// How many times `part` fits into `whole`.
+fn whole_times(whole: Duration, part: Duration) -> u32 {
+    let times = whole.as_nanos().checked_div(part.as_nanos()).unwrap_or(u128::MAX);
+    u32::try_from(times).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::delta::Removed;
+    use crate::model::snapshot::Scope;
+    use crate::model::socket::{NetnsId, SocketId};
+    use crate::model::testing::{snapshot, tcp};
+    use crate::model::time::Timestamp;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const REMOVED: Removed = Removed { id: SocketId::from_cookie(1, NetnsId(0)), at: Timestamp(0) };
+
+    fn millis(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// With the machine for itself.
+    fn took(time: Duration) -> Took {
+        Took { wall: time, core: time }
+    }
+
+    fn full(plan: &mut Plan, sockets: usize, changed: usize, time: Duration) {
+        let sample = snapshot(1, std::iter::repeat_n(tcp(1), sockets));
+        let removed = vec![REMOVED; changed];
+        plan.sampled(&sample, &Delta { removed, ..Delta::default() }, took(time));
+    }
+
+    fn part(plan: &mut Plan, time: Duration) {
+        let mut sample = snapshot(1, [tcp(1)]);
+        sample.scope = Scope::tcp(&[]);
+        plan.sampled(&sample, &Delta::default(), took(time));
+    }
+
+    /// How many partial samples come before the next full one.
+    fn parts_before_full(plan: &mut Plan, took: Duration) -> u32 {
+        (0..100)
+            .find(|_| {
+                plan.wants_full(SECOND) || {
+                    part(plan, took);
+                    false
+                }
+            })
+            .expect("a full one comes")
+    }
+
+    #[test]
+    fn small_tables_and_sources_without_parts_are_read_whole_each_time() {
+        let mut plan = Plan::new(true);
+        assert!(plan.wants_full(SECOND));
+        full(&mut plan, WHOLE_MAX, 0, millis(900));
+        assert!(plan.wants_full(SECOND));
+        let mut plan = Plan::new(false);
+        full(&mut plan, WHOLE_MAX + 1, 0, millis(900));
+        assert!(plan.wants_full(SECOND));
+    }
+
+    #[test]
+    fn a_large_table_is_read_whole_as_often_as_a_tenth_of_a_core_pays_for() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 30_000, millis(800));
+        full(&mut plan, 30_000, 30_000, millis(260));
+        part(&mut plan, millis(20));
+        // 80 ms a second are left, and a full one costs 240 ms more than a part.
+        assert_eq!(1 + parts_before_full(&mut plan, millis(20)), 3);
+        assert_eq!(plan.cost(SECOND, millis(999)), (millis(260) + 3 * millis(20)) / 4);
+        assert_eq!(plan.rhythm(SECOND, millis(999)).full_every, Some(4 * SECOND));
+        assert!(plan.wants_full(10 * SECOND), "where the interval is long, that is each time");
+    }
+
+    #[test]
+    fn others_that_want_the_core_too_make_full_samples_no_rarer() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 30_000, millis(260));
+        let sample = snapshot(1, std::iter::repeat_n(tcp(1), 30_000));
+        let busy = Took { wall: SECOND, core: millis(260) };
+        plan.sampled(&sample, &Delta { removed: vec![REMOVED; 30_000], ..Delta::default() }, busy);
+        assert_eq!(parts_before_full(&mut plan, millis(20)), 3);
+        assert_eq!(plan.cost(SECOND, SECOND), (SECOND + 3 * millis(20)) / 4, "but they take their time");
+    }
+
+    #[test]
+    fn where_parts_do_not_do_for_what_is_wanted_every_sample_is_whole_and_said_to_be() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 30_000, millis(260));
+        full(&mut plan, 30_000, 30_000, millis(260));
+        part(&mut plan, millis(20));
+        assert!(!plan.wants_full(SECOND) && plan.rhythm(SECOND, millis(260)).full_every.is_some());
+        plan.allow_parts(false);
+        assert!(plan.wants_full(SECOND));
+        assert_eq!(plan.rhythm(SECOND, millis(260)).full_every, None);
+        assert_eq!(plan.cost(SECOND, millis(260)), millis(260));
+    }
+
+    #[test]
+    fn while_nothing_happens_full_samples_come_less_often() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 30_000, millis(260));
+        let waits: Vec<_> = (0..4)
+            .map(|_| {
+                full(&mut plan, 30_000, 300, millis(260));
+                parts_before_full(&mut plan, millis(20))
+            })
+            .collect();
+        assert_eq!(waits, [7, 15, 15, 15]);
+        full(&mut plan, 30_000, 301, millis(260));
+        assert_eq!(parts_before_full(&mut plan, millis(20)), 3);
+    }
+
+    #[test]
+    fn however_dear_they_are_full_samples_come() {
+        let mut plan = Plan::new(true);
+        full(&mut plan, 30_000, 0, millis(5_000));
+        assert_eq!(parts_before_full(&mut plan, millis(200)), 29);
+        assert_eq!(parts_before_full(&mut plan, millis(200)), 0);
+        full(&mut plan, 30_000, 0, millis(5_000));
+        assert_eq!(parts_before_full(&mut plan, millis(500)), 14, "at most half a minute, as samples come in truth");
+        assert!(plan.rhythm(SECOND, millis(400)).every > Some(SECOND), "what takes too long stretches the interval");
+    }
+}
