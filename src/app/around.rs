@@ -20,7 +20,7 @@ pub struct Around {
     /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
     /// same process to the same remote (of a client) or by the same local port (of a server).
     pub alike: [u32; STATES.len()],
-    /// The first of them, at most [`NEIGHBOURS_SHOWN_MAX`].
+    /// The first of them, `NEIGHBOURS_SHOWN_MAX` at most.
     pub first: Vec<Row>,
 }
 

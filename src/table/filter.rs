@@ -12,7 +12,7 @@
 //! | `443` | a port or a pid is it, or a process or user contains it |
 //! | `!a`, `not a`, `a b`, `a and b`, `a or b`, `( )` | as one expects; `and` binds tighter than `or` |
 //!
-//! Keys are those of the columns, and `port`, `addr` (either end) with the aliases of [`parser`]. A value that is not
+//! Keys are those of the columns, and `port`, `addr` (either end) with the aliases of `parser`. A value that is not
 //! known passes no comparison, so `!pid>0` passes it and `pid!=5` does not. Text is compiled once; matching allocates
 //! nothing for typed values.
 
