@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod diagnosis;
 pub mod host;
 pub mod knowledge;
 pub mod model;

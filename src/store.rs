@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Rhythm};
+use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
@@ -40,6 +41,7 @@ pub struct Store {
     log: Log,
     coverage: Arc<Coverage>,
     names: Arc<Names>,
+    facts: Arc<Facts>,
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
@@ -59,6 +61,7 @@ impl Store {
             log: Log::default(),
             coverage: Arc::default(),
             names: Arc::default(),
+            facts: Arc::default(),
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
@@ -135,6 +138,11 @@ impl Store {
     /// Names of users, interfaces, network namespaces and units.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Limits and counters of the kernel, as of the last sample.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// What `process` uses, if it was asked for.

@@ -10,7 +10,7 @@ use super::*;
 use crate::app::held::FROZEN_DELTAS_MAX;
 use crate::app::mode::{Confirm, Stage};
 use crate::model::action::{KillOutcome, KillReport, Signal};
-use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::socket::{NetnsId, SocketId};
@@ -521,6 +521,8 @@ fn the_log_stands_still_while_an_entry_is_selected() {
         lasted: None,
         skipped: false,
         owner: Owner::None,
+        told_by: ToldBy::Samples,
+        last: None,
     };
     press(&mut app, "8");
     send(&mut app, Delta { transitions: vec![transition(1, 101), transition(2, 101)], ..delta(101) });

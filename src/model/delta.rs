@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::facts::Facts;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId};
-use crate::model::tcp_info::TcpDetail;
+use crate::model::tcp_info::{ByteCounts, TcpDetail};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
 
@@ -103,6 +104,57 @@ pub struct Transition {
     pub skipped: bool,
     /// Whose it is or was.
     pub owner: Owner,
+    /// Who told of it.
+    pub told_by: ToldBy,
+    /// What the connection had come to, for the end of one that the kernel told of.
+    pub last: Option<LastWords>,
+}
+
+/// Who told of a transition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ToldBy {
+    /// Two samples differ: it happened between them.
+    #[default]
+    Samples,
+    /// The kernel told of the end of the socket (`SKNLGRP_INET_TCP_DESTROY`); the time is that of reading it.
+    DestroyEvent,
+    /// The tracepoint `sock:inet_sock_set_state`: the time is exact.
+    Tracepoint,
+}
+
+impl ToldBy {
+    /// The name in JSON (`told_by`).
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::DestroyEvent => "destroy-event",
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+/// The final counters of a connection, as the kernel told them when it freed the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastWords {
+    /// Payload received and sent (acknowledged), in bytes.
+    pub bytes: Option<ByteCounts>,
+    /// Smoothed round-trip time in microseconds.
+    pub rtt_us: u32,
+    /// Segments sent again over its whole life.
+    pub retransmits_total: u32,
+}
+
+/// A stretch of time in which events of the kernel were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The sample before the loss.
+    pub from: Timestamp,
+    /// The sample that found it.
+    pub to: Timestamp,
+    /// How many events were lost; `None` where the kernel does not say.
+    pub lost: Option<u64>,
+    /// Whose events.
+    pub of: ToldBy,
 }
 
 /// How often samples come in truth, and what it costs to take all of them less often.
@@ -137,6 +189,10 @@ pub struct Delta {
     pub coverage: Arc<Coverage>,
     /// Names of users, interfaces, network namespaces and units.
     pub names: Arc<Names>,
+    /// Limits and counters of the kernel.
+    pub facts: Arc<Facts>,
+    /// Where events of the kernel were lost, so that ends or transitions may be missing.
+    pub gaps: Vec<Gap>,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,
     /// Details of visible connections.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::Protocol;
+use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
@@ -152,6 +153,8 @@ pub struct Snapshot {
     pub coverage: Coverage,
     /// Names of users, interfaces, network namespaces and units.
     pub names: Arc<Names>,
+    /// Limits and counters of the kernel.
+    pub facts: Arc<Facts>,
     /// What the processes of [`Needs::usage`] use.
     pub usage: Vec<(ProcessId, Usage)>,
     /// The details of [`Needs::details`], for those still there.

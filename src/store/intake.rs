@@ -58,12 +58,12 @@ impl Store {
     /// The rest of a delta whose rows are all in; says which rows it touched.
     pub fn finish(&mut self, intake: Intake) -> Touched {
         let Intake { delta, mut touched, .. } = intake;
-        let Delta { at, wall, took, transitions, coverage, names, usage, details, rhythm, .. } = delta;
+        let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, rhythm, .. } = delta;
         self.rows.finish(at, &mut touched);
         self.history.push(at, *self.rows.counts(), &transitions);
         self.log.extend(transitions);
         (self.at, self.wall, self.took) = (at, wall, took);
-        (self.coverage, self.names, self.rhythm) = (coverage, names, rhythm);
+        (self.coverage, self.names, self.facts, self.rhythm) = (coverage, names, facts, rhythm);
         // Only what was asked for comes, so the tables are as small as the screen.
         self.usage = usage.into_iter().collect();
         self.details = details.into_iter().collect();

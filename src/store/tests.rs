@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::delta::{Connection, Removed, Transition};
+use crate::model::delta::{Connection, Removed, ToldBy, Transition};
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
 use crate::model::testing::{connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_LEN_MAX;
@@ -107,6 +107,8 @@ fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
         lasted: None,
         skipped: false,
         owner: socket.owner,
+        told_by: ToldBy::Samples,
+        last: None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::model::delta::{AgeBasis, Connection, Rates, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Rates, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
@@ -160,6 +160,8 @@ impl Entry {
             lasted: None,
             skipped: false,
             owner: self.owner.clone(),
+            told_by: ToldBy::Samples,
+            last: None,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::app::Config;
 use crate::app::msg::Msg;
 use crate::app::tab::TABS;
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::socket::TimerKind;
@@ -120,6 +120,8 @@ fn second_sample() -> Delta {
         lasted,
         skipped: false,
         owner: connection.socket.owner.clone(),
+        told_by: ToldBy::Samples,
+        last: None,
     };
     let lasted = Some((Duration::from_millis(12_300), AgeBasis::AtLeast));
     let transitions = vec![

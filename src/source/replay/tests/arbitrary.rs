@@ -164,6 +164,7 @@ prop_compose! {
             sockets,
             coverage,
             names,
+            facts: std::sync::Arc::default(),
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }

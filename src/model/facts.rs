@@ -1,0 +1,86 @@
+//! What the kernel tells of a network namespace beside its sockets: limits, gauges and counters.
+
+use serde::{Deserialize, Serialize};
+
+/// A range of ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The lowest.
+    pub first: u16,
+    /// The highest; not below the lowest.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// How many ports that are.
+    pub const fn len(self) -> u32 {
+        self.last as u32 - self.first as u32 + 1
+    }
+
+    /// Never: a range has at least one port.
+    pub const fn is_empty(self) -> bool {
+        false
+    }
+
+    /// Whether `port` is one of them.
+    pub const fn contains(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+/// Limits, gauges and counters of the network namespace that conntop runs in, at the moment of a sample. What could
+/// not be read is `None`, never 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `net.ipv4.ip_local_port_range`: where the kernel takes the local ports of connections from.
+    pub ephemeral_ports: Option<PortRange>,
+    /// How many of them `net.ipv4.ip_local_reserved_ports` keeps out.
+    pub ephemeral_reserved: u32,
+    /// `net.ipv4.tcp_tw_reuse`: 0 off, 1 on, 2 on for loopback.
+    pub time_wait_reuse: Option<u8>,
+    /// `net.ipv4.tcp_max_tw_buckets`: the most `TIME_WAIT` sockets the kernel keeps.
+    pub time_wait_max: Option<u32>,
+    /// `net.ipv4.tcp_fin_timeout` in seconds: how long an orphan stays in `FIN_WAIT2`.
+    pub fin_timeout_seconds: Option<u32>,
+    /// `net.core.somaxconn`: no accept queue is longer.
+    pub accept_queue_max: Option<u32>,
+    /// `net.ipv4.tcp_max_syn_backlog`.
+    pub syn_backlog_max: Option<u32>,
+    /// `net.ipv4.tcp_syncookies`: 0 off, 1 when a queue is full, 2 always.
+    pub syncookies: Option<u8>,
+    /// Sockets that no process holds and that still have data or a FIN to send (`/proc/net/sockstat`, `orphan`).
+    pub orphans: Option<u32>,
+    /// `net.ipv4.tcp_max_orphans`.
+    pub orphans_max: Option<u32>,
+    /// What only grows, since the namespace was made.
+    pub counters: Option<Counters>,
+}
+
+/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// `ListenOverflows`: connections that found their accept queue full.
+    pub listen_overflows: u64,
+    /// `ListenDrops`: connection attempts that a listener dropped for any reason.
+    pub listen_drops: u64,
+    /// `TCPReqQFullDrop`: SYNs dropped because a listener's SYN queue was full and cookies were off.
+    pub syn_queue_drops: u64,
+    /// `TCPReqQFullDoCookies`: SYNs answered by a cookie because a listener's SYN queue was full.
+    pub syn_queue_cookies: u64,
+    /// `SyncookiesSent`.
+    pub syncookies_sent: u64,
+    /// `TCPTimeWaitOverflow`: connections that got no `TIME_WAIT` because there were too many.
+    pub time_wait_overflows: u64,
+    /// `TCPAbortOnMemory`: connections reset for want of memory or because there were too many orphans.
+    pub memory_aborts: u64,
+    /// `Tcp: OutSegs`.
+    pub segments_sent: u64,
+    /// `Tcp: RetransSegs`.
+    pub segments_retransmitted: u64,
+    /// `Tcp: ActiveOpens`.
+    pub active_opens: u64,
+    /// `Tcp: PassiveOpens`.
+    pub passive_opens: u64,
+    /// `Tcp: AttemptFails`.
+    pub attempt_fails: u64,
+}
