@@ -2,4 +2,5 @@
 
 pub mod ports;
 pub mod ranges;
+pub mod rules;
 pub mod states;

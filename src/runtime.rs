@@ -29,6 +29,7 @@ use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::app::{App, Config};
+use crate::diagnosis::thresholds::Thresholds;
 use crate::host::{self, Host};
 use crate::model::snapshot::SourceInfo;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
@@ -118,6 +119,8 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,
         color: options.color,
+        bell: false,
+        thresholds: Thresholds::default(),
     }
 }
 

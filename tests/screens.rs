@@ -30,6 +30,8 @@ fn after_the_recording(size: (u16, u16)) -> App {
         utc_offset_seconds: 0,
         ascii: false,
         color: true,
+        bell: false,
+        thresholds: conntop::diagnosis::thresholds::Thresholds::default(),
     });
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {

@@ -6,16 +6,19 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::around::{Around, is_client};
 use crate::app::clock::date_and_time;
-use crate::app::detail::{Line, Section, byte_words};
-use crate::app::headline::is_fresh;
+use crate::app::detail::byte_words;
+use crate::app::findings;
+use crate::app::fresh::is_fresh;
 use crate::app::kill::holdings_text;
 use crate::app::log::{change_text, lasted_text};
 use crate::app::mode::Detail;
+use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::{STATES, TcpState};
+use crate::model::time::Timestamp;
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
@@ -38,10 +41,13 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     section.lines.push(Line::State("state", socket.state));
     if !is_gone(app, row) {
         section.fact("since", age_words(app, row));
+        section.known("bounds", close_wait_bounds(app, row));
+        section.known("ends in", time_wait_end(app, socket));
     }
     if let Some(verdict) = socket.verdict() {
         let line = if is_fresh(row, &app.store) { Line::Fact } else { Line::Alarm };
         section.lines.push(line("why", verdict_words(verdict).to_owned()));
+        section.known("known by", verdict_evidence(socket));
     }
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
@@ -84,6 +90,61 @@ fn age_words(app: &App, row: &Row) -> String {
         AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
         AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
     }
+}
+
+/// No data can follow a FIN, and the FIN carries an ACK: it came between the last data and the last ACK.
+fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
+    let socket = &row.connection.socket;
+    let tcp = socket.tcp.as_ref().filter(|_| socket.state == TcpState::CloseWait)?;
+    let now = app.store.at();
+    let (ack, data) = (tcp.last_ack_received, tcp.last_data_received);
+    if ack == Timestamp::default() || data == Timestamp::default() {
+        return None;
+    }
+    let (least, most) = (units::lasted(now.since(ack)), units::lasted(now.since(data)));
+    Some(if ack.since(data) <= Duration::from_millis(50) {
+        format!("exact: last data and last ACK came together, {least} ago")
+    } else {
+        format!(
+            "{least} to {most}: the peer's end came after its last data ({most} ago), not after its last ACK ({least} ago)"
+        )
+    })
+}
+
+/// The timer of a `TIME_WAIT` counts down to its end; who closed first has it.
+fn time_wait_end(app: &App, socket: &Socket) -> Option<String> {
+    let timer = socket.timer.filter(|_| socket.state == TcpState::TimeWait)?;
+    let left = timer.expires.since(app.store.at());
+    let maker = match socket.owner.process() {
+        Some(process) => format!("made by {}, which closed first", name_and_pid(process)),
+        None => "made by this side, which closed first; by which process was not seen".to_owned(),
+    };
+    Some(format!("{} of 60 s; {maker}", units::lasted(left)))
+}
+
+/// The inode and the queue behind a verdict.
+fn verdict_evidence(socket: &Socket) -> Option<String> {
+    let queue = socket.queues?.receive;
+    let inode = match socket.inode {
+        Some(inode) => format!("a process holds it (inode {inode})"),
+        None if matches!(socket.owner, Owner::Unaccepted) => "no process has it yet (no inode)".to_owned(),
+        None => "the inode is not known here".to_owned(),
+    };
+    let unread = match queue {
+        0 => "nothing is unread".to_owned(),
+        1 => "only the end of the stream is unread".to_owned(),
+        more => format!("{} and the end of the stream are unread", byte_words(u64::from(more) - 1)),
+    };
+    Some(format!("{inode}, {unread}"))
+}
+
+/// The finding that the connection is part of.
+pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
+    let finding = app.findings.about(row, &app.store)?;
+    let mut section = Section::new("It is part of a problem");
+    let mark = findings::mark(finding.severity).to_owned();
+    section.lines.push(Line::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
+    Some(section)
 }
 
 const fn verdict_words(verdict: CloseWaitVerdict) -> &'static str {
@@ -160,7 +221,7 @@ fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
     }
 }
 
-fn name_and_pid(process: &Process) -> String {
+pub(super) fn name_and_pid(process: &Process) -> String {
     format!("{}[{}]", process.name, process.id.pid)
 }
 
@@ -190,29 +251,6 @@ fn descriptor_words(usage: &Usage) -> Option<String> {
     let open = u64::from(usage.descriptors?);
     let of = usage.descriptors_max.map_or(String::new(), |max| format!(" of {} allowed", units::count(max)));
     Some(format!("{} open{of}", units::count(open)))
-}
-
-/// The same connection seen from the other side, if that is on this machine too.
-pub(super) fn other_end(app: &App, row: &Row, around: &Around) -> Section {
-    let mut section = Section::new("Other end, on this machine");
-    let has_peer = !row.connection.socket.remote.is_unset();
-    if let Some(other) = around.other_end.as_ref().filter(|_| has_peer) {
-        let other_socket = &other.connection.socket;
-        section.lines.push(Line::State("state", other_socket.state));
-        section.fact("since", age_words(app, other));
-        section.known("process", other_socket.owner.process().map(name_and_pid));
-        section.known(
-            "queues",
-            other_socket.queues.map(|queues| {
-                format!(
-                    "{} unread, {} not acknowledged",
-                    byte_words(queues.receive.into()),
-                    byte_words(queues.send.unwrap_or_default().into())
-                )
-            }),
-        );
-    }
-    section
 }
 
 /// Those that belong with a connection, by state, and the first of them with a line each.

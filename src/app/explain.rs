@@ -1,0 +1,112 @@
+//! Explanations: what a state or a finding means, what to do, and what does not help. A page over the screen.
+
+use crate::app::App;
+use crate::app::findings;
+use crate::app::mode::{Mode, Page};
+use crate::app::prose::{Column, Line, Section, longest, side_by_side};
+use crate::app::tab::Tab;
+use crate::diagnosis::rule::Rule;
+use crate::knowledge::{rules, states};
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+
+/// From this width on there are two columns.
+const TWO_COLUMNS_WIDTH_MIN: u16 = 120;
+
+/// What is explained.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// A rule that found something.
+    pub rule: Option<Rule>,
+    /// A state.
+    pub state: Option<TcpState>,
+}
+
+impl Explained {
+    /// What stands at the top of the page.
+    pub fn title(&self) -> String {
+        let rule = self.rule.map(|rule| findings::title(rule).to_owned());
+        let names = rule.into_iter().chain(self.state.map(|state| state.name().to_owned()));
+        names.collect::<Vec<_>>().join(" · ")
+    }
+}
+
+/// The page on a screen of `width`.
+pub fn columns(explained: &Explained, width: u16) -> Vec<Column> {
+    let parts: Vec<Vec<Section>> =
+        [explained.rule.map(of_rule), explained.state.map(of_state)].into_iter().flatten().collect();
+    if width < TWO_COLUMNS_WIDTH_MIN {
+        return side_by_side(width, vec![parts.into_iter().flatten().collect()]);
+    }
+    side_by_side(width, parts)
+}
+
+/// How many lines the page has.
+pub(super) fn len(explained: &Explained, width: u16) -> usize {
+    longest(&columns(explained, width))
+}
+
+fn of_rule(rule: Rule) -> Vec<Section> {
+    let Some(text) = rules::text(rule.id()) else { return Vec::new() };
+    let mut about = Section::new(&text.title);
+    about.lines.push(Line::Text(text.about.clone()));
+    let (mut first, mut vain, mut see) =
+        (Section::new("Do this first"), Section::new("What does not help"), Section::new("See also"));
+    first.numbered(&text.remedy);
+    vain.listed(&text.no_help);
+    see.lines.extend((!text.see.is_empty()).then(|| Line::Text(format!("conntop explain {}", text.see.join(", ")))));
+    vec![about, first, vain, see]
+}
+
+fn of_state(state: TcpState) -> Vec<Section> {
+    let text = states::text(state);
+    let mut about = Section::new(state.name());
+    about.lines.push(Line::Text(text.meaning.to_owned()));
+    let (mut advice, mut vain) = (Section::new("What to do"), Section::new("What does not help"));
+    advice.lines.push(Line::Text(text.advice.to_owned()));
+    vain.lines.push(Line::Text(text.vain.to_owned()));
+    let mut next = Section::new("What can follow");
+    for edge in crate::app::diagram::EDGES.iter().chain([&crate::app::diagram::TIMEOUT]) {
+        if edge.from == crate::app::diagram::Node::In(state) {
+            let action = if edge.action.is_empty() { String::new() } else { format!(", {}", edge.action) };
+            next.lines.push(Line::Item("→".to_owned(), format!("{}: {}{action}", edge.to.name(), edge.event)));
+        }
+    }
+    vec![about, advice, vain, next]
+}
+
+impl App {
+    /// Explains what is selected: the finding, or the state of the connection and the finding about it.
+    pub(super) fn explain(&mut self) {
+        match self.explained() {
+            Some(explained) => self.mode = Mode::Explain { explained, scroll: 0 },
+            None => drop(self.say(
+                crate::app::notice::Tone::Plain,
+                "there is nothing to explain here; e explains the selected connection or finding",
+            )),
+        }
+    }
+
+    fn explained(&self) -> Option<Explained> {
+        let of_row = |row: &Row| Explained {
+            rule: self.findings.about(row, &self.store).map(crate::diagnosis::finding::Finding::rule),
+            state: Some(row.connection.socket.state),
+        };
+        match (&self.page, self.tab) {
+            (Page::Detail(detail), _) => detail.row.as_ref().map(of_row),
+            (Page::Tab, Tab::Connections) => {
+                let index = self.store.rows().find(self.tables.connections.cursor.key()?)?;
+                self.store.rows().get(index).map(of_row)
+            }
+            (Page::Tab, Tab::Findings) => {
+                let finding = self.findings.selected()?;
+                Some(Explained { rule: Some(finding.rule()), state: finding.state })
+            }
+            (Page::Tab, Tab::Log) => {
+                let entry = self.log_selected()?;
+                Some(Explained { rule: None, state: entry.to.or(entry.from) })
+            }
+            (Page::Tab, _) => None,
+        }
+    }
+}
