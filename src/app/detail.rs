@@ -1,9 +1,11 @@
 //! The detail view as text: everything known of one connection, in words and as the path it took, laid out in one, two or
 //! three columns.
 
+mod course;
 mod ends;
 mod facts;
 mod handshake;
+mod in_state;
 mod kernel;
 mod limits;
 
@@ -25,7 +27,7 @@ const THREE_COLUMNS_WIDTH_MIN: u16 = 166;
 pub fn columns(app: &App, width: u16) -> Vec<Column> {
     let Page::Detail(detail) = &app.page else { return Vec::new() };
     let Some(row) = &detail.row else {
-        return side_by_side(width, vec![vec![facts::forgotten(), facts::history(app, detail)]]);
+        return side_by_side(width, vec![vec![facts::forgotten(), course::history(app, detail)]]);
     };
     let path = path(app, row, &detail.around);
     let picture = picture(app, width).zip(path.as_ref());
@@ -33,7 +35,7 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     let words = path.as_ref().filter(|_| picture.is_none());
     let left = identity(app, row, detail, words);
     let (means, measured) = (meaning(app, row, path.as_ref()), measured(app, row));
-    let course = vec![facts::history(app, detail), facts::neighbours(app, row, &detail.around)];
+    let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.around)];
     let Some((drawing, path)) = picture else {
         return match column_count(width) {
             1 => side_by_side(width, vec![joined([left, means, measured, course])]),

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use ratatui::layout::Rect;
+
 use crate::app::diagram::{Cell, Drawing, Node, Wire, Words, edge};
 use crate::app::path::{Path, lasted_words};
 use crate::model::tcp_state::TcpState;
@@ -143,8 +145,9 @@ impl<'a> Picture<'a> {
             let both = name_width + 1 + u16::try_from(cells(&time)).unwrap_or(0);
             x + (middle - both.min(self.drawing.box_width - 2) / 2)
         };
+        // A line that ends under the name leaves nothing of its looks.
+        painter.clear(Rect::new(start, y, name_width, 1));
         let after = painter.put(start, y, name, name_width, role);
-        // Lines that run beside a name in the small drawing are not to be taken for its time.
         painter.put(after + 1, y, &time, 7, if self.is_now(node) { Role::Strong } else { Role::Text });
     }
 

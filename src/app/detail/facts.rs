@@ -1,31 +1,22 @@
 //! What a connection is, whose, how it got to its state, and what that means.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::App;
-use crate::app::around::{Around, is_client};
 use crate::app::clock::date_and_time;
-use crate::app::detail::byte_words;
+use crate::app::detail::{byte_words, in_state};
 use crate::app::findings;
-use crate::app::fresh::is_fresh;
 use crate::app::kill::holdings_text;
-use crate::app::log::{change_text, lasted_text};
-use crate::app::mode::Detail;
 use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
-use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
-use crate::model::socket::{CloseWaitVerdict, Socket};
-use crate::model::tcp_state::{STATES, TcpState};
-use crate::model::time::Timestamp;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
 /// How many owners of a shared socket are told of.
 const OWNERS_SHOWN_MAX: usize = 12;
-/// How many lines of its history are shown.
-const HISTORY_SHOWN_MAX: usize = 12;
 
 /// For a socket that only the log remembers.
 pub(super) fn forgotten() -> Section {
@@ -38,17 +29,7 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
-    section.lines.push(Line::State("state", socket.state));
-    if !is_gone(app, row) {
-        section.fact("since", age_words(app, row));
-        section.known("bounds", close_wait_bounds(app, row));
-        section.known("ends in", time_wait_end(app, socket));
-    }
-    if let Some(verdict) = socket.verdict() {
-        let line = if is_fresh(row, &app.store) { Line::Fact } else { Line::Alarm };
-        section.lines.push(line("why", verdict_words(verdict).to_owned()));
-        section.known("known by", verdict_evidence(socket));
-    }
+    section.lines.extend(in_state::lines(app, row));
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
     if !socket.remote.is_unset() {
@@ -81,63 +62,6 @@ fn gone(app: &App, row: &Row) -> Option<Line> {
     is_gone(app, row).then_some(Line::Strong("closed", text))
 }
 
-fn age_words(app: &App, row: &Row) -> String {
-    let Some(since) = row.connection.state_since else { return "before conntop looked".to_owned() };
-    let Since { at, basis } = since;
-    let age = units::lasted(since.age(app.store.at()));
-    match basis {
-        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it change", app.time_of_day(at)),
-        AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
-        AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
-    }
-}
-
-/// No data can follow a FIN, and the FIN carries an ACK: it came between the last data and the last ACK.
-fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
-    let socket = &row.connection.socket;
-    let tcp = socket.tcp.as_ref().filter(|_| socket.state == TcpState::CloseWait)?;
-    let now = app.store.at();
-    let (ack, data) = (tcp.last_ack_received, tcp.last_data_received);
-    if ack == Timestamp::default() || data == Timestamp::default() {
-        return None;
-    }
-    let (least, most) = (units::lasted(now.since(ack)), units::lasted(now.since(data)));
-    Some(if ack.since(data) <= Duration::from_millis(50) {
-        format!("exact: last data and last ACK came together, {least} ago")
-    } else {
-        format!(
-            "{least} to {most}: the peer's end came after its last data ({most} ago), not after its last ACK ({least} ago)"
-        )
-    })
-}
-
-/// The timer of a `TIME_WAIT` counts down to its end; who closed first has it.
-fn time_wait_end(app: &App, socket: &Socket) -> Option<String> {
-    let timer = socket.timer.filter(|_| socket.state == TcpState::TimeWait)?;
-    let left = timer.expires.since(app.store.at());
-    let maker = match socket.owner.process() {
-        Some(process) => format!("made by {}, which closed first", name_and_pid(process)),
-        None => "made by this side, which closed first; by which process was not seen".to_owned(),
-    };
-    Some(format!("{} of 60 s; {maker}", units::lasted(left)))
-}
-
-/// The inode and the queue behind a verdict.
-fn verdict_evidence(socket: &Socket) -> Option<String> {
-    let queue = socket.queues?.receive;
-    let inode = match socket.inode {
-        Some(inode) => format!("a process holds it (inode {inode})"),
-        None if matches!(socket.owner, Owner::Unaccepted) => "no process has it yet (no inode)".to_owned(),
-        None => "the inode is not known here".to_owned(),
-    };
-    let unread = match queue {
-        0 => "nothing is unread".to_owned(),
-        1 => "only the end of the stream is unread".to_owned(),
-        more => format!("{} and the end of the stream are unread", byte_words(u64::from(more) - 1)),
-    };
-    Some(format!("{inode}, {unread}"))
-}
-
 /// The finding that the connection is part of.
 pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
     let finding = app.findings.about(row, &app.store)?;
@@ -145,21 +69,6 @@ pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
     let mark = findings::mark(finding.severity).to_owned();
     section.lines.push(Line::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
     Some(section)
-}
-
-const fn verdict_words(verdict: CloseWaitVerdict) -> &'static str {
-    match verdict {
-        CloseWaitVerdict::MissingClose => {
-            "never closed: the application read the end of the stream and did not call close()"
-        }
-        CloseWaitVerdict::NotReading => {
-            "not reading: the end of the stream waits unread (an idle pool entry, a blocked thread)"
-        }
-        CloseWaitVerdict::StuckReader => "stuck reader: data and the end of the stream wait unread",
-        CloseWaitVerdict::NotAccepted => {
-            "never accepted: the peer gave up while the connection waited in the accept queue; look at the listener"
-        }
-    }
 }
 
 fn family_words(socket: &Socket) -> String {
@@ -253,43 +162,6 @@ fn descriptor_words(usage: &Usage) -> Option<String> {
     Some(format!("{} open{of}", units::count(open)))
 }
 
-/// Those that belong with a connection, by state, and the first of them with a line each.
-pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
-    let socket = &row.connection.socket;
-    let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
-    if around.first.is_empty() {
-        return section;
-    }
-    let (label, what) = match socket.owner.process() {
-        _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
-        Some(process) if is_client(socket) => ("process", format!("{} to {}", name_and_pid(process), socket.remote)),
-        Some(process) => ("process", format!("{} on {}", name_and_pid(process), socket.local)),
-        None => return section,
-    };
-    section.fact(label, what);
-    for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
-        section.fact(state.name, units::count(u64::from(count)));
-    }
-    for (at, other) in around.first.iter().enumerate() {
-        section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
-    }
-    section
-}
-
-fn neighbour_words(app: &App, row: &Row) -> String {
-    let socket = &row.connection.socket;
-    let age = match row.connection.state_since {
-        Some(since) => {
-            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
-            format!("  {at_least}{}", units::age(since.age(app.store.at())))
-        }
-        None => String::new(),
-    };
-    // The end with the higher port tells it from the others: that of the client.
-    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
-    format!("{client}  {}{age}", socket.state)
-}
-
 pub(super) fn meaning(row: &Row) -> Section {
     let text = states::text(row.connection.socket.state);
     let mut section = Section::new("What the state means");
@@ -301,28 +173,6 @@ pub(super) fn meaning(row: &Row) -> Section {
     }
     if !text.vain.is_empty() {
         section.fact("no help", text.vain);
-    }
-    section
-}
-
-/// Its transitions, newest first, as far as the log goes back.
-pub(super) fn history(app: &App, detail: &Detail) -> Section {
-    let mut section = Section::new("What happened to it");
-    let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
-    for entry in entries.take(HISTORY_SHOWN_MAX) {
-        let lasted = match lasted_text(entry) {
-            lasted if lasted.is_empty() => lasted,
-            lasted => format!(" after {lasted}"),
-        };
-        let missed = if entry.skipped { " (states in between were not seen)" } else { "" };
-        section.lines.push(Line::Event(app.log_time(entry), format!("{}{lasted}{missed}", change_text(entry))));
-    }
-    if section.lines.is_empty() {
-        let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
-        section.lines.push(Line::Event(
-            String::new(),
-            format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)),
-        ));
     }
     section
 }
