@@ -34,7 +34,7 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     // One line of words stands in for the picture.
     let words = path.as_ref().filter(|_| picture.is_none());
     let left = identity(app, row, detail, words);
-    let (means, measured) = (meaning(app, row, path.as_ref()), measured(app, row));
+    let (means, measured) = (meaning(app, row, detail, path.as_ref()), measured(app, row));
     let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.around)];
     let Some((drawing, path)) = picture else {
         return match column_count(width) {
@@ -88,12 +88,9 @@ fn identity(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<S
 }
 
 /// What its state means, what is wrong with it, and how far a handshake got.
-fn meaning(app: &App, row: &Row, path: Option<&Path>) -> Vec<Section> {
-    let opened = path.and_then(|path| match &app.page {
-        Page::Detail(detail) => Some(opening(&path.steps, row, &detail.around)),
-        Page::Tab => None,
-    });
-    let handshake = opened.and_then(|opening| handshake::section(app, row, opening));
+fn meaning(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
+    let around = &detail.around;
+    let handshake = path.and_then(|path| handshake::section(app, row, around, opening(&path.steps, row, around)));
     let mut sections: Vec<Section> = handshake.into_iter().collect();
     sections.extend(facts::finding(app, row));
     sections.push(facts::meaning(row));

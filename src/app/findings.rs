@@ -105,6 +105,20 @@ impl Findings {
         self.get(self.cursor.key()?)
     }
 
+    /// The worst `count` findings, one for each process: what is wrong with one more of them says more than what else is
+    /// wrong with the same.
+    pub fn by_culprit(&self, count: usize) -> Vec<&Finding> {
+        let mut chosen: Vec<&Finding> = Vec::with_capacity(count);
+        for finding in self.iter() {
+            let told =
+                chosen.iter().any(|other| other.key.process.is_some() && other.key.process == finding.key.process);
+            if chosen.len() < count && !told {
+                chosen.push(finding);
+            }
+        }
+        chosen
+    }
+
     /// How bad the worst finding about `state` is.
     pub fn concerns(&self, state: TcpState) -> Option<Severity> {
         self.iter().filter(|finding| finding.state == Some(state)).map(|finding| finding.severity).max()

@@ -17,11 +17,12 @@ use crate::ui::theme::Role;
 /// Cells of the columns of the list; the sentence takes the rest.
 const MARK_WIDTH: u16 = 2;
 const SEVERITY_WIDTH: u16 = 9;
-const TITLE_WIDTH: u16 = 26;
+const TITLE_WIDTH: u16 = 32;
 const SINCE_WIDTH: u16 = 7;
 const SLOPE_WIDTH: u16 = 11;
-/// From this width on the list names the rules.
-const TITLE_WIDTH_MIN: u16 = 110;
+/// From these widths on the list names the rules, and how fast they grow (the sentence says it where it matters).
+const TITLE_WIDTH_MIN: u16 = 150;
+const SLOPE_WIDTH_MIN: u16 = 100;
 
 /// Where the columns of the list stand.
 struct Places {
@@ -34,7 +35,7 @@ struct Places {
 impl Places {
     const fn of(width: u16) -> Self {
         let first = 1 + MARK_WIDTH + SEVERITY_WIDTH + 1;
-        let slope = width.saturating_sub(SLOPE_WIDTH + 1);
+        let slope = width.saturating_sub(if width < SLOPE_WIDTH_MIN { 0 } else { SLOPE_WIDTH + 1 });
         let with_title = width >= TITLE_WIDTH_MIN;
         Self {
             title: if with_title { Some(first) } else { None },
@@ -69,7 +70,9 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
     }
     painter.put(places.sentence, area.y, "WHAT", 4, Role::Heading);
     painter.right(places.since, area.y, "SINCE", SINCE_WIDTH, Role::Heading);
-    painter.right(places.slope, area.y, "GROWTH", SLOPE_WIDTH, Role::Heading);
+    if area.width >= SLOPE_WIDTH_MIN {
+        painter.right(places.slope, area.y, "GROWTH", SLOPE_WIDTH, Role::Heading);
+    }
 }
 
 fn draw_entry(painter: &mut Painter<'_>, line: Rect, places: &Places, entry: &Entry<'_>) {
@@ -82,7 +85,9 @@ fn draw_entry(painter: &mut Painter<'_>, line: Rect, places: &Places, entry: &En
     let room = places.since.saturating_sub(places.sentence + 1);
     painter.put(places.sentence, y, entry.sentence, room, Role::Text);
     painter.right(places.since, y, &entry.since, SINCE_WIDTH, Role::Text);
-    painter.right(places.slope, y, &entry.slope, SLOPE_WIDTH, Role::Text);
+    if line.width >= SLOPE_WIDTH_MIN {
+        painter.right(places.slope, y, &entry.slope, SLOPE_WIDTH, Role::Text);
+    }
     if entry.selected {
         painter.restyle(line, Role::Selected.style(painter.theme()));
     }

@@ -1,4 +1,4 @@
-//! The second line: what is wrong, the worst first.
+//! The lines below the first: what is wrong, the worst first.
 
 use ratatui::layout::Rect;
 
@@ -11,7 +11,7 @@ use crate::ui::theme::Role;
 /// Below this width the sentence needs the room that "+2 more" takes.
 const MORE_WIDTH_MIN: u16 = 60;
 
-/// Draws it: as many findings as there are lines; the last line tells how many more there are.
+/// Draws it: as many processes as there are lines, each with its worst finding; the last line tells how many more there are.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let findings = &app.findings;
     if findings.is_empty() {
@@ -19,10 +19,10 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         painter.put(1, area.y, text, area.width.saturating_sub(2), role);
         return;
     }
-    let lines = usize::from(area.height);
-    let hidden = findings.total().saturating_sub(lines);
-    for ((at, finding), y) in findings.iter().enumerate().take(lines).zip(area.y..) {
-        let with_more = at + 1 == lines && hidden > 0 && area.width >= MORE_WIDTH_MIN;
+    let told = findings.by_culprit(usize::from(area.height));
+    let hidden = findings.total() - told.len();
+    for ((at, finding), y) in told.iter().enumerate().zip(area.y..) {
+        let with_more = at + 1 == told.len() && hidden > 0 && area.width >= MORE_WIDTH_MIN;
         let more = if with_more { format!(" +{hidden} more (6)") } else { String::new() };
         let more_width = u16::try_from(cells(&more)).unwrap_or(0);
         let role = Role::of(finding.severity);

@@ -1,7 +1,8 @@
 //! The handshake of a connection, step by step, and the step that it waits at (RFC 9293, section 3.5).
 
 use crate::app::App;
-use crate::app::detail::facts::is_gone;
+use crate::app::around::Around;
+use crate::app::detail::facts::{is_gone, name_and_pid};
 use crate::app::path::Opening;
 use crate::app::prose::{Line, Section};
 use crate::model::process::Owner;
@@ -16,11 +17,11 @@ const PASSIVE: [&str; 4] =
     ["the peer sent SYN", "we answered SYN,ACK", "the peer answers ACK: ESTABLISHED", "a process takes it by accept()"];
 
 /// The steps, while the handshake is under way or nobody has accepted the connection.
-pub(super) fn section(app: &App, row: &Row, opening: Opening) -> Option<Section> {
+pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -> Option<Section> {
     let socket = &row.connection.socket;
     let (steps, waits_at, why): (&[&str], usize, String) = match (socket.state, opening) {
         _ if is_gone(app, row) => return None,
-        (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer)),
+        (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, around)),
         (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides called at the same time".to_owned()),
         (TcpState::SynRecv, Opening::Passive) => (&PASSIVE, 2, no_ack(app, socket.timer)),
         (_, _) if matches!(socket.owner, Owner::Unaccepted) => {
@@ -39,15 +40,26 @@ pub(super) fn section(app: &App, row: &Row, opening: Opening) -> Option<Section>
     Some(section)
 }
 
-fn no_answer(app: &App, timer: Option<Timer>) -> String {
+/// What a call waits for: a full accept queue, if the listener is on this machine.
+fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
+    let full = around.called.as_ref().and_then(full_queue);
+    let suspects = full.unwrap_or_else(|| "the address, the route or a firewall".to_owned());
     match timer.filter(|timer| timer.kind == TimerKind::Retransmit) {
         Some(timer) => format!(
-            "sent {}, again in {}: the address, the route or a firewall",
+            "sent {}, again in {}: {suspects}",
             times(u32::from(timer.retries) + 1),
             units::lasted(timer.expires.since(app.store.at()))
         ),
-        None => "no answer yet: the address, the route or a firewall".to_owned(),
+        None => format!("no answer yet: {suspects}"),
     }
+}
+
+fn full_queue(listener: &Row) -> Option<String> {
+    let socket = &listener.connection.socket;
+    let queues = socket.queues.filter(|queues| queues.send.is_some_and(|limit| queues.receive >= limit))?;
+    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), |process| name_and_pid(process));
+    let limit = units::count(queues.send.unwrap_or(0).into());
+    Some(format!("the accept queue of {who} is full, {} of {limit}", units::count(queues.receive.into())))
 }
 
 fn no_ack(app: &App, timer: Option<Timer>) -> String {

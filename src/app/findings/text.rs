@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::prose::{Column, Line, Section, side_by_side};
+use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
@@ -12,6 +12,7 @@ use crate::model::delta::AgeBasis;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
+use crate::table::fit::cells;
 use crate::table::units;
 
 /// From this width on there are two columns.
@@ -36,7 +37,7 @@ pub fn since_text(finding: &Finding, now: Timestamp) -> String {
 pub fn slope_text(slope: Slope) -> String {
     let doubt = if slope.confidence < SURE_MIN { "?" } else { "" };
     match per_minute(slope.per_minute) {
-        steady if steady.is_empty() => format!("steady{doubt}"),
+        steady if steady.is_empty() => "steady".to_owned(),
         change => format!("{change}{doubt}"),
     }
 }
@@ -120,7 +121,11 @@ fn known(app: &App, finding: &Finding) -> Section {
     section.known("since", finding.since.map(|since| since_words(app, since)));
     section.known("growth", Some(growth_words(finding.slope)));
     for evidence in &finding.evidence {
-        section.fact(evidence.label, evidence_text(evidence));
+        let (label, text) = (evidence.label, evidence_text(evidence));
+        match cells(label) {
+            0..LABEL_WIDTH => section.fact(label, text),
+            _ => section.fact("", format!("{label}: {text}")),
+        }
     }
     section
 }
