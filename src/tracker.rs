@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
@@ -227,9 +227,9 @@ impl Round {
 /// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
 pub fn once(snapshot: Snapshot) -> Delta {
     let at = snapshot.at;
-    let first = |socket: Socket| {
+    let first = |socket: Socket| -> Connection {
         let state_since = clocks::at_first_sight(&socket, at);
-        Connection { socket, state_since, first_seen: at, rates: None }
+        Known { socket, state_since, first_seen: at }.into()
     };
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
@@ -286,7 +286,7 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     if !round.first {
         delta.transitions.push(opened(&entry, round.at));
     }
-    delta.added.push(entry.row(socket.clone()));
+    delta.added.push(entry.row());
     entry
 }
 
@@ -297,7 +297,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         delta.transitions.push(closed(entry, round.at, end));
         *entry = Entry::new(socket, Some(entered()), round);
         delta.transitions.push(opened(entry, round.at));
-        delta.changed.push(entry.row(socket.clone()));
+        delta.changed.push(entry.row());
     } else if entry.state == socket.state {
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
@@ -307,7 +307,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         transition.lasted = Some(clocks::lasted(begin(entry), since));
         transition.skipped = socket.protocol == Protocol::Tcp && !entry.state.leads_to(socket.state);
         let connection = entry.renew(socket, Some(since), round);
-        transition.owner = entry.owner.clone();
+        transition.owner = entry.owner().clone();
         delta.transitions.push(transition);
         delta.changed.push(connection);
     }
@@ -315,7 +315,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
 fn begin(entry: &Entry) -> Since {
-    entry.since().unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
+    entry.since().unwrap_or(Since { at: entry.first_seen(), basis: AgeBasis::AtLeast })
 }
 
 const fn exactly(at: Timestamp) -> Since {
@@ -338,8 +338,9 @@ fn closed(entry: &Entry, at: Timestamp, end: Since) -> Transition {
 type Tuple = (Endpoint, Endpoint, NetnsId);
 
 fn tuple(entry: &Entry) -> Option<Tuple> {
-    let unique = entry.protocol == Protocol::Tcp && entry.interface.is_none();
-    unique.then_some((entry.local, entry.remote, entry.id.netns()))
+    let socket = entry.socket();
+    let unique = socket.protocol == Protocol::Tcp && socket.interface.is_none();
+    unique.then_some((socket.local, socket.remote, socket.id.netns()))
 }
 
 /// The tuples of the connections that are new in `delta`.
