@@ -104,7 +104,10 @@ mod tests {
     #[test]
     fn a_moment_is_whole_milliseconds_in_the_order_of_time() {
         for millis in [0, 1, 255, 256, 4_294_967_296, (1 << 40) - 1] {
-            assert_eq!(Moment::from(Timestamp(millis * 1_000_000 + 999_999)).timestamp(), Timestamp::from_millis(millis));
+            assert_eq!(
+                Moment::from(Timestamp(millis * 1_000_000 + 999_999)).timestamp(),
+                Timestamp::from_millis(millis)
+            );
         }
         assert_eq!(Moment::from(Timestamp(u64::MAX)).timestamp(), Timestamp::from_millis((1 << 40) - 1));
         assert!(Moment::from(Timestamp::from_millis(255)) < Moment::from(Timestamp::from_millis(256)));

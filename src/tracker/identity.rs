@@ -145,6 +145,11 @@ impl Directory {
         }
     }
 
+    /// How many sockets are tracked.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// How many sockets the last sample left to compare with the one at hand.
     pub(super) fn len_of_last(&self) -> usize {
         if self.whole { self.order.len() } else { self.few.len() }
@@ -168,6 +173,7 @@ pub(super) fn is_another_connection(entry: &Entry, socket: &Socket) -> bool {
     );
     // Connected tuples are unique, so another inode is another socket. (Listeners that share an address are told
     // apart by a counter only, and may swap places.)
-    let other_inode = !socket.remote.is_unset() && matches!((entry.socket().inode, socket.inode), (Some(a), Some(b)) if a != b);
+    let other_inode =
+        !socket.remote.is_unset() && matches!((entry.socket().inode, socket.inode), (Some(a), Some(b)) if a != b);
     reopened || other_inode || entry.counts_less(socket)
 }

@@ -81,7 +81,8 @@ fn a_served_connection_is_told_from_its_opening_to_its_end() {
 #[test]
 fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
     let app = [process(4121, "jdbc-pool")];
-    let conn = || tcp(7).local("10.0.0.7:51234").remote("10.0.0.1:5432").with(|socket| socket.cgroup = NonZeroU64::new(42));
+    let conn =
+        || tcp(7).local("10.0.0.7:51234").remote("10.0.0.1:5432").with(|socket| socket.cgroup = NonZeroU64::new(42));
     let waiting = || conn().mini(TimeWait).timer(TimerKind::TimeWait, 0, 162_300);
     let mut tracker = Tracker::new();
     let mut told = String::new();
@@ -555,6 +556,31 @@ impl Reader {
     }
 }
 
+/// What is left of `sample` after each of its sockets was sifted so many times.
+fn sifted(tracker: &mut Tracker, sample: &Snapshot, times: usize) -> Snapshot {
+    let mut left = sample.clone();
+    for time in 0..times {
+        left.sockets.retain(|socket| tracker.sift(sample.at, socket) == Sifted::News);
+        let known = sample.sockets.iter().filter(|socket| !left.sockets.contains(socket));
+        known.for_each(|socket| assert_eq!(tracker.sift(sample.at, socket), Sifted::Repeated, "{time}"));
+    }
+    left
+}
+
+#[test]
+fn a_sample_that_was_sifted_and_then_failed_is_forgotten() {
+    let mut tracker = Tracker::new();
+    tracker.update(&snapshot(1_000, [tcp(1), tcp(2)]));
+    assert_eq!(tracker.sift(Timestamp::from_millis(2_000), &tcp(2).build()), Sifted::Same);
+    let delta = tracker.update(&snapshot(3_000, [tcp(1), tcp(3)]));
+    assert_eq!((delta.added.len(), delta.removed.len()), (1, 0));
+    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(1).build()), Sifted::Same);
+    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(3).queues(1, 0).build()), Sifted::News);
+    let delta = tracker.update(&snapshot(4_000, [tcp(3).queues(1, 0)]));
+    assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 1, 1));
+    assert_eq!(delta.removed[0].at, Timestamp::from_millis(3_000), "missed twice since then");
+}
+
 /// `tcp` with the moments of `old`, which are near enough; a listener's mean nothing.
 fn with_moments_of(old: Option<TcpInfo>, tcp: TcpInfo, is_listener: bool) -> TcpInfo {
     let old = old.expect("the row has tcp_info as the sample has");
@@ -569,12 +595,16 @@ fn with_moments_of(old: Option<TcpInfo>, tcp: TcpInfo, is_listener: bool) -> Tcp
 
 proptest! {
     #[test]
-    fn old_table_and_delta_make_the_new_table(events in prop::collection::vec(event(), 1..80)) {
+    fn old_table_and_delta_make_the_new_table(
+        events in prop::collection::vec(event(), 1..80),
+        sifts in prop::sample::select(&[0, 1, 2]),
+    ) {
         let (mut world, mut tracker, mut reader) = (World::new(), Tracker::new(), Reader::default());
         reader.first = true;
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
-            let delta = tracker.update(&sample);
+            let left = sifted(&mut tracker, &sample, sifts);
+            let delta = tracker.update(&left);
             prop_assert_eq!(once(sample.clone()), Tracker::new().update(&sample));
             if reader.first {
                 prop_assert!(delta.transitions.is_empty());
@@ -589,7 +619,10 @@ proptest! {
         for jitter_ms in [3, 7, 5] {
             tracker.update(&world.sample(1_000, jitter_ms));
         }
-        let delta = tracker.update(&world.sample(1_000, 0));
+        let last = world.sample(1_000, 0);
+        let left = sifted(&mut tracker, &last, sifts);
+        prop_assert!(sifts == 0 || left.sockets.is_empty());
+        let delta = tracker.update(&left);
         prop_assert!(delta.added.is_empty() && delta.changed.is_empty() && delta.removed.is_empty(), "{:?}", delta);
         prop_assert!(delta.transitions.is_empty());
     }

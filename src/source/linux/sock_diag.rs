@@ -442,7 +442,10 @@ mod tests {
             assert_eq!(find(&tcp, 1003, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(0));
             assert_eq!(find(&tcp, 1004, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(1));
             let info = find(&tcp, 1003, TcpState::CloseWait).tcp.expect("a full socket");
-            assert!(info.last_ack_received < NOW.into() && NOW.since(info.last_ack_received.into()) < Duration::from_secs(2));
+            assert!(
+                info.last_ack_received < NOW.into()
+                    && NOW.since(info.last_ack_received.into()) < Duration::from_secs(2)
+            );
         }
 
         #[test]
@@ -456,7 +459,9 @@ mod tests {
                 assert_eq!((mini.uid, mini.inode, mini.tcp), (None, None, None), "{mini:?}");
                 assert_eq!(mini.queues, Some(Queues::EMPTY));
             }
-            let timer = |socket: &Socket| socket.timer.map(|timer| (timer.kind, timer.expires.timestamp().since(NOW).as_secs()));
+            let timer = |socket: &Socket| {
+                socket.timer.map(|timer| (timer.kind, timer.expires.timestamp().since(NOW).as_secs()))
+            };
             assert_eq!(timer(time_wait), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(orphan), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(&syn_recv), Some((TimerKind::Retransmit, 0)));

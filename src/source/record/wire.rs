@@ -107,8 +107,11 @@ impl WireSocket {
 
     /// The socket again.
     pub fn into_socket(self, at: Timestamp, owner: Owner) -> Socket {
-        let timer =
-            self.timer.map(|timer| Timer { kind: timer.kind, retries: timer.retries, expires: timer.expires.from(at).into() });
+        let timer = self.timer.map(|timer| Timer {
+            kind: timer.kind,
+            retries: timer.retries,
+            expires: timer.expires.from(at).into(),
+        });
         Socket {
             id: self.id,
             protocol: self.protocol,

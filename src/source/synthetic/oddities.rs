@@ -141,7 +141,8 @@ fn orphan(world: &mut World) -> Socket {
     socket.timer = Some(timer(world, TimerKind::Retransmit, 5, 19));
     let mut tcp = fresh_info(world, 188_000);
     (tcp.backoff, tcp.retransmits_total, tcp.unacked, tcp.rto_us) = (5, 6, 4, 12_032_000);
-    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (world.ago(29).into(), world.ago(27).into(), world.ago(13).into());
+    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) =
+        (world.ago(29).into(), world.ago(27).into(), world.ago(13).into());
     tcp.bytes = Some(ByteCounts::new(2_044, 91_870));
     socket.tcp = Some(tcp);
     socket

@@ -157,7 +157,10 @@ fn mini_sockets_carry_what_the_kernel_gives_and_no_more() {
                     assert_eq!(socket.owner, Owner::None);
                     let timer = socket.timer.expect("it ends at some time");
                     assert_eq!(timer.kind, TimerKind::TimeWait);
-                    assert!(timer.expires > snapshot.at.into() && timer.expires.timestamp().since(snapshot.at) <= Duration::from_mins(1));
+                    assert!(
+                        timer.expires > snapshot.at.into()
+                            && timer.expires.timestamp().since(snapshot.at) <= Duration::from_mins(1)
+                    );
                 }
                 TcpState::SynRecv => {
                     assert_eq!((socket.inode, socket.tcp, socket.queues), (None, None, Some(Queues::EMPTY)));
