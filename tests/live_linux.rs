@@ -156,7 +156,7 @@ fn tcp_info_tells_bytes_and_when_data_last_came() {
     pair.server.read_exact(&mut [0; 5]).expect("connected");
     let mut eyes = Eyes::new(&Choice::Linux);
     let info = eyes.wait(pair.server(), |_| true).tcp.expect("established");
-    assert_eq!(info.bytes.map(|bytes| bytes.received()), Some(5));
+    assert_eq!(info.bytes.map(conntop::model::tcp_info::ByteCounts::received), Some(5));
     assert!(eyes.seen.at.since(info.last_data_received.into()) < Duration::from_secs(5));
     assert!(info.rto_us > 0);
     let client = eyes.wait(pair.client(), |socket| socket.tcp.is_some_and(|tcp| tcp.rtt_us > 0));

@@ -49,16 +49,15 @@ pub struct Moment([u8; 5]);
 impl Moment {
     /// In nanoseconds again.
     pub fn timestamp(self) -> Timestamp {
-        let [a, b, c, d, e] = self.0;
-        Timestamp::from_millis(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+        Timestamp::from_millis(self.0.into_iter().fold(0, |millis, byte| millis << 8 | u64::from(byte)))
     }
 }
 
 impl From<Timestamp> for Moment {
     fn from(timestamp: Timestamp) -> Self {
         // Big-endian, so that the derived order is that of time.
-        let [.., a, b, c, d, e] = timestamp.as_millis().min((1 << 40) - 1).to_be_bytes();
-        Self([a, b, c, d, e])
+        let [_, _, _, bytes @ ..] = timestamp.as_millis().min((1 << 40) - 1).to_be_bytes();
+        Self(bytes)
     }
 }
 
