@@ -92,7 +92,7 @@ fn happened(entry: &Transition) -> String {
 fn last_words(last: &LastWords) -> String {
     let moved = last
         .bytes
-        .map(|bytes| format!("{} received, {} sent in all", byte_words(bytes.received), byte_words(bytes.sent)));
+        .map(|bytes| format!("{} received, {} sent in all", byte_words(bytes.received()), byte_words(bytes.sent())));
     let round_trip =
         (last.rtt_us > 0).then(|| format!("round trip {}", units::span(Duration::from_micros(last.rtt_us.into()))));
     let again = match last.retransmits_total {

@@ -48,7 +48,7 @@ fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
         Some(timer) => format!(
             "sent {}, again in {}: {suspects}",
             times(u32::from(timer.retries) + 1),
-            units::lasted(timer.expires.since(app.store.at()))
+            units::lasted(timer.expires.timestamp().since(app.store.at()))
         ),
         None => format!("no answer yet: {suspects}"),
     }
@@ -67,7 +67,7 @@ fn no_ack(app: &App, timer: Option<Timer>) -> String {
         Some(timer) => format!(
             "answered {}, again in {}: the way back, or a flood",
             times(u32::from(timer.retries) + 1),
-            units::lasted(timer.expires.since(app.store.at()))
+            units::lasted(timer.expires.timestamp().since(app.store.at()))
         ),
         None => "not there yet: the way back, or a flood".to_owned(),
     }

@@ -47,7 +47,7 @@ fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
     let socket = &row.connection.socket;
     let tcp = socket.tcp.as_ref().filter(|_| socket.state == TcpState::CloseWait)?;
     let now = app.store.at();
-    let (ack, data) = (tcp.last_ack_received, tcp.last_data_received);
+    let (ack, data) = (tcp.last_ack_received.timestamp(), tcp.last_data_received.timestamp());
     if ack == Timestamp::default() || data == Timestamp::default() {
         return None;
     }
@@ -64,7 +64,7 @@ fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
 /// The timer of a `TIME_WAIT` counts down to its end; who closed first has it.
 fn time_wait_end(app: &App, socket: &Socket) -> Option<String> {
     let timer = socket.timer.filter(|_| socket.state == TcpState::TimeWait)?;
-    let left = timer.expires.since(app.store.at());
+    let left = timer.expires.timestamp().since(app.store.at());
     let maker = match socket.owner.process() {
         Some(process) => format!("made by {}, which closed first", name_and_pid(process)),
         None => "made by this side, which closed first; by which process was not seen".to_owned(),

@@ -49,7 +49,7 @@ fn detail_of(size: (u16, u16), color: bool, ascii: bool, socket: SocketBuilder, 
 fn connection_of_the_other_end(connection: &Connection) -> Connection {
     let mut other = connection.clone();
     other.socket.id = tcp(999_999).build().id;
-    std::mem::swap(&mut other.socket.local, &mut other.socket.remote);
+    (other.socket.local, other.socket.remote) = (connection.socket.remote, connection.socket.local);
     other.socket.state = TcpState::FinWait2;
     other.socket.owner = tcp(1).held_by(&[process(77, "postgres")]).build().owner;
     other
