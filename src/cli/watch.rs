@@ -37,6 +37,10 @@ async fn follow(
     let mut stream = Stream::new(watch);
     let mut interrupt = Interrupt::new();
     let mut said = Vec::new();
+    // From the first line on Ctrl-C ends it in good order.
+    if interrupt.comes_before(Instant::now()).await {
+        return Ok(());
+    }
     loop {
         let begun = Instant::now();
         let taken = samples.take()?;
