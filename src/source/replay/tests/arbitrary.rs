@@ -165,6 +165,7 @@ prop_compose! {
             coverage,
             names,
             facts: std::sync::Arc::default(),
+            events: crate::model::event::Events::default(),
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }
