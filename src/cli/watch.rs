@@ -23,7 +23,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    let samples = Samples::new(source, settings);
+    let samples = Samples::new(source, settings, true);
     runtime.block_on(follow(samples, settings, options, watch))?;
     Ok(ExitCode::SUCCESS)
 }
