@@ -230,8 +230,13 @@ fn performance(store: &Store, thresholds: &Thresholds, shown: &[&Finding]) -> St
 }
 
 /// The thresholds of the number of sockets in `state`, as `;warning;critical`.
-fn limits(_state: TcpState, _thresholds: &Thresholds) -> String {
-    String::new()
+///
+/// They are those of one process and place, not of the machine: below the first there is surely no finding by number.
+fn limits(state: TcpState, thresholds: &Thresholds) -> String {
+    match state {
+        TcpState::CloseWait => format!(";{};{}", thresholds.close_wait_many, thresholds.close_wait_critical),
+        _ => String::new(),
+    }
 }
 
 fn write_json(
