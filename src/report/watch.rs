@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
-use crate::model::delta::{AgeBasis, Connection, Gap, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
 use crate::report::findings::{self, Matching};
@@ -53,12 +53,12 @@ pub struct Stream<'w> {
     watch: &'w Watch,
     columns: Vec<usize>,
     lines: u64,
-    known: BTreeMap<FindingKey, Known>,
+    known: BTreeMap<FindingKey, Told>,
 }
 
 /// A finding that was told.
 #[derive(Debug)]
-struct Known {
+struct Told {
     severity: Severity,
     /// As last seen, for its end.
     last: Finding,
@@ -202,12 +202,12 @@ impl<'w> Stream<'w> {
         // What is not among the worst ones may still be there.
         let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
-        let ended: Vec<Known> = over.iter().filter_map(|key| self.known.remove(key)).collect();
+        let ended: Vec<Told> = over.iter().filter_map(|key| self.known.remove(key)).collect();
         told.extend(ended.iter().map(|known| ("ended", &known.last)));
         let lines = told.iter().map(|(change, finding)| self.finding(store, change, finding)).collect();
         for (change, finding) in told {
             if change != "ended" && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key)) {
-                let known = Known { severity: finding.severity, last: finding.clone() };
+                let known = Told { severity: finding.severity, last: finding.clone() };
                 self.known.insert(finding.key, known);
             }
         }
@@ -250,8 +250,9 @@ fn before(store: &Store, transition: &Transition) -> Option<Row> {
     row.connection.state_since =
         transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
     if transition.to.is_none() {
+        row.connection.rates = None;
         let socket = &mut row.connection.socket;
-        (socket.timer, row.connection.rates) = (None, None);
+        socket.timer = None;
         if let Some(last) = transition.last {
             let info = socket.tcp.get_or_insert_default();
             info.bytes = last.bytes.or(info.bytes);
@@ -301,7 +302,7 @@ fn unseen_row(transition: &Transition) -> Row {
         tcp: None,
         owner: transition.owner.clone(),
     };
-    let connection = Connection { socket, state_since: None, first_seen: transition.at, rates: None };
+    let connection = Known { socket, state_since: None, first_seen: transition.at }.into();
     Row { connection, mark: None }
 }
 
@@ -327,7 +328,7 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     add(&format!("  {}", owner(&socket.owner)));
     if let Some(last) = transition.last {
         if let Some(bytes) = last.bytes {
-            add(&format!("  rx {} tx {}", units::bytes(bytes.received), units::bytes(bytes.sent)));
+            add(&format!("  rx {} tx {}", units::bytes(bytes.received()), units::bytes(bytes.sent())));
         }
         if last.rtt_us > 0 {
             add(&format!("  rtt {}", units::span(Duration::from_micros(u64::from(last.rtt_us)))));
