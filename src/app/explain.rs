@@ -61,8 +61,19 @@ fn of_rule(rule: Rule) -> Vec<Section> {
     first.numbered(&text.remedy);
     vain.listed(&text.no_help);
     let mut sections = vec![about, first, vain];
-    sections.extend(text.see.iter().filter_map(|name| topics::find(name)).map(of_topic));
+    sections.extend(more_of(rule).into_iter().map(of_topic));
     sections
+}
+
+/// The topics that say more of a finding, each once: a topic has several names.
+fn more_of(rule: Rule) -> Vec<&'static Topic> {
+    let mut topics: Vec<&Topic> = Vec::new();
+    for topic in rules::text(rule.id()).into_iter().flat_map(|text| &text.see).filter_map(|name| topics::find(name)) {
+        if !topics.iter().any(|known| known.id == topic.id) {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 /// A topic that says more.
@@ -104,9 +115,9 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
     }
     let mut sections = vec![about, advice, vain, next];
     // What the finding beside it says already is not said twice.
-    let said = rule.and_then(|rule| rules::text(rule.id())).map_or(&[][..], |text| &text.see);
-    let more = topics_of(state).iter().filter(|name| !said.iter().any(|known| known == *name));
-    sections.extend(more.filter_map(|name| topics::find(name)).map(of_topic));
+    let said: Vec<&Topic> = rule.map(more_of).unwrap_or_default();
+    let more = topics_of(state).iter().filter_map(|name| topics::find(name));
+    sections.extend(more.filter(|topic| !said.iter().any(|known| known.id == topic.id)).map(of_topic));
     sections
 }
 

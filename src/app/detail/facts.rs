@@ -7,6 +7,7 @@ use crate::app::clock::date_and_time;
 use crate::app::detail::{byte_words, in_state};
 use crate::app::findings;
 use crate::app::kill::holdings_text;
+use crate::app::path::Path;
 use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
 use crate::model::process::{Owner, Process, Usage};
@@ -25,11 +26,12 @@ pub(super) fn forgotten() -> Section {
     section
 }
 
-pub(super) fn connection(app: &App, row: &Row) -> Section {
+pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
     section.lines.extend(in_state::lines(app, row));
+    section.known("path", path.map(Path::words));
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
     if !socket.remote.is_unset() {

@@ -1,5 +1,7 @@
 //! What holds a connection up, in words: who waits for whom, by the queues and the kernel's own accounts of time.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::app::prose::{Line, Section};
 use crate::model::process::Owner;
@@ -57,21 +59,19 @@ fn over_its_life(detail: &TcpDetail) -> Option<String> {
     let busy = detail.busy_us.filter(|&us| us > 0)? as f64;
     let share = |us: Option<u64>| us.map_or(0.0, |us| us as f64 / busy).min(1.0);
     let (window, buffer) = (share(detail.receive_window_limited_us), share(detail.send_buffer_limited_us));
-    let network = (1.0 - window - buffer).max(0.0);
-    let worst = [
-        (window, "the peer's window (its program reads slowly)"),
-        (buffer, "our send buffer (a larger SO_SNDBUF would help)"),
-        (network, "the network (round trip and congestion window)"),
-    ];
-    let (most, what) = worst.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let busy_for = units::span(std::time::Duration::from_micros(detail.busy_us?));
-    if most < LIMIT_SHARE_MIN {
-        return None;
-    }
+    let busy_for = units::span(Duration::from_micros(detail.busy_us?));
+    let what = match (window, buffer) {
+        _ if window.max(buffer) < LIMIT_SHARE_MIN => {
+            return Some(format!(
+                "had data to send for {busy_for}; neither the peer's window nor our buffer held it up"
+            ));
+        }
+        _ if window >= buffer => "the peer's window (its program reads slowly)",
+        _ => "our send buffer (a larger SO_SNDBUF would help)",
+    };
     Some(format!(
-        "sending for {busy_for}, mostly held up by {what}: window {}, buffer {}, network {}",
+        "had data to send for {busy_for}, held up most by {what}: window {}, buffer {} of that time",
         units::share(window),
-        units::share(buffer),
-        units::share(network)
+        units::share(buffer)
     ))
 }

@@ -12,13 +12,18 @@ use crate::model::delta::AgeBasis;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
-use crate::table::fit::cells;
+use crate::table::fit::{cells, cut};
 use crate::table::units;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
 /// From this confidence on a slope is said as a fact.
 const SURE_MIN: f32 = 0.8;
+
+/// Evidence that the line about growth says already.
+const TOLD_BEFORE: [&str; 2] = ["slope", "watched"];
+/// Cells of a command line: its start says which program it is.
+const COMMAND_WIDTH: u16 = 60;
 
 /// The name of a rule.
 pub fn title(rule: Rule) -> &'static str {
@@ -120,7 +125,7 @@ fn known(app: &App, finding: &Finding) -> Section {
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));
     section.known("since", finding.since.map(|since| since_words(app, since)));
     section.known("growth", Some(growth_words(finding.slope)));
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter().filter(|evidence| !TOLD_BEFORE.contains(&evidence.key)) {
         let (label, text) = (evidence.label, evidence_text(evidence));
         match cells(label) {
             0..LABEL_WIDTH => section.fact(label, text),
@@ -131,7 +136,7 @@ fn known(app: &App, finding: &Finding) -> Section {
 }
 
 fn process_words(process: &crate::model::process::Process) -> String {
-    let command = process.command.as_str();
+    let command = cut(process.command.as_str(), COMMAND_WIDTH);
     let command = if command.is_empty() { String::new() } else { format!("  {command}") };
     format!("{}[{}]{command}", process.name, process.id.pid)
 }
