@@ -88,9 +88,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     match command {
         None => show(&global.settings()?, &global.choice()?, &filter),
-        Some(Command::Replay { file, filter }) => {
-            show(&global.settings()?, &Choice::Replay { path: file }, &filter)
-        }
+        Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
         Some(Command::List(options)) => {
             let list = options.parse()?;
             let (source, settings) = open()?;
@@ -152,9 +150,7 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(cannot_write(&error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -83,7 +83,8 @@ fn json_and_text_agree() {
     let status = document["status"].as_str().expect("a word").to_uppercase();
     assert!(first_line(&text.stdout).starts_with(&format!("CONNTOP {status} - ")));
     for finding in document["findings"].as_array().expect("a list") {
-        let (severity, rule) = (finding["severity"].as_str().expect("a word"), finding["rule"].as_str().expect("a word"));
+        let (severity, rule) =
+            (finding["severity"].as_str().expect("a word"), finding["rule"].as_str().expect("a word"));
         assert!(text.stdout.contains(&format!("[{severity}] {rule}: ")), "{rule}");
     }
 }

@@ -48,7 +48,11 @@ fn thresholds_reach_the_diagnosis_and_a_check_that_cannot_read_them_has_not_look
     assert!(check("[thresholds]\nclose-wait-age = 1\n").code < 3);
     let wrong = check("[thresholds]\nclose-wait-aeg = 1\n");
     assert_eq!(wrong.code, 3);
-    assert!(wrong.stdout.starts_with("CONNTOP UNKNOWN - ") && wrong.stdout.contains("close-wait-age"), "{}", wrong.stdout);
+    assert!(
+        wrong.stdout.starts_with("CONNTOP UNKNOWN - ") && wrong.stdout.contains("close-wait-age"),
+        "{}",
+        wrong.stdout
+    );
 }
 
 #[test]

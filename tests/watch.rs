@@ -162,7 +162,8 @@ fn a_connection_of_this_test_is_seen_from_start_to_end() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let filter = format!("lport:{port} !state:listen");
-    let (mut child, mut stdout) = started(&["watch", "--interval", "0.1", "--format", "ndjson", "--count", "2", &filter]);
+    let (mut child, mut stdout) =
+        started(&["watch", "--interval", "0.1", "--format", "ndjson", "--count", "2", &filter]);
     // Until the first sample is taken there is no before: connections are opened until one is told of.
     let told = std::thread::spawn(move || {
         let first = line(&mut stdout);

@@ -233,8 +233,14 @@ mod tests {
             ("\n\nintervall = 2", "line 3: unknown key 'intervall'; did you mean 'interval'?"),
             ("interval = 0", "line 1: write a number of seconds from 0.1 to 60, such as 2 or 0.5; see conntop"),
             ("bell = true\ninterval = \"soon\"", "line 2: invalid type: string \"soon\", expected f64; see conntop"),
-            ("[thresholds]\nclose-wait-aeg = 2", "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?"),
-            ("color = \"red\"", "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop"),
+            (
+                "[thresholds]\nclose-wait-aeg = 2",
+                "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?",
+            ),
+            (
+                "color = \"red\"",
+                "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop",
+            ),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
             ("interval", "line 1: "),
         ] {

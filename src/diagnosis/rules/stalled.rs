@@ -93,8 +93,8 @@ mod tests {
         // 200 ms, 400 ms, 800 ms have passed; the next 1.6 s have begun 600 ms ago.
         assert_eq!(age(silence(&backed_off(3, 1_600_000, 1_000).build(), NOW)), Some(1_400 + 600));
         assert_eq!(age(silence(&backed_off(0, 200_000, 100).build(), NOW)), None);
-        let answered =
-            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500).into());
+        let answered = backed_off(3, 1_600_000, 1_000)
+            .info(|info| info.last_ack_received = Timestamp::from_millis(999_500).into());
         assert_eq!(age(silence(&answered.build(), NOW)), Some(500));
     }
 

@@ -68,12 +68,8 @@ pub(crate) fn leak() -> Finding {
 /// A warning about the whole process nginx, of which nothing else is known.
 pub(crate) fn descriptors() -> Finding {
     let nginx = process(812, "nginx");
-    let key = FindingKey {
-        rule: Rule::DescriptorLimit,
-        process: Some(nginx.id),
-        place: Place::Process,
-        netns: NetnsId(7),
-    };
+    let key =
+        FindingKey { rule: Rule::DescriptorLimit, process: Some(nginx.id), place: Place::Process, netns: NetnsId(7) };
     Finding {
         key,
         severity: Severity::Warning,
