@@ -56,7 +56,7 @@ fn the_same_state_gives_the_same_answer_every_time() {
 fn the_findings_of_the_demo_and_of_the_recording_stay_as_they_are() {
     let glance = |arguments: &[&str]| {
         let text = run(arguments).stdout;
-        text.lines().filter(|line| !line.starts_with(' ')).map(|line| format!("{line}\n")).collect::<String>()
+        text.lines().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!("demo", glance(&DEMO));
     insta::assert_snapshot!("demo_for_a_minute", glance(&[&DEMO[..], &["--for", "60"]].concat()));

@@ -31,8 +31,7 @@ fn a_recording_is_told_to_its_end_the_same_way_every_time() {
 fn the_first_lines_of_a_recording_stay_as_they_are() {
     // Findings speak for themselves where they are made.
     let changes = |text: String, count: usize| {
-        let lines = text.lines().filter(|line| !line.contains("finding")).take(count);
-        lines.map(|line| format!("{line}\n")).collect::<String>()
+        text.lines().filter(|line| !line.contains("finding")).take(count).collect::<Vec<_>>().join("\n")
     };
     let text = run(&["watch", "--source", RECORDING, "lport:80 or lport:443 or state:close-wait"]);
     insta::assert_snapshot!("text", changes(text.stdout, 12));
