@@ -28,6 +28,7 @@ pub mod notice;
 mod samples;
 mod sorting;
 pub mod states;
+pub mod summary;
 pub mod tab;
 pub mod tables;
 pub mod title;
@@ -45,6 +46,7 @@ use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
+use crate::app::states::StatesTab;
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
@@ -110,8 +112,8 @@ pub struct App {
     pub tables: Tables,
     /// The selection in the log: entries are known by their number since the start.
     pub log: Cursor<u64>,
-    /// The first line of the states tab.
-    pub states_scroll: usize,
+    /// What the states tab is set to.
+    pub states: StatesTab,
     /// Messages.
     pub notices: Notices,
     /// Whether the user holds the screen still.
@@ -148,7 +150,7 @@ impl App {
             page: Page::default(),
             mode: Mode::default(),
             log: Cursor::default(),
-            states_scroll: 0,
+            states: StatesTab::default(),
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),

@@ -12,6 +12,7 @@ mod log;
 mod menu;
 mod painter;
 mod states;
+mod summary;
 mod table;
 mod tabs;
 pub mod theme;
@@ -53,7 +54,10 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         (Page::Detail(page), _) => detail::draw(painter, layout.body, app, page),
         (Page::Tab, Tab::States) => states::draw(painter, layout.body, app),
         (Page::Tab, Tab::Log) => log::draw_tab(painter, layout, app),
-        (Page::Tab, _) => table::draw(painter, layout, app),
+        (Page::Tab, _) => {
+            summary::draw(painter, layout.summary, app);
+            table::draw(painter, layout, app);
+        }
     }
     log::draw_panel(painter, layout.log, app);
     footer::draw(painter, layout, app);

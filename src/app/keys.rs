@@ -12,9 +12,11 @@ use crate::app::effect::Effect;
 use crate::app::keymap::{self, Binding, Key, Scope};
 use crate::app::mode::{Detail, Mode, Page};
 use crate::app::notice::Tone;
+use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::groups::{GroupKey, NoProcess};
+use crate::store::routes::Route;
 use crate::table::connections::has_namespaces;
 
 /// The intervals that `+` and `-` step through.
@@ -48,11 +50,11 @@ impl App {
     /// The keys of the footer: those of them that do something on what is shown.
     pub fn footer(&self) -> impl Iterator<Item = &'static Binding> {
         let idle: fn(Action) -> bool = match (&self.mode, &self.page, self.tab) {
-            (Mode::Normal, Page::Tab, Tab::States) => {
-                |action| matches!(action, Action::SortMenu | Action::Open | Action::Kill)
+            (Mode::Normal, Page::Tab, Tab::States) => |action| matches!(action, Action::SortMenu | Action::Kill),
+            (Mode::Normal, Page::Tab, Tab::Log) => {
+                |action| matches!(action, Action::SortMenu | Action::Kill | Action::Span)
             }
-            (Mode::Normal, Page::Tab, Tab::Log) => |action| matches!(action, Action::SortMenu | Action::Kill),
-            _ => |_| false,
+            _ => |action| matches!(action, Action::Span),
         };
         keymap::footer(self.mode.scope(&self.page)).into_iter().filter(move |binding| !idle(binding.action))
     }
@@ -77,6 +79,7 @@ impl App {
             Action::InvertSort => self.invert_sort(),
             Action::Open => self.open(),
             Action::Group => self.group(),
+            Action::Span => self.next_span(),
             Action::Follow => self.follow(),
             Action::Freeze => self.toggle_freeze(),
             Action::Kill => self.ask_for_signal(),
@@ -163,10 +166,7 @@ impl App {
             (Page::Detail(detail), Some(len)) => {
                 detail.scroll = scrolled(detail.scroll, motion, page, len.saturating_sub(height) + 1);
             }
-            _ if self.tab == Tab::States => {
-                let len = crate::app::states::len(self.config.size.0).saturating_sub(height) + 1;
-                self.states_scroll = scrolled(self.states_scroll, motion, page, len);
-            }
+            _ if self.tab == Tab::States => self.states.go(motion),
             _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
             _ => match self.tables.group_mut(self.tab) {
                 Some(table) => table.with_lines(height, |cursor, lines| cursor.go(motion, lines)),
@@ -192,8 +192,8 @@ impl App {
                     self.open_detail(id);
                 }
             }
-            Tab::States => {}
-            Tab::Processes | Tab::Remotes | Tab::Listeners => self.open_group(),
+            Tab::States => self.open_state(),
+            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => self.open_group(),
         }
     }
 
@@ -207,16 +207,37 @@ impl App {
         self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
         let mut filter = filter_of(key);
-        if let GroupKey::Listener { netns, .. } = key
+        if let (GroupKey::Route(_), Some(range)) = (key, self.store.facts().ephemeral_ports) {
+            filter = format!("{filter} lport:{}-{}", range.first, range.last);
+        }
+        if let GroupKey::Listener { netns, .. } | GroupKey::Route(Route { netns, .. }) = key
             && has_namespaces(&self.store)
         {
             filter = format!("{filter} netns:{}", netns.0);
         }
+        self.enter(&filter);
+    }
+
+    fn open_state(&mut self) {
+        self.enter(&match self.states.selected() {
+            StateLine::Tcp(state) => format!("proto:tcp state:{}", state.row().label),
+            StateLine::Udp => "proto:udp".to_owned(),
+        });
+    }
+
+    /// Shows the connections that pass `filter`; Esc comes back.
+    fn enter(&mut self, filter: &str) {
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
-        self.apply_filter(&filter);
+        self.apply_filter(filter);
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
         self.entered = Some(back);
+    }
+
+    fn next_span(&mut self) {
+        if self.tab == Tab::States {
+            self.states.span = self.states.span.next();
+        }
     }
 
     /// A key that acts on the row under the cursor stays with it.
@@ -234,7 +255,7 @@ impl App {
             Tab::Connections => Tab::Processes,
             Tab::Processes => Tab::Remotes,
             Tab::Remotes => Tab::Listeners,
-            Tab::Listeners | Tab::States | Tab::Log => Tab::Connections,
+            Tab::Listeners | Tab::States | Tab::Ports | Tab::Log => Tab::Connections,
         });
     }
 
@@ -289,6 +310,9 @@ fn filter_of(key: GroupKey) -> String {
             Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
             None => format!("proto:{} raddr:{addr}", protocol.name()),
         },
+        GroupKey::Route(route) => {
+            format!("proto:tcp laddr:{} raddr:{} rport:{}", route.source, route.remote.addr, route.remote.port)
+        }
         GroupKey::Listener { protocol, local, .. } if local.addr.is_unspecified() => {
             format!("proto:{} lport:{}", protocol.name(), local.port)
         }

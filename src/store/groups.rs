@@ -1,4 +1,4 @@
-//! Many sockets as one row: per process, per remote and per listener; and what one process holds, for the kill dialog.
+//! Many sockets as one row: per process, per remote, per listener and per route; and what one process holds, for the kill dialog.
 //!
 //! Computed by one pass over the rows when a group view or a dialog is on the screen, in slices where many rows are to
 //! be expected; nothing is kept.
@@ -10,10 +10,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::facts::Facts;
 use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::routes::{Route, is_ephemeral};
 use crate::store::rows::{Counts, Row, RowIndex};
 use crate::store::tally::is_listening;
 
@@ -54,6 +56,8 @@ pub enum GroupKey {
         /// The network namespace it listens in.
         netns: NetnsId,
     },
+    /// Opened by us on a port that the kernel chose.
+    Route(Route),
 }
 
 /// The accept queue of a listener.
@@ -70,9 +74,11 @@ pub struct AcceptQueue {
 pub struct Group {
     /// What they have in common.
     pub key: GroupKey,
-    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote the first
-    /// that is met.
+    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote and a
+    /// route the first that is met and holds a socket of it, or else is remembered for one.
     pub process: Option<Arc<Process>>,
+    /// Whether that process holds a socket of the group now; else it is only remembered for one.
+    pub is_held: bool,
     /// How many by state.
     pub counts: Counts,
     /// Distinct remote addresses.
@@ -122,6 +128,8 @@ pub enum Grouping {
     Remote,
     /// One group a listening address. Connections that we opened belong to none.
     Listener,
+    /// One group a route: the connections that we opened on ephemeral ports, which compete for those.
+    Route,
 }
 
 /// The groups of processes, in no order that means anything.
@@ -188,6 +196,7 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
         GroupKey::Process(_) | GroupKey::NoProcess(_) => Grouping::Process,
         GroupKey::Remote { .. } => Grouping::Remote,
         GroupKey::Listener { .. } => Grouping::Listener,
+        GroupKey::Route(_) => Grouping::Route,
     };
     let listening = Listening::needed_for(grouping, store);
     let belongs = |row: &Row| {
@@ -286,21 +295,31 @@ fn each_key<'a>(
                 found(key, holder);
             }
         }
+        Grouping::Route => {
+            if let Some(route) = listening.route_of(socket) {
+                found(GroupKey::Route(route), first);
+            }
+        }
     }
 }
 
-/// The addresses that are listened on.
+/// The addresses that are listened on, and what the kernel says of ports.
 #[derive(Debug)]
-struct Listening(FxHashSet<(Protocol, Endpoint, NetnsId)>);
+struct Listening {
+    addresses: FxHashSet<(Protocol, Endpoint, NetnsId)>,
+    facts: Arc<Facts>,
+}
 
 impl Listening {
     fn needed_for(grouping: Grouping, store: &Store) -> Self {
+        let facts = Arc::clone(&store.facts);
         if grouping == Grouping::Process {
-            return Self(FxHashSet::default());
+            return Self { addresses: FxHashSet::default(), facts };
         }
         let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
         let sockets = rows.map(|row| &row.connection.socket);
-        Self(sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect())
+        let addresses = sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect();
+        Self { addresses, facts }
     }
 
     /// The listener whose connection `socket` is, or that it is itself: on its very address, else on every address of
@@ -308,8 +327,19 @@ impl Listening {
     fn listener_of(&self, socket: &Socket) -> Option<GroupKey> {
         let (protocol, netns) = (socket.protocol, socket.id.netns());
         let any = Endpoint::new(socket.family.unspecified(), socket.local.port);
-        let local = [socket.local, any].into_iter().find(|&local| self.0.contains(&(protocol, local, netns)))?;
+        let local =
+            [socket.local, any].into_iter().find(|&local| self.addresses.contains(&(protocol, local, netns)))?;
         Some(GroupKey::Listener { protocol, local, netns })
+    }
+
+    /// The route whose ports `socket` takes one of; `None` if it came to a listener or was bound to another port.
+    fn route_of(&self, socket: &Socket) -> Option<Route> {
+        let netns = socket.id.netns();
+        let is_opened = socket.protocol == Protocol::Tcp && !socket.remote.is_unset();
+        if !is_opened || !is_ephemeral(socket.local.port, netns, &self.facts) || self.listener_of(socket).is_some() {
+            return None;
+        }
+        Some(Route::between(socket.local, socket.remote, netns))
     }
 
     fn remote_of(&self, socket: &Socket) -> GroupKey {
@@ -333,12 +363,15 @@ impl Groups {
             self.found.len() - 1
         });
         let group = &mut self.found[place];
-        if group.process.is_none() {
-            group.process = process.cloned();
+        let is_held = matches!(row.connection.socket.owner, Owner::Live(_));
+        if let Some(process) = process
+            && (group.process.is_none() || is_held && !group.is_held)
+        {
+            (group.process, group.is_held) = (Some(Arc::clone(process)), is_held);
         }
         group.add(row);
         let remote = row.connection.socket.remote;
-        if matches!(key, GroupKey::Remote { .. }) {
+        if matches!(key, GroupKey::Remote { .. } | GroupKey::Route(_)) {
             group.peers = 1;
         } else if !remote.is_unset() && self.peers.insert(place, remote.addr) {
             group.peers += 1;
@@ -373,6 +406,7 @@ impl Group {
         Self {
             key,
             process: None,
+            is_held: false,
             counts: Counts::default(),
             peers: 0,
             receive_queue_bytes: 0,
@@ -560,7 +594,7 @@ mod tests {
     #[test]
     fn the_rows_of_a_group_are_those_that_were_added_up() {
         let store = machine();
-        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener] {
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
             for group in by(&store, grouping) {
                 assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize, "{:?}", group.key);
             }
