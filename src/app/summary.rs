@@ -65,9 +65,9 @@ impl App {
 /// `tcp_tw_reuse` in words (Documentation/networking/ip-sysctl.rst).
 fn reuse(facts: &Facts) -> Option<&'static str> {
     Some(match facts.time_wait_reuse? {
-        0 => "TIME_WAIT ports are not reused",
-        1 => "TIME_WAIT ports are reused",
-        _ => "TIME_WAIT ports are reused on loopback only",
+        0 => "TIME_WAIT reuse off",
+        1 => "TIME_WAIT reuse on",
+        _ => "TIME_WAIT reuse on loopback only",
     })
 }
 

@@ -74,11 +74,13 @@ pub struct AcceptQueue {
 pub struct Group {
     /// What they have in common.
     pub key: GroupKey,
-    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote and a
-    /// route the first that is met and holds a socket of it, or else is remembered for one.
+    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote the first
+    /// that is met, for a route the one that has more than half of its sockets if one has.
     pub process: Option<Arc<Process>>,
     /// Whether that process holds a socket of the group now; else it is only remembered for one.
     pub is_held: bool,
+    /// How many more sockets that process has than the others, as far as a vote tells.
+    votes: u32,
     /// How many by state.
     pub counts: Counts,
     /// Distinct remote addresses.
@@ -363,11 +365,13 @@ impl Groups {
             self.found.len() - 1
         });
         let group = &mut self.found[place];
-        let is_held = matches!(row.connection.socket.owner, Owner::Live(_));
-        if let Some(process) = process
-            && (group.process.is_none() || is_held && !group.is_held)
-        {
-            (group.process, group.is_held) = (Some(Arc::clone(process)), is_held);
+        if let Some(process) = process {
+            let is_held = matches!(row.connection.socket.owner, Owner::Live(_));
+            match key {
+                GroupKey::Route(_) => group.vote(process, is_held),
+                _ if group.process.is_none() => group.elect(process, is_held),
+                _ => {}
+            }
         }
         group.add(row);
         let remote = row.connection.socket.remote;
@@ -407,6 +411,7 @@ impl Group {
             key,
             process: None,
             is_held: false,
+            votes: 0,
             counts: Counts::default(),
             peers: 0,
             receive_queue_bytes: 0,
@@ -416,6 +421,23 @@ impl Group {
             accept_queue: None,
             close_wait_since: None,
         }
+    }
+
+    /// One more socket of `process`. Whoever has more than half of them is elected in the end (Boyer and Moore, 1981):
+    /// to count the sockets of each process would take a table a group.
+    fn vote(&mut self, process: &Arc<Process>, is_held: bool) {
+        if self.process.as_ref().is_some_and(|elected| elected.id == process.id) {
+            self.votes += 1;
+            self.is_held |= is_held;
+        } else if self.votes == 0 {
+            self.elect(process, is_held);
+        } else {
+            self.votes -= 1;
+        }
+    }
+
+    fn elect(&mut self, process: &Arc<Process>, is_held: bool) {
+        (self.process, self.is_held, self.votes) = (Some(Arc::clone(process)), is_held, 1);
     }
 
     fn add(&mut self, row: &Row) {
@@ -468,6 +490,7 @@ mod tests {
 
     use super::*;
     use crate::model::delta::{AgeBasis, Connection, Delta, Removed};
+    use crate::model::facts::PortRange;
     use crate::model::socket::Socket;
     use crate::model::tcp_state::TcpState::{CloseWait, Established, TimeWait};
     use crate::model::testing::{connection, endpoint, listener, process, source_info, tcp, udp};
@@ -578,6 +601,47 @@ mod tests {
         let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
         assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: Some(5) }));
         assert_eq!(found[0].close_wait_since, since(500));
+    }
+
+    #[test]
+    fn a_route_has_what_takes_ports_of_the_kernels_range_and_names_who_has_most() {
+        let range = PortRange { first: 32_768, last: 60_999 };
+        let facts = Facts { ephemeral_ports: Some(range), netns: Some(NetnsId(0)), ..Facts::default() };
+        let (cron, worker) = (process(5377, "cron-sync"), process(3981, "web-worker"));
+        let client = |cookie: u64| tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote("10.0.0.31:6379");
+        let left = |cookie| {
+            let owner = client(cookie).held_by(std::slice::from_ref(&cron)).build().owner.holders().cloned();
+            client(cookie).mini(TimeWait).owner(Owner::Remembered(owner.expect("held")))
+        };
+        let mapped = tcp(7).local("[::ffff:10.0.0.7]:50000").remote("[::ffff:10.0.0.31]:6379");
+        let sockets = [
+            client(1).held_by(std::slice::from_ref(&worker)),
+            left(2),
+            client(3).held_by(std::slice::from_ref(&worker)),
+            left(4),
+            left(5),
+            mapped,
+            left(6),
+            client(8).local("10.0.0.8:40000"),
+            client(9).local("10.0.0.7:1023"),
+            client(10).netns(9).local("10.0.0.7:1023"),
+            listener(11, 40_080),
+            tcp(12).local("10.0.0.7:40080").remote("10.0.0.31:6379"),
+            udp(13, 0).local("10.0.0.7:40000").remote("10.0.0.31:6379"),
+        ];
+        let mut store = Store::new(source_info());
+        let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+        store.apply(Delta { added, facts: Arc::new(facts), ..Delta::default() });
+        let groups = groups(by(&store, Grouping::Route));
+        let sizes: Vec<_> = groups.values().map(Group::sockets).collect();
+        assert_eq!(sizes, [7, 1, 1], "another namespace has a range that is not known");
+        let cache = groups.values().next().expect("there are three");
+        assert_eq!((cache.counts.of(TimeWait), cache.counts.of(Established)), (4, 3));
+        let who = cache.process.as_ref().map(|process| process.name.as_str());
+        assert_eq!((who, cache.is_held), (Some("cron-sync"), false));
+        for group in groups.values() {
+            assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize);
+        }
     }
 
     #[test]

@@ -65,9 +65,9 @@ pub static LISTENERS: &[Column<Group>] = &[
     Column::new("local", "LISTENER", Kind::Endpoint, local)
         .width(14, 47).rank(0).about("Where it listens."),
     Column::new("proto", "PROTO", Kind::Text, protocol)
-        .width(5, 5).rank(6).about("The protocol."),
+        .width(5, 5).rank(10).about("The protocol."),
     Column::new("service", "SERVICE", Kind::Text, service)
-        .width(8, 16).rank(3).about("What is usually served on the port."),
+        .width(8, 16).rank(8).about("What is usually served on the port."),
     Column::new("process", "PROCESS", Kind::Text, process)
         .width(9, 24).rank(1).about("The process that listens."),
     Column::new("pid", "PID", Kind::Number, pid)
@@ -79,14 +79,14 @@ pub static LISTENERS: &[Column<Group>] = &[
     Column::new("fill", "FILL", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Share))
         .width(5, 5).rank(0).about("How full the accept queue is."),
     Column::new("gauge", "ACCEPT Q", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Gauge))
-        .width(8, 16).rank(4).about("How full the accept queue is, as a bar."),
+        .width(8, 16).rank(2).left().about("How full the accept queue is, as a bar."),
     Column::new("limit_by", "LIMIT BY", Kind::Word(LIMITS), limit_by)
         .width(9, 9).rank(9).about("What limits the queue: the number that the program gave to listen(), or net.core.somaxconn."),
     Column::new("syn_recv", "SYN_R", Kind::Count, |group, _| count(group, TcpState::SynRecv))
         .width(5, 9).rank(5).about("Connections in SYN_RECV: their handshake is under way."),
     Column::new("overflows", "LOST/s", Kind::Count, overflows)
         .width(6, 6).rank(3).about("Connections that found this queue full, per second: while it alone is at 90 % or more."),
-    CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER,
+    CLOSE_WAIT.rank(4), OLDEST.rank(9), ESTABLISHED.rank(6), TIME_WAIT.rank(9), OTHER,
     Column::new("total", "CONNS", Kind::Count, connections)
         .width(6, 9).rank(7).about("Connections that it has accepted or has waiting."),
     PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
@@ -102,7 +102,7 @@ pub static PORTS: &[Column<Group>] = &[
     Column::new("source", "SOURCE", Kind::Address, source)
         .width(10, 39).rank(8).about("Our address: each one has ports of its own."),
     Column::new("process", "PROCESS", Kind::Text, holder)
-        .width(9, 24).rank(1).about("The first process that talks to it; of what is only left over, the one that did."),
+        .width(9, 24).rank(1).about("The process that has most of them; after `was`, one of which only TIME_WAIT is left."),
     Column::new("pid", "PID", Kind::Number, pid)
         .width(7, 7).rank(13).about("The process id."),
     Column::new("used", "USED", Kind::Count, |group, _| Value::Count(sockets(group)))
@@ -110,8 +110,8 @@ pub static PORTS: &[Column<Group>] = &[
     Column::new("share", "SHARE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Share))
         .width(5, 5).rank(2).about("The share of the kernel's range that is taken."),
     Column::new("gauge", "OF RANGE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Gauge))
-        .width(8, 20).rank(7).about("The share of the kernel's range that is taken, as a bar."),
-    ESTABLISHED, TIME_WAIT, CLOSE_WAIT,
+        .width(8, 20).rank(5).left().about("The share of the kernel's range that is taken, as a bar."),
+    ESTABLISHED.rank(6), TIME_WAIT, CLOSE_WAIT,
     Column::new("other", "OTHER", Kind::Count, others)
         .width(6, 9).rank(9).about("Connections in any other state."),
     Column::new("churn", "NEW/s", Kind::Count, churn)

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::states::{BY_LIFE, busiest, is_possible};
 use crate::model::tcp_state::TcpState;
 use crate::store::history::edges::EdgeRates;
+use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -13,9 +14,8 @@ use crate::ui::theme::Role;
 /// Cells of the name at the left of a row, and of each column.
 const NAME_WIDTH: u16 = 13;
 const CELL_WIDTH: u16 = 6;
-/// Cells of a line of the list: two names with an arrow between, and a rate.
-const EDGE_WIDTH: u16 = PAIR_WIDTH + 5;
-const PAIR_WIDTH: u16 = 22;
+/// Cells of a line of the list: two names with an arrow between, a rate, and a gap.
+const EDGE_WIDTH: u16 = 27;
 
 const TITLE: &str = "Transitions per second, last minute";
 
@@ -69,7 +69,7 @@ fn draw_cell(
             let mark = if possible { "" } else { "*" };
             painter.put(x + CELL_WIDTH - 1, y, mark, 1, Role::Dim);
         }
-        None => painter.right(x, y, if possible { "0" } else { "·" }, CELL_WIDTH - 1, Role::Dim),
+        None => painter.right(x, y, if possible { "0" } else { "." }, CELL_WIDTH - 1, Role::Dim),
     }
 }
 
@@ -81,11 +81,13 @@ pub fn draw_busiest(painter: &mut Painter<'_>, area: Rect, app: &App) {
     painter.rule(Rect { height: 1, ..area }, TITLE);
     let Some(edges) = app.store.history().edges() else { return };
     let columns = (area.width / EDGE_WIDTH).max(1);
-    let width = area.width / columns;
+    let width = (area.width / columns).min(EDGE_WIDTH + 6);
     let places = (0..columns).flat_map(|column| (area.y + 1..area.bottom()).map(move |y| (area.x + column * width, y)));
     for ((from, to, _), (x, y)) in busiest(&edges).into_iter().zip(places) {
         let (before, after) = (from.map_or("opened", TcpState::name), to.map_or("gone", TcpState::name));
-        painter.put(x, y, &format!("{before}→{after}"), PAIR_WIDTH, Role::Text);
-        painter.right(x + PAIR_WIDTH, y, &rate(&edges, from, to), EDGE_WIDTH - PAIR_WIDTH, Role::Strong);
+        let rate = rate(&edges, from, to);
+        let room = (EDGE_WIDTH - 1).saturating_sub(u16::try_from(cells(&rate)).unwrap_or(0));
+        painter.put(x, y, &format!("{before}→{after}"), room, Role::Text);
+        painter.right(x, y, &rate, EDGE_WIDTH - 1, Role::Strong);
     }
 }
