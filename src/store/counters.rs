@@ -70,8 +70,8 @@ impl CounterHistory {
 mod tests {
     use super::*;
 
-    fn counters(listen_overflows: u64) -> Option<Counters> {
-        Some(Counters { listen_overflows, ..Counters::default() })
+    fn counters(listen_overflows: u64) -> Counters {
+        Counters { listen_overflows, ..Counters::default() }
     }
 
     fn at(ms: u64) -> Timestamp {
@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn growth_is_told_over_the_time_that_passed() {
         let mut history = CounterHistory::default();
-        history.push(at(0), counters(1_000));
+        history.push(at(0), Some(counters(1_000)));
         assert_eq!(overflows(&history, 10), None, "what was before nobody knows");
         for second in 1..=100 {
-            history.push(at(second * 1_000), counters(1_000 + second * 3));
+            history.push(at(second * 1_000), Some(counters(1_000 + second * 3)));
         }
         assert_eq!(overflows(&history, 10), Some((30, Duration::from_secs(10))));
         assert_eq!(overflows(&history, 600), Some((180, COUNTERS_TIME)));
@@ -101,16 +101,16 @@ mod tests {
     fn the_ring_is_bounded_at_any_rhythm_and_starts_anew_after_a_time_without() {
         let mut history = CounterHistory::default();
         for tenth in 0..3_000 {
-            history.push(at(tenth * 100), counters(tenth));
+            history.push(at(tenth * 100), Some(counters(tenth)));
         }
         assert!(history.entries.len() <= COUNTERS_LEN_MAX);
         let (by, over) = overflows(&history, 10).expect("there are samples");
         assert_eq!(u128::from(by) * 100, over.as_millis());
         history.push(at(400_000), None);
-        history.push(at(401_000), counters(5));
+        history.push(at(401_000), Some(counters(5)));
         assert_eq!(overflows(&history, 10), None);
         // A counter that falls (another namespace, a recording that starts again) has not grown.
-        history.push(at(402_000), counters(2));
+        history.push(at(402_000), Some(counters(2)));
         assert_eq!(overflows(&history, 10), Some((0, Duration::from_secs(1))));
     }
 }

@@ -402,7 +402,7 @@ enum Work {
     /// The sockets are being added up.
     Sum(Box<Summing>),
     /// The groups are being sorted: new ones, or those that are shown.
-    Sort { fresh: Option<Found>, next: usize, placing: Placing<Tie> },
+    Sort { fresh: Option<Box<Found>>, next: usize, placing: Placing<Tie> },
 }
 
 impl GroupView {
@@ -513,7 +513,7 @@ impl GroupView {
             Some(Work::Sum(mut summing)) => {
                 if summing.advance(store, steps) {
                     let (groups, places) = summing.into_groups();
-                    self.start_placing(Some(Found::new(groups, places)));
+                    self.start_placing(Some(Box::new(Found::new(groups, places))));
                     return self.advance(store, steps);
                 }
                 self.work = Some(Work::Sum(summing));
@@ -527,10 +527,10 @@ impl GroupView {
         &mut self,
         store: &Store,
         steps: &mut usize,
-        (fresh, mut next, mut placing): (Option<Found>, usize, Placing<Tie>),
+        (fresh, mut next, mut placing): (Option<Box<Found>>, usize, Placing<Tie>),
     ) -> bool {
         let value = self.columns()[self.sort.column].value;
-        let groups = &fresh.as_ref().unwrap_or(&self.found).groups;
+        let groups = &fresh.as_deref().unwrap_or(&self.found).groups;
         while let Some(group) = groups.get(next).filter(|_| *steps > 0) {
             *steps -= 1;
             let index = u32::try_from(next).unwrap_or(u32::MAX);
@@ -543,13 +543,13 @@ impl GroupView {
         }
         self.order = placing.into_order().into_iter().map(|(_, _, index)| index).collect();
         if let Some(found) = fresh {
-            self.found = found;
+            self.found = *found;
         }
         true
     }
 
-    fn start_placing(&mut self, fresh: Option<Found>) {
-        let len = fresh.as_ref().unwrap_or(&self.found).groups.len();
+    fn start_placing(&mut self, fresh: Option<Box<Found>>) {
+        let len = fresh.as_deref().unwrap_or(&self.found).groups.len();
         self.work = Some(Work::Sort { fresh, next: 0, placing: Placing::new(self.sort.order, len) });
     }
 }
