@@ -93,9 +93,9 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
         let mut section = Section::new(title);
         let items = text.map_or(&[][..], of);
         if numbered {
-            section.numbered(items)
+            section.numbered(items);
         } else {
-            section.listed(items)
+            section.listed(items);
         }
         section
     };
@@ -171,7 +171,7 @@ fn examples(app: &App, finding: &Finding) -> Section {
     let mut section = Section::new("Examples");
     let row = |id: &SocketId| app.store.rows().get(app.store.rows().find(*id)?);
     for row in finding.examples.iter().filter_map(row) {
-        section.lines.push(Line::Item("·".to_owned(), example_words(app, row)));
+        section.lines.push(Line::Item("•".to_owned(), example_words(app, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
         let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
