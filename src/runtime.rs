@@ -64,9 +64,11 @@ pub struct ScreenOptions {
     pub ascii: bool,
     /// Whether colours may be used.
     pub color: bool,
-    /// Whether the bell rings when something becomes critical.
+    /// Whether the bell rings when something critical is found.
     pub bell: bool,
-    /// What the rules of the diagnosis compare with.
+    /// Whether the kernel is asked for exact transitions.
+    pub trace: bool,
+    /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
 }
 
