@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn tabs_shrink_to_numbers_when_the_title_needs_the_room() {
-        assert!(tab_places(120, 30, Tab::Remotes).iter().all(|place| place.with_title));
+        assert!(tab_places(130, 30, Tab::Remotes).iter().all(|place| place.with_title));
         let narrow = tab_places(80, 30, Tab::Remotes);
         assert!(narrow.iter().all(|place| place.with_title == (place.tab == Tab::Remotes)));
     }
