@@ -426,9 +426,9 @@ mod arbitrary {
                 (socket.local, socket.remote) = (local, remote);
                 socket.timer = timer.and_then(|(kind, retries, expires)| {
                     let kind = TimerKind::from_kernel(kind)?;
-                    Some(crate::model::socket::Timer { kind, retries, expires: crate::model::time::Timestamp::from_millis(expires.into()) })
+                    Some(crate::model::socket::Timer { kind, retries, expires: crate::model::time::Timestamp::from_millis(expires.into()).into() })
                 });
-                let at = |ms: u32| crate::model::time::Timestamp::from_millis(ms.into());
+                let at = |ms: u32| crate::model::time::Timestamp::from_millis(ms.into()).into();
                 socket.tcp = info.map(|(backoff, rto_us, unacked, probes)| crate::model::tcp_info::TcpInfo {
                     backoff, rto_us, unacked, probes,
                     last_data_sent: at(clocks.0), last_data_received: at(clocks.1), last_ack_received: at(clocks.2),
