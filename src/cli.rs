@@ -34,6 +34,13 @@ enum Failure {
     Failed(String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Usage(sentence) | Self::Failed(sentence)) = self;
+        f.write_str(sentence)
+    }
+}
+
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
@@ -131,6 +138,9 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         mouse: settings.mouse,
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),
+        bell: settings.bell,
+        trace: settings.trace,
+        thresholds: settings.thresholds.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)
 }

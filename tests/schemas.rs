@@ -41,15 +41,14 @@ fn states() -> impl Iterator<Item = &'static str> {
 
 /// An object that has exactly these properties.
 fn object(properties: Map<String, Value>) -> Value {
-    let required: Vec<&String> = properties.keys().collect();
+    let required: Vec<String> = properties.keys().cloned().collect();
+    let properties = Value::Object(properties);
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
+    let Value::Object(map) = value else { panic!("this is no object") };
+    map
 }
 
 fn property<R>(column: &Column<R>) -> Value {

@@ -10,9 +10,17 @@ use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
 use crate::cli::samples::{Interrupt, Samples};
 use crate::cli::{Failure, cannot_write, say};
+use crate::model::event::{Teller, Tellers};
+use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
 use crate::runtime;
 use crate::source::{Pace, Source};
+use crate::store::Store;
+
+/// How often in a row a live source may fail, once it has worked.
+const FAILURES_MAX: u32 = 30;
+/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
+const SAID_MAX: usize = 16;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
 pub(super) fn run(
@@ -28,6 +36,15 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Why less is seen than could be.
+fn shortcomings<'a>(store: &'a Store, tellers: &'a Tellers) -> impl Iterator<Item = &'a DisplayText> {
+    let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
+        Teller::Refused(sentence) => Some(sentence),
+        Teller::Off | Teller::On => None,
+    });
+    store.coverage().degraded.iter().chain(refused)
+}
+
 async fn follow(
     mut samples: Samples,
     settings: &Settings,
@@ -37,17 +54,33 @@ async fn follow(
     let mut stream = Stream::new(watch);
     let mut interrupt = Interrupt::new();
     let mut said = Vec::new();
+    let mut failures = 0;
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());
     }
     loop {
         let begun = Instant::now();
-        let taken = samples.take()?;
+        let taken = match samples.take() {
+            Err(failure) if samples.may_recover() && failures < FAILURES_MAX => {
+                failures += 1;
+                if failures == 1 {
+                    say(&format!("{failure}; trying again"));
+                }
+                if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
+                    return Ok(());
+                }
+                continue;
+            }
+            taken => taken?,
+        };
+        failures = 0;
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
-        if store.coverage().degraded != said {
-            said.clone_from(&store.coverage().degraded);
-            said.iter().for_each(|sentence| say(sentence.as_str()));
+        for sentence in shortcomings(store, &taken.tellers) {
+            if !said.contains(sentence) && said.len() < SAID_MAX {
+                say(sentence.as_str());
+                said.push(sentence.clone());
+            }
         }
         let news = News {
             transitions: &taken.transitions,

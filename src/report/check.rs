@@ -152,8 +152,9 @@ impl Check {
         let summary = self.summary(store, shown, found.untold);
         let label = status.label().to_uppercase();
         writeln!(out, "{NAME} {label} - {} | {}", harmless(&summary), performance(store, found.thresholds, shown))?;
-        for finding in shown {
-            write_block(out, finding, store)?;
+        for (at, finding) in shown.iter().enumerate() {
+            let is_told = shown.iter().take(at).any(|before| before.rule() == finding.rule());
+            write_block(out, finding, store, is_told)?;
         }
         for sentence in unseen(store) {
             writeln!(out, "not seen: {}", harmless(&sentence))?;
@@ -180,11 +181,12 @@ impl Check {
     }
 }
 
-fn write_block(out: &mut impl Write, finding: &Finding, store: &Store) -> io::Result<()> {
+/// A finding and what belongs to it. What to do is only said once for each rule.
+fn write_block(out: &mut impl Write, finding: &Finding, store: &Store, is_told: bool) -> io::Result<()> {
     const LABEL_LEN: usize = 8;
     writeln!(out, "[{}] {}: {}", finding.severity.label(), finding.rule().id(), harmless(&finding.sentence))?;
     let mut before = "";
-    for (label, text) in findings::lines(finding, store.at()) {
+    for (label, text) in findings::lines(finding, store.at(), !is_told) {
         let shown = if label == before { "" } else { label };
         before = label;
         writeln!(out, "  {shown:<LABEL_LEN$}  {}", harmless(&text))?;

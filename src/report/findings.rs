@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Place};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
+use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::report::format::json::Objects;
 use crate::store::Store;
@@ -109,7 +110,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         addr: endpoint.map(|endpoint| endpoint.addr),
         port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
         netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
-        state: finding.state.map(|state| state.name()),
+        state: finding.state.map(TcpState::name),
         sockets: finding.sockets,
         since_seconds: finding.since.map(|since| seconds(since.age(store.at()))),
         since_basis: finding.since.map(|since| since.basis.label()),
@@ -176,8 +177,9 @@ fn thousandths(number: f32) -> f64 {
     if rounded.is_finite() { rounded } else { 0.0 }
 }
 
-/// What there is to read about `finding` beside its sentence, line by line, each with its label.
-pub fn lines(finding: &Finding, now: Timestamp) -> Vec<(&'static str, String)> {
+/// What there is to read about `finding` beside its sentence, line by line, each with its label; what to do only
+/// `with_advice`.
+pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if !finding.why.is_empty() {
         lines.push(("why", finding.why.to_owned()));
@@ -189,9 +191,13 @@ pub fn lines(finding: &Finding, now: Timestamp) -> Vec<(&'static str, String)> {
     if !evidence.is_empty() {
         lines.push(("evidence", evidence.join(", ")));
     }
-    let (remedy, no_help) = texts(finding.rule());
-    lines.extend(remedy.iter().map(|text| ("do", text.clone())));
-    lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+    if with_advice {
+        let (remedy, no_help) = texts(finding.rule());
+        lines.extend(remedy.iter().map(|text| ("do", text.clone())));
+        lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+    } else {
+        lines.push(("do", "as above".to_owned()));
+    }
     if !finding.filter.is_empty() {
         lines.push(("see them", format!("conntop list {}", quoted(&finding.filter))));
     }

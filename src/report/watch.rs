@@ -12,6 +12,7 @@ use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
 use crate::report::findings::{self, Matching};
 use crate::report::format::Format;
 use crate::report::format::json::{Objects, rfc3339};
@@ -175,8 +176,8 @@ impl<'w> Stream<'w> {
         let mut line = json(&Head {
             event: event(transition),
             at: rfc3339(store.wall_of(transition.at)),
-            from: transition.from.map(|state| state.name()),
-            to: transition.to.map(|state| state.name()),
+            from: transition.from.map(TcpState::name),
+            to: transition.to.map(TcpState::name),
             lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
             skipped: transition.skipped,
@@ -293,7 +294,7 @@ fn unseen_row(transition: &Transition) -> Row {
     let socket = Socket {
         id: transition.id,
         protocol: transition.protocol,
-        state: transition.to.or(transition.from).unwrap_or(crate::model::tcp_state::TcpState::Close),
+        state: transition.to.or(transition.from).unwrap_or(TcpState::Close),
         family: transition.local.family(),
         local: transition.local,
         remote: transition.remote,
@@ -306,8 +307,8 @@ fn unseen_row(transition: &Transition) -> Row {
         tcp: None,
         owner: transition.owner.clone(),
     };
-    let connection = Known { socket, state_since: None, first_seen: transition.at }.into();
-    Row { connection, mark: None }
+    let known = Known { socket, state_since: None, first_seen: transition.at };
+    Row { connection: known.into(), mark: None }
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.

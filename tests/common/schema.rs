@@ -57,11 +57,10 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
 fn check_properties(root: &Value, schema: &Value, rules: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     for (key, item) in value.as_object().into_iter().flatten() {
         let place = format!("{at}.{key}");
-        match (rules.get(key), schema.get("additionalProperties")) {
-            (Some(rule), _) => check(root, rule, item, &place, faults),
-            (None, Some(Value::Bool(false))) => faults.push(format!("{place} is not in the schema")),
-            (None, Some(rule @ Value::Object(_))) => check(root, rule, item, &place, faults),
-            (None, _) => {}
+        match rules.get(key).or_else(|| schema.get("additionalProperties")) {
+            Some(Value::Bool(false)) => faults.push(format!("{place} is not in the schema")),
+            Some(rule @ Value::Object(_)) => check(root, rule, item, &place, faults),
+            _ => {}
         }
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn leak() -> Finding {
         slope: Some(Slope { per_minute: 4.2, over: Duration::from_mins(1), confidence: 0.9 }),
         since: Some(Since { at: Timestamp::from_millis(15_000), basis: AgeBasis::Kernel }),
         first_found: NOW,
-        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_secs(3_600) }),
+        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_hours(1) }),
         filter: "pid:4121 state:close-wait".to_owned(),
     }
 }
