@@ -146,7 +146,7 @@ fn a_healthy_busy_server_raises_nothing() {
     let mut machine = Machine::new();
     let server = [process(812, "nginx")];
     machine.facts.counters = Some(Counters::default());
-    for second in 0..180u64 {
+    for second in 0..75u64 {
         let now = machine.now_ms + 1_000;
         let client = |cookie: u64| {
             let socket = tcp(cookie).local("10.0.0.1:443").remote(&format!(
