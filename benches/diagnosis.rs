@@ -86,8 +86,8 @@ fn measure(what: &str, rows: u64, moves: u64, make: &dyn Fn(u64) -> SocketBuilde
         diagnosis.begin(&store);
         diagnosis.advance(&store, &mut steps);
         times.push((begin.elapsed(), usize::MAX - steps));
-        let first = rows + u64::from(look) * moves;
-        next = made(first, first + moves);
+        let unused = rows + u64::from(look) * moves;
+        next = made(unused, unused + moves);
     }
     let first = times.remove(0);
     times.sort_unstable();
