@@ -128,6 +128,8 @@ impl Desk {
             utc_offset_seconds: 0,
             ascii: false,
             color: true,
+            bell: false,
+            thresholds: conntop::diagnosis::thresholds::Thresholds::default(),
         };
         let terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
         Self { app: App::new(config), terminal, longest_step: Duration::ZERO }

@@ -9,10 +9,13 @@ pub mod clock;
 mod copy;
 pub mod cursor;
 pub mod detail;
+pub mod diagram;
 pub mod effect;
+pub mod explain;
 mod filtering;
+pub mod findings;
 pub mod flows;
-pub mod headline;
+pub mod fresh;
 pub mod held;
 pub mod keymap;
 mod keys;
@@ -25,6 +28,8 @@ mod mouse;
 pub mod msg;
 mod needs;
 pub mod notice;
+pub mod path;
+pub mod prose;
 mod samples;
 mod sorting;
 pub mod states;
@@ -37,8 +42,8 @@ use std::time::Duration;
 
 use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;
+use crate::app::findings::Findings;
 use crate::app::flows::Flows;
-use crate::app::headline::Headline;
 use crate::app::held::Held;
 use crate::app::layout::{Layout, View as Panels};
 use crate::app::line::LineHistory;
@@ -48,6 +53,7 @@ use crate::app::notice::{Notices, Tone};
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
+use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Kill, Protection};
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
@@ -77,6 +83,10 @@ pub struct Config {
     pub ascii: bool,
     /// Whether colours may be used.
     pub color: bool,
+    /// Whether the bell rings when something becomes critical.
+    pub bell: bool,
+    /// What the rules of the diagnosis compare with.
+    pub thresholds: Thresholds,
 }
 
 /// Whether data comes, and if not, why.
@@ -118,8 +128,8 @@ pub struct App {
     pub frozen: bool,
     /// What has come since the data stands still.
     pub held: Held,
-    /// The one line about what is wrong.
-    pub headline: Headline,
+    /// What is wrong.
+    pub findings: Findings,
     /// What enters and leaves each state.
     pub flows: Flows,
     /// How many processes hold sockets.
@@ -143,7 +153,6 @@ impl App {
         let tables = Tables::new(&config.filter, &store);
         Self {
             tables,
-            config,
             tab: Tab::default(),
             page: Page::default(),
             mode: Mode::default(),
@@ -152,7 +161,7 @@ impl App {
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),
-            headline: Headline::default(),
+            findings: Findings::new(config.thresholds.clone()),
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),
@@ -162,6 +171,7 @@ impl App {
             asked: Needs::default(),
             work: Work::default(),
             dirty: true,
+            config,
             store,
         }
     }

@@ -30,6 +30,8 @@ fn after_the_recording(size: (u16, u16)) -> App {
         utc_offset_seconds: 0,
         ascii: false,
         color: true,
+        bell: false,
+        thresholds: conntop::diagnosis::thresholds::Thresholds::default(),
     });
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
@@ -67,8 +69,8 @@ fn what_is_wrong_is_the_first_thing_one_reads_at_every_size() {
     for (size, lines) in [((80, 24), 1), ((120, 40), 2), ((200, 60), 2)] {
         let picture = picture(size, "");
         let wrong: Vec<&str> = picture.lines().skip(1).take(lines).collect();
-        assert!(wrong[0].contains("report-api[6002] :9090 accept queue full"), "{picture}");
-        assert!(lines == 1 || wrong[1].contains("jdbc-pool[4121] holds 37 CLOSE_WAIT"), "{picture}");
+        assert!(wrong[0].contains("report-api[6002]") && wrong[0].contains(":9090"), "{picture}");
+        assert!(lines == 1 || wrong[1].contains("jdbc-pool[4121]"), "{picture}");
         insta::assert_snapshot!(format!("recording_{}x{}", size.0, size.1), picture);
     }
 }

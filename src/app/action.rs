@@ -37,6 +37,8 @@ pub(crate) enum Action {
     InvertSort,
     /// Open what is selected.
     Open,
+    /// Explain what is selected.
+    Explain,
     /// Group the connections by what they share.
     Group,
     /// Keep the selected row on its line of the screen.

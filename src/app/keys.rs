@@ -51,6 +51,7 @@ impl App {
             (Mode::Normal, Page::Tab, Tab::States) => {
                 |action| matches!(action, Action::SortMenu | Action::Open | Action::Kill)
             }
+            (Mode::Normal, Page::Tab, Tab::Findings) => |action| matches!(action, Action::SortMenu | Action::Group),
             (Mode::Normal, Page::Tab, Tab::Log) => |action| matches!(action, Action::SortMenu | Action::Kill),
             _ => |_| false,
         };
@@ -76,6 +77,7 @@ impl App {
             Action::SortRight => self.step_sort(1),
             Action::InvertSort => self.invert_sort(),
             Action::Open => self.open(),
+            Action::Explain => self.toggle_explanation(),
             Action::Group => self.group(),
             Action::Follow => self.follow(),
             Action::Freeze => self.toggle_freeze(),
@@ -97,6 +99,13 @@ impl App {
             Mode::Help { .. } => Mode::Normal,
             _ => Mode::Help { scroll: 0 },
         };
+    }
+
+    fn toggle_explanation(&mut self) {
+        match self.mode {
+            Mode::Explain { .. } => self.mode = Mode::Normal,
+            _ => self.explain(),
+        }
     }
 
     fn back(&mut self) {
@@ -121,6 +130,7 @@ impl App {
         match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.release(),
             None if self.tab == Tab::Log => self.log.release(),
+            None if self.tab == Tab::Findings => self.findings.cursor.release(),
             None => self.tables.connections.cursor.release(),
         }
         self.refresh_tables();
@@ -148,6 +158,11 @@ impl App {
                 let len = (keymap::help_len(self.config.size.0) + 1).saturating_sub(height);
                 *scroll = scrolled(*scroll, motion, page, len);
             }
+            Mode::Explain { explained, scroll } => {
+                let height = usize::from(self.config.size.1).saturating_sub(2);
+                let len = (crate::app::explain::len(explained, self.config.size.0) + 1).saturating_sub(height);
+                *scroll = scrolled(*scroll, motion, page, len);
+            }
             Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => self.move_in_menu(motion),
             _ => self.go_in_page(motion, page),
         }
@@ -167,6 +182,7 @@ impl App {
                 let len = crate::app::states::len(self.config.size.0).saturating_sub(height) + 1;
                 self.states_scroll = scrolled(self.states_scroll, motion, page, len);
             }
+            _ if self.tab == Tab::Findings => self.go_in_findings(motion),
             _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
             _ => match self.tables.group_mut(self.tab) {
                 Some(table) => table.with_lines(height, |cursor, lines| cursor.go(motion, lines)),
@@ -193,11 +209,12 @@ impl App {
                 }
             }
             Tab::States => {}
+            Tab::Findings => self.open_finding(),
             Tab::Processes | Tab::Remotes | Tab::Listeners => self.open_group(),
         }
     }
 
-    pub(super) fn open_detail(&mut self, id: SocketId) {
+    pub(crate) fn open_detail(&mut self, id: SocketId) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
         self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0, around: Around::default(), looking: None }));
         self.start_looking_around();
@@ -213,7 +230,12 @@ impl App {
             filter = format!("{filter} netns:{}", netns.0);
         }
         let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
-        self.apply_filter(&filter);
+        self.enter(&filter, back);
+    }
+
+    /// Shows the connections that pass `filter`; Esc leads back.
+    pub(super) fn enter(&mut self, filter: &str, back: (Tab, String)) {
+        self.apply_filter(filter);
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
         self.entered = Some(back);
@@ -224,6 +246,7 @@ impl App {
         match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.choose(),
             None if self.tab == Tab::Log => self.log.choose(),
+            None if self.tab == Tab::Findings => self.findings.cursor.choose(),
             None => self.tables.connections.cursor.choose(),
         }
     }
@@ -234,7 +257,7 @@ impl App {
             Tab::Connections => Tab::Processes,
             Tab::Processes => Tab::Remotes,
             Tab::Remotes => Tab::Listeners,
-            Tab::Listeners | Tab::States | Tab::Log => Tab::Connections,
+            Tab::Listeners | Tab::States | Tab::Findings | Tab::Log => Tab::Connections,
         });
     }
 
@@ -263,7 +286,7 @@ impl App {
 }
 
 /// `scroll` after `motion` in a text of `len` lines: the last line can come to the top, no further.
-fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
+pub(super) fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
     let last = len.saturating_sub(1);
     let to = match motion {
         Motion::Up => scroll.saturating_sub(1),

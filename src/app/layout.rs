@@ -105,7 +105,7 @@ impl Cursor {
 
 fn states_form((width, height): (u16, u16), view: View) -> StatesForm {
     match view {
-        View::Tab(Tab::States) | View::Detail => StatesForm::Hidden,
+        View::Tab(Tab::States | Tab::Findings) | View::Detail => StatesForm::Hidden,
         View::Tab(_) if width >= 100 && height >= 28 => StatesForm::TwoColumns,
         View::Tab(_) if width >= 60 && height >= 44 => StatesForm::OneColumn,
         View::Tab(_) if width >= 60 && height >= 18 => StatesForm::Words,
@@ -125,7 +125,7 @@ const fn states_height(form: StatesForm) -> u16 {
 /// The log panel takes part of what is left below a table of a readable height.
 const fn log_height((_, height): (u16, u16), view: View) -> u16 {
     match (view, height) {
-        (View::Detail | View::Tab(Tab::Log | Tab::States), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
+        (View::Detail | View::Tab(Tab::Log | Tab::States | Tab::Findings), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
         (_, ROOMY_HEIGHT_MIN..46) => 6,
         (_, 46..60) => 9,
         _ => 13,

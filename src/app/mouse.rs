@@ -42,7 +42,10 @@ impl App {
                 self.sort_by_or_invert(column);
             }
         } else if layout.body.contains(at) {
-            self.click_row(layout.body, at);
+            let body = self.list_area(layout.body);
+            if body.contains(at) {
+                self.click_row(body, at);
+            }
         }
     }
 
@@ -62,6 +65,9 @@ impl App {
             None if self.tab == Tab::Connections => {
                 self.tables.connections.with_lines(&self.store, height, |cursor, lines| cursor.click(row, lines))
             }
+            None if self.tab == Tab::Findings => {
+                self.findings.with_lines(height, |cursor, lines| cursor.click(row, lines))
+            }
             None => false,
         };
         if reopened {
@@ -75,7 +81,9 @@ impl App {
             return;
         }
         self.dirty = true;
-        if !matches!((&self.mode, &self.page), (Mode::Normal | Mode::Filter(_), Page::Tab)) || self.tab == Tab::States {
+        if !matches!((&self.mode, &self.page), (Mode::Normal | Mode::Filter(_), Page::Tab))
+            || matches!(self.tab, Tab::States | Tab::Findings)
+        {
             (0..by.abs()).for_each(|_| self.go(if by > 0 { Motion::Down } else { Motion::Up }));
             return;
         }

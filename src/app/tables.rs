@@ -333,6 +333,6 @@ const fn group_index(tab: Tab) -> Option<usize> {
         Tab::Processes => Some(0),
         Tab::Remotes => Some(1),
         Tab::Listeners => Some(2),
-        Tab::Connections | Tab::States | Tab::Log => None,
+        Tab::Connections | Tab::States | Tab::Findings | Tab::Log => None,
     }
 }

@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::headline::is_fresh;
+use crate::app::findings::mark;
+use crate::app::fresh::is_fresh;
 use crate::app::layout::Layout;
 use crate::app::tab::Tab;
 use crate::app::tables::Columns;
@@ -44,7 +45,7 @@ fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort:
     let shown = table.columns.shown(body.width);
     draw_headings(painter, layout.columns, &table.columns, &shown, sort);
     for ((line, row), y) in table.window(&app.store, usize::from(body.height)).zip(body.y..) {
-        draw_mark(painter, y, row);
+        draw_mark(painter, y, row, app);
         draw_cells(painter, y, (&table.columns, &shown), row, &app.store, row_style(painter, row));
         highlight(painter, body, y, table.cursor.line() == Some(line));
     }
@@ -72,12 +73,16 @@ fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>,
     }
 }
 
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row) {
+/// What just happened to the row; else how bad the finding that it is part of is.
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
     let (mark, role) = match row.mark {
         Some(Mark::New(_)) => ("+", Role::New),
         Some(Mark::Changed(_)) => ("~", Role::Changed),
         Some(Mark::Closed(_)) => ("-", Role::Closed),
-        None => return,
+        None => match app.findings.about(row, &app.store) {
+            Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
+            None => return,
+        },
     };
     painter.put(0, y, mark, 1, role);
 }
