@@ -38,14 +38,14 @@ pub(super) fn unanswered(socket: &Socket, now: Timestamp) -> Option<Since> {
 /// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
 /// a connection that is not in every sample.
 pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
-    let seen = socket.timer.map_or(now, |timer| timer.expires.min(now));
+    let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
     since.age(seen)
 }
 
 /// Since when the peer of an idle connection has been silent, if at least two keep-alive probes were not answered.
 pub(super) fn unanswered_keep_alive(socket: &Socket) -> Option<Since> {
     let timer = socket.timer.filter(|timer| timer.kind == TimerKind::KeepAlive && timer.retries >= 2)?;
-    let acked = last_ack(socket).filter(|acked| is_connected(socket.state) && *acked < timer.expires)?;
+    let acked = last_ack(socket).filter(|acked| is_connected(socket.state) && *acked < timer.expires.timestamp())?;
     Some(Since { at: acked, basis: AgeBasis::Kernel })
 }
 
