@@ -67,6 +67,9 @@ pub(super) struct Global {
     /// Never send a signal
     #[arg(long, global = true)]
     pub(super) read_only: bool,
+    /// Do without the kernel's trace of state changes, which takes root: transitions are then those between samples
+    #[arg(long, global = true)]
+    no_trace: bool,
     /// Leave the mouse to the terminal
     #[arg(long, global = true)]
     pub(super) no_mouse: bool,
@@ -86,7 +89,7 @@ impl Global {
 
     /// Opens the source of `choice`, if it can do what is asked for.
     pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
-        let source = source::open(choice)?;
+        let mut source = source::open(choice)?;
         let kind = source.info().kind;
         if self.all_netns && !kind.sees_namespaces() {
             let sentence = format!(
@@ -95,6 +98,7 @@ impl Global {
             );
             return Err(Failure::Usage(sentence));
         }
+        source.listen(!self.no_trace);
         Ok(source)
     }
 

@@ -36,7 +36,6 @@ async fn take(
     global: &Global,
 ) -> Result<(), Failure> {
     let needs = global.needs();
-    source.listen();
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
     loop {
