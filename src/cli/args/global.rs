@@ -51,7 +51,7 @@ pub(in crate::cli) struct Global {
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
-    /// Do not ask the kernel for exact transitions
+    /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
     #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP, long_help = CONFIG_LONG_HELP)]
