@@ -33,6 +33,7 @@ pub mod prose;
 mod samples;
 mod sorting;
 pub mod states;
+pub mod summary;
 pub mod tab;
 pub mod tables;
 pub mod title;
@@ -50,6 +51,7 @@ use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
+use crate::app::states::StatesTab;
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
@@ -89,6 +91,26 @@ pub struct Config {
     pub thresholds: Thresholds,
 }
 
+impl Config {
+    /// What holds unless the user says otherwise, for a screen of `size` on `source`.
+    pub fn new(source: SourceInfo, size: (u16, u16)) -> Self {
+        Self {
+            source,
+            size,
+            filter: String::new(),
+            interval: Duration::from_secs(1),
+            read_only: false,
+            all_namespaces: false,
+            protected: Vec::new(),
+            utc_offset_seconds: 0,
+            ascii: false,
+            color: true,
+            bell: false,
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
 /// Whether data comes, and if not, why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Supply {
@@ -120,8 +142,8 @@ pub struct App {
     pub tables: Tables,
     /// The selection in the log: entries are known by their number since the start.
     pub log: Cursor<u64>,
-    /// The first line of the states tab.
-    pub states_scroll: usize,
+    /// What the states tab is set to.
+    pub states: StatesTab,
     /// Messages.
     pub notices: Notices,
     /// Whether the user holds the screen still.
@@ -157,7 +179,7 @@ impl App {
             page: Page::default(),
             mode: Mode::default(),
             log: Cursor::default(),
-            states_scroll: 0,
+            states: StatesTab::default(),
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),

@@ -16,6 +16,7 @@ mod painter;
 mod prose;
 mod state_diagram;
 mod states;
+mod summary;
 mod table;
 mod tabs;
 pub mod theme;
@@ -58,7 +59,10 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         (Page::Tab, Tab::States) => states::draw(painter, layout.body, app),
         (Page::Tab, Tab::Findings) => findings::draw(painter, layout, app),
         (Page::Tab, Tab::Log) => log::draw_tab(painter, layout, app),
-        (Page::Tab, _) => table::draw(painter, layout, app),
+        (Page::Tab, _) => {
+            summary::draw(painter, layout.summary, app);
+            table::draw(painter, layout, app);
+        }
     }
     log::draw_panel(painter, layout.log, app);
     footer::draw(painter, layout, app);

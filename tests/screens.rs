@@ -2,7 +2,6 @@
 //! `INSTA_UPDATE=always cargo test --test screens` rewrites them; they are reviewed like code.
 
 use std::path::Path;
-use std::time::Duration;
 
 use conntop::app::msg::Msg;
 use conntop::app::{App, Config};
@@ -19,20 +18,7 @@ use ratatui::backend::TestBackend;
 fn after_the_recording(size: (u16, u16)) -> App {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
     let mut replay = Replay::open(&path).expect("the recording is sound");
-    let mut app = App::new(Config {
-        source: replay.info().clone(),
-        size,
-        filter: String::new(),
-        interval: Duration::from_secs(1),
-        read_only: false,
-        all_namespaces: false,
-        protected: Vec::new(),
-        utc_offset_seconds: 0,
-        ascii: false,
-        color: true,
-        bell: false,
-        thresholds: conntop::diagnosis::thresholds::Thresholds::default(),
-    });
+    let mut app = App::new(Config::new(replay.info().clone(), size));
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");

@@ -41,6 +41,8 @@ pub(crate) enum Action {
     Explain,
     /// Group the connections by what they share.
     Group,
+    /// Show another span of time in the charts of the states.
+    Span,
     /// Keep the selected row on its line of the screen.
     Follow,
     /// Hold the screen still, or let it go on.

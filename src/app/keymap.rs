@@ -134,12 +134,14 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('4')],                                        action: Action::Show(Tab::Listeners),    name: "listeners", help: "tab Listeners: accept queues", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('5')],                                        action: Action::Show(Tab::States),       name: "states",   help: "tab States: history and meaning", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('6')],                                        action: Action::Show(Tab::Findings),     name: "findings", help: "tab Findings: what is wrong, and why",   footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('7')],                                        action: Action::Show(Tab::Ports),        name: "ports",    help: "tab Ports: ephemeral ports in use",                 footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('8')],                                        action: Action::Show(Tab::Log),          name: "log",      help: "tab Log: what happened, newest first",              footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('/'), code(KeyCode::F(4))],                   action: Action::EditFilter,              name: "filter",   help: "filter connections, as in state:close-wait", footer: 2 },
     Binding { scopes: &[Table],     keys: &[char('s'), code(KeyCode::F(6))],                   action: Action::SortMenu,                name: "sort",     help: "choose the column to sort by",                      footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('<'), code(KeyCode::Left)],                   action: Action::SortLeft,                name: "sort left", help: "sort by the column to the left",                   footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('>'), code(KeyCode::Right)],                  action: Action::SortRight,               name: "sort right", help: "sort by the column to the right",                 footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
+    Binding { scopes: &[Table],     keys: &[char('w')],                                        action: Action::Span,                    name: "span",     help: "States: charts of 2 min, 15 min or 24 h",           footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
     Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 9 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
@@ -263,6 +265,7 @@ mod tests {
     #[test]
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
+            // Of the ten of the tables some are left out on each tab.
             assert!(footer(scope).len() <= 10, "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));

@@ -8,6 +8,7 @@ use crate::app::action::Motion;
 use crate::app::effect::Effect;
 use crate::app::layout::tab_places;
 use crate::app::mode::{Mode, Page};
+use crate::app::states::areas;
 use crate::app::tab::Tab;
 
 /// Lines that one notch of the wheel moves.
@@ -68,11 +69,21 @@ impl App {
             None if self.tab == Tab::Findings => {
                 self.findings.with_lines(height, |cursor, lines| cursor.click(row, lines))
             }
+            None if self.tab == Tab::States => self.click_state(body, at),
             None => false,
         };
         if reopened {
             self.open();
         }
+    }
+
+    fn click_state(&mut self, body: Rect, at: Position) -> bool {
+        let list = areas(body).list;
+        if !list.contains(at) {
+            return false;
+        }
+        let line = self.states.offset(usize::from(list.height)) + usize::from(at.y - list.y);
+        std::mem::replace(&mut self.states.line, line) == line
     }
 
     fn wheel(&mut self, by: isize) {

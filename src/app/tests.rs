@@ -27,20 +27,7 @@ fn app_on(sockets: Vec<crate::model::testing::SocketBuilder>) -> App {
 }
 
 fn app_with(change: impl FnOnce(&mut Config), sockets: Vec<crate::model::testing::SocketBuilder>) -> App {
-    let mut config = Config {
-        source: source_info(),
-        size: (80, 24),
-        filter: String::new(),
-        interval: Duration::from_secs(1),
-        read_only: false,
-        all_namespaces: false,
-        protected: vec![(1, Protection::Init)],
-        utc_offset_seconds: 0,
-        ascii: false,
-        color: true,
-        bell: false,
-        thresholds: Thresholds::default(),
-    };
+    let mut config = Config { protected: vec![(1, Protection::Init)], ..Config::new(source_info(), (80, 24)) };
     change(&mut config);
     let mut app = App::new(config);
     let added = sockets.into_iter().enumerate().map(|(at, socket)| {

@@ -18,8 +18,8 @@ impl App {
                 socket.map_or_else(String::new, ends)
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
-            (Page::Tab, Tab::States) => "15 min".to_owned(),
             (Page::Tab, Tab::Findings) => self.findings_title(),
+            (Page::Tab, Tab::States) => self.states.span.label().to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64),
         }

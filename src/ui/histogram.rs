@@ -9,13 +9,12 @@ use crate::app::layout::{Layout, StatesForm};
 use crate::app::states::{STATE_LINES, StateLine, largest};
 use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::{Phase, TcpState};
+use crate::store::history::trend::Span;
 use crate::table::units;
-use crate::ui::bars::{bar, chart, squeeze};
+use crate::ui::bars::{bar, chart};
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
-/// The samples of the trend: two minutes at one a second.
-const TREND_SAMPLES: usize = 120;
 /// Cells of name, count and one flow.
 const NAME_WIDTH: u16 = 11;
 const COUNT_WIDTH: u16 = 8;
@@ -95,10 +94,8 @@ pub fn draw_name_and_count(painter: &mut Painter<'_>, (x, y): (u16, u16), app: &
 }
 
 fn trend(app: &App, line: StateLine, width: usize) -> String {
-    let values: Vec<u32> = app.store.history().last(TREND_SAMPLES).map(|counts| line.count(counts)).collect();
-    let squeezed = squeeze(&values, TREND_SAMPLES, width);
-    let line = chart(&squeezed, 1).pop().unwrap_or_default();
-    format!("{line:>width$}")
+    let values = app.store.history().trend(Span::Short, width, |counts| line.count(counts));
+    chart(&values, 1).pop().unwrap_or_default()
 }
 
 /// What enters and leaves the state.

@@ -15,7 +15,6 @@ use crate::app::msg::Msg;
 use crate::app::tab::TABS;
 use crate::diagnosis::finding::{Evidence, Finding, FindingKey, Measure, Place, RunsOut, Severity, Slope};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::thresholds::Thresholds;
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::Protocol;
@@ -30,20 +29,7 @@ use crate::model::time::{Timestamp, WallTime};
 const NOW: u64 = 10_000;
 
 fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
-    let mut app = App::new(Config {
-        source: source_info(),
-        size,
-        filter: String::new(),
-        interval: Duration::from_secs(1),
-        read_only: false,
-        all_namespaces: false,
-        protected: Vec::new(),
-        utc_offset_seconds: 0,
-        ascii,
-        color,
-        bell: false,
-        thresholds: Thresholds::default(),
-    });
+    let mut app = App::new(Config { ascii, color, ..Config::new(source_info(), size) });
     app.update(Msg::Delta(Box::new(first_sample())));
     app.update(Msg::Delta(Box::new(second_sample())));
     app.show_findings(found());

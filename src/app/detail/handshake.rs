@@ -57,7 +57,7 @@ fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
 fn full_queue(listener: &Row) -> Option<String> {
     let socket = &listener.connection.socket;
     let queues = socket.queues.filter(|queues| queues.send.is_some_and(|limit| queues.receive >= limit))?;
-    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), |process| name_and_pid(process));
+    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), name_and_pid);
     let limit = units::count(queues.send.unwrap_or(0).into());
     Some(format!("the accept queue of {who} is full, {} of {limit}", units::count(queues.receive.into())))
 }

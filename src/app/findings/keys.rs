@@ -50,7 +50,6 @@ impl App {
             self.say(Tone::Plain, "this finding is not about single sockets; e says what it means");
             return;
         }
-        let back = (Tab::Findings, self.tables.connections.view.filter().text().to_owned());
-        self.enter(&filter, back);
+        self.enter(&filter, self.way_back());
     }
 }

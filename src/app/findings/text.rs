@@ -93,9 +93,9 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
         let mut section = Section::new(title);
         let items = text.map_or(&[][..], of);
         if numbered {
-            section.numbered(items)
+            section.numbered(items);
         } else {
-            section.listed(items)
+            section.listed(items);
         }
         section
     };
