@@ -126,10 +126,11 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
-    let source = settings.open(choice)?;
+    let mut source = settings.open(choice)?;
     if !is_terminal {
         return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
+    source.listen(settings.trace);
     let options = ScreenOptions {
         filter: text,
         interval: settings.interval,
@@ -139,7 +140,6 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),
         bell: settings.bell,
-        trace: settings.trace,
         thresholds: settings.thresholds.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)

@@ -32,8 +32,8 @@ pub trait Source: Send {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
 
     /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
-    /// [`Events`](crate::model::event::Events). Worth it where more than one sample is taken.
-    fn listen(&mut self) {}
+    /// [`Events`](crate::model::event::Events). With `trace`, from the second sample on also of every change of state.
+    fn listen(&mut self, _trace: bool) {}
 
     /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
     fn has_parts(&self, _needs: &Needs) -> bool {

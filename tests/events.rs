@@ -31,7 +31,7 @@ struct Watch {
 impl Watch {
     fn begin() -> Self {
         let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
-        source.listen();
+        source.listen(true);
         let mut watch = Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), told: Vec::new() };
         watch.sample();
         watch

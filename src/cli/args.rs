@@ -28,6 +28,9 @@ Examples:
   conntop state:close-wait                   only those that were not closed
   conntop list rport:443 'age>60s'           print them once
   conntop list --format json state:listen    for scripts
+  conntop check                              what is wrong, for monitoring
+  conntop watch state:close-wait             a line per change
+  conntop explain time-wait                  what it means, what to do, what not
   conntop --demo                             a made-up server with a leak
 
 Filters:
@@ -39,13 +42,14 @@ Filters:
 #[derive(Debug, Parser)]
 #[command(name = "conntop", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 120)]
 pub(in crate::cli) struct Arguments {
-    #[command(flatten)]
-    pub(in crate::cli) global: Global,
-    #[command(subcommand)]
-    pub(in crate::cli) command: Option<Command>,
     /// Show only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
     pub(in crate::cli) filter: Vec<String>,
+    #[command(subcommand)]
+    pub(in crate::cli) command: Option<Command>,
+    // Last: its heading holds for all that follows.
+    #[command(flatten)]
+    pub(in crate::cli) global: Global,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,10 +60,10 @@ pub(in crate::cli) enum Command {
     /// Print a line per change: opened, closed, changed its state, and what is found wrong
     #[command(after_help = watch::EXAMPLES)]
     Watch(WatchArguments),
-    /// Say what is wrong, as a monitoring plugin does; exit code 0 nothing, 1 warning, 2 critical, 3 could not look
+    /// Say what is wrong, as a monitoring plugin does: exit code 0, 1, 2 or 3
     #[command(after_help = check::EXAMPLES)]
     Check(CheckArguments),
-    /// Explain a state, a port or range, a finding, a column, an option, the handshake, the close; alone: list all topics
+    /// Explain a state, port, range, finding, column, option, the handshake; alone: list the topics
     #[command(after_help = explain::EXAMPLES)]
     Explain(ExplainArguments),
     /// Write samples to a new file, until --for, --count or Ctrl-C

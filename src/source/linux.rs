@@ -13,6 +13,7 @@ pub mod proc_dir;
 pub mod proc_net;
 pub mod processes;
 pub mod sock_diag;
+pub mod state_trace;
 pub mod tables;
 pub mod tcp_info;
 pub mod tellers;
@@ -72,6 +73,8 @@ pub struct Linux {
     parts: Parts,
     /// `None` until somebody wants to know what happens between samples.
     listening: Option<Listening>,
+    /// The trace is to be listened to from the next sample but one on: it is nothing for a single one.
+    trace_in: Option<u8>,
     /// How many full samples come before the next partial one.
     full_due: u8,
 }
@@ -125,6 +128,7 @@ impl Linux {
             haste: Haste::Urgent,
             parts: Parts::default(),
             listening: None,
+            trace_in: None,
             full_due: 0,
         })
     }
@@ -243,8 +247,9 @@ impl Source for Linux {
         Ok(Pace::Interval)
     }
 
-    fn listen(&mut self) {
+    fn listen(&mut self, trace: bool) {
         self.listen_to_ends();
+        self.trace_in = trace.then_some(1);
     }
 
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
@@ -298,6 +303,10 @@ impl Linux {
     /// What ended before this moment, into a snapshot that was begun.
     fn take_ended(&mut self, snapshot: &mut Snapshot) {
         if let Some(listening) = &self.listening {
+            if self.trace_in == Some(0) {
+                listening.start_trace();
+            }
+            self.trace_in = self.trace_in.and_then(|samples| samples.checked_sub(1));
             listening.take_ended(&mut snapshot.events);
         }
         self.parts.note_ended(&snapshot.events);
@@ -308,6 +317,9 @@ impl Linux {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        if let Some(listening) = &self.listening {
+            listening.take_steps(&mut snapshot.events);
+        }
         snapshot.facts = self.facts.read(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
     }
