@@ -29,11 +29,7 @@ pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delt
     let opened = transition(&ended.socket, begin, None, Some(state));
     let closed = transition(&ended.socket, ended.at, Some(state), None);
     delta.transitions.push(opened);
-    delta.transitions.push(Transition {
-        lasted: Some(lasted),
-        last: ended.last_words(),
-        ..closed
-    });
+    delta.transitions.push(Transition { lasted: Some(lasted), last: ended.last_words(), ..closed });
 }
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
@@ -74,7 +70,7 @@ pub(super) fn completed(
     let misses = |from: TcpState, to: TcpState| step.protocol == Protocol::Tcp && !from.leads_to(to);
     let skipped = from.zip(step.to).map_or(step.skipped, |(from, to)| misses(from, to));
     let lasted = from.and(held).zip(since).map(|(held, since)| clocks::lasted(held, since));
-    let rest = (last.is_none() || from != step.to).then(|| Transition { from, at, skipped, lasted, ..step });
+    let rest = (last.is_none() || from != step.to).then_some(Transition { at, from, lasted, skipped, ..step });
     told.into_iter().chain(rest)
 }
 
@@ -111,7 +107,12 @@ pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta:
 
 /// The end of a tracked connection, completed by its last words. If its full socket was freed after the last look, that
 /// was the end itself.
-pub(super) fn with_last_words(mut closed: Transition, seen_at: Timestamp, begin: Since, word: Option<Word>) -> Transition {
+pub(super) fn with_last_words(
+    mut closed: Transition,
+    seen_at: Timestamp,
+    begin: Since,
+    word: Option<Word>,
+) -> Transition {
     let Some(word) = word else { return closed };
     closed.last = word.last;
     if closed.told_by == ToldBy::Samples && word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
