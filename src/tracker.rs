@@ -182,10 +182,8 @@ impl Tracker {
             }
         }
         lives.finish(round);
-        let overflown = [
-            (ToldBy::DestroyEvent, self.ends.take_overflown()),
-            (ToldBy::Tracepoint, self.lives.take_overflown()),
-        ];
+        let overflown =
+            [(ToldBy::DestroyEvent, self.ends.take_overflown()), (ToldBy::Tracepoint, self.lives.take_overflown())];
         let overflown = overflown.into_iter().filter(|(_, count)| *count > 0);
         let overflown: Vec<_> = overflown.map(|(of, count)| Loss { of, count: Some(count) }).collect();
         delta.gaps = telling::gaps(&snapshot.events, &overflown, round);

@@ -100,7 +100,7 @@ impl Path {
 /// The paths of the connections that have, or lately had, a row.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    paths: FxHashMap<SocketId, Path>,
+    kept: FxHashMap<SocketId, Path>,
     /// In the order of their first transition; ones that are gone may still stand here.
     order: VecDeque<SocketId>,
     /// In the order of their ends.
@@ -109,7 +109,7 @@ pub(super) struct Paths {
 
 impl Paths {
     pub(super) fn get(&self, id: SocketId) -> Option<&Path> {
-        self.paths.get(&id)
+        self.kept.get(&id)
     }
 
     /// Takes in those of `transitions` that are of connections with a row. Of one that opened and ended between two
@@ -117,14 +117,14 @@ impl Paths {
     pub(super) fn extend(&mut self, transitions: &[Transition], has_row: impl Fn(SocketId) -> bool) {
         for transition in transitions {
             let id = transition.id;
-            if !self.paths.contains_key(&id) {
+            if !self.kept.contains_key(&id) {
                 if !has_row(id) {
                     continue;
                 }
                 self.make_room();
                 self.order.push_back(id);
             }
-            let path = self.paths.entry(id).or_default();
+            let path = self.kept.entry(id).or_default();
             path.take(transition);
             if path.end.is_some() {
                 self.ended.push_back(id);
@@ -133,12 +133,12 @@ impl Paths {
     }
 
     fn make_room(&mut self) {
-        while self.paths.len() >= PATHS_MAX {
+        while self.kept.len() >= PATHS_MAX {
             let Some(id) = self.ended.pop_front().or_else(|| self.order.pop_front()) else { return };
-            self.paths.remove(&id);
+            self.kept.remove(&id);
         }
         if self.order.len() >= 2 * PATHS_MAX {
-            self.order.retain(|id| self.paths.contains_key(id));
+            self.order.retain(|id| self.kept.contains_key(id));
         }
     }
 }
@@ -219,6 +219,6 @@ mod tests {
         }
         assert!(paths.get(id(1)).is_none() && paths.get(id(0)).is_some());
         paths.extend(&[step(90_000, 4, None, Some(Established))], |_| true);
-        assert!(paths.get(id(0)).is_none() && paths.paths.len() == PATHS_MAX);
+        assert!(paths.get(id(0)).is_none() && paths.kept.len() == PATHS_MAX);
     }
 }

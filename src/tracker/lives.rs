@@ -28,7 +28,7 @@ pub(super) type Place = (Endpoint, Endpoint);
 /// The lives of which steps are not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
-    lives: Vec<Life>,
+    pending: Vec<Life>,
     /// Those that go on, by the key of their steps. Recordings choose keys, so that this table hashes with a secret.
     open: HashMap<u64, usize>,
     /// Lives by endpoints and then by time.
@@ -74,19 +74,21 @@ impl Lives {
         }
         let mut steps: Vec<&Step> = steps.iter().collect();
         steps.sort_by_key(|step| step.at);
-        steps.into_iter().for_each(|step| self.add(step));
-        let places = self.lives.iter().enumerate().filter(|(_, life)| !life.used);
+        for step in steps {
+            self.add(step);
+        }
+        let places = self.pending.iter().enumerate().filter(|(_, life)| !life.used);
         self.index.clear();
         self.index.extend(places.map(|(nth, life)| (life.place, life.first().at, nth)));
         self.index.sort_unstable();
     }
 
     fn add(&mut self, step: &Step) {
-        let hop = Hop { at: step.at, from: step.from, to: step.to };
         use TcpState::{Close, Listen, SynRecv, SynSent};
+        let hop = Hop { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
         if let Some(&nth) = self.open.get(&step.key) {
-            let life = &mut self.lives[nth];
+            let life = &mut self.pending[nth];
             if life.last() == hop {
                 return;
             }
@@ -104,15 +106,19 @@ impl Lives {
             // Steps of it are missing: what it was is not known.
             life.used = true;
         }
-        if self.lives.len() >= LIVES_MAX {
+        if self.pending.len() >= LIVES_MAX {
             self.open.remove(&step.key);
             self.overflown += 1;
             return;
         }
         let ended = hop.to == TcpState::Close;
-        if ended { self.open.remove(&step.key) } else { self.open.insert(step.key, self.lives.len()) };
+        if ended {
+            self.open.remove(&step.key)
+        } else {
+            self.open.insert(step.key, self.pending.len())
+        };
         let (key, place) = (step.key, (step.local, step.remote));
-        self.lives.push(Life { key, place, hops: vec![hop], begun: begins, ended, used: false });
+        self.pending.push(Life { key, place, hops: vec![hop], begun: begins, ended, used: false });
     }
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
@@ -120,10 +126,10 @@ impl Lives {
         let place = (entry.socket().local, entry.socket().remote);
         let lives = self.at(place)?;
         let nth = lives.into_iter().find(|nth| {
-            let life = &self.lives[*nth];
+            let life = &self.pending[*nth];
             life.hops.iter().any(|hop| hop.from == entry.state) && !(life.begun && life.is_whole_since(entry))
         })?;
-        let begin = self.lives[nth].hops.iter().position(|hop| hop.from == entry.state)?;
+        let begin = self.pending[nth].hops.iter().position(|hop| hop.from == entry.state)?;
         let way = self.follow(nth, begin, now)?;
         way.hops.iter().all(|hop| hop.at >= entry.seen_at).then_some(way)
     }
@@ -131,29 +137,31 @@ impl Lives {
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
     pub(super) fn opening(&mut self, socket: &Socket) -> Option<Way> {
         let lives = self.at((socket.local, socket.remote))?;
-        let nth = lives.into_iter().rfind(|nth| self.lives[*nth].begun)?;
+        let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, Some(socket))
     }
 
     /// The whole life of a connection that no sample listed.
     pub(super) fn whole(&mut self, place: Place) -> Option<Way> {
         let lives = self.at(place)?;
-        let nth = lives.into_iter().find(|nth| self.lives[*nth].begun && self.lives[*nth].ended)?;
+        let nth = lives.into_iter().find(|nth| self.pending[*nth].begun && self.pending[*nth].ended)?;
         self.follow(nth, 0, None)
     }
 
     /// Whether the connection at `place` that ended is over for certain: a socket in its last state leaves nothing.
     pub(super) fn is_over(&self, place: Place) -> bool {
         let Some(lives) = self.at(place) else { return false };
-        let ended = lives.into_iter().map(|nth| &self.lives[nth]).find(|life| life.begun && life.ended);
+        let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended);
         ended.is_some_and(Life::leaves_nothing)
     }
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
     pub(super) fn is_over_for(&self, entry: &Entry) -> bool {
         let lives = self.at((entry.socket().local, entry.socket().remote)).unwrap_or_default();
-        let life = lives.into_iter().map(|nth| &self.lives[nth]).find(|life| !life.begun);
-        life.is_some_and(|life| life.ended && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state))
+        let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
+        life.is_some_and(|life| {
+            life.ended && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)
+        })
     }
 
     /// The lives at `place` in their order; `None` if there are none, or if two were lived at the same time.
@@ -162,10 +170,10 @@ impl Lives {
         let lives = self.index.get(start..end).filter(|lives| (1..=REUSES_MAX).contains(&lives.len()))?;
         let lives: Vec<usize> = lives.iter().map(|(_, _, nth)| *nth).collect();
         let apart = lives.windows(2).all(|pair| {
-            let (one, next) = (&self.lives[pair[0]], &self.lives[pair[1]]);
+            let (one, next) = (&self.pending[pair[0]], &self.pending[pair[1]]);
             one.ended && next.begun && one.last().at <= next.first().at
         });
-        apart.then(|| lives.into_iter().filter(|nth| !self.lives[*nth].used).collect())
+        apart.then(|| lives.into_iter().filter(|nth| !self.pending[*nth].used).collect())
     }
 
     fn range(&self, place: Place) -> Range<usize> {
@@ -176,7 +184,7 @@ impl Lives {
 
     /// Uses up the steps of a life from the one at `begin` to where `now` shows it; `None` if they do not lead there.
     fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<Way> {
-        let life = &mut self.lives[nth];
+        let life = &mut self.pending[nth];
         // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
         let len = if life.ended { life.hops.len() - 1 } else { life.hops.len() };
         let closed = life.ended.then(|| life.last().at);
@@ -190,7 +198,11 @@ impl Lives {
         if let Some(last) = reached.map(|last| begin + last) {
             let hops = life.hops.get(begin..=last)?.to_vec();
             let is_all = last + 1 == len && (is_mini || !life.ended);
-            if is_all { life.used = true } else { drop(life.hops.drain(..=last)) };
+            if is_all {
+                life.used = true;
+            } else {
+                life.hops.drain(..=last);
+            }
             life.begun = false;
             return Some(Way { hops, closed: closed.filter(|_| is_all) });
         }
@@ -205,11 +217,11 @@ impl Lives {
     /// Ends a sample: what no sample can need any more is forgotten.
     pub(super) fn finish(&mut self, round: &Round) {
         let (seen, is_full) = (round.seen, round.scope.is_all());
-        self.lives.retain(|life| {
+        self.pending.retain(|life| {
             let is_old = life.last().at < if life.ended { seen.at } else { seen.all_at };
             !life.used && !(is_old && (life.ended || is_full))
         });
-        let open = self.lives.iter().enumerate().filter(|(_, life)| !life.ended);
+        let open = self.pending.iter().enumerate().filter(|(_, life)| !life.ended);
         self.open.clear();
         self.open.extend(open.map(|(nth, life)| (life.key, nth)));
         self.index.clear();

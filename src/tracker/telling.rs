@@ -29,11 +29,7 @@ pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delt
     let opened = transition(&ended.socket, begin, None, Some(state));
     let closed = transition(&ended.socket, ended.at, Some(state), None);
     delta.transitions.push(opened);
-    delta.transitions.push(Transition {
-        lasted: Some(lasted),
-        last: ended.last_words(),
-        ..closed
-    });
+    delta.transitions.push(Transition { lasted: Some(lasted), last: ended.last_words(), ..closed });
 }
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
@@ -74,7 +70,7 @@ pub(super) fn completed(
     let misses = |from: TcpState, to: TcpState| step.protocol == Protocol::Tcp && !from.leads_to(to);
     let skipped = from.zip(step.to).map_or(step.skipped, |(from, to)| misses(from, to));
     let lasted = from.and(held).zip(since).map(|(held, since)| clocks::lasted(held, since));
-    let rest = (last.is_none() || from != step.to).then(|| Transition { from, at, skipped, lasted, ..step });
+    let rest = (last.is_none() || from != step.to).then_some(Transition { at, from, lasted, skipped, ..step });
     told.into_iter().chain(rest)
 }
 

@@ -107,7 +107,10 @@ impl StateTrace {
 
 impl fmt::Debug for StateTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateTrace").field("rings", &self.rings.len()).field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("StateTrace")
+            .field("rings", &self.rings.len())
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

@@ -25,6 +25,9 @@ use crate::source::linux::state_trace::{Refusal, StateTrace};
 
 /// How often the rings of the trace are emptied, which wake nobody: a ring has room for 45,000 changes a second and CPU.
 const RINGS_EVERY: Duration = Duration::from_millis(200);
+/// As often while this many steps came since the last time.
+const RINGS_EVERY_BUSY: Duration = Duration::from_millis(40);
+const BUSY_STEPS: usize = 500;
 /// After the first event of a batch the others have this time to come.
 const BATCH: Duration = Duration::from_millis(10);
 
@@ -143,15 +146,19 @@ impl fmt::Debug for Listening {
 }
 
 impl Ears {
-    fn drain_trace(&mut self) {
-        let Some(trace) = &mut self.trace else { return };
+    /// Empties the rings; says whether much was in them.
+    fn drain_trace(&mut self) -> bool {
+        let Some(trace) = &mut self.trace else { return false };
         let (steps, lost) = (&mut self.steps, &mut self.steps_lost);
+        let mut heard = 0;
         let missed = trace.drain(|step| {
+            heard += 1;
             if steps.len() < STEPS_MAX as usize { steps.push(step) } else { lost.add(Some(1)) }
         });
         if missed > 0 {
             lost.add(Some(missed));
         }
+        heard >= BUSY_STEPS
     }
 
     /// Empties the kernel's queues; says whether there was anything.
@@ -211,15 +218,17 @@ struct Ear {
 impl Ear {
     /// Empties the queues whenever something comes, until it is told to stop.
     fn listen(mut self) {
+        let mut is_busy = false;
         loop {
             let is_tracing = lock(&self.ears).trace.is_some();
-            let rang = self.wait(true, is_tracing.then_some(RINGS_EVERY));
+            let pause = if is_busy { RINGS_EVERY_BUSY } else { RINGS_EVERY };
+            let rang = self.wait(true, is_tracing.then_some(pause));
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let mut ears = lock(&self.ears);
             ears.drain();
-            ears.drain_trace();
+            is_busy = ears.drain_trace();
             let is_deaf = ears.ends.is_none();
             drop(ears);
             if is_deaf {

@@ -14,8 +14,8 @@ use crate::model::socket::SocketId;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX,
-    PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
+    DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
 use crate::source::record::wire::{WireOwner, WireSocket};
 

@@ -87,13 +87,12 @@ impl Place {
 
     /// A number in the machine's byte order, of whatever length.
     fn number(self, record: &[u8]) -> Option<u64> {
-        Some(match *self.bytes(record)? {
-            [byte] => u64::from(byte),
-            [a, b] => u64::from(u16::from_ne_bytes([a, b])),
-            [a, b, c, d] => u64::from(u32::from_ne_bytes([a, b, c, d])),
-            [a, b, c, d, e, f, g, h] => u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            _ => return None,
-        })
+        let bytes = self.bytes(record)?;
+        let one = || bytes.try_into().ok().map(|[byte]: [u8; 1]| u64::from(byte));
+        let two = || bytes.try_into().ok().map(|bytes| u64::from(u16::from_ne_bytes(bytes)));
+        let four = || bytes.try_into().ok().map(|bytes| u64::from(u32::from_ne_bytes(bytes)));
+        let eight = || bytes.try_into().ok().map(u64::from_ne_bytes);
+        one().or_else(two).or_else(four).or_else(eight)
     }
 
     fn ipv4(self, record: &[u8]) -> Option<IpAddr> {
@@ -107,7 +106,7 @@ impl Place {
     }
 }
 
-/// The place of the field `name`, if `line` is about it: `field:__u8 saddr[4];	offset:28;	size:4;	signed:0;`
+/// The place of the field `name`, if `line` is about it: its declaration, offset and size, each with a semicolon.
 fn field(line: &str, name: &str) -> Option<Place> {
     let mut parts = line.trim().split(';').map(str::trim);
     let declared = parts.next()?.strip_prefix("field:")?.rsplit([' ', '*']).next()?;

@@ -13,8 +13,8 @@ use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::delta::ToldBy;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::event::{Ended, Events, Loss, Step, Teller, Tellers};
+use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
@@ -142,9 +142,8 @@ prop_compose! {
 
 fn step() -> impl Strategy<Value = Step> {
     let state = || (0..STATES.len()).prop_map(|index| STATES[index].state);
-    (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state()).prop_map(|((at, key), local, remote, from, to)| {
-        Step { at: Timestamp(at), key, local, remote, from, to }
-    })
+    (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state())
+        .prop_map(|((at, key), local, remote, from, to)| Step { at: Timestamp(at), key, local, remote, from, to })
 }
 
 fn events() -> impl Strategy<Value = Events> {
@@ -152,8 +151,12 @@ fn events() -> impl Strategy<Value = Events> {
     let loss = loss.prop_map(|(of, count)| Loss { of, count });
     let teller = || prop_oneof![Just(Teller::Off), Just(Teller::On), text(100).prop_map(Teller::Refused)];
     let tellers = (teller(), teller()).prop_map(|(ends, trace)| Tellers { ends, trace });
-    (vec(ended(), 0..3), vec(step(), 0..3), vec(loss, 0..3), tellers)
-        .prop_map(|(ended, steps, lost, tellers)| Events { ended, steps, lost, tellers })
+    (vec(ended(), 0..3), vec(step(), 0..3), vec(loss, 0..3), tellers).prop_map(|(ended, steps, lost, tellers)| Events {
+        ended,
+        steps,
+        lost,
+        tellers,
+    })
 }
 
 fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
