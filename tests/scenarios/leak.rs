@@ -1,0 +1,106 @@
+//! How a leak is told: who leaks to whom, since when, how fast, and what runs out.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::namespace::inside_namespace;
+use crate::stage::{cast, run, sockets, wait_for_sockets, wait_until};
+use crate::verdict::{Expected, check};
+
+/// A client whose pool never closes what the server has: found on the client's side, by the server's address, with
+/// its speed and with the time until the process has no descriptors left.
+#[test]
+fn a_pool_leaks_to_one_server() {
+    if !inside_namespace("leak::a_pool_leaks_to_one_server") {
+        return;
+    }
+    let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
+    pool.tell("limit 1000");
+    pool.tell("connect 127.0.0.1 5432 110");
+    wait_for_sockets("state close-wait dport = :5432", 110);
+    pool.tell("grow 127.0.0.1 5432 10 700");
+    let expected =
+        Expected { rule: "close-wait-leak", severity: "critical", process: Some(&pool), place: "to 127.0.0.1:5432" };
+    let checked = check(&["--for", "8"]);
+    let finding = checked.only(&expected);
+    let number = |key: &str| finding[key].as_f64().unwrap_or_else(|| panic!("{key}: {finding:#}"));
+    let slope = number("slope_per_minute");
+    assert!((480.0..=720.0).contains(&slope), "600 a minute: {checked}");
+    assert!(number("slope_confidence") >= 0.8, "{checked}");
+    assert_eq!(finding["runs_out"], "descriptors", "{checked}");
+    // Of the limit some 190 are in use, so that 810 are left at ten a second.
+    assert!((60.0..=110.0).contains(&number("runs_out_seconds")), "{checked}");
+    assert!(number("sockets") >= 150.0, "{checked}");
+}
+
+/// The same pool near its limit: the leak and the limit are two findings about one process.
+#[test]
+fn a_pool_near_its_limit_of_descriptors() {
+    if !inside_namespace("leak::a_pool_near_its_limit_of_descriptors") {
+        return;
+    }
+    let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
+    pool.tell("limit 200");
+    pool.tell("connect 127.0.0.1 5432 170");
+    wait_for_sockets("state close-wait dport = :5432", 170);
+    let leak =
+        Expected { rule: "close-wait-leak", severity: "warning", process: Some(&pool), place: "to 127.0.0.1:5432" };
+    let limit = Expected { rule: "descriptor-limit", severity: "warning", process: Some(&pool), place: "process" };
+    let checked = check(&["--for", "2"]);
+    let [_, limit] = checked.all([&leak, &limit]);
+    assert!(limit["sentence"].as_str().expect("words").contains("200"), "{checked}");
+}
+
+/// A leak that is older than conntop: its age is known all the same, to 50 ms.
+#[test]
+fn a_leak_older_than_conntop() {
+    if !inside_namespace("leak::a_leak_older_than_conntop") {
+        return;
+    }
+    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7001 256 leak", "browser");
+    browser.tell("connect 127.0.0.1 7001 120");
+    browser.tell("send 100");
+    ledger.wait_for_count("accepted", 120);
+    let said = browser.tell("shut");
+    let (began, ended) = (said["began"]["wall"].as_f64(), said["ended"]["wall"].as_f64());
+    let (began, ended) = (began.expect("a time"), ended.expect("a time"));
+    wait_until("3 s pass", || wall() > ended + 3.0);
+    assert_eq!(sockets("state close-wait sport = :7001"), 120);
+
+    let mut list = Command::new(env!("CARGO_BIN_EXE_conntop"));
+    list.args(["list", "--format", "json", "state:close-wait"]);
+    let json: Value = serde_json::from_slice(&run(list).stdout).expect("JSON");
+    let rows = json["sockets"].as_array().expect("rows");
+    assert_eq!(rows.len(), 120);
+    for row in rows {
+        let age = row["age_seconds"].as_f64().expect("an age");
+        assert_within(moment(&json["at"]) - age, began, ended, row);
+        assert_ne!(row["age_basis"], "at-least", "{row:#}");
+    }
+
+    let expected =
+        Expected { rule: "close-wait-leak", severity: "warning", process: Some(&ledger), place: "on 127.0.0.1:7001" };
+    let checked = check(&[]);
+    let finding = checked.only(&expected);
+    let age = finding["since_seconds"].as_f64().expect("an age");
+    assert_within(moment(&checked.json["at"]) - age, began, ended, finding);
+    assert_ne!(finding["since_basis"], "at-least", "{finding:#}");
+}
+
+/// Asserts that a moment lies in a span, give or take 50 ms.
+fn assert_within(at: f64, began: f64, ended: f64, about: &Value) {
+    assert!(began - 0.05 <= at && at <= ended + 0.05, "{} s after it began: {about:#}", at - began);
+}
+
+/// Seconds since 1970.
+fn wall() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_secs_f64()
+}
+
+/// Seconds since 1970 of a time in JSON.
+fn moment(at: &Value) -> f64 {
+    let at: jiff::Timestamp = at.as_str().expect("a time").parse().expect("RFC 3339");
+    at.as_duration().as_secs_f64()
+}
