@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::namespace::inside_namespace;
 use crate::stage::{Puppet, cast, wait_for_sockets};
-use crate::verdict::{Expected, check};
+use crate::verdict::{Expected, check_soon};
 
 /// As many sockets as make a leak whatever their age.
 const MANY: usize = 120;
@@ -14,7 +14,7 @@ fn assert_leak(server: &Puppet, why: &str, verdict: &str) {
     wait_for_sockets("state close-wait sport = :7001", MANY);
     let expected =
         Expected { rule: "close-wait-leak", severity: "warning", process: Some(server), place: "on 127.0.0.1:7001" };
-    let checked = check(&["--for", "2"]);
+    let checked = check_soon(&["--for", "2"]);
     assert_about(checked.only(&expected), why, verdict);
 }
 
@@ -78,5 +78,5 @@ fn not_accepted() {
     wait_for_sockets("state close-wait sport = :7001", MANY);
     let expected =
         Expected { rule: "not-accepted", severity: "warning", process: Some(&sleeper), place: "on 127.0.0.1:7001" };
-    assert_about(check(&["--for", "2"]).only(&expected), "", "not-accepted");
+    assert_about(check_soon(&["--for", "2"]).only(&expected), "", "not-accepted");
 }

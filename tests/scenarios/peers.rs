@@ -2,7 +2,7 @@
 
 use crate::namespace::inside_namespace;
 use crate::stage::{Puppet, cast, ip, wait_for_sockets};
-use crate::verdict::{Expected, check};
+use crate::verdict::{Expected, check, check_soon};
 
 /// A peer that does not read: the window is closed and the kernel probes it.
 #[test]
@@ -16,7 +16,7 @@ fn a_zero_window_reader() {
     uploader.tell("fill");
     let expected =
         Expected { rule: "zero-window", severity: "warning", process: Some(&uploader), place: "to 127.0.0.1:7030" };
-    let checked = check(&["--for", "3"]);
+    let checked = check_soon(&["--for", "4"]);
     assert_eq!(checked.only(&expected)["sockets"], 3, "{checked}");
 }
 
@@ -58,7 +58,7 @@ fn a_dead_peer() {
     shipper.tell("send 500");
     let expected =
         Expected { rule: "dead-peer", severity: "warning", process: Some(&shipper), place: "to 127.0.0.1:7031" };
-    let checked = check(&["--for", "64"]);
+    let checked = check_soon(&["--for", "6"]);
     assert_eq!(checked.only(&expected)["sockets"], 2, "{checked}");
 }
 
@@ -89,11 +89,11 @@ fn a_peer_that_never_closes() {
         return;
     }
     let (_peer, mut client) = cast("half-open", "127.0.0.1 7033 16 leak", "half-closer");
-    client.tell("connect 127.0.0.1 7033 5");
+    client.tell("connect 127.0.0.1 7033 12");
     client.tell("shut");
-    wait_for_sockets("state fin-wait-2 dport = :7033", 5);
+    wait_for_sockets("state fin-wait-2 dport = :7033", 12);
     let expected =
         Expected { rule: "fin-wait2-stuck", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7033" };
-    let checked = check(&["--for", "64"]);
-    assert_eq!(checked.only(&expected)["sockets"], 5, "{checked}");
+    let checked = check_soon(&["--for", "6"]);
+    assert_eq!(checked.only(&expected)["sockets"], 12, "{checked}");
 }

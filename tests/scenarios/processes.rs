@@ -1,8 +1,10 @@
 //! Processes near a limit, and listeners that should not be there.
 
+use std::process::Command;
+
 use crate::namespace::inside_namespace;
-use crate::stage::{Puppet, cast};
-use crate::verdict::{Expected, check};
+use crate::stage::{Puppet, cast, run, wait_for_sockets};
+use crate::verdict::{Expected, check, check_by, config};
 
 /// A process with many open connections, all of them healthy, and few descriptors left.
 #[test]
@@ -57,4 +59,40 @@ fn a_listener_that_is_not_expected() {
         place: "on 127.0.0.1:5432",
     };
     check(&[]).only(&expected);
+}
+
+/// Sockets that nobody holds and that still have data to send. The kernel counts them for the whole machine and shows
+/// their limit to its first network namespace only, so this is looked at from where the test was started.
+#[test]
+fn orphans_are_many() {
+    let test = "processes::orphans_are_many";
+    if !inside_namespace(test) {
+        return;
+    }
+    let parent = std::os::unix::process::parent_id().to_string();
+    let limit = run(outside(&parent, "cat", &["/proc/sys/net/ipv4/tcp_max_orphans"])).stdout;
+    let Ok(limit) = String::from_utf8_lossy(&limit).trim().parse::<f64>() else {
+        eprintln!("SKIPPED {test}: the limit of orphans is not shown to where the test was started");
+        return;
+    };
+    let (mut server, mut client) = cast("sender", "127.0.0.1 7041 128 ignore", "deaf-client");
+    client.tell("connect 127.0.0.1 7041 60 2048");
+    server.wait_for_count("accepted", 60);
+    server.tell("send 20000");
+    server.tell("close");
+    wait_for_sockets("state fin-wait-1 sport = :7041", 60);
+    let config = config(&format!("orphans-warning = {:.6}", 100.0 * 50.0 / limit));
+    let config = config.path().to_str().expect("a plain name");
+    let conntop = env!("CARGO_BIN_EXE_conntop");
+    let checked = check_by(outside(&parent, conntop, &["check", "--format", "json", "--config", config]));
+    let found = checked.findings().iter().find(|finding| finding["rule"] == "orphans");
+    let found = found.unwrap_or_else(|| panic!("no orphans: {checked}"));
+    assert_eq!((&found["place"], &found["severity"]), (&"machine".into(), &"warning".into()), "{checked}");
+}
+
+/// A program that looks at the network namespace that a process is in.
+fn outside(pid: &str, program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--net", "--target", pid, program]).args(arguments);
+    command
 }

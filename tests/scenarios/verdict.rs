@@ -28,7 +28,29 @@ pub struct Expected<'a> {
     pub place: &'a str,
 }
 
-/// Runs `conntop check --format json` with more arguments.
+/// The times that rules wait, shortened, so that no test waits for minutes. Everything else is as it comes.
+pub const SOON: &str = "settled = 1\nfin-wait2-age = 3\nzero-window-age = 2\ndead-peer-age = 4\n";
+
+/// Runs `conntop check --format json` with more arguments and [`SOON`].
+pub fn check_soon(arguments: &[&str]) -> Checked {
+    check_with(SOON, arguments)
+}
+
+/// Runs `conntop check --format json` with more arguments and these thresholds in its configuration.
+pub fn check_with(thresholds: &str, arguments: &[&str]) -> Checked {
+    let config = config(thresholds);
+    let path = config.path().to_str().expect("a plain name");
+    check(&[&["--config", path], arguments].concat())
+}
+
+/// A configuration with these thresholds; gone with the value.
+pub fn config(thresholds: &str) -> tempfile::NamedTempFile {
+    let config = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+    std::fs::write(config.path(), format!("[thresholds]\n{thresholds}")).expect("ours");
+    config
+}
+
+/// Runs `conntop check --format json` with more arguments and everything as it comes.
 pub fn check(arguments: &[&str]) -> Checked {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
     command.args(["check", "--format", "json"]).args(arguments);
