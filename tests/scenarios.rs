@@ -24,5 +24,7 @@ mod processes;
 mod queues;
 #[path = "scenarios/stage.rs"]
 mod stage;
+#[path = "scenarios/together.rs"]
+mod together;
 #[path = "scenarios/verdict.rs"]
 mod verdict;
