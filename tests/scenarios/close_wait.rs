@@ -1,4 +1,4 @@
-//! The four causes of a CLOSE_WAIT leak, each with its verdict.
+//! The four causes of a `CLOSE_WAIT` leak, each with its verdict.
 
 use serde_json::Value;
 

@@ -72,9 +72,9 @@ fn what_may_not_be_seen_is_said() {
     let expected = Expected { rule: "close-wait-leak", severity: "warning", process: None, place: "on 127.0.0.1:7001" };
     assert_eq!(checked.only(&expected)["sockets"], 120, "{checked}");
     assert!(checked.json["coverage"]["owners_hidden"].as_u64() >= Some(120), "{}", checked.json["coverage"]);
-    let text = run(by_nobody(directory.path(), &["check"]));
-    let said = String::from_utf8_lossy(&text.stdout).into_owned() + &String::from_utf8_lossy(&text.stderr);
-    assert_eq!(text.status.code(), Some(1), "{said}");
+    let output = run(by_nobody(directory.path(), &["check"]));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("may not"), "{said}");
 }
 

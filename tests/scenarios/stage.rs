@@ -101,7 +101,7 @@ pub fn wait_for_sockets(filter: &str, wanted: usize) {
 pub fn sockets(filter: &str) -> usize {
     let output = Command::new("ss").arg("-Htn").args(filter.split(' ')).output().expect("ss is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout.iter().filter(|byte| **byte == b'\n').count()
+    String::from_utf8_lossy(&output.stdout).lines().count()
 }
 
 /// Sets a value of the namespace; `false` where that is not allowed, which is said loudly.
