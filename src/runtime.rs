@@ -94,6 +94,11 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
 }
 
+/// Whether nobody can read any more what is written to standard output: its pipe is closed, its terminal hung up.
+pub fn reader_is_gone() -> bool {
+    os::reader_is_gone()
+}
+
 /// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files
 /// and sends signals, was not written to be trusted with the setuid bit, and never runs another program.
 pub fn refuse_setuid() -> anyhow::Result<()> {

@@ -94,8 +94,12 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The source that `--source` names: `auto`, `linux`, `procfs`, `portable` or `synthetic[:SEED]`.
+    /// The source that `--source` names: `auto`, `linux`, `procfs`, `portable`, `synthetic[:SEED]` or
+    /// `replay:FILE`.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
+        if let Some(path) = text.strip_prefix("replay:") {
+            return Ok(Self::Replay { path: PathBuf::from(path) });
+        }
         let seed = text.strip_prefix("synthetic:").map(str::parse);
         Ok(match (text, seed) {
             ("auto", _) => Self::Auto,
@@ -108,7 +112,7 @@ impl Choice {
                 return Err(usage(&format!("bad seed in '{text}'; write a whole number, as in --source synthetic:7")));
             }
             _ => {
-                let known = "auto, linux, procfs, portable and synthetic[:SEED]";
+                let known = "auto, linux, procfs, portable, synthetic[:SEED] and replay:FILE";
                 return Err(usage(&format!("unknown source '{text}'; there are {known}")));
             }
         })
@@ -167,6 +171,7 @@ mod tests {
         assert_eq!(parse("portable"), Some(Choice::Portable));
         assert_eq!(parse("synthetic"), Some(Choice::Synthetic { seed: SEED_DEFAULT }));
         assert_eq!(parse("synthetic:42"), Some(Choice::Synthetic { seed: 42 }));
+        assert_eq!(parse("replay:a:b"), Some(Choice::Replay { path: PathBuf::from("a:b") }));
     }
 
     #[test]
@@ -177,7 +182,7 @@ mod tests {
         };
         assert_eq!(
             error("netlink"),
-            "unknown source 'netlink'; there are auto, linux, procfs, portable and synthetic[:SEED]"
+            "unknown source 'netlink'; there are auto, linux, procfs, portable, synthetic[:SEED] and replay:FILE"
         );
         assert!(error("synthetic:x").contains("synthetic:7"));
         assert!(error("\u{1b}[2J").contains('␛'));

@@ -46,6 +46,15 @@ impl PortRow {
         }
     }
 
+    /// The protocols of the row, as people write them: `tcp`, `udp`, `tcp+udp`.
+    pub const fn protocols(&self) -> &'static str {
+        match self.protocol {
+            ProtocolField::Tcp => "tcp",
+            ProtocolField::Udp => "udp",
+            ProtocolField::Both => "tcp+udp",
+        }
+    }
+
     /// Whether the row is about this port.
     pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
         let (first, last) = self.range();
@@ -131,6 +140,11 @@ pub fn service_names() -> impl Iterator<Item = &'static str> {
 /// Every port that has a service, with its name, in no order that means anything.
 pub fn services() -> impl Iterator<Item = (Protocol, u16, &'static str)> {
     SERVICES.names.iter().map(|((protocol, port), name)| (*protocol, *port, *name))
+}
+
+/// Every row of the catalogue.
+pub fn rows() -> &'static [PortRow] {
+    &CATALOGUE
 }
 
 /// The rows of the catalogue about `port`, the one that names it first.

@@ -1,0 +1,70 @@
+//! `conntop watch`: takes samples and prints what changes until --for, --count, the end of a recording or Ctrl-C.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::cli::args::WatchArguments;
+use crate::cli::config::Settings;
+use crate::cli::samples::{Interrupt, Samples};
+use crate::cli::{Failure, cannot_write, say};
+use crate::report::watch::{News, Stream, Watch};
+use crate::runtime;
+use crate::source::{Pace, Source};
+
+/// Prints until there is a reason to end; a reader that has seen enough is one.
+pub(super) fn run(
+    source: Box<dyn Source>,
+    settings: &Settings,
+    options: &WatchArguments,
+    watch: &Watch,
+) -> Result<ExitCode, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
+    let samples = Samples::new(source, settings);
+    runtime.block_on(follow(samples, settings, options, watch))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn follow(
+    mut samples: Samples,
+    settings: &Settings,
+    options: &WatchArguments,
+    watch: &Watch,
+) -> Result<(), Failure> {
+    let mut stream = Stream::new(watch);
+    let mut interrupt = Interrupt::new();
+    let mut said = Vec::new();
+    loop {
+        let begun = Instant::now();
+        let taken = samples.take()?;
+        let (store, diagnosis) = (samples.store(), samples.diagnosis());
+        if store.coverage().degraded != said {
+            said.clone_from(&store.coverage().degraded);
+            said.iter().for_each(|sentence| say(sentence.as_str()));
+        }
+        let news = News {
+            transitions: &taken.transitions,
+            gaps: &taken.gaps,
+            findings: diagnosis.findings(),
+            untold: diagnosis.untold(),
+        };
+        match stream.write(store, news, &mut io::stdout().lock()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(|error| cannot_write(&error))?,
+        }
+        let pause = match taken.pace {
+            Pace::Interval => settings.interval,
+            // A recording is read, not played.
+            Pace::After(_) => Duration::ZERO,
+            Pace::Last => return Ok(()),
+        };
+        let is_enough = stream.is_full() || options.time.is_some_and(|time| samples.watched() >= time);
+        // A reader that is gone is noticed also while there is nothing to write.
+        if is_enough || interrupt.comes_before(begun + pause).await || runtime::reader_is_gone() {
+            return Ok(());
+        }
+    }
+}
