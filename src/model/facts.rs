@@ -14,7 +14,7 @@ pub struct PortRange {
 impl PortRange {
     /// How many ports that are.
     pub const fn len(self) -> u32 {
-        self.last as u32 - self.first as u32 + 1
+        (self.last as u32).saturating_sub(self.first as u32) + 1
     }
 
     /// Never: a range has at least one port.
@@ -56,7 +56,20 @@ pub struct Facts {
     pub counters: Option<Counters>,
 }
 
-/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`).
+impl Facts {
+    /// How many ports the kernel can take for connections to one destination: the range without what is reserved.
+    pub fn ephemeral_usable(&self) -> Option<u32> {
+        Some(self.ephemeral_ports?.len().saturating_sub(self.ephemeral_reserved))
+    }
+
+    /// Whether they say what can be: what comes from outside is to be asked.
+    pub fn make_sense(&self) -> bool {
+        self.ephemeral_ports.is_none_or(|range| range.first <= range.last)
+    }
+}
+
+/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`). One that the kernel does not
+/// have, being older, stays 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// `ListenOverflows`: connections that found their accept queue full.

@@ -2,6 +2,7 @@
 
 pub mod destroy_events;
 pub mod dumper;
+pub mod facts;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
@@ -26,6 +27,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
 use self::dumper::Haste;
+use self::facts::FactsReader;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
@@ -54,6 +56,7 @@ pub struct Linux {
     tables: Tables,
     owners: Owners,
     names: NameReader,
+    facts: FactsReader,
     /// Any socket will do to ask for the name of an interface; it decides the network namespace.
     inquirer: Option<OwnedFd>,
     namespaces: Namespaces,
@@ -107,6 +110,7 @@ impl Linux {
             tables,
             owners: Owners::open().map_err(no_proc)?,
             names: NameReader::default(),
+            facts: FactsReader::open(),
             inquirer: inquirer().ok(),
             namespaces,
             abroad: Abroad::new(kind == SourceKind::Procfs),
@@ -274,6 +278,7 @@ impl Linux {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        snapshot.facts = self.facts.read(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
     }
 }

@@ -120,6 +120,16 @@ impl ReportApi {
         socket.queues = Some(Queues { receive: unread + 1, send: Some(0) });
     }
 
+    /// With the queue full, the kernel drops the last step of each handshake that is repeated, and first steps too. Both
+    /// counters know of it (`tcp_v4_syn_recv_sock` and `tcp_conn_request`, net/ipv4).
+    fn turn_away(&self, world: &mut World) {
+        if self.queue.len() > self.limit {
+            let dropped = u64::try_from(self.handshakes.len()).unwrap_or(0) / 3 + u64::from(world.second % 3);
+            world.counters.listen_overflows += dropped;
+            world.counters.listen_drops += dropped;
+        }
+    }
+
     /// The listener's counters, and handshakes that wait or give up.
     fn refresh(&mut self, world: &mut World) {
         let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
@@ -155,6 +165,7 @@ impl Actor for ReportApi {
             self.give_up(world);
         }
         self.refresh(world);
+        self.turn_away(world);
     }
 
     fn show(&self, sockets: &mut Vec<Socket>) {

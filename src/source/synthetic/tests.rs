@@ -211,3 +211,21 @@ fn a_crowd_is_on_top_and_a_small_server_is_small() {
     let small = sample(&mut Synthetic::small(1)).sockets.len();
     assert!((150..=330).contains(&small), "{small}");
 }
+
+#[test]
+fn the_counters_tell_of_the_full_queue_and_of_nothing_else() {
+    let mut source = Synthetic::new(1);
+    let counters = |snapshot: &Snapshot| snapshot.facts.counters.expect("the demo has counters");
+    let first = counters(&sample(&mut source));
+    let mut last = first;
+    for _ in 0..30 {
+        let next = counters(&sample(&mut source));
+        assert!(next.listen_overflows >= last.listen_overflows && next.segments_sent > last.segments_sent);
+        last = next;
+    }
+    assert!(last.listen_overflows > first.listen_overflows + 30, "{last:?}");
+    assert!(last.active_opens > first.active_opens && last.passive_opens > first.passive_opens);
+    let share = (last.segments_retransmitted - first.segments_retransmitted) * 100;
+    assert!(share < last.segments_sent - first.segments_sent, "less than one in a hundred is sent again");
+    assert_eq!((last.time_wait_overflows, last.memory_aborts), (first.time_wait_overflows, first.memory_aborts));
+}

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Queues, SocketId, Timer, TimerKind};
@@ -143,13 +144,35 @@ fn scope() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::ALL), parts]
 }
 
+fn facts() -> impl Strategy<Value = Arc<Facts>> {
+    let range = any::<Option<(u16, u16)>>();
+    let counters = any::<Option<(u64, u64)>>();
+    let some = (range, any::<(u32, Option<u8>, Option<u32>)>(), counters).prop_map(|(range, numbers, counters)| {
+        let ephemeral_ports = range.map(|(one, other)| PortRange { first: one.min(other), last: one.max(other) });
+        let counters = counters.map(|(listen_overflows, attempt_fails)| Counters {
+            listen_overflows,
+            attempt_fails,
+            ..Counters::default()
+        });
+        Arc::new(Facts {
+            ephemeral_ports,
+            ephemeral_reserved: numbers.0,
+            time_wait_reuse: numbers.1,
+            orphans: numbers.2,
+            counters,
+            ..Facts::default()
+        })
+    });
+    prop_oneof![Just(Arc::default()), some]
+}
+
 prop_compose! {
     fn snapshot()(
         (at, wall, took) in (0..u64::MAX / 2, any::<i64>(), any::<u32>()),
         mut sockets in vec(socket(), 0..12),
         (coverage, names) in (coverage(), names()),
         usage in vec(usage(), 0..3),
-        (scope, gone) in (scope(), vec(any::<u64>(), 0..3)),
+        (scope, gone, facts) in (scope(), vec(any::<u64>(), 0..3), facts()),
         (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
     ) -> Snapshot {
         sockets.sort_by_key(|socket| socket.id);
@@ -164,7 +187,7 @@ prop_compose! {
             sockets,
             coverage,
             names,
-            facts: std::sync::Arc::default(),
+            facts,
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }
