@@ -1,7 +1,6 @@
-//! What ports, states, rules and all else mean: tables read from `assets/` at compile time and checked by tests.
+//! What ports, states and findings mean: tables read from `assets/` at compile time and checked by tests.
 
 pub mod ports;
 pub mod ranges;
 pub mod rules;
 pub mod states;
-pub mod topics;

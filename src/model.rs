@@ -16,3 +16,4 @@ pub mod tcp_state;
 pub mod testing;
 pub mod text;
 pub mod time;
+pub mod units;

@@ -150,6 +150,11 @@ impl Store {
         self.usage.get(&process)
     }
 
+    /// What every process uses that was asked for, in no order that means anything.
+    pub fn usages(&self) -> impl Iterator<Item = (ProcessId, &Usage)> {
+        self.usage.iter().map(|(process, usage)| (*process, usage))
+    }
+
     /// The whole `tcp_info` of `id`, if it was asked for.
     pub fn detail(&self, id: SocketId) -> Option<&TcpDetail> {
         self.details.get(&id)

@@ -20,6 +20,12 @@ pub struct PortRow {
     pub usually: String,
     /// What it invites when it is exposed; `None` where there is nothing special to say.
     pub risk: Option<String>,
+    /// Whether the service as it comes lets in whoever reaches it.
+    #[serde(default)]
+    pub private: bool,
+    /// The processes (`comm`) that usually serve it; empty where that says nothing.
+    #[serde(default)]
+    pub owners: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -152,6 +158,77 @@ pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static
     CATALOGUE.iter().filter(move |row| row.covers(protocol, port))
 }
 
+/// The rows of the catalogue that rules ask for, by protocol and port.
+struct Watched {
+    private: FxHashMap<(Protocol, u16), &'static PortRow>,
+    owned: FxHashMap<(Protocol, u16), &'static PortRow>,
+}
+
+static WATCHED: LazyLock<Watched> = LazyLock::new(|| {
+    let mut watched = Watched { private: FxHashMap::default(), owned: FxHashMap::default() };
+    for row in CATALOGUE.iter() {
+        let (port, _) = row.range();
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| row.covers(*protocol, port)) {
+            if row.private {
+                watched.private.entry((protocol, port)).or_insert(row);
+            }
+            if !row.owners.is_empty() {
+                watched.owned.entry((protocol, port)).or_insert(row);
+            }
+        }
+    }
+    watched
+});
+
+/// What forwards any port for others, or holds it for them: super-servers, proxies, container runtimes, tunnels.
+const HOLD_ANY_PORT: &[&str] = &[
+    "systemd",
+    "init",
+    "inetd",
+    "xinetd",
+    "docker-proxy",
+    "dockerd",
+    "containerd-shim",
+    "conmon",
+    "rootlessport",
+    "rootlesskit",
+    "slirp4netns",
+    "pasta",
+    "passt",
+    "haproxy",
+    "envoy",
+    "nginx",
+    "traefik",
+    "stunnel",
+    "stunnel4",
+    "socat",
+    "ssh",
+    "sshd",
+    "kube-proxy",
+    "kubelet",
+    "k3s-server",
+    "cilium-agent",
+];
+
+/// `comm` holds so many bytes (`TASK_COMM_LEN`, include/linux/sched.h).
+const COMM_LEN_MAX: usize = 15;
+
+/// The row of a service on `port` that lets in whoever reaches it.
+pub fn danger(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
+    WATCHED.private.get(&(protocol, port)).copied()
+}
+
+/// The processes that usually serve `port`; none where that says nothing.
+pub fn usual_owners(protocol: Protocol, port: u16) -> &'static [String] {
+    WATCHED.owned.get(&(protocol, port)).map_or(&[], |row| &row.owners)
+}
+
+/// Whether a process called `name` is one that usually serves `port`, or may hold any port.
+pub fn is_usual_owner(protocol: Protocol, port: u16, name: &str) -> bool {
+    let is_name = |known: &str| name == &known[..known.floor_char_boundary(COMM_LEN_MAX)];
+    usual_owners(protocol, port).iter().any(|known| is_name(known)) || HOLD_ANY_PORT.iter().any(|known| is_name(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +261,22 @@ mod tests {
             assert!(row.risk.as_ref().is_none_or(|risk| risk.ends_with('.')), "{row:?}");
             assert_eq!(row.service.is_none(), first < last, "a row has a service or a range: {row:?}");
         }
+    }
+
+    #[test]
+    fn a_service_that_lets_anyone_in_says_what_it_invites() {
+        for row in CATALOGUE.iter().filter(|row| row.private) {
+            assert!(row.risk.is_some() && row.service.is_some(), "{row:?}");
+        }
+        assert!(danger(Protocol::Tcp, 6379).is_some() && danger(Protocol::Tcp, 22).is_none());
+    }
+
+    #[test]
+    fn usual_owners_are_known_by_their_cut_names_too() {
+        assert!(is_usual_owner(Protocol::Tcp, 22, "sshd") && is_usual_owner(Protocol::Udp, 53, "systemd-resolve"));
+        assert!(is_usual_owner(Protocol::Tcp, 3306, "docker-proxy"));
+        assert!(!is_usual_owner(Protocol::Tcp, 22, "python3"));
+        assert!(usual_owners(Protocol::Tcp, 80).is_empty(), "anything may serve the web");
     }
 
     #[test]

@@ -160,6 +160,21 @@ impl Rows {
         &self.tally.listening
     }
 
+    /// Live rows in `TIME_WAIT`.
+    pub const fn time_wait(&self) -> &RowSet {
+        &self.tally.time_wait
+    }
+
+    /// Live TCP rows with which something may be wrong that does not show in their state alone: for `diagnosis`.
+    pub const fn suspects(&self) -> &RowSet {
+        &self.tally.suspects
+    }
+
+    /// Every process that holds a socket now, and how many, in no order that means anything.
+    pub fn holders(&self) -> impl Iterator<Item = (ProcessId, u32)> {
+        self.tally.holders()
+    }
+
     /// How many processes hold a socket now.
     pub fn processes(&self) -> usize {
         self.tally.processes()
