@@ -1,4 +1,4 @@
-//! What ports, states and findings mean: tables read from `assets/` at compile time and checked by tests.
+//! What ports, states, findings and all else mean: tables read from `assets/` at compile time and checked by tests.
 
 pub mod ports;
 pub mod ranges;

@@ -6,6 +6,7 @@ pub mod action;
 pub mod coverage;
 pub mod delta;
 pub mod endpoint;
+pub mod event;
 pub mod facts;
 pub mod process;
 pub mod snapshot;

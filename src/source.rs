@@ -31,6 +31,10 @@ pub trait Source: Send {
     /// After an error `snapshot` holds nothing of use, and the next call may succeed.
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
 
+    /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
+    /// [`Events`](crate::model::event::Events). Worth it where more than one sample is taken.
+    fn listen(&mut self) {}
+
     /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
     fn has_parts(&self, _needs: &Needs) -> bool {
         false

@@ -3,9 +3,11 @@
 //! Reads no clock: all times come from the snapshots, so that a recording tracks exactly as it did live.
 
 pub mod clocks;
+mod ends;
 mod entry;
 mod identity;
 mod owner_memory;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +15,14 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::event::{Loss, Teller};
 use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::tracker::ends::Ends;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
 
@@ -40,6 +44,7 @@ pub struct Tracker {
     /// See [`Rhythm::late`](Rhythm::late).
     late: u32,
     coverage: Arc<Coverage>,
+    ends: Ends,
 }
 
 /// The samples so far.
@@ -62,6 +67,8 @@ struct Round {
     first: bool,
     seen: Seen,
     tolerance: Duration,
+    /// Every end of a socket is told.
+    ends_are_told: bool,
 }
 
 impl Tracker {
@@ -81,9 +88,14 @@ impl Tracker {
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
         let round = self.begin(snapshot);
         let mut delta = self.delta(snapshot);
+        self.ends.hear(&snapshot.events, &self.directory, &round);
+        let awaits_rows = self.ends.awaits_rows();
         let gone = sorted(&snapshot.gone);
         let mut met = 0;
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
+            if awaits_rows {
+                self.ends.recognise(socket);
+            }
             let Some(slot) = self.directory.find(socket.id) else {
                 self.directory.insert(add(socket, &round, &mut delta));
                 continue;
@@ -102,8 +114,8 @@ impl Tracker {
         }
         let directory = &mut self.directory;
         self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
-        for id in gone {
-            if let Some(slot) = self.directory.slot(id) {
+        for id in &gone {
+            if let Some(slot) = self.directory.slot(*id) {
                 self.end(slot, &round, &mut delta);
             }
         }
@@ -112,7 +124,21 @@ impl Tracker {
         }
         self.directory.finish();
         self.reconcile(&round, &mut delta);
+        self.tell(snapshot, &gone, &round, &mut delta);
         delta
+    }
+
+    /// What only the kernel knows of the time between the samples.
+    fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
+        for ended in self.ends.take_untold(round.scope.is_all(), |ended| contains(gone, ended.socket.id)) {
+            telling::short_life(&ended, round, delta);
+        }
+        let overflown = Some(self.ends.take_overflown()).filter(|count| *count > 0);
+        let overflown = overflown.map(|count| Loss { of: ToldBy::DestroyEvent, count: Some(count) });
+        delta.gaps = telling::gaps(&snapshot.events, overflown, round);
+        if delta.transitions.iter().any(|transition| transition.told_by != ToldBy::Samples) {
+            delta.transitions.sort_by_key(|transition| transition.at);
+        }
     }
 
     /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at
@@ -145,6 +171,7 @@ impl Tracker {
             first: self.seen.is_none(),
             seen: self.seen.unwrap_or(unseen),
             tolerance: JITTER + snapshot.took.min(DUMP_JITTER_MAX),
+            ends_are_told: snapshot.events.tellers.ends == Teller::On,
         }
     }
 
@@ -175,6 +202,7 @@ impl Tracker {
             coverage: Arc::clone(&self.coverage),
             names: Arc::clone(&snapshot.names),
             facts: Arc::clone(&snapshot.facts),
+            tellers: snapshot.events.tellers.clone(),
             usage: snapshot.usage.clone(),
             details: snapshot.details.clone(),
             added: Vec::with_capacity(added),
@@ -193,7 +221,7 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let certain = expired || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let certain = expired || self.ends.is_over(entry) || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
             if certain || (means_something && self.missed.contains_key(&slot)) {
                 self.end(slot, round, delta);
@@ -213,7 +241,9 @@ impl Tracker {
         let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
         delta.removed.push(Removed { id: entry.id, at });
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
-        delta.transitions.push(closed(entry, at, end));
+        let word = self.ends.take(entry, round.ends_are_told);
+        let closed = closed(entry, at, end);
+        delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin(entry), word));
         self.directory.remove(slot);
     }
 }
@@ -242,6 +272,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         names: snapshot.names,
         facts: snapshot.facts,
         gaps: Vec::new(),
+        tellers: snapshot.events.tellers,
         usage: snapshot.usage,
         details: snapshot.details,
         added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),

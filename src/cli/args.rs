@@ -93,6 +93,9 @@ pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> 
     if let Some(sentence) = first.and_then(wrong::refuse_planned) {
         return Err(Ended::Wrong(sentence));
     }
+    let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
+    let moved = is_explain.then(|| explain::with_options_as_topics(arguments));
+    let arguments = moved.as_deref().unwrap_or(arguments);
     let parsed = Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let _ = error.print();

@@ -44,7 +44,7 @@ pub(super) fn run(
 
 /// A live source is watched for `time`, a recording to that point or to its end.
 fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
-    let mut samples = Samples::new(source, settings);
+    let mut samples = Samples::new(source, settings, time.is_some());
     let mut taken = 0;
     loop {
         let begun = Instant::now();

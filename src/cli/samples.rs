@@ -35,8 +35,11 @@ pub(super) struct Taken {
 }
 
 impl Samples {
-    /// Nothing is taken yet.
-    pub(super) fn new(source: Box<dyn Source>, settings: &Settings) -> Self {
+    /// Nothing is taken yet. Where `listens`, the kernel is asked to tell what happens between samples.
+    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, listens: bool) -> Self {
+        if listens {
+            source.listen();
+        }
         Self {
             store: Store::new(source.info().clone()),
             source,

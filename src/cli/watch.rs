@@ -23,7 +23,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    let samples = Samples::new(source, settings);
+    let samples = Samples::new(source, settings, true);
     runtime.block_on(follow(samples, settings, options, watch))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -37,6 +37,10 @@ async fn follow(
     let mut stream = Stream::new(watch);
     let mut interrupt = Interrupt::new();
     let mut said = Vec::new();
+    // From the first line on Ctrl-C ends it in good order.
+    if interrupt.comes_before(Instant::now()).await {
+        return Ok(());
+    }
     loop {
         let begun = Instant::now();
         let taken = samples.take()?;

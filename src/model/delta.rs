@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId};
@@ -183,7 +184,7 @@ pub struct Delta {
     pub changed: Vec<Connection>,
     /// Sockets that are gone.
     pub removed: Vec<Removed>,
-    /// What happened, in the order in which it was found; nothing on the first sample.
+    /// What happened, in the order in which it was found, or by time where the kernel told of it; nothing on the first sample.
     pub transitions: Vec<Transition>,
     /// What could not be seen.
     pub coverage: Arc<Coverage>,
@@ -193,6 +194,8 @@ pub struct Delta {
     pub facts: Arc<Facts>,
     /// Where events of the kernel were lost, so that ends or transitions may be missing.
     pub gaps: Vec<Gap>,
+    /// Who tells of what happens between samples.
+    pub tellers: Tellers,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,
     /// Details of visible connections.

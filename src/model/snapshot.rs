@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::Protocol;
+use crate::model::event::Events;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
@@ -159,6 +160,8 @@ pub struct Snapshot {
     pub usage: Vec<(ProcessId, Usage)>,
     /// The details of [`Needs::details`], for those still there.
     pub details: Vec<(SocketId, TcpDetail)>,
+    /// What the kernel told since the last sample, if somebody listens.
+    pub events: Events,
 }
 
 impl Snapshot {
@@ -170,6 +173,7 @@ impl Snapshot {
         self.coverage = Coverage::default();
         self.usage.clear();
         self.details.clear();
+        self.events.clear();
     }
 }
 

@@ -262,3 +262,6 @@ fn write_json(
     out.write_all(&buffer)?;
     writeln!(out, "\n],\"untold\":{}}}", found.untold)
 }
+
+#[cfg(test)]
+mod tests;

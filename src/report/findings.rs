@@ -215,3 +215,6 @@ fn in_words(one: &Evidence) -> String {
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

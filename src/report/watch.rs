@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -139,8 +140,8 @@ impl<'w> Stream<'w> {
         let at = |moment| rfc3339(store.wall_of(moment));
         if self.is_text() {
             let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
-            let of = gap.of.label();
-            return format!("{}  gap         {lost} of {of} lost since {}", at(gap.to), at(gap.from)).into_bytes();
+            let (to, from, of) = (at(gap.to), at(gap.from), gap.of.label());
+            return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing").into_bytes();
         }
         json(&GapLine {
             event: "gap",
@@ -253,7 +254,8 @@ fn before(store: &Store, transition: &Transition) -> Option<Row> {
         (socket.timer, row.connection.rates) = (None, None);
         if let Some(last) = transition.last {
             let info = socket.tcp.get_or_insert_default();
-            (info.bytes, info.rtt_us, info.retransmits_total) = (last.bytes, last.rtt_us, last.retransmits_total);
+            info.bytes = last.bytes.or(info.bytes);
+            (info.rtt_us, info.retransmits_total) = (last.rtt_us, last.retransmits_total);
         }
     }
     Some(row)
@@ -327,8 +329,10 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
         if let Some(bytes) = last.bytes {
             add(&format!("  rx {} tx {}", units::bytes(bytes.received), units::bytes(bytes.sent)));
         }
-        let rtt = std::time::Duration::from_micros(u64::from(last.rtt_us));
-        add(&format!("  rtt {} retr {}", units::span(rtt), last.retransmits_total));
+        if last.rtt_us > 0 {
+            add(&format!("  rtt {}", units::span(Duration::from_micros(u64::from(last.rtt_us)))));
+        }
+        add(&format!("  retr {}", units::count(u64::from(last.retransmits_total))));
     }
     if transition.skipped {
         add("  (states between were not seen)");
@@ -348,3 +352,6 @@ fn owner(owner: &Owner) -> Cow<'static, str> {
         None => text.into_owned().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

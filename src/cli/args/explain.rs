@@ -1,5 +1,7 @@
 //! The arguments of `conntop explain`.
 
+use std::ffi::OsString;
+
 use clap::Args;
 
 use crate::cli::Failure;
@@ -15,10 +17,24 @@ Examples:
   conntop explain -o                        an option of netstat or of conntop
   conntop explain                           the list of topics";
 
+/// `arguments` of `conntop explain` with the short options of netstat (`-ano`) behind all others, where they are topics.
+pub(in crate::cli::args) fn with_options_as_topics(arguments: &[OsString]) -> Vec<OsString> {
+    const OURS: [&str; 2] = ["-h", "-V"];
+    let is_topic = |word: &&OsString| {
+        let word = word.to_str().unwrap_or_default();
+        word.len() > 1 && word.starts_with('-') && !word.starts_with("--") && !OURS.contains(&word)
+    };
+    let (topics, others): (Vec<&OsString>, Vec<&OsString>) = arguments.iter().partition(is_topic);
+    if topics.is_empty() || arguments.iter().any(|word| word == "--") {
+        return arguments.to_vec();
+    }
+    others.into_iter().cloned().chain([OsString::from("--")]).chain(topics.into_iter().cloned()).collect()
+}
+
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ExplainArguments {
     /// What to explain; several words are first taken as one topic, then one by one
-    #[arg(value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(value_name = "TOPIC")]
     pub(in crate::cli) topics: Vec<String>,
     /// text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]

@@ -2,6 +2,7 @@
 
 use crate::knowledge::ports::{self, PortRow};
 use crate::knowledge::ranges::PortClass;
+use crate::knowledge::topics;
 use crate::model::endpoint::Protocol;
 use crate::report::explain::Explanation;
 
@@ -17,7 +18,7 @@ const CLASSES: [(PortClass, &[&str]); 3] = [
 ];
 
 pub(super) fn look_up(name: &str) -> Vec<Explanation> {
-    let name = name.trim().to_ascii_lowercase();
+    let name = topics::normal(name);
     let class = CLASSES.iter().find(|(_, names)| names.contains(&name.trim_end_matches("-ports")) || names.contains(&name.as_str()));
     if let Some((class, _)) = class {
         let (first, last) = class.range();

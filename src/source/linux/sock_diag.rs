@@ -32,6 +32,10 @@ const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
 
+/// Where a request has the cookie, and the value that fits all (`INET_DIAG_NOCOOKIE`).
+const COOKIE: usize = 48;
+const COOKIE_ANY: [u8; 8] = [u8::MAX; 8];
+
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
@@ -194,10 +198,32 @@ impl Decoder {
     /// The kernel finds it by its endpoints and then compares the cookie. A connection that becomes a mini-socket at
     /// that very moment can be overlooked, so that only a second answer is believed.
     pub fn look_up(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+        self.look_up_by(connection, reference, encode_exact(reference, bit(INET_DIAG_INFO)))
+    }
+
+    /// Looks for the TCP connection with the endpoints of `reference`, whatever its cookie is.
+    pub fn look_up_endpoints(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+        let mut request = encode_exact(reference, bit(INET_DIAG_INFO));
+        if let Some(body) = &mut request {
+            write(body, COOKIE, &COOKIE_ANY);
+        }
+        match self.look_up_by(connection, reference, request) {
+            // Where there is no such connection, the kernel gives the listener that would take it.
+            Found::Here(socket) if socket.remote != reference.remote => Found::Gone,
+            found => found,
+        }
+    }
+
+    fn look_up_by(
+        self,
+        connection: &mut Connection,
+        reference: &SocketRef,
+        request: Option<[u8; REQUEST_LEN]>,
+    ) -> Found {
         if reference.id.netns() != self.netns || reference.protocol != Protocol::Tcp {
             return Found::Unknown;
         }
-        let Some(request) = encode_exact(reference, bit(INET_DIAG_INFO)) else { return Found::Unknown };
+        let Some(request) = request else { return Found::Unknown };
         for _ in 0..2 {
             let mut found = None;
             let moment = clock::now().0;
@@ -264,7 +290,7 @@ fn encode_exact(reference: &SocketRef, extensions: u8) -> Option<[u8; REQUEST_LE
     write(&mut body, 28, &octets(reference.remote.addr));
     write(&mut body, 44, &reference.interface.map_or(0, NonZeroU32::get).to_ne_bytes());
     let [low, high] = [cookie & 0xffff_ffff, cookie >> 32].map(|half| u32::try_from(half).unwrap_or(0));
-    write(&mut body, 48, &low.to_ne_bytes());
+    write(&mut body, COOKIE, &low.to_ne_bytes());
     write(&mut body, 52, &high.to_ne_bytes());
     Some(body)
 }

@@ -188,6 +188,7 @@ prop_compose! {
             coverage,
             names,
             facts,
+            events: crate::model::event::Events::default(),
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }
