@@ -4,3 +4,4 @@ pub mod ports;
 pub mod ranges;
 pub mod rules;
 pub mod states;
+pub mod topics;
