@@ -162,7 +162,7 @@ impl Destinations {
 
 /// How many ports there are for connections to one destination.
 pub(super) fn room(store: &Store, sides: &Sides) -> u32 {
-    sides.ephemeral().len().saturating_sub(store.facts().ephemeral_reserved).max(1)
+    store.facts().ephemeral_usable().unwrap_or(sides.ephemeral().len()).max(1)
 }
 
 /// Whether any socket was opened or closed or has changed its state after `at`.

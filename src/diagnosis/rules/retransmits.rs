@@ -57,7 +57,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     Some(
         Judgement {
             why: "segments or answers are lost",
-            filter: filter(case, "retries>0"),
+            filter: filter(case, &format!("timer:retransmit retries>={}", case.look.thresholds.retransmit_backoff)),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("retransmitting", "backed off", Measure::Count(group.sockets.into()))

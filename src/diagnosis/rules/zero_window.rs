@@ -35,7 +35,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     Some(
         Judgement {
             why: "the peer does not read",
-            filter: filter(case, "timer:zero-window"),
+            filter: filter(case, "timer:\"zero-window probe\""),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("zero_window", "with no window", Measure::Count(group.sockets.into()))
