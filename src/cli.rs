@@ -133,6 +133,9 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         mouse: settings.mouse,
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),
+        bell: settings.bell,
+        trace: settings.trace,
+        thresholds: settings.thresholds.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)
 }

@@ -29,6 +29,7 @@ use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::app::{App, Config};
+use crate::diagnosis::thresholds::Thresholds;
 use crate::host::{self, Host};
 use crate::model::snapshot::SourceInfo;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
@@ -63,6 +64,12 @@ pub struct ScreenOptions {
     pub ascii: bool,
     /// Whether colours may be used.
     pub color: bool,
+    /// Whether the bell rings when something critical is found.
+    pub bell: bool,
+    /// Whether the kernel is asked for exact transitions.
+    pub trace: bool,
+    /// The numbers that the rules compare with.
+    pub thresholds: Thresholds,
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.

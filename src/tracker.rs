@@ -15,10 +15,10 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Loss, Teller};
-use crate::model::snapshot::{Scope, Snapshot};
+use crate::model::snapshot::{Scope, Sifted, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -43,6 +43,10 @@ pub struct Tracker {
     missed: FxHashMap<u32, Timestamp>,
     /// See [`Rhythm::late`](Rhythm::late).
     late: u32,
+    /// The full sample that is being taken and sifted.
+    sifting: Option<Sifting>,
+    /// How long the last full sample took.
+    took: Duration,
     coverage: Arc<Coverage>,
     ends: Ends,
 }
@@ -56,6 +60,13 @@ struct Seen {
     scope: Scope,
     /// When the last one of every socket was taken.
     all_at: Timestamp,
+}
+
+/// A full sample of which some sockets were seen before its snapshot is.
+#[derive(Debug)]
+struct Sifting {
+    round: Round,
+    met: usize,
 }
 
 /// What one update works with.
@@ -77,6 +88,31 @@ impl Tracker {
         Self::default()
     }
 
+    /// Says whether `socket`, of a full sample begun `at`, differs in nothing from the last sample. If it does not, it is
+    /// noted as seen, and the snapshot that [`update`](Self::update) gets next need not have it: so that a table of which
+    /// little changes is never in memory a second time. A sample that fails half way does no harm.
+    pub fn sift(&mut self, at: Timestamp, socket: &Socket) -> Sifted {
+        let Some(seen) = self.seen else { return Sifted::News };
+        if self.sifting.as_ref().is_none_or(|sifting| sifting.round.at != at) {
+            let len = self.directory.len();
+            let round = self.begin((at, self.took), (len, Scope::ALL), Some(seen));
+            self.sifting = Some(Sifting { round, met: 0 });
+        }
+        let Some(Sifting { round, met }) = &mut self.sifting else { return Sifted::News };
+        let Some(slot) = self.directory.find(socket.id) else { return Sifted::News };
+        let entry = self.directory.entry(slot);
+        if entry.generation == round.generation {
+            return Sifted::Repeated;
+        }
+        if !entry.is_same(socket, round) {
+            return Sifted::News;
+        }
+        (entry.generation, entry.seen_at) = (round.generation, round.at);
+        self.directory.keep(slot);
+        *met += 1;
+        Sifted::Same
+    }
+
     /// What `snapshot` changes. The first one only adds: nothing is reported as opened.
     ///
     /// A socket that is missing stays until a second sample misses it too; its end is then dated to the first one.
@@ -86,17 +122,19 @@ impl Tracker {
     /// Outside of the scope of a partial snapshot, a socket that is not listed stays as it is. Inside, one may have
     /// moved out of it: it stays as well until it is looked up (see [`Self::missing`]) or a full sample says more.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
-        let round = self.begin(snapshot);
+        let sifting = self.sifting.take().filter(|sifting| snapshot.scope.is_all() && sifting.round.at == snapshot.at);
+        let Sifting { mut round, mut met } = sifting.unwrap_or_else(|| {
+            let round = self.begin((snapshot.at, snapshot.took), (snapshot.sockets.len(), snapshot.scope), self.seen);
+            Sifting { round, met: 0 }
+        });
+        round.tolerance = tolerance(snapshot.took);
+        round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
         let mut delta = self.delta(snapshot);
         self.ends.hear(&snapshot.events, &self.directory, &round);
-        let awaits_rows = self.ends.awaits_rows();
         let gone = sorted(&snapshot.gone);
-        let mut met = 0;
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
-            if awaits_rows {
-                self.ends.recognise(socket);
-            }
             let Some(slot) = self.directory.find(socket.id) else {
+                self.ends.recognise(socket, &round);
                 self.directory.insert(add(socket, &round, &mut delta));
                 continue;
             };
@@ -130,7 +168,7 @@ impl Tracker {
 
     /// What only the kernel knows of the time between the samples.
     fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
-        for ended in self.ends.take_untold(round.scope.is_all(), |ended| contains(gone, ended.socket.id)) {
+        for ended in self.ends.take_untold(round, |ended| contains(gone, ended.socket.id)) {
             telling::short_life(&ended, round, delta);
         }
         let overflown = Some(self.ends.take_overflown()).filter(|count| *count > 0);
@@ -160,18 +198,18 @@ impl Tracker {
             .collect()
     }
 
-    fn begin(&mut self, snapshot: &Snapshot) -> Round {
+    /// Begins a sample of about `len` sockets.
+    fn begin(&mut self, (at, took): (Timestamp, Duration), (len, scope): (usize, Scope), seen: Option<Seen>) -> Round {
         self.generation = self.generation.wrapping_add(1);
-        self.directory.begin(snapshot.sockets.len(), snapshot.scope.is_all());
-        let unseen = Seen { at: snapshot.at, scope: Scope::ALL, all_at: snapshot.at };
+        self.directory.begin(len, scope.is_all());
         Round {
-            at: snapshot.at,
-            scope: snapshot.scope,
+            at,
+            scope,
             generation: self.generation,
-            first: self.seen.is_none(),
-            seen: self.seen.unwrap_or(unseen),
-            tolerance: JITTER + snapshot.took.min(DUMP_JITTER_MAX),
-            ends_are_told: snapshot.events.tellers.ends == Teller::On,
+            first: seen.is_none(),
+            seen: seen.unwrap_or(Seen { at, scope: Scope::ALL, all_at: at }),
+            tolerance: tolerance(took),
+            ends_are_told: false,
         }
     }
 
@@ -186,6 +224,7 @@ impl Tracker {
             self.late = u32::try_from(late + missed).unwrap_or(u32::MAX);
         }
         let all_at = if round.scope.is_all() { round.at } else { round.seen.all_at };
+        self.took = if round.scope.is_all() { delta.took } else { self.took };
         self.seen = Some(Seen { at: round.at, scope: round.scope, all_at });
         delta.rhythm.late = self.late;
     }
@@ -258,9 +297,9 @@ impl Round {
 /// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
 pub fn once(snapshot: Snapshot) -> Delta {
     let at = snapshot.at;
-    let first = |socket: Socket| {
+    let first = |socket: Socket| -> Connection {
         let state_since = clocks::at_first_sight(&socket, at);
-        Connection { socket, state_since, first_seen: at, rates: None }
+        Known { socket, state_since, first_seen: at }.into()
     };
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
@@ -281,6 +320,11 @@ pub fn once(snapshot: Snapshot) -> Delta {
         transitions: Vec::new(),
         rhythm: Rhythm::default(),
     }
+}
+
+/// How far apart two reports of one past moment may be in a sample that took so long.
+fn tolerance(took: Duration) -> Duration {
+    JITTER + took.min(DUMP_JITTER_MAX)
 }
 
 /// Sorted rather than hashed: a recording can be made so that all ids fall into one bucket.
@@ -320,7 +364,7 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     if !round.first {
         delta.transitions.push(opened(&entry, round.at));
     }
-    delta.added.push(entry.row(socket.clone()));
+    delta.added.push(entry.row());
     entry
 }
 
@@ -331,7 +375,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         delta.transitions.push(closed(entry, round.at, end));
         *entry = Entry::new(socket, Some(entered()), round);
         delta.transitions.push(opened(entry, round.at));
-        delta.changed.push(entry.row(socket.clone()));
+        delta.changed.push(entry.row());
     } else if entry.state == socket.state {
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
@@ -341,7 +385,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         transition.lasted = Some(clocks::lasted(begin(entry), since));
         transition.skipped = socket.protocol == Protocol::Tcp && !entry.state.leads_to(socket.state);
         let connection = entry.renew(socket, Some(since), round);
-        transition.owner = entry.owner.clone();
+        transition.owner = entry.owner().clone();
         delta.transitions.push(transition);
         delta.changed.push(connection);
     }
@@ -349,7 +393,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
 fn begin(entry: &Entry) -> Since {
-    entry.since().unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
+    entry.since().unwrap_or(Since { at: entry.first_seen(), basis: AgeBasis::AtLeast })
 }
 
 const fn exactly(at: Timestamp) -> Since {
@@ -372,8 +416,9 @@ fn closed(entry: &Entry, at: Timestamp, end: Since) -> Transition {
 type Tuple = (Endpoint, Endpoint, NetnsId);
 
 fn tuple(entry: &Entry) -> Option<Tuple> {
-    let unique = entry.protocol == Protocol::Tcp && entry.interface.is_none();
-    unique.then_some((entry.local, entry.remote, entry.id.netns()))
+    let socket = entry.socket();
+    let unique = socket.protocol == Protocol::Tcp && socket.interface.is_none();
+    unique.then_some((socket.local, socket.remote, socket.id.netns()))
 }
 
 /// The tuples of the connections that are new in `delta`.

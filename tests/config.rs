@@ -6,6 +6,7 @@ mod program;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use conntop::diagnosis::thresholds::{THRESHOLDS, Thresholds};
 use program::{Ended, conntop, ended};
 
 /// A home with a config file that says `text`.
@@ -157,4 +158,22 @@ fn the_example_is_a_valid_config_file() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/config.toml");
     let with = ended(conntop().args(["list", "--demo", "--config", example]));
     assert_eq!((with.code, with.stdout), (0, ended(conntop().args(["list", "--demo"])).stdout));
+}
+
+/// The thresholds of the example are written from the table of the program.
+#[test]
+fn the_example_has_every_threshold_with_its_default() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/config.toml");
+    let text = fs::read_to_string(path).expect("the example");
+    let (head, _) = text.split_once("[thresholds]\n").expect("the section");
+    let mut fresh = format!("{head}[thresholds]\n");
+    for row in THRESHOLDS {
+        let value = row.value(&Thresholds::default());
+        fresh += &format!("# {}\n{} = {value}\n", row.about, row.name());
+    }
+    if std::env::var_os("CONNTOP_BLESS").is_some() {
+        fs::write(path, &fresh).expect("the example can be written");
+    }
+    let text = fs::read_to_string(path).expect("the example");
+    assert!(text == fresh, "assets/config.toml is behind the program: run CONNTOP_BLESS=1 cargo test --test config");
 }

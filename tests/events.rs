@@ -89,7 +89,7 @@ fn a_connection_between_two_samples_is_told_with_its_last_words() {
     drop(server);
     let closed = watch.until(far, None);
     let last = closed.last.expect("the end that closed last is gone, with its last words");
-    assert!((3000..=3002).contains(&last.bytes.expect("counted").received), "{last:?}");
+    assert!((3000..=3002).contains(&last.bytes.expect("counted").received()), "{last:?}");
     assert_ne!(closed.told_by, ToldBy::Samples);
     assert_eq!(closed.owner.process(), None, "nobody saw whose it was");
     assert_eq!(watch.path(far).first(), Some(&(None, watch.path(far)[0].1)), "it was opened");
@@ -117,7 +117,7 @@ fn a_tracked_connection_keeps_its_last_words_for_its_end() {
     watch.until(far, Some(CloseWait));
     drop(server);
     let closed = watch.until(far, None);
-    assert!(closed.last.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received >= 500), "{closed:?}");
+    assert!(closed.last.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received() >= 500), "{closed:?}");
     watch.until(near, Some(TimeWait));
     assert!(!watch.path(near).contains(&(Some(Established), None)), "its socket was freed, the connection is not over");
     // A new connection from the same port to the same place takes the place of the waiting one.

@@ -7,6 +7,7 @@ use crate::cli::Failure;
 use crate::cli::config::Settings;
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
+use crate::model::event::Tellers;
 use crate::model::snapshot::{Needs, Snapshot, SourceKind};
 use crate::model::time::Timestamp;
 use crate::source::{Pace, Source};
@@ -32,6 +33,8 @@ pub(super) struct Taken {
     pub(super) transitions: Vec<Transition>,
     /// Where events were lost.
     pub(super) gaps: Vec<Gap>,
+    /// Who tells of what happens between samples.
+    pub(super) tellers: Tellers,
 }
 
 impl Samples {
@@ -55,7 +58,12 @@ impl Samples {
     pub(super) fn take(&mut self) -> Result<Taken, Failure> {
         let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
         let delta = self.tracker.update(&self.snapshot);
-        let taken = Taken { pace, transitions: delta.transitions.clone(), gaps: delta.gaps.clone() };
+        let taken = Taken {
+            pace,
+            transitions: delta.transitions.clone(),
+            gaps: delta.gaps.clone(),
+            tellers: delta.tellers.clone(),
+        };
         self.store.apply(delta);
         self.diagnosis.observe(&self.store);
         self.needs.usage = self.diagnosis.wants_usage(&self.store);

@@ -10,9 +10,15 @@ use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
 use crate::cli::samples::{Interrupt, Samples};
 use crate::cli::{Failure, cannot_write, say};
+use crate::model::event::{Teller, Tellers};
+use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
 use crate::runtime;
 use crate::source::{Pace, Source};
+use crate::store::Store;
+
+/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
+const SAID_MAX: usize = 16;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
 pub(super) fn run(
@@ -26,6 +32,15 @@ pub(super) fn run(
     let samples = Samples::new(source, settings, true);
     runtime.block_on(follow(samples, settings, options, watch))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why less is seen than could be.
+fn shortcomings<'a>(store: &'a Store, tellers: &'a Tellers) -> impl Iterator<Item = &'a DisplayText> {
+    let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
+        Teller::Refused(sentence) => Some(sentence),
+        Teller::Off | Teller::On => None,
+    });
+    store.coverage().degraded.iter().chain(refused)
 }
 
 async fn follow(
@@ -45,9 +60,11 @@ async fn follow(
         let begun = Instant::now();
         let taken = samples.take()?;
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
-        if store.coverage().degraded != said {
-            said.clone_from(&store.coverage().degraded);
-            said.iter().for_each(|sentence| say(sentence.as_str()));
+        for sentence in shortcomings(store, &taken.tellers) {
+            if !said.contains(sentence) && said.len() < SAID_MAX {
+                say(sentence.as_str());
+                said.push(sentence.clone());
+            }
         }
         let news = News {
             transitions: &taken.transitions,

@@ -1,5 +1,6 @@
 //! What changed between two snapshots, and the row that the rest of the program works with.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,16 +62,52 @@ pub struct Rates {
 }
 
 /// A tracked socket: what the tables show.
+///
+/// Cheap to copy: what is known of the socket exists once, shared by the tracker and the store. Its fields are read as
+/// if they were this one's own. Writing to one, as tests do, makes a copy if it is shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
+    known: Arc<Known>,
+    /// Payload per second; `None` until two samples exist or where bytes are not counted.
+    pub rates: Option<Rates>,
+}
+
+/// What is known of a tracked socket but for its rates, which also change while all else stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
     /// The socket as last seen; its owner is completed from memory.
     pub socket: Socket,
     /// Since when it is in its state; `None` where nothing says (a listener older than conntop).
     pub state_since: Option<Since>,
     /// When conntop first saw it.
     pub first_seen: Timestamp,
-    /// Payload per second; `None` until two samples exist or where bytes are not counted.
-    pub rates: Option<Rates>,
+}
+
+impl Connection {
+    /// The connection of which that much is known.
+    pub const fn new(known: Arc<Known>, rates: Option<Rates>) -> Self {
+        Self { known, rates }
+    }
+}
+
+impl From<Known> for Connection {
+    fn from(known: Known) -> Self {
+        Self::new(Arc::new(known), None)
+    }
+}
+
+impl Deref for Connection {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.known
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Known {
+        Arc::make_mut(&mut self.known)
+    }
 }
 
 /// A socket that is gone: no trace of it is left, `TIME_WAIT` included.

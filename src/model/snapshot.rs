@@ -135,6 +135,17 @@ impl Default for Scope {
     }
 }
 
+/// What the tracker says of one socket while a full sample is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sifted {
+    /// It is new, or differs from the last sample: the snapshot has to list it.
+    News,
+    /// It is as the last sample had it. The snapshot need not list it.
+    Same,
+    /// The same, and said before in this sample.
+    Repeated,
+}
+
 /// The sockets at one moment: all of them, or those of a [`Scope`] and some that were looked up. Sources refill one value again and again, so that its memory is reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -144,7 +155,7 @@ pub struct Snapshot {
     pub wall: WallTime,
     /// How long taking it took.
     pub took: Duration,
-    /// What `sockets` lists without fail.
+    /// What `sockets` lists without fail, but for what was [`Sifted`] out.
     pub scope: Scope,
     /// The sockets, each once.
     pub sockets: Vec<Socket>,

@@ -154,8 +154,9 @@ impl Check {
         let summary = self.summary(store, shown, found.untold);
         let label = status.label().to_uppercase();
         writeln!(out, "{NAME} {label} - {} | {}", harmless(&summary), performance(store, found.thresholds, shown))?;
-        for finding in shown {
-            write_block(out, finding, store)?;
+        for (at, finding) in shown.iter().enumerate() {
+            let is_told = shown.iter().take(at).any(|before| before.rule() == finding.rule());
+            write_block(out, finding, store, is_told)?;
         }
         for sentence in unseen(store) {
             writeln!(out, "not seen: {}", harmless(&sentence))?;
@@ -181,11 +182,12 @@ impl Check {
     }
 }
 
-fn write_block(out: &mut impl Write, finding: &Finding, store: &Store) -> io::Result<()> {
+/// A finding and what belongs to it. What to do is only said once for each rule.
+fn write_block(out: &mut impl Write, finding: &Finding, store: &Store, is_told: bool) -> io::Result<()> {
     const LABEL_LEN: usize = 8;
     writeln!(out, "[{}] {}: {}", finding.severity.label(), finding.rule().id(), harmless(&finding.sentence))?;
     let mut before = "";
-    for (label, text) in findings::lines(finding, store.at()) {
+    for (label, text) in findings::lines(finding, store.at(), !is_told) {
         let shown = if label == before { "" } else { label };
         before = label;
         writeln!(out, "  {shown:<LABEL_LEN$}  {}", harmless(&text))?;
@@ -230,8 +232,13 @@ fn performance(store: &Store, thresholds: &Thresholds, shown: &[&Finding]) -> St
 }
 
 /// The thresholds of the number of sockets in `state`, as `;warning;critical`.
-fn limits(_state: TcpState, _thresholds: &Thresholds) -> String {
-    String::new()
+///
+/// They are those of one process and place, not of the machine: below the first there is surely no finding by number.
+fn limits(state: TcpState, thresholds: &Thresholds) -> String {
+    match state {
+        TcpState::CloseWait => format!(";{};{}", thresholds.close_wait_many, thresholds.close_wait_critical),
+        _ => String::new(),
+    }
 }
 
 fn write_json(

@@ -176,8 +176,9 @@ fn thousandths(number: f32) -> f64 {
     if rounded.is_finite() { rounded } else { 0.0 }
 }
 
-/// What there is to read about `finding` beside its sentence, line by line, each with its label.
-pub fn lines(finding: &Finding, now: Timestamp) -> Vec<(&'static str, String)> {
+/// What there is to read about `finding` beside its sentence, line by line, each with its label; what to do only
+/// `with_advice`.
+pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if !finding.why.is_empty() {
         lines.push(("why", finding.why.to_owned()));
@@ -189,9 +190,13 @@ pub fn lines(finding: &Finding, now: Timestamp) -> Vec<(&'static str, String)> {
     if !evidence.is_empty() {
         lines.push(("evidence", evidence.join(", ")));
     }
-    let (remedy, no_help) = texts(finding.rule());
-    lines.extend(remedy.iter().map(|text| ("do", text.clone())));
-    lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+    if with_advice {
+        let (remedy, no_help) = texts(finding.rule());
+        lines.extend(remedy.iter().map(|text| ("do", text.clone())));
+        lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+    } else {
+        lines.push(("do", "as above".to_owned()));
+    }
     if !finding.filter.is_empty() {
         lines.push(("see them", format!("conntop list {}", quoted(&finding.filter))));
     }

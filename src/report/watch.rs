@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
-use crate::model::delta::{AgeBasis, Connection, Gap, Since, ToldBy, Transition};
+use crate::model::delta::{self, AgeBasis, Gap, Since, ToldBy, Transition};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
 use crate::report::findings::{self, Matching};
@@ -250,8 +250,9 @@ fn before(store: &Store, transition: &Transition) -> Option<Row> {
     row.connection.state_since =
         transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
     if transition.to.is_none() {
+        row.connection.rates = None;
         let socket = &mut row.connection.socket;
-        (socket.timer, row.connection.rates) = (None, None);
+        socket.timer = None;
         if let Some(last) = transition.last {
             let info = socket.tcp.get_or_insert_default();
             info.bytes = last.bytes.or(info.bytes);
@@ -301,8 +302,8 @@ fn unseen_row(transition: &Transition) -> Row {
         tcp: None,
         owner: transition.owner.clone(),
     };
-    let connection = Connection { socket, state_since: None, first_seen: transition.at, rates: None };
-    Row { connection, mark: None }
+    let known = delta::Known { socket, state_since: None, first_seen: transition.at };
+    Row { connection: known.into(), mark: None }
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
@@ -327,7 +328,7 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     add(&format!("  {}", owner(&socket.owner)));
     if let Some(last) = transition.last {
         if let Some(bytes) = last.bytes {
-            add(&format!("  rx {} tx {}", units::bytes(bytes.received), units::bytes(bytes.sent)));
+            add(&format!("  rx {} tx {}", units::bytes(bytes.received()), units::bytes(bytes.sent())));
         }
         if last.rtt_us > 0 {
             add(&format!("  rtt {}", units::span(Duration::from_micros(u64::from(last.rtt_us)))));

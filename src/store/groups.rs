@@ -535,9 +535,10 @@ mod tests {
     fn the_fullest_queue_and_the_oldest_leak_stand_for_the_group() {
         let since = |ms| Some(crate::model::delta::Since { at: Timestamp::from_millis(ms), basis: AgeBasis::Kernel });
         let app = [process(1, "app")];
-        let leaked = |cookie, ms| Connection {
-            state_since: since(ms),
-            ..connection(tcp(cookie).state(CloseWait).held_by(&app), 0)
+        let leaked = |cookie, ms| {
+            let mut leaked = connection(tcp(cookie).state(CloseWait).held_by(&app), 0);
+            leaked.state_since = since(ms);
+            leaked
         };
         let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
         let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);

@@ -4,14 +4,14 @@
 //! that words are kept until no trace of it is left; and where the socket never was in a sample, its mini-socket has
 //! another cookie and is recognised by its endpoints.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::delta::LastWords;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{ENDED_MAX, Ended, Events};
-use crate::model::socket::{Socket, SocketId};
+use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -25,6 +25,8 @@ pub const HELD_MAX: usize = ENDED_MAX;
 /// dead one for long. Past that the oldest is forgotten; [`lived_since`] then still tells most of them.
 pub const BURIED_MAX: usize = 16_384;
 
+/// The most mini-sockets whose words are expected with the next sample.
+pub const WORDLESS_MAX: usize = 16_384;
 /// How often the same endpoints are used within one sample, at most, for words to be told apart.
 pub const REUSES_MAX: usize = 8;
 
@@ -38,6 +40,8 @@ pub(super) struct Ends {
     /// Connections that were over before their sockets were freed.
     buried: FxHashSet<SocketId>,
     buried_order: VecDeque<SocketId>,
+    /// Mini-sockets that came without the words of their full socket, and when they were first listed.
+    wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
     /// Ends that were dropped because too many were held.
     overflown: u64,
 }
@@ -64,7 +68,9 @@ impl Ends {
         for ended in &events.ended {
             let id = ended.socket.id;
             if directory.slot(id).is_some() {
-                self.words.insert(id, Word { at: ended.at, last: ended.last_words() });
+                self.words.insert(id, Word::of(ended));
+            } else if let Some(id) = self.wordless_at(ended, directory) {
+                self.words.insert(id, Word::of(ended));
             } else if round.first || self.unbury(id) || !lived_since(ended, round.seen.all_at) {
                 // It was over before conntop looked, or is told already.
             } else if self.held.len() < HELD_MAX {
@@ -81,24 +87,22 @@ impl Ends {
         }
     }
 
-    /// Whether any listed mini-socket may be one whose full socket ended unseen.
-    pub(super) fn awaits_rows(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    /// If `socket` is what is left of a connection whose end was told under another cookie, gives it its words.
-    pub(super) fn recognise(&mut self, socket: &Socket) {
+    /// If `socket`, which is new, is what is left of a connection whose end was told under another cookie, gives it its
+    /// words; they may also come with the next sample.
+    pub(super) fn recognise(&mut self, socket: &Socket, round: &Round) {
         let is_mini = matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2) && socket.tcp.is_none();
-        if !is_mini || self.words.contains_key(&socket.id) {
+        if !is_mini || !round.ends_are_told || round.first {
             return;
         }
         let place = (socket.local, socket.remote);
         let end = self.held.partition_point(|held| held.place() <= place);
         // Of several that had these endpoints one after the other, the last one left it.
-        let Some(held) = end.checked_sub(1).and_then(|last| self.held.get_mut(last)) else { return };
-        if held.place() == place && !held.used && held.ended.socket.protocol == Protocol::Tcp {
+        let last = end.checked_sub(1).and_then(|last| self.held.get_mut(last));
+        if let Some(held) = last.filter(|held| held.is_free_at(place)) {
             held.used = true;
-            self.words.insert(socket.id, Word { at: held.ended.at, last: held.ended.last_words() });
+            self.words.insert(socket.id, Word::of(&held.ended));
+        } else if self.wordless.len() < WORDLESS_MAX {
+            self.wordless.insert(place, (socket.id, round.at));
         }
     }
 
@@ -120,8 +124,13 @@ impl Ends {
     }
 
     /// Those of untracked sockets whose connection is over for certain: there is no mini-socket of theirs.
-    pub(super) fn take_untold(&mut self, is_full: bool, is_certain: impl Fn(&Ended) -> bool) -> Vec<Ended> {
+    pub(super) fn take_untold(&mut self, round: &Round, is_certain: impl Fn(&Ended) -> bool) -> Vec<Ended> {
+        let (is_full, before) = (round.scope.is_all(), round.seen.at);
         let mut untold = Vec::new();
+        if is_full {
+            // Events are milliseconds late, never a whole sample.
+            self.wordless.retain(|_, (_, listed)| *listed >= before);
+        }
         self.held.retain_mut(|held| {
             if held.used {
                 return false;
@@ -146,15 +155,23 @@ impl Ends {
     /// The words of a mini-socket that came after it was first listed, where another connection has taken its endpoints
     /// since.
     fn late_word(&mut self, entry: &Entry) -> Option<Word> {
-        let place = (entry.local, entry.remote);
+        let place = (entry.socket().local, entry.socket().remote);
         let begin = self.held.partition_point(|held| held.place() < place);
         let held = self.held.get_mut(begin..)?.iter_mut().take_while(|held| held.place() == place);
-        let held = held.take(REUSES_MAX).find(|held| !held.used)?;
-        if entry.state != TcpState::TimeWait || held.ended.socket.protocol != Protocol::Tcp {
+        let held = held.take(REUSES_MAX).find(|held| held.is_free_at(place))?;
+        if entry.state != TcpState::TimeWait {
             return None;
         }
         held.used = true;
-        Some(Word { at: held.ended.at, last: held.ended.last_words() })
+        Some(Word::of(&held.ended))
+    }
+
+    /// The mini-socket that was listed before `ended`, its full socket, was told of.
+    fn wordless_at(&mut self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
+        let SocketRef { protocol, local, remote, .. } = ended.socket;
+        let (id, _) = *self.wordless.get(&(local, remote)).filter(|_| protocol == Protocol::Tcp)?;
+        self.wordless.remove(&(local, remote));
+        directory.slot(id).map(|_| id)
     }
 
     fn bury(&mut self, id: SocketId) {
@@ -174,7 +191,17 @@ impl Ends {
     }
 }
 
+impl Word {
+    fn of(ended: &Ended) -> Self {
+        Self { at: ended.at, last: ended.last_words() }
+    }
+}
+
 impl Held {
+    fn is_free_at(&self, place: (Endpoint, Endpoint)) -> bool {
+        !self.used && self.place() == place && self.ended.socket.protocol == Protocol::Tcp
+    }
+
     fn place(&self) -> (Endpoint, Endpoint) {
         (self.ended.socket.local, self.ended.socket.remote)
     }
@@ -192,9 +219,9 @@ fn lived_since(ended: &Ended, since: Timestamp) -> bool {
 
 /// An attempt that nobody answered: nothing was acknowledged or measured.
 pub(super) fn never_established(info: &TcpInfo) -> bool {
-    info.rtt_us == 0 && info.bytes.is_none_or(|bytes| bytes.sent == 0 && bytes.received == 0)
+    info.rtt_us == 0 && info.bytes.is_none_or(|bytes| bytes.sent() == 0 && bytes.received() == 0)
 }
 
 fn latest(info: &TcpInfo) -> Timestamp {
-    info.last_data_sent.max(info.last_data_received).max(info.last_ack_received)
+    info.last_data_sent.max(info.last_data_received).max(info.last_ack_received).timestamp()
 }

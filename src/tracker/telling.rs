@@ -6,7 +6,7 @@ use crate::model::event::{Ended, Events, Loss};
 use crate::model::process::Owner;
 use crate::model::socket::SocketRef;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 use crate::tracker::ends::{self, Word};
 use crate::tracker::{Round, clocks};
 
@@ -59,7 +59,7 @@ fn first_sign(ended: &Ended, round: &Round) -> Timestamp {
     let Some(info) = &ended.info else { return ended.at };
     let moments = [info.last_data_sent, info.last_data_received, info.last_ack_received];
     // What was never set lies near boot.
-    let lately = moments.into_iter().filter(|moment| *moment >= round.seen.all_at);
+    let lately = moments.into_iter().map(Moment::timestamp).filter(|moment| *moment >= round.seen.all_at);
     lately.min().unwrap_or(ended.at).min(ended.at)
 }
 

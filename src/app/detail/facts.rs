@@ -51,7 +51,7 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));
     let table = app.store.names();
-    section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id)).map(ToString::to_string));
+    section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id.get())).map(ToString::to_string));
     // Our own says nothing new.
     let namespace = table.namespaces.get(&socket.id.netns()).filter(|name| name.as_str() != "own");
     section.known("namespace", namespace.map(ToString::to_string));

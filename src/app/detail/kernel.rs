@@ -10,7 +10,7 @@ use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -88,7 +88,7 @@ fn timer_words(timer: Timer, state: TcpState, now: Timestamp) -> String {
         (TimerKind::TimeWait, _) => "gives up waiting for the peer's end",
         (TimerKind::ZeroWindow, _) => "asks the peer whether it can take data again",
     };
-    let when = units::lasted(timer.expires.since(now));
+    let when = units::lasted(timer.expires.timestamp().since(now));
     let tried = match timer.retries {
         0 => String::new(),
         1 => ", after 1 try in vain".to_owned(),
@@ -107,7 +107,7 @@ pub(super) fn measured(app: &App, row: &Row) -> Section {
     section.known(
         "payload",
         info.bytes.map(|bytes| {
-            format!("{} received, {} sent and acknowledged", byte_words(bytes.received), byte_words(bytes.sent))
+            format!("{} received, {} sent and acknowledged", byte_words(bytes.received()), byte_words(bytes.sent()))
         }),
     );
     section.known("last data", last_data(info, app.store.at()));
@@ -145,14 +145,14 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
 
 fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
     let ago = |at: Timestamp| units::lasted(now.since(at));
-    if info.last_ack_received == Timestamp::default() {
+    if info.last_ack_received == Moment::default() {
         return None;
     }
     Some(format!(
         "sent {} ago, received {} ago; peer last heard of {} ago",
-        ago(info.last_data_sent),
-        ago(info.last_data_received),
-        ago(info.last_ack_received)
+        ago(info.last_data_sent.into()),
+        ago(info.last_data_received.into()),
+        ago(info.last_ack_received.into())
     ))
 }
 

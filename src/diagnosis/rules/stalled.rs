@@ -35,7 +35,7 @@ pub(super) fn unanswered(socket: &Socket, now: Timestamp) -> Option<Since> {
     let passed = rto_us - rto_us.checked_shr(timeouts.into()).unwrap_or(0);
     // The timer was set one time-out before it fires.
     let timer = socket.timer.filter(|timer| timer.kind == TimerKind::Retransmit);
-    let set = timer.map_or(now, |timer| timer.expires.before(Duration::from_micros(rto_us)).min(now));
+    let set = timer.map_or(now, |timer| timer.expires.timestamp().before(Duration::from_micros(rto_us)).min(now));
     Some(Since { at: set.before(Duration::from_micros(passed)), basis: AgeBasis::AtLeast })
 }
 
@@ -54,13 +54,13 @@ pub(super) fn window_closed(socket: &Socket, now: Timestamp) -> Option<Since> {
     let wait =
         |nth: u8| rto.checked_mul(1u32.checked_shl(nth.into()).unwrap_or(u32::MAX)).unwrap_or(RTO_MAX).min(RTO_MAX);
     let passed: Duration = (0..probes).map(wait).sum();
-    let set = timer.expires.before(wait(probes)).min(now);
+    let set = timer.expires.timestamp().before(wait(probes)).min(now);
     Some(Since { at: set.before(passed), basis: AgeBasis::AtLeast })
 }
 
 /// When the peer last acknowledged anything, if that is known.
 pub(super) fn last_ack(socket: &Socket) -> Option<Timestamp> {
-    socket.tcp.map(|tcp| tcp.last_ack_received).filter(|at| *at != Timestamp::default())
+    socket.tcp.map(|tcp| tcp.last_ack_received.timestamp()).filter(|at| *at != Timestamp::default())
 }
 
 /// How long the peer has left our data unanswered: the shorter of what the timers and the last ACK say. An old ACK
@@ -87,14 +87,14 @@ mod tests {
         let backed_off = |backoff: u8, rto_us: u32, fires_in: u64| {
             tcp(1).timer(TimerKind::Retransmit, backoff, 1_000_000 + fires_in).info(|info| {
                 (info.backoff, info.rto_us, info.unacked) = (backoff, rto_us, 1);
-                info.last_ack_received = Timestamp::from_millis(1_000);
+                info.last_ack_received = Timestamp::from_millis(1_000).into();
             })
         };
         // 200 ms, 400 ms, 800 ms have passed; the next 1.6 s have begun 600 ms ago.
         assert_eq!(age(silence(&backed_off(3, 1_600_000, 1_000).build(), NOW)), Some(1_400 + 600));
         assert_eq!(age(silence(&backed_off(0, 200_000, 100).build(), NOW)), None);
         let answered =
-            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500));
+            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500).into());
         assert_eq!(age(silence(&answered.build(), NOW)), Some(500));
     }
 

@@ -94,6 +94,15 @@ fn a_finding_without_a_filter_is_about_its_examples() {
 }
 
 #[test]
+fn what_to_do_is_said_once_for_each_rule() {
+    let mut other = leak();
+    other.key.netns = crate::model::socket::NetnsId(9);
+    let (_, text) = checked(&Check::default(), &[leak(), other, descriptors()]);
+    assert_eq!(text.matches("as above").count(), 1, "{text}");
+    assert_eq!(text.matches("No sysctl ends CLOSE_WAIT").count(), 1, "{text}");
+}
+
+#[test]
 fn an_unknown_name_is_answered_with_the_nearest() {
     let error = |name| FailOn::parse([name].into_iter()).expect_err("unknown");
     assert_eq!(error("close-wait-leek"), "unknown rule or severity 'close-wait-leek'; did you mean 'close-wait-leak'?");

@@ -40,7 +40,7 @@ fn into_close_wait() -> Transition {
 
 /// The end of a connection that no sample has shown.
 fn last_words() -> Transition {
-    let bytes = Some(ByteCounts { received: 42, sent: 1_000_000 });
+    let bytes = Some(ByteCounts::new(42, 1_000_000));
     Transition {
         told_by: ToldBy::DestroyEvent,
         last: Some(LastWords { bytes, rtt_us: 1_234, retransmits_total: 3 }),

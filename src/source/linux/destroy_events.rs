@@ -215,8 +215,8 @@ mod tests {
         let told = listen(&mut events, both);
         let words = |from, to| find(&told, from, to).and_then(|ended| ended.last_words()).expect("it has words");
         // The handshake and the FIN count as one byte each, in the direction in which they count.
-        let sent = words(ports.0, ports.1).bytes.expect("counted").sent;
-        let received = words(ports.1, ports.0).bytes.expect("counted").received;
+        let sent = words(ports.0, ports.1).bytes.expect("counted").sent();
+        let received = words(ports.1, ports.0).bytes.expect("counted").received();
         assert!((1000..=1002).contains(&sent) && (1000..=1002).contains(&received), "{sent} {received}");
     }
 

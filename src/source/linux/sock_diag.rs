@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -325,7 +325,7 @@ fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) ->
                 let moment = if socket.state == TcpState::SynSent { Timestamp(0) } else { moment };
                 socket.tcp = tcp_info::brief(info, moment);
             }
-            (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().filter(|id| *id != 0),
+            (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().and_then(NonZeroU64::new),
             _ => {}
         }
     }
@@ -351,7 +351,7 @@ pub fn known_uid(uid: u32, inode: Option<NonZeroU32>) -> Option<u32> {
 #[inline]
 fn timer_of(code: u8, retries: u8, expires_ms: u32, moment: Timestamp) -> Option<Timer> {
     let kind = TimerKind::from_kernel(code)?;
-    Some(Timer { kind, retries, expires: moment.after(Duration::from_millis(u64::from(expires_ms))) })
+    Some(Timer { kind, retries, expires: moment.after(Duration::from_millis(u64::from(expires_ms))).into() })
 }
 
 #[inline]
@@ -468,7 +468,10 @@ mod tests {
             assert_eq!(find(&tcp, 1003, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(0));
             assert_eq!(find(&tcp, 1004, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(1));
             let info = find(&tcp, 1003, TcpState::CloseWait).tcp.expect("a full socket");
-            assert!(info.last_ack_received < NOW && NOW.since(info.last_ack_received) < Duration::from_secs(2));
+            assert!(
+                info.last_ack_received < NOW.into()
+                    && NOW.since(info.last_ack_received.into()) < Duration::from_secs(2)
+            );
         }
 
         #[test]
@@ -482,7 +485,9 @@ mod tests {
                 assert_eq!((mini.uid, mini.inode, mini.tcp), (None, None, None), "{mini:?}");
                 assert_eq!(mini.queues, Some(Queues::EMPTY));
             }
-            let timer = |socket: &Socket| socket.timer.map(|timer| (timer.kind, timer.expires.since(NOW).as_secs()));
+            let timer = |socket: &Socket| {
+                socket.timer.map(|timer| (timer.kind, timer.expires.timestamp().since(NOW).as_secs()))
+            };
             assert_eq!(timer(time_wait), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(orphan), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(&syn_recv), Some((TimerKind::Retransmit, 0)));
@@ -497,7 +502,7 @@ mod tests {
             assert_eq!(trying.queues, Some(Queues { receive: 0, send: Some(1) }));
             assert_eq!(trying.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
             assert_eq!(trying.remote.to_string(), "10.9.9.2:1008");
-            assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0)), "never");
+            assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0).into()), "never");
         }
 
         #[test]
@@ -521,7 +526,7 @@ mod tests {
 
         #[test]
         fn the_cgroup_is_known() {
-            assert!(sockets(TCP6, Protocol::Tcp).iter().all(|socket| socket.cgroup == Some(1)));
+            assert!(sockets(TCP6, Protocol::Tcp).iter().all(|socket| socket.cgroup == NonZeroU64::new(1)));
         }
 
         #[test]

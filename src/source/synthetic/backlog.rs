@@ -143,9 +143,9 @@ impl ReportApi {
         }
         for socket in &mut self.handshakes {
             let Some(timer) = &mut socket.timer else { continue };
-            if timer.expires <= world.now {
+            if timer.expires <= world.now.into() {
                 timer.retries += 1;
-                timer.expires = world.now.after(Duration::from_secs(1 << timer.retries));
+                timer.expires = world.now.after(Duration::from_secs(1 << timer.retries)).into();
             }
         }
         self.handshakes.retain(|socket| socket.timer.is_some_and(|timer| timer.retries <= SYNACK_RETRIES_MAX));
@@ -180,8 +180,8 @@ impl Actor for ReportApi {
 fn fill(socket: &mut Socket, world: &mut World, since: Timestamp) {
     let request = world.random.between(180, 900);
     let mut tcp = fresh_info(world, 900);
-    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (since, since, since);
-    tcp.bytes = Some(ByteCounts { received: u64::from(request), sent: 1 });
+    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (since.into(), since.into(), since.into());
+    tcp.bytes = Some(ByteCounts::new(u64::from(request), 1));
     socket.tcp = Some(tcp);
     socket.owner = Owner::Unaccepted;
     socket.queues = Some(Queues { receive: request, send: Some(0) });

@@ -1,7 +1,7 @@
 //! What every actor shares: the made-up clock, the random numbers, the cast, and new sockets with cookies of their own.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
@@ -122,7 +122,7 @@ impl World {
     pub fn give(&mut self, socket: &mut Socket, holder: &Holder) {
         socket.inode = Some(self.inode());
         socket.uid = Some(holder.uid);
-        socket.cgroup = Some(holder.cgroup);
+        socket.cgroup = NonZeroU64::new(holder.cgroup);
         socket.owner = holder.owner();
     }
 }

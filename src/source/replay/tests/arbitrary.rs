@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -61,7 +61,7 @@ fn timer() -> impl Strategy<Value = Timer> {
     (kinds, any::<u8>(), any::<u64>()).prop_map(|(kind, retries, expires)| Timer {
         kind,
         retries,
-        expires: Timestamp(expires),
+        expires: Timestamp(expires).into(),
     })
 }
 
@@ -75,10 +75,10 @@ fn tcp() -> impl Strategy<Value = TcpInfo> {
         unacked: numbers.3,
         backoff: numbers.4,
         probes: numbers.5,
-        last_data_sent: Timestamp(instants.0),
-        last_data_received: Timestamp(instants.1),
-        last_ack_received: Timestamp(instants.2),
-        bytes: bytes.map(|(received, sent)| ByteCounts { received, sent }),
+        last_data_sent: Timestamp(instants.0).into(),
+        last_data_received: Timestamp(instants.1).into(),
+        last_ack_received: Timestamp(instants.2).into(),
+        bytes: bytes.map(|(received, sent)| ByteCounts::new(received, sent)),
     })
 }
 
@@ -89,7 +89,7 @@ prop_compose! {
         state in (0..STATES.len()).prop_map(|index| STATES[index].state),
         (local, remote) in (endpoint(), endpoint()),
         (interface, inode) in any::<(Option<NonZeroU32>, Option<NonZeroU32>)>(),
-        (uid, cgroup, queues) in any::<(Option<u32>, Option<u64>, Option<(u32, u32)>)>(),
+        (uid, cgroup, queues) in any::<(Option<u32>, Option<NonZeroU64>, Option<(u32, u32)>)>(),
         (timer, tcp) in (option::of(timer()), option::of(tcp())),
         owner in owner(),
     ) -> Socket {
