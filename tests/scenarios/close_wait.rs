@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, wait_for_sockets};
 use crate::verdict::{Expected, check_soon};
 
@@ -31,7 +31,7 @@ fn assert_about(finding: &Value, why: &str, verdict: &str) {
 
 #[test]
 fn missing_close() {
-    if !inside_namespace("close_wait::missing_close") {
+    if !alone_in_namespace("close_wait::missing_close") {
         return;
     }
     let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7001 256 leak", "browser");
@@ -44,7 +44,7 @@ fn missing_close() {
 
 #[test]
 fn not_reading() {
-    if !inside_namespace("close_wait::not_reading") {
+    if !alone_in_namespace("close_wait::not_reading") {
         return;
     }
     let (mut pool, mut browser) = cast("idle-pool", "127.0.0.1 7001 256 ignore", "browser");
@@ -56,7 +56,7 @@ fn not_reading() {
 
 #[test]
 fn stuck_reader() {
-    if !inside_namespace("close_wait::stuck_reader") {
+    if !alone_in_namespace("close_wait::stuck_reader") {
         return;
     }
     let (mut parser, mut browser) = cast("stuck-parser", "127.0.0.1 7001 256 ignore", "browser");
@@ -69,7 +69,7 @@ fn stuck_reader() {
 
 #[test]
 fn not_accepted() {
-    if !inside_namespace("close_wait::not_accepted") {
+    if !alone_in_namespace("close_wait::not_accepted") {
         return;
     }
     let (sleeper, mut browser) = cast("sleepy-server", "127.0.0.1 7001 256 never", "browser");

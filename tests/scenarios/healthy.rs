@@ -1,13 +1,13 @@
 //! A healthy busy machine, of which nothing is said.
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, sockets, wait_until};
 use crate::verdict::check;
 
 /// Keep-alive and short connections, idle ones, a slow client, a half-closed one, and unread mail: all of it normal.
 #[test]
 fn a_busy_server_raises_nothing() {
-    if !inside_namespace("healthy::a_busy_server_raises_nothing") {
+    if !alone_in_namespace("healthy::a_busy_server_raises_nothing") {
         return;
     }
     let mut server = Puppet::new("web-server");

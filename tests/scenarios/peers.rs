@@ -1,13 +1,13 @@
 //! Peers that do not read, answer, close or get what is sent to them.
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, ip, wait_for_sockets};
 use crate::verdict::{Expected, check, check_soon};
 
 /// A peer that does not read: the window is closed and the kernel probes it.
 #[test]
 fn a_zero_window_reader() {
-    if !inside_namespace("peers::a_zero_window_reader") {
+    if !alone_in_namespace("peers::a_zero_window_reader") {
         return;
     }
     let (mut sleeper, mut uploader) = cast("sleepy-reader", "127.0.0.1 7030 16 ignore", "uploader");
@@ -31,7 +31,7 @@ fn a_peer_that_does_not_answer() {
         "link set v1 up",
         "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
     ];
-    if !inside_namespace(test) || !ip(test, &link) {
+    if !alone_in_namespace(test) || !ip(test, &link) {
         return;
     }
     let mut sync = Puppet::new("order-sync");
@@ -48,7 +48,7 @@ fn a_peer_that_does_not_answer() {
 /// A connection whose peer has gone without a word: data is sent and never acknowledged.
 #[test]
 fn a_dead_peer() {
-    if !inside_namespace("peers::a_dead_peer") {
+    if !alone_in_namespace("peers::a_dead_peer") {
         return;
     }
     let (mut dead, mut shipper) = cast("dead-host", "127.0.0.1 7031 16 ignore", "log-shipper");
@@ -65,7 +65,7 @@ fn a_dead_peer() {
 /// A bad way: one packet in seven is lost in each direction.
 #[test]
 fn a_way_that_loses_packets() {
-    if !inside_namespace("peers::a_way_that_loses_packets") {
+    if !alone_in_namespace("peers::a_way_that_loses_packets") {
         return;
     }
     let (mut server, mut client) = cast("far-server", "127.0.0.1 7032 16 answer", "replicator");
@@ -85,7 +85,7 @@ fn a_way_that_loses_packets() {
 /// Half-closed for ever: we have closed our side, the peer never closes its.
 #[test]
 fn a_peer_that_never_closes() {
-    if !inside_namespace("peers::a_peer_that_never_closes") {
+    if !alone_in_namespace("peers::a_peer_that_never_closes") {
         return;
     }
     let (_peer, mut client) = cast("half-open", "127.0.0.1 7033 16 leak", "half-closer");

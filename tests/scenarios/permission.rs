@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, run, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check, check_by};
 
@@ -33,7 +33,7 @@ fn by_nobody(directory: &std::path::Path, arguments: &[&str]) -> Command {
 
 #[test]
 fn the_same_trouble_is_the_same_finding_every_time() {
-    if !inside_namespace("permission::the_same_trouble_is_the_same_finding_every_time") {
+    if !alone_in_namespace("permission::the_same_trouble_is_the_same_finding_every_time") {
         return;
     }
     check(&[]).none();
@@ -55,7 +55,7 @@ fn the_same_trouble_is_the_same_finding_every_time() {
 #[test]
 fn what_may_not_be_seen_is_said() {
     let test = "permission::what_may_not_be_seen_is_said";
-    if !inside_namespace(test) {
+    if !alone_in_namespace(test) {
         return;
     }
     let mut nobody = Command::new("setpriv");
@@ -81,7 +81,7 @@ fn what_may_not_be_seen_is_said() {
 #[test]
 fn nothing_that_can_be_looked_at_is_exit_code_3() {
     let test = "permission::nothing_that_can_be_looked_at_is_exit_code_3";
-    if !inside_namespace(test) {
+    if !alone_in_namespace(test) {
         return;
     }
     let mut blind = Command::new("unshare");

@@ -1,6 +1,6 @@
 //! Ephemeral ports that run out to one destination, and connections that are made too fast.
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, set, sockets, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check};
 
@@ -8,7 +8,7 @@ use crate::verdict::{Expected, check};
 #[test]
 fn ephemeral_ports_run_out_to_one_destination() {
     let test = "ports::ephemeral_ports_run_out_to_one_destination";
-    if !inside_namespace(test) || !set(test, "ipv4/ip_local_port_range", "40000 40199") {
+    if !alone_in_namespace(test) || !set(test, "ipv4/ip_local_port_range", "40000 40199") {
         return;
     }
     let mut server = Puppet::new("upstream");
@@ -37,7 +37,7 @@ fn ephemeral_ports_run_out_to_one_destination() {
 #[test]
 fn time_wait_churn_is_no_leak() {
     let test = "ports::time_wait_churn_is_no_leak";
-    if !inside_namespace(test) {
+    if !alone_in_namespace(test) {
         return;
     }
     let mut server = Puppet::new("upstream");

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, run, wait_for_sockets};
 use crate::verdict::{Expected, check, check_by, config};
 
 /// A process with many open connections, all of them healthy, and few descriptors left.
 #[test]
 fn few_descriptors_left() {
-    if !inside_namespace("processes::few_descriptors_left") {
+    if !alone_in_namespace("processes::few_descriptors_left") {
         return;
     }
     let (mut server, mut gateway) = cast("backend", "127.0.0.1 7040 256 answer", "gateway");
@@ -24,7 +24,7 @@ fn few_descriptors_left() {
 /// Redis for everybody who can reach the machine; the one on loopback is nobody's business.
 #[test]
 fn a_risky_port_that_is_exposed() {
-    if !inside_namespace("processes::a_risky_port_that_is_exposed") {
+    if !alone_in_namespace("processes::a_risky_port_that_is_exposed") {
         return;
     }
     let mut redis = Puppet::new("redis-server");
@@ -43,7 +43,7 @@ fn a_risky_port_that_is_exposed() {
 /// The port of a database is held by something else.
 #[test]
 fn a_listener_that_is_not_expected() {
-    if !inside_namespace("processes::a_listener_that_is_not_expected") {
+    if !alone_in_namespace("processes::a_listener_that_is_not_expected") {
         return;
     }
     let mut postgres = Puppet::new("postgres");
@@ -66,11 +66,10 @@ fn a_listener_that_is_not_expected() {
 #[test]
 fn orphans_are_many() {
     let test = "processes::orphans_are_many";
-    if !inside_namespace(test) {
+    if !alone_in_namespace(test) {
         return;
     }
-    let parent = std::os::unix::process::parent_id().to_string();
-    let limit = run(outside(&parent, "cat", &["/proc/sys/net/ipv4/tcp_max_orphans"])).stdout;
+    let limit = run(outside("cat", &["/proc/sys/net/ipv4/tcp_max_orphans"])).stdout;
     let Ok(limit) = String::from_utf8_lossy(&limit).trim().parse::<f64>() else {
         eprintln!("SKIPPED {test}: the limit of orphans is not shown to where the test was started");
         return;
@@ -84,15 +83,15 @@ fn orphans_are_many() {
     let config = config(&format!("orphans-warning = {:.6}", 100.0 * 50.0 / limit));
     let config = config.path().to_str().expect("a plain name");
     let conntop = env!("CARGO_BIN_EXE_conntop");
-    let checked = check_by(outside(&parent, conntop, &["check", "--format", "json", "--config", config]));
+    let checked = check_by(outside(conntop, &["check", "--format", "json", "--config", config]));
     let found = checked.findings().iter().find(|finding| finding["rule"] == "orphans");
     let found = found.unwrap_or_else(|| panic!("no orphans: {checked}"));
     assert_eq!((&found["place"], &found["severity"]), (&"machine".into(), &"warning".into()), "{checked}");
 }
 
-/// A program that looks at the network namespace that a process is in.
-fn outside(pid: &str, program: &str, arguments: &[&str]) -> Command {
+/// A program that looks at the network namespace that the test was started in: its standard input.
+fn outside(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("nsenter");
-    command.args(["--net", "--target", pid, program]).args(arguments);
+    command.arg(format!("--net=/proc/{}/fd/0", std::process::id())).arg(program).args(arguments);
     command
 }

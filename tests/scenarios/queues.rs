@@ -1,6 +1,6 @@
 //! Queues of listeners that are full.
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, set, wait_for_sockets};
 use crate::verdict::{Checked, Expected, check};
 
@@ -12,7 +12,7 @@ fn assert_says(checked: &Checked, words: &str) {
 /// A listener that never accepts, among others that do: it is the one that the counters are tied to.
 #[test]
 fn a_listener_that_never_accepts() {
-    if !inside_namespace("queues::a_listener_that_never_accepts") {
+    if !alone_in_namespace("queues::a_listener_that_never_accepts") {
         return;
     }
     let (slow, mut impatient) = cast("slow-acceptor", "127.0.0.1 7010 16 never", "impatient");
@@ -31,7 +31,7 @@ fn a_listener_that_never_accepts() {
 /// The same without newcomers: full, but nothing is lost now.
 #[test]
 fn an_accept_queue_that_is_nearly_full() {
-    if !inside_namespace("queues::an_accept_queue_that_is_nearly_full") {
+    if !alone_in_namespace("queues::an_accept_queue_that_is_nearly_full") {
         return;
     }
     let (slow, mut client) = cast("slow-acceptor", "127.0.0.1 7010 20 never", "client");
@@ -44,7 +44,7 @@ fn an_accept_queue_that_is_nearly_full() {
 /// Clients that never finish the handshake fill the SYN queue, and the kernel answers by cookies.
 #[test]
 fn a_syn_queue_that_is_full() {
-    if !inside_namespace("queues::a_syn_queue_that_is_full")
+    if !alone_in_namespace("queues::a_syn_queue_that_is_full")
         || !set("a_syn_queue_that_is_full", "ipv4/tcp_syncookies", "1")
     {
         return;

@@ -1,12 +1,12 @@
 //! Many troubles at once, among much that is well: each is told with its own process and place.
 
-use crate::namespace::inside_namespace;
+use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, wait_for_sockets};
 use crate::verdict::{Expected, check_soon};
 
 #[test]
 fn troubles_are_told_apart() {
-    if !inside_namespace("together::troubles_are_told_apart") {
+    if !alone_in_namespace("together::troubles_are_told_apart") {
         return;
     }
     let (mut web, mut browsers) = cast("web-server", "127.0.0.1 7060 128 answer", "browsers");
