@@ -60,7 +60,8 @@ fn play(path: &Path, thresholds: &str, mut each: impl FnMut(&Store, &Diagnosis))
 
 fn told(store: &Store, finding: &Finding) -> String {
     let mut text = format!("{} {}: {}\n", finding.severity.label(), finding.rule().id(), finding.sentence);
-    let line = |text: &mut String, label: &str, words: String| writeln!(text, "    {label}: {words}").expect("a string");
+    let line =
+        |text: &mut String, label: &str, words: String| writeln!(text, "    {label}: {words}").expect("a string");
     line(&mut text, "why", finding.why.to_owned());
     for Evidence { label, value, is_metric, .. } in &finding.evidence {
         line(&mut text, label, format!("{}{}", measure(value), if *is_metric { " *" } else { "" }));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::destinations::Destinations;
 use crate::diagnosis::finding::{Evidence, Measure, RunsOut, Severity, Slope};
 use crate::diagnosis::group::{ARRIVAL_MINUTES, Group};
-use crate::diagnosis::memory::Memory;
+use crate::diagnosis::memory::{self, Memory};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::diagnosis::track::{SURE, Track, line};
@@ -86,7 +86,7 @@ impl Case<'_> {
         if watched.is_some_and(|slope| slope.confidence >= SURE) { watched } else { self.guess().or(watched) }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a guess")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a guess")]
     fn guess(&self) -> Option<Slope> {
         let minutes = usize::try_from(self.oldest().as_secs() / 60).unwrap_or(usize::MAX).min(ARRIVAL_MINUTES);
         if minutes < 2 || self.group.sockets < 5 {
@@ -112,7 +112,7 @@ impl Case<'_> {
     /// When the descriptors of `process` run out: by their own slope if it is known, else by that of the group.
     pub(super) fn descriptors_run_out(&self, process: Option<ProcessId>) -> Option<RunsOut> {
         let process = process?;
-        let (used, max) = self.look.memory.descriptors(self.look.store, process)?;
+        let (used, max) = memory::descriptors(self.look.store, process)?;
         let own = self.look.memory.descriptor_slope(process, self.look.now()).filter(Slope::is_sure);
         let slope = own.or_else(|| self.slope())?;
         Some(RunsOut { what: "descriptors", within: slope.time_to(max.saturating_sub(used))? })

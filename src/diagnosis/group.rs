@@ -260,6 +260,6 @@ mod tests {
         }
         let groups = groups.into_sorted();
         assert_eq!(groups.len(), GROUPS_MAX + 1);
-        assert_eq!(groups.iter().map(|group| group.sockets).sum::<u32>(), GROUPS_MAX as u32 + 11);
+        assert_eq!(groups.iter().map(|group| group.sockets as usize).sum::<usize>(), GROUPS_MAX + 11);
     }
 }

@@ -160,7 +160,9 @@ impl Look {
         let Self { sides, gathered, .. } = self;
         let context = desk.context(sides);
         for rule in &RULES {
-            (rule.groups)(&context).into_iter().for_each(|group| gathered.put(group));
+            for group in (rule.groups)(&context) {
+                gathered.put(group);
+            }
         }
     }
 

@@ -74,12 +74,6 @@ impl Memory {
         (!over.is_zero()).then(|| (counter(last).saturating_sub(counter(first)), over))
     }
 
-    /// How many descriptors `process` uses and may use, if that was asked for and may be known.
-    pub(super) fn descriptors(&self, store: &Store, process: ProcessId) -> Option<(u64, u64)> {
-        let usage = store.usage(process)?;
-        Some((u64::from(usage.descriptors?), usage.descriptors_max?))
-    }
-
     /// How fast the descriptors of `process` grow in number.
     pub(super) fn descriptor_slope(&self, process: ProcessId, now: Timestamp) -> Option<Slope> {
         self.descriptors.get(&process)?.slope(now)
@@ -118,4 +112,10 @@ impl Memory {
         }
         held
     }
+}
+
+/// How many descriptors `process` uses and may use, if that was asked for and may be known.
+pub(super) fn descriptors(store: &Store, process: ProcessId) -> Option<(u64, u64)> {
+    let usage = store.usage(process)?;
+    Some((u64::from(usage.descriptors?), usage.descriptors_max?))
 }

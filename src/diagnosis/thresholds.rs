@@ -17,6 +17,7 @@ type Count = u32;
 macro_rules! thresholds {
     ($($name:ident: $kind:ty = $default:expr, $reader:literal, $unit:literal, $about:literal;)*) => {
         /// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there.
+        #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
         pub struct Thresholds {

@@ -25,7 +25,7 @@ pub(super) const SURE: f32 = 0.8;
 const RISE_MIN: f32 = 3.0;
 /// What has not risen for as long as it took to rise by so much rises no more.
 const STALLS_AFTER_STEPS: f32 = 5.0;
-const STALLS_AFTER_MIN: Duration = Duration::from_secs(60);
+const STALLS_AFTER_MIN: Duration = Duration::from_mins(1);
 
 /// One group over time.
 #[derive(Debug, Default)]
@@ -46,9 +46,8 @@ impl Track {
     /// The group has this size at `at`.
     pub(super) fn push(&mut self, at: Timestamp, size: u64) {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
-        if size < self.highest.0 / 2 {
-            self.highest = (size, at);
-        } else if size > self.highest.0 || self.fine.samples.is_empty() {
+        let is_anew = size < self.highest.0 / 2 || self.fine.samples.is_empty();
+        if is_anew || size > self.highest.0 {
             self.highest = (size, at);
         }
         self.seen = at;
@@ -208,7 +207,7 @@ mod tests {
     fn the_floor_is_known_once_the_window_was_watched() {
         let (track, now) = track([5, 1, 9, 8, 7, 9]);
         assert_eq!(track.floor(now, Duration::from_secs(3)), Some(7));
-        assert_eq!(track.floor(now, Duration::from_secs(60)), None);
+        assert_eq!(track.floor(now, Duration::from_mins(1)), None);
     }
 
     proptest! {

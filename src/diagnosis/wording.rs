@@ -33,6 +33,20 @@ pub(super) fn place(group: &Group) -> String {
     }
 }
 
+/// Who is at the other end: `10.0.0.5:5432`, `clients of :8080`, `37 peers`.
+pub(super) fn peers(group: &Group) -> String {
+    match group.key.place {
+        Place::To(remote) => remote.to_string(),
+        Place::On(local) => format!("clients of {}", listens(local)),
+        Place::Process | Place::Machine => format!("{} peers", units::count(u64::from(group.places))),
+    }
+}
+
+/// `that is` or `that are`, for one peer or several.
+pub(super) fn that<'a>(group: &Group, one: &'a str, several: &'a str) -> &'a str {
+    if matches!(group.key.place, Place::To(_)) { one } else { several }
+}
+
 /// `:8080`, or `10.0.0.1:8080` where one address is listened on.
 pub(super) fn listens(local: Endpoint) -> String {
     if local.addr.is_unspecified() { format!(":{}", local.port) } else { local.to_string() }
@@ -80,6 +94,11 @@ pub(super) fn oldest(case: &Case) -> String {
     case.group.oldest.map_or(String::new(), |since| format!(", oldest {}", age(case, since)))
 }
 
+/// How long the oldest has lasted: `52m`, `>52m`.
+pub(super) fn lasted(case: &Case) -> String {
+    case.group.oldest.map_or(String::new(), |since| age(case, since))
+}
+
 /// `52m`, or `>52m` where it can be more.
 pub(super) fn age(case: &Case, since: Since) -> String {
     let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
@@ -95,14 +114,14 @@ fn within(time: Duration) -> String {
     if time < Duration::from_secs(1) { "no time".to_owned() } else { units::age(time) }
 }
 
-/// The expression of the filter language that selects the sockets of `group`: its process or what stands in for it, its
-/// place, and `also` (`state:close-wait`).
+/// The expression of the filter language that selects the sockets of `group`: its process (`pid:?` where none is
+/// known), its place, and `also` (`state:close-wait`).
 pub(super) fn filter(case: &Case, also: &str) -> String {
     let group = case.group;
     let mut text = also.to_owned();
-    match (&group.process, group.owner) {
-        (Some(process), _) => push(&mut text, format_args!("pid:{}", process.id.pid)),
-        (None, owner) => push(&mut text, format_args!("owner:{owner}")),
+    match &group.process {
+        Some(process) => push(&mut text, format_args!("pid:{}", process.id.pid)),
+        None => push(&mut text, format_args!("pid:?")),
     }
     push_place(&mut text, group);
     push_netns(&mut text, case);
@@ -148,8 +167,8 @@ fn push(text: &mut String, part: std::fmt::Arguments) {
 mod tests {
     use super::*;
 
-    fn slope(per_minute: f32, confidence: f32) -> Option<Slope> {
-        Some(Slope { per_minute, over: Duration::from_mins(31), confidence })
+    fn slope(per_minute: f32, confidence: f32) -> Slope {
+        Slope { per_minute, over: Duration::from_mins(31), confidence }
     }
 
     #[test]
@@ -164,7 +183,7 @@ mod tests {
             (-4.0, 0.95, ""),
             (0.0, 1.0, ""),
         ] {
-            assert_eq!(growth(slope(per_minute, confidence)), words);
+            assert_eq!(growth(Some(slope(per_minute, confidence))), words);
         }
         assert_eq!(growth(None), "");
     }

@@ -291,7 +291,8 @@ fn unexpected_listener() -> Vec<Snapshot> {
 fn dead_peer() -> Vec<Snapshot> {
     let app = process(4_121, "orders");
     samples(3, 1_000, |_, now| {
-        let gone = |nth| backed_off(opened(nth, "10.0.0.5:5432", &app), 9, 102_400_000, BEGIN + 50_000, BEGIN - 130_000);
+        let gone =
+            |nth| backed_off(opened(nth, "10.0.0.5:5432", &app), 9, 102_400_000, BEGIN + 50_000, BEGIN - 130_000);
         quiet(now, (1..5).map(gone).collect())
     })
 }

@@ -87,7 +87,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     )
 }
 
-/// accept() is to blame if the queue never empties; else bursts meet a small limit.
+/// `accept()` is to blame if the queue never empties; else bursts meet a small limit.
 fn why(case: &Case) -> &'static str {
     let group = case.group;
     let floor = case.past.and_then(|past| past.floor(case.look.now(), ALWAYS_FULL));

@@ -5,13 +5,14 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, many, oldest, place, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, that, who};
 use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let since = stalled::silence(socket, look.now())?;
-    if since.age(look.now()) < look.thresholds.dead_peer_age {
+    let now = look.now();
+    let since = stalled::silence(socket, now).or_else(|| stalled::unanswered_keep_alive(socket))?;
+    if stalled::lasted(socket, since, now) < look.thresholds.dead_peer_age {
         return None;
     }
     let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
@@ -25,16 +26,17 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{} sends to a dead peer, {}: {} unacknowledged{}",
+        "{} sends to {}{}: {}, no ACK for {}",
         who(group),
-        place(group),
+        peers(group),
+        that(group, ", which is gone", " that are gone"),
         many(group.sockets, "connection"),
-        oldest(case)
+        lasted(case)
     );
     Some(
         Judgement {
             why: "the peer says nothing",
-            filter: filter(case, "timer:retransmit retries>0"),
+            filter: filter(case, "timer:retransmit,keepalive retries>0"),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("dead_peers", "unacknowledged", Measure::Count(group.sockets.into()))

@@ -93,6 +93,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         Judgement {
             why: if time_wait * 2 > group.amount { "no keep-alive" } else { "too many connections" },
             slope,
+            since: None,
             runs_out,
             filter: filter_by_place(case, &from),
             ..Judgement::new(case, severity, sentence)

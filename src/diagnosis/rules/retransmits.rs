@@ -7,19 +7,19 @@ use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, many, place, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, who};
 use crate::model::socket::NetnsId;
 use crate::model::units;
 use crate::store::rows::Row;
 
 /// The share of segments sent again is taken over this time.
-const SHARE_OVER: Duration = Duration::from_secs(60);
+const SHARE_OVER: Duration = Duration::from_mins(1);
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let silence = stalled::silence(socket, look.now())?;
     let is_backed_off = u32::from(stalled::timeouts(socket)) >= look.thresholds.retransmit_backoff;
-    if !is_backed_off || silence.age(look.now()) >= look.thresholds.dead_peer_age {
+    if !is_backed_off || stalled::lasted(socket, silence, look.now()) >= look.thresholds.dead_peer_age {
         return None;
     }
     let again = socket.tcp.map_or(0, |tcp| tcp.retransmits_total);
@@ -47,12 +47,12 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !super::is_trouble(case) {
         return None;
     }
-    let oldest = group.oldest.map(|since| units::age(since.age(case.look.now()))).unwrap_or_default();
     let sentence = format!(
-        "{} sends again and again {}: {} without an answer, for {oldest}",
+        "{} sends again and again to {}: {}, no ACK for {}",
         who(group),
-        place(group),
+        peers(group),
         many(group.sockets, "connection"),
+        lasted(case)
     );
     Some(
         Judgement {

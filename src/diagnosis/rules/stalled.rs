@@ -18,30 +18,35 @@ pub(super) const fn is_connected(state: TcpState) -> bool {
     matches!(state, Established | CloseWait | FinWait1 | Closing | LastAck)
 }
 
-/// Consecutive time-outs without an answer.
+/// Consecutive time-outs without an answer. (A timer runs as long as anything is on its way.)
 pub(super) fn timeouts(socket: &Socket) -> u8 {
-    let told = socket.timer.filter(|timer| timer.kind == TimerKind::Retransmit).map_or(0, |timer| timer.retries);
-    socket.tcp.map_or(told, |tcp| tcp.backoff.max(told))
+    socket.timer.filter(|timer| timer.kind == TimerKind::Retransmit).map_or(0, |timer| timer.retries)
 }
 
 /// Since when data has been on its way without an answer; `None` if no time-out has passed. The time-out doubles each
 /// time, so those that have passed took at least the last one (`tcp_retransmit_timer`, `net/ipv4/tcp_timer.c`).
 pub(super) fn unanswered(socket: &Socket, now: Timestamp) -> Option<Since> {
     let timeouts = timeouts(socket);
-    if timeouts == 0 || !is_connected(socket.state) || is_probing(socket) {
-        return None;
-    }
+    let timer = socket.timer.filter(|_| timeouts > 0 && is_connected(socket.state))?;
     let rto_us = socket.tcp.map_or(0, |tcp| u64::from(tcp.rto_us)).max(RTO_MIN_US);
     let passed = rto_us - rto_us.checked_shr(timeouts.into()).unwrap_or(0);
     // The timer was set one time-out before it fires.
-    let timer = socket.timer.filter(|timer| timer.kind == TimerKind::Retransmit);
-    let set = timer.map_or(now, |timer| timer.expires.timestamp().before(Duration::from_micros(rto_us)).min(now));
+    let set = timer.expires.timestamp().before(Duration::from_micros(rto_us)).min(now);
     Some(Since { at: set.before(Duration::from_micros(passed)), basis: AgeBasis::AtLeast })
 }
 
-/// Whether the peer's window is closed and is probed.
-pub(super) fn is_probing(socket: &Socket) -> bool {
-    socket.timer.is_some_and(|timer| timer.kind == TimerKind::ZeroWindow)
+/// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
+/// a connection that is not in every sample.
+pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
+    let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
+    since.age(seen)
+}
+
+/// Since when the peer of an idle connection has been silent, if at least two keep-alive probes were not answered.
+pub(super) fn unanswered_keep_alive(socket: &Socket) -> Option<Since> {
+    let timer = socket.timer.filter(|timer| timer.kind == TimerKind::KeepAlive && timer.retries >= 2)?;
+    let acked = last_ack(socket).filter(|acked| is_connected(socket.state) && *acked < timer.expires.timestamp())?;
+    Some(Since { at: acked, basis: AgeBasis::Kernel })
 }
 
 /// Since when the peer's window has been closed. Probes wait one time-out, then twice that and so on
@@ -87,14 +92,14 @@ mod tests {
         let backed_off = |backoff: u8, rto_us: u32, fires_in: u64| {
             tcp(1).timer(TimerKind::Retransmit, backoff, 1_000_000 + fires_in).info(|info| {
                 (info.backoff, info.rto_us, info.unacked) = (backoff, rto_us, 1);
-                info.last_ack_received = Timestamp::from_millis(1_000).into();
+                info.last_ack_received = Timestamp::from_millis(1_000);
             })
         };
         // 200 ms, 400 ms, 800 ms have passed; the next 1.6 s have begun 600 ms ago.
         assert_eq!(age(silence(&backed_off(3, 1_600_000, 1_000).build(), NOW)), Some(1_400 + 600));
         assert_eq!(age(silence(&backed_off(0, 200_000, 100).build(), NOW)), None);
         let answered =
-            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500).into());
+            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500));
         assert_eq!(age(silence(&answered.build(), NOW)), Some(500));
     }
 

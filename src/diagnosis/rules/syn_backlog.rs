@@ -28,6 +28,11 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     let (listener, index) = look.sides.listener_of(socket)?;
     let limit = look.store.rows().get(index)?.connection.socket.queues?.send?;
     let member = Member::new(Place::On(listener), row);
+    // Where connections wait for accept(), handshakes cannot end: that is the finding then.
+    let queue = look.store.rows().get(index)?.connection.socket.queues?;
+    if f64::from(queue.receive) * 100.0 >= f64::from(limit) * look.thresholds.accept_queue_at_fault {
+        return None;
+    }
     Some(Member { process: look.sides.accepting(socket, look.store), limit: limit.max(1).into(), ..member })
 }
 
@@ -76,6 +81,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     Some(
         Judgement {
             why: "handshakes are not finished",
+            since: None,
             state: (!is_machine).then_some(TcpState::SynRecv),
             filter: filter_by_place(case, if is_machine { "state:syn-recv,listen" } else { "state:syn-recv" }),
             ..Judgement::new(case, severity, sentence)

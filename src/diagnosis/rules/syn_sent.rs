@@ -4,7 +4,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::Place;
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
-use crate::diagnosis::wording::{count, filter, growth, oldest, place, who};
+use crate::diagnosis::wording::{count, filter, growth, oldest, peers, who};
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
 
@@ -25,11 +25,10 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let slope = case.slope();
-    let to = place(group);
-    let from = to.strip_prefix("to ").unwrap_or(&to);
     let sentence = format!(
-        "{} gets no answer from {from}: {} in SYN_SENT{}{}",
+        "{} gets no answer from {}: {} in SYN_SENT{}{}",
         who(group),
+        peers(group),
         count(group.sockets),
         growth(slope),
         oldest(case)

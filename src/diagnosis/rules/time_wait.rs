@@ -40,7 +40,11 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     busiest.into_values().collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a rate on the screen has three digits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a rate on the screen has three digits"
+)]
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let rate = f64::from(group.kinds[CHURNED]) / CHURN_WINDOW.as_secs_f64();

@@ -32,7 +32,9 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let protocol = PROTOCOLS[case.group.main_kind().min(1)];
     let service = ports::service(protocol, local.port)?;
     let usual = ports::usual_owners(protocol, local.port).join(", ");
-    let sentence = format!("{} listens on {}, which is usually {service}: by {usual}", who(case.group), listens(local));
+    let expected = ports::usual_owners(protocol, local.port).first()?;
+    let sentence =
+        format!("{} listens on {}, the port of {service}, where {expected} is usual", who(case.group), listens(local));
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     Some(
         Judgement {

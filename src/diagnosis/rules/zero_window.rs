@@ -4,14 +4,14 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, many, oldest, place, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, that, who};
 use crate::model::units;
 use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let since = stalled::window_closed(socket, look.now()).filter(|_| stalled::is_connected(socket.state))?;
-    if since.age(look.now()) < look.thresholds.zero_window_age {
+    if stalled::lasted(socket, since, look.now()) < look.thresholds.zero_window_age {
         return None;
     }
     let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
@@ -25,12 +25,13 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{} cannot send {}, the peer does not read: {}, {} waiting{}",
+        "{} cannot send to {}{}: {}, {} waiting, for {}",
         who(group),
-        place(group),
+        peers(group),
+        that(group, ", which does not read", " that do not read"),
         many(group.sockets, "connection"),
         bytes(group.amount),
-        oldest(case)
+        lasted(case)
     );
     Some(
         Judgement {
