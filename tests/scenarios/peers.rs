@@ -2,7 +2,7 @@
 
 use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, ip, wait_for_sockets};
-use crate::verdict::{Expected, check, check_soon};
+use crate::verdict::{Expected, check, check_soon, check_with};
 
 /// A peer that does not read: the window is closed and the kernel probes it.
 #[test]
@@ -74,12 +74,14 @@ fn a_way_that_loses_packets() {
     client.tell("stream");
     client.tell("lose 15");
     server.tell("lose 15");
-    let checked = check(&["--for", "8"]);
-    let rules: Vec<_> = checked.findings().iter().map(|finding| finding["rule"].as_str()).collect();
-    assert!(rules.iter().all(|rule| *rule == Some("retransmitting")), "{checked}");
-    let expected =
-        Expected { rule: "retransmitting", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7032" };
-    assert!(checked.findings().iter().any(|finding| expected.is(finding)), "{checked}");
+    // A busy machine sends fewer segments than the rule wants to see.
+    let checked = check_with("retransmit-segments = 200", &["--for", "8"]);
+    let expected = Expected { rule: "retransmitting", severity: "warning", process: None, place: "machine" };
+    let share = checked.findings().iter().find(|finding| expected.is(finding));
+    let sentence = share.unwrap_or_else(|| panic!("the share is missing: {checked}"))["sentence"].as_str();
+    assert!(sentence.expect("words").contains("% of its segments again"), "{checked}");
+    // By chance a connection may have lost three in a row.
+    assert!(checked.findings().iter().all(|finding| finding["rule"] == "retransmitting"), "{checked}");
 }
 
 /// Half-closed for ever: we have closed our side, the peer never closes its.
