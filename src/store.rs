@@ -13,7 +13,7 @@ mod tally;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Rhythm};
@@ -45,6 +45,7 @@ pub struct Store {
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
+    unlisted: FxHashSet<SocketId>,
 }
 
 impl Store {
@@ -65,6 +66,7 @@ impl Store {
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
+            unlisted: FxHashSet::default(),
         }
     }
 
@@ -83,6 +85,11 @@ impl Store {
     /// What `process` holds now. One pass over the rows: for dialogs, not for every frame.
     pub fn holdings(&self, process: ProcessId) -> Holdings {
         groups::holdings(self, process)
+    }
+
+    /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
+    pub fn is_unlisted(&self, id: SocketId) -> bool {
+        self.unlisted.contains(&id)
     }
 
     /// Where the data comes from.

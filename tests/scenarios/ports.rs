@@ -42,7 +42,7 @@ fn time_wait_churn_is_no_leak() {
     let mut server = Puppet::new("upstream");
     server.tell("listen 127.0.0.1 7022 256 answer");
     let mut client = Puppet::new("no-keepalive");
-    client.tell("storm 127.0.0.1 7022 400 0.1");
+    client.tell("storm 127.0.0.1 7022 400 0.5");
     wait_until("there is much TIME_WAIT", || sockets("state time-wait dport = :7022") > 1500);
     // Half the default: a busy machine makes fewer connections than it is told to.
     let checked = check_with("time-wait-churn = 100", &["--for", "3"]);
