@@ -34,6 +34,13 @@ enum Failure {
     Failed(String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Usage(sentence) | Self::Failed(sentence)) = self;
+        f.write_str(sentence)
+    }
+}
+
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
@@ -88,9 +95,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     match command {
         None => show(&global.settings()?, &global.choice()?, &filter),
-        Some(Command::Replay { file, filter }) => {
-            show(&global.settings()?, &Choice::Replay { path: file }, &filter)
-        }
+        Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
         Some(Command::List(options)) => {
             let list = options.parse()?;
             let (source, settings) = open()?;
@@ -152,9 +157,7 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(cannot_write(&error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

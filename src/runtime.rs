@@ -130,6 +130,8 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,
         color: options.color,
+        bell: options.bell,
+        thresholds: options.thresholds.clone(),
     }
 }
 

@@ -260,7 +260,8 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let certain = expired || self.ends.is_over(entry) || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let certain =
+                expired || self.ends.is_over(entry) || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
             if certain || (means_something && self.missed.contains_key(&slot)) {
                 self.end(slot, round, delta);

@@ -51,6 +51,30 @@ fn the_same_state_gives_the_same_answer_every_time() {
     }
 }
 
+/// The blocks below each finding are tested where they are made; here is what a reader sees at a glance.
+#[test]
+fn the_findings_of_the_demo_and_of_the_recording_stay_as_they_are() {
+    let glance = |arguments: &[&str]| {
+        let text = run(arguments).stdout;
+        text.lines().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!("demo", glance(&DEMO));
+    insta::assert_snapshot!("demo_for_a_minute", glance(&[&DEMO[..], &["--for", "60"]].concat()));
+    insta::assert_snapshot!("recording", glance(&RECORDING));
+    insta::assert_snapshot!("filtered", glance(&[&DEMO[..], &["process:jdbc"]].concat()));
+}
+
+#[test]
+fn a_filter_and_fail_on_choose_what_fails() {
+    let code = |more: &[&str]| run(&[&DEMO[..], more].concat()).code;
+    assert_eq!(code(&[]), 2, "the demo is in trouble");
+    assert_eq!(code(&["process:jdbc"]), 1, "its leak is not critical yet");
+    assert_eq!(code(&["process:postgres"]), 0);
+    assert_eq!(code(&["--fail-on", "close-wait-leak"]), 1);
+    assert_eq!(code(&["--fail-on", "orphans,dead-peer"]), 0);
+    assert_eq!(code(&["--fail-on", "orphans", "--fail-on", "critical"]), 2);
+}
+
 #[test]
 fn json_and_text_agree() {
     let (text, json) = (run(&DEMO), run(&[&DEMO[..], &["--format", "json"]].concat()));
@@ -59,7 +83,8 @@ fn json_and_text_agree() {
     let status = document["status"].as_str().expect("a word").to_uppercase();
     assert!(first_line(&text.stdout).starts_with(&format!("CONNTOP {status} - ")));
     for finding in document["findings"].as_array().expect("a list") {
-        let (severity, rule) = (finding["severity"].as_str().expect("a word"), finding["rule"].as_str().expect("a word"));
+        let (severity, rule) =
+            (finding["severity"].as_str().expect("a word"), finding["rule"].as_str().expect("a word"));
         assert!(text.stdout.contains(&format!("[{severity}] {rule}: ")), "{rule}");
     }
 }

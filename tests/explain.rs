@@ -14,9 +14,7 @@ use program::{conntop, ended, run};
 fn said(name: &str) -> String {
     let all = look_up(name, &[]);
     let found = if all.is_empty() { find(&name.split(' ').collect::<Vec<_>>(), &[]) } else { Ok(all) };
-    let texts = |one: Explanation| {
-        [vec![one.topic, one.title], one.text, one.r#do, one.dont].concat().join("\n")
-    };
+    let texts = |one: Explanation| [vec![one.topic, one.title], one.text, one.r#do, one.dont].concat().join("\n");
     found.unwrap_or_else(|sentence| panic!("{sentence}")).into_iter().map(texts).collect::<Vec<_>>().join("\n")
 }
 
@@ -105,9 +103,8 @@ fn every_port_and_range_has_an_answer() {
 
 #[test]
 fn several_words_are_one_topic_or_many() {
-    let topics = |words: &[&str]| -> Vec<String> {
-        find(words, &[]).expect("known").into_iter().map(|one| one.topic).collect()
-    };
+    let topics =
+        |words: &[&str]| -> Vec<String> { find(words, &[]).expect("known").into_iter().map(|one| one.topic).collect() };
     assert_eq!(topics(&["accept", "queue"]), ["accept-queue"]);
     assert_eq!(topics(&["SYN", "cookies"]), ["syn-cookies"]);
     assert_eq!(topics(&["443", "handshake", "443"]), ["443", "handshake"]);
@@ -115,7 +112,11 @@ fn several_words_are_one_topic_or_many() {
     assert_eq!(topics(&["-p", "TCP"]), ["netstat-p", "tcp"]);
     for words in [&["explain", "-ano"][..], &["explain", "-ano", "--format", "text"], &["explain", "netstat", "-ano"]] {
         let ended = run(words);
-        assert!(ended.code == 0 && ended.stdout.contains("netstat -ano") || ended.stdout.contains("task manager"), "{words:?}: {}", ended.stderr);
+        assert!(
+            ended.code == 0 && ended.stdout.contains("netstat -ano") || ended.stdout.contains("task manager"),
+            "{words:?}: {}",
+            ended.stderr
+        );
     }
     assert!(run(&["explain", "-h"]).stdout.contains("Usage:"));
 }
@@ -138,7 +139,8 @@ fn an_unknown_topic_is_answered_with_the_nearest() {
 
 #[test]
 fn options_are_explained_with_and_without_dashes() {
-    for (option, part) in [("interval", "time between samples"), ("--fail-on", "Fail only"), ("all-netns", "namespace")] {
+    for (option, part) in [("interval", "time between samples"), ("--fail-on", "Fail only"), ("all-netns", "namespace")]
+    {
         let ended = run(&["explain", "--", option]);
         assert!(ended.code == 0 && ended.stdout.contains(part), "{option}: {}{}", ended.stdout, ended.stderr);
     }
@@ -149,7 +151,8 @@ fn text_fits_a_narrow_screen_and_json_is_whole() {
     for topic in ["close-wait", "2msl", "443", "0-65535", "handshake", "state"] {
         let text = run(&["explain", topic]).stdout;
         assert!(text.lines().all(|line| line.chars().count() <= 80 && line == line.trim_end()), "{text}");
-        let json: serde_json::Value = serde_json::from_str(&run(&["explain", topic, "--format", "json"]).stdout).expect("JSON");
+        let json: serde_json::Value =
+            serde_json::from_str(&run(&["explain", topic, "--format", "json"]).stdout).expect("JSON");
         assert_eq!(json["schema"], 1);
         let first = &json["topics"][0];
         for key in ["topic", "kind", "title"] {

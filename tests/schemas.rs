@@ -41,15 +41,14 @@ fn states() -> impl Iterator<Item = &'static str> {
 
 /// An object that has exactly these properties.
 fn object(properties: Map<String, Value>) -> Value {
-    let required: Vec<&String> = properties.keys().collect();
+    let required: Vec<String> = properties.keys().cloned().collect();
+    let properties = Value::Object(properties);
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
+    let Value::Object(map) = value else { panic!("this is no object") };
+    map
 }
 
 fn property<R>(column: &Column<R>) -> Value {
@@ -66,8 +65,7 @@ fn property<R>(column: &Column<R>) -> Value {
 
 fn socket_properties() -> Map<String, Value> {
     let columns = COLUMNS.iter().filter(|column| column.in_json);
-    let mut properties: Map<String, Value> =
-        columns.map(|column| (column.json.to_owned(), property(column))).collect();
+    let mut properties: Map<String, Value> = columns.map(|column| (column.json.to_owned(), property(column))).collect();
     let owner = object(map(json!({ "pid": { "type": "integer" }, "process": { "type": "string" } })));
     properties.insert(
         "owners".to_owned(),
@@ -163,7 +161,8 @@ fn check() -> Value {
 }
 
 fn watch() -> Value {
-    let told_by = json!({ "enum": ["samples", "destroy-event", "tracepoint"], "description": "conntop explain told-by." });
+    let told_by =
+        json!({ "enum": ["samples", "destroy-event", "tracepoint"], "description": "conntop explain told-by." });
     let at = json!({ "type": "string", "description": "When it happened, RFC 3339, UTC." });
     let mut change = map(json!({
         "event": { "enum": ["opened", "transition", "closed"] },
@@ -254,7 +253,9 @@ fn what_this_machine_shows_is_valid() {
 #[test]
 fn checks_are_valid() {
     let schema = stored("check.json");
-    for arguments in [&["--demo"][..], &["--demo", "--for", "90"], &["--source", "replay:assets/recordings/demo.conntop"]] {
+    for arguments in
+        [&["--demo"][..], &["--demo", "--for", "90"], &["--source", "replay:assets/recordings/demo.conntop"]]
+    {
         let text = printed(&[&["check", "--format", "json"], arguments].concat(), &[0, 1, 2]);
         let value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
@@ -264,7 +265,9 @@ fn checks_are_valid() {
 #[test]
 fn every_line_of_watch_is_valid() {
     let schema = stored("watch.json");
-    for source in [&["--demo", "--for", "5", "--interval", "0.1"][..], &["--source", "replay:assets/recordings/demo.conntop"]] {
+    for source in
+        [&["--demo", "--for", "5", "--interval", "0.1"][..], &["--source", "replay:assets/recordings/demo.conntop"]]
+    {
         let text = printed(&[&["watch", "--format", "ndjson"], source].concat(), &[0]);
         assert!(text.lines().count() > 20, "{text}");
         for line in text.lines() {

@@ -186,7 +186,7 @@ fn may_be_trusted(_: &std::fs::Metadata) -> bool {
 fn parse(text: &str) -> Result<Settings, String> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
         format!("line {line}: {}", in_words(error.message()))
     })
 }
@@ -194,17 +194,13 @@ fn parse(text: &str) -> Result<Settings, String> {
 /// serde's message with a next step. It quotes names in backticks: the unknown one first, then those there are.
 fn in_words(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    match (message.starts_with("unknown field"), quoted.next()) {
-        (true, Some(unknown)) => {
-            let known: Vec<&str> = quoted.collect();
-            let all = format!("there are {}", known.join(", "));
-            format!("unknown key '{unknown}'; {}", suggest::hint(unknown, known.iter().copied(), &all))
-        }
-        _ => {
-            let first = message.lines().next().unwrap_or_default();
-            format!("{first}; see conntop explain config, or go without by --config {NOTHING}")
-        }
+    if let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) {
+        let known: Vec<&str> = quoted.collect();
+        let all = format!("there are {}", known.join(", "));
+        return format!("unknown key '{unknown}'; {}", suggest::hint(unknown, known.iter().copied(), &all));
     }
+    let first = message.lines().next().unwrap_or_default();
+    format!("{first}; see conntop explain config, or go without by --config {NOTHING}")
 }
 
 #[cfg(test)]
@@ -233,8 +229,14 @@ mod tests {
             ("\n\nintervall = 2", "line 3: unknown key 'intervall'; did you mean 'interval'?"),
             ("interval = 0", "line 1: write a number of seconds from 0.1 to 60, such as 2 or 0.5; see conntop"),
             ("bell = true\ninterval = \"soon\"", "line 2: invalid type: string \"soon\", expected f64; see conntop"),
-            ("[thresholds]\nclose-wait-aeg = 2", "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?"),
-            ("color = \"red\"", "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop"),
+            (
+                "[thresholds]\nclose-wait-aeg = 2",
+                "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?",
+            ),
+            (
+                "color = \"red\"",
+                "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop",
+            ),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
             ("interval", "line 1: "),
         ] {

@@ -81,6 +81,11 @@ impl Samples {
         !matches!(self.source.info().kind, SourceKind::Replay | SourceKind::Synthetic)
     }
 
+    /// Whether a failure may pass: it is live and has worked before.
+    pub(super) fn may_recover(&self) -> bool {
+        self.is_live() && self.first.is_some()
+    }
+
     /// What is known now.
     pub(super) const fn store(&self) -> &Store {
         &self.store

@@ -17,6 +17,8 @@ use crate::runtime;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 
+/// How often in a row a live source may fail, once it has worked.
+const FAILURES_MAX: u32 = 30;
 /// The most sentences on shortcomings that are said, each once: some hold numbers that change.
 const SAID_MAX: usize = 16;
 
@@ -52,13 +54,27 @@ async fn follow(
     let mut stream = Stream::new(watch);
     let mut interrupt = Interrupt::new();
     let mut said = Vec::new();
+    let mut failures = 0;
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());
     }
     loop {
         let begun = Instant::now();
-        let taken = samples.take()?;
+        let taken = match samples.take() {
+            Err(failure) if samples.may_recover() && failures < FAILURES_MAX => {
+                failures += 1;
+                if failures == 1 {
+                    say(&format!("{failure}; trying again"));
+                }
+                if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
+                    return Ok(());
+                }
+                continue;
+            }
+            taken => taken?,
+        };
+        failures = 0;
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         for sentence in shortcomings(store, &taken.tellers) {
             if !said.contains(sentence) && said.len() < SAID_MAX {

@@ -426,12 +426,12 @@ mod arbitrary {
                 (socket.local, socket.remote) = (local, remote);
                 socket.timer = timer.and_then(|(kind, retries, expires)| {
                     let kind = TimerKind::from_kernel(kind)?;
-                    Some(crate::model::socket::Timer { kind, retries, expires: crate::model::time::Timestamp::from_millis(expires.into()) })
+                    Some(crate::model::socket::Timer { kind, retries, expires: crate::model::time::Timestamp::from_millis(expires.into()).into() })
                 });
                 let at = |ms: u32| crate::model::time::Timestamp::from_millis(ms.into());
                 socket.tcp = info.map(|(backoff, rto_us, unacked, probes)| crate::model::tcp_info::TcpInfo {
                     backoff, rto_us, unacked, probes,
-                    last_data_sent: at(clocks.0), last_data_received: at(clocks.1), last_ack_received: at(clocks.2),
+                    last_data_sent: at(clocks.0).into(), last_data_received: at(clocks.1).into(), last_ack_received: at(clocks.2).into(),
                     ..Default::default()
                 });
             }).build()

@@ -46,6 +46,21 @@ pub fn rate(bytes_per_second: f64) -> String {
     bytes(bytes_per_second.max(0.0) as u64)
 }
 
+/// Events per second in at most 5 cells: `0`, `<0.1`, `0.4`, `12`, `1,204`, `12.1k`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates; negative rates do not exist"
+)]
+pub fn per_second(rate: f64) -> String {
+    match rate {
+        ..=0.0 => "0".to_owned(),
+        ..0.05 => "<0.1".to_owned(),
+        ..9.95 => format!("{rate:.1}"),
+        _ => bytes(rate.round() as u64),
+    }
+}
+
 /// `share` as a percentage: `0.4%`, `12%`, `250%`.
 pub fn share(share: f64) -> String {
     let percent = share.max(0.0) * 100.0;

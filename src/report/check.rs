@@ -52,9 +52,7 @@ impl FailOn {
 
     fn counts(&self, finding: &Finding) -> bool {
         let is_all = self.rules.is_empty() && self.least.is_none();
-        is_all
-            || self.rules.contains(&finding.rule())
-            || self.least.is_some_and(|least| finding.severity >= least)
+        is_all || self.rules.contains(&finding.rule()) || self.least.is_some_and(|least| finding.severity >= least)
     }
 }
 
@@ -170,7 +168,8 @@ impl Check {
         let problems = format!("{} problem{}", units::count(all as u64), if all == 1 { "" } else { "s" });
         let worst = shown.iter().filter(|finding| self.fail_on.counts(finding)).max_by_key(|finding| finding.severity);
         // Among equals the first: they are ordered.
-        let worst = worst.and_then(|worst| shown.iter().find(|one| self.fail_on.counts(one) && one.severity == worst.severity));
+        let worst =
+            worst.and_then(|worst| shown.iter().find(|one| self.fail_on.counts(one) && one.severity == worst.severity));
         match (worst, shown.first()) {
             (Some(worst), _) => format!("{problems}: {}", worst.sentence),
             (None, Some(first)) => format!("{problems}, none that --fail-on names: {}", first.sentence),

@@ -96,7 +96,8 @@ fn unknown(word: &str, options: &[OptionText]) -> String {
         .chain(options.iter().map(|option| option.name.as_str()));
     // Names of services are many, and short: they are only offered if nothing else is near.
     let near = suggest::closest(&wanted, known).or_else(|| suggest::closest(&wanted, ports::service_names()));
-    let hint = near.map_or_else(|| "conntop explain lists the topics".to_owned(), |near| format!("did you mean '{near}'?"));
+    let hint =
+        near.map_or_else(|| "conntop explain lists the topics".to_owned(), |near| format!("did you mean '{near}'?"));
     format!("there is nothing to explain under '{word}'; {hint}")
 }
 
@@ -181,10 +182,8 @@ impl Explain {
 
     /// Writes the names of all topics.
     pub fn write_topics(&self, out: &mut impl Write) -> io::Result<()> {
-        let rule_titles: Vec<(&str, &str)> = RULES
-            .iter()
-            .map(|row| (row.id, rules::text(row.id).map_or("", |text| text.title.as_str())))
-            .collect();
+        let rule_titles: Vec<(&str, &str)> =
+            RULES.iter().map(|row| (row.id, rules::text(row.id).map_or("", |text| text.title.as_str()))).collect();
         if self.format == Format::Json {
             let states = STATES.iter().map(|row| Name { topic: row.name, kind: "state", title: row.name });
             let findings = rule_titles.iter().map(|(id, title)| Name { topic: id, kind: "finding", title });

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Place};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
+use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::report::format::json::Objects;
 use crate::store::Store;
@@ -109,7 +110,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         addr: endpoint.map(|endpoint| endpoint.addr),
         port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
         netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
-        state: finding.state.map(|state| state.name()),
+        state: finding.state.map(TcpState::name),
         sockets: finding.sockets,
         since_seconds: finding.since.map(|since| seconds(since.age(store.at()))),
         since_basis: finding.since.map(|since| since.basis.label()),

@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
-use crate::model::delta::{self, AgeBasis, Gap, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
 use crate::report::findings::{self, Matching};
 use crate::report::format::Format;
 use crate::report::format::json::{Objects, rfc3339};
@@ -53,12 +54,12 @@ pub struct Stream<'w> {
     watch: &'w Watch,
     columns: Vec<usize>,
     lines: u64,
-    known: BTreeMap<FindingKey, Known>,
+    known: BTreeMap<FindingKey, Told>,
 }
 
 /// A finding that was told.
 #[derive(Debug)]
-struct Known {
+struct Told {
     severity: Severity,
     /// As last seen, for its end.
     last: Finding,
@@ -141,7 +142,8 @@ impl<'w> Stream<'w> {
         if self.is_text() {
             let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
             let (to, from, of) = (at(gap.to), at(gap.from), gap.of.label());
-            return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing").into_bytes();
+            return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing")
+                .into_bytes();
         }
         json(&GapLine {
             event: "gap",
@@ -162,7 +164,11 @@ impl<'w> Stream<'w> {
             return None;
         }
         let row = after.or(before)?;
-        let line = if self.is_text() { text(store, transition, &row).into_bytes() } else { self.object(store, transition, &row) };
+        let line = if self.is_text() {
+            text(store, transition, &row).into_bytes()
+        } else {
+            self.object(store, transition, &row)
+        };
         Some(line)
     }
 
@@ -170,8 +176,8 @@ impl<'w> Stream<'w> {
         let mut line = json(&Head {
             event: event(transition),
             at: rfc3339(store.wall_of(transition.at)),
-            from: transition.from.map(|state| state.name()),
-            to: transition.to.map(|state| state.name()),
+            from: transition.from.map(TcpState::name),
+            to: transition.to.map(TcpState::name),
             lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
             skipped: transition.skipped,
@@ -202,12 +208,12 @@ impl<'w> Stream<'w> {
         // What is not among the worst ones may still be there.
         let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
-        let ended: Vec<Known> = over.iter().filter_map(|key| self.known.remove(key)).collect();
+        let ended: Vec<Told> = over.iter().filter_map(|key| self.known.remove(key)).collect();
         told.extend(ended.iter().map(|known| ("ended", &known.last)));
         let lines = told.iter().map(|(change, finding)| self.finding(store, change, finding)).collect();
         for (change, finding) in told {
             if change != "ended" && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key)) {
-                let known = Known { severity: finding.severity, last: finding.clone() };
+                let known = Told { severity: finding.severity, last: finding.clone() };
                 self.known.insert(finding.key, known);
             }
         }
@@ -247,8 +253,7 @@ const fn event(transition: &Transition) -> &'static str {
 fn before(store: &Store, transition: &Transition) -> Option<Row> {
     let mut row = known_row(store, transition);
     row.connection.socket.state = transition.from?;
-    row.connection.state_since =
-        transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
+    row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
     if transition.to.is_none() {
         row.connection.rates = None;
         let socket = &mut row.connection.socket;
@@ -289,7 +294,7 @@ fn unseen_row(transition: &Transition) -> Row {
     let socket = Socket {
         id: transition.id,
         protocol: transition.protocol,
-        state: transition.to.or(transition.from).unwrap_or(crate::model::tcp_state::TcpState::Close),
+        state: transition.to.or(transition.from).unwrap_or(TcpState::Close),
         family: transition.local.family(),
         local: transition.local,
         remote: transition.remote,
@@ -302,14 +307,15 @@ fn unseen_row(transition: &Transition) -> Row {
         tcp: None,
         owner: transition.owner.clone(),
     };
-    let known = delta::Known { socket, state_since: None, first_seen: transition.at };
+    let known = Known { socket, state_since: None, first_seen: transition.at };
     Row { connection: known.into(), mark: None }
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
 fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     let (event, socket) = (event(transition), &row.connection.socket);
-    let mut line = format!("{}  {event:<10}  {} {}", rfc3339(store.wall_of(transition.at)), socket.protocol.name(), socket.local);
+    let mut line =
+        format!("{}  {event:<10}  {} {}", rfc3339(store.wall_of(transition.at)), socket.protocol.name(), socket.local);
     let mut add = |part: &str| {
         line.push_str(part);
     };

@@ -114,7 +114,7 @@ impl Linux {
             tables,
             owners: Owners::open().map_err(no_proc)?,
             names: NameReader::default(),
-            facts: FactsReader::open(),
+            facts: FactsReader::open(namespaces.own()),
             inquirer: inquirer().ok(),
             namespaces,
             abroad: Abroad::new(kind == SourceKind::Procfs),

@@ -1,6 +1,6 @@
 //! How quantities are read from filters: with the units in which [`model::units`](crate::model::units) writes them.
 
-pub use crate::model::units::{age, bytes, count, lasted, rate, share, span};
+pub use crate::model::units::{age, bytes, count, lasted, per_second, rate, share, span};
 
 use crate::model::units::STEPS;
 

@@ -39,7 +39,12 @@ pub(super) fn short_life(ended: &Ended, round: &Round, delta: &mut Delta) {
 
 /// The end of a tracked connection, completed by its last words. If its full socket was freed after the last look, that
 /// was the end itself.
-pub(super) fn with_last_words(mut closed: Transition, seen_at: Timestamp, begin: Since, word: Option<Word>) -> Transition {
+pub(super) fn with_last_words(
+    mut closed: Transition,
+    seen_at: Timestamp,
+    begin: Since,
+    word: Option<Word>,
+) -> Transition {
     let Some(word) = word else { return closed };
     closed.last = word.last;
     if word.at > seen_at && closed.from != Some(TcpState::TimeWait) {

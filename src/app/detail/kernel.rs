@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::detail::byte_words;
 use crate::app::detail::facts::is_gone;
-use crate::app::detail::{Line, Section, byte_words};
+use crate::app::prose::{Line, Section};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
@@ -193,7 +194,6 @@ fn push_detail(section: &mut Section, detail: &TcpDetail) {
     section.known("segments", segments(detail));
     section.known("goodput", detail.delivery_rate.map(|rate| format!("{}/s when it last sent", byte_words(rate))));
     section.known("packet size", packet_size(detail));
-    section.known("held up", held_up(detail));
 }
 
 fn congestion(detail: &TcpDetail) -> Option<String> {
@@ -215,18 +215,4 @@ fn packet_size(detail: &TcpDetail) -> Option<String> {
     let mss = detail.send_mss_bytes?;
     let mtu = detail.path_mtu_bytes.map_or(String::new(), |mtu| format!(", path MTU {}", units::count(mtu.into())));
     Some(format!("{} bytes of payload{mtu}", units::count(mss.into())))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share of a time in microseconds needs no exactness")]
-fn held_up(detail: &TcpDetail) -> Option<String> {
-    let busy = detail.busy_us.filter(|&us| us > 0)? as f64;
-    let share = |us: Option<u64>| us.map_or(0.0, |us| us as f64 / busy);
-    let (window, buffer) = (share(detail.receive_window_limited_us), share(detail.send_buffer_limited_us));
-    (window > 0.0 || buffer > 0.0).then(|| {
-        format!(
-            "{} of the sending time by the peer's window, {} by our buffer",
-            units::share(window),
-            units::share(buffer)
-        )
-    })
 }

@@ -45,7 +45,8 @@ pub(in crate::cli) struct Global {
     /// Do not ask the kernel for exact transitions
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
-    /// Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml or ~/.config/conntop/config.toml is read, if it exists
+    /// Read settings from this file; /dev/null for none. Otherwise conntop/config.toml below `$XDG_CONFIG_HOME` or
+    /// ~/.config is read, if it exists
     ///
     /// Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop
     /// explain config shows them all. What the command line says counts more; --ascii=false and the like undo a

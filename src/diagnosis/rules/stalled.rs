@@ -92,14 +92,14 @@ mod tests {
         let backed_off = |backoff: u8, rto_us: u32, fires_in: u64| {
             tcp(1).timer(TimerKind::Retransmit, backoff, 1_000_000 + fires_in).info(|info| {
                 (info.backoff, info.rto_us, info.unacked) = (backoff, rto_us, 1);
-                info.last_ack_received = Timestamp::from_millis(1_000);
+                info.last_ack_received = Timestamp::from_millis(1_000).into();
             })
         };
         // 200 ms, 400 ms, 800 ms have passed; the next 1.6 s have begun 600 ms ago.
         assert_eq!(age(silence(&backed_off(3, 1_600_000, 1_000).build(), NOW)), Some(1_400 + 600));
         assert_eq!(age(silence(&backed_off(0, 200_000, 100).build(), NOW)), None);
-        let answered =
-            backed_off(3, 1_600_000, 1_000).info(|info| info.last_ack_received = Timestamp::from_millis(999_500));
+        let answered = backed_off(3, 1_600_000, 1_000)
+            .info(|info| info.last_ack_received = Timestamp::from_millis(999_500).into());
         assert_eq!(age(silence(&answered.build(), NOW)), Some(500));
     }
 

@@ -19,7 +19,9 @@ const CLASSES: [(PortClass, &[&str]); 3] = [
 
 pub(super) fn look_up(name: &str) -> Vec<Explanation> {
     let name = topics::normal(name);
-    let class = CLASSES.iter().find(|(_, names)| names.contains(&name.trim_end_matches("-ports")) || names.contains(&name.as_str()));
+    let class = CLASSES
+        .iter()
+        .find(|(_, names)| names.contains(&name.trim_end_matches("-ports")) || names.contains(&name.as_str()));
     if let Some((class, _)) = class {
         let (first, last) = class.range();
         return vec![range(first, last)];
@@ -58,7 +60,10 @@ fn port(protocol: Option<Protocol>, number: u16) -> Explanation {
     let class = PortClass::of(number);
     text.push(format!("It is a {} port. {}", class.name(), class.about()));
     if (CLIENT_PORTS.0..=CLIENT_PORTS.1).contains(&number) {
-        text.push(format!("Linux gives {} to {} to clients unless told otherwise: a connection can have it by chance.", CLIENT_PORTS.0, CLIENT_PORTS.1));
+        text.push(format!(
+            "Linux gives {} to {} to clients unless told otherwise: a connection can have it by chance.",
+            CLIENT_PORTS.0, CLIENT_PORTS.1
+        ));
     }
     let written = protocol.map_or_else(|| number.to_string(), |one| format!("{number}/{}", one.name()));
     Explanation {

@@ -5,9 +5,9 @@ use crate::knowledge::topics::{self, Topic};
 use crate::knowledge::{rules, states};
 use crate::model::tcp_state::TcpState;
 use crate::report::explain::{Explanation, OptionText};
+use crate::store::rows::Row;
 use crate::table::column::Column;
 use crate::table::connections::COLUMNS;
-use crate::store::rows::Row;
 
 /// The settings with their defaults.
 const CONFIG: &str = include_str!("../../../assets/config.toml");

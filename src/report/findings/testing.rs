@@ -60,7 +60,7 @@ pub(crate) fn leak() -> Finding {
         slope: Some(Slope { per_minute: 4.2, over: Duration::from_mins(1), confidence: 0.9 }),
         since: Some(Since { at: Timestamp::from_millis(15_000), basis: AgeBasis::Kernel }),
         first_found: NOW,
-        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_secs(3_600) }),
+        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_hours(1) }),
         filter: "pid:4121 state:close-wait".to_owned(),
     }
 }
@@ -68,12 +68,8 @@ pub(crate) fn leak() -> Finding {
 /// A warning about the whole process nginx, of which nothing else is known.
 pub(crate) fn descriptors() -> Finding {
     let nginx = process(812, "nginx");
-    let key = FindingKey {
-        rule: Rule::DescriptorLimit,
-        process: Some(nginx.id),
-        place: Place::Process,
-        netns: NetnsId(7),
-    };
+    let key =
+        FindingKey { rule: Rule::DescriptorLimit, process: Some(nginx.id), place: Place::Process, netns: NetnsId(7) };
     Finding {
         key,
         severity: Severity::Warning,

@@ -16,6 +16,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
 
 use crate::model::facts::{Counters, Facts, PortRange};
+use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 
 /// How often the limits are read.
@@ -28,6 +29,7 @@ const PORTS_TEXT_LEN: usize = 256 * 1024;
 /// Reads the facts.
 #[derive(Debug)]
 pub struct FactsReader {
+    netns: NetnsId,
     /// `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/sockstat`; `None` where one cannot be opened.
     netstat: Option<OwnedFd>,
     snmp: Option<OwnedFd>,
@@ -39,9 +41,10 @@ pub struct FactsReader {
 }
 
 impl FactsReader {
-    /// Opens the files of the counters.
-    pub fn open() -> Self {
+    /// Opens the files of the counters in the namespace of this thread, which is `netns`.
+    pub fn open(netns: NetnsId) -> Self {
         Self {
+            netns,
             netstat: open(c"/proc/thread-self/net/netstat").ok(),
             snmp: open(c"/proc/thread-self/net/snmp").ok(),
             sockstat: open(c"/proc/thread-self/net/sockstat").ok(),
@@ -78,6 +81,7 @@ impl FactsReader {
     fn limits(&mut self) -> Facts {
         let ephemeral_ports = self.sysctl(c"/proc/sys/net/ipv4/ip_local_port_range").and_then(parse_range);
         Facts {
+            netns: Some(self.netns),
             ephemeral_ports,
             ephemeral_reserved: ephemeral_ports.map_or(0, |range| self.reserved(range)),
             time_wait_reuse: self.number(c"/proc/sys/net/ipv4/tcp_tw_reuse"),

@@ -140,7 +140,9 @@ fn lock(ears: &Mutex<Ears>) -> MutexGuard<'_, Ears> {
 }
 
 fn refused(error: Errno) -> DisplayText {
-    DisplayText::new(&format!("the kernel does not tell of sockets that end ({error}); their last counters are missing"))
+    DisplayText::new(&format!(
+        "the kernel does not tell of sockets that end ({error}); their last counters are missing"
+    ))
 }
 
 /// Empties the queues whenever something comes, until it is told to stop.

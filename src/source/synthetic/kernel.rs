@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::facts::{Counters, Facts, PortRange};
+use crate::source::synthetic::world::NETNS;
 
 /// Segments that a second of this machine sends, and one in how many of them is sent again: a healthy network.
 const SEGMENTS_PER_SECOND: u64 = 4_210;
@@ -35,6 +36,7 @@ pub fn tick(counters: &mut Counters, second: u32) {
 /// The facts of the machine with these counters: the limits are those that Linux begins with.
 pub fn facts(counters: Counters) -> Arc<Facts> {
     Arc::new(Facts {
+        netns: Some(NETNS),
         ephemeral_ports: Some(PortRange { first: 32_768, last: 60_999 }),
         ephemeral_reserved: 0,
         time_wait_reuse: Some(2),

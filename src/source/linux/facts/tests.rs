@@ -71,7 +71,7 @@ fn reserved_ports_count_where_they_are_in_the_range() {
 
 #[test]
 fn this_machine_tells_what_it_has() {
-    let mut reader = FactsReader::open();
+    let mut reader = FactsReader::open(NetnsId(1));
     let first = reader.read(Timestamp::from_millis(1_000));
     assert!(first.ephemeral_ports.is_some_and(|range| range.first <= range.last), "{first:?}");
     assert!(first.accept_queue_max.is_some() && first.counters.is_some(), "{first:?}");
