@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Gap, Rhythm};
@@ -60,6 +60,7 @@ pub struct Store {
     rhythm: Rhythm,
     paths: Paths,
     tellers: Tellers,
+    unlisted: FxHashSet<SocketId>,
 }
 
 impl Store {
@@ -85,6 +86,7 @@ impl Store {
             rhythm: Rhythm::default(),
             paths: Paths::default(),
             tellers: Tellers::default(),
+            unlisted: FxHashSet::default(),
         }
     }
 
@@ -103,6 +105,11 @@ impl Store {
     /// What `process` holds now. One pass over the rows: for dialogs, not for every frame.
     pub fn holdings(&self, process: ProcessId) -> Holdings {
         groups::holdings(self, process)
+    }
+
+    /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
+    pub fn is_unlisted(&self, id: SocketId) -> bool {
+        self.unlisted.contains(&id)
     }
 
     /// Where the data comes from.

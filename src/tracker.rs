@@ -282,6 +282,7 @@ impl Tracker {
             }
             if means_something {
                 self.missed.insert(slot, round.at);
+                delta.unlisted.push(entry.id);
             }
             self.directory.keep(slot);
         }
@@ -335,6 +336,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         gaps: Vec::new(),
         tellers: snapshot.events.tellers,
         usage: snapshot.usage,
+        unlisted: Vec::new(),
         details: snapshot.details,
         added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),
         changed: Vec::new(),

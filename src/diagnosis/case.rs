@@ -57,17 +57,30 @@ impl Case<'_> {
         self.past.is_some_and(|past| past.active.is_some())
     }
 
+    /// Whether it is a critical finding already.
+    fn is_critical(&self) -> bool {
+        let active = self.past.and_then(|past| past.active.as_ref());
+        active.is_some_and(|(finding, _)| finding.severity == Severity::Critical)
+    }
+
     /// Whether `count` reaches `limit`, or has reached it and is still near.
     pub(super) fn reaches(&self, count: impl Into<f64>, limit: impl Into<f64>) -> bool {
-        let (count, limit) = (count.into(), limit.into());
-        count > 0.0 && count >= if self.is_active() { limit * LEAVES_AT } else { limit }
+        reaches(count.into(), limit.into(), self.is_active())
+    }
+
+    /// The same for a limit from which on it is critical: one that was only a warning has not reached it.
+    pub(super) fn reaches_critical(&self, count: impl Into<f64>, limit: impl Into<f64>) -> bool {
+        reaches(count.into(), limit.into(), self.is_critical())
     }
 
     /// Whether `part` of `whole` reaches so many percent of it, or has reached it and is still near.
-    #[expect(clippy::cast_precision_loss, reason = "a share")]
     pub(super) fn reaches_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
-        let near = if self.is_active() { percent * (1.0 + LEAVES_AT) / 2.0 } else { percent };
-        part > 0 && part as f64 * 100.0 >= whole as f64 * near
+        reaches_percent(part, whole, percent, self.is_active())
+    }
+
+    /// The same for a limit from which on it is critical.
+    pub(super) fn reaches_critical_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
+        reaches_percent(part, whole, percent, self.is_critical())
     }
 
     /// How long the oldest has lasted.
@@ -117,6 +130,16 @@ impl Case<'_> {
         let slope = own.or_else(|| self.slope())?;
         Some(RunsOut { what: "descriptors", within: slope.time_to(max.saturating_sub(used))? })
     }
+}
+
+fn reaches(count: f64, limit: f64, has_reached: bool) -> bool {
+    count > 0.0 && count >= if has_reached { limit * LEAVES_AT } else { limit }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn reaches_percent(part: u64, whole: u64, percent: f64, has_reached: bool) -> bool {
+    let near = if has_reached { percent * (1.0 + LEAVES_AT) / 2.0 } else { percent };
+    part > 0 && part as f64 * 100.0 >= whole as f64 * near
 }
 
 /// What a rule says of a group with which something is wrong.

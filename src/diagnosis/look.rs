@@ -116,6 +116,10 @@ impl Look {
         if set == Set::Listening {
             self.sides.note(index, &row.connection.socket);
         }
+        // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
+        if desk.store.is_unlisted(row.connection.socket.id) {
+            return;
+        }
         let Self { sides, gathered, .. } = self;
         let context = desk.context(sides);
         for rule in &RULES {

@@ -493,3 +493,33 @@ mod arbitrary {
         }
     }
 }
+
+#[test]
+fn a_warning_becomes_critical_at_the_critical_limit_and_not_before() {
+    let mut machine = Machine::new();
+    let mut found = |used: u32| {
+        let now = machine.now_ms + 1_000;
+        machine.usage = vec![(app().id, usage(used, 1_000))];
+        machine.sample((0..40).map(|nth| leaked(nth, now, 1_000).build()).collect());
+        machine.found(Rule::DescriptorLimit).severity
+    };
+    for used in [850, 900, 945, 945] {
+        assert_eq!(found(used), Severity::Warning, "{used}");
+    }
+    assert_eq!(found(950), Severity::Critical);
+    // Back below the limit but near: still critical; then no more.
+    assert_eq!([found(900), found(850)], [Severity::Critical, Severity::Warning]);
+}
+
+#[test]
+fn what_the_last_sample_did_not_list_grows_no_older() {
+    let mut machine = Machine::new();
+    let waits = |now: u64| {
+        tcp(1).local("10.0.0.1:80").remote("10.0.0.9:40000").owner(Owner::Unaccepted).last(now, now, now).build()
+    };
+    machine.sample(vec![waits(machine.now_ms)]);
+    // The next sample comes late, and the connection is over by then: it may be kept, but says nothing.
+    machine.now_ms += 30_000;
+    assert_eq!(machine.sample(Vec::new()), []);
+    assert_eq!(machine.sample(Vec::new()), []);
+}

@@ -223,6 +223,9 @@ pub struct Delta {
     pub changed: Vec<Connection>,
     /// Sockets that are gone.
     pub removed: Vec<Removed>,
+    /// Sockets that this sample should have listed and did not. They stay until the next one does not either, and what
+    /// is known of them is of the sample before.
+    pub unlisted: Vec<SocketId>,
     /// What happened, in the order in which it was found, or by time where the kernel told of it; nothing on the first sample.
     pub transitions: Vec<Transition>,
     /// What could not be seen.

@@ -105,7 +105,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         sentence: &finding.sentence,
         why: Some(finding.why).filter(|why| !why.is_empty()),
         process: process.map(|process| process.name.as_str()),
-        pid: finding.key.process.map(|id| id.pid),
+        pid: process.map(|process| process.id).or(finding.key.process).map(|id| id.pid),
         place,
         addr: endpoint.map(|endpoint| endpoint.addr),
         port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),

@@ -2,13 +2,27 @@
 //!
 //! Below this nothing reads a clock; times travel as data ([`Timestamp`], [`WallTime`]).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::time::{Timestamp, WallTime};
 
+/// The two clocks are read so close together, or once more: on a busy machine tens of milliseconds can pass between.
+const TOGETHER: Duration = Duration::from_millis(1);
+/// No more often than this.
+const TRIES: u32 = 5;
+
 /// This moment, as an instant since boot and as a time of day.
 pub fn now() -> (Timestamp, WallTime) {
-    (since_boot(), wall())
+    let mut before = since_boot();
+    for _ in 1..TRIES {
+        let wall = wall();
+        let after = since_boot();
+        if after.since(before) <= TOGETHER {
+            return (before, wall);
+        }
+        before = after;
+    }
+    (before, wall())
 }
 
 /// `CLOCK_BOOTTIME` (`clock_gettime(2)`): the time since boot, suspend included.
@@ -24,7 +38,7 @@ fn since_boot() -> Timestamp {
 #[cfg(not(target_os = "linux"))]
 fn since_boot() -> Timestamp {
     use std::sync::LazyLock;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
     static START: LazyLock<(Instant, Duration)> =
         LazyLock::new(|| (Instant::now(), Duration::from_secs(sysinfo::System::uptime().unwrap_or(0))));
     let (start, uptime) = *START;

@@ -75,6 +75,8 @@ impl Store {
         self.usage = usage.into_iter().collect();
         self.details = details.into_iter().collect();
         self.deltas += 1;
+        self.unlisted.clear();
+        self.unlisted.extend(&delta.unlisted);
         touched
     }
 }

@@ -1,28 +1,50 @@
 //! Runs a test again inside a network namespace of its own, where nothing but its own sockets exists.
 
-use std::process::Command;
+#![allow(dead_code, reason = "each test that uses this file takes one of the two ways")]
+
+use std::process::{Command, Stdio};
 
 /// Set in the environment of the run inside.
 const INSIDE: &str = "CONNTOP_TEST_NAMESPACE";
 
+/// How the namespace of a test is made: of the network alone.
+const NETWORK: &[&str] = &["-n"];
+
+/// Also of processes: those of the test are all there are, and all end with it.
+const NETWORK_AND_PROCESSES: &[&str] = &["-n", "-p", "-f", "--mount-proc"];
+
 /// Whether the caller runs inside a namespace made by this function; if not, runs the test called `test` again inside
 /// one and reports its failure as its own. Where the system allows no namespaces, says loudly that it was skipped.
 pub fn inside_namespace(test: &str) -> bool {
+    inside(test, NETWORK)
+}
+
+/// The same with a `/proc` that shows no other processes. The standard input is the network namespace that the test
+/// was started in.
+pub fn alone_in_namespace(test: &str) -> bool {
+    inside(test, NETWORK_AND_PROCESSES)
+}
+
+fn inside(test: &str, flags: &[&str]) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
-    let flags = if rustix::process::geteuid().is_root() { "-n" } else { "-Urn" };
-    let works = Command::new("unshare").args([flags, "ip", "link", "set", "lo", "up"]).output();
+    let root: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["-Ur"] };
+    let flags = [root, flags].concat();
+    let works = Command::new("unshare").args(&flags).args(["ip", "link", "set", "lo", "up"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED {test}: `unshare {flags}` or `ip` does not work here");
+        eprintln!("SKIPPED {test}: `unshare {}` or `ip` does not work here", flags.join(" "));
         return false;
     }
     let this = std::env::current_exe().expect("a test knows its program");
+    let outside = std::fs::File::open("/proc/self/ns/net").expect("this is Linux");
     let status = Command::new("unshare")
-        .args([flags, "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
+        .args(&flags)
+        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
         .arg(this)
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
+        .stdin(Stdio::from(outside))
         .status()
         .expect("unshare ran a moment ago");
     assert!(status.success(), "{test} failed inside its namespace");

@@ -48,7 +48,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     }
     let runs_out = case.descriptors_run_out(group.process.as_ref().map(|process| process.id)).filter(|_| rises);
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
-    let is_critical = case.reaches(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
+    let is_critical = case.reaches_critical(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
     let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
     let verb = if rises || is_many { "leaks" } else { "holds" };
     let because = if why.is_empty() { String::new() } else { format!(", {why}") };

@@ -40,7 +40,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !is_soon && !case.reaches_percent(group.amount, group.limit, limits.descriptors_warning) {
         return None;
     }
-    let is_critical = is_soon || case.reaches_percent(group.amount, group.limit, limits.descriptors_critical);
+    let is_critical = is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.descriptors_critical);
     let slope = case.look.memory.descriptor_slope(group.key.process?, case.look.now());
     let sentence = format!(
         "{} is near its limit of open files: {} of {} ({}%), {} of them sockets{}",

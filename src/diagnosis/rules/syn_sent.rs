@@ -33,7 +33,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         growth(slope),
         oldest(case)
     );
-    let is_critical = case.reaches(group.settled, case.look.thresholds.syn_sent_critical);
+    let is_critical = case.reaches_critical(group.settled, case.look.thresholds.syn_sent_critical);
     Some(
         Judgement {
             why: "the peer does not answer",

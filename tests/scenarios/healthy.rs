@@ -1,0 +1,44 @@
+//! A healthy busy machine, of which nothing is said.
+
+use crate::namespace::alone_in_namespace;
+use crate::stage::{Puppet, sockets, wait_until};
+use crate::verdict::check;
+
+/// Keep-alive and short connections, idle ones, a slow client, a half-closed one, and unread mail: all of it normal.
+#[test]
+fn a_busy_server_raises_nothing() {
+    if !alone_in_namespace("healthy::a_busy_server_raises_nothing") {
+        return;
+    }
+    let mut server = Puppet::new("web-server");
+    server.tell("listen 127.0.0.1 7050 128 answer");
+    server.tell("listen 127.0.0.1 7051 128 answer");
+    // Takes half a second to close what its clients have closed: always some CLOSE_WAIT, never old, never more.
+    server.tell("listen 127.0.0.1 7052 128 tardy");
+    check(&[]).none();
+    let mut idle = Puppet::new("idle-clients");
+    idle.tell("connect 127.0.0.1 7050 60");
+    let mut keep_alive = Puppet::new("keep-alive");
+    for _ in 0..4 {
+        keep_alive.tell("chat 127.0.0.1 7050 100");
+    }
+    let (mut first, mut second) = (Puppet::new("short-lived"), Puppet::new("cron-jobs"));
+    first.tell("storm 127.0.0.1 7051 120");
+    second.tell("storm 127.0.0.1 7052 120");
+    // At its start, over its run, and at its end.
+    check(&["--for", "2"]).none();
+    check(&["--for", "8"]).none();
+    // What a sample met is long gone when the next one is taken.
+    check(&["--interval", "6", "--for", "6"]).none();
+    wait_until("thousands of connections were made", || second.tell("count")["made"].as_u64() > Some(1500));
+    check(&[]).none();
+    first.tell("rest");
+    second.tell("rest");
+    keep_alive.tell("rest");
+    assert_eq!((&first.tell("count")["failed"], &second.tell("count")["failed"]), (&0.into(), &0.into()));
+    assert!(sockets("state time-wait") > 1000);
+    check(&["--for", "2"]).none();
+    idle.tell("close");
+    drop(keep_alive);
+    check(&["--for", "1"]).none();
+}

@@ -1,0 +1,101 @@
+//! Peers that do not read, answer, close or get what is sent to them.
+
+use crate::namespace::alone_in_namespace;
+use crate::stage::{Puppet, cast, ip, wait_for_sockets};
+use crate::verdict::{Expected, check, check_soon, check_with};
+
+/// A peer that does not read: the window is closed and the kernel probes it.
+#[test]
+fn a_zero_window_reader() {
+    if !alone_in_namespace("peers::a_zero_window_reader") {
+        return;
+    }
+    let (mut sleeper, mut uploader) = cast("sleepy-reader", "127.0.0.1 7030 16 ignore", "uploader");
+    uploader.tell("connect 127.0.0.1 7030 3");
+    sleeper.wait_for_count("accepted", 3);
+    uploader.tell("fill");
+    let expected =
+        Expected { rule: "zero-window", severity: "warning", process: Some(&uploader), place: "to 127.0.0.1:7030" };
+    let checked = check_soon(&["--for", "4"]);
+    assert_eq!(checked.only(&expected)["sockets"], 3, "{checked}");
+}
+
+/// A peer that nobody answers for: packets leave over a link at whose other end nobody has the address.
+#[test]
+fn a_peer_that_does_not_answer() {
+    let test = "peers::a_peer_that_does_not_answer";
+    let link = [
+        "link add v0 type veth peer name v1",
+        "addr add 10.66.0.1/24 dev v0",
+        "link set v0 up",
+        "link set v1 up",
+        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
+    ];
+    if !alone_in_namespace(test) || !ip(test, &link) {
+        return;
+    }
+    let mut sync = Puppet::new("order-sync");
+    sync.tell("try 10.66.0.2 8443 4");
+    // The first SYN was sent again after a second, the next time two seconds later.
+    check(&[]).none();
+    let expected =
+        Expected { rule: "syn-sent-stuck", severity: "warning", process: Some(&sync), place: "to 10.66.0.2:8443" };
+    let checked = check(&["--for", "5"]);
+    let finding = checked.only(&expected);
+    assert_eq!((&finding["sockets"], &finding["state"]), (&4.into(), &"SYN_SENT".into()), "{checked}");
+}
+
+/// A connection whose peer has gone without a word: data is sent and never acknowledged.
+#[test]
+fn a_dead_peer() {
+    if !alone_in_namespace("peers::a_dead_peer") {
+        return;
+    }
+    let (mut dead, mut shipper) = cast("dead-host", "127.0.0.1 7031 16 ignore", "log-shipper");
+    shipper.tell("connect 127.0.0.1 7031 2");
+    dead.wait_for_count("accepted", 2);
+    dead.tell("lose 100");
+    shipper.tell("send 500");
+    let expected =
+        Expected { rule: "dead-peer", severity: "warning", process: Some(&shipper), place: "to 127.0.0.1:7031" };
+    let checked = check_soon(&["--for", "6"]);
+    assert_eq!(checked.only(&expected)["sockets"], 2, "{checked}");
+}
+
+/// A bad way: one packet in seven is lost in each direction.
+#[test]
+fn a_way_that_loses_packets() {
+    if !alone_in_namespace("peers::a_way_that_loses_packets") {
+        return;
+    }
+    let (mut server, mut client) = cast("far-server", "127.0.0.1 7032 16 answer", "replicator");
+    client.tell("connect 127.0.0.1 7032 4");
+    server.wait_for_count("accepted", 4);
+    client.tell("stream");
+    client.tell("lose 15");
+    server.tell("lose 15");
+    // A busy machine sends fewer segments than the rule wants to see.
+    let checked = check_with("retransmit-segments = 200", &["--for", "8"]);
+    let expected = Expected { rule: "retransmitting", severity: "warning", process: None, place: "machine" };
+    let share = checked.findings().iter().find(|finding| expected.is(finding));
+    let sentence = share.unwrap_or_else(|| panic!("the share is missing: {checked}"))["sentence"].as_str();
+    assert!(sentence.expect("words").contains("% of its segments again"), "{checked}");
+    // By chance a connection may have lost three in a row.
+    assert!(checked.findings().iter().all(|finding| finding["rule"] == "retransmitting"), "{checked}");
+}
+
+/// Half-closed for ever: we have closed our side, the peer never closes its.
+#[test]
+fn a_peer_that_never_closes() {
+    if !alone_in_namespace("peers::a_peer_that_never_closes") {
+        return;
+    }
+    let (_peer, mut client) = cast("half-open", "127.0.0.1 7033 16 leak", "half-closer");
+    client.tell("connect 127.0.0.1 7033 12");
+    client.tell("shut");
+    wait_for_sockets("state fin-wait-2 dport = :7033", 12);
+    let expected =
+        Expected { rule: "fin-wait2-stuck", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7033" };
+    let checked = check_soon(&["--for", "6"]);
+    assert_eq!(checked.only(&expected)["sockets"], 12, "{checked}");
+}

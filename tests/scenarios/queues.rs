@@ -1,0 +1,69 @@
+//! Queues of listeners that are full.
+
+use serde_json::Value;
+
+use crate::namespace::alone_in_namespace;
+use crate::stage::{Puppet, cast, set, sockets, wait_until};
+use crate::verdict::{Expected, SOON, check_soon, check_with};
+
+fn says(finding: &Value, words: &str) -> bool {
+    finding["sentence"].as_str().expect("a sentence").contains(words)
+}
+
+/// A listener that never accepts, among others that do: it is the one that the counters are tied to.
+#[test]
+fn a_listener_that_never_accepts() {
+    if !alone_in_namespace("queues::a_listener_that_never_accepts") {
+        return;
+    }
+    let (slow, mut impatient) = cast("slow-acceptor", "127.0.0.1 7010 16 never", "impatient");
+    let (_brisk, mut friend) = cast("brisk-server", "127.0.0.1 7011 16 answer", "friend");
+    friend.tell("chat 127.0.0.1 7011 20");
+    impatient.tell("connect 127.0.0.1 7010 17");
+    // Given up before the rule for peers that do not answer applies.
+    impatient.tell("knock 127.0.0.1 7010 10 0.5");
+    let checked = check_with(&format!("{SOON}syn-sent-age = 20"), &["--for", "4"]);
+    let place = "on 127.0.0.1:7010";
+    let full = Expected { rule: "accept-queue-full", severity: "critical", process: Some(&slow), place };
+    let waiting = Expected { rule: "not-accepted", severity: "warning", process: Some(&slow), place };
+    let [full, _] = checked.all([&full, &waiting]);
+    assert!(says(full, "17 of 16") && says(full, "accept()") && says(full, "/s dropped"), "{checked}");
+}
+
+/// The same without newcomers: nearly full for ten seconds, so that accept() is to blame, but nothing is lost.
+#[test]
+fn an_accept_queue_that_is_nearly_full() {
+    if !alone_in_namespace("queues::an_accept_queue_that_is_nearly_full") {
+        return;
+    }
+    let (slow, mut client) = cast("slow-acceptor", "127.0.0.1 7010 20 never", "client");
+    client.tell("connect 127.0.0.1 7010 18");
+    let place = "on 127.0.0.1:7010";
+    let full = Expected { rule: "accept-queue-full", severity: "warning", process: Some(&slow), place };
+    let waiting = Expected { rule: "not-accepted", severity: "warning", process: Some(&slow), place };
+    let checked = check_soon(&["--for", "11"]);
+    let [full, _] = checked.all([&full, &waiting]);
+    assert_eq!(full["why"], "accept() too slow", "{checked}");
+}
+
+/// Clients that never finish the handshake fill the SYN queue, and the kernel answers by cookies.
+#[test]
+fn a_syn_queue_that_is_full() {
+    let test = "queues::a_syn_queue_that_is_full";
+    if !alone_in_namespace(test) || !set(test, "ipv4/tcp_syncookies", "1") {
+        return;
+    }
+    let mut server = Puppet::new("flooded");
+    server.tell("listen 127.0.0.1 7012 32 answer");
+    let mut ghosts = Puppet::new("ghosts");
+    ghosts.tell("vanish 127.0.0.1 7012 200");
+    wait_until("the queue is full", || sockets("state syn-recv sport = :7012") >= 30);
+    let patient = "syn-sent-age = 20";
+    let expected =
+        Expected { rule: "syn-backlog", severity: "warning", process: Some(&server), place: "on 127.0.0.1:7012" };
+    let checked = check_with(patient, &["--for", "4"]);
+    assert!(says(checked.only(&expected), "cookies/s sent"), "{checked}");
+    assert!(set(test, "ipv4/tcp_syncookies", "0"));
+    let checked = check_with(patient, &["--for", "4"]);
+    assert!(says(checked.only(&Expected { severity: "critical", ..expected }), "dropped"), "{checked}");
+}
