@@ -6,6 +6,7 @@
 mod args;
 mod keys;
 mod list;
+mod netstat;
 mod record;
 
 use std::ffi::OsString;
@@ -77,6 +78,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let list = options.parse()?;
             list::run(global.open(&global.choice()?)?, &global.needs(), &list)
         }
+        Some(Command::Netstat(options)) => netstat::run(&options, &global),
         Some(Command::Record(options)) => record::run(global.open(&global.choice()?)?, &options, &global),
         Some(Command::Columns) => print(report::columns::write),
         Some(Command::Keys) => print(keys::write),

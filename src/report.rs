@@ -3,3 +3,4 @@
 pub mod columns;
 pub mod format;
 pub mod list;
+pub mod netstat;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cli::netstat::NetstatArguments;
 use crate::cli::{Failure, parse_filter};
 use crate::model::snapshot::Needs;
 use crate::report::format::Format;
@@ -135,6 +136,8 @@ impl Color {
 pub(super) enum Command {
     /// Print the sockets of this moment
     List(ListArguments),
+    /// What netstat users type: -ano, -e, -s, -r, and an interval
+    Netstat(NetstatArguments),
     /// Write samples to a new file, until --for, --count or Ctrl-C
     Record(RecordArguments),
     /// Show a recording
@@ -213,7 +216,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 /// Commands that are planned; until then they are no words to look for.
-const PLANNED: [&str; 9] = ["watch", "check", "netstat", "ports", "explain", "kill", "close", "man", "completions"];
+const PLANNED: [&str; 8] = ["watch", "check", "ports", "explain", "kill", "close", "man", "completions"];
 
 fn refuse_planned(word: &str) -> Option<String> {
     let name = PLANNED.iter().find(|name| **name == word)?;
@@ -350,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_planned_command_is_no_word_to_look_for() {
-        for words in [&["watch"][..], &["netstat", "-ano"], &["--demo", "check"], &["kill", "--yes", "process:nginx"]] {
+        for words in [&["watch"][..], &["--demo", "check"], &["kill", "--yes", "process:nginx"]] {
             let sentence = arguments(words).expect_err("not there yet");
             assert!(sentence.starts_with("conntop has no command '") && !sentence.contains('\n'), "{sentence}");
         }

@@ -70,7 +70,7 @@ pub struct CounterRow {
 
 /// Every counter, in the order in which it is shown: first those that netstat -e has.
 #[rustfmt::skip]
-pub const COUNTERS: [CounterRow; 11] = [
+pub static COUNTERS: [CounterRow; 11] = [
     CounterRow { key: "bytes",      label: "Bytes",             received: Some(|r| r.bytes),      sent: Some(|s| s.bytes) },
     CounterRow { key: "packets",    label: "Packets",           received: Some(|r| r.packets),    sent: Some(|s| s.packets) },
     // Linux does not tell how many of the packets that it sent were unicast.

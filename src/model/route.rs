@@ -108,15 +108,8 @@ const KINDS: [(u8, &str); 12] = [
 const PREFERENCES: [(u8, &str); 3] = [(0, "medium"), (1, "high"), (3, "low")];
 
 /// `RTNH_F_*`, as `ip route` writes them.
-const FLAGS: [(u8, &str); 7] = [
-    (1, "dead"),
-    (2, "pervasive"),
-    (4, "onlink"),
-    (8, "offload"),
-    (16, "linkdown"),
-    (32, "unresolved"),
-    (64, "trap"),
-];
+const FLAGS: [(u8, &str); 7] =
+    [(1, "dead"), (2, "pervasive"), (4, "onlink"), (8, "offload"), (16, "linkdown"), (32, "unresolved"), (64, "trap")];
 
 /// The name of a number; the number itself where it has none.
 fn named(names: &[(u8, &'static str)], number: u8) -> Cow<'static, str> {

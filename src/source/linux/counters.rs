@@ -46,8 +46,11 @@ mod tests {
     #[test]
     fn this_kernel_has_the_counters_that_every_linux_has() {
         let counters = read().expect("/proc/net");
-        for (group, name) in [("Ip", "InReceives"), ("Tcp", "RetransSegs"), ("TcpExt", "ListenDrops"), ("Udp", "NoPorts")] {
-            let found = counters.iter().find(|counter| counter.group.as_str() == group && counter.name.as_str() == name);
+        for (group, name) in
+            [("Ip", "InReceives"), ("Tcp", "RetransSegs"), ("TcpExt", "ListenDrops"), ("Udp", "NoPorts")]
+        {
+            let found =
+                counters.iter().find(|counter| counter.group.as_str() == group && counter.name.as_str() == name);
             assert!(found.is_some_and(|counter| counter.value >= 0), "{group} {name}");
         }
     }

@@ -80,7 +80,8 @@ mod tests {
         let (interfaces, skipped) = parse(TABLE);
         assert_eq!((interfaces.len(), skipped), (2, 0));
         assert_eq!((interfaces[0].name.as_str(), interfaces[0].received.bytes), ("lo", 107_725_069));
-        let Received { bytes, packets, errors, dropped, overruns, frame, compressed, multicast } = interfaces[1].received;
+        let Received { bytes, packets, errors, dropped, overruns, frame, compressed, multicast } =
+            interfaces[1].received;
         assert_eq!([bytes, packets, errors, dropped, overruns, frame, compressed, multicast], [1, 2, 3, 4, 5, 6, 7, 8]);
         let Sent { bytes, packets, errors, dropped, overruns, collisions, carrier, compressed } = interfaces[1].sent;
         assert_eq!(

@@ -126,9 +126,14 @@ mod tests {
 
     #[test]
     fn names_meet_their_values() {
-        let content = b"Tcp: RtoMin MaxConn InSegs\nTcp: 200 -1 12\nIcmpMsg: \nIcmpMsg: \nIp: A\nIp: 18446744073709551615\n";
-        let expected =
-            vec![row("Tcp", "RtoMin", 200), row("Tcp", "MaxConn", -1), row("Tcp", "InSegs", 12), row("Ip", "A", i64::MAX)];
+        let content =
+            b"Tcp: RtoMin MaxConn InSegs\nTcp: 200 -1 12\nIcmpMsg: \nIcmpMsg: \nIp: A\nIp: 18446744073709551615\n";
+        let expected = vec![
+            row("Tcp", "RtoMin", 200),
+            row("Tcp", "MaxConn", -1),
+            row("Tcp", "InSegs", 12),
+            row("Ip", "A", i64::MAX),
+        ];
         assert_eq!(pairs_of(content), (expected, 0));
     }
 
@@ -142,7 +147,8 @@ mod tests {
 
     #[test]
     fn snmp6_is_cut_behind_the_six() {
-        let content = b"Ip6InReceives                   \t344\nUdpLite6InErrors 0\nIcmp6OutType135 5\nIp6\t7\nInErrors 3\n";
+        let content =
+            b"Ip6InReceives                   \t344\nUdpLite6InErrors 0\nIcmp6OutType135 5\nIp6\t7\nInErrors 3\n";
         let expected =
             vec![row("Ip6", "InReceives", 344), row("UdpLite6", "InErrors", 0), row("Icmp6", "OutType135", 5)];
         assert_eq!(lines_of(content), (expected, 2));
