@@ -7,6 +7,7 @@ mod args;
 mod keys;
 mod list;
 mod netstat;
+mod ports;
 mod record;
 
 use std::ffi::OsString;
@@ -79,6 +80,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             list::run(global.open(&global.choice()?)?, &global.needs(), &list)
         }
         Some(Command::Netstat(options)) => netstat::run(&options, &global),
+        Some(Command::Ports(options)) => ports::run(&options, &global),
         Some(Command::Record(options)) => record::run(global.open(&global.choice()?)?, &options, &global),
         Some(Command::Columns) => print(report::columns::write),
         Some(Command::Keys) => print(keys::write),

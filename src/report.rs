@@ -4,3 +4,4 @@ pub mod columns;
 pub mod format;
 pub mod list;
 pub mod netstat;
+pub mod ports;

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::netstat::NetstatArguments;
+use crate::cli::ports::PortsArguments;
 use crate::cli::{Failure, parse_filter};
 use crate::model::snapshot::Needs;
 use crate::report::format::Format;
@@ -138,6 +139,8 @@ pub(super) enum Command {
     List(ListArguments),
     /// What netstat users type: -ano, -e, -s, -r, and an interval
     Netstat(NetstatArguments),
+    /// Print who listens on which port, what that usually is, who can reach it, and what that invites
+    Ports(PortsArguments),
     /// Write samples to a new file, until --for, --count or Ctrl-C
     Record(RecordArguments),
     /// Show a recording
@@ -216,7 +219,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 /// Commands that are planned; until then they are no words to look for.
-const PLANNED: [&str; 8] = ["watch", "check", "ports", "explain", "kill", "close", "man", "completions"];
+const PLANNED: [&str; 7] = ["watch", "check", "explain", "kill", "close", "man", "completions"];
 
 fn refuse_planned(word: &str) -> Option<String> {
     let name = PLANNED.iter().find(|name| **name == word)?;

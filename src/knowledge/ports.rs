@@ -20,6 +20,37 @@ pub struct PortRow {
     pub usually: String,
     /// What it invites when it is exposed; `None` where there is nothing special to say.
     pub risk: Option<String>,
+    /// How bad that is; `None` without a risk.
+    pub danger: Option<Danger>,
+    /// What usually listens there, as `comm` has it before it is cut; empty where any program may.
+    #[serde(default)]
+    pub processes: Vec<String>,
+}
+
+/// How bad it is that a port can be reached from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Danger {
+    /// Meant to be reached, with care.
+    Low,
+    /// A password or a flaw away from harm.
+    Medium,
+    /// Taken over, or read by anyone, without a password.
+    High,
+}
+
+impl Danger {
+    /// Every danger, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The name in JSON and text.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -138,6 +169,57 @@ pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static
     CATALOGUE.iter().filter(move |row| row.covers(protocol, port))
 }
 
+/// The row about `port` with the greatest danger, the first of several.
+pub fn worst(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
+    let rows = catalogue(protocol, port).filter(|row| row.danger.is_some());
+    rows.reduce(|worst, row| if row.danger > worst.danger { row } else { worst })
+}
+
+/// What usually listens on `port`; empty where any program may, or where nothing is known.
+pub fn usual_processes(protocol: Protocol, port: u16) -> Vec<&'static str> {
+    let named: Vec<_> = catalogue(protocol, port).filter(|row| row.service.is_some()).collect();
+    if named.iter().any(|row| row.processes.is_empty()) {
+        return Vec::new();
+    }
+    named.into_iter().flat_map(|row| row.processes.iter().map(String::as_str)).collect()
+}
+
+/// Programs that hold ports for others: they hand them over, publish them for containers, or spread the load.
+const CARRIERS: [&str; 18] = [
+    "systemd",
+    "init",
+    "inetd",
+    "xinetd",
+    "docker-proxy",
+    "rootlessport",
+    "rootlesskit",
+    "conmon",
+    "containerd-shim",
+    "slirp4netns",
+    "pasta",
+    "passt",
+    "haproxy",
+    "envoy",
+    "nginx",
+    "traefik",
+    "stunnel",
+    "stunnel4",
+];
+
+/// Whether a process called `name` on `port` is one that usually is not there. Says nothing (`false`) where any program
+/// may listen.
+pub fn is_unexpected(protocol: Protocol, port: u16, name: &str) -> bool {
+    let usual = usual_processes(protocol, port);
+    let is_one_of = |known: &[&str]| known.iter().any(|known| is_called(name, known));
+    !usual.is_empty() && !is_one_of(&usual) && !is_one_of(&CARRIERS)
+}
+
+/// Whether `comm`, which the kernel cuts to 15 bytes (`TASK_COMM_LEN`), is the name of the program `known`.
+fn is_called(comm: &str, known: &str) -> bool {
+    const COMM_LEN: usize = 15;
+    comm == known || (known.len() > COMM_LEN && known.get(..COMM_LEN) == Some(comm))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,8 +250,39 @@ mod tests {
             assert!(first <= last, "{row:?}");
             assert!(row.usually.ends_with('.'), "{row:?}");
             assert!(row.risk.as_ref().is_none_or(|risk| risk.ends_with('.')), "{row:?}");
+            assert_eq!(row.risk.is_some(), row.danger.is_some(), "a risk has a danger: {row:?}");
+            assert!(row.processes.iter().all(|name| !name.is_empty() && name.is_ascii()), "{row:?}");
             assert_eq!(row.service.is_none(), first < last, "a row has a service or a range: {row:?}");
         }
+    }
+
+    #[test]
+    fn the_worst_of_several_rows_counts() {
+        let danger = |protocol, port| worst(protocol, port).and_then(|row| row.danger);
+        assert_eq!(danger(Protocol::Tcp, 6379), Some(Danger::High));
+        assert_eq!(danger(Protocol::Tcp, 8080), Some(Danger::High));
+        assert_eq!(danger(Protocol::Tcp, 22), Some(Danger::Low));
+        assert_eq!(danger(Protocol::Tcp, 64_999), None);
+        assert_eq!(danger(Protocol::Udp, 6379), None);
+        assert!(Danger::ALL.is_sorted());
+    }
+
+    #[test]
+    fn only_a_program_that_is_not_usual_is_pointed_out() {
+        let is_unexpected = |port, name| is_unexpected(Protocol::Tcp, port, name);
+        assert!(is_unexpected(6379, "python3") && is_unexpected(22, "nc") && is_unexpected(53, "x"));
+        for (port, name) in [
+            (6379, "redis-server"),
+            (6379, "docker-proxy"),
+            (22, "systemd"),
+            (53, "systemd-resolve"), // cut by the kernel
+            (8080, "python3"),       // anything may be a web server
+            (64_999, "nc"),
+            (10_000, "perl"),
+        ] {
+            assert!(!is_unexpected(port, name), "{port} {name}");
+        }
+        assert!(!super::is_unexpected(Protocol::Udp, 6379, "python3"), "Redis is TCP");
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! What the README answers to habits of netstat, ss and lsof is run, command by command.
+
+use assert_cmd::Command;
+use conntop::knowledge::habits::HABITS;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_command_of_the_table_works() {
+    for habit in HABITS.iter() {
+        let mut words: Vec<&str> = habit.conntop.split(' ').skip(1).collect();
+        if words.last().is_some_and(|word| word.parse::<u32>().is_ok()) {
+            words.extend(["--count", "1"]);
+        }
+        let assert = Command::cargo_bin("conntop").expect("built for its tests").args(&words).assert();
+        let output = assert.get_output();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {stderr}", habit.conntop);
+        assert!(!output.stdout.is_empty(), "{}: {stderr}", habit.conntop);
+    }
+}
