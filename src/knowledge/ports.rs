@@ -260,7 +260,8 @@ mod tests {
     fn the_worst_of_several_rows_counts() {
         let danger = |protocol, port| worst(protocol, port).and_then(|row| row.danger);
         assert_eq!(danger(Protocol::Tcp, 6379), Some(Danger::High));
-        assert_eq!(danger(Protocol::Tcp, 8080), Some(Danger::High));
+        assert_eq!(danger(Protocol::Tcp, 50_000), Some(Danger::High), "DB2 or SAP");
+        assert_eq!(danger(Protocol::Tcp, 8080), Some(Danger::Medium), "above the range it stands in");
         assert_eq!(danger(Protocol::Tcp, 22), Some(Danger::Low));
         assert_eq!(danger(Protocol::Tcp, 64_999), None);
         assert_eq!(danger(Protocol::Udp, 6379), None);
