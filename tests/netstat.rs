@@ -145,6 +145,9 @@ fn routes_are_those_of_ip_route_field_by_field() {
     }
 }
 
+/// The numbers of each interface, in the order of the names that are compared.
+type Counters = BTreeMap<String, Vec<u64>>;
+
 #[test]
 fn interfaces_are_those_of_ip_s_link_field_by_field() {
     if !namespace::inside_namespace("interfaces_are_those_of_ip_s_link_field_by_field") {
@@ -169,7 +172,6 @@ fn interfaces_are_those_of_ip_s_link_field_by_field() {
         ("tx_carrier", "tx", "carrier_errors"),
         ("tx_collisions", "tx", "collisions"),
     ];
-    type Counters = BTreeMap<String, Vec<u64>>;
     let number = |value: &Value| value.as_u64().expect("a number");
     let ours = || -> Counters {
         let row = |row: &Value| names.iter().map(|(name, ..)| number(&row[*name])).collect();
@@ -228,13 +230,8 @@ fn statistics_are_those_of_proc_net_field_by_field() {
     assert!(six.iter().all(|row| row["group"] == "Ip6") && icmp.iter().all(|row| row["group"] == "Icmp6"));
 }
 
-#[test]
-fn offload_features_are_those_that_the_older_call_tells() {
-    if !namespace::inside_namespace("offload_features_are_those_that_the_older_call_tells") {
-        return;
-    }
-    // SIOCETHTOOL with ETHTOOL_G{SG,TSO,GSO,GRO,RXCSUM}, after the generic segmentation of loopback was turned off.
-    const SCRIPT: &str = "
+/// `SIOCETHTOOL` with `ETHTOOL_G{SG,TSO,GSO,GRO,RXCSUM}`, after the generic segmentation of loopback was turned off.
+const SCRIPT: &str = "
 import array, fcntl, socket, struct
 s = socket.socket()
 def call(command, value=0):
@@ -244,6 +241,12 @@ def call(command, value=0):
 call(0x24, 0)
 print(*[call(command) for command in (0x18, 0x1e, 0x23, 0x2b, 0x14)])
 ";
+
+#[test]
+fn offload_features_are_those_that_the_older_call_tells() {
+    if !namespace::inside_namespace("offload_features_are_those_that_the_older_call_tells") {
+        return;
+    }
     let theirs = run("python3", &["-c", SCRIPT]);
     let names = ["tx-scatter-gather", "tx-tcp-segmentation", "tx-generic-segmentation", "rx-gro", "rx-checksum"];
     let found = part(&["-t"], "offload");

@@ -36,7 +36,9 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
             kind.name()
         )));
     }
-    hints.iter().for_each(|hint| say(hint));
+    for hint in &hints {
+        say(hint);
+    }
     let looker = Looker {
         store: Store::new(source.info().clone()),
         source,

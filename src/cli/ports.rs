@@ -17,12 +17,12 @@ Examples:
   conntop ports                     every listener, by port
   conntop ports --exposed           only what others can reach, the worst first
   conntop ports process:python3     those of one program
-  conntop ports --fail-on risk      exit code 1 if something risky can be reached
+  conntop ports --fail-on risk      exit code 1 if a risk can be reached
 
-UDP sockets without a peer take what comes from anyone, so they count as listeners.
-DANGER is how bad it is that others reach it: high (taken over, or read by anyone,
-without a password), medium (a password or a flaw away), low (meant to be reached).
-What a firewall keeps out is not known here.";
+UDP sockets without a peer take what comes from anyone, so they count as
+listeners. DANGER is how bad it is that others reach it: high (taken over, or
+read by anyone, without a password), medium (a password or a flaw away), low
+(meant to be reached). What a firewall keeps out is not known here.";
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -78,4 +78,24 @@ pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCod
         say(&sentence);
         ExitCode::from(1)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_option_and_its_examples_fit() {
+        let mut command = PortsArguments::augment_args(clap::Command::new("ports")).term_width(100);
+        insta::assert_snapshot!(command.render_help());
+        assert!(EXAMPLES.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn every_word_of_fail_on_is_taken_in_any_case() {
+        for (name, what) in FAIL_ON {
+            assert_eq!(fail_on(&name.to_uppercase()).ok(), Some(what));
+        }
+        assert!(fail_on("danger").is_err());
+    }
 }

@@ -165,16 +165,16 @@ impl Netstat {
             connections.write_json(store, now, out)?;
             write!(out, "]")?;
         }
-        let parts: [(&str, bool, &dyn Fn() -> Vec<Value>); 4] = [
-            ("interfaces", wanted.interfaces, &|| interfaces::json(now, before)),
-            ("statistics", wanted.statistics, &|| statistics::json(wanted.protocol, now, before)),
-            ("routes", wanted.routes, &|| routes::json(wanted.protocol, wanted.all, now)),
-            ("offload", wanted.offload, &|| offload::json(now)),
+        let parts: [(&str, Option<Vec<Value>>); 4] = [
+            ("interfaces", wanted.interfaces.then(|| interfaces::json(now, before))),
+            ("statistics", wanted.statistics.then(|| statistics::json(wanted.protocol, now, before))),
+            ("routes", wanted.routes.then(|| routes::json(wanted.protocol, wanted.all, now))),
+            ("offload", wanted.offload.then(|| offload::json(now))),
         ];
-        for (name, is_wanted, values) in parts {
-            if is_wanted {
+        for (name, values) in parts {
+            if let Some(values) = values {
                 write!(out, ",\"{name}\":")?;
-                serde_json::to_writer(&mut *out, &values())?;
+                serde_json::to_writer(&mut *out, &values)?;
             }
         }
         writeln!(out, "}}")

@@ -20,18 +20,21 @@ const PORT_MIN: u16 = 20;
 
 const EXAMPLES: &str = "\
 Examples:
-  conntop netstat -ano                     all connections and listeners, in digits, with their pid
-  conntop netstat -ano | grep :80          every line says all of its connection
-  conntop netstat -ano port:80             only those on port 80, at either end
-  conntop netstat -bno LISTENING           listeners with program and executable
-  conntop netstat -e 5                     interface counters every 5 seconds, and how fast they grow
-  conntop netstat -s -p TCP                the counters of TCP, and what they mean
-  conntop netstat -rn                      routes of IPv4 and IPv6
+  conntop netstat -ano              all sockets, in digits, with their pid
+  conntop netstat -ano | grep :80   every line says all of its connection
+  conntop netstat -ano port:80      only those on port 80, at either end
+  conntop netstat -bno LISTENING    listeners with program and executable
+  conntop netstat -e 5              interfaces every 5 s, and how fast they grow
+  conntop netstat -s -p TCP         the counters of TCP, and what they mean
+  conntop netstat -rn               routes of IPv4 and IPv6
 
 A listener on [::] takes IPv4 as well, and is shown for TCP and for TCPv6.
-A pid in parentheses held the connection when conntop last knew; with an interval
-TIME_WAIT has one, too. Linux's own netstat calls programs -p, TCP -t and listeners -l:
-here they are -b, -p TCP and LISTENING.";
+A pid in parentheses held the connection when conntop last knew; with an
+interval TIME_WAIT has one, too. Linux's own netstat calls programs -p, TCP -t
+and listeners -l: here they are -b, -p TCP and LISTENING.";
+
+const PROTOCOL_HELP: &str =
+    "Show only TCP, TCPv6, UDP or UDPv6; with -s also IP, IPv6, ICMP, ICMPv6; with -r IP or IPv6";
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -56,8 +59,8 @@ pub(in crate::cli) struct NetstatArguments {
     /// Show the process id that owns each connection
     #[arg(short = 'o')]
     pid: bool,
-    /// Show only TCP, TCPv6, UDP or UDPv6; with -s also IP, IPv6, ICMP, ICMPv6; with -r IP or IPv6
-    #[arg(short = 'p', value_name = "PROTO", num_args = 0..=1, default_missing_value = "")]
+    // The names stand in a string: in a comment they would have to be marked as code.
+    #[arg(short = 'p', value_name = "PROTO", help = PROTOCOL_HELP, num_args = 0..=1, default_missing_value = "")]
     protocol: Option<String>,
     /// Show the routes
     #[arg(short = 'r')]
@@ -279,4 +282,89 @@ fn port_hint(interval: Duration) -> Option<String> {
             "showing again every {port} seconds; for port {port} ({service}) write conntop netstat -ano port:{port}, or | grep :{port}"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{FromArgMatches, error::ErrorKind};
+
+    use super::*;
+
+    fn plan(words: &[&str]) -> Result<Plan, String> {
+        let command = NetstatArguments::augment_args(clap::Command::new("netstat"));
+        let words = std::iter::once("netstat").chain(words.iter().copied());
+        let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
+        let arguments = NetstatArguments::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+        arguments.plan().map_err(|failure| format!("{failure:?}"))
+    }
+
+    fn planned(words: &[&str]) -> Plan {
+        plan(words).unwrap_or_else(|sentence| panic!("{words:?}: {sentence}"))
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_its_examples_fit() {
+        let mut command = NetstatArguments::augment_args(clap::Command::new("netstat")).term_width(100);
+        insta::assert_snapshot!(command.render_help());
+        assert!(EXAMPLES.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn options_may_be_bundled_and_stand_anywhere() {
+        for words in [&["-ano"][..], &["-a", "-n", "-o"], &["-on", "-a"], &["state:listen", "-ano"]] {
+            let connections = planned(words).wanted.connections.expect("connections");
+            assert!(connections.all && connections.numeric && connections.pid && !connections.executable, "{words:?}");
+        }
+        let plan = planned(&["-anop", "tcpV6", "5"]);
+        assert_eq!(plan.wanted.protocol.map(|row| row.name), Some("TCPv6"));
+        assert_eq!(plan.interval, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn parts_are_shown_that_were_asked_for() {
+        let parts = |words: &[&str]| {
+            let wanted = planned(words).wanted;
+            (wanted.connections.is_some(), wanted.interfaces, wanted.statistics, wanted.routes, wanted.offload)
+        };
+        assert_eq!(parts(&[]), (true, false, false, false, false));
+        assert_eq!(parts(&["-rn"]), (false, false, false, true, false));
+        assert_eq!(parts(&["-es"]), (false, true, true, false, false));
+        assert_eq!(parts(&["-t"]), (false, false, false, false, true));
+        // Linux's habit: -t is TCP there, so the connections must come as well.
+        assert_eq!(parts(&["-ant"]), (true, false, false, false, true));
+        assert_eq!(parts(&["-s", "-p", "icmp", "1"]), (false, false, true, false, false));
+    }
+
+    #[test]
+    fn numbers_are_intervals_and_states_are_filters() {
+        let filter = |words: &[&str]| format!("{:?}", planned(words).wanted.connections.expect("connections").filter);
+        assert_eq!(filter(&["LISTENING"]), filter(&["state:LISTENING"]));
+        assert_eq!(planned(&["0.5"]).interval, Some(Duration::from_millis(500)));
+        for words in [&["3601"][..], &["0"], &["-1"], &["1e9"], &["5", "6"], &["1.2.3.4.5", "x:y"]] {
+            assert!(plan(words).is_err(), "{words:?}");
+        }
+        assert!(planned(&["10.0.0.1"]).interval.is_none(), "an address is a word to look for");
+    }
+
+    #[test]
+    fn a_likely_port_is_hinted_at_and_a_likely_interval_is_not() {
+        for port in [22, 25, 53, 80, 81, 443] {
+            assert!(port_hint(Duration::from_secs(port)).is_some_and(|hint| hint.contains(&format!("port:{port}"))));
+        }
+        for seconds in [1, 2, 5, 10, 15, 30, 60, 120, 300] {
+            assert_eq!(port_hint(Duration::from_secs(seconds)), None);
+        }
+        assert_eq!(port_hint(Duration::from_millis(80_500)), None);
+    }
+
+    #[test]
+    fn options_of_linux_are_answered_with_ours() {
+        let answer = |word: &str| plan(&[word]).expect_err(word);
+        for (word, part) in [("-tuln", "LISTENING"), ("-u", "-p UDP"), ("-i", "-e"), ("-c", "ano 1"), ("-W", "cut")] {
+            assert!(answer(word).contains(part), "{word}: {}", answer(word));
+        }
+        let unknown =
+            NetstatArguments::augment_args(clap::Command::new("netstat")).try_get_matches_from(["netstat", "-z"]);
+        assert_eq!(unknown.map_err(|error| error.kind()).err(), Some(ErrorKind::UnknownArgument));
+    }
 }

@@ -45,7 +45,9 @@ pub fn write(
         })
         .collect();
     // All sections have the same columns.
-    sections.iter().for_each(|(_, rows)| layout::grow(&headings, rows, widths));
+    for (_, rows) in &sections {
+        layout::grow(&headings, rows, widths);
+    }
     for (title, rows) in &sections {
         layout::title(out, title)?;
         layout::table(out, &headings, rows, widths)?;

@@ -251,7 +251,7 @@ fn routed() -> Round {
         preference: Some(0),
         protocol: 9,
         metric: Some(1024),
-        expires: Some(Duration::from_secs(1800)),
+        expires: Some(Duration::from_mins(30)),
         ..route(Family::Ipv6, "::", 0)
     };
     let local = Route { table: 255, kind: 2, hops: vec![hop("", "lo")], ..route(Family::Ipv6, "::1", 128) };

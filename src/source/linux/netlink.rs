@@ -297,7 +297,7 @@ impl Part {
 /// A connection to one part of the kernel. It belongs to the network namespace of the thread that opened it, for ever.
 #[derive(Debug)]
 pub struct Connection {
-    part: Part,
+    whom: Part,
     socket: OwnedFd,
     port: u32,
     sequence: u32,
@@ -314,11 +314,11 @@ impl Connection {
         Self::open_to(Part::SockDiag)
     }
 
-    /// Opens one to `part`; the error is the kernel's.
-    pub fn open_to(part: Part) -> Result<Self, Errno> {
-        let (socket, port) = open_socket(part)?;
+    /// Opens one to this part; the error is the kernel's.
+    pub fn open_to(whom: Part) -> Result<Self, Errno> {
+        let (socket, port) = open_socket(whom)?;
         let buffer = vec![0; BUFFER_LEN].into();
-        Ok(Self { part, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
+        Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
     }
 
     /// Opens one to be used by threads of other network namespaces. It cannot be opened again from there: once an
@@ -405,7 +405,7 @@ impl Connection {
             return Err(Errno::STALE);
         }
         if self.unfinished {
-            (self.socket, self.port) = open_socket(self.part)?;
+            (self.socket, self.port) = open_socket(self.whom)?;
             self.unfinished = false;
         }
         self.sequence = self.sequence.wrapping_add(1);
@@ -429,9 +429,9 @@ struct Received {
     from_kernel: bool,
 }
 
-fn open_socket(part: Part) -> Result<(OwnedFd, u32), Errno> {
+fn open_socket(whom: Part) -> Result<(OwnedFd, u32), Errno> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::DGRAM);
-    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, part.protocol())?;
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, whom.protocol())?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(SILENCE_MAX))?;
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
     let port = SocketAddrNetlink::try_from(rustix::net::getsockname(&socket)?)?.pid();

@@ -93,7 +93,7 @@ fn name_interfaces(connection: &Connection, routes: &mut [Route]) {
     let mut names = rustc_hash::FxHashMap::default();
     for hop in routes.iter_mut().flat_map(|route| &mut route.hops) {
         if let Some(index) = hop.index {
-            hop.interface = names.entry(index).or_insert_with(|| connection.interface_name(index)).clone();
+            hop.interface.clone_from(names.entry(index).or_insert_with(|| connection.interface_name(index)));
         }
     }
 }
@@ -159,8 +159,8 @@ fn read_attribute(route: &mut Route, hop: &mut Hop, name: u16, value: &[u8]) -> 
         RTA_PRIORITY => route.metric = Some(Reader(value).ne32()?),
         RTA_TABLE => route.table = Reader(value).ne32()?,
         RTA_PREF => route.preference = Some(Reader(value).byte()?),
-        RTA_METRICS => route.mtu = mtu(value)?,
-        RTA_CACHEINFO => route.expires = expires(value)?,
+        RTA_METRICS => read_metrics(route, value)?,
+        RTA_CACHEINFO => read_cache_info(route, value)?,
         RTA_EXPIRES => route.expires = Some(Duration::from_secs(Reader(value).ne32()?.into())),
         RTA_MULTIPATH => route.hops = hops(family, value)?,
         _ => read_hop_attribute(hop, family, name, value)?,
@@ -196,23 +196,23 @@ fn via(value: &[u8]) -> Option<IpAddr> {
     address(family, reader.0)
 }
 
-fn mtu(value: &[u8]) -> Option<Option<u32>> {
-    let mut mtu = None;
+fn read_metrics(route: &mut Route, value: &[u8]) -> Option<()> {
     for attribute in Attributes::new(value) {
         let (name, value) = attribute.ok()?;
         if name == RTAX_MTU {
-            mtu = Some(Reader(value).ne32()?);
+            route.mtu = Some(Reader(value).ne32()?);
         }
     }
-    Some(mtu)
+    Some(())
 }
 
 /// `rta_expires` of `struct rta_cacheinfo`, its third number: ticks, 0 or the largest for ever.
-fn expires(value: &[u8]) -> Option<Option<Duration>> {
+fn read_cache_info(route: &mut Route, value: &[u8]) -> Option<()> {
     let mut reader = Reader(value);
     let (_, _, ticks) = (reader.ne32()?, reader.ne32()?, reader.take().map(i32::from_ne_bytes)?);
     let ticks = u32::try_from(ticks).ok().filter(|ticks| *ticks != 0 && ticks.cast_signed() != FOR_EVER);
-    Some(ticks.map(|ticks| TICK.saturating_mul(ticks)))
+    route.expires = ticks.map(|ticks| TICK.saturating_mul(ticks));
+    Some(())
 }
 
 /// A row of `struct rtnexthop`, each with attributes of its own.
