@@ -1,3 +1,5 @@
+//! netstat on made-up numbers: layout, choice, change per second, JSON.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Listeners of every kind: what is known of them, their order, and what makes the program fail.
+
 use std::sync::Arc;
 
 use super::*;
