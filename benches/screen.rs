@@ -117,18 +117,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let config = Config {
-            source: source_info(),
-            size: (120, 40),
-            filter: String::new(),
-            interval: Duration::from_secs(1),
-            read_only: false,
-            all_namespaces: false,
-            protected: Vec::new(),
-            utc_offset_seconds: 0,
-            ascii: false,
-            color: true,
-        };
+        let config = Config::new(source_info(), (120, 40));
         let terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
         Self { app: App::new(config), terminal, longest_step: Duration::ZERO }
     }

@@ -9,10 +9,13 @@ pub mod clock;
 mod copy;
 pub mod cursor;
 pub mod detail;
+pub mod diagram;
 pub mod effect;
+pub mod explain;
 mod filtering;
+pub mod findings;
 pub mod flows;
-pub mod headline;
+pub mod fresh;
 pub mod held;
 pub mod keymap;
 mod keys;
@@ -25,9 +28,12 @@ mod mouse;
 pub mod msg;
 mod needs;
 pub mod notice;
+pub mod path;
+pub mod prose;
 mod samples;
 mod sorting;
 pub mod states;
+pub mod summary;
 pub mod tab;
 pub mod tables;
 pub mod title;
@@ -37,17 +43,19 @@ use std::time::Duration;
 
 use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;
+use crate::app::findings::Findings;
 use crate::app::flows::Flows;
-use crate::app::headline::Headline;
 use crate::app::held::Held;
 use crate::app::layout::{Layout, View as Panels};
 use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
+use crate::app::states::StatesTab;
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
+use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Kill, Protection};
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
@@ -77,6 +85,30 @@ pub struct Config {
     pub ascii: bool,
     /// Whether colours may be used.
     pub color: bool,
+    /// Whether the bell rings when something becomes critical.
+    pub bell: bool,
+    /// What the rules of the diagnosis compare with.
+    pub thresholds: Thresholds,
+}
+
+impl Config {
+    /// What holds unless the user says otherwise, for a screen of `size` on `source`.
+    pub fn new(source: SourceInfo, size: (u16, u16)) -> Self {
+        Self {
+            source,
+            size,
+            filter: String::new(),
+            interval: Duration::from_secs(1),
+            read_only: false,
+            all_namespaces: false,
+            protected: Vec::new(),
+            utc_offset_seconds: 0,
+            ascii: false,
+            color: true,
+            bell: false,
+            thresholds: Thresholds::default(),
+        }
+    }
 }
 
 /// Whether data comes, and if not, why.
@@ -110,16 +142,16 @@ pub struct App {
     pub tables: Tables,
     /// The selection in the log: entries are known by their number since the start.
     pub log: Cursor<u64>,
-    /// The first line of the states tab.
-    pub states_scroll: usize,
+    /// What the states tab is set to.
+    pub states: StatesTab,
     /// Messages.
     pub notices: Notices,
     /// Whether the user holds the screen still.
     pub frozen: bool,
     /// What has come since the data stands still.
     pub held: Held,
-    /// The one line about what is wrong.
-    pub headline: Headline,
+    /// What is wrong.
+    pub findings: Findings,
     /// What enters and leaves each state.
     pub flows: Flows,
     /// How many processes hold sockets.
@@ -143,16 +175,15 @@ impl App {
         let tables = Tables::new(&config.filter, &store);
         Self {
             tables,
-            config,
             tab: Tab::default(),
             page: Page::default(),
             mode: Mode::default(),
             log: Cursor::default(),
-            states_scroll: 0,
+            states: StatesTab::default(),
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),
-            headline: Headline::default(),
+            findings: Findings::new(config.thresholds.clone()),
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),
@@ -162,6 +193,7 @@ impl App {
             asked: Needs::default(),
             work: Work::default(),
             dirty: true,
+            config,
             store,
         }
     }

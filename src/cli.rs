@@ -1,20 +1,26 @@
 //! The command line: reads the arguments, opens the source and hands over to the report or the screen.
 //!
 //! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
-//! 1 failed, 2 used wrongly.
+//! 1 failed, 2 used wrongly; `check` alone says 3 for both, as monitoring plugins do.
 
 mod args;
+mod check;
+mod config;
+mod explain;
 mod keys;
 mod list;
 mod netstat;
 mod ports;
 mod record;
+mod samples;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use crate::cli::args::{Arguments, Command, Global};
+use crate::cli::args::{Arguments, Command};
+use crate::cli::config::Settings;
 use crate::model::text::DisplayText;
 use crate::report;
 use crate::runtime::{self, ScreenOptions};
@@ -28,6 +34,13 @@ enum Failure {
     Usage(String),
     /// It did not work; exit code 1.
     Failed(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Usage(sentence) | Self::Failed(sentence)) = self;
+        f.write_str(sentence)
+    }
 }
 
 impl From<SourceError> for Failure {
@@ -59,6 +72,10 @@ pub fn run() -> ExitCode {
             Failure::Failed(sentence) => (1, sentence),
         };
         say(&sentence);
+        if check::is_asked_for(&arguments) {
+            check::say_unknown(&sentence, &arguments);
+            return ExitCode::from(check::UNKNOWN);
+        }
         ExitCode::from(code)
     })
 }
@@ -72,38 +89,62 @@ fn say(sentence: &str) {
 fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     runtime::refuse_setuid()?;
     let Arguments { global, command, filter } = arguments;
+    // What a command was asked for is looked at before its source is opened: that may take time.
+    let open = || -> Result<_, Failure> {
+        let settings = global.settings()?;
+        let source = settings.open(&global.choice()?)?;
+        Ok((source, settings))
+    };
     match command {
-        None => show(&global, &global.choice()?, &filter),
-        Some(Command::Replay { file, filter }) => show(&global, &Choice::Replay { path: file }, &filter),
+        None => show(&global.settings()?, &global.choice()?, &filter),
+        Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
         Some(Command::List(options)) => {
             let list = options.parse()?;
-            list::run(global.open(&global.choice()?)?, &global.needs(), &list)
+            let (source, settings) = open()?;
+            list::run(source, &settings.needs(), &list)
+        }
+        Some(Command::Watch(options)) => {
+            let watch = options.parse()?;
+            let (source, settings) = open()?;
+            watch::run(source, &settings, &options, &watch)
+        }
+        Some(Command::Check(options)) => {
+            let check = options.parse()?;
+            let (source, settings) = open()?;
+            check::run(source, &settings, &options, &check)
         }
         Some(Command::Netstat(options)) => netstat::run(&options, &global),
         Some(Command::Ports(options)) => ports::run(&options, &global),
-        Some(Command::Record(options)) => record::run(global.open(&global.choice()?)?, &options, &global),
+        Some(Command::Explain(options)) => explain::run(&options),
+        Some(Command::Record(options)) => {
+            let (source, settings) = open()?;
+            record::run(source, &options, &settings)
+        }
         Some(Command::Columns) => print(report::columns::write),
         Some(Command::Keys) => print(keys::write),
     }
 }
 
 /// The screen; the same as `list` where stdout is no terminal.
-fn show(global: &Global, choice: &Choice, filter: &[String]) -> Result<ExitCode, Failure> {
+fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitCode, Failure> {
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
-    let source = global.open(choice)?;
+    let source = settings.open(choice)?;
     if !is_terminal {
-        return list::run(source, &global.needs(), &report::list::List { filter, ..Default::default() });
+        return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     let options = ScreenOptions {
         filter: text,
-        interval: global.interval,
-        read_only: global.read_only,
-        all_namespaces: global.all_netns,
-        mouse: !global.no_mouse,
-        ascii: global.ascii,
-        color: global.color.is_on(is_terminal),
+        interval: settings.interval,
+        read_only: settings.read_only,
+        all_namespaces: settings.all_netns,
+        mouse: settings.mouse,
+        ascii: settings.ascii,
+        color: settings.color.is_on(is_terminal),
+        bell: settings.bell,
+        trace: settings.trace,
+        thresholds: settings.thresholds.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)
 }
@@ -120,9 +161,11 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot write the output: {error}; make room or choose another place for it")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+fn cannot_write(error: &io::Error) -> Failure {
+    Failure::Failed(format!("cannot write the output: {error}; make room or choose another place for it"))
 }

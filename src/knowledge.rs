@@ -1,7 +1,9 @@
-//! What ports and states mean: tables read from `assets/` at compile time and checked by tests.
+//! What ports, states, findings and all else mean: tables read from `assets/` at compile time and checked by tests.
 
 pub mod counters;
 pub mod habits;
 pub mod ports;
 pub mod ranges;
+pub mod rules;
 pub mod states;
+pub mod topics;

@@ -1,7 +1,11 @@
 //! Everything that is printed without a screen. Writers take any `io::Write`, so that tests read what users get.
 
+pub mod check;
 pub mod columns;
+pub mod explain;
+pub mod findings;
 pub mod format;
 pub mod list;
 pub mod netstat;
 pub mod ports;
+pub mod watch;

@@ -29,6 +29,7 @@ use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::app::{App, Config};
+use crate::diagnosis::thresholds::Thresholds;
 use crate::host::{self, Host};
 use crate::model::snapshot::SourceInfo;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
@@ -63,6 +64,12 @@ pub struct ScreenOptions {
     pub ascii: bool,
     /// Whether colours may be used.
     pub color: bool,
+    /// Whether the bell rings when something critical is found.
+    pub bell: bool,
+    /// Whether the kernel is asked for exact transitions.
+    pub trace: bool,
+    /// The numbers that the rules compare with.
+    pub thresholds: Thresholds,
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
@@ -94,6 +101,11 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
 }
 
+/// Whether nobody can read any more what is written to standard output: its pipe is closed, its terminal hung up.
+pub fn reader_is_gone() -> bool {
+    os::reader_is_gone()
+}
+
 /// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files
 /// and sends signals, was not written to be trusted with the setuid bit, and never runs another program.
 pub fn refuse_setuid() -> anyhow::Result<()> {
@@ -118,6 +130,8 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,
         color: options.color,
+        bell: options.bell,
+        thresholds: options.thresholds.clone(),
     }
 }
 

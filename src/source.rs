@@ -33,6 +33,10 @@ pub trait Source: Send {
     /// After an error `snapshot` holds nothing of use, and the next call may succeed.
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
 
+    /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
+    /// [`Events`](crate::model::event::Events). Worth it where more than one sample is taken.
+    fn listen(&mut self) {}
+
     /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
     fn has_parts(&self, _needs: &Needs) -> bool {
         false
@@ -96,8 +100,12 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The source that `--source` names: `auto`, `linux`, `procfs`, `portable` or `synthetic[:SEED]`.
+    /// The source that `--source` names: `auto`, `linux`, `procfs`, `portable`, `synthetic[:SEED]` or
+    /// `replay:FILE`.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
+        if let Some(path) = text.strip_prefix("replay:") {
+            return Ok(Self::Replay { path: PathBuf::from(path) });
+        }
         let seed = text.strip_prefix("synthetic:").map(str::parse);
         Ok(match (text, seed) {
             ("auto", _) => Self::Auto,
@@ -110,7 +118,7 @@ impl Choice {
                 return Err(usage(&format!("bad seed in '{text}'; write a whole number, as in --source synthetic:7")));
             }
             _ => {
-                let known = "auto, linux, procfs, portable and synthetic[:SEED]";
+                let known = "auto, linux, procfs, portable, synthetic[:SEED] and replay:FILE";
                 return Err(usage(&format!("unknown source '{text}'; there are {known}")));
             }
         })
@@ -169,6 +177,7 @@ mod tests {
         assert_eq!(parse("portable"), Some(Choice::Portable));
         assert_eq!(parse("synthetic"), Some(Choice::Synthetic { seed: SEED_DEFAULT }));
         assert_eq!(parse("synthetic:42"), Some(Choice::Synthetic { seed: 42 }));
+        assert_eq!(parse("replay:a:b"), Some(Choice::Replay { path: PathBuf::from("a:b") }));
     }
 
     #[test]
@@ -179,7 +188,7 @@ mod tests {
         };
         assert_eq!(
             error("netlink"),
-            "unknown source 'netlink'; there are auto, linux, procfs, portable and synthetic[:SEED]"
+            "unknown source 'netlink'; there are auto, linux, procfs, portable, synthetic[:SEED] and replay:FILE"
         );
         assert!(error("synthetic:x").contains("synthetic:7"));
         assert!(error("\u{1b}[2J").contains('␛'));

@@ -2,10 +2,13 @@
 //!
 //! The main thread owns it. Taking in a delta costs time in proportion to what changed, and can be done in slices.
 
+pub mod counters;
 pub mod groups;
 pub mod history;
 pub mod intake;
 pub mod log;
+pub mod pressure;
+pub mod routes;
 pub mod row_set;
 pub mod rows;
 mod tally;
@@ -23,9 +26,12 @@ use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
+use crate::store::counters::CounterHistory;
 use crate::store::groups::Holdings;
 use crate::store::history::History;
 use crate::store::log::Log;
+use crate::store::pressure::Pressure;
+use crate::store::routes::Routes;
 use crate::store::rows::{Rows, Touched};
 
 /// All that is known, and nothing about how it is shown.
@@ -42,6 +48,9 @@ pub struct Store {
     coverage: Arc<Coverage>,
     names: Arc<Names>,
     facts: Arc<Facts>,
+    counters: CounterHistory,
+    pressure: Pressure,
+    routes: Routes,
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
@@ -62,6 +71,9 @@ impl Store {
             coverage: Arc::default(),
             names: Arc::default(),
             facts: Arc::default(),
+            counters: CounterHistory::default(),
+            pressure: Pressure::default(),
+            routes: Routes::default(),
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
@@ -145,9 +157,29 @@ impl Store {
         &self.facts
     }
 
+    /// How fast the kernel's counters grow.
+    pub fn counters(&self) -> &CounterHistory {
+        &self.counters
+    }
+
+    /// Which listeners are full, and what that costs.
+    pub fn pressure(&self) -> &Pressure {
+        &self.pressure
+    }
+
+    /// How fast connections to each destination are opened and end.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// What `process` uses, if it was asked for.
     pub fn usage(&self, process: ProcessId) -> Option<&Usage> {
         self.usage.get(&process)
+    }
+
+    /// What every process uses that was asked for, in no order that means anything.
+    pub fn usages(&self) -> impl Iterator<Item = (ProcessId, &Usage)> {
+        self.usage.iter().map(|(process, usage)| (*process, usage))
     }
 
     /// The whole `tcp_info` of `id`, if it was asked for.

@@ -3,9 +3,11 @@
 //! Reads no clock: all times come from the snapshots, so that a recording tracks exactly as it did live.
 
 pub mod clocks;
+mod ends;
 mod entry;
 mod identity;
 mod owner_memory;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +15,14 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Removed, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::snapshot::{Scope, Snapshot};
+use crate::model::event::{Loss, Teller};
+use crate::model::snapshot::{Scope, Sifted, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::tracker::ends::Ends;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
 
@@ -39,7 +43,12 @@ pub struct Tracker {
     missed: FxHashMap<u32, Timestamp>,
     /// See [`Rhythm::late`](Rhythm::late).
     late: u32,
+    /// The full sample that is being taken and sifted.
+    sifting: Option<Sifting>,
+    /// How long the last full sample took.
+    took: Duration,
     coverage: Arc<Coverage>,
+    ends: Ends,
 }
 
 /// The samples so far.
@@ -53,6 +62,13 @@ struct Seen {
     all_at: Timestamp,
 }
 
+/// A full sample of which some sockets were seen before its snapshot is.
+#[derive(Debug)]
+struct Sifting {
+    round: Round,
+    met: usize,
+}
+
 /// What one update works with.
 #[derive(Debug)]
 struct Round {
@@ -62,12 +78,39 @@ struct Round {
     first: bool,
     seen: Seen,
     tolerance: Duration,
+    /// Every end of a socket is told.
+    ends_are_told: bool,
 }
 
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says whether `socket`, of a full sample begun `at`, differs in nothing from the last sample. If it does not, it is
+    /// noted as seen, and the snapshot that [`update`](Self::update) gets next need not have it: so that a table of which
+    /// little changes is never in memory a second time. A sample that fails half way does no harm.
+    pub fn sift(&mut self, at: Timestamp, socket: &Socket) -> Sifted {
+        let Some(seen) = self.seen else { return Sifted::News };
+        if self.sifting.as_ref().is_none_or(|sifting| sifting.round.at != at) {
+            let len = self.directory.len();
+            let round = self.begin((at, self.took), (len, Scope::ALL), Some(seen));
+            self.sifting = Some(Sifting { round, met: 0 });
+        }
+        let Some(Sifting { round, met }) = &mut self.sifting else { return Sifted::News };
+        let Some(slot) = self.directory.find(socket.id) else { return Sifted::News };
+        let entry = self.directory.entry(slot);
+        if entry.generation == round.generation {
+            return Sifted::Repeated;
+        }
+        if !entry.is_same(socket, round) {
+            return Sifted::News;
+        }
+        (entry.generation, entry.seen_at) = (round.generation, round.at);
+        self.directory.keep(slot);
+        *met += 1;
+        Sifted::Same
     }
 
     /// What `snapshot` changes. The first one only adds: nothing is reported as opened.
@@ -79,12 +122,19 @@ impl Tracker {
     /// Outside of the scope of a partial snapshot, a socket that is not listed stays as it is. Inside, one may have
     /// moved out of it: it stays as well until it is looked up (see [`Self::missing`]) or a full sample says more.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
-        let round = self.begin(snapshot);
+        let sifting = self.sifting.take().filter(|sifting| snapshot.scope.is_all() && sifting.round.at == snapshot.at);
+        let Sifting { mut round, mut met } = sifting.unwrap_or_else(|| {
+            let round = self.begin((snapshot.at, snapshot.took), (snapshot.sockets.len(), snapshot.scope), self.seen);
+            Sifting { round, met: 0 }
+        });
+        round.tolerance = tolerance(snapshot.took);
+        round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
         let mut delta = self.delta(snapshot);
+        self.ends.hear(&snapshot.events, &self.directory, &round);
         let gone = sorted(&snapshot.gone);
-        let mut met = 0;
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
             let Some(slot) = self.directory.find(socket.id) else {
+                self.ends.recognise(socket, &round);
                 self.directory.insert(add(socket, &round, &mut delta));
                 continue;
             };
@@ -102,8 +152,8 @@ impl Tracker {
         }
         let directory = &mut self.directory;
         self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
-        for id in gone {
-            if let Some(slot) = self.directory.slot(id) {
+        for id in &gone {
+            if let Some(slot) = self.directory.slot(*id) {
                 self.end(slot, &round, &mut delta);
             }
         }
@@ -112,7 +162,21 @@ impl Tracker {
         }
         self.directory.finish();
         self.reconcile(&round, &mut delta);
+        self.tell(snapshot, &gone, &round, &mut delta);
         delta
+    }
+
+    /// What only the kernel knows of the time between the samples.
+    fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
+        for ended in self.ends.take_untold(round, |ended| contains(gone, ended.socket.id)) {
+            telling::short_life(&ended, round, delta);
+        }
+        let overflown = Some(self.ends.take_overflown()).filter(|count| *count > 0);
+        let overflown = overflown.map(|count| Loss { of: ToldBy::DestroyEvent, count: Some(count) });
+        delta.gaps = telling::gaps(&snapshot.events, overflown, round);
+        if delta.transitions.iter().any(|transition| transition.told_by != ToldBy::Samples) {
+            delta.transitions.sort_by_key(|transition| transition.at);
+        }
     }
 
     /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at
@@ -134,17 +198,18 @@ impl Tracker {
             .collect()
     }
 
-    fn begin(&mut self, snapshot: &Snapshot) -> Round {
+    /// Begins a sample of about `len` sockets.
+    fn begin(&mut self, (at, took): (Timestamp, Duration), (len, scope): (usize, Scope), seen: Option<Seen>) -> Round {
         self.generation = self.generation.wrapping_add(1);
-        self.directory.begin(snapshot.sockets.len(), snapshot.scope.is_all());
-        let unseen = Seen { at: snapshot.at, scope: Scope::ALL, all_at: snapshot.at };
+        self.directory.begin(len, scope.is_all());
         Round {
-            at: snapshot.at,
-            scope: snapshot.scope,
+            at,
+            scope,
             generation: self.generation,
-            first: self.seen.is_none(),
-            seen: self.seen.unwrap_or(unseen),
-            tolerance: JITTER + snapshot.took.min(DUMP_JITTER_MAX),
+            first: seen.is_none(),
+            seen: seen.unwrap_or(Seen { at, scope: Scope::ALL, all_at: at }),
+            tolerance: tolerance(took),
+            ends_are_told: false,
         }
     }
 
@@ -159,6 +224,7 @@ impl Tracker {
             self.late = u32::try_from(late + missed).unwrap_or(u32::MAX);
         }
         let all_at = if round.scope.is_all() { round.at } else { round.seen.all_at };
+        self.took = if round.scope.is_all() { delta.took } else { self.took };
         self.seen = Some(Seen { at: round.at, scope: round.scope, all_at });
         delta.rhythm.late = self.late;
     }
@@ -175,6 +241,7 @@ impl Tracker {
             coverage: Arc::clone(&self.coverage),
             names: Arc::clone(&snapshot.names),
             facts: Arc::clone(&snapshot.facts),
+            tellers: snapshot.events.tellers.clone(),
             usage: snapshot.usage.clone(),
             details: snapshot.details.clone(),
             added: Vec::with_capacity(added),
@@ -193,7 +260,8 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let certain = expired || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let certain =
+                expired || self.ends.is_over(entry) || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
             if certain || (means_something && self.missed.contains_key(&slot)) {
                 self.end(slot, round, delta);
@@ -213,7 +281,9 @@ impl Tracker {
         let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
         delta.removed.push(Removed { id: entry.id, at });
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
-        delta.transitions.push(closed(entry, at, end));
+        let word = self.ends.take(entry, round.ends_are_told);
+        let closed = closed(entry, at, end);
+        delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin(entry), word));
         self.directory.remove(slot);
     }
 }
@@ -228,9 +298,9 @@ impl Round {
 /// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
 pub fn once(snapshot: Snapshot) -> Delta {
     let at = snapshot.at;
-    let first = |socket: Socket| {
+    let first = |socket: Socket| -> Connection {
         let state_since = clocks::at_first_sight(&socket, at);
-        Connection { socket, state_since, first_seen: at, rates: None }
+        Known { socket, state_since, first_seen: at }.into()
     };
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
@@ -242,6 +312,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         names: snapshot.names,
         facts: snapshot.facts,
         gaps: Vec::new(),
+        tellers: snapshot.events.tellers,
         usage: snapshot.usage,
         details: snapshot.details,
         added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),
@@ -250,6 +321,11 @@ pub fn once(snapshot: Snapshot) -> Delta {
         transitions: Vec::new(),
         rhythm: Rhythm::default(),
     }
+}
+
+/// How far apart two reports of one past moment may be in a sample that took so long.
+fn tolerance(took: Duration) -> Duration {
+    JITTER + took.min(DUMP_JITTER_MAX)
 }
 
 /// Sorted rather than hashed: a recording can be made so that all ids fall into one bucket.
@@ -289,7 +365,7 @@ fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
     if !round.first {
         delta.transitions.push(opened(&entry, round.at));
     }
-    delta.added.push(entry.row(socket.clone()));
+    delta.added.push(entry.row());
     entry
 }
 
@@ -300,7 +376,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         delta.transitions.push(closed(entry, round.at, end));
         *entry = Entry::new(socket, Some(entered()), round);
         delta.transitions.push(opened(entry, round.at));
-        delta.changed.push(entry.row(socket.clone()));
+        delta.changed.push(entry.row());
     } else if entry.state == socket.state {
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
@@ -310,7 +386,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         transition.lasted = Some(clocks::lasted(begin(entry), since));
         transition.skipped = socket.protocol == Protocol::Tcp && !entry.state.leads_to(socket.state);
         let connection = entry.renew(socket, Some(since), round);
-        transition.owner = entry.owner.clone();
+        transition.owner = entry.owner().clone();
         delta.transitions.push(transition);
         delta.changed.push(connection);
     }
@@ -318,7 +394,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
 fn begin(entry: &Entry) -> Since {
-    entry.since().unwrap_or(Since { at: entry.first_seen, basis: AgeBasis::AtLeast })
+    entry.since().unwrap_or(Since { at: entry.first_seen(), basis: AgeBasis::AtLeast })
 }
 
 const fn exactly(at: Timestamp) -> Since {
@@ -341,8 +417,9 @@ fn closed(entry: &Entry, at: Timestamp, end: Since) -> Transition {
 type Tuple = (Endpoint, Endpoint, NetnsId);
 
 fn tuple(entry: &Entry) -> Option<Tuple> {
-    let unique = entry.protocol == Protocol::Tcp && entry.interface.is_none();
-    unique.then_some((entry.local, entry.remote, entry.id.netns()))
+    let socket = entry.socket();
+    let unique = socket.protocol == Protocol::Tcp && socket.interface.is_none();
+    unique.then_some((socket.local, socket.remote, socket.id.netns()))
 }
 
 /// The tuples of the connections that are new in `delta`.

@@ -3,6 +3,8 @@
 mod bars;
 mod confirm;
 mod detail;
+mod explain;
+mod findings;
 mod footer;
 mod header;
 mod headline;
@@ -11,7 +13,10 @@ mod histogram;
 mod log;
 mod menu;
 mod painter;
+mod prose;
+mod state_diagram;
 mod states;
+mod summary;
 mod table;
 mod tabs;
 pub mod theme;
@@ -52,8 +57,12 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     match (&app.page, app.tab) {
         (Page::Detail(page), _) => detail::draw(painter, layout.body, app, page),
         (Page::Tab, Tab::States) => states::draw(painter, layout.body, app),
+        (Page::Tab, Tab::Findings) => findings::draw(painter, layout, app),
         (Page::Tab, Tab::Log) => log::draw_tab(painter, layout, app),
-        (Page::Tab, _) => table::draw(painter, layout, app),
+        (Page::Tab, _) => {
+            summary::draw(painter, layout.summary, app);
+            table::draw(painter, layout, app);
+        }
     }
     log::draw_panel(painter, layout.log, app);
     footer::draw(painter, layout, app);
@@ -62,6 +71,7 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
         Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => menu::draw(painter, app),
         Mode::Confirm(confirm) => confirm::draw(painter, confirm),
+        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
         Mode::Help { scroll } => help::draw(painter, layout, *scroll),
     }
 }

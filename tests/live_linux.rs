@@ -156,8 +156,8 @@ fn tcp_info_tells_bytes_and_when_data_last_came() {
     pair.server.read_exact(&mut [0; 5]).expect("connected");
     let mut eyes = Eyes::new(&Choice::Linux);
     let info = eyes.wait(pair.server(), |_| true).tcp.expect("established");
-    assert_eq!(info.bytes.map(|bytes| bytes.received), Some(5));
-    assert!(eyes.seen.at.since(info.last_data_received) < Duration::from_secs(5));
+    assert_eq!(info.bytes.map(conntop::model::tcp_info::ByteCounts::received), Some(5));
+    assert!(eyes.seen.at.since(info.last_data_received.into()) < Duration::from_secs(5));
     assert!(info.rto_us > 0);
     let client = eyes.wait(pair.client(), |socket| socket.tcp.is_some_and(|tcp| tcp.rtt_us > 0));
     assert_eq!(eyes.find(pair.server().0, 0).expect("listed").tcp, None, "a listener has none");
@@ -266,7 +266,7 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
         assert_eq!((waiting.tcp, waiting.queues), (None, Some(Queues::EMPTY)));
         let timer = waiting.timer.expect("counting down");
         assert_eq!(timer.kind, TimerKind::TimeWait);
-        let left = timer.expires.since(eyes.seen.at);
+        let left = timer.expires.timestamp().since(eyes.seen.at);
         assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(61), "{left:?}");
         assert!(eyes.find(server.0, server.1).is_none(), "the passive side is gone");
     }

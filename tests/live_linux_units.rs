@@ -72,7 +72,7 @@ fn a_socket_is_shown_with_the_container_whose_cgroup_it_is_in() {
         let (mut source, mut seen) = (open(&choice).expect("a live source"), Snapshot::default());
         source.sample(&Needs::default(), &mut seen).expect("a sample");
         let listener = seen.sockets.iter().find(|socket| socket.local.port == port).expect("it listens");
-        assert_eq!(listener.cgroup, Some(inode), "{choice:?}");
+        assert_eq!(listener.cgroup, std::num::NonZeroU64::new(inode), "{choice:?}");
         assert_eq!(seen.names.units.get(&inode).map(DisplayText::as_str), Some(&*expected), "{choice:?}");
     }
     drop(child);

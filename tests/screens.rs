@@ -2,7 +2,6 @@
 //! `INSTA_UPDATE=always cargo test --test screens` rewrites them; they are reviewed like code.
 
 use std::path::Path;
-use std::time::Duration;
 
 use conntop::app::msg::Msg;
 use conntop::app::{App, Config};
@@ -19,18 +18,7 @@ use ratatui::backend::TestBackend;
 fn after_the_recording(size: (u16, u16)) -> App {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
     let mut replay = Replay::open(&path).expect("the recording is sound");
-    let mut app = App::new(Config {
-        source: replay.info().clone(),
-        size,
-        filter: String::new(),
-        interval: Duration::from_secs(1),
-        read_only: false,
-        all_namespaces: false,
-        protected: Vec::new(),
-        utc_offset_seconds: 0,
-        ascii: false,
-        color: true,
-    });
+    let mut app = App::new(Config::new(replay.info().clone(), size));
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
@@ -67,8 +55,8 @@ fn what_is_wrong_is_the_first_thing_one_reads_at_every_size() {
     for (size, lines) in [((80, 24), 1), ((120, 40), 2), ((200, 60), 2)] {
         let picture = picture(size, "");
         let wrong: Vec<&str> = picture.lines().skip(1).take(lines).collect();
-        assert!(wrong[0].contains("report-api[6002] :9090 accept queue full"), "{picture}");
-        assert!(lines == 1 || wrong[1].contains("jdbc-pool[4121] holds 37 CLOSE_WAIT"), "{picture}");
+        assert!(wrong[0].contains("report-api[6002]") && wrong[0].contains(":9090"), "{picture}");
+        assert!(lines == 1 || wrong[1].contains("jdbc-pool[4121]"), "{picture}");
         insta::assert_snapshot!(format!("recording_{}x{}", size.0, size.1), picture);
     }
 }

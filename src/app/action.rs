@@ -37,8 +37,12 @@ pub(crate) enum Action {
     InvertSort,
     /// Open what is selected.
     Open,
+    /// Explain what is selected.
+    Explain,
     /// Group the connections by what they share.
     Group,
+    /// Show another span of time in the charts of the states.
+    Span,
     /// Keep the selected row on its line of the screen.
     Follow,
     /// Hold the screen still, or let it go on.

@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::app::mode::Page;
+use crate::model::endpoint::Endpoint;
 use crate::model::process::ProcessId;
 use crate::model::socket::Socket;
 use crate::model::tcp_state::STATES;
@@ -20,6 +21,10 @@ pub struct Around {
     /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
     /// same process to the same remote (of a client) or by the same local port (of a server).
     pub alike: [u32; STATES.len()],
+    /// The listener that it calls, if that is on this machine.
+    pub called: Option<Row>,
+    /// Whether something listens on its local port: then the peer opened it.
+    pub has_listener: bool,
     /// The first of them, `NEIGHBOURS_SHOWN_MAX` at most.
     pub first: Vec<Row>,
 }
@@ -43,6 +48,10 @@ impl Looking {
             if row.is_closed() || other.protocol != socket.protocol {
                 continue;
             }
+            self.found.has_listener |= is_its_listener(other, socket);
+            if calls(socket, other) {
+                self.found.called.get_or_insert_with(|| row.clone());
+            }
             if is_other_end(other, socket) {
                 self.found.other_end.get_or_insert_with(|| row.clone());
             }
@@ -59,11 +68,35 @@ impl Looking {
 
 /// What goes to this machine itself does not leave its network namespace; other addresses may be of another one.
 fn is_other_end(other: &Socket, socket: &Socket) -> bool {
-    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.is_loopback();
-    other.local == socket.remote
-        && other.remote == socket.local
+    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.to_canonical().is_loopback();
+    same_end(other.local, socket.remote)
+        && same_end(other.remote, socket.local)
         && other.id != socket.id
         && (!stays || other.id.netns() == socket.id.netns())
+}
+
+/// An IPv6 socket writes the address of an IPv4 peer as `::ffff:192.0.2.1`.
+fn same_end(a: Endpoint, b: Endpoint) -> bool {
+    a.port == b.port && a.addr.to_canonical() == b.addr.to_canonical()
+}
+
+/// Whether `listener` is what `socket` calls. Another network namespace may have its own loopback.
+fn calls(socket: &Socket, listener: &Socket) -> bool {
+    let (addr, called) = (listener.local.addr, socket.remote);
+    listener.is_listener()
+        && listener.local.port == called.port
+        && listener.id.netns() == socket.id.netns()
+        && (called.addr.to_canonical().is_loopback() || called.addr == socket.local.addr)
+        && (addr.is_unspecified() || addr.to_canonical() == called.addr.to_canonical())
+}
+
+fn is_its_listener(other: &Socket, socket: &Socket) -> bool {
+    let addr = other.local.addr;
+    other.is_listener()
+        && !socket.is_listener()
+        && other.local.port == socket.local.port
+        && other.id.netns() == socket.id.netns()
+        && (addr.is_unspecified() || addr.to_canonical() == socket.local.addr.to_canonical())
 }
 
 /// Whether the socket came in by the listener; of two connections, whether they share process and service: the remote

@@ -26,6 +26,7 @@ impl App {
                 let index = self.store.rows().find(self.tables.connections.cursor.key()?)?;
                 Some(line(COLUMNS, self.store.rows().get(index)?, &self.store))
             }
+            (Page::Tab, Tab::Findings) => Some(self.findings.selected()?.sentence.clone()),
             (Page::Tab, Tab::Log) => self.log_selected().map(|entry| self.log_text(entry)),
             (Page::Tab, tab) => {
                 let table = self.tables.group(tab)?;

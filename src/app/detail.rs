@@ -1,190 +1,123 @@
-//! The detail view as text: everything known of one connection, in words, laid out in one or two columns.
+//! The detail view as text: everything known of one connection, in words and as the path it took, laid out in one, two or
+//! three columns.
 
+mod course;
+mod ends;
 mod facts;
+mod handshake;
+mod in_state;
 mod kernel;
-
-use unicode_segmentation::UnicodeSegmentation;
+mod limits;
 
 use crate::app::App;
+use crate::app::diagram::{Drawing, drawing};
 use crate::app::mode::{Detail, Page};
-use crate::model::tcp_state::TcpState;
-use crate::table::fit::cells;
+use crate::app::path::{Path, opening, path};
+use crate::app::prose::{Column, Line, Section, longest, places, side_by_side};
+use crate::store::rows::Row;
 use crate::table::units;
 
-/// From this width on there are two columns.
+pub use crate::app::prose::wrap;
+
+/// From this width on there are two columns, and from that width on three.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
-/// Cells of a label.
-pub const LABEL_WIDTH: usize = 14;
-/// Cells between two columns.
-const COLUMN_GAP: u16 = 3;
+const THREE_COLUMNS_WIDTH_MIN: u16 = 166;
 
-/// A line of the view.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// Nothing.
-    Blank,
-    /// The heading of a section.
-    Title(&'static str),
-    /// A label (empty on the lines after the first) and text.
-    Fact(&'static str, String),
-    /// A label and text that comes first.
-    Strong(&'static str, String),
-    /// Something that is wrong.
-    Alarm(&'static str, String),
-    /// The state, in the colour of its phase.
-    State(&'static str, TcpState),
-    /// A time of day and what happened then.
-    Event(String, String),
-}
-
-/// A section: a title and what it says.
-#[derive(Debug)]
-struct Section {
-    title: &'static str,
-    lines: Vec<Line>,
-}
-
-impl Section {
-    const fn new(title: &'static str) -> Self {
-        Self { title, lines: Vec::new() }
-    }
-
-    fn fact(&mut self, label: &'static str, text: impl Into<String>) {
-        self.lines.push(Line::Fact(label, text.into()));
-    }
-
-    /// Adds the fact if it is known.
-    fn known(&mut self, label: &'static str, text: Option<String>) {
-        if let Some(text) = text {
-            self.fact(label, text);
-        }
-    }
-}
-
-/// The view of what is open on a screen of `width`: one column or two, each with its lines.
-pub fn columns(app: &App, width: u16) -> Vec<(u16, Vec<Line>)> {
+/// The view of what is open on a screen of `width`: one column to three, each with its lines.
+pub fn columns(app: &App, width: u16) -> Vec<Column> {
     let Page::Detail(detail) = &app.page else { return Vec::new() };
-    let (left, right) = sections(app, detail);
-    if width < TWO_COLUMNS_WIDTH_MIN {
-        let room = width.saturating_sub(2);
-        return vec![(room, laid_out(left.into_iter().chain(right), room))];
+    let Some(row) = &detail.row else {
+        return side_by_side(width, vec![vec![facts::forgotten(), course::history(app, detail)]]);
+    };
+    let path = path(app, row, &detail.around);
+    let picture = picture(app, width).zip(path.as_ref());
+    // One line of words stands in for the picture.
+    let words = path.as_ref().filter(|_| picture.is_none());
+    let left = identity(app, row, detail, words);
+    let (means, measured) = (meaning(app, row, detail, path.as_ref()), measured(app, row));
+    let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.around)];
+    let Some((drawing, path)) = picture else {
+        return match column_count(width) {
+            1 => side_by_side(width, vec![joined([left, means, measured, course])]),
+            _ => side_by_side(width, vec![joined([left, course]), joined([means, measured])]),
+        };
+    };
+    let diagram = vec![diagram(drawing, path)];
+    if column_count(width) == 3 {
+        return side_by_side(width, vec![joined([left, course]), diagram, joined([means, measured])]);
     }
-    let left_width = (width - 2 - COLUMN_GAP) / 2;
-    let right_width = width - 2 - COLUMN_GAP - left_width;
-    vec![(left_width, laid_out(left, left_width)), (right_width, laid_out(right, right_width))]
+    side_by_side(width, vec![joined([left, course]), joined([diagram, means, measured])])
 }
 
-/// Where column `index` of `columns` begins.
-pub fn column_x(columns: &[(u16, Vec<Line>)], index: usize) -> u16 {
-    1 + columns[..index].iter().map(|(width, _)| width + COLUMN_GAP).sum::<u16>()
+fn joined<const N: usize>(parts: [Vec<Section>; N]) -> Vec<Section> {
+    parts.into_iter().flatten().collect()
+}
+
+const fn column_count(width: u16) -> u16 {
+    match width {
+        0..TWO_COLUMNS_WIDTH_MIN => 1,
+        TWO_COLUMNS_WIDTH_MIN..THREE_COLUMNS_WIDTH_MIN => 2,
+        _ => 3,
+    }
+}
+
+/// The drawing of the states that fits on a screen of `width`; `None` where a line of words is to do.
+pub fn picture(app: &App, width: u16) -> Option<&'static Drawing> {
+    let count = column_count(width);
+    let (_, column) = places(width, count).last()?;
+    let height = u16::try_from(app.body_height()).unwrap_or(u16::MAX);
+    drawing(column, height).filter(|_| count > 1)
+}
+
+/// The path of the connection that is open.
+pub fn open_path(app: &App) -> Option<Path> {
+    let Page::Detail(detail) = &app.page else { return None };
+    path(app, detail.row.as_ref()?, &detail.around)
 }
 
 /// How many lines the longest column has.
 pub(super) fn len(app: &App) -> usize {
-    columns(app, app.config.size.0).iter().map(|(_, lines)| lines.len()).max().unwrap_or(0)
+    longest(&columns(app, app.config.size.0))
 }
 
-/// Left: what it is, whose, and how it got there. Right: what that means, and what the kernel measured.
-fn sections(app: &App, detail: &Detail) -> (Vec<Section>, Vec<Section>) {
-    let Some(row) = &detail.row else {
-        return (vec![facts::forgotten()], vec![facts::history(app, detail)]);
-    };
-    let said = |section: &Section| !section.lines.is_empty();
-    let left = vec![
-        facts::connection(app, row),
-        facts::owner(app, row),
-        facts::other_end(app, row, &detail.around),
-        facts::history(app, detail),
-        facts::neighbours(app, row, &detail.around),
-    ];
-    let right = vec![facts::meaning(row), kernel::queues(app, row), kernel::measured(app, row)];
-    (left.into_iter().filter(said).collect(), right.into_iter().filter(said).collect())
+/// What it is, whose, and what is at its other end.
+fn identity(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
+    vec![facts::connection(app, row, path), ends::both(app, row, &detail.around), facts::owner(app, row)]
 }
 
-fn laid_out(sections: impl IntoIterator<Item = Section>, width: u16) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for section in sections {
-        if !lines.is_empty() {
-            lines.push(Line::Blank);
-        }
-        lines.push(Line::Title(section.title));
-        section.lines.into_iter().for_each(|line| push_wrapped(&mut lines, line, usize::from(width)));
+/// What its state means, what is wrong with it, and how far a handshake got.
+fn meaning(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
+    let around = &detail.around;
+    let handshake = path.and_then(|path| handshake::section(app, row, around, opening(&path.steps, row, around)));
+    let mut sections: Vec<Section> = handshake.into_iter().collect();
+    sections.extend(facts::finding(app, row));
+    sections.push(facts::meaning(row));
+    sections
+}
+
+fn measured(app: &App, row: &Row) -> Vec<Section> {
+    vec![kernel::queues(app, row), limits::section(app, row), kernel::measured(app, row)]
+}
+
+/// The lines of the diagram, and how to read it.
+fn diagram(drawing: &Drawing, path: &Path) -> Section {
+    let mut section = Section::new("The way it took (RFC 9293)");
+    section.lines.extend((0..drawing.height).map(Line::Diagram));
+    if path.steps.iter().any(|step| !step.seen) {
+        let text =
+            "Thick: the way it took. States without a time lie before conntop looked; the usual way to them is drawn.";
+        section.lines.push(Line::Blank);
+        section.lines.push(Line::Dim(text.to_owned()));
     }
-    lines
-}
-
-fn push_wrapped(lines: &mut Vec<Line>, line: Line, width: usize) {
-    let room = width.saturating_sub(LABEL_WIDTH).max(8);
-    match line {
-        Line::Fact(label, text) => {
-            for (at, part) in wrap(&text, room).into_iter().enumerate() {
-                lines.push(Line::Fact(if at == 0 { label } else { "" }, part));
-            }
-        }
-        Line::Strong(label, text) => {
-            for (at, part) in wrap(&text, room).into_iter().enumerate() {
-                lines.push(Line::Strong(if at == 0 { label } else { "" }, part));
-            }
-        }
-        Line::Alarm(label, text) => {
-            for (at, part) in wrap(&text, room).into_iter().enumerate() {
-                lines.push(Line::Alarm(if at == 0 { label } else { "" }, part));
-            }
-        }
-        Line::Event(time, text) => {
-            for (at, part) in wrap(&text, room).into_iter().enumerate() {
-                lines.push(Line::Event(if at == 0 { time.clone() } else { String::new() }, part));
-            }
-        }
-        other => lines.push(other),
-    }
+    section
 }
 
 /// `bytes` in words: `512 bytes`, `12.1 kB`.
-fn byte_words(bytes: u64) -> String {
+pub(super) fn byte_words(bytes: u64) -> String {
     let text = units::bytes(bytes);
     match text.strip_suffix(|unit: char| unit.is_ascii_alphabetic()) {
         Some(number) => format!("{number} {}B", &text[number.len()..]),
         None if bytes == 1 => "1 byte".to_owned(),
         None => format!("{text} bytes"),
-    }
-}
-
-/// `text` in lines of at most `width` cells, broken at spaces; a word longer than a line is broken where it must be.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in text.split(' ') {
-        let fits = cells(&line) + usize::from(!line.is_empty()) + cells(word) <= width;
-        if !fits && !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        push_broken(&mut lines, &mut line, word, width);
-    }
-    lines.push(line);
-    lines
-}
-
-/// Adds `word` to `line`; where it is longer than a line, what is full goes to `lines`.
-fn push_broken(lines: &mut Vec<String>, line: &mut String, word: &str, width: usize) {
-    for grapheme in word.graphemes(true) {
-        if !line.is_empty() && cells(line) + cells(grapheme) > width {
-            lines.push(std::mem::take(line));
-        }
-        line.push_str(grapheme);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_wrapped_at_spaces_and_long_words_are_broken() {
-        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrap("a/very/long/path x", 6), ["a/very", "/long/", "path x"]);
-        assert_eq!(wrap("", 5), [""]);
     }
 }

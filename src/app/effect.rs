@@ -26,6 +26,8 @@ pub enum Effect {
     Pause(bool),
     /// Take a sample now.
     Sample,
+    /// Ring the bell of the terminal.
+    Bell,
     /// Put this on the clipboard (OSC 52).
     Copy(DisplayText),
 }

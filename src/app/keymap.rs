@@ -23,6 +23,8 @@ pub enum Scope {
     Confirm,
     /// The second dialog, before KILL is sent.
     ConfirmKill,
+    /// An explanation.
+    Explain,
     /// The help screen.
     Help,
 }
@@ -104,11 +106,11 @@ const fn code(code: KeyCode) -> Key {
     Key::code(code)
 }
 
-use Scope::{Confirm, ConfirmKill, Detail, Filter, Help, Menu, Table};
+use Scope::{Confirm, ConfirmKill, Detail, Explain, Filter, Help, Menu, Table};
 
-const LISTS: &[Scope] = &[Table, Detail, Menu, Help];
+const LISTS: &[Scope] = &[Table, Detail, Menu, Help, Explain];
 const MAIN: &[Scope] = &[Table, Detail];
-const EVERYWHERE: &[Scope] = &[Table, Detail, Filter, Menu, Confirm, ConfirmKill, Help];
+const EVERYWHERE: &[Scope] = &[Table, Detail, Filter, Menu, Confirm, ConfirmKill, Help, Explain];
 
 /// Every key.
 #[rustfmt::skip]
@@ -121,7 +123,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
-    Binding { scopes: &[Table, Detail, Menu, Confirm, ConfirmKill, Help, Filter], keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 9 },
+    Binding { scopes: &[Table, Detail, Menu, Confirm, ConfirmKill, Help, Explain, Filter], keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 10 },
     Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
     // Looking
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
@@ -131,19 +133,23 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('3')],                                        action: Action::Show(Tab::Remotes),      name: "remotes",  help: "tab Remotes: the other ends",                       footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('4')],                                        action: Action::Show(Tab::Listeners),    name: "listeners", help: "tab Listeners: accept queues", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('5')],                                        action: Action::Show(Tab::States),       name: "states",   help: "tab States: history and meaning", footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('6')],                                        action: Action::Show(Tab::Findings),     name: "findings", help: "tab Findings: what is wrong, and why",   footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('7')],                                        action: Action::Show(Tab::Ports),        name: "ports",    help: "tab Ports: ephemeral ports in use",                 footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('8')],                                        action: Action::Show(Tab::Log),          name: "log",      help: "tab Log: what happened, newest first",              footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('/'), code(KeyCode::F(4))],                   action: Action::EditFilter,              name: "filter",   help: "filter connections, as in state:close-wait", footer: 2 },
     Binding { scopes: &[Table],     keys: &[char('s'), code(KeyCode::F(6))],                   action: Action::SortMenu,                name: "sort",     help: "choose the column to sort by",                      footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('<'), code(KeyCode::Left)],                   action: Action::SortLeft,                name: "sort left", help: "sort by the column to the left",                   footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('>'), code(KeyCode::Right)],                  action: Action::SortRight,               name: "sort right", help: "sort by the column to the right",                 footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
+    Binding { scopes: &[Table],     keys: &[char('w')],                                        action: Action::Span,                    name: "span",     help: "States: charts of 2 min, 15 min or 24 h",           footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
-    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 7 },
+    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 9 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
+    Binding { scopes: &[Table, Detail, Explain], keys: &[char('e')],                           action: Action::Explain,                 name: "explain",  help: "what it means, what to do about it",            footer: 6 },
     // Acting
-    Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 6 },
+    Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 7 },
     Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('y')],                                        action: Action::Copy,                    name: "copy",     help: "copy the selected line to the clipboard",           footer: 0 },
     // Menus and dialogs
@@ -166,7 +172,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: &[Table, Detail, Help], keys: &[char('?'), code(KeyCode::F(1)), char('h')], action: Action::Help,                 name: "help",     help: "these keys; again to go back",                      footer: 1 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('l')],                                        action: Action::Redraw,                  name: "redraw",   help: "draw everything again",                             footer: 0 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('z')],                                        action: Action::Suspend,                 name: "suspend",  help: "stop conntop; fg brings it back",                   footer: 0 },
-    Binding { scopes: &[Menu, Help, Confirm, ConfirmKill], keys: &[char('q'), char('n')],       action: Action::Back,                    name: "close",    help: "no; close this and change nothing",                 footer: 0 },
+    Binding { scopes: &[Menu, Help, Explain, Confirm, ConfirmKill], keys: &[char('q'), char('n')],       action: Action::Back,                    name: "close",    help: "no; close this and change nothing",                 footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('q'), code(KeyCode::F(10))],                  action: Action::Quit,                    name: "quit",     help: "leave conntop",                                     footer: 8 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('c')],                                        action: Action::Quit,                    name: "quit",     help: "leave conntop, from anywhere",                      footer: 0 },
 ];
@@ -219,7 +225,7 @@ pub fn help_len(width: u16) -> usize {
 mod tests {
     use super::*;
 
-    const SCOPES: [Scope; 7] = [Table, Detail, Filter, Menu, Confirm, ConfirmKill, Help];
+    const SCOPES: [Scope; 8] = [Table, Detail, Filter, Menu, Confirm, ConfirmKill, Explain, Help];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
@@ -259,7 +265,8 @@ mod tests {
     #[test]
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
-            assert!(footer(scope).len() <= 9, "{scope:?}");
+            // Of the ten of the tables some are left out on each tab.
+            assert!(footer(scope).len() <= 10, "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.

@@ -12,9 +12,11 @@ use crate::app::effect::Effect;
 use crate::app::keymap::{self, Binding, Key, Scope};
 use crate::app::mode::{Detail, Mode, Page};
 use crate::app::notice::Tone;
+use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::groups::{GroupKey, NoProcess};
+use crate::store::routes::Route;
 use crate::table::connections::has_namespaces;
 
 /// The intervals that `+` and `-` step through.
@@ -48,11 +50,14 @@ impl App {
     /// The keys of the footer: those of them that do something on what is shown.
     pub fn footer(&self) -> impl Iterator<Item = &'static Binding> {
         let idle: fn(Action) -> bool = match (&self.mode, &self.page, self.tab) {
-            (Mode::Normal, Page::Tab, Tab::States) => {
-                |action| matches!(action, Action::SortMenu | Action::Open | Action::Kill)
+            (Mode::Normal, Page::Tab, Tab::States) => |action| matches!(action, Action::SortMenu | Action::Kill),
+            (Mode::Normal, Page::Tab, Tab::Log) => {
+                |action| matches!(action, Action::SortMenu | Action::Kill | Action::Span)
             }
-            (Mode::Normal, Page::Tab, Tab::Log) => |action| matches!(action, Action::SortMenu | Action::Kill),
-            _ => |_| false,
+            (Mode::Normal, Page::Tab, Tab::Findings) => {
+                |action| matches!(action, Action::SortMenu | Action::Group | Action::Span)
+            }
+            _ => |action| matches!(action, Action::Span),
         };
         keymap::footer(self.mode.scope(&self.page)).into_iter().filter(move |binding| !idle(binding.action))
     }
@@ -76,7 +81,9 @@ impl App {
             Action::SortRight => self.step_sort(1),
             Action::InvertSort => self.invert_sort(),
             Action::Open => self.open(),
+            Action::Explain => self.toggle_explanation(),
             Action::Group => self.group(),
+            Action::Span => self.next_span(),
             Action::Follow => self.follow(),
             Action::Freeze => self.toggle_freeze(),
             Action::Kill => self.ask_for_signal(),
@@ -97,6 +104,13 @@ impl App {
             Mode::Help { .. } => Mode::Normal,
             _ => Mode::Help { scroll: 0 },
         };
+    }
+
+    fn toggle_explanation(&mut self) {
+        match self.mode {
+            Mode::Explain { .. } => self.mode = Mode::Normal,
+            _ => self.explain(),
+        }
     }
 
     fn back(&mut self) {
@@ -121,6 +135,7 @@ impl App {
         match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.release(),
             None if self.tab == Tab::Log => self.log.release(),
+            None if self.tab == Tab::Findings => self.findings.cursor.release(),
             None => self.tables.connections.cursor.release(),
         }
         self.refresh_tables();
@@ -148,6 +163,11 @@ impl App {
                 let len = (keymap::help_len(self.config.size.0) + 1).saturating_sub(height);
                 *scroll = scrolled(*scroll, motion, page, len);
             }
+            Mode::Explain { explained, scroll } => {
+                let height = usize::from(self.config.size.1).saturating_sub(2);
+                let len = (crate::app::explain::len(explained, self.config.size.0) + 1).saturating_sub(height);
+                *scroll = scrolled(*scroll, motion, page, len);
+            }
             Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => self.move_in_menu(motion),
             _ => self.go_in_page(motion, page),
         }
@@ -163,10 +183,8 @@ impl App {
             (Page::Detail(detail), Some(len)) => {
                 detail.scroll = scrolled(detail.scroll, motion, page, len.saturating_sub(height) + 1);
             }
-            _ if self.tab == Tab::States => {
-                let len = crate::app::states::len(self.config.size.0).saturating_sub(height) + 1;
-                self.states_scroll = scrolled(self.states_scroll, motion, page, len);
-            }
+            _ if self.tab == Tab::States => self.states.go(motion),
+            _ if self.tab == Tab::Findings => self.go_in_findings(motion),
             _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
             _ => match self.tables.group_mut(self.tab) {
                 Some(table) => table.with_lines(height, |cursor, lines| cursor.go(motion, lines)),
@@ -192,12 +210,13 @@ impl App {
                     self.open_detail(id);
                 }
             }
-            Tab::States => {}
-            Tab::Processes | Tab::Remotes | Tab::Listeners => self.open_group(),
+            Tab::Findings => self.open_finding(),
+            Tab::States => self.open_state(),
+            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => self.open_group(),
         }
     }
 
-    pub(super) fn open_detail(&mut self, id: SocketId) {
+    pub(crate) fn open_detail(&mut self, id: SocketId) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
         self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0, around: Around::default(), looking: None }));
         self.start_looking_around();
@@ -207,16 +226,42 @@ impl App {
         self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
         let mut filter = filter_of(key);
-        if let GroupKey::Listener { netns, .. } = key
+        if let (GroupKey::Route(_), Some(range)) = (key, self.store.facts().ephemeral_ports) {
+            filter = format!("{filter} lport:{}-{}", range.first, range.last);
+        }
+        if let GroupKey::Listener { netns, .. } | GroupKey::Route(Route { netns, .. }) = key
             && has_namespaces(&self.store)
         {
             filter = format!("{filter} netns:{}", netns.0);
         }
-        let back = (self.tab, self.tables.connections.view.filter().text().to_owned());
-        self.apply_filter(&filter);
+        self.enter(&filter, self.way_back());
+    }
+
+    fn open_state(&mut self) {
+        let filter = match self.states.selected() {
+            StateLine::Tcp(state) => format!("proto:tcp state:{}", state.row().label),
+            StateLine::Udp => "proto:udp".to_owned(),
+        };
+        self.enter(&filter, self.way_back());
+    }
+
+    /// The tab and the filter of now.
+    pub(super) fn way_back(&self) -> (Tab, String) {
+        (self.tab, self.tables.connections.view.filter().text().to_owned())
+    }
+
+    /// Shows the connections that pass `filter`; Esc leads back.
+    pub(super) fn enter(&mut self, filter: &str, back: (Tab, String)) {
+        self.apply_filter(filter);
         self.tables.connections.cursor.release();
         self.show(Tab::Connections);
         self.entered = Some(back);
+    }
+
+    fn next_span(&mut self) {
+        if self.tab == Tab::States {
+            self.states.span = self.states.span.next();
+        }
     }
 
     /// A key that acts on the row under the cursor stays with it.
@@ -224,6 +269,7 @@ impl App {
         match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.choose(),
             None if self.tab == Tab::Log => self.log.choose(),
+            None if self.tab == Tab::Findings => self.findings.cursor.choose(),
             None => self.tables.connections.cursor.choose(),
         }
     }
@@ -234,7 +280,7 @@ impl App {
             Tab::Connections => Tab::Processes,
             Tab::Processes => Tab::Remotes,
             Tab::Remotes => Tab::Listeners,
-            Tab::Listeners | Tab::States | Tab::Log => Tab::Connections,
+            Tab::Listeners | Tab::States | Tab::Findings | Tab::Ports | Tab::Log => Tab::Connections,
         });
     }
 
@@ -263,7 +309,7 @@ impl App {
 }
 
 /// `scroll` after `motion` in a text of `len` lines: the last line can come to the top, no further.
-fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
+pub(super) fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
     let last = len.saturating_sub(1);
     let to = match motion {
         Motion::Up => scroll.saturating_sub(1),
@@ -289,6 +335,9 @@ fn filter_of(key: GroupKey) -> String {
             Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
             None => format!("proto:{} raddr:{addr}", protocol.name()),
         },
+        GroupKey::Route(route) => {
+            format!("proto:tcp laddr:{} raddr:{} rport:{}", route.source, route.remote.addr, route.remote.port)
+        }
         GroupKey::Listener { protocol, local, .. } if local.addr.is_unspecified() => {
             format!("proto:{} lport:{}", protocol.name(), local.port)
         }

@@ -128,9 +128,21 @@ impl App {
                 let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
                 candidates_of(row.ok_or("this connection is gone; there is nothing to act on")?)
             }
-            Tab::Processes | Tab::Remotes | Tab::Listeners => self.candidates_of_group(),
+            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => self.candidates_of_group(),
+            Tab::Findings => self.candidates_of_finding(),
             Tab::States | Tab::Log => Err("choose a connection or a process first: 1 or 2 shows them".to_owned()),
         }
+    }
+
+    fn candidates_of_finding(&mut self) -> Result<Vec<Arc<Process>>, String> {
+        self.choose_selected();
+        let finding = self.findings.selected().ok_or("there is no finding to act on")?;
+        let process =
+            finding.process.as_ref().ok_or("this finding is about no process that is known: e says what to do")?;
+        if self.store.rows().process(process.id).is_none() {
+            return Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned());
+        }
+        Ok(vec![Arc::clone(process)])
     }
 
     fn candidates_of_group(&mut self) -> Result<Vec<Arc<Process>>, String> {
@@ -141,7 +153,7 @@ impl App {
             GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),
             GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
             GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
-            GroupKey::Remote { .. } => {
+            GroupKey::Remote { .. } | GroupKey::Route(_) => {
                 Err("a remote may be talked to by several processes: press Enter and choose a connection".to_owned())
             }
             GroupKey::Process(id) if self.store.rows().process(id).is_none() => {

@@ -46,6 +46,8 @@ pub struct Layout {
     pub states_form: StatesForm,
     /// The tabs and the title of the table.
     pub tabs: Rect,
+    /// What is true of the whole table below: limits and counters of the kernel.
+    pub summary: Rect,
     /// The headings of the columns.
     pub columns: Rect,
     /// The rows.
@@ -68,6 +70,7 @@ impl Layout {
         let roomy = width >= 60 && height >= 16;
         let form = states_form(size, view);
         let has_columns = !matches!(view, View::Detail | View::Tab(Tab::States));
+        let has_summary = matches!(view, View::Tab(Tab::Listeners | Tab::Ports));
         let mut top = Cursor { width, at: 0 };
         let mut layout = Self {
             header: top.take(u16::from(roomy)),
@@ -75,6 +78,7 @@ impl Layout {
             states: top.take(states_height(form)),
             states_form: form,
             tabs: top.take(u16::from(roomy || view == View::Detail)),
+            summary: top.take(u16::from(has_summary)),
             columns: top.take(u16::from(has_columns)),
             body: Rect::ZERO,
             log: Rect::ZERO,
@@ -105,7 +109,7 @@ impl Cursor {
 
 fn states_form((width, height): (u16, u16), view: View) -> StatesForm {
     match view {
-        View::Tab(Tab::States) | View::Detail => StatesForm::Hidden,
+        View::Tab(Tab::States | Tab::Findings) | View::Detail => StatesForm::Hidden,
         View::Tab(_) if width >= 100 && height >= 28 => StatesForm::TwoColumns,
         View::Tab(_) if width >= 60 && height >= 44 => StatesForm::OneColumn,
         View::Tab(_) if width >= 60 && height >= 18 => StatesForm::Words,
@@ -125,7 +129,7 @@ const fn states_height(form: StatesForm) -> u16 {
 /// The log panel takes part of what is left below a table of a readable height.
 const fn log_height((_, height): (u16, u16), view: View) -> u16 {
     match (view, height) {
-        (View::Detail | View::Tab(Tab::Log | Tab::States), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
+        (View::Detail | View::Tab(Tab::Log | Tab::States | Tab::Findings), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
         (_, ROOMY_HEIGHT_MIN..46) => 6,
         (_, 46..60) => 9,
         _ => 13,
@@ -186,6 +190,7 @@ mod tests {
                     layout.headline,
                     layout.states,
                     layout.tabs,
+                    layout.summary,
                     layout.columns,
                     layout.body,
                     layout.log,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::around::{Around, Looking};
 use crate::app::effect::Effect;
+use crate::app::explain::Explained;
 use crate::app::keymap::Scope;
 use crate::app::line::Line;
 use crate::model::action::{Kill, Signal};
@@ -51,6 +52,13 @@ pub enum Mode {
     },
     /// A signal is about to be sent.
     Confirm(Confirm),
+    /// An explanation.
+    Explain {
+        /// Of what.
+        explained: Explained,
+        /// The first line on the screen.
+        scroll: usize,
+    },
     /// The keys.
     Help {
         /// The first line on the screen.
@@ -68,6 +76,7 @@ impl Mode {
             (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SignalMenu { .. }, _) => Scope::Menu,
             (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
             (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
+            (Self::Explain { .. }, _) => Scope::Explain,
             (Self::Help { .. }, _) => Scope::Help,
         }
     }

@@ -8,6 +8,7 @@ use crate::app::action::Motion;
 use crate::app::effect::Effect;
 use crate::app::layout::tab_places;
 use crate::app::mode::{Mode, Page};
+use crate::app::states::areas;
 use crate::app::tab::Tab;
 
 /// Lines that one notch of the wheel moves.
@@ -42,7 +43,10 @@ impl App {
                 self.sort_by_or_invert(column);
             }
         } else if layout.body.contains(at) {
-            self.click_row(layout.body, at);
+            let body = self.list_area(layout.body);
+            if body.contains(at) {
+                self.click_row(body, at);
+            }
         }
     }
 
@@ -62,11 +66,24 @@ impl App {
             None if self.tab == Tab::Connections => {
                 self.tables.connections.with_lines(&self.store, height, |cursor, lines| cursor.click(row, lines))
             }
+            None if self.tab == Tab::Findings => {
+                self.findings.with_lines(height, |cursor, lines| cursor.click(row, lines))
+            }
+            None if self.tab == Tab::States => self.click_state(body, at),
             None => false,
         };
         if reopened {
             self.open();
         }
+    }
+
+    fn click_state(&mut self, body: Rect, at: Position) -> bool {
+        let list = areas(body).list;
+        if !list.contains(at) {
+            return false;
+        }
+        let line = self.states.offset(usize::from(list.height)) + usize::from(at.y - list.y);
+        std::mem::replace(&mut self.states.line, line) == line
     }
 
     fn wheel(&mut self, by: isize) {
@@ -75,7 +92,9 @@ impl App {
             return;
         }
         self.dirty = true;
-        if !matches!((&self.mode, &self.page), (Mode::Normal | Mode::Filter(_), Page::Tab)) || self.tab == Tab::States {
+        if !matches!((&self.mode, &self.page), (Mode::Normal | Mode::Filter(_), Page::Tab))
+            || matches!(self.tab, Tab::States | Tab::Findings)
+        {
             (0..by.abs()).for_each(|_| self.go(if by > 0 { Motion::Down } else { Motion::Up }));
             return;
         }

@@ -47,11 +47,12 @@ impl App {
             Needs { visible: self.visible(), all_namespaces: self.config.all_namespaces, ..Needs::default() };
         match &self.page {
             Page::Detail(detail) => {
-                let Some(row) = detail.row.as_ref().filter(|row| !row.is_closed()) else { return needs };
-                let socket = &row.connection.socket;
-                needs.details.push(socket.reference());
-                if let Owner::Live(holders) = &socket.owner {
-                    needs.usage.extend(holders.all().iter().map(|process| process.id));
+                let open = detail.row.as_ref().filter(|row| !row.is_closed());
+                if let Some(socket) = open.map(|row| &row.connection.socket) {
+                    needs.details.push(socket.reference());
+                    if let Owner::Live(holders) = &socket.owner {
+                        needs.usage.extend(holders.all().iter().map(|process| process.id));
+                    }
                 }
             }
             Page::Tab if self.tab == Tab::Processes => {
@@ -64,8 +65,10 @@ impl App {
             }
             Page::Tab => {}
         }
+        needs.usage.extend(self.findings.wanted());
         // Rows that change places ask for nothing new.
         needs.usage.sort_unstable();
+        needs.usage.dedup();
         needs
     }
 

@@ -46,6 +46,7 @@ impl App {
     /// Brings the table on the screen up to date with its rows, its filter and the size of the screen.
     pub(super) fn refresh_tables(&mut self) {
         self.tables.refresh(self.tab, &self.store, self.body_height());
+        self.refresh_findings();
         if self.tab == Tab::Log {
             let found = self.log.key().and_then(|key| self.log_line(key));
             self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));

@@ -1,8 +1,13 @@
-//! The states as the histogram and the states tab list them: eleven of TCP, and UDP.
+//! The states as the histogram and the states tab list them: eleven of TCP, and UDP; and where the parts of that tab are.
 
+use ratatui::layout::Rect;
+
+use crate::app::action::Motion;
 use crate::app::detail::wrap;
 use crate::knowledge::states::text;
 use crate::model::tcp_state::TcpState;
+use crate::store::history::edges::EdgeRates;
+use crate::store::history::trend::Span;
 use crate::store::rows::Counts;
 
 /// One line of the histogram.
@@ -46,45 +51,118 @@ pub const BY_INTEREST: [StateLine; 12] = [
     StateLine::Udp,
 ];
 
-/// Below this width the chart stands beside the numbers only.
-const WIDE: u16 = 100;
-/// Cells of the chart beside the numbers.
-const CHART_WIDTH_NARROW: u16 = 16;
-/// Lines of the chart where there is room.
-pub const CHART_HEIGHT: usize = 3;
+/// What the states tab is set to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatesTab {
+    /// The selected line of [`BY_INTEREST`]: the state whose chart and meaning are shown.
+    pub line: usize,
+    /// How far back the charts go.
+    pub span: Span,
+}
 
-/// What stands in a line of the states tab, beside the chart.
+impl StatesTab {
+    /// The selected state.
+    pub fn selected(&self) -> StateLine {
+        BY_INTEREST[self.line.min(BY_INTEREST.len() - 1)]
+    }
+
+    /// Moves the selection.
+    pub(super) fn go(&mut self, motion: Motion) {
+        let last = BY_INTEREST.len() - 1;
+        self.line = match motion {
+            Motion::Up => self.line.saturating_sub(1),
+            Motion::Down => (self.line + 1).min(last),
+            Motion::PageUp | Motion::First => 0,
+            Motion::PageDown | Motion::Last => last,
+        };
+    }
+
+    /// The first line on the screen of a list that is `height` lines high.
+    pub fn offset(&self, height: usize) -> usize {
+        (self.line + 1).saturating_sub(height.max(1))
+    }
+}
+
+/// Lines of the list.
+const LIST_HEIGHT: u16 = 12;
+/// From this width on there is a chart beside the list.
+const CHART_WIDTH_MIN: u16 = 56;
+/// Cells of name, count and mark.
+pub const NUMBERS_WIDTH: u16 = 23;
+/// Cells of the two flows.
+pub const FLOWS_WIDTH: u16 = 18;
+/// The highest that chart and list get.
+const TOP_HEIGHT_MAX: u16 = 30;
+/// The matrix as a table: a title, a heading, and a row for each state and for what is opened.
+const MATRIX: (u16, u16) = (90, 14);
+/// The matrix as a list: a title and the busiest lines of it.
+const EDGES_HEIGHT: u16 = 5;
+
+/// Where the parts of the states tab are. What is not shown has no height.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Areas {
+    /// The states.
+    pub list: Rect,
+    /// Cells of the trend in each line of the list; the flows follow it. 0: neither is shown.
+    pub trend_width: u16,
+    /// The chart of the selected state.
+    pub chart: Rect,
+    /// The busiest transitions, where the matrix has no room.
+    pub edges: Rect,
+    /// What the selected state means.
+    pub text: Rect,
+    /// The transition matrix.
+    pub matrix: Rect,
+}
+
+/// The parts of the states tab in `body`. They stay where they are whichever state is selected.
+pub fn areas(body: Rect) -> Areas {
+    let text_height = BY_INTEREST.iter().map(|line| text_lines(*line, body.width).len()).max().unwrap_or(0);
+    let text_height = u16::try_from(text_height).unwrap_or(u16::MAX);
+    let has_matrix = body.width >= MATRIX.0 && body.height > LIST_HEIGHT + text_height + MATRIX.1;
+    let below = text_height + 1 + if has_matrix { MATRIX.1 } else { 0 };
+    let top_height = body.height.saturating_sub(below).clamp(LIST_HEIGHT, TOP_HEIGHT_MAX).min(body.height);
+    let trend_width = match body.width {
+        ..110 => 0,
+        110..150 => 12,
+        _ => 24,
+    };
+    let list_width = if trend_width == 0 { NUMBERS_WIDTH } else { NUMBERS_WIDTH + trend_width + FLOWS_WIDTH + 2 };
+    let list_width = if body.width >= CHART_WIDTH_MIN { list_width + 1 } else { body.width };
+    let list = Rect { height: top_height.min(LIST_HEIGHT), width: list_width, ..body };
+    let right = Rect { x: list.right() + 1, width: body.width.saturating_sub(list_width + 2), ..body };
+    let has_edges = !has_matrix && top_height >= LIST_HEIGHT;
+    let chart_height = top_height - if has_edges { EDGES_HEIGHT } else { 0 };
+    let beside = |y, height| if body.width >= CHART_WIDTH_MIN { Rect { y, height, ..right } } else { Rect::ZERO };
+    let text_y = body.y + top_height + 1;
+    let text_room = (body.height - top_height).saturating_sub(1);
+    let matrix_y = text_y + text_height;
+    Areas {
+        list,
+        trend_width,
+        chart: beside(body.y, chart_height),
+        edges: if has_edges { beside(body.y + chart_height, EDGES_HEIGHT) } else { Rect::ZERO },
+        text: Rect { y: text_y, height: text_room.min(text_height), ..body },
+        matrix: if has_matrix { Rect { y: matrix_y, height: MATRIX.1, ..body } } else { Rect::ZERO },
+    }
+}
+
+/// A line of what is said about a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Name, count, bar and flows.
-    Numbers,
+pub enum TextLine {
     /// What the state means.
     Meaning(String),
     /// What to do about it.
     Advice(String),
-    /// Nothing.
-    Blank,
 }
 
-/// How wide chart and text of the states tab are on a screen of `width`, and whether the chart has lines of its own.
-pub const fn widths(width: u16) -> (u16, u16, bool) {
-    let is_wide = width >= WIDE;
-    let chart = if is_wide { width / 5 } else { CHART_WIDTH_NARROW };
-    let text = if is_wide { width.saturating_sub(chart + 5) } else { width.saturating_sub(4) };
-    (chart, text, is_wide)
-}
-
-/// The lines of a state in the states tab on a screen of `width`: all of its text.
-pub fn parts(line: StateLine, width: u16) -> Vec<Part> {
-    let (_, room, is_wide) = widths(width);
+/// All that is said about a state, in lines for a screen of `width`.
+pub fn text_lines(line: StateLine, width: u16) -> Vec<TextLine> {
+    let room = usize::from(width.saturating_sub(2).max(8));
     let (meaning, advice) = words(line);
-    let lines = |text: &str| if text.is_empty() { Vec::new() } else { wrap(text, usize::from(room.max(8))) };
-    let mut parts = vec![Part::Numbers];
-    parts.extend(lines(meaning).into_iter().map(Part::Meaning));
-    parts.extend(lines(advice).into_iter().map(Part::Advice));
-    let least = if is_wide { CHART_HEIGHT } else { 1 };
-    parts.resize(parts.len().max(least) + 1, Part::Blank);
-    parts
+    let lines = |text: &str| if text.is_empty() { Vec::new() } else { wrap(text, room) };
+    let meaning = lines(meaning).into_iter().map(TextLine::Meaning);
+    meaning.chain(lines(advice).into_iter().map(TextLine::Advice)).collect()
 }
 
 fn words(line: StateLine) -> (&'static str, &'static str) {
@@ -95,6 +173,41 @@ fn words(line: StateLine) -> (&'static str, &'static str) {
         }
         StateLine::Udp => ("Datagram sockets; they have no connection and no states.", ""),
     }
+}
+
+/// The states of TCP in the order of a connection's life, as the transition matrix has them.
+pub const BY_LIFE: [TcpState; 11] = [
+    TcpState::Listen,
+    TcpState::SynSent,
+    TcpState::SynRecv,
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::CloseWait,
+    TcpState::Closing,
+    TcpState::LastAck,
+    TcpState::TimeWait,
+    TcpState::Close,
+];
+
+/// Whether a socket can go from `from` (`None`: it is opened) to `to` (`None`: it is gone) with no state between. What
+/// is opened is as if it came from `CLOSE`, and what is gone as if it went there; a passive open shows in `SYN_RECV`.
+pub fn is_possible(from: Option<TcpState>, to: Option<TcpState>) -> bool {
+    match (from, to) {
+        (None, None) => false,
+        (None, Some(to)) => to == TcpState::SynRecv || TcpState::Close.leads_to(to) || to == TcpState::Close,
+        (Some(from), None) => from == TcpState::Close || from.leads_to(TcpState::Close),
+        (Some(from), Some(to)) => from.leads_to(to),
+    }
+}
+
+/// The transitions of the last minute, the most frequent first: how often each was per second.
+pub fn busiest(edges: &EdgeRates) -> Vec<(Option<TcpState>, Option<TcpState>, f32)> {
+    let places = || BY_LIFE.iter().map(|state| Some(*state)).chain([None]);
+    let pairs = places().flat_map(|from| places().map(move |to| (from, to)));
+    let mut found: Vec<_> = pairs.filter(|(from, to)| edges.count(*from, *to) > 0).collect();
+    found.sort_by_key(|(from, to)| std::cmp::Reverse(edges.count(*from, *to)));
+    found.into_iter().map(|(from, to)| (from, to, edges.of(from, to))).collect()
 }
 
 impl StateLine {
@@ -115,11 +228,6 @@ impl StateLine {
     }
 }
 
-/// How many lines the states tab has on a screen of `width`.
-pub fn len(width: u16) -> usize {
-    BY_INTEREST.iter().map(|line| parts(*line, width).len()).sum()
-}
-
 /// The largest count of all lines: the scale of every bar.
 pub fn largest(counts: &Counts) -> u32 {
     STATE_LINES.iter().map(|line| line.count(counts)).max().unwrap_or(0)
@@ -131,24 +239,49 @@ mod tests {
     use crate::model::tcp_state::STATES;
 
     #[test]
-    fn all_that_is_known_of_a_state_is_shown_at_every_width() {
-        for width in [40, 80, 99, 100, 120, 200] {
-            let (_, room, _) = widths(width);
+    fn all_that_is_known_of_a_state_has_room_from_80x24_on() {
+        for (width, height) in [(80, 20), (100, 25), (120, 35), (200, 55)] {
+            let room = areas(Rect::new(0, 3, width, height)).text;
             for line in BY_INTEREST {
-                let parts = parts(line, width);
-                let said: Vec<&str> = parts
+                let lines = text_lines(line, width);
+                assert!(lines.len() <= usize::from(room.height), "{width}x{height} {line:?}");
+                let said: Vec<&str> = lines
                     .iter()
-                    .filter_map(|part| match part {
-                        Part::Meaning(text) | Part::Advice(text) => Some(text.as_str()),
-                        Part::Numbers | Part::Blank => None,
+                    .map(|line| match line {
+                        TextLine::Meaning(text) | TextLine::Advice(text) => text.as_str(),
                     })
                     .collect();
-                assert!(said.iter().all(|text| crate::table::fit::cells(text) <= usize::from(room)), "{said:?}");
+                assert!(said.iter().all(|text| crate::table::fit::cells(text) <= usize::from(width)), "{said:?}");
                 let (meaning, advice) = words(line);
                 assert_eq!(said.join(" "), format!("{meaning} {advice}").trim_end());
-                assert_eq!(parts.last(), Some(&Part::Blank));
             }
         }
+    }
+
+    #[test]
+    fn parts_lie_within_the_body_and_not_on_each_other_at_every_size() {
+        for (width, height) in (40..220).step_by(3).flat_map(|width| (4..80).map(move |height| (width, height))) {
+            let body = Rect::new(0, 3, width, height);
+            let Areas { list, chart, edges, text, matrix, .. } = areas(body);
+            assert!(list.height > 0 && list.height == height.min(12));
+            let parts = [list, chart, edges, text, matrix].map(|part| part.intersection(Rect::new(0, 0, 500, 500)));
+            for (index, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {
+                assert_eq!(part.intersection(body), *part, "{width}x{height} part {index}");
+                let others = parts.iter().enumerate().filter(|(other, _)| *other != index);
+                assert!(others.into_iter().all(|(_, other)| !part.intersects(*other)), "{width}x{height} part {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_selected_state_is_in_sight() {
+        let mut tab = StatesTab::default();
+        tab.go(Motion::Up);
+        assert_eq!((tab.line, tab.offset(7)), (0, 0));
+        tab.go(Motion::Last);
+        tab.go(Motion::Down);
+        assert_eq!((tab.line, tab.offset(7), tab.offset(12)), (11, 5, 0));
+        assert_eq!(tab.selected(), StateLine::Udp);
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub enum Tab {
     Listeners,
     /// Counts per state over time, and what each state means.
     States,
+    /// What is wrong, why, and what to do.
+    Findings,
+    /// One line a route: who uses up ephemeral ports.
+    Ports,
     /// What happened, newest first.
     Log,
 }
@@ -22,7 +26,7 @@ pub enum Tab {
 pub struct TabRow {
     /// The tab; rows stand in the order of the enum.
     pub tab: Tab,
-    /// The key that shows it. 6, 7 and 9 are kept for findings, ports and network.
+    /// The key that shows it. 9 is kept for network.
     pub number: char,
     /// Its name.
     pub title: &'static str,
@@ -30,12 +34,14 @@ pub struct TabRow {
 
 /// Every tab, in the order on the screen.
 #[rustfmt::skip]
-pub const TABS: [TabRow; 6] = [
+pub const TABS: [TabRow; 8] = [
     TabRow { tab: Tab::Connections, number: '1', title: "Connections" },
     TabRow { tab: Tab::Processes,   number: '2', title: "Processes" },
     TabRow { tab: Tab::Remotes,     number: '3', title: "Remotes" },
     TabRow { tab: Tab::Listeners,   number: '4', title: "Listeners" },
     TabRow { tab: Tab::States,      number: '5', title: "States" },
+    TabRow { tab: Tab::Findings,    number: '6', title: "Findings" },
+    TabRow { tab: Tab::Ports,       number: '7', title: "Ports" },
     TabRow { tab: Tab::Log,         number: '8', title: "Log" },
 ];
 

@@ -214,7 +214,7 @@ pub struct ColumnHead {
 pub struct Tables {
     /// One line a socket.
     pub connections: Connections,
-    groups: [GroupTable; 3],
+    groups: [GroupTable; 4],
 }
 
 impl Tables {
@@ -228,7 +228,7 @@ impl Tables {
         }
         Self {
             connections: Connections { view, cursor: Cursor::default(), columns: Columns::new(COLUMNS), live: 0 },
-            groups: [Grouping::Process, Grouping::Remote, Grouping::Listener].map(GroupTable::new),
+            groups: [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route].map(GroupTable::new),
         }
     }
 
@@ -333,6 +333,7 @@ const fn group_index(tab: Tab) -> Option<usize> {
         Tab::Processes => Some(0),
         Tab::Remotes => Some(1),
         Tab::Listeners => Some(2),
-        Tab::Connections | Tab::States | Tab::Log => None,
+        Tab::Ports => Some(3),
+        Tab::Connections | Tab::States | Tab::Findings | Tab::Log => None,
     }
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::mode::Page;
 use crate::app::tab::Tab;
+use crate::diagnosis::finding::Severity;
 use crate::model::socket::Socket;
 use crate::table::column::Order;
 use crate::table::fit::cells;
@@ -17,7 +18,8 @@ impl App {
                 socket.map_or_else(String::new, ends)
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
-            (Page::Tab, Tab::States) => "15 min".to_owned(),
+            (Page::Tab, Tab::Findings) => self.findings_title(),
+            (Page::Tab, Tab::States) => self.states.span.label().to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
             (Page::Tab, tab) => units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64),
         }
@@ -50,6 +52,14 @@ impl App {
             Some(head) => format!(" · by {} {}", head.key, arrow(sort.order)),
             None => String::new(),
         }
+    }
+
+    fn findings_title(&self) -> String {
+        let critical = self.findings.iter().filter(|finding| finding.severity == Severity::Critical).count();
+        let (listed, total) = (self.findings.len() as u64, self.findings.total() as u64);
+        let of = if listed < total { format!(" of {}", units::count(total)) } else { String::new() };
+        let critical = if critical > 0 { format!(" · {critical} critical") } else { String::new() };
+        format!("{}{of}{critical}", units::count(listed))
     }
 
     fn log_title(&self) -> String {

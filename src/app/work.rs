@@ -5,9 +5,11 @@
 
 use crate::app::App;
 use crate::app::effect::Effect;
+use crate::app::findings::News;
 use crate::app::flows::Flows;
-use crate::app::headline::Survey;
 use crate::app::mode::Page;
+#[cfg(test)]
+use crate::diagnosis::finding::Finding;
 use crate::model::delta::Delta;
 use crate::model::process::ProcessId;
 use crate::store::groups::HoldingsCount;
@@ -26,8 +28,9 @@ pub(super) struct Work {
     intake: Option<Intake>,
     /// How many transitions of the intake the log will have got.
     logged: usize,
-    survey: Option<Survey>,
     holdings: Option<HoldingsCount>,
+    /// The bell is to ring.
+    bell: bool,
 }
 
 impl Work {
@@ -42,7 +45,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         self.tables.is_busy()
             || self.work.holdings.is_some()
-            || self.work.survey.is_some()
+            || self.findings.is_looking()
             || self.is_looking_around()
             || self.work.intake.is_some()
             || self.may_take_in()
@@ -51,7 +54,8 @@ impl App {
     /// Goes on with the work, for about `steps` rows.
     pub fn advance(&mut self, mut steps: usize) -> Vec<Effect> {
         while steps > 0 && self.advance_one(&mut steps) {}
-        self.collect().into_iter().collect()
+        let bell = std::mem::take(&mut self.work.bell).then_some(Effect::Bell);
+        self.collect().into_iter().chain(bell).collect()
     }
 
     /// Does one kind of work as far as it goes, what the user waits for first; answers whether there was any.
@@ -68,13 +72,9 @@ impl App {
             }
         } else if self.is_looking_around() {
             self.look_around(steps);
-        } else if let Some(mut survey) = self.work.survey.take() {
-            match survey.advance(&self.store, steps) {
-                Some(headline) => {
-                    self.dirty |= headline != self.headline;
-                    self.headline = headline;
-                }
-                None => self.work.survey = Some(survey),
+        } else if self.findings.is_looking() {
+            if let Some(news) = self.findings.advance(&self.store, steps) {
+                self.on_news(news);
             }
         } else if let Some(mut intake) = self.work.intake.take() {
             if self.store.advance(&mut intake, steps) {
@@ -88,6 +88,23 @@ impl App {
             return false;
         }
         true
+    }
+
+    /// A look at what is wrong is finished.
+    fn on_news(&mut self, news: News) {
+        self.dirty |= news.changed;
+        self.work.bell |= news.newly_critical && self.config.bell;
+        if news.changed {
+            self.refresh_findings();
+        }
+    }
+
+    /// Puts made-up findings on the screen, until the next sample.
+    #[cfg(test)]
+    pub(crate) fn show_findings(&mut self, found: Vec<Finding>) -> News {
+        let news = self.findings.show(found, 0, self.store.rows().counts().total());
+        self.on_news(news);
+        news
     }
 
     fn may_take_in(&self) -> bool {
@@ -109,7 +126,7 @@ impl App {
         self.log.grow_above(self.work.logged);
         self.flows = Flows::of(self.store.history());
         self.processes = self.store.rows().processes();
-        self.work.survey = Some(Survey::default());
+        self.findings.begin(&self.store);
         if let Page::Detail(detail) = &mut self.page
             && let Some(index) = self.store.rows().find(detail.id)
         {

@@ -4,7 +4,6 @@ mod arguments;
 
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use rustc_hash::FxHashMap;
 use crate::cli::args::Global;
 pub(super) use crate::cli::netstat::arguments::NetstatArguments;
 use crate::cli::netstat::arguments::Plan;
+use crate::cli::samples::Interrupt;
 use crate::cli::{Failure, say};
 use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, Snapshot, SourceKind};
@@ -27,7 +27,8 @@ use crate::tracker::{self, Tracker};
 /// Shows what was asked for, once or again and again.
 pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitCode, Failure> {
     let Plan { wanted, interval, hints } = arguments.plan()?;
-    let source = global.open(&global.choice()?)?;
+    let settings = global.settings()?;
+    let source = settings.open(&global.choice()?)?;
     let kind = source.info().kind;
     let needs_machine = wanted.interfaces || wanted.statistics || wanted.routes || wanted.offload;
     if needs_machine && matches!(kind, SourceKind::Synthetic | SourceKind::Replay) {
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
         source,
         tracker: Tracker::new(),
         snapshot: Snapshot::default(),
-        needs: global.needs(),
+        needs: settings.needs(),
         said: Vec::new(),
     };
     let runtime =
@@ -60,8 +61,8 @@ async fn rounds(
 ) -> Result<ExitCode, Failure> {
     let (mut before, mut shown) = (None, 0u32);
     // One listener for all rounds: what comes while a round is printed is noticed after it.
-    let mut pressed = pin!(tokio::signal::ctrl_c());
-    if interval.is_some() && is_ready(pressed.as_mut()).await {
+    let mut interrupt = Interrupt::new();
+    if interval.is_some() && interrupt.comes_before(Instant::now()).await {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
@@ -79,28 +80,10 @@ async fn rounds(
         drop(out);
         shown += 1;
         let is_last = interval.is_none() || pace == Pace::Last || count.is_some_and(|count| shown >= count);
-        if is_last || interrupted_before(due, pressed.as_mut()).await {
+        if is_last || interrupt.comes_before(due).await {
             return Ok(ExitCode::SUCCESS);
         }
         before = Some(round);
-    }
-}
-
-/// Whether Ctrl-C was pressed already; from now on it no longer ends the program by itself.
-async fn is_ready(pressed: Pin<&mut impl Future<Output = io::Result<()>>>) -> bool {
-    tokio::select! {
-        biased;
-        pressed = pressed => pressed.is_ok(),
-        () = std::future::ready(()) => false,
-    }
-}
-
-/// Waits until `due`; whether Ctrl-C came first.
-async fn interrupted_before(due: Instant, pressed: Pin<&mut impl Future<Output = io::Result<()>>>) -> bool {
-    tokio::select! {
-        biased;
-        pressed = pressed => pressed.is_ok(),
-        () = tokio::time::sleep_until(due.into()) => false,
     }
 }
 

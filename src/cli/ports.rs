@@ -65,8 +65,9 @@ fn fail_on(name: &str) -> Result<FailOn, Failure> {
 /// Prints the listeners of this moment, or of the end of a recording.
 pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCode, Failure> {
     let ports = arguments.parse()?;
-    let mut source = global.open(&global.choice()?)?;
-    let store = look(&mut *source, &global.needs())?;
+    let settings = global.settings()?;
+    let mut source = settings.open(&global.choice()?)?;
+    let store = look(&mut *source, &settings.needs())?;
     store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
     let mut names = Services::default();
     for service in services::read() {

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::cli::args::{Global, RecordArguments};
+use crate::cli::args::RecordArguments;
+use crate::cli::config::Settings;
+use crate::cli::samples::Interrupt;
 use crate::cli::{Failure, say};
 use crate::model::snapshot::Snapshot;
 use crate::source::record::Recorder;
@@ -16,12 +18,12 @@ use crate::source::{Pace, Source};
 pub(super) fn run(
     mut source: Box<dyn Source>,
     options: &RecordArguments,
-    global: &Global,
+    settings: &Settings,
 ) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
     let mut recorder = Recorder::create(&options.file, source.info())?;
-    let ended = runtime.block_on(take(&mut *source, &mut recorder, options, global));
+    let ended = runtime.block_on(take(&mut *source, &mut recorder, options, settings));
     let samples = recorder.samples();
     recorder.finish()?;
     ended?;
@@ -33,33 +35,26 @@ async fn take(
     source: &mut dyn Source,
     recorder: &mut Recorder,
     options: &RecordArguments,
-    global: &Global,
+    settings: &Settings,
 ) -> Result<(), Failure> {
-    let needs = global.needs();
+    let needs = settings.needs();
+    source.listen();
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
+    let mut interrupt = Interrupt::new();
     loop {
         let due = Instant::now();
         let pace = source.sample(&needs, &mut snapshot)?;
         recorder.write(&snapshot)?;
         let pause = match pace {
-            Pace::Interval => global.interval,
+            Pace::Interval => settings.interval,
             Pace::After(pause) => pause,
             Pace::Last => return Ok(()),
         };
         let is_enough = options.count.is_some_and(|count| recorder.samples() >= count)
             || options.time.is_some_and(|time| begun.elapsed() + pause > time);
-        if is_enough || interrupted_before(due + pause).await {
+        if is_enough || interrupt.comes_before(due + pause).await {
             return Ok(());
         }
-    }
-}
-
-/// Waits until `due`; whether Ctrl-C came first.
-async fn interrupted_before(due: Instant) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep_until(due.into()) => false,
-        // Without a handler Ctrl-C ends the program at once, which leaves a good recording, too.
-        pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
     }
 }

@@ -1,5 +1,15 @@
 //! The table of rules: one row each.
 
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::rules::{
+    accept_queue, close_wait, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2, not_accepted, orphans,
+    retransmits, syn_backlog, syn_sent, time_wait, unexpected, zero_window,
+};
+use crate::store::rows::Row;
+
 /// A rule; its row in [`RULES`] says the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -36,42 +46,118 @@ pub enum Rule {
 }
 
 /// What there is to say about a rule beside its text in `assets/rules.toml` (see `knowledge::rules`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct RuleRow {
-    /// The rule; rows stand in the order of the enum.
+    /// The rule; rows stand in the order of the enum, which is that of their weight among findings.
     pub rule: Rule,
     /// The name in JSON, `--fail-on` and `conntop explain`.
     pub id: &'static str,
+    /// The rows that it looks at, and to which group each belongs; `None` for a row that is no member.
+    pub(super) sets: &'static [Set],
+    pub(super) member: MemberOf,
+    /// The groups that no rows make up.
+    pub(super) groups: fn(&Context) -> Vec<Group>,
+    /// What of a group grows.
+    pub(super) size: fn(&Group) -> u64,
+    /// Whether something is wrong with a group, how bad it is, and how to say so.
+    pub(super) judge: fn(&Case) -> Option<Judgement>,
+    /// Whether the places of one process are judged together too.
+    pub(super) rolls_up: bool,
+    /// How long the condition must hold to be a finding.
+    pub(super) enters_after: Duration,
+    /// Whether a finding outlasts its group for a moment: the group is seen by chance.
+    pub(super) lingers: bool,
 }
+
+type MemberOf = for<'a> fn(&Context<'a>, &'a Row) -> Option<Member<'a>>;
+type Judge = fn(&Case) -> Option<Judgement>;
+
+/// Rows that the store keeps at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// TCP listeners and bound UDP sockets.
+    Listening,
+    /// Connections in `CLOSE_WAIT`.
+    CloseWait,
+    /// Connections that hang, stall or wait to be accepted.
+    Suspects,
+}
+
+/// A rule that looks at rows.
+const fn rows(rule: Rule, id: &'static str, sets: &'static [Set], member: MemberOf, judge: Judge) -> RuleRow {
+    RuleRow {
+        rule,
+        id,
+        sets,
+        member,
+        groups: |_| Vec::new(),
+        size: |group| group.sockets.into(),
+        judge,
+        rolls_up: false,
+        enters_after: Duration::ZERO,
+        lingers: false,
+    }
+}
+
+/// A rule that looks at no rows.
+const fn whole(rule: Rule, id: &'static str, groups: fn(&Context) -> Vec<Group>, judge: Judge) -> RuleRow {
+    rows(rule, id, &[], |_, _| None, judge).whole(groups).size(|group| group.amount)
+}
+
+impl RuleRow {
+    const fn whole(self, groups: fn(&Context) -> Vec<Group>) -> Self {
+        Self { groups, ..self }
+    }
+
+    const fn size(self, size: fn(&Group) -> u64) -> Self {
+        Self { size, ..self }
+    }
+
+    const fn rolls_up(self) -> Self {
+        Self { rolls_up: true, ..self }
+    }
+
+    const fn lingers(self) -> Self {
+        Self { lingers: true, ..self }
+    }
+
+    const fn after(self, seconds: u64) -> Self {
+        Self { enters_after: Duration::from_secs(seconds), ..self }
+    }
+}
+
+const CLOSE_WAIT: &[Set] = &[Set::CloseWait];
+const LISTENING: &[Set] = &[Set::Listening];
+const SUSPECTS: &[Set] = &[Set::Suspects];
 
 /// Every rule.
 #[rustfmt::skip]
-pub const RULES: [RuleRow; 15] = [
-    RuleRow { rule: Rule::CloseWaitLeak,      id: "close-wait-leak" },
-    RuleRow { rule: Rule::NotAccepted,        id: "not-accepted" },
-    RuleRow { rule: Rule::AcceptQueueFull,    id: "accept-queue-full" },
-    RuleRow { rule: Rule::EphemeralPorts,     id: "ephemeral-ports" },
-    RuleRow { rule: Rule::TimeWaitChurn,      id: "time-wait-churn" },
-    RuleRow { rule: Rule::FinWait2Stuck,      id: "fin-wait2-stuck" },
-    RuleRow { rule: Rule::SynSentStuck,       id: "syn-sent-stuck" },
-    RuleRow { rule: Rule::SynBacklog,         id: "syn-backlog" },
-    RuleRow { rule: Rule::Retransmitting,     id: "retransmitting" },
-    RuleRow { rule: Rule::ZeroWindow,         id: "zero-window" },
-    RuleRow { rule: Rule::DescriptorLimit,    id: "descriptor-limit" },
-    RuleRow { rule: Rule::ExposedRiskyPort,   id: "exposed-risky-port" },
-    RuleRow { rule: Rule::UnexpectedListener, id: "unexpected-listener" },
-    RuleRow { rule: Rule::DeadPeer,           id: "dead-peer" },
-    RuleRow { rule: Rule::Orphans,            id: "orphans" },
+pub static RULES: [RuleRow; 15] = [
+    rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
+    rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
+    rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
+    whole(Rule::EphemeralPorts,    "ephemeral-ports",     ephemeral_ports::groups,            ephemeral_ports::judge),
+    whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
+    rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).rolls_up(),
+    rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).rolls_up(),
+    rows(Rule::SynBacklog,         "syn-backlog",         SUSPECTS,   syn_backlog::member,    syn_backlog::judge).whole(syn_backlog::groups).lingers(),
+    rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).rolls_up().after(1),
+    rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).rolls_up(),
+    whole(Rule::DescriptorLimit,   "descriptor-limit",    descriptors::groups,                descriptors::judge),
+    rows(Rule::ExposedRiskyPort,   "exposed-risky-port",  LISTENING,  exposed::member,        exposed::judge),
+    rows(Rule::UnexpectedListener, "unexpected-listener", LISTENING,  unexpected::member,     unexpected::judge),
+    rows(Rule::DeadPeer,           "dead-peer",           SUSPECTS,   dead_peer::member,      dead_peer::judge).rolls_up(),
+    whole(Rule::Orphans,           "orphans",             orphans::groups,                    orphans::judge),
 ];
 
 impl Rule {
     /// The rule's row in the table.
-    pub const fn row(self) -> &'static RuleRow {
+    pub fn row(self) -> &'static RuleRow {
         &RULES[self as usize]
     }
 
     /// The name in JSON, `--fail-on` and `conntop explain`.
-    pub const fn id(self) -> &'static str {
+    pub fn id(self) -> &'static str {
         self.row().id
     }
 

@@ -3,23 +3,196 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 
-/// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Thresholds {
-    /// A group of `CLOSE_WAIT` sockets of any size is a finding from this age on, if it grows.
-    #[serde(deserialize_with = "seconds")]
-    pub close_wait_age: Duration,
+/// A number of events per second: finite and not negative.
+type PerSecond = f64;
+/// A share in percent, 0 to 100.
+type Percent = f64;
+/// A number of things.
+type Count = u32;
+
+/// Makes [`Thresholds`], its defaults and the table [`THRESHOLDS`] from one row each:
+/// `name: type = default, reader, "unit", "what it is"`.
+macro_rules! thresholds {
+    ($($name:ident: $kind:ty = $default:expr, $reader:literal, $unit:literal, $about:literal;)*) => {
+        /// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there.
+        #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
+        #[derive(Clone, Debug, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Thresholds {
+            $(#[doc = $about] #[serde(deserialize_with = $reader)] pub $name: $kind,)*
+        }
+
+        impl Default for Thresholds {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        /// What there is to say about each threshold, in the order of the fields.
+        pub const THRESHOLDS: &[ThresholdRow] = &[
+            $(ThresholdRow { field: stringify!($name), unit: $unit, about: $about, value: |all| all.$name.number() },)*
+        ];
+    };
 }
 
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self { close_wait_age: Duration::from_mins(1) }
+/// One threshold, for help and documentation.
+#[derive(Debug)]
+pub struct ThresholdRow {
+    /// The name of the field.
+    field: &'static str,
+    /// The unit of the number in the config file.
+    pub unit: &'static str,
+    /// What it is: a sentence.
+    pub about: &'static str,
+    value: fn(&Thresholds) -> f64,
+}
+
+impl ThresholdRow {
+    /// The name in the config file.
+    pub fn name(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// Its value in `thresholds`, as the config file writes it.
+    pub fn value(&self, thresholds: &Thresholds) -> f64 {
+        (self.value)(thresholds)
     }
 }
 
-fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = f64::deserialize(deserializer)?;
-    Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+/// A threshold as the plain number of the config file.
+trait Number {
+    fn number(self) -> f64;
+}
+
+impl Number for f64 {
+    fn number(self) -> f64 {
+        self
+    }
+}
+
+impl Number for Count {
+    fn number(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Number for Duration {
+    fn number(self) -> f64 {
+        self.as_secs_f64()
+    }
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[rustfmt::skip]
+thresholds! {
+    settled: Duration = s(5), "seconds", "seconds", "A state younger than this says nothing yet: every close takes a moment.";
+    close_wait_age: Duration = s(60), "seconds", "seconds", "A group of CLOSE_WAIT sockets of any size is a finding from this age on, if it grows.";
+    close_wait_some: Count = 5, "count", "sockets", "So many CLOSE_WAIT sockets of that age are a finding even if they do not grow.";
+    close_wait_old: Duration = s(600), "seconds", "seconds", "One CLOSE_WAIT socket as old as this is a finding.";
+    close_wait_many: Count = 100, "count", "sockets", "So many settled CLOSE_WAIT sockets are a finding at any age.";
+    close_wait_critical: Count = 1_000, "count", "sockets", "From so many CLOSE_WAIT sockets on it is critical.";
+    runs_out_critical: Duration = s(3_600), "seconds", "seconds", "It is critical if descriptors or ports run out sooner than this.";
+    not_accepted: Count = 1, "count", "connections", "So many settled connections that accept() has not taken are a finding.";
+    not_accepted_critical: Duration = s(60), "seconds", "seconds", "It is critical if one has waited so long for accept().";
+    accept_queue_warning: Percent = 80.0, "percent", "percent", "An accept queue filled to this share of its limit is a finding.";
+    accept_queue_at_fault: Percent = 90.0, "percent", "percent", "Overflows that the kernel counts are put down to listeners filled to this share.";
+    accept_queue_small: Count = 128, "count", "connections", "A limit of an accept queue up to this is called small.";
+    ephemeral_ports_warning: Percent = 70.0, "percent", "percent", "So large a share of the ports to one destination in use is a finding.";
+    ephemeral_ports_critical: Percent = 90.0, "percent", "percent", "So large a share of the ports to one destination in use is critical.";
+    time_wait_churn: PerSecond = 200.0, "per_second", "per second", "More connections than this made and closed per second to one destination are a finding.";
+    fin_wait2_age: Duration = s(60), "seconds", "seconds", "A connection that a process holds in FIN_WAIT2 for so long is stuck.";
+    fin_wait2_stuck: Count = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
+    syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
+    syn_sent_critical: Count = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
+    syn_backlog_warning: Percent = 80.0, "percent", "percent", "A SYN queue filled to this share of its limit is a finding.";
+    retransmit_backoff: Count = 3, "count", "time-outs", "A connection with so many time-outs in a row is sending again and again.";
+    retransmit_percent: Percent = 5.0, "percent", "percent", "A larger share of all segments sent again, over the last minute, is a finding.";
+    retransmit_segments: Count = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";
+    zero_window_age: Duration = s(10), "seconds", "seconds", "A peer that has offered no window for so long does not read.";
+    dead_peer_age: Duration = s(60), "seconds", "seconds", "A peer that has acknowledged nothing for so long, with data on its way to it, is taken for dead.";
+    troubled_clients: Percent = 2.0, "percent", "percent", "Silent or slow clients of a listener are their own trouble while they are fewer than this share of all established connections, ...";
+    troubled_clients_many: Count = 100, "count", "connections", "... and fewer than this.";
+    descriptors_warning: Percent = 80.0, "percent", "percent", "So large a share of a process's descriptors in use is a finding.";
+    descriptors_critical: Percent = 95.0, "percent", "percent", "So large a share of a process's descriptors in use is critical.";
+    orphans_warning: Percent = 50.0, "percent", "percent", "So large a share of the orphans the kernel allows is a finding: it begins to reset some.";
+    orphans_critical: Percent = 90.0, "percent", "percent", "So large a share of the orphans the kernel allows is critical.";
+}
+
+/// The longest time that a threshold may be: a hundred years.
+const SECONDS_MAX: f64 = 100.0 * 365.25 * 86_400.0;
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = between(deserializer, SECONDS_MAX, "a number of seconds, 0 or more")?;
+    Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+}
+
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent, D::Error> {
+    between(deserializer, 100.0, "a percentage from 0 to 100")
+}
+
+fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PerSecond, D::Error> {
+    between(deserializer, 1e9, "a number per second, 0 or more")
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
+    let count = between(deserializer, f64::from(Count::MAX), "a whole number, 0 or more")?;
+    if count.fract() == 0.0 {
+        Ok(count as Count)
+    } else {
+        Err(D::Error::custom(says(count, "a whole number, 0 or more")))
+    }
+}
+
+/// A number that is neither NaN nor negative nor above `max`.
+fn between<'de, D: Deserializer<'de>>(deserializer: D, max: f64, wanted: &str) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if (0.0..=max).contains(&number) { Ok(number) } else { Err(D::Error::custom(says(number, wanted))) }
+}
+
+fn says(number: f64, wanted: &str) -> String {
+    format!("{number} is no threshold; write {wanted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_threshold_is_described_and_named_as_in_the_file() {
+        let names: BTreeSet<_> = THRESHOLDS.iter().map(ThresholdRow::name).collect();
+        assert_eq!(names.len(), THRESHOLDS.len());
+        for row in THRESHOLDS {
+            assert!(row.about.ends_with('.') && !row.unit.is_empty(), "{}", row.name());
+            let value = row.value(&Thresholds::default());
+            let read: Thresholds = toml::from_str(&format!("{} = {value}", row.name())).expect("a default is valid");
+            assert_eq!(read, Thresholds::default(), "{}", row.name());
+        }
+    }
+
+    #[test]
+    fn what_is_no_threshold_is_refused_in_a_sentence() {
+        for (text, words) in [
+            ("close-wait-age = -1", "a number of seconds, 0 or more"),
+            ("close-wait-age = nan", "a number of seconds, 0 or more"),
+            ("close-wait-age = inf", "a number of seconds, 0 or more"),
+            ("close-wait-many = -1", "a whole number, 0 or more"),
+            ("close-wait-many = 1.5", "a whole number, 0 or more"),
+            ("descriptors-warning = 101", "a percentage from 0 to 100"),
+            ("time-wait-churn = -0.5", "a number per second, 0 or more"),
+            ("close_wait_age = 1", "unknown field"),
+        ] {
+            let error = toml::from_str::<Thresholds>(text).expect_err(text).to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        let read: Thresholds = toml::from_str("close-wait-age = 1.5\ntime-wait-churn = 20").expect("valid");
+        assert_eq!((read.close_wait_age, read.time_wait_churn), (Duration::from_millis(1_500), 20.0));
+    }
 }

@@ -22,9 +22,12 @@ pub struct PortRow {
     pub risk: Option<String>,
     /// How bad that is; `None` without a risk.
     pub danger: Option<Danger>,
-    /// What usually listens there, as `comm` has it before it is cut; empty where any program may.
+    /// Whether the service as it comes lets in whoever reaches it.
     #[serde(default)]
-    pub processes: Vec<String>,
+    pub private: bool,
+    /// The processes (`comm`) that usually serve it; empty where that says nothing.
+    #[serde(default)]
+    pub owners: Vec<String>,
 }
 
 /// How bad it is that a port can be reached from outside.
@@ -74,6 +77,15 @@ impl PortRow {
         match self.ports {
             PortsField::One(port) => (port, port),
             PortsField::Range(first, last) => (first, last),
+        }
+    }
+
+    /// The protocols of the row, as people write them: `tcp`, `udp`, `tcp+udp`.
+    pub const fn protocols(&self) -> &'static str {
+        match self.protocol {
+            ProtocolField::Tcp => "tcp",
+            ProtocolField::Udp => "udp",
+            ProtocolField::Both => "tcp+udp",
         }
     }
 
@@ -164,6 +176,11 @@ pub fn services() -> impl Iterator<Item = (Protocol, u16, &'static str)> {
     SERVICES.names.iter().map(|((protocol, port), name)| (*protocol, *port, *name))
 }
 
+/// Every row of the catalogue.
+pub fn rows() -> &'static [PortRow] {
+    &CATALOGUE
+}
+
 /// The rows of the catalogue about `port`, the one that names it first.
 pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static PortRow> {
     CATALOGUE.iter().filter(move |row| row.covers(protocol, port))
@@ -175,26 +192,40 @@ pub fn worst(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
     rows.reduce(|worst, row| if row.danger > worst.danger { row } else { worst })
 }
 
-/// What usually listens on `port`; empty where any program may, or where nothing is known.
-pub fn usual_processes(protocol: Protocol, port: u16) -> Vec<&'static str> {
-    let named: Vec<_> = catalogue(protocol, port).filter(|row| row.service.is_some()).collect();
-    if named.iter().any(|row| row.processes.is_empty()) {
-        return Vec::new();
-    }
-    named.into_iter().flat_map(|row| row.processes.iter().map(String::as_str)).collect()
+/// The rows of the catalogue that rules ask for, by protocol and port.
+struct Watched {
+    private: FxHashMap<(Protocol, u16), &'static PortRow>,
+    owned: FxHashMap<(Protocol, u16), &'static PortRow>,
 }
 
-/// Programs that hold ports for others: they hand them over, publish them for containers, or spread the load.
-const CARRIERS: [&str; 18] = [
+static WATCHED: LazyLock<Watched> = LazyLock::new(|| {
+    let mut watched = Watched { private: FxHashMap::default(), owned: FxHashMap::default() };
+    for row in CATALOGUE.iter() {
+        let (port, _) = row.range();
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| row.covers(*protocol, port)) {
+            if row.private {
+                watched.private.entry((protocol, port)).or_insert(row);
+            }
+            if !row.owners.is_empty() {
+                watched.owned.entry((protocol, port)).or_insert(row);
+            }
+        }
+    }
+    watched
+});
+
+/// What forwards any port for others, or holds it for them: super-servers, proxies, container runtimes, tunnels.
+const HOLD_ANY_PORT: &[&str] = &[
     "systemd",
     "init",
     "inetd",
     "xinetd",
     "docker-proxy",
+    "dockerd",
+    "containerd-shim",
+    "conmon",
     "rootlessport",
     "rootlesskit",
-    "conmon",
-    "containerd-shim",
     "slirp4netns",
     "pasta",
     "passt",
@@ -204,20 +235,32 @@ const CARRIERS: [&str; 18] = [
     "traefik",
     "stunnel",
     "stunnel4",
+    "socat",
+    "ssh",
+    "sshd",
+    "kube-proxy",
+    "kubelet",
+    "k3s-server",
+    "cilium-agent",
 ];
 
-/// Whether a process called `name` on `port` is one that usually is not there. Says nothing (`false`) where any program
-/// may listen.
-pub fn is_unexpected(protocol: Protocol, port: u16, name: &str) -> bool {
-    let usual = usual_processes(protocol, port);
-    let is_one_of = |known: &[&str]| known.iter().any(|known| is_called(name, known));
-    !usual.is_empty() && !is_one_of(&usual) && !is_one_of(&CARRIERS)
+/// `comm` holds so many bytes (`TASK_COMM_LEN`, include/linux/sched.h).
+const COMM_LEN_MAX: usize = 15;
+
+/// The row of a service on `port` that lets in whoever reaches it.
+pub fn danger(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
+    WATCHED.private.get(&(protocol, port)).copied()
 }
 
-/// Whether `comm`, which the kernel cuts to 15 bytes (`TASK_COMM_LEN`), is the name of the program `known`.
-fn is_called(comm: &str, known: &str) -> bool {
-    const COMM_LEN: usize = 15;
-    comm == known || (known.len() > COMM_LEN && known.get(..COMM_LEN) == Some(comm))
+/// The processes that usually serve `port`; none where that says nothing.
+pub fn usual_owners(protocol: Protocol, port: u16) -> &'static [String] {
+    WATCHED.owned.get(&(protocol, port)).map_or(&[], |row| &row.owners)
+}
+
+/// Whether a process called `name` is one that usually serves `port`, or may hold any port.
+pub fn is_usual_owner(protocol: Protocol, port: u16, name: &str) -> bool {
+    let is_name = |known: &str| name == &known[..known.floor_char_boundary(COMM_LEN_MAX)];
+    usual_owners(protocol, port).iter().any(|known| is_name(known)) || HOLD_ANY_PORT.iter().any(|known| is_name(known))
 }
 
 #[cfg(test)]
@@ -251,7 +294,7 @@ mod tests {
             assert!(row.usually.ends_with('.'), "{row:?}");
             assert!(row.risk.as_ref().is_none_or(|risk| risk.ends_with('.')), "{row:?}");
             assert_eq!(row.risk.is_some(), row.danger.is_some(), "a risk has a danger: {row:?}");
-            assert!(row.processes.iter().all(|name| !name.is_empty() && name.is_ascii()), "{row:?}");
+            assert!(!row.private || row.danger == Some(Danger::High), "{row:?}");
             assert_eq!(row.service.is_none(), first < last, "a row has a service or a range: {row:?}");
         }
     }
@@ -269,21 +312,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_program_that_is_not_usual_is_pointed_out() {
-        let is_unexpected = |port, name| is_unexpected(Protocol::Tcp, port, name);
-        assert!(is_unexpected(6379, "python3") && is_unexpected(22, "nc") && is_unexpected(53, "x"));
-        for (port, name) in [
-            (6379, "redis-server"),
-            (6379, "docker-proxy"),
-            (22, "systemd"),
-            (53, "systemd-resolve"), // cut by the kernel
-            (8080, "python3"),       // anything may be a web server
-            (64_999, "nc"),
-            (10_000, "perl"),
-        ] {
-            assert!(!is_unexpected(port, name), "{port} {name}");
+    fn a_service_that_lets_anyone_in_says_what_it_invites() {
+        for row in CATALOGUE.iter().filter(|row| row.private) {
+            assert!(row.risk.is_some() && row.service.is_some(), "{row:?}");
         }
-        assert!(!super::is_unexpected(Protocol::Udp, 6379, "python3"), "Redis is TCP");
+        assert!(danger(Protocol::Tcp, 6379).is_some() && danger(Protocol::Tcp, 22).is_none());
+    }
+
+    #[test]
+    fn usual_owners_are_known_by_their_cut_names_too() {
+        assert!(is_usual_owner(Protocol::Tcp, 22, "sshd") && is_usual_owner(Protocol::Udp, 53, "systemd-resolve"));
+        assert!(is_usual_owner(Protocol::Tcp, 3306, "docker-proxy"));
+        assert!(!is_usual_owner(Protocol::Tcp, 22, "python3"));
+        assert!(usual_owners(Protocol::Tcp, 80).is_empty(), "anything may serve the web");
     }
 
     #[test]

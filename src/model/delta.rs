@@ -1,10 +1,12 @@
 //! What changed between two snapshots, and the row that the rest of the program works with.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId};
@@ -60,16 +62,52 @@ pub struct Rates {
 }
 
 /// A tracked socket: what the tables show.
+///
+/// Cheap to copy: what is known of the socket exists once, shared by the tracker and the store. Its fields are read as
+/// if they were this one's own. Writing to one, as tests do, makes a copy if it is shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
+    known: Arc<Known>,
+    /// Payload per second; `None` until two samples exist or where bytes are not counted.
+    pub rates: Option<Rates>,
+}
+
+/// What is known of a tracked socket but for its rates, which also change while all else stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
     /// The socket as last seen; its owner is completed from memory.
     pub socket: Socket,
     /// Since when it is in its state; `None` where nothing says (a listener older than conntop).
     pub state_since: Option<Since>,
     /// When conntop first saw it.
     pub first_seen: Timestamp,
-    /// Payload per second; `None` until two samples exist or where bytes are not counted.
-    pub rates: Option<Rates>,
+}
+
+impl Connection {
+    /// The connection of which that much is known.
+    pub const fn new(known: Arc<Known>, rates: Option<Rates>) -> Self {
+        Self { known, rates }
+    }
+}
+
+impl From<Known> for Connection {
+    fn from(known: Known) -> Self {
+        Self::new(Arc::new(known), None)
+    }
+}
+
+impl Deref for Connection {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.known
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Known {
+        Arc::make_mut(&mut self.known)
+    }
 }
 
 /// A socket that is gone: no trace of it is left, `TIME_WAIT` included.
@@ -183,7 +221,7 @@ pub struct Delta {
     pub changed: Vec<Connection>,
     /// Sockets that are gone.
     pub removed: Vec<Removed>,
-    /// What happened, in the order in which it was found; nothing on the first sample.
+    /// What happened, in the order in which it was found, or by time where the kernel told of it; nothing on the first sample.
     pub transitions: Vec<Transition>,
     /// What could not be seen.
     pub coverage: Arc<Coverage>,
@@ -193,6 +231,8 @@ pub struct Delta {
     pub facts: Arc<Facts>,
     /// Where events of the kernel were lost, so that ends or transitions may be missing.
     pub gaps: Vec<Gap>,
+    /// Who tells of what happens between samples.
+    pub tellers: Tellers,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,
     /// Details of visible connections.

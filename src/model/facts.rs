@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::socket::NetnsId;
+
 /// A range of ports, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRange {
@@ -14,7 +16,7 @@ pub struct PortRange {
 impl PortRange {
     /// How many ports that are.
     pub const fn len(self) -> u32 {
-        self.last as u32 - self.first as u32 + 1
+        (self.last as u32).saturating_sub(self.first as u32) + 1
     }
 
     /// Never: a range has at least one port.
@@ -32,6 +34,8 @@ impl PortRange {
 /// not be read is `None`, never 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
+    /// Which namespace that is; `None` where the source does not tell namespaces apart.
+    pub netns: Option<NetnsId>,
     /// `net.ipv4.ip_local_port_range`: where the kernel takes the local ports of connections from.
     pub ephemeral_ports: Option<PortRange>,
     /// How many of them `net.ipv4.ip_local_reserved_ports` keeps out.
@@ -56,7 +60,25 @@ pub struct Facts {
     pub counters: Option<Counters>,
 }
 
-/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`).
+impl Facts {
+    /// How many ports the kernel can take for connections to one destination: the range without what is reserved.
+    pub fn ephemeral_usable(&self) -> Option<u32> {
+        Some(self.ephemeral_ports?.len().saturating_sub(self.ephemeral_reserved))
+    }
+
+    /// Whether they are about the network namespace `netns`.
+    pub fn are_about(&self, netns: NetnsId) -> bool {
+        self.netns.is_none_or(|own| own == netns)
+    }
+
+    /// Whether they say what can be: what comes from outside is to be asked.
+    pub fn make_sense(&self) -> bool {
+        self.ephemeral_ports.is_none_or(|range| range.first <= range.last)
+    }
+}
+
+/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`). One that the kernel does not
+/// have, being older, stays 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// `ListenOverflows`: connections that found their accept queue full.
@@ -83,4 +105,25 @@ pub struct Counters {
     pub passive_opens: u64,
     /// `Tcp: AttemptFails`.
     pub attempt_fails: u64,
+}
+
+impl Counters {
+    /// By how much each grew since `older`; one that is smaller now has not grown.
+    #[must_use]
+    pub fn since(&self, older: &Self) -> Self {
+        Self {
+            listen_overflows: self.listen_overflows.saturating_sub(older.listen_overflows),
+            listen_drops: self.listen_drops.saturating_sub(older.listen_drops),
+            syn_queue_drops: self.syn_queue_drops.saturating_sub(older.syn_queue_drops),
+            syn_queue_cookies: self.syn_queue_cookies.saturating_sub(older.syn_queue_cookies),
+            syncookies_sent: self.syncookies_sent.saturating_sub(older.syncookies_sent),
+            time_wait_overflows: self.time_wait_overflows.saturating_sub(older.time_wait_overflows),
+            memory_aborts: self.memory_aborts.saturating_sub(older.memory_aborts),
+            segments_sent: self.segments_sent.saturating_sub(older.segments_sent),
+            segments_retransmitted: self.segments_retransmitted.saturating_sub(older.segments_retransmitted),
+            active_opens: self.active_opens.saturating_sub(older.active_opens),
+            passive_opens: self.passive_opens.saturating_sub(older.passive_opens),
+            attempt_fails: self.attempt_fails.saturating_sub(older.attempt_fails),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::Protocol;
+use crate::model::event::Events;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
@@ -134,6 +135,17 @@ impl Default for Scope {
     }
 }
 
+/// What the tracker says of one socket while a full sample is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sifted {
+    /// It is new, or differs from the last sample: the snapshot has to list it.
+    News,
+    /// It is as the last sample had it. The snapshot need not list it.
+    Same,
+    /// The same, and said before in this sample.
+    Repeated,
+}
+
 /// The sockets at one moment: all of them, or those of a [`Scope`] and some that were looked up. Sources refill one value again and again, so that its memory is reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -143,7 +155,7 @@ pub struct Snapshot {
     pub wall: WallTime,
     /// How long taking it took.
     pub took: Duration,
-    /// What `sockets` lists without fail.
+    /// What `sockets` lists without fail, but for what was [`Sifted`] out.
     pub scope: Scope,
     /// The sockets, each once.
     pub sockets: Vec<Socket>,
@@ -159,6 +171,8 @@ pub struct Snapshot {
     pub usage: Vec<(ProcessId, Usage)>,
     /// The details of [`Needs::details`], for those still there.
     pub details: Vec<(SocketId, TcpDetail)>,
+    /// What the kernel told since the last sample, if somebody listens.
+    pub events: Events,
 }
 
 impl Snapshot {
@@ -170,6 +184,7 @@ impl Snapshot {
         self.coverage = Coverage::default();
         self.usage.clear();
         self.details.clear();
+        self.events.clear();
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the kernel says of one TCP connection (`struct tcp_info`, include/uapi/linux/tcp.h), cut to what conntop uses.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::text::DisplayText;
-use crate::model::time::Timestamp;
+use crate::model::time::Moment;
 
 /// The part of `tcp_info` kept for every connection. "Milliseconds ago" is stored as an instant, so that an idle
 /// connection does not change from sample to sample.
@@ -22,22 +24,73 @@ pub struct TcpInfo {
     /// Zero-window or keep-alive probes sent without an answer.
     pub probes: u8,
     /// When we last sent data.
-    pub last_data_sent: Timestamp,
+    pub last_data_sent: Moment,
     /// When data last arrived. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.
-    pub last_data_received: Timestamp,
+    pub last_data_received: Moment,
     /// When a segment with ACK last arrived. A FIN carries one: a lower bound for the time in `CLOSE_WAIT`.
-    pub last_ack_received: Timestamp,
+    pub last_ack_received: Moment,
     /// Payload moved, where the kernel counts it (4.1 and later).
     pub bytes: Option<ByteCounts>,
 }
 
 /// Payload of one connection in bytes since it opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Kept in halves, because a row of `u64`s takes up to seven bytes more in every socket.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct ByteCounts {
-    /// Received in order (`tcpi_bytes_received`); the FIN counts as one.
-    pub received: u64,
-    /// Sent and acknowledged (`tcpi_bytes_acked`); our SYN counts as one.
-    pub sent: u64,
+    received: [u32; 2],
+    sent: [u32; 2],
+}
+
+impl ByteCounts {
+    /// `received` in order (`tcpi_bytes_received`), where the FIN counts as one; `sent` and acknowledged
+    /// (`tcpi_bytes_acked`), where our SYN counts as one.
+    pub const fn new(received: u64, sent: u64) -> Self {
+        Self { received: halves(received), sent: halves(sent) }
+    }
+
+    /// Counts so many more.
+    pub const fn add(&mut self, received: u64, sent: u64) {
+        *self = Self::new(self.received().saturating_add(received), self.sent().saturating_add(sent));
+    }
+
+    /// Received in order; the FIN counts as one.
+    pub const fn received(self) -> u64 {
+        whole(self.received)
+    }
+
+    /// Sent and acknowledged; our SYN counts as one.
+    pub const fn sent(self) -> u64 {
+        whole(self.sent)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+const fn halves(bytes: u64) -> [u32; 2] {
+    [(bytes >> 32) as u32, bytes as u32]
+}
+
+const fn whole([high, low]: [u32; 2]) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+impl From<(u64, u64)> for ByteCounts {
+    fn from((received, sent): (u64, u64)) -> Self {
+        Self::new(received, sent)
+    }
+}
+
+impl From<ByteCounts> for (u64, u64) {
+    fn from(counts: ByteCounts) -> Self {
+        (counts.received(), counts.sent())
+    }
+}
+
+impl fmt::Debug for ByteCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByteCounts").field("received", &self.received()).field("sent", &self.sent()).finish()
+    }
 }
 
 /// The rest of `tcp_info`, asked for one connection at a time: for the detail view.

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::delta::Connection;
+use crate::model::delta::{Connection, Known};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
 use crate::model::snapshot::{Abilities, Snapshot, SourceInfo, SourceKind};
@@ -133,7 +133,7 @@ impl SocketBuilder {
     /// A running timer that fires at this millisecond since boot.
     #[must_use]
     pub fn timer(mut self, kind: TimerKind, retries: u8, expires_ms: u64) -> Self {
-        self.0.timer = Some(Timer { kind, retries, expires: Timestamp::from_millis(expires_ms) });
+        self.0.timer = Some(Timer { kind, retries, expires: Timestamp::from_millis(expires_ms).into() });
         self
     }
 
@@ -147,16 +147,16 @@ impl SocketBuilder {
     /// Bytes received and sent so far.
     #[must_use]
     pub fn bytes(self, received: u64, sent: u64) -> Self {
-        self.info(|info| info.bytes = Some(ByteCounts { received, sent }))
+        self.info(|info| info.bytes = Some(ByteCounts::new(received, sent)))
     }
 
     /// When data was last sent, data last received and an ACK last received, in milliseconds since boot.
     #[must_use]
     pub fn last(self, sent_ms: u64, received_ms: u64, ack_ms: u64) -> Self {
         self.info(|info| {
-            info.last_data_sent = Timestamp::from_millis(sent_ms);
-            info.last_data_received = Timestamp::from_millis(received_ms);
-            info.last_ack_received = Timestamp::from_millis(ack_ms);
+            info.last_data_sent = Timestamp::from_millis(sent_ms).into();
+            info.last_data_received = Timestamp::from_millis(received_ms).into();
+            info.last_ack_received = Timestamp::from_millis(ack_ms).into();
         })
     }
 
@@ -222,7 +222,7 @@ pub fn snapshot<S: Into<Socket>>(at_ms: u64, sockets: impl IntoIterator<Item = S
 /// A connection first seen `first_seen_ms` after boot of which nothing else is known.
 pub fn connection(socket: impl Into<Socket>, first_seen_ms: u64) -> Connection {
     let first_seen = Timestamp::from_millis(first_seen_ms);
-    Connection { socket: socket.into(), state_since: None, first_seen, rates: None }
+    Known { socket: socket.into(), state_since: None, first_seen }.into()
 }
 
 /// A source that can kill, as a live one can.

@@ -1,6 +1,7 @@
 //! Instants and wall-clock times as plain numbers. Nothing here reads a clock: sources and the runtime do,
 //! and hand the result down, so that a recording replays exactly.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,38 @@ impl Timestamp {
     }
 }
 
+/// A [`Timestamp`] cut to whole milliseconds, in five bytes: the kernel tells when something was no finer than that, and
+/// every socket holds some. Reaches 34 years after boot; later ones are that.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Moment([u8; 5]);
+
+impl Moment {
+    /// In nanoseconds again.
+    pub fn timestamp(self) -> Timestamp {
+        Timestamp::from_millis(self.0.into_iter().fold(0, |millis, byte| millis << 8 | u64::from(byte)))
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(timestamp: Timestamp) -> Self {
+        // Big-endian, so that the derived order is that of time.
+        let [_, _, _, bytes @ ..] = timestamp.as_millis().min((1 << 40) - 1).to_be_bytes();
+        Self(bytes)
+    }
+}
+
+impl From<Moment> for Timestamp {
+    fn from(moment: Moment) -> Self {
+        moment.timestamp()
+    }
+}
+
+impl fmt::Debug for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Moment({} ms)", self.timestamp().as_millis())
+    }
+}
+
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -65,6 +98,19 @@ mod tests {
         let (early, late) = (Timestamp(5), Timestamp(9));
         assert_eq!(late.since(early), Duration::from_nanos(4));
         assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_moment_is_whole_milliseconds_in_the_order_of_time() {
+        for millis in [0, 1, 255, 256, 4_294_967_296, (1 << 40) - 1] {
+            assert_eq!(
+                Moment::from(Timestamp(millis * 1_000_000 + 999_999)).timestamp(),
+                Timestamp::from_millis(millis)
+            );
+        }
+        assert_eq!(Moment::from(Timestamp(u64::MAX)).timestamp(), Timestamp::from_millis((1 << 40) - 1));
+        assert!(Moment::from(Timestamp::from_millis(255)) < Moment::from(Timestamp::from_millis(256)));
+        assert_eq!(size_of::<Option<[Moment; 3]>>(), 16);
     }
 
     #[test]

@@ -50,10 +50,18 @@ pub const FORMATS: [(&str, Format); 4] =
 impl Format {
     /// The format called `name`; an unknown name is answered by a sentence.
     pub fn parse(name: &str) -> Result<Self, String> {
-        let found = FORMATS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, format)| *format);
+        Self::parse_among(name, &FORMATS.map(|(_, format)| format))
+    }
+
+    /// As [`Self::parse`], for a command that has only these `formats`.
+    pub fn parse_among(name: &str, formats: &[Self]) -> Result<Self, String> {
+        let known = || FORMATS.iter().filter(|(_, format)| formats.contains(format));
+        let found = known().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, format)| *format);
         found.ok_or_else(|| {
-            let names = FORMATS.iter().map(|(name, _)| *name);
-            format!("unknown format '{name}'; {}", suggest::hint(name, names, "there are text, json, ndjson and csv"))
+            let names: Vec<_> = known().map(|(name, _)| *name).collect();
+            let (last, others) = names.split_last().unwrap_or((&"", &[]));
+            let all = format!("there are {} and {last}", others.join(", "));
+            format!("unknown format '{name}'; {}", suggest::hint(name, names.iter().copied(), &all))
         })
     }
 }

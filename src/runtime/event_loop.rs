@@ -218,6 +218,7 @@ impl EventLoop {
             Effect::Interval(interval) => self.hands.sampler.set_interval(interval),
             Effect::Pause(paused) => self.hands.sampler.pause(paused),
             Effect::Sample => self.hands.sampler.sample_now(),
+            Effect::Bell => terminal::ring()?,
             Effect::Copy(text) if text.as_str().len() > COPY_LEN_MAX => {
                 return self.tell(Msg::Notice("that is too long for the clipboard; choose something shorter".into()));
             }

@@ -68,6 +68,11 @@ pub fn size() -> io::Result<(u16, u16)> {
     crossterm::terminal::size()
 }
 
+/// Not known here; a write says so.
+pub fn reader_is_gone() -> bool {
+    false
+}
+
 /// Not told here.
 pub fn thread_time() -> Option<std::time::Duration> {
     None

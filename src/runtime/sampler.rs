@@ -58,9 +58,10 @@ pub struct Sampler {
 
 impl Sampler {
     /// Starts to take samples from `source`; the first one at once.
-    pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
+    pub fn start(mut source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
         let wanted = Wanted { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
         let desk = Arc::new(Desk { wanted: Mutex::new(wanted), changed: Condvar::new() });
+        source.listen();
         let plan = Plan::new(source.has_parts(&Needs::default()));
         let sampling =
             Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()), plan };

@@ -87,6 +87,11 @@ pub fn copy(text: &str) -> io::Result<()> {
     os::write_all(sequence.as_bytes())
 }
 
+/// Rings the bell.
+pub fn ring() -> io::Result<()> {
+    os::write_all(b"\x07")
+}
+
 /// Gives the terminal back, if it is ours. Errors cannot be told to anybody: the terminal is gone then.
 pub fn restore() {
     if ENTERED.swap(false, Ordering::AcqRel) {

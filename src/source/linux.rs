@@ -4,6 +4,7 @@ pub mod counters;
 pub mod destroy_events;
 pub mod dumper;
 pub mod executables;
+pub mod facts;
 pub mod interfaces;
 pub mod names;
 pub mod namespaces;
@@ -20,6 +21,7 @@ pub mod routes;
 pub mod sock_diag;
 pub mod tables;
 pub mod tcp_info;
+pub mod tellers;
 pub mod threads;
 pub mod tuple_ids;
 pub mod units;
@@ -32,6 +34,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
 use self::dumper::Haste;
+use self::facts::FactsReader;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
@@ -39,6 +42,7 @@ use self::owners::{Blind, Owners};
 use self::parts::Parts;
 use self::processes::{Describer, Now};
 use self::tables::{Tables, refusal};
+use self::tellers::Listening;
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
@@ -60,6 +64,7 @@ pub struct Linux {
     tables: Tables,
     owners: Owners,
     names: NameReader,
+    facts: FactsReader,
     /// Any socket will do to ask for the name of an interface; it decides the network namespace.
     inquirer: Option<OwnedFd>,
     namespaces: Namespaces,
@@ -71,6 +76,8 @@ pub struct Linux {
     /// Somebody waits for the first sample.
     haste: Haste,
     parts: Parts,
+    /// `None` until somebody wants to know what happens between samples.
+    listening: Option<Listening>,
     /// How many full samples come before the next partial one.
     full_due: u8,
 }
@@ -113,6 +120,7 @@ impl Linux {
             tables,
             owners: Owners::open().map_err(no_proc)?,
             names: NameReader::default(),
+            facts: FactsReader::open(namespaces.own()),
             inquirer: inquirer().ok(),
             namespaces,
             abroad: Abroad::new(kind == SourceKind::Procfs),
@@ -122,6 +130,7 @@ impl Linux {
             describer: Describer::default(),
             haste: Haste::Urgent,
             parts: Parts::default(),
+            listening: None,
             full_due: 0,
         })
     }
@@ -201,7 +210,7 @@ impl Source for Linux {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
-        self.parts.listen();
+        self.take_ended(snapshot);
         self.sample_all(needs, snapshot)
     }
 
@@ -212,8 +221,10 @@ impl Source for Linux {
     fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
-        self.parts.engage(self.namespaces.own());
-        self.parts.listen();
+        self.parts.engage();
+        // Partial samples rest on being told of ends.
+        self.listen_to_ends();
+        self.take_ended(snapshot);
         let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
         let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
             let pace = self.sample_all(needs, snapshot)?;
@@ -223,8 +234,11 @@ impl Source for Linux {
         (snapshot.scope, snapshot.coverage) = (scope, coverage);
         self.tables.read_part(scope, &mut snapshot.sockets, &mut snapshot.coverage)?;
         snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
-        let wanted = parts::worth_a_look(snapshot, self.parts.ended(), &needs.visible);
+        let (wanted, listed) = (parts::worth_a_look(snapshot, &needs.visible), snapshot.sockets.len());
         self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
+        let ended = self.parts.ended();
+        self.tables.look_up_ended(ended, &mut snapshot.sockets, &mut snapshot.gone);
+        parts::drop_repeated(&mut snapshot.sockets, listed);
         self.read_abroad(needs, snapshot);
         let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
         let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
@@ -233,6 +247,10 @@ impl Source for Linux {
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
+    }
+
+    fn listen(&mut self) {
+        self.listen_to_ends();
     }
 
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
@@ -269,10 +287,26 @@ impl Linux {
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
-        self.tables.look_up(self.parts.ended(), &mut Vec::new(), &mut snapshot.gone);
+        if self.parts.is_engaged() {
+            let ended = self.parts.ended();
+            self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
+        }
         self.parts.note_full(snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
+    }
+
+    fn listen_to_ends(&mut self) {
+        let own = self.namespaces.own();
+        self.listening.get_or_insert_with(|| Listening::start(own));
+    }
+
+    /// What ended before this moment, into a snapshot that was begun.
+    fn take_ended(&mut self, snapshot: &mut Snapshot) {
+        if let Some(listening) = &self.listening {
+            listening.take_ended(&mut snapshot.events);
+        }
+        self.parts.note_ended(&snapshot.events);
     }
 
     /// What every sample has beside its sockets.
@@ -280,6 +314,7 @@ impl Linux {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        snapshot.facts = self.facts.read(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
     }
 }

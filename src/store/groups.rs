@@ -1,4 +1,4 @@
-//! Many sockets as one row: per process, per remote and per listener; and what one process holds, for the kill dialog.
+//! Many sockets as one row: per process, per remote, per listener and per route; and what one process holds, for the kill dialog.
 //!
 //! Computed by one pass over the rows when a group view or a dialog is on the screen, in slices where many rows are to
 //! be expected; nothing is kept.
@@ -10,10 +10,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::facts::Facts;
 use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::routes::{Route, is_ephemeral};
 use crate::store::rows::{Counts, Row, RowIndex};
 use crate::store::tally::is_listening;
 
@@ -54,6 +56,8 @@ pub enum GroupKey {
         /// The network namespace it listens in.
         netns: NetnsId,
     },
+    /// Opened by us on a port that the kernel chose.
+    Route(Route),
 }
 
 /// The accept queue of a listener.
@@ -71,8 +75,12 @@ pub struct Group {
     /// What they have in common.
     pub key: GroupKey,
     /// The process of the group: the one of the key; for a listener the first that holds it, for a remote the first
-    /// that is met.
+    /// that is met, for a route the one that has more than half of its sockets if one has.
     pub process: Option<Arc<Process>>,
+    /// Whether that process holds a socket of the group now; else it is only remembered for one.
+    pub is_held: bool,
+    /// How many more sockets that process has than the others, as far as a vote tells.
+    votes: u32,
     /// How many by state.
     pub counts: Counts,
     /// Distinct remote addresses.
@@ -122,6 +130,8 @@ pub enum Grouping {
     Remote,
     /// One group a listening address. Connections that we opened belong to none.
     Listener,
+    /// One group a route: the connections that we opened on ephemeral ports, which compete for those.
+    Route,
 }
 
 /// The groups of processes, in no order that means anything.
@@ -188,6 +198,7 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
         GroupKey::Process(_) | GroupKey::NoProcess(_) => Grouping::Process,
         GroupKey::Remote { .. } => Grouping::Remote,
         GroupKey::Listener { .. } => Grouping::Listener,
+        GroupKey::Route(_) => Grouping::Route,
     };
     let listening = Listening::needed_for(grouping, store);
     let belongs = |row: &Row| {
@@ -286,21 +297,31 @@ fn each_key<'a>(
                 found(key, holder);
             }
         }
+        Grouping::Route => {
+            if let Some(route) = listening.route_of(socket) {
+                found(GroupKey::Route(route), first);
+            }
+        }
     }
 }
 
-/// The addresses that are listened on.
+/// The addresses that are listened on, and what the kernel says of ports.
 #[derive(Debug)]
-struct Listening(FxHashSet<(Protocol, Endpoint, NetnsId)>);
+struct Listening {
+    addresses: FxHashSet<(Protocol, Endpoint, NetnsId)>,
+    facts: Arc<Facts>,
+}
 
 impl Listening {
     fn needed_for(grouping: Grouping, store: &Store) -> Self {
+        let facts = Arc::clone(&store.facts);
         if grouping == Grouping::Process {
-            return Self(FxHashSet::default());
+            return Self { addresses: FxHashSet::default(), facts };
         }
         let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
         let sockets = rows.map(|row| &row.connection.socket);
-        Self(sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect())
+        let addresses = sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect();
+        Self { addresses, facts }
     }
 
     /// The listener whose connection `socket` is, or that it is itself: on its very address, else on every address of
@@ -308,8 +329,19 @@ impl Listening {
     fn listener_of(&self, socket: &Socket) -> Option<GroupKey> {
         let (protocol, netns) = (socket.protocol, socket.id.netns());
         let any = Endpoint::new(socket.family.unspecified(), socket.local.port);
-        let local = [socket.local, any].into_iter().find(|&local| self.0.contains(&(protocol, local, netns)))?;
+        let local =
+            [socket.local, any].into_iter().find(|&local| self.addresses.contains(&(protocol, local, netns)))?;
         Some(GroupKey::Listener { protocol, local, netns })
+    }
+
+    /// The route whose ports `socket` takes one of; `None` if it came to a listener or was bound to another port.
+    fn route_of(&self, socket: &Socket) -> Option<Route> {
+        let netns = socket.id.netns();
+        let is_opened = socket.protocol == Protocol::Tcp && !socket.remote.is_unset();
+        if !is_opened || !is_ephemeral(socket.local.port, netns, &self.facts) || self.listener_of(socket).is_some() {
+            return None;
+        }
+        Some(Route::between(socket.local, socket.remote, netns))
     }
 
     fn remote_of(&self, socket: &Socket) -> GroupKey {
@@ -333,12 +365,17 @@ impl Groups {
             self.found.len() - 1
         });
         let group = &mut self.found[place];
-        if group.process.is_none() {
-            group.process = process.cloned();
+        if let Some(process) = process {
+            let is_held = matches!(row.connection.socket.owner, Owner::Live(_));
+            match key {
+                GroupKey::Route(_) => group.vote(process, is_held),
+                _ if group.process.is_none() => group.elect(process, is_held),
+                _ => {}
+            }
         }
         group.add(row);
         let remote = row.connection.socket.remote;
-        if matches!(key, GroupKey::Remote { .. }) {
+        if matches!(key, GroupKey::Remote { .. } | GroupKey::Route(_)) {
             group.peers = 1;
         } else if !remote.is_unset() && self.peers.insert(place, remote.addr) {
             group.peers += 1;
@@ -373,6 +410,8 @@ impl Group {
         Self {
             key,
             process: None,
+            is_held: false,
+            votes: 0,
             counts: Counts::default(),
             peers: 0,
             receive_queue_bytes: 0,
@@ -382,6 +421,23 @@ impl Group {
             accept_queue: None,
             close_wait_since: None,
         }
+    }
+
+    /// One more socket of `process`. Whoever has more than half of them is elected in the end (Boyer and Moore, 1981):
+    /// to count the sockets of each process would take a table a group.
+    fn vote(&mut self, process: &Arc<Process>, is_held: bool) {
+        if self.process.as_ref().is_some_and(|elected| elected.id == process.id) {
+            self.votes += 1;
+            self.is_held |= is_held;
+        } else if self.votes == 0 {
+            self.elect(process, is_held);
+        } else {
+            self.votes -= 1;
+        }
+    }
+
+    fn elect(&mut self, process: &Arc<Process>, is_held: bool) {
+        (self.process, self.is_held, self.votes) = (Some(Arc::clone(process)), is_held, 1);
     }
 
     fn add(&mut self, row: &Row) {
@@ -434,6 +490,7 @@ mod tests {
 
     use super::*;
     use crate::model::delta::{AgeBasis, Connection, Delta, Removed};
+    use crate::model::facts::PortRange;
     use crate::model::socket::Socket;
     use crate::model::tcp_state::TcpState::{CloseWait, Established, TimeWait};
     use crate::model::testing::{connection, endpoint, listener, process, source_info, tcp, udp};
@@ -535,15 +592,57 @@ mod tests {
     fn the_fullest_queue_and_the_oldest_leak_stand_for_the_group() {
         let since = |ms| Some(crate::model::delta::Since { at: Timestamp::from_millis(ms), basis: AgeBasis::Kernel });
         let app = [process(1, "app")];
-        let leaked = |cookie, ms| Connection {
-            state_since: since(ms),
-            ..connection(tcp(cookie).state(CloseWait).held_by(&app), 0)
+        let leaked = |cookie, ms| {
+            let mut leaked = connection(tcp(cookie).state(CloseWait).held_by(&app), 0);
+            leaked.state_since = since(ms);
+            leaked
         };
         let idle = connection(listener(1, 80).queues(100, 4096).held_by(&app), 0);
         let full = connection(listener(2, 81).queues(5, 5).held_by(&app), 0);
         let found = by_process(&store(vec![idle, full, leaked(3, 900), leaked(4, 500)]));
         assert_eq!(found[0].accept_queue, Some(AcceptQueue { waiting: 5, limit: Some(5) }));
         assert_eq!(found[0].close_wait_since, since(500));
+    }
+
+    #[test]
+    fn a_route_has_what_takes_ports_of_the_kernels_range_and_names_who_has_most() {
+        let range = PortRange { first: 32_768, last: 60_999 };
+        let facts = Facts { ephemeral_ports: Some(range), netns: Some(NetnsId(0)), ..Facts::default() };
+        let (cron, worker) = (process(5377, "cron-sync"), process(3981, "web-worker"));
+        let client = |cookie: u64| tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote("10.0.0.31:6379");
+        let left = |cookie| {
+            let owner = client(cookie).held_by(std::slice::from_ref(&cron)).build().owner.holders().cloned();
+            client(cookie).mini(TimeWait).owner(Owner::Remembered(owner.expect("held")))
+        };
+        let mapped = tcp(7).local("[::ffff:10.0.0.7]:50000").remote("[::ffff:10.0.0.31]:6379");
+        let sockets = [
+            client(1).held_by(std::slice::from_ref(&worker)),
+            left(2),
+            client(3).held_by(std::slice::from_ref(&worker)),
+            left(4),
+            left(5),
+            mapped,
+            left(6),
+            client(8).local("10.0.0.8:40000"),
+            client(9).local("10.0.0.7:1023"),
+            client(10).netns(9).local("10.0.0.7:1023"),
+            listener(11, 40_080),
+            tcp(12).local("10.0.0.7:40080").remote("10.0.0.31:6379"),
+            udp(13, 0).local("10.0.0.7:40000").remote("10.0.0.31:6379"),
+        ];
+        let mut store = Store::new(source_info());
+        let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+        store.apply(Delta { added, facts: Arc::new(facts), ..Delta::default() });
+        let groups = groups(by(&store, Grouping::Route));
+        let sizes: Vec<_> = groups.values().map(Group::sockets).collect();
+        assert_eq!(sizes, [7, 1, 1], "another namespace has a range that is not known");
+        let cache = groups.values().next().expect("there are three");
+        assert_eq!((cache.counts.of(TimeWait), cache.counts.of(Established)), (4, 3));
+        let who = cache.process.as_ref().map(|process| process.name.as_str());
+        assert_eq!((who, cache.is_held), (Some("cron-sync"), false));
+        for group in groups.values() {
+            assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize);
+        }
     }
 
     #[test]
@@ -560,7 +659,7 @@ mod tests {
     #[test]
     fn the_rows_of_a_group_are_those_that_were_added_up() {
         let store = machine();
-        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener] {
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
             for group in by(&store, grouping) {
                 assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize, "{:?}", group.key);
             }

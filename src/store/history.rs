@@ -1,4 +1,9 @@
-//! Counts per state over the last minutes, in one ring of fixed length.
+//! Counts per state over time: each second of the last quarter of an hour, each minute of the last day, and which
+//! state followed which in the last minute. All of it in rings of named length.
+
+pub mod edges;
+pub mod minutes;
+pub mod trend;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,16 +11,24 @@ use std::time::Duration;
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
 use crate::model::time::Timestamp;
+use crate::store::history::edges::{EdgeRates, EdgeRing};
+use crate::store::history::minutes::{Minute, Minutes};
 use crate::store::rows::Counts;
 
-/// How many samples are kept: fifteen minutes at one a second.
-pub const HISTORY_LEN_MAX: usize = 900;
+/// How far back the seconds reach.
+pub const HISTORY_TIME: Duration = Duration::from_mins(15);
+/// How many seconds are kept at most: those of [`HISTORY_TIME`], at [`TOGETHER`] each.
+pub const HISTORY_LEN_MAX: usize = 1_000;
+/// Samples that are closer together than this count as one: the rings are as long at ten samples a second.
+pub(super) const TOGETHER: Duration = Duration::from_millis(900);
 
 /// What one sample showed, and what had happened since the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// When it was taken.
+    /// When it was taken; of several that count as one, the last.
     pub at: Timestamp,
+    /// When the first of those was.
+    begun: Timestamp,
     /// Live sockets by state.
     pub counts: Counts,
     /// Sockets opened since the sample before, of any protocol.
@@ -43,21 +56,28 @@ pub struct EventRates {
     pub out_of: [f32; 12],
 }
 
-/// The last samples.
+/// The last samples, the last minutes, and what followed what.
 #[derive(Debug, Default)]
 pub struct History {
     samples: VecDeque<Sample>,
+    minutes: Minutes,
+    edges: EdgeRing,
 }
 
 impl History {
-    /// The counts of the last `len` samples, oldest first; fewer if fewer exist.
-    pub fn last(&self, len: usize) -> impl Iterator<Item = &Counts> {
-        self.samples.iter().skip(self.samples.len().saturating_sub(len)).map(|sample| &sample.counts)
-    }
-
-    /// The samples, oldest first. They need not be evenly apart: use their times.
+    /// The samples of the last [`HISTORY_TIME`], oldest first. They need not be evenly apart: use their times.
     pub fn samples(&self) -> &VecDeque<Sample> {
         &self.samples
+    }
+
+    /// The minutes of the last day in which there was a sample, oldest first; the last one is not over yet.
+    pub fn minutes(&self) -> &VecDeque<Minute> {
+        self.minutes.all()
+    }
+
+    /// Which state followed which, per second over the last minute; `None` until two samples exist.
+    pub fn edges(&self) -> Option<EdgeRates> {
+        self.edges.rates()
     }
 
     /// Events per second over the last `window`, or since the sample before the last if that is longer ago; `None`
@@ -77,14 +97,28 @@ impl History {
     }
 
     pub(super) fn push(&mut self, at: Timestamp, counts: Counts, transitions: &[Transition]) {
-        let mut sample = Sample { at, counts, ..Sample::default() };
+        self.minutes.push(at, &counts);
+        self.edges.push(at, transitions);
+        let mut sample = Sample { at, begun: at, counts, ..Sample::default() };
         for transition in transitions {
             sample.count(transition);
         }
-        if self.samples.len() == HISTORY_LEN_MAX {
+        match self.samples.back_mut() {
+            Some(newest) if at.since(newest.begun) < TOGETHER => {
+                newest.add(&sample);
+                (newest.at, newest.counts) = (at, counts);
+            }
+            _ => self.samples.push_back(sample),
+        }
+        self.drop_old(at);
+    }
+
+    /// Two samples stay, however old: rates are told from one to the next.
+    fn drop_old(&mut self, now: Timestamp) {
+        let is_old = |sample: &Sample| now.since(sample.at) >= HISTORY_TIME;
+        while self.samples.len() > HISTORY_LEN_MAX || (self.samples.len() > 2 && is_old(&self.samples[0])) {
             self.samples.pop_front();
         }
-        self.samples.push_back(sample);
     }
 }
 
@@ -123,3 +157,6 @@ impl Sample {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

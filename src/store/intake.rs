@@ -4,6 +4,7 @@ use std::vec::IntoIter;
 
 use crate::model::delta::{Connection, Delta, Removed};
 use crate::store::Store;
+use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Touched;
 
 /// Steps that a delta costs beside its rows.
@@ -61,6 +62,9 @@ impl Store {
         let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, rhythm, .. } = delta;
         self.rows.finish(at, &mut touched);
         self.history.push(at, *self.rows.counts(), &transitions);
+        self.routes.push(at, &transitions, &facts, &self.rows);
+        self.counters.push(at, facts.counters);
+        self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
         self.log.extend(transitions);
         (self.at, self.wall, self.took) = (at, wall, took);
         (self.coverage, self.names, self.facts, self.rhythm) = (coverage, names, facts, rhythm);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
 
 use crate::model::delta::{Connection, Removed};
 use crate::model::endpoint::Protocol;
@@ -105,7 +105,8 @@ impl Counts {
 pub struct Rows {
     slots: Vec<Option<Row>>,
     free: Vec<RowIndex>,
-    places: FxHashMap<SocketId, RowIndex>,
+    /// Rows by the identity of their socket, which they have themselves.
+    places: HashTable<RowIndex>,
     /// As of the last whole delta.
     counts: Counts,
     tally: Tally,
@@ -130,7 +131,8 @@ impl Rows {
 
     /// Where the row of `id` is.
     pub fn find(&self, id: SocketId) -> Option<RowIndex> {
-        self.places.get(&id).copied()
+        let is_its = |index: &RowIndex| self.get(*index).is_some_and(|row| row.connection.socket.id == id);
+        self.places.find(id.hash_code(), is_its).copied()
     }
 
     /// Every row, closed ones too, in no order that means anything.
@@ -160,6 +162,21 @@ impl Rows {
         &self.tally.listening
     }
 
+    /// Live rows in `TIME_WAIT`.
+    pub const fn time_wait(&self) -> &RowSet {
+        &self.tally.time_wait
+    }
+
+    /// Live TCP rows with which something may be wrong that does not show in their state alone: for `diagnosis`.
+    pub const fn suspects(&self) -> &RowSet {
+        &self.tally.suspects
+    }
+
+    /// Every process that holds a socket now, and how many, in no order that means anything.
+    pub fn holders(&self) -> impl Iterator<Item = (ProcessId, u32)> {
+        self.tally.holders()
+    }
+
     /// How many processes hold a socket now.
     pub fn processes(&self) -> usize {
         self.tally.processes()
@@ -178,7 +195,7 @@ impl Rows {
     /// Makes room for `added` rows more.
     pub(super) fn reserve(&mut self, added: usize) {
         self.slots.reserve(added.saturating_sub(self.free.len()));
-        self.places.reserve(added);
+        self.places.reserve(added, |index| hash_of(&self.slots, *index));
     }
 
     /// Ends the delta taken at `at`, whose rows are all in.
@@ -225,12 +242,13 @@ impl Rows {
         let end = || RowIndex(u32::try_from(self.slots.len()).expect("rows of 2^32 sockets do not fit into memory"));
         let index = self.free.pop().unwrap_or_else(end);
         self.tally.enter(index, &connection.socket);
-        self.places.insert(connection.socket.id, index);
+        let hash = connection.socket.id.hash_code();
         let row = Some(Row { connection, mark: None });
         match self.slots.get_mut(index.0 as usize) {
             Some(slot) => *slot = row,
             None => self.slots.push(row),
         }
+        self.places.insert_unique(hash, index, |index| hash_of(&self.slots, *index));
         index
     }
 
@@ -262,7 +280,10 @@ impl Rows {
             let slot = &mut self.slots[end.index.0 as usize];
             let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { continue };
             if row.is_closed() {
-                self.places.remove(&row.connection.socket.id);
+                let hash = row.connection.socket.id.hash_code();
+                if let Ok(place) = self.places.find_entry(hash, |place| *place == end.index) {
+                    place.remove();
+                }
                 *slot = None;
                 self.closed.remove(end.index);
                 self.free.push(end.index);
@@ -277,4 +298,8 @@ impl Rows {
             touched.changed.dedup();
         }
     }
+}
+
+fn hash_of(slots: &[Option<Row>], index: RowIndex) -> u64 {
+    slots.get(index.0 as usize).and_then(Option::as_ref).map_or(0, |row| row.connection.socket.id.hash_code())
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::model::endpoint::Protocol;
 use crate::model::process::{Owner, Process, ProcessId};
-use crate::model::socket::Socket;
+use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::store::row_set::RowSet;
 use crate::store::rows::{Counts, RowIndex};
@@ -17,6 +18,8 @@ pub(super) struct Tally {
     pub(super) counts: Counts,
     pub(super) close_wait: RowSet,
     pub(super) listening: RowSet,
+    pub(super) time_wait: RowSet,
+    pub(super) suspects: RowSet,
     /// The processes that hold sockets now.
     holders: FxHashMap<ProcessId, Holder>,
 }
@@ -37,6 +40,12 @@ impl Tally {
         if is_listening(socket) {
             self.listening.insert(index);
         }
+        if socket.state == TcpState::TimeWait {
+            self.time_wait.insert(index);
+        }
+        if is_suspect(socket) {
+            self.suspects.insert(index);
+        }
         for process in holders(socket) {
             let empty = || Holder { process: Arc::clone(process), sockets: 0 };
             self.holders.entry(process.id).or_insert_with(empty).sockets += 1;
@@ -48,6 +57,8 @@ impl Tally {
         self.counts.subtract(socket);
         self.close_wait.remove(index);
         self.listening.remove(index);
+        self.time_wait.remove(index);
+        self.suspects.remove(index);
         for process in holders(socket) {
             if let Some(holder) = self.holders.get_mut(&process.id) {
                 holder.sockets -= 1;
@@ -63,6 +74,11 @@ impl Tally {
         self.holders.len()
     }
 
+    /// Every process that holds a socket, and how many, in no order that means anything.
+    pub(super) fn holders(&self) -> impl Iterator<Item = (ProcessId, u32)> {
+        self.holders.iter().map(|(id, holder)| (*id, holder.sockets))
+    }
+
     /// The process `id`, if it holds a socket.
     pub(super) fn process(&self, id: ProcessId) -> Option<&Arc<Process>> {
         self.holders.get(&id).map(|holder| &holder.process)
@@ -72,6 +88,24 @@ impl Tally {
 /// Whether peers can reach the socket without having been asked.
 pub(super) fn is_listening(socket: &Socket) -> bool {
     socket.is_listener() || (socket.state == TcpState::Unconn && socket.local.port != 0)
+}
+
+/// Whether something may be wrong with a connection that does not show in its state alone: it hangs in a state that
+/// should pass, the peer does not answer or does not read, or nobody has accepted it. Few at any time.
+pub(super) fn is_suspect(socket: &Socket) -> bool {
+    use TcpState::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent};
+    if socket.protocol != Protocol::Tcp {
+        return false;
+    }
+    match socket.state {
+        SynSent | SynRecv | FinWait1 | FinWait2 | LastAck | Closing => true,
+        Established | CloseWait => {
+            let stalls = socket.timer.is_some_and(|timer| timer.retries > 0 || timer.kind == TimerKind::ZeroWindow);
+            let backs_off = socket.tcp.is_some_and(|tcp| tcp.backoff > 0 || tcp.probes > 0);
+            stalls || backs_off || matches!(socket.owner, Owner::Unaccepted)
+        }
+        _ => false,
+    }
 }
 
 fn holders(socket: &Socket) -> &[Arc<Process>] {

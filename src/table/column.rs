@@ -178,6 +178,12 @@ impl<R> Column<R> {
         Self { in_json: false, ..self }
     }
 
+    /// Aligns it at the left, as a bar.
+    #[must_use]
+    pub const fn left(self) -> Self {
+        Self { align: Align::Left, ..self }
+    }
+
     /// Says how it changes by itself.
     #[must_use]
     pub const fn drift(self, drift: Drift) -> Self {

@@ -73,9 +73,9 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
     Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
         .width(5, 7).rank(14).about("Segments sent again since the connection opened."),
-    Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received)))
+    Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received())))
         .width(5, 6).rank(16).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
-    Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent)))
+    Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent())))
         .width(5, 6).rank(17).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
     Column::new("rxrate", "RX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
         .width(5, 6).rank(10).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
@@ -91,9 +91,9 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(9, 24).rank(5).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
     Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
-    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, Value::Number))
+    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, |id| Value::Number(id.get())))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
-    Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id)), |name| Value::Text(name.as_str())))
+    Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
         .width(12, 32).rank(15).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
     Column::new("service", "SERVICE", Kind::Text, |row, _| Value::or_missing(service(row), Value::Text))
         .width(8, 16).rank(13).about("What is usually served on its port."),
@@ -101,7 +101,7 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(14, 14).rank(9).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
     Column::new("timer", "TIMER", Kind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
         .width(10, 17).about("The timer that runs: retransmit, keepalive, timewait, or zero-window probe."),
-    Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.since(store.at()))))
+    Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.timestamp().since(store.at()))))
         .width(7, 7).json("timer_seconds").drift(Drift::Free).about("When the timer fires, in seconds from now."),
     Column::new("retries", "RETRIES", Kind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
         .width(7, 7).json("timer_retries").about("How often the timer has fired in vain."),
@@ -109,11 +109,11 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(16, 200).fills().not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
 
-const fn socket(row: &Row) -> &Socket {
+fn socket(row: &Row) -> &Socket {
     &row.connection.socket
 }
 
-const fn since(row: &Row) -> Option<Since> {
+fn since(row: &Row) -> Option<Since> {
     row.connection.state_since
 }
 

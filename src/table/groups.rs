@@ -1,16 +1,19 @@
-//! Rows that stand for many sockets: the tables of processes, remotes and listeners.
+//! Rows that stand for many sockets: the tables of processes, remotes, listeners and ports.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::knowledge::ports;
-use crate::model::delta::Rates;
+use crate::model::delta::{AgeBasis, Rates};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Owner, Usage};
+use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
+use crate::store::routes::Route;
 use crate::table::column::{Column, Drift, Kind, Order, find};
 use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
@@ -62,9 +65,9 @@ pub static LISTENERS: &[Column<Group>] = &[
     Column::new("local", "LISTENER", Kind::Endpoint, local)
         .width(14, 47).rank(0).about("Where it listens."),
     Column::new("proto", "PROTO", Kind::Text, protocol)
-        .width(5, 5).rank(6).about("The protocol."),
+        .width(5, 5).rank(10).about("The protocol."),
     Column::new("service", "SERVICE", Kind::Text, service)
-        .width(8, 16).rank(3).about("What is usually served on the port."),
+        .width(8, 16).rank(8).about("What is usually served on the port."),
     Column::new("process", "PROCESS", Kind::Text, process)
         .width(9, 24).rank(1).about("The process that listens."),
     Column::new("pid", "PID", Kind::Number, pid)
@@ -73,12 +76,48 @@ pub static LISTENERS: &[Column<Group>] = &[
         .width(6, 7).rank(0).about("Connections that wait to be accepted; the fullest queue if several share the address."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |group, _| backlog(group, |queue| queue.limit))
         .width(6, 7).rank(2).about("How many connections may wait to be accepted."),
-    Column::new("fill", "FILL", Kind::Share, fill)
-        .width(5, 5).rank(4).about("How full the accept queue is."),
-    CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER,
+    Column::new("fill", "FILL", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Share))
+        .width(5, 5).rank(0).about("How full the accept queue is."),
+    Column::new("gauge", "ACCEPT Q", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Gauge))
+        .width(8, 16).rank(2).left().about("How full the accept queue is, as a bar."),
+    Column::new("limit_by", "LIMIT BY", Kind::Word(LIMITS), limit_by)
+        .width(9, 9).rank(9).about("What limits the queue: the number that the program gave to listen(), or net.core.somaxconn."),
+    Column::new("syn_recv", "SYN_R", Kind::Count, |group, _| count(group, TcpState::SynRecv))
+        .width(5, 9).rank(5).about("Connections in SYN_RECV: their handshake is under way."),
+    Column::new("overflows", "LOST/s", Kind::Count, overflows)
+        .width(6, 6).rank(3).about("Connections that found this queue full, per second: while it alone is at 90 % or more."),
+    CLOSE_WAIT.rank(4), OLDEST.rank(9), ESTABLISHED.rank(6), TIME_WAIT.rank(9), OTHER,
     Column::new("total", "CONNS", Kind::Count, connections)
         .width(6, 9).rank(7).about("Connections that it has accepted or has waiting."),
     PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
+];
+
+/// The table of routes: who uses up ephemeral ports.
+#[rustfmt::skip]
+pub static PORTS: &[Column<Group>] = &[
+    Column::new("remote", "DESTINATION", Kind::Endpoint, destination)
+        .width(14, 47).rank(0).about("The other end: for each one the kernel has its whole range of ports."),
+    Column::new("service", "SERVICE", Kind::Text, service)
+        .width(8, 16).rank(12).about("What is usually served on that port."),
+    Column::new("source", "SOURCE", Kind::Address, source)
+        .width(10, 39).rank(8).about("Our address: each one has ports of its own."),
+    Column::new("process", "PROCESS", Kind::Text, holder)
+        .width(9, 24).rank(1).about("The process that has most of them; after `was`, one of which only TIME_WAIT is left."),
+    Column::new("pid", "PID", Kind::Number, pid)
+        .width(7, 7).rank(13).about("The process id."),
+    Column::new("used", "USED", Kind::Count, |group, _| Value::Count(sockets(group)))
+        .width(6, 9).rank(0).about("Ephemeral ports that are taken, one a connection, TIME_WAIT included."),
+    Column::new("share", "SHARE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Share))
+        .width(5, 5).rank(2).about("The share of the kernel's range that is taken."),
+    Column::new("gauge", "OF RANGE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Gauge))
+        .width(8, 20).rank(5).left().about("The share of the kernel's range that is taken, as a bar."),
+    ESTABLISHED.rank(6), TIME_WAIT, CLOSE_WAIT,
+    Column::new("other", "OTHER", Kind::Count, others)
+        .width(6, 9).rank(9).about("Connections in any other state."),
+    Column::new("churn", "NEW/s", Kind::Count, churn)
+        .width(5, 6).rank(3).drift(Drift::Free).about("Connections opened per second, over the last minute."),
+    Column::new("runs_out", "RUNS OUT", Kind::Span, runs_out)
+        .width(8, 8).rank(4).json("runs_out_seconds").drift(Drift::Free).about("When no port is left if it grows as in the last minute; blank if it does not."),
 ];
 
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
@@ -171,6 +210,7 @@ const fn served(group: &Group) -> Option<(Protocol, Option<u16>)> {
     match group.key {
         GroupKey::Remote { protocol, port, .. } => Some((protocol, port)),
         GroupKey::Listener { protocol, local, .. } => Some((protocol, Some(local.port))),
+        GroupKey::Route(route) => Some((Protocol::Tcp, Some(route.remote.port))),
         GroupKey::Process(_) | GroupKey::NoProcess(_) => None,
     }
 }
@@ -230,11 +270,85 @@ fn others<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     Value::Count(u64::from(rest))
 }
 
-fn fill<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
-    let used = |queue: AcceptQueue| Some((queue.waiting, queue.limit.filter(|limit| *limit > 0)?));
-    Value::or_missing(group.accept_queue.and_then(used), |(waiting, limit)| {
-        Value::Share(f64::from(waiting) / f64::from(limit))
-    })
+fn fill(group: &Group) -> Option<f64> {
+    let queue = group.accept_queue?;
+    Some(f64::from(queue.waiting) / f64::from(queue.limit.filter(|limit| *limit > 0)?))
+}
+
+/// What limits an accept queue, as machines read it.
+const LIMITS: &[&str] = &["listen", "somaxconn"];
+
+/// The kernel cuts the argument of listen(2) at `somaxconn` (`__sys_listen`, net/socket.c): a limit below it is the
+/// argument.
+fn limit_by<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let limit = group.accept_queue.and_then(|queue| queue.limit);
+    let most = store.facts().accept_queue_max.filter(|_| store.facts().are_about(netns(group).unwrap_or_default()));
+    match (limit, most) {
+        (Some(limit), Some(most)) if limit < most => Value::Word { text: "listen()", label: "listen" },
+        (Some(_), Some(_)) => Value::word("somaxconn"),
+        _ => Value::Missing,
+    }
+}
+
+fn overflows<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let GroupKey::Listener { protocol: Protocol::Tcp, local, netns } = group.key else { return Value::Missing };
+    Value::or_missing(store.pressure().overflows_of(local, netns), Value::PerSecond)
+}
+
+const fn netns(group: &Group) -> Option<NetnsId> {
+    match group.key {
+        GroupKey::Listener { netns, .. } | GroupKey::Route(Route { netns, .. }) => Some(netns),
+        _ => None,
+    }
+}
+
+const fn route(group: &Group) -> Option<Route> {
+    match group.key {
+        GroupKey::Route(route) => Some(route),
+        _ => None,
+    }
+}
+
+fn destination<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+    Value::or_missing(route(group), |route| Value::Endpoint(route.remote))
+}
+
+fn source<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+    Value::or_missing(route(group), |route| Value::Address(route.source))
+}
+
+fn holder<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    match &group.process {
+        Some(process) if !group.is_held => Value::Owned(format!("was {}", process.name)),
+        _ => self::process(group, store),
+    }
+}
+
+/// How many ports a route has, where that is known.
+fn usable(group: &Group, store: &Store) -> Option<u32> {
+    store
+        .facts()
+        .ephemeral_usable()
+        .filter(|ports| *ports > 0 && store.facts().are_about(netns(group).unwrap_or_default()))
+}
+
+fn used_share(group: &Group, store: &Store) -> Option<f64> {
+    Some(f64::from(group.sockets()) / f64::from(usable(group, store)?))
+}
+
+fn churn<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let churn = route(group).and_then(|route| store.routes().churn(route));
+    Value::or_missing(churn, |churn| Value::PerSecond(churn.per_second()))
+}
+
+/// Beyond that nobody knows.
+const RUNS_OUT_MAX: Duration = Duration::from_hours(24);
+
+fn runs_out<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let left = || Some(usable(group, store)?.saturating_sub(group.sockets()));
+    let churn = route(group).and_then(|route| store.routes().churn(route));
+    let within = left().and_then(|left| if left == 0 { Some(Duration::ZERO) } else { churn?.runs_out(left) });
+    Value::or_missing(within.filter(|within| *within <= RUNS_OUT_MAX), |within| Value::Age(within, AgeBasis::Observed))
 }
 
 /// The columns of the table of `grouping`.
@@ -243,6 +357,7 @@ pub const fn columns(grouping: Grouping) -> &'static [Column<Group>] {
         Grouping::Process => PROCESSES,
         Grouping::Remote => REMOTES,
         Grouping::Listener => LISTENERS,
+        Grouping::Route => PORTS,
     }
 }
 
@@ -264,6 +379,18 @@ pub struct GroupView {
 struct Found {
     groups: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
+    /// Sockets of all groups.
+    sockets: u64,
+    /// Where the group with the most of them is.
+    largest: usize,
+}
+
+impl Found {
+    fn new(groups: Vec<Group>, places: FxHashMap<GroupKey, usize>) -> Self {
+        let sockets = groups.iter().map(sockets).sum();
+        let largest = (0..groups.len()).max_by_key(|index| (groups[*index].sockets(), Reverse(groups[*index].key)));
+        Self { groups, places, sockets, largest: largest.unwrap_or(0) }
+    }
 }
 
 /// What decides between groups of equal value: more sockets first, then by key, so that rows stay where they are.
@@ -275,17 +402,19 @@ enum Work {
     /// The sockets are being added up.
     Sum(Box<Summing>),
     /// The groups are being sorted: new ones, or those that are shown.
-    Sort { fresh: Option<Found>, next: usize, placing: Placing<Tie> },
+    Sort { fresh: Option<Box<Found>>, next: usize, placing: Placing<Tie> },
 }
 
 impl GroupView {
-    /// The view of `grouping`, empty until it is refreshed: leakers first, and the fullest accept queue for listeners.
+    /// The view of `grouping`, empty until it is refreshed: leakers first, the fullest accept queue for listeners,
+    /// the most ports for routes.
     pub fn new(grouping: Grouping) -> Self {
         let column = find(
             columns(grouping),
             match grouping {
                 Grouping::Process | Grouping::Remote => "close_wait",
                 Grouping::Listener => "fill",
+                Grouping::Route => "used",
             },
         );
         let sort = SortKey { column: column.unwrap_or_default(), order: Order::Descending };
@@ -300,6 +429,16 @@ impl GroupView {
     /// What the groups have in common.
     pub const fn grouping(&self) -> Grouping {
         self.grouping
+    }
+
+    /// How many sockets all groups have together; one that is of several groups counts for each.
+    pub const fn sockets(&self) -> u64 {
+        self.found.sockets
+    }
+
+    /// The group with the most sockets.
+    pub fn largest(&self) -> Option<&Group> {
+        self.found.groups.get(self.found.largest)
     }
 
     /// What it is sorted by.
@@ -374,7 +513,7 @@ impl GroupView {
             Some(Work::Sum(mut summing)) => {
                 if summing.advance(store, steps) {
                     let (groups, places) = summing.into_groups();
-                    self.start_placing(Some(Found { groups, places }));
+                    self.start_placing(Some(Box::new(Found::new(groups, places))));
                     return self.advance(store, steps);
                 }
                 self.work = Some(Work::Sum(summing));
@@ -388,10 +527,10 @@ impl GroupView {
         &mut self,
         store: &Store,
         steps: &mut usize,
-        (fresh, mut next, mut placing): (Option<Found>, usize, Placing<Tie>),
+        (fresh, mut next, mut placing): (Option<Box<Found>>, usize, Placing<Tie>),
     ) -> bool {
         let value = self.columns()[self.sort.column].value;
-        let groups = &fresh.as_ref().unwrap_or(&self.found).groups;
+        let groups = &fresh.as_deref().unwrap_or(&self.found).groups;
         while let Some(group) = groups.get(next).filter(|_| *steps > 0) {
             *steps -= 1;
             let index = u32::try_from(next).unwrap_or(u32::MAX);
@@ -404,13 +543,13 @@ impl GroupView {
         }
         self.order = placing.into_order().into_iter().map(|(_, _, index)| index).collect();
         if let Some(found) = fresh {
-            self.found = found;
+            self.found = *found;
         }
         true
     }
 
-    fn start_placing(&mut self, fresh: Option<Found>) {
-        let len = fresh.as_ref().unwrap_or(&self.found).groups.len();
+    fn start_placing(&mut self, fresh: Option<Box<Found>>) {
+        let len = fresh.as_deref().unwrap_or(&self.found).groups.len();
         self.work = Some(Work::Sort { fresh, next: 0, placing: Placing::new(self.sort.order, len) });
     }
 }
@@ -475,7 +614,7 @@ mod tests {
 
     #[test]
     fn every_column_is_described_once_and_its_title_fits() {
-        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener] {
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
             let columns = columns(grouping);
             for column in columns {
                 assert!(column.about.ends_with('.'), "{}", column.key);

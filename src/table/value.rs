@@ -56,6 +56,10 @@ pub enum Value<'a> {
     Age(Duration, AgeBasis),
     /// A share, 1.0 is all.
     Share(f64),
+    /// A share that is drawn as a bar.
+    Gauge(f64),
+    /// How often something happens, per second.
+    PerSecond(f64),
 }
 
 impl<'a> Value<'a> {
@@ -77,7 +81,7 @@ impl<'a> Value<'a> {
     /// What people read; empty if missing.
     pub fn text(&self) -> Cow<'a, str> {
         match self {
-            Self::Missing => Cow::Borrowed(""),
+            Self::Missing | Self::Gauge(_) => Cow::Borrowed(""),
             Self::Text(text) | Self::Word { text, .. } => Cow::Borrowed(text),
             Self::Owned(text) => Cow::Owned(text.clone()),
             Self::Process(owner) => owner_text(owner),
@@ -94,6 +98,7 @@ impl<'a> Value<'a> {
             Self::Age(age, AgeBasis::AtLeast) => Cow::Owned(format!(">{}", units::age(*age))),
             Self::Age(age, _) => Cow::Owned(units::age(*age)),
             Self::Share(share) => Cow::Owned(units::share(*share)),
+            Self::PerSecond(rate) => Cow::Owned(units::per_second(*rate)),
         }
     }
 
@@ -119,6 +124,8 @@ impl<'a> Value<'a> {
     pub fn cells_needed(&self) -> usize {
         match self {
             Self::Process(owner) => short_owner(owner).map_or_else(|| fit::cells(&self.text()), fit::cells),
+            // As much as there is: its column says how much that is at most.
+            Self::Gauge(_) => usize::from(u16::MAX),
             _ => fit::cells(&self.text()),
         }
     }
@@ -136,7 +143,9 @@ impl<'a> Value<'a> {
             Self::State(state) => Some(*state as u64),
             Self::Pids(holders) => Some(u64::from(holders.first().id.pid)),
             Self::Count(number) | Self::Number(number) | Self::Bytes(number) => Some(*number),
-            Self::BytesPerSecond(number) | Self::Share(number) => Some((number * 1_000.0) as u64),
+            Self::BytesPerSecond(number) | Self::Share(number) | Self::Gauge(number) | Self::PerSecond(number) => {
+                Some((number * 1_000.0) as u64)
+            }
             Self::Span(span) | Self::Age(span, _) => Some(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
             _ => None,
         }
@@ -259,8 +268,8 @@ impl Value<'_> {
             Self::Address(addr) => Plain::Text(Cow::Owned(addr.to_string())),
             Self::Endpoint(endpoint) => Plain::Text(Cow::Owned(endpoint.to_string())),
             Self::State(state) => Plain::Text(Cow::Borrowed(state.name())),
-            Self::BytesPerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
-            Self::Share(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
+            Self::BytesPerSecond(number) | Self::PerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
+            Self::Share(number) | Self::Gauge(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
             Self::Span(span) | Self::Age(span, _) => Plain::Float(seconds(*span)),
             _ => self.scalar().map_or_else(|| Plain::Text(Cow::Borrowed(self.plain())), Plain::Integer),
         }

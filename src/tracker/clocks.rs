@@ -64,22 +64,23 @@ pub(super) fn lasted(since: Since, end: Since) -> (Duration, AgeBasis) {
 /// kernel forgets the first start itself.) The timer wheel lets it fire up to 2 s late: from then on it only says
 /// that the time is over.
 fn time_wait(timer: Timer, at: Timestamp) -> Option<Since> {
-    let basis = if timer.expires > at { AgeBasis::Kernel } else { AgeBasis::AtLeast };
-    (timer.kind == TimerKind::TimeWait).then(|| Since { at: timer.expires.before(TIME_WAIT_LEN), basis })
+    let expires = timer.expires.timestamp();
+    let basis = if expires > at { AgeBasis::Kernel } else { AgeBasis::AtLeast };
+    (timer.kind == TimerKind::TimeWait).then(|| Since { at: expires.before(TIME_WAIT_LEN), basis })
 }
 
 /// The FIN carries an ACK and no data can come after it, so it came between the last data and the last ACK.
 /// Answers to what we still send move the last ACK on: it is a lower bound of the age.
 fn close_wait(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
-    bracket(tcp.last_data_received, tcp.last_ack_received)
+    bracket(tcp.last_data_received.into(), tcp.last_ack_received.into())
 }
 
 /// An ACK of our FIN began it, and no data of ours can follow a FIN: it began between the last data sent and the last
 /// ACK. An orphan's mini-socket has no `tcp_info`, and its timer depends on `tcp_fin_timeout`: nothing is guessed.
 fn fin_wait2(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
-    bracket(tcp.last_data_sent, tcp.last_ack_received)
+    bracket(tcp.last_data_sent.into(), tcp.last_ack_received.into())
 }
 
 fn bracket(not_before: Timestamp, not_after: Timestamp) -> Option<Since> {
@@ -93,7 +94,7 @@ fn bracket(not_before: Timestamp, not_after: Timestamp) -> Option<Since> {
 fn established(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
     let moments = [tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received];
-    let at = moments.into_iter().filter_map(known).min()?;
+    let at = moments.into_iter().map(Timestamp::from).filter_map(known).min()?;
     Some(Since { at, basis: AgeBasis::AtLeast })
 }
 
@@ -108,7 +109,7 @@ fn syn_sent(socket: &Socket) -> Option<Since> {
     let rto_us = u64::from(tcp.rto_us);
     let taken_us = 2 * rto_us - rto_us.checked_shr(timer.retries.into()).unwrap_or(0);
     let basis = if timer.retries == 0 { AgeBasis::Kernel } else { AgeBasis::AtLeast };
-    Some(Since { at: timer.expires.before(Duration::from_micros(taken_us)), basis })
+    Some(Since { at: timer.expires.timestamp().before(Duration::from_micros(taken_us)), basis })
 }
 
 /// A moment that was never set is 0, or so long ago that it lies before boot.

@@ -1,20 +1,23 @@
-//! What is kept of a socket between samples: only what the comparison, and a socket's last transition, need.
+//! What is kept of a socket between samples: its last row, shared with the store, and what tells quickly that nothing of
+//! it has changed.
 //!
-//! There is one per socket, 200,000 of them at times: it is to stay well below the size of a `Connection`.
+//! There is one per socket, 200,000 of them at times, and all are gone through when a sample is compared: it is small.
 
 use std::hash::Hasher;
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::model::delta::{AgeBasis, Connection, Rates, Since, ToldBy, Transition};
+use crate::model::delta::{Connection, Known, Rates, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 use crate::tracker::Round;
 use crate::tracker::owner_memory;
 
@@ -22,35 +25,19 @@ use crate::tracker::owner_memory;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: SocketId,
-    pub(super) local: Endpoint,
-    pub(super) remote: Endpoint,
-    pub(super) owner: Owner,
-    pub(super) first_seen: Timestamp,
-    /// Meaningless while `since_basis` is `None`; an `Option<Since>` would take seven bytes more.
-    since_at: Timestamp,
+    /// What the last row says.
+    known: Arc<Known>,
     /// See [`fingerprint`].
     fingerprint: u64,
-    /// Zeros while `counts_bytes` is not set.
-    bytes: ByteCounts,
-    /// The uid's complement, so that `None` takes no room: -1 is nobody's uid.
-    uid: Option<NonZeroU32>,
-    cgroup: Option<NonZeroU64>,
-    timer_expires: Timestamp,
-    activity: [Millis; 3],
     /// When it was last listed: several samples ago where those between were partial.
     pub(super) seen_at: Timestamp,
     /// The last sample that listed it.
     pub(super) generation: u32,
     /// Its place in that sample.
     pub(super) position: u32,
-    pub(super) inode: Option<NonZeroU32>,
-    pub(super) interface: Option<NonZeroU32>,
-    /// Removed; its slot waits to be reused.
-    pub(super) is_gone: bool,
-    since_basis: Option<AgeBasis>,
-    counts_bytes: bool,
+    activity: [Millis; 3],
+    timer_expires: Moment,
     flow: Flow,
-    timer_kind: Option<TimerKind>,
     pub(super) state: TcpState,
     pub(super) protocol: Protocol,
 }
@@ -69,72 +56,87 @@ struct Millis(u32);
 
 impl Entry {
     /// Tracks `socket` from now on.
-    pub(super) fn new(socket: &Socket, since: Option<Since>, round: &Round) -> Self {
+    pub(super) fn new(socket: &Socket, state_since: Option<Since>, round: &Round) -> Self {
+        Self::of(socket, Arc::new(Known { socket: socket.clone(), state_since, first_seen: round.at }), round)
+    }
+
+    /// An entry of what the sample says of `socket`, and what is `known` of it with that.
+    fn of(socket: &Socket, known: Arc<Known>, round: &Round) -> Self {
+        // Of two equal values, the one that the entry holds: the other one may go, and another come to its place.
+        let said = if socket.owner.holders().is_some() { &known.socket.owner } else { &socket.owner };
         Self {
             id: socket.id,
-            local: socket.local,
-            remote: socket.remote,
-            owner: socket.owner.clone(),
-            first_seen: round.at,
-            since_at: since.map_or(Timestamp::default(), |since| since.at),
-            fingerprint: fingerprint(socket),
-            bytes: bytes(socket).unwrap_or_default(),
-            uid: socket.uid.and_then(|uid| NonZeroU32::new(!uid)),
-            cgroup: socket.cgroup.and_then(NonZeroU64::new),
-            timer_expires: expires(socket),
-            activity: activity(socket),
+            fingerprint: fingerprint(socket, said),
+            known,
             seen_at: round.at,
             generation: round.generation,
             position: 0,
-            inode: socket.inode,
-            interface: socket.interface,
-            is_gone: false,
-            since_basis: since.map(|since| since.basis),
-            counts_bytes: bytes(socket).is_some(),
+            activity: activity(socket),
+            timer_expires: expires(socket),
             flow: Flow::Unknown,
-            timer_kind: socket.timer.map(|timer| timer.kind),
             state: socket.state,
             protocol: socket.protocol,
         }
     }
 
-    /// Whether `socket` differs in nothing that matters. Allocates nothing.
+    /// Whether `socket` differs in nothing that matters. Allocates nothing, and as a rule looks at nothing but this.
     pub(super) fn is_same(&self, socket: &Socket, round: &Round) -> bool {
-        self.fingerprint == fingerprint(socket)
-            && self.local == socket.local
-            && self.remote == socket.remote
-            && self.bytes() == bytes(socket)
-            && self.flow == Flow::of(self.rates_to(socket, round))
-            && owner_memory::is_known(&self.owner, &socket.owner)
+        self.says_the_same(socket)
+            && self.flow == self.flow_if_unmoved(socket, round)
             && self.timer_runs_on(socket, round)
             && self.activity.iter().zip(activity(socket)).all(|(old, new)| old.is_near(new, round.tolerance))
     }
 
+    /// Whether all that is compared exactly is as in the last sample. An owner that is another value may still be equal,
+    /// and one that memory has completed counts as what it was completed from.
+    fn says_the_same(&self, socket: &Socket) -> bool {
+        self.fingerprint == fingerprint(socket, &socket.owner)
+            || (owner_memory::is_known(&self.known.socket.owner, &socket.owner)
+                && [&self.known.socket.owner, &Owner::None, &Owner::Unaccepted]
+                    .into_iter()
+                    .any(|said| self.fingerprint == fingerprint(socket, said)))
+    }
+
     /// Takes in what `socket` says, completes it from memory, and gives the row.
-    pub(super) fn renew(&mut self, socket: &Socket, since: Option<Since>, round: &Round) -> Connection {
+    pub(super) fn renew(&mut self, socket: &Socket, state_since: Option<Since>, round: &Round) -> Connection {
         let rates = self.rates_to(socket, round);
+        let before = &self.known.socket;
         let completed = Socket {
-            uid: socket.uid.or(self.uid.map(|uid| !uid.get())),
-            cgroup: socket.cgroup.or(self.cgroup.map(NonZeroU64::get)),
-            owner: owner_memory::complete(&self.owner, &socket.owner),
+            uid: socket.uid.or(before.uid),
+            cgroup: socket.cgroup.or(before.cgroup),
+            owner: owner_memory::complete(&before.owner, &socket.owner),
             ..socket.clone()
         };
-        let renewed = Self { position: self.position, ..Self::new(&completed, since, round) };
-        // The next sample is compared with what this one said, not with what memory added.
-        let fingerprint = fingerprint(socket);
-        *self = Self { first_seen: self.first_seen, fingerprint, flow: Flow::of(rates), ..renewed };
-        Connection { rates, ..self.row(completed) }
+        let known = Known { socket: completed, state_since, first_seen: self.known.first_seen };
+        // Where only the rates are new, the row is the same: after the second sample that is nearly all.
+        let known = if *self.known == known { Arc::clone(&self.known) } else { Arc::new(known) };
+        *self = Self { position: self.position, flow: Flow::of(rates), ..Self::of(socket, known, round) };
+        Connection::new(Arc::clone(&self.known), rates)
     }
 
     /// The row of this socket, with no rates yet.
-    pub(super) fn row(&self, socket: Socket) -> Connection {
-        Connection { socket, state_since: self.since(), first_seen: self.first_seen, rates: None }
+    pub(super) fn row(&self) -> Connection {
+        Connection::new(Arc::clone(&self.known), None)
+    }
+
+    /// Whose it is or was.
+    pub(super) fn owner(&self) -> &Owner {
+        &self.known.socket.owner
+    }
+
+    /// The socket as the last row shows it.
+    pub(super) fn socket(&self) -> &Socket {
+        &self.known.socket
+    }
+
+    /// When it was first seen.
+    pub(super) fn first_seen(&self) -> Timestamp {
+        self.known.first_seen
     }
 
     /// What the kernel needs to find this socket again.
     pub(super) fn reference(&self) -> SocketRef {
-        let Self { id, protocol, local, remote, interface, .. } = *self;
-        SocketRef { id, protocol, local, remote, interface }
+        self.known.socket.reference()
     }
 
     /// Whether it is not of the silent mass, so that partial samples may list it.
@@ -144,7 +146,7 @@ impl Entry {
 
     /// Since when it is in its state.
     pub(super) fn since(&self) -> Option<Since> {
-        self.since_basis.map(|basis| Since { at: self.since_at, basis })
+        self.known.state_since
     }
 
     /// A transition of this socket from its state to `to`.
@@ -153,13 +155,13 @@ impl Entry {
             at,
             id: self.id,
             protocol: self.protocol,
-            local: self.local,
-            remote: self.remote,
+            local: self.socket().local,
+            remote: self.socket().remote,
             from: Some(self.state),
             to,
             lasted: None,
             skipped: false,
-            owner: self.owner.clone(),
+            owner: self.owner().clone(),
             told_by: ToldBy::Samples,
             last: None,
         }
@@ -167,8 +169,8 @@ impl Entry {
 
     /// When its `TIME_WAIT` is over.
     pub(super) fn time_wait_ends(&self) -> Option<Timestamp> {
-        let waits = self.state == TcpState::TimeWait && self.timer_kind == Some(TimerKind::TimeWait);
-        waits.then_some(self.timer_expires)
+        let timer = self.socket().timer.filter(|timer| timer.kind == TimerKind::TimeWait)?;
+        (self.state == TcpState::TimeWait).then_some(timer.expires.timestamp())
     }
 
     /// Whether `socket` has moved fewer bytes than this one had: the counters started anew.
@@ -177,7 +179,7 @@ impl Entry {
     }
 
     fn bytes(&self) -> Option<ByteCounts> {
-        self.counts_bytes.then_some(self.bytes)
+        bytes(self.socket())
     }
 
     fn rates_to(&self, socket: &Socket, round: &Round) -> Option<Rates> {
@@ -187,15 +189,25 @@ impl Entry {
             return None;
         }
         Some(Rates {
-            received: per_second(new.received - old.received, over),
-            sent: per_second(new.sent - old.sent, over),
+            received: per_second(new.received() - old.received(), over),
+            sent: per_second(new.sent() - old.sent(), over),
         })
+    }
+
+    /// What [`Flow::of`] gives for the rates to `socket`, which has moved as many bytes as this one had.
+    fn flow_if_unmoved(&self, socket: &Socket, round: &Round) -> Flow {
+        let known = bytes(socket).is_some() && round.at > self.seen_at && !socket.is_listener();
+        if known { Flow::Idle } else { Flow::Unknown }
     }
 
     /// Kind and retries are part of the fingerprint; here only the moment is left. A timer that is overdue is
     /// reported as due now, again and again: that is no news.
     fn timer_runs_on(&self, socket: &Socket, round: &Round) -> bool {
         let (old, new) = (self.timer_expires, expires(socket));
+        if old == new {
+            return true;
+        }
+        let (old, new) = (old.timestamp(), new.timestamp());
         let due = round.at.after(round.tolerance);
         old.since(new).max(new.since(old)) <= round.tolerance || (old <= due && new <= due)
     }
@@ -224,7 +236,7 @@ impl Millis {
 }
 
 fn is_less(new: ByteCounts, old: ByteCounts) -> bool {
-    new.received < old.received || new.sent < old.sent
+    new.received() < old.received() || new.sent() < old.sent()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate needs no 24th digit")]
@@ -236,37 +248,74 @@ fn bytes(socket: &Socket) -> Option<ByteCounts> {
     socket.tcp?.bytes
 }
 
-fn expires(socket: &Socket) -> Timestamp {
-    socket.timer.map_or(Timestamp::default(), |timer| timer.expires)
+fn expires(socket: &Socket) -> Moment {
+    socket.timer.map_or(Moment::default(), |timer| timer.expires)
 }
 
 /// The kernel leaves a listener's "so long ago" at zero, which is always now and means nothing.
 fn activity(socket: &Socket) -> [Millis; 3] {
     let Some(tcp) = socket.tcp.filter(|_| !socket.is_listener()) else { return [Millis(0); 3] };
-    [tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received].map(Millis::of)
+    [tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received].map(|moment| Millis::of(moment.timestamp()))
 }
 
-/// All that is compared exactly and not kept otherwise, in 64 bits. Each step is a bijection of the state, so a
-/// change of one word is never lost; that several changes cancel out has a chance of about 2^-64.
-fn fingerprint(socket: &Socket) -> u64 {
+/// All that is compared exactly, in 64 bits, where `owner` is what the sample says of that. Each step is a bijection of
+/// the state, so a change of one word is never lost; that several changes cancel out has a chance of about 2^-64.
+/// An owner counts as where its value is: that stays as long as the entry, which holds it.
+fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     let mut hasher = FxHasher::default();
     let timer = socket.timer.map_or(0, |timer| 1 + timer.kind as u64 + (u64::from(timer.retries) << 8));
     let kinds = socket.state as u64 | (socket.family as u64) << 8 | (socket.protocol as u64) << 16;
     hasher.write_u64(kinds | timer << 24 | u64::from(socket.tcp.is_some()) << 48);
+    write_endpoint(&mut hasher, socket.local);
+    write_endpoint(&mut hasher, socket.remote);
     hasher.write_u64(pair(socket.interface.map_or(0, NonZeroU32::get), socket.inode.map_or(0, NonZeroU32::get)));
     hasher.write_u64(socket.uid.map_or(0, |uid| u64::from(uid) + 1));
-    hasher.write_u64(socket.cgroup.unwrap_or(0));
+    hasher.write_u64(socket.cgroup.map_or(0, NonZeroU64::get));
     let queues = socket.queues.unwrap_or_default();
     hasher.write_u64(u64::from(socket.queues.is_some()) << 1 | u64::from(queues.send.is_some()));
     hasher.write_u64(pair(queues.receive, queues.send.unwrap_or_default()));
     if let Some(tcp) = &socket.tcp {
         hasher.write_u64(pair(tcp.rtt_us, tcp.rto_us));
         hasher.write_u64(pair(tcp.retransmits_total, tcp.unacked));
-        hasher.write_u64(pair(tcp.backoff.into(), tcp.probes.into()));
+        let counts = tcp.bytes.unwrap_or_default();
+        let kinds = u64::from(tcp.backoff) << 8 | u64::from(tcp.probes);
+        hasher.write_u64(kinds << 8 | u64::from(tcp.bytes.is_some()));
+        hasher.write_u64(counts.received());
+        hasher.write_u64(counts.sent());
     }
+    let kind = match owner {
+        Owner::Live(_) => 0,
+        Owner::Remembered(_) => 1,
+        Owner::Unaccepted => 2,
+        Owner::Hidden => 3,
+        Owner::None => 4,
+    };
+    hasher.write_u64(owner.holders().map_or(0, |holders| Arc::as_ptr(holders).addr() as u64));
+    hasher.write_u64(kind);
     hasher.finish()
+}
+
+fn write_endpoint(hasher: &mut FxHasher, endpoint: Endpoint) {
+    let port = u64::from(endpoint.port);
+    match endpoint.addr {
+        IpAddr::V4(addr) => hasher.write_u64(u64::from(addr.to_bits()) << 32 | port << 8),
+        IpAddr::V6(addr) => {
+            hasher.write_u64(port << 8 | 1);
+            hasher.write_u128(addr.to_bits());
+        }
+    }
 }
 
 fn pair(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_stays_small() {
+        assert!(size_of::<Option<Entry>>() <= 72, "{}", size_of::<Option<Entry>>());
+    }
 }

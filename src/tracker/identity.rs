@@ -1,9 +1,8 @@
 //! Which entries of two samples are the same socket, and when the same identity is nevertheless a new connection.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
 
 use crate::model::endpoint::Protocol;
-use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::Phase;
 use crate::tracker::entry::Entry;
@@ -18,9 +17,11 @@ const LOOK_AHEAD: usize = 4;
 /// socket without a look-up. A partial sample leaves that order as it is and costs nothing for what it does not list.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    entries: Vec<Entry>,
+    /// `None` is a slot that waits to be reused.
+    entries: Vec<Option<Entry>>,
     free: Vec<u32>,
-    places: FxHashMap<SocketId, u32>,
+    /// Slots by the identity of what is in them.
+    places: HashTable<u32>,
     order: Vec<u32>,
     next_order: Vec<u32>,
     cursor: usize,
@@ -46,7 +47,7 @@ impl Directory {
         let new = len.saturating_sub(self.order.len());
         self.next_order.reserve(len);
         self.entries.reserve(new.saturating_sub(self.free.len()));
-        self.places.reserve(new);
+        self.places.reserve(new, |slot| hash_of(&self.entries, *slot));
     }
 
     /// The slot of `id`, if it is tracked.
@@ -55,29 +56,29 @@ impl Directory {
             return self.slot(id);
         }
         for (ahead, &slot) in self.order.iter().skip(self.cursor).take(LOOK_AHEAD).enumerate() {
-            let entry = &self.entries[slot as usize];
-            if entry.id == id && !entry.is_gone {
+            if self.get(slot).is_some_and(|entry| entry.id == id) {
                 self.cursor += ahead + 1;
                 return Some(slot);
             }
         }
         let slot = self.slot(id)?;
-        self.cursor = self.entries[slot as usize].position as usize + 1;
+        self.cursor = self.entry(slot).position as usize + 1;
         Some(slot)
     }
 
     /// The slot of `id`, if it is tracked, wherever it is.
     pub(super) fn slot(&self, id: SocketId) -> Option<u32> {
-        self.places.get(&id).copied()
+        self.places.find(id.hash_code(), |slot| self.get(*slot).is_some_and(|entry| entry.id == id)).copied()
     }
 
+    /// The tracked socket in `slot`, which was found or kept, and not removed since.
     pub(super) fn entry(&mut self, slot: u32) -> &mut Entry {
-        &mut self.entries[slot as usize]
+        self.entries[slot as usize].as_mut().expect("slots of removed sockets are not given out")
     }
 
     /// The tracked socket in `slot`; `None` once it is removed.
     pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        self.entries.get(slot as usize).filter(|entry| !entry.is_gone)
+        self.entries.get(slot as usize)?.as_ref()
     }
 
     /// Keeps `slot` for the next sample, after those kept before it.
@@ -85,7 +86,7 @@ impl Directory {
         if self.whole {
             self.place(slot);
         }
-        if self.entries[slot as usize].is_of_few() {
+        if self.entry(slot).is_of_few() {
             self.next_few.push(slot);
         }
     }
@@ -93,21 +94,22 @@ impl Directory {
     /// Puts `slot` at the end of the order.
     fn place(&mut self, slot: u32) {
         let order = if self.whole { &mut self.next_order } else { &mut self.order };
-        self.entries[slot as usize].position = u32::try_from(order.len()).unwrap_or(u32::MAX);
+        let position = u32::try_from(order.len()).unwrap_or(u32::MAX);
         order.push(slot);
+        self.entry(slot).position = position;
     }
 
     /// Tracks a socket that is new.
     pub(super) fn insert(&mut self, entry: Entry) {
         let id = entry.id;
         let slot = if let Some(slot) = self.free.pop() {
-            self.entries[slot as usize] = entry;
+            self.entries[slot as usize] = Some(entry);
             slot
         } else {
-            self.entries.push(entry);
+            self.entries.push(Some(entry));
             u32::try_from(self.entries.len() - 1).expect("2^32 sockets do not fit into memory")
         };
-        self.places.insert(id, slot);
+        self.places.insert_unique(id.hash_code(), slot, |slot| hash_of(&self.entries, *slot));
         if !self.whole {
             self.place(slot);
         }
@@ -127,10 +129,10 @@ impl Directory {
 
     /// Forgets a socket. Not to be called before every socket of the sample is in: its slot may be reused at once.
     pub(super) fn remove(&mut self, slot: u32) {
-        let entry = &mut self.entries[slot as usize];
-        self.places.remove(&entry.id);
-        entry.owner = Owner::None;
-        entry.is_gone = true;
+        let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else { return };
+        if let Ok(place) = self.places.find_entry(entry.id.hash_code(), |place| *place == slot) {
+            place.remove();
+        }
         if self.whole { self.free.push(slot) } else { self.limbo.push(slot) }
     }
 
@@ -143,10 +145,19 @@ impl Directory {
         }
     }
 
+    /// How many sockets are tracked.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// How many sockets the last sample left to compare with the one at hand.
     pub(super) fn len_of_last(&self) -> usize {
         if self.whole { self.order.len() } else { self.few.len() }
     }
+}
+
+fn hash_of(entries: &[Option<Entry>], slot: u32) -> u64 {
+    entries.get(slot as usize).and_then(Option::as_ref).map_or(0, |entry| entry.id.hash_code())
 }
 
 /// Whether `socket` only looks like the tracked one: the same tuple, but a life that cannot go on that way.
@@ -162,6 +173,7 @@ pub(super) fn is_another_connection(entry: &Entry, socket: &Socket) -> bool {
     );
     // Connected tuples are unique, so another inode is another socket. (Listeners that share an address are told
     // apart by a counter only, and may swap places.)
-    let other_inode = !socket.remote.is_unset() && matches!((entry.inode, socket.inode), (Some(a), Some(b)) if a != b);
+    let other_inode =
+        !socket.remote.is_unset() && matches!((entry.socket().inode, socket.inode), (Some(a), Some(b)) if a != b);
     reopened || other_inode || entry.counts_less(socket)
 }

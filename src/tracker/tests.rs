@@ -4,7 +4,7 @@ mod partial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::model::delta::{Connection, Rates};
 use crate::model::process::Owner;
 use crate::model::socket::{SocketId, TimerKind};
-use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState::{
     CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
 };
@@ -81,7 +81,8 @@ fn a_served_connection_is_told_from_its_opening_to_its_end() {
 #[test]
 fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
     let app = [process(4121, "jdbc-pool")];
-    let conn = || tcp(7).local("10.0.0.7:51234").remote("10.0.0.1:5432").with(|socket| socket.cgroup = Some(42));
+    let conn =
+        || tcp(7).local("10.0.0.7:51234").remote("10.0.0.1:5432").with(|socket| socket.cgroup = NonZeroU64::new(42));
     let waiting = || conn().mini(TimeWait).timer(TimerKind::TimeWait, 0, 162_300);
     let mut tracker = Tracker::new();
     let mut told = String::new();
@@ -99,7 +100,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
         if delta.at == Timestamp::from_millis(103_000) {
             assert_eq!(age(&delta.changed[0]), "102300 kernel");
             let socket = &delta.changed[0].socket;
-            assert_eq!((socket.uid, socket.cgroup), (Some(1000), Some(42)), "remembered, as the owner is");
+            assert_eq!((socket.uid, socket.cgroup), (Some(1000), NonZeroU64::new(42)), "remembered, as the owner is");
         }
     }
     assert_eq!(
@@ -211,7 +212,7 @@ fn one_difference_each() -> (Socket, Vec<(&'static str, Socket)>) {
     let base = || {
         let socket =
             tcp(1).bytes(10, 10).last(1_000, 2_000, 3_000).queues(1, 1).timer(TimerKind::KeepAlive, 1, 500_000);
-        socket.held_by(&[process(9, "curl")]).with(|socket| socket.cgroup = Some(5))
+        socket.held_by(&[process(9, "curl")]).with(|socket| socket.cgroup = NonZeroU64::new(5))
     };
     let info = |change: fn(&mut TcpInfo)| base().info(change).build();
     let with = |change: fn(&mut Socket)| base().with(change).build();
@@ -221,7 +222,7 @@ fn one_difference_each() -> (Socket, Vec<(&'static str, Socket)>) {
         ("interface", with(|socket| socket.interface = NonZeroU32::new(2))),
         ("inode", with(|socket| socket.inode = None)),
         ("uid", base().uid(0).build()),
-        ("cgroup", with(|socket| socket.cgroup = Some(6))),
+        ("cgroup", with(|socket| socket.cgroup = NonZeroU64::new(6))),
         ("receive queue", base().queues(2, 1).build()),
         ("send queue", base().queues(1, 2).build()),
         ("queues", with(|socket| socket.queues = None)),
@@ -422,12 +423,12 @@ impl World {
             }),
             Event::Transfer { slot, bytes } => self.with(slot, |socket| {
                 if let Some(counts) = socket.tcp.as_mut().and_then(|tcp| tcp.bytes.as_mut()) {
-                    counts.received += bytes;
+                    counts.add(bytes, 0);
                 }
             }),
             Event::Restart { slot } => self.with(slot, |socket| {
                 if let Some(counts) = socket.tcp.as_mut().and_then(|tcp| tcp.bytes.as_mut()) {
-                    counts.received /= 2;
+                    *counts = ByteCounts::new(counts.received() / 2, counts.sent());
                 }
             }),
             Event::Hold { slot, pid } => self.with(slot, |socket| {
@@ -454,7 +455,7 @@ impl World {
         let now = Timestamp::from_millis(self.now_ms);
         let waits = |socket: &Socket| socket.timer.filter(|timer| timer.kind == TimerKind::TimeWait);
         for slot in &mut self.slots {
-            slot.take_if(|socket| waits(socket).is_some_and(|timer| timer.expires <= now));
+            slot.take_if(|socket| waits(socket).is_some_and(|timer| timer.expires <= now.into()));
         }
     }
 
@@ -469,7 +470,8 @@ impl World {
         sample.sockets.extend(again);
         for socket in &mut sample.sockets {
             if let Some(tcp) = &mut socket.tcp {
-                tcp.last_ack_received = tcp.last_ack_received.after(Duration::from_millis(jitter_ms));
+                tcp.last_ack_received =
+                    tcp.last_ack_received.timestamp().after(Duration::from_millis(jitter_ms)).into();
             }
         }
         sample
@@ -554,11 +556,37 @@ impl Reader {
     }
 }
 
+/// What is left of `sample` after each of its sockets was sifted so many times.
+fn sifted(tracker: &mut Tracker, sample: &Snapshot, times: usize) -> Snapshot {
+    let mut left = sample.clone();
+    for time in 0..times {
+        left.sockets.retain(|socket| tracker.sift(sample.at, socket) == Sifted::News);
+        let known = sample.sockets.iter().filter(|socket| !left.sockets.contains(socket));
+        known.for_each(|socket| assert_eq!(tracker.sift(sample.at, socket), Sifted::Repeated, "{time}"));
+    }
+    left
+}
+
+#[test]
+fn a_sample_that_was_sifted_and_then_failed_is_forgotten() {
+    let mut tracker = Tracker::new();
+    tracker.update(&snapshot(1_000, [tcp(1), tcp(2)]));
+    assert_eq!(tracker.sift(Timestamp::from_millis(2_000), &tcp(2).build()), Sifted::Same);
+    let delta = tracker.update(&snapshot(3_000, [tcp(1), tcp(3)]));
+    assert_eq!((delta.added.len(), delta.removed.len()), (1, 0));
+    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(1).build()), Sifted::Same);
+    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(3).queues(1, 0).build()), Sifted::News);
+    let delta = tracker.update(&snapshot(4_000, [tcp(3).queues(1, 0)]));
+    assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 1, 1));
+    assert_eq!(delta.removed[0].at, Timestamp::from_millis(3_000), "missed twice since then");
+}
+
 /// `tcp` with the moments of `old`, which are near enough; a listener's mean nothing.
 fn with_moments_of(old: Option<TcpInfo>, tcp: TcpInfo, is_listener: bool) -> TcpInfo {
     let old = old.expect("the row has tcp_info as the sample has");
     let moments = |tcp: TcpInfo| [tcp.last_data_sent, tcp.last_data_received, tcp.last_ack_received];
     for (old, new) in moments(old).into_iter().zip(moments(tcp)) {
+        let (old, new) = (old.timestamp(), new.timestamp());
         assert!(is_listener || old.since(new).max(new.since(old)) <= JITTER + Duration::from_millis(1));
     }
     let [last_data_sent, last_data_received, last_ack_received] = moments(old);
@@ -567,12 +595,16 @@ fn with_moments_of(old: Option<TcpInfo>, tcp: TcpInfo, is_listener: bool) -> Tcp
 
 proptest! {
     #[test]
-    fn old_table_and_delta_make_the_new_table(events in prop::collection::vec(event(), 1..80)) {
+    fn old_table_and_delta_make_the_new_table(
+        events in prop::collection::vec(event(), 1..80),
+        sifts in prop::sample::select(&[0, 1, 2]),
+    ) {
         let (mut world, mut tracker, mut reader) = (World::new(), Tracker::new(), Reader::default());
         reader.first = true;
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
-            let delta = tracker.update(&sample);
+            let left = sifted(&mut tracker, &sample, sifts);
+            let delta = tracker.update(&left);
             prop_assert_eq!(once(sample.clone()), Tracker::new().update(&sample));
             if reader.first {
                 prop_assert!(delta.transitions.is_empty());
@@ -587,7 +619,10 @@ proptest! {
         for jitter_ms in [3, 7, 5] {
             tracker.update(&world.sample(1_000, jitter_ms));
         }
-        let delta = tracker.update(&world.sample(1_000, 0));
+        let last = world.sample(1_000, 0);
+        let left = sifted(&mut tracker, &last, sifts);
+        prop_assert!(sifts == 0 || left.sockets.is_empty());
+        let delta = tracker.update(&left);
         prop_assert!(delta.added.is_empty() && delta.changed.is_empty() && delta.removed.is_empty(), "{:?}", delta);
         prop_assert!(delta.transitions.is_empty());
     }

@@ -20,26 +20,36 @@ pub fn bar(value: u32, largest: u32, width: u16) -> String {
     bar
 }
 
-/// `values`, oldest first, squeezed into at most `width` values: each the highest of the samples it stands for. The
-/// newest stands at the end.
-pub fn squeeze(values: &[u32], samples: usize, width: usize) -> Vec<u32> {
-    let per_cell = samples.div_ceil(width.max(1)).max(1);
-    let mut cells: Vec<u32> =
-        values.rchunks(per_cell).take(width).map(|chunk| chunk.iter().copied().max().unwrap_or(0)).collect();
-    cells.reverse();
-    cells
+/// What a trend spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// The value at the bottom.
+    pub lowest: u32,
+    span: u32,
 }
 
-/// The rows, from top to bottom, of a chart of `values` that is `height` cells high.
-pub fn chart(values: &[u32], height: usize) -> Vec<String> {
-    let highest = values.iter().copied().max().unwrap_or(0);
-    let lowest = values.iter().copied().min().unwrap_or(0);
-    let span = (highest - lowest).max(highest.div_ceil(TREND_SPAN_PART)).max(1);
+impl Scale {
+    /// The scale of a trend of `values`.
+    pub fn of(values: &[Option<u32>]) -> Self {
+        let highest = values.iter().flatten().copied().max().unwrap_or(0);
+        let lowest = values.iter().flatten().copied().min().unwrap_or(0);
+        Self { lowest, span: (highest - lowest).max(highest.div_ceil(TREND_SPAN_PART)).max(1) }
+    }
+
+    /// The value at the top.
+    pub const fn highest(self) -> u32 {
+        self.lowest.saturating_add(self.span)
+    }
+}
+
+/// The rows, from top to bottom, of a chart of `values` that is `height` cells high. Where nothing is known it is blank.
+pub fn chart(values: &[Option<u32>], height: usize) -> Vec<String> {
+    let Scale { lowest, span } = Scale::of(values);
     let steps = u64::try_from(height * TREND_LEVELS.len()).unwrap_or(8) - 1;
     // Level 0 is blank and for zero alone.
-    let level = |value: u32| match value {
-        0 => 0,
-        value => usize::try_from(1 + u64::from(value - lowest) * steps / u64::from(span)).unwrap_or(1),
+    let level = |value: Option<u32>| match value {
+        None | Some(0) => 0,
+        Some(value) => usize::try_from(1 + u64::from(value - lowest) * steps / u64::from(span)).unwrap_or(1),
     };
     (0..height)
         .rev()
@@ -71,27 +81,33 @@ mod tests {
 
     #[test]
     fn a_steady_line_is_flat_and_a_rise_uses_the_whole_height() {
-        assert_eq!(chart(&[42, 42, 42], 1), ["▁▁▁"]);
-        assert_eq!(chart(&[0, 0, 0], 1), ["   "]);
-        assert_eq!(chart(&[100, 150, 200], 1), ["▁▄█"]);
-        assert_eq!(chart(&[1, 16], 2), [" █", "▁█"]);
+        let some = |values: &[u32]| values.iter().copied().map(Some).collect::<Vec<_>>();
+        assert_eq!(chart(&some(&[42, 42, 42]), 1), ["▁▁▁"]);
+        assert_eq!(chart(&some(&[0, 0, 0]), 1), ["   "]);
+        assert_eq!(chart(&some(&[100, 150, 200]), 1), ["▁▄█"]);
+        assert_eq!(chart(&some(&[1, 16]), 2), [" █", "▁█"]);
+        let scale = Scale::of(&some(&[100, 150, 200]));
+        assert_eq!((scale.lowest, scale.highest()), (100, 200));
+        let steady = Scale::of(&some(&[1_000]));
+        assert_eq!((steady.lowest, steady.highest()), (1_000, 1_100), "a tenth of the highest at least");
     }
 
     #[test]
-    fn the_newest_sample_ends_the_trend() {
-        assert_eq!(squeeze(&[1, 9, 2, 3, 4], 6, 3), [1, 9, 4]);
-        assert_eq!(squeeze(&[5], 120, 10), [5]);
-        assert!(squeeze(&[], 120, 10).is_empty());
+    fn where_nothing_is_known_the_chart_is_blank() {
+        assert_eq!(chart(&[Some(5), None, Some(5)], 1), ["▁ ▁"]);
+        assert_eq!(chart(&[None], 2), [" ", " "]);
+        assert_eq!(Scale::of(&[]).highest(), 1);
     }
 
     proptest! {
         #[test]
-        fn nothing_overflows(values: Vec<u32>, height in 1..4usize, width in 0..60u16) {
+        fn nothing_overflows(values: Vec<Option<u32>>, height in 1..4usize, width in 0..60u16) {
             for row in chart(&values, height) {
                 prop_assert_eq!(row.chars().count(), values.len());
             }
-            let largest = values.iter().copied().max().unwrap_or(0);
-            for value in values {
+            prop_assert!(Scale::of(&values).highest() >= values.iter().flatten().copied().max().unwrap_or(0));
+            let largest = values.iter().flatten().copied().max().unwrap_or(0);
+            for value in values.into_iter().flatten() {
                 prop_assert!(bar(value, largest, width).chars().count() <= usize::from(width));
             }
         }

@@ -1,8 +1,8 @@
-//! The second line: what is wrong.
+//! The lines below the first: what is wrong, the worst first.
 
 use ratatui::layout::Rect;
 
-use crate::app::headline::Severity;
+use crate::app::findings::mark;
 use crate::app::{App, Supply};
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
@@ -11,27 +11,40 @@ use crate::ui::theme::Role;
 /// Below this width the sentence needs the room that "+2 more" takes.
 const MORE_WIDTH_MIN: u16 = 60;
 
-/// Draws it: as many problems as there are lines, the worst first; the last line tells how many more there are.
+/// Draws it: as many processes as there are lines, each with its worst finding; the last line tells how many more there are.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
-    let problems = &app.headline.problems;
-    if problems.is_empty() {
-        painter.put(1, area.y, calm(app), area.width.saturating_sub(2), Role::Dim);
+    let findings = &app.findings;
+    if findings.is_empty() {
+        let (text, role) = calm(app);
+        painter.put(1, area.y, text, area.width.saturating_sub(2), role);
         return;
     }
-    let lines = usize::from(area.height);
-    let hidden = problems.len().saturating_sub(lines) + app.headline.untold;
-    for ((at, problem), y) in problems.iter().enumerate().take(lines).zip(area.y..) {
-        let more = if at + 1 == lines && hidden > 0 && area.width >= MORE_WIDTH_MIN {
-            format!(" +{hidden} more")
-        } else {
-            String::new()
-        };
+    let told = findings.by_culprit(usize::from(area.height));
+    let hidden = findings.total() - told.len();
+    for ((at, finding), y) in told.iter().enumerate().zip(area.y..) {
+        let with_more = at + 1 == told.len() && hidden > 0 && area.width >= MORE_WIDTH_MIN;
+        let more = if with_more { format!(" +{hidden} more (6)") } else { String::new() };
         let more_width = u16::try_from(cells(&more)).unwrap_or(0);
-        let x = painter.put(1, y, "▲ ", area.width, Role::Alarm);
+        let role = Role::of(finding.severity);
+        let mut x = painter.put(1, y, mark(finding.severity), area.width, role) + 1;
+        let count = counted(findings.total());
         let room = area.width.saturating_sub(x + more_width);
-        let x = painter.put(x, y, whole_clauses(&problem.text, room), room, alarm(problem.severity));
+        if at == 0 && cells(&count) + cells(first_clause(&finding.sentence)) <= usize::from(room) {
+            x = painter.put(x, y, &count, room, role);
+        }
+        let room = area.width.saturating_sub(x + more_width);
+        let x = painter.put(x, y, whole_clauses(&finding.sentence, room), room, role);
         painter.put(x, y, &more, more_width, Role::Dim);
     }
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "1 problem: ".to_owned() } else { format!("{count} problems: ") }
+}
+
+/// Who, what and where: what is to be read before anything else.
+fn first_clause(sentence: &str) -> &str {
+    sentence.split(", ").next().unwrap_or(sentence)
 }
 
 /// As many clauses of `text` as fit: one left out reads better than one cut in two.
@@ -44,16 +57,11 @@ fn whole_clauses(text: &str, width: u16) -> &str {
     kept
 }
 
-fn calm(app: &App) -> &'static str {
+fn calm(app: &App) -> (&'static str, Role) {
     match (&app.supply, app.store.at().0) {
-        (Supply::Failed(_), 0) => "no sample could be taken yet; conntop goes on trying",
-        (_, 0) => "taking the first sample…",
-        _ => "nothing wrong found",
-    }
-}
-
-const fn alarm(severity: Severity) -> Role {
-    match severity {
-        Severity::Warning | Severity::Critical => Role::Alarm,
+        (Supply::Failed(_), 0) => ("no sample could be taken yet; conntop goes on trying", Role::Dim),
+        (_, 0) => ("taking the first sample…", Role::Dim),
+        _ if !app.findings.has_looked() => ("looking…", Role::Dim),
+        _ => ("nothing wrong found", Role::Good),
     }
 }

@@ -3,17 +3,18 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::findings::mark;
 use crate::app::flows::Rate;
 use crate::app::layout::{Layout, StatesForm};
 use crate::app::states::{STATE_LINES, StateLine, largest};
+use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::{Phase, TcpState};
+use crate::store::history::trend::Span;
 use crate::table::units;
-use crate::ui::bars::{bar, chart, squeeze};
+use crate::ui::bars::{bar, chart};
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
-/// The samples of the trend: two minutes at one a second.
-const TREND_SAMPLES: usize = 120;
 /// Cells of name, count and one flow.
 const NAME_WIDTH: u16 = 11;
 const COUNT_WIDTH: u16 = 8;
@@ -50,9 +51,12 @@ pub fn role(line: StateLine) -> Role {
     }
 }
 
-/// Whether the headline speaks of the state.
-pub fn is_alarming(app: &App, line: StateLine) -> bool {
-    matches!(line, StateLine::Tcp(state) if app.headline.concerns(state))
+/// How bad the worst finding about the state is.
+pub fn alarm(app: &App, line: StateLine) -> Option<Severity> {
+    match line {
+        StateLine::Tcp(state) => app.findings.concerns(state),
+        StateLine::Udp => None,
+    }
 }
 
 fn draw_lines(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[StateLine]) {
@@ -75,25 +79,23 @@ fn draw_lines(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[StateLi
 /// Name and count, and a mark if the headline speaks of it.
 pub fn draw_name_and_count(painter: &mut Painter<'_>, (x, y): (u16, u16), app: &App, line: StateLine) {
     let count = line.count(app.store.rows().counts());
-    let alarming = is_alarming(app, line);
-    let name = match count {
-        0 => Role::Dim,
-        _ if alarming => Role::Alarm,
-        _ => role(line),
+    let alarm = alarm(app, line);
+    let name = match (count, alarm) {
+        (0, _) => Role::Dim,
+        (_, Some(severity)) => Role::of(severity),
+        (_, None) => role(line),
     };
     painter.put(x, y, line.name(), NAME_WIDTH, name);
     let number = if count == 0 { Role::Dim } else { Role::Strong };
     painter.right(x + NAME_WIDTH, y, &units::count(u64::from(count)), COUNT_WIDTH, number);
-    if alarming {
-        painter.put(x + NAME_WIDTH + COUNT_WIDTH + 1, y, "▲", 1, Role::Alarm);
+    if let Some(severity) = alarm {
+        painter.put(x + NAME_WIDTH + COUNT_WIDTH + 1, y, mark(severity), 1, Role::of(severity));
     }
 }
 
 fn trend(app: &App, line: StateLine, width: usize) -> String {
-    let values: Vec<u32> = app.store.history().last(TREND_SAMPLES).map(|counts| line.count(counts)).collect();
-    let squeezed = squeeze(&values, TREND_SAMPLES, width);
-    let line = chart(&squeezed, 1).pop().unwrap_or_default();
-    format!("{line:>width$}")
+    let values = app.store.history().trend(Span::Short, width, |counts| line.count(counts));
+    chart(&values, 1).pop().unwrap_or_default()
 }
 
 /// What enters and leaves the state.
@@ -125,17 +127,17 @@ fn draw_word_line(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[Sta
     let mut x = area.x + 1;
     for (at, line) in lines.iter().enumerate() {
         let count = line.count(counts);
-        let alarming = is_alarming(app, *line);
-        let (name_role, count_role) = match count {
-            0 => (Role::Dim, Role::Dim),
-            _ if alarming => (Role::Alarm, Role::Alarm),
-            _ => (role(*line), Role::Strong),
+        let alarm = alarm(app, *line);
+        let (name_role, count_role) = match (count, alarm) {
+            (0, _) => (Role::Dim, Role::Dim),
+            (_, Some(severity)) => (Role::of(severity), Role::of(severity)),
+            (_, None) => (role(*line), Role::Strong),
         };
         x = if at > 0 { painter.put(x, area.y, " · ", area.width, Role::Dim) } else { x };
         x = painter.put(x, area.y, word(*line, area.width), NAME_WIDTH, name_role) + 1;
         x = painter.put(x, area.y, &units::count(u64::from(count)), COUNT_WIDTH, count_role);
-        if alarming {
-            x = painter.put(x, area.y, "▲", 1, Role::Alarm);
+        if let Some(severity) = alarm {
+            x = painter.put(x, area.y, mark(severity), 1, Role::of(severity));
         }
     }
 }

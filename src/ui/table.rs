@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::headline::is_fresh;
+use crate::app::findings::mark;
+use crate::app::fresh::is_fresh;
 use crate::app::layout::Layout;
 use crate::app::tab::Tab;
 use crate::app::tables::Columns;
@@ -15,6 +16,7 @@ use crate::table::column::{Align, Column};
 use crate::table::fit::{Place, cells};
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
+use crate::ui::bars::bar;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
@@ -44,7 +46,7 @@ fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort:
     let shown = table.columns.shown(body.width);
     draw_headings(painter, layout.columns, &table.columns, &shown, sort);
     for ((line, row), y) in table.window(&app.store, usize::from(body.height)).zip(body.y..) {
-        draw_mark(painter, y, row);
+        draw_mark(painter, y, row, app);
         draw_cells(painter, y, (&table.columns, &shown), row, &app.store, row_style(painter, row));
         highlight(painter, body, y, table.cursor.line() == Some(line));
     }
@@ -72,12 +74,16 @@ fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>,
     }
 }
 
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row) {
+/// What just happened to the row; else how bad the finding that it is part of is.
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
     let (mark, role) = match row.mark {
         Some(Mark::New(_)) => ("+", Role::New),
         Some(Mark::Changed(_)) => ("~", Role::Changed),
         Some(Mark::Closed(_)) => ("-", Role::Closed),
-        None => return,
+        None => match app.findings.about(row, &app.store) {
+            Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
+            None => return,
+        },
     };
     painter.put(0, y, mark, 1, role);
 }
@@ -118,6 +124,10 @@ fn draw_cell<R>(
     (value, closed): (&Value<'_>, bool),
     style: Style,
 ) {
+    if let Value::Gauge(share) = value {
+        draw_gauge(painter, (x, y), width, *share);
+        return;
+    }
     let text = match value {
         Value::State(_) if closed => "closed".into(),
         value => value.text_within(width),
@@ -127,6 +137,18 @@ fn draw_cell<R>(
         Align::Right => width.saturating_sub(u16::try_from(cells(&text)).unwrap_or(width)),
     };
     painter.text(x + indent, y, &text, width, style);
+}
+
+/// From this share on a bar has the colour of the alarm; the share in numbers stands beside it.
+const GAUGE_ALARM: f64 = 0.8;
+
+/// A share as a bar; what is above all is all.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped, and `as` saturates")]
+fn draw_gauge(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, share: f64) {
+    const WHOLE: u32 = 10_000;
+    let part = (share.clamp(0.0, 1.0) * f64::from(WHOLE)).ceil() as u32;
+    let role = if share >= GAUGE_ALARM { Role::Alarm } else { Role::Text };
+    painter.put(x, y, &bar(part, WHOLE, width), width, role);
 }
 
 /// States have the colour of their phase, verdicts that of the alarm once they have stood for a moment (every close takes

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::layout::tab_places;
 use crate::app::mode::Page;
+use crate::app::tab::Tab;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -22,7 +23,14 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     for place in &places {
         let row = place.tab.row();
         let active = place.tab == app.tab && matches!(app.page, Page::Tab);
-        let (number, name) = if active { (Role::Accent, Role::Accent) } else { (Role::Text, Role::Dim) };
+        let worst = app.findings.iter().next().filter(|_| place.tab == Tab::Findings);
+        let (number, name) = if let Some(worst) = worst {
+            (Role::of(worst.severity), Role::of(worst.severity))
+        } else if active {
+            (Role::Accent, Role::Accent)
+        } else {
+            (Role::Text, Role::Dim)
+        };
         let x = painter.put(place.x - 1, area.y, " ", 1, Role::Dim);
         let x = painter.put(x, area.y, &row.number.to_string(), 1, number);
         end = if place.with_title { painter.put(x + 1, area.y, row.title, place.width, name) } else { x };

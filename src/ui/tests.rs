@@ -7,39 +7,85 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+mod paths;
+
 use super::*;
 use crate::app::Config;
 use crate::app::msg::Msg;
 use crate::app::tab::TABS;
+use crate::diagnosis::finding::{Evidence, Finding, FindingKey, Measure, Place, RunsOut, Severity, Slope};
+use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Names, Owner, Process};
-use crate::model::socket::TimerKind;
+use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{BOOT, SocketBuilder, connection, listener, process, source_info, tcp, udp};
+use crate::model::testing::{BOOT, SocketBuilder, connection, endpoint, listener, process, source_info, tcp, udp};
 use crate::model::time::{Timestamp, WallTime};
 
 /// "Now" of the last sample, in seconds after boot.
 const NOW: u64 = 10_000;
 
 fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
-    let mut app = App::new(Config {
-        source: source_info(),
-        size,
-        filter: String::new(),
-        interval: Duration::from_secs(1),
-        read_only: false,
-        all_namespaces: false,
-        protected: Vec::new(),
-        utc_offset_seconds: 0,
-        ascii,
-        color,
-    });
+    let mut app = App::new(Config { ascii, color, ..Config::new(source_info(), size) });
     app.update(Msg::Delta(Box::new(first_sample())));
     app.update(Msg::Delta(Box::new(second_sample())));
+    app.show_findings(found());
     app
+}
+
+/// A leak that is critical, and a full accept queue.
+fn found() -> Vec<Finding> {
+    let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
+    let key = |rule, pid: u32, name, place| FindingKey {
+        rule,
+        process: Some(process(pid, name).id),
+        place,
+        netns: NetnsId(0),
+    };
+    let evidence = |key, label, value| Evidence { key, label, value, is_metric: true };
+    let leak = Finding {
+        key: key(Rule::CloseWaitLeak, 4121, "jdbc-pool", Place::To(endpoint("10.0.0.20:5432"))),
+        severity: Severity::Critical,
+        sentence:
+            "jdbc-pool[4121] leaks 120 CLOSE_WAIT to 10.0.0.20:5432, +4/min, never closed, oldest 52m, EMFILE in 3h10m"
+                .into(),
+        why: "never closed",
+        process: Some(pool()),
+        state: Some(TcpState::CloseWait),
+        sockets: 120,
+        examples: (0..3).map(|at| leaked(at).socket.id).collect(),
+        evidence: vec![
+            evidence("oldest", "oldest", Measure::Span(Duration::from_secs(3_120))),
+            evidence("descriptors", "descriptors", Measure::Of(312, 1_024)),
+            evidence("opened", "opened", Measure::PerMinute(4.0)),
+            evidence("verdicts", "verdicts", Measure::Words("never closed 120".into())),
+        ],
+        slope: Some(Slope { per_minute: 4.0, over: Duration::from_mins(5), confidence: 0.97 }),
+        since: Some(Since { at: at(NOW - 3_120), basis: AgeBasis::AtLeast }),
+        first_found: at(NOW - 60),
+        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_secs(11_400) }),
+        filter: "pid:4121 state:close-wait raddr:10.0.0.20 rport:5432".into(),
+    };
+    let queue = Finding {
+        key: key(Rule::AcceptQueueFull, 6002, "report-api", Place::On(endpoint("0.0.0.0:9090"))),
+        severity: Severity::Warning,
+        sentence: "report-api[6002] accepts too slowly on :9090, accept queue 129 of 128".into(),
+        why: "accept() too slow",
+        process: Some(process(6002, "report-api")),
+        state: Some(TcpState::Listen),
+        sockets: 1,
+        examples: Vec::new(),
+        evidence: vec![evidence("queue", "accept queue", Measure::Of(129, 128))],
+        slope: None,
+        since: Some(Since { at: at(NOW - 12), basis: AgeBasis::Observed }),
+        first_found: at(NOW - 12),
+        runs_out: None,
+        filter: "state:listen lport:9090".into(),
+    };
+    vec![leak, queue]
 }
 
 fn delta(seconds: u64) -> Delta {
@@ -168,6 +214,10 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
     scenes.extend([
         ("detail", with("j", &[KeyCode::Enter])),
         ("detail scrolled", with("j", &[KeyCode::Enter, KeyCode::PageDown, KeyCode::End])),
+        ("finding scrolled", chars("6j").into_iter().chain([KeyCode::PageDown]).collect()),
+        ("sockets of a finding", with("6", &[KeyCode::Enter])),
+        ("explained finding", chars("6e")),
+        ("explained connection", chars("je")),
         ("filter", chars("/state:close-wait")),
         ("filter error", chars("/nosuch:1")),
         ("nothing matches", with("/lport:1", &[KeyCode::Enter])),
@@ -262,7 +312,7 @@ fn a_quiet_second_changes_few_cells_at_80x24() {
 fn the_leaking_process_is_named_at_every_size() {
     for size in [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)] {
         let text = screen(&app(size, true, false));
-        assert!(text.contains("jdbc-pool[4121] holds 120 CLOSE_WAIT"), "{size:?}\n{text}");
+        assert!(text.contains("jdbc-pool[4121] leaks 120 CLOSE_WAIT"), "{size:?}\n{text}");
     }
 }
 
@@ -309,6 +359,17 @@ fn the_other_tabs_at_120x40() {
         let mut app = app((120, 40), true, false);
         press(&mut app, &[KeyCode::Char(row.number)]);
         insta::assert_snapshot!(format!("tab_{}", row.title), screen(&app));
+    }
+}
+
+#[test]
+fn the_findings_tab() {
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = app(size, true, false);
+        type_keys(&mut app, "6");
+        insta::assert_snapshot!(format!("findings_{}x{}", size.0, size.1), screen(&app));
+        app.show_findings(Vec::new());
+        insta::assert_snapshot!(format!("findings_none_{}x{}", size.0, size.1), screen(&app));
     }
 }
 

@@ -5,6 +5,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::Phase;
 
 /// How the screen is drawn.
@@ -29,6 +30,8 @@ pub enum Role {
     Accent,
     /// What is wrong.
     Alarm,
+    /// What may go wrong.
+    Warning,
     /// Why a row is wrong: the colour of the alarm, without its weight.
     Verdict,
     /// What worked.
@@ -60,12 +63,13 @@ const BOLD: Modifier = Modifier::BOLD;
 const REVERSED: Modifier = Modifier::REVERSED;
 
 #[rustfmt::skip]
-const ROLES: [RoleRow; 18] = [
+const ROLES: [RoleRow; 19] = [
     RoleRow { role: Role::Text,                    color: Color::Reset,    modifier: NONE,     plain: NONE },
     RoleRow { role: Role::Dim,                     color: Color::DarkGray, modifier: NONE,     plain: NONE },
     RoleRow { role: Role::Strong,                  color: Color::Reset,    modifier: BOLD,     plain: BOLD },
     RoleRow { role: Role::Accent,                  color: Color::Cyan,     modifier: BOLD,     plain: BOLD },
     RoleRow { role: Role::Alarm,                   color: Color::LightRed, modifier: BOLD,     plain: BOLD },
+    RoleRow { role: Role::Warning,                 color: Color::Yellow,   modifier: BOLD,     plain: BOLD },
     RoleRow { role: Role::Verdict,                 color: Color::LightRed, modifier: NONE,     plain: BOLD },
     RoleRow { role: Role::Good,                    color: Color::Green,    modifier: NONE,     plain: NONE },
     RoleRow { role: Role::New,                     color: Color::Green,    modifier: NONE,     plain: NONE },
@@ -82,6 +86,14 @@ const ROLES: [RoleRow; 18] = [
 ];
 
 impl Role {
+    /// What a finding of this severity looks like; its mark says the same without colours.
+    pub const fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Alarm,
+        }
+    }
+
     /// The style of the role in `theme`.
     pub fn style(self, theme: Theme) -> Style {
         let Some(row) = ROLES.iter().find(|row| row.role == self) else { return Style::new() };
@@ -97,19 +109,24 @@ impl Role {
 pub fn ascii(character: char) -> char {
     match character {
         ' '..='~' => character,
-        '─' | '−' | '—' | '▃' | '▄' => '-',
-        '│' | '▏' | '·' => '|',
-        '→' | '▌' | '≥' => '>',
+        '─' | '╴' | '╶' | '−' | '—' | '▃' | '▄' => '-',
+        '│' | '╵' | '╷' | '▏' | '·' => '|',
+        '→' | '▌' | '≥' | '►' | '▸' => '>',
         '⇢' | '…' | '±' => '~',
         '▲' => '!',
+        '△' => '*',
+        '✓' => 'x',
         '▴' | '↑' => '^',
-        '▾' | '↓' => 'v',
-        '←' => '<',
+        '▾' | '↓' | '▼' => 'v',
+        '←' | '◄' => '<',
         '▁' | '▂' => '_',
         '▅' | '▆' => '=',
         '▇' | '█' | '▉' | '▊' | '▋' => '#',
         '▍' | '▎' => ':',
-        '╭' | '╮' | '╰' | '╯' => '+',
+        '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
+        '━' | '╸' | '╺' | '╾' | '╼' => '=',
+        // The other lines are thick ones.
+        '┍'..='╿' => '#',
         _ => '?',
     }
 }

@@ -1,28 +1,23 @@
 //! What a connection is, whose, how it got to its state, and what that means.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::App;
-use crate::app::around::{Around, is_client};
 use crate::app::clock::date_and_time;
-use crate::app::detail::{Line, Section, byte_words};
-use crate::app::headline::is_fresh;
+use crate::app::detail::{byte_words, in_state};
+use crate::app::findings;
 use crate::app::kill::holdings_text;
-use crate::app::log::{change_text, lasted_text};
-use crate::app::mode::Detail;
+use crate::app::path::Path;
+use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
-use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{Owner, Process, Usage};
-use crate::model::socket::{CloseWaitVerdict, Socket};
-use crate::model::tcp_state::{STATES, TcpState};
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
 use crate::store::rows::{Mark, Row};
 use crate::table::units;
 
 /// How many owners of a shared socket are told of.
 const OWNERS_SHOWN_MAX: usize = 12;
-/// How many lines of its history are shown.
-const HISTORY_SHOWN_MAX: usize = 12;
 
 /// For a socket that only the log remembers.
 pub(super) fn forgotten() -> Section {
@@ -31,18 +26,12 @@ pub(super) fn forgotten() -> Section {
     section
 }
 
-pub(super) fn connection(app: &App, row: &Row) -> Section {
+pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
-    section.lines.push(Line::State("state", socket.state));
-    if !is_gone(app, row) {
-        section.fact("since", age_words(app, row));
-    }
-    if let Some(verdict) = socket.verdict() {
-        let line = if is_fresh(row, &app.store) { Line::Fact } else { Line::Alarm };
-        section.lines.push(line("why", verdict_words(verdict).to_owned()));
-    }
+    section.lines.extend(in_state::lines(app, row));
+    section.known("path", path.map(Path::words));
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
     if !socket.remote.is_unset() {
@@ -51,7 +40,7 @@ pub(super) fn connection(app: &App, row: &Row) -> Section {
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));
     let table = app.store.names();
-    section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id)).map(ToString::to_string));
+    section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id.get())).map(ToString::to_string));
     // Our own says nothing new.
     let namespace = table.namespaces.get(&socket.id.netns()).filter(|name| name.as_str() != "own");
     section.known("namespace", namespace.map(ToString::to_string));
@@ -75,30 +64,13 @@ fn gone(app: &App, row: &Row) -> Option<Line> {
     is_gone(app, row).then_some(Line::Strong("closed", text))
 }
 
-fn age_words(app: &App, row: &Row) -> String {
-    let Some(since) = row.connection.state_since else { return "before conntop looked".to_owned() };
-    let Since { at, basis } = since;
-    let age = units::lasted(since.age(app.store.at()));
-    match basis {
-        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it change", app.time_of_day(at)),
-        AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
-        AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
-    }
-}
-
-const fn verdict_words(verdict: CloseWaitVerdict) -> &'static str {
-    match verdict {
-        CloseWaitVerdict::MissingClose => {
-            "never closed: the application read the end of the stream and did not call close()"
-        }
-        CloseWaitVerdict::NotReading => {
-            "not reading: the end of the stream waits unread (an idle pool entry, a blocked thread)"
-        }
-        CloseWaitVerdict::StuckReader => "stuck reader: data and the end of the stream wait unread",
-        CloseWaitVerdict::NotAccepted => {
-            "never accepted: the peer gave up while the connection waited in the accept queue; look at the listener"
-        }
-    }
+/// The finding that the connection is part of.
+pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
+    let finding = app.findings.about(row, &app.store)?;
+    let mut section = Section::new("It is part of a problem");
+    let mark = findings::mark(finding.severity).to_owned();
+    section.lines.push(Line::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
+    Some(section)
 }
 
 fn family_words(socket: &Socket) -> String {
@@ -160,7 +132,7 @@ fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
     }
 }
 
-fn name_and_pid(process: &Process) -> String {
+pub(super) fn name_and_pid(process: &Process) -> String {
     format!("{}[{}]", process.name, process.id.pid)
 }
 
@@ -192,66 +164,6 @@ fn descriptor_words(usage: &Usage) -> Option<String> {
     Some(format!("{} open{of}", units::count(open)))
 }
 
-/// The same connection seen from the other side, if that is on this machine too.
-pub(super) fn other_end(app: &App, row: &Row, around: &Around) -> Section {
-    let mut section = Section::new("Other end, on this machine");
-    let has_peer = !row.connection.socket.remote.is_unset();
-    if let Some(other) = around.other_end.as_ref().filter(|_| has_peer) {
-        let other_socket = &other.connection.socket;
-        section.lines.push(Line::State("state", other_socket.state));
-        section.fact("since", age_words(app, other));
-        section.known("process", other_socket.owner.process().map(name_and_pid));
-        section.known(
-            "queues",
-            other_socket.queues.map(|queues| {
-                format!(
-                    "{} unread, {} not acknowledged",
-                    byte_words(queues.receive.into()),
-                    byte_words(queues.send.unwrap_or_default().into())
-                )
-            }),
-        );
-    }
-    section
-}
-
-/// Those that belong with a connection, by state, and the first of them with a line each.
-pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
-    let socket = &row.connection.socket;
-    let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
-    if around.first.is_empty() {
-        return section;
-    }
-    let (label, what) = match socket.owner.process() {
-        _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
-        Some(process) if is_client(socket) => ("process", format!("{} to {}", name_and_pid(process), socket.remote)),
-        Some(process) => ("process", format!("{} on {}", name_and_pid(process), socket.local)),
-        None => return section,
-    };
-    section.fact(label, what);
-    for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
-        section.fact(state.name, units::count(u64::from(count)));
-    }
-    for (at, other) in around.first.iter().enumerate() {
-        section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
-    }
-    section
-}
-
-fn neighbour_words(app: &App, row: &Row) -> String {
-    let socket = &row.connection.socket;
-    let age = match row.connection.state_since {
-        Some(since) => {
-            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
-            format!("  {at_least}{}", units::age(since.age(app.store.at())))
-        }
-        None => String::new(),
-    };
-    // The end with the higher port tells it from the others: that of the client.
-    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
-    format!("{client}  {}{age}", socket.state)
-}
-
 pub(super) fn meaning(row: &Row) -> Section {
     let text = states::text(row.connection.socket.state);
     let mut section = Section::new("What the state means");
@@ -263,28 +175,6 @@ pub(super) fn meaning(row: &Row) -> Section {
     }
     if !text.vain.is_empty() {
         section.fact("no help", text.vain);
-    }
-    section
-}
-
-/// Its transitions, newest first, as far as the log goes back.
-pub(super) fn history(app: &App, detail: &Detail) -> Section {
-    let mut section = Section::new("What happened to it");
-    let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
-    for entry in entries.take(HISTORY_SHOWN_MAX) {
-        let lasted = match lasted_text(entry) {
-            lasted if lasted.is_empty() => lasted,
-            lasted => format!(" after {lasted}"),
-        };
-        let missed = if entry.skipped { " (states in between were not seen)" } else { "" };
-        section.lines.push(Line::Event(app.log_time(entry), format!("{}{lasted}{missed}", change_text(entry))));
-    }
-    if section.lines.is_empty() {
-        let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
-        section.lines.push(Line::Event(
-            String::new(),
-            format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)),
-        ));
     }
     section
 }

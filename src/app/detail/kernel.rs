@@ -4,13 +4,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::detail::byte_words;
 use crate::app::detail::facts::is_gone;
-use crate::app::detail::{Line, Section, byte_words};
+use crate::app::prose::{Line, Section};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -88,7 +89,7 @@ fn timer_words(timer: Timer, state: TcpState, now: Timestamp) -> String {
         (TimerKind::TimeWait, _) => "gives up waiting for the peer's end",
         (TimerKind::ZeroWindow, _) => "asks the peer whether it can take data again",
     };
-    let when = units::lasted(timer.expires.since(now));
+    let when = units::lasted(timer.expires.timestamp().since(now));
     let tried = match timer.retries {
         0 => String::new(),
         1 => ", after 1 try in vain".to_owned(),
@@ -107,7 +108,7 @@ pub(super) fn measured(app: &App, row: &Row) -> Section {
     section.known(
         "payload",
         info.bytes.map(|bytes| {
-            format!("{} received, {} sent and acknowledged", byte_words(bytes.received), byte_words(bytes.sent))
+            format!("{} received, {} sent and acknowledged", byte_words(bytes.received()), byte_words(bytes.sent()))
         }),
     );
     section.known("last data", last_data(info, app.store.at()));
@@ -145,14 +146,14 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
 
 fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
     let ago = |at: Timestamp| units::lasted(now.since(at));
-    if info.last_ack_received == Timestamp::default() {
+    if info.last_ack_received == Moment::default() {
         return None;
     }
     Some(format!(
         "sent {} ago, received {} ago; peer last heard of {} ago",
-        ago(info.last_data_sent),
-        ago(info.last_data_received),
-        ago(info.last_ack_received)
+        ago(info.last_data_sent.into()),
+        ago(info.last_data_received.into()),
+        ago(info.last_ack_received.into())
     ))
 }
 
@@ -193,7 +194,6 @@ fn push_detail(section: &mut Section, detail: &TcpDetail) {
     section.known("segments", segments(detail));
     section.known("goodput", detail.delivery_rate.map(|rate| format!("{}/s when it last sent", byte_words(rate))));
     section.known("packet size", packet_size(detail));
-    section.known("held up", held_up(detail));
 }
 
 fn congestion(detail: &TcpDetail) -> Option<String> {
@@ -215,18 +215,4 @@ fn packet_size(detail: &TcpDetail) -> Option<String> {
     let mss = detail.send_mss_bytes?;
     let mtu = detail.path_mtu_bytes.map_or(String::new(), |mtu| format!(", path MTU {}", units::count(mtu.into())));
     Some(format!("{} bytes of payload{mtu}", units::count(mss.into())))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share of a time in microseconds needs no exactness")]
-fn held_up(detail: &TcpDetail) -> Option<String> {
-    let busy = detail.busy_us.filter(|&us| us > 0)? as f64;
-    let share = |us: Option<u64>| us.map_or(0.0, |us| us as f64 / busy);
-    let (window, buffer) = (share(detail.receive_window_limited_us), share(detail.send_buffer_limited_us));
-    (window > 0.0 || buffer > 0.0).then(|| {
-        format!(
-            "{} of the sending time by the peer's window, {} by our buffer",
-            units::share(window),
-            units::share(buffer)
-        )
-    })
 }

@@ -76,7 +76,7 @@ fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Se
     let socket = &row.connection.socket;
     let (protocol, local) = (socket.protocol, socket.local);
     let of_system = || services.get(&(protocol, local.port)).map(AsRef::as_ref);
-    let has_usual = !ports::usual_processes(protocol, local.port).is_empty();
+    let has_usual = !ports::usual_owners(protocol, local.port).is_empty();
     Listener {
         protocol,
         local,
@@ -86,7 +86,7 @@ fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Se
         class: PortClass::of(local.port),
         is_ephemeral: store.facts().ephemeral_ports.map(|range| range.contains(local.port)),
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
-            holders.all().iter().all(|process| ports::is_unexpected(protocol, local.port, process.name.as_str()))
+            holders.all().iter().all(|process| !ports::is_usual_owner(protocol, local.port, process.name.as_str()))
         }),
         sockets,
         row,
@@ -127,7 +127,7 @@ impl Listener<'_> {
     /// `6379 is usually redis-server; here it is python3`.
     fn unexpected_text(&self) -> Option<String> {
         let process = self.row.connection.socket.owner.process().filter(|_| self.is_unexpected == Some(true))?;
-        let usual = ports::usual_processes(self.protocol, self.local.port);
+        let usual = ports::usual_owners(self.protocol, self.local.port);
         let usual = usual.first()?;
         Some(format!("{} is usually {usual}; here it is {}", self.local.port, process.name))
     }
@@ -138,7 +138,7 @@ impl Listener<'_> {
             let column = COLUMNS.iter().find(|column| column.key == key);
             column.map_or(Value::Null, |column| json!((column.value)(self.row, self.store)))
         };
-        let usual = ports::usual_processes(self.protocol, self.local.port);
+        let usual = ports::usual_owners(self.protocol, self.local.port);
         let known: Vec<_> = ports::catalogue(self.protocol, self.local.port).map(|row| row.usually.as_str()).collect();
         json!({
             "proto": self.protocol.name(),

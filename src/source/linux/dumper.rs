@@ -212,6 +212,24 @@ impl Dumper {
         }
     }
 
+    /// Looks for what is left of connections whose full sockets were freed. A mini-socket that had no cookie when its full
+    /// socket was freed has another one now: it is found by its endpoints.
+    pub fn look_up_ended(&mut self, ended: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
+        for reference in ended {
+            match self.decoder.look_up_endpoints(&mut self.connection, reference) {
+                Found::Here(socket) => {
+                    if socket.id != reference.id {
+                        gone.push(reference.id);
+                    }
+                    sockets.push(*socket);
+                }
+                Found::Gone => gone.push(reference.id),
+                Found::Unknown => {}
+                Found::Failed(_) => return,
+            }
+        }
+    }
+
     /// Whether the kernel answers for every table.
     pub fn has_all_tables(&self) -> bool {
         self.refused.is_empty()

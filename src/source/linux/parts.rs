@@ -1,13 +1,14 @@
 //! Partial samples: which sockets they cover, and which others are worth a look-up because the kernel told of their end.
 
 use crate::model::coverage::Coverage;
+use crate::model::delta::ToldBy;
 use crate::model::endpoint::Protocol;
+use crate::model::event::Events;
 use crate::model::snapshot::{Scope, Snapshot};
-use crate::model::socket::{NetnsId, SocketId, SocketRef};
+use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState::{
     Close, CloseWait, Closing, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
 };
-use crate::source::linux::destroy_events::DestroyEvents;
 
 /// The states in which something happens or is wrong; the silent mass is in `ESTABLISHED` and `TIME_WAIT`.
 const TELLING: Scope = Scope::tcp(&[Listen, SynSent, SynRecv, FinWait1, FinWait2, CloseWait, Closing, LastAck, Close]);
@@ -21,7 +22,6 @@ const LOOK_UPS_MAX: usize = 4_096;
 /// What is remembered from sample to sample.
 #[derive(Debug, Default)]
 pub struct Parts {
-    events: Option<DestroyEvents>,
     /// What the next partial sample covers, and what the last full one could not see; `None` before that.
     last_full: Option<(Scope, Coverage)>,
     engaged: bool,
@@ -31,23 +31,24 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Partial samples will be asked for: from now on, ends are listened to. Where that is refused, they show late.
-    pub fn engage(&mut self, netns: NetnsId) {
-        if !self.engaged {
-            self.engaged = true;
-            self.events = DestroyEvents::open(netns).ok();
-        }
+    /// Partial samples will be asked for.
+    pub const fn engage(&mut self) {
+        self.engaged = true;
     }
 
-    /// Takes in the events since the last sample.
-    pub fn listen(&mut self) {
+    /// Whether partial samples were ever asked for.
+    pub const fn is_engaged(&self) -> bool {
+        self.engaged
+    }
+
+    /// Takes in what the kernel told since the last sample.
+    pub fn note_ended(&mut self, events: &Events) {
+        let connections = events.ended.iter().map(|ended| ended.socket);
+        let connections = connections.filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset());
         self.ended.clear();
-        let Some(events) = &mut self.events else { return };
-        let drained = events.drain(&mut self.ended);
-        if drained.is_err() {
-            self.events = None;
-        }
-        let flood = drained.unwrap_or(true) || self.ended.len() > LOOK_UPS_MAX;
+        self.ended.extend(connections.take(LOOK_UPS_MAX + 1));
+        let lost = events.lost.iter().any(|loss| loss.of == ToldBy::DestroyEvent);
+        let flood = lost || self.ended.len() > LOOK_UPS_MAX;
         self.ended.truncate(LOOK_UPS_MAX);
         self.flooded = (flood, self.flooded.0);
     }
@@ -93,15 +94,28 @@ impl Parts {
     }
 }
 
-/// What to look up beside the sockets that `snapshot` lists: those that ended and those on the screen, each once.
-pub fn worth_a_look(snapshot: &Snapshot, ended: &[SocketRef], visible: &[SocketRef]) -> Vec<SocketRef> {
+/// What to look up beside the sockets that `snapshot` lists: those on the screen, each once.
+pub fn worth_a_look(snapshot: &Snapshot, visible: &[SocketRef]) -> Vec<SocketRef> {
     let mut known: Vec<SocketId> = snapshot.sockets.iter().map(|socket| socket.id).collect();
     known.sort_unstable();
-    let mut wanted: Vec<SocketRef> = ended.iter().chain(visible).copied().collect();
+    let mut wanted: Vec<SocketRef> = visible.to_vec();
     wanted.sort_unstable_by_key(|reference| reference.id);
     wanted.dedup_by_key(|reference| reference.id);
     wanted.retain(|reference| known.binary_search(&reference.id).is_err());
     wanted
+}
+
+/// Of the sockets after the first `listed`, which were looked up, drops those that are listed, or were found twice.
+pub fn drop_repeated(sockets: &mut Vec<Socket>, listed: usize) {
+    if sockets.len() <= listed {
+        return;
+    }
+    let mut found = sockets.split_off(listed);
+    let mut known: Vec<SocketId> = sockets.iter().map(|socket| socket.id).collect();
+    known.sort_unstable();
+    found.sort_by_key(|socket| socket.id);
+    found.dedup_by_key(|socket| socket.id);
+    sockets.extend(found.into_iter().filter(|socket| known.binary_search(&socket.id).is_err()));
 }
 
 #[cfg(test)]
@@ -128,8 +142,16 @@ mod tests {
     fn each_socket_that_is_not_listed_is_looked_up_once() {
         let sample = snapshot(1, [tcp(1), tcp(2)]);
         let reference = |cookie| tcp(cookie).build().reference();
-        let wanted = worth_a_look(&sample, &[reference(2), reference(4)], &[reference(4), reference(3), reference(1)]);
+        let wanted = worth_a_look(&sample, &[reference(4), reference(2), reference(3), reference(1), reference(4)]);
         assert_eq!(wanted, [reference(3), reference(4)]);
+    }
+
+    #[test]
+    fn what_a_look_up_finds_again_stands_once() {
+        let mut sockets: Vec<Socket> = [tcp(1), tcp(2), tcp(4), tcp(2), tcp(3), tcp(4)].map(Into::into).into();
+        drop_repeated(&mut sockets, 2);
+        let cookies: Vec<_> = sockets.iter().filter_map(|socket| socket.id.cookie()).collect();
+        assert_eq!(cookies, [1, 2, 3, 4]);
     }
 
     #[test]

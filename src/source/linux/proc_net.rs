@@ -122,7 +122,7 @@ impl Line {
             uid: known_uid(self.uid, inode),
             cgroup: None,
             queues: Some(self.queues),
-            timer: kind.map(|kind| Timer { kind, retries: self.retries, expires }),
+            timer: kind.map(|kind| Timer { kind, retries: self.retries, expires: expires.into() }),
             tcp: None,
             owner: Owner::None,
         }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(waiting.queues, Some(Queues::EMPTY));
         let timer = waiting.timer.expect("counting down");
         // 0xA28 ticks of 10 ms are 26 s.
-        assert_eq!((timer.kind, timer.expires), (TimerKind::TimeWait, Timestamp::from_millis(27_000)));
+        assert_eq!((timer.kind, timer.expires), (TimerKind::TimeWait, Timestamp::from_millis(27_000).into()));
 
         let leaked = socket(CLOSE_WAIT_V6, Protocol::Tcp);
         assert_eq!((leaked.state, leaked.family), (TcpState::CloseWait, Family::Ipv6));

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -31,6 +31,10 @@ pub const BY_FAMILY: u16 = 20;
 const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
+
+/// Where a request has the cookie, and the value that fits all (`INET_DIAG_NOCOOKIE`).
+const COOKIE: usize = 48;
+const COOKIE_ANY: [u8; 8] = [u8::MAX; 8];
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -194,10 +198,32 @@ impl Decoder {
     /// The kernel finds it by its endpoints and then compares the cookie. A connection that becomes a mini-socket at
     /// that very moment can be overlooked, so that only a second answer is believed.
     pub fn look_up(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+        self.look_up_by(connection, reference, encode_exact(reference, bit(INET_DIAG_INFO)))
+    }
+
+    /// Looks for the TCP connection with the endpoints of `reference`, whatever its cookie is.
+    pub fn look_up_endpoints(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+        let mut request = encode_exact(reference, bit(INET_DIAG_INFO));
+        if let Some(body) = &mut request {
+            write(body, COOKIE, &COOKIE_ANY);
+        }
+        match self.look_up_by(connection, reference, request) {
+            // Where there is no such connection, the kernel gives the listener that would take it.
+            Found::Here(socket) if socket.remote != reference.remote => Found::Gone,
+            found => found,
+        }
+    }
+
+    fn look_up_by(
+        self,
+        connection: &mut Connection,
+        reference: &SocketRef,
+        request: Option<[u8; REQUEST_LEN]>,
+    ) -> Found {
         if reference.id.netns() != self.netns || reference.protocol != Protocol::Tcp {
             return Found::Unknown;
         }
-        let Some(request) = encode_exact(reference, bit(INET_DIAG_INFO)) else { return Found::Unknown };
+        let Some(request) = request else { return Found::Unknown };
         for _ in 0..2 {
             let mut found = None;
             let moment = clock::now().0;
@@ -264,7 +290,7 @@ fn encode_exact(reference: &SocketRef, extensions: u8) -> Option<[u8; REQUEST_LE
     write(&mut body, 28, &octets(reference.remote.addr));
     write(&mut body, 44, &reference.interface.map_or(0, NonZeroU32::get).to_ne_bytes());
     let [low, high] = [cookie & 0xffff_ffff, cookie >> 32].map(|half| u32::try_from(half).unwrap_or(0));
-    write(&mut body, 48, &low.to_ne_bytes());
+    write(&mut body, COOKIE, &low.to_ne_bytes());
     write(&mut body, 52, &high.to_ne_bytes());
     Some(body)
 }
@@ -299,7 +325,7 @@ fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) ->
                 let moment = if socket.state == TcpState::SynSent { Timestamp(0) } else { moment };
                 socket.tcp = tcp_info::brief(info, moment);
             }
-            (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().filter(|id| *id != 0),
+            (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().and_then(NonZeroU64::new),
             _ => {}
         }
     }
@@ -325,7 +351,7 @@ pub fn known_uid(uid: u32, inode: Option<NonZeroU32>) -> Option<u32> {
 #[inline]
 fn timer_of(code: u8, retries: u8, expires_ms: u32, moment: Timestamp) -> Option<Timer> {
     let kind = TimerKind::from_kernel(code)?;
-    Some(Timer { kind, retries, expires: moment.after(Duration::from_millis(u64::from(expires_ms))) })
+    Some(Timer { kind, retries, expires: moment.after(Duration::from_millis(u64::from(expires_ms))).into() })
 }
 
 #[inline]
@@ -442,7 +468,10 @@ mod tests {
             assert_eq!(find(&tcp, 1003, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(0));
             assert_eq!(find(&tcp, 1004, TcpState::CloseWait).queues.map(|queues| queues.receive), Some(1));
             let info = find(&tcp, 1003, TcpState::CloseWait).tcp.expect("a full socket");
-            assert!(info.last_ack_received < NOW && NOW.since(info.last_ack_received) < Duration::from_secs(2));
+            assert!(
+                info.last_ack_received < NOW.into()
+                    && NOW.since(info.last_ack_received.into()) < Duration::from_secs(2)
+            );
         }
 
         #[test]
@@ -456,7 +485,9 @@ mod tests {
                 assert_eq!((mini.uid, mini.inode, mini.tcp), (None, None, None), "{mini:?}");
                 assert_eq!(mini.queues, Some(Queues::EMPTY));
             }
-            let timer = |socket: &Socket| socket.timer.map(|timer| (timer.kind, timer.expires.since(NOW).as_secs()));
+            let timer = |socket: &Socket| {
+                socket.timer.map(|timer| (timer.kind, timer.expires.timestamp().since(NOW).as_secs()))
+            };
             assert_eq!(timer(time_wait), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(orphan), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(&syn_recv), Some((TimerKind::Retransmit, 0)));
@@ -471,7 +502,7 @@ mod tests {
             assert_eq!(trying.queues, Some(Queues { receive: 0, send: Some(1) }));
             assert_eq!(trying.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
             assert_eq!(trying.remote.to_string(), "10.9.9.2:1008");
-            assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0)), "never");
+            assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0).into()), "never");
         }
 
         #[test]
@@ -495,7 +526,7 @@ mod tests {
 
         #[test]
         fn the_cgroup_is_known() {
-            assert!(sockets(TCP6, Protocol::Tcp).iter().all(|socket| socket.cgroup == Some(1)));
+            assert!(sockets(TCP6, Protocol::Tcp).iter().all(|socket| socket.cgroup == NonZeroU64::new(1)));
         }
 
         #[test]

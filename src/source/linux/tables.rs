@@ -112,6 +112,14 @@ impl Tables {
         }
     }
 
+    /// Looks for what is left of connections whose full sockets were freed: mini-sockets are appended to `sockets`, and
+    /// those of whose cookie there is nothing to `gone`.
+    pub fn look_up_ended(&mut self, ended: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
+        if let Some(diag) = &mut self.diag {
+            diag.look_up_ended(ended, sockets, gone);
+        }
+    }
+
     fn read_proc_net(
         &mut self,
         request: DumpRequest,

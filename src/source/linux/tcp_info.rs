@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 
 // Where each field stands, in bytes. `last_*` are milliseconds ago, times are microseconds.
 const PROBES: usize = 3;
@@ -44,7 +44,7 @@ const SSTHRESH_INFINITE: u32 = 0x7fff_ffff;
 /// The part kept for every connection, as of `moment`; `None` if `info` is shorter than Linux 2.6 made it.
 #[inline]
 pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
-    let ago = |offset| Some(moment.before(Duration::from_millis(u64::from(ne32(info, offset)?))));
+    let ago = |offset| Some(Moment::from(moment.before(Duration::from_millis(u64::from(ne32(info, offset)?)))));
     Some(TcpInfo {
         rtt_us: ne32(info, RTT)?,
         rto_us: ne32(info, RTO)?,
@@ -61,7 +61,7 @@ pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
 
 #[inline]
 fn byte_counts(info: &[u8]) -> Option<ByteCounts> {
-    Some(ByteCounts { received: ne64(info, BYTES_RECEIVED)?, sent: ne64(info, BYTES_ACKED)? })
+    Some(ByteCounts::new(ne64(info, BYTES_RECEIVED)?, ne64(info, BYTES_ACKED)?))
 }
 
 /// The rest, for the detail view; the congestion control algorithm is an attribute of its own and left `None`.
@@ -113,12 +113,12 @@ mod tests {
         let now = Timestamp::from_millis(1000);
         let info = brief(&numbered(232), now).expect("long enough");
         assert_eq!((info.rto_us, info.unacked, info.rtt_us, info.retransmits_total), (2, 6, 17, 25));
-        assert_eq!(info.last_data_sent, Timestamp::from_millis(1000 - 11));
-        assert_eq!(info.last_data_received, Timestamp::from_millis(1000 - 13));
-        assert_eq!(info.last_ack_received, Timestamp::from_millis(1000 - 14));
+        assert_eq!(info.last_data_sent, Timestamp::from_millis(1000 - 11).into());
+        assert_eq!(info.last_data_received, Timestamp::from_millis(1000 - 13).into());
+        assert_eq!(info.last_ack_received, Timestamp::from_millis(1000 - 14).into());
         let words =
             |low: u64, high: u64| if cfg!(target_endian = "little") { low | high << 32 } else { low << 32 | high };
-        assert_eq!(info.bytes, Some(ByteCounts { received: words(32, 33), sent: words(30, 31) }));
+        assert_eq!(info.bytes, Some(ByteCounts::new(words(32, 33), words(30, 31))));
         let detail = detail(&numbered(232));
         assert_eq!(detail.send_window_bytes, Some(57));
         assert_eq!(detail.rtt_min_us, Some(37));
@@ -148,6 +148,6 @@ mod tests {
         let mut info = numbered(104);
         info[52..56].copy_from_slice(&u32::MAX.to_ne_bytes());
         let info = brief(&info, Timestamp::from_millis(5)).expect("long enough");
-        assert_eq!(info.last_data_received, Timestamp(0));
+        assert_eq!(info.last_data_received, Moment::default());
     }
 }

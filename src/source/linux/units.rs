@@ -8,6 +8,7 @@ pub mod name;
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub struct Units {
     root: Option<OwnedFd>,
     known: FxHashMap<u64, Known>,
     unresolved: FxHashMap<u64, Retry>,
-    processes: FxHashMap<ProcessId, (Option<u64>, Timestamp)>,
+    processes: FxHashMap<ProcessId, (Option<NonZeroU64>, Timestamp)>,
     walk_after: Timestamp,
     tidied_at: Timestamp,
     /// Kept for its memory.
@@ -136,7 +137,7 @@ impl Units {
             let believed = self.processes.get(&id).filter(|(_, read_at)| now.since(*read_at) < BELIEVED_FOR);
             let cgroup = believed.map(|(cgroup, _)| *cgroup);
             socket.cgroup = cgroup.unwrap_or_else(|| {
-                let cgroup = self.cgroup_of(id.pid, owners);
+                let cgroup = self.cgroup_of(id.pid, owners).and_then(NonZeroU64::new);
                 self.processes.insert(id, (cgroup, now));
                 cgroup
             });
@@ -158,7 +159,7 @@ impl Units {
             return;
         }
         let mut before = None;
-        for id in sockets.iter().filter_map(|socket| socket.cgroup) {
+        for id in sockets.iter().filter_map(|socket| socket.cgroup.map(NonZeroU64::get)) {
             // Neighbours in the kernel's tables often have the same.
             if before.replace(id) == Some(id) {
                 continue;
@@ -258,7 +259,7 @@ mod tests {
     }
 
     fn socket(cgroup: u64) -> Socket {
-        tcp(cgroup).with(|socket| socket.cgroup = Some(cgroup)).build()
+        tcp(cgroup).with(|socket| socket.cgroup = NonZeroU64::new(cgroup)).build()
     }
 
     fn at(seconds: u64) -> Timestamp {
@@ -335,7 +336,7 @@ mod tests {
         let own = units.cgroup_of(me.id.pid, &owners);
         let mut sockets = [tcp(1).held_by(&[me]).build(), tcp(2).build()];
         units.complete(&mut sockets, &owners, at(0));
-        assert_eq!(sockets.map(|socket| socket.cgroup), [own, None]);
+        assert_eq!(sockets.map(|socket| socket.cgroup), [own.and_then(NonZeroU64::new), None]);
         assert_eq!(own.is_some(), units.root.is_some());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, Usage};
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::SocketId;
@@ -25,6 +26,7 @@ pub struct Decoder {
     holders: Vec<Arc<Holders>>,
     members_len: usize,
     names: Arc<Names>,
+    facts: Arc<Facts>,
     before: Timestamp,
     ids: Vec<SocketId>,
 }
@@ -50,7 +52,7 @@ impl Decoder {
             snapshot.details.push(entry);
             Ok(())
         })?;
-        take_scope(&mut rest, snapshot)?;
+        self.take_end(&mut rest, snapshot)?;
         if rest.is_empty() { Ok(()) } else { Err(Fault::Nonsense("something is left over")) }
     }
 
@@ -126,6 +128,27 @@ impl Decoder {
         let twice = self.ids.windows(2).any(|pair| pair[0] == pair[1]);
         if twice { Err(Fault::Nonsense("a socket stands twice")) } else { Ok(()) }
     }
+
+    /// What a payload may end before, as those of older versions do: then it is a full sample, and facts are as before.
+    fn take_end(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        if !rest.is_empty() {
+            snapshot.scope = take(rest)?;
+            take_all(rest, (GONE_MAX, "ends"), |id| {
+                snapshot.gone.push(id);
+                Ok(())
+            })?;
+        }
+        if !rest.is_empty()
+            && let Some(facts) = take::<Option<Facts>>(rest)?
+        {
+            if !facts.make_sense() {
+                return Err(Fault::Nonsense("a range of ports ends before it begins"));
+            }
+            self.facts = Arc::new(facts);
+        }
+        snapshot.facts = Arc::clone(&self.facts);
+        Ok(())
+    }
 }
 
 fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
@@ -136,18 +159,6 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
         WireOwner::Unaccepted => Owner::Unaccepted,
         WireOwner::Hidden => Owner::Hidden,
         WireOwner::None => Owner::None,
-    })
-}
-
-/// What the sample is complete for; where nothing is left to say so, as in version 1, that is everything.
-fn take_scope(rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
-    if rest.is_empty() {
-        return Ok(());
-    }
-    snapshot.scope = take(rest)?;
-    take_all(rest, (GONE_MAX, "ends"), |id| {
-        snapshot.gone.push(id);
-        Ok(())
     })
 }
 

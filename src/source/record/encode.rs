@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
@@ -20,6 +21,7 @@ pub struct Encoder {
     payload: Vec<u8>,
     tables: Tables,
     names: Option<Arc<Names>>,
+    facts: Arc<Facts>,
     before: Timestamp,
 }
 
@@ -45,6 +47,7 @@ impl Encoder {
     pub fn start_anew(&mut self) {
         self.tables = Tables::default();
         self.names = None;
+        self.facts = Arc::default();
     }
 
     fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
@@ -81,13 +84,28 @@ impl Encoder {
         put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
         put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
         put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
-        if !(snapshot.scope.is_all() && snapshot.gone.is_empty()) {
-            put(&mut self.payload, &snapshot.scope)?;
-            put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
-        }
+        self.put_end(snapshot)?;
         if self.payload.len() > FRAME_BYTES_MAX as usize {
             return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
         }
+        Ok(())
+    }
+
+    /// What may be missing from the end of a payload: it ends with the last of these that says something.
+    fn put_end(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let mut end = self.payload.len();
+        put(&mut self.payload, &snapshot.scope)?;
+        put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
+        if !(snapshot.scope.is_all() && snapshot.gone.is_empty()) {
+            end = self.payload.len();
+        }
+        let facts = (*self.facts != *snapshot.facts).then_some(&*snapshot.facts);
+        put(&mut self.payload, &facts)?;
+        if facts.is_some() {
+            self.facts = Arc::clone(&snapshot.facts);
+            end = self.payload.len();
+        }
+        self.payload.truncate(end);
         Ok(())
     }
 }

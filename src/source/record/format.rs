@@ -8,11 +8,13 @@
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
 //! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
-//! units (the last four only if the head says so), processes, holders, sockets, usage, details; where the sample is
-//! partial, its scope and the section of those gone follow. A section is a count (u32) and its items.
+//! units (the last four only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
+//! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
+//! sample is partial; the facts of the kernel, if they are others than before (an option). A section is a count (u32)
+//! and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
-//! says `fresh` starts both, and the names, anew.
+//! says `fresh` starts both, the names and the facts, anew.
 
 use std::io;
 use std::time::Duration;
@@ -27,8 +29,9 @@ use crate::model::time::{Timestamp, WallTime};
 pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// The version of the format this conntop writes, and the newest it reads.
 ///
-/// Version 2 has partial samples; version 1 has none and is otherwise the same.
-pub const VERSION: u16 = 2;
+/// Version 2 has partial samples, version 3 facts of the kernel; what a version does not have it ends before, so that
+/// all of them are read alike.
+pub const VERSION: u16 = 3;
 
 /// The longest header payload in bytes.
 pub const HEADER_BYTES_MAX: u32 = 4_096;

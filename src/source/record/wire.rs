@@ -1,7 +1,7 @@
 //! A socket as a recording holds it: instants as distances from the sample's own (shorter, and exact), owners as
 //! indices into the table of holders.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ impl WireSocket {
         let timer = socket.timer.map(|timer| WireTimer {
             kind: timer.kind,
             retries: timer.retries,
-            expires: Distance::to(timer.expires, at),
+            expires: Distance::to(timer.expires.into(), at),
         });
         Self {
             id: socket.id,
@@ -97,7 +97,7 @@ impl WireSocket {
             interface: socket.interface,
             inode: socket.inode,
             uid: socket.uid,
-            cgroup: socket.cgroup,
+            cgroup: socket.cgroup.map(NonZeroU64::get),
             queues: socket.queues,
             timer,
             tcp: socket.tcp.as_ref().map(|tcp| WireTcp::new(tcp, at)),
@@ -107,8 +107,11 @@ impl WireSocket {
 
     /// The socket again.
     pub fn into_socket(self, at: Timestamp, owner: Owner) -> Socket {
-        let timer =
-            self.timer.map(|timer| Timer { kind: timer.kind, retries: timer.retries, expires: timer.expires.from(at) });
+        let timer = self.timer.map(|timer| Timer {
+            kind: timer.kind,
+            retries: timer.retries,
+            expires: timer.expires.from(at).into(),
+        });
         Socket {
             id: self.id,
             protocol: self.protocol,
@@ -119,7 +122,7 @@ impl WireSocket {
             interface: self.interface,
             inode: self.inode,
             uid: self.uid,
-            cgroup: self.cgroup,
+            cgroup: self.cgroup.and_then(NonZeroU64::new),
             queues: self.queues,
             timer,
             tcp: self.tcp.map(|tcp| tcp.into_info(at)),
@@ -137,9 +140,9 @@ impl WireTcp {
             unacked: tcp.unacked,
             backoff: tcp.backoff,
             probes: tcp.probes,
-            last_data_sent: Distance::to(tcp.last_data_sent, at),
-            last_data_received: Distance::to(tcp.last_data_received, at),
-            last_ack_received: Distance::to(tcp.last_ack_received, at),
+            last_data_sent: Distance::to(tcp.last_data_sent.into(), at),
+            last_data_received: Distance::to(tcp.last_data_received.into(), at),
+            last_ack_received: Distance::to(tcp.last_ack_received.into(), at),
             bytes: tcp.bytes,
         }
     }
@@ -152,9 +155,9 @@ impl WireTcp {
             unacked: self.unacked,
             backoff: self.backoff,
             probes: self.probes,
-            last_data_sent: self.last_data_sent.from(at),
-            last_data_received: self.last_data_received.from(at),
-            last_ack_received: self.last_ack_received.from(at),
+            last_data_sent: self.last_data_sent.from(at).into(),
+            last_data_received: self.last_data_received.from(at).into(),
+            last_ack_received: self.last_ack_received.from(at).into(),
             bytes: self.bytes,
         }
     }

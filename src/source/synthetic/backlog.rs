@@ -120,6 +120,16 @@ impl ReportApi {
         socket.queues = Some(Queues { receive: unread + 1, send: Some(0) });
     }
 
+    /// With the queue full, the kernel drops the last step of each handshake that is repeated, and first steps too. Both
+    /// counters know of it (`tcp_v4_syn_recv_sock` and `tcp_conn_request`, net/ipv4).
+    fn turn_away(&self, world: &mut World) {
+        if self.queue.len() > self.limit {
+            let dropped = u64::try_from(self.handshakes.len()).unwrap_or(0) / 3 + u64::from(world.second % 3);
+            world.counters.listen_overflows += dropped;
+            world.counters.listen_drops += dropped;
+        }
+    }
+
     /// The listener's counters, and handshakes that wait or give up.
     fn refresh(&mut self, world: &mut World) {
         let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
@@ -133,9 +143,9 @@ impl ReportApi {
         }
         for socket in &mut self.handshakes {
             let Some(timer) = &mut socket.timer else { continue };
-            if timer.expires <= world.now {
+            if timer.expires <= world.now.into() {
                 timer.retries += 1;
-                timer.expires = world.now.after(Duration::from_secs(1 << timer.retries));
+                timer.expires = world.now.after(Duration::from_secs(1 << timer.retries)).into();
             }
         }
         self.handshakes.retain(|socket| socket.timer.is_some_and(|timer| timer.retries <= SYNACK_RETRIES_MAX));
@@ -155,6 +165,7 @@ impl Actor for ReportApi {
             self.give_up(world);
         }
         self.refresh(world);
+        self.turn_away(world);
     }
 
     fn show(&self, sockets: &mut Vec<Socket>) {
@@ -169,8 +180,8 @@ impl Actor for ReportApi {
 fn fill(socket: &mut Socket, world: &mut World, since: Timestamp) {
     let request = world.random.between(180, 900);
     let mut tcp = fresh_info(world, 900);
-    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (since, since, since);
-    tcp.bytes = Some(ByteCounts { received: u64::from(request), sent: 1 });
+    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (since.into(), since.into(), since.into());
+    tcp.bytes = Some(ByteCounts::new(u64::from(request), 1));
     socket.tcp = Some(tcp);
     socket.owner = Owner::Unaccepted;
     socket.queues = Some(Queues { receive: request, send: Some(0) });

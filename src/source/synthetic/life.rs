@@ -98,8 +98,7 @@ impl Life {
         self.begun_earlier(Duration::from_secs(u64::from(age)));
         let busy = u64::from(age) * u64::from(self.traffic.busy_percent) / 100;
         if let Some(bytes) = self.socket.tcp.as_mut().and_then(|tcp| tcp.bytes.as_mut()) {
-            bytes.received += busy * u64::from(self.traffic.received);
-            bytes.sent += busy * u64::from(self.traffic.sent);
+            bytes.add(busy * u64::from(self.traffic.received), busy * u64::from(self.traffic.sent));
         }
     }
 
@@ -107,7 +106,7 @@ impl Life {
     pub fn begun_earlier(&mut self, earlier: Duration) {
         self.ends = self.ends.before(earlier);
         if let Some(timer) = &mut self.socket.timer {
-            timer.expires = timer.expires.before(earlier);
+            timer.expires = timer.expires.timestamp().before(earlier).into();
         }
     }
 
@@ -147,7 +146,7 @@ impl Life {
                 self.socket.tcp = None;
                 self.socket.cgroup = None;
                 self.socket.queues = Some(Queues::EMPTY);
-                let expires = world.now.after(TIME_WAIT);
+                let expires = world.now.after(TIME_WAIT).into();
                 self.socket.timer = Some(Timer { kind: TimerKind::TimeWait, retries: 0, expires });
             }
         }
@@ -173,12 +172,10 @@ impl Life {
             return;
         }
         let mut share = |mean: u32| u64::from(mean) * u64::from(random.between(40, 160)) / 100;
-        let bytes = tcp.bytes.get_or_insert_default();
-        bytes.received += share(self.traffic.received);
-        bytes.sent += share(self.traffic.sent);
+        tcp.bytes.get_or_insert_default().add(share(self.traffic.received), share(self.traffic.sent));
         let heard = world.now.before(Duration::from_millis(u64::from(random.between(2, 700))));
-        (tcp.last_data_received, tcp.last_ack_received) = (heard, heard);
-        tcp.last_data_sent = heard.after(Duration::from_millis(1));
+        (tcp.last_data_received, tcp.last_ack_received) = (heard.into(), heard.into());
+        tcp.last_data_sent = heard.after(Duration::from_millis(1)).into();
         tcp.rtt_us = self.traffic.rtt_us * random.between(85, 130) / 100;
         tcp.rto_us = 200_000 + tcp.rtt_us;
         if random.chance(self.traffic.lost_percent) {
@@ -204,15 +201,15 @@ pub fn receive_fin(socket: &mut Socket, at: Timestamp) {
     socket.timer = None;
     socket.queues = Some(Queues::EMPTY);
     if let Some(tcp) = &mut socket.tcp {
-        tcp.last_ack_received = at;
+        tcp.last_ack_received = at.into();
         tcp.unacked = 0;
-        tcp.bytes.get_or_insert_default().received += 1;
+        tcp.bytes.get_or_insert_default().add(1, 0);
     }
 }
 
 /// The `tcp_info` of a connection that was opened just now.
 pub fn fresh_info(world: &mut World, rtt_us: u32) -> TcpInfo {
-    let heard = world.now.before(Duration::from_millis(u64::from(world.random.between(5, 600))));
+    let heard = world.now.before(Duration::from_millis(u64::from(world.random.between(5, 600)))).into();
     TcpInfo {
         rtt_us,
         rto_us: 200_000 + rtt_us,
@@ -220,12 +217,12 @@ pub fn fresh_info(world: &mut World, rtt_us: u32) -> TcpInfo {
         last_data_received: heard,
         last_ack_received: heard,
         // Our own SYN counts as one byte acknowledged.
-        bytes: Some(ByteCounts { received: 0, sent: 1 }),
+        bytes: Some(ByteCounts::new(0, 1)),
         ..TcpInfo::default()
     }
 }
 
 /// A retransmission timer that fires in `millis`.
 pub fn retransmit(now: Timestamp, millis: u64) -> Timer {
-    Timer { kind: TimerKind::Retransmit, retries: 0, expires: now.after(Duration::from_millis(millis)) }
+    Timer { kind: TimerKind::Retransmit, retries: 0, expires: now.after(Duration::from_millis(millis)).into() }
 }

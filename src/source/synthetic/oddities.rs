@@ -75,14 +75,14 @@ impl Actor for Oddities {
 /// Lets the timer of `socket` fire if it is time: one more try in vain, the next after twice as long; the
 /// last of `tries` ends the timer.
 fn fire(socket: &mut Socket, world: &World, tries: u8) {
-    let Some(timer) = socket.timer.as_mut().filter(|timer| timer.expires <= world.now) else { return };
+    let Some(timer) = socket.timer.as_mut().filter(|timer| timer.expires <= world.now.into()) else { return };
     if timer.retries >= tries {
         socket.timer = None;
         return;
     }
     timer.retries = timer.retries.saturating_add(1);
     let wait = 1_000_u64.checked_shl(timer.retries.into()).unwrap_or(RTO_MS_MAX).min(RTO_MS_MAX);
-    timer.expires = world.now.after(Duration::from_millis(wait));
+    timer.expires = world.now.after(Duration::from_millis(wait)).into();
     if let Some(tcp) = &mut socket.tcp {
         tcp.rto_us = u32::try_from(wait * 1_000).unwrap_or(u32::MAX);
         if timer.kind == TimerKind::ZeroWindow {
@@ -95,7 +95,7 @@ fn fire(socket: &mut Socket, world: &World, tries: u8) {
 }
 
 fn timer(world: &World, kind: TimerKind, retries: u8, seconds: u64) -> Timer {
-    Timer { kind, retries, expires: world.now.after(Duration::from_secs(seconds)) }
+    Timer { kind, retries, expires: world.now.after(Duration::from_secs(seconds)).into() }
 }
 
 fn outgoing(world: &mut World, ports: &mut Ports, state: TcpState, (part, to): (Part, &'static str)) -> Socket {
@@ -111,9 +111,9 @@ fn unread(world: &mut World, ports: &mut Ports, row: &(Part, &'static str, u32, 
     let mut socket = outgoing(world, ports, TcpState::Established, (part, to));
     let closed = world.ago(seconds);
     if let Some(tcp) = &mut socket.tcp {
-        tcp.last_data_received = world.ago(seconds + 3);
-        tcp.last_data_sent = world.ago(seconds + 4);
-        tcp.bytes = Some(ByteCounts { received: u64::from(waiting) + 5_120, sent: 1_901 });
+        tcp.last_data_received = world.ago(seconds + 3).into();
+        tcp.last_data_sent = world.ago(seconds + 4).into();
+        tcp.bytes = Some(ByteCounts::new(u64::from(waiting) + 5_120, 1_901));
     }
     receive_fin(&mut socket, closed);
     socket.queues = Some(Queues { receive: waiting, send: Some(0) });
@@ -141,8 +141,9 @@ fn orphan(world: &mut World) -> Socket {
     socket.timer = Some(timer(world, TimerKind::Retransmit, 5, 19));
     let mut tcp = fresh_info(world, 188_000);
     (tcp.backoff, tcp.retransmits_total, tcp.unacked, tcp.rto_us) = (5, 6, 4, 12_032_000);
-    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (world.ago(29), world.ago(27), world.ago(13));
-    tcp.bytes = Some(ByteCounts { received: 2_044, sent: 91_870 });
+    (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) =
+        (world.ago(29).into(), world.ago(27).into(), world.ago(13).into());
+    tcp.bytes = Some(ByteCounts::new(2_044, 91_870));
     socket.tcp = Some(tcp);
     socket
 }
@@ -155,9 +156,9 @@ fn blocked(world: &mut World, ports: &mut Ports) -> Socket {
     if let Some(tcp) = &mut socket.tcp {
         tcp.probes = 6;
         tcp.rto_us = 204_000;
-        (tcp.last_data_sent, tcp.last_data_received) = (world.ago(340), world.ago(7_004));
-        tcp.last_ack_received = world.ago(22);
-        tcp.bytes = Some(ByteCounts { received: 412, sent: 881_204_113 });
+        (tcp.last_data_sent, tcp.last_data_received) = (world.ago(340).into(), world.ago(7_004).into());
+        tcp.last_ack_received = world.ago(22).into();
+        tcp.bytes = Some(ByteCounts::new(412, 881_204_113));
     }
     socket
 }

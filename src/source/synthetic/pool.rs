@@ -62,10 +62,10 @@ impl JdbcPool {
         let age = index * LEAK_EVERY.0.midpoint(LEAK_EVERY.1) + world.random.between(1, 9);
         let closed = world.ago(age);
         let idle = std::time::Duration::from_secs(u64::from(world.random.between(2, 40)));
-        tcp.last_data_received = closed.before(idle);
+        tcp.last_data_received = closed.before(idle).into();
         tcp.last_data_sent = tcp.last_data_received;
         let received = u64::from(world.random.between(4_000, 3_000_000));
-        tcp.bytes = Some(ByteCounts { received, sent: received / 7 });
+        tcp.bytes = Some(ByteCounts::new(received, received / 7));
         socket.tcp = Some(tcp);
         receive_fin(&mut socket, closed);
         socket

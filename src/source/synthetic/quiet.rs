@@ -45,9 +45,9 @@ fn quiet(world: &mut World, number: u32) -> Socket {
     world.give(&mut socket, &holder);
     let mut tcp = fresh_info(world, Traffic::QUIET.rtt_us);
     let idle = world.random.between(30, 86_400);
-    let heard = world.ago(idle);
+    let heard = world.ago(idle).into();
     (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (heard, heard, heard);
-    tcp.bytes = Some(ByteCounts { received: 1_204, sent: 3_377 });
+    tcp.bytes = Some(ByteCounts::new(1_204, 3_377));
     socket.tcp = Some(tcp);
     socket
 }

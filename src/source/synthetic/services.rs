@@ -146,9 +146,9 @@ fn hidden(world: &mut World, (uid, state): (u32, TcpState), local: Endpoint, rem
         socket.queues = Some(Queues { receive: 0, send: Some(1_024) });
     } else {
         let mut tcp = fresh_info(world, 2_400);
-        tcp.bytes = Some(ByteCounts { received: 48_211, sent: 9_004 });
-        (tcp.last_data_received, tcp.last_ack_received) = (world.ago(610), world.ago(300));
-        tcp.last_data_sent = world.ago(600);
+        tcp.bytes = Some(ByteCounts::new(48_211, 9_004));
+        (tcp.last_data_received, tcp.last_ack_received) = (world.ago(610).into(), world.ago(300).into());
+        tcp.last_data_sent = world.ago(600).into();
         socket.tcp = Some(tcp);
     }
     socket

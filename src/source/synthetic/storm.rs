@@ -53,6 +53,7 @@ impl CacheClient {
         let spread = self.per_second / 10;
         for _ in 0..world.random.between(self.per_second - spread, self.per_second + spread) {
             let life = self.connect(world, ONE_QUESTION);
+            world.counters.active_opens += 1;
             self.lives.push(life);
         }
     }

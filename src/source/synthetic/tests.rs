@@ -157,7 +157,10 @@ fn mini_sockets_carry_what_the_kernel_gives_and_no_more() {
                     assert_eq!(socket.owner, Owner::None);
                     let timer = socket.timer.expect("it ends at some time");
                     assert_eq!(timer.kind, TimerKind::TimeWait);
-                    assert!(timer.expires > snapshot.at && timer.expires.since(snapshot.at) <= Duration::from_mins(1));
+                    assert!(
+                        timer.expires > snapshot.at.into()
+                            && timer.expires.timestamp().since(snapshot.at) <= Duration::from_mins(1)
+                    );
                 }
                 TcpState::SynRecv => {
                     assert_eq!((socket.inode, socket.tcp, socket.queues), (None, None, Some(Queues::EMPTY)));
@@ -193,8 +196,8 @@ fn bytes_never_shrink_and_holders_are_shared() {
     let mut grew = 0;
     for socket in &after.sockets {
         let Some((old, new)) = bytes.get(&socket.id).zip(socket.tcp.and_then(|tcp| tcp.bytes)) else { continue };
-        assert!(new.received >= old.received && new.sent >= old.sent);
-        grew += usize::from(new.received > old.received);
+        assert!(new.received() >= old.received() && new.sent() >= old.sent());
+        grew += usize::from(new.received() > old.received());
     }
     assert!(grew > 50, "{grew} connections move data");
     let pools: BTreeSet<_> = held_by(&after, "jdbc-pool")
@@ -210,4 +213,22 @@ fn a_crowd_is_on_top_and_a_small_server_is_small() {
     assert_eq!(sample(&mut Synthetic::with_size(1, 5_000)).sockets.len(), busy + 5_000);
     let small = sample(&mut Synthetic::small(1)).sockets.len();
     assert!((150..=330).contains(&small), "{small}");
+}
+
+#[test]
+fn the_counters_tell_of_the_full_queue_and_of_nothing_else() {
+    let mut source = Synthetic::new(1);
+    let counters = |snapshot: &Snapshot| snapshot.facts.counters.expect("the demo has counters");
+    let first = counters(&sample(&mut source));
+    let mut last = first;
+    for _ in 0..30 {
+        let next = counters(&sample(&mut source));
+        assert!(next.listen_overflows >= last.listen_overflows && next.segments_sent > last.segments_sent);
+        last = next;
+    }
+    assert!(last.listen_overflows > first.listen_overflows + 30, "{last:?}");
+    assert!(last.active_opens > first.active_opens && last.passive_opens > first.passive_opens);
+    let share = (last.segments_retransmitted - first.segments_retransmitted) * 100;
+    assert!(share < last.segments_sent - first.segments_sent, "less than one in a hundred is sent again");
+    assert_eq!((last.time_wait_overflows, last.memory_aborts), (first.time_wait_overflows, first.memory_aborts));
 }

@@ -95,6 +95,7 @@ impl Actor for WebClients {
         let missing = self.target.saturating_sub(u32::try_from(open).unwrap_or(u32::MAX));
         for _ in 0..world.random.between(0, (usual + missing / 4).min(usual * 2)) {
             let life = self.arrive(world);
+            world.counters.passive_opens += 1;
             self.lives.push(life);
         }
     }

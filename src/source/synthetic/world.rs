@@ -1,15 +1,17 @@
 //! What every actor shares: the made-up clock, the random numbers, the cast, and new sockets with cookies of their own.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::facts::Counters;
 use crate::model::process::Owner;
 use crate::model::socket::{NetnsId, Queues, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::synthetic::cast::{Cast, Holder, boot};
+use crate::source::synthetic::kernel;
 use crate::source::synthetic::random::Random;
 
 /// The network namespace of the made-up machine (the first one after boot has this number or one near it).
@@ -37,6 +39,8 @@ pub struct World {
     pub random: Random,
     /// The processes.
     pub cast: Cast,
+    /// What the kernel has counted.
+    pub counters: Counters,
     next_cookie: u64,
     next_inode: NonZeroU32,
 }
@@ -50,6 +54,7 @@ impl World {
             second: 0,
             random: Random::new(seed),
             cast: Cast::new(boot(UPTIME_START, WALL_START)),
+            counters: kernel::COUNTERS_START,
             next_cookie: 1,
             next_inode: NonZeroU32::new(21_000).expect("the constant is not zero"),
         }
@@ -60,6 +65,7 @@ impl World {
         self.now = self.now.after(Duration::from_secs(1));
         self.wall = WallTime(self.wall.0 + 1_000);
         self.second = self.second.saturating_add(1);
+        kernel::tick(&mut self.counters, self.second);
     }
 
     /// The instant `seconds` ago.
@@ -116,7 +122,7 @@ impl World {
     pub fn give(&mut self, socket: &mut Socket, holder: &Holder) {
         socket.inode = Some(self.inode());
         socket.uid = Some(holder.uid);
-        socket.cgroup = Some(holder.cgroup);
+        socket.cgroup = NonZeroU64::new(holder.cgroup);
         socket.owner = holder.owner();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Queues, SocketId, Timer, TimerKind};
@@ -60,7 +61,7 @@ fn timer() -> impl Strategy<Value = Timer> {
     (kinds, any::<u8>(), any::<u64>()).prop_map(|(kind, retries, expires)| Timer {
         kind,
         retries,
-        expires: Timestamp(expires),
+        expires: Timestamp(expires).into(),
     })
 }
 
@@ -74,10 +75,10 @@ fn tcp() -> impl Strategy<Value = TcpInfo> {
         unacked: numbers.3,
         backoff: numbers.4,
         probes: numbers.5,
-        last_data_sent: Timestamp(instants.0),
-        last_data_received: Timestamp(instants.1),
-        last_ack_received: Timestamp(instants.2),
-        bytes: bytes.map(|(received, sent)| ByteCounts { received, sent }),
+        last_data_sent: Timestamp(instants.0).into(),
+        last_data_received: Timestamp(instants.1).into(),
+        last_ack_received: Timestamp(instants.2).into(),
+        bytes: bytes.map(|(received, sent)| ByteCounts::new(received, sent)),
     })
 }
 
@@ -88,7 +89,7 @@ prop_compose! {
         state in (0..STATES.len()).prop_map(|index| STATES[index].state),
         (local, remote) in (endpoint(), endpoint()),
         (interface, inode) in any::<(Option<NonZeroU32>, Option<NonZeroU32>)>(),
-        (uid, cgroup, queues) in any::<(Option<u32>, Option<u64>, Option<(u32, u32)>)>(),
+        (uid, cgroup, queues) in any::<(Option<u32>, Option<NonZeroU64>, Option<(u32, u32)>)>(),
         (timer, tcp) in (option::of(timer()), option::of(tcp())),
         owner in owner(),
     ) -> Socket {
@@ -143,13 +144,35 @@ fn scope() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::ALL), parts]
 }
 
+fn facts() -> impl Strategy<Value = Arc<Facts>> {
+    let range = any::<Option<(u16, u16)>>();
+    let counters = any::<Option<(u64, u64)>>();
+    let some = (range, any::<(u32, Option<u8>, Option<u32>)>(), counters).prop_map(|(range, numbers, counters)| {
+        let ephemeral_ports = range.map(|(one, other)| PortRange { first: one.min(other), last: one.max(other) });
+        let counters = counters.map(|(listen_overflows, attempt_fails)| Counters {
+            listen_overflows,
+            attempt_fails,
+            ..Counters::default()
+        });
+        Arc::new(Facts {
+            ephemeral_ports,
+            ephemeral_reserved: numbers.0,
+            time_wait_reuse: numbers.1,
+            orphans: numbers.2,
+            counters,
+            ..Facts::default()
+        })
+    });
+    prop_oneof![Just(Arc::default()), some]
+}
+
 prop_compose! {
     fn snapshot()(
         (at, wall, took) in (0..u64::MAX / 2, any::<i64>(), any::<u32>()),
         mut sockets in vec(socket(), 0..12),
         (coverage, names) in (coverage(), names()),
         usage in vec(usage(), 0..3),
-        (scope, gone) in (scope(), vec(any::<u64>(), 0..3)),
+        (scope, gone, facts) in (scope(), vec(any::<u64>(), 0..3), facts()),
         (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
     ) -> Snapshot {
         sockets.sort_by_key(|socket| socket.id);
@@ -164,7 +187,8 @@ prop_compose! {
             sockets,
             coverage,
             names,
-            facts: std::sync::Arc::default(),
+            facts,
+            events: crate::model::event::Events::default(),
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }

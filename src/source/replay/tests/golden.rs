@@ -4,10 +4,44 @@
 //! once a release has written recordings.
 
 use super::*;
+use crate::model::facts::Facts;
+use crate::source::record::format::MAGIC;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
 const SAMPLES: usize = 12;
 const BYTES_MAX: usize = 300_000;
+
+/// Three samples of the small server, written in version 2; version 1 differs from it only by its number here, where
+/// no sample is partial.
+const VERSION_2: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recording_v2.conntop"));
+
+#[test]
+fn recordings_of_older_versions_are_played() {
+    for version in [1, 2] {
+        let mut bytes = VERSION_2.to_vec();
+        bytes[MAGIC.len()] = version;
+        let played = play(&bytes).expect("a recording");
+        let sockets: Vec<_> = played.iter().map(|(snapshot, _)| snapshot.sockets.len()).collect();
+        assert_eq!(sockets, [8, 8, 8], "version {version}");
+        assert!(played.iter().all(|(snapshot, _)| snapshot.scope.is_all() && *snapshot.facts == Facts::default()));
+        assert_eq!(played[0].0.names.users[&1001].as_str(), "app");
+    }
+}
+
+#[test]
+fn facts_stand_where_they_change() {
+    let two = samples(2);
+    let mut recorded = vec![two[0].clone(); 3];
+    recorded[2].facts = std::sync::Arc::clone(&two[1].facts);
+    let length = |count: usize| recording(&recorded[..count]).len();
+    let (same, other) = (length(2) - length(1), length(3) - length(2));
+    assert!(recorded[0].facts.counters.is_some() && recorded[2].facts != recorded[0].facts);
+    let played = play(&recording(&recorded)).expect("a recording");
+    for ((played, _), recorded) in played.iter().zip(&recorded) {
+        assert_eq!(played.facts, recorded.facts);
+    }
+    assert!(same < other, "{same} {other}");
+}
 
 #[test]
 fn the_demo_recording_is_what_the_small_server_does_in_twelve_seconds() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::facts::{Facts, PortRange};
 use crate::model::process::{Process, ProcessId};
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::record::format::{FRAME_BYTES_MAX, Head, MAGIC, SOCKETS_MAX};
@@ -65,7 +66,8 @@ fn cut_at_any_byte_the_samples_before_are_played() {
 fn a_flipped_bit_is_noticed_wherever_it_is() {
     let recorded = few();
     let mut bytes = recording(&recorded);
-    for index in 0..bytes.len() {
+    // A version that is flipped to an older one is played: those are read alike.
+    for index in (0..bytes.len()).filter(|index| *index != MAGIC.len()) {
         let bit = 1 << (index % 8);
         bytes[index] ^= bit;
         assert_good_prefix(&bytes, &recorded);
@@ -157,6 +159,21 @@ fn indices_are_checked_before_they_are_followed() {
 }
 
 #[test]
+fn facts_that_cannot_be_are_refused() {
+    let range = |first, last| {
+        let facts = Facts { ephemeral_ports: Some(PortRange { first, last }), ..Facts::default() };
+        let mut payload = head(false);
+        payload.extend([0; 6 + 3]);
+        payload.extend(postcard::to_stdvec(&Some(facts)).expect("facts"));
+        payload
+    };
+    assert!(play(&forged(&range(5, 5))).is_ok());
+    assert!(refusal(&range(6, 5)).contains("a range of ports ends before it begins"), "{}", refusal(&range(6, 5)));
+    let cut = range(5, 5);
+    assert!(refusal(&cut[..cut.len() - 1]).contains("cannot be decoded"));
+}
+
+#[test]
 fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
     let recorded = few();
     let mut twice = recorded[0].clone();
@@ -166,8 +183,8 @@ fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
     assert!(error.to_string().contains("a socket stands twice"), "{error}");
 
     let mut payload = head(false);
-    // Empty sections, then an empty scope and no ends, then one byte.
-    payload.extend([0; 6 + 3 + 1]);
+    // Empty sections, then an empty scope and no ends, facts as before, then one byte.
+    payload.extend([0; 6 + 3 + 1 + 1]);
     assert!(refusal(&payload).contains("something is left over"), "{}", refusal(&payload));
 
     let mut bytes = recording(&recorded[1..2]);
@@ -233,12 +250,9 @@ fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
 #[test]
 fn versions_and_foreign_files_get_their_own_sentence() {
     let mut newer = recording(&samples(1));
-    let mut older = newer.clone();
-    newer[MAGIC.len()] = 3;
+    newer[MAGIC.len()] = 4;
     let said = play(&newer).map(|played| played.len()).expect_err("it is newer").to_string();
-    assert!(said.contains("recording format 3") && said.contains("newer conntop"), "{said}");
-    older[MAGIC.len()] = 1;
-    assert_eq!(play(&older).expect("the format of before").len(), 1);
+    assert!(said.contains("recording format 4") && said.contains("newer conntop"), "{said}");
     for foreign in [&b""[..], b"\x89PNG\r\n\x1a\n and so on", b"hello, world", &[0; 4_096], &MAGIC] {
         let said = play(foreign).expect_err("it is something else").to_string();
         assert!(said.contains("is no recording"), "{said}");

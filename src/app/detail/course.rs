@@ -1,0 +1,104 @@
+//! What happened to a connection, and the others like it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::around::{Around, is_client};
+use crate::app::detail::byte_words;
+use crate::app::detail::facts::name_and_pid;
+use crate::app::log::{change_text, lasted_text};
+use crate::app::mode::Detail;
+use crate::app::prose::{Line, Section};
+use crate::model::delta::{AgeBasis, LastWords, Transition};
+use crate::model::tcp_state::STATES;
+use crate::store::rows::Row;
+use crate::table::units;
+
+/// How many lines of its history are shown.
+const HISTORY_SHOWN_MAX: usize = 12;
+
+/// Those that belong with a connection, by state, and the first of them with a line each.
+pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
+    let socket = &row.connection.socket;
+    let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
+    if around.first.is_empty() {
+        return section;
+    }
+    let (label, what) = match socket.owner.process() {
+        _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
+        Some(process) if is_client(socket) => ("process", format!("{} to {}", name_and_pid(process), socket.remote)),
+        Some(process) => ("process", format!("{} on {}", name_and_pid(process), socket.local)),
+        None => return section,
+    };
+    section.fact(label, what);
+    for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
+        section.fact(state.name, units::count(u64::from(count)));
+    }
+    for (at, other) in around.first.iter().enumerate() {
+        section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
+    }
+    section
+}
+
+fn neighbour_words(app: &App, row: &Row) -> String {
+    let socket = &row.connection.socket;
+    let age = match row.connection.state_since {
+        Some(since) => {
+            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
+            format!("  {at_least}{}", units::age(since.age(app.store.at())))
+        }
+        None => String::new(),
+    };
+    // The end with the higher port tells it from the others: that of the client.
+    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
+    format!("{client}  {}{age}", socket.state)
+}
+
+/// Its transitions, newest first, as far as the log goes back.
+pub(super) fn history(app: &App, detail: &Detail) -> Section {
+    let mut section = Section::new("What happened to it");
+    let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
+    for entry in entries.take(HISTORY_SHOWN_MAX) {
+        section.lines.push(Line::Event(app.log_time(entry), happened(entry)));
+    }
+    if section.lines.is_empty() {
+        let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
+        section.lines.push(Line::Event(
+            String::new(),
+            format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)),
+        ));
+    }
+    section
+}
+
+/// What changed, after how long, what was missed, and what the connection had come to at its end.
+fn happened(entry: &Transition) -> String {
+    let mut text = change_text(entry);
+    let lasted = lasted_text(entry);
+    if !lasted.is_empty() {
+        let _ = write!(text, " after {lasted}");
+    }
+    if entry.skipped {
+        text.push_str(" (states in between were not seen)");
+    }
+    if let Some(last) = &entry.last {
+        let _ = write!(text, ": {}", last_words(last));
+    }
+    text
+}
+
+/// The final counters, as the kernel told them.
+fn last_words(last: &LastWords) -> String {
+    let moved = last
+        .bytes
+        .map(|bytes| format!("{} received, {} sent in all", byte_words(bytes.received()), byte_words(bytes.sent())));
+    let round_trip =
+        (last.rtt_us > 0).then(|| format!("round trip {}", units::span(Duration::from_micros(last.rtt_us.into()))));
+    let again = match last.retransmits_total {
+        0 => "nothing sent again".to_owned(),
+        count => format!("{} segments sent again", units::count(count.into())),
+    };
+    let parts: Vec<String> = [moved, round_trip, Some(again)].into_iter().flatten().collect();
+    parts.join(", ")
+}

@@ -1,0 +1,59 @@
+//! Both ends of a connection whose other end is on this machine too, side by side.
+
+use crate::app::App;
+use crate::app::around::Around;
+use crate::app::detail::byte_words;
+use crate::app::detail::facts::name_and_pid;
+use crate::app::prose::{Line, Section};
+use crate::model::delta::AgeBasis;
+use crate::model::process::Owner;
+use crate::model::socket::{NetnsId, Socket};
+use crate::store::rows::Row;
+use crate::table::units;
+
+/// What holds of this end and of the other; empty where the other end is not on this machine.
+pub(super) fn both(app: &App, row: &Row, around: &Around) -> Section {
+    let mut section = Section::new("Both ends are on this machine");
+    let has_peer = !row.connection.socket.remote.is_unset();
+    let Some(other) = around.other_end.as_ref().filter(|_| has_peer) else { return section };
+    let mut pair = |label, of: &dyn Fn(&Row) -> String| {
+        section.lines.push(Line::Pair(label, of(row), of(other)));
+    };
+    pair("", &|end| {
+        if end.connection.socket.id == row.connection.socket.id { "this end" } else { "other end" }.to_owned()
+    });
+    pair("address", &|end| end.connection.socket.local.to_string());
+    pair("state", &|end| format!("{} {}", end.connection.socket.state, age(app, end)));
+    pair("process", &|end| holder(&end.connection.socket));
+    pair("to read", &|end| queue(&end.connection.socket, |queues| Some(queues.receive)));
+    pair("to send", &|end| queue(&end.connection.socket, |queues| queues.send));
+    if row.connection.socket.id.netns() != other.connection.socket.id.netns() {
+        pair("namespace", &|end| namespace(app, end.connection.socket.id.netns()));
+    }
+    section
+}
+
+fn age(app: &App, row: &Row) -> String {
+    row.connection.state_since.map_or_else(String::new, |since| {
+        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
+        format!("{at_least}{}", units::age(since.age(app.store.at())))
+    })
+}
+
+fn holder(socket: &Socket) -> String {
+    match &socket.owner {
+        Owner::Live(holders) => name_and_pid(holders.first()),
+        Owner::Remembered(holders) => format!("was {}", name_and_pid(holders.first())),
+        Owner::Unaccepted => "not accepted yet".to_owned(),
+        Owner::Hidden => "hidden".to_owned(),
+        Owner::None => "none".to_owned(),
+    }
+}
+
+fn queue(socket: &Socket, of: impl Fn(&crate::model::socket::Queues) -> Option<u32>) -> String {
+    socket.queues.as_ref().and_then(of).map_or_else(|| "?".to_owned(), |bytes| byte_words(bytes.into()))
+}
+
+fn namespace(app: &App, netns: NetnsId) -> String {
+    app.store.names().namespaces.get(&netns).map_or_else(|| netns.0.to_string(), ToString::to_string)
+}

@@ -1,0 +1,82 @@
+//! The handshake of a connection, step by step, and the step that it waits at (RFC 9293, section 3.5).
+
+use crate::app::App;
+use crate::app::around::Around;
+use crate::app::detail::facts::{is_gone, name_and_pid};
+use crate::app::path::Opening;
+use crate::app::prose::{Line, Section};
+use crate::model::process::Owner;
+use crate::model::socket::{Timer, TimerKind};
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+use crate::table::units;
+
+/// The steps of who calls, and of who is called.
+const ACTIVE: [&str; 3] = ["we sent SYN", "the peer answers SYN,ACK", "we answer ACK: ESTABLISHED"];
+const PASSIVE: [&str; 4] =
+    ["the peer sent SYN", "we answered SYN,ACK", "the peer answers ACK: ESTABLISHED", "a process takes it by accept()"];
+
+/// The steps, while the handshake is under way or nobody has accepted the connection.
+pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -> Option<Section> {
+    let socket = &row.connection.socket;
+    let (steps, waits_at, why): (&[&str], usize, String) = match (socket.state, opening) {
+        _ if is_gone(app, row) => return None,
+        (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, around)),
+        (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides called at the same time".to_owned()),
+        (TcpState::SynRecv, Opening::Passive) => (&PASSIVE, 2, no_ack(app, socket.timer)),
+        (_, _) if matches!(socket.owner, Owner::Unaccepted) => {
+            (&PASSIVE, 3, "the listener's process is slow".to_owned())
+        }
+        _ => return None,
+    };
+    let mut section = Section::new("Handshake");
+    for (at, text) in steps.iter().enumerate() {
+        section.lines.push(match at.cmp(&waits_at) {
+            std::cmp::Ordering::Less => Line::Item("✓".to_owned(), (*text).to_owned()),
+            std::cmp::Ordering::Equal => Line::Here("▸".to_owned(), format!("waits: {text} ({why})")),
+            std::cmp::Ordering::Greater => Line::Item("·".to_owned(), (*text).to_owned()),
+        });
+    }
+    Some(section)
+}
+
+/// What a call waits for: a full accept queue, if the listener is on this machine.
+fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
+    let full = around.called.as_ref().and_then(full_queue);
+    let suspects = full.unwrap_or_else(|| "the address, the route or a firewall".to_owned());
+    match timer.filter(|timer| timer.kind == TimerKind::Retransmit) {
+        Some(timer) => format!(
+            "sent {}, again in {}: {suspects}",
+            times(u32::from(timer.retries) + 1),
+            units::lasted(timer.expires.timestamp().since(app.store.at()))
+        ),
+        None => format!("no answer yet: {suspects}"),
+    }
+}
+
+fn full_queue(listener: &Row) -> Option<String> {
+    let socket = &listener.connection.socket;
+    let queues = socket.queues.filter(|queues| queues.send.is_some_and(|limit| queues.receive >= limit))?;
+    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), name_and_pid);
+    let limit = units::count(queues.send.unwrap_or(0).into());
+    Some(format!("the accept queue of {who} is full, {} of {limit}", units::count(queues.receive.into())))
+}
+
+fn no_ack(app: &App, timer: Option<Timer>) -> String {
+    match timer {
+        Some(timer) => format!(
+            "answered {}, again in {}: the way back, or a flood",
+            times(u32::from(timer.retries) + 1),
+            units::lasted(timer.expires.timestamp().since(app.store.at()))
+        ),
+        None => "not there yet: the way back, or a flood".to_owned(),
+    }
+}
+
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
+    }
+}

@@ -1,0 +1,36 @@
+//! The list of findings: one line each.
+
+use crate::app::App;
+use crate::app::findings::text::{since_text, slope_text, title};
+use crate::diagnosis::finding::Severity;
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// How bad.
+    pub severity: Severity,
+    /// The name of the rule.
+    pub title: &'static str,
+    /// The sentence.
+    pub sentence: &'a str,
+    /// For how long.
+    pub since: String,
+    /// How fast it grows.
+    pub slope: String,
+    /// Whether it is the selected one.
+    pub selected: bool,
+}
+
+/// The entries on a screen with `height` lines for them.
+pub fn entries(app: &App, height: usize) -> impl Iterator<Item = Entry<'_>> {
+    let cursor = &app.findings.cursor;
+    let lines = app.findings.iter().enumerate().skip(cursor.offset()).take(height);
+    lines.map(move |(line, finding)| Entry {
+        severity: finding.severity,
+        title: title(finding.rule()),
+        sentence: &finding.sentence,
+        since: since_text(finding, app.store.at()),
+        slope: finding.slope.map_or_else(String::new, slope_text),
+        selected: cursor.line() == Some(line),
+    })
+}

@@ -1,0 +1,228 @@
+//! What there is to say about a finding: what is known of it, what to do first, and what does not help.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::detail::byte_words;
+use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
+use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
+use crate::diagnosis::rule::Rule;
+use crate::knowledge::rules;
+use crate::model::delta::AgeBasis;
+use crate::model::socket::SocketId;
+use crate::model::time::Timestamp;
+use crate::store::rows::Row;
+use crate::table::fit::{cells, cut};
+use crate::table::units;
+
+/// From this width on there are two columns.
+const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
+/// From this confidence on a slope is said as a fact.
+const SURE_MIN: f32 = 0.8;
+
+/// Evidence that the line about growth says already.
+const TOLD_BEFORE: [&str; 2] = ["slope", "watched"];
+/// Cells of a command line: its start says which program it is.
+const COMMAND_WIDTH: u16 = 60;
+
+/// The name of a rule.
+pub fn title(rule: Rule) -> &'static str {
+    rules::text(rule.id()).map_or(rule.id(), |text| text.title.as_str())
+}
+
+/// For how long the cause lasts: `52m`, `≥52m`; blank where nothing says.
+pub fn since_text(finding: &Finding, now: Timestamp) -> String {
+    finding.since.map_or_else(String::new, |since| {
+        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
+        format!("{at_least}{}", units::age(since.age(now)))
+    })
+}
+
+/// `+4/min`, `steady`, `−12/min?`.
+pub fn slope_text(slope: Slope) -> String {
+    let doubt = if slope.confidence < SURE_MIN { "?" } else { "" };
+    match per_minute(slope.per_minute) {
+        steady if steady.is_empty() => "steady".to_owned(),
+        change => format!("{change}{doubt}"),
+    }
+}
+
+/// `+4/min`; empty for less than one in ten minutes.
+fn per_minute(change: f32) -> String {
+    let sign = if change < 0.0 { '−' } else { '+' };
+    match change.abs() {
+        0.0..0.1 => String::new(),
+        few @ 0.1..9.95 => format!("{sign}{few:.1}/min").replace(".0/", "/"),
+        many => format!("{sign}{}/min", whole(many)),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; only sizes are given")]
+fn whole(size: f32) -> String {
+    units::count(size.round() as u64)
+}
+
+/// The value of a piece of evidence, with its unit.
+pub fn evidence_text(evidence: &Evidence) -> String {
+    match &evidence.value {
+        Measure::Count(count) => units::count(*count),
+        Measure::Of(part, all) => of_words(*part, *all),
+        Measure::Span(span) => units::lasted(*span),
+        Measure::PerSecond(rate) if *rate < 10.0 => format!("{rate:.1}/s"),
+        Measure::PerSecond(rate) => format!("{}/s", whole(*rate)),
+        Measure::PerMinute(change) => match per_minute(*change) {
+            steady if steady.is_empty() => "0/min".to_owned(),
+            change => change,
+        },
+        Measure::Bytes(bytes) => byte_words(*bytes),
+        Measure::Words(words) => words.clone(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share needs no exactness")]
+fn of_words(part: u64, all: u64) -> String {
+    let share = if all == 0 { String::new() } else { format!(" ({})", units::share(part as f64 / all as f64)) };
+    format!("{} of {}{share}", units::count(part), units::count(all))
+}
+
+/// The text of the selected finding on a screen of `width`.
+pub fn columns(app: &App, width: u16) -> Vec<Column> {
+    let Some(finding) = app.findings.selected() else { return Vec::new() };
+    let text = rules::text(finding.rule().id());
+    let list = |title, of: fn(&rules::RuleText) -> &[String], numbered: bool| {
+        let mut section = Section::new(title);
+        let items = text.map_or(&[][..], of);
+        if numbered {
+            section.numbered(items);
+        } else {
+            section.listed(items);
+        }
+        section
+    };
+    let first = list("Do this first", |text| &text.remedy, true);
+    let vain = list("What does not help", |text| &text.no_help, false);
+    let mut about = Section::new("What it means");
+    about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
+    let mut said = Section::new("");
+    said.lines.push(Line::Lead(finding.sentence.clone()));
+    let (known, examples) = (known(app, finding), examples(app, finding));
+    if width < TWO_COLUMNS_WIDTH_MIN {
+        return side_by_side(width, vec![vec![said, first, known, vain, about, examples]]);
+    }
+    side_by_side(width, vec![vec![said, known, examples], vec![first, vain, about]])
+}
+
+/// Why, since when, how fast, what runs out, and the numbers behind it.
+fn known(app: &App, finding: &Finding) -> Section {
+    let mut section = Section::new("What is known");
+    if !finding.why.is_empty() {
+        section.lines.push(Line::Strong("why", finding.why.to_owned()));
+    }
+    if let Some(runs_out) = finding.runs_out {
+        let text = format!("{} run out in {} at this rate", runs_out.what, eta(runs_out.within));
+        section.lines.push(Line::Alarm("next", text));
+    }
+    section.known("process", finding.process.as_ref().map(|process| process_words(process)));
+    section.known("since", finding.since.map(|since| since_words(app, since)));
+    section.known("growth", Some(growth_words(finding.slope)));
+    for evidence in finding.evidence.iter().filter(|evidence| !TOLD_BEFORE.contains(&evidence.key)) {
+        let (label, text) = (evidence.label, evidence_text(evidence));
+        match cells(label) {
+            0..LABEL_WIDTH => section.fact(label, text),
+            _ => section.fact("", format!("{label}: {text}")),
+        }
+    }
+    section
+}
+
+fn process_words(process: &crate::model::process::Process) -> String {
+    let command = cut(process.command.as_str(), COMMAND_WIDTH);
+    let command = if command.is_empty() { String::new() } else { format!("  {command}") };
+    format!("{}[{}]{command}", process.name, process.id.pid)
+}
+
+fn since_words(app: &App, since: crate::model::delta::Since) -> String {
+    let age = units::lasted(since.age(app.store.at()));
+    match since.basis {
+        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it begin", app.time_of_day(since.at)),
+        AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
+        AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
+    }
+}
+
+fn growth_words(slope: Option<Slope>) -> String {
+    let Some(slope) = slope else { return "not known yet: it takes some samples".to_owned() };
+    let over = units::lasted(slope.over);
+    let share = units::share(f64::from(slope.confidence));
+    match per_minute(slope.per_minute) {
+        steady if steady.is_empty() => format!("steady over {over}"),
+        change if slope.confidence >= SURE_MIN => format!("{change} over {over} (a straight line explains {share})"),
+        change => format!("perhaps {change} over {over} (a straight line explains only {share})"),
+    }
+}
+
+/// A time ahead, coarse: it is a guess.
+fn eta(within: Duration) -> String {
+    units::age(within)
+}
+
+/// The first of the sockets it is about, a line each.
+fn examples(app: &App, finding: &Finding) -> Section {
+    let mut section = Section::new("Examples");
+    let row = |id: &SocketId| app.store.rows().get(app.store.rows().find(*id)?);
+    for row in finding.examples.iter().filter_map(row) {
+        section.lines.push(Line::Item("·".to_owned(), example_words(app, row)));
+    }
+    if !finding.filter.is_empty() && finding.sockets > 0 {
+        let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
+        section.lines.push(Line::Dim(text));
+    }
+    section
+}
+
+fn counted(sockets: u32) -> String {
+    match sockets {
+        1 => "the socket".to_owned(),
+        count => format!("all {} sockets", units::count(u64::from(count))),
+    }
+}
+
+fn example_words(app: &App, row: &Row) -> String {
+    let socket = &row.connection.socket;
+    let ends = if socket.remote.is_unset() {
+        socket.local.to_string()
+    } else {
+        format!("{} → {}", socket.local, socket.remote)
+    };
+    let age = row.connection.state_since.map_or_else(String::new, |since| {
+        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
+        format!("  {at_least}{}", units::age(since.age(app.store.at())))
+    });
+    let verdict = socket.verdict().map_or_else(String::new, |verdict| format!("  {}", verdict.words()));
+    format!("{ends}  {}{age}{verdict}", socket.state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_say_how_sure_they_are() {
+        let slope = |per_minute, confidence| Slope { per_minute, over: Duration::from_mins(5), confidence };
+        assert_eq!(slope_text(slope(4.0, 0.99)), "+4/min");
+        assert_eq!(slope_text(slope(0.5, 0.9)), "+0.5/min");
+        assert_eq!(slope_text(slope(-1_200.0, 0.5)), "−1,200/min?");
+        assert_eq!(slope_text(slope(0.01, 0.9)), "steady");
+        assert!(growth_words(Some(slope(4.0, 0.5))).starts_with("perhaps +4/min over 5m00s"));
+    }
+
+    #[test]
+    fn evidence_has_its_unit() {
+        let said = |value| evidence_text(&Evidence { key: "x", label: "x", value, is_metric: false });
+        assert_eq!(said(Measure::Of(312, 1_024)), "312 of 1,024 (30%)");
+        assert_eq!(said(Measure::Of(3, 0)), "3 of 0");
+        assert_eq!(said(Measure::PerSecond(470.4)), "470/s");
+        assert_eq!(said(Measure::Bytes(12_100)), "12.1 kB");
+        assert_eq!(said(Measure::PerMinute(0.0)), "0/min");
+    }
+}

@@ -1,0 +1,123 @@
+//! The line above the tables of listeners and ports: what the kernel says of all of them together.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::tab::Tab;
+use crate::model::facts::Facts;
+use crate::store::Store;
+use crate::store::groups::GroupKey;
+use crate::store::pressure::PRESSURE_WINDOW;
+use crate::store::rows::Row;
+use crate::table::units;
+
+/// One thing that the line says. Pieces stand in the order of their worth: the last ones go where there is no room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// What it is.
+    pub text: String,
+    /// Whether it tells of something wrong.
+    pub is_alarm: bool,
+}
+
+impl Piece {
+    fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_alarm: false }
+    }
+
+    fn alarm(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_alarm: true }
+    }
+}
+
+impl App {
+    /// The pieces of the line above the table on the screen; none where there is no such line.
+    pub fn summary(&self) -> Vec<Piece> {
+        match self.tab {
+            Tab::Listeners => queues(&self.store),
+            Tab::Ports => self.ports(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn ports(&self) -> Vec<Piece> {
+        let Some(table) = self.tables.group(Tab::Ports) else { return Vec::new() };
+        let facts = self.store.facts();
+        let mut pieces = vec![Piece::plain(format!("{} in use", units::count(table.view.sockets())))];
+        let Some(range) = facts.ephemeral_ports else {
+            pieces.push(Piece::plain("this source does not know the kernel's range of ports"));
+            return pieces;
+        };
+        let ports = units::count(u64::from(range.len()));
+        pieces.push(Piece::plain(format!("range {}-{} ({ports})", range.first, range.last)));
+        if let Some(group) = table.view.largest()
+            && let GroupKey::Route(route) = group.key
+        {
+            let used = units::count(u64::from(group.sockets()));
+            pieces.push(Piece::plain(format!("most {used} to {}", route.remote)));
+        }
+        pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
+        pieces.extend(reuse(facts).map(Piece::plain));
+        pieces
+    }
+}
+
+/// `tcp_tw_reuse` in words (Documentation/networking/ip-sysctl.rst).
+fn reuse(facts: &Facts) -> Option<&'static str> {
+    Some(match facts.time_wait_reuse? {
+        0 => "TIME_WAIT reuse off",
+        1 => "TIME_WAIT reuse on",
+        _ => "TIME_WAIT reuse on loopback only",
+    })
+}
+
+fn queues(store: &Store) -> Vec<Piece> {
+    let pressure = store.pressure();
+    let Some(growth) = pressure.growth() else {
+        let waits = store.facts().counters.is_some();
+        let text = if waits { "counting…" } else { "this source does not know what the kernel dropped" };
+        return vec![Piece::plain(text)];
+    };
+    let rate = |count: u64| format!("{}/s", units::per_second(growth.per_second(count)));
+    let mut pieces = match pressure.at_fault() {
+        Some((local, netns)) => {
+            let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
+            let socket = |row: &&Row| row.connection.socket.local == local && row.connection.socket.id.netns() == netns;
+            let process = rows.into_iter().find(socket).and_then(|row| row.connection.socket.owner.process());
+            let who = process.map_or_else(String::new, |process| format!(" {}[{}]", process.name, process.id.pid));
+            vec![Piece::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
+        }
+        None if growth.by.listen_overflows > 0 && pressure.suspects() > 1 => {
+            let text =
+                format!("overflows {}, {} queues are full", rate(growth.by.listen_overflows), pressure.suspects());
+            vec![Piece::alarm(text)]
+        }
+        None if growth.by.listen_overflows > 0 => {
+            vec![Piece::alarm(format!("overflows {}, no full queue was seen", rate(growth.by.listen_overflows)))]
+        }
+        None => vec![Piece::plain("overflows 0/s")],
+    };
+    let counted = [
+        ("dropped", growth.by.listen_drops),
+        ("SYN queue full", growth.by.syn_queue_drops),
+        ("SYN cookies", growth.by.syncookies_sent),
+    ];
+    // What is dropped at a full accept queue is told already.
+    let is_news = |name: &str, count: u64| match name {
+        "dropped" => count > growth.by.listen_overflows,
+        _ => count > 0,
+    };
+    pieces.extend(counted.map(|(name, count)| {
+        let text = format!("{name} {}", rate(count));
+        if is_news(name, count) { Piece::alarm(text) } else { Piece::plain(text) }
+    }));
+    if let Some(most) = store.facts().accept_queue_max {
+        pieces.push(Piece::plain(format!("somaxconn {}", units::count(u64::from(most)))));
+    }
+    pieces.push(Piece::plain(format!("over {}", seconds(growth.over.min(PRESSURE_WINDOW)))));
+    pieces
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs())
+}

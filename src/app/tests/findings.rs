@@ -1,0 +1,124 @@
+//! The findings: told, chosen, followed to their sockets and their process.
+
+use super::*;
+use crate::diagnosis::finding::{Finding, FindingKey, Place, Severity};
+use crate::diagnosis::rule::Rule;
+use crate::model::testing::endpoint;
+
+fn leak(pid: u32, severity: Severity) -> Finding {
+    let process = process(pid, "pool");
+    Finding {
+        key: FindingKey {
+            rule: Rule::CloseWaitLeak,
+            process: Some(process.id),
+            place: Place::To(endpoint("10.0.0.20:443")),
+            netns: NetnsId(0),
+        },
+        severity,
+        sentence: format!("pool[{pid}] leaks CLOSE_WAIT"),
+        why: "never closed",
+        process: Some(process),
+        state: Some(TcpState::CloseWait),
+        sockets: 1,
+        examples: vec![id(u64::from(pid))],
+        evidence: Vec::new(),
+        slope: None,
+        since: None,
+        first_found: Timestamp::default(),
+        runs_out: None,
+        filter: format!("pid:{pid} state:close-wait"),
+    }
+}
+
+/// Three processes with one leaked connection each, and one that is well.
+fn leaking() -> App {
+    let leaked = |pid: u32| tcp(pid.into()).state(TcpState::CloseWait).queues(0, 0).held_by(&[process(pid, "pool")]);
+    let mut app = app_on(vec![leaked(11), leaked(12), leaked(13), tcp(14).held_by(&[nginx()])]);
+    app.show_findings(vec![leak(11, Severity::Critical), leak(12, Severity::Warning), leak(13, Severity::Warning)]);
+    app
+}
+
+fn chosen(app: &App) -> Option<u32> {
+    app.findings.selected()?.process.as_ref().map(|process| process.id.pid)
+}
+
+#[test]
+fn a_row_knows_the_finding_that_it_is_part_of() {
+    let app = leaking();
+    let worst = |cookie| {
+        let index = app.store.rows().find(id(cookie))?;
+        app.findings.about(app.store.rows().get(index)?, &app.store).map(|finding| finding.severity)
+    };
+    assert_eq!(worst(11), Some(Severity::Critical));
+    assert_eq!(worst(13), Some(Severity::Warning));
+    assert_eq!(worst(14), None);
+    assert_eq!(app.findings.concerns(TcpState::CloseWait), Some(Severity::Critical));
+    assert_eq!(app.findings.concerns(TcpState::TimeWait), None);
+}
+
+#[test]
+fn the_selection_stays_with_its_finding_whatever_its_place() {
+    let mut app = leaking();
+    press(&mut app, "6j");
+    assert_eq!(chosen(&app), Some(12));
+    app.show_findings(vec![leak(13, Severity::Critical), leak(11, Severity::Critical), leak(12, Severity::Warning)]);
+    assert_eq!(chosen(&app), Some(12));
+    app.show_findings(vec![leak(13, Severity::Critical)]);
+    assert_eq!(chosen(&app), Some(13), "the one that took its place");
+    app.show_findings(Vec::new());
+    assert_eq!(chosen(&app), None);
+    press(&mut app, "jkgGeKy");
+    assert!(app.notices.latest().is_some());
+}
+
+#[test]
+fn one_key_shows_the_sockets_of_a_finding_and_one_leads_back() {
+    let mut app = leaking();
+    press(&mut app, "/established");
+    code(&mut app, KeyCode::Enter);
+    press(&mut app, "6j");
+    code(&mut app, KeyCode::Enter);
+    assert_eq!((app.tab, app.tables.connections.live), (Tab::Connections, 1));
+    assert_eq!(app.tables.connections.cursor.key(), Some(id(12)));
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((app.tab, chosen(&app)), (Tab::Findings, Some(12)));
+    assert_eq!(app.tables.connections.view.filter().text(), "established");
+}
+
+#[test]
+fn a_signal_goes_to_the_process_of_the_finding() {
+    let mut app = leaking();
+    press(&mut app, "6jjK");
+    assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 13), "{:?}", app.mode);
+    code(&mut app, KeyCode::Esc);
+    app.show_findings(vec![Finding { process: None, ..leak(11, Severity::Warning) }]);
+    press(&mut app, "K");
+    assert!(matches!(app.mode, Mode::Normal));
+}
+
+#[test]
+fn the_bell_rings_only_if_asked_for_and_only_for_what_became_critical() {
+    let rings = |bell| {
+        let mut app = app_with(|config| config.bell = bell, vec![tcp(1)]);
+        app.show_findings(vec![leak(11, Severity::Warning)]);
+        let quiet = app.advance(1);
+        app.show_findings(vec![leak(11, Severity::Critical)]);
+        let loud = app.advance(1);
+        app.show_findings(vec![leak(11, Severity::Critical)]);
+        [quiet, loud, app.advance(1)].map(|effects| effects.contains(&Effect::Bell))
+    };
+    assert_eq!(rings(true), [false, true, false]);
+    assert_eq!(rings(false), [false; 3]);
+}
+
+#[test]
+fn what_is_selected_is_explained_and_the_same_key_leads_back() {
+    let mut app = leaking();
+    press(&mut app, "je");
+    let Mode::Explain { explained, .. } = &app.mode else { panic!("{:?}", app.mode) };
+    assert_eq!((explained.state, explained.rule), (Some(TcpState::CloseWait), Some(Rule::CloseWaitLeak)));
+    press(&mut app, "e");
+    assert!(matches!(app.mode, Mode::Normal));
+    press(&mut app, "2e");
+    assert!(matches!(app.mode, Mode::Normal), "a process is not explained");
+}

@@ -1,0 +1,117 @@
+//! The options that every command has. The command line beats the config file, which beats the defaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::cli::Failure;
+use crate::cli::args::values;
+use crate::cli::config::{self, Settings};
+use crate::source::Choice;
+
+/// What holds for every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub(in crate::cli) struct Global {
+    /// Where to look: auto, linux, procfs, portable, synthetic[:SEED], or replay:FILE
+    #[arg(long, global = true, value_name = "SOURCE", default_value = "auto")]
+    source: String,
+    /// Show a made-up server; the same as --source synthetic
+    #[arg(long, global = true)]
+    demo: bool,
+    /// The time between samples, from 0.1 to 60; 1 unless said otherwise
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = values::interval, allow_hyphen_values = true)]
+    interval: Option<Duration>,
+    /// Show the sockets of every network namespace you may enter, not only of this one
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    all_netns: Option<bool>,
+    /// Never send a signal
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    read_only: Option<bool>,
+    /// Leave the mouse to the terminal
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    no_mouse: Option<bool>,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    ascii: Option<bool>,
+    /// When to use colours: auto unless said otherwise
+    #[arg(long, global = true, value_name = "WHEN")]
+    color: Option<Color>,
+    /// Ring the terminal's bell when something critical is found
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    bell: Option<bool>,
+    /// Do not ask the kernel for exact transitions
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    no_trace: Option<bool>,
+    /// Read settings from this file; /dev/null for none. Otherwise conntop/config.toml below `$XDG_CONFIG_HOME` or
+    /// ~/.config is read, if it exists
+    ///
+    /// Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop
+    /// explain config shows them all. What the command line says counts more; --ascii=false and the like undo a
+    /// setting. Root reads its own file only: under sudo name yours with --config.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Global {
+    /// The settings of the config file under those of the command line.
+    pub(in crate::cli) fn settings(&self) -> Result<Settings, Failure> {
+        let file = config::read(self.config.as_deref())?;
+        let no = |option: Option<bool>| option.map(|is_off| !is_off);
+        Ok(Settings {
+            interval: self.interval.unwrap_or(file.interval),
+            all_netns: self.all_netns.unwrap_or(file.all_netns),
+            read_only: self.read_only.unwrap_or(file.read_only),
+            mouse: no(self.no_mouse).unwrap_or(file.mouse),
+            ascii: self.ascii.unwrap_or(file.ascii),
+            color: self.color.unwrap_or(file.color),
+            bell: self.bell.unwrap_or(file.bell),
+            trace: no(self.no_trace).unwrap_or(file.trace),
+            thresholds: file.thresholds,
+        })
+    }
+
+    /// The source that was asked for.
+    pub(in crate::cli) fn choice(&self) -> Result<Choice, Failure> {
+        match (self.demo, self.source.as_str()) {
+            (true, "auto") => Ok(Choice::parse("synthetic")?),
+            (true, source) if !source.starts_with("synthetic") => {
+                Err(Failure::Usage(format!("--demo is a source of its own; leave out --source {source}")))
+            }
+            (_, source) => Ok(Choice::parse(source)?),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn asked_interval(&self) -> Option<Duration> {
+        self.interval
+    }
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Color {
+    /// On a terminal that is not `dumb`, unless `NO_COLOR` is set and not empty.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether to use them.
+    pub(in crate::cli) fn is_on(self, is_terminal: bool) -> bool {
+        let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match self {
+            Self::Auto => is_terminal && !is_unwanted() && !is_dumb(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The arguments of `conntop watch`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::args::values::{amount, seconds};
+use crate::cli::{Failure, parse_filter};
+use crate::report::format::Format;
+use crate::report::watch::Watch;
+
+pub(in crate::cli::args) const EXAMPLES: &str = "\
+Examples:
+  conntop watch state:close-wait                  what comes into CLOSE_WAIT or leaves it
+  conntop watch --format ndjson process:nginx     for scripts
+  conntop watch --for 60 --count 100              until one of them is reached
+  conntop watch --source replay:leak.conntop      what a recording holds, without waiting
+
+Events: opened; transition; closed, when the last trace is gone (TIME_WAIT included); gap,
+when events of the kernel were lost; finding (found, changed, ended). Times are in UTC.
+Every line is flushed. Ctrl-C ends it with exit code 0, as does a closed pipe.";
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct WatchArguments {
+    /// Only sockets that match before or after the change: state:close-wait passes what comes into it and what leaves
+    /// it. Findings pass as in conntop check; gaps always do
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// text, or ndjson (one event a line)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: String,
+    /// Stop after this time, as the samples count it
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    pub(in crate::cli) time: Option<Duration>,
+    /// Stop after this many lines
+    #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true)]
+    count: Option<u64>,
+}
+
+impl WatchArguments {
+    /// What is to be printed.
+    pub(in crate::cli) fn parse(&self) -> Result<Watch, Failure> {
+        let format = Format::parse_among(&self.format, &[Format::Text, Format::Ndjson]).map_err(Failure::Usage)?;
+        Ok(Watch { filter: parse_filter(&self.filter.join(" "))?, format, count: self.count })
+    }
+}

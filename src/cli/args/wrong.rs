@@ -1,0 +1,59 @@
+//! How wrong use is answered: in one sentence with a way out.
+
+use clap::CommandFactory;
+
+use crate::cli::args::Arguments;
+use crate::table::suggest;
+
+/// Commands that are planned; until then they are no words to look for.
+const PLANNED: [&str; 4] = ["kill", "close", "man", "completions"];
+
+pub(super) fn refuse_planned(word: &str) -> Option<String> {
+    let name = PLANNED.iter().find(|name| **name == word)?;
+    Some(format!(
+        "conntop has no command '{name}' yet; see conntop --help for those it has, or write conntop -- {name} to look for that word"
+    ))
+}
+
+/// A command after a filter, or a lone word one edit away from a command, was most likely meant to be it.
+pub(super) fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
+    let definition = Arguments::command();
+    let mut commands = definition.get_subcommands().map(clap::Command::get_name);
+    let words = &parsed.filter;
+    let (first, rest) = words.split_first().filter(|_| parsed.command.is_none())?;
+    if let Some(sentence) = refuse_planned(first) {
+        return Some(sentence);
+    }
+    if rest.is_empty() {
+        let near = commands.find(|name| suggest::distance(first, name) == 1)?;
+        return Some(format!(
+            "there is no command '{first}'; did you mean '{near}'? To look for that word, write conntop -- {first}"
+        ));
+    }
+    let command = commands.find(|name| rest.iter().any(|word| word == name))?;
+    let all = words.join(" ");
+    Some(format!(
+        "write '{command}' first, as in conntop {command} {first}; to look for that word, write conntop -- {all}"
+    ))
+}
+
+/// What clap says over several lines, as one sentence with its hint.
+pub(super) fn sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if what.ends_with(':') {
+        what = format!("{what} {}", lines.next().unwrap_or_default());
+    }
+    let what = what.replace("a value is required for", "a value is missing for");
+    let hint = lines.find_map(|line| {
+        // "to pass '--x' as a value" is no help to somebody who meant an option.
+        let tip = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass"));
+        tip.map(str::to_owned).or_else(|| {
+            let values = line.strip_prefix("[possible values: ")?.strip_suffix(']')?;
+            Some(format!("there are {values}"))
+        })
+    });
+    let hint = hint.unwrap_or_else(|| "see conntop --help".to_owned());
+    format!("{what}; {hint}")
+}

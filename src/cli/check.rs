@@ -1,0 +1,83 @@
+//! `conntop check`: looks long enough to tell, prints what is wrong, and ends as monitoring plugins do.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cli::args::{CheckArguments, command_name};
+use crate::cli::config::Settings;
+use crate::cli::samples::Samples;
+use crate::cli::{Failure, print};
+use crate::model::text::DisplayText;
+use crate::report::check::{Check, Found, NAME, Status};
+use crate::source::{Pace, Source};
+
+/// The exit code of a check that could not look: UNKNOWN.
+pub(super) const UNKNOWN: u8 = 3;
+/// Samples without --for: counters and descriptors take two.
+const SAMPLES: u32 = 2;
+
+/// Looks and says what was found.
+pub(super) fn run(
+    source: Box<dyn Source>,
+    settings: &Settings,
+    options: &CheckArguments,
+    check: &Check,
+) -> Result<ExitCode, Failure> {
+    let samples = look(source, settings, options.time)?;
+    let mut status = Status::Ok;
+    print(|out| {
+        let (store, diagnosis) = (samples.store(), samples.diagnosis());
+        let found = Found {
+            findings: diagnosis.findings(),
+            untold: diagnosis.untold(),
+            thresholds: diagnosis.thresholds(),
+            watched: samples.watched(),
+        };
+        status = check.write(store, found, out)?;
+        Ok(())
+    })?;
+    Ok(ExitCode::from(status.exit_code()))
+}
+
+/// A live source is watched for `time`, a recording to that point or to its end.
+fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
+    let mut samples = Samples::new(source, settings, time.is_some());
+    let mut taken = 0;
+    loop {
+        let begun = Instant::now();
+        let pace = samples.take()?.pace;
+        taken += 1;
+        let is_enough = match (pace, time) {
+            (Pace::Last, _) => true,
+            (Pace::After(_), None) => false,
+            (Pace::Interval, None) => taken >= SAMPLES,
+            (_, Some(time)) => samples.watched() >= time,
+        };
+        if is_enough {
+            return Ok(samples);
+        }
+        if samples.is_live() {
+            let left = time.map_or(settings.interval, |time| time.saturating_sub(samples.watched()));
+            let due = begun + settings.interval.min(left);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+/// Whether `arguments` ask for a check: then every failure has the exit code of one that could not look.
+pub(super) fn is_asked_for(arguments: &[OsString]) -> bool {
+    command_name(arguments).is_some_and(|name| name == "check")
+}
+
+/// Says `sentence` where a monitoring system reads it, too: the first line of stdout.
+pub(super) fn say_unknown(sentence: &str, arguments: &[OsString]) {
+    let wants_json = arguments.iter().any(|word| word == "json" || word == "--format=json");
+    let mut stdout = io::stdout();
+    if !wants_json && !stdout.is_terminal() {
+        let text = DisplayText::new(sentence).to_string().replace('|', "/");
+        let _ = writeln!(stdout, "{NAME} UNKNOWN - {text}");
+    }
+}

@@ -1,0 +1,256 @@
+//! The config file: where it is, how it is read, and what is wrong with it in one sentence.
+//!
+//! A wrong file ends the program, also the default one: thresholds that are silently not used would be worse.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::cli::args::{Color, values};
+use crate::cli::{Failure, say};
+use crate::diagnosis::thresholds::Thresholds;
+use crate::model::snapshot::Needs;
+use crate::source::{self, Choice, Source};
+use crate::table::suggest;
+
+/// The longest config file, in bytes.
+const LEN_MAX: u64 = 64 * 1024;
+/// The name of a file that says nothing.
+const NOTHING: &str = "/dev/null";
+
+/// What holds for every command: defaults, changed by the config file, changed by the command line.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+pub(super) struct Settings {
+    /// The time between samples.
+    #[serde(deserialize_with = "interval")]
+    pub(super) interval: Duration,
+    /// Whether all network namespaces are shown.
+    pub(super) all_netns: bool,
+    /// Whether signals are never sent.
+    pub(super) read_only: bool,
+    /// Whether to draw with ASCII only.
+    pub(super) ascii: bool,
+    /// Whether the screen uses the mouse.
+    pub(super) mouse: bool,
+    /// When to use colours.
+    pub(super) color: Color,
+    /// Whether the bell rings when something critical is found.
+    pub(super) bell: bool,
+    /// Whether the kernel is asked for exact transitions.
+    pub(super) trace: bool,
+    /// The numbers that the rules compare with.
+    pub(super) thresholds: Thresholds,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            all_netns: false,
+            read_only: false,
+            ascii: false,
+            mouse: true,
+            color: Color::Auto,
+            bell: false,
+            trace: true,
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// What a sample is to hold beside the sockets of this namespace.
+    pub(super) fn needs(&self) -> Needs {
+        Needs { all_namespaces: self.all_netns, ..Needs::default() }
+    }
+
+    /// Opens the source of `choice`, if it can do what is asked for.
+    pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
+        let source = source::open(choice)?;
+        let kind = source.info().kind;
+        if self.all_netns && !kind.sees_namespaces() {
+            let sentence = format!(
+                "--all-netns needs --source linux or procfs; the source {} has no other network namespaces",
+                kind.name()
+            );
+            return Err(Failure::Usage(sentence));
+        }
+        Ok(source)
+    }
+}
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let asked = Duration::try_from_secs_f64(f64::deserialize(deserializer)?).ok();
+    asked.filter(|asked| values::is_interval(*asked)).ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
+}
+
+/// The settings of the file that the user `named`, or of the default file if there is one.
+pub(super) fn read(named: Option<&Path>) -> Result<Settings, Failure> {
+    let Some(path) = named.map(Path::to_owned).or_else(default_path) else { return Ok(Settings::default()) };
+    if path == Path::new(NOTHING) {
+        return Ok(Settings::default());
+    }
+    match load(&path, named.is_some()) {
+        Ok(text) => parse(&text).map_err(|what| Failure::Usage(format!("{}, {what}", path.display()))),
+        Err(Unread::Missing) if named.is_none() => Ok(Settings::default()),
+        Err(Unread::Missing) => Err(Failure::Usage(format!(
+            "there is no config file {}; write one (conntop explain config shows what goes in) or leave out --config",
+            path.display()
+        ))),
+        Err(Unread::Ignored) => {
+            say(&format!(
+                "{} is not used: root reads no settings that others can write; chown and chmod it, or name it with --config",
+                path.display()
+            ));
+            Ok(Settings::default())
+        }
+        Err(Unread::Wrong(what)) => Err(Failure::Failed(format!(
+            "the config file {} {what}; mend that, or go without by --config {NOTHING}",
+            path.display()
+        ))),
+    }
+}
+
+/// `$XDG_CONFIG_HOME/conntop/config.toml`, else `~/.config/conntop/config.toml`. Never below the working directory: a
+/// relative path in the environment counts as none (XDG Base Directory Specification).
+fn default_path() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(folder.join("conntop").join("config.toml"))
+}
+
+/// Why there is no text.
+enum Unread {
+    Missing,
+    /// It could be another user's words.
+    Ignored,
+    /// What is wrong: follows "the config file FILE".
+    Wrong(String),
+}
+
+fn load(path: &Path, is_named: bool) -> Result<String, Unread> {
+    let wrong = |error: std::io::Error| match error.kind() {
+        // A file in the way of a folder is as good as none.
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Missing,
+        _ => Unread::Wrong(format!("cannot be read ({error})")),
+    };
+    let file = open(path).map_err(wrong)?;
+    let about = file.metadata().map_err(wrong)?;
+    if !about.is_file() {
+        return Err(Unread::Wrong("is not a regular file".to_owned()));
+    }
+    if !is_named && !may_be_trusted(&about) {
+        return Err(Unread::Ignored);
+    }
+    let mut bytes = Vec::new();
+    file.take(LEN_MAX + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    if bytes.len() as u64 > LEN_MAX {
+        return Err(Unread::Wrong(format!("is longer than {} KiB", LEN_MAX / 1024)));
+    }
+    String::from_utf8(bytes).map_err(|_| Unread::Wrong("is not UTF-8 text".to_owned()))
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    // A FIFO must not hold the program up.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+/// Whether nobody but root can have written it, for root; others may read what they like.
+#[cfg(unix)]
+fn may_be_trusted(about: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    !rustix::process::geteuid().is_root() || about.uid() == 0 && about.mode() & WRITABLE_BY_OTHERS == 0
+}
+
+#[cfg(not(unix))]
+fn may_be_trusted(_: &std::fs::Metadata) -> bool {
+    true
+}
+
+/// The settings that `text` writes, or what is wrong with it: `line 3: ...`.
+fn parse(text: &str) -> Result<Settings, String> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        format!("line {line}: {}", in_words(error.message()))
+    })
+}
+
+/// serde's message with a next step. It quotes names in backticks: the unknown one first, then those there are.
+fn in_words(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) {
+        let known: Vec<&str> = quoted.collect();
+        let all = format!("there are {}", known.join(", "));
+        return format!("unknown key '{unknown}'; {}", suggest::hint(unknown, known.iter().copied(), &all));
+    }
+    let first = message.lines().next().unwrap_or_default();
+    format!("{first}; see conntop explain config, or go without by --config {NOTHING}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../assets/config.toml");
+
+    #[test]
+    fn the_example_holds_every_key_with_its_default() {
+        assert_eq!(parse(EXAMPLE), Ok(Settings::default()));
+        for section in ["", "[thresholds]\n"] {
+            let error = toml::from_str::<Settings>(&format!("{section}no-such-key = 1")).expect_err("unknown");
+            let names: Vec<_> = error.message().split('`').skip(1).step_by(2).skip(1).collect();
+            assert!(!names.is_empty(), "{error}");
+            for name in names {
+                let is_there = |line: &str| line.starts_with(&format!("{name} = ")) || line == format!("[{name}]");
+                assert!(EXAMPLE.lines().any(is_there), "assets/config.toml lacks {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line_and_a_next_step() {
+        for (text, sentence) in [
+            ("\n\nintervall = 2", "line 3: unknown key 'intervall'; did you mean 'interval'?"),
+            ("interval = 0", "line 1: write a number of seconds from 0.1 to 60, such as 2 or 0.5; see conntop"),
+            ("bell = true\ninterval = \"soon\"", "line 2: invalid type: string \"soon\", expected f64; see conntop"),
+            (
+                "[thresholds]\nclose-wait-aeg = 2",
+                "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?",
+            ),
+            (
+                "color = \"red\"",
+                "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop",
+            ),
+            ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
+            ("interval", "line 1: "),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.starts_with(sentence) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_file_take_the_place_of_defaults() {
+        let settings = parse("interval = 2\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
+        let settings = settings.expect("valid");
+        assert_eq!((settings.interval, settings.all_netns, settings.mouse), (Duration::from_secs(2), true, false));
+        assert_eq!(settings.thresholds.close_wait_age, Duration::from_millis(500));
+        assert!(settings.trace && !settings.bell);
+    }
+}

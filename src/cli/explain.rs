@@ -1,0 +1,28 @@
+//! `conntop explain`: what a word means, from the tables of the program.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use crate::cli::args::{self, ExplainArguments};
+use crate::cli::{Failure, print};
+use crate::report::explain::{self, Explain};
+
+/// The narrowest and the widest lines on a terminal; in a file they are as long as [`WIDTH`].
+const WIDTHS: (u16, u16) = (40, 100);
+const WIDTH: u16 = 80;
+
+/// Explains the topics, or lists them.
+pub(super) fn run(options: &ExplainArguments) -> Result<ExitCode, Failure> {
+    let explain = Explain { format: options.format()?, width: width(), options: args::options() };
+    if options.topics.is_empty() {
+        return print(|out| explain.write_topics(out));
+    }
+    let words: Vec<&str> = options.topics.iter().map(String::as_str).collect();
+    let found = explain::find(&words, &explain.options).map_err(Failure::Usage)?;
+    print(|out| explain.write(&found, out))
+}
+
+fn width() -> usize {
+    let terminal = || crossterm::terminal::size().map_or(WIDTH, |(columns, _)| columns.clamp(WIDTHS.0, WIDTHS.1));
+    usize::from(if io::stdout().is_terminal() { terminal() } else { WIDTH })
+}

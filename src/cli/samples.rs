@@ -1,0 +1,124 @@
+//! Takes samples one after the other and keeps what follows from them: the store and the findings.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use crate::cli::Failure;
+use crate::cli::config::Settings;
+use crate::diagnosis::Diagnosis;
+use crate::model::delta::{Gap, Transition};
+use crate::model::event::Tellers;
+use crate::model::snapshot::{Needs, Snapshot, SourceKind};
+use crate::model::time::Timestamp;
+use crate::source::{Pace, Source};
+use crate::store::Store;
+use crate::tracker::Tracker;
+
+/// A source, and what was learnt from it.
+pub(super) struct Samples {
+    source: Box<dyn Source>,
+    needs: Needs,
+    snapshot: Snapshot,
+    tracker: Tracker,
+    store: Store,
+    diagnosis: Diagnosis,
+    first: Option<Timestamp>,
+}
+
+/// What one sample brought.
+pub(super) struct Taken {
+    /// When the next one is due.
+    pub(super) pace: Pace,
+    /// What happened since the last one.
+    pub(super) transitions: Vec<Transition>,
+    /// Where events were lost.
+    pub(super) gaps: Vec<Gap>,
+    /// Who tells of what happens between samples.
+    pub(super) tellers: Tellers,
+}
+
+impl Samples {
+    /// Nothing is taken yet. Where `listens`, the kernel is asked to tell what happens between samples.
+    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, listens: bool) -> Self {
+        if listens {
+            source.listen();
+        }
+        Self {
+            store: Store::new(source.info().clone()),
+            source,
+            needs: settings.needs(),
+            snapshot: Snapshot::default(),
+            tracker: Tracker::new(),
+            diagnosis: Diagnosis::new(settings.thresholds.clone()),
+            first: None,
+        }
+    }
+
+    /// Takes the next sample.
+    pub(super) fn take(&mut self) -> Result<Taken, Failure> {
+        let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
+        let delta = self.tracker.update(&self.snapshot);
+        let taken = Taken {
+            pace,
+            transitions: delta.transitions.clone(),
+            gaps: delta.gaps.clone(),
+            tellers: delta.tellers.clone(),
+        };
+        self.store.apply(delta);
+        self.diagnosis.observe(&self.store);
+        self.needs.usage = self.diagnosis.wants_usage(&self.store);
+        self.first.get_or_insert(self.store.at());
+        Ok(taken)
+    }
+
+    /// The time from the first to the last sample, as they count it.
+    pub(super) fn watched(&self) -> Duration {
+        self.first.map_or(Duration::ZERO, |first| self.store.at().since(first))
+    }
+
+    /// Whether its time is that of the clock; that of a recording or of a made-up server is not waited for.
+    pub(super) fn is_live(&self) -> bool {
+        !matches!(self.source.info().kind, SourceKind::Replay | SourceKind::Synthetic)
+    }
+
+    /// Whether a failure may pass: it is live and has worked before.
+    pub(super) fn may_recover(&self) -> bool {
+        self.is_live() && self.first.is_some()
+    }
+
+    /// What is known now.
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is wrong now.
+    pub(super) const fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+}
+
+/// Ctrl-C, listened to from the first wait on.
+pub(super) struct Interrupt(Pin<Box<dyn Future<Output = std::io::Result<()>>>>);
+
+impl Interrupt {
+    /// Listens from the first call of [`Self::comes_before`].
+    pub(super) fn new() -> Self {
+        Self(Box::pin(tokio::signal::ctrl_c()))
+    }
+
+    /// Waits until `due`; whether Ctrl-C came first, or since the last call. After `true` it must not be asked again.
+    pub(super) async fn comes_before(&mut self, due: Instant) -> bool {
+        tokio::select! {
+            biased;
+            // Without a handler Ctrl-C ends the program at once, which does no harm either.
+            pressed = &mut self.0 => pressed.is_ok(),
+            () = wait_until(due) => false,
+        }
+    }
+}
+
+async fn wait_until(due: Instant) {
+    // Signals are looked for while the runtime waits, which it must do once even if there is no time to wait.
+    tokio::task::yield_now().await;
+    tokio::time::sleep_until(due.into()).await;
+}

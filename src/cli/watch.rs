@@ -1,0 +1,107 @@
+//! `conntop watch`: takes samples and prints what changes until --for, --count, the end of a recording or Ctrl-C.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::cli::args::WatchArguments;
+use crate::cli::config::Settings;
+use crate::cli::samples::{Interrupt, Samples};
+use crate::cli::{Failure, cannot_write, say};
+use crate::model::event::{Teller, Tellers};
+use crate::model::text::DisplayText;
+use crate::report::watch::{News, Stream, Watch};
+use crate::runtime;
+use crate::source::{Pace, Source};
+use crate::store::Store;
+
+/// How often in a row a live source may fail, once it has worked.
+const FAILURES_MAX: u32 = 30;
+/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
+const SAID_MAX: usize = 16;
+
+/// Prints until there is a reason to end; a reader that has seen enough is one.
+pub(super) fn run(
+    source: Box<dyn Source>,
+    settings: &Settings,
+    options: &WatchArguments,
+    watch: &Watch,
+) -> Result<ExitCode, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
+    let samples = Samples::new(source, settings, true);
+    runtime.block_on(follow(samples, settings, options, watch))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why less is seen than could be.
+fn shortcomings<'a>(store: &'a Store, tellers: &'a Tellers) -> impl Iterator<Item = &'a DisplayText> {
+    let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
+        Teller::Refused(sentence) => Some(sentence),
+        Teller::Off | Teller::On => None,
+    });
+    store.coverage().degraded.iter().chain(refused)
+}
+
+async fn follow(
+    mut samples: Samples,
+    settings: &Settings,
+    options: &WatchArguments,
+    watch: &Watch,
+) -> Result<(), Failure> {
+    let mut stream = Stream::new(watch);
+    let mut interrupt = Interrupt::new();
+    let mut said = Vec::new();
+    let mut failures = 0;
+    // From the first line on Ctrl-C ends it in good order.
+    if interrupt.comes_before(Instant::now()).await {
+        return Ok(());
+    }
+    loop {
+        let begun = Instant::now();
+        let taken = match samples.take() {
+            Err(failure) if samples.may_recover() && failures < FAILURES_MAX => {
+                failures += 1;
+                if failures == 1 {
+                    say(&format!("{failure}; trying again"));
+                }
+                if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
+                    return Ok(());
+                }
+                continue;
+            }
+            taken => taken?,
+        };
+        failures = 0;
+        let (store, diagnosis) = (samples.store(), samples.diagnosis());
+        for sentence in shortcomings(store, &taken.tellers) {
+            if !said.contains(sentence) && said.len() < SAID_MAX {
+                say(sentence.as_str());
+                said.push(sentence.clone());
+            }
+        }
+        let news = News {
+            transitions: &taken.transitions,
+            gaps: &taken.gaps,
+            findings: diagnosis.findings(),
+            untold: diagnosis.untold(),
+        };
+        match stream.write(store, news, &mut io::stdout().lock()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(|error| cannot_write(&error))?,
+        }
+        let pause = match taken.pace {
+            Pace::Interval => settings.interval,
+            // A recording is read, not played.
+            Pace::After(_) => Duration::ZERO,
+            Pace::Last => return Ok(()),
+        };
+        let is_enough = stream.is_full() || options.time.is_some_and(|time| samples.watched() >= time);
+        // A reader that is gone is noticed also while there is nothing to write.
+        if is_enough || interrupt.comes_before(begun + pause).await || runtime::reader_is_gone() {
+            return Ok(());
+        }
+    }
+}

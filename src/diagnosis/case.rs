@@ -1,0 +1,172 @@
+//! What a rule is given to judge a group by, and what it answers.
+
+use std::time::Duration;
+
+use crate::diagnosis::destinations::Destinations;
+use crate::diagnosis::finding::{Evidence, Measure, RunsOut, Severity, Slope};
+use crate::diagnosis::group::{ARRIVAL_MINUTES, Group};
+use crate::diagnosis::memory::{self, Memory};
+use crate::diagnosis::side::Sides;
+use crate::diagnosis::thresholds::Thresholds;
+use crate::diagnosis::track::{SURE, Track, line};
+use crate::model::delta::Since;
+use crate::model::process::ProcessId;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+
+/// What was above a limit stays a finding until it is below this share of it, so that it does not come and go.
+const LEAVES_AT: f64 = 0.8;
+/// A slope guessed from the ages of what is there now is no fact: what has gone meanwhile is not counted.
+const GUESS_CONFIDENCE: f64 = 0.6;
+
+/// All that a look has at hand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) store: &'a Store,
+    pub(super) thresholds: &'a Thresholds,
+    pub(super) sides: &'a Sides,
+    pub(super) memory: &'a Memory,
+    pub(super) destinations: &'a Destinations,
+}
+
+impl Context<'_> {
+    /// The moment of the last sample.
+    pub(super) fn now(&self) -> Timestamp {
+        self.store.at()
+    }
+
+    /// How old something is.
+    pub(super) fn age(&self, since: Option<Since>) -> Duration {
+        since.map_or(Duration::ZERO, |since| since.age(self.now()))
+    }
+}
+
+/// One group before the judge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    pub(super) look: &'a Context<'a>,
+    pub(super) group: &'a Group,
+    /// Its past; `None` where there are too many groups to remember.
+    pub(super) past: Option<&'a Track>,
+}
+
+impl Case<'_> {
+    /// Whether it is a finding already.
+    pub(super) fn is_active(&self) -> bool {
+        self.past.is_some_and(|past| past.active.is_some())
+    }
+
+    /// Whether `count` reaches `limit`, or has reached it and is still near.
+    pub(super) fn reaches(&self, count: impl Into<f64>, limit: impl Into<f64>) -> bool {
+        let (count, limit) = (count.into(), limit.into());
+        count > 0.0 && count >= if self.is_active() { limit * LEAVES_AT } else { limit }
+    }
+
+    /// Whether `part` of `whole` reaches so many percent of it, or has reached it and is still near.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub(super) fn reaches_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
+        let near = if self.is_active() { percent * (1.0 + LEAVES_AT) / 2.0 } else { percent };
+        part > 0 && part as f64 * 100.0 >= whole as f64 * near
+    }
+
+    /// How long the oldest has lasted.
+    pub(super) fn oldest(&self) -> Duration {
+        self.look.age(self.group.oldest)
+    }
+
+    /// How fast the group grows, as it was watched.
+    pub(super) fn slope(&self) -> Option<Slope> {
+        self.past?.slope(self.look.now())
+    }
+
+    /// How fast the group grows; before it was watched for long, a guess from when its sockets came.
+    pub(super) fn slope_or_guess(&self) -> Option<Slope> {
+        let watched = self.slope();
+        if watched.is_some_and(|slope| slope.confidence >= SURE) { watched } else { self.guess().or(watched) }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a guess")]
+    fn guess(&self) -> Option<Slope> {
+        let minutes = usize::try_from(self.oldest().as_secs() / 60).unwrap_or(usize::MAX).min(ARRIVAL_MINUTES);
+        if minutes < 2 || self.group.sockets < 5 {
+            return None;
+        }
+        let mut total = 0u32;
+        let sums: Vec<(f64, f64)> = (0..minutes)
+            .rev()
+            .map(|minute| {
+                total += self.group.arrivals[minute];
+                ((minutes - minute) as f64, f64::from(total))
+            })
+            .collect();
+        let (per_minute, explained) = line(sums.into_iter());
+        let over = Duration::from_secs(minutes as u64 * 60);
+        (per_minute > 0.0).then_some(Slope {
+            per_minute: per_minute as f32,
+            over,
+            confidence: (explained * GUESS_CONFIDENCE) as f32,
+        })
+    }
+
+    /// When the descriptors of `process` run out: by their own slope if it is known, else by that of the group.
+    pub(super) fn descriptors_run_out(&self, process: Option<ProcessId>) -> Option<RunsOut> {
+        let process = process?;
+        let (used, max) = memory::descriptors(self.look.store, process)?;
+        let own = self.look.memory.descriptor_slope(process, self.look.now()).filter(Slope::is_sure);
+        let slope = own.or_else(|| self.slope())?;
+        Some(RunsOut { what: "descriptors", within: slope.time_to(max.saturating_sub(used))? })
+    }
+}
+
+/// What a rule says of a group with which something is wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement {
+    pub(super) severity: Severity,
+    pub(super) sentence: String,
+    pub(super) why: &'static str,
+    pub(super) state: Option<TcpState>,
+    pub(super) sockets: u32,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) slope: Option<Slope>,
+    pub(super) since: Option<Since>,
+    pub(super) runs_out: Option<RunsOut>,
+    pub(super) filter: String,
+}
+
+impl Judgement {
+    pub(super) fn new(case: &Case, severity: Severity, sentence: String) -> Self {
+        Self {
+            severity,
+            sentence,
+            why: "",
+            state: None,
+            sockets: case.group.sockets,
+            evidence: Vec::new(),
+            slope: None,
+            since: case.group.oldest,
+            runs_out: None,
+            filter: String::new(),
+        }
+    }
+
+    /// With a number behind it.
+    pub(super) fn evidence(mut self, key: &'static str, label: &'static str, value: Measure) -> Self {
+        self.evidence.push(Evidence { key, label, value, is_metric: false });
+        self
+    }
+
+    /// With a number behind it, if it is known.
+    pub(super) fn evidence_if(self, key: &'static str, label: &'static str, value: Option<Measure>) -> Self {
+        match value {
+            Some(value) => self.evidence(key, label, value),
+            None => self,
+        }
+    }
+
+    /// With a number behind it that is performance data.
+    pub(super) fn metric(mut self, key: &'static str, label: &'static str, value: Measure) -> Self {
+        self.evidence.push(Evidence { key, label, value, is_metric: true });
+        self
+    }
+}

@@ -1,0 +1,172 @@
+//! Ephemeral ports and `TIME_WAIT` per destination: ports run out per (source address, destination address and port).
+//!
+//! Counted by a pass over all rows only when so many are connected that some destination may be short of ports, over
+//! those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not at every look.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::side::Sides;
+use crate::diagnosis::thresholds::Thresholds;
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::endpoint::Endpoint;
+use crate::model::process::Process;
+use crate::model::socket::{NetnsId, SocketId};
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+use crate::store::rows::Row;
+
+/// The most destinations counted; rows to others are left out. One that is short of ports has tens of thousands of
+/// rows, so that it is among the first that are met.
+pub(super) const DESTINATIONS_MAX: usize = 65_536;
+/// Churn is what came into `TIME_WAIT` within this time, which the kernel's timers tell even at first sight.
+pub(super) const CHURN_WINDOW: Duration = Duration::from_secs(10);
+/// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h).
+pub(super) const TIME_WAIT_SECONDS: u64 = 60;
+/// So many rows are counted at every look; more only after a while.
+const CHEAP_ROWS: u32 = 20_000;
+const DEAR_EVERY: Duration = Duration::from_secs(5);
+/// What is looked for begins at this share of what is a finding, so that a finding can fade.
+const LOOKS_FROM: f64 = 0.7;
+
+/// Our end's address, and the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Way {
+    pub(super) netns: NetnsId,
+    pub(super) from: IpAddr,
+    pub(super) to: Endpoint,
+}
+
+/// Connections on one way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Traffic {
+    /// All that take a port.
+    pub(super) ports: u32,
+    /// Those of them in `TIME_WAIT`.
+    pub(super) time_wait: u32,
+    /// Those that came into `TIME_WAIT` within [`CHURN_WINDOW`].
+    pub(super) churned: u32,
+    pub(super) oldest: Option<(Since, SocketId)>,
+    /// The process of most of them (the vote of Boyer and Moore), as long as one has most.
+    leader: Option<Arc<Process>>,
+    votes: u32,
+}
+
+impl Traffic {
+    fn vote(&mut self, process: Option<&Arc<Process>>) {
+        let Some(process) = process else { return };
+        if self.leader.as_ref().is_some_and(|leader| leader.id == process.id) {
+            self.votes += 1;
+        } else if self.votes == 0 {
+            (self.leader, self.votes) = (Some(Arc::clone(process)), 1);
+        } else {
+            self.votes -= 1;
+        }
+    }
+
+    /// The process of most of them.
+    pub(super) fn process(&self) -> Option<&Arc<Process>> {
+        self.leader.as_ref().filter(|_| self.votes > 0)
+    }
+}
+
+/// Which rows are to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    /// None: nothing can have changed that matters, or too little time has passed. What was counted last stays.
+    Keep,
+    /// None: there is too little to matter.
+    Nothing,
+    /// Those in `TIME_WAIT`.
+    TimeWait,
+    /// All.
+    All,
+}
+
+/// The destinations as counted last.
+#[derive(Debug, Default)]
+pub(super) struct Destinations {
+    ways: FxHashMap<Way, Traffic>,
+    /// When, and whether of all rows.
+    counted: Option<(Timestamp, Count)>,
+}
+
+impl Destinations {
+    /// What is to be counted now.
+    pub(super) fn due(&self, store: &Store, sides: &Sides, thresholds: &Thresholds) -> Count {
+        let counts = store.rows().counts();
+        let time_wait = counts.of(TcpState::TimeWait);
+        let connected = counts.tcp.iter().sum::<u32>() - counts.of(TcpState::Listen);
+        let ports = f64::from(room(store, sides)) * thresholds.ephemeral_ports_warning / 100.0;
+        let churn = thresholds.time_wait_churn * CHURN_WINDOW.as_secs_f64();
+        let (count, rows) = if f64::from(connected) >= ports * LOOKS_FROM {
+            (Count::All, connected)
+        } else if f64::from(time_wait) >= churn * LOOKS_FROM {
+            (Count::TimeWait, time_wait)
+        } else {
+            return Count::Nothing;
+        };
+        let Some((at, last)) = self.counted.filter(|(at, last)| *last == count && *at <= store.at()) else {
+            return count;
+        };
+        let too_soon = rows > CHEAP_ROWS && store.at().since(at) < DEAR_EVERY;
+        if last == count && (too_soon || !has_moved(store, at)) { Count::Keep } else { count }
+    }
+
+    /// Begins to count anew.
+    pub(super) fn begin(&mut self, at: Timestamp, count: Count) {
+        self.ways.clear();
+        self.counted = Some((at, count));
+    }
+
+    /// Counts a row.
+    pub(super) fn note(&mut self, row: &Row, sides: &Sides, now: Timestamp) {
+        let socket = &row.connection.socket;
+        if row.is_closed() || !sides.is_outgoing(socket) {
+            return;
+        }
+        let way = Way { netns: socket.id.netns(), from: socket.local.addr, to: socket.remote };
+        if self.ways.len() >= DESTINATIONS_MAX && !self.ways.contains_key(&way) {
+            return;
+        }
+        let traffic = self.ways.entry(way).or_default();
+        traffic.ports += 1;
+        traffic.vote(socket.owner.holders().and_then(|holders| holders.all().first()));
+        let since = Since { at: row.connection.first_seen, basis: AgeBasis::AtLeast };
+        let since = row.connection.state_since.unwrap_or(since);
+        if socket.state == TcpState::TimeWait {
+            traffic.time_wait += 1;
+            traffic.churned += u32::from(since.age(now) < CHURN_WINDOW);
+        }
+        if traffic.oldest.is_none_or(|(oldest, id)| (since.at, socket.id) < (oldest.at, id)) {
+            traffic.oldest = Some((since, socket.id));
+        }
+    }
+
+    /// What was counted, for those ways that take `ports_min` ports or churn `churned_min` connections.
+    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Way, &Traffic)> {
+        let is_busy =
+            move |traffic: &Traffic| f64::from(traffic.ports) >= ports_min || f64::from(traffic.churned) >= churned_min;
+        self.ways.iter().filter(move |(_, traffic)| is_busy(traffic))
+    }
+
+    /// Whether all ports were counted, not only those in `TIME_WAIT`.
+    pub(super) fn has_all(&self) -> bool {
+        self.counted.is_some_and(|(_, count)| count == Count::All)
+    }
+}
+
+/// How many ports there are for connections to one destination.
+pub(super) fn room(store: &Store, sides: &Sides) -> u32 {
+    store.facts().ephemeral_usable().unwrap_or(sides.ephemeral().len()).max(1)
+}
+
+/// Whether any socket was opened or closed or has changed its state after `at`.
+fn has_moved(store: &Store, at: Timestamp) -> bool {
+    let later = store.history().samples().iter().rev().take_while(|sample| sample.at > at);
+    later.into_iter().any(|sample| sample.opened > 0 || sample.closed > 0 || sample.into.iter().any(|count| *count > 0))
+}

@@ -1,0 +1,265 @@
+//! Sockets that have one cause in common, added up: what a rule judges.
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::finding::{FindingKey, Place};
+use crate::diagnosis::rule::Rule;
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::endpoint::Endpoint;
+use crate::model::process::{Owner, Process};
+use crate::model::socket::{NetnsId, SocketId};
+use crate::model::time::Timestamp;
+use crate::store::rows::Row;
+
+/// The most groups of one look. Sockets that would make another one count for their process as a whole.
+pub(super) const GROUPS_MAX: usize = 4_096;
+/// The most examples of one finding.
+pub const EXAMPLES_MAX: usize = 5;
+/// Arrivals are counted by the minute, for so many minutes.
+pub(super) const ARRIVAL_MINUTES: usize = 30;
+
+/// What a rule says of one socket.
+#[derive(Debug)]
+pub(super) struct Member<'a> {
+    /// Where it belongs.
+    pub(super) place: Place,
+    /// Whose it is.
+    pub(super) process: Option<&'a Arc<Process>>,
+    /// Since when something is wrong with it.
+    pub(super) since: Option<Since>,
+    /// Whether that is long enough ago to mean something.
+    pub(super) settled: bool,
+    /// Whether that is long ago.
+    pub(super) aged: bool,
+    /// One of the kinds that the rule tells apart.
+    pub(super) kind: usize,
+    /// Something that the rule adds up; or, with a limit, what is used of it.
+    pub(super) amount: u64,
+    /// The limit of the amount.
+    pub(super) limit: u64,
+}
+
+impl<'a> Member<'a> {
+    /// A socket of which nothing but its place is known to the rule; in its state since its row says so, or at least
+    /// since it was first seen.
+    pub(super) fn new(place: Place, row: &'a Row) -> Self {
+        let connection = &row.connection;
+        let first_seen = Since { at: connection.first_seen, basis: AgeBasis::AtLeast };
+        let process = connection.socket.owner.holders().and_then(|holders| holders.all().first());
+        let since = Some(connection.state_since.unwrap_or(first_seen));
+        Self { place, process, since, settled: true, aged: false, kind: 0, amount: 0, limit: 0 }
+    }
+}
+
+/// Sockets of one rule, one process and one place.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) key: FindingKey,
+    pub(super) process: Option<Arc<Process>>,
+    /// Why no process is named (`owner`), as JSON and filters call it.
+    pub(super) owner: &'static str,
+    pub(super) sockets: u32,
+    pub(super) settled: u32,
+    pub(super) aged: u32,
+    pub(super) kinds: [u32; 4],
+    pub(super) oldest: Option<Since>,
+    /// The oldest, oldest first.
+    pub(super) examples: Vec<(Timestamp, SocketId)>,
+    /// The amounts added up, or that of the member that has used most of its limit.
+    pub(super) amount: u64,
+    pub(super) limit: u64,
+    /// Our address, where the rule tells our addresses apart.
+    pub(super) from: Option<IpAddr>,
+    /// How many places it is about, more than one for a process as a whole.
+    pub(super) places: u32,
+    /// How many came within each of the last minutes, the latest first.
+    pub(super) arrivals: [u32; ARRIVAL_MINUTES],
+}
+
+impl Group {
+    pub(super) fn new(key: FindingKey, process: Option<Arc<Process>>) -> Self {
+        Self {
+            key,
+            process,
+            owner: Owner::None.label(),
+            sockets: 0,
+            settled: 0,
+            aged: 0,
+            kinds: [0; 4],
+            oldest: None,
+            examples: Vec::new(),
+            amount: 0,
+            limit: 0,
+            from: None,
+            places: 1,
+            arrivals: [0; ARRIVAL_MINUTES],
+        }
+    }
+
+    fn add(&mut self, member: &Member, id: SocketId, now: Timestamp) {
+        self.sockets += 1;
+        self.settled += u32::from(member.settled);
+        self.aged += u32::from(member.aged);
+        self.kinds[member.kind] += 1;
+        self.add_amount(member.amount, member.limit);
+        let Some(since) = member.since else { return };
+        self.is_as_old_as(since);
+        self.add_example(since.at, id);
+        let minute = now.since(since.at).as_secs() / 60;
+        if let Some(arrived) = self.arrivals.get_mut(usize::try_from(minute).unwrap_or(usize::MAX)) {
+            *arrived += 1;
+        }
+    }
+
+    fn add_amount(&mut self, amount: u64, limit: u64) {
+        if limit == 0 && self.limit == 0 {
+            self.amount += amount;
+        } else if u128::from(self.amount) * u128::from(limit) <= u128::from(amount) * u128::from(self.limit.max(1)) {
+            (self.amount, self.limit) = (amount, limit);
+        }
+    }
+
+    fn is_as_old_as(&mut self, since: Since) {
+        if self.oldest.is_none_or(|oldest| since.at < oldest.at) {
+            self.oldest = Some(since);
+        }
+    }
+
+    /// Kept sorted; among equals the lower id, so that the order of rows does not matter.
+    fn add_example(&mut self, at: Timestamp, id: SocketId) {
+        let is_full = self.examples.len() == EXAMPLES_MAX;
+        if is_full && self.examples.last().is_some_and(|last| *last <= (at, id)) {
+            return;
+        }
+        let place = self.examples.partition_point(|other| *other < (at, id));
+        self.examples.insert(place, (at, id));
+        self.examples.truncate(EXAMPLES_MAX);
+    }
+
+    /// Adds a group of another place of the same process.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.sockets += other.sockets;
+        self.settled += other.settled;
+        self.aged += other.aged;
+        self.places += other.places;
+        self.owner = other.owner;
+        self.kinds.iter_mut().zip(other.kinds).for_each(|(kind, count)| *kind += count);
+        self.arrivals.iter_mut().zip(other.arrivals).for_each(|(arrived, count)| *arrived += count);
+        self.add_amount(other.amount, other.limit);
+        if let Some(since) = other.oldest {
+            self.is_as_old_as(since);
+        }
+        other.examples.iter().for_each(|(at, id)| self.add_example(*at, *id));
+        if self.process.is_none() {
+            self.process.clone_from(&other.process);
+        }
+    }
+
+    /// The oldest of its sockets, oldest first.
+    pub(super) fn example_ids(&self) -> Vec<SocketId> {
+        self.examples.iter().map(|(_, id)| *id).collect()
+    }
+
+    /// Takes an example in, for rules that look at no rows.
+    pub(super) fn with_examples(mut self, examples: impl IntoIterator<Item = (Timestamp, SocketId)>) -> Self {
+        examples.into_iter().for_each(|(at, id)| self.add_example(at, id));
+        self
+    }
+
+    /// The endpoint it is about, if it is about one.
+    pub(super) const fn endpoint(&self) -> Option<Endpoint> {
+        match self.key.place {
+            Place::To(endpoint) | Place::On(endpoint) => Some(endpoint),
+            Place::Machine | Place::Process => None,
+        }
+    }
+
+    /// The kind that most of its sockets are of; the first among equals.
+    pub(super) fn main_kind(&self) -> usize {
+        (0..self.kinds.len()).max_by_key(|kind| (self.kinds[*kind], Reverse(*kind))).unwrap_or(0)
+    }
+}
+
+/// The groups of one look.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    found: FxHashMap<FindingKey, Group>,
+}
+
+impl Groups {
+    /// Adds a socket to its group.
+    pub(super) fn add(&mut self, rule: Rule, member: &Member, row: &Row, now: Timestamp) {
+        let socket = &row.connection.socket;
+        let netns: NetnsId = socket.id.netns();
+        let mut key =
+            FindingKey { rule, process: member.process.map(|process| process.id), place: member.place, netns };
+        if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
+            key.place = Place::Process;
+        }
+        let group = self.found.entry(key).or_insert_with(|| {
+            let owner = socket.owner.label();
+            Group { owner, ..Group::new(key, member.process.cloned()) }
+        });
+        group.add(member, socket.id, now);
+    }
+
+    /// Adds a group that no rows make up.
+    pub(super) fn put(&mut self, group: Group) {
+        if self.found.len() < GROUPS_MAX {
+            self.found.insert(group.key, group);
+        }
+    }
+
+    /// All of them, in an order that does not depend on that of the rows: those of one rule and process together.
+    pub(super) fn into_sorted(self) -> Vec<Group> {
+        let mut groups: Vec<Group> = self.found.into_values().collect();
+        let family = |key: &FindingKey| (key.rule, key.process, key.netns);
+        groups.sort_unstable_by_key(|group| (family(&group.key), group.key.place));
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{connection, endpoint, process, tcp};
+
+    fn row(cookie: u64, since_ms: u64) -> Row {
+        let mut connection = connection(tcp(cookie).held_by(&[process(7, "app")]), since_ms);
+        connection.state_since = Some(Since { at: Timestamp::from_millis(since_ms), basis: AgeBasis::Kernel });
+        Row { connection, mark: None }
+    }
+
+    #[test]
+    fn a_group_keeps_the_oldest_and_counts_arrivals_by_the_minute() {
+        let (mut groups, now) = (Groups::default(), Timestamp::from_millis(600_000));
+        for cookie in 1..=9 {
+            let row = row(cookie, 600_000 - cookie * 30_000);
+            let member = Member::new(Place::To(endpoint("10.0.0.2:80")), &row);
+            groups.add(Rule::CloseWaitLeak, &member, &row, now);
+        }
+        let [group] = &groups.into_sorted()[..] else { panic!("one place is one group") };
+        assert_eq!((group.sockets, group.examples.len()), (9, EXAMPLES_MAX));
+        assert_eq!(group.oldest.map(|since| since.at), Some(Timestamp::from_millis(330_000)));
+        assert_eq!(group.example_ids()[0], tcp(9).build().id);
+        assert_eq!(group.arrivals[..5], [1, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn too_many_groups_are_counted_for_their_process() {
+        let (mut groups, now) = (Groups::default(), Timestamp::from_millis(600_000));
+        for cookie in 0..=GROUPS_MAX as u64 + 10 {
+            let row = row(cookie, 1);
+            let [_, b, c, d] = u32::try_from(cookie).expect("small").to_be_bytes();
+            let member = Member::new(Place::To(Endpoint::new([10, b, c, d].into(), 80)), &row);
+            groups.add(Rule::CloseWaitLeak, &member, &row, now);
+        }
+        let groups = groups.into_sorted();
+        assert_eq!(groups.len(), GROUPS_MAX + 1);
+        assert_eq!(groups.iter().map(|group| group.sockets as usize).sum::<usize>(), GROUPS_MAX + 11);
+    }
+}

@@ -1,0 +1,121 @@
+//! What is remembered from look to look: the past of groups, of descriptors and of the kernel's counters. All bounded.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::finding::{Finding, FindingKey, Slope};
+use crate::diagnosis::track::Track;
+use crate::model::facts::Counters;
+use crate::model::process::ProcessId;
+use crate::model::time::Timestamp;
+use crate::store::Store;
+
+/// The most groups of which the past is kept.
+pub(super) const TRACKS_MAX: usize = 512;
+/// The past of a group that is not there is kept so long: it may be back.
+const FORGET_AFTER: Duration = Duration::from_secs(30);
+/// How far back the kernel's counters are kept, and how many samples of them at most.
+const COUNTERS_KEPT: Duration = Duration::from_secs(90);
+const COUNTERS_LEN_MAX: usize = 120;
+
+/// The past.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) at: Timestamp,
+    tracks: FxHashMap<FindingKey, Track>,
+    descriptors: FxHashMap<ProcessId, Track>,
+    counters: VecDeque<(Timestamp, Counters)>,
+}
+
+impl Memory {
+    /// A look at `store` begins: takes in what the store says of the machine as a whole. Another past (a recording that
+    /// was wound back) is forgotten.
+    pub(super) fn begin(&mut self, store: &Store) {
+        let now = store.at();
+        if now < self.at {
+            *self = Self::default();
+        }
+        self.at = now;
+        if let Some(counters) = store.facts().counters {
+            self.push_counters(now, counters);
+        }
+        for (process, used) in store.usages().filter_map(|(process, usage)| Some((process, usage.descriptors?))) {
+            if self.descriptors.len() < TRACKS_MAX || self.descriptors.contains_key(&process) {
+                self.descriptors.entry(process).or_default().push(now, u64::from(used));
+            }
+        }
+        self.descriptors.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
+    }
+
+    fn push_counters(&mut self, now: Timestamp, counters: Counters) {
+        // Another namespace, or a recording of another boot: nothing can be told from the difference.
+        if self.counters.back().is_some_and(|(_, last)| counters.segments_sent < last.segments_sent) {
+            self.counters.clear();
+        }
+        if self.counters.back().is_none_or(|(last, _)| *last < now) {
+            self.counters.push_back((now, counters));
+        }
+        while self.counters.len() > COUNTERS_LEN_MAX
+            || self.counters.front().is_some_and(|(at, _)| now.since(*at) > COUNTERS_KEPT)
+        {
+            self.counters.pop_front();
+        }
+    }
+
+    /// By how much a counter of the kernel has risen within the last `window`, and over what time; `None` until there
+    /// are two samples.
+    pub(super) fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+        let (now, last) = self.counters.back()?;
+        let from = now.before(window);
+        let (at, first) = self.counters.iter().find(|(at, _)| *at >= from)?;
+        let over = now.since(*at);
+        (!over.is_zero()).then(|| (counter(last).saturating_sub(counter(first)), over))
+    }
+
+    /// How fast the descriptors of `process` grow in number.
+    pub(super) fn descriptor_slope(&self, process: ProcessId, now: Timestamp) -> Option<Slope> {
+        self.descriptors.get(&process)?.slope(now)
+    }
+
+    /// The past of a group.
+    pub(super) fn track(&self, key: &FindingKey) -> Option<&Track> {
+        self.tracks.get(key)
+    }
+
+    /// The past of a group, to be added to. Once there are too many, only the past of findings is kept: `is_needed`.
+    pub(super) fn track_mut(&mut self, key: FindingKey, is_needed: bool) -> Option<&mut Track> {
+        if !self.tracks.contains_key(&key) && self.tracks.len() >= TRACKS_MAX {
+            if !is_needed {
+                return None;
+            }
+            let idle = self.tracks.iter().filter(|(_, track)| track.active.is_none());
+            let idle = idle.min_by_key(|(key, track)| (track.seen, **key)).map(|(key, _)| *key)?;
+            self.tracks.remove(&idle);
+        }
+        Some(self.tracks.entry(key).or_default())
+    }
+
+    /// A look has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
+    /// where only a moment is seen of something that comes and goes, it stays for a while: the answer.
+    pub(super) fn finish(&mut self) -> Vec<Finding> {
+        let now = self.at;
+        self.tracks.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
+        let mut held = Vec::new();
+        for (key, track) in self.tracks.iter_mut().filter(|(_, track)| track.seen < now) {
+            if key.rule.row().lingers {
+                held.extend(track.held(now));
+            } else {
+                (track.active, track.holds_since) = (None, None);
+            }
+        }
+        held
+    }
+}
+
+/// How many descriptors `process` uses and may use, if that was asked for and may be known.
+pub(super) fn descriptors(store: &Store, process: ProcessId) -> Option<(u64, u64)> {
+    let usage = store.usage(process)?;
+    Some((u64::from(usage.descriptors?), usage.descriptors_max?))
+}

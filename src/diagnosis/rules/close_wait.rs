@@ -1,0 +1,103 @@
+//! `CLOSE_WAIT` that grows in number or is old: the peer has closed, and the application has not.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, RunsOut, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::memory;
+use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
+use crate::model::socket::CloseWaitVerdict;
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+
+/// What comes and goes is counted over this time.
+const FLOW_OVER: Duration = Duration::from_mins(1);
+
+/// The causes told apart here, by kind; the last kind is "the source does not say". What `accept()` has not taken is
+/// another rule's.
+const CAUSES: [CloseWaitVerdict; 3] =
+    [CloseWaitVerdict::MissingClose, CloseWaitVerdict::NotReading, CloseWaitVerdict::StuckReader];
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let verdict = socket.verdict();
+    if verdict == Some(CloseWaitVerdict::NotAccepted) {
+        return None;
+    }
+    let member = Member::new(look.sides.place(socket), row);
+    let age = look.age(member.since);
+    Some(Member {
+        settled: age >= look.thresholds.settled,
+        aged: age >= look.thresholds.close_wait_age,
+        kind: CAUSES.iter().position(|cause| verdict == Some(*cause)).unwrap_or(CAUSES.len()),
+        ..member
+    })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    let slope = case.slope_or_guess();
+    let rises = slope.is_some_and(|slope| slope.rises());
+    let is_many = case.reaches(group.settled, limits.close_wait_many);
+    let is_some = case.reaches(group.aged, limits.close_wait_some);
+    let is_old = case.oldest() >= limits.close_wait_old;
+    let grows = rises && case.oldest() >= limits.close_wait_age;
+    if !(is_many || is_some || is_old || grows) {
+        return None;
+    }
+    let runs_out = case.descriptors_run_out(group.process.as_ref().map(|process| process.id)).filter(|_| rises);
+    let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
+    let is_critical = case.reaches(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
+    let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
+    let verb = if rises || is_many { "leaks" } else { "holds" };
+    let because = if why.is_empty() { String::new() } else { format!(", {why}") };
+    let sentence = format!(
+        "{} {verb} CLOSE_WAIT {}: {}{}{}{because}{}",
+        who(group),
+        place(group),
+        count(group.sockets),
+        growth(slope),
+        oldest(case),
+        ahead(runs_out)
+    );
+    let severity = if is_critical { Severity::Critical } else { Severity::Warning };
+    let judgement = Judgement {
+        why,
+        state: Some(TcpState::CloseWait),
+        slope,
+        runs_out,
+        filter: filter(case, "state:close-wait"),
+        ..Judgement::new(case, severity, sentence)
+    };
+    Some(with_evidence(judgement, case))
+}
+
+fn with_evidence(judgement: Judgement, case: &Case) -> Judgement {
+    let group = case.group;
+    let (slope, age) = (judgement.slope, case.oldest());
+    let flow = flow(case);
+    let causes = CAUSES.iter().zip(group.kinds).filter(|(_, number)| *number > 0);
+    let causes: Vec<String> = causes.map(|(cause, number)| format!("{} {}", count(number), cause.words())).collect();
+    let descriptors = group.process.as_ref().and_then(|process| memory::descriptors(case.look.store, process.id));
+    judgement
+        .metric("close_wait", "in CLOSE_WAIT", Measure::Count(u64::from(group.sockets)))
+        .metric("oldest", "oldest", Measure::Span(Duration::from_secs(age.as_secs())))
+        .evidence("aged", "old ones", Measure::Count(u64::from(group.aged)))
+        .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute)))
+        .evidence_if("watched", "as seen over", slope.map(|slope| Measure::Span(slope.over)))
+        .evidence_if("opened", "came into CLOSE_WAIT", flow.map(|(came, _)| Measure::PerSecond(came)))
+        .evidence_if("closed", "left it", flow.map(|(_, left)| Measure::PerSecond(left)))
+        .evidence_if("causes", "causes", (!causes.is_empty()).then(|| Measure::Words(causes.join(", "))))
+        .evidence_if("peers", "peers", (group.places > 1).then(|| Measure::Count(u64::from(group.places))))
+        .evidence_if("descriptors", "descriptors in use", descriptors.map(|(used, max)| Measure::Of(used, max)))
+}
+
+/// How many per second came into `CLOSE_WAIT` and left it over the last minute, if most of those on the machine are this
+/// group's: the same sockets stay, or others take their place.
+fn flow(case: &Case) -> Option<(f32, f32)> {
+    let store = case.look.store;
+    let is_most = case.group.sockets > store.rows().counts().of(TcpState::CloseWait) / 2;
+    let rates = store.history().rates(FLOW_OVER).filter(|_| is_most)?;
+    Some((rates.into[TcpState::CloseWait as usize], rates.out_of[TcpState::CloseWait as usize]))
+}

@@ -1,0 +1,122 @@
+//! The ephemeral ports to one destination are nearly used up: then connect(2) fails with `EADDRNOTAVAIL`.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, Way, room};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, RunsOut, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::wording::{ahead, filter_by_place, place, who};
+
+use crate::model::units;
+
+/// What a group of this rule counts by kind.
+const TIME_WAIT: usize = 0;
+const CHURNED: usize = 1;
+
+/// Ways are remembered, for their slope, from this share of the warning on.
+const REMEMBERED_FROM: f64 = 0.7;
+
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    if !look.destinations.has_all() {
+        return Vec::new();
+    }
+    let limit = room(look.store, look.sides);
+    let from = f64::from(limit) * look.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
+    // Ports are short per source address too; of several, the shortest tells.
+    let mut worst: FxHashMap<FindingKey, Group> = FxHashMap::default();
+    for (way, traffic) in look.destinations.busy(from, f64::INFINITY) {
+        let group = group(look, way, traffic, limit);
+        let best = worst.entry(group.key).or_insert_with(|| group.clone());
+        if (group.amount, group.from) > (best.amount, best.from) {
+            *best = group;
+        }
+    }
+    worst.into_values().collect()
+}
+
+fn group(look: &Context, way: &Way, traffic: &Traffic, limit: u32) -> Group {
+    let key = FindingKey { rule: Rule::EphemeralPorts, process: None, place: Place::To(way.to), netns: way.netns };
+    // A TIME_WAIT port that may be reused is as good as free.
+    let taken = if is_reused(look, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
+    let empty = Group::new(key, traffic.process().cloned());
+    let examples = traffic.oldest.map(|(since, id)| (since.at, id));
+    Group {
+        sockets: traffic.ports,
+        kinds: [traffic.time_wait, traffic.churned, 0, 0],
+        amount: taken.into(),
+        limit: limit.into(),
+        oldest: traffic.oldest.map(|(since, _)| since),
+        from: Some(way.from),
+        ..empty.with_examples(examples)
+    }
+}
+
+/// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
+/// 2 on loopback).
+pub(super) fn is_reused(look: &Context, way: &Way) -> bool {
+    match look.store.facts().time_wait_reuse {
+        Some(1) => true,
+        Some(2) => way.to.addr.is_loopback(),
+        _ => false,
+    }
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    if !case.reaches_percent(group.amount, group.limit, limits.ephemeral_ports_warning) {
+        return None;
+    }
+    let slope = case.slope();
+    let runs_out = runs_out(case);
+    let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical);
+    let is_critical = is_soon || case.reaches_percent(group.amount, group.limit, limits.ephemeral_ports_critical);
+    let time_wait = u64::from(group.kinds[TIME_WAIT]);
+    let waiting =
+        if time_wait > 0 { format!(", {} of them in TIME_WAIT", units::count(time_wait)) } else { String::new() };
+    let percent = group.amount * 100 / group.limit.max(1);
+    let verb = if group.amount >= group.limit { "has no port left" } else { "runs short of ports" };
+    let sentence = format!(
+        "{} {verb} {}: {} of {} taken ({percent}%){waiting}{}",
+        who(group),
+        place(group),
+        units::count(group.amount),
+        units::count(group.limit),
+        ahead(runs_out)
+    );
+    let severity = if is_critical { Severity::Critical } else { Severity::Warning };
+    let from = group.from.map(|from| format!("laddr={from}")).unwrap_or_default();
+    Some(
+        Judgement {
+            why: if time_wait * 2 > group.amount { "no keep-alive" } else { "too many connections" },
+            slope,
+            since: None,
+            runs_out,
+            filter: filter_by_place(case, &from),
+            ..Judgement::new(case, severity, sentence)
+        }
+        .metric("ports", "ports taken", Measure::Of(group.amount, group.limit))
+        .metric("time_wait", "in TIME_WAIT", Measure::Count(time_wait))
+        .evidence_if("from", "from", group.from.map(|from| Measure::Words(from.to_string())))
+        .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),
+    )
+}
+
+/// Where most are in `TIME_WAIT`, their number levels off at a minute's worth of connections: only more than that can
+/// run out.
+fn runs_out(case: &Case) -> Option<RunsOut> {
+    let group = case.group;
+    if group.amount >= group.limit {
+        return Some(RunsOut { what: "ephemeral ports", within: Duration::ZERO });
+    }
+    let time_wait = u64::from(group.kinds[TIME_WAIT]);
+    let settles_at = u64::from(group.kinds[CHURNED]) * TIME_WAIT_SECONDS / CHURN_WINDOW.as_secs();
+    if time_wait * 2 > group.amount && settles_at + (group.amount - time_wait.min(group.amount)) < group.limit {
+        return None;
+    }
+    let within = case.slope()?.time_to(group.limit - group.amount)?;
+    Some(RunsOut { what: "ephemeral ports", within })
+}

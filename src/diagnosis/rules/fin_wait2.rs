@@ -1,0 +1,49 @@
+//! We have closed and the peer does not: `FIN_WAIT2` that a process still holds. (What no process holds ends by itself
+//! after `tcp_fin_timeout`.)
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::wording::{filter, growth, many, oldest, place, who};
+use crate::model::process::Owner;
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let is_held = matches!(socket.owner, Owner::Live(_) | Owner::Hidden);
+    if socket.state != TcpState::FinWait2 || !is_held {
+        return None;
+    }
+    let member = Member::new(look.sides.place(socket), row);
+    let settled = look.age(member.since) >= look.thresholds.fin_wait2_age;
+    Some(Member { settled, ..member })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    if !case.reaches(group.settled, case.look.thresholds.fin_wait2_stuck) {
+        return None;
+    }
+    let slope = case.slope();
+    let sentence = format!(
+        "{} waits for its peers to close, {}: {} in FIN_WAIT2{}{}",
+        who(group),
+        place(group),
+        many(group.sockets, "connection"),
+        growth(slope),
+        oldest(case)
+    );
+    Some(
+        Judgement {
+            why: "the peer does not close",
+            state: Some(TcpState::FinWait2),
+            slope,
+            filter: filter(case, "state:fin-wait2"),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .metric("fin_wait2", "in FIN_WAIT2", Measure::Count(group.sockets.into()))
+        .evidence("stuck", "for too long", Measure::Count(group.settled.into()))
+        .metric("oldest", "oldest", Measure::Span(case.oldest())),
+    )
+}

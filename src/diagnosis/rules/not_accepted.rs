@@ -1,0 +1,60 @@
+//! Connections that wait in an accept queue for accept(2), which does not come; some peers have given up already.
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Place, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::wording::{count, filter_by_place, oldest, place};
+use crate::model::process::Owner;
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+
+/// The peer has closed: `CLOSE_WAIT`.
+const GIVEN_UP: usize = 0;
+/// The peer still waits: `ESTABLISHED`.
+const WAITING: usize = 1;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if !matches!(socket.owner, Owner::Unaccepted) {
+        return None;
+    }
+    let place = look.sides.listener_of(socket).map_or(socket.local, |(listener, _)| listener);
+    let member = Member::new(Place::On(place), row);
+    let age = look.age(member.since);
+    Some(Member {
+        process: look.sides.accepting(socket, look.store),
+        settled: age >= look.thresholds.settled,
+        aged: age >= look.thresholds.not_accepted_critical,
+        kind: if socket.state == TcpState::CloseWait { GIVEN_UP } else { WAITING },
+        ..member
+    })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    if !case.reaches(group.settled, case.look.thresholds.not_accepted) {
+        return None;
+    }
+    let given_up = match group.kinds[GIVEN_UP] {
+        0 => String::new(),
+        number if number == group.sockets => ", all given up by their peers".to_owned(),
+        number => format!(", {} given up by their peers", count(number)),
+    };
+    let who = super::listening_process(group);
+    let waits = if group.sockets == 1 { "waits" } else { "wait" };
+    let sentence =
+        format!("{who} does not accept {}: {} {waits}{given_up}{}", place(group), count(group.sockets), oldest(case));
+    let severity = if group.aged > 0 { Severity::Critical } else { Severity::Warning };
+    Some(
+        Judgement {
+            why: "never accepted",
+            state: (group.kinds[GIVEN_UP] > 0).then_some(TcpState::CloseWait),
+            slope: case.slope(),
+            filter: filter_by_place(case, "owner:unaccepted"),
+            ..Judgement::new(case, severity, sentence)
+        }
+        .metric("not_accepted", "not accepted", Measure::Count(u64::from(group.sockets)))
+        .metric("given_up", "given up by the peer", Measure::Count(u64::from(group.kinds[GIVEN_UP])))
+        .metric("oldest", "oldest", Measure::Span(case.oldest())),
+    )
+}

@@ -1,0 +1,56 @@
+//! Sockets that no process holds and that still have data or a FIN to send are many: the kernel begins to reset them.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::model::socket::NetnsId;
+use crate::model::tcp_state::TcpState;
+use crate::model::units;
+
+/// Resets for want of memory are counted over this time.
+const ABORTS_OVER: Duration = Duration::from_mins(1);
+/// The states of an orphan with something left to send.
+const STATES: [TcpState; 3] = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
+
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let facts = look.store.facts();
+    let (Some(orphans), Some(max)) = (facts.orphans, facts.orphans_max) else { return Vec::new() };
+    let key = FindingKey { rule: Rule::Orphans, process: None, place: Place::Machine, netns: NetnsId::default() };
+    vec![Group { sockets: orphans, amount: orphans.into(), limit: max.max(1).into(), ..Group::new(key, None) }]
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    if !case.reaches_percent(group.amount, group.limit, limits.orphans_warning) {
+        return None;
+    }
+    let aborts = case.look.memory.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
+    let is_critical = aborts > 0 || case.reaches_percent(group.amount, group.limit, limits.orphans_critical);
+    let resets =
+        if aborts > 0 { format!(", {} reset in the last minute", units::count(aborts)) } else { String::new() };
+    let sentence = format!(
+        "{} sockets that no process holds still have something to send: {}% of {}{resets}",
+        units::count(group.amount),
+        group.amount * 100 / group.limit,
+        units::count(group.limit),
+    );
+    let counts = case.look.store.rows().counts();
+    let judgement = Judgement {
+        why: "peers do not acknowledge the end",
+        filter: "state:fin-wait1,last-ack,closing".to_owned(),
+        slope: case.slope(),
+        ..Judgement::new(case, if is_critical { Severity::Critical } else { Severity::Warning }, sentence)
+    };
+    let judgement = judgement.metric("orphans", "orphans", Measure::Of(group.amount, group.limit)).evidence_if(
+        "aborts",
+        "reset",
+        (aborts > 0).then_some(Measure::Count(aborts)),
+    );
+    let keys = ["fin_wait1", "last_ack", "closing"];
+    Some(STATES.iter().zip(keys).fold(judgement, |judgement, (state, key)| {
+        judgement.evidence(key, state.name(), Measure::Count(counts.of(*state).into()))
+    }))
+}

@@ -1,0 +1,93 @@
+//! A SYN queue is full: handshakes that clients do not finish, or a flood of SYNs. Then the kernel sends cookies, or
+//! drops SYNs where cookies are off.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::accept_queue::per_second;
+use crate::diagnosis::wording::{filter_by_place, place, trimmed};
+use crate::model::facts::Counters;
+use crate::model::socket::NetnsId;
+use crate::model::tcp_state::TcpState;
+use crate::model::units;
+use crate::store::rows::Row;
+
+/// Cookies and drops are counted over this time.
+const COUNTED_OVER: Duration = Duration::from_secs(30);
+/// With fewer half-open connections than this in a sample, no listener is accused of what the counters say.
+const HALF_OPEN_FEW: u32 = 8;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if socket.state != TcpState::SynRecv {
+        return None;
+    }
+    let (listener, index) = look.sides.listener_of(socket)?;
+    let limit = look.store.rows().get(index)?.connection.socket.queues?.send?;
+    let member = Member::new(Place::On(listener), row);
+    // Where connections wait for accept(), handshakes cannot end: that is the finding then.
+    let queue = look.store.rows().get(index)?.connection.socket.queues?;
+    if f64::from(queue.receive) * 100.0 >= f64::from(limit) * look.thresholds.accept_queue_at_fault {
+        return None;
+    }
+    Some(Member { process: look.sides.accepting(socket, look.store), limit: limit.max(1).into(), ..member })
+}
+
+/// Cookies and drops of which no listener can be accused.
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let (drops, cookies) = (rise(look, DROPS), rise(look, COOKIES));
+    let rises = drops.is_some_and(|(rise, _)| rise > 0) || cookies.is_some_and(|(rise, _)| rise > 0);
+    if !rises || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW {
+        return Vec::new();
+    }
+    let key = FindingKey { rule: Rule::SynBacklog, process: None, place: Place::Machine, netns: NetnsId::default() };
+    vec![Group::new(key, None)]
+}
+
+const DROPS: fn(&Counters) -> u64 = |counters| counters.syn_queue_drops;
+const COOKIES: fn(&Counters) -> u64 = |counters| counters.syn_queue_cookies;
+
+fn rise(look: &Context, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+    look.memory.rise(COUNTED_OVER, counter)
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    let is_machine = group.key.place == Place::Machine;
+    let half_open = u64::from(group.sockets);
+    let is_full = case.reaches_percent(half_open, group.limit, case.look.thresholds.syn_backlog_warning);
+    if !is_machine && !is_full {
+        return None;
+    }
+    let counted = |counter| rise(case.look, counter).filter(|(rise, _)| *rise > 0 && super::is_own_namespace(case));
+    let (drops, cookies) = (counted(DROPS), counted(COOKIES));
+    let rate = |rise: Option<(u64, Duration)>| rise.map(|(rise, over)| per_second(rise, over));
+    let told = match (rate(drops), rate(cookies)) {
+        (Some(drops), _) => format!(", {} SYNs/s dropped", trimmed(drops)),
+        (None, Some(cookies)) => format!(", {} cookies/s sent", trimmed(cookies)),
+        (None, None) => String::new(),
+    };
+    let sentence = if is_machine {
+        format!("a SYN queue overflows{told}, in bursts between samples")
+    } else {
+        let who = super::listening_process(group);
+        let (half_open, limit) = (units::count(half_open), units::count(group.limit));
+        format!("{who} SYN queue full {}: {half_open} of {limit} half open{told}", place(group))
+    };
+    let severity = if drops.is_some() { Severity::Critical } else { Severity::Warning };
+    Some(
+        Judgement {
+            why: "handshakes are not finished",
+            since: None,
+            state: (!is_machine).then_some(TcpState::SynRecv),
+            filter: filter_by_place(case, if is_machine { "state:syn-recv,listen" } else { "state:syn-recv" }),
+            ..Judgement::new(case, severity, sentence)
+        }
+        .metric("syn_recv", "half open", Measure::Of(half_open, group.limit))
+        .evidence_if("syn_drops", "SYNs dropped", rate(drops).map(Measure::PerSecond))
+        .evidence_if("syn_cookies", "cookies sent", rate(cookies).map(Measure::PerSecond)),
+    )
+}

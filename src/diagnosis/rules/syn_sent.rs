@@ -1,0 +1,49 @@
+//! The peer does not answer our SYN: it is down, the address is wrong, or a firewall drops.
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::Place;
+use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::wording::{count, filter, growth, oldest, peers, who};
+use crate::model::tcp_state::TcpState;
+use crate::store::rows::Row;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if socket.state != TcpState::SynSent {
+        return None;
+    }
+    // Who sends a SYN is the client, whatever its port.
+    let member = Member::new(Place::To(socket.remote), row);
+    let settled = look.age(member.since) >= look.thresholds.syn_sent_age;
+    Some(Member { settled, ..member })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    if !case.reaches(group.settled, 1) {
+        return None;
+    }
+    let slope = case.slope();
+    let sentence = format!(
+        "{} gets no answer from {}: {} in SYN_SENT{}{}",
+        who(group),
+        peers(group),
+        count(group.sockets),
+        growth(slope),
+        oldest(case)
+    );
+    let is_critical = case.reaches(group.settled, case.look.thresholds.syn_sent_critical);
+    Some(
+        Judgement {
+            why: "the peer does not answer",
+            state: Some(TcpState::SynSent),
+            slope,
+            filter: filter(case, "state:syn-sent"),
+            ..Judgement::new(case, if is_critical { Severity::Critical } else { Severity::Warning }, sentence)
+        }
+        .metric("syn_sent", "in SYN_SENT", Measure::Count(group.sockets.into()))
+        .evidence_if("peers", "peers", (group.places > 1).then(|| Measure::Count(group.places.into())))
+        .metric("oldest", "oldest", Measure::Span(case.oldest())),
+    )
+}

@@ -1,0 +1,48 @@
+//! A well-known port is held by a process that does not usually serve it.
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Place, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::wording::{filter, listens, who};
+use crate::knowledge::ports;
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::process::Owner;
+use crate::store::rows::Row;
+
+/// The kinds of a group: its protocol.
+const PROTOCOLS: [Protocol; 2] = Protocol::ALL;
+
+pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let Owner::Live(holders) = &socket.owner else { return None };
+    let is_usual = |name: &str| ports::is_usual_owner(socket.protocol, socket.local.port, name);
+    // systemd and its like hold a socket together with the service: one usual holder is enough.
+    if ports::usual_owners(socket.protocol, socket.local.port).is_empty()
+        || holders.all().iter().any(|process| is_usual(process.name.as_str()))
+    {
+        return None;
+    }
+    let any = if socket.local.addr.is_unspecified() { Family::Ipv4.unspecified() } else { socket.local.addr };
+    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol)?;
+    Some(Member { since: None, kind, ..Member::new(Place::On(Endpoint { addr: any, ..socket.local }), row) })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let local = case.group.endpoint()?;
+    let protocol = PROTOCOLS[case.group.main_kind().min(1)];
+    let service = ports::service(protocol, local.port)?;
+    let usual = ports::usual_owners(protocol, local.port).join(", ");
+    let expected = ports::usual_owners(protocol, local.port).first()?;
+    let sentence =
+        format!("{} listens on {}, the port of {service}, where {expected} is usual", who(case.group), listens(local));
+    let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
+    Some(
+        Judgement {
+            why: "an unusual process",
+            filter: filter(case, state),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .evidence("port", "port", Measure::Count(local.port.into()))
+        .evidence("usual", "usually held by", Measure::Words(usual)),
+    )
+}

@@ -1,0 +1,50 @@
+//! The peer offers no window: it does not read what we send.
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::rules::stalled;
+use crate::diagnosis::wording::{filter, lasted, many, peers, that, who};
+use crate::model::units;
+use crate::store::rows::Row;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let since = stalled::window_closed(socket, look.now()).filter(|_| stalled::is_connected(socket.state))?;
+    if stalled::lasted(socket, since, look.now()) < look.thresholds.zero_window_age {
+        return None;
+    }
+    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
+    let member = Member::new(look.sides.place(socket), row);
+    Some(Member { since: Some(since), amount: waiting.into(), ..member })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    if !super::is_trouble(case) {
+        return None;
+    }
+    let sentence = format!(
+        "{} cannot send to {}{}: {}, {} waiting, for {}",
+        who(group),
+        peers(group),
+        that(group, ", which does not read", " that do not read"),
+        many(group.sockets, "connection"),
+        bytes(group.amount),
+        lasted(case)
+    );
+    Some(
+        Judgement {
+            why: "the peer does not read",
+            filter: filter(case, "timer:\"zero-window probe\""),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .metric("zero_window", "with no window", Measure::Count(group.sockets.into()))
+        .metric("waiting", "not sent", Measure::Bytes(group.amount))
+        .evidence("oldest", "oldest", Measure::Span(case.oldest())),
+    )
+}
+
+fn bytes(number: u64) -> String {
+    if number < 10_000 { format!("{} bytes", units::count(number)) } else { format!("{}B", units::bytes(number)) }
+}

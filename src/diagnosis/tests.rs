@@ -1,0 +1,495 @@
+//! The rules against machines made by hand, sample by sample: through tracker and store, as in life.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::diagnosis::finding::{Place, Severity};
+use crate::diagnosis::rule::{RULES, Rule};
+use crate::model::facts::{Counters, Facts, PortRange};
+use crate::model::process::{Owner, Process, Usage};
+use crate::model::socket::{Socket, TimerKind};
+use crate::model::tcp_state::TcpState;
+use crate::model::testing::{SocketBuilder, endpoint, listener, process, snapshot, source_info, tcp};
+use crate::table::filter::Filter;
+use crate::tracker::Tracker;
+
+/// A machine whose samples are made by hand.
+struct Machine {
+    tracker: Tracker,
+    store: Store,
+    diagnosis: Diagnosis,
+    now_ms: u64,
+    facts: Facts,
+    usage: Vec<(ProcessId, Usage)>,
+    /// Whether sockets may become others under one cookie: then a finding that is held shows examples of before.
+    is_wild: bool,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self::with(Thresholds::default())
+    }
+
+    fn with(thresholds: Thresholds) -> Self {
+        let (tracker, store) = (Tracker::new(), Store::new(source_info()));
+        let facts = Facts { ephemeral_ports: Some(PortRange { first: 32_768, last: 60_999 }), ..Facts::default() };
+        Self {
+            tracker,
+            store,
+            diagnosis: Diagnosis::new(thresholds),
+            now_ms: 10_000_000,
+            facts,
+            usage: Vec::new(),
+            is_wild: false,
+        }
+    }
+
+    /// A sample a second later.
+    fn sample(&mut self, sockets: Vec<Socket>) -> &[Finding] {
+        self.now_ms += 1_000;
+        let mut snapshot = snapshot(self.now_ms, sockets);
+        snapshot.facts = Arc::new(self.facts.clone());
+        snapshot.usage.clone_from(&self.usage);
+        self.store.apply(self.tracker.update(&snapshot));
+        self.diagnosis.observe(&self.store);
+        self.check();
+        self.diagnosis.findings()
+    }
+
+    /// What holds of every finding: its filter is an expression that selects as many sockets as it is about, its
+    /// sentence is one line.
+    fn check(&self) {
+        for finding in self.diagnosis.findings() {
+            assert!(!finding.sentence.contains('\n') && finding.sentence.len() < 200, "{}", finding.sentence);
+            let filter = Filter::parse(&finding.filter).unwrap_or_else(|error| panic!("{}: {error}", finding.filter));
+            let rows = self.store.rows().iter().filter(|(_, row)| !row.is_closed());
+            let selected: Vec<_> = rows.filter(|(_, row)| filter.matches(row, &self.store)).collect();
+            for example in &finding.examples {
+                let is_selected = selected.iter().any(|(_, row)| row.connection.socket.id == *example);
+                assert!(
+                    is_selected || self.is_wild,
+                    "{} does not select an example of {}",
+                    finding.filter,
+                    finding.sentence
+                );
+            }
+        }
+    }
+
+    fn sentences(&self) -> Vec<&str> {
+        self.diagnosis.findings().iter().map(|finding| finding.sentence.as_str()).collect()
+    }
+
+    fn found(&self, rule: Rule) -> &Finding {
+        let found = self.diagnosis.findings().iter().find(|finding| finding.rule() == rule);
+        found.unwrap_or_else(|| panic!("{rule:?} is not among {:?}", self.sentences()))
+    }
+}
+
+fn app() -> Arc<Process> {
+    process(4121, "jdbc-pool")
+}
+
+/// A client's connection to a database that the database has closed `age_ms` ago.
+fn leaked(cookie: u64, now_ms: u64, age_ms: u64) -> SocketBuilder {
+    let since = now_ms - age_ms;
+    let local = format!("10.0.0.1:{}", 40_000 + cookie);
+    let socket = tcp(cookie).local(&local).remote("10.0.0.5:5432").state(TcpState::CloseWait).queues(0, 0);
+    socket.held_by(&[app()]).last(since - 5, since - 5, since)
+}
+
+fn usage(used: u32, max: u64) -> Usage {
+    Usage { cpu: None, memory_bytes: 0, descriptors: Some(used), descriptors_max: Some(max) }
+}
+
+#[test]
+fn rows_stand_in_the_order_of_the_enum_and_ids_are_unique() {
+    for (index, row) in RULES.iter().enumerate() {
+        assert_eq!(row.rule as usize, index, "{}", row.id);
+        assert_eq!(Rule::named(row.id), Some(row.rule));
+    }
+}
+
+#[test]
+fn a_leak_tells_who_where_how_many_how_fast_since_when_why_and_what_breaks() {
+    let mut machine = Machine::new();
+    let begin = machine.now_ms - 600_000;
+    // One every 15 s, for ten minutes before and four minutes after conntop starts.
+    for second in 0..240 {
+        let now = machine.now_ms + 1_000;
+        let born = (begin..=now).step_by(15_000);
+        let sockets = born.enumerate().map(|(nth, at)| leaked(nth as u64, now, now - at).build()).collect();
+        machine.usage = vec![(app().id, usage(600 + second / 15, 1_024))];
+        machine.sample(sockets);
+        if second == 0 {
+            let first = machine.found(Rule::CloseWaitLeak);
+            assert_eq!(
+                first.sentence,
+                "jdbc-pool[4121] holds CLOSE_WAIT to 10.0.0.5:5432: 41, perhaps +4/min, oldest 10m, never closed"
+            );
+        }
+    }
+    let found = machine.found(Rule::CloseWaitLeak);
+    assert_eq!(
+        found.sentence,
+        "jdbc-pool[4121] leaks CLOSE_WAIT to 10.0.0.5:5432: 57, +4/min for 3m, oldest 14m, never closed; out of descriptors in 1h42m"
+    );
+    assert_eq!((found.severity, found.why, found.sockets), (Severity::Warning, "never closed", 57));
+    assert_eq!(found.key.place, Place::To(endpoint("10.0.0.5:5432")));
+    assert_eq!(found.filter, "state:close-wait pid:4121 raddr=10.0.0.5 rport=5432");
+    assert_eq!(found.examples.len(), EXAMPLES_MAX);
+    assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());
+}
+
+#[test]
+fn a_healthy_busy_server_raises_nothing() {
+    let mut machine = Machine::new();
+    let server = [process(812, "nginx")];
+    machine.facts.counters = Some(Counters::default());
+    for second in 0..180u64 {
+        let now = machine.now_ms + 1_000;
+        let client = |cookie: u64| {
+            let socket = tcp(cookie).local("10.0.0.1:443").remote(&format!(
+                "203.0.113.{}:{}",
+                cookie % 250 + 1,
+                1_024 + cookie % 60_000
+            ));
+            socket.held_by(&server).last(now - 50, now - 40, now - 30)
+        };
+        let mut sockets =
+            vec![listener(1, 443).queues(u32::try_from(second % 9).expect("small"), 511).held_by(&server).build()];
+        // A thousand connections, 20 to 220 of them closing for a moment, some sending again, some waiting to be accepted.
+        let closing = 20 + second * 37 % 200;
+        sockets.extend((0..1_000).map(|nth| client(100 + second * 1_000 + nth).build()));
+        sockets
+            .extend((0..closing).map(|nth| client(500_000 + second * 1_000 + nth).state(TcpState::CloseWait).build()));
+        sockets.extend((0..5).map(|nth| {
+            let lossy = client(900_000 + second * 10 + nth).timer(TimerKind::Retransmit, 1, now + 100);
+            lossy.info(|info| (info.backoff, info.rto_us, info.unacked) = (1, 400_000, 3)).build()
+        }));
+        sockets.extend((0..second % 9).map(|nth| {
+            client(950_000 + second * 10 + nth).owner(Owner::Unaccepted).with(|socket| socket.inode = None).build()
+        }));
+        sockets.extend((0..3_000).map(|nth| {
+            let expires = now + 60_000 - nth * 20;
+            client(2_000_000 + second * 150 + nth)
+                .mini(TcpState::TimeWait)
+                .timer(TimerKind::TimeWait, 0, expires)
+                .build()
+        }));
+        let counters = machine.facts.counters.as_mut().expect("set");
+        counters.segments_sent += 100_000;
+        counters.segments_retransmitted += 700;
+        machine.usage = vec![(server[0].id, usage(1_100, 65_536))];
+        machine.sample(sockets);
+        assert_eq!(machine.sentences(), [""; 0], "at second {second}");
+    }
+}
+
+#[test]
+fn what_accept_does_not_take_is_put_down_to_the_listener() {
+    let mut machine = Machine::new();
+    let server = [process(99, "app")];
+    for _ in 0..3 {
+        let now = machine.now_ms + 1_000;
+        let waiting = |cookie: u64| {
+            let socket = tcp(cookie).local("10.0.0.1:8080").remote(&format!("10.0.0.9:{}", 50_000 + cookie));
+            socket.owner(Owner::Unaccepted).last(9_900_000, 9_900_000, 9_900_000 + cookie)
+        };
+        let mut sockets = vec![listener(1, 8080).queues(12, 128).held_by(&server).build()];
+        sockets.extend((2..11).map(|cookie| waiting(cookie).state(TcpState::CloseWait).queues(1, 0).build()));
+        sockets.extend((11..14).map(|cookie| waiting(cookie).build()));
+        assert!(now > 9_900_000);
+        machine.sample(sockets);
+    }
+    let found = machine.found(Rule::NotAccepted);
+    assert_eq!(found.sentence, "app[99] does not accept on :8080: 12 wait, 9 given up by their peers, oldest >1m");
+    assert_eq!((found.severity, found.sockets), (Severity::Critical, 12));
+    assert_eq!(found.filter, "owner:unaccepted lport=8080");
+    assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());
+}
+
+/// `CLOSE_WAIT` to `places` peers, `each` of them to one.
+fn leaks_to(machine: &Machine, places: u64, each: u64) -> Vec<Socket> {
+    let now = machine.now_ms + 1_000;
+    let leaked =
+        |nth: u64| leaked(nth, now, 30_000).remote(&format!("10.9.{}.{}:443", nth % places / 250, nth % places % 250));
+    (0..places * each).map(|nth| leaked(nth).build()).collect()
+}
+
+#[test]
+fn many_places_with_a_few_each_are_one_finding_of_the_process() {
+    let mut machine = Machine::new();
+    machine.sample(leaks_to(&machine, 60, 2));
+    let found = machine.found(Rule::CloseWaitLeak);
+    assert_eq!(found.sentence, "jdbc-pool[4121] leaks CLOSE_WAIT to 60 peers: 120, oldest 30s, never closed");
+    assert_eq!((found.key.place, found.filter.as_str()), (Place::Process, "state:close-wait pid:4121"));
+    assert_eq!(machine.diagnosis.findings().len(), 1);
+}
+
+#[test]
+fn many_findings_of_one_process_are_told_as_one() {
+    for (places, findings) in [(6, 6), (7, 1)] {
+        let mut machine = Machine::new();
+        machine.sample(leaks_to(&machine, places, 100));
+        assert_eq!(machine.diagnosis.findings().len(), findings, "{:?}", machine.sentences());
+    }
+}
+
+#[test]
+fn a_finding_stays_near_its_limit_and_keeps_when_it_was_first_found() {
+    let mut machine = Machine::new();
+    for (sockets, is_found) in
+        [(99, false), (100, true), (85, true), (100, true), (40, true), (40, true), (40, true), (40, true), (40, false)]
+    {
+        let now = machine.now_ms + 1_000;
+        let findings = machine.sample((0..sockets).map(|nth| leaked(nth, now, 20_000).build()).collect());
+        assert_eq!(!findings.is_empty(), is_found, "{sockets}");
+        if let Some(finding) = findings.first() {
+            assert_eq!(finding.first_found.as_millis(), 10_002_000);
+        }
+    }
+}
+
+#[test]
+fn a_leak_is_over_when_its_process_is_gone() {
+    let mut machine = Machine::new();
+    machine.sample(leaks_to(&machine, 1, 200));
+    assert_eq!(machine.diagnosis.findings().len(), 1);
+    machine.sample(Vec::new());
+    machine.sample(Vec::new());
+    assert_eq!(machine.sentences(), [""; 0]);
+}
+
+#[test]
+fn a_full_queue_is_critical_only_while_the_kernel_drops() {
+    let mut machine = Machine::new();
+    let server = [process(99, "app")];
+    let mut seen = Vec::new();
+    for second in 0..50u64 {
+        let listener = listener(1, 8080).queues(129, 128).held_by(&server).build();
+        let dropped = 100 + second.min(10) * 30;
+        machine.facts.counters = Some(Counters { listen_overflows: dropped, ..Counters::default() });
+        machine.sample(vec![listener]);
+        seen.push(machine.found(Rule::AcceptQueueFull).severity);
+    }
+    assert_eq!((seen[1], seen[12], seen[49]), (Severity::Critical, Severity::Critical, Severity::Warning));
+    assert!(
+        machine.found(Rule::AcceptQueueFull).sentence.ends_with("129 of 128, accept() too slow"),
+        "{:?}",
+        machine.sentences()
+    );
+}
+
+#[test]
+fn bursts_that_no_sample_sees_are_told_of_the_machine_and_linger() {
+    let mut machine = Machine::new();
+    let server = [process(99, "app")];
+    for second in 0..4 {
+        machine.facts.counters = Some(Counters { listen_overflows: second * 20, ..Counters::default() });
+        machine.sample(vec![listener(1, 8080).queues(0, 16).held_by(&server).build()]);
+    }
+    let found = machine.found(Rule::AcceptQueueFull);
+    assert_eq!(found.sentence, "an accept queue overflows: 20/s dropped, in bursts between samples");
+    // A listener that is full for one sample in four is one finding, not one that comes and goes.
+    let mut machine = Machine::new();
+    for second in 0..12u32 {
+        let waiting = if second % 4 == 0 { 17 } else { 0 };
+        machine.sample(vec![listener(1, 8080).queues(waiting, 16).held_by(&server).build()]);
+        assert_eq!(machine.diagnosis.findings().len(), 1, "second {second}");
+    }
+}
+
+#[test]
+fn time_wait_ports_that_may_be_used_again_are_not_taken() {
+    let opened = |nth: u64, now: u64| {
+        let socket = tcp(nth).local(&format!("127.0.0.1:{}", 40_000 + nth)).remote("127.0.0.1:80");
+        socket.mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, now + 30_000).build()
+    };
+    for (reuse, found) in [(0, 1), (1, 0), (2, 0)] {
+        let mut machine = Machine::new();
+        machine.facts.ephemeral_ports = Some(PortRange { first: 40_000, last: 40_099 });
+        machine.facts.time_wait_reuse = Some(reuse);
+        let now = machine.now_ms;
+        machine.sample((0..80).map(|nth| opened(nth, now)).collect());
+        assert_eq!(machine.diagnosis.findings().len(), found, "{reuse}: {:?}", machine.sentences());
+    }
+}
+
+#[test]
+fn a_silent_client_of_many_is_its_own_trouble() {
+    let gone = |nth: u64, now: u64| {
+        let socket = tcp(nth)
+            .local("10.0.0.1:443")
+            .remote(&format!("203.0.113.7:{}", 20_000 + nth))
+            .held_by(&[process(812, "nginx")]);
+        let socket = socket.timer(TimerKind::Retransmit, 9, now + 50_000).last(1_000, 1_000, 1_000);
+        socket.info(|info| (info.backoff, info.rto_us, info.unacked) = (9, 102_400_000, 6)).build()
+    };
+    for (healthy, dead, found) in [(0, 1, 1), (1_000, 1, 0), (1_000, 30, 1)] {
+        let mut machine = Machine::new();
+        let now = machine.now_ms;
+        let mut sockets = vec![listener(1, 443).held_by(&[process(812, "nginx")]).build()];
+        sockets.extend((10..10 + dead).map(|nth| gone(nth, now)));
+        sockets.extend(
+            (2_000..2_000 + healthy)
+                .map(|nth| tcp(nth).local("10.0.0.1:443").remote(&format!("203.0.113.8:{}", 20_000 + nth)).build()),
+        );
+        machine.sample(sockets);
+        assert_eq!(machine.diagnosis.findings().len(), found, "{dead} of {healthy}: {:?}", machine.sentences());
+    }
+}
+
+#[test]
+fn an_old_ack_says_nothing_of_data_sent_a_moment_ago() {
+    let mut machine = Machine::new();
+    let now = machine.now_ms + 1_000;
+    let idle = tcp(1).timer(TimerKind::Retransmit, 1, now + 300).last(now - 500, 1_000, 1_000).held_by(&[app()]);
+    machine.sample(vec![idle.info(|info| (info.backoff, info.rto_us, info.unacked) = (1, 400_000, 2)).build()]);
+    assert_eq!(machine.sentences(), [""; 0]);
+}
+
+#[test]
+fn the_silent_mass_costs_no_steps() {
+    let mut store = Store::new(source_info());
+    let added = (0..200_000u64).map(|nth| {
+        let [_, _, _, _, _, b, c, d] = nth.to_be_bytes();
+        let socket = tcp(nth)
+            .local("10.0.0.1:443")
+            .with(|socket| socket.remote = crate::model::endpoint::Endpoint::new([10, b, c, d].into(), 50_000));
+        crate::model::testing::connection(socket, 0)
+    });
+    let added = std::iter::once(crate::model::testing::connection(listener(900_000, 443), 0)).chain(added).collect();
+    store.apply(crate::model::delta::Delta {
+        added,
+        at: crate::model::time::Timestamp::from_millis(1_000),
+        ..Default::default()
+    });
+    let mut diagnosis = Diagnosis::new(Thresholds::default());
+    let mut cost = |store: &Store| {
+        let mut steps = usize::MAX;
+        diagnosis.begin(store);
+        assert!(diagnosis.advance(store, &mut steps));
+        usize::MAX - steps
+    };
+    assert!(cost(&store) > 200_000, "so many may be short of ports: they are counted once");
+    for second in 2..20 {
+        let delta = crate::model::delta::Delta {
+            at: crate::model::time::Timestamp::from_millis(second * 1_000),
+            ..Default::default()
+        };
+        store.apply(delta);
+        assert!(cost(&store) < 32, "nothing has moved since");
+    }
+}
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::endpoint::Endpoint;
+    use crate::model::tcp_state::STATES;
+
+    fn endpoints() -> impl Strategy<Value = Endpoint> {
+        let ports = prop_oneof![Just(22), Just(443), Just(6379), Just(5432), Just(40_000), 1u16..];
+        let addrs = prop_oneof![
+            Just("10.0.0.1"),
+            Just("10.0.0.2"),
+            Just("127.0.0.1"),
+            Just("0.0.0.0"),
+            Just("::"),
+            Just("2001:db8::1")
+        ];
+        (addrs, ports).prop_map(|(addr, port)| Endpoint::new(addr.parse().expect("an address"), port))
+    }
+
+    prop_compose! {
+        fn sockets()(
+            cookie in 0u64..400,
+            state in 0..STATES.len(),
+            local in endpoints(),
+            remote in endpoints(),
+            owner in 0u32..6,
+            queues in (any::<u32>(), any::<u32>()),
+            timer in proptest::option::of((1u8..5, any::<u8>(), any::<u32>())),
+            info in proptest::option::of((any::<u8>(), any::<u32>(), any::<u32>(), any::<u8>())),
+            clocks in (any::<u32>(), any::<u32>(), any::<u32>()),
+        ) -> Socket {
+            let socket = tcp(cookie).state(STATES[state].state).queues(queues.0 % 5, queues.1 % 5);
+            let socket = match owner {
+                0 => socket.owner(Owner::Unaccepted),
+                1 => socket.owner(Owner::Hidden),
+                2 => socket,
+                pid => socket.held_by(&[process(pid, "app")]),
+            };
+            socket.with(|socket| {
+                (socket.local, socket.remote) = (local, remote);
+                socket.timer = timer.and_then(|(kind, retries, expires)| {
+                    let kind = TimerKind::from_kernel(kind)?;
+                    Some(crate::model::socket::Timer { kind, retries, expires: crate::model::time::Timestamp::from_millis(expires.into()).into() })
+                });
+                let at = |ms: u32| crate::model::time::Timestamp::from_millis(ms.into());
+                socket.tcp = info.map(|(backoff, rto_us, unacked, probes)| crate::model::tcp_info::TcpInfo {
+                    backoff, rto_us, unacked, probes,
+                    last_data_sent: at(clocks.0).into(), last_data_received: at(clocks.1).into(), last_ack_received: at(clocks.2).into(),
+                    ..Default::default()
+                });
+            }).build()
+        }
+    }
+
+    prop_compose! {
+        fn kernels()(
+            counters in any::<[u32; 6]>(),
+            orphans in proptest::option::of(any::<u32>()),
+            max in proptest::option::of(any::<u32>()),
+            range in (any::<u16>(), any::<u16>()),
+            reserved: u32,
+            reuse in proptest::option::of(0u8..4),
+        ) -> Facts {
+            let [a, b, c, d, e, f] = counters.map(u64::from);
+            let counters = Counters {
+                listen_overflows: a, syn_queue_drops: b, syn_queue_cookies: c, segments_sent: d,
+                segments_retransmitted: e, memory_aborts: f, ..Counters::default()
+            };
+            Facts {
+                ephemeral_ports: Some(PortRange { first: range.0, last: range.1 }),
+                ephemeral_reserved: reserved, time_wait_reuse: reuse, orphans, orphans_max: max,
+                accept_queue_max: max, counters: Some(counters), ..Facts::default()
+            }
+        }
+    }
+
+    fn samples() -> impl Strategy<Value = (Vec<Socket>, Facts, u64, u32, u64)> {
+        (proptest::collection::vec(sockets(), 0..120), kernels(), 0u64..20_000, any::<u32>(), any::<u64>())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_store_confuses_it_and_slices_do_not_matter(
+            told in proptest::collection::vec(samples(), 1..6),
+            slice in 1usize..40,
+            low: bool,
+        ) {
+            let text = "close-wait-many = 1\nfin-wait2-stuck = 1\nsyn-sent-age = 0\nsettled = 0\ntime-wait-churn = 0.1\nephemeral-ports-warning = 1";
+            let thresholds: Thresholds = if low { toml::from_str(text).expect("valid") } else { Thresholds::default() };
+            let mut sliced = Diagnosis::new(thresholds.clone());
+            let mut machine = Machine::with(thresholds);
+            (machine.now_ms, machine.is_wild) = (1_000_000, true);
+            for (sockets, facts, pause, used, max) in told {
+                machine.now_ms += pause;
+                machine.facts = facts;
+                machine.usage = vec![(process(3, "app").id, usage(used, max))];
+                machine.sample(sockets);
+                sliced.begin(&machine.store);
+                while !sliced.advance(&machine.store, &mut slice.clone()) {}
+                prop_assert_eq!(sliced.findings(), machine.diagnosis.findings());
+                prop_assert_eq!(sliced.untold(), machine.diagnosis.untold());
+                prop_assert!(sliced.findings().len() <= FINDINGS_MAX);
+                prop_assert!(sliced.wants_usage(&machine.store).len() <= DESCRIPTORS_ASKED_MAX);
+            }
+        }
+    }
+}

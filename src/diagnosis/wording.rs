@@ -1,0 +1,190 @@
+//! How findings are worded: who, where, how fast, since when; and the filter that shows the sockets.
+//!
+//! Sentences are cut at the right on narrow screens, so the most important words come first.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::diagnosis::case::Case;
+use crate::diagnosis::finding::{Place, RunsOut, Slope};
+use crate::diagnosis::group::Group;
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::endpoint::Endpoint;
+use crate::model::units;
+
+/// `jdbc-pool[4121]`, or what stands in for a process that is not known.
+pub(super) fn who(group: &Group) -> String {
+    match (&group.process, group.owner) {
+        (Some(process), _) => format!("{}[{}]", process.name, process.id.pid),
+        (None, "hidden") => "a hidden process".to_owned(),
+        (None, "unaccepted") => "an accept queue".to_owned(),
+        (None, _) => "no known process".to_owned(),
+    }
+}
+
+/// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
+pub(super) fn place(group: &Group) -> String {
+    match group.key.place {
+        Place::To(remote) => format!("to {remote}"),
+        Place::On(local) => format!("on {}", listens(local)),
+        Place::Process => format!("to {} peers", units::count(u64::from(group.places))),
+        Place::Machine => String::new(),
+    }
+}
+
+/// Who is at the other end: `10.0.0.5:5432`, `clients of :8080`, `37 peers`.
+pub(super) fn peers(group: &Group) -> String {
+    match group.key.place {
+        Place::To(remote) => remote.to_string(),
+        Place::On(local) => format!("clients of {}", listens(local)),
+        Place::Process | Place::Machine => format!("{} peers", units::count(u64::from(group.places))),
+    }
+}
+
+/// `that is` or `that are`, for one peer or several.
+pub(super) fn that<'a>(group: &Group, one: &'a str, several: &'a str) -> &'a str {
+    if matches!(group.key.place, Place::To(_)) { one } else { several }
+}
+
+/// `:8080`, or `10.0.0.1:8080` where one address is listened on.
+pub(super) fn listens(local: Endpoint) -> String {
+    if local.addr.is_unspecified() { format!(":{}", local.port) } else { local.to_string() }
+}
+
+/// `312`, `1,204`.
+pub(super) fn count(count: u32) -> String {
+    units::count(u64::from(count))
+}
+
+/// `1 connection`, `12 connections`.
+pub(super) fn many(number: u32, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// `, +4/min for 31m`, `, perhaps +4/min`; nothing for what does not rise.
+pub(super) fn growth(slope: Option<Slope>) -> String {
+    match slope {
+        Some(slope) if slope.rises() => format!(", {} for {}", per_time(slope.per_minute), units::age(slope.over)),
+        Some(slope) if slope.per_minute > 0.5 && !slope.is_sure() && slope.confidence > 0.3 => {
+            format!(", perhaps {}", per_time(slope.per_minute))
+        }
+        _ => String::new(),
+    }
+}
+
+/// `+4/min`, `+12/h`, `+20/s`: the unit in which the number is easy to read.
+fn per_time(per_minute: f32) -> String {
+    let number = |rate: f32| if rate >= 9.95 { format!("{rate:.0}") } else { trimmed(rate) };
+    match per_minute {
+        rate if rate < 0.95 => format!("+{}/h", number(rate * 60.0)),
+        rate if rate < 599.5 => format!("+{}/min", number(rate)),
+        rate => format!("+{}/s", number(rate / 60.0)),
+    }
+}
+
+/// One digit behind the point, unless it is 0.
+pub(super) fn trimmed(rate: f32) -> String {
+    let text = format!("{rate:.1}");
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// `, oldest 52m`, `, oldest >52m`.
+pub(super) fn oldest(case: &Case) -> String {
+    case.group.oldest.map_or(String::new(), |since| format!(", oldest {}", age(case, since)))
+}
+
+/// How long the oldest has lasted: `52m`, `>52m`.
+pub(super) fn lasted(case: &Case) -> String {
+    case.group.oldest.map_or(String::new(), |since| age(case, since))
+}
+
+/// `52m`, or `>52m` where it can be more.
+pub(super) fn age(case: &Case, since: Since) -> String {
+    let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
+    format!("{at_least}{}", units::age(since.age(case.look.now())))
+}
+
+/// `; out of descriptors in 3h10m`.
+pub(super) fn ahead(runs_out: Option<RunsOut>) -> String {
+    runs_out.map_or(String::new(), |limit| format!("; out of {} in {}", limit.what, within(limit.within)))
+}
+
+fn within(time: Duration) -> String {
+    if time < Duration::from_secs(1) { "no time".to_owned() } else { units::age(time) }
+}
+
+/// The expression of the filter language that selects the sockets of `group`: its process (`pid:?` where none is
+/// known), its place, and `also` (`state:close-wait`).
+pub(super) fn filter(case: &Case, also: &str) -> String {
+    let group = case.group;
+    let mut text = also.to_owned();
+    match &group.process {
+        Some(process) => push(&mut text, format_args!("pid:{}", process.id.pid)),
+        None => push(&mut text, format_args!("pid:?")),
+    }
+    push_place(&mut text, group);
+    push_netns(&mut text, case);
+    text
+}
+
+/// As [`filter`], whoever holds the sockets.
+pub(super) fn filter_by_place(case: &Case, also: &str) -> String {
+    let mut text = also.to_owned();
+    push_place(&mut text, case.group);
+    push_netns(&mut text, case);
+    text
+}
+
+fn push_place(text: &mut String, group: &Group) {
+    match group.key.place {
+        Place::To(remote) => push(text, format_args!("raddr={} rport={}", remote.addr, remote.port)),
+        Place::On(local) if is_any(local.addr) => push(text, format_args!("lport={}", local.port)),
+        Place::On(local) => push(text, format_args!("laddr={} lport={}", local.addr, local.port)),
+        Place::Machine | Place::Process => {}
+    }
+}
+
+fn is_any(addr: IpAddr) -> bool {
+    addr.is_unspecified()
+}
+
+/// Only where there is more than one to tell apart.
+fn push_netns(text: &mut String, case: &Case) {
+    let netns = case.group.key.netns.0;
+    if netns != 0 && case.look.store.names().namespaces.len() > 1 {
+        push(text, format_args!("netns={netns}"));
+    }
+}
+
+fn push(text: &mut String, part: std::fmt::Arguments) {
+    let blank = if text.is_empty() { "" } else { " " };
+    // Writing to a string does not fail.
+    let _ = write!(text, "{blank}{part}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slope(per_minute: f32, confidence: f32) -> Slope {
+        Slope { per_minute, over: Duration::from_mins(31), confidence }
+    }
+
+    #[test]
+    fn growth_is_said_in_the_unit_that_reads_well() {
+        for (per_minute, confidence, words) in [
+            (4.0, 0.95, ", +4/min for 31m"),
+            (4.24, 0.95, ", +4.2/min for 31m"),
+            (0.2, 0.95, ", +12/h for 31m"),
+            (1_200.0, 0.95, ", +20/s for 31m"),
+            (4.0, 0.6, ", perhaps +4/min"),
+            (4.0, 0.1, ""),
+            (-4.0, 0.95, ""),
+            (0.0, 1.0, ""),
+        ] {
+            assert_eq!(growth(Some(slope(per_minute, confidence))), words);
+        }
+        assert_eq!(growth(None), "");
+    }
+}

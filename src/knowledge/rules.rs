@@ -1,0 +1,73 @@
+//! What each finding means, what to do about it, and what does not help: the table `assets/rules.toml`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// What is known of a rule of `diagnosis`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleText {
+    /// The name in JSON, `--fail-on` and `conntop explain`.
+    pub id: String,
+    /// The short name.
+    pub title: String,
+    /// What it means: one to three sentences.
+    pub about: String,
+    /// What to do, the first thing first; a sentence each.
+    pub remedy: Vec<String>,
+    /// What does not help though it is often advised; a sentence each.
+    pub no_help: Vec<String>,
+    /// Topics of `conntop explain` that say more: states and words of TCP.
+    pub see: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rule: Vec<RuleText>,
+}
+
+static RULES: LazyLock<Vec<RuleText>> = LazyLock::new(|| {
+    let file: File = toml::from_str(include_str!("../../assets/rules.toml")).expect("assets/rules.toml is tested");
+    file.rule
+});
+
+/// The text of the rule called `id`.
+pub fn text(id: &str) -> Option<&'static RuleText> {
+    RULES.iter().find(|rule| rule.id == id)
+}
+
+/// The texts of all rules, in the order of the table of rules.
+pub fn all() -> &'static [RuleText] {
+    &RULES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rule::{RULES, Rule};
+
+    /// For these no wrong advice is in circulation.
+    const NO_FOLKLORE: &[Rule] = &[Rule::UnexpectedListener];
+
+    #[test]
+    fn every_rule_is_explained_once_in_order() {
+        let ids: Vec<_> = all().iter().map(|text| text.id.as_str()).collect();
+        assert_eq!(ids, RULES.iter().map(|row| row.id).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn texts_are_short_sentences_and_say_what_to_do() {
+        for row in &RULES {
+            let text = text(row.id).expect("found above");
+            assert!(!text.title.is_empty() && text.title.chars().count() <= 32, "{}", row.id);
+            assert!(text.about.ends_with('.') && text.about.len() <= 420, "{}", row.id);
+            assert!(!text.remedy.is_empty() && !text.see.is_empty(), "{}", row.id);
+            assert!(!text.no_help.is_empty() || NO_FOLKLORE.contains(&row.rule), "{}", row.id);
+            for sentence in text.remedy.iter().chain(&text.no_help) {
+                assert!(sentence.ends_with('.') && sentence.len() <= 240 && !sentence.contains('\n'), "{sentence}");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the kernel tells between two samples: sockets that ended, changes of state, and what of that was lost.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::delta::{LastWords, ToldBy};
+use crate::model::endpoint::Endpoint;
+use crate::model::socket::SocketRef;
+use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
+
+/// The most ends that one sample carries: 13 s of 5,000 a second. What is beyond counts as lost.
+pub const ENDED_MAX: usize = 65_536;
+/// The most changes of state that one sample carries: some 2 s of 5,000 connections a second with both ends here.
+pub const STEPS_MAX: usize = 131_072;
+
+/// A socket that the kernel has freed. The connection need not be over: at the end that closed first, a mini-socket in
+/// `TIME_WAIT` or `FIN_WAIT2` lives on, with the same cookie if it had one before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// When it was read, some milliseconds after it happened.
+    pub at: Timestamp,
+    /// Which. A socket that was disconnected before (`SO_LINGER` of 0) has no remote port any more.
+    pub socket: SocketRef,
+    /// Its final `tcp_info`; `None` for UDP.
+    pub info: Option<TcpInfo>,
+}
+
+impl Ended {
+    /// What its connection had come to; `None` where the kernel keeps no count, or has set it back.
+    pub fn last_words(&self) -> Option<LastWords> {
+        let info = self.info.filter(|_| self.socket.remote.port != 0)?;
+        Some(LastWords { bytes: info.bytes, rtt_us: info.rtt_us, retransmits_total: info.retransmits_total })
+    }
+}
+
+/// A change of state of a TCP socket, told at the moment it happened. The network namespace is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The same number for all steps of one socket; another socket may have it later.
+    pub key: u64,
+    /// Our end; port 0 while the socket has none.
+    pub local: Endpoint,
+    /// The other end; port 0 while the socket has none.
+    pub remote: Endpoint,
+    /// The state before.
+    pub from: TcpState,
+    /// The state after.
+    pub to: TcpState,
+}
+
+/// Events that were lost since the last sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Whose.
+    pub of: ToldBy,
+    /// How many; `None` where the kernel does not say.
+    pub count: Option<u64>,
+}
+
+/// What the kernel told since the last sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Events {
+    /// Sockets that were freed before the sample was begun, in the order in which they were told.
+    pub ended: Vec<Ended>,
+    /// Changes of state up to the end of the sample, by time.
+    pub steps: Vec<Step>,
+    /// What was lost of both.
+    pub lost: Vec<Loss>,
+    /// Who tells at all.
+    pub tellers: Tellers,
+}
+
+impl Events {
+    /// Empties it for the next sample; keeps the memory.
+    pub fn clear(&mut self) {
+        self.ended.clear();
+        self.steps.clear();
+        self.lost.clear();
+        self.tellers = Tellers::default();
+    }
+
+    /// Whether nothing was told.
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.steps.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// Whether one way of being told is in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Teller {
+    /// Nobody asked for it, or the source has none.
+    #[default]
+    Off,
+    /// It tells.
+    On,
+    /// It cannot; a sentence says why, and what would help.
+    Refused(DisplayText),
+}
+
+/// Who tells of what happens between samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tellers {
+    /// Destroy events: the last words of every socket of conntop's own network namespace.
+    pub ends: Teller,
+    /// The tracepoint: exact transitions.
+    pub trace: Teller,
+}
+
+impl Tellers {
+    /// How transitions are known, in words for the header and the help.
+    pub fn words(&self) -> &'static str {
+        match (&self.trace, &self.ends) {
+            (Teller::On, _) => "exact transitions (tracepoint)",
+            (_, Teller::On) => "transitions between samples, every end",
+            _ => "transitions between samples",
+        }
+    }
+}

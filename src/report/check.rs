@@ -1,0 +1,273 @@
+//! `conntop check`: what is wrong, as a monitoring plugin says it: a first line with performance data, then a block for
+//! each finding; or one JSON object.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::diagnosis::finding::{Finding, Severity};
+use crate::diagnosis::rule::{RULES, Rule};
+use crate::diagnosis::thresholds::Thresholds;
+use crate::model::coverage::Coverage;
+use crate::model::tcp_state::{STATES, TcpState};
+use crate::report::findings::{self, Matching};
+use crate::report::format::Format;
+use crate::report::format::json::{Objects, SCHEMA, rfc3339};
+use crate::store::Store;
+use crate::table::filter::Filter;
+use crate::table::suggest;
+use crate::table::units;
+
+/// What the first line begins with.
+pub const NAME: &str = "CONNTOP";
+
+/// Which findings make the check fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailOn {
+    rules: Vec<Rule>,
+    /// That bad or worse.
+    least: Option<Severity>,
+}
+
+impl FailOn {
+    /// The rules and severities called `names`; none of them means every finding. An unknown name is answered by a
+    /// sentence.
+    pub fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut parsed = Self::default();
+        for name in names.map(str::trim) {
+            let severity = [Severity::Warning, Severity::Critical].into_iter().find(|one| one.label() == name);
+            match (severity, Rule::named(name)) {
+                (Some(severity), _) => parsed.least = Some(parsed.least.map_or(severity, |least| least.min(severity))),
+                (None, Some(rule)) => parsed.rules.push(rule),
+                (None, None) => {
+                    let known = RULES.iter().map(|row| row.id).chain(["warning", "critical"]);
+                    let hint = suggest::hint(name, known, "see conntop explain for the rules; or warning, critical");
+                    return Err(format!("unknown rule or severity '{name}'; {hint}"));
+                }
+            }
+        }
+        Ok(parsed)
+    }
+
+    fn counts(&self, finding: &Finding) -> bool {
+        let is_all = self.rules.is_empty() && self.least.is_none();
+        is_all || self.rules.contains(&finding.rule()) || self.least.is_some_and(|least| finding.severity >= least)
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Check {
+    /// Only findings about these sockets.
+    pub filter: Filter,
+    /// Which of them make it fail.
+    pub fail_on: FailOn,
+    /// Text or JSON.
+    pub format: Format,
+}
+
+/// What was found in a look.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The findings, the worst first.
+    pub findings: &'a [Finding],
+    /// How many more there are.
+    pub untold: usize,
+    /// What they were compared with.
+    pub thresholds: &'a Thresholds,
+    /// How long was watched.
+    pub watched: Duration,
+}
+
+/// How it stands, as monitoring plugins say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Nothing that counts.
+    Ok,
+    /// A warning.
+    Warning,
+    /// Something critical.
+    Critical,
+}
+
+impl Status {
+    /// The name in JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The exit code.
+    pub const fn exit_code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Severity> for Status {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    schema: u32,
+    at: String,
+    host: &'a str,
+    source: &'static str,
+    coverage: &'a Coverage,
+    status: &'static str,
+    watched_seconds: f64,
+}
+
+impl Check {
+    /// Writes what was found in `store`, and says how it stands.
+    pub fn write(&self, store: &Store, found: Found<'_>, out: &mut impl Write) -> io::Result<Status> {
+        let matching = Matching::new(&self.filter, store);
+        let shown: Vec<&Finding> = found.findings.iter().filter(|finding| matching.concerns(finding)).collect();
+        let counting = shown.iter().filter(|finding| self.fail_on.counts(finding));
+        let status = counting.map(|finding| Status::from(finding.severity)).max().unwrap_or(Status::Ok);
+        match self.format {
+            Format::Json => write_json(out, store, found, &shown, status)?,
+            _ => self.write_text(out, store, found, &shown, status)?,
+        }
+        Ok(status)
+    }
+
+    fn write_text(
+        &self,
+        out: &mut impl Write,
+        store: &Store,
+        found: Found<'_>,
+        shown: &[&Finding],
+        status: Status,
+    ) -> io::Result<()> {
+        let summary = self.summary(store, shown, found.untold);
+        let label = status.label().to_uppercase();
+        writeln!(out, "{NAME} {label} - {} | {}", harmless(&summary), performance(store, found.thresholds, shown))?;
+        for (at, finding) in shown.iter().enumerate() {
+            let is_told = shown.iter().take(at).any(|before| before.rule() == finding.rule());
+            write_block(out, finding, store, is_told)?;
+        }
+        for sentence in unseen(store) {
+            writeln!(out, "not seen: {}", harmless(&sentence))?;
+        }
+        Ok(())
+    }
+
+    /// `2 problems: …`, with the sentence of the worst one that counts.
+    fn summary(&self, store: &Store, shown: &[&Finding], untold: usize) -> String {
+        let all = shown.len() + if self.filter.is_empty() { untold } else { 0 };
+        let problems = format!("{} problem{}", units::count(all as u64), if all == 1 { "" } else { "s" });
+        let worst = shown.iter().filter(|finding| self.fail_on.counts(finding)).max_by_key(|finding| finding.severity);
+        // Among equals the first: they are ordered.
+        let worst =
+            worst.and_then(|worst| shown.iter().find(|one| self.fail_on.counts(one) && one.severity == worst.severity));
+        match (worst, shown.first()) {
+            (Some(worst), _) => format!("{problems}: {}", worst.sentence),
+            (None, Some(first)) => format!("{problems}, none that --fail-on names: {}", first.sentence),
+            (None, None) => {
+                let sockets = u64::from(store.rows().counts().total());
+                format!("no problems in {} sockets", units::count(sockets))
+            }
+        }
+    }
+}
+
+/// A finding and what belongs to it. What to do is only said once for each rule.
+fn write_block(out: &mut impl Write, finding: &Finding, store: &Store, is_told: bool) -> io::Result<()> {
+    const LABEL_LEN: usize = 8;
+    writeln!(out, "[{}] {}: {}", finding.severity.label(), finding.rule().id(), harmless(&finding.sentence))?;
+    let mut before = "";
+    for (label, text) in findings::lines(finding, store.at(), !is_told) {
+        let shown = if label == before { "" } else { label };
+        before = label;
+        writeln!(out, "  {shown:<LABEL_LEN$}  {}", harmless(&text))?;
+    }
+    Ok(())
+}
+
+/// Everything behind a `|` is performance data to a monitoring system.
+fn harmless(text: &str) -> String {
+    text.replace('|', "/")
+}
+
+/// What could not be seen, in sentences.
+fn unseen(store: &Store) -> Vec<String> {
+    let coverage = store.coverage();
+    let mut sentences: Vec<String> = coverage.degraded.iter().map(ToString::to_string).collect();
+    let is_said = |word: &str| coverage.degraded.iter().any(|sentence| sentence.as_str().contains(word));
+    if coverage.owners_hidden > 0 && !is_said("owner") {
+        sentences.push(format!(
+            "{} of {} sockets have an owner that you may not see; run with CAP_SYS_PTRACE (as root)",
+            units::count(u64::from(coverage.owners_hidden)),
+            units::count(u64::from(coverage.sockets)),
+        ));
+    }
+    sentences
+}
+
+/// Performance data (Monitoring Plugins Development Guidelines, section 2.6): how many sockets there are, by state.
+fn performance(store: &Store, thresholds: &Thresholds, shown: &[&Finding]) -> String {
+    let counts = store.rows().counts();
+    let of = |severity| shown.iter().filter(|finding| finding.severity == severity).count();
+    let mut data = vec![
+        format!("sockets={}", counts.total()),
+        format!("warnings={}", of(Severity::Warning)),
+        format!("criticals={}", of(Severity::Critical)),
+    ];
+    for row in STATES.iter().filter(|row| !matches!(row.state, TcpState::Close | TcpState::Unconn)) {
+        data.push(format!("{}={}{}", row.label, counts.of(row.state), limits(row.state, thresholds)));
+    }
+    data.push(format!("udp={}", counts.udp));
+    data.join(" ")
+}
+
+/// The thresholds of the number of sockets in `state`, as `;warning;critical`.
+///
+/// They are those of one process and place, not of the machine: below the first there is surely no finding by number.
+fn limits(state: TcpState, thresholds: &Thresholds) -> String {
+    match state {
+        TcpState::CloseWait => format!(";{};{}", thresholds.close_wait_many, thresholds.close_wait_critical),
+        _ => String::new(),
+    }
+}
+
+fn write_json(
+    out: &mut impl Write,
+    store: &Store,
+    found: Found<'_>,
+    shown: &[&Finding],
+    status: Status,
+) -> io::Result<()> {
+    let head = Head {
+        schema: SCHEMA,
+        at: rfc3339(store.wall()),
+        host: store.source().host.as_str(),
+        source: store.source().kind.name(),
+        coverage: store.coverage(),
+        status: status.label(),
+        watched_seconds: findings::seconds(found.watched),
+    };
+    let head = serde_json::to_vec(&head)?;
+    let mut buffer = head.strip_suffix(b"}").unwrap_or(&head).to_vec();
+    buffer.extend_from_slice(b",\"findings\":[");
+    let columns = findings::socket_columns();
+    let objects = Objects::new(&columns, true);
+    for (at, finding) in shown.iter().enumerate() {
+        buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
+        findings::append_json(&mut buffer, finding, store, &objects);
+    }
+    out.write_all(&buffer)?;
+    writeln!(out, "\n],\"untold\":{}}}", found.untold)
+}
+
+#[cfg(test)]
+mod tests;

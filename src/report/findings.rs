@@ -1,0 +1,226 @@
+//! Findings as JSON and text, the same in `check` and `watch`, and which of them a filter lets through.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use crate::diagnosis::finding::{Evidence, Finding, Measure, Place};
+use crate::diagnosis::rule::Rule;
+use crate::knowledge::rules;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::report::format::json::Objects;
+use crate::store::Store;
+use crate::store::rows::Row;
+use crate::table::connections::COLUMNS;
+use crate::table::filter::Filter;
+use crate::table::units;
+
+/// The columns of a socket in JSON.
+pub fn socket_columns() -> Vec<usize> {
+    (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
+}
+
+/// The sockets that a user's filter shows, for the question which findings are about one of them.
+#[derive(Debug)]
+pub struct Matching<'a> {
+    store: &'a Store,
+    /// `None`: everything matches.
+    rows: Option<Vec<&'a Row>>,
+}
+
+impl<'a> Matching<'a> {
+    /// One pass over the rows of `store`.
+    pub fn new(filter: &Filter, store: &'a Store) -> Self {
+        let live = || store.rows().iter().map(|(_, row)| row).filter(|row| !row.is_closed());
+        let rows = (!filter.is_empty()).then(|| live().filter(|row| filter.matches(row, store)).collect());
+        Self { store, rows }
+    }
+
+    /// Whether `finding` is about one of these sockets: one that its own filter shows, or one of its examples. A
+    /// finding about a whole process, which has neither, is about every socket of that process.
+    pub fn concerns(&self, finding: &Finding) -> bool {
+        let Some(rows) = &self.rows else { return true };
+        let own = Some(finding.filter.as_str()).filter(|text| !text.is_empty());
+        let own = own.and_then(|text| Filter::parse(text).ok());
+        if own.is_none() && finding.examples.is_empty() {
+            return rows.iter().any(|row| is_of_process(row, finding));
+        }
+        rows.iter().any(|row| {
+            finding.examples.contains(&row.connection.socket.id)
+                || own.as_ref().is_some_and(|own| own.matches(row, self.store))
+        })
+    }
+}
+
+fn is_of_process(row: &Row, finding: &Finding) -> bool {
+    let holders = row.connection.socket.owner.holders();
+    finding.key.process.is_some_and(|id| holders.is_some_and(|holders| holders.all().iter().any(|one| one.id == id)))
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    rule: &'static str,
+    severity: &'static str,
+    sentence: &'a str,
+    why: Option<&'static str>,
+    process: Option<&'a str>,
+    pid: Option<u32>,
+    place: &'static str,
+    addr: Option<IpAddr>,
+    port: Option<u16>,
+    netns: Option<u32>,
+    state: Option<&'static str>,
+    sockets: u32,
+    since_seconds: Option<f64>,
+    since_basis: Option<&'static str>,
+    slope_per_minute: Option<f64>,
+    slope_confidence: Option<f64>,
+    runs_out: Option<&'static str>,
+    runs_out_seconds: Option<f64>,
+    evidence: Map<String, Json>,
+}
+
+#[derive(Serialize)]
+struct Tail<'a> {
+    filter: Option<&'a str>,
+    remedy: &'a [String],
+    no_help: &'a [String],
+}
+
+/// Appends `finding` as one object. `objects` writes its examples.
+pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &Objects<'_>) {
+    let process = finding.process.as_deref();
+    let (place, endpoint) = match finding.key.place {
+        Place::Machine => ("machine", None),
+        Place::Process => ("process", None),
+        Place::To(endpoint) => ("to", Some(endpoint)),
+        Place::On(endpoint) => ("on", Some(endpoint)),
+    };
+    let head = Head {
+        rule: finding.rule().id(),
+        severity: finding.severity.label(),
+        sentence: &finding.sentence,
+        why: Some(finding.why).filter(|why| !why.is_empty()),
+        process: process.map(|process| process.name.as_str()),
+        pid: finding.key.process.map(|id| id.pid),
+        place,
+        addr: endpoint.map(|endpoint| endpoint.addr),
+        port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
+        netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
+        state: finding.state.map(TcpState::name),
+        sockets: finding.sockets,
+        since_seconds: finding.since.map(|since| seconds(since.age(store.at()))),
+        since_basis: finding.since.map(|since| since.basis.label()),
+        slope_per_minute: finding.slope.map(|slope| thousandths(slope.per_minute)),
+        slope_confidence: finding.slope.map(|slope| thousandths(slope.confidence)),
+        runs_out: finding.runs_out.map(|limit| limit.what),
+        runs_out_seconds: finding.runs_out.map(|limit| seconds(limit.within)),
+        evidence: evidence(&finding.evidence),
+    };
+    let (remedy, no_help) = texts(finding.rule());
+    let tail = Tail { filter: Some(finding.filter.as_str()).filter(|text| !text.is_empty()), remedy, no_help };
+    let (head, tail) = (plain(&head), plain(&tail));
+    out.extend_from_slice(head.strip_suffix(b"}").unwrap_or(&head));
+    out.extend_from_slice(b",\"examples\":[");
+    let examples = finding.examples.iter().filter_map(|id| store.rows().get(store.rows().find(*id)?));
+    for (at, row) in examples.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        objects.append(out, row, store);
+    }
+    out.extend_from_slice(b"],");
+    out.extend_from_slice(tail.strip_prefix(b"{").unwrap_or(&tail));
+}
+
+fn plain(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
+}
+
+/// What to do about what `rule` finds, and what does not help.
+fn texts(rule: Rule) -> (&'static [String], &'static [String]) {
+    rules::text(rule.id()).map_or((&[], &[]), |text| (&text.remedy, &text.no_help))
+}
+
+fn evidence(all: &[Evidence]) -> Map<String, Json> {
+    let mut map = Map::new();
+    for one in all {
+        let key = one.key;
+        match &one.value {
+            Measure::Count(number) => map.insert(key.to_owned(), (*number).into()),
+            Measure::Of(part, whole) => {
+                map.insert(key.to_owned(), (*part).into());
+                map.insert(format!("{key}_max"), (*whole).into())
+            }
+            Measure::Span(span) => map.insert(format!("{key}_seconds"), seconds(*span).into()),
+            Measure::PerSecond(rate) => map.insert(format!("{key}_per_second"), thousandths(*rate).into()),
+            Measure::PerMinute(rate) => map.insert(format!("{key}_per_minute"), thousandths(*rate).into()),
+            Measure::Bytes(bytes) => map.insert(format!("{key}_bytes"), (*bytes).into()),
+            Measure::Words(words) => map.insert(key.to_owned(), words.as_str().into()),
+        };
+    }
+    map
+}
+
+/// Seconds to the microsecond.
+#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit an f64 exactly")]
+pub fn seconds(span: Duration) -> f64 {
+    span.as_micros() as f64 / 1e6
+}
+
+/// As many digits as mean something; what is no number is 0.
+fn thousandths(number: f32) -> f64 {
+    let rounded = (f64::from(number) * 1e3).round() / 1e3;
+    if rounded.is_finite() { rounded } else { 0.0 }
+}
+
+/// What there is to read about `finding` beside its sentence, line by line, each with its label; what to do only
+/// `with_advice`.
+pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !finding.why.is_empty() {
+        lines.push(("why", finding.why.to_owned()));
+    }
+    if let Some(since) = finding.since {
+        lines.push(("since", format!("{} ago ({})", units::age(since.age(now)), since.basis.label())));
+    }
+    let evidence: Vec<_> = finding.evidence.iter().map(in_words).collect();
+    if !evidence.is_empty() {
+        lines.push(("evidence", evidence.join(", ")));
+    }
+    if with_advice {
+        let (remedy, no_help) = texts(finding.rule());
+        lines.extend(remedy.iter().map(|text| ("do", text.clone())));
+        lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+    } else {
+        lines.push(("do", "as above".to_owned()));
+    }
+    if !finding.filter.is_empty() {
+        lines.push(("see them", format!("conntop list {}", quoted(&finding.filter))));
+    }
+    lines
+}
+
+fn in_words(one: &Evidence) -> String {
+    let label = one.label;
+    match &one.value {
+        Measure::Count(number) => format!("{label} {}", units::count(*number)),
+        Measure::Of(part, whole) => format!("{label} {} of {}", units::count(*part), units::count(*whole)),
+        Measure::Span(span) => format!("{label} {}", units::lasted(*span)),
+        Measure::PerSecond(rate) => format!("{label} {}/s", thousandths(*rate)),
+        Measure::PerMinute(rate) => format!("{label} {}/min", thousandths(*rate)),
+        Measure::Bytes(bytes) => format!("{label} {}", units::bytes(*bytes)),
+        Measure::Words(words) => format!("{label} {words}"),
+    }
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,364 @@
+//! `conntop watch`: transitions, opens, closes, gaps and findings, one line each as they come.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::diagnosis::finding::{Finding, FindingKey, Severity};
+use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
+use crate::model::process::Owner;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+use crate::report::findings::{self, Matching};
+use crate::report::format::Format;
+use crate::report::format::json::{Objects, rfc3339};
+use crate::store::Store;
+use crate::store::rows::Row;
+use crate::table::filter::Filter;
+use crate::table::units;
+use crate::table::value::Value;
+
+/// The most findings whose end is awaited.
+const KNOWN_MAX: usize = 1_024;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Which sockets.
+    pub filter: Filter,
+    /// Text or NDJSON.
+    pub format: Format,
+    /// At most this many lines.
+    pub count: Option<u64>,
+}
+
+/// What one sample brought, beside what the store holds.
+#[derive(Clone, Copy, Debug)]
+pub struct News<'a> {
+    /// The transitions of the delta that the store has just taken in.
+    pub transitions: &'a [Transition],
+    /// Where events were lost.
+    pub gaps: &'a [Gap],
+    /// What is wrong now.
+    pub findings: &'a [Finding],
+    /// How many more findings there are.
+    pub untold: usize,
+}
+
+/// Writes the lines, and remembers what it has said.
+pub struct Stream<'w> {
+    watch: &'w Watch,
+    columns: Vec<usize>,
+    lines: u64,
+    known: BTreeMap<FindingKey, Told>,
+}
+
+/// A finding that was told.
+#[derive(Debug)]
+struct Told {
+    severity: Severity,
+    /// As last seen, for its end.
+    last: Finding,
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    event: &'static str,
+    at: String,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    lasted_seconds: Option<f64>,
+    lasted_basis: Option<&'static str>,
+    skipped: bool,
+    told_by: &'static str,
+}
+
+#[derive(Serialize)]
+struct GapLine {
+    event: &'static str,
+    at: String,
+    lost: Option<u64>,
+    lost_from: String,
+    lost_to: String,
+    told_by: &'static str,
+}
+
+#[derive(Serialize)]
+struct FindingHead {
+    event: &'static str,
+    at: String,
+    change: &'static str,
+}
+
+impl<'w> Stream<'w> {
+    /// A stream that has said nothing yet.
+    pub fn new(watch: &'w Watch) -> Self {
+        Self { watch, columns: findings::socket_columns(), lines: 0, known: BTreeMap::new() }
+    }
+
+    /// Whether as many lines are written as were asked for.
+    pub fn is_full(&self) -> bool {
+        self.watch.count.is_some_and(|count| self.lines >= count)
+    }
+
+    /// Writes what a sample brought: gaps, then transitions in their order, then findings. Every line goes out whole
+    /// and at once.
+    pub fn write(&mut self, store: &Store, news: News<'_>, out: &mut impl Write) -> io::Result<()> {
+        for gap in news.gaps {
+            let line = self.gap(store, gap);
+            self.put(out, line)?;
+        }
+        for transition in news.transitions {
+            if let Some(line) = self.transition(store, transition) {
+                self.put(out, line)?;
+            }
+        }
+        for line in self.findings(store, news) {
+            self.put(out, line)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, out: &mut impl Write, mut line: Vec<u8>) -> io::Result<()> {
+        if self.is_full() {
+            return Ok(());
+        }
+        self.lines += 1;
+        line.push(b'\n');
+        out.write_all(&line)?;
+        out.flush()
+    }
+
+    const fn is_text(&self) -> bool {
+        matches!(self.watch.format, Format::Text)
+    }
+
+    fn gap(&self, store: &Store, gap: &Gap) -> Vec<u8> {
+        let at = |moment| rfc3339(store.wall_of(moment));
+        if self.is_text() {
+            let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
+            let (to, from, of) = (at(gap.to), at(gap.from), gap.of.label());
+            return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing")
+                .into_bytes();
+        }
+        json(&GapLine {
+            event: "gap",
+            at: at(gap.to),
+            lost: gap.lost,
+            lost_from: at(gap.from),
+            lost_to: at(gap.to),
+            told_by: gap.of.label(),
+        })
+    }
+
+    /// The line of a transition whose socket matches before or after it.
+    fn transition(&self, store: &Store, transition: &Transition) -> Option<Vec<u8>> {
+        let before = before(store, transition);
+        let after = after(store, transition);
+        let passes = |row: &Option<Row>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
+        if !passes(&before) && !passes(&after) {
+            return None;
+        }
+        let row = after.or(before)?;
+        let line = if self.is_text() {
+            text(store, transition, &row).into_bytes()
+        } else {
+            self.object(store, transition, &row)
+        };
+        Some(line)
+    }
+
+    fn object(&self, store: &Store, transition: &Transition, row: &Row) -> Vec<u8> {
+        let mut line = json(&Head {
+            event: event(transition),
+            at: rfc3339(store.wall_of(transition.at)),
+            from: transition.from.map(TcpState::name),
+            to: transition.to.map(TcpState::name),
+            lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
+            lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
+            skipped: transition.skipped,
+            told_by: transition.told_by.label(),
+        });
+        // One object: the socket's fields follow.
+        line.pop();
+        let socket_at = line.len();
+        Objects::new(&self.columns, true).append(&mut line, row, store);
+        if let Some(brace) = line.get_mut(socket_at) {
+            *brace = b',';
+        }
+        line
+    }
+
+    fn findings(&mut self, store: &Store, news: News<'_>) -> Vec<Vec<u8>> {
+        let matching = std::cell::OnceCell::new();
+        let concerns = |finding| matching.get_or_init(|| Matching::new(&self.watch.filter, store)).concerns(finding);
+        let mut told: Vec<(&'static str, &Finding)> = Vec::new();
+        for finding in news.findings {
+            match self.known.get(&finding.key) {
+                Some(known) if known.severity == finding.severity => {}
+                Some(_) => told.push(("changed", finding)),
+                None if concerns(finding) => told.push(("found", finding)),
+                None => {}
+            }
+        }
+        // What is not among the worst ones may still be there.
+        let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
+        let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
+        let ended: Vec<Told> = over.iter().filter_map(|key| self.known.remove(key)).collect();
+        told.extend(ended.iter().map(|known| ("ended", &known.last)));
+        let lines = told.iter().map(|(change, finding)| self.finding(store, change, finding)).collect();
+        for (change, finding) in told {
+            if change != "ended" && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key)) {
+                let known = Told { severity: finding.severity, last: finding.clone() };
+                self.known.insert(finding.key, known);
+            }
+        }
+        lines
+    }
+
+    fn finding(&self, store: &Store, change: &'static str, finding: &Finding) -> Vec<u8> {
+        let at = rfc3339(store.wall());
+        if self.is_text() {
+            let (severity, rule) = (finding.severity.label(), finding.rule().id());
+            return format!("{at}  finding     {change} {severity} {rule}: {}", finding.sentence).into_bytes();
+        }
+        let mut line = json(&FindingHead { event: "finding", at, change });
+        line.pop();
+        let rest_at = line.len();
+        findings::append_json(&mut line, finding, store, &Objects::new(&self.columns, true));
+        if let Some(brace) = line.get_mut(rest_at) {
+            *brace = b',';
+        }
+        line
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
+}
+
+const fn event(transition: &Transition) -> &'static str {
+    match (transition.from, transition.to) {
+        (None, _) => "opened",
+        (_, None) => "closed",
+        _ => "transition",
+    }
+}
+
+/// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
+fn before(store: &Store, transition: &Transition) -> Option<Row> {
+    let mut row = known_row(store, transition);
+    row.connection.socket.state = transition.from?;
+    row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
+    if transition.to.is_none() {
+        row.connection.rates = None;
+        let socket = &mut row.connection.socket;
+        socket.timer = None;
+        if let Some(last) = transition.last {
+            let info = socket.tcp.get_or_insert_default();
+            info.bytes = last.bytes.or(info.bytes);
+            (info.rtt_us, info.retransmits_total) = (last.rtt_us, last.retransmits_total);
+        }
+    }
+    Some(row)
+}
+
+/// The socket in its new state. `None` for one that is gone.
+fn after(store: &Store, transition: &Transition) -> Option<Row> {
+    let mut row = known_row(store, transition);
+    let to = transition.to?;
+    if row.connection.socket.state != to {
+        row.connection.socket.state = to;
+        let basis = if transition.told_by == ToldBy::Tracepoint { AgeBasis::Kernel } else { AgeBasis::Observed };
+        row.connection.state_since = Some(Since { at: transition.at, basis });
+    }
+    Some(row)
+}
+
+/// The socket as last seen; what the transition says, if no sample has shown it.
+fn known_row(store: &Store, transition: &Transition) -> Row {
+    let mut row = store.rows().find(transition.id).and_then(|index| store.rows().get(index)).cloned();
+    let row = row.take().unwrap_or_else(|| unseen_row(transition));
+    let mut row = Row { mark: None, ..row };
+    if transition.owner.holders().is_some() || row.connection.socket.owner == Owner::None {
+        row.connection.socket.owner = transition.owner.clone();
+    }
+    row
+}
+
+fn unseen_row(transition: &Transition) -> Row {
+    let socket = Socket {
+        id: transition.id,
+        protocol: transition.protocol,
+        state: transition.to.or(transition.from).unwrap_or(TcpState::Close),
+        family: transition.local.family(),
+        local: transition.local,
+        remote: transition.remote,
+        interface: None,
+        inode: None,
+        uid: None,
+        cgroup: None,
+        queues: None,
+        timer: None,
+        tcp: None,
+        owner: transition.owner.clone(),
+    };
+    let known = Known { socket, state_since: None, first_seen: transition.at };
+    Row { connection: known.into(), mark: None }
+}
+
+/// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
+fn text(store: &Store, transition: &Transition, row: &Row) -> String {
+    let (event, socket) = (event(transition), &row.connection.socket);
+    let mut line =
+        format!("{}  {event:<10}  {} {}", rfc3339(store.wall_of(transition.at)), socket.protocol.name(), socket.local);
+    let mut add = |part: &str| {
+        line.push_str(part);
+    };
+    if !socket.remote.is_unset() {
+        add(&format!(" -> {}", socket.remote));
+    }
+    match (transition.from, transition.to) {
+        (Some(from), Some(to)) => add(&format!("  {} -> {}", from.name(), to.name())),
+        (None, Some(state)) | (Some(state), None) => add(&format!("  {}", state.name())),
+        (None, None) => {}
+    }
+    if let Some((span, basis)) = transition.lasted {
+        let at_least = if basis == AgeBasis::AtLeast { ">" } else { "" };
+        add(&format!("  after {at_least}{}", units::lasted(span)));
+    }
+    add(&format!("  {}", owner(&socket.owner)));
+    if let Some(last) = transition.last {
+        if let Some(bytes) = last.bytes {
+            add(&format!("  rx {} tx {}", units::bytes(bytes.received()), units::bytes(bytes.sent())));
+        }
+        if last.rtt_us > 0 {
+            add(&format!("  rtt {}", units::span(Duration::from_micros(u64::from(last.rtt_us)))));
+        }
+        add(&format!("  retr {}", units::count(u64::from(last.retransmits_total))));
+    }
+    if transition.skipped {
+        add("  (states between were not seen)");
+    }
+    if transition.told_by != ToldBy::Samples {
+        let _ = write!(line, "  by {}", transition.told_by.label());
+    }
+    line
+}
+
+/// The process as the table shows it, with its pid.
+fn owner(owner: &Owner) -> Cow<'static, str> {
+    let text = Value::Process(owner).text();
+    match owner.process() {
+        Some(process) => format!("{text}[{}]", process.id.pid).into(),
+        None if text.is_empty() => "-".into(),
+        None => text.into_owned().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Tests with hand-made transitions and findings.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::delta::LastWords;
+use crate::model::socket::SocketId;
+use crate::model::tcp_info::ByteCounts;
+use crate::model::tcp_state::TcpState;
+use crate::model::testing::{endpoint, tcp};
+use crate::model::time::Timestamp;
+use crate::report::findings::testing::{NOW, descriptors, leak, store};
+
+fn transition(cookie: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
+    let socket = tcp(cookie).build();
+    let (local, remote) = match cookie {
+        1 => (endpoint("10.0.0.7:51234"), endpoint("10.1.0.1:5432")),
+        2 => (endpoint("10.0.0.7:80"), endpoint("192.0.2.4:50001")),
+        _ => (endpoint("10.0.0.7:80"), endpoint("192.0.2.9:50002")),
+    };
+    Transition {
+        at: NOW.before(Duration::from_millis(500)),
+        id: socket.id,
+        protocol: socket.protocol,
+        local,
+        remote,
+        from,
+        to,
+        lasted: from.map(|_| (Duration::from_secs(12), AgeBasis::Observed)),
+        skipped: false,
+        owner: Owner::None,
+        told_by: ToldBy::Samples,
+        last: None,
+    }
+}
+
+fn into_close_wait() -> Transition {
+    transition(1, Some(TcpState::Established), Some(TcpState::CloseWait))
+}
+
+/// The end of a connection that no sample has shown.
+fn last_words() -> Transition {
+    let bytes = Some(ByteCounts::new(42, 1_000_000));
+    Transition {
+        told_by: ToldBy::DestroyEvent,
+        last: Some(LastWords { bytes, rtt_us: 1_234, retransmits_total: 3 }),
+        skipped: true,
+        ..transition(99, Some(TcpState::Established), None)
+    }
+}
+
+fn gap() -> Gap {
+    Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: ToldBy::DestroyEvent }
+}
+
+fn watch(filter: &str, format: Format) -> Watch {
+    Watch { filter: Filter::parse(filter).expect("valid"), format, count: None }
+}
+
+fn news<'a>(transitions: &'a [Transition], gaps: &'a [Gap], findings: &'a [Finding]) -> News<'a> {
+    News { transitions, gaps, findings, untold: 0 }
+}
+
+/// Takes in samples one after the other and gives back what each printed.
+fn printed(watch: &Watch, samples: &[News<'_>]) -> Vec<String> {
+    let (mut stream, store) = (Stream::new(watch), store());
+    let mut print = |news: &News<'_>| {
+        let mut out = Vec::new();
+        stream.write(&store, *news, &mut out).expect("a vector takes all");
+        String::from_utf8(out).expect("text")
+    };
+    samples.iter().map(&mut print).collect()
+}
+
+fn all() -> [Transition; 4] {
+    [
+        into_close_wait(),
+        transition(2, None, Some(TcpState::Established)),
+        transition(2, Some(TcpState::Established), None),
+        last_words(),
+    ]
+}
+
+#[test]
+fn text_is_a_line_for_each_event() {
+    let findings = [leak(), descriptors()];
+    insta::assert_snapshot!(printed(&watch("", Format::Text), &[news(&all(), &[gap()], &findings)])[0]);
+}
+
+#[test]
+fn ndjson_is_an_object_for_each_event() {
+    let findings = [descriptors()];
+    let text = printed(&watch("", Format::Ndjson), &[news(&all(), &[gap()], &findings)]).concat();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().expect("a name")).collect();
+    assert_eq!(events, ["gap", "transition", "opened", "closed", "closed", "finding"]);
+    let last = &lines[4];
+    assert_eq!((&last["rx_bytes"], &last["tx_bytes"]), (&42.into(), &1_000_000.into()));
+    assert_eq!((&last["rtt_seconds"], &last["retransmits"]), (&0.001_234.into(), &3.into()));
+    assert_eq!((&last["told_by"], &last["state"]), (&"destroy-event".into(), &"ESTABLISHED".into()));
+    assert_eq!(lines[1]["at"], "2026-01-01T00:01:29.500Z");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_transition_passes_if_its_socket_matches_before_or_after() {
+    let leaves = transition(1, Some(TcpState::CloseWait), Some(TcpState::LastAck));
+    let other = transition(2, Some(TcpState::Established), Some(TcpState::FinWait1));
+    let transitions = [into_close_wait(), leaves, other, last_words()];
+    for (filter, lines) in [
+        ("state:close-wait", 2),
+        ("state:established", 3),
+        ("!state:close-wait", 4),
+        ("process:jdbc", 2),
+        ("lport:80", 2),
+        ("state:listen", 0),
+    ] {
+        let printed = printed(&watch(filter, Format::Text), &[news(&transitions, &[gap()], &[])]);
+        assert_eq!(printed[0].lines().count(), lines + 1, "{filter}, and the gap: {printed:?}");
+    }
+}
+
+#[test]
+fn a_finding_is_told_when_it_comes_changes_its_severity_and_goes() {
+    let (found, worse) = ([descriptors()], [Finding { severity: Severity::Critical, ..descriptors() }]);
+    let samples = [
+        news(&[], &[], &found),
+        news(&[], &[], &found),
+        news(&[], &[], &worse),
+        News { untold: 1, ..news(&[], &[], &[]) },
+        news(&[], &[], &[]),
+        news(&[], &[], &[]),
+    ];
+    let told = printed(&watch("", Format::Text), &samples);
+    let words: Vec<_> = told.iter().map(|line| line.split_whitespace().nth(2).unwrap_or("-")).collect();
+    assert_eq!(words, ["found", "-", "changed", "-", "ended", "-"], "{told:?}");
+    let told = printed(&watch("process:jdbc", Format::Text), &samples);
+    assert_eq!(told.concat(), "", "not about its sockets");
+}
+
+#[test]
+fn no_more_lines_come_than_were_asked_for() {
+    let watch = Watch { count: Some(3), ..watch("", Format::Text) };
+    let printed = printed(&watch, &[news(&all(), &[], &[]), news(&all(), &[], &[])]);
+    assert_eq!(printed.concat().lines().count(), 3);
+    assert_eq!(printed[1], "");
+}
+
+#[test]
+fn an_unknown_socket_is_told_as_far_as_it_is_known() {
+    let text = printed(&watch("", Format::Ndjson), &[news(&[last_words()], &[], &[])]).concat();
+    let value: serde_json::Value = serde_json::from_str(&text).expect("one line");
+    for key in ["pid", "process", "user", "inode", "recvq_bytes", "verdict"] {
+        assert!(value[key].is_null(), "{key} is not known: {value}");
+    }
+    assert_eq!(value["cookie"], SocketId::from_cookie(99, tcp(1).build().id.netns()).cookie().expect("given"));
+}

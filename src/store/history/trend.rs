@@ -1,0 +1,124 @@
+//! What a chart needs: the highest count in each of some equal parts of a span of time, and where nothing is known.
+
+use std::time::Duration;
+
+use crate::model::time::Timestamp;
+use crate::store::history::History;
+use crate::store::rows::Counts;
+
+/// How far back a chart goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Span {
+    /// Two minutes.
+    #[default]
+    Short,
+    /// A quarter of an hour.
+    Middle,
+    /// A day.
+    Long,
+}
+
+/// A count is taken to hold for at least so long, where samples come more often than the parts of a chart ask for.
+const HOLD_MIN: Duration = Duration::from_secs(3);
+/// And at most so long: three times the longest interval that can be chosen.
+const HOLD_MAX: Duration = Duration::from_mins(3);
+/// How often samples come is seen from the last few.
+const SPACING_SAMPLES: usize = 8;
+
+impl Span {
+    /// Its length.
+    pub const fn length(self) -> Duration {
+        match self {
+            Self::Short => Duration::from_mins(2),
+            Self::Middle => Duration::from_mins(15),
+            Self::Long => Duration::from_hours(24),
+        }
+    }
+
+    /// Its length in words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Short => "2 min",
+            Self::Middle => "15 min",
+            Self::Long => "24 h",
+        }
+    }
+
+    /// The next longer one; after the longest the shortest.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Short => Self::Middle,
+            Self::Middle => Self::Long,
+            Self::Long => Self::Short,
+        }
+    }
+}
+
+impl History {
+    /// What `pick` takes of the counts over the last `span`, in `width` equal parts, oldest first: the highest of each,
+    /// `None` where there was no sample. The parts stand still while time goes by: they begin at multiples of their
+    /// length since boot, and the last one is the one that is now.
+    pub fn trend(&self, span: Span, width: usize, pick: impl Fn(&Counts) -> u32) -> Vec<Option<u32>> {
+        let Some(newest) = self.samples().back() else { return vec![None; width] };
+        let mut parts = Parts::new(newest.at, span.length(), width);
+        if span == Span::Long {
+            // A minute that is missing is a gap; the parts of a narrow chart are longer than one anyway.
+            for minute in self.minutes() {
+                let highest = pick(&minute.highest);
+                parts.put(minute.begun, highest, Duration::from_mins(1));
+                parts.put(minute.until, highest, Duration::from_mins(1));
+            }
+            return parts.found;
+        }
+        let hold = self.hold();
+        for sample in self.samples() {
+            parts.put(sample.at, pick(&sample.counts), hold);
+        }
+        parts.found
+    }
+
+    /// How long a count is taken to hold: three times the time between samples. Longer without one is a gap.
+    fn hold(&self) -> Duration {
+        let last = self.samples().iter().rev().take(SPACING_SAMPLES);
+        let spacings = last.clone().zip(last.skip(1)).map(|(newer, older)| newer.at.since(older.at));
+        spacings.min().map_or(HOLD_MIN, |spacing| spacing.saturating_mul(3).clamp(HOLD_MIN, HOLD_MAX))
+    }
+}
+
+struct Parts {
+    found: Vec<Option<u32>>,
+    /// The length of a part, in nanoseconds.
+    length: u64,
+    /// The number of the last part, counted since boot.
+    last: u64,
+    before: Option<(Timestamp, u32)>,
+}
+
+impl Parts {
+    fn new(newest: Timestamp, span: Duration, width: usize) -> Self {
+        let parts = u64::try_from(width.max(1)).unwrap_or(1);
+        let length = (u64::try_from(span.as_nanos()).unwrap_or(u64::MAX) / parts).max(1);
+        Self { found: vec![None; width], length, last: newest.0 / length, before: None }
+    }
+
+    /// Puts the next value, and before it the last one as far as that holds.
+    fn put(&mut self, at: Timestamp, value: u32, hold: Duration) {
+        let place = at.0 / self.length;
+        if let Some((earlier, value)) = self.before.replace((at, value))
+            && at.since(earlier) <= hold
+        {
+            let first = self.last.saturating_sub(u64::try_from(self.found.len()).unwrap_or(0));
+            let from = (earlier.0 / self.length + 1).max(first);
+            (from..place).for_each(|between| self.raise(between, value));
+        }
+        self.raise(place, value);
+    }
+
+    fn raise(&mut self, place: u64, value: u32) {
+        let from_end = self.last.checked_sub(place).and_then(|parts| usize::try_from(parts).ok());
+        if let Some(part) = from_end.and_then(|parts| self.found.iter_mut().nth_back(parts)) {
+            *part = Some(part.map_or(value, |known| known.max(value)));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What destroy events add to the samples: the last words of connections, and those that no sample ever listed.
+//!
+//! An event names a socket, not a connection. At the end that closed first the connection goes on as a mini-socket, so
+//! that words are kept until no trace of it is left; and where the socket never was in a sample, its mini-socket has
+//! another cookie and is recognised by its endpoints.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::delta::LastWords;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::event::{ENDED_MAX, Ended, Events};
+use crate::model::socket::{Socket, SocketId, SocketRef};
+use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::tracker::Round;
+use crate::tracker::entry::Entry;
+use crate::tracker::identity::Directory;
+
+/// The most ends of unknown sockets that wait for the next sample; more count as lost.
+pub const HELD_MAX: usize = ENDED_MAX;
+/// The most sockets that are remembered because their connection was over before they were freed: a process may hold a
+/// dead one for long. Past that the oldest is forgotten; [`lived_since`] then still tells most of them.
+pub const BURIED_MAX: usize = 16_384;
+
+/// The most mini-sockets whose words are expected with the next sample.
+pub const WORDLESS_MAX: usize = 16_384;
+/// How often the same endpoints are used within one sample, at most, for words to be told apart.
+pub const REUSES_MAX: usize = 8;
+
+/// What was told of ends and is not used up yet.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// Of tracked connections whose full socket was freed; each goes when its connection does.
+    words: FxHashMap<SocketId, Word>,
+    /// Of sockets that are not tracked, ascending by endpoints and then by time.
+    held: Vec<Held>,
+    /// Connections that were over before their sockets were freed.
+    buried: FxHashSet<SocketId>,
+    buried_order: VecDeque<SocketId>,
+    /// Mini-sockets that came without the words of their full socket, and when they were first listed.
+    wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
+    /// Ends that were dropped because too many were held.
+    overflown: u64,
+}
+
+/// When a tracked connection's full socket was freed, and its last words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word {
+    pub(super) at: Timestamp,
+    pub(super) last: Option<LastWords>,
+}
+
+#[derive(Debug)]
+struct Held {
+    ended: Ended,
+    /// A full sample was taken since and did not show its mini-socket.
+    waited: bool,
+    used: bool,
+}
+
+impl Ends {
+    /// Takes in what was told since the last sample.
+    pub(super) fn hear(&mut self, events: &Events, directory: &Directory, round: &Round) {
+        let mut new = 0;
+        for ended in &events.ended {
+            let id = ended.socket.id;
+            if directory.slot(id).is_some() {
+                self.words.insert(id, Word::of(ended));
+            } else if let Some(id) = self.wordless_at(ended, directory) {
+                self.words.insert(id, Word::of(ended));
+            } else if round.first || self.unbury(id) || !lived_since(ended, round.seen.all_at) {
+                // It was over before conntop looked, or is told already.
+            } else if self.held.len() < HELD_MAX {
+                self.held.push(Held { ended: ended.clone(), waited: false, used: false });
+                new += 1;
+            } else {
+                self.overflown += 1;
+            }
+        }
+        if new > 0 {
+            self.held.sort_by_key(|held| (held.place(), held.ended.socket.id));
+            self.held.dedup_by_key(|held| held.ended.socket.id);
+            self.held.sort_by_key(|held| (held.place(), held.ended.at));
+        }
+    }
+
+    /// If `socket`, which is new, is what is left of a connection whose end was told under another cookie, gives it its
+    /// words; they may also come with the next sample.
+    pub(super) fn recognise(&mut self, socket: &Socket, round: &Round) {
+        let is_mini = matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2) && socket.tcp.is_none();
+        if !is_mini || !round.ends_are_told || round.first {
+            return;
+        }
+        let place = (socket.local, socket.remote);
+        let end = self.held.partition_point(|held| held.place() <= place);
+        // Of several that had these endpoints one after the other, the last one left it.
+        let last = end.checked_sub(1).and_then(|last| self.held.get_mut(last));
+        if let Some(held) = last.filter(|held| held.is_free_at(place)) {
+            held.used = true;
+            self.words.insert(socket.id, Word::of(&held.ended));
+        } else if self.wordless.len() < WORDLESS_MAX {
+            self.wordless.insert(place, (socket.id, round.at));
+        }
+    }
+
+    /// Whether `entry`, which the sample does not list, is gone for certain: its socket was freed, and in its state
+    /// nothing of a connection is left behind then.
+    pub(super) fn is_over(&self, entry: &Entry) -> bool {
+        use TcpState::{CloseWait, LastAck, Listen};
+        let leaves_nothing = entry.protocol == Protocol::Udp || matches!(entry.state, CloseWait | LastAck | Listen);
+        leaves_nothing && self.words.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
+    }
+
+    /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
+    pub(super) fn take(&mut self, entry: &Entry, are_told: bool) -> Option<Word> {
+        let word = self.words.remove(&entry.id).or_else(|| self.late_word(entry));
+        if word.is_none() && are_told && entry.state != TcpState::TimeWait && entry.id.cookie().is_some() {
+            self.bury(entry.id);
+        }
+        word
+    }
+
+    /// Those of untracked sockets whose connection is over for certain: there is no mini-socket of theirs.
+    pub(super) fn take_untold(&mut self, round: &Round, is_certain: impl Fn(&Ended) -> bool) -> Vec<Ended> {
+        let (is_full, before) = (round.scope.is_all(), round.seen.at);
+        let mut untold = Vec::new();
+        if is_full {
+            // Events are milliseconds late, never a whole sample.
+            self.wordless.retain(|_, (_, listed)| *listed >= before);
+        }
+        self.held.retain_mut(|held| {
+            if held.used {
+                return false;
+            }
+            let udp = held.ended.socket.protocol == Protocol::Udp;
+            if udp || (held.waited && is_full) || is_certain(&held.ended) {
+                untold.push(held.ended.clone());
+                return false;
+            }
+            held.waited |= is_full;
+            true
+        });
+        untold.sort_by_key(|ended| ended.at);
+        untold
+    }
+
+    /// How many ends were dropped since the last call.
+    pub(super) fn take_overflown(&mut self) -> u64 {
+        std::mem::take(&mut self.overflown)
+    }
+
+    /// The words of a mini-socket that came after it was first listed, where another connection has taken its endpoints
+    /// since.
+    fn late_word(&mut self, entry: &Entry) -> Option<Word> {
+        let place = (entry.socket().local, entry.socket().remote);
+        let begin = self.held.partition_point(|held| held.place() < place);
+        let held = self.held.get_mut(begin..)?.iter_mut().take_while(|held| held.place() == place);
+        let held = held.take(REUSES_MAX).find(|held| held.is_free_at(place))?;
+        if entry.state != TcpState::TimeWait {
+            return None;
+        }
+        held.used = true;
+        Some(Word::of(&held.ended))
+    }
+
+    /// The mini-socket that was listed before `ended`, its full socket, was told of.
+    fn wordless_at(&mut self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
+        let SocketRef { protocol, local, remote, .. } = ended.socket;
+        let (id, _) = *self.wordless.get(&(local, remote)).filter(|_| protocol == Protocol::Tcp)?;
+        self.wordless.remove(&(local, remote));
+        directory.slot(id).map(|_| id)
+    }
+
+    fn bury(&mut self, id: SocketId) {
+        if self.buried_order.len() >= BURIED_MAX
+            && let Some(oldest) = self.buried_order.pop_front()
+        {
+            self.buried.remove(&oldest);
+        }
+        if self.buried.insert(id) {
+            self.buried_order.push_back(id);
+        }
+    }
+
+    fn unbury(&mut self, id: SocketId) -> bool {
+        // Its place in the order stays and is given up when it comes to the front.
+        self.buried.remove(&id)
+    }
+}
+
+impl Word {
+    fn of(ended: &Ended) -> Self {
+        Self { at: ended.at, last: ended.last_words() }
+    }
+}
+
+impl Held {
+    fn is_free_at(&self, place: (Endpoint, Endpoint)) -> bool {
+        !self.used && self.place() == place && self.ended.socket.protocol == Protocol::Tcp
+    }
+
+    fn place(&self) -> (Endpoint, Endpoint) {
+        (self.ended.socket.local, self.ended.socket.remote)
+    }
+}
+
+/// Whether the socket took part in anything after the sample of every socket taken at `since`. If not, its connection
+/// was over by then, and only the descriptor was left; or it never was a connection.
+fn lived_since(ended: &Ended, since: Timestamp) -> bool {
+    if ended.socket.remote.is_unset() {
+        return false;
+    }
+    let Some(info) = &ended.info else { return true };
+    never_established(info) || latest(info) >= since
+}
+
+/// An attempt that nobody answered: nothing was acknowledged or measured.
+pub(super) fn never_established(info: &TcpInfo) -> bool {
+    info.rtt_us == 0 && info.bytes.is_none_or(|bytes| bytes.sent() == 0 && bytes.received() == 0)
+}
+
+fn latest(info: &TcpInfo) -> Timestamp {
+    info.last_data_sent.max(info.last_data_received).max(info.last_ack_received).timestamp()
+}

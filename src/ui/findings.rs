@@ -1,0 +1,154 @@
+//! The findings tab: the list, and below it what there is to say about the selected one. Where nothing is wrong: who
+//! looked, and at what.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::findings::{Entry, columns, entries, mark, panes, title};
+use crate::app::layout::Layout;
+use crate::app::prose::{Column, Line};
+use crate::diagnosis::rule::RULES;
+use crate::table::fit::cells;
+use crate::table::units;
+use crate::ui::painter::Painter;
+use crate::ui::prose;
+use crate::ui::theme::Role;
+
+/// Cells of the columns of the list; the sentence takes the rest.
+const MARK_WIDTH: u16 = 2;
+const SEVERITY_WIDTH: u16 = 9;
+const TITLE_WIDTH: u16 = 32;
+const SINCE_WIDTH: u16 = 7;
+const SLOPE_WIDTH: u16 = 11;
+/// From these widths on the list names the rules, and how fast they grow (the sentence says it where it matters).
+const TITLE_WIDTH_MIN: u16 = 150;
+const SLOPE_WIDTH_MIN: u16 = 100;
+
+/// Where the columns of the list stand.
+struct Places {
+    title: Option<u16>,
+    sentence: u16,
+    since: u16,
+    slope: u16,
+}
+
+impl Places {
+    const fn of(width: u16) -> Self {
+        let first = 1 + MARK_WIDTH + SEVERITY_WIDTH + 1;
+        let slope = width.saturating_sub(if width < SLOPE_WIDTH_MIN { 0 } else { SLOPE_WIDTH + 1 });
+        let with_title = width >= TITLE_WIDTH_MIN;
+        Self {
+            title: if with_title { Some(first) } else { None },
+            sentence: if with_title { first + TITLE_WIDTH + 1 } else { first },
+            since: slope.saturating_sub(SINCE_WIDTH + 1),
+            slope,
+        }
+    }
+}
+
+/// Draws it.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
+    if app.findings.is_empty() {
+        return draw_empty(painter, layout.body, app);
+    }
+    let (body, places) = (layout.body, Places::of(layout.body.width));
+    draw_headings(painter, layout.columns, &places);
+    let panes = panes(body, app.findings.len());
+    for (entry, y) in entries(app, usize::from(panes.list.height)).zip(panes.list.y..) {
+        draw_entry(painter, Rect { y, height: 1, ..body }, &places, &entry);
+    }
+    draw_text(painter, panes.rule, panes.text, app);
+}
+
+fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
+    if area.height == 0 {
+        return;
+    }
+    painter.put(1 + MARK_WIDTH, area.y, "SEVERITY", SEVERITY_WIDTH, Role::Heading);
+    if let Some(x) = places.title {
+        painter.put(x, area.y, "RULE", TITLE_WIDTH, Role::Heading);
+    }
+    painter.put(places.sentence, area.y, "WHAT", 4, Role::Heading);
+    painter.right(places.since, area.y, "SINCE", SINCE_WIDTH, Role::Heading);
+    if area.width >= SLOPE_WIDTH_MIN {
+        painter.right(places.slope, area.y, "GROWTH", SLOPE_WIDTH, Role::Heading);
+    }
+}
+
+fn draw_entry(painter: &mut Painter<'_>, line: Rect, places: &Places, entry: &Entry<'_>) {
+    let (y, role) = (line.y, Role::of(entry.severity));
+    painter.put(1, y, mark(entry.severity), MARK_WIDTH, role);
+    painter.put(1 + MARK_WIDTH, y, entry.severity.label(), SEVERITY_WIDTH, role);
+    if let Some(x) = places.title {
+        painter.put(x, y, entry.title, TITLE_WIDTH, Role::Strong);
+    }
+    let room = places.since.saturating_sub(places.sentence + 1);
+    painter.put(places.sentence, y, entry.sentence, room, Role::Text);
+    painter.right(places.since, y, &entry.since, SINCE_WIDTH, Role::Text);
+    if line.width >= SLOPE_WIDTH_MIN {
+        painter.right(places.slope, y, &entry.slope, SLOPE_WIDTH, Role::Text);
+    }
+    if entry.selected {
+        painter.restyle(line, Role::Selected.style(painter.theme()));
+    }
+}
+
+/// The text, with a word at the end of the line above it if it goes on below the screen.
+fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App) {
+    let Some(finding) = app.findings.selected() else { return };
+    let columns = columns(app, area.width);
+    if rule.height > 0 {
+        painter.rule(rule, title(finding.rule()));
+        let lines = columns.iter().map(|column| column.lines.len()).max().unwrap_or(0);
+        let below = lines.saturating_sub(app.findings.scroll + usize::from(area.height));
+        let more = if below > 0 { format!(" {below} more lines: PgDn ") } else { String::new() };
+        painter.right(rule.x, rule.y, &more, rule.width.saturating_sub(2), Role::Dim);
+    }
+    prose::draw(painter, area, &columns, app.findings.scroll, None);
+}
+
+/// Nothing is wrong, or nothing is known yet.
+fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
+    if !app.findings.has_looked() {
+        let text = "looking…";
+        return center(painter, body, body.y + body.height / 3, text, Role::Dim);
+    }
+    let top = body.y + (body.height / 5).min(3);
+    center(painter, body, top, "nothing wrong found", Role::Good);
+    let sockets = units::count(u64::from(app.findings.sockets()));
+    let looked = format!("{} rules looked at {sockets} sockets", RULES.len());
+    center(painter, body, top + 1, &looked, Role::Dim);
+    let hidden = app.store.coverage().owners_hidden;
+    if hidden > 0 {
+        let text = format!(
+            "{} owners are hidden from you: what they leak is judged without a name",
+            units::count(hidden.into())
+        );
+        center(painter, body, top + 2, &text, Role::Dim);
+    }
+    draw_rules(painter, Rect { y: top + 4, height: body.bottom().saturating_sub(top + 4), ..body });
+}
+
+/// What was looked for, in as many columns as there is room for.
+fn draw_rules(painter: &mut Painter<'_>, area: Rect) {
+    let titles: Vec<&str> = RULES.iter().map(|row| title(row.rule)).collect();
+    let count = usize::from((area.width / 30).clamp(1, 3));
+    let width = area.width.saturating_sub(4) / u16::try_from(count).unwrap_or(1);
+    let columns: Vec<Column> = titles
+        .chunks(titles.len().div_ceil(count))
+        .zip(0..)
+        .map(|(titles, at)| Column {
+            x: 2 + at * width,
+            width: width.saturating_sub(1),
+            lines: titles.iter().map(|title| Line::Item("✓".to_owned(), (*title).to_owned())).collect(),
+        })
+        .collect();
+    prose::draw(painter, area, &columns, 0, None);
+}
+
+fn center(painter: &mut Painter<'_>, body: Rect, y: u16, text: &str, role: Role) {
+    if y < body.bottom() {
+        let width = u16::try_from(cells(text)).unwrap_or(u16::MAX).min(body.width);
+        painter.put(body.x + (body.width - width) / 2, y, text, width, role);
+    }
+}

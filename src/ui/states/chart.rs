@@ -1,0 +1,78 @@
+//! The chart of one state: its scale at the left, the time below. Where there were no samples it is blank, and so is the
+//! line of the time.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::store::history::trend::Span;
+use crate::table::fit::cells;
+use crate::table::units;
+use crate::ui::bars::{Scale, chart};
+use crate::ui::histogram::role;
+use crate::ui::painter::Painter;
+use crate::ui::theme::Role;
+
+/// Cells of the numbers at the left.
+const SCALE_WIDTH: u16 = 8;
+/// Lines of title, time and its labels.
+const FRAME_HEIGHT: u16 = 3;
+
+/// Draws the chart of the selected state.
+pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    if area.height <= FRAME_HEIGHT || area.width <= SCALE_WIDTH {
+        return;
+    }
+    let line = app.states.selected();
+    let inside = Rect {
+        x: area.x + SCALE_WIDTH,
+        y: area.y + 1,
+        width: area.width - SCALE_WIDTH,
+        height: area.height - FRAME_HEIGHT,
+    };
+    let span = app.states.span;
+    let values = app.store.history().trend(span, usize::from(inside.width), |counts| line.count(counts));
+    draw_title(painter, area, app, &values);
+    for (row, y) in chart(&values, usize::from(inside.height)).iter().zip(inside.y..) {
+        painter.put(inside.x, y, row, inside.width, role(line));
+    }
+    let scale = Scale::of(&values);
+    draw_scale(painter, area.x, inside.y, scale.highest());
+    if inside.height > 1 {
+        draw_scale(painter, area.x, inside.bottom() - 1, scale.lowest);
+    }
+    let time: String = values.iter().map(|value| if value.is_some() { '─' } else { ' ' }).collect();
+    painter.put(inside.x, inside.bottom(), &time, inside.width, Role::Dim);
+    draw_times(painter, Rect { y: inside.bottom() + 1, height: 1, ..inside }, span);
+}
+
+fn draw_title(painter: &mut Painter<'_>, area: Rect, app: &App, values: &[Option<u32>]) {
+    let line = app.states.selected();
+    let x = painter.put(area.x + SCALE_WIDTH, area.y, line.name(), area.width - SCALE_WIDTH, Role::Strong);
+    let known = || values.iter().flatten().copied();
+    let (Some(lowest), Some(highest)) = (known().min(), known().max()) else { return };
+    let count = |number: u32| units::count(u64::from(number));
+    let text = format!("  {} · lowest {}, highest {}", app.states.span.label(), count(lowest), count(highest));
+    painter.put(x, area.y, &text, area.right().saturating_sub(x), Role::Dim);
+}
+
+fn draw_scale(painter: &mut Painter<'_>, x: u16, y: u16, value: u32) {
+    painter.right(x, y, &units::count(u64::from(value)), SCALE_WIDTH - 1, Role::Dim);
+}
+
+/// When the left end was, a quarter, half and three quarters of the way, and now.
+fn draw_times(painter: &mut Painter<'_>, area: Rect, span: Span) {
+    let labels: [&str; 5] = match span {
+        Span::Short => ["2 min ago", "90 s", "1 min", "30 s", "now"],
+        Span::Middle => ["15 min ago", "11 min", "7 min", "4 min", "now"],
+        Span::Long => ["24 h ago", "18 h", "12 h", "6 h", "now"],
+    };
+    let mut free = area.x;
+    for (at, label) in (0_u16..).zip(labels) {
+        let width = u16::try_from(cells(label)).unwrap_or(0);
+        let mark = area.x + area.width * at / 4;
+        let x = if at == 0 { mark } else { mark.saturating_sub(if at == 4 { width } else { width / 2 }) };
+        if x >= free && x + width <= area.right() {
+            free = painter.put(x, area.y, label, width, Role::Dim) + 2;
+        }
+    }
+}

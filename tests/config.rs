@@ -1,0 +1,184 @@
+//! The config file: found, read, overruled by the command line, and refused in one sentence.
+
+#[path = "common/program.rs"]
+mod program;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use conntop::diagnosis::thresholds::{THRESHOLDS, Thresholds};
+use program::{Ended, conntop, ended};
+
+/// A home with a config file that says `text`.
+fn home(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let file = home.path().join(".config/conntop/config.toml");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("writable");
+    fs::write(&file, text).expect("writable");
+    (home, file)
+}
+
+fn list_with(home: &Path, arguments: &[&str]) -> Ended {
+    ended(conntop().env("HOME", home).args(["list", "--source", "synthetic", "--limit", "1"]).args(arguments))
+}
+
+/// The sentence of a config file that cannot be used.
+fn refused(ended: &Ended, code: i32) -> &str {
+    assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    ended.stderr.trim_end()
+}
+
+#[test]
+fn a_setting_of_the_file_counts_and_the_command_line_counts_more() {
+    // A made-up server has no other namespaces, and says so when it is asked for them.
+    let (home, _) = home("all-netns = true\n");
+    assert!(refused(&list_with(home.path(), &[]), 2).contains("--all-netns"));
+    assert_eq!(list_with(home.path(), &["--all-netns=false"]).code, 0);
+    assert_eq!(list_with(home.path(), &["--config", "/dev/null"]).code, 0);
+}
+
+#[test]
+fn thresholds_reach_the_diagnosis_and_a_check_that_cannot_read_them_has_not_looked() {
+    let (home, file) = home("[thresholds]\nclose-wait-age = 1\n");
+    let check = |text: &str| {
+        fs::write(&file, text).expect("writable");
+        ended(conntop().env("HOME", home.path()).args(["check", "--demo"]))
+    };
+    assert!(check("[thresholds]\nclose-wait-age = 1\n").code < 3);
+    let wrong = check("[thresholds]\nclose-wait-aeg = 1\n");
+    assert_eq!(wrong.code, 3);
+    assert!(
+        wrong.stdout.starts_with("CONNTOP UNKNOWN - ") && wrong.stdout.contains("close-wait-age"),
+        "{}",
+        wrong.stdout
+    );
+}
+
+#[test]
+fn what_is_wrong_is_one_sentence_with_file_line_and_next_step() {
+    for (text, parts) in [
+        ("interval = 1\nintervall = 2\n", &["line 2", "did you mean 'interval'?"][..]),
+        ("interval = 1000", &["line 1", "from 0.1 to 60", "--config /dev/null"]),
+        ("\n[thresholds]\nelephant = 1", &["line 3", "unknown key 'elephant'"]),
+        ("interval == 1", &["line 1", "--config /dev/null"]),
+        ("color = 'red'\u{1b}[2J", &["line 1"]),
+    ] {
+        let (home, file) = home(text);
+        let ended = list_with(home.path(), &[]);
+        let sentence = refused(&ended, 2);
+        assert!(sentence.contains(file.to_str().expect("UTF-8")) && !sentence.contains('\u{1b}'), "{sentence}");
+        for part in parts {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_sentence() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let named = |name: &str| {
+        let path = folder.path().join(name);
+        ended(conntop().args(["list", "--demo", "--config"]).arg(path))
+    };
+    assert!(refused(&named("missing.toml"), 2).contains("there is no config file"));
+    assert!(refused(&named(""), 1).contains("not a regular file"));
+    fs::write(folder.path().join("long.toml"), "#".repeat(64 * 1024 + 1)).expect("writable");
+    assert!(refused(&named("long.toml"), 1).contains("longer than 64 KiB"));
+    fs::write(folder.path().join("binary.toml"), b"\xff\xfe").expect("writable");
+    assert!(refused(&named("binary.toml"), 1).contains("UTF-8"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn neither_a_pipe_nor_an_endless_file_holds_it_up() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let pipe = folder.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    for path in [pipe.as_path(), Path::new("/dev/zero")] {
+        let ended = ended(conntop().args(["list", "--demo", "--config"]).arg(path));
+        assert!(refused(&ended, 1).contains("not a regular file"));
+    }
+}
+
+#[test]
+fn xdg_config_home_comes_first_and_a_relative_one_counts_as_none() {
+    let (home, _) = home("all-netns = true\n");
+    let (other, _) = self::home("");
+    let list = |xdg: &Path| {
+        let mut command = conntop();
+        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", xdg).args(["list", "--demo", "--limit", "1"]);
+        ended(&mut command).code
+    };
+    assert_eq!(list(&other.path().join(".config")), 0);
+    assert_eq!(list(Path::new("relative")), 2, "the file in the home is read");
+    assert_eq!(list(Path::new("")), 2);
+}
+
+#[test]
+fn nothing_is_read_below_the_working_directory() {
+    let (home, _) = home("all-netns = true\n");
+    let here = |variable: &str, value: &str| {
+        let mut command = conntop();
+        command.current_dir(home.path()).env(variable, value).args(["list", "--demo", "--limit", "1"]);
+        ended(&mut command).code
+    };
+    assert_eq!(here("HOME", "."), 0);
+    assert_eq!(here("HOME", ""), 0);
+    assert_eq!(here("XDG_CONFIG_HOME", ".config"), 0);
+}
+
+#[test]
+fn without_a_home_there_are_defaults() {
+    assert_eq!(ended(conntop().env_clear().args(["list", "--demo", "--limit", "1"])).code, 0);
+    let file_as_home = tempfile::NamedTempFile::new().expect("a file");
+    assert_eq!(list_with(file_as_home.path(), &[]).code, 0);
+}
+
+/// Only root is that careful, and the tests may not be root.
+#[cfg(target_os = "linux")]
+#[test]
+fn root_reads_no_settings_that_others_can_write() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: this takes root");
+        return;
+    }
+    let (home, file) = home("all-netns = true\n");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("ours");
+    let ended = list_with(home.path(), &[]);
+    assert!(ended.code == 0 && ended.stderr.contains("is not used"), "{}", ended.stderr);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("ours");
+    assert_eq!(list_with(home.path(), &[]).code, 2, "now it is read");
+    chown(&file, Some(65_534), None).expect("root may");
+    assert_eq!(list_with(home.path(), &[]).code, 0);
+    let named = list_with(home.path(), &["--config", file.to_str().expect("UTF-8")]);
+    assert_eq!(named.code, 2, "who names a file wants it");
+}
+
+#[test]
+fn the_example_is_a_valid_config_file() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/config.toml");
+    let with = ended(conntop().args(["list", "--demo", "--config", example]));
+    assert_eq!((with.code, with.stdout), (0, ended(conntop().args(["list", "--demo"])).stdout));
+}
+
+/// The thresholds of the example are written from the table of the program.
+#[test]
+fn the_example_has_every_threshold_with_its_default() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/config.toml");
+    let text = fs::read_to_string(path).expect("the example");
+    let (head, _) = text.split_once("[thresholds]\n").expect("the section");
+    let mut fresh = format!("{head}[thresholds]\n");
+    for row in THRESHOLDS {
+        let value = row.value(&Thresholds::default());
+        writeln!(fresh, "# {}\n{} = {value}", row.about.replace('`', ""), row.name()).expect("a string takes all");
+    }
+    if std::env::var_os("CONNTOP_BLESS").is_some() {
+        fs::write(path, &fresh).expect("the example can be written");
+    }
+    let text = fs::read_to_string(path).expect("the example");
+    assert!(text == fresh, "assets/config.toml is behind the program: run CONNTOP_BLESS=1 cargo test --test config");
+}

@@ -1,0 +1,239 @@
+//! What happens between samples, on the real kernel: no connection and no transition goes untold, or the loss is.
+
+#![cfg(target_os = "linux")]
+
+#[path = "common/namespace.rs"]
+mod namespace;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use conntop::model::delta::{Delta, ToldBy, Transition};
+use conntop::model::event::Teller;
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::SocketId;
+use conntop::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
+use conntop::source::{self, Choice, Source};
+use conntop::tracker::Tracker;
+
+/// How long the kernel may take to tell.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Watch {
+    source: Box<dyn Source>,
+    snapshot: Snapshot,
+    tracker: Tracker,
+    told: Vec<Transition>,
+}
+
+impl Watch {
+    fn begin() -> Self {
+        let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
+        source.listen();
+        let mut watch = Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), told: Vec::new() };
+        watch.sample();
+        watch
+    }
+
+    fn sample(&mut self) -> Delta {
+        self.source.sample(&Needs::default(), &mut self.snapshot).expect("sock_diag answers");
+        let delta = self.tracker.update(&self.snapshot);
+        self.told.extend(delta.transitions.iter().cloned());
+        delta
+    }
+
+    /// Samples until a transition of the socket at `port` goes to `to`.
+    fn until(&mut self, port: u16, to: Option<TcpState>) -> Transition {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let wanted = |step: &&Transition| (step.local.port, step.to) == (port, to);
+            if let Some(step) = self.told.iter().find(wanted) {
+                return step.clone();
+            }
+            assert!(Instant::now() < deadline, "nothing went to {to:?} at {port}, but {:?}", self.told);
+            self.sample();
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The states that the socket at `port` went through, as told.
+    fn path(&self, port: u16) -> Vec<(Option<TcpState>, Option<TcpState>)> {
+        self.told.iter().filter(|step| step.local.port == port).map(|step| (step.from, step.to)).collect()
+    }
+}
+
+fn port(end: &TcpStream) -> u16 {
+    end.local_addr().expect("bound").port()
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let (server, _) = listener.accept().expect("a connection");
+    (client, server)
+}
+
+#[test]
+fn a_connection_between_two_samples_is_told_with_its_last_words() {
+    if !namespace::inside_namespace("a_connection_between_two_samples_is_told_with_its_last_words") {
+        return;
+    }
+    let mut watch = Watch::begin();
+    let (mut client, mut server) = pair();
+    let (near, far) = (port(&client), port(&server));
+    client.write_all(&[7; 3000]).expect("it is connected");
+    server.read_exact(&mut [0; 3000]).expect("it was sent");
+    drop(client);
+    drop(server);
+    let closed = watch.until(far, None);
+    let last = closed.last.expect("the end that closed last is gone, with its last words");
+    assert!((3000..=3002).contains(&last.bytes.expect("counted").received()), "{last:?}");
+    assert_ne!(closed.told_by, ToldBy::Samples);
+    assert_eq!(closed.owner.process(), None, "nobody saw whose it was");
+    assert_eq!(watch.path(far).first(), Some(&(None, watch.path(far)[0].1)), "it was opened");
+    // The end that closed first waits, under a cookie that its full socket never had.
+    assert_eq!(watch.until(near, Some(TimeWait)).to, Some(TimeWait));
+    for _ in 0..5 {
+        watch.sample();
+    }
+    assert!(!watch.path(near).iter().any(|step| step.1.is_none()), "{:?}", watch.path(near));
+    let ids: Vec<SocketId> = watch.told.iter().filter(|step| step.local.port == near).map(|step| step.id).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "one connection, one identity: {ids:?}");
+}
+
+#[test]
+fn a_tracked_connection_keeps_its_last_words_for_its_end() {
+    if !namespace::inside_namespace("a_tracked_connection_keeps_its_last_words_for_its_end") {
+        return;
+    }
+    let (mut client, mut server) = pair();
+    let (near, far) = (port(&client), port(&server));
+    let mut watch = Watch::begin();
+    client.write_all(&[7; 500]).expect("it is connected");
+    server.read_exact(&mut [0; 500]).expect("it was sent");
+    drop(client);
+    watch.until(far, Some(CloseWait));
+    drop(server);
+    let closed = watch.until(far, None);
+    assert!(closed.last.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received() >= 500), "{closed:?}");
+    watch.until(near, Some(TimeWait));
+    assert!(!watch.path(near).contains(&(Some(Established), None)), "its socket was freed, the connection is not over");
+    // A new connection from the same port to the same place takes the place of the waiting one.
+    let kept = watch.told.len();
+    assert!(watch.told.iter().all(|step| step.to.is_some() || step.local.port != near), "{kept}");
+}
+
+#[test]
+fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
+    if !namespace::inside_namespace("a_dead_socket_that_is_freed_late_is_not_told_twice") {
+        return;
+    }
+    let (mut client, server) = pair();
+    let near = port(&client);
+    let mut watch = Watch::begin();
+    // Unread data makes close(2) send a reset, which leaves the client a descriptor of nothing.
+    client.write_all(b"unread").expect("it is connected");
+    drop(server);
+    let first = watch.until(near, None);
+    assert_eq!(first.last, None, "it is not freed yet");
+    drop(client);
+    for _ in 0..10 {
+        watch.sample();
+        sleep(Duration::from_millis(10));
+    }
+    assert_eq!(watch.path(near).iter().filter(|step| step.1.is_none()).count(), 1, "{:?}", watch.path(near));
+}
+
+#[test]
+fn it_is_said_who_tells() {
+    let mut watch = Watch::begin();
+    assert_eq!(watch.sample().tellers.ends, Teller::On);
+    let mut deaf = source::open(&Choice::Linux).expect("sock_diag answers");
+    let mut snapshot = Snapshot::default();
+    deaf.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+    assert_eq!(snapshot.events.tellers.ends, Teller::Off, "nobody asked for it");
+}
+
+/// Connections that were made and closed, as a load makes them.
+struct Load {
+    listener: u16,
+    made: u32,
+    took: Duration,
+}
+
+/// For `seconds`, about `per_second` connections a second: the client closes at once, the server when it sees that.
+fn short_connections(seconds: u32, per_second: u32) -> Load {
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a port is free");
+    let at = listener.local_addr().expect("bound").port();
+    let total = seconds * per_second;
+    let server = std::thread::spawn(move || {
+        for _ in 0..total {
+            let (mut end, _) = listener.accept().expect("a connection");
+            assert_eq!(end.read(&mut [0; 8]).expect("it is closed in order"), 0);
+        }
+    });
+    let begun = Instant::now();
+    let batch = per_second / 100;
+    let mut made = 0;
+    while made < total {
+        // Many addresses, so that the ports that wait do not run out.
+        let to = [127, 0, 1 + u8::try_from(made / 20_000).expect("few"), 1];
+        for _ in 0..batch.min(total - made) {
+            drop(TcpStream::connect((std::net::Ipv4Addr::from(to), at)).expect("the listener is there"));
+            made += 1;
+        }
+        let due = begun + Duration::from_millis(10) * (made / batch);
+        sleep(due.saturating_duration_since(Instant::now()));
+    }
+    let took = begun.elapsed();
+    server.join().expect("it accepts all of them");
+    Load { listener: at, made, took }
+}
+
+/// In seconds; `CONNTOP_LOAD_SECONDS=10` is the size that the project promises.
+fn load_seconds() -> u32 {
+    std::env::var("CONNTOP_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn every_one_of_thousands_of_short_connections_is_told() {
+    if !namespace::inside_namespace("every_one_of_thousands_of_short_connections_is_told") {
+        return;
+    }
+    let mut watch = Watch::begin();
+    let load = std::thread::spawn(|| short_connections(load_seconds(), 5_000));
+    let (mut ended, mut lost, mut gaps) = (0, 0, Vec::new());
+    let mut rest = 4;
+    while rest > 0 {
+        let delta = watch.sample();
+        ended += watch.snapshot.events.ended.len();
+        lost += delta.gaps.iter().map(|gap| gap.lost.unwrap_or(0)).sum::<u64>();
+        gaps.extend(delta.gaps);
+        rest -= u32::from(load.is_finished());
+        sleep(Duration::from_millis(if load.is_finished() { 200 } else { 1_000 }));
+    }
+    let load = load.join().expect("it ran");
+    let rate = f64::from(load.made) / load.took.as_secs_f64();
+    let serving = |step: &&Transition| step.local.port == load.listener && step.remote.port != 0;
+    let count = |wanted: &dyn Fn(&Transition) -> bool| {
+        watch.told.iter().filter(serving).filter(|step| wanted(step)).count() as u64
+    };
+    let opened = count(&|step| step.from.is_none());
+    let closed = count(&|step| step.to.is_none());
+    let with_words = count(&|step| step.to.is_none() && step.last.is_some());
+    // The other ends wait, if a sample comes before their ports are used again.
+    let clients = watch.told.iter().filter(|step| step.remote.port == load.listener && step.from.is_none()).count();
+    eprintln!(
+        "{} connections in {:?} ({rate:.0}/s): {ended} ends heard, {lost} lost; at the server {opened} opened, \
+         {closed} closed, {with_words} with last words; at the client {clients} opened; gaps {gaps:?}",
+        load.made, load.took
+    );
+    let made = u64::from(load.made);
+    assert!(closed + lost >= made && closed <= made, "{closed} of {made} told, {lost} lost");
+    assert!(closed * 1_000 >= made * 999, "{closed} of {made} told");
+    assert_eq!((opened, with_words), (closed, closed));
+    assert!(lost == 0 || !gaps.is_empty());
+    assert_eq!(clients as u64 + lost.min(made - clients as u64), made, "the other ends");
+}

@@ -1,0 +1,52 @@
+//! Limits and counters are those of the network namespace that conntop runs in, and tell of what happens in it.
+
+#![cfg(target_os = "linux")]
+
+#[path = "common/namespace.rs"]
+mod namespace;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use conntop::model::facts::{Facts, PortRange};
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::source::{Choice, Source, open};
+
+fn facts(source: &mut dyn Source) -> Facts {
+    let mut snapshot = Snapshot::default();
+    source.sample(&Needs::default(), &mut snapshot).expect("a sample");
+    Facts::clone(&snapshot.facts)
+}
+
+#[test]
+fn facts_are_of_the_namespace_and_of_now() {
+    if !namespace::inside_namespace("facts_are_of_the_namespace_and_of_now") {
+        return;
+    }
+    let set = |name: &str, value: &str| fs::write(format!("/proc/sys/net/{name}"), value).expect("our own namespace");
+    set("ipv4/ip_local_port_range", "40000 40099");
+    set("ipv4/ip_local_reserved_ports", "40000-40004,50000");
+    set("core/somaxconn", "77");
+    for choice in [Choice::Linux, Choice::Procfs] {
+        let mut source = open(&choice).expect("it works here");
+        let before = facts(&mut *source);
+        assert_eq!(before.ephemeral_ports, Some(PortRange { first: 40_000, last: 40_099 }), "{choice:?}");
+        assert_eq!((before.ephemeral_reserved, before.ephemeral_usable()), (5, Some(95)));
+        assert_eq!(before.accept_queue_max, Some(77));
+        overflow();
+        let (before, after) = (before.counters.expect("counters"), facts(&mut *source).counters.expect("counters"));
+        let growth = after.since(&before);
+        assert!(growth.listen_overflows > 0 && growth.listen_drops >= growth.listen_overflows, "{growth:?}");
+        assert!(growth.active_opens > 0 && growth.segments_sent > 0, "{growth:?}");
+    }
+}
+
+/// More connections than a queue of one takes.
+fn overflow() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    rustix::net::listen(&listener, 1).expect("a shorter queue");
+    let address = listener.local_addr().expect("bound");
+    let patience = Duration::from_millis(150);
+    let _clients: Vec<_> = (0..6).map(|_| TcpStream::connect_timeout(&address, patience)).collect();
+}

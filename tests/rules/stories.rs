@@ -1,0 +1,334 @@
+//! What happens in each recording, sample by sample.
+
+use std::sync::Arc;
+
+use conntop::model::facts::{Counters, Facts, PortRange};
+use conntop::model::process::{Owner, Process, Usage};
+use conntop::model::snapshot::Snapshot;
+use conntop::model::socket::{Socket, TimerKind};
+use conntop::model::tcp_state::TcpState;
+use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
+
+/// One recording.
+pub struct Story {
+    /// The name of its file: that of the rule it is about.
+    pub name: &'static str,
+    /// Thresholds that keep the recording small, as TOML.
+    pub thresholds: &'static str,
+    /// Whether the filter of its finding selects just the sockets it is about.
+    pub is_exact: bool,
+    /// The samples.
+    pub tell: fn() -> Vec<Snapshot>,
+}
+
+const fn story(name: &'static str, tell: fn() -> Vec<Snapshot>) -> Story {
+    Story { name, thresholds: "", is_exact: true, tell }
+}
+
+impl Story {
+    const fn with(self, thresholds: &'static str) -> Self {
+        Self { thresholds, ..self }
+    }
+
+    const fn about_more(self) -> Self {
+        Self { is_exact: false, ..self }
+    }
+}
+
+/// Every story.
+pub const STORIES: &[Story] = &[
+    story("close-wait-leak", close_wait_leak),
+    story("not-accepted", not_accepted),
+    story("accept-queue-full", accept_queue_full).about_more(),
+    story("ephemeral-ports", ephemeral_ports),
+    story("time-wait-churn", time_wait_churn).with("time-wait-churn = 20"),
+    story("fin-wait2-stuck", fin_wait2_stuck),
+    story("syn-sent-stuck", syn_sent_stuck),
+    story("syn-backlog", syn_backlog),
+    story("retransmitting", retransmitting).about_more(),
+    story("zero-window", zero_window),
+    story("descriptor-limit", descriptor_limit),
+    story("exposed-risky-port", exposed_risky_port),
+    story("unexpected-listener", unexpected_listener),
+    story("dead-peer", dead_peer),
+    story("orphans", orphans).about_more(),
+    story("healthy-busy", healthy_busy),
+];
+
+/// When the first sample is taken, in milliseconds since boot.
+const BEGIN: u64 = 10_000_000;
+
+/// Samples `every_ms`, each made by `sample` of its number and its moment.
+fn samples(number: u64, every_ms: u64, sample: impl Fn(u64, u64) -> Snapshot) -> Vec<Snapshot> {
+    (0..number).map(|nth| sample(nth, BEGIN + nth * every_ms)).collect()
+}
+
+fn facts(change: impl FnOnce(&mut Facts)) -> Arc<Facts> {
+    let mut facts = Facts {
+        ephemeral_ports: Some(PortRange { first: 32_768, last: 60_999 }),
+        time_wait_reuse: Some(2),
+        accept_queue_max: Some(4_096),
+        syncookies: Some(1),
+        orphans: Some(3),
+        orphans_max: Some(1_000),
+        counters: Some(Counters::default()),
+        ..Facts::default()
+    };
+    change(&mut facts);
+    Arc::new(facts)
+}
+
+fn taken(at: u64, facts: Arc<Facts>, sockets: Vec<Socket>) -> Snapshot {
+    Snapshot { facts, ..snapshot(at, sockets) }
+}
+
+fn counters(change: impl FnOnce(&mut Counters)) -> Arc<Facts> {
+    facts(|facts| change(facts.counters.get_or_insert_default()))
+}
+
+fn quiet(at: u64, sockets: Vec<Socket>) -> Snapshot {
+    taken(at, facts(|_| ()), sockets)
+}
+
+/// A connection that `process` opened, number `nth`.
+fn opened(nth: u64, to: &str, process: &Arc<Process>) -> SocketBuilder {
+    tcp(nth).local(&format!("10.0.0.1:{}", 40_000 + nth)).remote(to).held_by(std::slice::from_ref(process))
+}
+
+/// A connection that came in on `port`, number `nth`.
+fn served(nth: u64, port: u16, process: &Arc<Process>) -> SocketBuilder {
+    let client = format!("203.0.113.{}:{}", 1 + nth % 250, 50_000 + nth % 10_000);
+    tcp(nth).local(&format!("10.0.0.1:{port}")).remote(&client).held_by(std::slice::from_ref(process))
+}
+
+fn usage(process: &Arc<Process>, used: u32, max: u64) -> Vec<(conntop::model::process::ProcessId, Usage)> {
+    let usage = Usage { cpu: None, memory_bytes: 90 << 20, descriptors: Some(used), descriptors_max: Some(max) };
+    vec![(process.id, usage)]
+}
+
+/// A pool gets a connection back from the database every 15 s, closed by the database, and forgets it. It has done so
+/// for five minutes when the recording begins.
+fn close_wait_leak() -> Vec<Snapshot> {
+    let pool = process(4_121, "jdbc-pool");
+    samples(40, 5_000, |nth, now| {
+        let leaked = (BEGIN - 300_000..=now).step_by(15_000).enumerate().map(|(nth, since)| {
+            let socket = opened(nth as u64, "10.0.0.5:5432", &pool).state(TcpState::CloseWait).queues(0, 0);
+            socket.last(since - 5, since - 5, since).build()
+        });
+        let used = 860 + u32::try_from(nth / 3).expect("small");
+        Snapshot { usage: usage(&pool, used, 1_024), ..quiet(now, leaked.collect()) }
+    })
+}
+
+/// A server is stopped; clients come, and some go again.
+fn not_accepted() -> Vec<Snapshot> {
+    let app = process(812, "app");
+    samples(4, 1_000, |_, now| {
+        let mut sockets = vec![listener(1, 8080).queues(7, 128).held_by(std::slice::from_ref(&app)).build()];
+        sockets.extend((10..17).map(|nth| {
+            let waiting = served(nth, 8080, &app).owner(Owner::Unaccepted).with(|socket| socket.inode = None);
+            let since = BEGIN - 40_000 + nth * 100;
+            let given_up = nth % 3 > 0;
+            let waiting = waiting.last(since, since, since).queues(u32::from(given_up), 0);
+            if given_up { waiting.state(TcpState::CloseWait).build() } else { waiting.build() }
+        }));
+        quiet(now, sockets)
+    })
+}
+
+/// A server accepts too slowly, and 30 connections a second are dropped.
+fn accept_queue_full() -> Vec<Snapshot> {
+    let api = process(6_002, "report-api");
+    samples(15, 1_000, |nth, now| {
+        let facts = counters(|counters| counters.listen_overflows = 7_000 + nth * 30);
+        taken(now, facts, vec![listener(1, 9090).queues(129, 128).held_by(std::slice::from_ref(&api)).build()])
+    })
+}
+
+/// One destination takes port after port of a narrow range.
+fn ephemeral_ports() -> Vec<Snapshot> {
+    let proxy = process(77, "proxy");
+    samples(15, 1_000, |nth, now| {
+        let facts = facts(|facts| facts.ephemeral_ports = Some(PortRange { first: 40_000, last: 40_099 }));
+        taken(now, facts, (0..60 + nth * 2).map(|nth| opened(nth, "10.0.0.9:443", &proxy).build()).collect())
+    })
+}
+
+/// A load generator without keep-alive.
+fn time_wait_churn() -> Vec<Snapshot> {
+    let wrk = process(99, "wrk");
+    samples(3, 1_000, |nth, now| {
+        let made = |cookie: u64| {
+            let ended = BEGIN - 9_000 + cookie * 40;
+            let socket = opened(cookie, "10.0.0.9:8080", &wrk).queues(0, 0);
+            if ended + 500 < now && nth > 0 {
+                socket.mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, ended + 60_000).build()
+            } else {
+                socket.build()
+            }
+        };
+        quiet(now, (0..240).map(made).collect())
+    })
+}
+
+/// Peers that never close their side.
+fn fin_wait2_stuck() -> Vec<Snapshot> {
+    let app = process(510, "mail-relay");
+    samples(3, 1_000, |_, now| {
+        let stuck = |nth: u64| {
+            let since = BEGIN - 120_000 - nth * 1_000;
+            served(nth, 2525, &app).state(TcpState::FinWait2).last(since - 5, since - 5, since).build()
+        };
+        let mut sockets: Vec<Socket> = (10..22).map(stuck).collect();
+        sockets.push(listener(1, 2525).held_by(std::slice::from_ref(&app)).build());
+        quiet(now, sockets)
+    })
+}
+
+/// A host that is down, and a crawler of which many hosts are.
+fn syn_sent_stuck() -> Vec<Snapshot> {
+    let (curl, crawler) = (process(31, "curl"), process(32, "crawler"));
+    samples(3, 1_000, |_, now| {
+        let stuck = |socket: SocketBuilder| {
+            let socket = socket.state(TcpState::SynSent).timer(TimerKind::Retransmit, 3, BEGIN + 4_000);
+            socket.info(|info| info.rto_us = 8_000_000).build()
+        };
+        let mut sockets = vec![stuck(opened(1, "10.0.0.66:443", &curl))];
+        sockets.extend((10..19).map(|nth| stuck(opened(nth, &format!("198.51.100.{nth}:80"), &crawler))));
+        quiet(now, sockets)
+    })
+}
+
+/// Handshakes that nobody finishes.
+fn syn_backlog() -> Vec<Snapshot> {
+    let nginx = process(812, "nginx");
+    samples(5, 1_000, |nth, now| {
+        let facts = counters(|counters| counters.syn_queue_cookies = 12 + nth * 40);
+        let mut sockets = vec![listener(1, 80).queues(0, 16).held_by(std::slice::from_ref(&nginx)).build()];
+        sockets.extend((10..26).map(|nth| served(nth, 80, &nginx).mini(TcpState::SynRecv).build()));
+        taken(now, facts, sockets)
+    })
+}
+
+fn backed_off(socket: SocketBuilder, timeouts: u8, rto_us: u32, fires_at: u64, acked: u64) -> Socket {
+    let socket = socket.queues(0, 8_000).timer(TimerKind::Retransmit, timeouts, fires_at).last(acked, acked, acked);
+    let change = |info: &mut conntop::model::tcp_info::TcpInfo| {
+        (info.backoff, info.rto_us, info.unacked, info.retransmits_total) = (timeouts, rto_us, 6, 20);
+    };
+    socket.info(change).build()
+}
+
+/// A path that loses, seen at one connection and in the counters.
+fn retransmitting() -> Vec<Snapshot> {
+    let backup = process(1_204, "rsync");
+    samples(20, 1_000, |nth, now| {
+        let facts = counters(|counters| {
+            counters.segments_sent = 1_000_000 + nth * 900;
+            counters.segments_retransmitted = 4_000 + nth * 81;
+        });
+        let lossy = backed_off(opened(1, "192.0.2.50:873", &backup), 4, 3_200_000, now + 800, now - 6_000);
+        taken(now, facts, vec![lossy])
+    })
+}
+
+/// A client that does not read its download.
+fn zero_window() -> Vec<Snapshot> {
+    let (feed, browser) = (process(700, "feed"), process(701, "relay"));
+    samples(3, 1_000, |_, now| {
+        let blocked = |socket: SocketBuilder| {
+            let socket = socket.queues(0, 2_500_000).timer(TimerKind::ZeroWindow, 0, BEGIN + 9_000);
+            socket.info(|info| (info.backoff, info.rto_us) = (6, 220_000)).build()
+        };
+        let sockets = vec![
+            listener(1, 9000).held_by(std::slice::from_ref(&feed)).build(),
+            blocked(served(10, 9000, &feed)),
+            blocked(opened(11, "10.0.0.40:6000", &browser)),
+        ];
+        quiet(now, sockets)
+    })
+}
+
+/// A process with few descriptors left.
+fn descriptor_limit() -> Vec<Snapshot> {
+    let app = process(4_300, "gateway");
+    samples(20, 1_000, |nth, now| {
+        let used = 860 + u32::try_from(nth).expect("small");
+        let sockets = (0..30).map(|nth| opened(nth, "10.0.0.9:443", &app).build()).collect();
+        Snapshot { usage: usage(&app, used, 1_024), ..quiet(now, sockets) }
+    })
+}
+
+/// Two services without a password, one of them only for this machine; sshd is no finding.
+fn exposed_risky_port() -> Vec<Snapshot> {
+    samples(2, 1_000, |_, now| {
+        let redis = [process(640, "redis-server")];
+        let sockets = vec![
+            listener(1, 6379).held_by(&redis).build(),
+            listener(2, 6379).local("[::]:6379").held_by(&redis).build(),
+            listener(3, 27017).local("127.0.0.1:27017").held_by(&[process(650, "mongod")]).build(),
+            listener(4, 22).held_by(&[process(600, "sshd")]).build(),
+            listener(5, 443).held_by(&[process(812, "nginx")]).build(),
+            udp(6, 53).local("127.0.0.53:53").held_by(&[process(300, "systemd-resolve")]).build(),
+        ];
+        quiet(now, sockets)
+    })
+}
+
+/// Something else where sshd is expected; a tunnel in front of a database is none.
+fn unexpected_listener() -> Vec<Snapshot> {
+    samples(2, 1_000, |_, now| {
+        let sockets = vec![
+            listener(1, 22).held_by(&[process(9_001, "python3")]).build(),
+            listener(2, 5432).local("127.0.0.1:5432").held_by(&[process(9_002, "ssh")]).build(),
+            listener(3, 3306).held_by(&[process(9_003, "mariadbd")]).build(),
+            listener(4, 8080).held_by(&[process(9_004, "python3")]).build(),
+        ];
+        quiet(now, sockets)
+    })
+}
+
+/// A database that lost its network two minutes ago.
+fn dead_peer() -> Vec<Snapshot> {
+    let app = process(4_121, "orders");
+    samples(3, 1_000, |_, now| {
+        let gone =
+            |nth| backed_off(opened(nth, "10.0.0.5:5432", &app), 9, 102_400_000, BEGIN + 50_000, BEGIN - 130_000);
+        quiet(now, (1..5).map(gone).collect())
+    })
+}
+
+/// A crash left more than the kernel wants to keep.
+fn orphans() -> Vec<Snapshot> {
+    samples(3, 1_000, |nth, now| {
+        let facts = facts(|facts| {
+            facts.orphans = Some(640);
+            facts.counters = Some(Counters { memory_aborts: 5 + nth, ..Counters::default() });
+        });
+        let left = |nth: u64| tcp(nth).state(TcpState::FinWait1).with(|socket| socket.inode = None).build();
+        taken(now, facts, (1..20).map(left).collect())
+    })
+}
+
+/// Short connections, closes that take a moment, a few losses, an accept queue that fills and empties, a pool that
+/// grows while it warms up.
+fn healthy_busy() -> Vec<Snapshot> {
+    let (nginx, pool) = (process(812, "nginx"), process(4_121, "pool"));
+    samples(40, 1_000, |nth, now| {
+        let facts = counters(|counters| {
+            (counters.segments_sent, counters.segments_retransmitted) = (nth * 40_000, nth * 200);
+        });
+        let waiting = u32::try_from(nth * 7 % 11).expect("small");
+        let mut sockets = vec![listener(1, 443).queues(waiting, 511).held_by(std::slice::from_ref(&nginx)).build()];
+        let served = |cookie: u64| served(cookie, 443, &nginx).last(now - 60, now - 50, now - 40);
+        sockets.extend((0..12).map(|each| served(1_000 + nth * 20 + each).build()));
+        let closing = |each| served(2_000 + nth * 20 + each).state(TcpState::CloseWait).queues(0, 0).build();
+        sockets.extend((0..nth * 5 % 9).map(closing));
+        sockets.push(backed_off(served(3_000 + nth), 1, 400_000, now + 100, now - 200));
+        sockets.extend((0..nth.min(20)).map(|each| opened(4_000 + each, "10.0.0.5:5432", &pool).build()));
+        sockets.extend((0..10).map(|each| {
+            let gone = served(5_000 + nth * 5 + each).mini(TcpState::TimeWait);
+            gone.timer(TimerKind::TimeWait, 0, now + 60_000 - each * 300).build()
+        }));
+        Snapshot { usage: usage(&pool, 40 + waiting, 1_024), ..taken(now, facts, sockets) }
+    })
+}

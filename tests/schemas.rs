@@ -1,0 +1,278 @@
+//! `assets/schemas`: made from the program's tables (`CONNTOP_BLESS=1 cargo test --test schemas` rewrites them), and
+//! what the program prints is held against them.
+
+#[path = "common/schema.rs"]
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use conntop::diagnosis::rule::RULES;
+use conntop::model::tcp_state::STATES;
+use conntop::table::column::{Column, Kind};
+use conntop::table::connections::COLUMNS;
+use serde_json::{Map, Value, json};
+
+const BASES: [&str; 3] = ["observed", "kernel", "at-least"];
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/schemas").join(name)
+}
+
+fn stored(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(path(name)).expect(name)).expect("JSON")
+}
+
+fn printed(arguments: &[&str], codes: &[i32]) -> String {
+    let output = Command::cargo_bin("conntop").expect("built").args(arguments).output().expect("it runs");
+    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn or_null(values: impl IntoIterator<Item = &'static str>) -> Value {
+    let values: Vec<Value> = values.into_iter().map(Value::from).chain([Value::Null]).collect();
+    json!({ "enum": values })
+}
+
+fn states() -> impl Iterator<Item = &'static str> {
+    STATES.iter().map(|row| row.name)
+}
+
+/// An object that has exactly these properties.
+fn object(properties: Map<String, Value>) -> Value {
+    let required: Vec<String> = properties.keys().cloned().collect();
+    let properties = Value::Object(properties);
+    json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    let Value::Object(map) = value else { panic!("this is no object") };
+    map
+}
+
+fn property<R>(column: &Column<R>) -> Value {
+    let mut rule = match column.kind {
+        Kind::Text | Kind::Address | Kind::Endpoint => json!({ "type": ["string", "null"], "minLength": 1 }),
+        Kind::Word(labels) => or_null(labels.iter().copied()),
+        Kind::State => or_null(states()),
+        Kind::Port | Kind::Count | Kind::Number | Kind::Bytes => json!({ "type": ["integer", "null"], "minimum": 0 }),
+        Kind::Rate | Kind::Span | Kind::Share => json!({ "type": ["number", "null"], "minimum": 0 }),
+    };
+    rule["description"] = column.about.into();
+    rule
+}
+
+fn socket_properties() -> Map<String, Value> {
+    let columns = COLUMNS.iter().filter(|column| column.in_json);
+    let mut properties: Map<String, Value> = columns.map(|column| (column.json.to_owned(), property(column))).collect();
+    let owner = object(map(json!({ "pid": { "type": "integer" }, "process": { "type": "string" } })));
+    properties.insert(
+        "owners".to_owned(),
+        json!({ "type": ["array", "null"], "description": "Every process that holds it.", "items": owner }),
+    );
+    properties
+}
+
+fn coverage() -> Value {
+    let count = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
+    object(map(json!({
+        "sockets": count("Sockets in the sample."),
+        "owners_hidden": count("Sockets whose process may not be looked into."),
+        "processes_unreadable": count("Processes whose descriptors could not be read."),
+        "records_skipped": count("Records of the kernel that made no sense."),
+        "other_namespaces": count("Network namespaces that are not shown."),
+        "degraded": { "type": "array", "items": { "type": "string" }, "description": "Why the sample is incomplete." },
+    })))
+}
+
+fn head() -> Map<String, Value> {
+    map(json!({
+        "schema": { "const": 1, "description": "Changes when a name or a meaning does." },
+        "at": { "type": "string", "description": "The time of the last sample, RFC 3339, UTC." },
+        "host": { "type": "string" },
+        "source": { "enum": ["linux", "procfs", "portable", "replay", "synthetic"] },
+        "coverage": coverage(),
+    }))
+}
+
+fn finding_properties() -> Map<String, Value> {
+    let strings = |about: &str| json!({ "type": "array", "items": { "type": "string" }, "description": about });
+    let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
+    let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
+    let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
+    let evidence = json!({
+        "type": "object",
+        "properties": {},
+        "additionalProperties": { "type": ["number", "string"] },
+        "description": "Numbers behind it; names end in their unit, and in _max for a limit.",
+    });
+    map(json!({
+        "rule": { "enum": rules, "description": "conntop explain says what it means." },
+        "severity": { "enum": ["warning", "critical"] },
+        "sentence": { "type": "string", "minLength": 1 },
+        "why": text("Why, in a few words."),
+        "process": text("The process by name."),
+        "pid": { "type": ["integer", "null"] },
+        "place": { "enum": ["to", "on", "process", "machine"], "description": "to a remote endpoint, on a local one." },
+        "addr": text("The address of the place."),
+        "port": { "type": ["integer", "null"], "description": "The port of the place." },
+        "netns": { "type": ["integer", "null"] },
+        "state": or_null(states()),
+        "sockets": { "type": "integer", "minimum": 0, "description": "How many sockets it is about." },
+        "since_seconds": number("How long it has lasted."),
+        "since_basis": or_null(BASES),
+        "slope_per_minute": number("How fast it grows."),
+        "slope_confidence": number("How well a straight line explains that, 0 to 1."),
+        "runs_out": text("What runs out."),
+        "runs_out_seconds": number("In how long."),
+        "evidence": evidence,
+        "examples": { "type": "array", "items": { "$ref": "#/$defs/socket" } },
+        "filter": text("A filter that shows its sockets."),
+        "remedy": strings("What to do, first thing first."),
+        "no_help": strings("What does not help."),
+    }))
+}
+
+fn document(title: &str, mut body: Value, defs: Value) -> Value {
+    let mut document = map(json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": title }));
+    document.append(&mut map(body.take()));
+    document.insert("$defs".to_owned(), defs);
+    Value::Object(document)
+}
+
+fn list() -> Value {
+    let mut properties = head();
+    properties.insert("sockets".to_owned(), json!({ "type": "array", "items": { "$ref": "#/$defs/socket" } }));
+    let defs = json!({ "socket": object(socket_properties()) });
+    document("conntop list --format json; a line of ndjson is $defs/socket", object(properties), defs)
+}
+
+fn check() -> Value {
+    let mut properties = head();
+    properties.append(&mut map(json!({
+        "status": { "enum": ["ok", "warning", "critical"], "description": "As the exit code: 0, 1, 2." },
+        "watched_seconds": { "type": "number", "minimum": 0 },
+        "findings": { "type": "array", "items": { "$ref": "#/$defs/finding" }, "description": "The worst first." },
+        "untold": { "type": "integer", "minimum": 0, "description": "How many more there are." },
+    })));
+    let defs = json!({ "socket": object(socket_properties()), "finding": object(finding_properties()) });
+    document("conntop check --format json", object(properties), defs)
+}
+
+fn watch() -> Value {
+    let told_by =
+        json!({ "enum": ["samples", "destroy-event", "tracepoint"], "description": "conntop explain told-by." });
+    let at = json!({ "type": "string", "description": "When it happened, RFC 3339, UTC." });
+    let mut change = map(json!({
+        "event": { "enum": ["opened", "transition", "closed"] },
+        "at": at,
+        "from": or_null(states()),
+        "to": or_null(states()),
+        "lasted_seconds": { "type": ["number", "null"], "minimum": 0, "description": "The time spent in from." },
+        "lasted_basis": or_null(BASES),
+        "skipped": { "type": "boolean", "description": "Whether states between were not seen." },
+        "told_by": told_by,
+    }));
+    change.append(&mut socket_properties());
+    let gap = map(json!({
+        "event": { "const": "gap" },
+        "at": at,
+        "lost": { "type": ["integer", "null"], "description": "How many events; null where the kernel does not say." },
+        "lost_from": at,
+        "lost_to": at,
+        "told_by": told_by,
+    }));
+    let mut finding = map(json!({
+        "event": { "const": "finding" },
+        "at": at,
+        "change": { "enum": ["found", "changed", "ended"], "description": "changed: its severity did." },
+    }));
+    finding.append(&mut finding_properties());
+    let body = json!({ "anyOf": [
+        { "$ref": "#/$defs/change" }, { "$ref": "#/$defs/gap" }, { "$ref": "#/$defs/finding" },
+    ] });
+    let defs = json!({
+        "socket": object(socket_properties()),
+        "change": object(change),
+        "gap": object(gap),
+        "finding": object(finding),
+    });
+    document("a line of conntop watch --format ndjson", body, defs)
+}
+
+#[test]
+fn the_schemas_are_those_of_the_program() {
+    for (name, fresh) in [("list.json", list()), ("check.json", check()), ("watch.json", watch())] {
+        let text = format!("{}\n", serde_json::to_string_pretty(&fresh).expect("JSON"));
+        if std::env::var_os("CONNTOP_BLESS").is_some() {
+            fs::write(path(name), &text).expect("the schema can be written");
+        }
+        let stored = fs::read_to_string(path(name)).expect(name);
+        assert!(stored == text, "{name} is behind the program: run CONNTOP_BLESS=1 cargo test --test schemas");
+    }
+}
+
+#[test]
+fn the_validator_finds_what_is_wrong() {
+    let schema = stored("check.json");
+    let text = printed(&["check", "--demo", "--format", "json"], &[0, 1, 2]);
+    let good: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(schema::faults(&schema, &good), Vec::<String>::new());
+    let broken = |change: fn(&mut Map<String, Value>)| {
+        let mut bad = good.clone();
+        change(bad.as_object_mut().expect("an object"));
+        schema::faults(&schema, &bad)
+    };
+    assert!(!broken(|bad| drop(bad.insert("status".into(), "fine".into()))).is_empty());
+    assert!(!broken(|bad| drop(bad.remove("untold"))).is_empty());
+    assert!(!broken(|bad| drop(bad.insert("more".into(), 1.into()))).is_empty());
+    assert!(!broken(|bad| drop(bad.insert("findings".into(), json!([{}])))).is_empty());
+}
+
+#[test]
+fn lists_are_valid() {
+    let schema = stored("list.json");
+    for source in ["synthetic:1", "synthetic:2", "replay:assets/recordings/demo.conntop"] {
+        let text = printed(&["list", "--source", source, "--format", "json"], &[0]);
+        let value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{source}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_this_machine_shows_is_valid() {
+    let list: Value = serde_json::from_str(&printed(&["list", "--format", "json"], &[0])).expect("JSON");
+    assert_eq!(schema::faults(&stored("list.json"), &list), Vec::<String>::new());
+    let check = printed(&["check", "--format", "json", "--interval", "0.1"], &[0, 1, 2]);
+    let check: Value = serde_json::from_str(&check).expect("JSON");
+    assert_eq!(schema::faults(&stored("check.json"), &check), Vec::<String>::new());
+}
+
+#[test]
+fn checks_are_valid() {
+    let schema = stored("check.json");
+    for arguments in
+        [&["--demo"][..], &["--demo", "--for", "90"], &["--source", "replay:assets/recordings/demo.conntop"]]
+    {
+        let text = printed(&[&["check", "--format", "json"], arguments].concat(), &[0, 1, 2]);
+        let value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_line_of_watch_is_valid() {
+    let schema = stored("watch.json");
+    for source in
+        [&["--demo", "--for", "5", "--interval", "0.1"][..], &["--source", "replay:assets/recordings/demo.conntop"]]
+    {
+        let text = printed(&[&["watch", "--format", "ndjson"], source].concat(), &[0]);
+        assert!(text.lines().count() > 20, "{text}");
+        for line in text.lines() {
+            let value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{line}");
+        }
+    }
+}
