@@ -9,6 +9,8 @@ mod config;
 mod explain;
 mod keys;
 mod list;
+mod netstat;
+mod ports;
 mod record;
 mod samples;
 mod watch;
@@ -111,6 +113,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             check::run(source, &settings, &options, &check)
         }
+        Some(Command::Netstat(options)) => netstat::run(&options, &global),
+        Some(Command::Ports(options)) => ports::run(&options, &global),
         Some(Command::Explain(options)) => explain::run(&options),
         Some(Command::Record(options)) => {
             let (source, settings) = open()?;

@@ -5,9 +5,11 @@
 //! no sample could be taken at all.
 
 pub mod clock;
+pub mod machine;
 pub mod portable;
 pub mod record;
 pub mod replay;
+pub mod services;
 pub mod synthetic;
 pub mod usage;
 

@@ -1,17 +1,23 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod counters;
 pub mod destroy_events;
 pub mod dumper;
+pub mod executables;
 pub mod facts;
+pub mod interfaces;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
+pub mod offload;
 pub mod owners;
 pub mod parts;
 pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
+pub mod proc_tables;
 pub mod processes;
+pub mod routes;
 pub mod sock_diag;
 pub mod state_trace;
 pub mod tables;
