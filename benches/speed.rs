@@ -18,7 +18,7 @@ use conntop::model::coverage::Coverage;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
-use conntop::source::linux::dumper::Haste;
+use conntop::source::linux::dumper::Way;
 use conntop::source::linux::tables::Tables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::Tracker;
@@ -89,8 +89,8 @@ fn measure(size: u32, runs: usize) -> Rows {
     live.diff();
     for _ in 0..runs {
         let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
-        rows.add("snapshot, one thread", tables.read(Haste::Calm), dump, 1.25);
-        rows.add("snapshot, two threads", tables.read(Haste::Urgent), dump, 0.9);
+        rows.add("snapshot, one thread", tables.read(Way::Whole), dump, 1.25);
+        rows.add("snapshot, two threads", tables.read(Way::InHalves), dump, 0.9);
         rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
         rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
         let walk = floor::raw_walk().expect("/proc is there").0;
@@ -162,10 +162,10 @@ impl Dumps {
         Self { tables: Tables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
     }
 
-    fn read(&mut self, haste: Haste) -> Duration {
+    fn read(&mut self, way: Way<'_, '_>) -> Duration {
         let begun = Instant::now();
         self.sockets.clear();
-        self.tables.read(haste, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
+        self.tables.read(way, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
         begun.elapsed()
     }
 }

@@ -82,7 +82,7 @@ impl Plan {
         }
         self.full.add(took);
         self.parts_since = 0;
-        self.sockets = snapshot.sockets.len();
+        self.sockets = snapshot.coverage.sockets as usize;
         let touched = delta.added.len() + delta.changed.len() + delta.removed.len();
         let idle = touched * IDLE_DIVISOR <= self.sockets;
         self.stretch = if idle { (self.stretch * 2).min(STRETCH_MAX) } else { 1 };

@@ -1,5 +1,6 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod backoff;
 pub mod destroy_events;
 pub mod dumper;
 pub mod names;
@@ -11,6 +12,7 @@ pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
 pub mod processes;
+pub mod sieve;
 pub mod sock_diag;
 pub mod tables;
 pub mod tcp_info;
@@ -25,13 +27,15 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
-use self::dumper::Haste;
+use self::dumper::Way;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
-use self::owners::{Blind, Owners};
+use self::owners::{Asked, Blind, Extent, Owners};
 use self::parts::Parts;
+use self::proc_net::expected_sockets;
 use self::processes::{Describer, Now};
+use self::sieve::{HeldBack, Sieve};
 use self::tables::{Tables, refusal};
 use self::units::Units;
 use self::visibility::Visibility;
@@ -41,11 +45,14 @@ use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind}
 use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
-use crate::source::{Pace, Source, SourceError, clock};
+use crate::source::{Pace, Sift, Source, SourceError, clock};
 
 /// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
 const FULL_AFTER_ABROAD: u8 = 2;
+
+/// The first sample takes memory for at most so many sockets before it knows that there are that many.
+const EXPECTED_MAX: usize = 1_000_000;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
@@ -63,7 +70,7 @@ pub struct Linux {
     meter: Meter,
     describer: Describer,
     /// Somebody waits for the first sample.
-    haste: Haste,
+    is_first: bool,
     parts: Parts,
     /// How many full samples come before the next partial one.
     full_due: u8,
@@ -114,7 +121,7 @@ impl Linux {
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
-            haste: Haste::Urgent,
+            is_first: true,
             parts: Parts::default(),
             full_due: 0,
         })
@@ -196,7 +203,14 @@ impl Source for Linux {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
         self.parts.listen();
-        self.sample_all(needs, snapshot)
+        self.sample_all(needs, snapshot, None)
+    }
+
+    fn sample_sifted(&mut self, needs: &Needs, snapshot: &mut Snapshot, sift: Sift<'_>) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        self.parts.listen();
+        self.sample_all(needs, snapshot, Some(sift))
     }
 
     fn has_parts(&self, needs: &Needs) -> bool {
@@ -210,7 +224,7 @@ impl Source for Linux {
         self.parts.listen();
         let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
         let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
-            let pace = self.sample_all(needs, snapshot)?;
+            let pace = self.sample_all(needs, snapshot, None)?;
             snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
             return Ok(pace);
         };
@@ -220,9 +234,9 @@ impl Source for Linux {
         let wanted = parts::worth_a_look(snapshot, self.parts.ended(), &needs.visible);
         self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
         self.read_abroad(needs, snapshot);
-        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
         let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
-        self.owners.attribute_part(&mut snapshot.sockets, now, is_limited, is_held);
+        self.owners.attribute(&mut snapshot.sockets, Extent::Part, Asked { now, some_invisible, is_held });
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
         self.add_rest(needs, snapshot);
@@ -232,11 +246,11 @@ impl Source for Linux {
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
         let listed = snapshot.sockets.len();
         self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
-        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
         let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
         if !found.is_empty() {
             let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
-            self.owners.attribute_more(found, now, is_limited, is_held);
+            self.owners.attribute(found, Extent::Rest, Asked { now, some_invisible, is_held });
             self.units.complete(found, &self.owners, snapshot.at);
             snapshot.names = self.read_names(false, snapshot);
         }
@@ -245,28 +259,50 @@ impl Source for Linux {
 }
 
 impl Linux {
-    /// Every socket, into an empty snapshot that was begun.
-    fn sample_all(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        let haste = std::mem::replace(&mut self.haste, Haste::Calm);
-        self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
+    /// Every socket, into an empty snapshot that was begun, but for what `sift` lets out.
+    fn sample_all(
+        &mut self,
+        needs: &Needs,
+        snapshot: &mut Snapshot,
+        sift: Option<Sift<'_>>,
+    ) -> Result<Pace, SourceError> {
+        let held_back = self.read_all(snapshot, sift)?;
         self.read_abroad(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
-        let now = Now { at: snapshot.at, wall: snapshot.wall };
+        let now = moment(snapshot);
         let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
         let is_held = &mut |socket: &Socket| {
             if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
         };
-        let is_limited = self.visibility.is_limited();
-        let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
+        let asked = Asked { now, some_invisible: self.visibility.is_limited(), is_held };
+        let blind = self.owners.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), asked);
         self.note_blind(blind, &mut snapshot.coverage);
-        give_back(&mut snapshot.sockets);
-        snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        snapshot.coverage.sockets = listed.saturating_add(held_back.count);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
         self.tables.look_up(self.parts.ended(), &mut Vec::new(), &mut snapshot.gone);
         self.parts.note_full(snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
+    }
+
+    /// Reads our own tables; the first time as fast as it goes, later through a sieve if there is one.
+    fn read_all(&mut self, snapshot: &mut Snapshot, sift: Option<Sift<'_>>) -> Result<HeldBack, SourceError> {
+        let is_first = std::mem::take(&mut self.is_first);
+        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
+        if is_first {
+            // In one piece: a list that grows leaves holes behind that the allocator keeps.
+            sockets.reserve(expected_sockets().min(EXPECTED_MAX));
+        }
+        let Some(sift) = sift.filter(|_| !is_first) else {
+            let way = if is_first { Way::InHalves } else { Way::Whole };
+            return self.tables.read(way, sockets, coverage).map(|()| HeldBack::default());
+        };
+        self.owners.prepare(Now { at: snapshot.at, wall: snapshot.wall });
+        let mut sieve = Sieve::new(snapshot.at, &self.owners, sift);
+        self.tables.read(Way::Through(&mut sieve), sockets, coverage)?;
+        Ok(sieve.into_held_back())
     }
 
     /// What every sample has beside its sockets.
@@ -282,13 +318,8 @@ fn inquirer() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-/// After a flood of sockets the memory for it goes back to the system.
-fn give_back(sockets: &mut Vec<Socket>) {
-    const KEPT_MIN: usize = 16 * 1024;
-    let kept = sockets.len().saturating_mul(2).max(KEPT_MIN);
-    if sockets.capacity() > kept.saturating_mul(2) {
-        sockets.shrink_to(kept);
-    }
+fn moment(snapshot: &Snapshot) -> Now {
+    Now { at: snapshot.at, wall: snapshot.wall }
 }
 
 fn host() -> DisplayText {

@@ -22,6 +22,7 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::port_filter::PortRange;
+use crate::source::linux::sieve::Sieve;
 use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -126,6 +127,26 @@ impl Decoder {
     /// Dumps what `request` asks for onto the end of `sockets`.
     pub fn dump(self, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
         self.dump_at_most(connection, request, u32::MAX, sockets)
+    }
+
+    /// The same, but for what `sieve` holds back.
+    pub fn dump_through(
+        self,
+        connection: &mut Connection,
+        request: DumpRequest,
+        sieve: &mut Sieve<'_>,
+        sockets: &mut Vec<Socket>,
+    ) -> Exchange {
+        connection.dump(BY_FAMILY, &request.encode(), |payload, moment| {
+            let socket = self.decode(payload, request.protocol, moment);
+            socket
+                .map(|mut socket| {
+                    if !sieve.holds_back(&mut socket) {
+                        sockets.push(socket)
+                    }
+                })
+                .is_some()
+        })
     }
 
     /// Dumps the TCP sockets in `states` of both families onto the end of `sockets`, for the price of one.
