@@ -53,6 +53,8 @@ const FULL_AFTER_ABROAD: u8 = 2;
 
 /// The first sample takes memory for at most so many sockets before it knows that there are that many.
 const EXPECTED_MAX: usize = 1_000_000;
+/// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
+const HALVES_MIN: usize = 10_000;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
@@ -291,12 +293,11 @@ impl Linux {
     fn read_all(&mut self, snapshot: &mut Snapshot, sift: Option<Sift<'_>>) -> Result<HeldBack, SourceError> {
         let is_first = std::mem::take(&mut self.is_first);
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-        if is_first {
-            // In one piece: a list that grows leaves holes behind that the allocator keeps.
-            sockets.reserve(expected_sockets().min(EXPECTED_MAX));
-        }
+        let expected = if is_first { expected_sockets() } else { 0 };
+        // In one piece: a list that grows leaves holes behind that the allocator keeps.
+        sockets.reserve(expected.min(EXPECTED_MAX));
         let Some(sift) = sift.filter(|_| !is_first) else {
-            let way = if is_first { Way::InHalves } else { Way::Whole };
+            let way = if expected >= HALVES_MIN { Way::InHalves } else { Way::Whole };
             return self.tables.read(way, sockets, coverage).map(|()| HeldBack::default());
         };
         self.owners.prepare(Now { at: snapshot.at, wall: snapshot.wall });

@@ -130,7 +130,10 @@ impl Dumper {
     /// One dump through a sieve, repeated once if the kernel says that it went wrong: the sieve knows what it has seen.
     fn read_through(&mut self, request: DumpRequest, sieve: &mut Sieve<'_>, sockets: &mut Vec<Socket>) -> Exchange {
         let (decoder, connection) = (self.decoder, &mut self.connection);
-        repeat_if_wrong(sockets, |sockets| decoder.dump_through(connection, request, sieve, sockets))
+        repeat_if_wrong(sockets, |sockets| {
+            sieve.begin();
+            decoder.dump_through(connection, request, sieve, sockets)
+        })
     }
 
     /// Asks the kernel for this table no more.
@@ -215,11 +218,43 @@ impl Dumper {
     /// Appends the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
     fn read_tcp_together(&mut self, scope: Scope, sockets: &mut Vec<Socket>) -> Option<Exchange> {
         let request = DumpRequest::of_scope(scope).find(|request| request.protocol == Protocol::Tcp)?;
+        self.read_together(request.states, None, sockets)
+    }
+
+    /// Appends the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
+    /// says whether that is done. If not, each family is to be read by itself.
+    pub fn read_tcp(&mut self, way: Way<'_, '_>, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> bool {
+        let sieve = match way {
+            // Halves are cut by a filter, which this kind of request does not have.
+            Way::InHalves => return false,
+            Way::Through(sieve) => Some(sieve),
+            Way::Whole => None,
+        };
+        let states = DumpRequest::of((Protocol::Tcp, Family::Ipv4)).states;
+        let exchange = if self.refused.is_empty() { self.read_together(states, sieve, sockets) } else { None };
+        let skipped = exchange.map_or(0, |exchange| exchange.skipped);
+        coverage.records_skipped = coverage.records_skipped.saturating_add(skipped);
+        exchange.is_some()
+    }
+
+    fn read_together(
+        &mut self,
+        states: u32,
+        mut sieve: Option<&mut Sieve<'_>>,
+        sockets: &mut Vec<Socket>,
+    ) -> Option<Exchange> {
         if self.separately {
             return None;
         }
+        if let Some(sieve) = &mut sieve {
+            sieve.begin();
+        }
         let before = sockets.len();
-        let exchange = self.decoder.dump_both_families(&mut self.connection, request.states, sockets);
+        let exchange = self.decoder.dump_both_families(&mut self.connection, states, |mut socket| {
+            if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {
+                sockets.push(socket);
+            }
+        });
         self.separately |= exchange.refusal().is_some();
         let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
         if !whole {

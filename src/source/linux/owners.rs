@@ -186,7 +186,7 @@ impl Owners {
                 self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, others))), now).err()
             }
         };
-        let blind = self.fill_in(sockets, others, live, asked);
+        let blind = self.fill_in(sockets, others, &live, asked);
         if matches!(extent, Extent::All(_)) {
             self.unresolved.forget_unwanted(now.at);
         }
@@ -199,7 +199,7 @@ impl Owners {
         &mut self,
         sockets: &mut [Socket],
         others: &[u32],
-        live: OnceCell<FxHashSet<u32>>,
+        live: &OnceCell<FxHashSet<u32>>,
         asked: Asked<'_>,
     ) -> Blind {
         let Asked { now, some_invisible, is_held } = asked;

@@ -43,6 +43,11 @@ impl<'a> Sieve<'a> {
         Self { at, owners, sift, shown: FxHashSet::default(), held_back: HeldBack::default() }
     }
 
+    /// A dump begins: what an earlier one has listed may have been thrown away.
+    pub fn begin(&mut self) {
+        self.shown.clear();
+    }
+
     /// Whether the list need not have `socket`.
     pub fn holds_back(&mut self, socket: &mut Socket) -> bool {
         if socket.state != TcpState::Established {

@@ -142,22 +142,26 @@ impl Decoder {
             socket
                 .map(|mut socket| {
                     if !sieve.holds_back(&mut socket) {
-                        sockets.push(socket)
+                        sockets.push(socket);
                     }
                 })
                 .is_some()
         })
     }
 
-    /// Dumps the TCP sockets in `states` of both families onto the end of `sockets`, for the price of one.
-    pub fn dump_both_families(self, connection: &mut Connection, states: u32, sockets: &mut Vec<Socket>) -> Exchange {
+    /// Dumps the TCP sockets in `states` of both families, for the price of one, and hands each to `take`.
+    pub fn dump_both_families(
+        self,
+        connection: &mut Connection,
+        states: u32,
+        mut take: impl FnMut(Socket),
+    ) -> Exchange {
         // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
         let mut body = [0; 60];
         write(&mut body, 3, &[bit(INET_DIAG_INFO)]);
         write(&mut body, 52, &states.to_ne_bytes());
         connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
-            let socket = self.decode(payload, Protocol::Tcp, moment);
-            socket.map(|socket| sockets.push(socket)).is_some()
+            self.decode(payload, Protocol::Tcp, moment).map(&mut take).is_some()
         })
     }
 

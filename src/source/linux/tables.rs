@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
-use crate::model::endpoint::Family;
+use crate::model::endpoint::{Family, Protocol};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
@@ -68,7 +68,9 @@ impl Tables {
     ) -> Result<(), SourceError> {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
-        for request in DumpRequest::everything() {
+        let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(way.again(), sockets, coverage));
+        let rest = DumpRequest::everything().filter(|request| !(tcp_is_read && request.protocol == Protocol::Tcp));
+        for request in rest {
             let answer = match &mut self.diag {
                 Some(diag) => Some(diag.read(request, way.again(), sockets, coverage)?),
                 None => None,
