@@ -431,7 +431,7 @@ mod arbitrary {
                 let at = |ms: u32| crate::model::time::Timestamp::from_millis(ms.into()).into();
                 socket.tcp = info.map(|(backoff, rto_us, unacked, probes)| crate::model::tcp_info::TcpInfo {
                     backoff, rto_us, unacked, probes,
-                    last_data_sent: at(clocks.0).into(), last_data_received: at(clocks.1).into(), last_ack_received: at(clocks.2).into(),
+                    last_data_sent: at(clocks.0), last_data_received: at(clocks.1), last_ack_received: at(clocks.2),
                     ..Default::default()
                 });
             }).build()
