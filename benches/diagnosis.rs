@@ -73,8 +73,8 @@ fn opened(row: &Connection, at: Timestamp) -> Transition {
 /// Times a look after each of some deltas, each with `moves` new rows.
 fn measure(what: &str, rows: u64, moves: u64, make: &dyn Fn(u64) -> SocketBuilder) {
     let (mut store, mut diagnosis) = (Store::new(source_info()), Diagnosis::new(Thresholds::default()));
-    let made = |from: u64, to: u64| (from..to).map(|nth| connection(make(nth), 0)).collect::<Vec<Connection>>();
-    let mut next = made(1, rows);
+    let batch = |from: u64, to: u64| (from..to).map(|nth| connection(make(nth), 0)).collect::<Vec<Connection>>();
+    let mut next = batch(1, rows);
     next.push(connection(listener(rows * 10, 443), 0));
     let mut times = Vec::new();
     for look in 0..LOOKS {
@@ -87,7 +87,7 @@ fn measure(what: &str, rows: u64, moves: u64, make: &dyn Fn(u64) -> SocketBuilde
         diagnosis.advance(&store, &mut steps);
         times.push((begin.elapsed(), usize::MAX - steps));
         let unused = rows + u64::from(look) * moves;
-        next = made(unused, unused + moves);
+        next = batch(unused, unused + moves);
     }
     let first = times.remove(0);
     times.sort_unstable();
