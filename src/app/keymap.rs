@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
-            // Of the ten of the tables some are left out on each tab.
+            // Of the eleven of the tables some are left out on each tab.
             assert!(footer(scope).len() <= 11, "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
