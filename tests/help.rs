@@ -5,7 +5,8 @@ mod program;
 
 use program::run;
 
-const COMMANDS: [&str; 8] = ["list", "watch", "check", "explain", "record", "replay", "columns", "keys"];
+const COMMANDS: [&str; 10] =
+    ["list", "watch", "check", "explain", "netstat", "ports", "record", "replay", "columns", "keys"];
 
 /// The help of a command without the options that every command has: those are in the help of the program.
 fn own(help: &str) -> String {
