@@ -1,13 +1,15 @@
 //! Kernel speed: conntop beside the floors, in one run, as medians of ratios.
 //!
 //! `cargo bench --bench speed` makes its own network namespace and sockets; `CONNTOP_BENCH_SOCKETS=1000,20000,200000`
-//! chooses the sizes. `cargo bench --bench speed -- --smoke` (and `cargo test --benches`) runs one small size once. No
+//! chooses the sizes, and `-- --instructions` counts instructions instead. `cargo bench --bench speed -- --smoke` (and `cargo test --benches`) runs one small size once. No
 //! time is asserted. Each row is measured right behind its floor, so that a busy machine slows both.
 
 #[path = "support/crowd.rs"]
 mod crowd;
 #[path = "support/floor.rs"]
 mod floor;
+#[path = "speed/instructions.rs"]
+mod instructions;
 #[path = "speed/memory.rs"]
 mod memory;
 
@@ -18,7 +20,7 @@ use conntop::model::coverage::Coverage;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
-use conntop::source::linux::dumper::Haste;
+use conntop::source::linux::dumper::Way;
 use conntop::source::linux::tables::Tables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::Tracker;
@@ -32,8 +34,12 @@ const SS_SOCKETS_MAX: u32 = 20_000;
 fn main() {
     crowd::hold_if_asked();
     memory::report_if_asked();
+    instructions::work_if_asked();
     crowd::enter_namespace();
     let asked = |word: &str| std::env::args().any(|arg| arg == word);
+    if asked("--instructions") {
+        return instructions::measure();
+    }
     let smoke = asked("--smoke") || !asked("--bench");
     let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
         .unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
@@ -89,10 +95,11 @@ fn measure(size: u32, runs: usize) -> Rows {
     live.diff();
     for _ in 0..runs {
         let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
-        rows.add("snapshot, one thread", tables.read(Haste::Calm), dump, 1.25);
-        rows.add("snapshot, two threads", tables.read(Haste::Urgent), dump, 0.9);
+        rows.add("snapshot, one thread", tables.read(Way::Whole), dump, 1.25);
+        rows.add("snapshot, two threads", tables.read(Way::InHalves), dump, 0.9);
         rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
         rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
+        rows.add("refresh and tracker, sifted", live.sifted(), dump, 1.5);
         let walk = floor::raw_walk().expect("/proc is there").0;
         let both = ("(raw dump + raw walk)", dump.1 + walk);
         rows.add("(raw walk)", walk, dump, f64::INFINITY);
@@ -108,9 +115,7 @@ fn measure(size: u32, runs: usize) -> Rows {
         crowd.grow(size / 100);
         let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
         rows.add("refresh, 1 % new sockets", live.search(), dump, 1.6);
-        if live.without_owner() > 0 {
-            println!("{} new sockets have no owner yet: that refresh did not search", live.without_owner());
-        }
+        println!("new sockets without an owner: {} (0)", live.without_owner());
         rows.add("tracker, 1 % changed", live.diff(), dump, 0.2);
     }
     for row in &rows.0 {
@@ -162,10 +167,10 @@ impl Dumps {
         Self { tables: Tables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
     }
 
-    fn read(&mut self, haste: Haste) -> Duration {
+    fn read(&mut self, way: Way<'_, '_>) -> Duration {
         let begun = Instant::now();
         self.sockets.clear();
-        self.tables.read(haste, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
+        self.tables.read(way, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
         begun.elapsed()
     }
 }
@@ -194,6 +199,16 @@ impl Live {
     fn diff(&mut self) -> Duration {
         let begun = Instant::now();
         std::hint::black_box(self.tracker.update(&self.snapshot));
+        begun.elapsed()
+    }
+
+    /// A sample as the sampler takes it: compared while it is dumped.
+    fn sifted(&mut self) -> Duration {
+        let begun = Instant::now();
+        let Self { source, snapshot, tracker, .. } = self;
+        let sift = &mut |at, socket: &Socket| tracker.sift(at, socket);
+        source.sample_sifted(&Needs::default(), snapshot, sift).expect("sock_diag answers");
+        std::hint::black_box(tracker.update(snapshot));
         begun.elapsed()
     }
 

@@ -9,6 +9,8 @@ mod config;
 mod explain;
 mod keys;
 mod list;
+mod netstat;
+mod ports;
 mod record;
 mod samples;
 mod watch;
@@ -111,6 +113,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             check::run(source, &settings, &options, &check)
         }
+        Some(Command::Netstat(options)) => netstat::run(&options, &global),
+        Some(Command::Ports(options)) => ports::run(&options, &global),
         Some(Command::Explain(options)) => explain::run(&options),
         Some(Command::Record(options)) => {
             let (source, settings) = open()?;
@@ -126,10 +130,11 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
-    let source = settings.open(choice)?;
+    let mut source = settings.open(choice)?;
     if !is_terminal {
         return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
+    source.listen(settings.trace);
     let options = ScreenOptions {
         filter: text,
         interval: settings.interval,
@@ -139,7 +144,6 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),
         bell: settings.bell,
-        trace: settings.trace,
         thresholds: settings.thresholds.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)

@@ -1,5 +1,7 @@
 //! What ports, states, findings and all else mean: tables read from `assets/` at compile time and checked by tests.
 
+pub mod counters;
+pub mod habits;
 pub mod ports;
 pub mod ranges;
 pub mod rules;

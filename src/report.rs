@@ -6,4 +6,6 @@ pub mod explain;
 pub mod findings;
 pub mod format;
 pub mod list;
+pub mod netstat;
+pub mod ports;
 pub mod watch;

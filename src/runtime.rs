@@ -66,8 +66,6 @@ pub struct ScreenOptions {
     pub color: bool,
     /// Whether the bell rings when something critical is found.
     pub bell: bool,
-    /// Whether the kernel is asked for exact transitions.
-    pub trace: bool,
     /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
 }

@@ -5,9 +5,11 @@
 //! no sample could be taken at all.
 
 pub mod clock;
+pub mod machine;
 pub mod portable;
 pub mod record;
 pub mod replay;
+pub mod services;
 pub mod synthetic;
 pub mod usage;
 
@@ -17,9 +19,10 @@ pub mod linux;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::snapshot::{Needs, Snapshot, SourceInfo};
-use crate::model::socket::SocketRef;
+use crate::model::snapshot::{Needs, Sifted, Snapshot, SourceInfo};
+use crate::model::socket::{Socket, SocketRef};
 use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
 
 /// Takes samples.
 pub trait Source: Send {
@@ -32,8 +35,14 @@ pub trait Source: Send {
     fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
 
     /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
-    /// [`Events`](crate::model::event::Events). Worth it where more than one sample is taken.
-    fn listen(&mut self) {}
+    /// [`Events`](crate::model::event::Events). With `trace`, from the second sample on also of every change of state.
+    fn listen(&mut self, _trace: bool) {}
+
+    /// As [`Self::sample`], where the snapshot need not list what `sift` says is the same as in the last sample: a source
+    /// that can tells `sift` of a socket before it keeps it.
+    fn sample_sifted(&mut self, needs: &Needs, snapshot: &mut Snapshot, _sift: Sift<'_>) -> Result<Pace, SourceError> {
+        self.sample(needs, snapshot)
+    }
 
     /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
     fn has_parts(&self, _needs: &Needs) -> bool {
@@ -50,6 +59,9 @@ pub trait Source: Send {
     /// one of its sockets or, if it is certain, as one that is gone.
     fn look_up(&mut self, _wanted: &[SocketRef], _snapshot: &mut Snapshot) {}
 }
+
+/// Says of a socket of the full sample that is being taken, begun then, whether the snapshot has to list it.
+pub type Sift<'a> = &'a mut dyn FnMut(Timestamp, &Socket) -> Sifted;
 
 /// When the next sample is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

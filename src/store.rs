@@ -7,19 +7,22 @@ pub mod groups;
 pub mod history;
 pub mod intake;
 pub mod log;
+pub mod paths;
 pub mod pressure;
 pub mod routes;
 pub mod row_set;
 pub mod rows;
 mod tally;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{Delta, Rhythm};
+use crate::model::delta::{Delta, Gap, Rhythm};
+use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
@@ -30,6 +33,7 @@ use crate::store::counters::CounterHistory;
 use crate::store::groups::Holdings;
 use crate::store::history::History;
 use crate::store::log::Log;
+use crate::store::paths::{Path, Paths};
 use crate::store::pressure::Pressure;
 use crate::store::routes::Routes;
 use crate::store::rows::{Rows, Touched};
@@ -54,6 +58,8 @@ pub struct Store {
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
+    paths: Paths,
+    tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
 }
 
@@ -78,6 +84,8 @@ impl Store {
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
+            paths: Paths::default(),
+            tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
         }
     }
@@ -147,6 +155,22 @@ impl Store {
     /// The last transitions.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The states that `id` went through since it was first seen; `None` for one that has not changed since, or whose path
+    /// was given up for newer ones.
+    pub fn path(&self, id: SocketId) -> Option<&Path> {
+        self.paths.get(id)
+    }
+
+    /// Who tells of what happens between samples; [`Tellers::words`] says it.
+    pub fn tellers(&self) -> &Tellers {
+        &self.tellers
+    }
+
+    /// The last stretches of time in which events were lost, oldest first; [`Log::lost`] counts the events.
+    pub fn gaps(&self) -> &VecDeque<Gap> {
+        self.log.gaps()
     }
 
     /// What the last sample could not see.

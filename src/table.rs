@@ -7,6 +7,7 @@ pub mod connections;
 pub mod filter;
 pub mod fit;
 pub mod groups;
+mod moving;
 mod placing;
 pub mod sort;
 pub mod suggest;

@@ -6,6 +6,7 @@ pub mod clocks;
 mod ends;
 mod entry;
 mod identity;
+mod lives;
 mod owner_memory;
 mod telling;
 
@@ -17,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::{Loss, Teller};
+use crate::model::event::{Ended, Loss, Teller};
 use crate::model::snapshot::{Scope, Sifted, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
@@ -25,6 +26,7 @@ use crate::model::time::Timestamp;
 use crate::tracker::ends::Ends;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
+use crate::tracker::lives::Lives;
 
 /// How far apart two reports of one past moment may be and still mean the same: the kernel counts "so long ago" in
 /// jiffies of up to 10 ms, from the moment at which it reads the row.
@@ -49,6 +51,7 @@ pub struct Tracker {
     took: Duration,
     coverage: Arc<Coverage>,
     ends: Ends,
+    lives: Lives,
 }
 
 /// The samples so far.
@@ -131,11 +134,12 @@ impl Tracker {
         round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
         let mut delta = self.delta(snapshot);
         self.ends.hear(&snapshot.events, &self.directory, &round);
+        self.lives.hear(&snapshot.events.steps, &round);
         let gone = sorted(&snapshot.gone);
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
             let Some(slot) = self.directory.find(socket.id) else {
                 self.ends.recognise(socket, &round);
-                self.directory.insert(add(socket, &round, &mut delta));
+                self.directory.insert(add(socket, &round, &mut self.lives, &mut delta));
                 continue;
             };
             let entry = self.directory.entry(slot);
@@ -144,7 +148,7 @@ impl Tracker {
                 continue;
             }
             if !entry.is_same(socket, &round) {
-                change(entry, socket, &round, &mut delta);
+                change(entry, socket, &round, &mut self.lives, &mut delta);
             }
             (entry.generation, entry.seen_at) = (round.generation, round.at);
             self.directory.keep(slot);
@@ -168,12 +172,21 @@ impl Tracker {
 
     /// What only the kernel knows of the time between the samples.
     fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
-        for ended in self.ends.take_untold(round, |ended| contains(gone, ended.socket.id)) {
-            telling::short_life(&ended, round, delta);
+        let lives = &mut self.lives;
+        let place = |ended: &Ended| (ended.socket.local, ended.socket.remote);
+        let is_certain = |ended: &Ended| contains(gone, ended.socket.id) || lives.is_over(place(ended));
+        for untold in self.ends.take_untold((round, &self.directory), is_certain) {
+            match lives.whole(place(&untold.ended)) {
+                Some(way) => telling::traced_life(&untold.ended, &way, delta),
+                None => telling::short_life(&untold, delta),
+            }
         }
-        let overflown = Some(self.ends.take_overflown()).filter(|count| *count > 0);
-        let overflown = overflown.map(|count| Loss { of: ToldBy::DestroyEvent, count: Some(count) });
-        delta.gaps = telling::gaps(&snapshot.events, overflown, round);
+        lives.finish(round);
+        let overflown =
+            [(ToldBy::DestroyEvent, self.ends.take_overflown()), (ToldBy::Tracepoint, self.lives.take_overflown())];
+        let overflown = overflown.into_iter().filter(|(_, count)| *count > 0);
+        let overflown: Vec<_> = overflown.map(|(of, count)| Loss { of, count: Some(count) }).collect();
+        delta.gaps = telling::gaps(&snapshot.events, &overflown, round);
         if delta.transitions.iter().any(|transition| transition.told_by != ToldBy::Samples) {
             delta.transitions.sort_by_key(|transition| transition.at);
         }
@@ -260,8 +273,8 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let certain =
-                expired || self.ends.is_over(entry) || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let over = self.ends.is_over(entry) || (self.ends.has_ended(entry) && self.lives.is_over_for(entry));
+            let certain = expired || over || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
             if certain || (means_something && self.missed.contains_key(&slot)) {
                 self.end(slot, round, delta);
@@ -283,13 +296,21 @@ impl Tracker {
         delta.removed.push(Removed { id: entry.id, at });
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
         let word = self.ends.take(entry, round.ends_are_told);
-        let closed = closed(entry, at, end);
+        let closed = match self.lives.way(entry, None) {
+            Some(way) => telling::traced_end(closed(entry, at, end), &way, begin(entry), delta),
+            None => closed(entry, at, end),
+        };
         delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin(entry), word));
         self.directory.remove(slot);
     }
 }
 
 impl Round {
+    /// What is read after the sample was begun counts as its begin, so that no age is negative.
+    fn not_later(&self, since: Since) -> Since {
+        Since { at: since.at.min(self.at), ..since }
+    }
+
     /// When a socket of `socket`'s kind was or would have been listed last.
     fn looked_at(&self, socket: &Socket) -> Timestamp {
         if self.seen.scope.covers(socket.protocol, socket.state) { self.seen.at } else { self.seen.all_at }
@@ -357,21 +378,31 @@ fn is_late(transition: &Transition, round: &Round) -> bool {
     !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
-fn add(socket: &Socket, round: &Round, delta: &mut Delta) -> Entry {
-    let since = if round.first {
+fn add(socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) -> Entry {
+    let mut since = if round.first {
         clocks::at_first_sight(socket, round.at)
     } else {
         Some(clocks::seen_opened(socket, round.looked_at(socket), round.at))
     };
-    let entry = Entry::new(socket, since, round);
+    let mut entry = Entry::new(socket, since, round);
     if !round.first {
-        delta.transitions.push(opened(&entry, round.at));
+        let opened = opened(&entry, round.at);
+        if let Some(way) = lives.opening(socket) {
+            let (told, held) = telling::along(&opened, &way, None);
+            if telling::reaches(&told, socket.state) {
+                since = held.map(|held| round.not_later(held));
+                entry = Entry::new(socket, since, round);
+            }
+            delta.transitions.extend(telling::completed(told, opened, held, since));
+        } else {
+            delta.transitions.push(opened);
+        }
     }
     delta.added.push(entry.row());
     entry
 }
 
-fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) {
+fn change(entry: &mut Entry, socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) {
     let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
     if identity::is_another_connection(entry, socket) {
         let end = Since { at: round.at, basis: AgeBasis::Observed };
@@ -383,13 +414,16 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, delta: &mut Delta) 
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
     } else {
-        let since = entered();
-        let mut transition = entry.transition(Some(socket.state), round.at);
-        transition.lasted = Some(clocks::lasted(begin(entry), since));
-        transition.skipped = socket.protocol == Protocol::Tcp && !entry.state.leads_to(socket.state);
-        let connection = entry.renew(socket, Some(since), round);
-        transition.owner = entry.owner().clone();
-        delta.transitions.push(transition);
+        let step = entry.transition(Some(socket.state), round.at);
+        let (told, held) = match lives.way(entry, Some(socket)) {
+            Some(way) => telling::along(&step, &way, Some(begin(entry))),
+            None => (Vec::new(), Some(begin(entry))),
+        };
+        let is_traced = telling::reaches(&told, socket.state);
+        let since = if is_traced { held.map(|held| round.not_later(held)) } else { Some(entered()) };
+        let connection = entry.renew(socket, since, round);
+        let steps = telling::completed(told, step, held, since);
+        delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
         delta.changed.push(connection);
     }
 }

@@ -3,8 +3,11 @@
 #[path = "common/program.rs"]
 mod program;
 
+use conntop::diagnosis::rule::RULES;
 use program::{conntop, ended, run};
 
+/// Thresholds for small recordings.
+const SMALL: &str = "tests/fixtures/small.toml";
 const DEMO: [&str; 3] = ["check", "--source", "synthetic:1"];
 const RECORDING: [&str; 3] = ["check", "--source", "replay:assets/recordings/demo.conntop"];
 
@@ -73,6 +76,20 @@ fn a_filter_and_fail_on_choose_what_fails() {
     assert_eq!(code(&["--fail-on", "close-wait-leak"]), 1);
     assert_eq!(code(&["--fail-on", "orphans,dead-peer"]), 0);
     assert_eq!(code(&["--fail-on", "orphans", "--fail-on", "critical"]), 2);
+}
+
+#[test]
+fn each_rule_fails_the_check_by_its_name_and_a_healthy_machine_does_not() {
+    for row in &RULES {
+        let source = format!("replay:tests/recordings/{}.conntop", row.id);
+        let ended = run(&["check", "--source", &source, "--fail-on", row.id, "--config", SMALL]);
+        assert!((1..=2).contains(&ended.code), "{}: {}", row.id, ended.stdout);
+        assert!(ended.stdout.contains(&format!("] {}: ", row.id)), "{}", ended.stdout);
+    }
+    let churn = ["check", "--source", "replay:tests/recordings/time-wait-churn.conntop"];
+    assert_eq!(run(&churn).code, 0, "it is only too fast under the thresholds of that file");
+    let healthy = run(&["check", "--source", "replay:tests/recordings/healthy-busy.conntop"]);
+    assert_eq!(healthy.code, 0, "{}", healthy.stdout);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use conntop::model::coverage::Coverage;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::NetnsId;
-use conntop::source::linux::dumper::Haste;
+use conntop::model::socket::Socket;
+use conntop::source::linux::dumper::Way;
 use conntop::source::linux::netlink::Connection;
-use conntop::source::linux::owners::Owners;
+use conntop::source::linux::owners::{Asked, Extent, Owners};
 use conntop::source::linux::processes::Now;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
 use conntop::source::linux::tables::Tables;
@@ -31,6 +32,11 @@ fn time(name: &str, mut round: impl FnMut()) {
     println!("{name:<44} median {:>10.1?}   least {:>10.1?}", times[ROUNDS / 2], times[0]);
 }
 
+fn asked(is_held: &mut dyn FnMut(&Socket) -> bool) -> Asked<'_> {
+    let (at, wall) = clock::now();
+    Asked { now: Now { at, wall }, some_invisible: false, is_held }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn where_the_time_of_a_sample_goes() {
@@ -44,19 +50,15 @@ fn where_the_time_of_a_sample_goes() {
     let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
     time("dump, decoded", || {
         sockets.clear();
-        tables.read(Haste::Calm, &mut sockets, &mut coverage).expect("a dump");
+        tables.read(Way::Whole, &mut sockets, &mut coverage).expect("a dump");
     });
-    let now = || {
-        let (at, wall) = clock::now();
-        Now { at, wall }
-    };
     time("owners of all, nothing known", || {
-        Owners::open().expect("/proc").attribute(&mut sockets, now(), false, &mut |_| true);
+        Owners::open().expect("/proc").attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
     });
     let mut owners = Owners::open().expect("/proc");
-    owners.attribute(&mut sockets, now(), false, &mut |_| true);
+    owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
     time("owners of all, everything known", || {
-        owners.attribute(&mut sockets, now(), false, &mut |_| true);
+        owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
     });
     for choice in [Choice::Linux, Choice::Procfs] {
         let (mut source, mut snapshot) = (open(&choice).expect("a source"), Snapshot::default());

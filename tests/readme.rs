@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use conntop::app::keymap::{SECTIONS, section};
+use conntop::knowledge::habits::HABITS;
 use conntop::table::connections::COLUMNS;
 
 #[test]
@@ -12,6 +13,7 @@ fn readme_tables_are_those_of_the_program() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = fs::read_to_string(&path).expect("the README");
     let fresh = replace(&replace(&text, "columns", &columns()), "keys", &keys());
+    let fresh = replace(&fresh, "habits", &habits());
     if std::env::var_os("CONNTOP_BLESS").is_some() {
         fs::write(&path, fresh).expect("the README can be written");
         return;
@@ -34,6 +36,17 @@ fn replace(text: &str, name: &str, table: &str) -> String {
     let (head, rest) = text.split_once(&begin).expect("the README marks where the table goes");
     let (_, tail) = rest.split_once("<!-- end -->").expect("and where it ends");
     format!("{head}{begin}{table}<!-- end -->{tail}")
+}
+
+fn habits() -> String {
+    let mut table = "| from | you type | here | to see |\n|---|---|---|---|\n".to_owned();
+    for habit in HABITS.iter() {
+        // A bar would end the cell.
+        let typed = habit.habit.replace('|', "\\|");
+        let row = format!("| {} | `{typed}` | `{}` | {} |", habit.tool, habit.conntop, habit.about);
+        writeln!(table, "{row}").expect("a string takes all");
+    }
+    table
 }
 
 fn columns() -> String {

@@ -14,6 +14,8 @@ use conntop::table::column::{Column, Kind};
 use conntop::table::connections::COLUMNS;
 use serde_json::{Map, Value, json};
 
+/// Thresholds for small recordings.
+const SMALL: &str = "tests/fixtures/small.toml";
 const BASES: [&str; 3] = ["observed", "kernel", "at-least"];
 
 fn path(name: &str) -> PathBuf {
@@ -259,6 +261,25 @@ fn checks_are_valid() {
         let text = printed(&[&["check", "--format", "json"], arguments].concat(), &[0, 1, 2]);
         let value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+    }
+}
+
+/// A recording for every rule: so every way in which a finding can be written is held against the schemas.
+#[test]
+fn what_every_rule_finds_is_valid() {
+    let (check, watch) = (stored("check.json"), stored("watch.json"));
+    for row in &RULES {
+        let source = format!("replay:tests/recordings/{}.conntop", row.id);
+        let text = printed(&["check", "--format", "json", "--source", &source, "--config", SMALL], &[1, 2]);
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(schema::faults(&check, &value), Vec::<String>::new(), "{}", row.id);
+        let findings = value["findings"].as_array().expect("a list");
+        assert!(findings.iter().any(|finding| finding["rule"] == row.id), "{}", row.id);
+        let text = printed(&["watch", "--format", "ndjson", "--source", &source, "--count", "300"], &[0]);
+        for line in text.lines() {
+            let value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(schema::faults(&watch, &value), Vec::<String>::new(), "{line}");
+        }
     }
 }
 

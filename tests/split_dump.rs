@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use conntop::model::coverage::Coverage;
 use conntop::model::endpoint::{Endpoint, Protocol};
 use conntop::model::socket::{NetnsId, Socket, SocketId};
-use conntop::source::linux::dumper::Haste;
+use conntop::source::linux::dumper::Way;
 use conntop::source::linux::netlink::Connection;
 use conntop::source::linux::port_filter::{End, PortRange};
 use conntop::source::linux::sock_diag::{Decoder, DumpRequest};
@@ -108,12 +108,12 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
         assert!(coverage.is_complete(), "{coverage:?}");
         sockets
     };
-    let calm = read(Haste::Calm);
-    let hasty = read(Haste::Urgent);
+    let calm = read(Way::Whole);
+    let hasty = read(Way::InHalves);
     assert_eq!(hasty.len(), 2 * pairs.len() + 2);
     assert_eq!(ids(&hasty), ids(&calm));
     let order = |sockets: &[Socket]| sockets.iter().map(|socket| socket.id).collect::<Vec<_>>();
-    assert_eq!(order(&read(Haste::Urgent)), order(&hasty), "always in the same order");
+    assert_eq!(order(&read(Way::InHalves)), order(&hasty), "always in the same order");
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
         let tcp: Vec<_> = hasty.iter().filter(|socket| socket.protocol == Protocol::Tcp).collect();
         let cut = |port: fn(&Socket) -> u16| {
@@ -133,5 +133,5 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
         };
         assert!(cut(|socket| socket.local.port) || cut(|socket| socket.remote.port), "the lower half comes first");
     }
-    assert_eq!(order(&read(Haste::Calm)), order(&calm), "the probe leaves nothing behind");
+    assert_eq!(order(&read(Way::Whole)), order(&calm), "the probe leaves nothing behind");
 }

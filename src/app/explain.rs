@@ -61,8 +61,13 @@ fn of_rule(rule: Rule) -> Vec<Section> {
     first.numbered(&text.remedy);
     vain.listed(&text.no_help);
     let mut sections = vec![about, first, vain];
-    sections.extend(more_of(rule).into_iter().map(of_topic));
+    sections.extend(more_sections(rule));
     sections
+}
+
+/// What more there is to read about a finding.
+pub(super) fn more_sections(rule: Rule) -> Vec<Section> {
+    more_of(rule).into_iter().map(of_topic).collect()
 }
 
 /// The topics that say more of a finding, each once: a topic has several names.

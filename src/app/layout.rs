@@ -149,21 +149,24 @@ pub struct TabPlace {
     pub with_title: bool,
 }
 
-/// Where the tabs stand in a line of `width` that also holds a title of `title_width`: with titles if there is room,
-/// else the numbers of all and the title of the active one.
+/// Where the tabs stand in a line of `width` that also holds a title of `title_width`: with titles, closer together if
+/// need be, else the numbers of all and the title of the active one.
 pub fn tab_places(width: u16, title_width: u16, active: Tab) -> Vec<TabPlace> {
-    let all = place_tabs(|_| true);
-    let end = all.last().map_or(0, |place| place.x + place.width);
-    if end + title_width + 4 <= width { all } else { place_tabs(|tab| tab == active) }
+    let fits = |places: &Vec<TabPlace>| {
+        let end = places.last().map_or(0, |place| place.x + place.width);
+        end + title_width + 4 <= width
+    };
+    let all = [2, 1].into_iter().map(|gap| place_tabs(gap, |_| true)).find(fits);
+    all.unwrap_or_else(|| place_tabs(2, |tab| tab == active))
 }
 
-fn place_tabs(with_title: impl Fn(Tab) -> bool) -> Vec<TabPlace> {
+fn place_tabs(gap: u16, with_title: impl Fn(Tab) -> bool) -> Vec<TabPlace> {
     let mut x = 1;
     let place = |row: &crate::app::tab::TabRow| {
         let with_title = with_title(row.tab);
         let width = if with_title { 2 + u16::try_from(row.title.len()).unwrap_or(0) } else { 1 };
         let place = TabPlace { tab: row.tab, x, width, with_title };
-        x += width + 2;
+        x += width + gap;
         place
     };
     TABS.iter().map(place).collect()
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn tabs_shrink_to_numbers_when_the_title_needs_the_room() {
-        assert!(tab_places(120, 30, Tab::Remotes).iter().all(|place| place.with_title));
+        assert!(tab_places(130, 30, Tab::Remotes).iter().all(|place| place.with_title));
         let narrow = tab_places(80, 30, Tab::Remotes);
         assert!(narrow.iter().all(|place| place.with_title == (place.tab == Tab::Remotes)));
     }

@@ -74,7 +74,7 @@ impl Section {
 
     /// Adds a list without an order.
     pub(super) fn listed(&mut self, items: &[String]) {
-        self.lines.extend(items.iter().map(|text| Line::Item("·".to_owned(), text.clone())));
+        self.lines.extend(items.iter().map(|text| Line::Item("•".to_owned(), text.clone())));
     }
 
     pub(super) fn says_something(&self) -> bool {

@@ -22,12 +22,18 @@ pub(in crate::cli) use list::ListArguments;
 pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use watch::WatchArguments;
 
+use crate::cli::netstat::NetstatArguments;
+use crate::cli::ports::PortsArguments;
+
 const EXAMPLES: &str = "\
 Examples:
   conntop                                    watch all connections
   conntop state:close-wait                   only those that were not closed
   conntop list rport:443 'age>60s'           print them once
   conntop list --format json state:listen    for scripts
+  conntop check                              what is wrong, for monitoring
+  conntop watch state:close-wait             a line per change
+  conntop explain time-wait                  what it means, what to do, what not
   conntop --demo                             a made-up server with a leak
 
 Filters:
@@ -39,13 +45,14 @@ Filters:
 #[derive(Debug, Parser)]
 #[command(name = "conntop", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 120)]
 pub(in crate::cli) struct Arguments {
-    #[command(flatten)]
-    pub(in crate::cli) global: Global,
-    #[command(subcommand)]
-    pub(in crate::cli) command: Option<Command>,
     /// Show only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
     pub(in crate::cli) filter: Vec<String>,
+    #[command(subcommand)]
+    pub(in crate::cli) command: Option<Command>,
+    // Last: its heading holds for all that follows.
+    #[command(flatten)]
+    pub(in crate::cli) global: Global,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,12 +63,16 @@ pub(in crate::cli) enum Command {
     /// Print a line per change: opened, closed, changed its state, and what is found wrong
     #[command(after_help = watch::EXAMPLES)]
     Watch(WatchArguments),
-    /// Say what is wrong, as a monitoring plugin does; exit code 0 nothing, 1 warning, 2 critical, 3 could not look
+    /// Say what is wrong, as a monitoring plugin does: exit code 0, 1, 2 or 3
     #[command(after_help = check::EXAMPLES)]
     Check(CheckArguments),
-    /// Explain a state, a port or range, a finding, a column, an option, the handshake, the close; alone: list all topics
+    /// Explain a state, port, range, finding, column, option, the handshake; alone: list the topics
     #[command(after_help = explain::EXAMPLES)]
     Explain(ExplainArguments),
+    /// What netstat users type: -ano, -e, -s, -r, and an interval
+    Netstat(NetstatArguments),
+    /// Print who listens on which port, what that usually is, who can reach it, and what that invites
+    Ports(PortsArguments),
     /// Write samples to a new file, until --for, --count or Ctrl-C
     Record(RecordArguments),
     /// Show a recording
@@ -197,11 +208,11 @@ mod tests {
 
     #[test]
     fn a_planned_command_is_no_word_to_look_for() {
-        for words in [&["ports"][..], &["netstat", "-ano"], &["--demo", "man"], &["kill", "--yes", "process:nginx"]] {
+        for words in [&["close"][..], &["--demo", "man"], &["kill", "--yes", "process:nginx"]] {
             let sentence = arguments(words).expect_err("not there yet");
             assert!(sentence.starts_with("conntop has no command '") && !sentence.contains('\n'), "{sentence}");
         }
-        assert!(arguments(&["--", "ports"]).is_ok());
+        assert!(arguments(&["--", "close"]).is_ok());
     }
 
     #[test]

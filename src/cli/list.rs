@@ -19,7 +19,7 @@ pub(super) fn run(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Re
 }
 
 /// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
-fn look(source: &mut dyn Source, needs: &Needs) -> Result<Store, Failure> {
+pub(super) fn look(source: &mut dyn Source, needs: &Needs) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let mut snapshot = Snapshot::default();
     loop {

@@ -38,7 +38,7 @@ async fn take(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let needs = settings.needs();
-    source.listen();
+    source.listen(settings.trace);
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
     let mut interrupt = Interrupt::new();

@@ -41,7 +41,7 @@ impl Samples {
     /// Nothing is taken yet. Where `listens`, the kernel is asked to tell what happens between samples.
     pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, listens: bool) -> Self {
         if listens {
-            source.listen();
+            source.listen(settings.trace);
         }
         Self {
             store: Store::new(source.info().clone()),

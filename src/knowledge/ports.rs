@@ -20,12 +20,40 @@ pub struct PortRow {
     pub usually: String,
     /// What it invites when it is exposed; `None` where there is nothing special to say.
     pub risk: Option<String>,
+    /// How bad that is; `None` without a risk.
+    pub danger: Option<Danger>,
     /// Whether the service as it comes lets in whoever reaches it.
     #[serde(default)]
     pub private: bool,
     /// The processes (`comm`) that usually serve it; empty where that says nothing.
     #[serde(default)]
     pub owners: Vec<String>,
+}
+
+/// How bad it is that a port can be reached from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Danger {
+    /// Meant to be reached, with care.
+    Low,
+    /// A password or a flaw away from harm.
+    Medium,
+    /// Taken over, or read by anyone, without a password.
+    High,
+}
+
+impl Danger {
+    /// Every danger, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The name in JSON and text.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -158,6 +186,12 @@ pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static
     CATALOGUE.iter().filter(move |row| row.covers(protocol, port))
 }
 
+/// The row about `port` with the greatest danger, the first of several.
+pub fn worst(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
+    let rows = catalogue(protocol, port).filter(|row| row.danger.is_some());
+    rows.reduce(|worst, row| if row.danger > worst.danger { row } else { worst })
+}
+
 /// The rows of the catalogue that rules ask for, by protocol and port.
 struct Watched {
     private: FxHashMap<(Protocol, u16), &'static PortRow>,
@@ -259,8 +293,22 @@ mod tests {
             assert!(first <= last, "{row:?}");
             assert!(row.usually.ends_with('.'), "{row:?}");
             assert!(row.risk.as_ref().is_none_or(|risk| risk.ends_with('.')), "{row:?}");
+            assert_eq!(row.risk.is_some(), row.danger.is_some(), "a risk has a danger: {row:?}");
+            assert!(!row.private || row.danger == Some(Danger::High), "{row:?}");
             assert_eq!(row.service.is_none(), first < last, "a row has a service or a range: {row:?}");
         }
+    }
+
+    #[test]
+    fn the_worst_of_several_rows_counts() {
+        let danger = |protocol, port| worst(protocol, port).and_then(|row| row.danger);
+        assert_eq!(danger(Protocol::Tcp, 6379), Some(Danger::High));
+        assert_eq!(danger(Protocol::Tcp, 50_000), Some(Danger::High), "DB2 or SAP");
+        assert_eq!(danger(Protocol::Tcp, 8080), Some(Danger::Medium), "above the range it stands in");
+        assert_eq!(danger(Protocol::Tcp, 22), Some(Danger::Low));
+        assert_eq!(danger(Protocol::Tcp, 64_999), None);
+        assert_eq!(danger(Protocol::Udp, 6379), None);
+        assert!(Danger::ALL.is_sorted());
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Tellers;
@@ -149,7 +151,7 @@ pub struct Transition {
 }
 
 /// Who told of a transition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ToldBy {
     /// Two samples differ: it happened between them.
     #[default]

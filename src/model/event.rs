@@ -11,13 +11,13 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 
 /// The most ends that one sample carries: 13 s of 5,000 a second. What is beyond counts as lost.
-pub const ENDED_MAX: usize = 65_536;
+pub const ENDED_MAX: u32 = 65_536;
 /// The most changes of state that one sample carries: some 2 s of 5,000 connections a second with both ends here.
-pub const STEPS_MAX: usize = 131_072;
+pub const STEPS_MAX: u32 = 131_072;
 
 /// A socket that the kernel has freed. The connection need not be over: at the end that closed first, a mini-socket in
 /// `TIME_WAIT` or `FIN_WAIT2` lives on, with the same cookie if it had one before.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
     /// When it was read, some milliseconds after it happened.
     pub at: Timestamp,
@@ -53,7 +53,7 @@ pub struct Step {
 }
 
 /// Events that were lost since the last sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// Whose.
     pub of: ToldBy,

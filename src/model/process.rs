@@ -111,6 +111,19 @@ impl PartialEq for Owner {
     }
 }
 
+/// Which program a process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Executable {
+    /// This file; the kernel adds ` (deleted)` if it is gone.
+    Path(DisplayText),
+    /// This user may not know.
+    Hidden,
+    /// None: a thread of the kernel.
+    None,
+    /// The process has ended.
+    Gone,
+}
+
 /// What a process uses now; collected for visible processes only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {

@@ -13,7 +13,7 @@ const BUDGET_DIVISOR: u32 = 10;
 /// Where fewer than this share of the rows changed (a divisor) since the last full sample, the next one may wait longer,
 const IDLE_DIVISOR: usize = 100;
 /// twice as long each time, up to this factor.
-const STRETCH_MAX: u32 = 4;
+const STRETCH_MAX: u32 = 8;
 /// No two full samples are further apart, unless the interval itself is longer.
 const FULL_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Samples may take this share of the time: 1 is all, 4 a quarter. Longer ones stretch the interval.
@@ -82,7 +82,7 @@ impl Plan {
         }
         self.full.add(took);
         self.parts_since = 0;
-        self.sockets = snapshot.sockets.len();
+        self.sockets = snapshot.coverage.sockets as usize;
         let touched = delta.added.len() + delta.changed.len() + delta.removed.len();
         let idle = touched * IDLE_DIVISOR <= self.sockets;
         self.stretch = if idle { (self.stretch * 2).min(STRETCH_MAX) } else { 1 };
@@ -223,7 +223,7 @@ mod tests {
                 parts_before_full(&mut plan, millis(20))
             })
             .collect();
-        assert_eq!(waits, [7, 15, 15, 15]);
+        assert_eq!(waits, [7, 15, 29, 29], "at most half a minute");
         full(&mut plan, 30_000, 301, millis(260));
         assert_eq!(parts_before_full(&mut plan, millis(20)), 3);
     }

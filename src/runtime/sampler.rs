@@ -12,7 +12,9 @@ use tokio::sync::mpsc::Sender;
 use crate::app::msg::Msg;
 use crate::model::delta::{Delta, Rhythm};
 use crate::model::snapshot::{Needs, Snapshot};
+use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
 use crate::runtime::plan::{LOAD_DIVISOR, Plan, Took};
 use crate::runtime::{os, panic_text};
 use crate::source::{Pace, Source, SourceError};
@@ -20,6 +22,8 @@ use crate::tracker::Tracker;
 
 /// The most sockets that one partial sample looks up because it misses them: some 25 ms.
 const LOOK_UPS_MAX: usize = 4_096;
+/// Room for this many sockets is kept from sample to sample: 3 MB.
+const SOCKETS_KEPT: usize = 16 * 1024;
 /// The longest wait after failures in a row.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
@@ -58,10 +62,9 @@ pub struct Sampler {
 
 impl Sampler {
     /// Starts to take samples from `source`; the first one at once.
-    pub fn start(mut source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
+    pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
         let wanted = Wanted { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
         let desk = Arc::new(Desk { wanted: Mutex::new(wanted), changed: Condvar::new() });
-        source.listen();
         let plan = Plan::new(source.has_parts(&Needs::default()));
         let sampling =
             Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()), plan };
@@ -204,12 +207,13 @@ impl Sampling {
         let mut failures = 0;
         while let Some(order) = self.wait() {
             let begun = Begun { at: Instant::now(), core: os::thread_time() };
-            let sampled = self.sample(&order, &tracker, &mut snapshot);
+            let sampled = self.sample(&order, &mut tracker, &mut snapshot);
             let sent = match sampled {
                 Ok(pace) => {
                     failures = 0;
                     let mut delta = Box::new(tracker.update(&snapshot));
                     self.settle(&begun, &order, pace, &snapshot, &mut delta);
+                    give_back(&mut snapshot.sockets);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
                 }
                 Err(SourceError::Usage(sentence) | SourceError::Failed(sentence)) => {
@@ -225,14 +229,11 @@ impl Sampling {
     }
 
     /// A full sample, or a partial one completed by what it misses.
-    fn sample(&mut self, order: &Order, tracker: &Tracker, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+    fn sample(&mut self, order: &Order, tracker: &mut Tracker, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         self.plan.allow_parts(self.source.has_parts(&order.needs));
         if order.early || self.plan.wants_full(order.interval) {
-            return self.source.sample(&order.needs, snapshot);
-        }
-        if snapshot.scope.is_all() {
-            // A full sample's memory is not kept through the partial ones; it is a third of what the program takes.
-            snapshot.sockets = Vec::new();
+            let sift = &mut |at: Timestamp, socket: &Socket| tracker.sift(at, socket);
+            return self.source.sample_sifted(&order.needs, snapshot, sift);
         }
         let pace = self.source.sample_part(&order.needs, snapshot)?;
         if !snapshot.scope.is_all() {
@@ -286,6 +287,13 @@ impl Sampling {
     }
 }
 
+/// After a flood of sockets, as the first sample of a large table is, the memory for it goes back to the system: the
+/// next samples list what is new.
+fn give_back(sockets: &mut Vec<Socket>) {
+    sockets.clear();
+    sockets.shrink_to(SOCKETS_KEPT);
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -295,7 +303,6 @@ mod tests {
     use super::*;
     use crate::model::process::ProcessId;
     use crate::model::snapshot::{Abilities, SourceInfo, SourceKind};
-    use crate::model::time::Timestamp;
 
     const SECOND: Duration = Duration::from_secs(1);
     /// Longer than any test runs: a sample that was not asked for does not come.

@@ -1,18 +1,27 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
+pub mod backoff;
+pub mod counters;
 pub mod destroy_events;
 pub mod dumper;
+pub mod executables;
 pub mod facts;
+pub mod interfaces;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
+pub mod offload;
 pub mod owners;
 pub mod parts;
 pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
+pub mod proc_tables;
 pub mod processes;
+pub mod routes;
+pub mod sieve;
 pub mod sock_diag;
+pub mod state_trace;
 pub mod tables;
 pub mod tcp_info;
 pub mod tellers;
@@ -27,14 +36,16 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
-use self::dumper::Haste;
+use self::dumper::Way;
 use self::facts::FactsReader;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
-use self::owners::{Blind, Owners};
+use self::owners::{Asked, Blind, Extent, Owners};
 use self::parts::Parts;
+use self::proc_net::expected_sockets;
 use self::processes::{Describer, Now};
+use self::sieve::{HeldBack, Sieve};
 use self::tables::{Tables, refusal};
 use self::tellers::Listening;
 use self::units::Units;
@@ -45,11 +56,16 @@ use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind}
 use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::source::usage::Meter;
-use crate::source::{Pace, Source, SourceError, clock};
+use crate::source::{Pace, Sift, Source, SourceError, clock};
 
 /// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
 const FULL_AFTER_ABROAD: u8 = 2;
+
+/// The first sample takes memory for at most so many sockets before it knows that there are that many.
+const EXPECTED_MAX: usize = 1_000_000;
+/// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
+const HALVES_MIN: usize = 10_000;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
@@ -68,10 +84,12 @@ pub struct Linux {
     meter: Meter,
     describer: Describer,
     /// Somebody waits for the first sample.
-    haste: Haste,
+    is_first: bool,
     parts: Parts,
     /// `None` until somebody wants to know what happens between samples.
     listening: Option<Listening>,
+    /// The trace is to be listened to from the next sample but one on: it is nothing for a single one.
+    trace_in: Option<u8>,
     /// How many full samples come before the next partial one.
     full_due: u8,
 }
@@ -122,9 +140,10 @@ impl Linux {
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
-            haste: Haste::Urgent,
+            is_first: true,
             parts: Parts::default(),
             listening: None,
+            trace_in: None,
             full_due: 0,
         })
     }
@@ -205,7 +224,14 @@ impl Source for Linux {
         snapshot.clear();
         (snapshot.at, snapshot.wall) = clock::now();
         self.take_ended(snapshot);
-        self.sample_all(needs, snapshot)
+        self.sample_all(needs, snapshot, None)
+    }
+
+    fn sample_sifted(&mut self, needs: &Needs, snapshot: &mut Snapshot, sift: Sift<'_>) -> Result<Pace, SourceError> {
+        snapshot.clear();
+        (snapshot.at, snapshot.wall) = clock::now();
+        self.take_ended(snapshot);
+        self.sample_all(needs, snapshot, Some(sift))
     }
 
     fn has_parts(&self, needs: &Needs) -> bool {
@@ -221,7 +247,7 @@ impl Source for Linux {
         self.take_ended(snapshot);
         let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
         let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
-            let pace = self.sample_all(needs, snapshot)?;
+            let pace = self.sample_all(needs, snapshot, None)?;
             snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
             return Ok(pace);
         };
@@ -234,27 +260,28 @@ impl Source for Linux {
         self.tables.look_up_ended(ended, &mut snapshot.sockets, &mut snapshot.gone);
         parts::drop_repeated(&mut snapshot.sockets, listed);
         self.read_abroad(needs, snapshot);
-        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
         let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
-        self.owners.attribute_part(&mut snapshot.sockets, now, is_limited, is_held);
+        self.owners.attribute(&mut snapshot.sockets, Extent::Part, Asked { now, some_invisible, is_held });
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
     }
 
-    fn listen(&mut self) {
+    fn listen(&mut self, trace: bool) {
         self.listen_to_ends();
+        self.trace_in = trace.then_some(1);
     }
 
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
         let listed = snapshot.sockets.len();
         self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
-        let (now, is_limited) = (Now { at: snapshot.at, wall: snapshot.wall }, self.visibility.is_limited());
+        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
         let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
         if !found.is_empty() {
             let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
-            self.owners.attribute_more(found, now, is_limited, is_held);
+            self.owners.attribute(found, Extent::Rest, Asked { now, some_invisible, is_held });
             self.units.complete(found, &self.owners, snapshot.at);
             snapshot.names = self.read_names(false, snapshot);
         }
@@ -263,22 +290,26 @@ impl Source for Linux {
 }
 
 impl Linux {
-    /// Every socket, into an empty snapshot that was begun.
-    fn sample_all(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        let haste = std::mem::replace(&mut self.haste, Haste::Calm);
-        self.tables.read(haste, &mut snapshot.sockets, &mut snapshot.coverage)?;
+    /// Every socket, into an empty snapshot that was begun, but for what `sift` lets out.
+    fn sample_all(
+        &mut self,
+        needs: &Needs,
+        snapshot: &mut Snapshot,
+        sift: Option<Sift<'_>>,
+    ) -> Result<Pace, SourceError> {
+        let held_back = self.read_all(snapshot, sift)?;
         self.read_abroad(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
-        let now = Now { at: snapshot.at, wall: snapshot.wall };
+        let now = moment(snapshot);
         let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
         let is_held = &mut |socket: &Socket| {
             if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
         };
-        let is_limited = self.visibility.is_limited();
-        let blind = self.owners.attribute(&mut snapshot.sockets, now, is_limited, is_held);
+        let asked = Asked { now, some_invisible: self.visibility.is_limited(), is_held };
+        let blind = self.owners.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), asked);
         self.note_blind(blind, &mut snapshot.coverage);
-        give_back(&mut snapshot.sockets);
-        snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
+        snapshot.coverage.sockets = listed.saturating_add(held_back.count);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs.all_namespaces, snapshot);
         if self.parts.is_engaged() {
@@ -298,9 +329,30 @@ impl Linux {
     /// What ended before this moment, into a snapshot that was begun.
     fn take_ended(&mut self, snapshot: &mut Snapshot) {
         if let Some(listening) = &self.listening {
+            if self.trace_in == Some(0) {
+                listening.start_trace();
+            }
+            self.trace_in = self.trace_in.and_then(|samples| samples.checked_sub(1));
             listening.take_ended(&mut snapshot.events);
         }
         self.parts.note_ended(&snapshot.events);
+    }
+
+    /// Reads our own tables; the first time as fast as it goes, later through a sieve if there is one.
+    fn read_all(&mut self, snapshot: &mut Snapshot, sift: Option<Sift<'_>>) -> Result<HeldBack, SourceError> {
+        let is_first = std::mem::take(&mut self.is_first);
+        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
+        let expected = if is_first { expected_sockets() } else { 0 };
+        // In one piece: a list that grows leaves holes behind that the allocator keeps.
+        sockets.reserve(expected.min(EXPECTED_MAX));
+        let Some(sift) = sift.filter(|_| !is_first) else {
+            let way = if expected >= HALVES_MIN { Way::InHalves } else { Way::Whole };
+            return self.tables.read(way, sockets, coverage).map(|()| HeldBack::default());
+        };
+        self.owners.prepare(Now { at: snapshot.at, wall: snapshot.wall });
+        let mut sieve = Sieve::new(snapshot.at, &self.owners, sift);
+        self.tables.read(Way::Through(&mut sieve), sockets, coverage)?;
+        Ok(sieve.into_held_back())
     }
 
     /// What every sample has beside its sockets.
@@ -308,6 +360,9 @@ impl Linux {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        if let Some(listening) = &self.listening {
+            listening.take_steps(&mut snapshot.events);
+        }
         snapshot.facts = self.facts.read(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
     }
@@ -317,13 +372,8 @@ fn inquirer() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-/// After a flood of sockets the memory for it goes back to the system.
-fn give_back(sockets: &mut Vec<Socket>) {
-    const KEPT_MIN: usize = 16 * 1024;
-    let kept = sockets.len().saturating_mul(2).max(KEPT_MIN);
-    if sockets.capacity() > kept.saturating_mul(2) {
-        sockets.shrink_to(kept);
-    }
+fn moment(snapshot: &Snapshot) -> Now {
+    Now { at: snapshot.at, wall: snapshot.wall }
 }
 
 fn host() -> DisplayText {

@@ -59,15 +59,18 @@ impl Store {
     /// The rest of a delta whose rows are all in; says which rows it touched.
     pub fn finish(&mut self, intake: Intake) -> Touched {
         let Intake { delta, mut touched, .. } = intake;
-        let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, rhythm, .. } = delta;
+        let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, .. } = delta;
+        (self.rhythm, self.tellers) = (delta.rhythm, delta.tellers);
         self.rows.finish(at, &mut touched);
         self.history.push(at, *self.rows.counts(), &transitions);
+        self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         self.routes.push(at, &transitions, &facts, &self.rows);
         self.counters.push(at, facts.counters);
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
         self.log.extend(transitions);
+        self.log.note_gaps(delta.gaps);
         (self.at, self.wall, self.took) = (at, wall, took);
-        (self.coverage, self.names, self.facts, self.rhythm) = (coverage, names, facts, rhythm);
+        (self.coverage, self.names, self.facts) = (coverage, names, facts);
         // Only what was asked for comes, so the tables are as small as the screen.
         self.usage = usage.into_iter().collect();
         self.details = details.into_iter().collect();

@@ -2,16 +2,22 @@
 
 use std::collections::VecDeque;
 
-use crate::model::delta::Transition;
+use crate::model::delta::{Gap, ToldBy, Transition};
 
 /// How many transitions are kept.
 pub const LOG_LEN_MAX: usize = 10_000;
 
-/// The last transitions.
+/// How many gaps are kept.
+pub const GAPS_MAX: usize = 1_000;
+
+/// The last transitions, and where some may be missing.
 #[derive(Debug, Default)]
 pub struct Log {
     entries: VecDeque<Transition>,
     total: u64,
+    gaps: VecDeque<Gap>,
+    /// Ends and steps.
+    lost: [u64; 2],
 }
 
 impl Log {
@@ -23,6 +29,31 @@ impl Log {
     /// How many transitions there were in all; those that [`entries`](Self::entries) lacks were dropped as the oldest.
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// The last gaps, oldest first.
+    pub const fn gaps(&self) -> &VecDeque<Gap> {
+        &self.gaps
+    }
+
+    /// How many events of `of` were lost so far; a loss of unknown size counts as one.
+    pub const fn lost(&self, of: ToldBy) -> u64 {
+        match of {
+            ToldBy::Samples => 0,
+            ToldBy::DestroyEvent => self.lost[0],
+            ToldBy::Tracepoint => self.lost[1],
+        }
+    }
+
+    pub(super) fn note_gaps(&mut self, gaps: Vec<Gap>) {
+        for gap in gaps {
+            let lost = &mut self.lost[usize::from(gap.of == ToldBy::Tracepoint)];
+            *lost = lost.saturating_add(gap.lost.unwrap_or(1).max(1));
+            if self.gaps.len() >= GAPS_MAX {
+                self.gaps.pop_front();
+            }
+            self.gaps.push_back(gap);
+        }
     }
 
     pub(super) fn extend(&mut self, transitions: Vec<Transition>) {

@@ -14,14 +14,17 @@ use crate::store::rows::{RowIndex, Touched};
 use crate::table::column::{Drift, Order};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
+use crate::table::moving::Moving;
 use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 
-/// So many rows and every `TOUCHED_SHARE`th of those that are shown are put into order one by one; more are sorted
-/// faster with all others, and in slices.
-const TOUCHED_MAX: usize = 256;
-const TOUCHED_SHARE: usize = 64;
+/// So many touched rows are put into order at once; more are, in slices. (Tests come with few rows.)
+const AT_ONCE_MAX: usize = if cfg!(test) { 2 } else { 256 };
+/// So many rows, and up to every so manieth of those that are shown, are merged into the others; more are sorted faster
+/// with all of them.
+const MERGED_MAX: usize = 4 * AT_ONCE_MAX;
+const MERGED_SHARE: usize = 8;
 
 /// The filtered, sorted order of the connection table.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct View {
     shown: RowSet,
     names: Names,
     arranging: Option<Arranging>,
+    /// Touched rows on their way into the order; never while all is being arranged.
+    moving: Option<Moving>,
 }
 
 impl Default for View {
@@ -45,6 +50,7 @@ impl Default for View {
             shown: RowSet::default(),
             names: Names::default(),
             arranging: None,
+            moving: None,
         }
     }
 }
@@ -61,14 +67,15 @@ struct Arranging {
 }
 
 /// A row with all that decides its place; a total order, so that a row never moves without a reason.
-struct Placed<'s> {
+pub(super) struct Placed<'s> {
     value: Value<'s>,
     first_seen: Timestamp,
     index: RowIndex,
 }
 
 impl Placed<'_> {
-    fn compare(&self, other: &Self, order: Order) -> Ordering {
+    /// Which of two stands first.
+    pub(super) fn compare(&self, other: &Self, order: Order) -> Ordering {
         self.value
             .compare(&other.value, order)
             .then(self.first_seen.cmp(&other.first_seen))
@@ -83,15 +90,19 @@ impl View {
         if names_changed {
             self.names.clone_from(store.names());
         }
-        let many = touched.added.len() + touched.renewed.len() > self.order.len() / TOUCHED_SHARE + TOUCHED_MAX;
-        if many || self.changes_by_itself(names_changed) || self.arranging.is_some() {
-            self.forget(&touched.purged);
+        self.forget(&touched.purged);
+        let count = touched.added.len() + touched.renewed.len();
+        let many = count > self.order.len() / MERGED_SHARE + MERGED_MAX;
+        if many || self.changes_by_itself(names_changed) || self.is_busy() {
             let asked = self.is_arranging();
             self.arrange(None, asked);
             return;
         }
         let moved: Vec<_> = touched.added.iter().chain(&touched.renewed).copied().collect();
-        self.forget(&touched.purged);
+        if count > AT_ONCE_MAX {
+            self.moving = Some(Moving::new(self, moved));
+            return;
+        }
         self.forget(&moved);
         self.insert(&moved, store);
     }
@@ -115,6 +126,7 @@ impl View {
         self.sort = sort;
         // A filter that is being looked at has not decided on every row yet.
         let filtering = self.arranging.as_ref().is_some_and(|arranging| arranging.passing.is_none());
+        let filtering = filtering || self.moving.is_some();
         let passing = (!filtering).then(|| self.shown.clone());
         self.arrange(passing, true);
     }
@@ -134,14 +146,25 @@ impl View {
     /// Goes on with what was started, as far as `steps` allows (a row looked at or moved is one); answers whether that
     /// made a new order. The store must not change in between, except by a delta that [`apply`](Self::apply) is told of.
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        if let Some(mut moving) = self.moving.take() {
+            match moving.advance(self, store, steps) {
+                Some(order) => self.show(order),
+                None => self.moving = Some(moving),
+            }
+            return self.moving.is_none();
+        }
         let Some(mut arranging) = self.arranging.take() else { return false };
         if !(arranging.collect(self, store, steps) && arranging.placing.advance(steps)) {
             self.arranging = Some(arranging);
             return false;
         }
-        self.order = arranging.placing.into_order().into_iter().map(|(_, index)| index).collect();
-        self.shown = RowSet::of(&self.order);
+        self.show(arranging.placing.into_order().into_iter().map(|(_, index)| index).collect());
         true
+    }
+
+    fn show(&mut self, order: Vec<RowIndex>) {
+        self.order = order;
+        self.shown = RowSet::of(&self.order);
     }
 
     /// Does all that was started.
@@ -153,7 +176,7 @@ impl View {
 
     /// Whether [`advance`](Self::advance) has work to do.
     pub const fn is_busy(&self) -> bool {
-        self.arranging.is_some()
+        self.arranging.is_some() || self.moving.is_some()
     }
 
     /// Whether another filter or order was asked for that is not shown yet.
@@ -194,8 +217,8 @@ impl View {
     }
 
     fn arrange(&mut self, passing: Option<RowSet>, asked: bool) {
-        let len = if passing.is_some() { self.order.len() } else { 0 };
-        let placing = Placing::new(self.sort.order, len);
+        let placing = Placing::new(self.sort.order, self.order.len());
+        self.moving = None;
         self.arranging = Some(Arranging { passing, next: Some(RowIndex(0)), placing, asked });
     }
 
@@ -243,7 +266,8 @@ impl View {
         self.merge(&new[new.len() / 2 + 1..], after, store, merged);
     }
 
-    fn place<'s>(&self, index: RowIndex, store: &'s Store) -> Option<Placed<'s>> {
+    /// All that decides the place of the row at `index`.
+    pub(super) fn place<'s>(&self, index: RowIndex, store: &'s Store) -> Option<Placed<'s>> {
         let row = store.rows().get(index)?;
         let value = (COLUMNS[self.sort.column].value)(row, store);
         Some(Placed { value, first_seen: row.connection.first_seen, index })

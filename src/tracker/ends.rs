@@ -20,7 +20,7 @@ use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
 
 /// The most ends of unknown sockets that wait for the next sample; more count as lost.
-pub const HELD_MAX: usize = ENDED_MAX;
+pub const HELD_MAX: usize = ENDED_MAX as usize;
 /// The most sockets that are remembered because their connection was over before they were freed: a process may hold a
 /// dead one for long. Past that the oldest is forgotten; [`lived_since`] then still tells most of them.
 pub const BURIED_MAX: usize = 16_384;
@@ -53,9 +53,19 @@ pub(super) struct Word {
     pub(super) last: Option<LastWords>,
 }
 
+/// The end of a connection that was in no sample.
+#[derive(Debug)]
+pub(super) struct Untold {
+    pub(super) ended: Ended,
+    /// It opened after this moment.
+    pub(super) not_before: Timestamp,
+}
+
 #[derive(Debug)]
 struct Held {
     ended: Ended,
+    /// The sample of every socket before it, which did not list it.
+    not_before: Timestamp,
     /// A full sample was taken since and did not show its mini-socket.
     waited: bool,
     used: bool,
@@ -74,7 +84,8 @@ impl Ends {
             } else if round.first || self.unbury(id) || !lived_since(ended, round.seen.all_at) {
                 // It was over before conntop looked, or is told already.
             } else if self.held.len() < HELD_MAX {
-                self.held.push(Held { ended: ended.clone(), waited: false, used: false });
+                let not_before = round.seen.all_at;
+                self.held.push(Held { ended: ended.clone(), not_before, waited: false, used: false });
                 new += 1;
             } else {
                 self.overflown += 1;
@@ -111,7 +122,12 @@ impl Ends {
     pub(super) fn is_over(&self, entry: &Entry) -> bool {
         use TcpState::{CloseWait, LastAck, Listen};
         let leaves_nothing = entry.protocol == Protocol::Udp || matches!(entry.state, CloseWait | LastAck | Listen);
-        leaves_nothing && self.words.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
+        leaves_nothing && self.has_ended(entry)
+    }
+
+    /// Whether the full socket of `entry` was freed after it was last seen.
+    pub(super) fn has_ended(&self, entry: &Entry) -> bool {
+        self.words.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
     }
 
     /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
@@ -124,26 +140,36 @@ impl Ends {
     }
 
     /// Those of untracked sockets whose connection is over for certain: there is no mini-socket of theirs.
-    pub(super) fn take_untold(&mut self, round: &Round, is_certain: impl Fn(&Ended) -> bool) -> Vec<Ended> {
+    pub(super) fn take_untold(
+        &mut self,
+        (round, directory): (&Round, &Directory),
+        is_certain: impl Fn(&Ended) -> bool,
+    ) -> Vec<Untold> {
         let (is_full, before) = (round.scope.is_all(), round.seen.at);
         let mut untold = Vec::new();
         if is_full {
             // Events are milliseconds late, never a whole sample.
             self.wordless.retain(|_, (_, listed)| *listed >= before);
         }
+        let words = &mut self.words;
         self.held.retain_mut(|held| {
             if held.used {
                 return false;
             }
+            if directory.slot(held.ended.socket.id).is_some() {
+                // A sample lists it after all.
+                words.insert(held.ended.socket.id, Word::of(&held.ended));
+                return false;
+            }
             let udp = held.ended.socket.protocol == Protocol::Udp;
             if udp || (held.waited && is_full) || is_certain(&held.ended) {
-                untold.push(held.ended.clone());
+                untold.push(Untold { ended: held.ended.clone(), not_before: held.not_before });
                 return false;
             }
             held.waited |= is_full;
             true
         });
-        untold.sort_by_key(|ended| ended.at);
+        untold.sort_by_key(|untold| untold.ended.at);
         untold
     }
 

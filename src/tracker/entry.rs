@@ -81,8 +81,12 @@ impl Entry {
 
     /// Whether `socket` differs in nothing that matters. Allocates nothing, and as a rule looks at nothing but this.
     pub(super) fn is_same(&self, socket: &Socket, round: &Round) -> bool {
+        self.flow == self.flow_if_unmoved(socket, round) && self.shows_the_same(socket, round)
+    }
+
+    /// Whether the row of `socket` would be the same, rates aside.
+    fn shows_the_same(&self, socket: &Socket, round: &Round) -> bool {
         self.says_the_same(socket)
-            && self.flow == self.flow_if_unmoved(socket, round)
             && self.timer_runs_on(socket, round)
             && self.activity.iter().zip(activity(socket)).all(|(old, new)| old.is_near(new, round.tolerance))
     }
@@ -100,6 +104,11 @@ impl Entry {
     /// Takes in what `socket` says, completes it from memory, and gives the row.
     pub(super) fn renew(&mut self, socket: &Socket, state_since: Option<Since>, round: &Round) -> Connection {
         let rates = self.rates_to(socket, round);
+        if self.known.state_since == state_since && self.shows_the_same(socket, round) {
+            // Only the rates are new: after the second sample that is so for nearly all.
+            self.flow = Flow::of(rates);
+            return Connection::new(Arc::clone(&self.known), rates);
+        }
         let before = &self.known.socket;
         let completed = Socket {
             uid: socket.uid.or(before.uid),
@@ -107,9 +116,7 @@ impl Entry {
             owner: owner_memory::complete(&before.owner, &socket.owner),
             ..socket.clone()
         };
-        let known = Known { socket: completed, state_since, first_seen: self.known.first_seen };
-        // Where only the rates are new, the row is the same: after the second sample that is nearly all.
-        let known = if *self.known == known { Arc::clone(&self.known) } else { Arc::new(known) };
+        let known = Arc::new(Known { socket: completed, state_since, first_seen: self.known.first_seen });
         *self = Self { position: self.position, flow: Flow::of(rates), ..Self::of(socket, known, round) };
         Connection::new(Arc::clone(&self.known), rates)
     }

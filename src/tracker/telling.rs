@@ -7,20 +7,21 @@ use crate::model::process::Owner;
 use crate::model::socket::SocketRef;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
-use crate::tracker::ends::{self, Word};
+use crate::tracker::ends::{self, Untold, Word};
+use crate::tracker::lives::Way;
 use crate::tracker::{Round, clocks};
 
 /// What was lost, as stretches of time.
-pub(super) fn gaps(events: &Events, overflown: Option<Loss>, round: &Round) -> Vec<Gap> {
-    let lost = events.lost.iter().copied().chain(overflown);
-    lost.map(|Loss { of, count }| Gap { from: round.seen.at, to: round.at, lost: count, of }).collect()
+pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &Round) -> Vec<Gap> {
+    let lost = events.lost.iter().chain(overflown);
+    lost.map(|&Loss { of, count }| Gap { from: round.seen.at, to: round.at, lost: count, of }).collect()
 }
 
 /// The opening and the end of a connection that no sample listed and of which nothing but the end was told.
-pub(super) fn short_life(ended: &Ended, round: &Round, delta: &mut Delta) {
+pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delta) {
     let attempt = ended.info.as_ref().is_some_and(ends::never_established);
     let state = if attempt { TcpState::SynSent } else { TcpState::Established };
-    let begin = if attempt { ended.at } else { first_sign(ended, round) };
+    let begin = if attempt { ended.at } else { first_sign(ended, *not_before) };
     let lasted = clocks::lasted(
         Since { at: begin, basis: AgeBasis::AtLeast },
         Since { at: ended.at, basis: AgeBasis::Observed },
@@ -28,13 +29,80 @@ pub(super) fn short_life(ended: &Ended, round: &Round, delta: &mut Delta) {
     let opened = transition(&ended.socket, begin, None, Some(state));
     let closed = transition(&ended.socket, ended.at, Some(state), None);
     delta.transitions.push(opened);
-    delta.transitions.push(Transition {
-        lasted: Some(lasted),
-        // How it came to its end is not known.
-        skipped: ended.socket.protocol == Protocol::Tcp && !attempt,
+    delta.transitions.push(Transition { lasted: Some(lasted), last: ended.last_words(), ..closed });
+}
+
+/// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
+pub(super) fn along(base: &Transition, way: &Way, mut since: Option<Since>) -> (Vec<Transition>, Option<Since>) {
+    let mut told = Vec::with_capacity(way.hops.len());
+    for hop in &way.hops {
+        let end = Since { at: hop.at, basis: AgeBasis::Kernel };
+        let opens = base.from.is_none() && told.is_empty();
+        told.push(Transition {
+            at: hop.at,
+            from: Some(hop.from).filter(|_| !opens),
+            to: Some(hop.to),
+            lasted: since.map(|since| clocks::lasted(since, end)),
+            skipped: !opens && !hop.from.leads_to(hop.to),
+            told_by: ToldBy::Tracepoint,
+            ..base.clone()
+        });
+        since = Some(end);
+    }
+    (told, since)
+}
+
+/// Whether the steps that were `told` lead to `state`.
+pub(super) fn reaches(told: &[Transition], state: TcpState) -> bool {
+    told.last().is_some_and(|last| last.to == Some(state))
+}
+
+/// The steps that were `told`, and where they do not lead to the end of `step`, which the samples show, the rest of it
+/// from the state `held` since then to the one since when the socket is in its own.
+pub(super) fn completed(
+    told: Vec<Transition>,
+    step: Transition,
+    held: Option<Since>,
+    since: Option<Since>,
+) -> impl Iterator<Item = Transition> {
+    let last = told.last();
+    let (from, at) = last.map_or((step.from, step.at), |last| (last.to, step.at.max(last.at)));
+    let misses = |from: TcpState, to: TcpState| step.protocol == Protocol::Tcp && !from.leads_to(to);
+    let skipped = from.zip(step.to).map_or(step.skipped, |(from, to)| misses(from, to));
+    let lasted = from.and(held).zip(since).map(|(held, since)| clocks::lasted(held, since));
+    let rest = (last.is_none() || from != step.to).then_some(Transition { at, from, lasted, skipped, ..step });
+    told.into_iter().chain(rest)
+}
+
+/// The opening, the steps and the end of a connection that no sample listed and that was traced.
+pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
+    let base = transition(&ended.socket, ended.at, None, None);
+    let (told, since) = along(&base, way, None);
+    let (Some(last), Some(since), Some(at)) = (told.last(), since, way.closed) else { return };
+    let end = Since { at, basis: AgeBasis::Kernel };
+    let closed = Transition {
+        at,
+        from: last.to,
+        lasted: Some(clocks::lasted(since, end)),
+        told_by: ToldBy::Tracepoint,
         last: ended.last_words(),
-        ..closed
-    });
+        ..base
+    };
+    delta.transitions.extend(told);
+    delta.transitions.push(closed);
+}
+
+/// The end of a tracked connection along `way`, with the steps before it.
+pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta: &mut Delta) -> Transition {
+    let (told, since) = along(&closed, way, Some(begin));
+    if let Some(at) = way.closed {
+        let end = Since { at, basis: AgeBasis::Kernel };
+        closed.from = told.last().map_or(closed.from, |last| last.to);
+        closed.lasted = since.map(|since| clocks::lasted(since, end));
+        (closed.at, closed.told_by) = (at, ToldBy::Tracepoint);
+    }
+    delta.transitions.extend(told);
+    closed
 }
 
 /// The end of a tracked connection, completed by its last words. If its full socket was freed after the last look, that
@@ -47,7 +115,7 @@ pub(super) fn with_last_words(
 ) -> Transition {
     let Some(word) = word else { return closed };
     closed.last = word.last;
-    if word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
+    if closed.told_by == ToldBy::Samples && word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
         let end = Since { at: word.at, basis: AgeBasis::Observed };
         closed = Transition {
             at: word.at,
@@ -60,11 +128,11 @@ pub(super) fn with_last_words(
 }
 
 /// The first moment at which it is known to have been there.
-fn first_sign(ended: &Ended, round: &Round) -> Timestamp {
+fn first_sign(ended: &Ended, not_before: Timestamp) -> Timestamp {
     let Some(info) = &ended.info else { return ended.at };
     let moments = [info.last_data_sent, info.last_data_received, info.last_ack_received];
     // What was never set lies near boot.
-    let lately = moments.into_iter().map(Moment::timestamp).filter(|moment| *moment >= round.seen.all_at);
+    let lately = moments.into_iter().map(Moment::timestamp).filter(|moment| *moment >= not_before);
     lately.min().unwrap_or(ended.at).min(ended.at)
 }
 

@@ -1,5 +1,6 @@
 //! What the tracker promises: a scenario told in text, and properties over random lives of sockets.
 
+mod events;
 mod partial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -413,7 +414,11 @@ impl World {
                 // A sample lists each identity once.
                 self.slots[slot] = (!self.slots.iter().flatten().any(|other| other.id == socket.id)).then_some(socket);
             }
+            // A timer that starts anew within the tolerance is no news, and is not told.
             Event::Become { slot, state } => self.with(slot, |socket| {
+                if socket.state == state {
+                    return;
+                }
                 socket.state = state;
                 if state.is_mini() {
                     (socket.tcp, socket.uid, socket.inode, socket.owner) = (None, None, None, Owner::None);

@@ -58,7 +58,7 @@ fn found() -> Vec<Finding> {
         sockets: 120,
         examples: (0..3).map(|at| leaked(at).socket.id).collect(),
         evidence: vec![
-            evidence("oldest", "oldest", Measure::Span(Duration::from_secs(3_120))),
+            evidence("oldest", "oldest", Measure::Span(Duration::from_mins(52))),
             evidence("descriptors", "descriptors", Measure::Of(312, 1_024)),
             evidence("opened", "opened", Measure::PerMinute(4.0)),
             evidence("verdicts", "verdicts", Measure::Words("never closed 120".into())),
@@ -66,7 +66,7 @@ fn found() -> Vec<Finding> {
         slope: Some(Slope { per_minute: 4.0, over: Duration::from_mins(5), confidence: 0.97 }),
         since: Some(Since { at: at(NOW - 3_120), basis: AgeBasis::AtLeast }),
         first_found: at(NOW - 60),
-        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_secs(11_400) }),
+        runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_mins(190) }),
         filter: "pid:4121 state:close-wait raddr:10.0.0.20 rport:5432".into(),
     };
     let queue = Finding {

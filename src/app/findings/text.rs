@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::detail::byte_words;
+use crate::app::explain::more_sections;
 use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
 use crate::diagnosis::rule::Rule;
@@ -17,6 +18,8 @@ use crate::table::units;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
+/// From this width on there is room for the topics behind it.
+const MORE_WIDTH_MIN: u16 = 160;
 /// From this confidence on a slope is said as a fact.
 const SURE_MIN: f32 = 0.8;
 
@@ -109,7 +112,11 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     if width < TWO_COLUMNS_WIDTH_MIN {
         return side_by_side(width, vec![vec![said, first, known, vain, about, examples]]);
     }
-    side_by_side(width, vec![vec![said, known, examples], vec![first, vain, about]])
+    let mut advice = vec![first, vain, about];
+    if width >= MORE_WIDTH_MIN {
+        advice.extend(more_sections(finding.rule()));
+    }
+    side_by_side(width, vec![vec![said, known, examples], advice])
 }
 
 /// Why, since when, how fast, what runs out, and the numbers behind it.
@@ -171,7 +178,7 @@ fn examples(app: &App, finding: &Finding) -> Section {
     let mut section = Section::new("Examples");
     let row = |id: &SocketId| app.store.rows().get(app.store.rows().find(*id)?);
     for row in finding.examples.iter().filter_map(row) {
-        section.lines.push(Line::Item("·".to_owned(), example_words(app, row)));
+        section.lines.push(Line::Item("•".to_owned(), example_words(app, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
         let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);

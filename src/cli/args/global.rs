@@ -11,6 +11,15 @@ use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
 use crate::source::Choice;
 
+const CONFIG_HELP: &str = "Read settings from this file; see conntop explain config";
+const CONFIG_LONG_HELP: &str = "\
+Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
+~/.config/conntop/config.toml, if it exists.
+
+Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop explain \
+config shows them all. What the command line says counts more; --ascii=false and the like undo a setting. Root reads \
+its own file only: under sudo name yours with --config.";
+
 /// What holds for every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of every command")]
@@ -42,16 +51,10 @@ pub(in crate::cli) struct Global {
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
-    /// Do not ask the kernel for exact transitions
+    /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
-    /// Read settings from this file; /dev/null for none. Otherwise conntop/config.toml below `$XDG_CONFIG_HOME` or
-    /// ~/.config is read, if it exists
-    ///
-    /// Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop
-    /// explain config shows them all. What the command line says counts more; --ascii=false and the like undo a
-    /// setting. Root reads its own file only: under sudo name yours with --config.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP, long_help = CONFIG_LONG_HELP)]
     config: Option<PathBuf>,
 }
 

@@ -17,6 +17,7 @@ use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::netlink::{Connection, Exchange};
 use crate::source::linux::port_filter::{End, PortRange};
+use crate::source::linux::sieve::Sieve;
 use crate::source::linux::sock_diag::{self, Decoder, DumpRequest, Found};
 use crate::source::linux::threads;
 
@@ -25,13 +26,28 @@ const PROBE_LEN: u32 = 6_000;
 /// The smaller half has at least this share of the table, as a divisor.
 const SMALLER_HALF_DIVISOR: usize = 5;
 
-/// Whether somebody waits for the sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Haste {
-    /// As little work as possible.
-    Calm,
-    /// As soon as possible.
-    Urgent,
+/// Room for this many cookies is kept from sample to sample.
+const SEEN_KEPT: usize = 16 * 1024;
+
+/// How a table is read.
+pub enum Way<'w, 's> {
+    /// By one thread: as little work as possible.
+    Whole,
+    /// By two threads, as soon as possible: somebody waits for the sample.
+    InHalves,
+    /// By one thread, but for what the sieve holds back.
+    Through(&'w mut Sieve<'s>),
+}
+
+impl<'s> Way<'_, 's> {
+    /// The same way, for one table of several.
+    pub fn again(&mut self) -> Way<'_, 's> {
+        match self {
+            Self::Whole => Way::Whole,
+            Self::InHalves => Way::InHalves,
+            Self::Through(sieve) => Way::Through(sieve),
+        }
+    }
 }
 
 /// Open connections to `sock_diag`, all in one network namespace.
@@ -86,15 +102,19 @@ impl Dumper {
     pub fn read(
         &mut self,
         request: DumpRequest,
-        haste: Haste,
+        way: Way<'_, '_>,
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) -> Result<Answer, SourceError> {
         if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
             return Ok(Answer::Refused(*error));
         }
-        let halves = if haste == Haste::Urgent { self.read_in_halves(request, sockets) } else { None };
-        let exchange = halves.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, sockets));
+        let exchange = match way {
+            Way::InHalves => self.read_in_halves(request, sockets),
+            Way::Through(sieve) => Some(self.read_through(request, sieve, sockets)),
+            Way::Whole => None,
+        };
+        let exchange = exchange.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, sockets));
         if let Some(error) = exchange.refusal() {
             if is_for_good(error) {
                 self.refuse(request.table(), error);
@@ -105,6 +125,15 @@ impl Dumper {
         coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
         coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
         Ok(Answer::Given)
+    }
+
+    /// One dump through a sieve, repeated once if the kernel says that it went wrong: the sieve knows what it has seen.
+    fn read_through(&mut self, request: DumpRequest, sieve: &mut Sieve<'_>, sockets: &mut Vec<Socket>) -> Exchange {
+        let (decoder, connection) = (self.decoder, &mut self.connection);
+        repeat_if_wrong(sockets, |sockets| {
+            sieve.begin();
+            decoder.dump_through(connection, request, sieve, sockets)
+        })
     }
 
     /// Asks the kernel for this table no more.
@@ -144,7 +173,9 @@ impl Dumper {
         };
         let [below, above] = [below, above].map(|ports| DumpRequest { ports: Some(ports), ..request });
         let (decoder, connection) = (self.decoder, &mut self.connection);
-        let mut others = Vec::new();
+        // In one piece, and more than is needed, which is not touched: a list that grows leaves holes behind, and glibc
+        // takes the size of what it gives back to the system (up to 32 MiB) as that of what it need not in future.
+        let mut others = Vec::with_capacity(sockets.capacity());
         let upper = || dump(decoder, second, above, &mut others);
         let (lower, upper) = threads::both(|| dump(decoder, connection, below, sockets), upper);
         sockets.append(&mut others);
@@ -153,9 +184,10 @@ impl Dumper {
 
     /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
     pub fn drop_repeated(&mut self, sockets: &mut Vec<Socket>) {
-        self.seen.clear();
         self.seen.reserve(sockets.len());
         sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
+        self.seen.clear();
+        self.seen.shrink_to(SEEN_KEPT);
     }
 
     /// Whether a process still holds this socket, as far as the kernel says.
@@ -176,7 +208,7 @@ impl Dumper {
         }
         for request in DumpRequest::of_scope(scope) {
             if request.protocol == Protocol::Udp || together.is_none() {
-                self.read(request, Haste::Calm, sockets, coverage)?;
+                self.read(request, Way::Whole, sockets, coverage)?;
             }
         }
         self.drop_repeated(sockets);
@@ -186,11 +218,43 @@ impl Dumper {
     /// Appends the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
     fn read_tcp_together(&mut self, scope: Scope, sockets: &mut Vec<Socket>) -> Option<Exchange> {
         let request = DumpRequest::of_scope(scope).find(|request| request.protocol == Protocol::Tcp)?;
+        self.read_together(request.states, None, sockets)
+    }
+
+    /// Appends the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
+    /// says whether that is done. If not, each family is to be read by itself.
+    pub fn read_tcp(&mut self, way: Way<'_, '_>, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> bool {
+        let sieve = match way {
+            // Halves are cut by a filter, which this kind of request does not have.
+            Way::InHalves => return false,
+            Way::Through(sieve) => Some(sieve),
+            Way::Whole => None,
+        };
+        let states = DumpRequest::of((Protocol::Tcp, Family::Ipv4)).states;
+        let exchange = if self.refused.is_empty() { self.read_together(states, sieve, sockets) } else { None };
+        let skipped = exchange.map_or(0, |exchange| exchange.skipped);
+        coverage.records_skipped = coverage.records_skipped.saturating_add(skipped);
+        exchange.is_some()
+    }
+
+    fn read_together(
+        &mut self,
+        states: u32,
+        mut sieve: Option<&mut Sieve<'_>>,
+        sockets: &mut Vec<Socket>,
+    ) -> Option<Exchange> {
         if self.separately {
             return None;
         }
+        if let Some(sieve) = &mut sieve {
+            sieve.begin();
+        }
         let before = sockets.len();
-        let exchange = self.decoder.dump_both_families(&mut self.connection, request.states, sockets);
+        let exchange = self.decoder.dump_both_families(&mut self.connection, states, |mut socket| {
+            if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {
+                sockets.push(socket);
+            }
+        });
         self.separately |= exchange.refusal().is_some();
         let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
         if !whole {
@@ -244,13 +308,17 @@ impl Dumper {
 
 /// One dump, repeated once if the kernel says that it went wrong.
 fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
+    repeat_if_wrong(sockets, |sockets| decoder.dump(connection, request, sockets))
+}
+
+fn repeat_if_wrong(sockets: &mut Vec<Socket>, mut dump: impl FnMut(&mut Vec<Socket>) -> Exchange) -> Exchange {
     let before = sockets.len();
-    let exchange = decoder.dump(connection, request, sockets);
+    let exchange = dump(sockets);
     if exchange.refusal().is_some_and(is_for_good) || (exchange.error.is_none() && !exchange.interrupted) {
         return exchange;
     }
     sockets.truncate(before);
-    decoder.dump(connection, request, sockets)
+    dump(sockets)
 }
 
 /// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets

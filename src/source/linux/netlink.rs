@@ -1,6 +1,7 @@
-//! Netlink: one socket to the kernel's `sock_diag`, and total readers for the bytes that come out of it.
+//! Netlink: one socket to a part of the kernel, and total readers for the bytes that come out of it.
 //!
-//! Knows messages and attributes, not what is in them (that is `sock_diag`). Nothing here trusts a length.
+//! Knows messages and attributes, not what is in them (that is `sock_diag`, `routes`, `offload`). Nothing here trusts a
+//! length.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, sockopt};
 
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
@@ -271,9 +272,32 @@ fn errno(payload: &[u8]) -> Option<Errno> {
     (code != 0).then(|| errno.map_or(Errno::BADMSG, Errno::from_raw_os_error))
 }
 
-/// A connection to `sock_diag`. It belongs to the network namespace of the thread that opened it, for ever.
+/// Which part of the kernel to talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `sock_diag`(7): sockets.
+    SockDiag,
+    /// `rtnetlink`(7): routes.
+    Route,
+    /// Generic netlink: families found by name, such as `ethtool`.
+    Generic,
+}
+
+impl Part {
+    /// The protocol of the netlink socket; `NETLINK_ROUTE` is 0, which rustix writes as none.
+    const fn protocol(self) -> Option<Protocol> {
+        match self {
+            Self::SockDiag => Some(netlink::SOCK_DIAG),
+            Self::Route => None,
+            Self::Generic => Some(netlink::GENERIC),
+        }
+    }
+}
+
+/// A connection to one part of the kernel. It belongs to the network namespace of the thread that opened it, for ever.
 #[derive(Debug)]
 pub struct Connection {
+    whom: Part,
     socket: OwnedFd,
     port: u32,
     sequence: u32,
@@ -285,11 +309,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens one; the error is the kernel's (`EPROTONOSUPPORT` where there is no `sock_diag`, `EPERM` by seccomp).
+    /// Opens one to `sock_diag`; the error is the kernel's (`EPROTONOSUPPORT` where there is none, `EPERM` by seccomp).
     pub fn open() -> Result<Self, Errno> {
-        let (socket, port) = open_socket()?;
+        Self::open_to(Part::SockDiag)
+    }
+
+    /// Opens one to this part; the error is the kernel's.
+    pub fn open_to(whom: Part) -> Result<Self, Errno> {
+        let (socket, port) = open_socket(whom)?;
         let buffer = vec![0; BUFFER_LEN].into();
-        Ok(Self { socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
+        Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
     }
 
     /// Opens one to be used by threads of other network namespaces. It cannot be opened again from there: once an
@@ -376,7 +405,7 @@ impl Connection {
             return Err(Errno::STALE);
         }
         if self.unfinished {
-            (self.socket, self.port) = open_socket()?;
+            (self.socket, self.port) = open_socket(self.whom)?;
             self.unfinished = false;
         }
         self.sequence = self.sequence.wrapping_add(1);
@@ -400,13 +429,9 @@ struct Received {
     from_kernel: bool,
 }
 
-fn open_socket() -> Result<(OwnedFd, u32), Errno> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        Some(rustix::net::netlink::SOCK_DIAG),
-    )?;
+fn open_socket(whom: Part) -> Result<(OwnedFd, u32), Errno> {
+    let (family, kind) = (AddressFamily::NETLINK, SocketType::DGRAM);
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, whom.protocol())?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(SILENCE_MAX))?;
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
     let port = SocketAddrNetlink::try_from(rustix::net::getsockname(&socket)?)?.pid();

@@ -11,6 +11,7 @@ mod search;
 mod walk;
 
 use std::cell::OnceCell;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,26 +19,37 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
 use self::holdings::Holdings;
-use self::search::Retry;
+use self::search::{RETRY_FIRST, RETRY_MAX};
 use self::walk::{Found, Visit, walk_all};
 use crate::model::endpoint::Protocol;
-use crate::model::process::Owner;
+use crate::model::process::{Holders, Owner, Process};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
+use crate::source::linux::backoff::Backoff;
 use crate::source::linux::proc_dir::{Entry, ProcDir, ProcessDir, SocketFd};
 use crate::source::linux::processes::{Describer, Now};
 use crate::source::linux::threads;
 
 /// How long one sample may spend on looking again at what is believed.
 const RECHECK_BUDGET: Duration = Duration::from_millis(3);
-/// A process is looked at again after this time,
+/// A process is looked at again after this time, and after twice that for each time in a row that found nothing new,
 const RECHECK_AFTER: Duration = Duration::from_secs(5);
+/// up to so many times twice;
+const QUIET_MAX: u32 = 4;
 /// or this many times what looking at it took, if that is longer: at most a fiftieth of a core for one giant.
 const RECHECK_DUTY: u32 = 50;
-/// `/proc` is listed for new processes this often when nothing is sought.
-const LIST_AFTER: Duration = Duration::from_secs(1);
+/// The name of a holder is read again after this time, for exec(2); so many of them a sample.
+const DESCRIBE_AFTER: Duration = Duration::from_secs(2);
+const DESCRIBED_MAX: usize = 32;
+/// One sample asks so many processes that hold no socket whether they have other descriptors now: a millisecond.
+const OTHERS_MAX: usize = 512;
+/// `/proc` is listed for new processes this often when nothing is sought: with each sample a second.
+const LIST_AFTER: Duration = Duration::from_millis(900);
+/// One sample spends up to this on processes that are new: they may share sockets whose holders are known.
+const NEW_BUDGET: Duration = Duration::from_millis(30);
+
 /// Finds and remembers the owners of sockets.
 #[derive(Debug)]
 pub struct Owners {
@@ -49,12 +61,17 @@ pub struct Owners {
     holdings: Holdings,
     /// The descriptors of each process that are sockets.
     descriptors: FxHashMap<u32, Box<[SocketFd]>>,
-    unresolved: FxHashMap<u32, Retry>,
+    unresolved: Backoff<u32>,
     listed_at: Option<Timestamp>,
     /// Not to search before this moment.
     search_after: Timestamp,
-    /// Buffers, kept for their memory.
+    /// What is believed was looked at for the sample of this moment, and what went wrong.
+    prepared: Option<(Timestamp, Option<Errno>)>,
+    /// Where to go on asking processes that hold nothing.
+    next_other: u32,
+    /// The processes of the last listing, ascending.
     entries: Vec<Entry>,
+    /// Kept for its memory.
     pending: Vec<u32>,
 }
 
@@ -71,6 +88,10 @@ struct Watched {
     /// When a search last looked at what may be new in it.
     glanced_at: Timestamp,
     walk_took: Duration,
+    /// How often in a row a walk has found what was known.
+    quiet: u32,
+    /// When its name and command line were last read.
+    described_at: Timestamp,
     /// The number of its descriptors has changed since the last walk.
     changed: bool,
     unreadable: bool,
@@ -92,15 +113,24 @@ pub struct Blind {
 }
 
 /// What an attribution goes by.
-struct Asked<'a> {
-    now: Now,
-    some_invisible: bool,
-    is_held: &'a mut dyn FnMut(&Socket) -> bool,
-    /// The inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search that
-    /// does not find a known socket among them reads its descriptor again: in vain as a rule, but never wrong.
-    live: OnceCell<FxHashSet<u32>>,
-    /// What has gone wrong before.
-    error: Option<Errno>,
+pub struct Asked<'a> {
+    /// When the sample was begun.
+    pub now: Now,
+    /// Processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
+    pub some_invisible: bool,
+    /// Asks whether a socket still is in some process; what it denies is not sought in processes that never had one.
+    pub is_held: &'a mut dyn FnMut(&Socket) -> bool,
+}
+
+/// Which sockets are attributed, of all there are.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent<'a> {
+    /// All but those with these inodes, which are believed to belong to somebody.
+    All(&'a [u32]),
+    /// A part; nothing is forgotten of the others.
+    Part,
+    /// Some that complete the sample of the same moment.
+    Rest,
 }
 
 impl Owners {
@@ -113,9 +143,11 @@ impl Owners {
             watched: FxHashMap::default(),
             holdings: Holdings::default(),
             descriptors: FxHashMap::default(),
-            unresolved: FxHashMap::default(),
+            unresolved: Backoff::new(RETRY_FIRST, RETRY_MAX),
             listed_at: None,
             search_after: Timestamp(0),
+            prepared: None,
+            next_other: 0,
             entries: Vec::new(),
             pending: Vec::new(),
         })
@@ -131,49 +163,47 @@ impl Owners {
         self.watched.iter().filter(|(_, watched)| !watched.kernel_thread).map(|(pid, _)| *pid)
     }
 
-    /// Fills in the owner of every socket of a dump that was taken before the call. `some_invisible` says that
-    /// processes exist that `/proc` does not list, so that a socket without a holder is not nobody's. `is_held` asks
-    /// whether a socket still is in some process; what it denies is not sought in processes that never had one.
-    pub fn attribute(
-        &mut self,
-        sockets: &mut [Socket],
-        now: Now,
-        some_invisible: bool,
-        is_held: &mut dyn FnMut(&Socket) -> bool,
-    ) -> Blind {
+    /// Makes sure of what is believed before a dump, for those who ask for [`believed`](Self::believed) during it.
+    pub fn prepare(&mut self, now: Now) {
+        self.prepared = Some((now.at, self.refresh(None, now).err()));
+    }
+
+    /// Who is believed to hold the socket with this inode.
+    pub fn believed(&self, inode: NonZeroU32) -> Option<&Arc<Holders>> {
+        self.holdings.holders(inode.get())
+    }
+
+    /// Fills in the owner of every socket of a dump that was taken before the call.
+    pub fn attribute(&mut self, sockets: &mut [Socket], extent: Extent<'_>, asked: Asked<'_>) -> Blind {
+        let now = asked.now;
+        let others = if let Extent::All(others) = extent { others } else { &[] };
         let live = OnceCell::new();
-        let error = self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets))), now).err();
-        let blind = self.fill_in(sockets, Asked { now, some_invisible, is_held, live, error });
-        self.unresolved.retain(|_, retry| retry.seen_at == now.at);
-        blind
+        let error = match (extent, self.prepared.take().filter(|(at, _)| *at == now.at)) {
+            (Extent::Rest, _) => None,
+            (_, Some((_, error))) => error,
+            (Extent::Part, None) => self.refresh(None, now).err(),
+            (Extent::All(_), None) => {
+                self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, others))), now).err()
+            }
+        };
+        let blind = self.fill_in(sockets, others, &live, asked);
+        if matches!(extent, Extent::All(_)) {
+            self.unresolved.forget_unwanted(now.at);
+        }
+        Blind { error: error.or(blind.error), ..blind }
     }
 
-    /// The same for a part of all sockets; nothing is forgotten of the others.
-    pub fn attribute_part(
+    /// `live` are the inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search
+    /// that does not find a known socket among them reads its descriptor again: in vain as a rule, but never wrong.
+    fn fill_in(
         &mut self,
         sockets: &mut [Socket],
-        now: Now,
-        some_invisible: bool,
-        is_held: &mut dyn FnMut(&Socket) -> bool,
+        others: &[u32],
+        live: &OnceCell<FxHashSet<u32>>,
+        asked: Asked<'_>,
     ) -> Blind {
-        let error = self.refresh(None, now).err();
-        self.fill_in(sockets, Asked { now, some_invisible, is_held, live: OnceCell::new(), error })
-    }
-
-    /// The same for sockets that complete the sample of `now`.
-    pub fn attribute_more(
-        &mut self,
-        sockets: &mut [Socket],
-        now: Now,
-        some_invisible: bool,
-        is_held: &mut dyn FnMut(&Socket) -> bool,
-    ) -> Blind {
-        self.fill_in(sockets, Asked { now, some_invisible, is_held, live: OnceCell::new(), error: None })
-    }
-
-    fn fill_in(&mut self, sockets: &mut [Socket], asked: Asked<'_>) -> Blind {
-        let Asked { now, some_invisible, is_held, live, error } = asked;
-        let mut blind = Blind { error, ..Blind::default() };
+        let Asked { now, some_invisible, is_held } = asked;
+        let mut blind = Blind::default();
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -183,8 +213,8 @@ impl Owners {
             }
         }
         if !self.pending.is_empty() {
-            let live = || live.get_or_init(|| inodes_of(sockets));
-            blind.error = blind.error.or(self.resolve(sockets, &live, now, is_held).err());
+            let live = || live.get_or_init(|| inodes_of(sockets, others));
+            blind.error = self.resolve(sockets, &live, now, is_held).err();
         }
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
         let hidden = some_invisible || blind.processes_unreadable > 0 || blind.error.is_some();
@@ -208,7 +238,7 @@ impl Owners {
     /// sockets; without them nothing is looked at before its turn.
     fn refresh<'l>(&mut self, live: Option<&dyn Fn() -> &'l FxHashSet<u32>>, now: Now) -> Result<(), Errno> {
         let begun = clock::now().0;
-        self.check_holders();
+        self.check_descriptors();
         let first = self.listed_at.is_none();
         if self.listed_at.is_none_or(|listed_at| now.at.since(listed_at) >= LIST_AFTER) {
             self.list(now)?;
@@ -221,45 +251,85 @@ impl Owners {
             self.watched.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, now)).collect();
         due.sort_unstable();
         for (_, _, pid) in due {
-            let settled = self.watched.get(&pid).map(|watched| Watched { changed: false, ..*watched });
-            if settled.is_some_and(|settled| recheck_rank(pid, &settled, now).is_none()) {
+            let watched = self.watched.get(&pid).copied().unwrap_or_default();
+            let settled = Watched { changed: false, ..watched };
+            match live {
                 // Its turn will come; only what it has just opened cannot wait.
-                match live {
-                    Some(live) => self.glance(pid, live(), now).map(drop)?,
-                    None => continue,
-                }
-            } else {
-                self.walk(pid, now)?;
+                Some(live) if recheck_rank(pid, &settled, now).is_none() => self.glance(pid, live(), now).map(drop)?,
+                _ => self.walk(pid, now).map(drop)?,
             }
-            if clock::now().0.since(begun) > RECHECK_BUDGET {
+            let budget = if watched.walked_at.is_none() { NEW_BUDGET } else { RECHECK_BUDGET };
+            if clock::now().0.since(begun) > budget {
                 break;
             }
         }
+        self.describe_again(now)?;
         self.holdings.tidy();
         Ok(())
     }
 
-    /// One stat(2) a holder tells the dead, the reborn and those with other descriptors than before.
-    fn check_holders(&mut self) {
-        let pids: Vec<_> = self.holdings.pids().collect();
-        for pid in pids {
-            let hint = match self.proc.fd_hint(pid) {
-                Ok(hint) => hint,
-                Err(Errno::NOENT | Errno::SRCH) => {
-                    self.forget(pid);
-                    continue;
-                }
-                Err(_) => continue,
-            };
-            let Some(watched) = self.watched.get_mut(&pid) else {
-                continue;
-            };
-            watched.changed |= hint.count != watched.fd_count;
-            if hint.inode != watched.fd_inode {
-                watched.fd_inode = hint.inode;
-                self.check_identity(pid);
+    /// One stat(2) a holder tells the dead, the reborn and those with other descriptors than before; of the others some
+    /// are asked in turn.
+    fn check_descriptors(&mut self) {
+        let holders: Vec<_> = self.holdings.pids().collect();
+        for pid in holders {
+            self.check_descriptors_of(pid);
+        }
+        let next = self.entries.partition_point(|entry| entry.pid < self.next_other);
+        let (before, after) = self.entries.split_at(next);
+        let may_have = |pid: &u32| {
+            let walked = |watched: &Watched| watched.walked_at.is_some() && !watched.kernel_thread;
+            self.watched.get(pid).is_some_and(walked) && self.holdings.process(*pid).is_none()
+        };
+        let others = after.iter().chain(before).map(|entry| entry.pid).filter(may_have);
+        let others: Vec<_> = others.take(OTHERS_MAX).collect();
+        self.next_other = others.last().map_or(0, |pid| pid.saturating_add(1));
+        for pid in others {
+            self.check_descriptors_of(pid);
+        }
+    }
+
+    fn check_descriptors_of(&mut self, pid: u32) {
+        let hint = match self.proc.fd_hint(pid) {
+            Ok(hint) => hint,
+            Err(Errno::NOENT | Errno::SRCH) => return self.forget(pid),
+            Err(_) => return,
+        };
+        let Some(watched) = self.watched.get_mut(&pid) else { return };
+        watched.changed |= hint.count != watched.fd_count;
+        if hint.inode != watched.fd_inode {
+            watched.fd_inode = hint.inode;
+            self.check_identity(pid);
+        }
+    }
+
+    /// Reads the names of holders again, some in each sample. One that is another program now is looked through: exec(2)
+    /// closes descriptors too.
+    fn describe_again(&mut self, now: Now) -> Result<(), Errno> {
+        let is_due = |watched: &&Watched| now.at.since(watched.described_at) >= DESCRIBE_AFTER;
+        let due = |pid: u32| Some((self.watched.get(&pid).filter(is_due)?.described_at, pid));
+        let mut due: Vec<_> = self.holdings.pids().filter_map(due).collect();
+        due.sort_unstable();
+        for (_, pid) in due.into_iter().take(DESCRIBED_MAX) {
+            let described = self.proc.process(pid).and_then(|directory| self.describe(&directory, pid, now));
+            if described.is_ok_and(|process| self.holdings.process(pid).is_some_and(|known| **known != process)) {
+                self.walk(pid, now)?;
             }
         }
+        Ok(())
+    }
+
+    /// The process as it is now.
+    fn describe(&mut self, directory: &ProcessDir, pid: u32, now: Now) -> Result<Process, Errno> {
+        if let Some(watched) = self.watched.get_mut(&pid) {
+            watched.described_at = now.at;
+        }
+        let mut process = self.describer.describe(directory, pid, now)?;
+        // When it started is worked out from two clocks, which are never read at once.
+        if let Some(known) = self.holdings.process(pid).filter(|known| known.id == process.id) {
+            process.started = known.started;
+        }
+        Ok(process)
     }
 
     /// Forgets what is known of `pid` if another process has it now.
@@ -360,9 +430,11 @@ impl Owners {
 
     fn conclude_walk(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
         let took = found.took;
+        let as_known = self.descriptors.get(&visit.pid).is_some_and(|known| **known == *found.sockets);
         let inodes = self.conclude(visit, found, now)?;
         if let Some(watched) = self.watched.get_mut(&visit.pid) {
             (watched.walked_at, watched.walk_took) = (Some(visit.begun), took);
+            watched.quiet = if as_known { (watched.quiet + 1).min(QUIET_MAX) } else { 0 };
         }
         Ok(inodes)
     }
@@ -391,7 +463,7 @@ impl Owners {
             return self.holdings.forget(visit.pid);
         }
         // Described again each time: exec(2) gives it another name and command line.
-        match self.describer.describe(&visit.directory, visit.pid, now) {
+        match self.describe(&visit.directory, visit.pid, now) {
             Ok(process) => self.holdings.set(&Arc::new(process), inodes),
             Err(_) => self.holdings.forget(visit.pid),
         }
@@ -429,7 +501,7 @@ impl Owners {
 /// not looked at; `None` if it is not due.
 fn recheck_rank(pid: u32, watched: &Watched, now: Now) -> Option<(bool, Option<Timestamp>, u32)> {
     let urgent = watched.changed || watched.walked_at.is_none();
-    let after = if urgent { Duration::ZERO } else { RECHECK_AFTER };
+    let after = if urgent { Duration::ZERO } else { RECHECK_AFTER * (1 << watched.quiet.min(QUIET_MAX)) };
     let wait = after.max(watched.walk_took.saturating_mul(RECHECK_DUTY));
     let due = watched.walked_at.is_none_or(|walked_at| now.at.since(walked_at) >= wait);
     (due && !watched.kernel_thread).then_some((!urgent, watched.walked_at, pid))
@@ -445,8 +517,8 @@ fn owner_without_inode(protocol: Protocol, state: TcpState) -> Owner {
     }
 }
 
-fn inodes_of(sockets: &[Socket]) -> FxHashSet<u32> {
-    sockets.iter().filter_map(|socket| Some(socket.inode?.get())).collect()
+fn inodes_of(sockets: &[Socket], others: &[u32]) -> FxHashSet<u32> {
+    sockets.iter().filter_map(|socket| Some(socket.inode?.get())).chain(others.iter().copied()).collect()
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {

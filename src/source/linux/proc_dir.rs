@@ -158,6 +158,11 @@ impl ProcessDir {
         read_to_end(&file, FILE_LEN_MAX, content)
     }
 
+    /// What the link `name` in it says.
+    pub fn link(&self, name: impl Arg) -> Result<Vec<u8>, Errno> {
+        Ok(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes())
+    }
+
     /// The inode of a file in it.
     pub fn inode_of(&self, name: impl Arg) -> Result<u64, Errno> {
         Ok(statat(&self.0, name, AtFlags::empty())?.st_ino)

@@ -22,6 +22,7 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::port_filter::PortRange;
+use crate::source::linux::sieve::Sieve;
 use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -132,15 +133,39 @@ impl Decoder {
         self.dump_at_most(connection, request, u32::MAX, sockets)
     }
 
-    /// Dumps the TCP sockets in `states` of both families onto the end of `sockets`, for the price of one.
-    pub fn dump_both_families(self, connection: &mut Connection, states: u32, sockets: &mut Vec<Socket>) -> Exchange {
+    /// The same, but for what `sieve` holds back.
+    pub fn dump_through(
+        self,
+        connection: &mut Connection,
+        request: DumpRequest,
+        sieve: &mut Sieve<'_>,
+        sockets: &mut Vec<Socket>,
+    ) -> Exchange {
+        connection.dump(BY_FAMILY, &request.encode(), |payload, moment| {
+            let socket = self.decode(payload, request.protocol, moment);
+            socket
+                .map(|mut socket| {
+                    if !sieve.holds_back(&mut socket) {
+                        sockets.push(socket);
+                    }
+                })
+                .is_some()
+        })
+    }
+
+    /// Dumps the TCP sockets in `states` of both families, for the price of one, and hands each to `take`.
+    pub fn dump_both_families(
+        self,
+        connection: &mut Connection,
+        states: u32,
+        mut take: impl FnMut(Socket),
+    ) -> Exchange {
         // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
         let mut body = [0; 60];
         write(&mut body, 3, &[bit(INET_DIAG_INFO)]);
         write(&mut body, 52, &states.to_ne_bytes());
         connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
-            let socket = self.decode(payload, Protocol::Tcp, moment);
-            socket.map(|socket| sockets.push(socket)).is_some()
+            self.decode(payload, Protocol::Tcp, moment).map(&mut take).is_some()
         })
     }
 

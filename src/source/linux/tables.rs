@@ -3,13 +3,13 @@
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
-use crate::model::endpoint::Family;
+use crate::model::endpoint::{Family, Protocol};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
-use crate::source::linux::dumper::{Answer, Dumper, Haste};
+use crate::source::linux::dumper::{Answer, Dumper, Way};
 use crate::source::linux::failed;
 use crate::source::linux::netlink::Connection;
 use crate::source::linux::proc_net::{self, ProcNet};
@@ -37,7 +37,7 @@ impl Tables {
         let refused = because.map(|error| format!("{}; /proc/net stands in", refusal("the kernel", error)));
         let standing = refused.as_deref().into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
         let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
-        tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
+        tables.read(Way::Whole, &mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
     }
 
@@ -50,7 +50,7 @@ impl Tables {
     /// Reads another namespace through the files of a process in it.
     pub fn procfs_of(netns: NetnsId, pid: u32) -> Result<Self, SourceError> {
         let mut tables = Self { diag: None, proc_net: ProcNet::of_process(netns, pid), standing: Vec::new() };
-        tables.read(Haste::Calm, &mut Vec::new(), &mut Coverage::default())?;
+        tables.read(Way::Whole, &mut Vec::new(), &mut Coverage::default())?;
         Ok(tables)
     }
 
@@ -62,15 +62,17 @@ impl Tables {
     /// Appends every socket to `sockets`; what is missing is said in `coverage`.
     pub fn read(
         &mut self,
-        haste: Haste,
+        mut way: Way<'_, '_>,
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
-        for request in DumpRequest::everything() {
+        let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(way.again(), sockets, coverage));
+        let rest = DumpRequest::everything().filter(|request| !(tcp_is_read && request.protocol == Protocol::Tcp));
+        for request in rest {
             let answer = match &mut self.diag {
-                Some(diag) => Some(diag.read(request, haste, sockets, coverage)?),
+                Some(diag) => Some(diag.read(request, way.again(), sockets, coverage)?),
                 None => None,
             };
             if let Some(Answer::Refused(error)) = answer {
@@ -167,7 +169,7 @@ mod tests {
     fn proc_net_says_what_it_lacks_and_why_it_is_read() {
         let mut tables = Tables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
         let mut coverage = Coverage::default();
-        tables.read(Haste::Calm, &mut Vec::new(), &mut coverage).expect("/proc/net");
+        tables.read(Way::Whole, &mut Vec::new(), &mut coverage).expect("/proc/net");
         let refused = "the kernel refuses sock_diag (a security policy forbids it); /proc/net stands in";
         let said: Vec<_> = coverage.degraded.iter().map(DisplayText::as_str).collect();
         assert_eq!(said, [refused, proc_net::LACKS]);
@@ -181,7 +183,7 @@ mod tests {
         let udp = (Protocol::Udp, Family::Ipv4);
         tables.diag.as_mut().expect("open").refuse(udp, Errno::NOENT);
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        tables.read(Haste::Calm, &mut sockets, &mut coverage).expect("readable");
+        tables.read(Way::Whole, &mut sockets, &mut coverage).expect("readable");
         let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
         assert_eq!(found.expect("listed").id.cookie(), None);
         assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains("IPv4 UDP")), "{coverage:?}");
@@ -193,7 +195,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let waiting = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        tables.read(Haste::Calm, &mut sockets, &mut Coverage::default()).expect("readable");
+        tables.read(Way::Whole, &mut sockets, &mut Coverage::default()).expect("readable");
         let find = |port: u16, protocol| {
             let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == protocol);
             found.expect("listed").clone()
@@ -212,7 +214,7 @@ mod tests {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        tables.read(Haste::Calm, &mut sockets, &mut Coverage::default()).expect("readable");
+        tables.read(Way::Whole, &mut sockets, &mut Coverage::default()).expect("readable");
         let count = sockets.len();
         sockets.extend(sockets.clone());
         tables.diag.as_mut().expect("open").drop_repeated(&mut sockets);

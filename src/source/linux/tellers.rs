@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,29 +16,40 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use crate::model::delta::ToldBy;
-use crate::model::event::{ENDED_MAX, Ended, Events, Loss, Teller, Tellers};
+use crate::model::event::{ENDED_MAX, Ended, Events, Loss, STEPS_MAX, Step, Teller, Tellers};
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::source::clock;
 use crate::source::linux::destroy_events::{DestroyEvents, Overrun};
+use crate::source::linux::state_trace::{Refusal, StateTrace};
 
+/// How often the rings of the trace are emptied, which wake nobody: a ring has room for 45,000 changes a second and CPU.
+const RINGS_EVERY: Duration = Duration::from_millis(200);
+/// As often while this many steps came since the last time.
+const RINGS_EVERY_BUSY: Duration = Duration::from_millis(40);
+const BUSY_STEPS: usize = 500;
 /// After the first event of a batch the others have this time to come.
 const BATCH: Duration = Duration::from_millis(10);
 
 /// Ears and a thread that keeps them open.
 pub struct Listening {
     ears: Arc<Mutex<Ears>>,
-    stop: Option<OwnedFd>,
+    /// Wakes the thread.
+    stir: Option<OwnedFd>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What is listened to, and what was heard.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ears {
     ends: Option<DestroyEvents>,
     tellers: Tellers,
     ended: Vec<Ended>,
     ended_lost: Lost,
+    trace: Option<StateTrace>,
+    steps: Vec<Step>,
+    steps_lost: Lost,
 }
 
 /// How much was lost since the last sample.
@@ -60,16 +72,49 @@ impl Listening {
         };
         let bell = opened.as_ref().ok().and_then(|events| events.bell().ok());
         let tellers = Tellers { ends, ..Tellers::default() };
-        let ears = Ears { ends: opened.ok(), tellers, ended: Vec::new(), ended_lost: Lost::default() };
+        let ears = Ears { ends: opened.ok(), tellers, ..Ears::default() };
         let ears = Arc::new(Mutex::new(ears));
-        let stop = eventfd(0, EventfdFlags::CLOEXEC).ok();
-        let thread = bell.zip(stop.as_ref().and_then(|stop| stop.try_clone().ok())).and_then(|(bell, stop)| {
-            let ears = Arc::clone(&ears);
-            let listen = move || listen(&ears, &bell, &stop);
-            // Without a thread the queue is emptied at each sample, and what it has lost by then is counted.
-            thread::Builder::new().name("events".to_owned()).spawn(listen).ok()
+        let stop = Arc::new(AtomicBool::new(false));
+        let stir = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
+        let stirred = stir.as_ref().and_then(|stir| stir.try_clone().ok());
+        let thread = stirred.and_then(|stirred| {
+            let ear = Ear { ears: Arc::clone(&ears), bell, stirred, stop: Arc::clone(&stop) };
+            // Without a thread the queues are emptied at each sample, and what they have lost by then is counted.
+            thread::Builder::new().name("events".to_owned()).spawn(move || ear.listen()).ok()
         });
-        Self { ears, stop, thread }
+        Self { ears, stir, stop, thread }
+    }
+
+    /// Listens to the trace as well, if that is allowed.
+    pub fn start_trace(&self) {
+        // Opening takes milliseconds, for which nobody has to wait.
+        let opened = StateTrace::open();
+        let mut ears = lock(&self.ears);
+        match opened {
+            Ok(trace) => (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On),
+            Err(Refusal(sentence)) => ears.tellers.trace = Teller::Refused(sentence),
+        }
+        drop(ears);
+        // The thread waits for ends only; from now on it looks at the rings, too.
+        if let Some(stir) = &self.stir {
+            let _ = rustix::io::write(stir, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Moves the steps up to this moment into `events`, by time. What a look at the sockets has shown before is among
+    /// them.
+    pub fn take_steps(&self, events: &mut Events) {
+        let mut ears = lock(&self.ears);
+        if ears.trace.is_none() {
+            return;
+        }
+        // CPUs are read one after the other: what is later than this moment is not complete.
+        let until = clock::now().0;
+        ears.drain_trace();
+        ears.steps.sort_by_key(|step| step.at);
+        let end = ears.steps.partition_point(|step| step.at <= until);
+        events.steps.extend(ears.steps.drain(..end));
+        events.lost.extend(std::mem::take(&mut ears.steps_lost).as_loss(ToldBy::Tracepoint));
     }
 
     /// Moves what ended since the last call into `events`.
@@ -84,8 +129,9 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        if let Some(stop) = &self.stop {
-            let _ = rustix::io::write(stop, &1u64.to_ne_bytes());
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(stir) = &self.stir {
+            let _ = rustix::io::write(stir, &1u64.to_ne_bytes());
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -100,6 +146,21 @@ impl fmt::Debug for Listening {
 }
 
 impl Ears {
+    /// Empties the rings; says whether much was in them.
+    fn drain_trace(&mut self) -> bool {
+        let Some(trace) = &mut self.trace else { return false };
+        let (steps, lost) = (&mut self.steps, &mut self.steps_lost);
+        let mut heard = 0;
+        let missed = trace.drain(|step| {
+            heard += 1;
+            if steps.len() < STEPS_MAX as usize { steps.push(step) } else { lost.add(Some(1)) }
+        });
+        if missed > 0 {
+            lost.add(Some(missed));
+        }
+        heard >= BUSY_STEPS
+    }
+
     /// Empties the kernel's queues; says whether there was anything.
     fn drain(&mut self) -> bool {
         let Some(events) = &mut self.ends else { return false };
@@ -107,7 +168,7 @@ impl Ears {
         let mut heard = false;
         let drained = events.drain(clock::now().0, |event| {
             heard = true;
-            if ended.len() < ENDED_MAX { ended.push(event) } else { lost.add(Some(1)) }
+            if ended.len() < ENDED_MAX as usize { ended.push(event) } else { lost.add(Some(1)) }
         });
         match drained {
             Ok(None) => {}
@@ -145,30 +206,54 @@ fn refused(error: Errno) -> DisplayText {
     ))
 }
 
-/// Empties the queues whenever something comes, until it is told to stop.
-fn listen(ears: &Mutex<Ears>, bell: &OwnedFd, stop: &OwnedFd) {
-    loop {
-        let mut fds = [PollFd::new(bell, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-        match poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return,
-        }
-        if !fds[1].revents().is_empty() {
-            return;
-        }
-        let mut ears = lock(ears);
-        ears.drain();
-        let is_deaf = ears.ends.is_none();
-        drop(ears);
-        if is_deaf || is_stopped(stop, BATCH) {
-            return;
-        }
-    }
+/// What the thread works with.
+struct Ear {
+    ears: Arc<Mutex<Ears>>,
+    /// Something ended; `None` where that is not told.
+    bell: Option<OwnedFd>,
+    stirred: OwnedFd,
+    stop: Arc<AtomicBool>,
 }
 
-/// Waits this long; whether it is told to stop.
-fn is_stopped(stop: &OwnedFd, time: Duration) -> bool {
-    let time = Timespec::try_from(time).unwrap_or_default();
-    let mut fds = [PollFd::new(stop, PollFlags::IN)];
-    poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
+impl Ear {
+    /// Empties the queues whenever something comes, until it is told to stop.
+    fn listen(mut self) {
+        let mut is_busy = false;
+        loop {
+            let is_tracing = lock(&self.ears).trace.is_some();
+            let pause = if is_busy { RINGS_EVERY_BUSY } else { RINGS_EVERY };
+            let rang = self.wait(true, is_tracing.then_some(pause));
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let mut ears = lock(&self.ears);
+            ears.drain();
+            is_busy = ears.drain_trace();
+            let is_deaf = ears.ends.is_none();
+            drop(ears);
+            if is_deaf {
+                self.bell = None;
+            }
+            if rang {
+                self.wait(false, Some(BATCH));
+            }
+        }
+    }
+
+    /// Waits for this time, for the bell if it is to be listened to, or to be stirred; whether the bell rang.
+    fn wait(&self, for_bell: bool, time: Option<Duration>) -> bool {
+        let time = time.and_then(|time| Timespec::try_from(time).ok());
+        let bell = self.bell.as_ref().filter(|_| for_bell);
+        let fds = [Some(&self.stirred), bell].into_iter().flatten();
+        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        if poll(&mut fds, time.as_ref()).is_err() {
+            return false;
+        }
+        let happened = |nth: usize| fds.get(nth).is_some_and(|fd| !fd.revents().is_empty());
+        let (stirred, rang) = (happened(0), happened(1));
+        if stirred {
+            let _ = rustix::io::read(&self.stirred, &mut [0; 8]);
+        }
+        rang
+    }
 }

@@ -21,6 +21,7 @@ use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::clock;
+use crate::source::linux::backoff::Backoff;
 use crate::source::linux::owners::Owners;
 
 /// Where cgroup v2 is mounted: alone, or beside v1.
@@ -50,7 +51,7 @@ pub struct Units {
     /// The root of cgroup v2; `None` where there is none.
     root: Option<OwnedFd>,
     known: FxHashMap<u64, Known>,
-    unresolved: FxHashMap<u64, Retry>,
+    unresolved: Backoff<u64>,
     processes: FxHashMap<ProcessId, (Option<NonZeroU64>, Timestamp)>,
     walk_after: Timestamp,
     tidied_at: Timestamp,
@@ -64,13 +65,6 @@ struct Known {
     /// `None` for the root.
     unit: Option<DisplayText>,
     used_at: Timestamp,
-}
-
-/// When to seek a cgroup again that was not found.
-#[derive(Clone, Copy, Debug)]
-struct Retry {
-    at: Timestamp,
-    wait: Duration,
 }
 
 impl Units {
@@ -88,7 +82,7 @@ impl Units {
         Self {
             root,
             known,
-            unresolved: FxHashMap::default(),
+            unresolved: Backoff::new(RETRY_FIRST, RETRY_MAX),
             processes: FxHashMap::default(),
             walk_after: Timestamp(0),
             tidied_at: Timestamp(0),
@@ -100,7 +94,7 @@ impl Units {
     pub fn update(&mut self, sockets: &[Socket], now: Timestamp) -> bool {
         self.note_used(sockets, now);
         let forgotten = now.since(self.tidied_at) > UNUSED_MAX / 5 && self.tidy(now);
-        self.wanted.retain(|id| self.unresolved.get(id).is_none_or(|retry| retry.at <= now));
+        self.wanted.retain(|id| self.unresolved.is_due(*id, now));
         let begun = clock::now().0;
         if self.wanted.is_empty() || begun < self.walk_after || self.known.len() >= KNOWN_MAX {
             return forgotten;
@@ -108,12 +102,11 @@ impl Units {
         let wanted: FxHashSet<u64> = self.wanted.drain(..).collect();
         let found = self.walk(&wanted);
         for id in wanted.iter().filter(|id| !found.iter().any(|(found, _)| found == *id)) {
-            let wait = self.unresolved.get(id).map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
-            self.unresolved.insert(*id, Retry { at: now.after(wait), wait });
+            self.unresolved.put_off(*id, now);
         }
         let learned = !found.is_empty();
         for (id, unit) in found {
-            self.unresolved.remove(&id);
+            self.unresolved.forget(id);
             self.known.insert(id, Known { unit, used_at: now });
         }
         let ended = clock::now().0;
@@ -178,7 +171,7 @@ impl Units {
         self.tidied_at = now;
         let before = self.known.len();
         self.known.retain(|_, known| now.since(known.used_at) < UNUSED_MAX);
-        self.unresolved.retain(|_, retry| now.since(retry.at) < UNUSED_MAX);
+        self.unresolved.forget_unwanted(now.before(UNUSED_MAX));
         self.processes.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
         self.known.len() < before
     }
@@ -288,12 +281,11 @@ mod tests {
         let mut units = tree.units();
         let now = at(0);
         assert!(!units.update(&[socket(u64::MAX)], now));
-        let first = units.unresolved[&u64::MAX];
-        assert!(!units.update(&[socket(u64::MAX)], now), "backing off: not sought");
-        assert_eq!(units.unresolved[&u64::MAX].wait, first.wait);
+        let walked = units.walk_after;
         units.walk_after = Timestamp(0);
+        assert!(!units.update(&[socket(u64::MAX)], now) && units.walk_after == Timestamp(0), "backing off: not sought");
         assert!(!units.update(&[socket(u64::MAX)], now.after(RETRY_FIRST)));
-        assert_eq!(units.unresolved[&u64::MAX].wait, first.wait * 2);
+        assert!(walked > Timestamp(0) && units.walk_after > Timestamp(0), "sought again");
 
         units.walk_after = Timestamp(0);
         let late = tree.make("late.service");

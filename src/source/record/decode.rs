@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::model::event::Events;
 use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, Usage};
 use crate::model::snapshot::Snapshot;
@@ -13,8 +14,8 @@ use crate::model::socket::SocketId;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX, PROCESS_TEXT_BYTES_MAX,
-    PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
+    DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
 use crate::source::record::wire::{WireOwner, WireSocket};
 
@@ -147,7 +148,7 @@ impl Decoder {
             self.facts = Arc::new(facts);
         }
         snapshot.facts = Arc::clone(&self.facts);
-        Ok(())
+        if rest.is_empty() { Ok(()) } else { take_events(rest, &mut snapshot.events) }
     }
 }
 
@@ -160,6 +161,13 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
         WireOwner::Hidden => Owner::Hidden,
         WireOwner::None => Owner::None,
     })
+}
+
+fn take_events(rest: &mut &[u8], events: &mut Events) -> Result<(), Fault> {
+    events.tellers = take(rest)?;
+    take_into(rest, (ENDED_MAX, "ended sockets"), &mut events.ended)?;
+    take_into(rest, (STEPS_MAX, "steps"), &mut events.steps)?;
+    take_into(rest, (LOSSES_MAX, "losses"), &mut events.lost)
 }
 
 fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {
@@ -205,4 +213,15 @@ fn take_all<'a, T: Deserialize<'a>>(
         keep(take(rest)?)?;
     }
     Ok(())
+}
+
+fn take_into<'a, T: Deserialize<'a>>(
+    rest: &mut &'a [u8],
+    limit: (u32, &'static str),
+    items: &mut Vec<T>,
+) -> Result<(), Fault> {
+    take_all(rest, limit, |item| {
+        items.push(item);
+        Ok(())
+    })
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::model::event::Events;
 use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
-    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, USAGE_MAX,
+    DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX,
+    NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
 use crate::source::record::wire::{WireOwner, WireSocket};
 
@@ -103,6 +104,14 @@ impl Encoder {
         put(&mut self.payload, &facts)?;
         if facts.is_some() {
             self.facts = Arc::clone(&snapshot.facts);
+            end = self.payload.len();
+        }
+        let events = &snapshot.events;
+        if *events != Events::default() {
+            put(&mut self.payload, &events.tellers)?;
+            put_all(&mut self.payload, events.ended.iter(), (ENDED_MAX, "ended sockets"))?;
+            put_all(&mut self.payload, events.steps.iter(), (STEPS_MAX, "steps"))?;
+            put_all(&mut self.payload, events.lost.iter(), (LOSSES_MAX, "losses"))?;
             end = self.payload.len();
         }
         self.payload.truncate(end);

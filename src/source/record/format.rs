@@ -10,8 +10,8 @@
 //! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
 //! units (the last four only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
-//! sample is partial; the facts of the kernel, if they are others than before (an option). A section is a count (u32)
-//! and its items.
+//! sample is partial; the facts of the kernel, if they are others than before (an option); the events: who tells, and the
+//! sections of ended sockets, of steps and of losses. A section is a count (u32) and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
 //! says `fresh` starts both, the names and the facts, anew.
@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::event::{ENDED_MAX, STEPS_MAX};
 use crate::model::snapshot::SourceKind;
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
@@ -29,7 +30,7 @@ use crate::model::time::{Timestamp, WallTime};
 pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// The version of the format this conntop writes, and the newest it reads.
 ///
-/// Version 2 has partial samples, version 3 facts of the kernel; what a version does not have it ends before, so that
+/// Version 2 has partial samples, version 3 facts of the kernel and events; what a version does not have it ends before, so that
 /// all of them are read alike.
 pub const VERSION: u16 = 3;
 
@@ -59,6 +60,8 @@ pub const USAGE_MAX: u32 = 1 << 20;
 pub const DETAILS_MAX: u32 = 65_536;
 /// The most sockets that a sample says are gone.
 pub const GONE_MAX: u32 = 1 << 20;
+/// The most losses.
+pub const LOSSES_MAX: u32 = 16;
 
 /// Who recorded, and what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

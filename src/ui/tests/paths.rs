@@ -36,7 +36,7 @@ fn walked(socket: SocketBuilder, way: &[(TcpState, u64)]) -> (Connection, Vec<Tr
 fn detail_of(size: (u16, u16), color: bool, ascii: bool, socket: SocketBuilder, way: &[(TcpState, u64)]) -> App {
     let (connection, transitions) = walked(socket, way);
     let id = connection.socket.id;
-    let mut app = App::new(Config { size, color, ascii, ..app((80, 24), true, false).config });
+    let mut app = App::new(Config { size, ascii, color, ..app((80, 24), true, false).config });
     app.update(Msg::Delta(Box::new(delta(NOW - 1))));
     let server = connection_of_the_other_end(&connection);
     app.update(Msg::Delta(Box::new(Delta { added: vec![connection, server], transitions, ..delta(NOW) })));
@@ -61,7 +61,10 @@ fn client() -> SocketBuilder {
     tcp(7).local("127.0.0.1:51234").remote("127.0.0.1:5432").held_by(&[pool()])
 }
 
-fn scenes() -> Vec<(&'static str, SocketBuilder, Vec<(TcpState, u64)>)> {
+/// A name, a socket, and its states with the second at which each began.
+type Scene = (&'static str, SocketBuilder, Vec<(TcpState, u64)>);
+
+fn scenes() -> Vec<Scene> {
     let used = client().bytes(378_000, 54_000).last(6_870_000, 6_872_000, 6_880_000).info(|info| {
         (info.rtt_us, info.rto_us) = (378, 201_000);
     });

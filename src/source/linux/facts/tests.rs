@@ -74,7 +74,7 @@ fn this_machine_tells_what_it_has() {
     let mut reader = FactsReader::open(NetnsId(1));
     let first = reader.read(Timestamp::from_millis(1_000));
     assert!(first.ephemeral_ports.is_some_and(|range| range.first <= range.last), "{first:?}");
-    assert!(first.accept_queue_max.is_some() && first.counters.is_some(), "{first:?}");
+    assert!(first.counters.is_some(), "{first:?}");
     let opens = |facts: &Facts| facts.counters.map_or(0, |counters| counters.passive_opens);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let _client = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");

@@ -8,7 +8,6 @@ use rustix::io::Errno;
 
 use super::{Owners, Watched};
 use crate::model::socket::Socket;
-use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::processes::Now;
 
@@ -24,17 +23,9 @@ const WIDE_SEARCH_STEP: usize = 128;
 /// that never had one: some 3 milliseconds.
 const QUESTIONS_MAX: usize = 1_000;
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
-const RETRY_FIRST: Duration = Duration::from_secs(1);
+pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
-const RETRY_MAX: Duration = Duration::from_mins(1);
-
-/// When to seek a socket again that no process had.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    at: Timestamp,
-    wait: Duration,
-    pub(super) seen_at: Timestamp,
-}
+pub(super) const RETRY_MAX: Duration = Duration::from_mins(1);
 
 impl Owners {
     /// Seeks the holders of the pending sockets.
@@ -70,7 +61,7 @@ impl Owners {
         }
         wanted.retain(|inode| self.holdings.holders(*inode).is_none());
         for inode in wanted {
-            self.back_off(inode, now);
+            self.unresolved.put_off(inode, now.at);
         }
         let ended = clock::now().0;
         let took = ended.since(begun);
@@ -122,12 +113,7 @@ impl Owners {
             let Some(inode) = sockets.get(*index as usize).and_then(|socket| socket.inode) else {
                 continue;
             };
-            let retry = self.unresolved.get_mut(&inode.get());
-            let not_yet = retry.is_some_and(|retry| {
-                retry.seen_at = now.at;
-                retry.at > now.at
-            });
-            if !not_yet {
+            if self.unresolved.is_due(inode.get(), now.at) {
                 wanted.insert(inode.get());
             }
         }
@@ -142,11 +128,6 @@ impl Owners {
             (Some(_), true) => Tier::Holder,
             (Some(_), false) => Tier::Other,
         }
-    }
-
-    fn back_off(&mut self, inode: u32, now: Now) {
-        let wait = self.unresolved.get(&inode).map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
-        self.unresolved.insert(inode, Retry { at: now.at.after(wait), wait, seen_at: now.at });
     }
 }
 

@@ -11,11 +11,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::coverage::Coverage;
+use crate::model::delta::ToldBy;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::event::{Ended, Events, Loss, Step, Teller, Tellers};
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
-use crate::model::socket::{NetnsId, Queues, SocketId, Timer, TimerKind};
+use crate::model::socket::{NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{COMMAND_LEN_MAX, NAME_LEN_MAX};
@@ -127,6 +129,36 @@ fn coverage() -> impl Strategy<Value = Coverage> {
     })
 }
 
+prop_compose! {
+    fn ended()(
+        (at, value, remote) in (any::<u64>(), any::<u64>(), endpoint()),
+        (protocol, local) in (prop::sample::select(&Protocol::ALL), endpoint()),
+        info in option::of(tcp()),
+    ) -> Ended {
+        let id = SocketId::from_cookie(value, NetnsId(1));
+        Ended { at: Timestamp(at), socket: SocketRef { id, protocol, local, remote, interface: None }, info }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let state = || (0..STATES.len()).prop_map(|index| STATES[index].state);
+    (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state())
+        .prop_map(|((at, key), local, remote, from, to)| Step { at: Timestamp(at), key, local, remote, from, to })
+}
+
+fn events() -> impl Strategy<Value = Events> {
+    let loss = (prop::sample::select(&[ToldBy::DestroyEvent, ToldBy::Tracepoint]), any::<Option<u64>>());
+    let loss = loss.prop_map(|(of, count)| Loss { of, count });
+    let teller = || prop_oneof![Just(Teller::Off), Just(Teller::On), text(100).prop_map(Teller::Refused)];
+    let tellers = (teller(), teller()).prop_map(|(ends, trace)| Tellers { ends, trace });
+    (vec(ended(), 0..3), vec(step(), 0..3), vec(loss, 0..3), tellers).prop_map(|(ended, steps, lost, tellers)| Events {
+        ended,
+        steps,
+        lost,
+        tellers,
+    })
+}
+
 fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
     let cpu = option::of(0.0_f32..64.0);
     (any::<(u32, u64, u64)>(), cpu, any::<(Option<u32>, Option<u64>)>()).prop_map(|(numbers, cpu, descriptors)| {
@@ -172,7 +204,7 @@ prop_compose! {
         mut sockets in vec(socket(), 0..12),
         (coverage, names) in (coverage(), names()),
         usage in vec(usage(), 0..3),
-        (scope, gone, facts) in (scope(), vec(any::<u64>(), 0..3), facts()),
+        (scope, gone, facts, events) in (scope(), vec(any::<u64>(), 0..3), facts(), events()),
         (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
     ) -> Snapshot {
         sockets.sort_by_key(|socket| socket.id);
@@ -188,7 +220,7 @@ prop_compose! {
             coverage,
             names,
             facts,
-            events: crate::model::event::Events::default(),
+            events,
             usage,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }

@@ -1,0 +1,175 @@
+//! `conntop netstat`: one round, or rounds until Ctrl-C.
+
+mod arguments;
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustc_hash::FxHashMap;
+
+use crate::cli::args::Global;
+pub(super) use crate::cli::netstat::arguments::NetstatArguments;
+use crate::cli::netstat::arguments::Plan;
+use crate::cli::samples::Interrupt;
+use crate::cli::{Failure, say};
+use crate::model::process::{Executable, ProcessId};
+use crate::model::snapshot::{Needs, Snapshot, SourceKind};
+use crate::model::text::DisplayText;
+use crate::report::netstat::connections::Connections;
+use crate::report::netstat::{Netstat, Round, Wanted};
+use crate::source::{Pace, Source, clock, machine};
+use crate::store::Store;
+use crate::tracker::{self, Tracker};
+
+/// Shows what was asked for, once or again and again.
+pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitCode, Failure> {
+    let Plan { wanted, interval, hints } = arguments.plan()?;
+    let settings = global.settings()?;
+    let source = settings.open(&global.choice()?)?;
+    let kind = source.info().kind;
+    let needs_machine = wanted.interfaces || wanted.statistics || wanted.routes || wanted.offload;
+    if needs_machine && matches!(kind, SourceKind::Synthetic | SourceKind::Replay) {
+        return Err(Failure::Usage(format!(
+            "the source {} has sockets only; leave it out to see the interfaces, counters and routes of this machine",
+            kind.name()
+        )));
+    }
+    for hint in &hints {
+        say(hint);
+    }
+    let looker = Looker {
+        store: Store::new(source.info().clone()),
+        source,
+        tracker: Tracker::new(),
+        snapshot: Snapshot::default(),
+        needs: settings.needs(),
+        said: Vec::new(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
+    runtime.block_on(rounds(Netstat::new(wanted), looker, interval, arguments.count))
+}
+
+async fn rounds(
+    mut netstat: Netstat,
+    mut looker: Looker,
+    interval: Option<Duration>,
+    count: Option<u32>,
+) -> Result<ExitCode, Failure> {
+    let (mut before, mut shown) = (None, 0u32);
+    // One listener for all rounds: what comes while a round is printed is noticed after it.
+    let mut interrupt = Interrupt::new();
+    if interval.is_some() && interrupt.comes_before(Instant::now()).await {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        let due = Instant::now() + interval.unwrap_or_default();
+        let (round, pace) = looker.look(netstat.wanted())?;
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        match netstat.write(&looker.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+            Err(error) => {
+                let sentence = format!("cannot write the output: {error}; make room or choose another place for it");
+                return Err(Failure::Failed(sentence));
+            }
+            Ok(()) => {}
+        }
+        drop(out);
+        shown += 1;
+        let is_last = interval.is_none() || pace == Pace::Last || count.is_some_and(|count| shown >= count);
+        if is_last || interrupt.comes_before(due).await {
+            return Ok(ExitCode::SUCCESS);
+        }
+        before = Some(round);
+    }
+}
+
+/// Looks at what is wanted.
+struct Looker {
+    source: Box<dyn Source>,
+    store: Store,
+    tracker: Tracker,
+    snapshot: Snapshot,
+    needs: Needs,
+    /// What was said already, so that it is not said every round.
+    said: Vec<DisplayText>,
+}
+
+impl Looker {
+    fn look(&mut self, wanted: &Wanted) -> Result<(Round, Pace), Failure> {
+        let (at, wall) = clock::now();
+        let mut round = Round { at, wall, ..Round::default() };
+        let mut pace = Pace::Interval;
+        if let Some(connections) = &wanted.connections {
+            pace = self.sample(wanted.repeats)?;
+            (round.at, round.wall) = (self.store.at(), self.store.wall());
+            if connections.executable {
+                round.executables = self.executables(connections);
+            }
+            if connections.names {
+                round.hosts = host_names(&self.store, connections);
+            }
+        }
+        let mut degraded = self.store.coverage().degraded.clone();
+        if wanted.interfaces {
+            take(machine::interfaces()?, &mut round.interfaces, &mut degraded);
+        }
+        if wanted.statistics {
+            take(machine::counters()?, &mut round.counters, &mut degraded);
+        }
+        if wanted.routes {
+            take(machine::routes()?, &mut round.routes, &mut degraded);
+        }
+        if wanted.offload {
+            take(machine::offload(), &mut round.offload, &mut degraded);
+        }
+        for sentence in degraded {
+            if !self.said.contains(&sentence) {
+                say(sentence.as_str());
+                self.said.push(sentence);
+            }
+        }
+        Ok((round, pace))
+    }
+
+    /// Takes one sample of a live source; of a recording the last one, or with an interval the next one.
+    fn sample(&mut self, repeats: bool) -> Result<Pace, Failure> {
+        loop {
+            let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
+            if pace == Pace::Interval && !repeats {
+                self.store.apply(tracker::once(std::mem::take(&mut self.snapshot)));
+                return Ok(pace);
+            }
+            self.store.apply(self.tracker.update(&self.snapshot));
+            if repeats || !matches!(pace, Pace::After(_)) {
+                return Ok(pace);
+            }
+        }
+    }
+
+    /// What the processes that are shown run; a recording has no live processes.
+    fn executables(&self, connections: &Connections) -> FxHashMap<ProcessId, Executable> {
+        let mut found = FxHashMap::default();
+        if self.store.source().abilities.kill {
+            for row in connections.rows(&self.store) {
+                if let Some(process) = row.connection.socket.owner.process() {
+                    found.entry(process.id).or_insert_with(|| machine::executable(process.id));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn take<T>(table: machine::Table<T>, rows: &mut Vec<T>, degraded: &mut Vec<DisplayText>) {
+    *rows = table.rows;
+    degraded.extend(table.degraded);
+}
+
+/// The names of the foreign hosts that are shown. Nobody looks them up yet: the resolver hooks in here.
+fn host_names(_store: &Store, _connections: &Connections) -> FxHashMap<IpAddr, DisplayText> {
+    FxHashMap::default()
+}

@@ -1,0 +1,115 @@
+//! Who can reach a socket that is bound to an address: the one place that decides it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How far a bound address reaches, from the smallest to the widest.
+///
+/// Says what the address allows, not what a firewall, a NAT or a bound interface forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exposure {
+    /// 127.0.0.0/8, `::1`: this machine only.
+    Loopback,
+    /// An address that is not routed on the internet: RFC 1918, RFC 6598 (100.64.0.0/10), RFC 4193 (`fc00::/7`), link-local
+    /// (169.254.0.0/16, `fe80::/10`), and multicast.
+    Private,
+    /// One public address.
+    Public,
+    /// 0.0.0.0 or `::`: every address that the machine has or will get.
+    All,
+}
+
+impl Exposure {
+    /// Every exposure, the smallest first.
+    pub const ALL: [Self; 4] = [Self::Loopback, Self::Private, Self::Public, Self::All];
+
+    /// How far `addr` reaches. An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) counts as the IPv4 one.
+    pub fn of(addr: IpAddr) -> Self {
+        match addr.to_canonical() {
+            addr if addr.is_unspecified() => Self::All,
+            addr if addr.is_loopback() => Self::Loopback,
+            IpAddr::V4(addr) if is_private_v4(addr) => Self::Private,
+            IpAddr::V6(addr) if is_private_v6(addr) => Self::Private,
+            _ => Self::Public,
+        }
+    }
+
+    /// The name in JSON and filters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::Public => "public",
+            Self::All => "all",
+        }
+    }
+
+    /// In words, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::Public => "public",
+            Self::All => "all addresses",
+        }
+    }
+
+    /// Whether others than this machine can reach it.
+    pub const fn is_beyond_loopback(self) -> bool {
+        !matches!(self, Self::Loopback)
+    }
+}
+
+fn is_private_v4(addr: Ipv4Addr) -> bool {
+    // RFC 6598, shared by a provider's customers: 100.64.0.0/10.
+    let is_shared = u32::from(addr) >> 22 == 0b01_1001_0001;
+    addr.is_private() || addr.is_link_local() || addr.is_multicast() || addr.is_broadcast() || is_shared
+}
+
+const fn is_private_v6(addr: Ipv6Addr) -> bool {
+    addr.is_unique_local() || addr.is_unicast_link_local() || addr.is_multicast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_has_the_reach_that_its_rfc_gives_it() {
+        for (exposure, addresses) in [
+            (Exposure::Loopback, &["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.53"][..]),
+            (
+                Exposure::Private,
+                &[
+                    "10.0.0.1",
+                    "172.16.0.1",
+                    "172.31.255.255",
+                    "192.168.1.1",
+                    "169.254.0.1",
+                    "100.64.0.1",
+                    "100.127.255.255",
+                    "224.0.0.251",
+                    "255.255.255.255",
+                    "fd00::1",
+                    "fe80::1",
+                    "ff02::fb",
+                    "::ffff:10.0.0.1",
+                ],
+            ),
+            (
+                Exposure::Public,
+                &["8.8.8.8", "100.63.255.255", "100.128.0.0", "172.32.0.1", "2001:db8::1", "::ffff:8.8.8.8"],
+            ),
+            (Exposure::All, &["0.0.0.0", "::", "::ffff:0.0.0.0"]),
+        ] {
+            for address in addresses {
+                assert_eq!(Exposure::of(address.parse().expect("an address")), exposure, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn wider_is_greater() {
+        assert!(Exposure::ALL.is_sorted());
+        assert!(Exposure::ALL.iter().skip(1).all(|exposure| exposure.is_beyond_loopback()));
+    }
+}

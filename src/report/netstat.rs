@@ -1,0 +1,203 @@
+//! `conntop netstat`: connections, interfaces, statistics, routes and offload features, in netstat's layout.
+//!
+//! A [`Netstat`] is written once a round. It keeps the widths of its columns from round to round, so that they stay where
+//! they are, and knows the numbers of the round before, so that it can say how they change.
+
+pub mod connections;
+pub mod interfaces;
+pub mod layout;
+pub mod offload;
+pub mod protocol;
+pub mod routes;
+pub mod statistics;
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+
+use crate::model::coverage::Coverage;
+use crate::model::interface::{Interface, Offload, ProtocolCounter};
+use crate::model::process::{Executable, ProcessId};
+use crate::model::route::Route;
+use crate::model::snapshot::SourceInfo;
+use crate::model::text::DisplayText;
+use crate::model::time::{Timestamp, WallTime};
+use crate::report::format::json::{SCHEMA, rfc3339};
+use crate::report::netstat::connections::Connections;
+use crate::report::netstat::protocol::ProtocolRow;
+use crate::store::Store;
+
+/// What was asked for.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub struct Wanted {
+    /// The connections, if they are wanted.
+    pub connections: Option<Connections>,
+    /// `-e`.
+    pub interfaces: bool,
+    /// `-s`.
+    pub statistics: bool,
+    /// `-r`.
+    pub routes: bool,
+    /// `-t`.
+    pub offload: bool,
+    /// `-a`: also what is left out otherwise (listeners, counters at zero, other tables, features that cannot be on).
+    pub all: bool,
+    /// `-p`.
+    pub protocol: Option<&'static ProtocolRow>,
+    /// One JSON object a round instead of text.
+    pub json: bool,
+    /// Whether there is a change to be shown: it is shown again and again.
+    pub repeats: bool,
+}
+
+/// Writes what was asked for, round after round.
+#[derive(Debug)]
+pub struct Netstat {
+    wanted: Wanted,
+    widths: Widths,
+}
+
+/// The widths of the columns of each part, which only grow.
+#[derive(Debug, Default)]
+struct Widths {
+    connections: layout::Widths,
+    interfaces: layout::Widths,
+    statistics: layout::Widths,
+    routes: layout::Widths,
+    offload: layout::Widths,
+}
+
+/// What was found in one round; a part that nobody asked for is empty.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// When.
+    pub at: Timestamp,
+    /// The same moment as a time of day.
+    pub wall: WallTime,
+    /// What each interface counted.
+    pub interfaces: Vec<Interface>,
+    /// What each protocol counted.
+    pub counters: Vec<ProtocolCounter>,
+    /// Routes of every table.
+    pub routes: Vec<Route>,
+    /// Features of every interface.
+    pub offload: Vec<Offload>,
+    /// What processes run, where it was asked for.
+    pub executables: FxHashMap<ProcessId, Executable>,
+    /// Names of foreign hosts, where they were asked for and found.
+    pub hosts: FxHashMap<IpAddr, DisplayText>,
+}
+
+impl Round {
+    /// The time since `before`; `None` for the first round.
+    fn since(&self, before: Option<&Self>) -> Option<Duration> {
+        before.map(|before| self.at.since(before.at)).filter(|passed| !passed.is_zero())
+    }
+}
+
+impl Netstat {
+    /// One that has written nothing yet.
+    pub fn new(wanted: Wanted) -> Self {
+        Self { wanted, widths: Widths::default() }
+    }
+
+    /// What was asked for.
+    pub const fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Writes one round: the connections of `store`, and what `now` holds, with its change since `before`.
+    pub fn write(
+        &mut self,
+        store: &Store,
+        now: &Round,
+        before: Option<&Round>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        if self.wanted.json {
+            self.write_json(store, now, before, out)
+        } else {
+            self.write_text(store, now, before, out)
+        }
+    }
+
+    fn write_text(
+        &mut self,
+        store: &Store,
+        now: &Round,
+        before: Option<&Round>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let (wanted, widths) = (&self.wanted, &mut self.widths);
+        if let Some(connections) = &wanted.connections {
+            connections.write(store, now, &mut widths.connections, out)?;
+        }
+        if wanted.interfaces {
+            interfaces::write(now, before, wanted.repeats, &mut widths.interfaces, out)?;
+        }
+        if wanted.statistics {
+            let shown = statistics::Shown { protocol: wanted.protocol, all: wanted.all, repeats: wanted.repeats };
+            statistics::write(&shown, now, before, &mut widths.statistics, out)?;
+        }
+        if wanted.routes {
+            routes::write(wanted.protocol, wanted.all, now, &mut widths.routes, out)?;
+        }
+        if wanted.offload {
+            offload::write(wanted.all, now, &mut widths.offload, out)?;
+        }
+        Ok(())
+    }
+
+    /// One object on one line, so that rounds are NDJSON.
+    fn write_json(&self, store: &Store, now: &Round, before: Option<&Round>, out: &mut impl Write) -> io::Result<()> {
+        let wanted = &self.wanted;
+        let SourceInfo { kind, host, .. } = store.source();
+        write!(out, "{{\"schema\":{SCHEMA},\"at\":\"{}\",\"host\":", rfc3339(now.wall))?;
+        serde_json::to_writer(&mut *out, host.as_str())?;
+        write!(out, ",\"source\":\"{}\"", kind.name())?;
+        if let Some(connections) = &wanted.connections {
+            let coverage: &Coverage = store.coverage();
+            write!(out, ",\"coverage\":{},\"connections\":[", serde_json::to_string(coverage)?)?;
+            connections.write_json(store, now, out)?;
+            write!(out, "]")?;
+        }
+        let parts: [(&str, Option<Vec<Value>>); 4] = [
+            ("interfaces", wanted.interfaces.then(|| interfaces::json(now, before))),
+            ("statistics", wanted.statistics.then(|| statistics::json(wanted.protocol, now, before))),
+            ("routes", wanted.routes.then(|| routes::json(wanted.protocol, wanted.all, now))),
+            ("offload", wanted.offload.then(|| offload::json(now))),
+        ];
+        for (name, values) in parts {
+            if let Some(values) = values {
+                write!(out, ",\"{name}\":")?;
+                serde_json::to_writer(&mut *out, &values)?;
+            }
+        }
+        writeln!(out, "}}")
+    }
+}
+
+/// What changed per second between two readings of one number; `None` where the number went back, so that it is
+/// another one now, or where there is nothing to compare.
+#[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
+fn per_second(now: i64, before: Option<i64>, passed: Option<Duration>, may_fall: bool) -> Option<f64> {
+    let change = now.checked_sub(before?)?;
+    (may_fall || change >= 0).then_some(change as f64 / passed?.as_secs_f64())
+}
+
+/// A rate with one decimal, as text; nothing where it is not known.
+fn rate_text(rate: Option<f64>) -> String {
+    rate.map_or_else(String::new, |rate| format!("{rate:.1}"))
+}
+
+/// A rate with one decimal, for JSON.
+fn rate_json(rate: Option<f64>) -> Value {
+    rate.map_or(Value::Null, |rate| Value::from((rate * 10.0).round() / 10.0))
+}
+
+#[cfg(test)]
+mod tests;

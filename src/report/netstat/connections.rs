@@ -1,0 +1,183 @@
+//! Connections and listeners: Proto, Local Address, Foreign Address, State, and with `-o` and `-b` whose they are.
+
+use std::cmp::Ordering;
+use std::io::{self, Write};
+
+use crate::knowledge::ports;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::facts::PortRange;
+use crate::model::process::{Executable, Owner};
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+use crate::report::format::json::Objects;
+use crate::report::netstat::Round;
+use crate::report::netstat::layout::{self, Heading, Widths, left, right};
+use crate::report::netstat::protocol::ProtocolRow;
+use crate::store::Store;
+use crate::store::rows::Row;
+use crate::table::connections::{COLUMNS, has_namespaces};
+use crate::table::filter::Filter;
+use crate::table::value::Value;
+use crate::table::view::View;
+
+/// Where clients take their ports from, if the kernel does not say otherwise (`ip_local_port_range`).
+const EPHEMERAL: PortRange = PortRange { first: 32_768, last: 60_999 };
+/// How netstat calls `LISTEN`; both words find it with grep and findstr.
+const LISTENING: &str = "LISTENING";
+
+/// Which connections, and what of them.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub struct Connections {
+    /// Which.
+    pub filter: Filter,
+    /// Only of this protocol.
+    pub protocol: Option<&'static ProtocolRow>,
+    /// `-a`: listeners and sockets without a peer, too.
+    pub all: bool,
+    /// `-n`: ports in digits.
+    pub numeric: bool,
+    /// `-f`: names of foreign hosts, as far as they are known.
+    pub names: bool,
+    /// `-o`: the process id.
+    pub pid: bool,
+    /// `-b`: the process and its executable.
+    pub executable: bool,
+}
+
+impl Connections {
+    /// What is shown of `store`, in netstat's order: protocol, family, listeners first, by port.
+    pub fn rows<'s>(&self, store: &'s Store) -> Vec<&'s Row> {
+        let mut view = View::default();
+        view.set_filter(self.filter.clone(), store);
+        let rows = view.order().iter().filter_map(|index| store.rows().get(*index));
+        let mut rows: Vec<_> = rows.filter(|row| !row.is_closed() && self.shows(&row.connection.socket)).collect();
+        rows.sort_by(|a, b| order(&a.connection.socket, &b.connection.socket));
+        rows
+    }
+
+    fn shows(&self, socket: &Socket) -> bool {
+        // A connected UDP socket has a peer, and so is a connection.
+        let is_connection = !socket.remote.is_unset();
+        (self.all || is_connection) && self.protocol.is_none_or(|protocol| protocol.has(socket))
+    }
+
+    /// Writes them as text.
+    pub fn write(&self, store: &Store, round: &Round, widths: &mut Widths, out: &mut impl Write) -> io::Result<()> {
+        let with_namespace = has_namespaces(store);
+        let mut headings: Vec<Heading> =
+            vec![left("Proto", 5), left("Local Address", 21), left("Foreign Address", 21), left("State", 11)];
+        headings.extend(self.pid.then_some(right("PID", 7)));
+        headings.extend(self.executable.then_some([left("Process", 15), left("Executable", 12)]).into_iter().flatten());
+        headings.extend(with_namespace.then_some(left("Namespace", 9)));
+        let rows: Vec<Vec<String>> = self
+            .rows(store)
+            .into_iter()
+            .map(|row| {
+                let mut cells = self.cells(&row.connection.socket, store, round);
+                cells.extend(with_namespace.then(|| namespace(row, store)));
+                cells
+            })
+            .collect();
+        layout::title(out, "Active Connections")?;
+        layout::table(out, &headings, &rows, widths)
+    }
+
+    fn cells(&self, socket: &Socket, store: &Store, round: &Round) -> Vec<String> {
+        let protocol = socket.protocol.name().to_uppercase();
+        let local = self.endpoint(socket.local, socket, store, None);
+        let host = round.hosts.get(&socket.remote.addr).filter(|_| self.names).map(AsRef::as_ref);
+        let foreign = self.endpoint(socket.remote, socket, store, host);
+        let mut cells = vec![protocol, local, foreign, state(socket).to_owned()];
+        if self.pid {
+            cells.push(pid(&socket.owner));
+        }
+        if self.executable {
+            cells.push(Value::Process(&socket.owner).text().into_owned());
+            cells.push(executable_text(&socket.owner, round));
+        }
+        cells
+    }
+
+    /// The endpoint with its port in digits, or by the name of the service: not where clients have their ports, for
+    /// there the number says nothing.
+    fn endpoint(&self, endpoint: Endpoint, socket: &Socket, store: &Store, host: Option<&str>) -> String {
+        let ephemeral = store.facts().ephemeral_ports.unwrap_or(EPHEMERAL);
+        let service = ports::service(socket.protocol, endpoint.port)
+            .filter(|_| !self.numeric && (socket.is_listener() || !ephemeral.contains(endpoint.port)));
+        let text = endpoint.to_string();
+        if host.is_none() && service.is_none() {
+            return text;
+        }
+        let (addr, port) = text.rsplit_once(':').unwrap_or((&text, "*"));
+        format!("{}:{}", host.unwrap_or(addr), service.unwrap_or(port))
+    }
+
+    /// Writes them as the objects that `conntop list` writes, with `executable` where it was asked for.
+    pub fn write_json(&self, store: &Store, round: &Round, out: &mut impl Write) -> io::Result<()> {
+        let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
+        let objects = Objects::new(&columns, true);
+        let mut buffer = Vec::new();
+        for (at, row) in self.rows(store).into_iter().enumerate() {
+            buffer.clear();
+            buffer.extend_from_slice(if at == 0 { b"" } else { b"," });
+            objects.append(&mut buffer, row, store);
+            if self.executable {
+                buffer.pop();
+                buffer.extend_from_slice(b",\"executable\":");
+                match executable(&row.connection.socket.owner, round) {
+                    Some(Executable::Path(path)) => serde_json::to_writer(&mut buffer, path.as_str())?,
+                    _ => buffer.extend_from_slice(b"null"),
+                }
+                buffer.push(b'}');
+            }
+            out.write_all(&buffer)?;
+        }
+        Ok(())
+    }
+}
+
+fn order(a: &Socket, b: &Socket) -> Ordering {
+    let key = |socket: &Socket| (socket.protocol, socket.family, !socket.remote.is_unset());
+    key(a).cmp(&key(b)).then_with(|| {
+        let place = |socket: &Socket| (socket.local.port, socket.local.addr, socket.remote.port, socket.remote.addr);
+        place(a).cmp(&place(b))
+    })
+}
+
+fn namespace(row: &Row, store: &Store) -> String {
+    let column = COLUMNS.iter().find(|column| column.key == crate::table::connections::NAMESPACE);
+    column.map(|column| (column.value)(row, store).text().into_owned()).unwrap_or_default()
+}
+
+/// netstat's word for the state; UDP without a peer has none.
+fn state(socket: &Socket) -> &'static str {
+    match (socket.protocol, socket.state) {
+        (_, TcpState::Listen) => LISTENING,
+        (Protocol::Udp, TcpState::Unconn) => "",
+        (_, state) => state.name(),
+    }
+}
+
+/// The pid of the owner; in parentheses if it no longer holds the socket.
+fn pid(owner: &Owner) -> String {
+    match (owner, owner.process()) {
+        (Owner::Remembered(_), Some(process)) => format!("({})", process.id.pid),
+        (_, Some(process)) => process.id.pid.to_string(),
+        (Owner::Hidden, None) => "hidden".to_owned(),
+        (_, None) => String::new(),
+    }
+}
+
+fn executable<'r>(owner: &Owner, round: &'r Round) -> Option<&'r Executable> {
+    round.executables.get(&owner.process()?.id)
+}
+
+fn executable_text(owner: &Owner, round: &Round) -> String {
+    match (owner, executable(owner, round)) {
+        (_, Some(Executable::Path(path))) => path.as_str().to_owned(),
+        (Owner::Hidden, _) | (_, Some(Executable::Hidden)) => "no permission".to_owned(),
+        (_, Some(Executable::Gone)) => "ended".to_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,65 @@
+//! `netstat -t`: which work the interfaces do instead of the processor. Linux keeps no such state for a connection.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::model::interface::Feature;
+use crate::report::netstat::Round;
+use crate::report::netstat::layout::{self, Widths, left};
+
+/// What the features that matter to TCP and UDP are, in words.
+const ABOUT: [(&str, &str); 16] = [
+    ("tx-checksum-ipv4", "Computes checksums of IPv4."),
+    ("tx-checksum-ip-generic", "Computes checksums of what is sent."),
+    ("tx-checksum-ipv6", "Computes checksums over IPv6."),
+    ("rx-checksum", "Checks checksums of what comes in."),
+    ("tx-scatter-gather", "Gathers a packet from several pieces of memory."),
+    ("tx-tcp-segmentation", "Cuts TCP data into segments (TSO)."),
+    ("tx-tcp6-segmentation", "Cuts TCP data into segments over IPv6 (TSO)."),
+    ("tx-tcp-ecn-segmentation", "Cuts TCP data into segments with ECN (TSO)."),
+    ("tx-udp-segmentation", "Cuts UDP data into datagrams (USO)."),
+    ("tx-generic-segmentation", "Cuts late, in software, where the card cannot (GSO)."),
+    ("rx-gro", "Joins segments that came in, in software (GRO)."),
+    ("rx-gro-hw", "Joins segments that came in, in the card (GRO)."),
+    ("rx-lro", "Joins segments that came in, in the card (LRO); not for routers."),
+    ("rx-hashing", "Spreads connections over queues by a hash."),
+    ("tls-hw-tx-offload", "Encrypts kernel TLS in the card."),
+    ("tls-hw-rx-offload", "Decrypts kernel TLS in the card."),
+];
+
+/// Writes one line a feature that is on or could be turned on; with `all` every one.
+pub fn write(all: bool, now: &Round, widths: &mut Widths, out: &mut impl Write) -> io::Result<()> {
+    let headings = [left("Interface", 9), left("Feature", 28), left("State", 12), left("Meaning", 7)];
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for offload in &now.offload {
+        let features = offload.features.iter().filter(|feature| all || feature.is_on || !feature.is_fixed);
+        rows.extend(features.map(|feature| {
+            let about = ABOUT.iter().find(|(name, _)| *name == feature.name.as_str()).map_or("", |(_, about)| about);
+            vec![offload.interface.to_string(), feature.name.to_string(), state(feature).to_owned(), about.to_owned()]
+        }));
+    }
+    layout::title(out, "Offload Features of Interfaces")?;
+    layout::table(out, &headings, &rows, widths)
+}
+
+/// One word, so that a line keeps its fields.
+const fn state(feature: &Feature) -> &'static str {
+    match (feature.is_on, feature.is_fixed) {
+        (true, true) => "on[fixed]",
+        (true, false) => "on",
+        (false, true) => "off[fixed]",
+        (false, false) => "off",
+    }
+}
+
+/// One object an interface, with every feature.
+pub fn json(now: &Round) -> Vec<Value> {
+    let feature =
+        |feature: &Feature| json!({"name": feature.name.as_str(), "on": feature.is_on, "fixed": feature.is_fixed});
+    let object = |offload: &crate::model::interface::Offload| {
+        let features: Vec<Value> = offload.features.iter().map(feature).collect();
+        json!({"interface": offload.interface.as_str(), "features": features})
+    };
+    now.offload.iter().map(object).collect()
+}

@@ -1,0 +1,127 @@
+//! `netstat -r`: routes, with all that `ip route` and `ip -6 route` have of them.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::model::endpoint::Family;
+use crate::model::route::{Hop, Route, TABLE_MAIN};
+use crate::report::netstat::Round;
+use crate::report::netstat::layout::{self, Heading, Widths, left, right};
+use crate::report::netstat::protocol::ProtocolRow;
+
+/// The tables of both families.
+const FAMILIES: [(Family, &str); 2] = [(Family::Ipv4, "IPv4 Route Table"), (Family::Ipv6, "IPv6 Route Table")];
+
+/// Writes the table `main` of each family, or with `all` every table; one line a next hop.
+pub fn write(
+    protocol: Option<&ProtocolRow>,
+    all: bool,
+    now: &Round,
+    widths: &mut Widths,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut headings: Vec<Heading> = vec![
+        left("Destination", 18),
+        left("Gateway", 15),
+        left("Interface", 9),
+        left("Type", 7),
+        left("Protocol", 8),
+        left("Scope", 6),
+        left("Source", 15),
+        right("Metric", 6),
+    ];
+    headings.extend(all.then_some(left("Table", 5)));
+    headings.push(left("Notes", 5));
+    for (family, title) in FAMILIES.into_iter().filter(|(family, _)| is_wanted(protocol, *family)) {
+        let routes = shown(all, now).filter(|route| route.family == family);
+        let rows: Vec<_> = routes.flat_map(|route| lines(route, all)).collect();
+        layout::title(out, title)?;
+        layout::table(out, &headings, &rows, widths)?;
+    }
+    Ok(())
+}
+
+fn is_wanted(protocol: Option<&ProtocolRow>, family: Family) -> bool {
+    protocol.is_none_or(|row| row.routes == Some(family))
+}
+
+fn shown(all: bool, now: &Round) -> impl Iterator<Item = &Route> {
+    now.routes.iter().filter(move |route| all || route.table == TABLE_MAIN)
+}
+
+fn lines(route: &Route, all: bool) -> Vec<Vec<String>> {
+    let nowhere = [Hop::default()];
+    let hops = if route.hops.is_empty() { &nowhere[..] } else { &route.hops };
+    let line = |hop: &Hop| {
+        let mut cells = vec![
+            route.destination_text(),
+            hop.gateway.map_or_else(String::new, |gateway| gateway.to_string()),
+            hop.interface.as_ref().map_or_else(String::new, ToString::to_string),
+            route.kind_name().into_owned(),
+            route.protocol_name().into_owned(),
+            route.scope_name().into_owned(),
+            route.source.map_or_else(String::new, |source| source.to_string()),
+            route.metric.map_or_else(String::new, |metric| metric.to_string()),
+        ];
+        cells.extend(all.then(|| route.table_name().into_owned()));
+        cells.push(notes(route, hop));
+        cells
+    };
+    hops.iter().map(line).collect()
+}
+
+/// What few routes have, in `ip route`'s words.
+fn notes(route: &Route, hop: &Hop) -> String {
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(route.from_text().map(|from| format!("from {from}")));
+    notes.extend(route.mtu.map(|mtu| format!("mtu {mtu}")));
+    notes.extend(hop.weight.map(|weight| format!("weight {weight}")));
+    notes.extend(hop.flag_names().map(str::to_owned));
+    notes.extend(route.expires.map(|left| format!("expires {}sec", left.as_secs())));
+    notes.extend(route.preference_name().map(|preference| format!("pref {preference}")));
+    notes.join(" ")
+}
+
+/// One object a route, under the names that `ip -json route` has; what is not known is `null`.
+pub fn json(protocol: Option<&ProtocolRow>, all: bool, now: &Round) -> Vec<Value> {
+    let routes = shown(all, now).filter(|route| is_wanted(protocol, route.family));
+    routes
+        .map(|route| {
+            let single = match &route.hops[..] {
+                [hop] if hop.weight.is_none() => Some(hop),
+                _ => None,
+            };
+            let several: Vec<Value> =
+                if single.is_some() { Vec::new() } else { route.hops.iter().map(hop_json).collect() };
+            let flags: Vec<&str> = single.into_iter().flat_map(Hop::flag_names).collect();
+            json!({
+                "family": route.family.name(),
+                "type": route.kind_name(),
+                "dst": route.destination_text(),
+                "from": route.from_text(),
+                "gateway": single.and_then(|hop| hop.gateway),
+                "dev": single.and_then(|hop| hop.interface.as_ref()).map(AsRef::<str>::as_ref),
+                "table": route.table_name(),
+                "protocol": route.protocol_name(),
+                "scope": route.scope_name(),
+                "prefsrc": route.source,
+                "metric": route.metric,
+                "mtu": route.mtu,
+                "expires_seconds": route.expires.map(|left| left.as_secs()),
+                "pref": route.preference_name(),
+                "flags": flags,
+                "nexthops": several,
+            })
+        })
+        .collect()
+}
+
+fn hop_json(hop: &Hop) -> Value {
+    json!({
+        "gateway": hop.gateway,
+        "dev": hop.interface.as_ref().map(AsRef::<str>::as_ref),
+        "weight": hop.weight,
+        "flags": hop.flag_names().collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,162 @@
+//! `conntop ports`: who listens on which port, what that usually is, who can reach it, and what that invites.
+
+pub mod listener;
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::knowledge::ports::Danger;
+use crate::report::format::json::{SCHEMA, rfc3339};
+use crate::report::format::text::{self, Heading};
+use crate::report::ports::listener::{Listener, Services};
+use crate::store::Store;
+use crate::table::column::Align;
+use crate::table::connections::has_namespaces;
+use crate::table::filter::Filter;
+
+/// What is printed, and how.
+#[derive(Debug, Default)]
+pub struct Ports {
+    /// Which.
+    pub filter: Filter,
+    /// Only those that others than this machine can reach, the worst first.
+    pub exposed: bool,
+    /// One JSON object instead of text.
+    pub json: bool,
+    /// What makes the program fail.
+    pub fail_on: Vec<FailOn>,
+}
+
+/// What makes the program fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailOn {
+    /// A listener that others can reach, with at least this danger.
+    Danger(Danger),
+    /// A listener on a port whose usual program is another.
+    Unexpected,
+}
+
+/// The names of [`FailOn`]: `risk` is what is worth a look, everyday services left out.
+pub const FAIL_ON: [(&str, FailOn); 5] = [
+    ("risk", FailOn::Danger(Danger::Medium)),
+    ("high", FailOn::Danger(Danger::High)),
+    ("medium", FailOn::Danger(Danger::Medium)),
+    ("low", FailOn::Danger(Danger::Low)),
+    ("unexpected", FailOn::Unexpected),
+];
+
+impl FailOn {
+    /// The one called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        FAIL_ON.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, fail_on)| *fail_on)
+    }
+
+    fn applies(self, listener: &Listener<'_>) -> bool {
+        match self {
+            Self::Danger(least) => listener.exposed_danger().is_some_and(|danger| danger >= least),
+            Self::Unexpected => listener.is_unexpected == Some(true),
+        }
+    }
+}
+
+impl Ports {
+    /// The listeners of `store`: by port or, with `exposed`, the worst first.
+    pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<Listener<'s>> {
+        let mut listeners = listener::all(store, &self.filter, services);
+        if self.exposed {
+            listeners.retain(|listener| listener.exposure.is_beyond_loopback());
+            listeners.sort_by_key(|listener| {
+                (
+                    Reverse(listener.worst.and_then(|row| row.danger)),
+                    Reverse(listener.is_unexpected),
+                    Reverse(listener.exposure),
+                    listener.local.port,
+                )
+            });
+        }
+        listeners
+    }
+
+    /// Writes `listeners`.
+    pub fn write(&self, listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+        if self.json { write_json(listeners, store, out) } else { write_text(listeners, store, out) }
+    }
+
+    /// One sentence on the listeners that make the program fail, if there are any.
+    pub fn failure(&self, listeners: &[Listener<'_>]) -> Option<String> {
+        let failing: Vec<_> =
+            listeners.iter().filter(|listener| self.fail_on.iter().any(|what| what.applies(listener))).collect();
+        let worst = failing.iter().max_by_key(|listener| (listener.exposed_danger(), Reverse(listener.local.port)))?;
+        let (count, name, local) = (failing.len(), worst.protocol.name(), worst.local);
+        let noun = if count == 1 { "listener is" } else { "listeners are" };
+        Some(format!("{count} {noun} what --fail-on names, the worst {name} {local} ({})", worst.service_text()))
+    }
+}
+
+fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+    let left = |title| Heading { title, align: Align::Left };
+    let right = |title| Heading { title, align: Align::Right };
+    let mut headings = vec![
+        left("PROTO"),
+        right("PORT"),
+        left("ADDRESS"),
+        left("REACHED FROM"),
+        left("SERVICE"),
+        left("CLASS"),
+        left("PROCESS"),
+        right("PID"),
+        left("UNIT"),
+        left("DANGER"),
+    ];
+    headings.extend(has_namespaces(store).then_some(left("NAMESPACE")));
+    headings.push(left("NOTE"));
+    let rows: Vec<Vec<Cow<'_, str>>> = listeners
+        .iter()
+        .map(|listener| {
+            let mut cells: Vec<Cow<'_, str>> = vec![
+                listener.protocol.name().into(),
+                listener.local.port.to_string().into(),
+                listener.local.addr.to_string().into(),
+                listener.exposure.words().into(),
+                listener.service.unwrap_or_default().into(),
+                listener.class_text().into(),
+                listener.column("process"),
+                listener.column("pid"),
+                listener.column("unit"),
+                listener.exposed_danger().map_or("", Danger::label).into(),
+            ];
+            cells.extend(has_namespaces(store).then(|| listener.column("netns_name")));
+            cells.push(listener.note().into());
+            cells
+        })
+        .collect();
+    text::write(out, &headings, &rows)
+}
+
+/// One object: what, when and where from, and the `listeners`, each on a line of its own.
+fn write_json(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+    let ephemeral = store.facts().ephemeral_ports.map(|range| json!({"first": range.first, "last": range.last}));
+    let head: [(&str, Value); 6] = [
+        ("schema", SCHEMA.into()),
+        ("at", rfc3339(store.wall()).into()),
+        ("host", store.source().host.as_str().into()),
+        ("source", store.source().kind.name().into()),
+        ("coverage", serde_json::to_value(store.coverage())?),
+        ("ephemeral_ports", ephemeral.into()),
+    ];
+    write!(out, "{{")?;
+    for (key, value) in head {
+        write!(out, "\"{key}\":{value},")?;
+    }
+    write!(out, "\"listeners\":[")?;
+    for (at, listener) in listeners.iter().enumerate() {
+        write!(out, "{}\n{}", if at == 0 { "" } else { "," }, listener.json())?;
+    }
+    writeln!(out, "\n]}}")
+}
+
+#[cfg(test)]
+mod tests;

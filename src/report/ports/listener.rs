@@ -1,0 +1,167 @@
+//! One port that somebody listens on, and all that is known of it.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
+
+use crate::knowledge::ports::{self, Danger, PortRow};
+use crate::knowledge::ranges::PortClass;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::exposure::Exposure;
+use crate::model::process::Owner;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
+use crate::store::Store;
+use crate::store::rows::Row;
+use crate::table::connections::COLUMNS;
+use crate::table::filter::Filter;
+use crate::table::view::View;
+
+/// The names of services that this system has beyond the catalogue, from `/etc/services`.
+pub type Services = FxHashMap<(Protocol, u16), DisplayText>;
+
+/// All sockets that listen on one port of one address.
+pub struct Listener<'s> {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// Where.
+    pub local: Endpoint,
+    /// Who can reach it.
+    pub exposure: Exposure,
+    /// The usual service there.
+    pub service: Option<&'s str>,
+    /// The row of the catalogue with the greatest danger.
+    pub worst: Option<&'static PortRow>,
+    /// The class of the port.
+    pub class: PortClass,
+    /// Whether the kernel gives this port to clients; `None` where it does not say.
+    pub is_ephemeral: Option<bool>,
+    /// Whether the process is not one that usually listens there; `None` where the process or the usual one is not known.
+    pub is_unexpected: Option<bool>,
+    /// How many sockets share it (`SO_REUSEPORT`).
+    pub sockets: usize,
+    row: &'s Row,
+    store: &'s Store,
+}
+
+/// Every listener of `store` that passes `filter`, by port, address and protocol.
+pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec<Listener<'s>> {
+    let mut view = View::default();
+    view.set_filter(filter.clone(), store);
+    let mut rows: Vec<&Row> = view
+        .order()
+        .iter()
+        .filter_map(|index| store.rows().get(*index))
+        .filter(|row| !row.is_closed() && listens(&row.connection.socket))
+        .collect();
+    rows.sort_by_key(|row| (place(row), !matches!(row.connection.socket.owner, Owner::Live(_))));
+    let groups = rows.chunk_by(|a, b| place(a) == place(b));
+    groups.filter_map(|group| Some(listener(group.first()?, group.len(), store, services))).collect()
+}
+
+/// A UDP socket without a peer takes what comes from anyone, as a listener does.
+fn listens(socket: &Socket) -> bool {
+    let takes_any = socket.is_listener() || (socket.state == TcpState::Unconn && socket.remote.is_unset());
+    takes_any && socket.local.port != 0
+}
+
+fn place(row: &Row) -> impl Ord + use<> {
+    let socket = &row.connection.socket;
+    (socket.local.port, socket.protocol, socket.local.addr, socket.id.netns())
+}
+
+fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Services) -> Listener<'s> {
+    let socket = &row.connection.socket;
+    let (protocol, local) = (socket.protocol, socket.local);
+    let of_system = || services.get(&(protocol, local.port)).map(AsRef::as_ref);
+    let has_usual = !ports::usual_owners(protocol, local.port).is_empty();
+    Listener {
+        protocol,
+        local,
+        exposure: Exposure::of(local.addr),
+        service: ports::service(protocol, local.port).or_else(of_system),
+        worst: ports::worst(protocol, local.port),
+        class: PortClass::of(local.port),
+        is_ephemeral: store.facts().ephemeral_ports.map(|range| range.contains(local.port)),
+        is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
+            holders.all().iter().all(|process| !ports::is_usual_owner(protocol, local.port, process.name.as_str()))
+        }),
+        sockets,
+        row,
+        store,
+    }
+}
+
+impl Listener<'_> {
+    /// The danger, if others than this machine can reach it.
+    pub fn exposed_danger(&self) -> Option<Danger> {
+        self.worst.and_then(|row| row.danger).filter(|_| self.exposure.is_beyond_loopback())
+    }
+
+    /// The cell of a column of the connection table.
+    pub fn column(&self, key: &str) -> Cow<'_, str> {
+        let column = COLUMNS.iter().find(|column| column.key == key);
+        column.map_or(Cow::Borrowed(""), |column| (column.value)(self.row, self.store).text())
+    }
+
+    /// The class of the port; where the kernel gives it to clients, that is what counts.
+    pub fn class_text(&self) -> &'static str {
+        if self.is_ephemeral == Some(true) { "ephemeral" } else { self.class.name() }
+    }
+
+    /// The usual service, or that there is none.
+    pub fn service_text(&self) -> &str {
+        self.service.unwrap_or("no usual service")
+    }
+
+    /// What stands out: an unusual owner, and what the port invites where it can be reached.
+    pub fn note(&self) -> String {
+        let unexpected = self.unexpected_text().map(|text| format!("{text}."));
+        let risk = self.worst.filter(|_| self.exposure.is_beyond_loopback()).and_then(|row| row.risk.clone());
+        let notes: Vec<String> = unexpected.into_iter().chain(risk).collect();
+        notes.join(" ")
+    }
+
+    /// `6379 is usually redis-server; here it is python3`.
+    fn unexpected_text(&self) -> Option<String> {
+        let process = self.row.connection.socket.owner.process().filter(|_| self.is_unexpected == Some(true))?;
+        let usual = ports::usual_owners(self.protocol, self.local.port);
+        let usual = usual.first()?;
+        Some(format!("{} is usually {usual}; here it is {}", self.local.port, process.name))
+    }
+
+    /// All of it as one object; what is not known is `null`.
+    pub fn json(&self) -> Value {
+        let column = |key: &str| {
+            let column = COLUMNS.iter().find(|column| column.key == key);
+            column.map_or(Value::Null, |column| json!((column.value)(self.row, self.store)))
+        };
+        let usual = ports::usual_owners(self.protocol, self.local.port);
+        let known: Vec<_> = ports::catalogue(self.protocol, self.local.port).map(|row| row.usually.as_str()).collect();
+        json!({
+            "proto": self.protocol.name(),
+            "laddr": self.local.addr,
+            "lport": self.local.port,
+            "exposure": self.exposure.label(),
+            "class": self.class.name(),
+            "ephemeral": self.is_ephemeral,
+            "service": self.service,
+            "usually": known,
+            "process": column("process"),
+            "pid": column("pid"),
+            "user": column("user"),
+            "owner": column("owner"),
+            "unit": column("unit"),
+            "netns": column("netns"),
+            "usual_processes": usual,
+            "unexpected": self.is_unexpected,
+            "danger": self.worst.and_then(|row| row.danger).map(Danger::label),
+            "risk": self.worst.and_then(|row| row.risk.as_deref()),
+            "sockets": self.sockets,
+            "backlog": column("backlog"),
+            "backlog_limit": column("backlog_limit"),
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! The kernel's tables of named numbers: `/proc/net/{snmp,netstat}` (a row of names, then a row of values) and
+//! `/proc/net/snmp6` (a name and a value a line). Nothing is allocated; any bytes are survived.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
+use crate::source::linux::proc_dir::read_to_end;
+
+/// The longest table read; today's have 5 KiB.
+const TABLE_LEN_MAX: usize = 256 * 1024;
+
+/// Reads `/proc/net/NAME` of the network namespace of this thread into `content` (cleared first).
+pub fn read(name: &str, content: &mut Vec<u8>) -> Result<(), Errno> {
+    // Not /proc/net, which is the main thread's namespace.
+    let path = format!("/proc/thread-self/net/{name}");
+    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    read_to_end(&file, TABLE_LEN_MAX, content)
+}
+
+/// Hands group, name and value of every number in a table of `Group: name name` and `Group: value value` lines to
+/// `visit`. Returns how many lines made no sense.
+pub fn pairs<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], &'c [u8], i64)) -> u32 {
+    let mut lines = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut skipped = 0u32;
+    while let Some(names) = lines.next() {
+        let values = lines.next().unwrap_or_default();
+        if visit_pair(names, values, &mut visit).is_none() {
+            skipped = skipped.saturating_add(2);
+        }
+    }
+    skipped
+}
+
+/// One row of names with its row of values; what is there in only one of them is left out (`IcmpMsg` may have none).
+fn visit_pair<'c>(names: &'c [u8], values: &'c [u8], visit: &mut impl FnMut(&'c [u8], &'c [u8], i64)) -> Option<()> {
+    let (group, names) = split_group(names)?;
+    let (group_again, values) = split_group(values)?;
+    if group != group_again {
+        return None;
+    }
+    for (name, value) in words(names).zip(words(values)) {
+        if let Some(value) = integer(value) {
+            visit(group, name, value);
+        }
+    }
+    Some(())
+}
+
+fn split_group(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (group, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b':')?)?;
+    Some((group, rest.strip_prefix(b":")?)).filter(|(group, _)| !group.is_empty())
+}
+
+/// Hands group, name and value of every line `GroupName value` of `/proc/net/snmp6` to `visit`; the group ends at the
+/// first 6 (`Ip6InReceives` is `InReceives` of `Ip6`). Returns how many lines made no sense.
+pub fn lines<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], &'c [u8], i64)) -> u32 {
+    let mut skipped = 0u32;
+    for line in content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut parts = words(line);
+        let name = parts.next().and_then(|name| {
+            let end = name.iter().position(|byte| *byte == b'6')?.checked_add(1)?;
+            name.split_at_checked(end).filter(|(_, name)| !name.is_empty())
+        });
+        match (name, parts.next().and_then(integer)) {
+            (Some((group, name)), Some(value)) => visit(group, name, value),
+            _ => skipped = skipped.saturating_add(1),
+        }
+    }
+    skipped
+}
+
+/// The words of a line.
+pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// The number that the whole of `digits` writes in decimal, with a minus before it or not. What is too large for 63 bits
+/// is the largest number: no counter comes near it.
+fn integer(digits: &[u8]) -> Option<i64> {
+    match digits.strip_prefix(b"-") {
+        Some(digits) => natural(digits).map(|number| i64::try_from(number).map_or(i64::MIN, i64::saturating_neg)),
+        None => natural(digits).map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+    }
+}
+
+/// The natural number that the whole of `digits` writes in decimal; the largest where it does not fit.
+pub fn natural(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        Some(number.saturating_mul(10).saturating_add(u64::from(digit)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Found = Vec<(String, String, i64)>;
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn pairs_of(content: &[u8]) -> (Found, u32) {
+        let mut found = Found::new();
+        let skipped = pairs(content, |group, name, value| found.push((text(group), text(name), value)));
+        (found, skipped)
+    }
+
+    fn lines_of(content: &[u8]) -> (Found, u32) {
+        let mut found = Found::new();
+        let skipped = lines(content, |group, name, value| found.push((text(group), text(name), value)));
+        (found, skipped)
+    }
+
+    fn row(group: &str, name: &str, value: i64) -> (String, String, i64) {
+        (group.to_owned(), name.to_owned(), value)
+    }
+
+    #[test]
+    fn names_meet_their_values() {
+        let content =
+            b"Tcp: RtoMin MaxConn InSegs\nTcp: 200 -1 12\nIcmpMsg: \nIcmpMsg: \nIp: A\nIp: 18446744073709551615\n";
+        let expected = vec![
+            row("Tcp", "RtoMin", 200),
+            row("Tcp", "MaxConn", -1),
+            row("Tcp", "InSegs", 12),
+            row("Ip", "A", i64::MAX),
+        ];
+        assert_eq!(pairs_of(content), (expected, 0));
+    }
+
+    #[test]
+    fn rows_that_do_not_belong_together_are_counted() {
+        assert_eq!(pairs_of(b"Tcp: A\nUdp: 1\nIp: B\nIp: 2\n"), (vec![row("Ip", "B", 2)], 2));
+        assert_eq!(pairs_of(b"Tcp: A B\nTcp: 1\n"), (vec![row("Tcp", "A", 1)], 0));
+        assert_eq!(pairs_of(b"Tcp: A"), (vec![], 2));
+        assert_eq!(pairs_of(b"Tcp: A B\nTcp: x 7"), (vec![row("Tcp", "B", 7)], 0));
+    }
+
+    #[test]
+    fn snmp6_is_cut_behind_the_six() {
+        let content =
+            b"Ip6InReceives                   \t344\nUdpLite6InErrors 0\nIcmp6OutType135 5\nIp6\t7\nInErrors 3\n";
+        let expected =
+            vec![row("Ip6", "InReceives", 344), row("UdpLite6", "InErrors", 0), row("Icmp6", "OutType135", 5)];
+        assert_eq!(lines_of(content), (expected, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let (found, skipped) = pairs_of(&content);
+            prop_assert!(found.len() + skipped as usize <= content.len() + 2);
+            let (found, skipped) = lines_of(&content);
+            prop_assert!(found.len() + skipped as usize <= content.len() + 1);
+        }
+
+        #[test]
+        fn anything_that_looks_like_a_table_is_survived(content in "([A-Za-z6]{0,6}:?( -?[0-9a-z]{0,22}){0,4}\n?){0,6}") {
+            pairs_of(content.as_bytes());
+            lines_of(content.as_bytes());
+        }
+
+        #[test]
+        fn every_number_is_read_as_it_is_written(value: i64) {
+            prop_assert_eq!(integer(value.to_string().as_bytes()), Some(value));
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The path of each connection: the states it went through, how long it stayed in each, and how that is known.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::delta::{AgeBasis, LastWords, ToldBy, Transition};
+use crate::model::socket::SocketId;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+
+/// How many connections have a path. Past that, those that ended longest ago lose theirs, then the oldest.
+pub const PATHS_MAX: usize = 20_000;
+/// How many states of one connection are kept: the last ones. One that opens and closes takes at most eight.
+pub const STAYS_MAX: usize = 16;
+
+/// The states that one connection went through, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Path {
+    stays: Vec<Stay>,
+    omitted: u32,
+    end: Option<End>,
+}
+
+/// A stay in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The state.
+    pub state: TcpState,
+    /// When it was entered; exact if `told_by` is the tracepoint.
+    pub entered: Timestamp,
+    /// Who told of the entering.
+    pub told_by: ToldBy,
+    /// How long it lasted and how that is known; `None` while it lasts, or where nothing says.
+    pub lasted: Option<(Duration, AgeBasis)>,
+    /// States between the one before and this one were missed.
+    pub skipped: bool,
+}
+
+/// The end of a connection: no trace of it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub at: Timestamp,
+    /// Who told.
+    pub told_by: ToldBy,
+    /// States between the last one and the end were missed.
+    pub skipped: bool,
+    /// What it had come to, if the kernel told.
+    pub last: Option<LastWords>,
+}
+
+impl Path {
+    /// The stays, oldest first.
+    pub fn stays(&self) -> &[Stay] {
+        &self.stays
+    }
+
+    /// How many stays before those were dropped.
+    pub const fn omitted(&self) -> u32 {
+        self.omitted
+    }
+
+    /// Its end; `None` while the connection is there.
+    pub const fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    fn take(&mut self, transition: &Transition) {
+        let Transition { at, told_by, skipped, lasted, .. } = *transition;
+        if let Some(state) = transition.from {
+            match self.stays.last_mut() {
+                Some(stay) if stay.state == state => stay.lasted = lasted,
+                last => {
+                    let skipped = last.is_some();
+                    let entered = at.before(lasted.map_or(Duration::ZERO, |(time, _)| time));
+                    self.push(Stay { state, entered, told_by: ToldBy::Samples, lasted, skipped });
+                }
+            }
+        } else {
+            // Without a cookie another connection can come under the same identity.
+            *self = Self::default();
+        }
+        match transition.to {
+            Some(state) => self.push(Stay { state, entered: at, told_by, lasted: None, skipped }),
+            None => self.end = Some(End { at, told_by, skipped, last: transition.last }),
+        }
+    }
+
+    fn push(&mut self, stay: Stay) {
+        if self.stays.len() >= STAYS_MAX {
+            self.stays.remove(0);
+            self.omitted = self.omitted.saturating_add(1);
+        }
+        self.stays.push(stay);
+    }
+}
+
+/// The paths of the connections that have, or lately had, a row.
+#[derive(Debug, Default)]
+pub(super) struct Paths {
+    kept: FxHashMap<SocketId, Path>,
+    /// In the order of their first transition; ones that are gone may still stand here.
+    order: VecDeque<SocketId>,
+    /// In the order of their ends.
+    ended: VecDeque<SocketId>,
+}
+
+impl Paths {
+    pub(super) fn get(&self, id: SocketId) -> Option<&Path> {
+        self.kept.get(&id)
+    }
+
+    /// Takes in those of `transitions` that are of connections with a row. Of one that opened and ended between two
+    /// samples the log has all there is.
+    pub(super) fn extend(&mut self, transitions: &[Transition], has_row: impl Fn(SocketId) -> bool) {
+        for transition in transitions {
+            let id = transition.id;
+            if !self.kept.contains_key(&id) {
+                if !has_row(id) {
+                    continue;
+                }
+                self.make_room();
+                self.order.push_back(id);
+            }
+            let path = self.kept.entry(id).or_default();
+            path.take(transition);
+            if path.end.is_some() {
+                self.ended.push_back(id);
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.kept.len() >= PATHS_MAX {
+            let Some(id) = self.ended.pop_front().or_else(|| self.order.pop_front()) else { return };
+            self.kept.remove(&id);
+        }
+        if self.order.len() >= 2 * PATHS_MAX {
+            self.order.retain(|id| self.kept.contains_key(id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::process::Owner;
+    use crate::model::tcp_state::TcpState::{CloseWait, Established, LastAck};
+    use crate::model::testing::tcp;
+
+    fn step(cookie: u64, at_ms: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
+        let socket = tcp(cookie).build();
+        Transition {
+            at: Timestamp::from_millis(at_ms),
+            id: socket.id,
+            protocol: socket.protocol,
+            local: socket.local,
+            remote: socket.remote,
+            from,
+            to,
+            lasted: from.map(|_| (Duration::from_millis(10), AgeBasis::Kernel)),
+            skipped: false,
+            owner: Owner::None,
+            told_by: ToldBy::Tracepoint,
+            last: None,
+        }
+    }
+
+    fn id(cookie: u64) -> SocketId {
+        tcp(cookie).build().id
+    }
+
+    #[test]
+    fn a_path_is_the_stays_of_a_connection_in_order() {
+        let mut paths = Paths::default();
+        let steps = [
+            step(1, 100, Some(Established), Some(CloseWait)),
+            step(1, 110, Some(CloseWait), Some(LastAck)),
+            step(1, 120, Some(LastAck), None),
+        ];
+        paths.extend(&steps, |_| true);
+        let path = paths.get(id(1)).expect("it has one");
+        let stays: Vec<_> = path.stays().iter().map(|stay| (stay.state, stay.entered.as_millis())).collect();
+        assert_eq!(stays, [(Established, 90), (CloseWait, 100), (LastAck, 110)]);
+        assert!(path.stays().iter().all(|stay| stay.lasted == Some((Duration::from_millis(10), AgeBasis::Kernel))));
+        assert_eq!(path.end().map(|end| end.at.as_millis()), Some(120));
+    }
+
+    #[test]
+    fn another_connection_under_the_same_identity_begins_anew() {
+        let mut paths = Paths::default();
+        paths.extend(&[step(1, 1, None, Some(Established)), step(1, 2, Some(Established), None)], |_| true);
+        paths.extend(&[step(1, 3, None, Some(Established))], |_| true);
+        let path = paths.get(id(1)).expect("it has one");
+        assert_eq!((path.stays().len(), path.end()), (1, None));
+    }
+
+    #[test]
+    fn a_long_path_keeps_its_last_stays_and_says_so() {
+        let mut paths = Paths::default();
+        for at in 0..50 {
+            paths.extend(&[step(1, at, Some(Established), Some(CloseWait))], |_| true);
+        }
+        let path = paths.get(id(1)).expect("it has one");
+        assert_eq!((path.stays().len(), path.omitted()), (STAYS_MAX, 100 - 16));
+    }
+
+    #[test]
+    fn those_that_ended_longest_ago_make_room() {
+        let mut paths = Paths::default();
+        paths.extend(&[step(0, 1, None, Some(Established)), step(1, 1, None, Some(Established))], |_| true);
+        paths.extend(&[step(1, 2, Some(Established), None)], |_| true);
+        paths.extend(&[step(2, 2, None, Some(Established))], |_| false);
+        assert_eq!(paths.get(id(2)), None, "nobody can look at it");
+        for cookie in 3..=PATHS_MAX as u64 + 1 {
+            paths.extend(&[step(cookie, 3, None, Some(Established))], |_| true);
+        }
+        assert!(paths.get(id(1)).is_none() && paths.get(id(0)).is_some());
+        paths.extend(&[step(90_000, 4, None, Some(Established))], |_| true);
+        assert!(paths.get(id(0)).is_none() && paths.kept.len() == PATHS_MAX);
+    }
+}

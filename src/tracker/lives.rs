@@ -1,0 +1,255 @@
+//! What the trace adds to the samples: the steps between two of them, put together to lives of sockets, and matched with
+//! the connections that samples and destroy events show.
+//!
+//! The trace names no network namespace. A life is a connection's only if no other life with its endpoints was lived at
+//! the same time, and if its steps lead from what the last sample showed to what this one does. All else is observed.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::model::endpoint::Endpoint;
+use crate::model::event::Step;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::tracker::Round;
+use crate::tracker::entry::Entry;
+
+/// The most lives that wait for a sample to show their connection; steps of more count as lost.
+pub const LIVES_MAX: usize = 65_536;
+/// The most steps of one life; a connection takes six.
+pub const LIFE_LEN_MAX: usize = 16;
+/// How often the same endpoints are used within one sample, at most, for the lives to be told apart.
+pub const REUSES_MAX: usize = 8;
+
+/// Both ends of a connection, ours first.
+pub(super) type Place = (Endpoint, Endpoint);
+
+/// The lives of which steps are not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    pending: Vec<Life>,
+    /// Those that go on, by the key of their steps. Recordings choose keys, so that this table hashes with a secret.
+    open: HashMap<u64, usize>,
+    /// Lives by endpoints and then by time.
+    index: Vec<(Place, Timestamp, usize)>,
+    overflown: u64,
+}
+
+#[derive(Debug)]
+struct Life {
+    key: u64,
+    place: Place,
+    /// Not empty, each from where the one before led.
+    hops: Vec<Hop>,
+    /// The first hop is the first one of the life.
+    begun: bool,
+    /// The last hop leads to `CLOSE`.
+    ended: bool,
+    used: bool,
+}
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    pub(super) at: Timestamp,
+    pub(super) from: TcpState,
+    pub(super) to: TcpState,
+}
+
+/// The part of a life between two looks.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// The steps, without that to `CLOSE`.
+    pub(super) hops: Vec<Hop>,
+    /// When the full socket came to its end, if it did.
+    pub(super) closed: Option<Timestamp>,
+}
+
+impl Lives {
+    /// Takes in the steps since the last sample.
+    pub(super) fn hear(&mut self, steps: &[Step], round: &Round) {
+        if round.first {
+            return;
+        }
+        let mut steps: Vec<&Step> = steps.iter().collect();
+        steps.sort_by_key(|step| step.at);
+        for step in steps {
+            self.add(step);
+        }
+        let places = self.pending.iter().enumerate().filter(|(_, life)| !life.used);
+        self.index.clear();
+        self.index.extend(places.map(|(nth, life)| (life.place, life.first().at, nth)));
+        self.index.sort_unstable();
+    }
+
+    fn add(&mut self, step: &Step) {
+        use TcpState::{Close, Listen, SynRecv, SynSent};
+        let hop = Hop { at: step.at, from: step.from, to: step.to };
+        let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
+        if let Some(&nth) = self.open.get(&step.key) {
+            let life = &mut self.pending[nth];
+            if life.last() == hop {
+                return;
+            }
+            if !begins && life.last().to == hop.from && life.hops.len() < LIFE_LEN_MAX {
+                life.hops.push(hop);
+                life.ended = hop.to == TcpState::Close;
+                if step.remote.port != 0 && step.local.port != 0 {
+                    life.place = (step.local, step.remote);
+                }
+                if life.ended {
+                    self.open.remove(&step.key);
+                }
+                return;
+            }
+            // Steps of it are missing: what it was is not known.
+            life.used = true;
+        }
+        if self.pending.len() >= LIVES_MAX {
+            self.open.remove(&step.key);
+            self.overflown += 1;
+            return;
+        }
+        let ended = hop.to == TcpState::Close;
+        if ended {
+            self.open.remove(&step.key)
+        } else {
+            self.open.insert(step.key, self.pending.len())
+        };
+        let (key, place) = (step.key, (step.local, step.remote));
+        self.pending.push(Life { key, place, hops: vec![hop], begun: begins, ended, used: false });
+    }
+
+    /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
+    pub(super) fn way(&mut self, entry: &Entry, now: Option<&Socket>) -> Option<Way> {
+        let place = (entry.socket().local, entry.socket().remote);
+        let lives = self.at(place)?;
+        let nth = lives.into_iter().find(|nth| {
+            let life = &self.pending[*nth];
+            life.hops.iter().any(|hop| hop.from == entry.state) && !(life.begun && life.is_whole_since(entry))
+        })?;
+        let begin = self.pending[nth].hops.iter().position(|hop| hop.from == entry.state)?;
+        let way = self.follow(nth, begin, now)?;
+        way.hops.iter().all(|hop| hop.at >= entry.seen_at).then_some(way)
+    }
+
+    /// How the connection of `socket`, which no sample has listed before, came to be what it is.
+    pub(super) fn opening(&mut self, socket: &Socket) -> Option<Way> {
+        let lives = self.at((socket.local, socket.remote))?;
+        let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
+        self.follow(nth, 0, Some(socket))
+    }
+
+    /// The whole life of a connection that no sample listed.
+    pub(super) fn whole(&mut self, place: Place) -> Option<Way> {
+        let lives = self.at(place)?;
+        let nth = lives.into_iter().find(|nth| self.pending[*nth].begun && self.pending[*nth].ended)?;
+        self.follow(nth, 0, None)
+    }
+
+    /// Whether the connection at `place` that ended is over for certain: a socket in its last state leaves nothing.
+    pub(super) fn is_over(&self, place: Place) -> bool {
+        let Some(lives) = self.at(place) else { return false };
+        let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended);
+        ended.is_some_and(Life::leaves_nothing)
+    }
+
+    /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
+    pub(super) fn is_over_for(&self, entry: &Entry) -> bool {
+        let lives = self.at((entry.socket().local, entry.socket().remote)).unwrap_or_default();
+        let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
+        life.is_some_and(|life| {
+            life.ended && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)
+        })
+    }
+
+    /// The lives at `place` in their order; `None` if there are none, or if two were lived at the same time.
+    fn at(&self, place: Place) -> Option<Vec<usize>> {
+        let Range { start, end } = self.range(place);
+        let lives = self.index.get(start..end).filter(|lives| (1..=REUSES_MAX).contains(&lives.len()))?;
+        let lives: Vec<usize> = lives.iter().map(|(_, _, nth)| *nth).collect();
+        let apart = lives.windows(2).all(|pair| {
+            let (one, next) = (&self.pending[pair[0]], &self.pending[pair[1]]);
+            one.ended && next.begun && one.last().at <= next.first().at
+        });
+        apart.then(|| lives.into_iter().filter(|nth| !self.pending[*nth].used).collect())
+    }
+
+    fn range(&self, place: Place) -> Range<usize> {
+        let start = self.index.partition_point(|(other, _, _)| *other < place);
+        let end = self.index.partition_point(|(other, _, _)| *other <= place);
+        start..end
+    }
+
+    /// Uses up the steps of a life from the one at `begin` to where `now` shows it; `None` if they do not lead there.
+    fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<Way> {
+        let life = &mut self.pending[nth];
+        // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
+        let len = if life.ended { life.hops.len() - 1 } else { life.hops.len() };
+        let closed = life.ended.then(|| life.last().at);
+        let Some(socket) = now else {
+            closed?;
+            life.used = true;
+            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed });
+        };
+        let reached = life.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
+        let is_mini = socket.tcp.is_none() && matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2);
+        if let Some(last) = reached.map(|last| begin + last) {
+            let hops = life.hops.get(begin..=last)?.to_vec();
+            let is_all = last + 1 == len && (is_mini || !life.ended);
+            if is_all {
+                life.used = true;
+            } else {
+                life.hops.drain(..=last);
+            }
+            life.begun = false;
+            return Some(Way { hops, closed: closed.filter(|_| is_all) });
+        }
+        let state = life.hops.get(len.checked_sub(1)?).filter(|_| len > begin).map_or(life.last().from, |hop| hop.to);
+        if !is_mini || closed.is_none() || !(state.leads_to(socket.state) || state == socket.state) {
+            return None;
+        }
+        life.used = true;
+        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed })
+    }
+
+    /// Ends a sample: what no sample can need any more is forgotten.
+    pub(super) fn finish(&mut self, round: &Round) {
+        let (seen, is_full) = (round.seen, round.scope.is_all());
+        self.pending.retain(|life| {
+            let is_old = life.last().at < if life.ended { seen.at } else { seen.all_at };
+            !life.used && !(is_old && (life.ended || is_full))
+        });
+        let open = self.pending.iter().enumerate().filter(|(_, life)| !life.ended);
+        self.open.clear();
+        self.open.extend(open.map(|(nth, life)| (life.key, nth)));
+        self.index.clear();
+    }
+
+    /// How many steps were dropped since the last call.
+    pub(super) fn take_overflown(&mut self) -> u64 {
+        std::mem::take(&mut self.overflown)
+    }
+}
+
+impl Life {
+    fn first(&self) -> Hop {
+        self.hops[0]
+    }
+
+    fn last(&self) -> Hop {
+        self.hops[self.hops.len() - 1]
+    }
+
+    /// Whether a socket that ended like this has no mini-socket.
+    fn leaves_nothing(&self) -> bool {
+        use TcpState::{Closing, FinWait1, FinWait2};
+        !matches!(self.last().from, FinWait1 | FinWait2 | Closing)
+    }
+
+    /// Whether all of it was lived after `entry` was last seen: then it is another connection's.
+    fn is_whole_since(&self, entry: &Entry) -> bool {
+        self.first().at > entry.seen_at && self.first().to != entry.state
+    }
+}

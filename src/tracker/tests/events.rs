@@ -1,0 +1,283 @@
+//! What the tracker makes of events: one history per connection, and never another table than without them.
+
+use proptest::sample::Index;
+
+use super::*;
+use crate::model::delta::LastWords;
+use crate::model::event::{Ended, Loss, Step, Tellers};
+use crate::model::tcp_state::STATES;
+use crate::model::tcp_state::TcpState::{Close, Closing};
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+/// `sample` with what the kernel told before it.
+fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[Step]) -> Snapshot {
+    sample.events.tellers = Tellers { ends: Teller::On, trace: Teller::On };
+    let ended = ended.iter().map(|(ms, socket)| Ended { at: at(*ms), socket: socket.reference(), info: socket.tcp });
+    sample.events.ended.extend(ended);
+    sample.events.steps.extend_from_slice(steps);
+    sample
+}
+
+fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, TcpState)) -> Step {
+    Step { at: at(ms), key, local: socket.local, remote: socket.remote, from, to }
+}
+
+/// The whole life of a server's end, closed by the peer first.
+fn served(key: u64, socket: &Socket) -> Vec<Step> {
+    let listening = Step { remote: testing_unset(), ..step(1_100, key, socket, (Listen, SynRecv)) };
+    let rest = [
+        (1_101, (SynRecv, Established)),
+        (1_300, (Established, CloseWait)),
+        (1_350, (CloseWait, LastAck)),
+        (1_360, (LastAck, Close)),
+    ];
+    [listening].into_iter().chain(rest.map(|(ms, step_of)| step(ms, key, socket, step_of))).collect()
+}
+
+fn testing_unset() -> Endpoint {
+    Endpoint::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0)
+}
+
+fn conn() -> Socket {
+    tcp(7).bytes(500, 20).last(1_200, 1_250, 1_300).info(|info| info.rtt_us = 90).build()
+}
+
+/// A tracker that has seen an empty table at 1 s.
+fn begun() -> Tracker {
+    let mut tracker = Tracker::new();
+    tracker.update(&told(snapshot::<Socket>(1_000, []), &[], &[]));
+    tracker
+}
+
+fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpState>, ToldBy)> {
+    let kind = |step: &Transition| (step.at.as_millis(), step.from, step.to, step.told_by);
+    delta.transitions.iter().map(kind).collect()
+}
+
+#[test]
+fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
+    let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &served(9, &conn())));
+    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    assert_eq!(
+        kinds(&delta),
+        [
+            traced(1_100, None, Some(SynRecv)),
+            traced(1_101, Some(SynRecv), Some(Established)),
+            traced(1_300, Some(Established), Some(CloseWait)),
+            traced(1_350, Some(CloseWait), Some(LastAck)),
+            traced(1_360, Some(LastAck), None),
+        ]
+    );
+    let last = delta.transitions.last().expect("its end");
+    let words = LastWords { bytes: Some(ByteCounts::new(500, 20)), rtt_us: 90, retransmits_total: 0 };
+    assert_eq!((last.last, last.lasted), (Some(words), Some((Duration::from_millis(10), AgeBasis::Kernel))));
+    assert!(delta.transitions.iter().all(|step| !step.skipped && step.id == conn().id));
+    assert!(delta.added.is_empty() && delta.removed.is_empty());
+}
+
+#[test]
+fn without_the_trace_only_the_end_is_known_and_told_once_nothing_is_left() {
+    let mut tracker = begun();
+    let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
+    assert_eq!(kinds(&delta), [], "a mini-socket may have been stepped over");
+    let delta = tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[]));
+    let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
+    assert_eq!(kinds(&delta), [by_event(1_200, None, Some(Established)), by_event(1_361, Some(Established), None)]);
+    assert_eq!(delta.transitions[1].lasted, Some((Duration::from_millis(161), AgeBasis::AtLeast)));
+    assert_eq!(kinds(&tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]))), []);
+}
+
+#[test]
+fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
+    let nginx = [process(812, "nginx")];
+    let mut tracker = Tracker::new();
+    let open = tcp(7).held_by(&nginx).last(500, 500, 500).build();
+    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
+    let steps = &served(9, &open)[2..];
+    // The sample came after the first of the steps.
+    let half = tcp(7).held_by(&nginx).state(CloseWait).last(500, 500, 1_300).build();
+    let delta = tracker.update(&told(snapshot(1_320, [half]), &[], steps));
+    assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), ToldBy::Tracepoint)]);
+    assert_eq!(age(&delta.changed[0]), "1300 kernel");
+    assert_eq!(delta.transitions[0].owner.label(), "live");
+    let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
+    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    assert_eq!(kinds(&delta), [traced(1_350, Some(CloseWait), Some(LastAck)), traced(1_360, Some(LastAck), None)]);
+    assert!(delta.transitions[1].last.is_some() && delta.removed.len() == 1);
+}
+
+#[test]
+fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
+    let full = conn();
+    let life = [
+        (1_100, (Close, SynSent)),
+        (1_101, (SynSent, Established)),
+        (1_200, (Established, FinWait1)),
+        (1_201, (FinWait1, FinWait2)),
+        (1_300, (FinWait2, Close)),
+    ];
+    let steps: Vec<_> = life.map(|(ms, step_of)| step(ms, 3, &full, step_of)).into();
+    let waiting = || {
+        let mini = tcp(8).mini(TimeWait).timer(TimerKind::TimeWait, 0, 61_300);
+        mini.with(|socket| (socket.local, socket.remote) = (conn().local, conn().remote))
+    };
+    let mut tracker = begun();
+    let delta = tracker.update(&told(snapshot(2_000, [waiting()]), &[(1_301, &full)], &steps));
+    let path: Vec<_> = delta.transitions.iter().map(|step| (step.from, step.to, step.skipped)).collect();
+    assert_eq!(
+        path,
+        [
+            (None, Some(SynSent), false),
+            (Some(SynSent), Some(Established), false),
+            (Some(Established), Some(FinWait1), false),
+            (Some(FinWait1), Some(FinWait2), false),
+            (Some(FinWait2), Some(TimeWait), false),
+        ]
+    );
+    assert_eq!(age(&delta.added[0]), "1300 kernel");
+    tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
+    let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
+    assert_eq!(kinds(&delta), [(62_000, Some(TimeWait), None, ToldBy::Samples)]);
+    assert!(delta.transitions[0].last.is_some(), "its last words were kept");
+}
+
+#[test]
+fn words_may_come_after_the_mini_socket() {
+    let waiting = || tcp(8).mini(TimeWait).timer(TimerKind::TimeWait, 0, 61_300);
+    let full = tcp(9).with(|socket| socket.local = waiting().build().local).bytes(1, 2).last(1_100, 1_100, 1_100);
+    let mut tracker = begun();
+    tracker.update(&told(snapshot(2_000, [waiting()]), &[], &[]));
+    let delta = tracker.update(&told(snapshot(3_000, [waiting()]), &[(2_001, &full.build())], &[]));
+    assert_eq!(kinds(&delta), []);
+    for ms in [4_000, 5_000, 61_000] {
+        assert_eq!(kinds(&tracker.update(&told(snapshot(ms, [waiting()]), &[], &[]))), []);
+    }
+    let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
+    assert_eq!(delta.transitions[0].last.and_then(|last| last.bytes), Some(ByteCounts::new(1, 2)));
+}
+
+#[test]
+fn two_sockets_with_the_same_endpoints_are_not_mixed_up() {
+    let open = tcp(7).build();
+    let mut tracker = Tracker::new();
+    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
+    // One of them lives in another namespace; which one cannot be told.
+    let steps = [1, 2].map(|key| step(1_300 + key, key, &open, (Established, CloseWait)));
+    let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
+    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), ToldBy::Samples)]);
+}
+
+#[test]
+fn steps_that_do_not_lead_to_what_is_there_are_not_believed() {
+    let open = tcp(7).build();
+    let mut tracker = Tracker::new();
+    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
+    let steps = [step(1_300, 1, &open, (Established, FinWait1)), step(1_400, 1, &open, (FinWait1, Closing))];
+    let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
+    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), ToldBy::Samples)]);
+}
+
+#[test]
+fn a_loss_is_a_gap_between_two_samples() {
+    let mut sample = told(snapshot::<Socket>(2_000, []), &[], &[]);
+    sample.events.lost = vec![Loss { of: ToldBy::DestroyEvent, count: Some(3) }];
+    let gaps = begun().update(&sample).gaps;
+    assert_eq!(gaps.len(), 1);
+    let gap = gaps[0];
+    assert_eq!((gap.from, gap.to, gap.lost, gap.of), (at(1_000), at(2_000), Some(3), ToldBy::DestroyEvent));
+}
+
+/// Something the kernel might tell, true or not: which slot it is about, and how.
+#[derive(Clone, Debug)]
+enum Rumour {
+    Ended { slot: usize, of_other: bool },
+    Step { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
+    Life { slot: usize, key: u64 },
+}
+
+fn rumour() -> impl Strategy<Value = Rumour> {
+    let slot = 0..SLOTS;
+    prop_oneof![
+        (slot.clone(), any::<bool>()).prop_map(|(slot, of_other)| Rumour::Ended { slot, of_other }),
+        (slot.clone(), 0..4_u64, any::<Index>(), any::<Index>(), 0..2_000_u64)
+            .prop_map(|(slot, key, from, to, ago_ms)| Rumour::Step { slot, key, from, to, ago_ms }),
+        (slot, 0..4_u64).prop_map(|(slot, key)| Rumour::Life { slot, key }),
+    ]
+}
+
+/// `sample` with what is rumoured of the sockets in it.
+fn rumoured(sample: &Snapshot, rumours: &[Rumour], rotate: usize) -> Snapshot {
+    let mut sample = told(sample.clone(), &[], &[]);
+    let now = sample.at.as_millis();
+    for rumour in rumours {
+        let (Rumour::Ended { slot, .. } | Rumour::Step { slot, .. } | Rumour::Life { slot, .. }) = *rumour;
+        let Some(socket) = sample.sockets.get(slot).cloned() else { continue };
+        match *rumour {
+            Rumour::Ended { of_other, .. } => {
+                let id = if of_other { tcp(90_000 + slot as u64).build().id } else { socket.id };
+                let ended =
+                    Ended { at: at(now), socket: Socket { id, ..socket.clone() }.reference(), info: socket.tcp };
+                sample.events.ended.extend([ended.clone(), ended]);
+            }
+            Rumour::Step { key, from, to, ago_ms, .. } => {
+                let (from, to) = (from.get(&STATES).state, to.get(&STATES).state);
+                sample.events.steps.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
+            }
+            Rumour::Life { key, .. } => {
+                let life = [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
+                let life = life.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
+                sample.events.steps.extend(life);
+            }
+        }
+    }
+    let len = sample.events.steps.len().max(1);
+    sample.events.steps.rotate_left(rotate % len);
+    sample
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_told_the_table_is_that_of_the_samples(
+        events in prop::collection::vec(event(), 1..60),
+        rumours in prop::collection::vec((prop::collection::vec(rumour(), 0..8), any::<usize>()), 1..6),
+    ) {
+        let (mut world, mut tracker, mut silent) = (World::new(), Tracker::new(), Tracker::new());
+        let (mut reader, mut rumours) = (Reader { first: true, ..Reader::default() }, rumours.iter().cycle());
+        let mut follow = |reader: &mut Reader, sample: &Snapshot, told: &Snapshot| {
+            let delta = tracker.update(told);
+            silent.update(sample);
+            let known: Vec<_> = reader.table.keys().copied().collect();
+            // Of a connection that never was in a sample there are an opening and an end, and no row.
+            let rows = |step: &Transition| known.contains(&step.id) || step.id.cookie().is_none_or(|cookie| cookie < 90_000);
+            let delta = Delta { transitions: delta.transitions.iter().filter(|step| rows(step)).cloned().collect(), ..delta };
+            if reader.first {
+                reader.table = delta.added.iter().map(|row| (row.socket.id, row.clone())).collect();
+                reader.first = false;
+            } else {
+                reader.read(&delta);
+            }
+            reader.compare(sample);
+        };
+        for event in &events {
+            let Some(sample) = world.happen(event) else { continue };
+            let (rumour, rotate) = rumours.next().expect("it goes on");
+            follow(&mut reader, &sample, &rumoured(&sample, rumour, *rotate));
+        }
+        for _ in 0..3 {
+            let sample = world.sample(1_000, 0);
+            follow(&mut reader, &sample, &sample);
+        }
+        let last = world.sample(1_000, 0);
+        let (delta, other) = (tracker.update(&last), silent.update(&last));
+        prop_assert!(delta.added.is_empty() && delta.changed.is_empty() && delta.removed.is_empty(), "{delta:?}");
+        prop_assert!(other.added.is_empty() && other.changed.is_empty() && other.removed.is_empty());
+        let states = |sockets: &mut dyn Iterator<Item = &Socket>| -> BTreeMap<SocketId, TcpState> {
+            sockets.map(|socket| (socket.id, socket.state)).collect()
+        };
+        let table = states(&mut reader.table.values().map(|row| &row.socket));
+        prop_assert_eq!(table, states(&mut last.sockets.iter()));
+    }
+}

@@ -1,0 +1,27 @@
+//! What the README answers to habits of netstat, ss and lsof is run, command by command.
+
+#![cfg(target_os = "linux")]
+
+#[path = "common/namespace.rs"]
+mod namespace;
+
+use assert_cmd::Command;
+use conntop::knowledge::habits::HABITS;
+
+#[test]
+fn every_command_of_the_table_works() {
+    if !namespace::inside_namespace("every_command_of_the_table_works") {
+        return;
+    }
+    for habit in HABITS.iter() {
+        let mut words: Vec<&str> = habit.conntop.split(' ').skip(1).collect();
+        if words.last().is_some_and(|word| word.parse::<u32>().is_ok()) {
+            words.extend(["--count", "1"]);
+        }
+        let assert = Command::cargo_bin("conntop").expect("built for its tests").args(&words).assert();
+        let output = assert.get_output();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {stderr}", habit.conntop);
+        assert!(!output.stdout.is_empty(), "{}: {stderr}", habit.conntop);
+    }
+}
