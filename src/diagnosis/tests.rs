@@ -240,7 +240,7 @@ fn many_findings_of_one_process_are_told_as_one() {
 fn a_finding_stays_near_its_limit_and_keeps_when_it_was_first_found() {
     let mut machine = Machine::new();
     for (sockets, is_found) in
-        [(99, false), (100, true), (85, true), (100, true), (40, true), (40, true), (40, true), (40, true), (40, false)]
+        [(99, false), (100, true), (85, true), (100, true), (40, true), (40, true), (40, true), (40, false)]
     {
         let now = machine.now_ms + 1_000;
         let findings = machine.sample((0..sockets).map(|nth| leaked(nth, now, 20_000).build()).collect());
