@@ -8,6 +8,7 @@ use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
+use crate::store::paths::Stay;
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -120,8 +121,12 @@ pub fn opening(steps: &[Step], row: &Row, around: &Around) -> Opening {
     Opening::Active
 }
 
-/// What the log has seen of `id`, oldest first.
+/// What was seen of `id`, oldest first: its path or, where it lost that, what the log still has.
 fn seen_steps(app: &App, id: SocketId) -> Vec<Step> {
+    if let Some(path) = app.store.path(id) {
+        let step = |stay: &Stay| Step { state: stay.state, lasted: stay.lasted, seen: true };
+        return path.stays().iter().map(step).collect();
+    }
     let mut steps = Vec::new();
     for entry in app.store.log().entries().iter().filter(|entry| entry.id == id) {
         push_seen(&mut steps, entry);

@@ -73,7 +73,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let slope = case.slope();
     let runs_out = runs_out(case);
     let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical);
-    let is_critical = is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.ephemeral_ports_critical);
+    let is_critical =
+        is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.ephemeral_ports_critical);
     let time_wait = u64::from(group.kinds[TIME_WAIT]);
     let waiting =
         if time_wait > 0 { format!(", {} of them in TIME_WAIT", units::count(time_wait)) } else { String::new() };
