@@ -9,11 +9,11 @@ use crate::verdict::{Expected, check_soon};
 /// As many sockets as make a leak whatever their age.
 const MANY: usize = 120;
 
-/// A leak of [`MANY`] sockets that `server` holds on 127.0.0.1:7001 is found, with this verdict, and nothing else.
+/// A leak of [`MANY`] sockets that `server` holds on 127.0.0.1:7101 is found, with this verdict, and nothing else.
 fn assert_leak(server: &Puppet, why: &str, verdict: &str) {
-    wait_for_sockets("state close-wait sport = :7001", MANY);
+    wait_for_sockets("state close-wait sport = :7101", MANY);
     let expected =
-        Expected { rule: "close-wait-leak", severity: "warning", process: Some(server), place: "on 127.0.0.1:7001" };
+        Expected { rule: "close-wait-leak", severity: "warning", process: Some(server), place: "on 127.0.0.1:7101" };
     let checked = check_soon(&["--for", "2"]);
     assert_about(checked.only(&expected), why, verdict);
 }
@@ -25,7 +25,7 @@ fn assert_about(finding: &Value, why: &str, verdict: &str) {
     let examples = finding["examples"].as_array().expect("examples");
     assert!(!examples.is_empty(), "{finding:#}");
     for example in examples {
-        assert_eq!((&example["verdict"], &example["lport"]), (&verdict.into(), &7001.into()), "{example:#}");
+        assert_eq!((&example["verdict"], &example["lport"]), (&verdict.into(), &7101.into()), "{example:#}");
     }
 }
 
@@ -34,8 +34,8 @@ fn missing_close() {
     if !alone_in_namespace("close_wait::missing_close") {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7001 256 leak", "browser");
-    browser.tell(&format!("connect 127.0.0.1 7001 {MANY}"));
+    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+    browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     browser.tell("send 100");
     browser.tell("close");
     ledger.wait_for_count("ended", MANY as u64);
@@ -47,8 +47,8 @@ fn not_reading() {
     if !alone_in_namespace("close_wait::not_reading") {
         return;
     }
-    let (mut pool, mut browser) = cast("idle-pool", "127.0.0.1 7001 256 ignore", "browser");
-    browser.tell(&format!("connect 127.0.0.1 7001 {MANY}"));
+    let (mut pool, mut browser) = cast("idle-pool", "127.0.0.1 7101 256 ignore", "browser");
+    browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     pool.wait_for_count("accepted", MANY as u64);
     browser.tell("close");
     assert_leak(&pool, "not reading", "not-reading");
@@ -59,8 +59,8 @@ fn stuck_reader() {
     if !alone_in_namespace("close_wait::stuck_reader") {
         return;
     }
-    let (mut parser, mut browser) = cast("stuck-parser", "127.0.0.1 7001 256 ignore", "browser");
-    browser.tell(&format!("connect 127.0.0.1 7001 {MANY}"));
+    let (mut parser, mut browser) = cast("stuck-parser", "127.0.0.1 7101 256 ignore", "browser");
+    browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     parser.wait_for_count("accepted", MANY as u64);
     browser.tell("send 300");
     browser.tell("close");
@@ -72,11 +72,11 @@ fn not_accepted() {
     if !alone_in_namespace("close_wait::not_accepted") {
         return;
     }
-    let (sleeper, mut browser) = cast("sleepy-server", "127.0.0.1 7001 256 never", "browser");
-    browser.tell(&format!("connect 127.0.0.1 7001 {MANY}"));
+    let (sleeper, mut browser) = cast("sleepy-server", "127.0.0.1 7101 256 never", "browser");
+    browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     browser.tell("close");
-    wait_for_sockets("state close-wait sport = :7001", MANY);
+    wait_for_sockets("state close-wait sport = :7101", MANY);
     let expected =
-        Expected { rule: "not-accepted", severity: "warning", process: Some(&sleeper), place: "on 127.0.0.1:7001" };
+        Expected { rule: "not-accepted", severity: "warning", process: Some(&sleeper), place: "on 127.0.0.1:7101" };
     assert_about(check_soon(&["--for", "2"]).only(&expected), "", "not-accepted");
 }

@@ -59,18 +59,18 @@ fn a_leak_older_than_conntop() {
     if !alone_in_namespace("leak::a_leak_older_than_conntop") {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7001 256 leak", "browser");
-    browser.tell("connect 127.0.0.1 7001 120");
+    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+    browser.tell("connect 127.0.0.1 7101 120");
     browser.tell("send 100");
     ledger.wait_for_count("accepted", 120);
     let said = browser.tell("shut");
     let (began, ended) = (said["began"]["wall"].as_f64(), said["ended"]["wall"].as_f64());
     let (began, ended) = (began.expect("a time"), ended.expect("a time"));
     wait_until("the rule takes it for a leak", || wall() > ended + 5.2);
-    assert_eq!(sockets("state close-wait sport = :7001"), 120);
+    assert_eq!(sockets("state close-wait sport = :7101"), 120);
 
     let expected =
-        Expected { rule: "close-wait-leak", severity: "warning", process: Some(&ledger), place: "on 127.0.0.1:7001" };
+        Expected { rule: "close-wait-leak", severity: "warning", process: Some(&ledger), place: "on 127.0.0.1:7101" };
     // A sample that a busy machine held up tells more than the next one does.
     wait_until("every age is right to 50 ms", || {
         let mut list = Command::new(env!("CARGO_BIN_EXE_conntop"));

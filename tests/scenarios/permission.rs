@@ -12,10 +12,10 @@ const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 /// A leaking server, as it is in each of these scenes.
 fn leaking() -> (Puppet, Puppet) {
-    let (ledger, mut browser) = cast("ledger-api", "127.0.0.1 7001 256 leak", "browser");
-    browser.tell("connect 127.0.0.1 7001 120");
+    let (ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+    browser.tell("connect 127.0.0.1 7101 120");
     browser.tell("close");
-    wait_for_sockets("state close-wait sport = :7001", 120);
+    wait_for_sockets("state close-wait sport = :7101", 120);
     (ledger, browser)
 }
 
@@ -69,7 +69,7 @@ fn what_may_not_be_seen_is_said() {
     let directory = tempfile::tempdir().expect("a directory");
     let checked = check_by(by_nobody(directory.path(), &["check", "--format", "json"]));
     // The leak is there for everybody to see; whose it is, is not.
-    let expected = Expected { rule: "close-wait-leak", severity: "warning", process: None, place: "on 127.0.0.1:7001" };
+    let expected = Expected { rule: "close-wait-leak", severity: "warning", process: None, place: "on 127.0.0.1:7101" };
     assert_eq!(checked.only(&expected)["sockets"], 120, "{checked}");
     assert!(checked.json["coverage"]["owners_hidden"].as_u64() >= Some(120), "{}", checked.json["coverage"]);
     let output = run(by_nobody(directory.path(), &["check"]));

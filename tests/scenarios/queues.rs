@@ -30,7 +30,7 @@ fn a_listener_that_never_accepts() {
     assert!(says(full, "17 of 16") && says(full, "accept()") && says(full, "/s dropped"), "{checked}");
 }
 
-/// The same without newcomers: nearly full for ten seconds, so that accept() is to blame, but nothing is lost.
+/// The same without newcomers: nearly full for ten seconds, so that `accept()` is to blame, but nothing is lost.
 #[test]
 fn an_accept_queue_that_is_nearly_full() {
     if !alone_in_namespace("queues::an_accept_queue_that_is_nearly_full") {

@@ -86,7 +86,7 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until ss(8) lists exactly so many sockets for its filter, as `state close-wait sport = :7001`.
+/// Waits until ss(8) lists exactly so many sockets for its filter, as `state close-wait sport = :7101`.
 pub fn wait_for_sockets(filter: &str, wanted: usize) {
     let mut seen = 0;
     let deadline = Instant::now() + PATIENCE;

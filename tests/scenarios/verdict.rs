@@ -24,7 +24,7 @@ pub struct Expected<'a> {
     pub severity: &'a str,
     /// Whose it is; `None` where it is nobody's.
     pub process: Option<&'a Puppet>,
-    /// `to 127.0.0.1:7001`, `on 127.0.0.1:7001`, `process` or `machine`.
+    /// `to 127.0.0.1:7101`, `on 127.0.0.1:7101`, `process` or `machine`.
     pub place: &'a str,
 }
 
