@@ -219,13 +219,11 @@ impl Ear {
     /// Empties the queues whenever something comes, until it is told to stop.
     fn listen(mut self) {
         let mut is_busy = false;
-        loop {
+        // Asked before each wait: the pause after a batch may have heard the stir that came with the order.
+        while !self.stop.load(Ordering::Relaxed) {
             let is_tracing = lock(&self.ears).trace.is_some();
             let pause = if is_busy { RINGS_EVERY_BUSY } else { RINGS_EVERY };
             let rang = self.wait(true, is_tracing.then_some(pause));
-            if self.stop.load(Ordering::Relaxed) {
-                return;
-            }
             let mut ears = lock(&self.ears);
             ears.drain();
             is_busy = ears.drain_trace();
