@@ -22,6 +22,8 @@ const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
 const MORE_WIDTH_MIN: u16 = 160;
 /// From this confidence on a slope is said as a fact.
 const SURE_MIN: f32 = 0.8;
+/// Below this one it is noise: up and down, no direction.
+const DIRECTION_MIN: f32 = 0.3;
 
 /// Evidence that the line about growth says already.
 const TOLD_BEFORE: [&str; 2] = ["slope", "watched"];
@@ -41,11 +43,12 @@ pub fn since_text(finding: &Finding, now: Timestamp) -> String {
     })
 }
 
-/// `+4/min`, `steady`, `−12/min?`.
+/// `+4/min`, `steady`, `−12/min?`, `up & down`.
 pub fn slope_text(slope: Slope) -> String {
     let doubt = if slope.confidence < SURE_MIN { "?" } else { "" };
     match per_minute(slope.per_minute) {
         steady if steady.is_empty() => "steady".to_owned(),
+        _ if slope.confidence < DIRECTION_MIN => "up & down".to_owned(),
         change => format!("{change}{doubt}"),
     }
 }
@@ -164,6 +167,9 @@ fn growth_words(slope: Option<Slope>) -> String {
     match per_minute(slope.per_minute) {
         steady if steady.is_empty() => format!("steady over {over}"),
         change if slope.confidence >= SURE_MIN => format!("{change} over {over} (a straight line explains {share})"),
+        _ if slope.confidence < DIRECTION_MIN => {
+            format!("up and down over {over} (a straight line explains only {share})")
+        }
         change => format!("perhaps {change} over {over} (a straight line explains only {share})"),
     }
 }
@@ -220,6 +226,8 @@ mod tests {
         assert_eq!(slope_text(slope(0.5, 0.9)), "+0.5/min");
         assert_eq!(slope_text(slope(-1_200.0, 0.5)), "−1,200/min?");
         assert_eq!(slope_text(slope(0.01, 0.9)), "steady");
+        assert_eq!(slope_text(slope(-1.5, 0.02)), "up & down");
+        assert!(growth_words(Some(slope(-1.5, 0.02))).starts_with("up and down over 5m00s"));
         assert!(growth_words(Some(slope(4.0, 0.5))).starts_with("perhaps +4/min over 5m00s"));
     }
 
