@@ -2,7 +2,7 @@
 //!
 //! `/proc/thread-self/net` and `/proc/sys/net` show the namespace of the thread that opens the file, and go on showing
 //! it whoever reads. Counters are read with every sample, through files that stay open; limits hardly ever change and
-//! are read every [`LIMITS_EVERY`]. The text is the kernel's, yet whatever it says is survived.
+//! are read every `LIMITS_EVERY`. The text is the kernel's, yet whatever it says is survived.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
