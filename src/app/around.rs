@@ -4,10 +4,11 @@
 use crate::app::App;
 use crate::app::mode::Page;
 use crate::model::endpoint::Endpoint;
-use crate::model::process::ProcessId;
+use crate::model::process::{Owner, ProcessId};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::STATES;
 use crate::store::Store;
+use crate::store::groups::{Holdings, HoldingsCount};
 use crate::store::rows::{Row, RowIndex};
 
 /// How many of the connections that belong with one are shown one by one.
@@ -27,6 +28,8 @@ pub struct Around {
     pub has_listener: bool,
     /// The first of them, `NEIGHBOURS_SHOWN_MAX` at most.
     pub first: Vec<Row>,
+    /// What its process holds; `None` until it is counted, or where no process is known.
+    pub holdings: Option<(ProcessId, Holdings)>,
 }
 
 /// A look around a connection under way.
@@ -34,11 +37,34 @@ pub struct Around {
 pub struct Looking {
     next: RowIndex,
     found: Around,
+    /// What is left to count of its process.
+    count: Option<HoldingsCount>,
+    /// Whether nothing else is to be found.
+    is_alone: bool,
 }
 
 impl Looking {
+    /// A look around `row`.
+    fn at(row: &Row) -> Self {
+        let socket = &row.connection.socket;
+        let held = if matches!(socket.owner, Owner::Live(_)) { socket.owner.process() } else { None };
+        let count = held.map(|process| HoldingsCount::new(process.id));
+        let is_alone = !socket.is_listener() && socket.remote.is_unset();
+        Self { count, is_alone, ..Self::default() }
+    }
+
     /// Looks at as many rows as `steps` allows; answers whether that was all.
     fn advance(&mut self, socket: &Socket, store: &Store, steps: &mut usize) -> bool {
+        if let Some(mut count) = self.count.take() {
+            let Some(holdings) = count.advance(store, steps) else {
+                self.count = Some(count);
+                return false;
+            };
+            self.found.holdings = Some((count.process(), holdings));
+        }
+        if self.is_alone {
+            return true;
+        }
         let process = socket.owner.process().map(|process| process.id);
         while *steps > 0 {
             *steps -= 1;
@@ -123,11 +149,8 @@ impl App {
     /// Looks anew, if there is anything to look from; what was found before stands until then.
     pub(super) fn start_looking_around(&mut self) {
         if let Page::Detail(detail) = &mut self.page {
-            let has_company = |row: &Row| {
-                let socket = &row.connection.socket;
-                socket.is_listener() || !socket.remote.is_unset()
-            };
-            detail.looking = detail.row.as_ref().is_some_and(has_company).then(Looking::default);
+            let looking = detail.row.as_ref().map(Looking::at);
+            detail.looking = looking.filter(|looking| looking.count.is_some() || !looking.is_alone);
         }
     }
 

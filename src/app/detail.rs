@@ -82,7 +82,11 @@ pub(super) fn len(app: &App) -> usize {
 
 /// What it is, whose, and what is at its other end.
 fn identity(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
-    vec![facts::connection(app, row, path), ends::both(app, row, &detail.around), facts::owner(app, row)]
+    vec![
+        facts::connection(app, row, path),
+        ends::both(app, row, &detail.around),
+        facts::owner(app, row, &detail.around),
+    ]
 }
 
 /// What its state means, what is wrong with it, and how far a handshake got.

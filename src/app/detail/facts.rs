@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::app::around::Around;
 use crate::app::clock::date_and_time;
 use crate::app::detail::{byte_words, in_state};
 use crate::app::findings;
@@ -97,12 +98,12 @@ fn identity(socket: &Socket) -> String {
     parts.join(", ")
 }
 
-pub(super) fn owner(app: &App, row: &Row) -> Section {
+pub(super) fn owner(app: &App, row: &Row, around: &Around) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Owner");
     match &socket.owner {
         Owner::Live(holders) => {
-            push_process(app, &mut section, holders.first());
+            push_process(app, &mut section, holders.first(), around);
             push_others(app, &mut section, &holders.all()[1..]);
         }
         Owner::Remembered(holders) => {
@@ -136,7 +137,7 @@ pub(super) fn name_and_pid(process: &Process) -> String {
     format!("{}[{}]", process.name, process.id.pid)
 }
 
-fn push_process(app: &App, section: &mut Section, process: &Process) {
+fn push_process(app: &App, section: &mut Section, process: &Process, around: &Around) {
     section.fact("process", name_and_pid(process));
     if !process.command.as_str().is_empty() {
         section.fact("command", process.command.as_str());
@@ -144,7 +145,9 @@ fn push_process(app: &App, section: &mut Section, process: &Process) {
     section.known("user", process.uid.map(|uid| user(app, uid)));
     let offset = app.config.utc_offset_seconds;
     section.known("started", process.started.map(|at| date_and_time(at, offset)));
-    section.fact("holds", holdings_text(&app.store.holdings(process.id)));
+    // Counted over all rows, so not while a frame is drawn.
+    let counted = around.holdings.as_ref().filter(|(counted, _)| *counted == process.id);
+    section.fact("holds", counted.map_or_else(|| "…".to_owned(), |(_, holdings)| holdings_text(holdings)));
     section.known("uses", app.store.usage(process.id).map(usage_words));
     section.known("descriptors", app.store.usage(process.id).and_then(descriptor_words));
 }
