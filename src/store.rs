@@ -30,7 +30,6 @@ use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
-use crate::store::groups::Holdings;
 use crate::store::history::History;
 use crate::store::log::Log;
 use crate::store::paths::{Path, Paths};
@@ -100,11 +99,6 @@ impl Store {
     /// How many deltas it has taken in: another number means that anything may differ.
     pub const fn deltas(&self) -> u64 {
         self.deltas
-    }
-
-    /// What `process` holds now. One pass over the rows: for dialogs, not for every frame.
-    pub fn holdings(&self, process: ProcessId) -> Holdings {
-        groups::holdings(self, process)
     }
 
     /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.

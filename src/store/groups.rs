@@ -209,17 +209,8 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
     live(store).filter(|(_, row)| belongs(row)).map(|(index, _)| index).collect()
 }
 
-/// What `process` holds now. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
-pub fn holdings(store: &Store, process: ProcessId) -> Holdings {
-    let mut count = HoldingsCount::new(process);
-    loop {
-        if let Some(holdings) = count.advance(store, &mut usize::MAX.clone()) {
-            return holdings;
-        }
-    }
-}
-
-/// What a process holds, being counted in slices. The store must not change in between.
+/// What a process holds now, being counted in slices. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
+/// The store must not change in between.
 #[derive(Debug)]
 pub struct HoldingsCount {
     process: ProcessId,
@@ -539,6 +530,10 @@ mod tests {
         groups.values().find(key).expect("the process has a group")
     }
 
+    fn holdings_of(store: &Store, process: ProcessId) -> Holdings {
+        HoldingsCount::new(process).advance(store, &mut usize::MAX.clone()).expect("there are fewer rows")
+    }
+
     #[test]
     fn a_process_group_is_what_the_process_holds_or_is_remembered_for() {
         let groups = groups(by_process(&machine()));
@@ -648,12 +643,12 @@ mod tests {
     #[test]
     fn the_dialog_counts_what_is_held_now() {
         let mut store = machine();
-        let holdings = store.holdings(process(813, "nginx").id);
+        let holdings = holdings_of(&store, process(813, "nginx").id);
         assert_eq!((holdings.counts.of(Established), holdings.counts.of(TcpState::Listen), holdings.peers), (3, 1, 2));
-        assert_eq!(store.holdings(process(99, "curl").id), Holdings::default(), "a TIME_WAIT is only remembered");
+        assert_eq!(holdings_of(&store, process(99, "curl").id), Holdings::default(), "a TIME_WAIT is only remembered");
         let gone = Removed { id: tcp(4).build().id, at: Timestamp::default() };
         store.apply(Delta { removed: vec![gone], ..Delta::default() });
-        assert_eq!(store.holdings(process(813, "nginx").id).peers, 1, "a closed row is not held");
+        assert_eq!(holdings_of(&store, process(813, "nginx").id).peers, 1, "a closed row is not held");
     }
 
     #[test]

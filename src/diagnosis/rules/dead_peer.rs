@@ -10,14 +10,8 @@ use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let now = look.now();
-    let since = stalled::silence(socket, now).or_else(|| stalled::unanswered_keep_alive(socket))?;
-    if stalled::lasted(socket, since, now) < look.thresholds.dead_peer_age {
-        return None;
-    }
-    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { since: Some(since), amount: waiting.into(), ..member })
+    let since = stalled::silence(socket, look.now()).or_else(|| stalled::unanswered_keep_alive(socket))?;
+    stalled::member(look, row, since, look.thresholds.dead_peer_age)
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {

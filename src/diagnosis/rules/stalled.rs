@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::case::Context;
+use crate::diagnosis::group::Member;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::store::rows::Row;
 
 /// `TCP_RTO_MIN`: the shortest time-out, for sources that do not tell it.
 const RTO_MIN_US: u64 = 200_000;
@@ -40,6 +43,17 @@ pub(super) fn unanswered(socket: &Socket, now: Timestamp) -> Option<Since> {
 pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
     let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
     since.age(seen)
+}
+
+/// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`.
+pub(super) fn member<'a>(look: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if lasted(socket, since, look.now()) < age {
+        return None;
+    }
+    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
+    let member = Member::new(look.sides.place(socket), row);
+    Some(Member { since: Some(since), amount: waiting.into(), ..member })
 }
 
 /// Since when the peer of an idle connection has been silent, if at least two keep-alive probes were not answered.

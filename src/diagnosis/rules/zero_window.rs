@@ -11,12 +11,7 @@ use crate::store::rows::Row;
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let since = stalled::window_closed(socket, look.now()).filter(|_| stalled::is_connected(socket.state))?;
-    if stalled::lasted(socket, since, look.now()) < look.thresholds.zero_window_age {
-        return None;
-    }
-    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { since: Some(since), amount: waiting.into(), ..member })
+    stalled::member(look, row, since, look.thresholds.zero_window_age)
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
