@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod keys;
 mod list;
+mod names;
 mod netstat;
 mod ports;
 mod record;
@@ -101,7 +102,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Command::List(options)) => {
             let list = options.parse()?;
             let (source, settings) = open()?;
-            list::run(source, &settings.needs(), &list)
+            list::run(source, &settings, &list)
         }
         Some(Command::Watch(options)) => {
             let watch = options.parse()?;
@@ -132,7 +133,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let is_terminal = io::stdout().is_terminal();
     let mut source = settings.open(choice)?;
     if !is_terminal {
-        return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+        return list::run(source, settings, &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {
@@ -140,6 +141,8 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         interval: settings.interval,
         read_only: settings.read_only,
         all_namespaces: settings.all_netns,
+        lookups: settings.lookups(),
+        private_names: settings.dns_private,
         mouse: settings.mouse,
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),

@@ -5,6 +5,7 @@
 pub mod counters;
 pub mod groups;
 pub mod history;
+pub mod host_names;
 pub mod intake;
 pub mod log;
 pub mod paths;
@@ -31,6 +32,7 @@ use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
+use crate::store::host_names::HostNames;
 use crate::store::log::Log;
 use crate::store::paths::{Path, Paths};
 use crate::store::pressure::Pressure;
@@ -60,6 +62,7 @@ pub struct Store {
     paths: Paths,
     tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
+    host_names: HostNames,
 }
 
 impl Store {
@@ -86,6 +89,7 @@ impl Store {
             paths: Paths::default(),
             tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
+            host_names: HostNames::default(),
         }
     }
 
@@ -104,6 +108,16 @@ impl Store {
     /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
     pub fn is_unlisted(&self, id: SocketId) -> bool {
         self.unlisted.contains(&id)
+    }
+
+    /// What addresses are called, as far as somebody asked.
+    pub const fn host_names(&self) -> &HostNames {
+        &self.host_names
+    }
+
+    /// The same, to learn.
+    pub const fn host_names_mut(&mut self) -> &mut HostNames {
+        &mut self.host_names
     }
 
     /// Where the data comes from.

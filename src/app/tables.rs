@@ -6,7 +6,7 @@ use crate::model::socket::SocketId;
 use crate::store::Store;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::store::rows::{Row, RowIndex};
-use crate::table::column::{Column, Order, default_columns};
+use crate::table::column::{Column, HOST, Order, default_columns};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::fit::{Place, fit, place};
@@ -37,6 +37,8 @@ pub struct Columns<R: 'static> {
     wanted: Vec<u16>,
     /// A column that is not shown now.
     hidden: Option<&'static str>,
+    /// Whether names of hosts are shown.
+    has_hosts: bool,
 }
 
 impl<R> std::fmt::Debug for Columns<R> {
@@ -47,7 +49,7 @@ impl<R> std::fmt::Debug for Columns<R> {
 
 impl<R> Columns<R> {
     fn new(all: &'static [Column<R>]) -> Self {
-        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE) }
+        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE), has_hosts: false }
     }
 
     /// The columns that fit into a screen of `width`, and where they stand.
@@ -58,6 +60,10 @@ impl<R> Columns<R> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
         chosen.retain(|&index| Some(self.all[index].key) != self.hidden);
+        if self.has_hosts {
+            chosen.extend(self.all.iter().position(|column| column.key == HOST));
+            chosen.sort_unstable();
+        }
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
             let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
@@ -82,7 +88,9 @@ impl<R> Columns<R> {
         R: 'a,
     {
         for row in rows {
-            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| column.rank.is_some()) {
+            // Names come one by one, and shall not move what stands beside them.
+            let measured = |column: &Column<R>| column.rank.is_some() && !column.is_hint;
+            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| measured(column)) {
                 let width = (column.value)(row, store).cells_needed();
                 *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
             }
@@ -207,6 +215,8 @@ pub struct ColumnHead {
     pub about: &'static str,
     /// The direction of the first sort by it.
     pub first_order: Order,
+    /// Whether it is a mere hint, by which nothing is sorted.
+    pub is_hint: bool,
 }
 
 /// All tables.
@@ -249,6 +259,12 @@ impl Tables {
             None if tab == Tab::Connections => self.connections.refresh(store, height),
             None => {}
         }
+    }
+
+    /// Whether the columns with names of hosts are among those that are shown.
+    pub fn show_hosts(&mut self, has_hosts: bool) {
+        self.connections.columns.has_hosts = has_hosts;
+        self.groups.iter_mut().for_each(|table| table.columns.has_hosts = has_hosts);
     }
 
     /// Lets columns find their widths anew.
@@ -324,6 +340,7 @@ fn heads<R>(columns: &[Column<R>]) -> Vec<ColumnHead> {
         title: column.title,
         about: column.about,
         first_order: column.first_order,
+        is_hint: column.is_hint,
     };
     columns.iter().map(head).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::cli::config::Settings;
+use crate::cli::names::{Names, PATIENCE};
 use crate::cli::{Failure, print};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::report::list::List;
@@ -10,8 +12,12 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker};
 
 /// Prints one sample of a live source, or the end of a recording.
-pub(super) fn run(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
-    let store = look(&mut *source, needs)?;
+pub(super) fn run(mut source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
+    let mut store = look(&mut *source, &settings.needs())?;
+    let mut names = Names::new(settings, source.info().kind, PATIENCE);
+    let list = List { names: names.is_on(), ..list.clone() };
+    let peers = list.peers(&store);
+    names.learn(&mut store, &peers);
     for sentence in &store.coverage().degraded {
         super::say(sentence.as_str());
     }

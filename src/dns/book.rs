@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::dns::pool::WORKERS_MAX;
 use crate::dns::resolver::Reply;
-use crate::model::host_name::{HostName, may_be_asked};
+use crate::model::host_name::{HostName, Named, may_be_asked};
 use crate::model::recent::Recent;
 
 /// The most addresses that are wanted at a time: more than the rows of any screen.
@@ -23,9 +23,6 @@ pub(super) const NAMELESS_LIFE: Duration = Duration::from_mins(5);
 pub(super) const FAILURE_LIFE: Duration = Duration::from_mins(1);
 /// When a question counts as unanswered: what comes later is dropped.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
-
-/// An address and its name; `None` if it has none (any more).
-pub type Named = (IpAddr, Option<HostName>);
 
 /// What a worker is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +41,19 @@ struct Entry {
     until: Instant,
 }
 
+/// What is owed to others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manners {
+    /// Whether private addresses are asked about, too.
+    pub(super) with_private: bool,
+    /// Whether questions are limited to so many a second.
+    pub(super) is_slow: bool,
+}
+
 /// The state of all lookups.
 #[derive(Debug)]
 pub(super) struct Book {
-    with_private: bool,
+    manners: Manners,
     /// What is wanted, the most wanted first.
     wanted: Vec<IpAddr>,
     known: Recent<IpAddr, Entry>,
@@ -58,9 +64,9 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn new(with_private: bool) -> Self {
+    pub(super) fn new(manners: Manners) -> Self {
         Self {
-            with_private,
+            manners,
             wanted: Vec::new(),
             known: Recent::new(KNOWN_MAX),
             open: Vec::with_capacity(WORKERS_MAX),
@@ -75,7 +81,10 @@ impl Book {
     pub(super) fn want(&mut self, addresses: &[IpAddr]) -> Vec<Named> {
         self.wanted.clear();
         for addr in addresses.iter().map(IpAddr::to_canonical) {
-            if self.wanted.len() < WANTED_MAX && may_be_asked(addr, self.with_private) && !self.wanted.contains(&addr) {
+            if self.wanted.len() < WANTED_MAX
+                && may_be_asked(addr, self.manners.with_private)
+                && !self.wanted.contains(&addr)
+            {
                 self.wanted.push(addr);
                 self.known.touch(&addr);
             }
@@ -111,7 +120,8 @@ impl Book {
             let soonest = ends.filter(|end| *end > now).min();
             return soonest.map_or(Next::Idle, |end| Next::Wait(end.saturating_duration_since(now)));
         };
-        if self.asked.len() >= QUESTIONS_PER_SECOND_MAX
+        if self.manners.is_slow
+            && self.asked.len() >= QUESTIONS_PER_SECOND_MAX
             && let Some(first) = self.asked.front()
         {
             let free = *first + Duration::from_secs(1);
@@ -120,7 +130,9 @@ impl Book {
             }
             self.asked.pop_front();
         }
-        self.asked.push_back(now);
+        if self.manners.is_slow {
+            self.asked.push_back(now);
+        }
         self.open.push((addr, now));
         Next::Ask(addr)
     }

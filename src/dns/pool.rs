@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-pub use crate::dns::book::Named;
-use crate::dns::book::{Book, Next};
+use crate::dns::book::{Book, Manners, Next};
 use crate::dns::resolver::Resolver;
+use crate::model::host_name::Named;
 
 /// The most threads that ask at the same time.
 pub const WORKERS_MAX: usize = 4;
@@ -43,7 +43,8 @@ impl Pool {
     /// One that has no threads yet. What it learns it tells on one of them; private addresses are asked about only
     /// `with_private`, or if no question leaves this machine.
     pub fn new(resolver: Box<dyn Resolver>, with_private: bool, tell: impl Fn(Named) + Send + Sync + 'static) -> Self {
-        let book = Book::new(with_private || !resolver.asks_others());
+        let asks_others = resolver.asks_others();
+        let book = Book::new(Manners { with_private: with_private || !asks_others, is_slow: asks_others });
         let state = Mutex::new(State { book, is_over: false });
         let shared = Shared { state, changed: Condvar::new(), resolver, tell: Box::new(tell) };
         Self { shared: Arc::new(shared), workers: 0 }

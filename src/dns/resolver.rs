@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use dns_lookup::LookupErrorKind;
 
+use crate::model::snapshot::SourceKind;
+
 /// The answer to one question, as it came: what it says has yet to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -23,6 +25,14 @@ pub trait Resolver: Send + Sync {
     /// Whether the question may leave this machine.
     fn asks_others(&self) -> bool {
         true
+    }
+}
+
+/// The resolver for the addresses of a source: made-up ones are asked about nowhere.
+pub fn for_source(kind: SourceKind) -> Box<dyn Resolver> {
+    match kind {
+        SourceKind::Synthetic => Box::new(Invented),
+        _ => Box::new(System),
     }
 }
 

@@ -50,6 +50,9 @@ fn is_number(label: &[u8]) -> bool {
     }
 }
 
+/// An address and its name; `None` if it has none (any more).
+pub type Named = (IpAddr, Option<HostName>);
+
 /// Whether name servers may be asked what addresses are called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lookups {

@@ -1,13 +1,14 @@
 //! `conntop list`: the sockets of one moment, filtered, sorted and printed.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use crate::report::format::json::Objects;
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column;
+use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
@@ -15,8 +16,8 @@ use crate::table::value::Value;
 use crate::table::view::View;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
-const TEXT_COLUMNS: [&str; 11] =
-    ["proto", "state", "recvq", "sendq", "local", "remote", "age", "pid", "process", "user", "verdict"];
+const TEXT_COLUMNS: [&str; 12] =
+    ["proto", "state", "recvq", "sendq", "local", "remote", HOST, "age", "pid", "process", "user", "verdict"];
 
 /// What is printed, and how.
 #[derive(Clone, Debug, Default)]
@@ -31,23 +32,14 @@ pub struct List {
     pub sort: Option<SortKey>,
     /// At most this many sockets.
     pub limit: Option<usize>,
+    /// Whether names of hosts are asked for.
+    pub names: bool,
 }
 
 impl List {
     /// Writes what `store` holds.
     pub fn write(&self, store: &Store, out: &mut impl Write) -> io::Result<()> {
-        let mut view = View::default();
-        view.set_filter(self.filter.clone(), store);
-        if let Some(sort) = self.sort {
-            view.set_sort(sort, store);
-        }
-        let rows: Vec<&Row> = view
-            .order()
-            .iter()
-            .filter_map(|index| store.rows().get(*index))
-            .filter(|row| !row.is_closed())
-            .take(self.limit.unwrap_or(usize::MAX))
-            .collect();
+        let rows = self.rows(store);
         let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
         let objects = || Objects::new(&columns, self.columns.is_none());
         match self.format {
@@ -58,11 +50,32 @@ impl List {
         }
     }
 
+    fn rows<'s>(&self, store: &'s Store) -> Vec<&'s Row> {
+        let mut view = View::default();
+        view.set_filter(self.filter.clone(), store);
+        if let Some(sort) = self.sort {
+            view.set_sort(sort, store);
+        }
+        let rows = view.order().iter().filter_map(|index| store.rows().get(*index));
+        rows.filter(|row| !row.is_closed()).take(self.limit.unwrap_or(usize::MAX)).collect()
+    }
+
+    /// The peers whose names are printed, if they are found out in time; none where no names are.
+    pub fn peers(&self, store: &Store) -> Vec<IpAddr> {
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
+        if !self.names || !columns.iter().any(|&index| COLUMNS[index].key == HOST) {
+            return Vec::new();
+        }
+        self.rows(store).into_iter().map(|row| row.connection.socket.remote.addr).collect()
+    }
+
     fn default_columns(&self, store: &Store) -> Vec<usize> {
         let namespace = has_namespaces(store).then_some(NAMESPACE);
         match self.format {
             Format::Text => {
-                TEXT_COLUMNS.into_iter().chain(namespace).filter_map(|key| column::find(COLUMNS, key).ok()).collect()
+                let shown = |key: &&str| self.names || *key != HOST;
+                let keys = TEXT_COLUMNS.into_iter().filter(shown).chain(namespace);
+                keys.filter_map(|key| column::find(COLUMNS, key).ok()).collect()
             }
             Format::Json | Format::Ndjson | Format::Csv => {
                 (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()

@@ -41,6 +41,7 @@ impl ListArguments {
             columns,
             sort,
             limit: self.limit,
+            names: false,
         })
     }
 }

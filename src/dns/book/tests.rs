@@ -2,6 +2,8 @@
 
 use super::*;
 
+const POLITE: Manners = Manners { with_private: false, is_slow: true };
+
 fn address(number: usize) -> IpAddr {
     let [.., high, low] = number.to_be_bytes();
     IpAddr::from([8, 8, high, low])
@@ -21,7 +23,7 @@ fn name(text: &str) -> Option<HostName> {
 
 /// A book that wants `count` addresses, and a moment.
 fn wanting(count: usize) -> (Book, Instant) {
-    let mut book = Book::new(false);
+    let mut book = Book::new(POLITE);
     assert!(book.want(&addresses(count)).is_empty());
     (book, Instant::now())
 }
@@ -74,7 +76,7 @@ fn what_is_wanted_is_bounded_and_only_the_latest_wish_counts() {
 
 #[test]
 fn an_address_is_asked_about_once_however_it_is_written() {
-    let mut book = Book::new(false);
+    let mut book = Book::new(POLITE);
     let twice = ["8.8.8.8", "::ffff:8.8.8.8", "8.8.8.8"].map(|text| text.parse().expect("an address"));
     book.want(&twice);
     let now = Instant::now();
@@ -89,7 +91,7 @@ fn private_addresses_are_asked_about_only_when_told() {
     let private = ["10.0.0.1", "127.0.0.1", "fd00::1", "192.0.2.1"].map(|text| text.parse().expect("an address"));
     let now = Instant::now();
     for (with_private, asked) in [(false, 0), (true, private.len())] {
-        let mut book = Book::new(with_private);
+        let mut book = Book::new(Manners { with_private, ..POLITE });
         book.want(&private);
         assert_eq!(questions(&mut book, now).len(), asked);
     }
@@ -167,7 +169,7 @@ fn evil_answers_are_no_names() {
 
 #[test]
 fn memory_is_bounded_and_what_is_seen_stays_known() {
-    let mut book = Book::new(false);
+    let mut book = Book::new(POLITE);
     let seen = address(0);
     let mut now = Instant::now();
     for page in 0..500 {
@@ -182,4 +184,11 @@ fn memory_is_bounded_and_what_is_seen_stays_known() {
         assert!(book.names().iter().any(|(addr, _)| *addr == seen));
     }
     assert!(book.asked.len() <= QUESTIONS_PER_SECOND_MAX && book.open.is_empty());
+}
+
+#[test]
+fn only_what_stays_on_this_machine_is_not_slowed_down() {
+    let mut book = Book::new(Manners { is_slow: false, ..POLITE });
+    book.want(&addresses(100));
+    assert_eq!(questions(&mut book, Instant::now()).len(), 100);
 }
