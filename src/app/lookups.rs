@@ -30,12 +30,11 @@ impl App {
                     .say(Tone::Plain, "names are switched off by --no-dns: start conntop without it to ask for them");
             }
             Lookups::Off if self.config.private_names => {
-                (Lookups::On, "asking name servers for what is on the screen; n stops it")
+                (Lookups::On, "asking name servers what is on the screen, private addresses too; n stops")
             }
-            Lookups::Off => (
-                Lookups::On,
-                "asking name servers for the public addresses on the screen; n stops it, --dns-private adds private ones",
-            ),
+            Lookups::Off => {
+                (Lookups::On, "asking name servers for public addresses only (--dns-private: all); n stops")
+            }
             Lookups::On => (Lookups::Off, "no names: nothing is asked any more"),
         };
         self.config.lookups = lookups;

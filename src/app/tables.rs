@@ -24,6 +24,8 @@ const NAMES_RANK_MAX: u8 = 1;
 const SPARE_RANK_MIN: u8 = 10;
 /// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
 const COMFORT_WIDTH: u16 = 21;
+/// A name of a host that has less room is mostly cut.
+const HOST_COMFORT_WIDTH: u16 = 28;
 /// A table with more groups than this is not kept while another one is shown: each takes some 200 bytes.
 const HIDDEN_GROUPS_MAX: usize = 2_000;
 /// Cells right of the last column.
@@ -78,6 +80,9 @@ impl<R> Columns<R> {
 
     fn is_cut(&self, index: usize, width: u16) -> bool {
         let column = &self.all[index];
+        if column.is_hint {
+            return width < HOST_COMFORT_WIDTH;
+        }
         let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
         column.rank <= Some(NAMES_RANK_MAX) && width < comfort
     }

@@ -60,7 +60,8 @@ impl Resolver for Invented {
         let (text, is_inner) = match addr.to_canonical() {
             IpAddr::V4(addr) => {
                 let [a, b, c, d] = addr.octets();
-                (format!("{a}-{b}-{c}-{d}"), addr.is_private() || addr.is_loopback())
+                let is_inner = addr.is_private() || addr.is_loopback();
+                (if is_inner { format!("{c}-{d}") } else { format!("{a}-{b}-{c}-{d}") }, is_inner)
             }
             IpAddr::V6(addr) => (
                 addr.segments().map(|segment| format!("{segment:x}")).join("-"),
@@ -68,7 +69,7 @@ impl Resolver for Invented {
             ),
         };
         match text.bytes().fold(0u8, u8::wrapping_add) % 4 {
-            _ if is_inner => Reply::Name(format!("host-{text}.example.internal").into_bytes()),
+            _ if is_inner => Reply::Name(format!("node-{text}.internal").into_bytes()),
             0 => Reply::Nameless,
             _ => Reply::Name(format!("client-{text}.dyn.example.net").into_bytes()),
         }

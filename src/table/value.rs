@@ -119,7 +119,7 @@ impl<'a> Value<'a> {
             },
             Self::Endpoint(_) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
             // Its start says which machine, its end whose.
-            Self::Host(_) => Cow::Owned(fit::cut_keeping_end(&text, domain_at(&text), width)),
+            Self::Host(_) => Cow::Owned(fit::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
             _ => Cow::Owned(fit::cut(&text, width).into_owned()),
         }
     }
@@ -212,9 +212,10 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Where the last two labels of a name begin, with the dot before them.
-fn domain_at(name: &str) -> usize {
-    name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at)
+/// Where the last two labels of a name begin, or the last one, if that leaves no more than `len_max` bytes; else its end.
+fn domain_at(name: &str, len_max: usize) -> usize {
+    let dots = name.rmatch_indices('.').map(|(at, _)| at);
+    dots.take(2).filter(|at| name.len() - at <= len_max).last().unwrap_or(name.len())
 }
 
 /// The short form of why no process is known.
@@ -357,6 +358,10 @@ mod tests {
         assert_eq!(Value::Process(&Owner::Unaccepted).text_within(9), "in queue");
         let host = Value::Host("ec2-3-120-14-7.eu-central-1.compute.amazonaws.com");
         assert_eq!(host.text_within(30), "ec2-3-120-14-7.….amazonaws.com");
+        assert_eq!(host.text_within(20), "ec2-3-120-14-7.….com");
+        let host = Value::Host("node-10-0-0-20.example.internal");
+        assert_eq!(host.text_within(23), "node-10-0-0-2….internal");
+        assert_eq!(host.text_within(15), "node-10-0-0-20…");
         assert_eq!(Value::Host("localhost").text_within(5), "loca…");
         let hidden = Value::Process(&Owner::Hidden);
         assert_eq!((hidden.text_within(22), hidden.text_within(9)), ("hidden (no permission)".into(), "hidden".into()));
