@@ -38,7 +38,7 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     if !socket.remote.is_unset() {
         section.fact("remote", format!("{}{}", socket.remote, named(socket.remote.port)));
         let name = app.store.host_names().get(socket.remote.addr);
-        section.known("name?", name.map(|name| format!("{}  (its owner says so)", name.as_str())));
+        section.known("calls itself", name.map(|name| name.as_str().to_owned()));
     }
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));
