@@ -65,11 +65,11 @@ fn wait(session: &mut Session, what: &str, done: impl Fn(&str) -> bool) {
 
 #[test]
 fn nobody_is_asked_who_was_not_to_be_asked() {
-    let test = "nobody_is_asked_who_was_not_to_be_asked";
-    if !inside_namespace_of_mounts(test) {
+    let this = "nobody_is_asked_who_was_not_to_be_asked";
+    if !inside_namespace_of_mounts(this) {
         return;
     }
-    let Some(server) = NameServer::start(test) else { return };
+    let Some(server) = NameServer::start(this) else { return };
     let _sockets = (peer("8.8.0.1"), peer("8.8.0.2"), peer("127.0.0.9"));
     for arguments in [
         &["list"][..],
@@ -106,11 +106,11 @@ fn nobody_is_asked_who_was_not_to_be_asked() {
 
 #[test]
 fn names_are_printed_beside_addresses_and_evil_ones_are_not() {
-    let test = "names_are_printed_beside_addresses_and_evil_ones_are_not";
-    if !inside_namespace_of_mounts(test) {
+    let this = "names_are_printed_beside_addresses_and_evil_ones_are_not";
+    if !inside_namespace_of_mounts(this) {
         return;
     }
-    let Some(server) = NameServer::start(test) else { return };
+    let Some(server) = NameServer::start(this) else { return };
     let evil = [peers::NAMELESS, peers::ESCAPE, peers::ADDRESS, peers::LINES, peers::BIDI];
     let _sockets: Vec<_> = evil.iter().chain(&["8.8.1.2", "127.0.0.9"]).map(|addr| peer(addr)).collect();
     let wanted = name(1, 2);
@@ -163,11 +163,11 @@ fn descriptors(wanted: u64) -> u64 {
 /// 5,000 peers, a few of them on the screen: those alone are asked about, slowly.
 #[test]
 fn only_what_is_on_the_screen_is_asked_about_and_slowly() {
-    let test = "only_what_is_on_the_screen_is_asked_about_and_slowly";
-    if !inside_namespace_of_mounts(test) {
+    let this = "only_what_is_on_the_screen_is_asked_about_and_slowly";
+    if !inside_namespace_of_mounts(this) {
         return;
     }
-    let Some(server) = NameServer::start(test) else { return };
+    let Some(server) = NameServer::start(this) else { return };
     let count = (descriptors(5_200) - 200).min(5_000);
     let octets = |number: u64| {
         [8, 8, u8::try_from(number / 250 + 1).expect("small"), u8::try_from(number % 250 + 1).expect("small")]
@@ -184,7 +184,7 @@ fn only_what_is_on_the_screen_is_asked_about_and_slowly() {
     let has_names = |text: &str| {
         let lines: Vec<&str> = text.lines().filter(|line| line.contains(":443")).collect();
         let is_named = |line: &&str| !line.contains(" 8.8.") || line.contains(".example");
-        text.contains("HOST?") && lines.len() > 10 && lines.iter().all(|line| is_named(line))
+        text.contains("HOST?") && lines.len() > 10 && lines.iter().all(is_named)
     };
     wait(&mut session, "the first page has names", has_names);
     assert!(session.text().contains("DNS (n)"));
@@ -213,11 +213,11 @@ fn only_what_is_on_the_screen_is_asked_about_and_slowly() {
 
 #[test]
 fn a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end() {
-    let test = "a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end";
-    if !inside_namespace_of_mounts(test) {
+    let this = "a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end";
+    if !inside_namespace_of_mounts(this) {
         return;
     }
-    let Some(server) = NameServer::start(test) else { return };
+    let Some(server) = NameServer::start(this) else { return };
     let _silent = peer(peers::SILENT);
     let mut session = Session::conntop(&["--dns", "rport:443"], 120, 40);
     eventually(
@@ -248,11 +248,11 @@ fn a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end() {
 
 #[test]
 fn watch_names_the_peers_of_what_happens() {
-    let test = "watch_names_the_peers_of_what_happens";
-    if !inside_namespace_of_mounts(test) {
+    let this = "watch_names_the_peers_of_what_happens";
+    if !inside_namespace_of_mounts(this) {
         return;
     }
-    let Some(_server) = NameServer::start(test) else { return };
+    let Some(_server) = NameServer::start(this) else { return };
     // Each run starts with what is there: the first sample opens nothing, so sockets are made while it looks.
     let look = || {
         std::thread::scope(|scope| {
