@@ -9,7 +9,7 @@ use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{Column, HOST, Order, default_columns};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
-use crate::table::fit::{Place, fit, place};
+use crate::table::fit::{COMFORT_WIDTH, Place, fit, place};
 use crate::table::groups::GroupView;
 use crate::table::sort::SortKey;
 use crate::table::view::View;
@@ -22,10 +22,10 @@ const FIRST_SORT: &str = "age";
 const NAMES_RANK_MAX: u8 = 1;
 /// Columns from this rank on may go for that.
 const SPARE_RANK_MIN: u8 = 10;
-/// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
-const COMFORT_WIDTH: u16 = 21;
+/// The same while names of hosts are shown, too.
+const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 /// A name of a host that has less room is mostly cut.
-const HOST_COMFORT_WIDTH: u16 = 28;
+const HOST_COMFORT_WIDTH: u16 = 24;
 /// A table with more groups than this is not kept while another one is shown: each takes some 200 bytes.
 const HIDDEN_GROUPS_MAX: usize = 2_000;
 /// Cells right of the last column.
@@ -69,7 +69,8 @@ impl<R> Columns<R> {
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
             let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
-            match least.filter(|&index| self.all[index].rank >= Some(SPARE_RANK_MIN)) {
+            let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
+            match least.filter(|&index| self.all[index].rank >= Some(spare)) {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
                     chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
                 }
