@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
-use clap::Args;
+use clap::{Args, CommandFactory};
 
 use crate::cli::Failure;
+use crate::cli::args::Arguments;
 use crate::report::format::Format;
 
 pub(in crate::cli::args) const EXAMPLES: &str = "\
@@ -17,12 +18,20 @@ Examples:
   conntop explain -o                        an option of netstat or of conntop
   conntop explain                           the list of topics";
 
-/// `arguments` of `conntop explain` with the short options of netstat (`-ano`) behind all others, where they are topics.
+/// `arguments` of `conntop explain` with the short options of netstat (`-ano`), and the long ones of other commands
+/// (`--group-by`), behind all others, where they are topics.
 pub(in crate::cli::args) fn with_options_as_topics(arguments: &[OsString]) -> Vec<OsString> {
     const OURS: [&str; 2] = ["-h", "-V"];
+    let definition = Arguments::command();
+    let own = definition.find_subcommand("explain").map(clap::Command::get_arguments).into_iter().flatten();
+    let ours: Vec<&str> =
+        definition.get_arguments().chain(own).filter_map(clap::Arg::get_long).chain(["help", "version"]).collect();
     let is_topic = |word: &&OsString| {
         let word = word.to_str().unwrap_or_default();
-        word.len() > 1 && word.starts_with('-') && !word.starts_with("--") && !OURS.contains(&word)
+        match word.strip_prefix("--") {
+            Some(long) => !long.is_empty() && !ours.contains(&long.split('=').next().unwrap_or(long)),
+            None => word.len() > 1 && word.starts_with('-') && !OURS.contains(&word),
+        }
     };
     let (topics, others): (Vec<&OsString>, Vec<&OsString>) = arguments.iter().partition(is_topic);
     if topics.is_empty() || arguments.iter().any(|word| word == "--") {

@@ -112,9 +112,11 @@ impl ListArguments {
             return Err(Failure::Usage(sentence.to_owned()));
         }
         if self.on_change {
-            Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(|sentence| {
-                Failure::Usage(format!("--on-change prints whole lists: {sentence}; json has one a line"))
-            })?;
+            if !matches!(format, Format::Text | Format::Json) {
+                let sentence =
+                    "--on-change prints whole lists; write --format json, which has one a line, or leave it out";
+                return Err(Failure::Usage(sentence.to_owned()));
+            }
             return Ok(ListPlan::OnChange(Changes { time: self.time, count: self.count }, list));
         }
         match (&self.wait_for, &self.until_none) {
