@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub(in crate::cli) use check::CheckArguments;
 pub(in crate::cli) use explain::ExplainArguments;
 pub(in crate::cli) use global::{Color, Global};
-pub(in crate::cli) use list::ListArguments;
+pub(in crate::cli) use list::{Changes, ListArguments, ListPlan, Wait};
 pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use watch::WatchArguments;
 
