@@ -112,6 +112,7 @@ mod tests {
 
     use super::*;
     use crate::model::testing::{connection, listener, source_info, tcp, udp};
+    use crate::store::Store;
     use crate::table::column::find;
     use crate::table::connections::COLUMNS;
 
