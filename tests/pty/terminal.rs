@@ -101,7 +101,7 @@ fn stops_sizes_and_keys_in_any_order_are_survived() {
     session.resize(80, 24);
     // Keys and signals that it has not taken yet may stop it again, and who takes a terminal back throws away what was
     // typed meanwhile.
-    type_until(&mut session, "\x1b\x1b/settled", |session, _| session.text().contains("settled"));
+    type_until(&mut session, "", |session, _| session.is_on_screen() && session.text().contains("conntop"));
     type_until(&mut session, "\x03", |_, state| state == 'Z');
     // Typed while it was stopped, the key was a signal of the terminal's.
     let code = session.wait().code();
