@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod habits;
+pub mod owners;
 pub mod ports;
 pub mod ranges;
 pub mod rules;

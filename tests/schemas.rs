@@ -103,6 +103,8 @@ fn finding_properties() -> Map<String, Value> {
     let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
     let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
     let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
+    let mut also = or_null(RULES.iter().map(|row| row.id));
+    also["description"] = "Another rule that found the same cause.".into();
     let evidence = json!({
         "type": "object",
         "properties": {},
@@ -111,6 +113,7 @@ fn finding_properties() -> Map<String, Value> {
     });
     map(json!({
         "rule": { "enum": rules, "description": "conntop explain says what it means." },
+        "also": also,
         "severity": { "enum": ["warning", "critical"] },
         "sentence": { "type": "string", "minLength": 1 },
         "why": text("Why, in a few words."),

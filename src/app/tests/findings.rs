@@ -27,6 +27,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         first_found: Timestamp::default(),
         runs_out: None,
         filter: format!("pid:{pid} state:close-wait"),
+        also: None,
     }
 }
 
