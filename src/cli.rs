@@ -100,12 +100,11 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match command {
         None => show(&global.settings()?, &global.choice()?, &filter),
         Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => {
-            let list = options.parse()?;
-            let (source, settings) = open()?;
-            list::run(source, &settings.needs(), &list)
-        }
+        Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
         Some(Command::Watch(options)) => {
+            if let Some((fields, format)) = options.fields()? {
+                return print(|out| report::fields::write(&fields, format, out));
+            }
             let watch = options.parse()?;
             let (source, settings) = open()?;
             watch::run(source, &settings, &options, &watch)
@@ -142,7 +141,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let is_terminal = io::stdout().is_terminal();
     let mut source = settings.open(choice)?;
     if !is_terminal {
-        return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+        return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {

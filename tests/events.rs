@@ -258,7 +258,7 @@ fn every_one_of_thousands_of_short_connections_is_told() {
         other => eprintln!("SKIPPED every step of every_one_of_thousands_of_short_connections_is_told: {other:?}"),
     }
     let clients = clients as u64;
-    assert!(clients.abs_diff(made) * 1_000 <= made + lost * 1_000, "{clients} of {made} other ends");
+    assert!(clients.abs_diff(made) * 100 <= made + lost * 100, "{clients} of {made} other ends");
 }
 
 #[test]

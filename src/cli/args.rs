@@ -23,7 +23,7 @@ pub(in crate::cli) use check::CheckArguments;
 pub(in crate::cli) use completions::{CompletionsArguments, SHELLS};
 pub(in crate::cli) use explain::ExplainArguments;
 pub(in crate::cli) use global::{Color, Global, SOURCES};
-pub(in crate::cli) use list::ListArguments;
+pub(in crate::cli) use list::{Changes, ListArguments, ListPlan, Wait};
 pub(in crate::cli) use man::ManArguments;
 pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use table::TableArguments;
@@ -238,7 +238,7 @@ mod tests {
                 &["nginx", "list"][..],
                 "write 'list' first, as in conntop list nginx; to look for that word, write conntop -- nginx list",
             ),
-            (&["--colour", "never"], "unexpected argument '--colour' found; a similar argument exists: '--color'"),
+            (&["--colour", "never"], "unexpected argument '--colour' found; did you mean '--color'?"),
             (&["--color", "red"], "invalid value 'red' for '--color <WHEN>'; there are auto, always, never"),
             (&["record"], "the following required arguments were not provided: <FILE>; see conntop --help"),
             (

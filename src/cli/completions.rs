@@ -73,7 +73,7 @@ fn values(name: &str) -> Vec<String> {
     let own = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
     let rules = || RULES.iter().map(|row| row.id);
     match name {
-        "A,B" | "COL" | "[-]COL" | "COLUMN" => own(&mut COLUMNS.iter().map(|column| column.key)),
+        "A,B" | "COL,COL" | "COL" | "[-]COL" => own(&mut COLUMNS.iter().map(|column| column.key)),
         "PROTO" => own(&mut PROTOCOLS.iter().map(|row| row.name)),
         "RULE|SEVERITY" => own(&mut rules().chain(["warning", "critical"])),
         "SHELL" => own(&mut SHELLS.iter().map(|(name, _)| *name)),

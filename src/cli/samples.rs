@@ -22,6 +22,7 @@ pub(super) struct Samples {
     tracker: Tracker,
     store: Store,
     diagnosis: Diagnosis,
+    diagnoses: bool,
     first: Option<Timestamp>,
 }
 
@@ -50,13 +51,20 @@ impl Samples {
             snapshot: Snapshot::default(),
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.thresholds.clone()),
+            diagnoses: true,
             first: None,
         }
     }
 
-    /// Takes the next sample.
+    /// As [`Self::new`], for who does not ask what is wrong.
+    pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings) -> Self {
+        Self { diagnoses: false, ..Self::new(source, settings, false) }
+    }
+
+    /// Takes the next sample: a full one, which does not list again what is the same as before.
     pub(super) fn take(&mut self) -> Result<Taken, Failure> {
-        let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
+        let Self { source, needs, snapshot, tracker, .. } = self;
+        let pace = source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))?;
         let delta = self.tracker.update(&self.snapshot);
         let taken = Taken {
             pace,
@@ -65,8 +73,10 @@ impl Samples {
             tellers: delta.tellers.clone(),
         };
         self.store.apply(delta);
-        self.diagnosis.observe(&self.store);
-        self.needs.usage = self.diagnosis.wants_usage(&self.store);
+        if self.diagnoses {
+            self.diagnosis.observe(&self.store);
+            self.needs.usage = self.diagnosis.wants_usage(&self.store);
+        }
         self.first.get_or_insert(self.store.at());
         Ok(taken)
     }

@@ -28,6 +28,8 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
 ];
 /// Arguments with which commands run until they are told to stop.
 const RUNNING: &[(&str, &[&str])] = &[
+    ("list", &["--demo", "--interval", "0.1", "--on-change"]),
+    ("list", &["--demo", "--interval", "0.1", "--on-change", "--format", "json"]),
     ("watch", &["--demo", "--interval", "0.1"]),
     ("watch", &["--demo", "--interval", "0.1", "--format", "ndjson"]),
     ("netstat", &["--demo", "-ano", "0.1"]),

@@ -91,8 +91,8 @@ impl Global {
         }
     }
 
-    #[cfg(test)]
-    pub(super) const fn asked_interval(&self) -> Option<Duration> {
+    /// The time between samples, if the command line says one.
+    pub(in crate::cli) const fn asked_interval(&self) -> Option<Duration> {
         self.interval
     }
 }
