@@ -39,7 +39,7 @@ fn added_up(sockets: &[Value], keys: &[&str]) -> BTreeMap<String, BTreeMap<&'sta
         let key: Vec<&Value> = keys.iter().map(|key| &socket[key]).collect();
         let group = groups.entry(serde_json::to_string(&key).expect("JSON")).or_default();
         for sum in SUMS {
-            let is_listener = socket["state"] == "LISTEN" || socket["proto"] == "udp" && socket["state"] == "LISTEN";
+            let is_listener = socket["state"] == "LISTEN";
             let states = |names: &[&str]| names.iter().any(|name| socket["state"] == **name);
             let value = match sum.key {
                 "count" => Some(1.0),

@@ -16,7 +16,6 @@ use crate::table::sort::SortKey;
 const WHEN: &str = "When to print";
 
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(in crate::cli) struct ListArguments {
     /// Print only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
@@ -192,11 +191,15 @@ Examples:
 
 --group-by counts a socket once: one that several processes share, for the
 first of them. Sums leave out listeners, whose queues are connections, and
-what is not known; groups come largest first. What --limit or --top leave out
-is said: in the last line of text, in left_out of JSON, else on stderr.
---top always means the largest first. --wait-for and --until-none look every
-0.2 s unless --interval says otherwise. CSV is that of RFC 4180, its values
-those of JSON: a spreadsheet may take one that begins with = for a formula.
+what is not known. Groups come largest first; --columns and --sort take those
+grouped by and the sums. What --limit or --top leave out is said: in the last
+line of text, in left_out of JSON, else on stderr. --top always means the
+largest first.
+
+--wait-for and --until-none look every 0.2 s unless --interval says otherwise,
+and only at what FILTER passes, too. --on-change has text and json, one list a
+line. CSV is that of RFC 4180 with the values of JSON: a spreadsheet may take
+one that begins with = for a formula.
 
 Exit codes: 0 done, or what was waited for came; 1 it did not, or failed;
 2 wrong use. Ctrl-C ends --on-change with 0 and a wait as the signal does.";
