@@ -122,7 +122,7 @@ pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> 
         return Err(Ended::Wrong(sentence));
     }
     let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
-    let moved = is_explain.then(|| explain::with_options_as_topics(arguments));
+    let moved = is_explain.then(|| explain::with_options_as_topics(arguments, takes_value));
     let arguments = moved.as_deref().unwrap_or(arguments);
     let matches = help::definition(arguments).try_get_matches_from(arguments);
     let parsed =
@@ -141,6 +141,12 @@ pub(in crate::cli) fn command_name(arguments: &[OsString]) -> Option<String> {
     let words = arguments.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let is_command = |word: &&str| definition.get_subcommands().any(|command| command.get_name() == *word);
     words.into_iter().find(is_command).map(str::to_owned)
+}
+
+/// Whether an option that every command has takes a value.
+fn takes_value(name: &str) -> bool {
+    let definition = Arguments::command();
+    definition.get_arguments().any(|argument| argument.get_long() == Some(name) && argument.get_action().takes_values())
 }
 
 /// Every option that conntop itself has, as `--name`, where, and what it does.
