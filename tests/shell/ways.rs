@@ -83,23 +83,27 @@ impl Way {
         if self.name == "check" { 3 } else { 2 }
     }
 
-    /// Waits until it has begun to write its file.
+    /// Waits until its file can be played.
     pub fn wait_for_file(&self, folder: &Path, child: &mut Child) {
         let begun = Instant::now();
-        while std::fs::metadata(folder.join("new.conntop")).map_or(0, |facts| facts.len()) < 1024 {
+        while !self.is_played(folder) {
             assert!(child.try_wait().expect("it is ours").is_none(), "{} ended by itself", self.name);
             assert!(begun.elapsed() < HANGS, "{} writes nothing", self.name);
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
+    fn is_played(&self, folder: &Path) -> bool {
+        let mut replay = Command::new(CONNTOP);
+        replay.args(["replay", "new.conntop"]).current_dir(folder).stdin(Stdio::null());
+        let ended = ended(self, &mut replay);
+        ended.code == Some(0) && ended.stdout.lines().count() > 1
+    }
+
     /// What it printed or wrote until it was ended can be used.
     pub fn is_whole(&self, text: &str, folder: &Path) {
         if self.takes_a_new_file {
-            let mut list = Command::new(CONNTOP);
-            list.args(["replay", "new.conntop"]).current_dir(folder).stdin(Stdio::null());
-            let ended = ended(self, &mut list);
-            assert!(ended.code == Some(0) && ended.stdout.lines().count() > 1, "{ended:?}");
+            assert!(self.is_played(folder), "{}: its file cannot be played", self.name);
         }
         if self.words.iter().any(|word| word.ends_with("json")) {
             for line in text.lines() {
