@@ -1,6 +1,8 @@
 //! `assets/schemas`: made from the program's tables (`CONNTOP_BLESS=1 cargo test --test schemas` rewrites them), and
 //! what the program prints is held against them.
 
+#[path = "schemas/commands.rs"]
+mod commands;
 #[path = "common/schema.rs"]
 mod schema;
 
@@ -106,6 +108,8 @@ fn finding_properties() -> Map<String, Value> {
     let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
     let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
     let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
+    let mut also = or_null(RULES.iter().map(|row| row.id));
+    also["description"] = "Another rule that found the same cause.".into();
     let evidence = json!({
         "type": "object",
         "properties": {},
@@ -114,6 +118,7 @@ fn finding_properties() -> Map<String, Value> {
     });
     map(json!({
         "rule": { "enum": rules, "description": "conntop explain says what it means." },
+        "also": also,
         "severity": { "enum": ["warning", "critical"] },
         "sentence": { "type": "string", "minLength": 1 },
         "why": text("Why, in a few words."),
@@ -273,14 +278,17 @@ fn watch() -> Value {
 
 #[test]
 fn the_schemas_are_those_of_the_program() {
-    for (name, fresh) in [
+    let schemas = [
         ("list.json", list()),
         ("list-groups.json", groups()),
         ("list-count.json", count()),
         ("fields.json", fields()),
         ("check.json", check()),
         ("watch.json", watch()),
-    ] {
+        ("ports.json", commands::ports()),
+        ("netstat.json", commands::netstat()),
+    ];
+    for (name, fresh) in schemas {
         let text = format!("{}\n", serde_json::to_string_pretty(&fresh).expect("JSON"));
         if std::env::var_os("CONNTOP_BLESS").is_some() {
             fs::write(path(name), &text).expect("the schema can be written");
@@ -314,6 +322,26 @@ fn lists_are_valid() {
         let text = printed(&["list", "--source", source, "--format", "json"], &[0]);
         let value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{source}");
+    }
+}
+
+#[test]
+fn ports_and_netstat_are_valid() {
+    let hold = |schema: &str, arguments: &[&str]| {
+        let schema = stored(schema);
+        let text = printed(&[arguments, &["--format", "json"]].concat(), &[0]);
+        let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+        for value in values.map(|value| value.expect("JSON")) {
+            assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+        }
+    };
+    hold("ports.json", &["ports", "--demo"]);
+    hold("ports.json", &["ports", "--source", "replay:assets/recordings/demo.conntop", "--exposed"]);
+    hold("netstat.json", &["netstat", "--demo", "-abno", "0.1", "--count", "2"]);
+    if cfg!(target_os = "linux") {
+        hold("ports.json", &["ports"]);
+        hold("netstat.json", &["netstat", "-aesrt", "0.1", "--count", "2"]);
+        hold("netstat.json", &["netstat", "-abno"]);
     }
 }
 
