@@ -15,6 +15,7 @@ mod netstat;
 mod ports;
 mod record;
 mod samples;
+mod terminal;
 mod watch;
 
 use std::ffi::OsString;
@@ -139,8 +140,12 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
+    let is_dumb = is_terminal && terminal::is_dumb();
+    if is_dumb {
+        say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
+    }
     let mut source = settings.open(choice)?;
-    if !is_terminal {
+    if !is_terminal || is_dumb {
         return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
