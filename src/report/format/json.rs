@@ -103,13 +103,8 @@ struct Head<'a> {
     coverage: &'a Coverage,
 }
 
-/// Writes one object: what, when and where from, and the `sockets`, each on a line of its own.
-pub fn write_list<'a>(
-    out: &mut impl Write,
-    store: &Store,
-    objects: &Objects<'_>,
-    rows: impl Iterator<Item = &'a Row>,
-) -> io::Result<()> {
+/// The beginning of an object of its own: what, when and where from. More members and a brace follow.
+pub fn open_head(store: &Store) -> io::Result<String> {
     let head = Head {
         schema: SCHEMA,
         at: rfc3339(store.wall()),
@@ -117,8 +112,19 @@ pub fn write_list<'a>(
         source: store.source().kind.name(),
         coverage: store.coverage(),
     };
-    let head = serde_json::to_string(&head)?;
-    let open = head.strip_suffix('}').unwrap_or(&head);
+    let mut text = serde_json::to_string(&head)?;
+    text.pop();
+    Ok(text)
+}
+
+/// Writes one object: what, when and where from, and the `sockets`, each on a line of its own.
+pub fn write_list<'a>(
+    out: &mut impl Write,
+    store: &Store,
+    objects: &Objects<'_>,
+    rows: impl Iterator<Item = &'a Row>,
+) -> io::Result<()> {
+    let open = open_head(store)?;
     write!(out, "{open},\"sockets\":[")?;
     write_all(out, rows.enumerate(), |buffer, (at, row)| {
         buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
