@@ -5,10 +5,12 @@
 
 mod args;
 mod check;
+mod completions;
 mod config;
 mod explain;
 mod keys;
 mod list;
+mod man;
 mod netstat;
 mod ports;
 mod record;
@@ -63,7 +65,7 @@ pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match args::parse(&arguments) {
         Ok(parsed) => run_command(parsed),
-        Err(args::Ended::Printed) => Ok(ExitCode::SUCCESS),
+        Err(args::Ended::Help(help)) => print_help(&help),
         Err(args::Ended::Wrong(sentence)) => Err(Failure::Usage(sentence)),
     };
     done.unwrap_or_else(|failure| {
@@ -98,12 +100,11 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match command {
         None => show(&global.settings()?, &global.choice()?, &filter),
         Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => {
-            let list = options.parse()?;
-            let (source, settings) = open()?;
-            list::run(source, &settings.needs(), &list)
-        }
+        Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
         Some(Command::Watch(options)) => {
+            if let Some((fields, format)) = options.fields()? {
+                return print(|out| report::fields::write(&fields, format, out));
+            }
             let watch = options.parse()?;
             let (source, settings) = open()?;
             watch::run(source, &settings, &options, &watch)
@@ -120,8 +121,16 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             record::run(source, &options, &settings)
         }
-        Some(Command::Columns) => print(report::columns::write),
-        Some(Command::Keys) => print(keys::write),
+        Some(Command::Columns(options)) => {
+            let format = options.format()?;
+            print(|out| report::columns::write(format, out))
+        }
+        Some(Command::Keys(options)) => {
+            let format = options.format()?;
+            print(|out| keys::write(format, out))
+        }
+        Some(Command::Man(options)) => man::run(&options),
+        Some(Command::Completions(options)) => completions::run(&options),
     }
 }
 
@@ -132,7 +141,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let is_terminal = io::stdout().is_terminal();
     let mut source = settings.open(choice)?;
     if !is_terminal {
-        return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+        return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {
@@ -161,6 +170,14 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Prints the help or the version; clap knows whether in colours.
+fn print_help(help: &clap::Error) -> Result<ExitCode, Failure> {
+    match help.print().and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod columns;
 pub mod explain;
+pub mod fields;
 pub mod findings;
 pub mod format;
 pub mod list;

@@ -25,7 +25,7 @@ mod word;
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column::Drift;
+use crate::table::column::{Column, Drift};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::test::Test;
 use crate::table::filter::word::Word;
@@ -88,11 +88,16 @@ impl Node {
     }
 
     fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
+        self.any(&|column| wanted(column.map_or(Drift::Names, |column| column.drift)))
+    }
+
+    /// Whether a condition is `wanted`: that of a column, or a bare word.
+    fn any(&self, wanted: &impl Fn(Option<&Column<Row>>) -> bool) -> bool {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_column(wanted)),
-            Self::Not(node) => node.any_column(wanted),
-            Self::Column(column, _) => wanted(COLUMNS[*column].drift),
-            Self::Word(_) => wanted(Drift::Names),
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any(wanted)),
+            Self::Not(node) => node.any(wanted),
+            Self::Column(column, _) => wanted(Some(&COLUMNS[*column])),
+            Self::Word(_) => wanted(None),
         }
     }
 }
@@ -122,6 +127,12 @@ impl Filter {
     /// Whether `row` passes.
     pub fn matches(&self, row: &Row, store: &Store) -> bool {
         self.root.as_ref().is_none_or(|root| root.matches(row, store))
+    }
+
+    /// Whether it asks for processes, which a socket with a hidden owner cannot match.
+    pub fn depends_on_processes(&self) -> bool {
+        let is_theirs = |column: &Column<Row>| ["process", "pid", "command"].contains(&column.key);
+        self.root.as_ref().is_some_and(|root| root.any(&|column| column.is_none_or(is_theirs)))
     }
 
     /// Whether it may change its mind about a row that nothing touched, because time passes.
@@ -288,6 +299,19 @@ mod tests {
         assert!(Filter::parse("udp or !(age>5s)").expect("valid").depends_on_time());
         assert!(!Filter::parse("state:listen lport:80").expect("valid").depends_on_time());
         assert!(Filter::parse("user:alice").expect("valid").depends_on_names());
+    }
+
+    #[test]
+    fn filters_on_processes_and_bare_words_depend_on_who_may_be_seen() {
+        for (text, depends) in [
+            ("process:nginx", true),
+            ("state:listen (lport:80 or !pid:7)", true),
+            ("nginx", true),
+            ("state:listen lport:80", false),
+            ("", false),
+        ] {
+            assert_eq!(Filter::parse(text).expect("valid").depends_on_processes(), depends, "{text}");
+        }
     }
 
     const PIECES: &[&str] = &[
