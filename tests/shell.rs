@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use ways::{CONNTOP, Ended, Way, all, ended, running};
@@ -242,32 +242,45 @@ fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
+/// One that would run for ever; it does not outlive a test that fails.
+struct Running(Child);
+
+impl Running {
+    fn start(way: &Way, folder: &Path) -> Self {
+        let mut command = Command::new(CONNTOP);
+        command.args(way.arguments(folder)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("it starts"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn signals_end_those_that_run_on_and_tear_no_line() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         for way in running() {
             let folder = tempfile::tempdir().expect("a temporary directory");
-            let mut child = Command::new(CONNTOP)
-                .args(way.arguments(folder.path()))
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("it starts");
-            let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+            let mut child = Running::start(&way, folder.path());
+            let mut stdout = BufReader::new(child.0.stdout.take().expect("piped"));
             let mut text = String::new();
             if way.is_silent {
-                way.wait_for_file(folder.path(), &mut child);
+                way.wait_for_file(folder.path(), &mut child.0);
             } else {
                 assert!(stdout.read_line(&mut text).expect("text") > 0, "{} ended by itself", way.name);
             }
-            kill_process(Pid::from_child(&child), signal).expect("it is ours");
+            kill_process(Pid::from_child(&child.0), signal).expect("it is ours");
             stdout.read_to_string(&mut text).expect("text");
-            let output = child.wait_with_output().expect("it ends");
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            let is_asked = signal == Signal::INT && output.status.code() == Some(0);
-            let is_told = output.status.code() == Some(code) || output.status.signal() == Some(signal.as_raw());
-            assert!(is_asked || is_told, "{}: {:?} {stderr}", way.name, output.status);
+            let mut stderr = String::new();
+            child.0.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+            let status = child.0.wait().expect("it ends");
+            let is_asked = signal == Signal::INT && status.code() == Some(0);
+            let is_told = status.code() == Some(code) || status.signal() == Some(signal.as_raw());
+            assert!(is_asked || is_told, "{}: {status:?} {stderr}", way.name);
             assert!(text.is_empty() || text.ends_with('\n'), "{}: a torn line", way.name);
             assert!(!stderr.contains("panicked"), "{}: {stderr}", way.name);
             way.is_whole(&text, folder.path());
