@@ -3,11 +3,14 @@
 //! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
 //! 1 failed, 2 used wrongly; `check` alone says 3 for both, as monitoring plugins do.
 
+mod act;
 mod args;
 mod check;
+mod close;
 mod config;
 mod explain;
 mod keys;
+mod kill;
 mod list;
 mod netstat;
 mod ports;
@@ -119,6 +122,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             record::run(source, &options, &settings)
         }
+        Some(Command::Kill(options)) => kill::run(&options, &global),
+        Some(Command::Close(options)) => close::run(&options, &global),
         Some(Command::Columns) => print(report::columns::write),
         Some(Command::Keys) => print(keys::write),
     }

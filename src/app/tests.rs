@@ -262,7 +262,7 @@ fn protected_processes_and_sources_without_hands_are_refused() {
     assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
     let recording = |config: &mut Config| {
         config.source.kind = SourceKind::Replay;
-        config.source.abilities = Abilities { kill: false };
+        config.source.abilities = Abilities::default();
     };
     let mut app = app_with(recording, init());
     press(&mut app, "K");

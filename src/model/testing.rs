@@ -227,5 +227,5 @@ pub fn connection(socket: impl Into<Socket>, first_seen_ms: u64) -> Connection {
 
 /// A source that can kill, as a live one can.
 pub fn source_info() -> SourceInfo {
-    SourceInfo { kind: SourceKind::Linux, host: "test-host".into(), abilities: Abilities { kill: true } }
+    SourceInfo { kind: SourceKind::Linux, host: "test-host".into(), abilities: Abilities { kill: true, close: true } }
 }

@@ -6,7 +6,7 @@ use crate::cli::args::Arguments;
 use crate::table::suggest;
 
 /// Commands that are planned; until then they are no words to look for.
-const PLANNED: [&str; 4] = ["kill", "close", "man", "completions"];
+const PLANNED: [&str; 2] = ["man", "completions"];
 
 pub(super) fn refuse_planned(word: &str) -> Option<String> {
     let name = PLANNED.iter().find(|name| **name == word)?;
