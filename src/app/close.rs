@@ -11,7 +11,8 @@ use crate::model::process::{Holders, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
-use crate::table::units;
+use crate::table::connections::COLUMNS;
+use crate::table::{column, units};
 
 impl App {
     /// Opens the dialog for the selected socket, or says why not.
@@ -100,8 +101,9 @@ impl App {
     fn state_text(&self, row: &Row) -> String {
         let socket = &row.connection.socket;
         let mut text = socket.state.row().name.to_owned();
-        if let Some(since) = row.connection.state_since {
-            text = format!("{text} for {}", units::age(self.store.at().since(since.at)));
+        let age = column::find(COLUMNS, "age").map(|age| (COLUMNS[age].value)(row, &self.store).text());
+        if let Some(age) = age.ok().filter(|age| !age.is_empty()) {
+            text = format!("{text} for {age}");
         }
         match socket.verdict() {
             Some(verdict) => format!("{text} ({})", verdict.words()),

@@ -125,7 +125,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
-    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 10 },
+    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 11 },
     Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
     // Looking
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
@@ -145,7 +145,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('w')],                                        action: Action::Span,                    name: "span",     help: "States: charts of 2 min, 15 min or 24 h",           footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
-    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 9 },
+    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 10 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
@@ -154,7 +154,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 7 },
     Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('y')],                                        action: Action::Copy,                    name: "copy",     help: "copy the selected line to the clipboard",           footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('X')],                                        action: Action::Close,                   name: "close",    help: "close just this socket; asks first",                footer: 8 },
+    Binding { scopes: MAIN,         keys: &[char('X')],                                        action: Action::Close,                   name: "close",    help: "close just this socket; asks first",                footer: 9 },
     // Menus and dialogs
     Binding { scopes: &[Menu],      keys: &[code(KeyCode::Enter)],                             action: Action::Choose,                  name: "choose",   help: "take the selected line",                            footer: 1 },
     Binding { scopes: &[Confirm],   keys: &[char('y'), code(KeyCode::Enter)],                  action: Action::Confirm,                 name: "send",     help: "do exactly what the dialog shows",                  footer: 1 },

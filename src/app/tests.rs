@@ -523,6 +523,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
     assert_eq!(press(&mut app, "y").len(), 1);
 }
 
+mod close;
 mod findings;
 
 #[test]
