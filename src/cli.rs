@@ -7,11 +7,13 @@ mod act;
 mod args;
 mod check;
 mod close;
+mod completions;
 mod config;
 mod explain;
 mod keys;
 mod kill;
 mod list;
+mod man;
 mod netstat;
 mod ports;
 mod record;
@@ -66,7 +68,7 @@ pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match args::parse(&arguments) {
         Ok(parsed) => run_command(parsed),
-        Err(args::Ended::Printed) => Ok(ExitCode::SUCCESS),
+        Err(args::Ended::Help(help)) => print_help(&help),
         Err(args::Ended::Wrong(sentence)) => Err(Failure::Usage(sentence)),
     };
     done.unwrap_or_else(|failure| {
@@ -124,8 +126,16 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Some(Command::Kill(options)) => kill::run(&options, &global),
         Some(Command::Close(options)) => close::run(&options, &global),
-        Some(Command::Columns) => print(report::columns::write),
-        Some(Command::Keys) => print(keys::write),
+        Some(Command::Columns(options)) => {
+            let format = options.format()?;
+            print(|out| report::columns::write(format, out))
+        }
+        Some(Command::Keys(options)) => {
+            let format = options.format()?;
+            print(|out| keys::write(format, out))
+        }
+        Some(Command::Man(options)) => man::run(&options),
+        Some(Command::Completions(options)) => completions::run(&options),
     }
 }
 
@@ -165,6 +175,14 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Prints the help or the version; clap knows whether in colours.
+fn print_help(help: &clap::Error) -> Result<ExitCode, Failure> {
+    match help.print().and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }

@@ -337,6 +337,9 @@ impl Sockets {
         }
         // A peer that closed: CLOSE_WAIT here, FIN_WAIT2 there.
         streams[0].shutdown(std::net::Shutdown::Write).expect("connected");
+        // The kernel delays the acknowledgement that makes it so.
+        let is_settled = || run("ss", &["-Htn", "state", "fin-wait-2"]).lines().count() == 1;
+        assert!((0..10 * LOOKS).any(|_| is_settled()), "it never settles");
         let udp =
             ["127.0.0.1:7090", "[::1]:7091", "127.0.0.1:7092"].map(|address| UdpSocket::bind(address).expect("free"));
         udp[2].connect("127.0.0.1:7090").expect("loopback");

@@ -14,6 +14,9 @@ use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::Tracker;
 
+/// Room for so many sockets is kept from one sample to the next.
+const SOCKETS_KEPT: usize = 4_096;
+
 /// A source, and what was learnt from it.
 pub(super) struct Samples {
     source: Box<dyn Source>,
@@ -62,6 +65,9 @@ impl Samples {
     }
 
     /// Takes the next sample: a full one, which does not list again what is the same as before.
+    ///
+    /// Never a partial one, as the screen takes of large tables: those tell of a new connection up to half a minute
+    /// late, and what a script waits for, or a line of `watch`, shall come with the next sample.
     pub(super) fn take(&mut self) -> Result<Taken, Failure> {
         let Self { source, needs, snapshot, tracker, .. } = self;
         let pace = source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))?;
@@ -72,6 +78,9 @@ impl Samples {
             gaps: delta.gaps.clone(),
             tellers: delta.tellers.clone(),
         };
+        // After the first sample of a large table only what is new is listed.
+        self.snapshot.sockets.clear();
+        self.snapshot.sockets.shrink_to(SOCKETS_KEPT);
         self.store.apply(delta);
         if self.diagnoses {
             self.diagnosis.observe(&self.store);

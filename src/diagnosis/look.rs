@@ -8,6 +8,7 @@ use crate::diagnosis::destinations::{Count, Destinations};
 use crate::diagnosis::finding::{Finding, FindingKey, Place};
 use crate::diagnosis::group::{Group, Groups};
 use crate::diagnosis::memory::Memory;
+use crate::diagnosis::one_cause;
 use crate::diagnosis::rule::{RULES, Set};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
@@ -175,6 +176,7 @@ impl Look {
         let Some(group) = self.groups.get(nth) else {
             self.settle_all(desk);
             self.findings.extend(desk.memory.finish());
+            one_cause::join(&mut self.findings, desk.store.at());
             self.phase = Phase::Done;
             return;
         };
@@ -278,5 +280,6 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         first_found,
         runs_out,
         filter,
+        also: None,
     }
 }

@@ -258,7 +258,7 @@ mod tests {
         Linux.kill(kill).err().expect("the kill is refused")
     }
 
-    const LONG: Duration = Duration::from_secs(10);
+    const LONG: Duration = Duration::from_mins(1);
     const SHORT: Duration = Duration::from_millis(20);
 
     #[test]

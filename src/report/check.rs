@@ -52,7 +52,9 @@ impl FailOn {
 
     fn counts(&self, finding: &Finding) -> bool {
         let is_all = self.rules.is_empty() && self.least.is_none();
-        is_all || self.rules.contains(&finding.rule()) || self.least.is_some_and(|least| finding.severity >= least)
+        is_all
+            || self.rules.iter().any(|rule| finding.is_of(*rule))
+            || self.least.is_some_and(|least| finding.severity >= least)
     }
 }
 

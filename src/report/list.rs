@@ -340,4 +340,33 @@ mod tests {
         let chosen = List { columns: Some(columns(&["lport"])), limit: Some(1), ..list(Format::Ndjson) };
         assert_eq!(printed(&chosen), "{\"lport\":51234}\n");
     }
+    #[test]
+    fn the_mark_of_a_list_is_that_of_its_sockets_and_their_states() {
+        let mut store = store();
+        let groups = || Some(Groups::by(["process"]).expect("a column"));
+        let lists = [
+            List::default(),
+            List { groups: groups(), ..List::default() },
+            List { count_only: true, ..List::default() },
+            List { groups: groups(), count_only: true, ..List::default() },
+        ];
+        let marks = |store: &Store| lists.clone().map(|list| list.select(store).mark());
+        let first = marks(&store);
+        // Time passes, and data flows.
+        let more = |store: &Store| Delta { at: Timestamp(store.at().0 + 1_000_000_000), ..Delta::default() };
+        let mut delta = more(&store);
+        delta.changed = vec![connection(tcp(2).queues(7, 7).held_by(&[process(812, "nginx")]), 0)];
+        store.apply(delta);
+        assert_eq!(marks(&store), first);
+        let mut delta = more(&store);
+        delta.changed = vec![connection(tcp(2).state(TcpState::CloseWait).held_by(&[process(812, "nginx")]), 0)];
+        store.apply(delta);
+        let second = marks(&store);
+        assert!(second[0] != first[0] && second[1] != first[1] && second[2..] == first[2..], "{first:?} {second:?}");
+        let mut delta = more(&store);
+        delta.added = vec![connection(udp(8, 54).held_by(&[process(9, "dnsmasq")]), 0)];
+        store.apply(delta);
+        let third = marks(&store);
+        assert!((0..4).all(|list| third[list] != second[list]), "{second:?} {third:?}");
+    }
 }

@@ -26,7 +26,7 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column::Drift;
+use crate::table::column::{Column, Drift};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::test::Test;
 use crate::table::filter::word::Word;
@@ -100,11 +100,16 @@ impl Node {
     }
 
     fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
+        self.any(&|column| wanted(column.map_or(Drift::Names, |column| column.drift)))
+    }
+
+    /// Whether a condition is `wanted`: that of a column, or a bare word.
+    fn any(&self, wanted: &impl Fn(Option<&Column<Row>>) -> bool) -> bool {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_column(wanted)),
-            Self::Not(node) => node.any_column(wanted),
-            Self::Column(column, _) => wanted(COLUMNS[*column].drift),
-            Self::Word(_) => wanted(Drift::Names),
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any(wanted)),
+            Self::Not(node) => node.any(wanted),
+            Self::Column(column, _) => wanted(Some(&COLUMNS[*column])),
+            Self::Word(_) => wanted(None),
         }
     }
 }
@@ -159,6 +164,12 @@ impl Filter {
 
     fn names(&self, wanted: impl Fn(&Node) -> bool) -> bool {
         self.root.as_ref().is_some_and(|root| root.any_positive(&wanted))
+    }
+
+    /// Whether it asks for processes, which a socket with a hidden owner cannot match.
+    pub fn depends_on_processes(&self) -> bool {
+        let is_theirs = |column: &Column<Row>| ["process", "pid", "command"].contains(&column.key);
+        self.root.as_ref().is_some_and(|root| root.any(&|column| column.is_none_or(is_theirs)))
     }
 
     /// Whether it may change its mind about a row that nothing touched, because time passes.
@@ -342,6 +353,19 @@ mod tests {
         assert!(Filter::parse("udp or !(age>5s)").expect("valid").depends_on_time());
         assert!(!Filter::parse("state:listen lport:80").expect("valid").depends_on_time());
         assert!(Filter::parse("user:alice").expect("valid").depends_on_names());
+    }
+
+    #[test]
+    fn filters_on_processes_and_bare_words_depend_on_who_may_be_seen() {
+        for (text, depends) in [
+            ("process:nginx", true),
+            ("state:listen (lport:80 or !pid:7)", true),
+            ("nginx", true),
+            ("state:listen lport:80", false),
+            ("", false),
+        ] {
+            assert_eq!(Filter::parse(text).expect("valid").depends_on_processes(), depends, "{text}");
+        }
     }
 
     const PIECES: &[&str] = &[

@@ -1,5 +1,6 @@
 //! What the sockets of a group add up to: the columns of `conntop list --group-by` beside those it groups by.
 
+use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::{Counts, Row, RowIndex};
 use crate::table::column::{Column, Kind};
@@ -47,8 +48,8 @@ impl Sum {
             plus(&mut self.sent_unacknowledged, socket.queues.and_then(|queues| queues.send).map(u64::from));
             plus(&mut self.retransmits, socket.tcp.map(|tcp| u64::from(tcp.retransmits_total)));
             let bytes = socket.tcp.and_then(|tcp| tcp.bytes);
-            plus(&mut self.received, bytes.map(|bytes| bytes.received()));
-            plus(&mut self.sent, bytes.map(|bytes| bytes.sent()));
+            plus(&mut self.received, bytes.map(ByteCounts::received));
+            plus(&mut self.sent, bytes.map(ByteCounts::sent));
         }
         if let Some(rates) = row.connection.rates {
             *self.receive_rate.get_or_insert_default() += f64::from(rates.received);

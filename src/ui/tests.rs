@@ -68,6 +68,7 @@ fn found() -> Vec<Finding> {
         first_found: at(NOW - 60),
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_mins(190) }),
         filter: "pid:4121 state:close-wait raddr:10.0.0.20 rport:5432".into(),
+        also: None,
     };
     let queue = Finding {
         key: key(Rule::AcceptQueueFull, 6002, "report-api", Place::On(endpoint("0.0.0.0:9090"))),
@@ -84,6 +85,7 @@ fn found() -> Vec<Finding> {
         first_found: at(NOW - 12),
         runs_out: None,
         filter: "state:listen lport:9090".into(),
+        also: None,
     };
     vec![leak, queue]
 }

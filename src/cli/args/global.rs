@@ -10,6 +10,10 @@ use crate::cli::Failure;
 use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
 use crate::source::Choice;
+use crate::table::suggest;
+
+/// The names of the sources; `synthetic` may have a seed behind a colon, `replay` has a file there.
+pub(in crate::cli) const SOURCES: [&str; 6] = ["auto", "linux", "procfs", "portable", "synthetic", "replay:"];
 
 const CONFIG_HELP: &str = "Read settings from this file; see conntop explain config";
 const CONFIG_LONG_HELP: &str = "\
@@ -83,13 +87,25 @@ impl Global {
             (true, source) if !source.starts_with("synthetic") => {
                 Err(Failure::Usage(format!("--demo is a source of its own; leave out --source {source}")))
             }
-            (_, source) => Ok(Choice::parse(source)?),
+            (_, source) => Choice::parse(source).map_err(|error| with_hint(source, error.into())),
         }
     }
 
     /// The time between samples, if the command line says one.
     pub(in crate::cli) const fn asked_interval(&self) -> Option<Duration> {
         self.interval
+    }
+}
+
+/// `failure` with the name that was most likely meant.
+fn with_hint(source: &str, failure: Failure) -> Failure {
+    let name = source.split(':').next().unwrap_or_default();
+    let names = SOURCES.map(|known| known.trim_end_matches(':'));
+    match (failure, suggest::closest(name, names)) {
+        (Failure::Usage(_), Some(near)) if !names.contains(&name) => {
+            Failure::Usage(format!("unknown source '{source}'; did you mean '{near}'?"))
+        }
+        (failure, _) => failure,
     }
 }
 

@@ -13,8 +13,9 @@ use crate::table::column::{self, Order};
 use crate::table::connections::COLUMNS;
 use crate::table::sort::SortKey;
 
+const WHEN: &str = "When to print";
+
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(in crate::cli) struct ListArguments {
     /// Print only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
@@ -41,22 +42,22 @@ pub(in crate::cli) struct ListArguments {
     #[arg(long, conflicts_with_all = ["columns", "sort", "limit", "top"])]
     count_only: bool,
     /// Wait until a socket matches this filter, then print those that do; exit code 1 if none has by --timeout
-    #[arg(long, value_name = "FILTER", conflicts_with = "until_none")]
+    #[arg(long, value_name = "FILTER", conflicts_with = "until_none", help_heading = WHEN)]
     wait_for: Option<String>,
     /// Wait until no socket matches this filter any more, print nothing; exit code 1 if some still do by --timeout
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", help_heading = WHEN)]
     until_none: Option<String>,
     /// Wait no longer than this; without it until Ctrl-C. 0 looks once
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true, help_heading = WHEN)]
     timeout: Option<Duration>,
     /// Print again whenever a socket that matches comes, goes or changes its state, at most once a sample
-    #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"])]
+    #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"], help_heading = WHEN)]
     on_change: bool,
     /// With --on-change: stop after this time, as the samples count it
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true, requires = "on_change")]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
     time: Option<Duration>,
     /// With --on-change: stop when it was printed this many times
-    #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true, requires = "on_change")]
+    #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
     count: Option<u64>,
     /// Print what each field of the output is called, its type, unit and meaning; with --group-by those of groups
     #[arg(long)]
@@ -112,9 +113,11 @@ impl ListArguments {
             return Err(Failure::Usage(sentence.to_owned()));
         }
         if self.on_change {
-            Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(|sentence| {
-                Failure::Usage(format!("--on-change prints whole lists: {sentence}; json has one a line"))
-            })?;
+            if !matches!(format, Format::Text | Format::Json) {
+                let sentence =
+                    "--on-change prints whole lists; write --format json, which has one a line, or leave it out";
+                return Err(Failure::Usage(sentence.to_owned()));
+            }
             return Ok(ListPlan::OnChange(Changes { time: self.time, count: self.count }, list));
         }
         match (&self.wait_for, &self.until_none) {
@@ -188,11 +191,15 @@ Examples:
 
 --group-by counts a socket once: one that several processes share, for the
 first of them. Sums leave out listeners, whose queues are connections, and
-what is not known; groups come largest first. What --limit or --top leave out
-is said: in the last line of text, in left_out of JSON, else on stderr.
---top always means the largest first. --wait-for and --until-none look every
-0.2 s unless --interval says otherwise. CSV is that of RFC 4180, its values
-those of JSON: a spreadsheet may take one that begins with = for a formula.
+what is not known. Groups come largest first; --columns and --sort take those
+grouped by and the sums. What --limit or --top leave out is said: in the last
+line of text, in left_out of JSON, else on stderr. --top always means the
+largest first.
+
+--wait-for and --until-none look every 0.2 s unless --interval says otherwise,
+and only at what FILTER passes, too. --on-change has text and json, one list a
+line. CSV is that of RFC 4180 with the values of JSON: a spreadsheet may take
+one that begins with = for a formula.
 
 Exit codes: 0 done, or what was waited for came; 1 it did not, or failed;
 2 wrong use. Ctrl-C ends --on-change with 0 and a wait as the signal does.";

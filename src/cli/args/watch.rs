@@ -48,10 +48,10 @@ pub(in crate::cli) struct WatchArguments {
 /// What `conntop list` has and means something here, said otherwise.
 #[derive(Args, Debug)]
 struct OfList {
-    #[arg(long, hide = true, num_args = 0..=1)]
-    on_change: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    wait_for: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    on_change: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    wait_for: Option<String>,
 }
 
 impl OfList {

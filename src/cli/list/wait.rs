@@ -12,6 +12,7 @@ use crate::cli::list::looker::{Looked, Looker};
 use crate::cli::{Failure, say};
 use crate::report::list::List;
 use crate::runtime;
+use crate::store::Store;
 use crate::table::units;
 
 /// The time between two looks unless said otherwise: what waits for a server to listen wants to go on soon.
@@ -25,18 +26,33 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
         let Looked { is_fresh, next } = looker.look()?;
         let found = list.sockets(looker.store());
         if is_fresh && (found == 0) == wait.until_none {
-            let store = looker.store();
-            return if wait.until_none { Ok(ExitCode::SUCCESS) } else { super::write(&list.select(store)) };
+            if wait.until_none {
+                say_hidden(list, looker.store());
+                return Ok(ExitCode::SUCCESS);
+            }
+            return super::write(&list.select(looker.store()));
         }
         let is_over = wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));
         let Some(next) = next.filter(|_| !is_over) else {
             say(&in_vain(wait, is_over, found));
+            if !wait.until_none {
+                say_hidden(list, looker.store());
+            }
             return Ok(ExitCode::FAILURE);
         };
         let deadline = wait.timeout.and_then(|timeout| looker.deadline(timeout));
         if !sleep_until(deadline.map_or(next, |deadline| next.min(deadline))) {
             return Ok(ExitCode::FAILURE);
         }
+    }
+}
+
+/// "None" is only so far as it can be seen.
+fn say_hidden(list: &List, store: &Store) {
+    let hidden = store.coverage().owners_hidden;
+    if hidden > 0 && list.filter.depends_on_processes() {
+        let sockets = units::count(u64::from(hidden));
+        say(&format!("owners that you may not see have {sockets} of the sockets, which match no process; run as root"));
     }
 }
 

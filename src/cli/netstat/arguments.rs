@@ -8,9 +8,11 @@ use crate::cli::{Failure, parse_filter};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState;
+use crate::report::format::Format;
 use crate::report::netstat::Wanted;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::{self, ProtocolRow};
+use crate::table::suggest;
 
 /// The shortest and the longest interval, in seconds. A port is easily taken for the interval; few of them are below.
 const INTERVAL_MIN: f64 = 0.1;
@@ -199,11 +201,8 @@ impl NetstatArguments {
     }
 
     fn is_json(&self) -> Result<bool, Failure> {
-        match self.format.as_str() {
-            "text" => Ok(false),
-            "json" => Ok(true),
-            other => Err(Failure::Usage(format!("unknown format '{other}'; netstat has text and json"))),
-        }
+        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
+        Ok(format == Format::Json)
     }
 
     /// The protocol of `-p`, if what is shown can be divided by it.
@@ -221,8 +220,11 @@ impl NetstatArguments {
             )));
         }
         let Some(row) = protocol::find(name) else {
-            let sentence = format!("unknown protocol '{name}' for -p; there are {known} (to see programs, write -b)");
-            return Err(Failure::Usage(sentence));
+            // They are few and short: only one letter may be wrong, else all are said.
+            let near = protocol::PROTOCOLS.iter().find(|row| fits(row) && suggest::distance(name, row.name) == 1);
+            let all = || format!("there are {known} (to see programs, write -b)");
+            let hint = near.map_or_else(all, |row| format!("did you mean '{}'?", row.name));
+            return Err(Failure::Usage(format!("unknown protocol '{name}' for -p; {hint}")));
         };
         if self.interfaces && !self.statistics && !self.routes {
             return Err(Failure::Usage("interfaces count all protocols together; leave out -p, or add -s".to_owned()));

@@ -58,6 +58,7 @@ pub(super) const FINDING: &[Name] = &[
     ("at", "string", "", "When that was known, RFC 3339, UTC."),
     ("change", "string", "", "found, changed (its severity) or ended."),
     ("rule", "string", "", "Which; conntop explain says what it means."),
+    ("also", "string", "", "Another rule that found the same cause."),
     ("severity", "string", "", "warning or critical."),
     ("sentence", "string", "", "What is wrong, as text."),
     ("why", "string", "", "Why, in a few words."),

@@ -19,12 +19,18 @@ use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 
+const PORT_RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
 /// How often the limits are read.
 const LIMITS_EVERY: Duration = Duration::from_secs(10);
 /// What all files but one fit into: `/proc/net/netstat` has some 4 KiB.
 const TEXT_LEN: usize = 16 * 1024;
 /// The longest list of reserved ports: every second of 65,536 ports, each up to six characters.
 const PORTS_TEXT_LEN: usize = 256 * 1024;
+
+/// `ip_local_port_range` of the network namespace of this thread.
+pub fn client_ports() -> Option<PortRange> {
+    content(open(PORT_RANGE).ok().as_ref(), &mut [0; 64]).and_then(parse_range)
+}
 
 /// Reads the facts.
 #[derive(Debug)]
@@ -79,7 +85,7 @@ impl FactsReader {
     }
 
     fn limits(&mut self) -> Facts {
-        let ephemeral_ports = self.sysctl(c"/proc/sys/net/ipv4/ip_local_port_range").and_then(parse_range);
+        let ephemeral_ports = self.sysctl(PORT_RANGE).and_then(parse_range);
         Facts {
             netns: Some(self.netns),
             ephemeral_ports,

@@ -78,6 +78,7 @@ fn this_machine_tells_what_it_has() {
     let opens = |facts: &Facts| facts.counters.map_or(0, |counters| counters.passive_opens);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let _client = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let _server = listener.accept().expect("it is counted by then");
     let second = reader.read(Timestamp::from_millis(2_000));
     assert!(opens(&second) > opens(&first), "counters are of now, limits of before");
     assert_eq!(second.ephemeral_ports, first.ephemeral_ports);
