@@ -1,6 +1,7 @@
 //! Terminal, event loop, threads, clock and signals: the only room that waits.
 
 mod backend;
+mod closes;
 mod event_loop;
 mod keys;
 mod kills;
@@ -36,6 +37,7 @@ use crate::dns::resolver;
 use crate::host::{self, Host};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
+use crate::runtime::closes::Closes;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
 use crate::runtime::kills::{Kills, Patience};
 use crate::runtime::os::Keyboard;
@@ -101,13 +103,15 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
         // An error means that the program is ending.
         Pool::new(resolver, options.private_names, move |named| drop(sender.blocking_send(Msg::HostNames(vec![named]))))
     });
+    let close_allowed = source.info().abilities.close && !options.read_only;
+    let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
     let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
     let screen = Screen::enter(options.mouse).context("cannot prepare the terminal; use `conntop list`")?;
     let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
 
     let queues = Queues { calls, events, messages };
-    let hands = Hands { screen, keyboard, sampler, kills, names };
+    let hands = Hands { screen, keyboard, sampler, kills, names, closes };
     let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
@@ -141,6 +145,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         lookups: options.lookups,
         private_names: options.private_names,
         protected: host.protected(),
+        may_close: host.may_close(),
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,
         color: options.color,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::action::Kill;
+use crate::model::closing::Close;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 
@@ -19,6 +20,8 @@ pub enum Effect {
     Redraw,
     /// Send a signal and watch what comes of it.
     Kill(Kill),
+    /// Close one socket.
+    Close(Close),
     /// Collect this beside the sockets from the next sample on.
     Collect(Needs),
     /// Ask what these addresses are called, the first ones first, and about no others any more.

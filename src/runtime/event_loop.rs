@@ -13,6 +13,8 @@ use crate::app::effect::Effect;
 use crate::app::msg::Msg;
 use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
+use crate::model::closing::{Close, CloseOutcome, CloseReport};
+use crate::runtime::closes::Closes;
 use crate::runtime::kills::Kills;
 use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
@@ -58,6 +60,8 @@ pub struct Hands {
     pub kills: Option<Kills>,
     /// Asks for names of hosts; `None` where that is forbidden.
     pub names: Option<Pool>,
+    /// Closes sockets; `None` where none may be closed.
+    pub closes: Option<Closes>,
 }
 
 /// Whose the terminal is.
@@ -217,6 +221,7 @@ impl EventLoop {
                 self.dirty = true;
             }
             Effect::Kill(kill) => return self.kill(kill),
+            Effect::Close(close) => return self.close(close),
             Effect::Collect(needs) => self.hands.sampler.collect(needs),
             Effect::LookUp(addresses) => {
                 let known = self.hands.names.as_mut().map_or_else(Vec::new, |names| names.want(&addresses));
@@ -245,6 +250,18 @@ impl EventLoop {
         match begun {
             Ok(()) => Ok(()),
             Err(report) => self.tell(Msg::Kill(report)),
+        }
+    }
+
+    fn close(&mut self, close: Close) -> io::Result<()> {
+        let begun = match &mut self.hands.closes {
+            Some(closes) => closes.start(close),
+            // The app does not offer it then; this is the second lock.
+            None => Err(CloseReport { close, outcome: CloseOutcome::Failed("that is switched off here".into()) }),
+        };
+        match begun {
+            Ok(()) => Ok(()),
+            Err(report) => self.tell(Msg::Close(report)),
         }
     }
 

@@ -112,7 +112,7 @@ mod tests {
                 0,
                 "no socket matches 'lport:80' at the end of the recording; conntop list shows what there is",
             ),
-            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5s; see conntop list 'lport:80'"),
+            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5.0s; see conntop list 'lport:80'"),
             (wait(true, Some(0)), true, 7, "7 sockets still match 'lport:80'; see conntop list 'lport:80'"),
         ] {
             assert_eq!(in_vain(&wait, is_over, found), sentence);
