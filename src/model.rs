@@ -10,6 +10,8 @@ pub mod event;
 pub mod exposure;
 pub mod facts;
 pub mod interface;
+pub mod memory;
+pub mod places;
 pub mod process;
 pub mod route;
 pub mod snapshot;
