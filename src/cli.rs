@@ -3,16 +3,22 @@
 //! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
 //! 1 failed, 2 used wrongly; `check` alone says 3 for both, as monitoring plugins do.
 
+mod act;
 mod args;
 mod check;
+mod close;
+mod completions;
 mod config;
 mod explain;
 mod keys;
+mod kill;
 mod list;
+mod man;
 mod netstat;
 mod ports;
 mod record;
 mod samples;
+mod terminal;
 mod watch;
 
 use std::ffi::OsString;
@@ -63,7 +69,7 @@ pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match args::parse(&arguments) {
         Ok(parsed) => run_command(parsed),
-        Err(args::Ended::Printed) => Ok(ExitCode::SUCCESS),
+        Err(args::Ended::Help(help)) => print_help(&help),
         Err(args::Ended::Wrong(sentence)) => Err(Failure::Usage(sentence)),
     };
     done.unwrap_or_else(|failure| {
@@ -98,12 +104,11 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match command {
         None => show(&global.settings()?, &global.choice()?, &filter),
         Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => {
-            let list = options.parse()?;
-            let (source, settings) = open()?;
-            list::run(source, &settings.needs(), &list)
-        }
+        Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
         Some(Command::Watch(options)) => {
+            if let Some((fields, format)) = options.fields()? {
+                return print(|out| report::fields::write(&fields, format, out));
+            }
             let watch = options.parse()?;
             let (source, settings) = open()?;
             watch::run(source, &settings, &options, &watch)
@@ -120,8 +125,18 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             record::run(source, &options, &settings)
         }
-        Some(Command::Columns) => print(report::columns::write),
-        Some(Command::Keys) => print(keys::write),
+        Some(Command::Kill(options)) => kill::run(&options, &global),
+        Some(Command::Close(options)) => close::run(&options, &global),
+        Some(Command::Columns(options)) => {
+            let format = options.format()?;
+            print(|out| report::columns::write(format, out))
+        }
+        Some(Command::Keys(options)) => {
+            let format = options.format()?;
+            print(|out| keys::write(format, out))
+        }
+        Some(Command::Man(options)) => man::run(&options),
+        Some(Command::Completions(options)) => completions::run(&options),
     }
 }
 
@@ -130,9 +145,13 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
+    let is_dumb = is_terminal && terminal::is_dumb();
+    if is_dumb {
+        say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
+    }
     let mut source = settings.open(choice)?;
-    if !is_terminal {
-        return list::run(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+    if !is_terminal || is_dumb {
+        return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {
@@ -161,6 +180,14 @@ fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Fai
     const BUFFER_LEN: usize = 64 * 1024;
     let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Prints the help or the version; clap knows whether in colours.
+fn print_help(help: &clap::Error) -> Result<ExitCode, Failure> {
+    match help.print().and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }

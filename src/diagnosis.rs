@@ -12,6 +12,7 @@ pub mod finding;
 mod group;
 mod look;
 mod memory;
+mod one_cause;
 pub mod rule;
 mod rules;
 mod settle;

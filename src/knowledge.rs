@@ -2,6 +2,8 @@
 
 pub mod counters;
 pub mod habits;
+pub mod owners;
+pub mod port_text;
 pub mod ports;
 pub mod ranges;
 pub mod rules;

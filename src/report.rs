@@ -1,8 +1,10 @@
 //! Everything that is printed without a screen. Writers take any `io::Write`, so that tests read what users get.
 
+pub mod act;
 pub mod check;
 pub mod columns;
 pub mod explain;
+pub mod fields;
 pub mod findings;
 pub mod format;
 pub mod list;

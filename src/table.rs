@@ -11,6 +11,7 @@ mod moving;
 mod placing;
 pub mod sort;
 pub mod suggest;
+pub mod sums;
 pub mod units;
 pub mod value;
 pub mod view;

@@ -302,7 +302,7 @@ impl Tracker {
         let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
         delta.removed.push(Removed { id: entry.id, at });
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
-        let word = self.ends.take(entry, round.ends_are_told);
+        let word = self.ends.take(entry, round);
         let closed = match self.lives.way(entry, None) {
             Some(way) => telling::traced_end(closed(entry, at, end), &way, begin(entry), delta),
             None => closed(entry, at, end),

@@ -1,40 +1,74 @@
 //! The help of every command, short and long, stays as it is until somebody looks at the difference.
 
+#[path = "common/commands.rs"]
+mod commands;
 #[path = "common/program.rs"]
 mod program;
 
-use program::run;
+use commands::commands;
+use program::{conntop, ended};
 
-const COMMANDS: [&str; 10] =
-    ["list", "watch", "check", "explain", "netstat", "ports", "record", "replay", "columns", "keys"];
+/// The help for a terminal of 80 columns and 24 lines.
+fn help(arguments: &[&str]) -> String {
+    let ended = ended(conntop().args(arguments).env("COLUMNS", "80"));
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{arguments:?}");
+    ended.stdout
+}
 
-/// The help of a command without the options that every command has: those are in the help of the program.
+/// The long help of a command without the options that every command has: those are in the help of the program.
 fn own(help: &str) -> String {
     let (before, rest) = help.split_once("Options of every command:\n").expect("they have a heading");
-    let after = rest.find("\nExamples:").map_or("", |at| &rest[at..]);
-    format!("{before}[options of every command]\n{after}")
+    // Notes follow; they alone begin at the edge.
+    let at = rest.match_indices("\n\n").map(|(at, _)| at + 2).find(|at| !rest[*at..].starts_with([' ', '\n']));
+    format!("{before}[options of every command]\n\n{}", at.map_or("", |at| &rest[at..]))
 }
 
 #[test]
 fn every_command_has_short_and_long_help() {
-    for option in ["-h", "--help"] {
-        let name = |command: &str| format!("{command}_{}", option.trim_start_matches('-'));
-        insta::assert_snapshot!(name("conntop"), run(&[option]).stdout);
-        for command in COMMANDS {
-            let ended = run(&[command, option]);
-            assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{command}");
-            insta::assert_snapshot!(name(command), own(&ended.stdout));
-        }
+    insta::assert_snapshot!("conntop_h", help(&["-h"]));
+    insta::assert_snapshot!("conntop_help", help(&["--help"]));
+    for command in commands() {
+        insta::assert_snapshot!(format!("{command}_h"), help(&[&command, "-h"]));
+        insta::assert_snapshot!(format!("{command}_help"), own(&help(&[&command, "--help"])));
     }
 }
 
 #[test]
-fn every_command_of_the_help_is_tested_here() {
-    let help = run(&["-h"]).stdout;
-    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
-    let names = commands.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
-    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names, COMMANDS);
+fn the_short_help_fits_on_one_screen() {
+    let all = help(&["-h"]);
+    assert!(all.lines().count() <= 24, "make room: {} lines\n{all}", all.lines().count());
+    for command in commands() {
+        let text = help(&[&command, "-h"]);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(all.contains(&format!("  {command} ")), "{command}");
+    }
+}
+
+#[test]
+fn the_long_help_has_the_examples_first() {
+    for command in std::iter::once(String::new()).chain(commands()) {
+        let words: Vec<&str> = [command.as_str(), "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let text = help(&words);
+        let (before, rest) = text.split_once("Examples:\n").unwrap_or_else(|| panic!("{command} has no examples"));
+        assert_eq!(before.trim().lines().count(), 1, "only what it is for stands before: {before}");
+        let examples: Vec<&str> = rest.lines().take_while(|line| line.starts_with("  ")).collect();
+        assert!(examples.len() >= 2 && rest.contains("Usage: "), "{text}");
+        let shows_it = |line: &&str| line.contains(format!("conntop {command}").trim());
+        assert!(examples.iter().filter(|line| shows_it(line)).count() >= 2, "{command}: {examples:?}");
+        assert!(examples.iter().all(|line| line.chars().count() <= 80), "{examples:?}");
+    }
+}
+
+#[test]
+fn help_is_in_colours_only_where_they_are_wanted() {
+    let colours = |arguments: &[&str], name: &str, value: &str| {
+        ended(conntop().args(arguments).env_remove("NO_COLOR").env(name, value)).stdout.contains('\u{1b}')
+    };
+    assert!(!colours(&["list", "--help"], "TERM", "xterm"), "stdout is no terminal");
+    assert!(colours(&["list", "--color", "always", "--help"], "NO_COLOR", "1"), "the command line counts more");
+    assert!(colours(&["--color=always", "-h"], "TERM", "dumb"));
+    assert!(!colours(&["list", "--help"], "NO_COLOR", "1"));
+    assert!(!colours(&["list", "--color=never", "--help"], "CLICOLOR_FORCE", "1"));
 }
 
 #[cfg(unix)]

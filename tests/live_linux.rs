@@ -1,5 +1,7 @@
 //! The Linux sources against the running kernel: states, queues, owners and verdicts of sockets that the tests make
 //! on loopback. Each test looks only at its own ports; what takes the kernel a moment is polled with a deadline.
+//!
+//! So is who holds a socket: a child that another test starts has a copy of every descriptor until its exec.
 
 #![cfg(target_os = "linux")]
 
@@ -9,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use conntop::model::endpoint::Protocol;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{CloseWaitVerdict, Queues, Socket, TimerKind};
@@ -17,6 +20,9 @@ use conntop::source::{Choice, Source, open};
 
 /// Both ways to read the kernel's tables.
 const CHOICES: [Choice; 2] = [Choice::Linux, Choice::Procfs];
+
+/// How long anything may take; long, because the machine may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A source and its latest sample.
 struct Eyes {
@@ -39,17 +45,26 @@ impl Eyes {
         &self.seen
     }
 
-    /// The socket with these ports (0 for no remote), if there is one.
-    fn find(&self, local: u16, remote: u16) -> Option<&Socket> {
-        self.seen.sockets.iter().find(|socket| socket.local.port == local && socket.remote.port == remote)
+    /// The TCP socket with these ports (0 for no remote), if there is one.
+    fn find(&self, ports: (u16, u16)) -> Option<&Socket> {
+        self.find_of(Protocol::Tcp, ports)
     }
 
-    /// Looks until the socket with these ports is as wanted.
-    fn wait(&mut self, (local, remote): (u16, u16), wanted: impl Fn(&Socket) -> bool) -> Socket {
-        let deadline = Instant::now() + Duration::from_secs(15);
+    fn find_of(&self, protocol: Protocol, ports: (u16, u16)) -> Option<&Socket> {
+        let is_it = |socket: &&Socket| socket.protocol == protocol && (socket.local.port, socket.remote.port) == ports;
+        self.seen.sockets.iter().find(is_it)
+    }
+
+    /// Looks until the TCP socket with these ports is as wanted.
+    fn wait(&mut self, ports: (u16, u16), wanted: impl Fn(&Socket) -> bool) -> Socket {
+        self.wait_of(Protocol::Tcp, ports, wanted)
+    }
+
+    fn wait_of(&mut self, protocol: Protocol, ports: (u16, u16), wanted: impl Fn(&Socket) -> bool) -> Socket {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             self.look();
-            match self.find(local, remote) {
+            match self.find_of(protocol, ports) {
                 Some(socket) if wanted(socket) => return socket.clone(),
                 other => assert!(Instant::now() < deadline, "not as wanted: {other:#?}"),
             }
@@ -59,6 +74,19 @@ impl Eyes {
 
     fn wait_state(&mut self, ports: (u16, u16), state: TcpState) -> Socket {
         self.wait(ports, |socket| socket.state == state)
+    }
+
+    /// Looks until this process alone holds the socket.
+    fn wait_mine(&mut self, ports: (u16, u16)) -> Socket {
+        self.wait(ports, |socket| pids(socket) == [me()])
+    }
+
+    fn wait_gone(&mut self, ports: (u16, u16)) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.look().sockets.iter().any(|socket| (socket.local.port, socket.remote.port) == ports) {
+            assert!(Instant::now() < deadline, "still there: {:#?}", self.find(ports));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -110,7 +138,8 @@ impl Running {
     }
 
     fn kill(&mut self) {
-        self.0.kill().expect("our child");
+        // Nothing to kill where it has ended by itself.
+        let _ = self.0.kill();
         self.0.wait().expect("our child");
     }
 }
@@ -130,11 +159,9 @@ fn both_ends_of_a_connection_and_its_listener_are_seen_with_their_owner() {
     for choice in &CHOICES {
         let mut pair = Pair::new();
         let mut eyes = Eyes::new(choice);
-        let server = eyes.find(pair.server().0, pair.server().1).expect("listed").clone();
-        let client = eyes.find(pair.client().0, pair.client().1).expect("listed").clone();
-        let listener = eyes.find(pair.server().0, 0).expect("listed").clone();
+        let [server, client, listener] =
+            [pair.server(), pair.client(), (pair.server().0, 0)].map(|ports| eyes.wait_mine(ports));
         for socket in [&server, &client, &listener] {
-            assert_eq!(pids(socket), [me()], "{socket:?}");
             assert_eq!(socket.uid, Some(rustix::process::getuid().as_raw()));
             assert_eq!(socket.local.addr, IpAddr::from([127, 0, 0, 1]));
         }
@@ -144,7 +171,7 @@ fn both_ends_of_a_connection_and_its_listener_are_seen_with_their_owner() {
         pair.client.write_all(b"hello").expect("connected");
         let server = eyes.wait(pair.server(), |socket| socket.queues.is_some_and(|queues| queues.receive == 5));
         assert_eq!(server.queues.map(|queues| queues.send), Some(Some(0)));
-        let again = eyes.find(pair.client().0, pair.client().1).expect("listed");
+        let again = eyes.find(pair.client()).expect("listed");
         assert_eq!(again.id, client.id, "identity stays");
     }
 }
@@ -152,15 +179,18 @@ fn both_ends_of_a_connection_and_its_listener_are_seen_with_their_owner() {
 #[test]
 fn tcp_info_tells_bytes_and_when_data_last_came() {
     let mut pair = Pair::new();
+    let before = Instant::now();
     pair.client.write_all(b"hello").expect("connected");
     pair.server.read_exact(&mut [0; 5]).expect("connected");
     let mut eyes = Eyes::new(&Choice::Linux);
     let info = eyes.wait(pair.server(), |_| true).tcp.expect("established");
     assert_eq!(info.bytes.map(conntop::model::tcp_info::ByteCounts::received), Some(5));
-    assert!(eyes.seen.at.since(info.last_data_received.into()) < Duration::from_secs(5));
+    // Jiffies are short of a second.
+    let longest = before.elapsed() + Duration::from_secs(1);
+    assert!(eyes.seen.at.since(info.last_data_received.into()) < longest, "{info:?}");
     assert!(info.rto_us > 0);
     let client = eyes.wait(pair.client(), |socket| socket.tcp.is_some_and(|tcp| tcp.rtt_us > 0));
-    assert_eq!(eyes.find(pair.server().0, 0).expect("listed").tcp, None, "a listener has none");
+    assert_eq!(eyes.find((pair.server().0, 0)).expect("listed").tcp, None, "a listener has none");
 
     eyes.needs.details = vec![client.reference()];
     let (id, detail) = eyes.look().details.first().cloned().expect("looked up");
@@ -196,7 +226,7 @@ fn every_cause_of_close_wait_is_told_apart() {
         assert_eq!(verdict(not_reading.server()), Some(CloseWaitVerdict::NotReading));
         assert_eq!(verdict(stuck.server()), Some(CloseWaitVerdict::StuckReader));
         assert_eq!(verdict(unaccepted), Some(CloseWaitVerdict::NotAccepted));
-        let stuck = eyes.find(stuck.server().0, stuck.server().1).expect("listed");
+        let stuck = eyes.find(stuck.server()).expect("listed");
         assert_eq!(stuck.queues.map(|queues| queues.receive), Some(7), "six bytes and the end of the stream");
     }
 }
@@ -212,12 +242,11 @@ fn connections_wait_in_the_accept_queue_without_an_owner() {
         assert_eq!((socket.owner, socket.inode), (Owner::Unaccepted, None));
     }
     let mut eyes = Eyes::new(&Choice::Linux);
-    let queues = eyes.wait((address.port(), 0), |_| true).queues.expect("known");
-    assert_eq!(queues.receive, 3);
+    let length = |socket: &Socket| socket.queues.map(|queues| queues.receive);
+    let queues = eyes.wait((address.port(), 0), |socket| length(socket) == Some(3)).queues.expect("known");
     assert!(queues.send >= Some(128), "the limit: {queues:?}");
     let (_accepted, _) = listener.accept().expect("a connection");
-    let socket = eyes.wait(waiting, |socket| socket.inode.is_some());
-    assert_eq!(pids(&socket), [me()]);
+    eyes.wait_mine(waiting);
     let queues = Eyes::new(&Choice::Procfs).wait((address.port(), 0), |_| true).queues.expect("known");
     assert_eq!((queues.receive, queues.send), (2, None), "the limit is not known");
 }
@@ -228,6 +257,8 @@ fn a_full_accept_queue_leaves_others_in_syn_sent() {
     rustix::net::listen(&listener, 0).expect("a smaller backlog");
     let address = listener.local_addr().expect("bound");
     let _first = TcpStream::connect(address).expect("room for one");
+    let is_full = |socket: &Socket| socket.queues.is_some_and(|queues| queues.receive == 1);
+    Eyes::new(&Choice::Linux).wait((address.port(), 0), is_full);
     let second = rustix::net::socket_with(
         rustix::net::AddressFamily::INET,
         rustix::net::SocketType::STREAM,
@@ -239,8 +270,8 @@ fn a_full_accept_queue_leaves_others_in_syn_sent() {
     let second = TcpStream::from(second);
     for choice in &CHOICES {
         let mut eyes = Eyes::new(choice);
-        let socket = eyes.wait_state((port(second.local_addr()), address.port()), TcpState::SynSent);
-        assert_eq!(pids(&socket), [me()]);
+        let socket = eyes.wait_mine((port(second.local_addr()), address.port()));
+        assert_eq!(socket.state, TcpState::SynSent);
         assert_eq!(socket.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
     }
 }
@@ -254,12 +285,14 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
         let established = eyes.wait_state(client, TcpState::Established);
 
         pair.client.shutdown(std::net::Shutdown::Write).expect("connected");
-        let half_closed = eyes.wait_state(client, TcpState::FinWait2);
-        assert_eq!((half_closed.id, pids(&half_closed)), (established.id, vec![me()]), "still open");
+        let is_open = |socket: &Socket| socket.state == TcpState::FinWait2 && pids(socket) == [me()];
+        let half_closed = eyes.wait(client, is_open);
+        assert_eq!(half_closed.id, established.id, "still open");
         drop(pair.client);
         let orphan = eyes.wait(client, |socket| socket.inode.is_none());
         assert_eq!((orphan.id, orphan.state, orphan.owner), (established.id, TcpState::FinWait2, Owner::None));
 
+        let before = Instant::now();
         drop(pair.server);
         let waiting = eyes.wait_state(client, TcpState::TimeWait);
         assert_eq!((waiting.id, waiting.owner, waiting.uid), (established.id, Owner::None, None));
@@ -267,8 +300,10 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
         let timer = waiting.timer.expect("counting down");
         assert_eq!(timer.kind, TimerKind::TimeWait);
         let left = timer.expires.timestamp().since(eyes.seen.at);
-        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(61), "{left:?}");
-        assert!(eyes.find(server.0, server.1).is_none(), "the passive side is gone");
+        // Of a minute, give or take a second.
+        let most = Duration::from_secs(61);
+        assert!(left <= most && left + before.elapsed() >= Duration::from_secs(59), "{left:?}");
+        eyes.wait_gone(server);
     }
 }
 
@@ -280,10 +315,12 @@ fn udp_sockets_are_unconn_or_established() {
         connected.connect(open.local_addr().expect("bound")).expect("loopback");
         connected.send(b"datagram").expect("loopback");
         let mut eyes = Eyes::new(choice);
-        let socket = eyes.wait((port(open.local_addr()), 0), |_| true);
-        assert_eq!((socket.state, pids(&socket), socket.tcp), (TcpState::Unconn, vec![me()], None));
-        assert!(socket.queues.is_some_and(|queues| queues.receive > 0));
-        let socket = eyes.wait((port(connected.local_addr()), port(open.local_addr())), |_| true);
+        let socket = eyes.wait_of(Protocol::Udp, (port(open.local_addr()), 0), |socket| {
+            pids(socket) == [me()] && socket.queues.is_some_and(|queues| queues.receive > 0)
+        });
+        assert_eq!((socket.state, socket.tcp), (TcpState::Unconn, None));
+        let ports = (port(connected.local_addr()), port(open.local_addr()));
+        let socket = eyes.wait_of(Protocol::Udp, ports, |_| true);
         assert_eq!(socket.state, TcpState::Established);
     }
 }
@@ -314,18 +351,20 @@ fn all_processes_that_share_a_socket_are_listed_and_the_dead_are_not() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let ports = (port(listener.local_addr()), 0);
         let mut eyes = Eyes::new(choice);
-        assert_eq!(pids(&eyes.wait(ports, |_| true)), [me()]);
+        eyes.wait_mine(ports);
 
         let share = || OwnedFd::from(listener.try_clone().expect("a descriptor"));
-        let mut workers: Vec<_> = (0..3).map(|_| Running::with_socket("sleep", &["60"], share())).collect();
+        let mut workers: Vec<_> = (0..3).map(|_| Running::with_socket("sleep", &["600"], share())).collect();
         let mut everyone: Vec<_> = workers.iter().map(|worker| worker.0.id()).chain([me()]).collect();
         everyone.sort_unstable();
         eyes.wait(ports, |socket| pids(socket) == everyone);
 
         workers[0].kill();
-        everyone.retain(|pid| *pid != workers[0].0.id());
+        let dead = workers[0].0.id();
         eyes.look();
-        assert_eq!(pids(eyes.find(ports.0, ports.1).expect("listed")), everyone, "at once");
+        assert!(!pids(eyes.find(ports).expect("listed")).contains(&dead), "at once");
+        everyone.retain(|pid| *pid != dead);
+        eyes.wait(ports, |socket| pids(socket) == everyone);
 
         drop(listener);
         everyone.retain(|pid| *pid != me());
@@ -338,11 +377,11 @@ fn a_socket_handed_to_another_process_changes_its_owner() {
     let pair = Pair::new();
     let mut eyes = Eyes::new(&Choice::Linux);
     let ports = pair.server();
-    assert_eq!(pids(&eyes.wait(ports, |_| true)), [me()]);
-    let worker = Running::with_socket("sleep", &["60"], OwnedFd::from(pair.server));
+    eyes.wait_mine(ports);
+    let worker = Running::with_socket("sleep", &["600"], OwnedFd::from(pair.server));
     let socket = eyes.wait(ports, |socket| pids(socket) == [worker.0.id()]);
     let process = socket.owner.process().expect("live").clone();
-    assert_eq!((process.name.as_str(), process.command.as_str()), ("sleep", "sleep 60"));
+    assert_eq!((process.name.as_str(), process.command.as_str()), ("sleep", "sleep 600"));
     assert_eq!(process.parent_pid, me());
 }
 
@@ -350,10 +389,17 @@ fn a_socket_handed_to_another_process_changes_its_owner() {
 fn exec_gives_an_owner_its_new_name() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let ports = (port(listener.local_addr()), 0);
-    let worker = Running::with_socket("sh", &["-c", "sleep 0.3; exec sleep 60"], OwnedFd::from(listener));
+    let directory = tempfile::tempdir().expect("a directory");
+    let fifo = directory.path().join("fifo");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a new name");
+    // The shell waits, without another process, until it is told to go on.
+    let script = ["-c", "read line <\"$0\"; exec sleep 600", fifo.to_str().expect("text")];
+    let worker = Running::with_socket("sh", &script, OwnedFd::from(listener));
     let mut eyes = Eyes::new(&Choice::Linux);
     let name = |socket: &Socket| socket.owner.process().map(|process| process.name.to_string());
     eyes.wait(ports, |socket| name(socket).as_deref() == Some("sh"));
+    std::fs::write(&fifo, "go on\n").expect("the shell reads");
     let socket = eyes.wait(ports, |socket| name(socket).as_deref() == Some("sleep"));
     assert!(pids(&socket).contains(&worker.0.id()));
 }
@@ -366,7 +412,7 @@ fn a_hostile_process_name_is_read_whole() {
         std::os::unix::fs::symlink("/bin/sleep", &program).expect("a new name");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let ports = (port(listener.local_addr()), 0);
-        let worker = Running::with_socket(program.to_str().expect("text"), &["60"], OwnedFd::from(listener));
+        let worker = Running::with_socket(program.to_str().expect("text"), &["600"], OwnedFd::from(listener));
         let socket = Eyes::new(&Choice::Linux).wait(ports, |socket| pids(socket) == [worker.0.id()]);
         let process = socket.owner.process().expect("live");
         assert_eq!(process.name.as_str(), name.replace('\x1b', "␛"));
@@ -377,16 +423,14 @@ fn a_hostile_process_name_is_read_whole() {
 
 #[test]
 fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
-    let worker = Running::with_socket(
-        "sh",
-        &["-c", "while :; do :; done"],
-        UdpSocket::bind("127.0.0.1:0").expect("loopback").into(),
-    );
+    let worker_socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    let worker_port = port(worker_socket.local_addr());
+    let worker = Running::with_socket("sh", &["-c", "while :; do :; done"], worker_socket.into());
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let mut eyes = Eyes::new(&Choice::Linux);
-    let socket = eyes.wait((port(listener.local_addr()), 0), |_| true);
+    let socket = eyes.wait_mine((port(listener.local_addr()), 0));
     let mine = socket.owner.process().expect("live").id;
-    let worker_udp = eyes.seen.sockets.iter().find(|socket| pids(socket) == [worker.0.id()]).expect("its socket");
+    let worker_udp = eyes.wait_of(Protocol::Udp, (worker_port, 0), |socket| pids(socket) == [worker.0.id()]);
     let busy = worker_udp.owner.process().expect("live").id;
     let impostor = conntop::model::process::ProcessId { start_ticks: busy.start_ticks + 1, ..busy };
     eyes.needs.usage = vec![mine, busy, impostor];
@@ -396,9 +440,10 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
     let usage = first[0].1;
     assert!(usage.memory_bytes > 100_000 && usage.descriptors.is_some_and(|count| count > 3), "{usage:?}");
     assert!(usage.descriptors_max.is_some_and(|max| max > 10));
-    // sysinfo compares with a second measurement that must not be zero: the third one tells.
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while !eyes.look().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.1 && cpu <= 2.0) {
+    // sysinfo compares with a second measurement that must not be zero: the third one tells. On a busy machine the loop
+    // gets a small part of a core.
+    let deadline = Instant::now() + PATIENCE;
+    while !eyes.look().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.01 && cpu <= 2.0) {
         assert!(Instant::now() < deadline, "a loop uses a core: {:?}", &eyes.seen.usage);
         std::thread::sleep(Duration::from_millis(250));
     }
@@ -407,10 +452,17 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
 #[test]
 fn names_of_users_and_the_host_are_known_and_shared() {
     let mut eyes = Eyes::new(&Choice::Linux);
-    let first = std::sync::Arc::clone(&eyes.seen.names);
-    assert_eq!(first.users.get(&0).map(AsRef::as_ref), Some("root"));
-    eyes.look();
-    assert!(std::sync::Arc::ptr_eq(&first, &eyes.seen.names), "replaced only when changed");
+    assert_eq!(eyes.seen.names.users.get(&0).map(AsRef::as_ref), Some("root"));
+    // Others on this machine may start a unit between two looks.
+    let deadline = Instant::now() + PATIENCE;
+    let mut is_kept = || {
+        let before = std::sync::Arc::clone(&eyes.seen.names);
+        eyes.look();
+        std::sync::Arc::ptr_eq(&before, &eyes.seen.names)
+    };
+    while !is_kept() {
+        assert!(Instant::now() < deadline, "replaced only when changed");
+    }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
     assert_eq!(eyes.source.info().host.as_str(), host.trim());
     assert!(eyes.source.info().abilities.kill);
@@ -422,7 +474,7 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     let pair = Pair::new();
     let ports = pair.server();
     let mut eyes = Eyes::new(&Choice::Linux);
-    assert_eq!(pids(&eyes.wait(ports, |_| true)), [me()]);
+    eyes.wait_mine(ports);
 
     let (sender, receiver) = std::os::unix::net::UnixStream::pair().expect("a pair");
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -441,7 +493,7 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     let mut payload = [std::io::IoSliceMut::new(&mut byte)];
     rustix::net::recvmsg(&receiver, &mut payload, &mut rights, flags).expect("received");
     let descriptors: Vec<_> = rights.drain().collect();
-    assert_eq!(pids(&eyes.wait(ports, |socket| !pids(socket).is_empty())), [me()]);
+    eyes.wait_mine(ports);
     drop(descriptors);
 }
 
@@ -449,19 +501,22 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
 fn other_network_namespaces_are_counted_and_their_sockets_left_out() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let Ok(child) = Command::new("unshare")
-        .args(["--net", "sleep", "60"])
+        .args(["--net", "sleep", "600"])
         .stdin(listener.try_clone().map(OwnedFd::from).expect("a descriptor"))
         .spawn()
     else {
         return;
     };
-    let child = Running(child);
+    let mut child = Running(child);
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while namespace(&child.0.id().to_string()) == namespace("self") {
-        if Instant::now() > deadline {
-            return; // Not allowed here.
+    let own = namespace("self");
+    let deadline = Instant::now() + PATIENCE;
+    while !namespace(&child.0.id().to_string()).is_some_and(|its| Some(its) != own) {
+        if child.0.try_wait().expect("our child").is_some() {
+            eprintln!("SKIPPED other_network_namespaces_are_counted_and_their_sockets_left_out: not allowed here");
+            return;
         }
+        assert!(Instant::now() < deadline, "unshare(1) neither enters a namespace nor ends");
         std::thread::sleep(Duration::from_millis(10));
     }
     let mut eyes = Eyes::new(&Choice::Linux);

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::Socket;
 use conntop::source::{Choice, open};
 
 /// Set in the run as nobody: the port of root's listener.
@@ -42,7 +43,8 @@ fn look_as_nobody(scene: &str, name: &str) -> Option<Snapshot> {
     let mut snapshot = Snapshot::default();
     let mut source = open(&Choice::Auto).expect("sockets can be listed all the same");
     source.sample(&Needs::default(), &mut snapshot).expect("a sample");
-    let listener = snapshot.sockets.iter().find(|socket| socket.local.port.to_string() == port).expect("listed");
+    let is_it = |socket: &&Socket| socket.is_listener() && socket.local.port.to_string() == port;
+    let listener = snapshot.sockets.iter().find(is_it).expect("listed");
     assert_eq!(listener.owner, Owner::Hidden);
     assert_eq!(listener.uid, Some(0), "the socket itself says whose it is");
     assert!(snapshot.coverage.owners_hidden > 0 && !snapshot.coverage.is_complete());

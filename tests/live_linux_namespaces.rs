@@ -18,7 +18,7 @@ use conntop::source::{Choice, Source, open};
 use netns::Netns;
 
 /// Rounds of the search for namespaces are two seconds apart; the machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A source and its latest sample.
 struct Eyes {
@@ -60,21 +60,33 @@ fn established(sockets: &[&Socket]) -> Vec<(String, String)> {
     ends
 }
 
+/// Whether a socket is of those of [`Netns::pair`].
+fn is_made(socket: &&&Socket) -> bool {
+    socket.local.port == 7_001 || socket.local.port == 41_001
+}
+
+fn holders(socket: &Socket) -> Vec<u32> {
+    let Owner::Live(holders) = &socket.owner else { return Vec::new() };
+    holders.all().iter().map(|process| process.id.pid).collect()
+}
+
 #[test]
 fn the_same_endpoints_in_two_namespaces_are_different_sockets_with_their_owners() {
     let test = "the_same_endpoints_in_two_namespaces_are_different_sockets_with_their_owners";
     let (Some(red), Some(blue)) = (Netns::new(test), Netns::new(test)) else { return };
     let sockets = [red.pair(7_001, 41_001), blue.pair(7_001, 41_001)];
     let mut eyes = Eyes::new(&Choice::Linux, true);
+    // The children of other tests have copies of all descriptors until their exec.
+    let is_ours = |socket: &&Socket| holders(socket) == [std::process::id()];
+    eyes.wait("owners are found across namespaces", |eyes| {
+        [&red, &blue].iter().all(|netns| eyes.of(netns).iter().filter(is_made).all(is_ours))
+    });
     for netns in [&red, &blue] {
         let seen = eyes.of(netns);
         let (client, server) = ("127.0.0.1:41001".to_owned(), "127.0.0.1:7001".to_owned());
         assert_eq!(established(&seen), [(client.clone(), server.clone()), (server, client)]);
-        for socket in seen.iter().filter(|socket| socket.local.port == 7_001 || socket.local.port == 41_001) {
-            let owner = socket.owner.process().map(|process| process.id.pid);
-            assert_eq!(owner, Some(std::process::id()), "owners are found across namespaces: {socket:?}");
-            assert!(socket.id.cookie().is_some() && (socket.tcp.is_some() || socket.is_listener()));
-        }
+        let mut made = seen.iter().filter(is_made);
+        assert!(made.all(|socket| socket.id.cookie().is_some() && (socket.tcp.is_some() || socket.is_listener())));
         assert_eq!(eyes.seen.names.namespaces[&NetnsId(netns.inode)].as_str(), netns.name);
     }
     assert!(eyes.seen.names.namespaces.values().any(|name| name.as_str() == "own"));
@@ -102,8 +114,10 @@ fn other_namespaces_are_counted_until_they_are_wanted() {
     assert!(own(&eyes) && eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
     let without = eyes.seen.coverage.other_namespaces;
     eyes.needs.all_namespaces = true;
-    eyes.wait("it is shown when wanted", |eyes| !eyes.of(&other).is_empty());
-    assert!(eyes.seen.coverage.other_namespaces < without, "what is shown is not counted as missing");
+    // Others on this machine make and delete namespaces as well.
+    eyes.wait("it is shown when wanted, and what is shown is not counted as missing", |eyes| {
+        !eyes.of(&other).is_empty() && eyes.seen.coverage.other_namespaces < without
+    });
     eyes.needs.all_namespaces = false;
     eyes.look();
     assert!(own(&eyes) && eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
@@ -126,8 +140,10 @@ fn the_proc_source_looks_through_the_processes_of_other_namespaces() {
         .spawn()
         .expect("ip is there");
     let mut eyes = Eyes::new(&Choice::Procfs, true);
-    eyes.wait("the namespace of the child is shown", |eyes| eyes.of(&lived_in).len() >= 3);
-    assert!(eyes.of(&lived_in).iter().any(|socket| matches!(socket.owner, Owner::Live(_))));
+    eyes.wait("the namespace of the child is shown, with owners", |eyes| {
+        let seen = eyes.of(&lived_in);
+        seen.len() >= 3 && seen.iter().any(|socket| matches!(socket.owner, Owner::Live(_)))
+    });
     assert!(eyes.of(&empty).is_empty());
     let mut said = eyes.seen.coverage.degraded.iter();
     assert!(said.any(|sentence| sentence.as_str().contains("only sock_diag shows")), "{:?}", eyes.seen.coverage);

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::Socket;
 use conntop::model::text::DisplayText;
 use conntop::source::{Choice, open};
 
@@ -71,7 +72,8 @@ fn a_socket_is_shown_with_the_container_whose_cgroup_it_is_in() {
     for choice in [Choice::Linux, Choice::Procfs] {
         let (mut source, mut seen) = (open(&choice).expect("a live source"), Snapshot::default());
         source.sample(&Needs::default(), &mut seen).expect("a sample");
-        let listener = seen.sockets.iter().find(|socket| socket.local.port == port).expect("it listens");
+        let is_it = |socket: &&Socket| socket.is_listener() && socket.local.port == port;
+        let listener = seen.sockets.iter().find(is_it).expect("it listens");
         assert_eq!(listener.cgroup, std::num::NonZeroU64::new(inode), "{choice:?}");
         assert_eq!(seen.names.units.get(&inode).map(DisplayText::as_str), Some(&*expected), "{choice:?}");
     }

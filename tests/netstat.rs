@@ -80,8 +80,21 @@ fn fields(route: &Value) -> Route {
     if let Some(via) = via.as_str() {
         found.insert("gateway", via.to_owned());
     }
-    let mtu = [&route["mtu"], &route["metrics"][0]["mtu"]].into_iter().find(|mtu| !mtu.is_null());
-    found.extend(mtu.map(|mtu| ("mtu", mtu.to_string())));
+    found.insert("metrics", metrics(route).join(" "));
+    // ip writes the numbers of these three as text.
+    for (name, of_ip) in [("tos", &route["tos"]), ("nhid", &route["nhid"]), ("realm", &route["flow"]["to"])] {
+        let value = if route[name].is_null() { of_ip } else { &route[name] };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let number = text.strip_prefix("0x").map_or(text.parse(), |digits| u32::from_str_radix(digits, 16));
+        found.extend(number.ok().map(|number| (name, number.to_string())));
+    }
+    // One of its words: it comes as a list of fields from ip.
+    if let Some(encapsulation) = route["encap"].as_str() {
+        found.insert("encap", encapsulation.to_owned());
+    }
+    // A second may pass between two looks.
+    let lasts = [&route["expires"], &route["expires_seconds"]].into_iter().find(|left| left.is_u64());
+    found.extend(lasts.map(|_| ("expires", "some time".to_owned())));
     let flags = route["flags"].as_array().cloned().unwrap_or_default();
     found.insert("flags", flags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
     let hops = route["nexthops"].as_array().cloned().unwrap_or_default();
@@ -91,6 +104,34 @@ fn fields(route: &Value) -> Route {
     };
     found.insert("nexthops", hops.iter().map(hop).collect::<Vec<_>>().join(", "));
     found
+}
+
+/// Routes that only some kernels take: source routes, realms, another congestion control, nexthop objects.
+const MAYBE: [&str; 7] = [
+    "-6 route add fd00:22::/32 from fd00:1::/64 via fd00:1::9",
+    "route add 10.25.0.0/16 via 10.1.0.9 realm 7",
+    "route add 10.26.0.0/16 via 10.1.0.9 congctl reno",
+    "nexthop add id 10 via 10.1.0.7 dev v0",
+    "nexthop add id 20 group 10",
+    "route add 10.27.0.0/16 nhid 10",
+    "route add 10.28.0.0/16 nhid 20",
+];
+
+/// The metrics of a route as `name value`, in alphabetical order. ip has them in an object within an array, and writes
+/// the features as names without a value.
+fn metrics(route: &Value) -> Vec<String> {
+    let found = route["metrics"].as_object().or_else(|| route["metrics"][0].as_object()).cloned().unwrap_or_default();
+    let text = |(name, value): (String, Value)| match (name.as_str(), &value) {
+        ("ecn", Value::Null) => "features 1".to_owned(),
+        ("congestion", value) => format!("congestion {value}"),
+        (name, value) => format!("{name} {value}"),
+    };
+    let mut metrics: Vec<_> = found.into_iter().map(text).collect();
+    if !route["congestion"].is_null() {
+        metrics.push(format!("congestion {}", route["congestion"]));
+    }
+    metrics.sort();
+    metrics
 }
 
 #[test]
@@ -114,8 +155,18 @@ fn routes_are_those_of_ip_route_field_by_field() {
         "-6 route add fd00:9::/32 nexthop via fd00:1::7 weight 1 nexthop via fd00:1::8 weight 2",
         "-6 route add prohibit fd00:10::/32",
         "-6 route add fd00:11::7 via fd00:1::9 proto bgp mtu 1300",
+        "route add throw 10.20.0.0/16",
+        "route add 10.21.0.0/16 via 10.1.0.9 tos 0x10",
+        "route add 10.22.0.0/16 via 10.1.0.9 advmss 1200 initcwnd 20 window 9000 quickack 1",
+        "route add 10.23.0.0/16 via 10.1.0.9 mtu lock 1400 rtt 300ms rto_min 5ms features ecn",
+        "-6 route add fd00:20::/32 via fd00:1::9 expires 3600 hoplimit 33",
+        "-6 route add unreachable fd00:21::/32 metric 9 table 77",
     ] {
         ip(line);
+    }
+    for line in MAYBE {
+        // A kernel may have been built without one of these.
+        let _ = Command::new("ip").args(line.split(' ')).output();
     }
     for (family, protocol) in [("-4", "IP"), ("-6", "IPv6")] {
         for (ours, table) in [("-rn", "main"), ("-rna", "all")] {
@@ -140,8 +191,15 @@ fn routes_are_those_of_ip_route_field_by_field() {
         }
     }
     let text = conntop(&["netstat", "-rn"]);
-    for line in ["10.10.0.0/16", "blackhole", "weight 5", "mtu 1400", "bgp"] {
+    for line in ["10.10.0.0/16", "blackhole", "weight 5", "mtu 1400", "bgp", "throw", "tos 0x10"] {
         assert!(text.contains(line), "{line}: {text}");
+    }
+    // Notes have ip's own words, in its order.
+    for words in ["window 9000 advmss 1200 initcwnd 20 quickack 1", "mtu lock 1400 rtt 300ms features ecn rto_min"] {
+        assert!(text.contains(words) && run("ip", &["-d", "route"]).contains(words), "{words}: {text}");
+    }
+    for words in ["hoplimit 33", "expires 3"] {
+        assert!(text.contains(words) && run("ip", &["-6", "route"]).contains(words), "{words}: {text}");
     }
 }
 
@@ -279,6 +337,9 @@ impl Sockets {
         }
         // A peer that closed: CLOSE_WAIT here, FIN_WAIT2 there.
         streams[0].shutdown(std::net::Shutdown::Write).expect("connected");
+        // The kernel delays the acknowledgement that makes it so.
+        let is_settled = || run("ss", &["-Htn", "state", "fin-wait-2"]).lines().count() == 1;
+        assert!((0..10 * LOOKS).any(|_| is_settled()), "it never settles");
         let udp =
             ["127.0.0.1:7090", "[::1]:7091", "127.0.0.1:7092"].map(|address| UdpSocket::bind(address).expect("free"));
         udp[2].connect("127.0.0.1:7090").expect("loopback");

@@ -48,6 +48,10 @@ fn wrong_use_is_one_sentence_that_says_the_right_one() {
         (&["netstat", "-i"], "write -e"),
         (&["netstat", "-anc"], "conntop netstat -ano 1"),
         (&["netstat", "-x"], "ss -x"),
+        (&["netstat", "/ano"], "conntop netstat -ano"),
+        (&["netstat", "/A", "/N"], "conntop netstat -a"),
+        (&["netstat", "-ano", "findstr", "80"], "port:80"),
+        (&["netstat", "-ano", "grep", "LISTEN"], "behind a bar"),
         (&["netstat", "-an6"], "-p TCPv6"),
         (&["netstat", "-e", "state:listen"], "leave out -e"),
         (&["netstat", "-ano", "stat:listen"], "did you mean 'state'?"),
@@ -76,6 +80,13 @@ fn a_port_that_was_taken_for_an_interval_gets_a_hint() {
     let hint = text(&output.stderr);
     assert!(output.status.success() && hint.contains("port 80 (http)") && hint.contains("port:80"), "{hint}");
     assert_eq!(text(&run(&["netstat", "--demo", "-ano", "2", "--count", "1"]).stderr), "");
+}
+
+#[test]
+fn options_without_their_dash_get_a_hint() {
+    let output = run(&["netstat", "--demo", "ano"]);
+    assert!(output.status.success() && text(&output.stderr).contains("conntop netstat -ano"), "{output:?}");
+    assert_eq!(text(&run(&["netstat", "--demo", "-ano", "nginx"]).stderr), "");
 }
 
 #[test]

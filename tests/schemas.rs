@@ -1,6 +1,8 @@
 //! `assets/schemas`: made from the program's tables (`CONNTOP_BLESS=1 cargo test --test schemas` rewrites them), and
 //! what the program prints is held against them.
 
+#[path = "schemas/commands.rs"]
+mod commands;
 #[path = "common/schema.rs"]
 mod schema;
 
@@ -10,8 +12,11 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use conntop::diagnosis::rule::RULES;
 use conntop::model::tcp_state::STATES;
+use conntop::report::fields::{self, Field};
+use conntop::report::list::{Groups, can_group};
 use conntop::table::column::{Column, Kind};
 use conntop::table::connections::COLUMNS;
+use conntop::table::sums::SUMS;
 use serde_json::{Map, Value, json};
 
 /// Thresholds for small recordings.
@@ -103,6 +108,8 @@ fn finding_properties() -> Map<String, Value> {
     let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
     let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
     let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
+    let mut also = or_null(RULES.iter().map(|row| row.id));
+    also["description"] = "Another rule that found the same cause.".into();
     let evidence = json!({
         "type": "object",
         "properties": {},
@@ -111,6 +118,7 @@ fn finding_properties() -> Map<String, Value> {
     });
     map(json!({
         "rule": { "enum": rules, "description": "conntop explain says what it means." },
+        "also": also,
         "severity": { "enum": ["warning", "critical"] },
         "sentence": { "type": "string", "minLength": 1 },
         "why": text("Why, in a few words."),
@@ -148,6 +156,71 @@ fn list() -> Value {
     properties.insert("sockets".to_owned(), json!({ "type": "array", "items": { "$ref": "#/$defs/socket" } }));
     let defs = json!({ "socket": object(socket_properties()) });
     document("conntop list --format json; a line of ndjson is $defs/socket", object(properties), defs)
+}
+
+/// `rule` for a value that is always known.
+fn known(mut rule: Value) -> Value {
+    let types = rule["type"].as_array().expect("a type or null");
+    rule["type"] = types[0].clone();
+    rule
+}
+
+fn groups() -> Value {
+    let keys: Vec<_> = COLUMNS.iter().filter(|column| can_group(column)).collect();
+    let names: Vec<&str> = keys.iter().map(|column| column.json).collect();
+    let sums = || SUMS.iter().map(|column| (column.json.to_owned(), property(column)));
+    let mut group = object(sums().collect());
+    // Those that it was grouped by are there.
+    let mut properties: Map<String, Value> =
+        keys.iter().map(|column| (column.json.to_owned(), property(column))).collect();
+    properties.extend(sums());
+    properties.insert("count".to_owned(), known(property(&SUMS[0])));
+    group["properties"] = Value::Object(properties);
+    let counts = |about: &str| {
+        let count = json!({ "type": "integer", "minimum": 0 });
+        let mut counts = object(map(json!({ "groups": count, "sockets": count })));
+        counts["description"] = about.into();
+        counts
+    };
+    let mut properties = head();
+    properties.append(&mut map(json!({
+        "group_by": { "type": "array", "items": { "enum": names } },
+        "groups": { "type": "array", "items": { "$ref": "#/$defs/group" } },
+        "total": counts("Those left out included."),
+        "left_out": counts("By --limit or --top."),
+    })));
+    let title = "conntop list --group-by --format json; a line of ndjson is $defs/group";
+    document(title, object(properties), json!({ "group": group }))
+}
+
+fn count() -> Value {
+    let own = || {
+        map(json!({
+            "counted": { "enum": ["sockets", "groups"] },
+            "count": { "type": "integer", "minimum": 0 },
+        }))
+    };
+    let mut properties = head();
+    properties.append(&mut own());
+    let title = "conntop list --count-only --format json; a line of ndjson is $defs/line";
+    document(title, object(properties), json!({ "line": object(own()) }))
+}
+
+fn fields() -> Value {
+    let text = json!({ "type": ["string", "null"], "minLength": 1 });
+    let field = object(map(json!({
+        "of": { "enum": ["list", "socket", "group", "change", "gap", "finding"] },
+        "field": { "type": "string", "minLength": 1 },
+        "column": text,
+        "type": { "enum": ["string", "integer", "number", "boolean", "array", "object"] },
+        "unit": text,
+        "values": { "type": ["array", "null"], "items": { "type": "string" } },
+        "meaning": { "type": "string", "minLength": 1 },
+    })));
+    let list = json!({ "type": "array", "items": { "$ref": "#/$defs/field" } });
+    let properties = map(json!({ "schema": head()["schema"], "fields": list }));
+    let title = "conntop list --fields --format json, conntop watch --fields --format json";
+    document(title, object(properties), json!({ "field": field }))
 }
 
 fn check() -> Value {
@@ -205,7 +278,17 @@ fn watch() -> Value {
 
 #[test]
 fn the_schemas_are_those_of_the_program() {
-    for (name, fresh) in [("list.json", list()), ("check.json", check()), ("watch.json", watch())] {
+    let schemas = [
+        ("list.json", list()),
+        ("list-groups.json", groups()),
+        ("list-count.json", count()),
+        ("fields.json", fields()),
+        ("check.json", check()),
+        ("watch.json", watch()),
+        ("ports.json", commands::ports()),
+        ("netstat.json", commands::netstat()),
+    ];
+    for (name, fresh) in schemas {
         let text = format!("{}\n", serde_json::to_string_pretty(&fresh).expect("JSON"));
         if std::env::var_os("CONNTOP_BLESS").is_some() {
             fs::write(path(name), &text).expect("the schema can be written");
@@ -239,6 +322,104 @@ fn lists_are_valid() {
         let text = printed(&["list", "--source", source, "--format", "json"], &[0]);
         let value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{source}");
+    }
+}
+
+#[test]
+fn ports_and_netstat_are_valid() {
+    let hold = |schema: &str, arguments: &[&str]| {
+        let schema = stored(schema);
+        let text = printed(&[arguments, &["--format", "json"]].concat(), &[0]);
+        let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+        for value in values.map(|value| value.expect("JSON")) {
+            assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+        }
+    };
+    hold("ports.json", &["ports", "--demo"]);
+    hold("ports.json", &["ports", "--source", "replay:assets/recordings/demo.conntop", "--exposed"]);
+    hold("netstat.json", &["netstat", "--demo", "-abno", "0.1", "--count", "2"]);
+    if cfg!(target_os = "linux") {
+        hold("ports.json", &["ports"]);
+        hold("netstat.json", &["netstat", "-aesrt", "0.1", "--count", "2"]);
+        hold("netstat.json", &["netstat", "-abno"]);
+    }
+}
+
+/// The definition called `name` of the stored schema `file`, as a schema of its own.
+fn part(file: &str, name: &str) -> Value {
+    let mut schema = stored(file);
+    let defs = schema["$defs"].take();
+    let mut part = defs[name].clone();
+    part["$defs"] = defs;
+    part
+}
+
+#[test]
+fn groups_counts_and_single_lines_are_valid() {
+    let source = ["list", "--source", "replay:assets/recordings/demo.conntop"];
+    let keys: Vec<&str> = COLUMNS.iter().filter(|column| can_group(column)).map(|column| column.key).collect();
+    let all = keys.join(",");
+    for by in keys.iter().copied().chain([all.as_str()]) {
+        for (format, schema) in [("json", stored("list-groups.json")), ("ndjson", part("list-groups.json", "group"))] {
+            let text = printed(&[&source[..], &["--group-by", by, "--top", "9", "--format", format]].concat(), &[0]);
+            let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+            let faults: Vec<String> = values.flat_map(|value| schema::faults(&schema, &value.expect("JSON"))).collect();
+            assert_eq!(faults, Vec::<String>::new(), "{by} {format}");
+        }
+    }
+    for (arguments, schema) in [
+        (&["--count-only", "--format", "json"][..], stored("list-count.json")),
+        (&["--count-only", "--format", "ndjson", "--group-by", "user"], part("list-count.json", "line")),
+        (&["--format", "ndjson"], part("list.json", "socket")),
+        (&["--on-change", "--format", "json"], stored("list.json")),
+        (&["--on-change", "--format", "json", "--group-by", "state"], stored("list-groups.json")),
+        (&["--on-change", "--format", "json", "--count-only"], stored("list-count.json")),
+        (&["--fields", "--format", "json"], stored("fields.json")),
+        (&["--fields", "--format", "json", "--group-by", "state"], stored("fields.json")),
+    ] {
+        let text = printed(&[&source[..], arguments].concat(), &[0]);
+        assert!(!text.is_empty());
+        for line in text.lines() {
+            let value = serde_json::from_str(line).expect("one object a line");
+            assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+        }
+    }
+}
+
+/// The fields that `--fields` tells of what is called so, with their types.
+fn told(fields: &[Field], of: &str) -> Vec<(&'static str, &'static str)> {
+    let its = fields.iter().filter(|field| field.of == of);
+    its.map(|field| (field.field, field.r#type)).collect()
+}
+
+#[test]
+fn the_fields_that_are_told_are_those_of_the_schemas() {
+    let all_groups = COLUMNS.iter().filter(|column| can_group(column)).map(|column| column.key);
+    let all_groups = Groups::by(all_groups).expect("they can");
+    let (list, groups, events) = (fields::of_list(), fields::of_groups(&all_groups), fields::of_events());
+    for (fields, of, schema) in [
+        (&list, "list", stored("list.json")),
+        (&list, "socket", part("list.json", "socket")),
+        (&groups, "list", stored("list-groups.json")),
+        (&groups, "group", part("list-groups.json", "group")),
+        (&events, "change", part("watch.json", "change")),
+        (&events, "gap", part("watch.json", "gap")),
+        (&events, "finding", part("watch.json", "finding")),
+    ] {
+        let properties = schema["properties"].as_object().expect("an object");
+        let told = told(fields, of);
+        let names: Vec<&str> = told.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, properties.keys().collect::<Vec<_>>(), "{of}");
+        for (name, r#type) in told {
+            let rule = &properties[name];
+            let types = match &rule["type"] {
+                Value::Array(types) => types.clone(),
+                Value::String(_) => vec![rule["type"].clone()],
+                _ if rule["const"] == 1 => vec!["integer".into()],
+                _ => vec!["string".into()],
+            };
+            assert!(types.contains(&r#type.into()), "{of} {name}: {type} is told, {rule}");
+        }
     }
 }
 

@@ -6,13 +6,18 @@ use crate::app::findings;
 use crate::app::mode::{Mode, Page};
 use crate::app::notice::Tone;
 use crate::app::prose::{Column, Line, Section, longest, side_by_side};
+use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::topics::{self, Topic};
-use crate::knowledge::{rules, states};
+use crate::knowledge::{port_text, rules, states};
+use crate::model::endpoint::Protocol;
+use crate::model::facts::PortRange;
 use crate::model::tcp_state::TcpState;
+use crate::store::groups::GroupKey;
 use crate::store::rows::Row;
+use crate::table::connections::service_port;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 120;
@@ -24,6 +29,19 @@ pub struct Explained {
     pub rule: Option<Rule>,
     /// A state.
     pub state: Option<TcpState>,
+    /// A port that has a usual service, or that somebody listens on.
+    pub port: Option<PortExplained>,
+}
+
+/// A port, and what this kernel takes the ports of clients from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortExplained {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+    /// `None` where the source does not say.
+    pub of_kernel: Option<PortRange>,
 }
 
 impl Explained {
@@ -31,17 +49,16 @@ impl Explained {
     pub fn title(&self) -> String {
         let rule = self.rule.map(|rule| findings::title(rule).to_owned());
         let names = rule.into_iter().chain(self.state.map(|state| state.name().to_owned()));
-        names.collect::<Vec<_>>().join(" · ")
+        names.chain(self.port.map(|port| format!("port {}", port.port))).collect::<Vec<_>>().join(" · ")
     }
 }
 
 /// The page on a screen of `width`.
 pub fn columns(explained: &Explained, width: u16) -> Vec<Column> {
+    let mut state = explained.state.map(|state| of_state(state, explained.rule)).unwrap_or_default();
+    state.extend(explained.port.map(of_port));
     let parts: Vec<Vec<Section>> =
-        [explained.rule.map(of_rule), explained.state.map(|state| of_state(state, explained.rule))]
-            .into_iter()
-            .flatten()
-            .collect();
+        [explained.rule.map(of_rule).unwrap_or_default(), state].into_iter().filter(|part| !part.is_empty()).collect();
     if width < TWO_COLUMNS_WIDTH_MIN {
         return side_by_side(width, vec![parts.into_iter().flatten().collect()]);
     }
@@ -104,6 +121,17 @@ const fn topics_of(state: TcpState) -> &'static [&'static str] {
     }
 }
 
+/// The same that `conntop explain PORT` says.
+fn of_port(explained: PortExplained) -> Section {
+    let PortExplained { protocol, port, of_kernel } = explained;
+    let mut section = Section::new("The port");
+    let name = port_text::usual_service(Some(protocol), port);
+    let name = name.map_or_else(|| "no usual service".to_owned(), |service| format!("usually {service}"));
+    section.lines.push(Line::Lead(format!("{port}/{}: {name}", protocol.name())));
+    section.lines.extend(port_text::paragraphs(Some(protocol), port, of_kernel).into_iter().map(Line::Text));
+    section
+}
+
 fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
     let text = states::text(state);
     let mut about = Section::new(state.name());
@@ -134,33 +162,58 @@ impl App {
             None => {
                 self.say(
                     Tone::Plain,
-                    "there is nothing to explain here; e explains the selected connection or finding",
+                    "there is nothing to explain here; e explains a connection, a listener, a state or a finding",
                 );
             }
         }
     }
 
     fn explained(&self) -> Option<Explained> {
-        let of_row = |row: &Row| Explained {
-            rule: self.findings.about(row, &self.store).map(Finding::rule),
-            state: Some(row.connection.socket.state),
-        };
         match (&self.page, self.tab) {
-            (Page::Detail(detail), _) => detail.row.as_ref().map(of_row),
+            (Page::Detail(detail), _) => detail.row.as_ref().map(|row| self.of_row(row)),
             (Page::Tab, Tab::Connections) => {
                 let index = self.store.rows().find(self.tables.connections.cursor.key()?)?;
-                self.store.rows().get(index).map(of_row)
+                self.store.rows().get(index).map(|row| self.of_row(row))
             }
             (Page::Tab, Tab::Findings) => {
                 let finding = self.findings.selected()?;
-                Some(Explained { rule: Some(finding.rule()), state: finding.state })
+                Some(Explained { rule: Some(finding.rule()), state: finding.state, port: None })
             }
             (Page::Tab, Tab::Log) => {
                 let entry = self.log_selected()?;
-                Some(Explained { rule: None, state: entry.to.or(entry.from) })
+                Some(Explained { state: entry.to.or(entry.from), ..Explained::default() })
             }
-            (Page::Tab, _) => None,
+            (Page::Tab, Tab::States) => match self.states.selected() {
+                StateLine::Tcp(state) => Some(Explained { state: Some(state), ..Explained::default() }),
+                StateLine::Udp => Some(Explained { state: Some(TcpState::Unconn), ..Explained::default() }),
+            },
+            (Page::Tab, tab) => self.of_group(self.tables.group(tab)?.cursor.key()?),
         }
+    }
+
+    fn of_row(&self, row: &Row) -> Explained {
+        let socket = &row.connection.socket;
+        let port = service_port(socket).or_else(|| socket.is_listener().then_some(socket.local.port));
+        Explained {
+            rule: self.findings.about(row, &self.store).map(Finding::rule),
+            state: Some(socket.state),
+            port: port.map(|port| self.port(socket.protocol, port)),
+        }
+    }
+
+    /// A listener, a remote or a route is explained by its port; a process has none.
+    fn of_group(&self, key: GroupKey) -> Option<Explained> {
+        let (rule, protocol, port) = match key {
+            GroupKey::Listener { protocol, local, .. } => (None, protocol, local.port),
+            GroupKey::Remote { protocol, port, .. } => (None, protocol, port?),
+            GroupKey::Route(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.remote.port),
+            GroupKey::Process(_) | GroupKey::NoProcess(_) => return None,
+        };
+        Some(Explained { rule, state: None, port: Some(self.port(protocol, port)) })
+    }
+
+    fn port(&self, protocol: Protocol, port: u16) -> PortExplained {
+        PortExplained { protocol, port, of_kernel: self.store.facts().ephemeral_ports }
     }
 }
 
@@ -174,11 +227,11 @@ mod tests {
     fn every_state_and_finding_has_its_page_and_every_topic_named_here_exists() {
         for row in &STATES {
             assert!(topics_of(row.state).iter().all(|name| topics::find(name).is_some()), "{}", row.name);
-            let explained = Explained { rule: None, state: Some(row.state) };
+            let explained = Explained { state: Some(row.state), ..Explained::default() };
             assert!(len(&explained, 80) > 8 && explained.title() == row.name, "{}", row.name);
         }
         for row in &RULES {
-            assert!(len(&Explained { rule: Some(row.rule), state: None }, 80) > 8, "{}", row.id);
+            assert!(len(&Explained { rule: Some(row.rule), ..Explained::default() }, 80) > 8, "{}", row.id);
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The arguments, and how a wrong one is answered: in one sentence. One file a command.
 
 mod check;
+mod completions;
 mod explain;
 mod global;
+pub(in crate::cli) mod help;
 mod list;
+mod man;
 mod record;
+mod table;
 pub(in crate::cli) mod values;
 mod watch;
 mod wrong;
@@ -13,15 +17,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(in crate::cli) use check::CheckArguments;
+pub(in crate::cli) use completions::{CompletionsArguments, SHELLS};
 pub(in crate::cli) use explain::ExplainArguments;
-pub(in crate::cli) use global::{Color, Global};
-pub(in crate::cli) use list::ListArguments;
+pub(in crate::cli) use global::{Color, Global, SOURCES};
+pub(in crate::cli) use list::{Changes, ListArguments, ListPlan, Wait};
+pub(in crate::cli) use man::ManArguments;
 pub(in crate::cli) use record::RecordArguments;
+pub(in crate::cli) use table::TableArguments;
 pub(in crate::cli) use watch::WatchArguments;
 
+use crate::cli::close::CloseArguments;
+use crate::cli::kill::KillArguments;
 use crate::cli::netstat::NetstatArguments;
 use crate::cli::ports::PortsArguments;
 
@@ -41,7 +50,7 @@ Filters:
   '!state:listen' /regex/ word; with and, or, not and parentheses.
   The keys are those of conntop columns.";
 
-/// See every TCP and UDP socket of this machine live, who leaks, and act on it safely.
+/// See every TCP and UDP socket of this machine live, who leaks, and act safely.
 #[derive(Debug, Parser)]
 #[command(name = "conntop", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 120)]
 pub(in crate::cli) struct Arguments {
@@ -60,22 +69,28 @@ pub(in crate::cli) enum Command {
     /// Print the sockets of this moment
     #[command(after_help = list::EXAMPLES)]
     List(ListArguments),
-    /// Print a line per change: opened, closed, changed its state, and what is found wrong
+    /// Print a line per change: opened, closed, new state, finding
     #[command(after_help = watch::EXAMPLES)]
     Watch(WatchArguments),
-    /// Say what is wrong, as a monitoring plugin does: exit code 0, 1, 2 or 3
+    /// Say what is wrong, for monitoring: exit code 0, 1, 2 or 3
     #[command(after_help = check::EXAMPLES)]
     Check(CheckArguments),
-    /// Explain a state, port, range, finding, column, option, the handshake; alone: list the topics
+    /// Explain a state, port, range, finding, column, option, topic
     #[command(after_help = explain::EXAMPLES)]
     Explain(ExplainArguments),
     /// What netstat users type: -ano, -e, -s, -r, and an interval
     Netstat(NetstatArguments),
-    /// Print who listens on which port, what that usually is, who can reach it, and what that invites
+    /// Print who listens, who can reach it, and what that invites
     Ports(PortsArguments),
-    /// Write samples to a new file, until --for, --count or Ctrl-C
+    /// Signal the processes behind the sockets that match
+    Kill(KillArguments),
+    /// Close the sockets that match; their processes go on
+    Close(CloseArguments),
+    /// Write samples to a new file
+    #[command(after_help = record::EXAMPLES)]
     Record(RecordArguments),
     /// Show a recording
+    #[command(after_help = record::REPLAY_EXAMPLES)]
     Replay {
         /// A file that conntop record wrote
         file: PathBuf,
@@ -84,36 +99,38 @@ pub(in crate::cli) enum Command {
         filter: Vec<String>,
     },
     /// Print what each column is called and shows
-    Columns,
+    #[command(after_help = table::COLUMNS_EXAMPLES)]
+    Columns(TableArguments),
     /// Print what each key of the screen does
-    Keys,
+    #[command(after_help = table::KEYS_EXAMPLES)]
+    Keys(TableArguments),
+    /// Print the manual page of conntop, or of one of its commands
+    #[command(after_help = man::EXAMPLES)]
+    Man(ManArguments),
+    /// Print the completions for a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(CompletionsArguments),
 }
 
 /// Why there is nothing to run.
 pub(in crate::cli) enum Ended {
-    /// Help or version was asked for and printed.
-    Printed,
+    /// Help or version was asked for: what prints it.
+    Help(Box<clap::Error>),
     /// What was asked makes no sense; a sentence.
     Wrong(String),
 }
 
 /// Reads the arguments, the name of the program first.
 pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> {
-    // Before its options are read: those of a command that is not there are unknown.
-    let first = arguments.get(1).and_then(|first| first.to_str());
-    if let Some(sentence) = first.and_then(wrong::refuse_planned) {
-        return Err(Ended::Wrong(sentence));
-    }
     let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
-    let moved = is_explain.then(|| explain::with_options_as_topics(arguments));
+    let moved = is_explain.then(|| explain::with_options_as_topics(arguments, takes_value));
     let arguments = moved.as_deref().unwrap_or(arguments);
-    let parsed = Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let _ = error.print();
-            Ended::Printed
-        }
-        _ => Ended::Wrong(wrong::sentence(&error)),
-    })?;
+    let matches = help::definition(arguments).try_get_matches_from(arguments);
+    let parsed =
+        matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ended::Help(Box::new(error)),
+            _ => Ended::Wrong(wrong::sentence(&error)),
+        })?;
     let is_forced = arguments.iter().any(|argument| argument == "--");
     let refused = if is_forced { None } else { wrong::refuse_misplaced(&parsed) };
     refused.map_or(Ok(parsed), |sentence| Err(Ended::Wrong(sentence)))
@@ -125,6 +142,12 @@ pub(in crate::cli) fn command_name(arguments: &[OsString]) -> Option<String> {
     let words = arguments.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
     let is_command = |word: &&str| definition.get_subcommands().any(|command| command.get_name() == *word);
     words.into_iter().find(is_command).map(str::to_owned)
+}
+
+/// Whether an option that every command has takes a value.
+fn takes_value(name: &str) -> bool {
+    let definition = Arguments::command();
+    definition.get_arguments().any(|argument| argument.get_long() == Some(name) && argument.get_action().takes_values())
 }
 
 /// Every option that conntop itself has, as `--name`, where, and what it does.
@@ -158,7 +181,7 @@ mod tests {
         let words: Vec<OsString> =
             std::iter::once("conntop").chain(words.iter().copied()).map(OsString::from).collect();
         parse(&words).map_err(|ended| match ended {
-            Ended::Printed => "printed".to_owned(),
+            Ended::Help(_) => "printed".to_owned(),
             Ended::Wrong(sentence) => sentence,
         })
     }
@@ -207,22 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn a_planned_command_is_no_word_to_look_for() {
-        for words in [&["close"][..], &["--demo", "man"], &["kill", "--yes", "process:nginx"]] {
-            let sentence = arguments(words).expect_err("not there yet");
-            assert!(sentence.starts_with("conntop has no command '") && !sentence.contains('\n'), "{sentence}");
-        }
-        assert!(arguments(&["--", "close"]).is_ok());
-    }
-
-    #[test]
     fn wrong_use_is_one_sentence_with_a_way_out() {
         for (words, expected) in [
             (
                 &["nginx", "list"][..],
                 "write 'list' first, as in conntop list nginx; to look for that word, write conntop -- nginx list",
             ),
-            (&["--colour", "never"], "unexpected argument '--colour' found; a similar argument exists: '--color'"),
+            (&["--colour", "never"], "unexpected argument '--colour' found; did you mean '--color'?"),
             (&["--color", "red"], "invalid value 'red' for '--color <WHEN>'; there are auto, always, never"),
             (&["record"], "the following required arguments were not provided: <FILE>; see conntop --help"),
             (

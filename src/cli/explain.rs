@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use crate::cli::args::{self, ExplainArguments};
 use crate::cli::{Failure, print};
-use crate::report::explain::{self, Explain};
+use crate::report::explain::{self, Explain, Surroundings};
+use crate::source::machine;
 
 /// The narrowest and the widest lines on a terminal; in a file they are as long as [`WIDTH`].
 const WIDTHS: (u16, u16) = (40, 100);
@@ -13,12 +14,13 @@ const WIDTH: u16 = 80;
 
 /// Explains the topics, or lists them.
 pub(super) fn run(options: &ExplainArguments) -> Result<ExitCode, Failure> {
-    let explain = Explain { format: options.format()?, width: width(), options: args::options() };
+    let around = Surroundings { options: args::options(), client_ports: machine::client_ports() };
+    let explain = Explain { format: options.format()?, width: width(), around };
     if options.topics.is_empty() {
         return print(|out| explain.write_topics(out));
     }
     let words: Vec<&str> = options.topics.iter().map(String::as_str).collect();
-    let found = explain::find(&words, &explain.options).map_err(Failure::Usage)?;
+    let found = explain::find(&words, &explain.around).map_err(Failure::Usage)?;
     print(|out| explain.write(&found, out))
 }
 

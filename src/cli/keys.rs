@@ -2,19 +2,43 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use crate::app::keymap::{SECTIONS, section};
+use crate::report::format::Format;
+use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, Heading};
 use crate::table::column::Align;
 
-/// Writes every key once, under where it works.
-pub(super) fn write(out: &mut impl Write) -> io::Result<()> {
-    let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
-    let mut rows = Vec::new();
-    for (index, (title, _)) in SECTIONS.iter().enumerate() {
-        for binding in section(index) {
-            let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
-            rows.push(vec![(*title).into(), keys.join(" ").into(), binding.name.into(), binding.help.into()]);
-        }
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    keys: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    r#where: &'static str,
+    keys: Vec<String>,
+    name: &'static str,
+    help: &'static str,
+}
+
+/// Writes every key once, under where it works; as text or as one JSON object.
+pub(super) fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
+    let bindings = SECTIONS.iter().enumerate().flat_map(|(index, (title, _))| {
+        section(index).map(|binding| Row {
+            r#where: title,
+            keys: binding.keys.iter().map(ToString::to_string).collect(),
+            name: binding.name,
+            help: binding.help,
+        })
+    });
+    if format == Format::Json {
+        serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, keys: bindings.collect() })?;
+        return writeln!(out);
     }
-    text::write(out, &headings, &rows)
+    let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
+    let cells = |row: Row| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
+    text::write(out, &headings, &bindings.map(cells).collect::<Vec<_>>())
 }

@@ -1,21 +1,67 @@
-//! `conntop list`: takes what the source has and prints it.
+//! `conntop list`: takes what the source has and prints it: now, when it is time, or each time it changes.
 
+mod change;
+mod looker;
+mod wait;
+
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::cli::{Failure, print};
+use crate::cli::args::ListPlan;
+use crate::cli::config::Settings;
+use crate::cli::list::looker::Looker;
+use crate::cli::{Failure, print, say};
 use crate::model::snapshot::{Needs, Snapshot};
-use crate::report::list::List;
+use crate::report::fields;
+use crate::report::list::{LeftOut, List, Selection};
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::{self, Tracker};
 
+/// Does what was asked for; `open` the source only if that takes one. `interval` is the one of the command line.
+pub(super) fn run(
+    plan: &ListPlan,
+    interval: Option<Duration>,
+    open: impl FnOnce() -> Result<(Box<dyn Source>, Settings), Failure>,
+) -> Result<ExitCode, Failure> {
+    match plan {
+        ListPlan::Fields(fields, format) => print(|out| fields::write(fields, *format, out)),
+        ListPlan::Now(list) => {
+            let (source, settings) = open()?;
+            now(source, &settings.needs(), list)
+        }
+        ListPlan::When(wait, list) => {
+            let (source, settings) = open()?;
+            let interval = interval.unwrap_or(wait::INTERVAL);
+            wait::run(Looker::new(source, &settings, interval), wait, list)
+        }
+        ListPlan::OnChange(changes, list) => {
+            let (source, settings) = open()?;
+            change::run(Looker::new(source, &settings, settings.interval), *changes, list)
+        }
+    }
+}
+
 /// Prints one sample of a live source, or the end of a recording.
-pub(super) fn run(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
+pub(super) fn now(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
     let store = look(&mut *source, needs)?;
     for sentence in &store.coverage().degraded {
-        super::say(sentence.as_str());
+        say(sentence.as_str());
     }
-    print(|out| list.write(&store, out))
+    write(&list.select(&store))
+}
+
+fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
+    let mut left_out = None;
+    let printed = print(|out| {
+        left_out = selection.write(out)?;
+        out.flush()
+    })?;
+    if let Some(sentence) = left_out.and_then(LeftOut::sentence) {
+        say(&format!("{sentence} left out"));
+    }
+    Ok(printed)
 }
 
 /// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.

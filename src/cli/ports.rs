@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::args::Global;
 use crate::cli::list::look;
 use crate::cli::{Failure, parse_filter, print, say};
+use crate::report::format::Format;
 use crate::report::ports::listener::Services;
 use crate::report::ports::{FAIL_ON, FailOn, Ports};
 use crate::source::services;
@@ -44,11 +45,8 @@ pub(super) struct PortsArguments {
 
 impl PortsArguments {
     fn parse(&self) -> Result<Ports, Failure> {
-        let json = match self.format.as_str() {
-            "text" => false,
-            "json" => true,
-            other => return Err(Failure::Usage(format!("unknown format '{other}'; ports has text and json"))),
-        };
+        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
+        let json = format == Format::Json;
         let fail_on: Result<Vec<_>, _> = self.fail_on.iter().map(|name| fail_on(name)).collect();
         Ok(Ports { filter: parse_filter(&self.filter.join(" "))?, exposed: self.exposed, json, fail_on: fail_on? })
     }

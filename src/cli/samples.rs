@@ -14,6 +14,9 @@ use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::Tracker;
 
+/// Room for so many sockets is kept from one sample to the next.
+const SOCKETS_KEPT: usize = 4_096;
+
 /// A source, and what was learnt from it.
 pub(super) struct Samples {
     source: Box<dyn Source>,
@@ -22,6 +25,7 @@ pub(super) struct Samples {
     tracker: Tracker,
     store: Store,
     diagnosis: Diagnosis,
+    diagnoses: bool,
     first: Option<Timestamp>,
 }
 
@@ -50,13 +54,23 @@ impl Samples {
             snapshot: Snapshot::default(),
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.thresholds.clone()),
+            diagnoses: true,
             first: None,
         }
     }
 
-    /// Takes the next sample.
+    /// As [`Self::new`], for who does not ask what is wrong.
+    pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings) -> Self {
+        Self { diagnoses: false, ..Self::new(source, settings, false) }
+    }
+
+    /// Takes the next sample: a full one, which does not list again what is the same as before.
+    ///
+    /// Never a partial one, as the screen takes of large tables: those tell of a new connection up to half a minute
+    /// late, and what a script waits for, or a line of `watch`, shall come with the next sample.
     pub(super) fn take(&mut self) -> Result<Taken, Failure> {
-        let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
+        let Self { source, needs, snapshot, tracker, .. } = self;
+        let pace = source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))?;
         let delta = self.tracker.update(&self.snapshot);
         let taken = Taken {
             pace,
@@ -64,9 +78,14 @@ impl Samples {
             gaps: delta.gaps.clone(),
             tellers: delta.tellers.clone(),
         };
+        // After the first sample of a large table only what is new is listed.
+        self.snapshot.sockets.clear();
+        self.snapshot.sockets.shrink_to(SOCKETS_KEPT);
         self.store.apply(delta);
-        self.diagnosis.observe(&self.store);
-        self.needs.usage = self.diagnosis.wants_usage(&self.store);
+        if self.diagnoses {
+            self.diagnosis.observe(&self.store);
+            self.needs.usage = self.diagnosis.wants_usage(&self.store);
+        }
         self.first.get_or_insert(self.store.at());
         Ok(taken)
     }

@@ -131,6 +131,8 @@ pub struct Finding {
     pub runs_out: Option<RunsOut>,
     /// A filter that shows the sockets it is about; empty where it is not about sockets.
     pub filter: String,
+    /// Another rule that found the same cause; what it knows is part of this finding.
+    pub also: Option<Rule>,
 }
 
 /// A limit ahead.
@@ -146,5 +148,9 @@ impl Finding {
     /// Which rule found it.
     pub const fn rule(&self) -> Rule {
         self.key.rule
+    }
+    /// Whether `rule` found it, or found the same cause.
+    pub fn is_of(&self, rule: Rule) -> bool {
+        self.rule() == rule || self.also == Some(rule)
     }
 }

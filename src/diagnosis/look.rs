@@ -209,6 +209,7 @@ impl Look {
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
             desk.memory.finish().into_iter().for_each(|held| self.findings.take(Some(held)));
+            self.findings.join(desk.store.at());
             self.phase = Phase::Done;
         }
     }
@@ -273,5 +274,6 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         first_found,
         runs_out,
         filter,
+        also: None,
     }
 }

@@ -10,7 +10,9 @@ use crate::diagnosis::case::Judgement;
 use crate::diagnosis::finding::{Finding, FindingKey, Place};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::look::Desk;
+use crate::diagnosis::one_cause;
 use crate::diagnosis::side::Sides;
+use crate::model::time::Timestamp;
 
 /// One process with more places than this of one kind has one finding for all of them.
 const PLACES_TOLD_MAX: usize = 6;
@@ -98,6 +100,11 @@ impl Worst {
         if self.kept.len() >= 2 * FINDINGS_MAX {
             self.drop_least();
         }
+    }
+
+    /// Joins those of one cause; to be called once all are in.
+    pub(super) fn join(&mut self, now: Timestamp) {
+        one_cause::join(&mut self.kept, now);
     }
 
     /// The worst first, and how many are left out.

@@ -557,3 +557,34 @@ fn what_the_last_sample_did_not_list_grows_no_older() {
     assert_eq!(machine.sample(Vec::new()), []);
     assert_eq!(machine.sample(Vec::new()), []);
 }
+
+#[test]
+fn a_runtime_or_a_tunnel_on_a_known_port_is_nothing_odd() {
+    let held = |cookie, port, name: &str| {
+        listener(cookie, port).local(&format!("127.0.0.1:{port}")).held_by(&[process(900, name)]).build()
+    };
+    let mut machine = Machine::new();
+    machine.sample(vec![held(1, 7001, "node"), held(2, 9200, "opensearch"), held(3, 5432, "kubectl")]);
+    assert_eq!(machine.sentences(), [""; 0]);
+    machine.sample(vec![held(4, 6379, "python3")]);
+    assert_eq!(machine.found(Rule::UnexpectedListener).why, "an unusual process");
+}
+
+#[test]
+fn who_does_not_accept_and_whose_queue_is_full_is_told_once() {
+    let mut machine = Machine::new();
+    let api = process(6002, "report-api");
+    let waiting = |nth: u64| tcp(100 + nth).local("10.0.0.1:9090").remote(&format!("10.0.0.9:{}", 40_000 + nth));
+    let waiting = |nth: u64| waiting(nth).owner(Owner::Unaccepted).last(9_900_000, 9_900_000, 9_900_000).build();
+    let sample = |limit: u32| {
+        let listener = listener(1, 9090).queues(9, limit).held_by(std::slice::from_ref(&api)).build();
+        std::iter::once(listener).chain((0..9).map(waiting)).collect::<Vec<_>>()
+    };
+    machine.sample(sample(128));
+    assert_eq!(machine.found(Rule::NotAccepted).also, None);
+    machine.sample(sample(8));
+    assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+    let full = machine.found(Rule::AcceptQueueFull);
+    assert!(full.is_of(Rule::NotAccepted) && full.sentence.contains("oldest"), "{}", full.sentence);
+    assert!(full.evidence.iter().any(|one| one.key == "not_accepted"), "{full:?}");
+}

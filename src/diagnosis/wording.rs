@@ -101,8 +101,12 @@ pub(super) fn lasted(case: &Case) -> String {
 
 /// `52m`, or `>52m` where it can be more.
 pub(super) fn age(case: &Case, since: Since) -> String {
-    let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
-    format!("{at_least}{}", units::age(since.age(case.look.now())))
+    format!("{}{}", at_least(since), units::age(since.age(case.look.now())))
+}
+
+/// What stands before an age that can be more.
+pub(super) fn at_least(since: Since) -> &'static str {
+    if since.basis == AgeBasis::AtLeast { ">" } else { "" }
 }
 
 /// `; out of descriptors in 3h10m`.

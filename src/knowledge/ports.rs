@@ -214,39 +214,6 @@ static WATCHED: LazyLock<Watched> = LazyLock::new(|| {
     watched
 });
 
-/// What forwards any port for others, or holds it for them: super-servers, proxies, container runtimes, tunnels.
-const HOLD_ANY_PORT: &[&str] = &[
-    "systemd",
-    "init",
-    "inetd",
-    "xinetd",
-    "docker-proxy",
-    "dockerd",
-    "containerd-shim",
-    "conmon",
-    "rootlessport",
-    "rootlesskit",
-    "slirp4netns",
-    "pasta",
-    "passt",
-    "haproxy",
-    "envoy",
-    "nginx",
-    "traefik",
-    "stunnel",
-    "stunnel4",
-    "socat",
-    "ssh",
-    "sshd",
-    "kube-proxy",
-    "kubelet",
-    "k3s-server",
-    "cilium-agent",
-];
-
-/// `comm` holds so many bytes (`TASK_COMM_LEN`, include/linux/sched.h).
-const COMM_LEN_MAX: usize = 15;
-
 /// The row of a service on `port` that lets in whoever reaches it.
 pub fn danger(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
     WATCHED.private.get(&(protocol, port)).copied()
@@ -255,12 +222,6 @@ pub fn danger(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
 /// The processes that usually serve `port`; none where that says nothing.
 pub fn usual_owners(protocol: Protocol, port: u16) -> &'static [String] {
     WATCHED.owned.get(&(protocol, port)).map_or(&[], |row| &row.owners)
-}
-
-/// Whether a process called `name` is one that usually serves `port`, or may hold any port.
-pub fn is_usual_owner(protocol: Protocol, port: u16, name: &str) -> bool {
-    let is_name = |known: &str| name == &known[..known.floor_char_boundary(COMM_LEN_MAX)];
-    usual_owners(protocol, port).iter().any(|known| is_name(known)) || HOLD_ANY_PORT.iter().any(|known| is_name(known))
 }
 
 #[cfg(test)]
@@ -317,14 +278,6 @@ mod tests {
             assert!(row.risk.is_some() && row.service.is_some(), "{row:?}");
         }
         assert!(danger(Protocol::Tcp, 6379).is_some() && danger(Protocol::Tcp, 22).is_none());
-    }
-
-    #[test]
-    fn usual_owners_are_known_by_their_cut_names_too() {
-        assert!(is_usual_owner(Protocol::Tcp, 22, "sshd") && is_usual_owner(Protocol::Udp, 53, "systemd-resolve"));
-        assert!(is_usual_owner(Protocol::Tcp, 3306, "docker-proxy"));
-        assert!(!is_usual_owner(Protocol::Tcp, 22, "python3"));
-        assert!(usual_owners(Protocol::Tcp, 80).is_empty(), "anything may serve the web");
     }
 
     #[test]

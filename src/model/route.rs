@@ -37,10 +37,29 @@ pub struct Route {
     pub metric: Option<u32>,
     /// The preference of a router (RFC 4191).
     pub preference: Option<u8>,
-    /// The largest packet, in bytes, if the route says so.
-    pub mtu: Option<u32>,
+    /// What it sets for the connections over it, in the kernel's order.
+    pub metrics: Vec<Metric>,
+    /// The congestion control that it sets (`RTAX_CC_ALGO`).
+    pub congestion: Option<DisplayText>,
+    /// Only packets with this type of service; 0 for all.
+    pub tos: u8,
+    /// Its realms, the source's in the upper half (`ip-route`(8)).
+    pub realms: Option<u32>,
+    /// The nexthop object that it goes over (`ip-nexthop`(8)).
+    pub nexthop_id: Option<u32>,
     /// When it ends by itself.
     pub expires: Option<Duration>,
+}
+
+/// A number that a route sets for the connections over it (`RTAX_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Which (`RTAX_*`).
+    pub kind: u16,
+    /// The number, as the kernel has it.
+    pub value: u32,
+    /// Whether the kernel may not change it: `mtu lock 1400`.
+    pub is_locked: bool,
 }
 
 /// Where a packet goes next.
@@ -56,6 +75,8 @@ pub struct Hop {
     pub flags: u8,
     /// Its share, where several hops share the load.
     pub weight: Option<u16>,
+    /// What packets are wrapped into on the way (`LWTUNNEL_ENCAP_*`).
+    pub encapsulation: Option<u16>,
 }
 
 /// `RTPROT_*` of `include/uapi/linux/rtnetlink.h`, named as iproute2 names them (`lib/rt_names.c`, `etc/iproute2/rt_protos`).
@@ -111,8 +132,48 @@ const PREFERENCES: [(u8, &str); 3] = [(0, "medium"), (1, "high"), (3, "low")];
 const FLAGS: [(u8, &str); 7] =
     [(1, "dead"), (2, "pervasive"), (4, "onlink"), (8, "offload"), (16, "linkdown"), (32, "unresolved"), (64, "trap")];
 
+/// `RTAX_*` that hold a number, as `ip route` writes them.
+const METRICS: [(u16, &str); 15] = [
+    (2, "mtu"),
+    (3, "window"),
+    (4, "rtt"),
+    (5, "rttvar"),
+    (6, "ssthresh"),
+    (7, "cwnd"),
+    (8, "advmss"),
+    (9, "reordering"),
+    (10, "hoplimit"),
+    (11, "initcwnd"),
+    (12, "features"),
+    (13, "rto_min"),
+    (14, "initrwnd"),
+    (15, "quickack"),
+    (17, "fastopen_no_cookie"),
+];
+/// `RTAX_MTU`, `RTAX_RTT`, `RTAX_RTTVAR`, `RTAX_FEATURES` and `RTAX_RTO_MIN`.
+const MTU: u16 = 2;
+const RTT: u16 = 4;
+const RTT_VARIANCE: u16 = 5;
+const FEATURES: u16 = 12;
+const RTO_MIN: u16 = 13;
+/// `RTAX_FEATURE_ECN`, the only feature that `ip route` names.
+const FEATURE_ECN: u32 = 1;
+
+/// `LWTUNNEL_ENCAP_*` (`include/uapi/linux/lwtunnel.h`).
+const ENCAPSULATIONS: [(u16, &str); 9] = [
+    (1, "mpls"),
+    (2, "ip"),
+    (3, "ila"),
+    (4, "ip6"),
+    (5, "seg6"),
+    (6, "bpf"),
+    (7, "seg6local"),
+    (8, "rpl"),
+    (9, "ioam6"),
+];
+
 /// The name of a number; the number itself where it has none.
-fn named(names: &[(u8, &'static str)], number: u8) -> Cow<'static, str> {
+fn named<N: Copy + PartialEq + ToString>(names: &[(N, &'static str)], number: N) -> Cow<'static, str> {
     let found = names.iter().find(|(known, _)| *known == number);
     found.map_or_else(|| Cow::Owned(number.to_string()), |(_, name)| Cow::Borrowed(*name))
 }
@@ -156,13 +217,56 @@ impl Route {
         }
     }
 
+    /// The largest packet, in bytes, if the route says so.
+    pub fn mtu(&self) -> Option<u32> {
+        self.metrics.iter().find(|metric| metric.kind == MTU).map(|metric| metric.value)
+    }
+
+    /// The realms as `ip route` writes them: `7`, or `3/7` where the source has one.
+    pub fn realms_text(&self) -> Option<String> {
+        let realms = self.realms?;
+        let (source, own) = (realms >> 16, realms & 0xffff);
+        Some(if source == 0 { own.to_string() } else { format!("{source}/{own}") })
+    }
+
     /// Where packets must come from, in the same way.
     pub fn from_text(&self) -> Option<String> {
         self.from.map(|(addr, len)| prefix_text(addr, len))
     }
 }
 
+impl Metric {
+    /// Its name: `mtu`, `advmss`, `initcwnd`.
+    pub fn name(self) -> Cow<'static, str> {
+        named(&METRICS, self.kind)
+    }
+
+    /// The number in the unit of its text: times are in milliseconds, which the kernel counts in eighths or quarters.
+    pub const fn number(self) -> u32 {
+        match self.kind {
+            RTT => self.value / 8,
+            RTT_VARIANCE => self.value / 4,
+            _ => self.value,
+        }
+    }
+
+    /// The number as `ip route` writes it: `1400`, `300ms`, `ecn`.
+    pub fn text(self) -> String {
+        match self.kind {
+            RTT | RTT_VARIANCE | RTO_MIN => format!("{}ms", self.number()),
+            FEATURES if self.value == FEATURE_ECN => "ecn".to_owned(),
+            FEATURES => format!("{:#x}", self.value),
+            _ => self.value.to_string(),
+        }
+    }
+}
+
 impl Hop {
+    /// What packets are wrapped into: `mpls`, `ip`, `seg6`.
+    pub fn encapsulation_name(&self) -> Option<Cow<'static, str>> {
+        self.encapsulation.map(|number| named(&ENCAPSULATIONS, number))
+    }
+
     /// The flags that are set, as `ip route` writes them.
     pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
         FLAGS.iter().filter(|(bit, _)| self.flags & bit != 0).map(|(_, name)| *name)
@@ -182,9 +286,25 @@ mod tests {
     fn numbers_without_a_name_are_shown_as_numbers() {
         assert_eq!(named(&PROTOCOLS, 16), "dhcp");
         assert_eq!(named(&PROTOCOLS, 77), "77");
+        for names in [&METRICS[..], &ENCAPSULATIONS] {
+            assert!(names.is_sorted_by(|a, b| a.0 < b.0), "{names:?}");
+        }
         for names in [&PROTOCOLS[..], &SCOPES, &KINDS, &PREFERENCES, &FLAGS] {
             assert!(names.is_sorted_by(|a, b| a.0 < b.0), "{names:?}");
         }
+    }
+
+    #[test]
+    fn metrics_read_as_ip_writes_them() {
+        let text = |kind, value| Metric { kind, value, is_locked: false }.text();
+        assert_eq!(
+            (text(MTU, 1400), text(RTT, 2400), text(RTT_VARIANCE, 2400)),
+            ("1400".into(), "300ms".into(), "600ms".into())
+        );
+        assert_eq!(
+            (text(FEATURES, 1), text(FEATURES, 3), text(RTO_MIN, 5)),
+            ("ecn".into(), "0x3".into(), "5ms".into())
+        );
     }
 
     #[test]

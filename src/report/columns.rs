@@ -3,16 +3,44 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use serde::Serialize;
+
+use crate::report::format::Format;
+use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, Heading};
 use crate::table::column::Align;
 use crate::table::connections::COLUMNS;
 
-/// Writes the columns of the connection table.
-pub fn write(out: &mut impl Write) -> io::Result<()> {
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    columns: Vec<Row>,
+}
+
+/// A column; what it is called in JSON stands under `json`, and whether it is there without being asked for.
+#[derive(Serialize)]
+struct Row {
+    key: &'static str,
+    title: &'static str,
+    json: &'static str,
+    in_json: bool,
+    about: &'static str,
+}
+
+/// Writes the columns of the connection table, as text or as one JSON object.
+pub fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
+    let rows = COLUMNS.iter().map(|column| Row {
+        key: column.key,
+        title: column.title,
+        json: column.json,
+        in_json: column.in_json,
+        about: column.about,
+    });
+    if format == Format::Json {
+        serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
+        return writeln!(out);
+    }
     let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| Heading { title, align: Align::Left });
-    let rows: Vec<_> = COLUMNS
-        .iter()
-        .map(|column| [column.key, column.title, column.json, column.about].map(Cow::Borrowed).to_vec())
-        .collect();
+    let rows: Vec<_> = rows.map(|row| [row.key, row.title, row.json, row.about].map(Cow::Borrowed).to_vec()).collect();
     text::write(out, &headings, &rows)
 }

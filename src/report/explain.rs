@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::diagnosis::rule::RULES;
 use crate::knowledge::topics::{self, Group};
 use crate::knowledge::{ports, rules};
+use crate::model::facts::PortRange;
 use crate::model::tcp_state::STATES;
 use crate::report::format::Format;
 use crate::report::format::json::SCHEMA;
@@ -30,6 +31,15 @@ pub struct OptionText {
     pub place: String,
     /// What it does.
     pub about: String,
+}
+
+/// What only the caller knows: the command line, and this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The options of the command line.
+    pub options: Vec<OptionText>,
+    /// What this kernel takes the ports of clients from; `None` where it does not say.
+    pub client_ports: Option<PortRange>,
 }
 
 /// What one thing is, what to do about it, and what not.
@@ -55,19 +65,19 @@ pub struct Explanation {
 }
 
 /// What `words` mean: all of them as one topic, else one by one. An unknown one is answered by a sentence.
-pub fn find(words: &[&str], options: &[OptionText]) -> Result<Vec<Explanation>, String> {
+pub fn find(words: &[&str], around: &Surroundings) -> Result<Vec<Explanation>, String> {
     if words.len() > WORDS_MAX {
         return Err(format!("those are more than {WORDS_MAX} words; ask for fewer topics at once"));
     }
-    let as_one = look_up(&words.join(" "), options);
+    let as_one = look_up(&words.join(" "), around);
     if !as_one.is_empty() {
         return Ok(as_one);
     }
     let mut found: Vec<Explanation> = Vec::new();
     for word in words {
-        let explanations = look_up(word, options);
+        let explanations = look_up(word, around);
         if explanations.is_empty() {
-            return Err(unknown(word, options));
+            return Err(unknown(word, around));
         }
         for explanation in explanations {
             if !found.contains(&explanation) {
@@ -79,12 +89,15 @@ pub fn find(words: &[&str], options: &[OptionText]) -> Result<Vec<Explanation>, 
 }
 
 /// Everything that is called `name`; nothing if it is unknown.
-pub fn look_up(name: &str, options: &[OptionText]) -> Vec<Explanation> {
-    let named = words::look_up(name, options);
-    if named.is_empty() { numbers::look_up(name) } else { named }
+pub fn look_up(name: &str, around: &Surroundings) -> Vec<Explanation> {
+    let named = words::look_up(name, &around.options);
+    if named.is_empty() { numbers::look_up(name, around.client_ports) } else { named }
 }
 
-fn unknown(word: &str, options: &[OptionText]) -> String {
+fn unknown(word: &str, around: &Surroundings) -> String {
+    if word.split(['-', '/', ':']).any(|part| part.parse::<u64>().is_ok_and(|number| number > u16::MAX.into())) {
+        return format!("there is nothing to explain under '{word}'; ports end at {}", u16::MAX);
+    }
     let wanted = topics::normal(word);
     let names = topics::all().iter().flat_map(|topic| std::iter::once(&topic.id).chain(&topic.aliases));
     let labels: Vec<String> = STATES.iter().map(|row| topics::normal(row.label)).collect();
@@ -93,7 +106,7 @@ fn unknown(word: &str, options: &[OptionText]) -> String {
         .chain(labels.iter().map(String::as_str))
         .chain(RULES.iter().map(|row| row.id))
         .chain(COLUMNS.iter().map(|column| column.key))
-        .chain(options.iter().map(|option| option.name.as_str()));
+        .chain(around.options.iter().map(|option| option.name.as_str()));
     // Names of services are many, and short: they are only offered if nothing else is near.
     let near = suggest::closest(&wanted, known).or_else(|| suggest::closest(&wanted, ports::service_names()));
     let hint =
@@ -108,8 +121,8 @@ pub struct Explain {
     pub format: Format,
     /// The length of a line of text, in cells.
     pub width: usize,
-    /// The options of the command line.
-    pub options: Vec<OptionText>,
+    /// What only the caller knows.
+    pub around: Surroundings,
 }
 
 #[derive(Serialize)]

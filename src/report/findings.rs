@@ -63,6 +63,7 @@ fn is_of_process(row: &Row, finding: &Finding) -> bool {
 #[derive(Serialize)]
 struct Head<'a> {
     rule: &'static str,
+    also: Option<&'static str>,
     severity: &'static str,
     sentence: &'a str,
     why: Option<&'static str>,
@@ -101,6 +102,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
     };
     let head = Head {
         rule: finding.rule().id(),
+        also: finding.also.map(Rule::id),
         severity: finding.severity.label(),
         sentence: &finding.sentence,
         why: Some(finding.why).filter(|why| !why.is_empty()),

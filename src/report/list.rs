@@ -1,18 +1,26 @@
 //! `conntop list`: the sockets of one moment, filtered, sorted and printed.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 
-use crate::report::format::json::Objects;
+use serde::Serialize;
+
+pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
+
+use crate::report::format::json::{Head, Objects};
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
+use crate::report::list::groups::Grouped;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::rows::{Row, RowIndex};
 use crate::table::column;
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::table::view::View;
+
+mod groups;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
 const TEXT_COLUMNS: [&str; 11] =
@@ -29,33 +37,73 @@ pub struct List {
     pub columns: Option<Vec<usize>>,
     /// The order; `None` for protocol by protocol, as the source lists them.
     pub sort: Option<SortKey>,
-    /// At most this many sockets.
+    /// At most this many sockets or groups.
     pub limit: Option<usize>,
+    /// Groups instead of single sockets; they have columns and an order of their own.
+    pub groups: Option<Groups>,
+    /// Only how many there are, of all that match.
+    pub count_only: bool,
+}
+
+/// What of a store is to be printed.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    list: &'a List,
+    store: &'a Store,
+    what: What<'a>,
+}
+
+#[derive(Debug)]
+enum What<'a> {
+    Sockets(Vec<&'a Row>),
+    Groups(Grouped<'a>),
+}
+
+/// The number alone, for machines.
+#[derive(Serialize)]
+struct Count {
+    counted: &'static str,
+    count: usize,
 }
 
 impl List {
-    /// Writes what `store` holds.
-    pub fn write(&self, store: &Store, out: &mut impl Write) -> io::Result<()> {
+    /// Writes what `store` holds, and returns what the format cannot say within.
+    pub fn write(&self, store: &Store, out: &mut impl Write) -> io::Result<Option<LeftOut>> {
+        self.select(store).write(out)
+    }
+
+    /// What of `store` is to be printed.
+    pub fn select<'a>(&'a self, store: &'a Store) -> Selection<'a> {
+        let what = match &self.groups {
+            Some(groups) => What::Groups(groups.gather(self.matching(store), store, self.limit)),
+            None if self.count_only => What::Sockets(self.matching(store).map(|(_, row)| row).collect()),
+            None => What::Sockets(self.sorted(store)),
+        };
+        Selection { list: self, store, what }
+    }
+
+    /// The live sockets that match, in no order that means anything.
+    fn matching<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (RowIndex, &'a Row)> {
+        store.rows().iter().filter(|(_, row)| !row.is_closed() && self.filter.matches(row, store))
+    }
+
+    /// How many live sockets match, whatever is printed of them.
+    pub fn sockets(&self, store: &Store) -> usize {
+        self.matching(store).count()
+    }
+
+    fn sorted<'a>(&self, store: &'a Store) -> Vec<&'a Row> {
         let mut view = View::default();
         view.set_filter(self.filter.clone(), store);
         if let Some(sort) = self.sort {
             view.set_sort(sort, store);
         }
-        let rows: Vec<&Row> = view
-            .order()
+        view.order()
             .iter()
             .filter_map(|index| store.rows().get(*index))
             .filter(|row| !row.is_closed())
             .take(self.limit.unwrap_or(usize::MAX))
-            .collect();
-        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
-        let objects = || Objects::new(&columns, self.columns.is_none());
-        match self.format {
-            Format::Text => write_text(out, store, &rows, &columns),
-            Format::Json => json::write_list(out, store, &objects(), rows.iter().copied()),
-            Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied()),
-            Format::Csv => write_csv(out, store, &rows, &columns),
-        }
+            .collect()
     }
 
     fn default_columns(&self, store: &Store) -> Vec<usize> {
@@ -69,6 +117,76 @@ impl List {
             }
         }
     }
+}
+
+impl Selection<'_> {
+    /// How many sockets or groups there are.
+    pub fn len(&self) -> usize {
+        match &self.what {
+            What::Sockets(rows) => rows.len(),
+            What::Groups(groups) => groups.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A number that differs where a socket comes, goes or changes its state, or a group has other numbers of sockets,
+    /// or the number that is all that is printed does; not where time passes or data flows.
+    pub fn mark(&self) -> u64 {
+        match &self.what {
+            _ if self.list.count_only => self.len() as u64,
+            What::Sockets(rows) => {
+                let sockets = rows.iter().map(|row| &row.connection.socket);
+                sockets.map(|socket| mark_of(&(socket.id, socket.state as u8))).fold(0, u64::wrapping_add)
+            }
+            What::Groups(groups) => groups.mark(self.store),
+        }
+    }
+
+    /// Writes it, and returns what the format cannot say within.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<Option<LeftOut>> {
+        let (list, store) = (self.list, self.store);
+        if list.count_only {
+            return self.write_count(out).map(|()| None);
+        }
+        let rows = match &self.what {
+            What::Groups(groups) => return groups.write(list.format, store, out),
+            What::Sockets(rows) => rows,
+        };
+        let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(store));
+        let objects = || Objects::new(&columns, list.columns.is_none());
+        match list.format {
+            Format::Text => write_text(out, store, rows, &columns)?,
+            Format::Json => json::write_list(out, store, &objects(), rows.iter().copied())?,
+            Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied())?,
+            Format::Csv => write_csv(out, store, rows, &columns)?,
+        }
+        Ok(None)
+    }
+
+    fn write_count(&self, out: &mut impl Write) -> io::Result<()> {
+        let counted = if self.list.groups.is_some() { "groups" } else { "sockets" };
+        let count = self.len();
+        match self.list.format {
+            Format::Text => writeln!(out, "{count}"),
+            Format::Csv => write!(out, "count\r\n{count}\r\n"),
+            Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&Count { counted, count })?),
+            Format::Json => {
+                json::write_open(out, &Head::of(self.store))?;
+                writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
+            }
+        }
+    }
+}
+
+/// A number for `value` that is the same in every run of the program and most likely no other value's.
+fn mark_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
@@ -221,5 +339,34 @@ mod tests {
         assert_eq!(printed(&chosen), "LPORT  RECVQ\n  443  20.5k\n 8080      3\n51234      1\n");
         let chosen = List { columns: Some(columns(&["lport"])), limit: Some(1), ..list(Format::Ndjson) };
         assert_eq!(printed(&chosen), "{\"lport\":51234}\n");
+    }
+    #[test]
+    fn the_mark_of_a_list_is_that_of_its_sockets_and_their_states() {
+        let mut store = store();
+        let groups = || Some(Groups::by(["process"]).expect("a column"));
+        let lists = [
+            List::default(),
+            List { groups: groups(), ..List::default() },
+            List { count_only: true, ..List::default() },
+            List { groups: groups(), count_only: true, ..List::default() },
+        ];
+        let marks = |store: &Store| lists.clone().map(|list| list.select(store).mark());
+        let first = marks(&store);
+        // Time passes, and data flows.
+        let more = |store: &Store| Delta { at: Timestamp(store.at().0 + 1_000_000_000), ..Delta::default() };
+        let mut delta = more(&store);
+        delta.changed = vec![connection(tcp(2).queues(7, 7).held_by(&[process(812, "nginx")]), 0)];
+        store.apply(delta);
+        assert_eq!(marks(&store), first);
+        let mut delta = more(&store);
+        delta.changed = vec![connection(tcp(2).state(TcpState::CloseWait).held_by(&[process(812, "nginx")]), 0)];
+        store.apply(delta);
+        let second = marks(&store);
+        assert!(second[0] != first[0] && second[1] != first[1] && second[2..] == first[2..], "{first:?} {second:?}");
+        let mut delta = more(&store);
+        delta.added = vec![connection(udp(8, 54).held_by(&[process(9, "dnsmasq")]), 0)];
+        store.apply(delta);
+        let third = marks(&store);
+        assert!((0..4).all(|list| third[list] != second[list]), "{second:?} {third:?}");
     }
 }

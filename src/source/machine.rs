@@ -4,6 +4,7 @@
 #[cfg(target_os = "linux")]
 use std::fmt::Display;
 
+use crate::model::facts::PortRange;
 use crate::model::interface::{Interface, Offload, ProtocolCounter};
 use crate::model::process::{Executable, ProcessId};
 use crate::model::route::Route;
@@ -73,6 +74,12 @@ pub fn executable(process: ProcessId) -> Executable {
     crate::source::linux::executables::of(process)
 }
 
+/// What this kernel takes the ports of clients from; `None` where it does not say.
+#[cfg(target_os = "linux")]
+pub fn client_ports() -> Option<PortRange> {
+    crate::source::linux::facts::client_ports()
+}
+
 #[cfg(target_os = "linux")]
 fn unreadable(what: &str, error: impl Display) -> SourceError {
     failed(&format!("cannot read {what} ({error}); mount /proc with 'mount -t proc proc /proc'"))
@@ -118,10 +125,15 @@ mod elsewhere {
     }
 
     /// Linux only.
+    pub fn client_ports() -> Option<PortRange> {
+        None
+    }
+
+    /// Linux only.
     pub fn executable(_: ProcessId) -> Executable {
         Executable::Hidden
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{counters, executable, interfaces, offload, routes};
+pub use elsewhere::{client_ports, counters, executable, interfaces, offload, routes};

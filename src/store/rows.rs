@@ -79,7 +79,7 @@ impl Counts {
     }
 
     /// Counts `socket` in.
-    pub(super) fn add(&mut self, socket: &Socket) {
+    pub fn add(&mut self, socket: &Socket) {
         *self.place(socket) += 1;
     }
 

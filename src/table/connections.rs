@@ -172,11 +172,15 @@ fn command(row: &Row) -> Option<&str> {
     Some(socket(row).owner.process()?.command.as_str()).filter(|command| !command.is_empty())
 }
 
-/// The service of the lower of the two ports that has one: clients take high ports.
+/// The lower of the two ports of a socket that has a usual service: clients take high ports.
+pub fn service_port(socket: &Socket) -> Option<u16> {
+    let Socket { protocol, local, remote, .. } = *socket;
+    let both = [local.port.min(remote.port), local.port.max(remote.port)];
+    both.into_iter().find(|port| *port != 0 && ports::service(protocol, *port).is_some())
+}
+
 fn service(row: &Row) -> Option<&'static str> {
-    let Socket { protocol, local, remote, .. } = *socket(row);
-    let named = |port: u16| if port == 0 { None } else { ports::service(protocol, port) };
-    named(local.port.min(remote.port)).or_else(|| named(local.port.max(remote.port)))
+    ports::service(socket(row).protocol, service_port(socket(row))?)
 }
 
 const _: () = assert!(Protocol::ALL.len() == PROTOCOLS.len(), "a filter must know every protocol");

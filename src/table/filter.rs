@@ -22,10 +22,11 @@ mod pattern;
 mod test;
 mod word;
 
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column::Drift;
+use crate::table::column::{Column, Drift};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::test::Test;
 use crate::table::filter::word::Word;
@@ -34,6 +35,8 @@ pub use crate::table::filter::parser::EITHER_END;
 
 /// The longest filter, in bytes.
 pub const FILTER_LEN_MAX: usize = 4_096;
+/// The columns that hold ports.
+const PORT_KEYS: [&str; 5] = ["lport", "rport", "local", "remote", "service"];
 /// How deep parentheses and negations may nest.
 pub const FILTER_DEPTH_MAX: usize = 32;
 
@@ -87,12 +90,26 @@ impl Node {
         }
     }
 
-    fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
+    /// Whether a condition that is not negated passes `wanted`.
+    fn any_positive(&self, wanted: &impl Fn(&Self) -> bool) -> bool {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_column(wanted)),
-            Self::Not(node) => node.any_column(wanted),
-            Self::Column(column, _) => wanted(COLUMNS[*column].drift),
-            Self::Word(_) => wanted(Drift::Names),
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_positive(wanted)),
+            Self::Not(_) => false,
+            Self::Column(..) | Self::Word(_) => wanted(self),
+        }
+    }
+
+    fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
+        self.any(&|column| wanted(column.map_or(Drift::Names, |column| column.drift)))
+    }
+
+    /// Whether a condition is `wanted`: that of a column, or a bare word.
+    fn any(&self, wanted: &impl Fn(Option<&Column<Row>>) -> bool) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any(wanted)),
+            Self::Not(node) => node.any(wanted),
+            Self::Column(column, _) => wanted(Some(&COLUMNS[*column])),
+            Self::Word(_) => wanted(None),
         }
     }
 }
@@ -124,6 +141,37 @@ impl Filter {
         self.root.as_ref().is_none_or(|root| root.matches(row, store))
     }
 
+    /// Whether it asks for sockets in `state` by name: `state:listen`, but not `!state:established`.
+    pub fn names_state(&self, state: TcpState) -> bool {
+        self.names(|node| matches!(node, Node::Column(_, test) if test.names_state(state)))
+    }
+
+    /// Whether it asks for any state by name.
+    pub fn names_a_state(&self) -> bool {
+        STATES.iter().any(|row| self.names_state(row.state))
+    }
+
+    /// Whether it asks for a port of either end: `lport:80`, `port:80`, `remote::443`, `service:https`, `8080`.
+    pub fn names_a_port(&self) -> bool {
+        self.names(|node| match node {
+            // lport!=22 and rport:* name none.
+            Node::Column(_, Test::Known | Test::Missing) => false,
+            Node::Column(column, _) => PORT_KEYS.contains(&COLUMNS[*column].key),
+            Node::Word(word) => word.is_number(),
+            Node::All(_) | Node::Any(_) | Node::Not(_) => false,
+        })
+    }
+
+    fn names(&self, wanted: impl Fn(&Node) -> bool) -> bool {
+        self.root.as_ref().is_some_and(|root| root.any_positive(&wanted))
+    }
+
+    /// Whether it asks for processes, which a socket with a hidden owner cannot match.
+    pub fn depends_on_processes(&self) -> bool {
+        let is_theirs = |column: &Column<Row>| ["process", "pid", "command"].contains(&column.key);
+        self.root.as_ref().is_some_and(|root| root.any(&|column| column.is_none_or(is_theirs)))
+    }
+
     /// Whether it may change its mind about a row that nothing touched, because time passes.
     pub fn depends_on_time(&self) -> bool {
         self.root.as_ref().is_some_and(|root| root.any_column(&|drift| matches!(drift, Drift::Even | Drift::Free)))
@@ -145,7 +193,6 @@ mod tests {
     use crate::model::delta::{AgeBasis, Delta, Since};
     use crate::model::process::{Holders, Names, Owner};
     use crate::model::socket::Socket;
-    use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
     use crate::model::time::Timestamp;
 
@@ -187,6 +234,28 @@ mod tests {
     fn passing(text: &str) -> Vec<usize> {
         let (filter, store) = (Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")), store());
         rows().iter().enumerate().filter(|(_, row)| filter.matches(row, &store)).map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    fn what_a_filter_asks_for_by_name_is_known() {
+        let filter = |text: &str| Filter::parse(text).expect(text);
+        for text in
+            ["lport:80", "port:80", "rport:8000-9000", "x or local::80", "8080", "service:https", "(lport<1024)"]
+        {
+            assert!(filter(text).names_a_port(), "{text}");
+        }
+        for text in ["", "!port:80", "process:nginx", "pid:80", "not (lport:80 or rport:80)", "a80", "lport!=22"] {
+            assert!(!filter(text).names_a_port(), "{text}");
+        }
+        for text in ["state:listen", "state:listening process:nginx", "x or state=listen", "state:established,listen"] {
+            assert!(filter(text).names_state(TcpState::Listen) && filter(text).names_a_state(), "{text}");
+        }
+        for text in
+            ["state:connected", "!state:established", "state!=established", "listen", "state:*", "!state:listen"]
+        {
+            assert!(!filter(text).names_state(TcpState::Listen), "{text}");
+        }
+        assert!(filter("state:connected").names_a_state() && !filter("lport:80").names_a_state());
     }
 
     #[test]
@@ -288,6 +357,19 @@ mod tests {
         assert!(Filter::parse("udp or !(age>5s)").expect("valid").depends_on_time());
         assert!(!Filter::parse("state:listen lport:80").expect("valid").depends_on_time());
         assert!(Filter::parse("user:alice").expect("valid").depends_on_names());
+    }
+
+    #[test]
+    fn filters_on_processes_and_bare_words_depend_on_who_may_be_seen() {
+        for (text, depends) in [
+            ("process:nginx", true),
+            ("state:listen (lport:80 or !pid:7)", true),
+            ("nginx", true),
+            ("state:listen lport:80", false),
+            ("", false),
+        ] {
+            assert_eq!(Filter::parse(text).expect("valid").depends_on_processes(), depends, "{text}");
+        }
     }
 
     const PIECES: &[&str] = &[

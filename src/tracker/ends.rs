@@ -5,6 +5,7 @@
 //! another cookie and is recognised by its endpoints.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -23,8 +24,13 @@ use crate::tracker::identity::Directory;
 /// The most ends of unknown sockets that wait for the next sample; more count as lost.
 pub const HELD_MAX: usize = ENDED_MAX as usize;
 /// The most sockets that are remembered because their connection was over before they were freed: a process may hold a
-/// dead one for long. Past that the oldest is forgotten; [`lived_since`] then still tells most of them.
+/// dead one for long. Past that the oldest is forgotten, and ends that may be its are no news.
 pub const BURIED_MAX: usize = 16_384;
+/// How much earlier than it was the kernel may say that something happened: it counts in jiffies, the longest of which
+/// have 10 ms (`CONFIG_HZ=100`).
+const JIFFY: Duration = Duration::from_millis(10);
+/// How late an end may be told: by a work queue, which a machine without a free core holds up.
+const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// The most mini-sockets whose words are expected with the next sample.
 pub const WORDLESS_MAX: usize = 16_384;
@@ -40,7 +46,10 @@ pub(super) struct Ends {
     held: Vec<Held>,
     /// Connections that were over before their sockets were freed.
     buried: FxHashSet<SocketId>,
-    buried_order: VecDeque<SocketId>,
+    buried_order: VecDeque<(SocketId, Timestamp)>,
+    /// Everything that was over after this moment is told or buried: ends are heard since then, and none that was
+    /// buried later is forgotten.
+    known_since: Timestamp,
     /// Mini-sockets that came without the words of their full socket, and when they were first listed.
     wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
     /// Ends that were dropped because too many were held.
@@ -75,6 +84,9 @@ struct Held {
 impl Ends {
     /// Takes in what was told since the last sample.
     pub(super) fn hear(&mut self, events: &Events, directory: &Directory, round: &Round) {
+        if round.first || !round.ends_are_told {
+            self.known_since = round.at;
+        }
         let mut new = 0;
         for ended in &events.ended {
             close_gaps(&mut self.words);
@@ -83,10 +95,10 @@ impl Ends {
                 self.words.insert(id, Word::of(ended));
             } else if let Some(id) = self.wordless_at(ended, directory) {
                 self.words.insert(id, Word::of(ended));
-            } else if round.first || self.unbury(id) || !lived_since(ended, round.seen.all_at) {
+            } else if round.first || self.unbury(id) || !self.is_news(ended, round.seen.all_at) {
                 // It was over before conntop looked, or is told already.
             } else if self.held.len() < HELD_MAX {
-                let not_before = round.seen.all_at;
+                let not_before = round.seen.all_at.min(self.known_since);
                 self.held.push(Held { ended: ended.clone(), not_before, waited: false, used: false });
                 new += 1;
             } else {
@@ -134,10 +146,10 @@ impl Ends {
     }
 
     /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
-    pub(super) fn take(&mut self, entry: &Entry, are_told: bool) -> Option<Word> {
+    pub(super) fn take(&mut self, entry: &Entry, round: &Round) -> Option<Word> {
         let word = self.words.remove(&entry.id).or_else(|| self.late_word(entry));
-        if word.is_none() && are_told && entry.state != TcpState::TimeWait && entry.id.cookie().is_some() {
-            self.bury(entry.id);
+        if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait && entry.id.cookie().is_some() {
+            self.bury(entry.id, round.at);
         }
         word
     }
@@ -214,15 +226,29 @@ impl Ends {
         directory.slot(id).map(|_| id)
     }
 
-    fn bury(&mut self, id: SocketId) {
+    /// Whether the socket, which no sample listed, took part in anything after the sample of every socket taken at
+    /// `all_at`. If not, its connection was over by then, and only the descriptor was left; or it never was a
+    /// connection; or it is told late.
+    fn is_news(&self, ended: &Ended, all_at: Timestamp) -> bool {
+        if ended.socket.remote.is_unset() {
+            return false;
+        }
+        let Some(info) = &ended.info else { return true };
+        let latest = latest(info).after(JIFFY);
+        let is_late = || latest >= self.known_since && latest.after(LATE_MAX) >= ended.at;
+        never_established(info) || latest >= all_at || is_late()
+    }
+
+    fn bury(&mut self, id: SocketId, at: Timestamp) {
         if self.buried_order.len() >= BURIED_MAX
-            && let Some(oldest) = self.buried_order.pop_front()
+            && let Some((oldest, over_at)) = self.buried_order.pop_front()
+            && self.buried.remove(&oldest)
         {
-            self.buried.remove(&oldest);
+            self.known_since = self.known_since.max(over_at.after(JIFFY));
         }
         close_gaps_of(&mut self.buried);
         if self.buried.insert(id) {
-            self.buried_order.push_back(id);
+            self.buried_order.push_back((id, at));
         }
     }
 
@@ -246,16 +272,6 @@ impl Held {
     fn place(&self) -> (Endpoint, Endpoint) {
         (self.ended.socket.local, self.ended.socket.remote)
     }
-}
-
-/// Whether the socket took part in anything after the sample of every socket taken at `since`. If not, its connection
-/// was over by then, and only the descriptor was left; or it never was a connection.
-fn lived_since(ended: &Ended, since: Timestamp) -> bool {
-    if ended.socket.remote.is_unset() {
-        return false;
-    }
-    let Some(info) = &ended.info else { return true };
-    never_established(info) || latest(info) >= since
 }
 
 /// An attempt that nobody answered: nothing was acknowledged or measured.

@@ -16,7 +16,10 @@ use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use rustix::time::Timespec;
 
 /// How long anything may take; long, because the machine that runs the tests may be busy.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Written behind what the program wrote, to know when all of that has come: the kernel hands it on in a work queue.
+const MARK: &[u8] = b"\x1b_all that was written\x1b\\";
 
 /// How the program gets its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +69,16 @@ impl Session {
         }
         setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
+        setsid.env("TERM", "xterm-256color");
+        for name in ["NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+            setsid.env_remove(name);
+        }
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => setsid.env(name, value),
                 None => setsid.env_remove(name),
             };
         }
-        setsid.env("TERM", "xterm-256color").env_remove("NO_COLOR");
         let modes_before = modes(&slave);
         let child = setsid.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().expect("setsid is there");
         let parser = vt100::Parser::new(rows.max(10), columns.max(10), 0);
@@ -111,6 +117,11 @@ impl Session {
         self.master = None;
     }
 
+    /// All that the program wrote, as far as it was taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The text on the screen.
     pub fn text(&self) -> String {
         self.parser.screen().contents()
@@ -145,26 +156,47 @@ impl Session {
 
     /// Takes what the program wrote; waits for at most `timeout` if that is nothing.
     fn read(&mut self, timeout: Duration) {
-        let timeout = Timespec::try_from(timeout).expect("it is short");
+        let begin = self.bytes.len();
+        self.receive(timeout);
+        self.parser.process(&self.bytes[begin..]);
+    }
+
+    fn receive(&mut self, timeout: Duration) {
         let Some(master) = &self.master else {
             std::thread::sleep(Duration::from_millis(5));
             return;
         };
-        let mut fds = [PollFd::new(master, PollFlags::IN)];
-        if poll(&mut fds, Some(&timeout)).unwrap_or(0) == 0 {
+        if !is_ready(master, PollFlags::IN, timeout) {
             return;
         }
         let mut buffer = [0; 8192];
         if let Ok(len) = rustix::io::read(master, &mut buffer) {
-            self.parser.process(&buffer[..len]);
             self.bytes.extend_from_slice(&buffer[..len]);
         }
+    }
+
+    /// Takes all that was written by a program that writes no more, because it has stopped or ended.
+    pub fn take_all(&mut self) {
+        if self.master.is_none() {
+            return;
+        }
+        let (begin, deadline) = (self.bytes.len(), Instant::now() + DEADLINE);
+        let mut mark = MARK;
+        while !mark.is_empty() || !self.bytes.ends_with(MARK) {
+            assert!(Instant::now() < deadline, "what was written does not come");
+            if !mark.is_empty() && is_ready(&self.slave, PollFlags::OUT, Duration::ZERO) {
+                mark = &mark[rustix::io::write(&self.slave, mark).expect("it has room")..];
+            }
+            self.receive(Duration::from_millis(20));
+        }
+        self.bytes.truncate(self.bytes.len() - MARK.len());
+        self.parser.process(&self.bytes[begin..]);
     }
 
     /// Waits until the program has ended.
     pub fn wait(&mut self) -> ExitStatus {
         self.wait_until("the program ends", |session| session.process().0 == 'Z');
-        self.watch(Duration::from_millis(20));
+        self.take_all();
         self.child.wait().expect("it is our child")
     }
 
@@ -178,8 +210,9 @@ impl Session {
         (fields[0].chars().next().expect("a state"), Duration::from_millis(10 * (ticks(11) + ticks(12))))
     }
 
-    /// Asserts that the terminal is as it was before the program started.
-    pub fn assert_restored(&self) {
+    /// Asserts that the terminal, to which nothing is written any more, is as it was before the program started.
+    pub fn assert_restored(&mut self) {
+        self.take_all();
         assert_eq!(modes(&self.slave), self.modes_before, "the modes of the terminal");
         let screen = self.parser.screen();
         assert!(!screen.alternate_screen(), "the alternate screen is left");
@@ -191,6 +224,11 @@ impl Session {
             assert!(tail.contains(end), "{end:?} is written");
         }
     }
+}
+
+fn is_ready(terminal: &OwnedFd, flags: PollFlags, timeout: Duration) -> bool {
+    let timeout = Timespec::try_from(timeout).expect("it is short");
+    poll(&mut [PollFd::new(terminal, flags)], Some(&timeout)).unwrap_or(0) > 0
 }
 
 impl Drop for Session {

@@ -25,9 +25,10 @@ fn a_listener_that_never_accepts() {
     let checked = check_with(&format!("{SOON}syn-sent-age = 20"), &["--for", "4"]);
     let place = "on 127.0.0.1:7010";
     let full = Expected { rule: "accept-queue-full", severity: "critical", process: Some(&slow), place };
-    let waiting = Expected { rule: "not-accepted", severity: "warning", process: Some(&slow), place };
-    let [full, _] = checked.all([&full, &waiting]);
+    let full = checked.only(&full);
     assert!(says(full, "17 of 16") && says(full, "accept()") && says(full, "/s dropped"), "{checked}");
+    // One cause is one finding: it knows who waits, too.
+    assert_eq!((&full["also"], &full["evidence"]["not_accepted"]), (&"not-accepted".into(), &17.into()), "{checked}");
 }
 
 /// The same without newcomers: nearly full for ten seconds, so that `accept()` is to blame, but nothing is lost.
@@ -40,10 +41,9 @@ fn an_accept_queue_that_is_nearly_full() {
     client.tell("connect 127.0.0.1 7010 18");
     let place = "on 127.0.0.1:7010";
     let full = Expected { rule: "accept-queue-full", severity: "warning", process: Some(&slow), place };
-    let waiting = Expected { rule: "not-accepted", severity: "warning", process: Some(&slow), place };
     let checked = check_soon(&["--for", "11"]);
-    let [full, _] = checked.all([&full, &waiting]);
-    assert_eq!(full["why"], "accept() too slow", "{checked}");
+    let full = checked.only(&full);
+    assert_eq!((&full["why"], &full["also"]), (&"accept() too slow".into(), &"not-accepted".into()), "{checked}");
 }
 
 /// Clients that never finish the handshake fill the SYN queue, and the kernel answers by cookies.

@@ -44,7 +44,6 @@ fn troubles_are_told_apart() {
         &leak(&orders, "to 127.0.0.1:7061"),
         &leak(&billing, "to 127.0.0.1:5432"),
         &leak(&legacy, "on 127.0.0.1:7062"),
-        &Expected { rule: "not-accepted", severity: "warning", process: Some(&legacy), place: "on 127.0.0.1:7063" },
         &Expected {
             rule: "accept-queue-full",
             severity: "warning",

@@ -27,6 +27,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         first_found: Timestamp::default(),
         runs_out: None,
         filter: format!("pid:{pid} state:close-wait"),
+        also: None,
     }
 }
 
@@ -121,4 +122,25 @@ fn what_is_selected_is_explained_and_the_same_key_leads_back() {
     assert!(matches!(app.mode, Mode::Normal));
     press(&mut app, "2e");
     assert!(matches!(app.mode, Mode::Normal), "a process is not explained");
+}
+
+#[test]
+fn a_listener_and_a_state_are_explained_too() {
+    let explained = |keys: &str, socket: crate::model::testing::SocketBuilder| {
+        let mut app = app_on(vec![socket]);
+        press(&mut app, keys);
+        match &app.mode {
+            Mode::Explain { explained, .. } => explained.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let redis = explained("4e", listener(1, 6379));
+    assert_eq!((redis.title().as_str(), redis.state), ("port 6379", None));
+    let text = format!("{:?}", crate::app::explain::columns(&redis, 80));
+    assert!(text.contains("usually redis") && text.contains("Without a password"), "{text}");
+    let remote = explained("3e", tcp(1).remote("10.0.0.5:5432"));
+    assert_eq!(remote.port.map(|port| port.port), Some(5432));
+    let connection = explained("1je", tcp(1).local("10.0.0.1:40000").remote("10.0.0.5:5432"));
+    assert_eq!(connection.title(), "ESTABLISHED · port 5432");
+    assert!(explained("5e", tcp(1)).state.is_some());
 }

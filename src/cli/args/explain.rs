@@ -17,18 +17,29 @@ Examples:
   conntop explain -o                        an option of netstat or of conntop
   conntop explain                           the list of topics";
 
-/// `arguments` of `conntop explain` with the short options of netstat (`-ano`) behind all others, where they are topics.
-pub(in crate::cli::args) fn with_options_as_topics(arguments: &[OsString]) -> Vec<OsString> {
-    const OURS: [&str; 2] = ["-h", "-V"];
-    let is_topic = |word: &&OsString| {
-        let word = word.to_str().unwrap_or_default();
-        word.len() > 1 && word.starts_with('-') && !word.starts_with("--") && !OURS.contains(&word)
-    };
-    let (topics, others): (Vec<&OsString>, Vec<&OsString>) = arguments.iter().partition(is_topic);
-    if topics.is_empty() || arguments.iter().any(|word| word == "--") {
+/// `arguments` of `conntop explain` with the options that are asked about (`-ano`, `--exposed`, `--interval` without a
+/// value) behind all others, where they are topics. `takes_value` says whether an option of every command takes one.
+pub(in crate::cli::args) fn with_options_as_topics(
+    arguments: &[OsString],
+    takes_value: impl Fn(&str) -> bool,
+) -> Vec<OsString> {
+    const OURS: [&str; 5] = ["-h", "-V", "--help", "--version", "--format"];
+    if arguments.is_empty() || arguments.iter().any(|word| word == "--") {
         return arguments.to_vec();
     }
-    others.into_iter().cloned().chain([OsString::from("--")]).chain(topics.into_iter().cloned()).collect()
+    let (mut topics, mut others) = (Vec::new(), Vec::new());
+    // What stands before the command is for conntop.
+    let command = arguments.iter().position(|word| word == "explain").unwrap_or(0);
+    others.extend_from_slice(&arguments[..=command.min(arguments.len() - 1)]);
+    for (at, argument) in arguments.iter().enumerate().skip(command + 1) {
+        let word = argument.to_str().unwrap_or_default();
+        let is_option = word.len() > 1 && word.starts_with('-') && !word.contains('=') && !OURS.contains(&word);
+        let value = arguments.get(at + 1).filter(|next| !next.to_str().unwrap_or_default().starts_with('-'));
+        let has_value = word.starts_with("--") && value.is_some() && takes_value(&word[2..]);
+        let list = if is_option && !has_value { &mut topics } else { &mut others };
+        list.push(argument.clone());
+    }
+    if topics.is_empty() { others } else { others.into_iter().chain([OsString::from("--")]).chain(topics).collect() }
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::args::values::{amount, seconds};
 use crate::cli::{Failure, parse_filter};
+use crate::report::fields::{self, Field};
 use crate::report::format::Format;
 use crate::report::watch::Watch;
 
@@ -14,7 +15,9 @@ Examples:
   conntop watch state:close-wait                  what comes into CLOSE_WAIT or leaves it
   conntop watch --format ndjson process:nginx     for scripts
   conntop watch --for 60 --count 100              until one of them is reached
+  conntop watch --count 1 state:close-wait        wait for the first
   conntop watch --source replay:leak.conntop      what a recording holds, without waiting
+  conntop watch --fields                          what the NDJSON means
 
 Events: opened; transition; closed, when the last trace is gone (TIME_WAIT included); gap,
 when events of the kernel were lost; finding (found, changed, ended). Times are in UTC.
@@ -35,11 +38,54 @@ pub(in crate::cli) struct WatchArguments {
     /// Stop after this many lines
     #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true)]
     count: Option<u64>,
+    /// Print what each field of an event is called, its type, unit and meaning
+    #[arg(long)]
+    fields: bool,
+    #[command(flatten)]
+    of_list: OfList,
+}
+
+/// What `conntop list` has and means something here, said otherwise.
+#[derive(Args, Debug)]
+struct OfList {
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    on_change: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    wait_for: Option<String>,
+}
+
+impl OfList {
+    fn refuse(&self) -> Result<(), Failure> {
+        let habits = [
+            (
+                &self.on_change,
+                "--on-change",
+                "a line per change is what watch prints; for the whole list anew write conntop list --on-change",
+            ),
+            (
+                &self.wait_for,
+                "--wait-for",
+                "write conntop list --wait-for FILTER, or for one event conntop watch --count 1 FILTER",
+            ),
+        ];
+        match habits.into_iter().find(|(given, ..)| given.is_some()) {
+            Some((_, option, way)) => Err(Failure::Usage(format!("{option} is of conntop list; {way}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 impl WatchArguments {
+    /// The fields of the events and how to print them, if that is asked for.
+    pub(in crate::cli) fn fields(&self) -> Result<Option<(Vec<Field>, Format)>, Failure> {
+        let format = || Format::parse_among(&self.format, &[Format::Text, Format::Json, Format::Ndjson]);
+        let fields = || Ok((fields::of_events(), format().map_err(Failure::Usage)?));
+        self.fields.then(fields).transpose()
+    }
+
     /// What is to be printed.
     pub(in crate::cli) fn parse(&self) -> Result<Watch, Failure> {
+        self.of_list.refuse()?;
         let format = Format::parse_among(&self.format, &[Format::Text, Format::Ndjson]).map_err(Failure::Usage)?;
         Ok(Watch { filter: parse_filter(&self.filter.join(" "))?, format, count: self.count })
     }

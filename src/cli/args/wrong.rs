@@ -5,25 +5,12 @@ use clap::CommandFactory;
 use crate::cli::args::Arguments;
 use crate::table::suggest;
 
-/// Commands that are planned; until then they are no words to look for.
-const PLANNED: [&str; 4] = ["kill", "close", "man", "completions"];
-
-pub(super) fn refuse_planned(word: &str) -> Option<String> {
-    let name = PLANNED.iter().find(|name| **name == word)?;
-    Some(format!(
-        "conntop has no command '{name}' yet; see conntop --help for those it has, or write conntop -- {name} to look for that word"
-    ))
-}
-
 /// A command after a filter, or a lone word one edit away from a command, was most likely meant to be it.
 pub(super) fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
     let definition = Arguments::command();
     let mut commands = definition.get_subcommands().map(clap::Command::get_name);
     let words = &parsed.filter;
     let (first, rest) = words.split_first().filter(|_| parsed.command.is_none())?;
-    if let Some(sentence) = refuse_planned(first) {
-        return Some(sentence);
-    }
     if rest.is_empty() {
         let near = commands.find(|name| suggest::distance(first, name) == 1)?;
         return Some(format!(
@@ -46,14 +33,20 @@ pub(super) fn sentence(error: &clap::Error) -> String {
         what = format!("{what} {}", lines.next().unwrap_or_default());
     }
     let what = what.replace("a value is required for", "a value is missing for");
-    let hint = lines.find_map(|line| {
-        // "to pass '--x' as a value" is no help to somebody who meant an option.
-        let tip = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass"));
-        tip.map(str::to_owned).or_else(|| {
-            let values = line.strip_prefix("[possible values: ")?.strip_suffix(']')?;
-            Some(format!("there are {values}"))
-        })
-    });
+    let rest: Vec<&str> = lines.collect();
+    let hint = rest.iter().find_map(|line| tip(line)).or_else(|| rest.iter().find_map(|line| values(line)));
     let hint = hint.unwrap_or_else(|| "see conntop --help".to_owned());
     format!("{what}; {hint}")
+}
+
+/// What clap thinks was meant; "to pass '--x' as a value" is no help to somebody who meant an option.
+fn tip(line: &str) -> Option<String> {
+    let tip = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass"))?;
+    let meant = tip.strip_prefix("a similar ").and_then(|tip| tip.split_once(" exists: "));
+    Some(meant.map_or_else(|| tip.to_owned(), |(_, meant)| format!("did you mean {meant}?")))
+}
+
+fn values(line: &str) -> Option<String> {
+    let values = line.strip_prefix("[possible values: ")?.strip_suffix(']')?;
+    Some(format!("there are {values}"))
 }

@@ -8,9 +8,11 @@ use crate::cli::{Failure, parse_filter};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState;
+use crate::report::format::Format;
 use crate::report::netstat::Wanted;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::{self, ProtocolRow};
+use crate::table::suggest;
 
 /// The shortest and the longest interval, in seconds. A port is easily taken for the interval; few of them are below.
 const INTERVAL_MIN: f64 = 0.1;
@@ -150,6 +152,7 @@ impl NetstatArguments {
         let (interval, filter) = self.words()?;
         let mut hints = Vec::new();
         hints.extend(interval.and_then(port_hint));
+        hints.extend(filter.iter().find_map(|word| options_hint(word)));
         let asks_for_connections = self.all || self.executable || self.names || self.numeric || self.pid;
         let others = self.interfaces || self.statistics || self.routes;
         let shows_connections = !others && (!self.offload || asks_for_connections || !filter.is_empty());
@@ -198,11 +201,8 @@ impl NetstatArguments {
     }
 
     fn is_json(&self) -> Result<bool, Failure> {
-        match self.format.as_str() {
-            "text" => Ok(false),
-            "json" => Ok(true),
-            other => Err(Failure::Usage(format!("unknown format '{other}'; netstat has text and json"))),
-        }
+        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
+        Ok(format == Format::Json)
     }
 
     /// The protocol of `-p`, if what is shown can be divided by it.
@@ -220,8 +220,11 @@ impl NetstatArguments {
             )));
         }
         let Some(row) = protocol::find(name) else {
-            let sentence = format!("unknown protocol '{name}' for -p; there are {known} (to see programs, write -b)");
-            return Err(Failure::Usage(sentence));
+            // They are few and short: only one letter may be wrong, else all are said.
+            let near = protocol::PROTOCOLS.iter().find(|row| fits(row) && suggest::distance(name, row.name) == 1);
+            let all = || format!("there are {known} (to see programs, write -b)");
+            let hint = near.map_or_else(all, |row| format!("did you mean '{}'?", row.name));
+            return Err(Failure::Usage(format!("unknown protocol '{name}' for -p; {hint}")));
         };
         if self.interfaces && !self.statistics && !self.routes {
             return Err(Failure::Usage("interfaces count all protocols together; leave out -p, or add -s".to_owned()));
@@ -239,6 +242,7 @@ impl NetstatArguments {
     fn words(&self) -> Result<(Option<Duration>, Vec<String>), Failure> {
         let (mut interval, mut filter) = (None, Vec::new());
         for word in &self.words {
+            refuse_habit(word)?;
             let number = word
                 .parse::<f64>()
                 .ok()
@@ -267,6 +271,40 @@ impl NetstatArguments {
 fn as_state(word: &str) -> String {
     let is_state = TcpState::parse(word).is_some_and(|states| states.len() == 1);
     if is_state { format!("state:{word}") } else { word.to_owned() }
+}
+
+/// Options as Windows has them too (`/ano`), and commands that belong behind a bar.
+fn refuse_habit(word: &str) -> Result<(), Failure> {
+    const COMMANDS: [&str; 2] = ["findstr", "grep"];
+    if let Some(letters) = word.strip_prefix('/').filter(|letters| are_options(letters)) {
+        return Err(Failure::Usage(format!(
+            "options are written with a dash here: conntop netstat -{}",
+            letters.to_ascii_lowercase()
+        )));
+    }
+    if COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command)) {
+        return Err(Failure::Usage(format!(
+            "'{word}' is another command, which reads ours behind a bar: conntop netstat -ano | grep :80; without it write \
+             conntop netstat -ano port:80"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether `letters` are options of netstat, each once.
+fn are_options(letters: &str) -> bool {
+    let is_known = |letter: char| "abefnoprst".contains(letter.to_ascii_lowercase());
+    let mut seen: Vec<char> = letters.chars().collect();
+    seen.sort_unstable();
+    seen.dedup();
+    !letters.is_empty() && seen.len() == letters.len() && letters.chars().all(is_known)
+}
+
+/// Somebody who writes `netstat ano` may have forgotten the dash.
+fn options_hint(word: &str) -> Option<String> {
+    let is_bundle = ["an", "ano", "abno", "anob", "aon", "na", "nao", "rn", "nr", "es", "anb"].contains(&word);
+    is_bundle
+        .then(|| format!("'{word}' is looked for as text; options are written with a dash: conntop netstat -{word}"))
 }
 
 /// Somebody who writes `netstat -ano 80` may have meant port 80.

@@ -4,7 +4,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::wording::{filter, listens, who};
-use crate::knowledge::ports;
+use crate::knowledge::{owners, ports};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
 use crate::store::rows::Row;
@@ -15,9 +15,10 @@ const PROTOCOLS: [Protocol; 2] = Protocol::ALL;
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let Owner::Live(holders) = &socket.owner else { return None };
-    let is_usual = |name: &str| ports::is_usual_owner(socket.protocol, socket.local.port, name);
-    // systemd and its like hold a socket together with the service: one usual holder is enough.
-    if ports::usual_owners(socket.protocol, socket.local.port).is_empty()
+    let is_usual = |name: &str| owners::is_usual(socket.protocol, socket.local.port, name);
+    // Where a runtime is usual (java for WebLogic on 7001), another program is a choice and nothing odd. systemd and its
+    // like hold a socket together with the service: one usual holder is enough.
+    if owners::usual_program(socket.protocol, socket.local.port).is_none()
         || holders.all().iter().any(|process| is_usual(process.name.as_str()))
     {
         return None;
@@ -32,7 +33,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let protocol = PROTOCOLS[case.group.main_kind().min(1)];
     let service = ports::service(protocol, local.port)?;
     let usual = ports::usual_owners(protocol, local.port).join(", ");
-    let expected = ports::usual_owners(protocol, local.port).first()?;
+    let expected = owners::usual_program(protocol, local.port)?;
     let sentence =
         format!("{} listens on {}, the port of {service}, where {expected} is usual", who(case.group), listens(local));
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };

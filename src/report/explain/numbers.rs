@@ -1,15 +1,15 @@
 //! Explanations of ports and ranges of ports, by number or name.
 
+use crate::knowledge::port_text;
 use crate::knowledge::ports::{self, PortRow};
 use crate::knowledge::ranges::PortClass;
 use crate::knowledge::topics;
 use crate::model::endpoint::Protocol;
+use crate::model::facts::PortRange;
 use crate::report::explain::Explanation;
 
 /// The most services of a range that are told.
 const SERVICES_MAX: usize = 40;
-/// Linux's default of `net.ipv4.ip_local_port_range` (`Documentation/networking/ip-sysctl.rst`).
-const CLIENT_PORTS: (u16, u16) = (32_768, 60_999);
 /// What the classes are called; the first name is that of [`PortClass::name`].
 const CLASSES: [(PortClass, &[&str]); 3] = [
     (PortClass::WellKnown, &["well-known", "wellknown", "reserved", "system-ports", "privileged"]),
@@ -17,21 +17,21 @@ const CLASSES: [(PortClass, &[&str]); 3] = [
     (PortClass::Dynamic, &["dynamic", "private-ports"]),
 ];
 
-pub(super) fn look_up(name: &str) -> Vec<Explanation> {
+pub(super) fn look_up(name: &str, of_kernel: Option<PortRange>) -> Vec<Explanation> {
     let name = topics::normal(name);
     let class = CLASSES
         .iter()
         .find(|(_, names)| names.contains(&name.trim_end_matches("-ports")) || names.contains(&name.as_str()));
     if let Some((class, _)) = class {
         let (first, last) = class.range();
-        return vec![range(first, last)];
+        return vec![range(first, last, of_kernel)];
     }
     let (protocol, number) = split(&name);
     if let Some((first, last)) = number.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?))) {
-        return if first <= last { vec![range(first, last)] } else { Vec::new() };
+        return if first <= last { vec![range(first, last, of_kernel)] } else { Vec::new() };
     }
     let named = number.parse().ok().or_else(|| ports::port_of(number));
-    named.map(|number| port(protocol, number)).into_iter().collect()
+    named.map(|number| port(protocol, number, of_kernel)).into_iter().collect()
 }
 
 /// `53/udp`, `udp/53`, `:53` or `53`: the protocol, if one is said, and the rest.
@@ -45,63 +45,37 @@ fn split(name: &str) -> (Option<Protocol>, &str) {
     }
 }
 
-fn port(protocol: Option<Protocol>, number: u16) -> Explanation {
-    let protocols: Vec<Protocol> = protocol.map_or_else(|| Protocol::ALL.to_vec(), |one| vec![one]);
-    let services: Vec<&str> = protocols.iter().filter_map(|one| ports::service(*one, number)).collect();
-    let is_told = |row: &&PortRow| protocols.iter().any(|one| row.covers(*one, number));
-    let mut text: Vec<String> = ports::rows().iter().filter(is_told).map(|row| usual(row, number)).collect();
-    let name = match services.first() {
-        Some(first) => format!("usually {first}"),
+fn port(protocol: Option<Protocol>, number: u16, of_kernel: Option<PortRange>) -> Explanation {
+    let name = match port_text::usual_service(protocol, number) {
+        Some(service) => format!("usually {service}"),
         None => "no usual service".to_owned(),
     };
-    if text.is_empty() {
-        text.extend(services.first().map(|service| format!("The name {service} is registered for it.")));
-    }
-    let class = PortClass::of(number);
-    text.push(format!("It is a {} port. {}", class.name(), class.about()));
-    if (CLIENT_PORTS.0..=CLIENT_PORTS.1).contains(&number) {
-        text.push(format!(
-            "Linux gives {} to {} to clients unless told otherwise: a connection can have it by chance.",
-            CLIENT_PORTS.0, CLIENT_PORTS.1
-        ));
-    }
     let written = protocol.map_or_else(|| number.to_string(), |one| format!("{number}/{}", one.name()));
     Explanation {
         title: format!("port {written}: {name}"),
         topic: written,
         kind: "port",
-        text,
+        text: port_text::paragraphs(protocol, number, of_kernel),
         r#do: vec![format!("conntop list port:{number} shows who listens there and who talks to it.")],
         dont: vec!["A number is no proof: any program can listen on any port it may bind.".to_owned()],
-        see: vec!["port".to_owned(), class.name().to_owned()],
+        see: vec!["port".to_owned(), PortClass::of(number).name().to_owned()],
         ..Explanation::default()
     }
 }
 
-/// `tcp postgresql: A PostgreSQL database. Risk: …`.
-fn usual(row: &PortRow, number: u16) -> String {
-    let risk = row.risk.as_ref().map_or_else(String::new, |risk| format!(" Risk: {risk}"));
-    let (first, last) = row.range();
-    let place = if first == last { number.to_string() } else { format!("{first}-{last}") };
-    let service = row.service.as_ref().map_or_else(String::new, |service| format!(" {service}"));
-    format!("{place}/{}{service}: {}{risk}", row.protocols(), row.usually)
-}
-
-fn range(first: u16, last: u16) -> Explanation {
+fn range(first: u16, last: u16, of_kernel: Option<PortRange>) -> Explanation {
     let overlaps = |(from, to): (u16, u16)| from <= last && first <= to;
     let mut text: Vec<String> = Vec::new();
     for (class, _) in CLASSES.into_iter().filter(|(class, _)| overlaps(class.range())) {
         let (from, to) = class.range();
         text.push(format!("{from} to {to} are {} ports. {}", class.name(), class.about()));
     }
-    if overlaps(CLIENT_PORTS) {
-        text.push(format!(
-            "Linux takes the ports of clients from {} to {} unless told otherwise; cat /proc/sys/net/ipv4/ip_local_port_range shows what this machine does.",
-            CLIENT_PORTS.0, CLIENT_PORTS.1
-        ));
+    let clients = of_kernel.unwrap_or(port_text::CLIENT_PORTS);
+    if overlaps((clients.first, clients.last)) {
+        text.push(format!("{}.", port_text::client_ports(of_kernel)));
     }
     let within: Vec<&PortRow> = ports::rows().iter().filter(|row| overlaps(row.range())).collect();
-    text.extend(within.iter().take(SERVICES_MAX).map(|row| usual(row, row.range().0)));
+    text.extend(within.iter().take(SERVICES_MAX).map(|row| port_text::usual(row, row.range().0)));
     if within.len() > SERVICES_MAX {
         text.push(format!("{} more are known; ask for a smaller range.", within.len() - SERVICES_MAX));
     }

@@ -62,6 +62,7 @@ pub(crate) fn leak() -> Finding {
         first_found: NOW,
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_hours(1) }),
         filter: "pid:4121 state:close-wait".to_owned(),
+        also: None,
     }
 }
 
@@ -85,6 +86,7 @@ pub(crate) fn descriptors() -> Finding {
         first_found: NOW,
         runs_out: None,
         filter: String::new(),
+        also: None,
     }
 }
 

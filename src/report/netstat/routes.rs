@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::model::endpoint::Family;
 use crate::model::route::{Hop, Route, TABLE_MAIN};
@@ -75,7 +75,15 @@ fn lines(route: &Route, all: bool) -> Vec<Vec<String>> {
 fn notes(route: &Route, hop: &Hop) -> String {
     let mut notes: Vec<String> = Vec::new();
     notes.extend(route.from_text().map(|from| format!("from {from}")));
-    notes.extend(route.mtu.map(|mtu| format!("mtu {mtu}")));
+    notes.extend((route.tos != 0).then(|| format!("tos {:#04x}", route.tos)));
+    notes.extend(route.nexthop_id.map(|id| format!("nhid {id}")));
+    notes.extend(hop.encapsulation_name().map(|name| format!("encap {name}")));
+    notes.extend(route.realms_text().map(|realms| format!("realm {realms}")));
+    notes.extend(route.metrics.iter().map(|metric| {
+        let lock = if metric.is_locked { "lock " } else { "" };
+        format!("{} {lock}{}", metric.name(), metric.text())
+    }));
+    notes.extend(route.congestion.as_ref().map(|name| format!("congctl {name}")));
     notes.extend(hop.weight.map(|weight| format!("weight {weight}")));
     notes.extend(hop.flag_names().map(str::to_owned));
     notes.extend(route.expires.map(|left| format!("expires {}sec", left.as_secs())));
@@ -94,6 +102,8 @@ pub fn json(protocol: Option<&ProtocolRow>, all: bool, now: &Round) -> Vec<Value
             };
             let several: Vec<Value> =
                 if single.is_some() { Vec::new() } else { route.hops.iter().map(hop_json).collect() };
+            let metrics: Map<String, Value> =
+                route.metrics.iter().map(|metric| (metric.name().into_owned(), metric.number().into())).collect();
             let flags: Vec<&str> = single.into_iter().flat_map(Hop::flag_names).collect();
             json!({
                 "family": route.family.name(),
@@ -107,7 +117,13 @@ pub fn json(protocol: Option<&ProtocolRow>, all: bool, now: &Round) -> Vec<Value
                 "scope": route.scope_name(),
                 "prefsrc": route.source,
                 "metric": route.metric,
-                "mtu": route.mtu,
+                "mtu": route.mtu(),
+                "metrics": metrics,
+                "congestion": route.congestion.as_ref().map(AsRef::<str>::as_ref),
+                "tos": (route.tos != 0).then_some(route.tos),
+                "realm": route.realms_text(),
+                "nhid": route.nexthop_id,
+                "encap": single.and_then(Hop::encapsulation_name),
                 "expires_seconds": route.expires.map(|left| left.as_secs()),
                 "pref": route.preference_name(),
                 "flags": flags,
@@ -122,6 +138,7 @@ fn hop_json(hop: &Hop) -> Value {
         "gateway": hop.gateway,
         "dev": hop.interface.as_ref().map(AsRef::<str>::as_ref),
         "weight": hop.weight,
+        "encap": hop.encapsulation_name(),
         "flags": hop.flag_names().collect::<Vec<_>>(),
     })
 }

@@ -7,7 +7,7 @@ use crate::model::delta::Delta;
 use crate::model::endpoint::Family;
 use crate::model::interface::{Feature, Received, Sent};
 use crate::model::process::{Holders, Owner};
-use crate::model::route::Hop;
+use crate::model::route::{Hop, Metric};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp, udp};
@@ -221,13 +221,24 @@ fn route(family: Family, destination: &str, prefix_len: u8) -> Route {
         source: None,
         metric: None,
         preference: None,
-        mtu: None,
+        metrics: Vec::new(),
+        congestion: None,
+        tos: 0,
+        realms: None,
+        nexthop_id: None,
         expires: None,
     }
 }
 
 fn hop(gateway: &str, interface: &str) -> Hop {
-    Hop { gateway: gateway.parse().ok(), index: Some(2), interface: Some(interface.into()), flags: 0, weight: None }
+    Hop {
+        gateway: gateway.parse().ok(),
+        index: Some(2),
+        interface: Some(interface.into()),
+        flags: 0,
+        weight: None,
+        encapsulation: None,
+    }
 }
 
 fn routed() -> Round {
@@ -238,7 +249,14 @@ fn routed() -> Round {
         protocol: 2,
         scope: 253,
         source: "192.0.2.2".parse().ok(),
-        mtu: Some(1400),
+        metrics: vec![
+            Metric { kind: 2, value: 1400, is_locked: true },
+            Metric { kind: 4, value: 2400, is_locked: false },
+            Metric { kind: 12, value: 1, is_locked: false },
+        ],
+        congestion: Some("cubic".into()),
+        tos: 0x10,
+        realms: Some(7),
         ..route(Family::Ipv4, "192.0.2.0", 24)
     };
     let shared = Route {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use crate::knowledge::owners;
 use crate::knowledge::ports::{self, Danger, PortRow};
 use crate::knowledge::ranges::PortClass;
 use crate::model::endpoint::{Endpoint, Protocol};
@@ -86,7 +87,7 @@ fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Se
         class: PortClass::of(local.port),
         is_ephemeral: store.facts().ephemeral_ports.map(|range| range.contains(local.port)),
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
-            holders.all().iter().all(|process| !ports::is_usual_owner(protocol, local.port, process.name.as_str()))
+            holders.all().iter().all(|process| !owners::is_usual(protocol, local.port, process.name.as_str()))
         }),
         sockets,
         row,
@@ -124,11 +125,10 @@ impl Listener<'_> {
         notes.join(" ")
     }
 
-    /// `6379 is usually redis-server; here it is python3`.
+    /// `6379 is usually redis-server; here it is python3`. Where a runtime is usual, the service says more than java does.
     fn unexpected_text(&self) -> Option<String> {
         let process = self.row.connection.socket.owner.process().filter(|_| self.is_unexpected == Some(true))?;
-        let usual = ports::usual_owners(self.protocol, self.local.port);
-        let usual = usual.first()?;
+        let usual = owners::usual_program(self.protocol, self.local.port).or(self.service)?;
         Some(format!("{} is usually {usual}; here it is {}", self.local.port, process.name))
     }
 

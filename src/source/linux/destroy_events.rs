@@ -168,12 +168,17 @@ mod tests {
         payload
     }
 
-    /// What is told until `done`.
+    /// How long the kernel may take to tell: it does so from a work queue, which waits for a free core.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// What is told until `done`. Whatever else this machine does fits into the queue as well: it has room for 8 MiB.
     fn listen(events: &mut DestroyEvents, done: impl Fn(&[Ended]) -> bool) -> Vec<Ended> {
-        let (mut told, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(10));
+        let (mut told, deadline) = (Vec::new(), Instant::now() + PATIENCE);
         while !done(&told) {
             assert!(Instant::now() < deadline, "no such event in {told:?}");
-            assert_eq!(events.drain(clock::now().0, |ended| told.push(ended)), Ok(None));
+            let lost = events.drain(clock::now().0, |ended| told.push(ended)).expect("it can be read");
+            // Only root gets that much room.
+            assert!(lost.is_none() || !rustix::process::geteuid().is_root(), "{lost:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
         told
@@ -232,19 +237,21 @@ mod tests {
     fn what_does_not_fit_into_the_queue_is_counted() {
         // Room for a handful of events, as a paused reader has.
         let mut events = DestroyEvents::with_queue(NetnsId(1), 2_048).expect("anybody may listen");
-        for _ in 0..200 {
-            drop(UdpSocket::bind("127.0.0.1:0").expect("loopback"));
-        }
-        let (mut told, mut lost, deadline) = (0, 0, Instant::now() + Duration::from_secs(10));
-        // Sockets of other tests are told of as well.
-        while told + lost < 200 {
-            assert!(Instant::now() < deadline, "{told} told, {lost} lost");
-            if let Some(Overrun(count)) = events.drain(AT, |_| told += 1).expect("it can be read") {
-                lost += count.expect("the kernel counts them");
+        let (mut told, mut lost, mut closed, deadline) = (0, 0, 0, Instant::now() + PATIENCE);
+        // Sockets of other tests are told of as well. Once more, should the kernel have told of each while it was read.
+        while lost == 0 {
+            for _ in 0..200 {
+                drop(UdpSocket::bind("127.0.0.1:0").expect("loopback"));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            closed += 200;
+            while told + lost < closed {
+                assert!(Instant::now() < deadline, "{told} told, {lost} lost of {closed}");
+                std::thread::sleep(Duration::from_millis(5));
+                if let Some(Overrun(count)) = events.drain(AT, |_| told += 1).expect("it can be read") {
+                    lost += count.expect("the kernel counts them");
+                }
+            }
         }
-        assert!(lost > 0, "{told} told");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::model::endpoint::Family;
-use crate::model::route::{Hop, Route};
+use crate::model::route::{Hop, Metric, Route};
+use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::source::linux::netlink::{Attributes, Connection, Part, Reader};
 
 /// `RTM_GETROUTE` (`include/uapi/linux/rtnetlink.h`).
@@ -38,13 +39,17 @@ const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_METRICS: u16 = 8;
 const RTA_MULTIPATH: u16 = 9;
+const RTA_FLOW: u16 = 11;
 const RTA_CACHEINFO: u16 = 12;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RTA_PREF: u16 = 20;
+const RTA_ENCAP_TYPE: u16 = 21;
 const RTA_EXPIRES: u16 = 23;
-/// `RTAX_MTU`.
-const RTAX_MTU: u16 = 2;
+const RTA_NH_ID: u16 = 30;
+/// `RTAX_LOCK`, the set of those that are locked, and `RTAX_CC_ALGO`, a name; the other `RTAX_*` are numbers.
+const RTAX_LOCK: u16 = 1;
+const RTAX_CC_ALGO: u16 = 16;
 
 /// The routes of the network namespace of this thread, IPv4 first, in the kernel's order.
 #[derive(Debug, Default)]
@@ -109,7 +114,7 @@ enum Parsed {
 /// Reads `struct rtmsg` and its attributes.
 fn parse(payload: &[u8]) -> Option<Parsed> {
     let mut reader = Reader(payload);
-    let [family, prefix_len, from_len, _tos, table, protocol, scope, kind] = reader.take::<8>()?;
+    let [family, prefix_len, from_len, tos, table, protocol, scope, kind] = reader.take::<8>()?;
     let flags = reader.ne32()?;
     let family = match family {
         AF_INET => Family::Ipv4,
@@ -134,7 +139,11 @@ fn parse(payload: &[u8]) -> Option<Parsed> {
         source: None,
         metric: None,
         preference: None,
-        mtu: None,
+        metrics: Vec::new(),
+        congestion: None,
+        tos,
+        realms: None,
+        nexthop_id: None,
         expires: None,
     };
     // The low byte is RTNH_F_*; a single hop has its flags there.
@@ -160,6 +169,8 @@ fn read_attribute(route: &mut Route, hop: &mut Hop, name: u16, value: &[u8]) -> 
         RTA_TABLE => route.table = Reader(value).ne32()?,
         RTA_PREF => route.preference = Some(Reader(value).byte()?),
         RTA_METRICS => read_metrics(route, value)?,
+        RTA_FLOW => route.realms = Some(Reader(value).ne32()?),
+        RTA_NH_ID => route.nexthop_id = Some(Reader(value).ne32()?),
         RTA_CACHEINFO => read_cache_info(route, value)?,
         RTA_EXPIRES => route.expires = Some(Duration::from_secs(Reader(value).ne32()?.into())),
         RTA_MULTIPATH => route.hops = hops(family, value)?,
@@ -173,6 +184,7 @@ fn read_hop_attribute(hop: &mut Hop, family: Family, name: u16, value: &[u8]) ->
         RTA_OIF => hop.index = Some(Reader(value).ne32()?),
         RTA_GATEWAY => hop.gateway = Some(address(family, value)?),
         RTA_VIA => hop.gateway = Some(via(value)?),
+        RTA_ENCAP_TYPE => hop.encapsulation = Some(Reader(value).ne16()?),
         _ => {}
     }
     Some(())
@@ -197,11 +209,20 @@ fn via(value: &[u8]) -> Option<IpAddr> {
 }
 
 fn read_metrics(route: &mut Route, value: &[u8]) -> Option<()> {
+    let mut locked = 0;
     for attribute in Attributes::new(value) {
-        let (name, value) = attribute.ok()?;
-        if name == RTAX_MTU {
-            route.mtu = Some(Reader(value).ne32()?);
+        let (kind, value) = attribute.ok()?;
+        match kind {
+            RTAX_LOCK => locked = Reader(value).ne32()?,
+            RTAX_CC_ALGO => {
+                let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
+                route.congestion = Some(DisplayText::from_bytes(name, NAME_LEN_MAX));
+            }
+            _ => route.metrics.push(Metric { kind, value: Reader(value).ne32()?, is_locked: false }),
         }
+    }
+    for metric in &mut route.metrics {
+        metric.is_locked = locked.checked_shr(metric.kind.into()).is_some_and(|bits| bits & 1 != 0);
     }
     Some(())
 }
@@ -267,7 +288,13 @@ mod tests {
 
     #[test]
     fn all_that_ip_route_prints_is_read() {
-        let metrics = attribute(RTAX_MTU, &1400u32.to_ne_bytes());
+        let metrics = [
+            attribute(RTAX_LOCK, &(1u32 << 2).to_ne_bytes()),
+            attribute(2, &1400u32.to_ne_bytes()),
+            attribute(8, &1200u32.to_ne_bytes()),
+            attribute(RTAX_CC_ALGO, b"cubic\0"),
+        ]
+        .concat();
         let attributes = [
             attribute(RTA_DST, &[10, 1, 0, 0]),
             attribute(RTA_GATEWAY, &[10, 0, 0, 1]),
@@ -276,13 +303,21 @@ mod tests {
             attribute(RTA_PRIORITY, &100u32.to_ne_bytes()),
             attribute(RTA_METRICS, &metrics),
             attribute(RTA_TABLE, &1000u32.to_ne_bytes()),
+            attribute(RTA_FLOW, &(3u32 << 16 | 7).to_ne_bytes()),
+            attribute(RTA_NH_ID, &20u32.to_ne_bytes()),
+            attribute(RTA_ENCAP_TYPE, &1u16.to_ne_bytes()),
         ];
         let route = route(&message(AF_INET, 16, 4 | 16, &attributes));
         assert_eq!((route.destination_text(), route.table), ("10.1.0.0/16".to_owned(), 1000));
         assert_eq!((route.protocol_name(), route.scope_name()), ("dhcp".into(), "link".into()));
-        assert_eq!((route.source, route.metric, route.mtu), (Some(ip("10.0.0.9")), Some(100), Some(1400)));
+        assert_eq!((route.source, route.metric, route.mtu()), (Some(ip("10.0.0.9")), Some(100), Some(1400)));
+        let metrics: Vec<_> = route.metrics.iter().map(|metric| (metric.name(), metric.is_locked)).collect();
+        assert_eq!(metrics, [("mtu".into(), true), ("advmss".into(), false)]);
+        assert_eq!(route.congestion.as_ref().map(AsRef::as_ref), Some("cubic"));
+        assert_eq!((route.realms_text().as_deref(), route.nexthop_id), (Some("3/7"), Some(20)));
         let [hop] = &route.hops[..] else { panic!("{route:?}") };
         assert_eq!((hop.gateway, hop.index, hop.weight), (Some(ip("10.0.0.1")), Some(7), None));
+        assert_eq!(hop.encapsulation_name(), Some("mpls".into()));
         assert_eq!(hop.flag_names().collect::<Vec<_>>(), ["onlink", "linkdown"]);
     }
 

@@ -1,4 +1,6 @@
 //! The portable source on the machine at hand: sockets that the test makes itself, over loopback.
+//!
+//! A child that another test starts holds all of them until its exec, so that who holds one is waited for.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -8,6 +10,9 @@ use super::*;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::TcpState;
+
+/// How long anything may take; long, because the machine may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn sample(source: &mut Portable, needs: &Needs) -> Snapshot {
     let mut snapshot = Snapshot::default();
@@ -19,20 +24,35 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::new(address.ip(), address.port())
 }
 
+/// Those at an address; a connection of another test may linger at a port that is free again.
 fn at(snapshot: &Snapshot, protocol: Protocol, local: SocketAddr) -> Vec<&Socket> {
-    snapshot.sockets.iter().filter(|it| it.protocol == protocol && it.local == endpoint(local)).collect()
+    let is_it = |it: &&Socket| it.protocol == protocol && it.local == endpoint(local) && it.state != TcpState::TimeWait;
+    snapshot.sockets.iter().filter(is_it).collect()
 }
 
 fn is_mine(socket: &Socket) -> bool {
-    socket.owner.process().is_some_and(|process| process.id.pid == std::process::id())
+    let holders = socket.owner.holders().map(|holders| holders.all());
+    matches!(holders, Some([holder]) if holder.id.pid == std::process::id())
+}
+
+/// A sample that is as wanted.
+fn sample_until(source: &mut Portable, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let snapshot = sample(source, &Needs::default());
+        if wanted(&snapshot) {
+            return snapshot;
+        }
+        assert!(Instant::now() < deadline, "{:?}", snapshot.sockets);
+    }
 }
 
 /// The connection from `local` to `remote` once it is in `state`: the kernel takes a moment.
 fn wait_for(source: &mut Portable, (local, remote): (SocketAddr, SocketAddr), state: TcpState) -> Socket {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let snapshot = sample(source, &Needs::default());
-        let found = at(&snapshot, Protocol::Tcp, local).into_iter().find(|it| it.remote == endpoint(remote));
+        let found = snapshot.sockets.iter().find(|it| (it.local, it.remote) == (endpoint(local), endpoint(remote)));
         match found {
             Some(socket) if socket.state == state => return socket.clone(),
             found => assert!(Instant::now() < deadline, "{found:?}"),
@@ -49,7 +69,11 @@ fn listeners_connections_and_datagrams_of_both_families_are_there_with_their_pro
         let here = listener.local_addr().expect("bound");
         let client = TcpStream::connect(here).expect("it listens");
         let (server, there) = listener.accept().expect("it connected");
-        let snapshot = sample(&mut source, &Needs::default());
+        let at_udp = datagrams.local_addr().expect("bound");
+        let snapshot = sample_until(&mut source, |snapshot| {
+            let tcp = [here, there].into_iter().flat_map(|end| at(snapshot, Protocol::Tcp, end));
+            tcp.chain(at(snapshot, Protocol::Udp, at_udp)).filter(|socket| is_mine(socket)).count() == 4
+        });
 
         let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
         let mut states: Vec<_> = at(&snapshot, Protocol::Tcp, here).iter().map(|it| it.state).collect();
@@ -57,9 +81,8 @@ fn listeners_connections_and_datagrams_of_both_families_are_there_with_their_pro
         assert_eq!(states, [TcpState::Listen, TcpState::Established], "{family:?}");
         let theirs = at(&snapshot, Protocol::Tcp, there);
         assert_eq!((theirs.len(), theirs[0].remote, theirs[0].family), (1, endpoint(here), family));
-        let udp = at(&snapshot, Protocol::Udp, datagrams.local_addr().expect("bound"));
+        let udp = at(&snapshot, Protocol::Udp, at_udp);
         assert_eq!((udp.len(), udp[0].state), (1, TcpState::Unconn));
-        assert!(at(&snapshot, Protocol::Tcp, here).into_iter().chain(theirs).chain(udp).all(is_mine), "{family:?}");
         drop((client, server));
     }
 }
@@ -89,17 +112,20 @@ fn its_process_is_described_measured_and_shared() {
         let found = listeners.iter().flat_map(|it| at(snapshot, Protocol::Tcp, local(it)));
         found.filter_map(|it| it.owner.holders().cloned()).collect::<Vec<_>>()
     };
-    let first = sample(&mut source, &Needs::default());
+    let are_mine = |snapshot: &Snapshot| held(snapshot).iter().all(|holders| holders.all().len() == 1);
+    let first = sample_until(&mut source, are_mine);
     let process = held(&first)[0].first().clone();
-    assert!(process.command.as_str().contains("conntop"), "{:?}", process.command);
+    let program = std::env::args().next().expect("a name");
+    assert!(process.command.as_str().starts_with(&program), "{:?}", process.command);
     assert!(process.started.is_some_and(|started| started <= first.wall));
     let needs =
         Needs { usage: vec![process.id, ProcessId { pid: process.id.pid, start_ticks: 1 }], ..Needs::default() };
     let second = sample(&mut source, &needs);
+    let third = sample_until(&mut source, are_mine);
     let usage: Vec<_> = second.usage.iter().map(|(id, _)| *id).collect();
     assert_eq!(usage, [process.id], "a pid with another start is another process");
     assert!(second.usage[0].1.memory_bytes > 100_000);
-    let (before, after) = (held(&first), held(&second));
+    let (before, after) = (held(&first), held(&third));
     assert!(Arc::ptr_eq(&before[0], &before[1]) && Arc::ptr_eq(&before[0], &after[1]));
 }
 
@@ -108,8 +134,10 @@ fn its_process_is_described_measured_and_shared() {
 fn on_linux_the_start_is_in_ticks_and_names_of_users_are_there() {
     let mut source = Portable::open().expect("netstat2 works here");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let snapshot = sample(&mut source, &Needs::default());
-    let socket = at(&snapshot, Protocol::Tcp, listener.local_addr().expect("bound"))[0];
+    let here = listener.local_addr().expect("bound");
+    let is_there = |snapshot: &Snapshot| at(snapshot, Protocol::Tcp, here).iter().any(|socket| is_mine(socket));
+    let snapshot = sample_until(&mut source, is_there);
+    let socket = at(&snapshot, Protocol::Tcp, here)[0];
     let process = socket.owner.process().expect("it is mine");
     assert_eq!(Some(process.id.start_ticks), system::start_ticks(std::process::id()));
     assert!(socket.inode.is_some());

@@ -90,6 +90,43 @@ fn without_the_trace_only_the_end_is_known_and_told_once_nothing_is_left() {
     assert_eq!(kinds(&tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]))), []);
 }
 
+/// A connection whose last sign of life was at `ms`.
+fn heard_last(id: u64, ms: u64) -> Socket {
+    tcp(id).bytes(500, 20).last(ms, ms, ms).info(|info| info.rtt_us = 90).build()
+}
+
+#[test]
+fn the_jiffies_of_the_kernel_make_no_connection_old() {
+    // Lived within 2 ms after the sample; the kernel's clock ticks every 4 ms.
+    let short = heard_last(7, 998);
+    let mut tracker = begun();
+    tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_002, &short)], &[]));
+    let delta = tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[]));
+    assert_eq!(delta.transitions.len(), 2, "{:?}", delta.transitions);
+}
+
+#[test]
+fn an_end_that_is_told_a_sample_late_is_told() {
+    let mut tracker = begun();
+    tracker.update(&told(snapshot::<Socket>(2_000, []), &[], &[]));
+    tracker.update(&told(snapshot::<Socket>(3_000, []), &[(2_001, &heard_last(7, 1_500))], &[]));
+    let delta = tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]));
+    let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
+    assert_eq!(kinds(&delta), [by_event(1_500, None, Some(Established)), by_event(2_001, Some(Established), None)]);
+}
+
+#[test]
+fn a_descriptor_of_a_connection_that_was_over_is_no_news() {
+    let mut tracker = begun();
+    let before_conntop = heard_last(7, 900);
+    let long_ago = heard_last(8, 1_500);
+    let freed = [(7_900, &before_conntop), (7_901, &long_ago)];
+    for (sample_at, ended) in [(7_000, &freed[..0]), (8_000, &freed[..]), (9_000, &freed[..0])] {
+        let delta = tracker.update(&told(snapshot::<Socket>(sample_at, []), ended, &[]));
+        assert_eq!(kinds(&delta), [], "at {sample_at} ms");
+    }
+}
+
 #[test]
 fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
     let nginx = [process(812, "nginx")];

@@ -1,0 +1,80 @@
+//! `conntop list --on-change`: prints the list, and again each time it changes, until --for, --count, the end of a
+//! recording or Ctrl-C.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::cli::args::Changes;
+use crate::cli::list::looker::{Looked, Looker};
+use crate::cli::samples::Interrupt;
+use crate::cli::{Failure, print};
+use crate::model::time::WallTime;
+use crate::report::format::Format;
+use crate::report::format::json::rfc3339;
+use crate::report::list::{List, Selection};
+use crate::runtime;
+
+/// Prints until there is a reason to end; a reader that has seen enough is one.
+pub(super) fn run(looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
+    runtime.block_on(follow(looker, changes, list))
+}
+
+async fn follow(mut looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
+    let mut interrupt = Interrupt::new();
+    let (mut shown, mut printed) = (None, 0);
+    if interrupt.comes_before(Instant::now()).await {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        let Looked { is_fresh, next } = looker.look()?;
+        let selection = list.select(looker.store());
+        let mark = selection.mark();
+        if is_fresh && shown != Some(mark) {
+            write(&selection, list, looker.store().wall(), printed > 0)?;
+            (shown, printed) = (Some(mark), printed + 1);
+        }
+        let is_enough = changes.count.is_some_and(|count| printed >= count)
+            || changes.time.is_some_and(|time| looker.has_passed(time));
+        let Some(next) = next.filter(|_| !is_enough) else { return Ok(ExitCode::SUCCESS) };
+        let deadline = changes.time.and_then(|time| looker.deadline(time));
+        let due = deadline.map_or(next, |deadline| next.min(deadline));
+        if interrupt.comes_before(due).await || runtime::reader_is_gone() {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// One list: text with the time before it, JSON on one line. A number is a line of its own.
+fn write(selection: &Selection<'_>, list: &List, at: WallTime, follows: bool) -> Result<ExitCode, Failure> {
+    print(|out| {
+        if list.format == Format::Json {
+            selection.write(&mut OneLine(&mut *out))?;
+            return writeln!(out);
+        }
+        if !list.count_only {
+            writeln!(out, "{}{}", if follows { "\n" } else { "" }, rfc3339(at))?;
+        }
+        selection.write(out).map(drop)
+    })
+}
+
+/// Takes line ends out of JSON, in which they only separate.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split(|byte| *byte == b'\n') {
+            self.0.write_all(piece)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,95 @@
+//! Looks again and again: what a list that waits and one that is printed anew have in common.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::config::Settings;
+use crate::cli::samples::Samples;
+use crate::cli::{Failure, say};
+use crate::model::text::DisplayText;
+use crate::source::{Pace, Source};
+use crate::store::Store;
+
+/// Looking may take this share of the time: 1 is all, 4 a quarter. Longer looks come less often.
+const LOAD_DIVISOR: u32 = 4;
+/// How often in a row a live source may fail, once it has worked.
+const FAILURES_MAX: u32 = 30;
+/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
+const SAID_MAX: usize = 16;
+
+pub(super) struct Looker {
+    samples: Samples,
+    interval: Duration,
+    begun: Instant,
+    failures: u32,
+    said: Vec<DisplayText>,
+}
+
+/// What a look says of the next.
+pub(super) struct Looked {
+    /// Whether there is something new.
+    pub(super) is_fresh: bool,
+    /// When the next one is due; `None` if there is none.
+    pub(super) next: Option<Instant>,
+}
+
+impl Looker {
+    /// Looks each `interval`.
+    pub(super) fn new(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
+        Self {
+            samples: Samples::without_findings(source, settings),
+            interval,
+            begun: Instant::now(),
+            failures: 0,
+            said: Vec::new(),
+        }
+    }
+
+    /// Takes a sample. A live source that has worked may fail for a while: then nothing is new.
+    pub(super) fn look(&mut self) -> Result<Looked, Failure> {
+        let begun = Instant::now();
+        let pace = match self.samples.take() {
+            Err(failure) if self.samples.may_recover() && self.failures < FAILURES_MAX => {
+                self.failures += 1;
+                if self.failures == 1 {
+                    say(&format!("{failure}; trying again"));
+                }
+                return Ok(Looked { is_fresh: false, next: Some(begun + self.interval) });
+            }
+            taken => taken?.pace,
+        };
+        self.failures = 0;
+        self.say_shortcomings();
+        let next = match pace {
+            Pace::Interval => Some(begun + self.interval.max(begun.elapsed().saturating_mul(LOAD_DIVISOR))),
+            // A recording is read, not played.
+            Pace::After(_) => Some(begun),
+            Pace::Last => None,
+        };
+        Ok(Looked { is_fresh: true, next })
+    }
+
+    fn say_shortcomings(&mut self) {
+        for sentence in &self.samples.store().coverage().degraded {
+            if !self.said.contains(sentence) && self.said.len() < SAID_MAX {
+                say(sentence.as_str());
+                self.said.push(sentence.clone());
+            }
+        }
+    }
+
+    /// What is known now.
+    pub(super) const fn store(&self) -> &Store {
+        self.samples.store()
+    }
+
+    /// The moment at which `time` has passed since the beginning, where that is one of the clock.
+    pub(super) fn deadline(&self, time: Duration) -> Option<Instant> {
+        if self.samples.is_live() { self.begun.checked_add(time) } else { None }
+    }
+
+    /// Whether `time` has passed since the beginning, as the samples count it where they have a time of their own.
+    pub(super) fn has_passed(&self, time: Duration) -> bool {
+        let passed = if self.samples.is_live() { self.begun.elapsed() } else { self.samples.watched() };
+        passed >= time
+    }
+}

@@ -1,0 +1,97 @@
+//! The fields that are no columns: what stands around the sockets, and what events and findings have.
+
+use crate::report::fields::Field;
+
+/// Name, type, unit (or nothing), meaning.
+type Name = (&'static str, &'static str, &'static str, &'static str);
+
+/// Of every list that is one object.
+pub(super) const HEAD: &[Name] = &[
+    ("schema", "integer", "", "Changes when a name or a meaning does."),
+    ("at", "string", "", "The time of the last sample, RFC 3339, UTC."),
+    ("host", "string", "", "The host that it shows."),
+    ("source", "string", "", "Where it is from: linux, procfs, portable, replay or synthetic."),
+    ("coverage", "object", "", "How many sockets the sample has, and what could not be seen."),
+];
+
+/// Of a list of sockets.
+pub(super) const SOCKETS: &[Name] =
+    &[("sockets", "array", "", "The sockets; with ndjson one a line, without the list.")];
+
+/// Of a list of groups.
+pub(super) const GROUPS: &[Name] = &[
+    ("group_by", "array", "", "The fields that the sockets of a group have in common."),
+    ("groups", "array", "", "The groups; with ndjson one a line, without the list."),
+    ("total", "object", "", "How many groups and sockets there are, those left out included."),
+    ("left_out", "object", "", "How many groups and sockets --limit or --top left out."),
+];
+
+/// Of a socket, beside its columns.
+pub(super) const OWNERS: &[Name] =
+    &[("owners", "array", "", "Every process that holds it, each with pid and process.")];
+
+/// Of an event about a socket, before the fields of that.
+pub(super) const CHANGE: &[Name] = &[
+    ("event", "string", "", "What happened: opened, transition, or closed, when the last trace is gone."),
+    ("at", "string", "", "When it happened, RFC 3339, UTC."),
+    ("from", "string", "", "The state before; null for one that was opened."),
+    ("to", "string", "", "The state after; null for one that is closed."),
+    ("lasted_seconds", "number", "seconds", "The time spent in from."),
+    ("lasted_basis", "string", "", "How that time is known: observed, kernel or at-least."),
+    ("skipped", "boolean", "", "Whether states between were not seen."),
+    ("told_by", "string", "", "Who told: samples, destroy-event or tracepoint; see conntop explain told-by."),
+];
+
+/// Of the event that others were lost.
+pub(super) const GAP: &[Name] = &[
+    ("event", "string", "", "gap: events were lost, lines may be missing."),
+    ("at", "string", "", "When it was noticed, RFC 3339, UTC."),
+    ("lost", "integer", "", "How many events; null where the kernel does not say."),
+    ("lost_from", "string", "", "From when on, RFC 3339, UTC."),
+    ("lost_to", "string", "", "Until when, RFC 3339, UTC."),
+    ("told_by", "string", "", "Whose events: destroy-event or tracepoint."),
+];
+
+/// Of the event that something is found wrong, or no longer.
+pub(super) const FINDING: &[Name] = &[
+    ("event", "string", "", "finding: something is wrong, or no longer."),
+    ("at", "string", "", "When that was known, RFC 3339, UTC."),
+    ("change", "string", "", "found, changed (its severity) or ended."),
+    ("rule", "string", "", "Which; conntop explain says what it means."),
+    ("also", "string", "", "Another rule that found the same cause."),
+    ("severity", "string", "", "warning or critical."),
+    ("sentence", "string", "", "What is wrong, as text."),
+    ("why", "string", "", "Why, in a few words."),
+    ("process", "string", "", "The process by name."),
+    ("pid", "integer", "", "The process by number."),
+    ("place", "string", "", "Where: to (a remote endpoint), on (a local one), process or machine."),
+    ("addr", "string", "", "The address of the place."),
+    ("port", "integer", "", "The port of the place."),
+    ("netns", "integer", "", "The network namespace, as the inode of /proc/PID/ns/net."),
+    ("state", "string", "", "The state of its sockets, if it is one."),
+    ("sockets", "integer", "", "How many sockets it is about."),
+    ("since_seconds", "number", "seconds", "How long it has lasted."),
+    ("since_basis", "string", "", "How that is known: observed, kernel or at-least."),
+    ("slope_per_minute", "number", "per minute", "How fast it grows."),
+    ("slope_confidence", "number", "1 is all", "How well a straight line explains that."),
+    ("runs_out", "string", "", "What runs out."),
+    ("runs_out_seconds", "number", "seconds", "In how long."),
+    ("evidence", "object", "", "Numbers behind it; their names end in the unit, and in _max for a limit."),
+    ("examples", "array", "", "Sockets that it is about, with the fields of a list."),
+    ("filter", "string", "", "A filter that shows its sockets."),
+    ("remedy", "array", "", "What to do, first thing first."),
+    ("no_help", "array", "", "What does not help."),
+];
+
+pub(super) fn of(of: &'static str, names: &[Name]) -> Vec<Field> {
+    let field = |&(field, r#type, unit, meaning): &Name| Field {
+        of,
+        field,
+        column: None,
+        r#type,
+        unit: Some(unit).filter(|unit| !unit.is_empty()),
+        values: None,
+        meaning,
+    };
+    names.iter().map(field).collect()
+}

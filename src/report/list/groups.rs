@@ -1,0 +1,312 @@
+//! `conntop list --group-by`: sockets that have something in common as one line, with their number and sums.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::io::{self, Write};
+
+use rustc_hash::FxHashMap;
+
+use crate::report::format::json::{Head, Json};
+use crate::report::format::text::{self, Heading};
+use crate::report::format::{Format, csv, json, plain, write_all};
+use crate::report::list::mark_of;
+use crate::store::Store;
+use crate::store::rows::{Row, RowIndex};
+use crate::table::column::{self, Align, Column, Kind, Order};
+use crate::table::connections::COLUMNS;
+use crate::table::suggest;
+use crate::table::sums::{SUMS, Sum};
+use crate::table::units;
+use crate::table::value::Value;
+
+/// Columns that name one socket each: a group of one is none.
+const OF_ONE_SOCKET: [&str; 2] = ["inode", "cookie"];
+/// Sums that text only shows where they are known: after one sample they are not.
+const RATES: [&str; 2] = ["rxrate", "txrate"];
+/// Sums that say nothing beside the state of a group.
+const OF_STATES: [&str; 5] = ["established", "close_wait", "time_wait", "listen", "other"];
+
+/// A column of a table of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupColumn {
+    /// What the sockets of a group have in common: a column of the connection table, as its index.
+    Key(usize),
+    /// What they add up to: a column of [`SUMS`], as its index.
+    Sum(usize),
+}
+
+/// What to group by, and what of the groups is printed in which order.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    by: Vec<usize>,
+    columns: Option<Vec<GroupColumn>>,
+    sort: Option<(GroupColumn, Order)>,
+}
+
+/// What is left out of a list that was limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    groups: usize,
+    sockets: u64,
+}
+
+/// The groups of a moment: at most as many as there are sockets.
+#[derive(Debug)]
+pub(super) struct Grouped<'g> {
+    asked: &'g Groups,
+    groups: Vec<Sum>,
+    /// Of all groups, also of those left out.
+    total: LeftOut,
+    left_out: LeftOut,
+}
+
+/// Whether sockets can be grouped by `column`: it holds what several have in common, and no quantity.
+pub fn can_group<R>(column: &Column<R>) -> bool {
+    let is_quantity = matches!(column.kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
+    !is_quantity && !OF_ONE_SOCKET.contains(&column.key)
+}
+
+impl Groups {
+    /// Groups by the columns called `names`; one that cannot be meant is answered by a sentence.
+    pub fn by<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
+        let mut by = Vec::new();
+        for name in names {
+            let index = column::find(COLUMNS, name)?;
+            if !can_group(&COLUMNS[index]) {
+                return Err(format!(
+                    "'{name}' differs from socket to socket; group by what they have in common, such as state, process or raddr"
+                ));
+            }
+            if !by.contains(&index) {
+                by.push(index);
+            }
+        }
+        Ok(Self { by, ..Self::default() })
+    }
+
+    /// What to group by, as indices into the columns of the connection table.
+    pub fn keys(&self) -> &[usize] {
+        &self.by
+    }
+
+    /// With these columns only.
+    pub fn with_columns<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
+        let columns = names.into_iter().map(|name| self.find(name)).collect::<Result<_, _>>()?;
+        Ok(Self { columns: Some(columns), ..self })
+    }
+
+    /// Sorted by `text`, a name with a - before it for the largest first; where `largest_first`, so in any case.
+    pub fn sorted(self, text: &str, largest_first: bool) -> Result<Self, String> {
+        let (name, order) = match text.strip_prefix('-') {
+            Some(name) => (name, Order::Descending),
+            None if largest_first => (text, Order::Descending),
+            None => (text, Order::Ascending),
+        };
+        let sort = Some((self.find(name)?, order));
+        Ok(Self { sort, ..self })
+    }
+
+    fn find(&self, name: &str) -> Result<GroupColumn, String> {
+        if let Some(index) = column::find(COLUMNS, name).ok().filter(|index| self.by.contains(index)) {
+            return Ok(GroupColumn::Key(index));
+        }
+        column::find(SUMS, name).map(GroupColumn::Sum).map_err(|_| {
+            let keys = self.by.iter().map(|&index| COLUMNS[index].key);
+            let known: Vec<&str> = keys.chain(SUMS.iter().map(|column| column.key)).collect();
+            if column::find(COLUMNS, name).is_ok_and(|index| can_group(&COLUMNS[index])) {
+                return format!("these groups have no column '{name}'; add it to --group-by");
+            }
+            let all = format!("there are {}", known.join(", "));
+            format!("these groups have no column '{name}'; {}", suggest::hint(name, known, &all))
+        })
+    }
+
+    /// The groups of `rows`, the first ones up to `limit`. A socket that several processes share counts once, for the
+    /// first of them.
+    pub(super) fn gather<'r>(
+        &self,
+        rows: impl Iterator<Item = (RowIndex, &'r Row)>,
+        store: &Store,
+        limit: Option<usize>,
+    ) -> Grouped<'_> {
+        let mut places: FxHashMap<Box<[u8]>, usize> = FxHashMap::default();
+        let mut groups: Vec<Sum> = Vec::new();
+        // What machines read tells two values apart, and takes no memory of its own for a known group.
+        let mut key = Vec::new();
+        for (index, row) in rows {
+            key.clear();
+            for &column in &self.by {
+                plain::write::<Json>(&mut key, &(COLUMNS[column].value)(row, store));
+                key.push(b',');
+            }
+            let at = places.get(key.as_slice()).copied().unwrap_or_else(|| {
+                places.insert(key.clone().into_boxed_slice(), groups.len());
+                groups.push(Sum::starting_at(index));
+                groups.len() - 1
+            });
+            groups[at].add(row);
+        }
+        let total = counted(&groups);
+        groups.sort_by(|a, b| self.compare(a, b, store));
+        let cut = groups.split_off(limit.unwrap_or(usize::MAX).min(groups.len()));
+        Grouped { asked: self, groups, total, left_out: counted(&cut) }
+    }
+
+    /// By what was asked for, then the largest first, then by what the groups have in common.
+    fn compare(&self, a: &Sum, b: &Sum, store: &Store) -> Ordering {
+        let asked = self
+            .sort
+            .map_or(Ordering::Equal, |(column, order)| cell(column, a, store).compare(&cell(column, b, store), order));
+        let keys = || {
+            let by_key = self.by.iter().map(|&index| {
+                let column = GroupColumn::Key(index);
+                cell(column, a, store).compare(&cell(column, b, store), Order::Ascending)
+            });
+            by_key.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        asked.then_with(|| b.sockets().cmp(&a.sockets())).then_with(keys)
+    }
+}
+
+fn counted(groups: &[Sum]) -> LeftOut {
+    LeftOut { groups: groups.len(), sockets: groups.iter().map(Sum::sockets).sum() }
+}
+
+impl LeftOut {
+    /// `3 more groups with 17 sockets`; `None` if that is nothing.
+    pub fn sentence(self) -> Option<String> {
+        let named =
+            |count: u64, name: &str| format!("{}{name}{}", units::count(count), if count == 1 { "" } else { "s" });
+        let sentence =
+            || format!("{} with {}", named(self.groups as u64, " more group"), named(self.sockets, " socket"));
+        (self.groups > 0).then(sentence)
+    }
+}
+
+impl Grouped<'_> {
+    /// How many there are, also of those left out.
+    pub(super) const fn len(&self) -> usize {
+        self.total.groups
+    }
+
+    /// What changes where a group comes, goes or has other numbers of sockets.
+    pub(super) fn mark(&self, store: &Store) -> u64 {
+        let of_group = |sum: &Sum| {
+            let mut key = Vec::new();
+            for &index in &self.asked.by {
+                plain::write::<Json>(&mut key, &cell(GroupColumn::Key(index), sum, store));
+                key.push(b',');
+            }
+            mark_of(&(key, sum.counts.tcp, sum.counts.udp))
+        };
+        self.groups.iter().map(of_group).fold(0, u64::wrapping_add)
+    }
+
+    /// Prints them. What text and JSON cannot say within is returned.
+    pub(super) fn write(&self, format: Format, store: &Store, out: &mut impl Write) -> io::Result<Option<LeftOut>> {
+        let columns = self.asked.columns.clone().unwrap_or_else(|| self.default_columns(format));
+        match format {
+            Format::Text => self.write_text(&columns, store, out)?,
+            Format::Json => self.write_json(&columns, store, out)?,
+            Format::Ndjson => write_all(out, self.groups.iter(), |buffer, sum| {
+                append_object(buffer, &columns, sum, store);
+                buffer.push(b'\n');
+            })?,
+            Format::Csv => {
+                let names = columns.iter().map(|column| Value::Text(column.about().json));
+                let mut header = Vec::new();
+                csv::append_record(&mut header, names);
+                out.write_all(&header)?;
+                write_all(out, self.groups.iter(), |buffer, sum| {
+                    csv::append_record(buffer, columns.iter().map(|&column| cell(column, sum, store)));
+                })?;
+            }
+        }
+        let is_said = matches!(format, Format::Text | Format::Json) || self.left_out.groups == 0;
+        Ok((!is_said).then_some(self.left_out))
+    }
+
+    /// All of them; of those, text leaves out what says nothing.
+    fn default_columns(&self, format: Format) -> Vec<GroupColumn> {
+        let has_state = self.asked.by.iter().any(|&index| COLUMNS[index].kind == Kind::State);
+        let has_rates = self.groups.iter().any(Sum::has_rates);
+        let is_shown = |key: &str| {
+            format != Format::Text || !(has_state && OF_STATES.contains(&key)) && (has_rates || !RATES.contains(&key))
+        };
+        let sums = (0..SUMS.len()).filter(|&index| is_shown(SUMS[index].key)).map(GroupColumn::Sum);
+        self.asked.by.iter().map(|&index| GroupColumn::Key(index)).chain(sums).collect()
+    }
+
+    fn write_text(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
+        let headings: Vec<_> =
+            columns.iter().map(|column| Heading { title: column.about().title, align: column.about().align }).collect();
+        let cells = |sum| columns.iter().map(|&column| words(&cell(column, sum, store))).collect();
+        let rows: Vec<Vec<_>> = self.groups.iter().map(cells).collect();
+        text::write(out, &headings, &rows)?;
+        self.left_out.sentence().map_or(Ok(()), |sentence| writeln!(out, "{sentence}"))
+    }
+
+    fn write_json(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
+        let by: Vec<&str> = self.asked.by.iter().map(|&index| COLUMNS[index].json).collect();
+        let by = serde_json::to_string(&by)?;
+        json::write_open(out, &Head::of(store))?;
+        write!(out, ",\"group_by\":{by},\"groups\":[")?;
+        write_all(out, self.groups.iter().enumerate(), |buffer, (at, sum)| {
+            buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
+            append_object(buffer, columns, sum, store);
+        })?;
+        let counts = |counts: LeftOut| format!("{{\"groups\":{},\"sockets\":{}}}", counts.groups, counts.sockets);
+        writeln!(out, "\n],\"total\":{},\"left_out\":{}}}", counts(self.total), counts(self.left_out))
+    }
+}
+
+/// What both kinds of columns have.
+struct About {
+    title: &'static str,
+    align: Align,
+    json: &'static str,
+}
+
+impl GroupColumn {
+    const fn about(self) -> About {
+        const fn of<R>(column: &'static Column<R>) -> About {
+            About { title: column.title, align: column.align, json: column.json }
+        }
+        match self {
+            Self::Key(index) => of(&COLUMNS[index]),
+            Self::Sum(index) => of(&SUMS[index]),
+        }
+    }
+}
+
+fn cell<'a>(column: GroupColumn, sum: &'a Sum, store: &'a Store) -> Value<'a> {
+    match column {
+        GroupColumn::Key(index) => {
+            store.rows().get(sum.first).map_or(Value::Missing, |row| (COLUMNS[index].value)(row, store))
+        }
+        GroupColumn::Sum(index) => (SUMS[index].value)(sum, store),
+    }
+}
+
+/// What people read of a whole group: not what only its first socket is, as `was nginx +3`.
+fn words<'a>(value: &Value<'a>) -> Cow<'a, str> {
+    match value {
+        Value::Process(owner) => owner.process().map_or("", |process| process.name.as_str()).into(),
+        other => other.text(),
+    }
+}
+
+fn append_object(out: &mut Vec<u8>, columns: &[GroupColumn], sum: &Sum, store: &Store) {
+    out.push(b'{');
+    for (at, &column) in columns.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        // Names of columns are lower-case letters and underscores.
+        out.push(b'"');
+        out.extend_from_slice(column.about().json.as_bytes());
+        out.extend_from_slice(b"\":");
+        plain::write::<Json>(out, &cell(column, sum, store));
+    }
+    out.push(b'}');
+}
