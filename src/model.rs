@@ -12,6 +12,8 @@ pub mod exposure;
 pub mod facts;
 pub mod host_name;
 pub mod interface;
+pub mod memory;
+pub mod places;
 pub mod process;
 pub mod recent;
 pub mod route;

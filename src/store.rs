@@ -14,6 +14,7 @@ pub mod routes;
 pub mod row_set;
 pub mod rows;
 mod tally;
+pub mod ways;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Gap, Rhythm};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
+use crate::model::memory::Held;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
@@ -219,6 +221,13 @@ impl Store {
     /// What every process uses that was asked for, in no order that means anything.
     pub fn usages(&self) -> impl Iterator<Item = (ProcessId, &Usage)> {
         self.usage.iter().map(|(process, usage)| (*process, usage))
+    }
+
+    /// What its tables hold: they are bounded by the rows that there are, and by named limits.
+    pub fn held(&self) -> Vec<Held> {
+        let others = [self.routes.held(), Held::by("usage", &self.usage), Held::by("unlisted sockets", &self.unlisted)];
+        let tables = self.rows.held().into_iter().chain(self.paths.held());
+        tables.chain(self.log.held()).chain(self.history.held()).chain(others).collect()
     }
 
     /// The whole `tcp_info` of `id`, if it was asked for.
