@@ -262,7 +262,7 @@ fn protected_processes_and_sources_without_hands_are_refused() {
     assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
     let recording = |config: &mut Config| {
         config.source.kind = SourceKind::Replay;
-        config.source.abilities = Abilities { kill: false };
+        config.source.abilities = Abilities::default();
     };
     let mut app = app_with(recording, init());
     press(&mut app, "K");
@@ -513,6 +513,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
     assert_eq!(press(&mut app, "y").len(), 1);
 }
 
+mod close;
 mod findings;
 
 #[test]

@@ -236,5 +236,5 @@ pub fn transition(socket: impl Into<Socket>, at_ms: u64, from: Option<TcpState>,
 
 /// A source that can kill, as a live one can.
 pub fn source_info() -> SourceInfo {
-    SourceInfo { kind: SourceKind::Linux, host: "test-host".into(), abilities: Abilities { kill: true } }
+    SourceInfo { kind: SourceKind::Linux, host: "test-host".into(), abilities: Abilities { kill: true, close: true } }
 }

@@ -219,6 +219,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
         ("signal menu", chars("jjK")),
         ("confirm", with("jjK", &[KeyCode::Enter])),
         ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Enter])),
+        ("confirm close", chars("jjX")),
         ("help", chars("?j")),
         ("frozen", chars("z")),
         ("notice", chars("!")),
