@@ -8,9 +8,9 @@ use crate::app::tab::Tab;
 use crate::table::filter::Filter;
 
 impl App {
-    /// Opens the filter line. Filters speak of connections, so their tab is shown.
+    /// Opens the filter line. Filters speak of connections, alone or in groups: where there are none, theirs is shown.
     pub(super) fn edit_filter(&mut self) {
-        if self.tab != Tab::Connections {
+        if self.tab != Tab::Connections && self.tables.group(self.tab).is_none() {
             self.show(Tab::Connections);
         }
         let before = self.tables.connections.view.filter().text().to_owned();
@@ -41,6 +41,7 @@ impl App {
                 edit.error = None;
                 if filter.text() != self.tables.connections.view.filter().text() {
                     self.tables.connections.view.start_filter(filter);
+                    self.refresh_tables();
                 }
             }
             Err(error) => edit.error = Some(error),

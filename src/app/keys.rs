@@ -132,7 +132,8 @@ impl App {
 
     /// The filter goes first, then the selection. From the connections of a group the way back is to the groups.
     fn let_go(&mut self) {
-        if self.tab == Tab::Connections && !self.tables.connections.view.filter().is_empty() {
+        let is_filtered = self.tab == Tab::Connections || self.tables.group(self.tab).is_some();
+        if is_filtered && !self.tables.connections.view.filter().is_empty() {
             let Some((tab, filter)) = self.entered.take() else {
                 return self.apply_filter("");
             };
@@ -233,6 +234,11 @@ impl App {
         self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
         let mut filter = filter_of(key);
+        // What was added up: the sockets of the group that pass the filter.
+        if let Some(before) = Some(self.tables.connections.view.filter().text().trim()).filter(|text| !text.is_empty())
+        {
+            filter = format!("({before}) {filter}");
+        }
         if let (GroupKey::Route(_), Some(range)) = (key, self.store.facts().ephemeral_ports) {
             filter = format!("{filter} lport:{}-{}", range.first, range.last);
         }

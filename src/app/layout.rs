@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::tab::{TABS, Tab};
+use crate::app::tab::{TABS, Tab, TabRow};
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
@@ -145,27 +145,28 @@ pub struct TabPlace {
     pub x: u16,
     /// The width of its label.
     pub width: u16,
-    /// Whether the title is written beside the number.
-    pub with_title: bool,
+    /// What is written beside the number; empty where there is no room for it.
+    pub title: &'static str,
 }
 
-/// Where the tabs stand in a line of `width` that also holds a title of `title_width`: with titles, closer together if
-/// need be, else the numbers of all and the title of the active one.
+/// Where the tabs stand in a line of `width` that also holds a title of `title_width`: with titles, closer together or
+/// shortened if need be, else the numbers of all and the title of the active one.
 pub fn tab_places(width: u16, title_width: u16, active: Tab) -> Vec<TabPlace> {
     let fits = |places: &Vec<TabPlace>| {
         let end = places.last().map_or(0, |place| place.x + place.width);
         end + title_width + 4 <= width
     };
-    let all = [2, 1].into_iter().map(|gap| place_tabs(gap, |_| true)).find(fits);
-    all.unwrap_or_else(|| place_tabs(2, |tab| tab == active))
+    let short = || place_tabs(1, |row| row.short);
+    let all = [2, 1].into_iter().map(|gap| place_tabs(gap, |row| row.title)).chain([short()]).find(fits);
+    all.unwrap_or_else(|| place_tabs(2, |row| if row.tab == active { row.title } else { "" }))
 }
 
-fn place_tabs(gap: u16, with_title: impl Fn(Tab) -> bool) -> Vec<TabPlace> {
+fn place_tabs(gap: u16, title_of: impl Fn(&TabRow) -> &'static str) -> Vec<TabPlace> {
     let mut x = 1;
-    let place = |row: &crate::app::tab::TabRow| {
-        let with_title = with_title(row.tab);
-        let width = if with_title { 2 + u16::try_from(row.title.len()).unwrap_or(0) } else { 1 };
-        let place = TabPlace { tab: row.tab, x, width, with_title };
+    let place = |row: &TabRow| {
+        let title = title_of(row);
+        let width = if title.is_empty() { 1 } else { 2 + u16::try_from(title.len()).unwrap_or(0) };
+        let place = TabPlace { tab: row.tab, x, width, title };
         x += width + gap;
         place
     };
@@ -222,9 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn tabs_shrink_to_numbers_when_the_title_needs_the_room() {
-        assert!(tab_places(130, 30, Tab::Remotes).iter().all(|place| place.with_title));
-        let narrow = tab_places(80, 30, Tab::Remotes);
-        assert!(narrow.iter().all(|place| place.with_title == (place.tab == Tab::Remotes)));
+    fn tabs_shrink_to_short_names_and_to_numbers_when_the_title_needs_the_room() {
+        let titles =
+            |width, title_width| tab_places(width, title_width, Tab::Remotes).into_iter().map(|place| place.title);
+        assert!(titles(130, 30).eq(TABS.iter().map(|row| row.title)));
+        assert!(titles(80, 15).eq(TABS.iter().map(|row| row.short)), "names at 80 columns");
+        let narrow = tab_places(80, 40, Tab::Remotes);
+        assert!(narrow.iter().all(|place| place.title.is_empty() != (place.tab == Tab::Remotes)));
     }
 }

@@ -30,19 +30,21 @@ pub struct TabRow {
     pub number: char,
     /// Its name.
     pub title: &'static str,
+    /// The same where there is little room.
+    pub short: &'static str,
 }
 
 /// Every tab, in the order on the screen.
 #[rustfmt::skip]
 pub const TABS: [TabRow; 8] = [
-    TabRow { tab: Tab::Connections, number: '1', title: "Connections" },
-    TabRow { tab: Tab::Processes,   number: '2', title: "Processes" },
-    TabRow { tab: Tab::Remotes,     number: '3', title: "Remotes" },
-    TabRow { tab: Tab::Listeners,   number: '4', title: "Listeners" },
-    TabRow { tab: Tab::States,      number: '5', title: "States" },
-    TabRow { tab: Tab::Findings,    number: '6', title: "Findings" },
-    TabRow { tab: Tab::Ports,       number: '7', title: "Ports" },
-    TabRow { tab: Tab::Log,         number: '8', title: "Log" },
+    TabRow { tab: Tab::Connections, number: '1', title: "Connections",short: "Conn" },
+    TabRow { tab: Tab::Processes,   number: '2', title: "Processes",  short: "Proc" },
+    TabRow { tab: Tab::Remotes,     number: '3', title: "Remotes",    short: "Remote" },
+    TabRow { tab: Tab::Listeners,   number: '4', title: "Listeners",  short: "Listen" },
+    TabRow { tab: Tab::States,      number: '5', title: "States",     short: "State" },
+    TabRow { tab: Tab::Findings,    number: '6', title: "Findings",   short: "Find" },
+    TabRow { tab: Tab::Ports,       number: '7', title: "Ports",      short: "Port" },
+    TabRow { tab: Tab::Log,         number: '8', title: "Log",        short: "Log" },
 ];
 
 impl Tab {

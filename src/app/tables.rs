@@ -194,9 +194,14 @@ impl GroupTable {
         change(&mut self.cursor, &Lines { len: view.len(), height, key_at: &key_at })
     }
 
-    /// Starts to add up what has come since the last time; once that is done it is to be called again.
-    fn refresh(&mut self, store: &Store, height: usize) {
-        if self.summed != store.deltas() {
+    /// Starts to add up what passes `filter`, if anything has come since the last time or the filter is another; once
+    /// that is done it is to be called again.
+    fn refresh(&mut self, store: &Store, filter: &Filter, height: usize) {
+        let is_other = self.view.filter().text() != filter.text();
+        if is_other {
+            self.view.set_filter(filter.clone());
+        }
+        if is_other || self.summed != store.deltas() {
             self.summed = store.deltas();
             self.view.start(store);
         }
@@ -260,8 +265,8 @@ impl Tables {
 
     /// Brings the table of `tab`, the one on the screen, up to date.
     pub fn refresh(&mut self, tab: Tab, store: &Store, height: usize) {
-        match self.group_mut(tab) {
-            Some(table) => table.refresh(store, height),
+        match group_index(tab) {
+            Some(index) => self.groups[index].refresh(store, self.connections.view.filter(), height),
             None if tab == Tab::Connections => self.connections.refresh(store, height),
             None => {}
         }

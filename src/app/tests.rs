@@ -424,7 +424,7 @@ fn escape_leads_from_the_connections_of_a_group_back_to_the_groups() {
     enter(&mut app);
     press(&mut app, "2");
     enter(&mut app);
-    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "pid:812"));
+    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "(proto:tcp) pid:812"));
     code(&mut app, KeyCode::Esc);
     assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Processes, "proto:tcp"));
     enter(&mut app);
@@ -694,4 +694,30 @@ fn the_rows_on_the_screen_are_asked_for_where_samples_are_partial() {
     assert!(visible.is_some_and(|count| (10..24).contains(&count)), "{visible:?} rows of a screen of 24");
     assert_eq!(asked(&send(&mut app, Delta { rhythm, ..delta(103) })), None, "once is enough");
     assert_eq!(asked(&send(&mut app, delta(104))), Some(0));
+}
+
+#[test]
+fn the_filter_holds_for_groups_too() {
+    let held = |cookie: u64, remote: &str| tcp(cookie).remote(remote).held_by(&[nginx()]);
+    let other = tcp(3).remote("10.0.0.9:443").held_by(&[process(77, "curl")]);
+    let mut app = app_on(vec![held(1, "10.0.0.2:5000"), held(2, "10.0.0.2:5001"), other]);
+    press(&mut app, "2");
+    assert_eq!((app.title().as_str(), app.tables.group(Tab::Processes).map(|table| table.view.len())), ("2", Some(2)));
+    // It is typed where one is, and is in force while it is typed.
+    press(&mut app, "/rport:443");
+    assert_eq!(app.tab, Tab::Processes);
+    assert_eq!(app.title(), "1 · rport:443");
+    enter(&mut app);
+    let sockets = |app: &App| app.tables.group(app.tab).map(|table| table.view.sockets());
+    assert_eq!(sockets(&app), Some(1));
+    press(&mut app, "3");
+    assert_eq!((app.title().as_str(), sockets(&app)), ("1 · rport:443", Some(1)));
+    // A group leads to the connections that were added up, and Esc back.
+    press(&mut app, "2");
+    enter(&mut app);
+    assert_eq!((app.tab, app.title().as_str()), (Tab::Connections, "1 of 3 · (rport:443) pid:77"));
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((app.tab, app.title().as_str()), (Tab::Processes, "1 · rport:443"));
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((app.title().as_str(), sockets(&app)), ("2", Some(3)));
 }

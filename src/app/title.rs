@@ -21,7 +21,7 @@ impl App {
             (Page::Tab, Tab::Findings) => self.findings_title(),
             (Page::Tab, Tab::States) => self.states.span.label().to_owned(),
             (Page::Tab, Tab::Log) => self.log_title(),
-            (Page::Tab, tab) => units::count(self.tables.group(tab).map_or(0, |table| table.view.len()) as u64),
+            (Page::Tab, tab) => self.groups_title(tab),
         }
     }
 
@@ -41,6 +41,16 @@ impl App {
         let shown =
             if view.is_filtering() { "…".to_owned() } else { units::count(self.tables.connections.live as u64) };
         format!("{shown} of {all} · {}{order}", filter.text().trim())
+    }
+
+    /// How many groups there are; with a filter, of which sockets.
+    fn groups_title(&self, tab: Tab) -> String {
+        let Some(table) = self.tables.group(tab) else { return String::new() };
+        let count = units::count(table.view.len() as u64);
+        match table.view.filter().text().trim() {
+            "" => count,
+            filter => format!("{count} · {filter}"),
+        }
     }
 
     /// What the table is sorted by, if no heading on the screen says so.

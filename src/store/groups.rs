@@ -163,7 +163,7 @@ pub fn by_listener(store: &Store) -> Vec<Group> {
 /// The groups of `grouping`, in no order that means anything. One pass over the rows.
 pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
     let mut summing = Summing::new(store, grouping);
-    while !summing.advance(store, &mut usize::MAX.clone()) {}
+    while !summing.advance(store, &mut usize::MAX.clone(), |_| true) {}
     summing.into_groups().0
 }
 
@@ -183,13 +183,13 @@ impl Summing {
         Self { grouping, listening, groups: Groups::default(), next: RowIndex(0) }
     }
 
-    /// Adds up as many rows as `steps` allows; answers whether that was all.
-    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+    /// Adds up as many rows as `steps` allows, of them those that `is_wanted`; answers whether that was all.
+    pub fn advance(&mut self, store: &Store, steps: &mut usize, is_wanted: impl Fn(&Row) -> bool) -> bool {
         while *steps > 0 {
             *steps -= 1;
             let Some((index, row)) = store.rows().first_from(self.next) else { return true };
             self.next = RowIndex(index.0 + 1);
-            if !row.is_closed() {
+            if !row.is_closed() && is_wanted(row) {
                 let Self { grouping, listening, groups, .. } = self;
                 each_key(&row.connection.socket, *grouping, listening, |key, process| groups.add(key, process, row));
             }

@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
 use crate::store::routes::Route;
 use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind, Order, find};
+use crate::table::filter::Filter;
 use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
@@ -377,6 +378,7 @@ pub const fn columns(grouping: Grouping) -> &'static [Column<Group>] {
 #[derive(Debug)]
 pub struct GroupView {
     grouping: Grouping,
+    filter: Filter,
     sort: SortKey,
     found: Found,
     /// Indices into the groups that were found, first to last.
@@ -428,7 +430,7 @@ impl GroupView {
             },
         );
         let sort = SortKey { column: column.unwrap_or_default(), order: Order::Descending };
-        Self { grouping, sort, found: Found::default(), order: Vec::new(), work: None }
+        Self { grouping, filter: Filter::default(), sort, found: Found::default(), order: Vec::new(), work: None }
     }
 
     /// The columns of this table.
@@ -490,6 +492,16 @@ impl GroupView {
         }
     }
 
+    /// Which sockets are added up.
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Has only the sockets added up that pass `filter`, from the next [`start`](Self::start) on.
+    pub fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+    }
+
     /// Starts to add the sockets up again.
     pub fn start(&mut self, store: &Store) {
         self.work = Some(Work::Sum(Box::new(Summing::new(store, self.grouping))));
@@ -521,7 +533,8 @@ impl GroupView {
         match self.work.take() {
             None => false,
             Some(Work::Sum(mut summing)) => {
-                if summing.advance(store, steps) {
+                let filter = &self.filter;
+                if summing.advance(store, steps, |row| filter.is_empty() || filter.matches(row, store)) {
                     let (groups, places) = summing.into_groups();
                     self.start_placing(Some(Box::new(Found::new(groups, places))));
                     return self.advance(store, steps);

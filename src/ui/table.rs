@@ -6,7 +6,6 @@ use ratatui::style::Style;
 use crate::app::findings::mark;
 use crate::app::fresh::is_fresh;
 use crate::app::layout::Layout;
-use crate::app::tab::Tab;
 use crate::app::tables::Columns;
 use crate::app::title::arrow;
 use crate::app::{App, Supply};
@@ -179,7 +178,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
         Supply::Starting => "taking the first sample…".to_owned(),
         Supply::Failed(why) => why.to_string(),
         _ if is_being_made(app) => "counting…".to_owned(),
-        _ if app.tab == Tab::Connections && !filter.is_empty() && app.store.rows().counts().total() > 0 => {
+        _ if !filter.is_empty() && app.store.rows().counts().total() > 0 => {
             format!("nothing matches {} · Esc clears the filter", filter.text().trim())
         }
         _ => "no sockets".to_owned(),

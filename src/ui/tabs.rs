@@ -33,8 +33,9 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         };
         let x = painter.put(place.x - 1, area.y, " ", 1, Role::Dim);
         let x = painter.put(x, area.y, &row.number.to_string(), 1, number);
-        end = if place.with_title { painter.put(x + 1, area.y, row.title, place.width, name) } else { x };
-        painter.put(x, area.y, " ", u16::from(place.with_title), Role::Dim);
+        let is_named = !place.title.is_empty();
+        end = if is_named { painter.put(x + 1, area.y, place.title, place.width, name) } else { x };
+        painter.put(x, area.y, " ", u16::from(is_named), Role::Dim);
         end = painter.put(end, area.y, " ", 1, Role::Dim);
     }
     let room = area.width.saturating_sub(end + 1);
