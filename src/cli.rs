@@ -3,18 +3,22 @@
 //! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
 //! 1 failed, 2 used wrongly; `check` alone says 3 for both, as monitoring plugins do.
 
+mod act;
 mod args;
 mod check;
+mod close;
 mod completions;
 mod config;
 mod explain;
 mod keys;
+mod kill;
 mod list;
 mod man;
 mod netstat;
 mod ports;
 mod record;
 mod samples;
+mod terminal;
 mod watch;
 
 use std::ffi::OsString;
@@ -121,6 +125,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             record::run(source, &options, &settings)
         }
+        Some(Command::Kill(options)) => kill::run(&options, &global),
+        Some(Command::Close(options)) => close::run(&options, &global),
         Some(Command::Columns(options)) => {
             let format = options.format()?;
             print(|out| report::columns::write(format, out))
@@ -139,8 +145,12 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
+    let is_dumb = is_terminal && terminal::is_dumb();
+    if is_dumb {
+        say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
+    }
     let mut source = settings.open(choice)?;
-    if !is_terminal {
+    if !is_terminal || is_dumb {
         return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);

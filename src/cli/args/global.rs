@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::cli::Failure;
 use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
+use crate::cli::terminal;
 use crate::source::Choice;
 use crate::table::suggest;
 
@@ -46,7 +47,7 @@ pub(in crate::cli) struct Global {
     /// Leave the mouse to the terminal
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_mouse: Option<bool>,
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only; so it does where the locale is not UTF-8
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     ascii: Option<bool>,
     /// When to use colours: auto unless said otherwise
@@ -72,7 +73,8 @@ impl Global {
             all_netns: self.all_netns.unwrap_or(file.all_netns),
             read_only: self.read_only.unwrap_or(file.read_only),
             mouse: no(self.no_mouse).unwrap_or(file.mouse),
-            ascii: self.ascii.unwrap_or(file.ascii),
+            // What somebody says outright counts more than what the locale only hints at.
+            ascii: self.ascii.unwrap_or(file.ascii || !terminal::takes_utf8()),
             color: self.color.unwrap_or(file.color),
             bell: self.bell.unwrap_or(file.bell),
             trace: no(self.no_trace).unwrap_or(file.trace),
@@ -126,9 +128,8 @@ impl Color {
     /// Whether to use them.
     pub(in crate::cli) fn is_on(self, is_terminal: bool) -> bool {
         let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match self {
-            Self::Auto => is_terminal && !is_unwanted() && !is_dumb(),
+            Self::Auto => is_terminal && !is_unwanted() && !terminal::is_dumb(),
             Self::Always => true,
             Self::Never => false,
         }
