@@ -26,8 +26,6 @@ use conntop::source::{self, Choice, Source};
 use conntop::tracker::Tracker;
 use crowd::Crowd;
 
-/// Processes that share the sockets.
-const HOLDERS: u32 = 20;
 /// `ss -tanp` takes half a minute for more.
 const SS_SOCKETS_MAX: u32 = 20_000;
 
@@ -85,8 +83,9 @@ impl Row {
 }
 
 fn measure(size: u32, runs: usize) -> Rows {
-    let mut crowd = Crowd::gather(size, HOLDERS);
-    println!("\n== {size} sockets in {HOLDERS} processes, medians of {runs}");
+    let holders = crowd::holders_for(size);
+    let mut crowd = Crowd::gather(size, holders);
+    println!("\n== {size} sockets in {holders} processes, medians of {runs}");
     memory::measure();
     let mut rows = Rows::default();
     let mut tables = Dumps::open();

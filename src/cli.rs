@@ -14,6 +14,7 @@ mod keys;
 mod kill;
 mod list;
 mod man;
+mod names;
 mod netstat;
 mod ports;
 mod record;
@@ -151,7 +152,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     }
     let mut source = settings.open(choice)?;
     if !is_terminal || is_dumb {
-        return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+        return list::now(source, settings, &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {
@@ -159,6 +160,8 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         interval: settings.interval,
         read_only: settings.read_only,
         all_namespaces: settings.all_netns,
+        lookups: settings.lookups(),
+        private_names: settings.dns_private,
         mouse: settings.mouse,
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),

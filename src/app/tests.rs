@@ -515,6 +515,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 
 mod close;
 mod findings;
+mod lookups;
 
 #[test]
 fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {

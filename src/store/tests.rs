@@ -29,6 +29,21 @@ fn mark_of(store: &Store, cookie: u64) -> Option<Mark> {
     store.rows().get(index).expect("found rows exist").mark
 }
 
+#[test]
+fn a_slice_takes_in_no_more_rows_than_its_steps_allow() {
+    const ROWS: usize = 1_000;
+    let mut store = Store::new(source_info());
+    let added = (0..ROWS as u64).map(|cookie| connection(tcp(cookie), 1_000)).collect();
+    let mut intake = store.begin(Delta { added, ..delta(1_000) });
+    let mut before = 0;
+    while !store.advance(&mut intake, &mut 40) {
+        let now = store.rows().iter().count();
+        assert!((before..=before + 10).contains(&now), "{} rows in 40 steps", now - before);
+        before = now;
+    }
+    assert_eq!(store.finish(intake).added.len(), ROWS);
+}
+
 /// A store that has one connection, cookie 1, since second 1.
 fn store() -> Store {
     let mut store = Store::new(source_info());
@@ -235,7 +250,8 @@ fn a_delta_that_comes_in_slices_is_told_of_when_it_is_whole() {
     let added = (2..=9).map(|cookie| connection(tcp(cookie), 2_000)).collect();
     let mut intake = store.begin(Delta { added, removed: vec![removed(1, 2_000)], ..delta(2_000) });
     let mut slices = 0;
-    while !store.advance(&mut intake, &mut 2) {
+    // Two rows.
+    while !store.advance(&mut intake, &mut 8) {
         slices += 1;
         assert_eq!((store.at(), store.rows().counts().total()), (at(1_000), 1));
     }

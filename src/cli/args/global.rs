@@ -21,7 +21,7 @@ const CONFIG_LONG_HELP: &str = "\
 Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
 ~/.config/conntop/config.toml, if it exists.
 
-Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop explain \
+Keys: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, and those of [thresholds]; conntop explain \
 config shows them all. What the command line says counts more; --ascii=false and the like undo a setting. Root reads \
 its own file only: under sudo name yours with --config.";
 
@@ -56,6 +56,15 @@ pub(in crate::cli) struct Global {
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
+    /// Ask name servers what the public addresses that are shown are called; key n in the screen
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    dns: Option<bool>,
+    /// With --dns or key n, ask about private addresses too
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    dns_private: Option<bool>,
+    /// Never ask a name server, whatever the config file, --dns, -f or key n say
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    no_dns: Option<bool>,
     /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
@@ -77,6 +86,9 @@ impl Global {
             ascii: self.ascii.unwrap_or(file.ascii || !terminal::takes_utf8()),
             color: self.color.unwrap_or(file.color),
             bell: self.bell.unwrap_or(file.bell),
+            dns: self.dns.unwrap_or(file.dns),
+            dns_private: self.dns_private.unwrap_or(file.dns_private),
+            no_dns: self.no_dns.unwrap_or(false),
             trace: no(self.no_trace).unwrap_or(file.trace),
             thresholds: file.thresholds,
         })

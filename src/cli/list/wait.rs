@@ -30,6 +30,7 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
                 say_hidden(list, looker.store());
                 return Ok(ExitCode::SUCCESS);
             }
+            looker.learn(list);
             return super::write(&list.select(looker.store()));
         }
         let is_over = wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));

@@ -63,7 +63,7 @@ pub(super) struct Grouped<'g> {
 /// Whether sockets can be grouped by `column`: it holds what several have in common, and no quantity.
 pub fn can_group<R>(column: &Column<R>) -> bool {
     let is_quantity = matches!(column.kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
-    !is_quantity && !OF_ONE_SOCKET.contains(&column.key)
+    !is_quantity && !column.is_hint && !OF_ONE_SOCKET.contains(&column.key)
 }
 
 impl Groups {
@@ -72,6 +72,7 @@ impl Groups {
         let mut by = Vec::new();
         for name in names {
             let index = column::find(COLUMNS, name)?;
+            column::refuse_hint(&COLUMNS[index])?;
             if !can_group(&COLUMNS[index]) {
                 return Err(format!(
                     "'{name}' differs from socket to socket; group by what they have in common, such as state, process or raddr"
