@@ -214,7 +214,7 @@ mod tests {
             let lost = trace.drain(|step| steps.push(step));
             let ours = |step: &&Step| (step.local.port, step.remote.port) == (near.port(), far.port());
             match steps.iter().find(ours) {
-                Some(step) => break (before, step.clone(), after),
+                Some(step) => break (before, *step, after),
                 // The trace is of the whole machine, whose other programs can fill the ring.
                 None => assert!(lost > 0, "it was neither traced nor lost"),
             }
