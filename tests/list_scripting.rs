@@ -108,7 +108,7 @@ fn until_none_ends_when_the_last_socket_is_gone() {
 #[test]
 fn a_wait_that_times_out_says_so_once() {
     let filter = format!("laddr:{} state:listen", address(4));
-    for (time, said) in [("0.3", "after 300ms"), ("1", "after 1.0s")] {
+    for (time, said) in [("0.3", "after 0.3 s"), ("1", "after 1 s")] {
         let ended = run(&["list", "--wait-for", &filter, "--timeout", time]);
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
         let sentences: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("no socket matches")).collect();
@@ -125,7 +125,7 @@ fn a_recording_is_waited_for_in_its_own_time() {
     let never = wait(&["--wait-for", "lport:1"]);
     assert!(never.code == 1 && never.stderr.contains("at the end of the recording"), "{}", never.stderr);
     let late = wait(&["--wait-for", "lport:1", "--timeout", "3"]);
-    assert!(late.code == 1 && late.stderr.contains("after 3.0s"), "{}", late.stderr);
+    assert!(late.code == 1 && late.stderr.contains("after 3 s"), "{}", late.stderr);
 }
 
 /// Where a shell without job control started this test in the background, SIGINT is ignored, also by what it starts.

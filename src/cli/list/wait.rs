@@ -62,7 +62,7 @@ fn in_vain(wait: &Wait, is_over: bool, found: usize) -> String {
     let quoted = wait.text.replace('\'', r"'\''");
     let end = match wait.timeout.filter(|_| is_over) {
         Some(timeout) if timeout.is_zero() => String::new(),
-        Some(timeout) => format!(" after {}", units::span(timeout)),
+        Some(timeout) => format!(" after {} s", timeout.as_secs_f64()),
         None => " at the end of the recording".to_owned(),
     };
     if found > 0 {
@@ -103,7 +103,7 @@ mod tests {
                 wait(false, Some(30)),
                 true,
                 0,
-                "no socket matches 'lport:80' after 30s; conntop list shows what there is",
+                "no socket matches 'lport:80' after 30 s; conntop list shows what there is",
             ),
             (wait(false, Some(0)), true, 0, "no socket matches 'lport:80'; conntop list shows what there is"),
             (
@@ -112,7 +112,7 @@ mod tests {
                 0,
                 "no socket matches 'lport:80' at the end of the recording; conntop list shows what there is",
             ),
-            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5.0s; see conntop list 'lport:80'"),
+            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5 s; see conntop list 'lport:80'"),
             (wait(true, Some(0)), true, 7, "7 sockets still match 'lport:80'; see conntop list 'lport:80'"),
         ] {
             assert_eq!(in_vain(&wait, is_over, found), sentence);
