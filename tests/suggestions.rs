@@ -135,13 +135,13 @@ fn every_column_state_and_rule_is_offered_for_a_slip() {
         offers(column::find(COLUMNS, &word).expect_err(&word), key);
         offers(SortKey::parse(COLUMNS, &format!("-{word}")).expect_err(&word), key);
         if let Err(error) = Filter::parse(&format!("{word}:1")) {
-            offers(error.message.to_string(), key);
+            offers(error.message.clone(), key);
         }
     }
     for row in &STATES {
         let name = row.name.to_lowercase().replace('_', "-");
         let error = Filter::parse(&format!("state:{}", wrong(&name))).expect_err("no state is called so");
-        offers(error.message.to_string(), &name);
+        offers(error.message.clone(), &name);
         suggests(&["list", &format!("state:{}", wrong(&name))], &name);
     }
     for row in &RULES {
