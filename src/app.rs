@@ -6,6 +6,7 @@
 mod action;
 pub mod around;
 pub mod clock;
+mod close;
 mod copy;
 pub mod cursor;
 pub mod detail;
@@ -79,6 +80,8 @@ pub struct Config {
     pub all_namespaces: bool,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
+    /// Whether the user has the right to close sockets, as far as that can be told in advance.
+    pub may_close: bool,
     /// Local time minus UTC, in seconds.
     pub utc_offset_seconds: i32,
     /// Whether to draw with ASCII only.
@@ -102,6 +105,7 @@ impl Config {
             read_only: false,
             all_namespaces: false,
             protected: Vec::new(),
+            may_close: true,
             utc_offset_seconds: 0,
             ascii: false,
             color: true,
@@ -208,6 +212,7 @@ impl App {
             Msg::Resize(width, height) => self.on_resize((width, height)),
             Msg::Delta(delta) => self.on_delta(*delta),
             Msg::Kill(report) => self.on_kill_report(&report),
+            Msg::Close(report) => self.on_close_report(&report),
             Msg::SourceFailed(why) => self.on_source_failed(why),
             Msg::SourceEnded => self.on_source_ended(),
             Msg::Notice(text) => self.say(Tone::Plain, text),

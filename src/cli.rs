@@ -3,12 +3,15 @@
 //! stdout carries data only. Whatever goes wrong is one sentence on stderr that says what to do next, and an exit code:
 //! 1 failed, 2 used wrongly; `check` alone says 3 for both, as monitoring plugins do.
 
+mod act;
 mod args;
 mod check;
+mod close;
 mod completions;
 mod config;
 mod explain;
 mod keys;
+mod kill;
 mod list;
 mod man;
 mod netstat;
@@ -122,6 +125,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             let (source, settings) = open()?;
             record::run(source, &options, &settings)
         }
+        Some(Command::Kill(options)) => kill::run(&options, &global),
+        Some(Command::Close(options)) => close::run(&options, &global),
         Some(Command::Columns(options)) => {
             let format = options.format()?;
             print(|out| report::columns::write(format, out))

@@ -1,5 +1,7 @@
-//! Acts on the machine: signals to processes. What may never be signalled is decided here, last.
+//! Acts on the machine: signals to processes, and closes sockets. What may never be hit is decided here, last.
 
+#[cfg(target_os = "linux")]
+mod closing;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod portable;
@@ -9,6 +11,7 @@ mod stat;
 use std::time::Duration;
 
 use crate::model::action::{Kill, KillOutcome, Protection};
+use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::text::DisplayText;
 
 /// The machine, as something one can act on. Tests put a fake in its place.
@@ -19,6 +22,21 @@ pub trait Host: Send + Sync {
 
     /// Processes that are never signalled, as far as they can be told in advance: pid 1, conntop, its ancestors.
     fn protected(&self) -> Vec<(u32, Protection)>;
+
+    /// Whether this user may close sockets at all, as far as that can be told in advance.
+    fn may_close(&self) -> bool {
+        false
+    }
+
+    /// For each of `closes` whether it is one that is never closed.
+    fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
+        vec![None; closes.len()]
+    }
+
+    /// Closes each of these sockets, but for those that are spared; the answers stand in the same order.
+    fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
+        vec![CloseOutcome::Unsupported; closes.len()]
+    }
 }
 
 /// Watches one process.

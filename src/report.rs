@@ -1,5 +1,6 @@
 //! Everything that is printed without a screen. Writers take any `io::Write`, so that tests read what users get.
 
+pub mod act;
 pub mod check;
 pub mod columns;
 pub mod explain;

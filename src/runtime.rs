@@ -1,6 +1,7 @@
 //! Terminal, event loop, threads, clock and signals: the only room that waits.
 
 mod backend;
+mod closes;
 mod event_loop;
 mod keys;
 mod kills;
@@ -32,6 +33,7 @@ use crate::app::{App, Config};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::host::{self, Host};
 use crate::model::snapshot::SourceInfo;
+use crate::runtime::closes::Closes;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
 use crate::runtime::kills::{Kills, Patience};
 use crate::runtime::os::Keyboard;
@@ -87,13 +89,15 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let answered = Arc::new(AtomicBool::new(false));
     let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
     let (sender, messages) = channel(MESSAGES_MAX);
+    let close_allowed = source.info().abilities.close && !options.read_only;
+    let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
     let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
     let screen = Screen::enter(options.mouse).context("cannot prepare the terminal; use `conntop list`")?;
     let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
 
     let queues = Queues { calls, events, messages };
-    let hands = Hands { screen, keyboard, sampler, kills };
+    let hands = Hands { screen, keyboard, sampler, kills, closes };
     let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
@@ -125,6 +129,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         read_only: options.read_only,
         all_namespaces: options.all_namespaces,
         protected: host.protected(),
+        may_close: host.may_close(),
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,
         color: options.color,

@@ -71,6 +71,7 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
         Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => menu::draw(painter, app),
         Mode::Confirm(confirm) => confirm::draw(painter, confirm),
+        Mode::ConfirmClose(confirm) => confirm::draw_close(painter, confirm),
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
         Mode::Help { scroll } => help::draw(painter, layout, *scroll),
     }

@@ -10,7 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tracker", &["model"]),
     ("store", &["model"]),
     ("knowledge", &["model"]),
-    ("host", &["model"]),
+    ("host", &["model", "source"]),
     ("diagnosis", &["model", "store", "knowledge"]),
     ("table", &["model", "store", "knowledge"]),
     ("report", &["model", "store", "table", "diagnosis", "knowledge"]),

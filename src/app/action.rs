@@ -49,6 +49,8 @@ pub(crate) enum Action {
     Freeze,
     /// Send a signal to the owner of what is selected.
     Kill,
+    /// Close the selected socket.
+    Close,
     /// Send KILL to a process that did not end when asked to.
     Escalate,
     /// Put the selected line on the clipboard.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::model::action::Kill;
+use crate::model::closing::Close;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 
@@ -18,6 +19,8 @@ pub enum Effect {
     Redraw,
     /// Send a signal and watch what comes of it.
     Kill(Kill),
+    /// Close one socket.
+    Close(Close),
     /// Collect this beside the sockets from the next sample on.
     Collect(Needs),
     /// Take samples this far apart.

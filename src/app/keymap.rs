@@ -23,6 +23,8 @@ pub enum Scope {
     Confirm,
     /// The second dialog, before KILL is sent.
     ConfirmKill,
+    /// The dialog that asks before a socket is closed.
+    ConfirmClose,
     /// An explanation.
     Explain,
     /// The help screen.
@@ -106,11 +108,11 @@ const fn code(code: KeyCode) -> Key {
     Key::code(code)
 }
 
-use Scope::{Confirm, ConfirmKill, Detail, Explain, Filter, Help, Menu, Table};
+use Scope::{Confirm, ConfirmClose, ConfirmKill, Detail, Explain, Filter, Help, Menu, Table};
 
 const LISTS: &[Scope] = &[Table, Detail, Menu, Help, Explain];
 const MAIN: &[Scope] = &[Table, Detail];
-const EVERYWHERE: &[Scope] = &[Table, Detail, Filter, Menu, Confirm, ConfirmKill, Help, Explain];
+const EVERYWHERE: &[Scope] = &[Table, Detail, Filter, Menu, Confirm, ConfirmKill, ConfirmClose, Help, Explain];
 
 /// Every key.
 #[rustfmt::skip]
@@ -123,7 +125,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
-    Binding { scopes: &[Table, Detail, Menu, Confirm, ConfirmKill, Help, Explain, Filter], keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 10 },
+    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 11 },
     Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
     // Looking
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
@@ -143,7 +145,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
     Binding { scopes: &[Table],     keys: &[char('w')],                                        action: Action::Span,                    name: "span",     help: "States: charts of 2 min, 15 min or 24 h",           footer: 3 },
     Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
-    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 9 },
+    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 10 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
@@ -152,10 +154,12 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 7 },
     Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('y')],                                        action: Action::Copy,                    name: "copy",     help: "copy the selected line to the clipboard",           footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('X')],                                        action: Action::Close,                   name: "close",    help: "close just this socket; asks first",                footer: 9 },
     // Menus and dialogs
     Binding { scopes: &[Menu],      keys: &[code(KeyCode::Enter)],                             action: Action::Choose,                  name: "choose",   help: "take the selected line",                            footer: 1 },
     Binding { scopes: &[Confirm],   keys: &[char('y'), code(KeyCode::Enter)],                  action: Action::Confirm,                 name: "send",     help: "do exactly what the dialog shows",                  footer: 1 },
     Binding { scopes: &[ConfirmKill], keys: &[char('K')],                                      action: Action::ConfirmKill,             name: "send KILL", help: "the second yes, which KILL needs",                 footer: 1 },
+    Binding { scopes: &[ConfirmClose], keys: &[char('y'), code(KeyCode::Enter)],               action: Action::Confirm,                 name: "close it", help: "close exactly that socket",                         footer: 1 },
     // The filter line
     Binding { scopes: &[Filter],    keys: &[code(KeyCode::Enter)],                             action: Action::AcceptFilter,            name: "apply",    help: "keep the filter",                                   footer: 1 },
     Binding { scopes: &[Filter],    keys: &[code(KeyCode::Left), ctrl('b')],                   action: Action::Edit(Edit::Left),        name: "left",     help: "cursor to the left",                                footer: 0 },
@@ -172,7 +176,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: &[Table, Detail, Help], keys: &[char('?'), code(KeyCode::F(1)), char('h')], action: Action::Help,                 name: "help",     help: "these keys; again to go back",                      footer: 1 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('l')],                                        action: Action::Redraw,                  name: "redraw",   help: "draw everything again",                             footer: 0 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('z')],                                        action: Action::Suspend,                 name: "suspend",  help: "stop conntop; fg brings it back",                   footer: 0 },
-    Binding { scopes: &[Menu, Help, Explain, Confirm, ConfirmKill], keys: &[char('q'), char('n')],       action: Action::Back,                    name: "close",    help: "no; close this and change nothing",                 footer: 0 },
+    Binding { scopes: &[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose], keys: &[char('q'), char('n')],       action: Action::Back,                    name: "close",    help: "no; close this and change nothing",                 footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('q'), code(KeyCode::F(10))],                  action: Action::Quit,                    name: "quit",     help: "leave conntop",                                     footer: 8 },
     Binding { scopes: EVERYWHERE,   keys: &[ctrl('c')],                                        action: Action::Quit,                    name: "quit",     help: "leave conntop, from anywhere",                      footer: 0 },
 ];
@@ -190,11 +194,12 @@ pub fn footer(scope: Scope) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, Scope); 5] = [
+pub const SECTIONS: [(&str, Scope); 6] = [
     ("Tables and the log", Table),
     ("Menus", Menu),
     ("Before a signal is sent", Confirm),
     ("Before KILL is sent", ConfirmKill),
+    ("Before a socket is closed", ConfirmClose),
     ("The filter line", Filter),
 ];
 
@@ -225,7 +230,7 @@ pub fn help_len(width: u16) -> usize {
 mod tests {
     use super::*;
 
-    const SCOPES: [Scope; 8] = [Table, Detail, Filter, Menu, Confirm, ConfirmKill, Explain, Help];
+    const SCOPES: [Scope; 9] = [Table, Detail, Filter, Menu, Confirm, ConfirmKill, ConfirmClose, Explain, Help];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
@@ -265,8 +270,8 @@ mod tests {
     #[test]
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
-            // Of the eleven of the tables some are left out on each tab.
-            assert!(footer(scope).len() <= 11, "{scope:?}");
+            // Of the twelve of the tables some are left out on each tab.
+            assert!(footer(scope).len() <= 12, "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.

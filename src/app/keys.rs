@@ -50,12 +50,17 @@ impl App {
     /// The keys of the footer: those of them that do something on what is shown.
     pub fn footer(&self) -> impl Iterator<Item = &'static Binding> {
         let idle: fn(Action) -> bool = match (&self.mode, &self.page, self.tab) {
-            (Mode::Normal, Page::Tab, Tab::States) => |action| matches!(action, Action::SortMenu | Action::Kill),
+            (Mode::Normal, Page::Tab, Tab::States) => {
+                |action| matches!(action, Action::SortMenu | Action::Kill | Action::Close)
+            }
             (Mode::Normal, Page::Tab, Tab::Log) => {
                 |action| matches!(action, Action::SortMenu | Action::Kill | Action::Span)
             }
             (Mode::Normal, Page::Tab, Tab::Findings) => {
-                |action| matches!(action, Action::SortMenu | Action::Group | Action::Span)
+                |action| matches!(action, Action::SortMenu | Action::Group | Action::Span | Action::Close)
+            }
+            (Mode::Normal, Page::Tab, Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports) => {
+                |action| matches!(action, Action::Span | Action::Close)
             }
             _ => |action| matches!(action, Action::Span),
         };
@@ -87,6 +92,7 @@ impl App {
             Action::Follow => self.follow(),
             Action::Freeze => self.toggle_freeze(),
             Action::Kill => self.ask_for_signal(),
+            Action::Close => self.ask_to_close(),
             Action::Escalate => self.escalate(),
             Action::Choose => self.choose(),
             Action::Confirm => return self.confirm(),

@@ -82,6 +82,7 @@ impl App {
                 self.offer = None;
                 vec![confirm.effect]
             }
+            Mode::ConfirmClose(confirm) => vec![confirm.effect],
             other => {
                 self.mode = other;
                 Vec::new()
@@ -101,9 +102,9 @@ impl App {
     }
 
     /// Whether anything may be done at all.
-    fn may_act(&self) -> Result<(), String> {
+    pub(super) fn may_act(&self) -> Result<(), String> {
         if self.config.read_only {
-            return Err("conntop was started with --read-only; start it without to send signals".to_owned());
+            return Err("conntop was started with --read-only; start it without to act".to_owned());
         }
         match (self.config.source.abilities.kill, self.config.source.kind) {
             (true, _) => Ok(()),

@@ -52,6 +52,8 @@ pub enum Mode {
     },
     /// A signal is about to be sent.
     Confirm(Confirm),
+    /// A socket is about to be closed.
+    ConfirmClose(ConfirmClose),
     /// An explanation.
     Explain {
         /// Of what.
@@ -76,6 +78,7 @@ impl Mode {
             (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SignalMenu { .. }, _) => Scope::Menu,
             (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
             (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
+            (Self::ConfirmClose(_), _) => Scope::ConfirmClose,
             (Self::Explain { .. }, _) => Scope::Explain,
             (Self::Help { .. }, _) => Scope::Help,
         }
@@ -83,7 +86,10 @@ impl Mode {
 
     /// Whether the data stands still while this is open, so that an action hits what was read.
     pub const fn holds_still(&self) -> bool {
-        matches!(self, Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_))
+        matches!(
+            self,
+            Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_) | Self::ConfirmClose(_)
+        )
     }
 }
 
@@ -126,6 +132,15 @@ impl Confirm {
     pub fn needs_second(&self) -> bool {
         self.kill().is_some_and(|kill| kill.signal == Signal::Kill)
     }
+}
+
+/// The question before a socket is closed.
+#[derive(Debug)]
+pub struct ConfirmClose {
+    /// Exactly what will be done.
+    pub effect: Effect,
+    /// What is to be known of it, each with what it is about.
+    pub lines: Vec<(&'static str, String)>,
 }
 
 /// How far a question got.

@@ -88,7 +88,7 @@ impl App {
 
     fn wheel(&mut self, by: isize) {
         let height = self.body_height();
-        if matches!(self.mode, Mode::Confirm(_)) {
+        if matches!(self.mode, Mode::Confirm(_) | Mode::ConfirmClose(_)) {
             return;
         }
         self.dirty = true;

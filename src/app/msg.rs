@@ -3,6 +3,7 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::model::action::KillReport;
+use crate::model::closing::CloseReport;
 use crate::model::delta::Delta;
 use crate::model::text::DisplayText;
 
@@ -21,6 +22,8 @@ pub enum Msg {
     Delta(Box<Delta>),
     /// A signal had this outcome.
     Kill(KillReport),
+    /// A socket that was to be closed had this outcome.
+    Close(CloseReport),
     /// No sample could be taken; the old data stays, and sampling goes on.
     SourceFailed(DisplayText),
     /// The recording is at its end.

@@ -29,6 +29,8 @@ pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use table::TableArguments;
 pub(in crate::cli) use watch::WatchArguments;
 
+use crate::cli::close::CloseArguments;
+use crate::cli::kill::KillArguments;
 use crate::cli::netstat::NetstatArguments;
 use crate::cli::ports::PortsArguments;
 
@@ -80,6 +82,10 @@ pub(in crate::cli) enum Command {
     Netstat(NetstatArguments),
     /// Print who listens, who can reach it, and what that invites
     Ports(PortsArguments),
+    /// Signal the processes behind the sockets that match
+    Kill(KillArguments),
+    /// Close the sockets that match; their processes go on
+    Close(CloseArguments),
     /// Write samples to a new file
     #[command(after_help = record::EXAMPLES)]
     Record(RecordArguments),
@@ -116,11 +122,6 @@ pub(in crate::cli) enum Ended {
 
 /// Reads the arguments, the name of the program first.
 pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> {
-    // Before its options are read: those of a command that is not there are unknown.
-    let first = arguments.get(1).and_then(|first| first.to_str());
-    if let Some(sentence) = first.and_then(wrong::refuse_planned) {
-        return Err(Ended::Wrong(sentence));
-    }
     let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
     let moved = is_explain.then(|| explain::with_options_as_topics(arguments, takes_value));
     let arguments = moved.as_deref().unwrap_or(arguments);
@@ -226,15 +227,6 @@ mod tests {
         for words in [&["--", "lits"][..], &["--", "nginx", "list"], &["nginx"], &["lits", "udp"], &["state:listen"]] {
             assert!(arguments(words).is_ok(), "{words:?}");
         }
-    }
-
-    #[test]
-    fn a_planned_command_is_no_word_to_look_for() {
-        for words in [&["close"][..], &["--demo", "close"], &["kill", "--yes", "process:nginx"]] {
-            let sentence = arguments(words).expect_err("not there yet");
-            assert!(sentence.starts_with("conntop has no command '") && !sentence.contains('\n'), "{sentence}");
-        }
-        assert!(arguments(&["--", "close"]).is_ok());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Signals through pidfds: what was checked is what is hit, because a pidfd never changes its process.
+//! This machine. Signals through pidfds: what was checked is what is hit, because a pidfd never changes its process.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -10,9 +10,11 @@ use rustix::process::{
 };
 use rustix::time::Timespec;
 
+use crate::host::closing::{self, Doors, Session};
 use crate::host::stat::{self, Stat};
 use crate::host::{Host, Watch};
 use crate::model::action::{Kill, KillOutcome, Protection, Signal};
+use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 
@@ -49,6 +51,23 @@ impl Host for Linux {
         let mut protected = vec![(1, Protection::Init), (std::process::id(), Protection::Itself)];
         protected.extend(ancestors().into_iter().map(|pid| (pid, Protection::Ancestor)));
         protected
+    }
+
+    fn may_close(&self) -> bool {
+        closing::is_permitted()
+    }
+
+    fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
+        let session = Session::of(&ancestors());
+        closes.iter().map(|close| session.spares(close)).collect()
+    }
+
+    fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
+        let mut doors = Doors::default();
+        let close = |(close, spared): (&Close, Option<Spared>)| {
+            spared.map_or_else(|| doors.close(close), CloseOutcome::Spared)
+        };
+        closes.iter().zip(self.spared(closes)).map(close).collect()
     }
 }
 
@@ -119,6 +138,7 @@ fn system_signal(signal: Signal) -> SystemSignal {
         Signal::Cont => SystemSignal::CONT,
         Signal::Usr1 => SystemSignal::USR1,
         Signal::Usr2 => SystemSignal::USR2,
+        Signal::Quit => SystemSignal::QUIT,
     }
 }
 

@@ -94,6 +94,7 @@ fn system_signal(signal: Signal) -> SystemSignal {
         Signal::Cont => SystemSignal::Continue,
         Signal::Usr1 => SystemSignal::User1,
         Signal::Usr2 => SystemSignal::User2,
+        Signal::Quit => SystemSignal::Quit,
     }
 }
 

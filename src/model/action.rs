@@ -18,6 +18,7 @@ pub enum Signal {
     Cont,
     Usr1,
     Usr2,
+    Quit,
 }
 
 /// One row of the signal menu.
@@ -26,6 +27,8 @@ pub struct SignalRow {
     pub signal: Signal,
     /// Its name without `SIG`.
     pub name: &'static str,
+    /// Its number on Linux but for MIPS, Alpha and SPARC (signal(7)).
+    pub number: u8,
     /// What it does, in a few words (signal(7)).
     pub about: &'static str,
     /// Whether the process is expected to end.
@@ -34,15 +37,16 @@ pub struct SignalRow {
 
 /// Every signal of the menu, in its order.
 #[rustfmt::skip]
-pub const SIGNALS: [SignalRow; 8] = [
-    SignalRow { signal: Signal::Term, name: "TERM", about: "ask to end, cleanly",             ends: true },
-    SignalRow { signal: Signal::Int,  name: "INT",  about: "interrupt, as Ctrl-C does",       ends: true },
-    SignalRow { signal: Signal::Hup,  name: "HUP",  about: "hang up; servers often reload",   ends: false },
-    SignalRow { signal: Signal::Kill, name: "KILL", about: "end at once, nothing is cleaned", ends: true },
-    SignalRow { signal: Signal::Stop, name: "STOP", about: "pause",                           ends: false },
-    SignalRow { signal: Signal::Cont, name: "CONT", about: "go on after STOP",                ends: false },
-    SignalRow { signal: Signal::Usr1, name: "USR1", about: "what the program makes of it",    ends: false },
-    SignalRow { signal: Signal::Usr2, name: "USR2", about: "what the program makes of it",    ends: false },
+pub const SIGNALS: [SignalRow; 9] = [
+    SignalRow { signal: Signal::Term, name: "TERM", number: 15, about: "ask to end, cleanly",             ends: true },
+    SignalRow { signal: Signal::Int,  name: "INT",  number: 2,  about: "interrupt, as Ctrl-C does",       ends: true },
+    SignalRow { signal: Signal::Hup,  name: "HUP",  number: 1,  about: "hang up; servers often reload",   ends: false },
+    SignalRow { signal: Signal::Kill, name: "KILL", number: 9,  about: "end at once, nothing is cleaned", ends: true },
+    SignalRow { signal: Signal::Stop, name: "STOP", number: 19, about: "pause",                           ends: false },
+    SignalRow { signal: Signal::Cont, name: "CONT", number: 18, about: "go on after STOP",                ends: false },
+    SignalRow { signal: Signal::Usr1, name: "USR1", number: 10, about: "what the program makes of it",    ends: false },
+    SignalRow { signal: Signal::Usr2, name: "USR2", number: 12, about: "what the program makes of it",    ends: false },
+    SignalRow { signal: Signal::Quit, name: "QUIT", number: 3,  about: "end with a core; Java prints threads", ends: false },
 ];
 
 impl Signal {
@@ -51,11 +55,12 @@ impl Signal {
         &SIGNALS[self as usize]
     }
 
-    /// The signal called `name`, with or without `SIG`, in any case.
+    /// The signal called `name`, with or without `SIG`, in any case, or with this number.
     pub fn parse(name: &str) -> Option<Self> {
         let name = name.to_uppercase();
         let name = name.strip_prefix("SIG").unwrap_or(&name);
-        SIGNALS.iter().find(|row| row.name == name).map(|row| row.signal)
+        let number = name.parse::<u8>().ok();
+        SIGNALS.iter().find(|row| row.name == name || Some(row.number) == number).map(|row| row.signal)
     }
 }
 
@@ -146,6 +151,7 @@ mod tests {
         for (index, row) in SIGNALS.iter().enumerate() {
             assert_eq!(row.signal as usize, index);
             assert_eq!(Signal::parse(row.name), Some(row.signal));
+            assert_eq!(Signal::parse(&row.number.to_string()), Some(row.signal));
             assert_eq!(Signal::parse(&format!("sig{}", row.name.to_lowercase())), Some(row.signal));
         }
         assert_eq!(Signal::parse("SEGV"), None);

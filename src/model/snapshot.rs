@@ -54,6 +54,8 @@ impl SourceKind {
 pub struct Abilities {
     /// Its processes are live ones of this machine.
     pub kill: bool,
+    /// Its sockets are live ones of this machine, and it knows which is which.
+    pub close: bool,
 }
 
 /// A source, described once.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
-use crate::report::format::json::Objects;
+use crate::report::format::json::{Head, Objects};
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::Grouped;
@@ -175,8 +175,8 @@ impl Selection<'_> {
             Format::Csv => write!(out, "count\r\n{count}\r\n"),
             Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&Count { counted, count })?),
             Format::Json => {
-                let head = json::open_head(self.store)?;
-                writeln!(out, "{head},\"counted\":\"{counted}\",\"count\":{count}}}")
+                json::write_open(out, &Head::of(self.store))?;
+                writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
             }
         }
     }

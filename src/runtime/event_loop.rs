@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::msg::Msg;
 use crate::model::action::{Kill, KillOutcome, KillReport};
+use crate::model::closing::{Close, CloseOutcome, CloseReport};
+use crate::runtime::closes::Closes;
 use crate::runtime::kills::Kills;
 use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
@@ -55,6 +57,8 @@ pub struct Hands {
     pub sampler: Sampler,
     /// Sends the signals; `None` where nothing may be killed.
     pub kills: Option<Kills>,
+    /// Closes sockets; `None` where none may be closed.
+    pub closes: Option<Closes>,
 }
 
 /// Whose the terminal is.
@@ -214,6 +218,7 @@ impl EventLoop {
                 self.dirty = true;
             }
             Effect::Kill(kill) => return self.kill(kill),
+            Effect::Close(close) => return self.close(close),
             Effect::Collect(needs) => self.hands.sampler.collect(needs),
             Effect::Interval(interval) => self.hands.sampler.set_interval(interval),
             Effect::Pause(paused) => self.hands.sampler.pause(paused),
@@ -236,6 +241,18 @@ impl EventLoop {
         match begun {
             Ok(()) => Ok(()),
             Err(report) => self.tell(Msg::Kill(report)),
+        }
+    }
+
+    fn close(&mut self, close: Close) -> io::Result<()> {
+        let begun = match &mut self.hands.closes {
+            Some(closes) => closes.start(close),
+            // The app does not offer it then; this is the second lock.
+            None => Err(CloseReport { close, outcome: CloseOutcome::Failed("that is switched off here".into()) }),
+        };
+        match begun {
+            Ok(()) => Ok(()),
+            Err(report) => self.tell(Msg::Close(report)),
         }
     }
 

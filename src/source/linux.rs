@@ -128,7 +128,7 @@ impl Linux {
         let no_proc =
             |error: Errno| failed(&format!("cannot open /proc ({error}); mount it with 'mount -t proc proc /proc'"));
         Ok(Self {
-            info: SourceInfo { kind, host: host(), abilities: Abilities { kill: true } },
+            info: SourceInfo { kind, host: host(), abilities: Abilities { kill: true, close: kind == SourceKind::Linux } },
             tables,
             owners: Owners::open().map_err(no_proc)?,
             names: NameReader::default(),

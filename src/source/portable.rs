@@ -49,7 +49,7 @@ impl Portable {
             info: SourceInfo {
                 kind: SourceKind::Portable,
                 host: DisplayText::from_bytes(host.as_bytes(), HOST_LEN_MAX),
-                abilities: Abilities { kill: cfg!(unix) },
+                abilities: Abilities { kill: cfg!(unix), close: false },
             },
             entries: Vec::new(),
             book: ProcessBook::new(),

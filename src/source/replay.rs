@@ -56,7 +56,7 @@ impl Replay {
         let (frames, header) = Frames::open(input).map_err(|why| not_playable(&name, &why))?;
         let Header { host, kind } = header;
         let mut replay = Self {
-            info: SourceInfo { kind: SourceKind::Replay, host, abilities: Abilities { kill: false } },
+            info: SourceInfo { kind: SourceKind::Replay, host, abilities: Abilities::default() },
             recorded_from: kind,
             name,
             frames,

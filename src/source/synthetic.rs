@@ -94,7 +94,7 @@ impl Synthetic {
         let info = SourceInfo {
             kind: SourceKind::Synthetic,
             host: DisplayText::from("web-7"),
-            abilities: Abilities { kill: false },
+            abilities: Abilities::default(),
         };
         Self { info, names: Arc::new(cast::names()), world, actors, begun: false }
     }

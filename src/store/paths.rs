@@ -146,25 +146,15 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::process::Owner;
+
     use crate::model::tcp_state::TcpState::{CloseWait, Established, LastAck};
-    use crate::model::testing::tcp;
+    use crate::model::testing::{tcp, transition};
 
     fn step(cookie: u64, at_ms: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-        let socket = tcp(cookie).build();
         Transition {
-            at: Timestamp::from_millis(at_ms),
-            id: socket.id,
-            protocol: socket.protocol,
-            local: socket.local,
-            remote: socket.remote,
-            from,
-            to,
             lasted: from.map(|_| (Duration::from_millis(10), AgeBasis::Kernel)),
-            skipped: false,
-            owner: Owner::None,
             told_by: ToldBy::Tracepoint,
-            last: None,
+            ..transition(tcp(cookie), at_ms, from, to)
         }
     }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::delta::{Connection, Removed, ToldBy, Transition};
+use crate::model::delta::{Connection, Removed, Transition};
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
-use crate::model::testing::{connection, process, source_info, tcp, udp};
+use crate::model::testing::{self, connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_TIME;
 use crate::store::log::LOG_LEN_MAX;
 use crate::store::rows::{Counts, MARK_TIME, Mark, Row, RowIndex};
@@ -95,21 +95,7 @@ fn another_connection_on_the_same_tuple_is_new() {
 }
 
 fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    let socket = tcp(1).build();
-    Transition {
-        at: at(0),
-        id: socket.id,
-        protocol: socket.protocol,
-        local: socket.local,
-        remote: socket.remote,
-        from,
-        to,
-        lasted: None,
-        skipped: false,
-        owner: socket.owner,
-        told_by: ToldBy::Samples,
-        last: None,
-    }
+    testing::transition(tcp(1), 0, from, to)
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod pattern;
 mod test;
 mod word;
 
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
@@ -34,6 +35,8 @@ pub use crate::table::filter::parser::EITHER_END;
 
 /// The longest filter, in bytes.
 pub const FILTER_LEN_MAX: usize = 4_096;
+/// The columns that hold ports.
+const PORT_KEYS: [&str; 5] = ["lport", "rport", "local", "remote", "service"];
 /// How deep parentheses and negations may nest.
 pub const FILTER_DEPTH_MAX: usize = 32;
 
@@ -87,6 +90,15 @@ impl Node {
         }
     }
 
+    /// Whether a condition that is not negated passes `wanted`.
+    fn any_positive(&self, wanted: &impl Fn(&Self) -> bool) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any_positive(wanted)),
+            Self::Not(_) => false,
+            Self::Column(..) | Self::Word(_) => wanted(self),
+        }
+    }
+
     fn any_column(&self, wanted: &impl Fn(Drift) -> bool) -> bool {
         self.any(&|column| wanted(column.map_or(Drift::Names, |column| column.drift)))
     }
@@ -129,6 +141,31 @@ impl Filter {
         self.root.as_ref().is_none_or(|root| root.matches(row, store))
     }
 
+    /// Whether it asks for sockets in `state` by name: `state:listen`, but not `!state:established`.
+    pub fn names_state(&self, state: TcpState) -> bool {
+        self.names(|node| matches!(node, Node::Column(_, test) if test.names_state(state)))
+    }
+
+    /// Whether it asks for any state by name.
+    pub fn names_a_state(&self) -> bool {
+        STATES.iter().any(|row| self.names_state(row.state))
+    }
+
+    /// Whether it asks for a port of either end: `lport:80`, `port:80`, `remote::443`, `service:https`, `8080`.
+    pub fn names_a_port(&self) -> bool {
+        self.names(|node| match node {
+            // lport!=22 and rport:* name none.
+            Node::Column(_, Test::Known | Test::Missing) => false,
+            Node::Column(column, _) => PORT_KEYS.contains(&COLUMNS[*column].key),
+            Node::Word(word) => word.is_number(),
+            Node::All(_) | Node::Any(_) | Node::Not(_) => false,
+        })
+    }
+
+    fn names(&self, wanted: impl Fn(&Node) -> bool) -> bool {
+        self.root.as_ref().is_some_and(|root| root.any_positive(&wanted))
+    }
+
     /// Whether it asks for processes, which a socket with a hidden owner cannot match.
     pub fn depends_on_processes(&self) -> bool {
         let is_theirs = |column: &Column<Row>| ["process", "pid", "command"].contains(&column.key);
@@ -156,7 +193,6 @@ mod tests {
     use crate::model::delta::{AgeBasis, Delta, Since};
     use crate::model::process::{Holders, Names, Owner};
     use crate::model::socket::Socket;
-    use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
     use crate::model::time::Timestamp;
 
@@ -198,6 +234,24 @@ mod tests {
     fn passing(text: &str) -> Vec<usize> {
         let (filter, store) = (Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")), store());
         rows().iter().enumerate().filter(|(_, row)| filter.matches(row, &store)).map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    fn what_a_filter_asks_for_by_name_is_known() {
+        let filter = |text: &str| Filter::parse(text).expect(text);
+        for text in ["lport:80", "port:80", "rport:8000-9000", "x or local::80", "8080", "service:https", "(lport<1024)"] {
+            assert!(filter(text).names_a_port(), "{text}");
+        }
+        for text in ["", "!port:80", "process:nginx", "pid:80", "not (lport:80 or rport:80)", "a80", "lport!=22"] {
+            assert!(!filter(text).names_a_port(), "{text}");
+        }
+        for text in ["state:listen", "state:listening process:nginx", "x or state=listen", "state:established,listen"] {
+            assert!(filter(text).names_state(TcpState::Listen) && filter(text).names_a_state(), "{text}");
+        }
+        for text in ["state:connected", "!state:established", "state!=established", "listen", "state:*", "!state:listen"] {
+            assert!(!filter(text).names_state(TcpState::Listen), "{text}");
+        }
+        assert!(filter("state:connected").names_a_state() && !filter("lport:80").names_a_state());
     }
 
     #[test]

@@ -5,25 +5,12 @@ use clap::CommandFactory;
 use crate::cli::args::Arguments;
 use crate::table::suggest;
 
-/// Commands that are planned; until then they are no words to look for.
-const PLANNED: [&str; 2] = ["kill", "close"];
-
-pub(super) fn refuse_planned(word: &str) -> Option<String> {
-    let name = PLANNED.iter().find(|name| **name == word)?;
-    Some(format!(
-        "conntop has no command '{name}' yet; see conntop --help for those it has, or write conntop -- {name} to look for that word"
-    ))
-}
-
 /// A command after a filter, or a lone word one edit away from a command, was most likely meant to be it.
 pub(super) fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
     let definition = Arguments::command();
     let mut commands = definition.get_subcommands().map(clap::Command::get_name);
     let words = &parsed.filter;
     let (first, rest) = words.split_first().filter(|_| parsed.command.is_none())?;
-    if let Some(sentence) = refuse_planned(first) {
-        return Some(sentence);
-    }
     if rest.is_empty() {
         let near = commands.find(|name| suggest::distance(first, name) == 1)?;
         return Some(format!(

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
-use crate::report::format::json::Json;
+use crate::report::format::json::{Head, Json};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, csv, json, plain, write_all};
 use crate::report::list::mark_of;
@@ -248,8 +248,9 @@ impl Grouped<'_> {
 
     fn write_json(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
         let by: Vec<&str> = self.asked.by.iter().map(|&index| COLUMNS[index].json).collect();
-        let (head, by) = (json::open_head(store)?, serde_json::to_string(&by)?);
-        write!(out, "{head},\"group_by\":{by},\"groups\":[")?;
+        let by = serde_json::to_string(&by)?;
+        json::write_open(out, &Head::of(store))?;
+        write!(out, ",\"group_by\":{by},\"groups\":[")?;
         write_all(out, self.groups.iter().enumerate(), |buffer, (at, sum)| {
             buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
             append_object(buffer, columns, sum, store);

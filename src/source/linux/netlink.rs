@@ -18,6 +18,8 @@ use crate::source::clock;
 
 /// `NLM_F_REQUEST` (`include/uapi/linux/netlink.h`).
 pub const REQUEST: u16 = 0x01;
+/// `NLM_F_ACK`: also success is answered.
+const ACK: u16 = 0x04;
 /// `NLM_F_DUMP`: every object, not one.
 pub const DUMP: u16 = 0x300;
 /// `NLM_F_DUMP_INTR`: what was dumped changed meanwhile.
@@ -381,7 +383,16 @@ impl Connection {
 
     /// Sends a request for one object and hands the payload of the answer to `visit`.
     pub fn ask(&mut self, kind: u16, body: &[u8], visit: impl FnOnce(&[u8])) -> Result<(), Errno> {
-        let sequence = self.send(kind, REQUEST, body)?;
+        self.exchange(kind, REQUEST, body, visit)
+    }
+
+    /// Sends a request that is answered by success or an error.
+    pub fn order(&mut self, kind: u16, body: &[u8]) -> Result<(), Errno> {
+        self.exchange(kind, REQUEST | ACK, body, |_| {})
+    }
+
+    fn exchange(&mut self, kind: u16, flags: u16, body: &[u8], visit: impl FnOnce(&[u8])) -> Result<(), Errno> {
+        let sequence = self.send(kind, flags, body)?;
         self.unfinished = true;
         loop {
             let Received { len, from_kernel } = self.receive()?;

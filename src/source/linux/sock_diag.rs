@@ -27,6 +27,8 @@ use crate::source::linux::tcp_info;
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
 pub const BY_FAMILY: u16 = 20;
+/// `SOCK_DESTROY` (`include/uapi/linux/sock_diag.h`).
+const DESTROY: u16 = 21;
 /// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`), the request of before: it has no family and so gives both in
 /// one walk over the kernel's table, which they share.
 const TCP_OF_BOTH_FAMILIES: u16 = 18;
@@ -300,6 +302,15 @@ pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> bool {
         inode = payload.get(INODE..).and_then(|rest| Reader(rest).ne32());
     });
     asked != Err(Errno::NOENT) && inode != Some(0)
+}
+
+/// Closes exactly the socket `reference` (`sock_diag_destroy`): the kernel compares the cookie before it does anything.
+///
+/// `ENOENT`: there is no such socket (any more). `EPERM`: `CAP_NET_ADMIN` in its network namespace is missing.
+/// `EOPNOTSUPP`: the kernel was built without `CONFIG_INET_DIAG_DESTROY`. `EINVAL`: `reference` has no cookie.
+pub fn destroy(connection: &mut Connection, reference: &SocketRef) -> Result<(), Errno> {
+    let request = encode_exact(reference, 0).ok_or(Errno::INVAL)?;
+    connection.order(DESTROY, &request)
 }
 
 /// `struct inet_diag_req_v2` for one socket; `None` without a cookie.

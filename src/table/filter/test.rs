@@ -50,6 +50,11 @@ impl Test {
         }
     }
 
+    /// Whether it asks for this state by name.
+    pub(super) fn names_state(&self, state: TcpState) -> bool {
+        matches!(self, Self::States(states) if states & bit(state) != 0)
+    }
+
     /// The test that `item` writes for a column called `key`; an error is a sentence.
     pub(super) fn read(key: &str, kind: Kind, operator: Operator, item: &Item) -> Result<Self, String> {
         if item.form == Form::Plain && matches!(operator, Operator::Has | Operator::Equal | Operator::NotEqual) {

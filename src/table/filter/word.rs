@@ -51,6 +51,11 @@ impl Word {
         Self { number: None, states, protocols, services, may_be_address: true, pattern }
     }
 
+    /// Whether it is a number: a port or a pid.
+    pub(super) const fn is_number(&self) -> bool {
+        self.number.is_some()
+    }
+
     /// Whether anything of `row` matches.
     pub(super) fn matches(&self, row: &Row, store: &Store) -> bool {
         let socket = &row.connection.socket;

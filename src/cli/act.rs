@@ -1,0 +1,172 @@
+//! What `conntop kill` and `conntop close` have in common: when they refuse, how they ask, and how they end.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::args::Global;
+use crate::cli::config::Settings;
+use crate::cli::list::look;
+use crate::cli::{Failure, parse_filter, print, say};
+use crate::model::snapshot::{Abilities, SourceKind};
+use crate::report::act::{FORMATS, counted};
+use crate::report::format::Format;
+use crate::store::Store;
+use crate::table::filter::Filter;
+
+/// The longest answer that is read.
+const ANSWER_LEN_MAX: u64 = 1_024;
+
+/// The arguments of both.
+#[derive(Args, Debug)]
+pub(super) struct ActArguments {
+    /// What to hit, e.g. pid:4121 state:close-wait; there must be one
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Print what would be hit, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask; without a terminal to ask on nothing is done unless this is given
+    #[arg(long, short = 'y', conflicts_with = "dry_run")]
+    yes: bool,
+    /// text, json (one object), or ndjson (one target a line)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: String,
+}
+
+/// What was asked for, understood.
+pub(super) struct Order {
+    /// What it does, as the name of the command.
+    pub(super) verb: &'static str,
+    /// What to hit.
+    pub(super) filter: Filter,
+    /// How to print.
+    pub(super) format: Format,
+    dry_run: bool,
+    asks: bool,
+}
+
+/// How much a plan would hit.
+pub(super) struct Weight {
+    /// What it hits: a noun.
+    pub(super) noun: &'static str,
+    /// How many targets it has,
+    pub(super) total: usize,
+    /// and how many of them would be hit.
+    pub(super) count: usize,
+    /// What --max allows.
+    pub(super) most: usize,
+}
+
+impl ActArguments {
+    /// Understands the arguments of the command `verb`; `such_as` is an example of a filter.
+    pub(super) fn parse(&self, verb: &'static str, such_as: &str) -> Result<Order, Failure> {
+        let filter = parse_filter(&self.filter.join(" "))?;
+        if filter.is_empty() {
+            return Err(Failure::Usage(format!(
+                "conntop {verb} needs a filter that says what to hit, as in conntop {verb} {such_as}"
+            )));
+        }
+        let format = Format::parse_among(&self.format, &FORMATS).map_err(Failure::Usage)?;
+        Ok(Order { verb, filter, format, dry_run: self.dry_run, asks: !self.yes })
+    }
+}
+
+impl Order {
+    /// Refuses what could not be carried out anyway, and takes one sample of what there is.
+    pub(super) fn look(&self, global: &Global, can: fn(Abilities) -> bool) -> Result<Store, Failure> {
+        let settings = global.settings()?;
+        self.refuse(&settings)?;
+        let mut source = settings.open(&global.choice()?)?;
+        let info = source.info();
+        if !can(info.abilities) {
+            let why = match info.kind {
+                SourceKind::Replay => "a recording cannot be acted on".to_owned(),
+                SourceKind::Synthetic => "the demo's sockets are made up".to_owned(),
+                kind => format!("the source {} cannot tell a socket from a later one", kind.name()),
+            };
+            return Err(Failure::Usage(format!("{why}; conntop {} needs --source linux", self.verb)));
+        }
+        let store = look(&mut *source, &settings.needs())?;
+        store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
+        Ok(store)
+    }
+
+    fn refuse(&self, settings: &Settings) -> Result<(), Failure> {
+        let verb = self.verb;
+        if self.dry_run {
+            return Ok(());
+        }
+        if settings.read_only {
+            return Err(Failure::Usage(format!(
+                "--read-only forbids conntop {verb}; leave it out, or say --dry-run to see what would be hit"
+            )));
+        }
+        if self.asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Failure::Usage(format!(
+                "conntop {verb} asks first, and there is no terminal to ask on; see what would be hit with --dry-run, then say --yes"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Says what was left out, and whether there is something to do: else the exit code.
+    pub(super) fn weigh(
+        &self,
+        notes: &[String],
+        weight: Weight,
+        plan: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Option<ExitCode>, Failure> {
+        let Weight { noun, total, count, most } = weight;
+        notes.iter().for_each(|note| say(note));
+        if count == 0 {
+            // A heading with nothing below it tells nothing.
+            let is_bare = self.format == Format::Text && total == 0;
+            print(|out| if is_bare { Ok(()) } else { plan(out) })?;
+            say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
+            return Ok(Some(ExitCode::FAILURE));
+        }
+        let too_many = (count > most)
+            .then(|| format!("that would hit {}, and --max is {most}; narrow the filter, or say --max {count}", counted(count, noun)));
+        if self.dry_run {
+            print(|out| plan(out))?;
+            too_many.iter().for_each(|sentence| say(sentence));
+            return Ok(Some(ExitCode::SUCCESS));
+        }
+        too_many.map_or(Ok(None), |sentence| Err(Failure::Usage(sentence)))
+    }
+
+    /// Shows the plan and asks `question`, unless the answer was given. Anything but a yes is a no.
+    pub(super) fn is_wanted(
+        &self,
+        question: &str,
+        plan: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<bool, Failure> {
+        if !self.asks {
+            return Ok(true);
+        }
+        let mut err = io::stderr().lock();
+        let asked = plan(&mut err).and_then(|()| write!(err, "{question} [y/N] ")).and_then(|()| err.flush());
+        asked.map_err(|error| Failure::Failed(format!("cannot ask: {error}; say --yes")))?;
+        forget_typed_ahead();
+        let mut answer = String::new();
+        // The end of the input, and what is no text, is a no.
+        let _ = io::stdin().lock().take(ANSWER_LEN_MAX).read_line(&mut answer);
+        let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+        if !is_yes {
+            if !answer.ends_with('\n') {
+                let _ = writeln!(err);
+            }
+            drop(err);
+            say("nothing was done");
+        }
+        Ok(is_yes)
+    }
+}
+
+/// What was typed before the question was read does not answer it.
+fn forget_typed_ahead() {
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+}

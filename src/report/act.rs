@@ -1,0 +1,69 @@
+//! `conntop close` and `conntop kill`: what a filter means for them, and what came of it, as text and JSON. Nothing is
+//! done here.
+
+pub mod close;
+pub mod kill;
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use crate::report::format::json::{Head, write_open};
+use crate::report::format::text::{self, Heading};
+use crate::report::format::{Format, write_all};
+use crate::store::Store;
+use crate::store::rows::{Row, RowIndex};
+use crate::table::filter::Filter;
+
+/// The formats of both.
+pub const FORMATS: [Format; 3] = [Format::Text, Format::Json, Format::Ndjson];
+
+/// What a target of a plan is called that was not acted on.
+pub const PLANNED: &str = "planned";
+
+/// The live sockets of `store` that pass `filter`, in the order in which the source lists them.
+fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (RowIndex, &'s Row)> {
+    store.rows().iter().filter(|(_, row)| !row.is_closed() && filter.matches(row, store))
+}
+
+/// `1 socket`, `3 sockets`, `2 processes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = match (count, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
+/// What is written of a plan, carried out or not.
+struct Written<'a> {
+    /// The columns of text.
+    headings: Vec<Heading>,
+    /// The lines of text.
+    cells: Vec<Vec<Cow<'a, str>>>,
+    /// The targets as JSON objects.
+    objects: Vec<Vec<u8>>,
+    /// More members of the one JSON object, beginning with a comma.
+    members: String,
+}
+
+impl Written<'_> {
+    fn write(&self, store: &Store, format: Format, out: &mut impl Write) -> io::Result<()> {
+        match format {
+            Format::Json => {
+                write_open(out, &Head::of(store))?;
+                write!(out, "{},\"targets\":[", self.members)?;
+                write_all(out, self.objects.iter().enumerate(), |buffer, (at, object)| {
+                    buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
+                    buffer.extend_from_slice(object);
+                })?;
+                writeln!(out, "\n]}}")
+            }
+            Format::Ndjson => write_all(out, self.objects.iter(), |buffer, object| {
+                buffer.extend_from_slice(object);
+                buffer.push(b'\n');
+            }),
+            Format::Text | Format::Csv => text::write(out, &self.headings, &self.cells),
+        }
+    }
+}

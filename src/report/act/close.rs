@@ -1,0 +1,150 @@
+//! Which sockets `conntop close` closes, and what came of it.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::model::closing::{Close, CloseOutcome, Spared};
+use crate::model::endpoint::Protocol;
+use crate::model::tcp_state::TcpState;
+use crate::report::act::{PLANNED, Written, counted, matching};
+use crate::report::format::Format;
+use crate::report::format::json::Objects;
+use crate::report::format::text::Heading;
+use crate::store::Store;
+use crate::store::rows::RowIndex;
+use crate::table::column::{self, Align};
+use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
+use crate::table::filter::Filter;
+
+/// What text shows of a socket.
+const TEXT_COLUMNS: [&str; 8] = ["proto", "state", "local", "remote", "age", "pid", "process", "user"];
+
+/// The sockets that a filter means, and those that it matches and does not mean.
+#[derive(Debug, Default)]
+pub struct ClosePlan {
+    /// What is closed, in the order of the source.
+    pub closes: Vec<Close>,
+    rows: Vec<RowIndex>,
+    /// For each whether it is spared after all.
+    spared: Vec<Option<Spared>>,
+    /// Listeners that match and were not asked for.
+    pub listeners: usize,
+    /// Sockets that match and have no identity.
+    pub nameless: usize,
+}
+
+/// Whether both ends are connected, so that both are told.
+fn is_reset(close: &Close) -> bool {
+    use TcpState::{CloseWait, Established, FinWait1, FinWait2};
+    close.socket.protocol == Protocol::Tcp && matches!(close.state, Established | CloseWait | FinWait1 | FinWait2)
+}
+
+impl ClosePlan {
+    /// What `filter` means: listeners (and UDP sockets that take what comes from anybody) only if `listeners` or if the
+    /// filter names their state.
+    pub fn of(store: &Store, filter: &Filter, listeners: bool) -> Self {
+        let mut plan = Self::default();
+        for (index, row) in matching(store, filter) {
+            let socket = &row.connection.socket;
+            let Some(close) = Close::of(socket) else {
+                plan.nameless += 1;
+                continue;
+            };
+            if close.is_listening() && !listeners && !filter.names_state(close.state) {
+                plan.listeners += 1;
+                continue;
+            }
+            plan.closes.push(close);
+            plan.rows.push(index);
+        }
+        plan.spared = vec![None; plan.closes.len()];
+        plan
+    }
+
+    /// Notes which of [`Self::closes`] the host will not close.
+    pub fn spare(&mut self, spared: Vec<Option<Spared>>) {
+        self.spared = spared;
+    }
+
+    /// How many would be closed: those that are spared do not count.
+    pub fn count(&self) -> usize {
+        self.spared.iter().filter(|spared| spared.is_none()).count()
+    }
+
+    /// What matches and is left out, and why, each a sentence.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.listeners > 0 {
+            let which = counted(self.listeners, "listener");
+            notes.push(format!("{which} left out; --listeners or state:listen takes them in (UDP: state:unconn)"));
+        }
+        if self.nameless > 0 {
+            let which = counted(self.nameless, "socket");
+            notes.push(format!("{which} left out, which this source cannot tell from others; use --source linux"));
+        }
+        notes
+    }
+
+    /// The question before it is carried out.
+    pub fn question(&self) -> String {
+        let reset = self.closes.iter().zip(&self.spared).filter(|(close, spared)| spared.is_none() && is_reset(close));
+        let told = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
+        format!("Close {} now?{told}", counted(self.count(), "socket"))
+    }
+
+    /// Writes the plan or, with `outcomes`, what came of it.
+    pub fn write(
+        &self,
+        outcomes: Option<&[CloseOutcome]>,
+        store: &Store,
+        format: Format,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let planned = self.spared.iter().map(|spared| spared.map(CloseOutcome::Spared));
+        let results: Vec<Option<CloseOutcome>> = match outcomes {
+            Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
+            None => planned.collect(),
+        };
+        self.written(&results, outcomes.is_none(), store).write(store, format, out)
+    }
+
+    fn written<'s>(&self, results: &[Option<CloseOutcome>], is_plan: bool, store: &'s Store) -> Written<'s> {
+        let namespace = has_namespaces(store).then_some(NAMESPACE);
+        let columns: Vec<usize> =
+            TEXT_COLUMNS.into_iter().chain(namespace).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
+        let all: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
+        let objects = Objects::new(&all, true);
+        let left = |title| Heading { title, align: Align::Left };
+        let sockets = columns.iter().map(|&index| Heading { title: COLUMNS[index].title, align: COLUMNS[index].align });
+        let mut written = Written {
+            headings: [left("RESULT")].into_iter().chain(sockets).chain([left("NOTE")]).collect(),
+            cells: Vec::new(),
+            objects: Vec::new(),
+            members: format!(
+                ",\"dry_run\":{is_plan},\"left_out\":{}",
+                json!({ "listeners": self.listeners, "nameless": self.nameless })
+            ),
+        };
+        for ((index, close), result) in self.rows.iter().zip(&self.closes).zip(results) {
+            let Some(row) = store.rows().get(*index) else { continue };
+            let label = result.as_ref().map_or(PLANNED, CloseOutcome::label);
+            let sentence = result.as_ref().and_then(CloseOutcome::sentence);
+            let note: Cow<'s, str> = match (sentence, result) {
+                (Some(sentence), _) => sentence.to_owned().into(),
+                (None, Some(_)) => "".into(),
+                // What the question says of all is not said of each.
+                (None, None) if is_reset(close) => "".into(),
+                (None, None) => close.effect().here.into(),
+            };
+            let cells = columns.iter().map(|&index| (COLUMNS[index].value)(row, store).text());
+            written.cells.push([label.into()].into_iter().chain(cells).chain([note]).collect());
+            let mut object = format!("{{\"outcome\":\"{label}\",\"note\":{},\"socket\":", json!(sentence)).into_bytes();
+            objects.append(&mut object, row, store);
+            object.push(b'}');
+            written.objects.push(object);
+        }
+        written
+    }
+}

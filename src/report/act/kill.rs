@@ -1,0 +1,286 @@
+//! Which processes `conntop kill` signals, and what came of it.
+//!
+//! A filter matches sockets, a signal hits processes. Where a filter names a port and no state, only the sockets that
+//! listen there count: a client that holds a connection to that port is not meant. Where processes share a socket,
+//! those are meant whose parent does not share it (the master of a server with workers).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::model::action::{Kill, KillOutcome, Protection, Signal};
+use crate::model::process::{Holders, Owner, Process, ProcessId};
+use crate::model::tcp_state::TcpState;
+use crate::report::act::{PLANNED, Written, counted, matching};
+use crate::report::format::Format;
+use crate::report::format::text::Heading;
+use crate::store::Store;
+use crate::table::column::Align;
+use crate::table::filter::Filter;
+use crate::table::units;
+
+/// What ends within this time ends at once.
+const AT_ONCE_MAX: Duration = Duration::from_millis(100);
+
+/// What a filter is taken to mean.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meaning {
+    /// Also clients that only hold a connection to a port that the filter names.
+    pub any_socket: bool,
+    /// All that share a socket, not only the master.
+    pub all_holders: bool,
+}
+
+/// The processes that a filter means, and what it matches and does not mean.
+#[derive(Debug, Default)]
+pub struct KillPlan {
+    /// Who is signalled, by pid.
+    pub targets: Vec<KillTarget>,
+    /// Connections left out because the filter names a port.
+    pub connections: usize,
+    /// Sockets whose process is hidden.
+    pub hidden: usize,
+    /// Sockets that no process holds (any more, or yet).
+    pub unheld: usize,
+    /// Processes left out because their parent, which shares the socket, is a target.
+    pub sharers: usize,
+}
+
+/// A process that is signalled.
+#[derive(Clone, Debug)]
+pub struct KillTarget {
+    /// Which.
+    pub process: Arc<Process>,
+    /// Why it never is, after all.
+    pub refused: Option<Protection>,
+    /// How many sockets of it match.
+    sockets: usize,
+    /// How many it holds in all.
+    holds: u32,
+    /// One that matches: `LISTEN tcp 0.0.0.0:8080`.
+    example: String,
+}
+
+impl KillPlan {
+    /// Whom `filter` means; those in `protected` are marked.
+    pub fn of(store: &Store, filter: &Filter, meaning: Meaning, protected: &[(u32, Protection)]) -> Self {
+        let only_listeners = filter.names_a_port() && !filter.names_a_state() && !meaning.any_socket;
+        let all: BTreeMap<ProcessId, u32> = store.rows().holders().collect();
+        let mut plan = Self::default();
+        let mut targets: BTreeMap<ProcessId, KillTarget> = BTreeMap::new();
+        let mut sharers: BTreeMap<ProcessId, ()> = BTreeMap::new();
+        for (_, row) in matching(store, filter) {
+            let socket = &row.connection.socket;
+            if only_listeners && !matches!(socket.state, TcpState::Listen | TcpState::Unconn) {
+                plan.connections += 1;
+                continue;
+            }
+            let holders = match &socket.owner {
+                Owner::Live(holders) => holders,
+                Owner::Hidden => {
+                    plan.hidden += 1;
+                    continue;
+                }
+                Owner::Remembered(_) | Owner::Unaccepted | Owner::None => {
+                    plan.unheld += 1;
+                    continue;
+                }
+            };
+            for process in holders.all() {
+                if !meaning.all_holders && is_below_another(process, holders, protected) {
+                    sharers.insert(process.id, ());
+                    continue;
+                }
+                let target = targets.entry(process.id).or_insert_with(|| KillTarget {
+                    process: Arc::clone(process),
+                    refused: protected.iter().find(|(pid, _)| *pid == process.id.pid).map(|(_, why)| *why),
+                    sockets: 0,
+                    holds: all.get(&process.id).copied().unwrap_or(0),
+                    example: format!("{} {} {}", socket.state.row().name, socket.protocol.name(), socket.local),
+                });
+                target.sockets += 1;
+            }
+        }
+        plan.sharers = sharers.keys().filter(|id| !targets.contains_key(id)).count();
+        plan.targets = targets.into_values().collect();
+        plan
+    }
+
+    /// How many would be signalled: those that are refused do not count.
+    pub fn count(&self) -> usize {
+        self.targets.iter().filter(|target| target.refused.is_none()).count()
+    }
+
+    /// What matches and is left out, and why, each a sentence.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.connections > 0 {
+            notes.push(format!(
+                "{} left out: a filter on a port means who listens there; --any-socket or a state takes them in",
+                counted(self.connections, "connection")
+            ));
+        }
+        if self.sharers > 0 {
+            notes.push(format!(
+                "{} left out that share a socket with their parent; --all-holders takes them in",
+                counted(self.sharers, "process")
+            ));
+        }
+        if self.hidden > 0 {
+            notes.push(format!(
+                "{} left out: the process is hidden from you; run conntop as root (with CAP_SYS_PTRACE)",
+                counted(self.hidden, "socket")
+            ));
+        }
+        if self.unheld > 0 {
+            notes.push(format!(
+                "{} left out that no process holds; conntop close ends them",
+                counted(self.unheld, "socket")
+            ));
+        }
+        notes
+    }
+
+    /// The question before it is carried out.
+    pub fn question(&self, signal: Signal) -> String {
+        format!("Send {signal} ({}) to {}?", signal.row().about, counted(self.count(), "process"))
+    }
+
+    /// Writes the plan or, with `outcomes` (one for each target), what came of it.
+    pub fn write(
+        &self,
+        signal: Signal,
+        outcomes: Option<&[KillOutcome]>,
+        store: &Store,
+        format: Format,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let planned = self.targets.iter().map(|target| target.refused.map(KillOutcome::Refused));
+        let results: Vec<Option<KillOutcome>> = match outcomes {
+            Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
+            None => planned.collect(),
+        };
+        self.written(signal, &results, outcomes.is_none(), store).write(store, format, out)
+    }
+
+    fn written(&self, signal: Signal, results: &[Option<KillOutcome>], is_plan: bool, store: &Store) -> Written<'_> {
+        let left = |title| Heading { title, align: Align::Left };
+        let right = |title| Heading { title, align: Align::Right };
+        let left_out = json!({
+            "connections": self.connections, "sharers": self.sharers, "hidden": self.hidden, "unheld": self.unheld,
+        });
+        let mut written = Written {
+            headings: vec![
+                left("RESULT"),
+                right("PID"),
+                left("PROCESS"),
+                left("USER"),
+                right("SOCKETS"),
+                left("SUCH AS"),
+                left("NOTE"),
+                left("COMMAND"),
+            ],
+            cells: Vec::new(),
+            objects: Vec::new(),
+            members: format!(",\"dry_run\":{is_plan},\"left_out\":{left_out}"),
+        };
+        for (target, result) in self.targets.iter().zip(results) {
+            let process = &target.process;
+            let user = process.uid.and_then(|uid| store.names().users.get(&uid)).map(ToString::to_string);
+            let label = result.as_ref().map_or(PLANNED, label);
+            let note = result.as_ref().and_then(|outcome| note(outcome, signal));
+            written.cells.push(vec![
+                label.into(),
+                process.id.pid.to_string().into(),
+                process.name.as_str().into(),
+                user.clone().or_else(|| Some(process.uid?.to_string())).unwrap_or_default().into(),
+                format!("{} of {}", target.sockets, target.holds).into(),
+                target.example.as_str().into(),
+                note.clone().unwrap_or_default().into(),
+                Cow::from(process.command.as_str()),
+            ]);
+            let object = json!({
+                "outcome": label,
+                "note": note,
+                "after_seconds": result.as_ref().and_then(after_seconds),
+                "signal": signal.row().name,
+                "pid": process.id.pid,
+                "process": process.name.as_str(),
+                "command": Some(process.command.as_str()).filter(|command| !command.is_empty()),
+                "user": user,
+                "uid": process.uid,
+                "sockets": target.sockets,
+                "sockets_held": target.holds,
+                "example": target.example,
+            });
+            written.objects.push(object.to_string().into_bytes());
+        }
+        written
+    }
+}
+
+impl KillTarget {
+    /// The signal to it.
+    pub fn kill(&self, signal: Signal) -> Kill {
+        Kill { process: self.process.id, name: self.process.name.clone(), signal }
+    }
+}
+
+/// Whether the parent of `process` shares the socket and may be signalled: pid 1 shares the sockets of the services
+/// that it starts on demand, and is no master of theirs.
+fn is_below_another(process: &Process, holders: &Holders, protected: &[(u32, Protection)]) -> bool {
+    let is_protected = |pid: u32| protected.iter().any(|(protected, _)| *protected == pid);
+    holders.all().iter().any(|other| other.id.pid == process.parent_pid) && !is_protected(process.parent_pid)
+}
+
+/// The name of an outcome in JSON and text.
+pub const fn label(outcome: &KillOutcome) -> &'static str {
+    match outcome {
+        KillOutcome::Sent => "sent",
+        KillOutcome::Ended { .. } => "ended",
+        KillOutcome::StillRunning { .. } => "still-running",
+        KillOutcome::AlreadyGone => "gone",
+        KillOutcome::PidReused => "pid-reused",
+        KillOutcome::Refused(_) => "refused",
+        KillOutcome::NotPermitted => "not-permitted",
+        KillOutcome::Failed(_) => "failed",
+    }
+}
+
+/// Whether the process was hit or is no more.
+pub const fn is_done(outcome: &KillOutcome) -> bool {
+    matches!(
+        outcome,
+        KillOutcome::Sent | KillOutcome::Ended { .. } | KillOutcome::AlreadyGone | KillOutcome::PidReused
+    )
+}
+
+fn note(outcome: &KillOutcome, signal: Signal) -> Option<String> {
+    Some(match outcome {
+        KillOutcome::Sent => return None,
+        KillOutcome::Ended { after } if *after < AT_ONCE_MAX => "at once".to_owned(),
+        KillOutcome::Ended { after } => format!("after {}", units::lasted(*after)),
+        KillOutcome::StillRunning { .. } if signal == Signal::Kill => {
+            "it hangs in the kernel (disk or network)".to_owned()
+        }
+        KillOutcome::StillRunning { after } => {
+            format!("still there after {}; --signal KILL ends it without mercy", units::lasted(*after))
+        }
+        KillOutcome::AlreadyGone => "it had ended already; nothing was done".to_owned(),
+        KillOutcome::PidReused => "it has ended, its pid is another process now; nothing was done".to_owned(),
+        KillOutcome::Refused(why) => why.sentence().to_owned(),
+        KillOutcome::NotPermitted => "you may not signal it; run conntop as its user or as root".to_owned(),
+        KillOutcome::Failed(why) => why.to_string(),
+    })
+}
+
+fn after_seconds(outcome: &KillOutcome) -> Option<f64> {
+    match outcome {
+        KillOutcome::Ended { after } | KillOutcome::StillRunning { after } => Some(after.as_secs_f64()),
+        _ => None,
+    }
+}
