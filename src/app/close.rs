@@ -139,10 +139,8 @@ fn lost_text(socket: &Socket) -> Option<String> {
         (0, 0) => None,
         (unread, 0) => Some(format!("{} unread", units::bytes(unread.into()))),
         (0, unsent) => Some(format!("{} not acknowledged by the peer", units::bytes(unsent.into()))),
-        (unread, unsent) => Some(format!(
-            "{} unread, {} not acknowledged",
-            units::bytes(unread.into()),
-            units::bytes(unsent.into())
-        )),
+        (unread, unsent) => {
+            Some(format!("{} unread, {} not acknowledged", units::bytes(unread.into()), units::bytes(unsent.into())))
+        }
     }
 }

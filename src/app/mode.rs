@@ -86,10 +86,7 @@ impl Mode {
 
     /// Whether the data stands still while this is open, so that an action hits what was read.
     pub const fn holds_still(&self) -> bool {
-        matches!(
-            self,
-            Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_) | Self::ConfirmClose(_)
-        )
+        matches!(self, Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_) | Self::ConfirmClose(_))
     }
 }
 

@@ -127,8 +127,12 @@ impl Order {
             say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
             return Ok(Some(ExitCode::FAILURE));
         }
-        let too_many = (count > most)
-            .then(|| format!("that would hit {}, and --max is {most}; narrow the filter, or say --max {count}", counted(count, noun)));
+        let too_many = (count > most).then(|| {
+            format!(
+                "that would hit {}, and --max is {most}; narrow the filter, or say --max {count}",
+                counted(count, noun)
+            )
+        });
         if self.dry_run {
             print(|out| plan(out))?;
             too_many.iter().for_each(|sentence| say(sentence));

@@ -119,7 +119,8 @@ fn carry_out(plan: &KillPlan, signal: Signal, wait: Option<Duration>, host: &dyn
         watched.retain_mut(|(index, sent, watch)| {
             let has_ended = watch.ended_within(if is_over { Duration::ZERO } else { TURN });
             let after = sent.elapsed();
-            outcomes[*index] = if has_ended { KillOutcome::Ended { after } } else { KillOutcome::StillRunning { after } };
+            outcomes[*index] =
+                if has_ended { KillOutcome::Ended { after } } else { KillOutcome::StillRunning { after } };
             !has_ended
         });
         if watched.is_empty() || is_over {
@@ -146,7 +147,9 @@ mod tests {
         for name in ["TERM", "term", "SIGTERM", "15"] {
             assert_eq!(signal(name).ok(), Some(Signal::Term), "{name}");
         }
-        for (name, part) in [("TREM", "'TERM'"), ("SIGKIL", "'KILL'"), ("64", "there are TERM"), ("-9", "there are"), ("", "there are")] {
+        for (name, part) in
+            [("TREM", "'TERM'"), ("SIGKIL", "'KILL'"), ("64", "there are TERM"), ("-9", "there are"), ("", "there are")]
+        {
             let Err(Failure::Usage(sentence)) = signal(name) else { panic!("{name}") };
             assert!(sentence.contains(part), "{sentence}");
         }

@@ -58,8 +58,7 @@ fn close_over(connection: &mut Connection, close: &Close) -> CloseOutcome {
 /// Whether the kernel still has it. A UDP socket stays with its process, only its peer is unset.
 fn is_there(connection: &mut Connection, close: &Close) -> bool {
     let decoder = Decoder { netns: close.socket.id.netns() };
-    close.socket.protocol == Protocol::Tcp
-        && matches!(decoder.look_up(connection, &close.socket), Found::Here(_))
+    close.socket.protocol == Protocol::Tcp && matches!(decoder.look_up(connection, &close.socket), Found::Here(_))
 }
 
 fn outcome(errno: Errno) -> CloseOutcome {
@@ -80,7 +79,8 @@ fn failed(sentence: &str) -> CloseOutcome {
 fn open(netns: NetnsId) -> Result<Connection, CloseOutcome> {
     let mut namespaces = Namespaces::open();
     if netns == namespaces.own() || netns == NetnsId(0) {
-        return Connection::open().map_err(|errno| failed(&format!("the kernel refuses sock_diag: {errno}; kill its process instead")));
+        return Connection::open()
+            .map_err(|errno| failed(&format!("the kernel refuses sock_diag: {errno}; kill its process instead")));
     }
     let now = clock::now().0;
     for _ in 0..STEPS_MAX {
@@ -164,7 +164,11 @@ mod tests {
 
     #[test]
     fn the_ssh_connection_of_this_session_is_spared_and_no_other() {
-        let session = Session { own: [1].into_iter().collect(), ancestors: [2].into_iter().collect(), ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22") };
+        let session = Session {
+            own: [1].into_iter().collect(),
+            ancestors: [2].into_iter().collect(),
+            ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22"),
+        };
         let with = |inode, close: Close| session.spares(&Close { inode: std::num::NonZeroU32::new(inode), ..close });
         assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50122")), Some(Spared::Session));
         assert_eq!(with(9, close("[::ffff:10.0.0.7]:22", "[::ffff:10.0.0.9]:50122")), Some(Spared::Session));

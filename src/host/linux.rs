@@ -64,9 +64,8 @@ impl Host for Linux {
 
     fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
         let mut doors = Doors::default();
-        let close = |(close, spared): (&Close, Option<Spared>)| {
-            spared.map_or_else(|| doors.close(close), CloseOutcome::Spared)
-        };
+        let close =
+            |(close, spared): (&Close, Option<Spared>)| spared.map_or_else(|| doors.close(close), CloseOutcome::Spared);
         closes.iter().zip(self.spared(closes)).map(close).collect()
     }
 }

@@ -155,7 +155,9 @@ impl CloseOutcome {
             Self::Unsupported => {
                 "this kernel cannot close such a socket (CONFIG_INET_DIAG_DESTROY); kill its process instead"
             }
-            Self::StillThere => "this kernel (before 6.11) cannot close a socket that no process holds; it ends by itself",
+            Self::StillThere => {
+                "this kernel (before 6.11) cannot close a socket that no process holds; it ends by itself"
+            }
             Self::Failed(why) => why.as_str(),
         })
     }

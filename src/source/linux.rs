@@ -128,7 +128,11 @@ impl Linux {
         let no_proc =
             |error: Errno| failed(&format!("cannot open /proc ({error}); mount it with 'mount -t proc proc /proc'"));
         Ok(Self {
-            info: SourceInfo { kind, host: host(), abilities: Abilities { kill: true, close: kind == SourceKind::Linux } },
+            info: SourceInfo {
+                kind,
+                host: host(),
+                abilities: Abilities { kill: true, close: kind == SourceKind::Linux },
+            },
             tables,
             owners: Owners::open().map_err(no_proc)?,
             names: NameReader::default(),

@@ -239,7 +239,9 @@ mod tests {
     #[test]
     fn what_a_filter_asks_for_by_name_is_known() {
         let filter = |text: &str| Filter::parse(text).expect(text);
-        for text in ["lport:80", "port:80", "rport:8000-9000", "x or local::80", "8080", "service:https", "(lport<1024)"] {
+        for text in
+            ["lport:80", "port:80", "rport:8000-9000", "x or local::80", "8080", "service:https", "(lport<1024)"]
+        {
             assert!(filter(text).names_a_port(), "{text}");
         }
         for text in ["", "!port:80", "process:nginx", "pid:80", "not (lport:80 or rport:80)", "a80", "lport!=22"] {
@@ -248,7 +250,9 @@ mod tests {
         for text in ["state:listen", "state:listening process:nginx", "x or state=listen", "state:established,listen"] {
             assert!(filter(text).names_state(TcpState::Listen) && filter(text).names_a_state(), "{text}");
         }
-        for text in ["state:connected", "!state:established", "state!=established", "listen", "state:*", "!state:listen"] {
+        for text in
+            ["state:connected", "!state:established", "state!=established", "listen", "state:*", "!state:listen"]
+        {
             assert!(!filter(text).names_state(TcpState::Listen), "{text}");
         }
         assert!(filter("state:connected").names_a_state() && !filter("lport:80").names_a_state());

@@ -25,7 +25,9 @@ fn the_dialog_shows_the_socket_and_what_happens_to_both_ends_and_does_exactly_th
     ]);
     press(&mut app, "X");
     let (close, text) = dialog(&app);
-    for part in ["tcp 10.0.0.7:51234 -> 10.1.0.1:5432", "CLOSE_WAIT for", "stuck reader", "unread", "ECONNABORTED", "RST"] {
+    for part in
+        ["tcp 10.0.0.7:51234 -> 10.1.0.1:5432", "CLOSE_WAIT for", "stuck reader", "unread", "ECONNABORTED", "RST"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(close.socket.id, id(1));

@@ -253,10 +253,7 @@ pub const fn label(outcome: &KillOutcome) -> &'static str {
 
 /// Whether the process was hit or is no more.
 pub const fn is_done(outcome: &KillOutcome) -> bool {
-    matches!(
-        outcome,
-        KillOutcome::Sent | KillOutcome::Ended { .. } | KillOutcome::AlreadyGone | KillOutcome::PidReused
-    )
+    matches!(outcome, KillOutcome::Sent | KillOutcome::Ended { .. } | KillOutcome::AlreadyGone | KillOutcome::PidReused)
 }
 
 fn note(outcome: &KillOutcome, signal: Signal) -> Option<String> {
