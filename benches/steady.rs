@@ -2,8 +2,12 @@
 //!
 //! `cargo bench --bench steady` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=10000` chooses the
 //! sizes; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
-//! descriptors. Under `cargo test` a small size runs for a moment as a smoke test. No time is asserted.
+//! descriptors, and beside them what the tables hold by then on a made-up machine with the same churn; `-- --hour` plays
+//! an hour of that alone, in a minute. Under `cargo test` a small size runs for a moment as a smoke test. No time is
+//! asserted.
 
+#[path = "../tests/common/churn.rs"]
+mod churn;
 #[path = "support/crowd.rs"]
 #[expect(dead_code, reason = "this crowd does not grow")]
 mod crowd;
@@ -18,16 +22,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use churn::{World, lines};
+use conntop::model::memory::Held;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::{self, Choice};
 use conntop::tracker::Tracker;
 use crowd::Crowd;
 use pty::{Control, Session};
 
-/// Processes that share the sockets.
-const HOLDERS: u32 = 20;
+/// Sockets that do nothing while a soak runs: so many that samples are partial.
+const IDLE: u32 = 30_000;
 /// Connections that come and go in a second.
 const CHURN: u32 = 200;
+/// How often a soak is looked at; the last half of it is to be flat.
+const PARTS: u32 = 12;
+/// An hour, and how often it is looked at.
+const HOUR: u64 = 3_600;
+const HOUR_PART: u64 = 300;
 /// The size of the screen.
 const SCREEN: (u16, u16) = (120, 40);
 /// How long a soak runs unless it is said.
@@ -41,6 +52,9 @@ fn main() {
         let seconds = args.get(at + 1).and_then(|seconds| seconds.parse().ok());
         return soak(seconds.map_or(SOAK, Duration::from_secs));
     }
+    if args.iter().any(|arg| arg == "--hour") {
+        return hour();
+    }
     let smoke = args.iter().all(|arg| arg != "--bench");
     let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
         .unwrap_or_else(|_| if smoke { "1000" } else { "1000,10000,200000" }.to_owned());
@@ -51,8 +65,9 @@ fn main() {
 }
 
 fn measure(size: u32, window: Duration) {
-    let _crowd = Crowd::gather(size, HOLDERS);
-    println!("\n== {size} sockets in {HOLDERS} processes, one sample a second");
+    let holders = crowd::holders_for(size);
+    let _crowd = Crowd::gather(size, holders);
+    println!("\n== {size} sockets in {holders} processes, one sample a second");
     samples(if window > Duration::from_secs(5) { 9 } else { 1 });
     let mut session = conntop();
     session.watch(window / 4);
@@ -118,9 +133,12 @@ fn load(session: &mut Session, window: Duration, what: &str, target: &str) {
     session.bytes.clear();
 }
 
-/// A number of `/proc/PID/status`.
+/// A number of the program's `/proc/PID/status`.
 fn status(session: &Session, key: &str) -> u64 {
-    let pid = session.pid().as_raw_nonzero();
+    status_of(&session.pid().as_raw_nonzero().to_string(), key)
+}
+
+fn status_of(pid: &str, key: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with(key)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
@@ -133,27 +151,52 @@ fn descriptors(session: &Session) -> usize {
 
 /// Runs the program under churn beside a crowd large enough for partial samples.
 fn soak(time: Duration) {
-    const PARTS: u32 = 6;
-    let _crowd = Crowd::gather(30_000, HOLDERS);
+    let _crowd = Crowd::gather(IDLE, crowd::holders_for(IDLE));
     let mut session = conntop();
     let _churn = Churn::begin();
-    println!("soak: 30000 idle sockets, {CHURN} connections a second, {time:.0?}");
-    // TIME_WAIT fills up for a minute first.
+    println!("soak: {IDLE} idle sockets, {CHURN} connections a second, {time:.0?}");
+    let mut world = World::new(IDLE.into(), CHURN.into());
+    let mut resident = Vec::new();
     for part in 0..=PARTS {
-        let tell = |session: &Session| {
-            let header = session.text().lines().next().unwrap_or_default().trim().to_owned();
-            let (rss, threads) = (status(session, "VmRSS:"), status(session, "Threads:"));
-            println!(
-                "{:.0?}: {rss} KiB, {} descriptors, {threads} threads | {header}",
-                time / PARTS * part,
-                descriptors(session)
-            );
-        };
-        tell(&session);
+        let header = session.text().lines().next().unwrap_or_default().trim().to_owned();
+        resident.push(status(&session, "VmRSS:"));
+        println!(
+            "{:.0?}: {} KiB, {} descriptors, {} threads; tables of a made-up one: {} KiB | {header}",
+            time / PARTS * part,
+            resident[resident.len() - 1],
+            descriptors(&session),
+            status(&session, "Threads:"),
+            kib(&world.held()),
+        );
         if part < PARTS {
             load(&mut session, time / PARTS, "  load", "none");
+            (0..(time / PARTS).as_secs()).for_each(|_| world.tick());
         }
     }
+    println!("what the tables of the made-up one hold:\n{}", lines(&world.held()));
+    // TIME_WAIT fills up for a minute, paths and what waits to be forgotten for four.
+    let (half, end) = (resident[resident.len() / 2], resident[resident.len() - 1]);
+    #[expect(clippy::cast_precision_loss, reason = "a share with two digits")]
+    let growth = (end as f64 / half as f64 - 1.0) * 100.0;
+    println!("resident memory, growth over the last half: {growth:.1} % (target < 2 %)");
+}
+
+/// An hour of the same churn on a made-up machine, and what it leaves in memory.
+fn hour() {
+    println!("an hour: {IDLE} idle sockets, {CHURN} connections a second, made up");
+    let mut world = World::new(IDLE.into(), CHURN.into());
+    for second in 0..=HOUR {
+        if second.is_multiple_of(HOUR_PART) {
+            let resident = status_of("self", "VmRSS:");
+            println!("{second} s: tables {} KiB, this process {resident} KiB", kib(&world.held()));
+        }
+        world.tick();
+    }
+    println!("{}", lines(&world.held()));
+}
+
+fn kib(held: &[Held]) -> usize {
+    held.iter().map(|held| held.bytes).sum::<usize>() / 1_024
 }
 
 /// Connections that are opened and closed at a steady rate, by a thread that ends with the value.

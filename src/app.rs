@@ -24,6 +24,7 @@ mod kill;
 pub mod layout;
 pub mod line;
 pub mod log;
+mod lookups;
 pub mod mode;
 mod mouse;
 pub mod msg;
@@ -40,6 +41,7 @@ pub mod tables;
 pub mod title;
 pub mod work;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::app::cursor::Cursor;
@@ -58,6 +60,7 @@ use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Kill, Protection};
+use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
@@ -78,6 +81,10 @@ pub struct Config {
     pub read_only: bool,
     /// Whether the sockets of all network namespaces are shown; kept up to date.
     pub all_namespaces: bool,
+    /// Whether names of hosts are asked for; kept up to date.
+    pub lookups: Lookups,
+    /// Whether also those of private addresses.
+    pub private_names: bool,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
     /// Whether the user has the right to close sockets, as far as that can be told in advance.
@@ -104,6 +111,8 @@ impl Config {
             interval: Duration::from_secs(1),
             read_only: false,
             all_namespaces: false,
+            lookups: Lookups::Off,
+            private_names: false,
             protected: Vec::new(),
             may_close: true,
             utc_offset_seconds: 0,
@@ -168,6 +177,8 @@ pub struct App {
     /// Where the connections of a group were entered from, and the filter before: the way back of Esc.
     entered: Option<(Tab, String)>,
     asked: Needs,
+    /// The peers whose names were asked for last.
+    names_asked: Vec<IpAddr>,
     work: Work,
     dirty: bool,
 }
@@ -176,7 +187,8 @@ impl App {
     /// An app with no data yet.
     pub fn new(config: Config) -> Self {
         let store = Store::new(config.source.clone());
-        let tables = Tables::new(&config.filter, &store);
+        let mut tables = Tables::new(&config.filter, &store);
+        tables.show_hosts(config.lookups == Lookups::On);
         Self {
             tables,
             tab: Tab::default(),
@@ -195,6 +207,7 @@ impl App {
             filters: LineHistory::default(),
             entered: None,
             asked: Needs::default(),
+            names_asked: Vec::new(),
             work: Work::default(),
             dirty: true,
             config,
@@ -215,6 +228,7 @@ impl App {
             Msg::Close(report) => self.on_close_report(&report),
             Msg::SourceFailed(why) => self.on_source_failed(why),
             Msg::SourceEnded => self.on_source_ended(),
+            Msg::HostNames(names) => self.on_host_names(names),
             Msg::Notice(text) => self.say(Tone::Plain, text),
         };
         effects.extend(self.go_on());

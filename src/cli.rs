@@ -14,10 +14,12 @@ mod keys;
 mod kill;
 mod list;
 mod man;
+mod names;
 mod netstat;
 mod ports;
 mod record;
 mod samples;
+mod terminal;
 mod watch;
 
 use std::ffi::OsString;
@@ -144,9 +146,13 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
     let is_terminal = io::stdout().is_terminal();
+    let is_dumb = is_terminal && terminal::is_dumb();
+    if is_dumb {
+        say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
+    }
     let mut source = settings.open(choice)?;
-    if !is_terminal {
-        return list::now(source, &settings.needs(), &report::list::List { filter, ..Default::default() });
+    if !is_terminal || is_dumb {
+        return list::now(source, settings, &report::list::List { filter, ..Default::default() });
     }
     source.listen(settings.trace);
     let options = ScreenOptions {
@@ -154,6 +160,8 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         interval: settings.interval,
         read_only: settings.read_only,
         all_namespaces: settings.all_netns,
+        lookups: settings.lookups(),
+        private_names: settings.dns_private,
         mouse: settings.mouse,
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),

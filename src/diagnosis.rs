@@ -15,6 +15,7 @@ mod memory;
 mod one_cause;
 pub mod rule;
 mod rules;
+mod settle;
 mod side;
 pub mod thresholds;
 mod track;
@@ -28,6 +29,7 @@ use crate::diagnosis::finding::Finding;
 use crate::diagnosis::look::{Desk, Look};
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
+use crate::model::memory::Held;
 use crate::model::process::ProcessId;
 use crate::store::Store;
 
@@ -77,8 +79,9 @@ impl Diagnosis {
         if !running.advance(&mut Desk { store, thresholds, memory, destinations }, steps) {
             return false;
         }
-        let found = look.take().map(|look| look.findings).unwrap_or_default();
-        self.conclude(found);
+        if let Some(look) = look.take() {
+            (self.findings, self.untold) = look.findings.into_sorted();
+        }
         true
     }
 
@@ -123,19 +126,14 @@ impl Diagnosis {
         wanted.into_iter().collect()
     }
 
+    /// What its tables hold: they are bounded by named limits.
+    pub fn held(&self) -> Vec<Held> {
+        self.memory.held().into_iter().chain([self.destinations.held()]).collect()
+    }
+
     /// The limits that the rules compare with.
     pub const fn thresholds(&self) -> &Thresholds {
         &self.thresholds
-    }
-
-    /// By severity, rule, and size in powers of two, so that neighbours do not change places with every socket.
-    fn conclude(&mut self, mut found: Vec<Finding>) {
-        found.sort_by_key(|finding| {
-            (Reverse(finding.severity), finding.key.rule, Reverse(finding.sockets.checked_ilog2()), finding.key)
-        });
-        self.untold = found.len().saturating_sub(FINDINGS_MAX);
-        found.truncate(FINDINGS_MAX);
-        self.findings = found;
     }
 }
 

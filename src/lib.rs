@@ -4,6 +4,7 @@
 pub mod app;
 pub mod cli;
 pub mod diagnosis;
+pub mod dns;
 pub mod host;
 pub mod knowledge;
 pub mod model;

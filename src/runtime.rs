@@ -29,9 +29,13 @@ use anyhow::Context;
 use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::app::msg::Msg;
 use crate::app::{App, Config};
 use crate::diagnosis::thresholds::Thresholds;
+use crate::dns::pool::Pool;
+use crate::dns::resolver;
 use crate::host::{self, Host};
+use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
 use crate::runtime::closes::Closes;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
@@ -60,6 +64,10 @@ pub struct ScreenOptions {
     pub read_only: bool,
     /// Whether the sockets of all network namespaces are shown from the start.
     pub all_namespaces: bool,
+    /// Whether names of hosts are asked for from the start, or never.
+    pub lookups: Lookups,
+    /// Whether also those of private addresses.
+    pub private_names: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
     /// Whether to draw with ASCII only.
@@ -89,6 +97,12 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let answered = Arc::new(AtomicBool::new(false));
     let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
     let (sender, messages) = channel(MESSAGES_MAX);
+    let names = (options.lookups != Lookups::Forbidden).then(|| {
+        let sender = sender.clone();
+        let resolver = resolver::for_source(source.info().kind);
+        // An error means that the program is ending.
+        Pool::new(resolver, options.private_names, move |named| drop(sender.blocking_send(Msg::HostNames(vec![named]))))
+    });
     let close_allowed = source.info().abilities.close && !options.read_only;
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
@@ -97,7 +111,7 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
 
     let queues = Queues { calls, events, messages };
-    let hands = Hands { screen, keyboard, sampler, kills, closes };
+    let hands = Hands { screen, keyboard, sampler, kills, names, closes };
     let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
@@ -128,6 +142,8 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         interval: options.interval,
         read_only: options.read_only,
         all_namespaces: options.all_namespaces,
+        lookups: options.lookups,
+        private_names: options.private_names,
         protected: host.protected(),
         may_close: host.may_close(),
         utc_offset_seconds: utc_offset_seconds(),

@@ -5,6 +5,7 @@
 pub mod counters;
 pub mod groups;
 pub mod history;
+pub mod host_names;
 pub mod intake;
 pub mod log;
 pub mod paths;
@@ -13,6 +14,7 @@ pub mod routes;
 pub mod row_set;
 pub mod rows;
 mod tally;
+pub mod ways;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Gap, Rhythm};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
+use crate::model::memory::Held;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
@@ -31,6 +34,7 @@ use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
+use crate::store::host_names::HostNames;
 use crate::store::log::Log;
 use crate::store::paths::{Path, Paths};
 use crate::store::pressure::Pressure;
@@ -60,6 +64,7 @@ pub struct Store {
     paths: Paths,
     tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
+    host_names: HostNames,
 }
 
 impl Store {
@@ -86,6 +91,7 @@ impl Store {
             paths: Paths::default(),
             tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
+            host_names: HostNames::default(),
         }
     }
 
@@ -104,6 +110,16 @@ impl Store {
     /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
     pub fn is_unlisted(&self, id: SocketId) -> bool {
         self.unlisted.contains(&id)
+    }
+
+    /// What addresses are called, as far as somebody asked.
+    pub const fn host_names(&self) -> &HostNames {
+        &self.host_names
+    }
+
+    /// The same, to learn.
+    pub const fn host_names_mut(&mut self) -> &mut HostNames {
+        &mut self.host_names
     }
 
     /// Where the data comes from.
@@ -205,6 +221,13 @@ impl Store {
     /// What every process uses that was asked for, in no order that means anything.
     pub fn usages(&self) -> impl Iterator<Item = (ProcessId, &Usage)> {
         self.usage.iter().map(|(process, usage)| (*process, usage))
+    }
+
+    /// What its tables hold: they are bounded by the rows that there are, and by named limits.
+    pub fn held(&self) -> Vec<Held> {
+        let others = [self.routes.held(), Held::by("usage", &self.usage), Held::by("unlisted sockets", &self.unlisted)];
+        let tables = self.rows.held().into_iter().chain(self.paths.held());
+        tables.chain(self.log.held()).chain(self.history.held()).chain(others).collect()
     }
 
     /// The whole `tcp_info` of `id`, if it was asked for.

@@ -19,6 +19,7 @@ use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Loss, Teller};
+use crate::model::memory::Held;
 use crate::model::snapshot::{Scope, Sifted, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
@@ -190,6 +191,12 @@ impl Tracker {
         if delta.transitions.iter().any(|transition| transition.told_by != ToldBy::Samples) {
             delta.transitions.sort_by_key(|transition| transition.at);
         }
+    }
+
+    /// What its tables hold: they are bounded by the sockets that there are, and by named limits.
+    pub fn held(&self) -> Vec<Held> {
+        let missed = Held::by("missed sockets", &self.missed);
+        self.directory.held().into_iter().chain(self.ends.holds()).chain(self.lives.held()).chain([missed]).collect()
     }
 
     /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at

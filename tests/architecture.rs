@@ -11,12 +11,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("knowledge", &["model"]),
     ("host", &["model", "source"]),
+    ("dns", &["model"]),
     ("diagnosis", &["model", "store", "knowledge"]),
     ("table", &["model", "store", "knowledge"]),
     ("report", &["model", "store", "table", "diagnosis", "knowledge"]),
     ("app", &["model", "store", "table", "diagnosis", "knowledge"]),
     ("ui", &["model", "store", "table", "diagnosis", "knowledge", "app"]),
-    ("runtime", &["model", "source", "tracker", "store", "knowledge", "host", "diagnosis", "table", "app", "ui"]),
+    (
+        "runtime",
+        &["model", "source", "tracker", "store", "knowledge", "host", "dns", "diagnosis", "table", "app", "ui"],
+    ),
     (
         "cli",
         &[
@@ -26,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "knowledge",
             "host",
+            "dns",
             "diagnosis",
             "table",
             "report",

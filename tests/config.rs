@@ -39,6 +39,30 @@ fn a_setting_of_the_file_counts_and_the_command_line_counts_more() {
     assert_eq!(list_with(home.path(), &["--config", "/dev/null"]).code, 0);
 }
 
+/// Whether names of hosts are printed; those of a made-up server are made up, and nobody is asked.
+#[test]
+fn names_of_hosts_are_asked_for_as_the_file_says_unless_the_command_line_forbids_it() {
+    let has_names = |text: &str, arguments: &[&str]| {
+        let (home, _) = home(text);
+        let mut command = conntop();
+        let ended = ended(command.env("HOME", home.path()).args(["list", "--demo", "raddr:10.0.0.20"]).args(arguments));
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        assert_eq!(ended.stdout.contains("HOST?"), ended.stdout.contains(" node-0-20.internal "));
+        ended.stdout.contains("HOST?")
+    };
+    for (text, arguments, wanted) in [
+        ("", &[][..], false),
+        ("", &["--dns"], true),
+        ("", &["--dns", "--no-dns"], false),
+        ("", &["--dns", "--no-dns=false"], true),
+        ("dns = true\n", &[], true),
+        ("dns = true\n", &["--dns=false"], false),
+        ("dns = true\ndns-private = true\n", &["--no-dns"], false),
+    ] {
+        assert_eq!(has_names(text, arguments), wanted, "{text:?} {arguments:?}");
+    }
+}
+
 #[test]
 fn thresholds_reach_the_diagnosis_and_a_check_that_cannot_read_them_has_not_looked() {
     let (home, file) = home("[thresholds]\nclose-wait-age = 1\n");

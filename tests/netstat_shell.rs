@@ -91,10 +91,24 @@ fn options_without_their_dash_get_a_hint() {
 
 #[test]
 fn what_is_not_there_is_said_once_and_beside_the_data() {
-    let output = run(&["netstat", "--demo", "-anf", "0.1", "--count", "3"]);
+    let output = run(&["netstat", "--demo", "-anf", "--no-dns", "0.1", "--count", "3"]);
     let stderr = text(&output.stderr);
-    assert_eq!(stderr.matches("not looked up yet").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("--no-dns forbids").count(), 1, "{stderr}");
     assert_eq!(text(&output.stdout).matches("Active Connections").count(), 3);
+}
+
+/// Those of a made-up server are made up, too: nobody is asked.
+#[test]
+fn names_of_hosts_stand_in_the_place_of_addresses_with_f_alone() {
+    let printed = |arguments: &[&str]| text(&run(&[&["netstat", "--demo", "-n"], arguments].concat()).stdout);
+    let (with, without) = (printed(&["-f"]), printed(&["--dns"]));
+    assert!(with.contains(" node-0-20.internal:5432 ") && !with.contains(" 10.0.0.20:5432 "), "{with}");
+    assert!(without.contains(" 10.0.0.20:5432 ") && !without.contains("node-"), "{without}");
+    assert_eq!(printed(&["-f", "--no-dns"]), without);
+    let json = printed(&["-f", "--format", "json", "raddr:10.0.0.20"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let first = &json["connections"][0];
+    assert_eq!((&first["raddr"], &first["rname"]), (&"10.0.0.20".into(), &"node-0-20.internal".into()));
 }
 
 #[test]

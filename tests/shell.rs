@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use ways::{CONNTOP, Ended, Way, all, ended, running};
+use ways::{CONNTOP, Ended, Running, Way, all, ended, running};
 
 /// Runs `script`, in which `"$@"` is the command.
 fn shell(way: &Way, script: &str) -> Ended {
@@ -124,6 +124,14 @@ fn bytes_that_are_no_text_are_answered_in_one_sentence() {
     }
 }
 
+/// Nothing, nonsense, and what other programs take as a wish.
+const ENVIRONMENTS: [&[(&str, &str)]; 4] = [
+    &[("HOME", "/nonexistent"), ("TERM", "dumb"), ("LC_ALL", "C"), ("COLUMNS", "1"), ("NO_COLOR", "1")],
+    &[("HOME", ""), ("TERM", ""), ("LANG", "tr_TR.ISO-8859-9"), ("COLUMNS", "0"), ("CLICOLOR_FORCE", "1")],
+    &[("HOME", "relative"), ("XDG_CONFIG_HOME", "/dev/null"), ("TERM", "no-such-terminal"), ("TZ", "No/Such_Zone")],
+    &[("XDG_CONFIG_HOME", "/nonexistent"), ("COLUMNS", "99999999999999999999"), ("NO_COLOR", "")],
+];
+
 #[test]
 fn an_environment_without_anything_is_enough() {
     for way in all() {
@@ -132,36 +140,19 @@ fn an_environment_without_anything_is_enough() {
             command.env_clear();
         });
         assert_eq!((ended.code, ended.stdout), (usual.code, usual.stdout), "{}: {}", way.name, ended.stderr);
-        for (name, value) in [
-            ("HOME", "/nonexistent"),
-            ("HOME", ""),
-            ("HOME", "relative"),
-            ("XDG_CONFIG_HOME", "/nonexistent"),
-            ("XDG_CONFIG_HOME", "/dev/null"),
-            ("TERM", "dumb"),
-            ("TERM", ""),
-            ("TERM", "no-such-terminal"),
-            ("LC_ALL", "C"),
-            ("LANG", "tr_TR.ISO-8859-9"),
-            ("TZ", "No/Such_Zone"),
-            ("COLUMNS", "1"),
-            ("COLUMNS", "0"),
-            ("COLUMNS", "99999999999999999999"),
-            ("NO_COLOR", "1"),
-            ("CLICOLOR_FORCE", "1"),
-        ] {
+        for variables in ENVIRONMENTS {
             let ended = run(&way, |command| {
-                command.env_clear().env(name, value);
+                command.env_clear().envs(variables.iter().copied());
             });
-            assert_eq!(ended.code, Some(way.code), "{} with {name}={value}: {ended:?}", way.name);
-            assert!(!ended.stdout.contains('\u{1b}'), "{} with {name}={value}: data has no colours", way.name);
+            assert_eq!(ended.code, Some(way.code), "{} with {variables:?}: {ended:?}", way.name);
+            assert!(!ended.stdout.contains('\u{1b}'), "{} with {variables:?}: data has no colours", way.name);
         }
     }
 }
 
 #[test]
 fn a_width_that_makes_no_sense_spoils_no_help() {
-    for columns in ["0", "1", "2", "7", "-1", "many", "99999999999999999999"] {
+    for columns in ["0", "1", "many", "99999999999999999999"] {
         for command in std::iter::once(String::new()).chain(commands::commands()) {
             for option in ["-h", "--help"] {
                 let mut help = Command::new(CONNTOP);
@@ -190,7 +181,7 @@ fn data_is_the_same_with_and_without_colours() {
 #[test]
 fn without_a_terminal_nothing_waits_for_one() {
     for way in all() {
-        for variable in ["unset TERM", "export TERM=dumb", "export TERM=xterm-256color"] {
+        for variable in ["unset TERM", "export TERM=xterm-256color"] {
             let ended = shell(&way, &format!("{variable}; exec setsid -w \"$@\" </dev/null"));
             assert_eq!(ended.code, Some(way.code), "{} after {variable}: {ended:?}", way.name);
         }
@@ -247,27 +238,25 @@ fn signals_end_those_that_run_on_and_tear_no_line() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         for way in running() {
             let folder = tempfile::tempdir().expect("a temporary directory");
-            let mut child = Command::new(CONNTOP)
-                .args(way.arguments(folder.path()))
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("it starts");
-            let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+            let mut command = Command::new(CONNTOP);
+            command.args(way.arguments(folder.path())).stdin(Stdio::null());
+            let child = plain(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            let mut running = Running(child.expect("it starts"));
+            let mut stdout = BufReader::new(running.0.stdout.take().expect("piped"));
             let mut text = String::new();
             if way.is_silent {
-                way.wait_for_file(folder.path(), &mut child);
+                way.wait_for_file(folder.path(), &mut running);
             } else {
                 assert!(stdout.read_line(&mut text).expect("text") > 0, "{} ended by itself", way.name);
             }
-            kill_process(Pid::from_child(&child), signal).expect("it is ours");
+            kill_process(Pid::from_child(&running.0), signal).expect("it is ours");
             stdout.read_to_string(&mut text).expect("text");
-            let output = child.wait_with_output().expect("it ends");
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            let is_asked = signal == Signal::INT && output.status.code() == Some(0);
-            let is_told = output.status.code() == Some(code) || output.status.signal() == Some(signal.as_raw());
-            assert!(is_asked || is_told, "{}: {:?} {stderr}", way.name, output.status);
+            let mut stderr = String::new();
+            running.0.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+            let status = running.0.wait().expect("it ends");
+            let is_asked = signal == Signal::INT && status.code() == Some(0);
+            let is_told = status.code() == Some(code) || status.signal() == Some(signal.as_raw());
+            assert!(is_asked || is_told, "{}: {status:?} {stderr}", way.name);
             assert!(text.is_empty() || text.ends_with('\n'), "{}: a torn line", way.name);
             assert!(!stderr.contains("panicked"), "{}: {stderr}", way.name);
             way.is_whole(&text, folder.path());

@@ -34,6 +34,20 @@ pub fn enter_namespace() {
     std::process::exit(status.code().unwrap_or(1));
 }
 
+/// Processes that share the sockets, unless there are more than these may hold.
+const HOLDERS_MIN: u32 = 20;
+/// What a holder has open beside its sockets, at the most.
+const DESCRIPTORS_BESIDE: u64 = 64;
+/// So many sockets more (a divisor) a crowd may grow by.
+const GROWTH_DIVISOR: u32 = 5;
+
+/// How many processes `sockets` are to be shared by: as few as are believable, as many as the limit of descriptors asks.
+pub fn holders_for(sockets: u32) -> u32 {
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX).saturating_sub(DESCRIPTORS_BESIDE).max(1);
+    let needed = u64::from(sockets + sockets / GROWTH_DIVISOR).div_ceil(limit);
+    u32::try_from(needed).unwrap_or(u32::MAX).max(HOLDERS_MIN)
+}
+
 /// In a process started by [`Crowd::gather`]: holds its sockets until its input ends, and never returns.
 /// On `more N` it opens `N` connections more. In other processes: does nothing.
 pub fn hold_if_asked() {
@@ -77,7 +91,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// `sockets` TCP sockets (both ends of connections), spread over `holders` processes.
+    /// `sockets` TCP sockets (both ends of connections), spread over `holders` processes (see [`holders_for`]).
     pub fn gather(sockets: u32, holders: u32) -> Self {
         let this = std::env::current_exe().expect("a program knows its file");
         let pairs = (sockets / holders / 2).to_string();
@@ -96,8 +110,10 @@ impl Crowd {
 
     /// Opens `sockets` more, spread over the holders.
     pub fn grow(&mut self, sockets: u32) {
-        let pairs = (sockets as usize / self.holders.len() / 2).max(1);
-        for holder in &mut self.holders {
+        let (pairs, holders) = (sockets as usize / 2, self.holders.len());
+        for (nth, holder) in self.holders.iter_mut().enumerate() {
+            // Where there are fewer pairs than holders, the first ones get one each.
+            let pairs = pairs / holders + usize::from(nth < pairs % holders);
             writeln!(holder.stdin.as_mut().expect("piped"), "{pairs}").expect("it listens");
         }
         self.wait();

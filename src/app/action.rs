@@ -55,6 +55,8 @@ pub(crate) enum Action {
     Escalate,
     /// Put the selected line on the clipboard.
     Copy,
+    /// Ask for names of hosts, or no more.
+    Names,
     /// Show the sockets of all network namespaces, or of conntop's own only.
     Namespaces,
     /// Take samples more often.

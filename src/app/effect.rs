@@ -1,6 +1,7 @@
 //! What `update` wants done; the runtime and the host do it. An effect holds all it needs: what a dialog shows is
 //! the very effect that will run.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::action::Kill;
@@ -23,6 +24,8 @@ pub enum Effect {
     Close(Close),
     /// Collect this beside the sockets from the next sample on.
     Collect(Needs),
+    /// Ask what these addresses are called, the first ones first, and about no others any more.
+    LookUp(Vec<IpAddr>),
     /// Take samples this far apart.
     Interval(Duration),
     /// Stop (`true`) or go on with taking samples.

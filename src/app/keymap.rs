@@ -148,6 +148,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 10 },
     Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
+    Binding { scopes: MAIN,         keys: &[char('n')],                                        action: Action::Names,                   name: "names",    help: "names of the hosts on the screen, or none",         footer: 0 },
     Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
     Binding { scopes: &[Table, Detail, Explain], keys: &[char('e')],                           action: Action::Explain,                 name: "explain",  help: "what it means, what to do about it",            footer: 6 },
     // Acting

@@ -98,6 +98,7 @@ impl App {
             Action::Confirm => return self.confirm(),
             Action::ConfirmKill => return self.confirm_kill(),
             Action::Copy => return self.copy(),
+            Action::Names => return self.toggle_lookups(),
             Action::Namespaces => return self.toggle_namespaces(),
             Action::Faster => return self.step_interval(false),
             Action::Slower => return self.step_interval(true),

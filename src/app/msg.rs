@@ -5,6 +5,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use crate::model::action::KillReport;
 use crate::model::closing::CloseReport;
 use crate::model::delta::Delta;
+use crate::model::host_name::Named;
 use crate::model::text::DisplayText;
 
 /// Something that happened.
@@ -28,6 +29,8 @@ pub enum Msg {
     SourceFailed(DisplayText),
     /// The recording is at its end.
     SourceEnded,
+    /// Names of hosts were found, or are gone.
+    HostNames(Vec<Named>),
     /// Something worth a line to the user (a terminal that cannot copy, a thread that ended).
     Notice(DisplayText),
 }

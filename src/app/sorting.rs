@@ -3,7 +3,9 @@
 use crate::app::App;
 use crate::app::action::Motion;
 use crate::app::mode::Mode;
+use crate::app::notice::Tone;
 use crate::model::action::SIGNALS;
+use crate::table::fit::Place;
 use crate::table::sort::SortKey;
 
 impl App {
@@ -18,8 +20,14 @@ impl App {
         let Some(sort) = self.tables.sort(self.tab) else { return };
         let shown = self.tables.shown(self.tab, self.config.size.0);
         let at = shown.iter().position(|place| place.index == sort.column);
-        let next = at.map_or(Some(0), |at| at.checked_add_signed(by)).and_then(|at| shown.get(at));
-        if let Some(place) = next {
+        let heads = self.tables.heads(self.tab);
+        let is_hint = |place: &Place| heads.get(place.index).is_some_and(|head| head.is_hint);
+        let mut next = at.map_or(Some(0), |at| at.checked_add_signed(by));
+        // Steps over what nothing is sorted by.
+        while let Some(at) = next.filter(|at| shown.get(*at).is_some_and(is_hint)) {
+            next = at.checked_add_signed(by);
+        }
+        if let Some(place) = next.and_then(|at| shown.get(at)) {
             self.sort_by(place.index);
         }
     }
@@ -39,7 +47,10 @@ impl App {
     }
 
     fn sort_by(&mut self, column: usize) {
-        if let Some(head) = self.tables.heads(self.tab).get(column) {
+        let head = self.tables.heads(self.tab).get(column).copied();
+        if head.is_some_and(|head| head.is_hint) {
+            self.say(Tone::Plain, "nothing is sorted by names: anybody can call himself anything");
+        } else if let Some(head) = head {
             self.set_sort(SortKey { column, order: head.first_order });
         }
     }

@@ -6,10 +6,10 @@ use crate::model::socket::SocketId;
 use crate::store::Store;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::store::rows::{Row, RowIndex};
-use crate::table::column::{Column, Order, default_columns};
+use crate::table::column::{Column, HOST, Order, default_columns};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
-use crate::table::fit::{Place, fit, place};
+use crate::table::fit::{COMFORT_WIDTH, Place, fit, place};
 use crate::table::groups::GroupView;
 use crate::table::sort::SortKey;
 use crate::table::view::View;
@@ -22,8 +22,10 @@ const FIRST_SORT: &str = "age";
 const NAMES_RANK_MAX: u8 = 1;
 /// Columns from this rank on may go for that.
 const SPARE_RANK_MIN: u8 = 10;
-/// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
-const COMFORT_WIDTH: u16 = 21;
+/// The same while names of hosts are shown, too.
+const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
+/// A name of a host that has less room is mostly cut.
+const HOST_COMFORT_WIDTH: u16 = 24;
 /// A table with more groups than this is not kept while another one is shown: each takes some 200 bytes.
 const HIDDEN_GROUPS_MAX: usize = 2_000;
 /// Cells right of the last column.
@@ -37,6 +39,8 @@ pub struct Columns<R: 'static> {
     wanted: Vec<u16>,
     /// A column that is not shown now.
     hidden: Option<&'static str>,
+    /// Whether names of hosts are shown.
+    has_hosts: bool,
 }
 
 impl<R> std::fmt::Debug for Columns<R> {
@@ -47,7 +51,7 @@ impl<R> std::fmt::Debug for Columns<R> {
 
 impl<R> Columns<R> {
     fn new(all: &'static [Column<R>]) -> Self {
-        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE) }
+        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE), has_hosts: false }
     }
 
     /// The columns that fit into a screen of `width`, and where they stand.
@@ -58,10 +62,15 @@ impl<R> Columns<R> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
         chosen.retain(|&index| Some(self.all[index].key) != self.hidden);
+        if self.has_hosts {
+            chosen.extend(self.all.iter().position(|column| column.key == HOST));
+            chosen.sort_unstable();
+        }
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
             let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
-            match least.filter(|&index| self.all[index].rank >= Some(SPARE_RANK_MIN)) {
+            let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
+            match least.filter(|&index| self.all[index].rank >= Some(spare)) {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
                     chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
                 }
@@ -72,6 +81,9 @@ impl<R> Columns<R> {
 
     fn is_cut(&self, index: usize, width: u16) -> bool {
         let column = &self.all[index];
+        if column.is_hint {
+            return width < HOST_COMFORT_WIDTH;
+        }
         let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
         column.rank <= Some(NAMES_RANK_MAX) && width < comfort
     }
@@ -82,7 +94,9 @@ impl<R> Columns<R> {
         R: 'a,
     {
         for row in rows {
-            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| column.rank.is_some()) {
+            // Names come one by one, and shall not move what stands beside them.
+            let measured = |column: &Column<R>| column.rank.is_some() && !column.is_hint;
+            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| measured(column)) {
                 let width = (column.value)(row, store).cells_needed();
                 *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
             }
@@ -207,6 +221,8 @@ pub struct ColumnHead {
     pub about: &'static str,
     /// The direction of the first sort by it.
     pub first_order: Order,
+    /// Whether it is a mere hint, by which nothing is sorted.
+    pub is_hint: bool,
 }
 
 /// All tables.
@@ -249,6 +265,12 @@ impl Tables {
             None if tab == Tab::Connections => self.connections.refresh(store, height),
             None => {}
         }
+    }
+
+    /// Whether the columns with names of hosts are among those that are shown.
+    pub fn show_hosts(&mut self, has_hosts: bool) {
+        self.connections.columns.has_hosts = has_hosts;
+        self.groups.iter_mut().for_each(|table| table.columns.has_hosts = has_hosts);
     }
 
     /// Lets columns find their widths anew.
@@ -324,6 +346,7 @@ fn heads<R>(columns: &[Column<R>]) -> Vec<ColumnHead> {
         title: column.title,
         about: column.about,
         first_order: column.first_order,
+        is_hint: column.is_hint,
     };
     columns.iter().map(head).collect()
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::app::held::FROZEN_DELTAS_MAX;
 use crate::app::mode::{Confirm, Stage};
 use crate::model::action::{KillOutcome, KillReport, Signal};
-use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::socket::{NetnsId, SocketId};
@@ -500,19 +500,9 @@ fn the_interval_is_stepped_within_bounds() {
 #[test]
 fn the_log_stands_still_while_an_entry_is_selected() {
     let mut app = three();
-    let transition = |cookie: u64, seconds: u64| Transition {
-        at: Timestamp::from_millis(seconds * 1_000),
-        id: id(cookie),
-        protocol: crate::model::endpoint::Protocol::Tcp,
-        local: crate::model::testing::endpoint("10.0.0.1:80"),
-        remote: crate::model::testing::endpoint("10.0.0.2:5000"),
-        from: Some(TcpState::Established),
-        to: Some(TcpState::CloseWait),
-        lasted: None,
-        skipped: false,
-        owner: Owner::None,
-        told_by: ToldBy::Samples,
-        last: None,
+    let transition = |cookie: u64, seconds: u64| {
+        let (from, to) = (Some(TcpState::Established), Some(TcpState::CloseWait));
+        crate::model::testing::transition(tcp(cookie), seconds * 1_000, from, to)
     };
     press(&mut app, "8");
     send(&mut app, Delta { transitions: vec![transition(1, 101), transition(2, 101)], ..delta(101) });
@@ -525,6 +515,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 
 mod close;
 mod findings;
+mod lookups;
 
 #[test]
 fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {

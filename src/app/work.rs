@@ -55,7 +55,7 @@ impl App {
     pub fn advance(&mut self, mut steps: usize) -> Vec<Effect> {
         while steps > 0 && self.advance_one(&mut steps) {}
         let bell = std::mem::take(&mut self.work.bell).then_some(Effect::Bell);
-        self.collect().into_iter().chain(bell).collect()
+        self.collect().into_iter().chain(self.look_up()).chain(bell).collect()
     }
 
     /// Does one kind of work as far as it goes, what the user waits for first; answers whether there was any.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use crate::cli::args::{Color, values};
 use crate::cli::{Failure, say};
 use crate::diagnosis::thresholds::Thresholds;
+use crate::model::host_name::Lookups;
 use crate::model::snapshot::Needs;
 use crate::source::{self, Choice, Source};
 use crate::table::suggest;
@@ -42,6 +43,13 @@ pub(super) struct Settings {
     pub(super) color: Color,
     /// Whether the bell rings when something critical is found.
     pub(super) bell: bool,
+    /// Whether names of hosts are asked for.
+    pub(super) dns: bool,
+    /// Whether also those of private addresses.
+    pub(super) dns_private: bool,
+    /// Whether names are never asked for; said on the command line only.
+    #[serde(skip)]
+    pub(super) no_dns: bool,
     /// Whether the kernel is asked for exact transitions.
     pub(super) trace: bool,
     /// The numbers that the rules compare with.
@@ -58,6 +66,9 @@ impl Default for Settings {
             mouse: true,
             color: Color::Auto,
             bell: false,
+            dns: false,
+            dns_private: false,
+            no_dns: false,
             trace: true,
             thresholds: Thresholds::default(),
         }
@@ -68,6 +79,20 @@ impl Settings {
     /// What a sample is to hold beside the sockets of this namespace.
     pub(super) fn needs(&self) -> Needs {
         Needs { all_namespaces: self.all_netns, ..Needs::default() }
+    }
+
+    /// Whether names of hosts are asked for: a no beats every yes.
+    pub(super) const fn lookups(&self) -> Lookups {
+        match (self.no_dns, self.dns) {
+            (true, _) => Lookups::Forbidden,
+            (false, true) => Lookups::On,
+            (false, false) => Lookups::Off,
+        }
+    }
+
+    /// The same with names asked for, or not.
+    pub(super) fn with_dns(self, dns: bool) -> Self {
+        Self { dns, ..self }
     }
 
     /// Opens the source of `choice`, if it can do what is asked for.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::cli::args::ListPlan;
 use crate::cli::config::Settings;
 use crate::cli::list::looker::Looker;
+use crate::cli::names::{Names, PATIENCE};
 use crate::cli::{Failure, print, say};
+use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
@@ -29,27 +31,35 @@ pub(super) fn run(
         ListPlan::Fields(fields, format) => print(|out| fields::write(fields, *format, out)),
         ListPlan::Now(list) => {
             let (source, settings) = open()?;
-            now(source, &settings.needs(), list)
+            now(source, &settings, list)
         }
         ListPlan::When(wait, list) => {
             let (source, settings) = open()?;
             let interval = interval.unwrap_or(wait::INTERVAL);
-            wait::run(Looker::new(source, &settings, interval), wait, list)
+            wait::run(Looker::new(source, &settings, interval), wait, &named(list, &settings))
         }
         ListPlan::OnChange(changes, list) => {
             let (source, settings) = open()?;
-            change::run(Looker::new(source, &settings, settings.interval), *changes, list)
+            change::run(Looker::new(source, &settings, settings.interval), *changes, &named(list, &settings))
         }
     }
 }
 
 /// Prints one sample of a live source, or the end of a recording.
-pub(super) fn now(mut source: Box<dyn Source>, needs: &Needs, list: &List) -> Result<ExitCode, Failure> {
-    let store = look(&mut *source, needs)?;
+pub(super) fn now(mut source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
+    let mut store = look(&mut *source, &settings.needs())?;
+    let list = named(list, settings);
+    let peers = list.peers(&store);
+    Names::new(settings, source.info().kind, PATIENCE).learn(&mut store, &peers);
     for sentence in &store.coverage().degraded {
         say(sentence.as_str());
     }
     write(&list.select(&store))
+}
+
+/// `list` with names of hosts, if they are asked for.
+fn named(list: &List, settings: &Settings) -> List {
+    List { names: settings.lookups() == Lookups::On, ..list.clone() }
 }
 
 fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {

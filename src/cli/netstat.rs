@@ -3,7 +3,6 @@
 mod arguments;
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,10 +10,12 @@ use anyhow::Context;
 use rustc_hash::FxHashMap;
 
 use crate::cli::args::Global;
+use crate::cli::names::{Names, PATIENCE};
 pub(super) use crate::cli::netstat::arguments::NetstatArguments;
 use crate::cli::netstat::arguments::Plan;
 use crate::cli::samples::Interrupt;
 use crate::cli::{Failure, say};
+use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, Snapshot, SourceKind};
 use crate::model::text::DisplayText;
@@ -27,7 +28,9 @@ use crate::tracker::{self, Tracker};
 /// Shows what was asked for, once or again and again.
 pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitCode, Failure> {
     let Plan { wanted, interval, hints } = arguments.plan()?;
-    let settings = global.settings()?;
+    let names_wanted = wanted.connections.as_ref().is_some_and(|connections| connections.names);
+    // Here -f alone says whether names are wanted: digits are what netstat prints.
+    let settings = global.settings()?.with_dns(names_wanted);
     let source = settings.open(&global.choice()?)?;
     let kind = source.info().kind;
     let needs_machine = wanted.interfaces || wanted.statistics || wanted.routes || wanted.offload;
@@ -40,12 +43,17 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
     for hint in &hints {
         say(hint);
     }
+    if names_wanted && settings.lookups() == Lookups::Forbidden {
+        say("-f: --no-dns forbids to ask for names; addresses are shown");
+    }
+    let names = Names::new(&settings, kind, PATIENCE);
     let looker = Looker {
         store: Store::new(source.info().clone()),
         source,
         tracker: Tracker::new(),
         snapshot: Snapshot::default(),
         needs: settings.needs(),
+        names,
         said: Vec::new(),
     };
     let runtime =
@@ -94,6 +102,7 @@ struct Looker {
     tracker: Tracker,
     snapshot: Snapshot,
     needs: Needs,
+    names: Names,
     /// What was said already, so that it is not said every round.
     said: Vec<DisplayText>,
 }
@@ -109,8 +118,10 @@ impl Looker {
             if connections.executable {
                 round.executables = self.executables(connections);
             }
-            if connections.names {
-                round.hosts = host_names(&self.store, connections);
+            if self.names.is_on() {
+                let peers: Vec<_> =
+                    connections.rows(&self.store).iter().map(|row| row.connection.socket.remote.addr).collect();
+                self.names.learn(&mut self.store, &peers);
             }
         }
         let mut degraded = self.store.coverage().degraded.clone();
@@ -167,9 +178,4 @@ impl Looker {
 fn take<T>(table: machine::Table<T>, rows: &mut Vec<T>, degraded: &mut Vec<DisplayText>) {
     *rows = table.rows;
     degraded.extend(table.degraded);
-}
-
-/// The names of the foreign hosts that are shown. Nobody looks them up yet: the resolver hooks in here.
-fn host_names(_store: &Store, _connections: &Connections) -> FxHashMap<IpAddr, DisplayText> {
-    FxHashMap::default()
 }

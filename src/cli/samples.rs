@@ -110,6 +110,11 @@ impl Samples {
         &self.store
     }
 
+    /// The same, to learn names.
+    pub(super) const fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
     /// What is wrong now.
     pub(super) const fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis

@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
+use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
 use crate::cli::samples::{Interrupt, Samples};
 use crate::cli::{Failure, cannot_write, say};
 use crate::model::event::{Teller, Tellers};
@@ -52,6 +53,7 @@ async fn follow(
     watch: &Watch,
 ) -> Result<(), Failure> {
     let mut stream = Stream::new(watch);
+    let mut names = Names::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
     let mut interrupt = Interrupt::new();
     let mut said = Vec::new();
     let mut failures = 0;
@@ -75,6 +77,10 @@ async fn follow(
             taken => taken?,
         };
         failures = 0;
+        if names.is_on() {
+            let peers = stream.peers(samples.store(), &taken.transitions);
+            names.learn(samples.store_mut(), &peers);
+        }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         for sentence in shortcomings(store, &taken.tellers) {
             if !said.contains(sentence) && said.len() < SAID_MAX {

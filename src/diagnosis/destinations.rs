@@ -1,7 +1,8 @@
 //! Ephemeral ports and `TIME_WAIT` per destination: ports run out per (source address, destination address and port).
 //!
-//! Counted by a pass over all rows only when so many are connected that some destination may be short of ports, over
-//! those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not at every look.
+//! Counted by a pass over all rows only when some destination may be short of ports (`store::ways` knows the most that
+//! any can have), over those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not
+//! at every look. Rows to destinations that cannot matter are passed over.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Endpoint;
+use crate::model::memory::Held;
 use crate::model::process::Process;
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::rows::Row;
+use crate::store::ways::Shared;
 
 /// The most destinations counted; rows to others are left out. One that is short of ports has tens of thousands of
 /// rows, so that it is among the first that are met.
@@ -32,6 +35,31 @@ const CHEAP_ROWS: u32 = 20_000;
 const DEAR_EVERY: Duration = Duration::from_secs(5);
 /// What is looked for begins at this share of what is a finding, so that a finding can fade.
 const LOOKS_FROM: f64 = 0.7;
+
+/// From so many connections on a way may matter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Floors {
+    ports: f64,
+    time_wait: f64,
+}
+
+impl Floors {
+    fn of(store: &Store, sides: &Sides, thresholds: &Thresholds) -> Self {
+        let ports = f64::from(room(store, sides)) * thresholds.ephemeral_ports_warning / 100.0;
+        let churn = thresholds.time_wait_churn * CHURN_WINDOW.as_secs_f64();
+        Self { ports: ports * LOOKS_FROM, time_wait: churn * LOOKS_FROM }
+    }
+
+    /// Whether a way with at most so many connections may be short of ports.
+    fn may_be_short(&self, shared: Shared) -> bool {
+        f64::from(shared.ports) >= self.ports
+    }
+
+    /// Whether so many of them in `TIME_WAIT` may be too many.
+    fn may_churn(&self, shared: Shared) -> bool {
+        f64::from(shared.time_wait) >= self.time_wait
+    }
+}
 
 /// Our end's address, and the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,19 +121,24 @@ pub(super) struct Destinations {
     ways: FxHashMap<Way, Traffic>,
     /// When, and whether of all rows.
     counted: Option<(Timestamp, Count)>,
+    floors: Floors,
 }
 
 impl Destinations {
+    /// What it holds.
+    pub(super) fn held(&self) -> Held {
+        Held::by("ways", &self.ways)
+    }
+
     /// What is to be counted now.
     pub(super) fn due(&self, store: &Store, sides: &Sides, thresholds: &Thresholds) -> Count {
-        let counts = store.rows().counts();
+        let (counts, most) = (store.rows().counts(), store.rows().ways().most());
         let time_wait = counts.of(TcpState::TimeWait);
         let connected = counts.tcp.iter().sum::<u32>() - counts.of(TcpState::Listen);
-        let ports = f64::from(room(store, sides)) * thresholds.ephemeral_ports_warning / 100.0;
-        let churn = thresholds.time_wait_churn * CHURN_WINDOW.as_secs_f64();
-        let (count, rows) = if f64::from(connected) >= ports * LOOKS_FROM {
+        let floors = Floors::of(store, sides, thresholds);
+        let (count, rows) = if floors.may_be_short(most) {
             (Count::All, connected)
-        } else if f64::from(time_wait) >= churn * LOOKS_FROM {
+        } else if floors.may_churn(most) {
             (Count::TimeWait, time_wait)
         } else {
             return Count::Nothing;
@@ -118,15 +151,18 @@ impl Destinations {
     }
 
     /// Begins to count anew.
-    pub(super) fn begin(&mut self, at: Timestamp, count: Count) {
+    pub(super) fn begin(&mut self, count: Count, store: &Store, sides: &Sides, thresholds: &Thresholds) {
         self.ways.clear();
-        self.counted = Some((at, count));
+        self.counted = Some((store.at(), count));
+        self.floors = Floors::of(store, sides, thresholds);
     }
 
-    /// Counts a row.
-    pub(super) fn note(&mut self, row: &Row, sides: &Sides, now: Timestamp) {
+    /// Counts a row of `store`, if its way may matter.
+    pub(super) fn note(&mut self, row: &Row, sides: &Sides, store: &Store) {
         let socket = &row.connection.socket;
-        if row.is_closed() || !sides.is_outgoing(socket) {
+        let shared = store.rows().ways().shared_with(socket);
+        let may_matter = self.floors.may_be_short(shared) || self.floors.may_churn(shared);
+        if row.is_closed() || !may_matter || !sides.is_outgoing(socket) {
             return;
         }
         let way = Way { netns: socket.id.netns(), from: socket.local.addr, to: socket.remote };
@@ -140,7 +176,7 @@ impl Destinations {
         let since = row.connection.state_since.unwrap_or(since);
         if socket.state == TcpState::TimeWait {
             traffic.time_wait += 1;
-            traffic.churned += u32::from(since.age(now) < CHURN_WINDOW);
+            traffic.churned += u32::from(since.age(store.at()) < CHURN_WINDOW);
         }
         if traffic.oldest.is_none_or(|(oldest, id)| (since.at, socket.id) < (oldest.at, id)) {
             traffic.oldest = Some((since, socket.id));

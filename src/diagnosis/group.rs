@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::finding::{FindingKey, Place};
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::settle::family;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Endpoint;
 use crate::model::process::{Owner, Process};
@@ -216,10 +217,12 @@ impl Groups {
 
     /// All of them, in an order that does not depend on that of the rows: those of one rule and process together.
     pub(super) fn into_sorted(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.found.into_values().collect();
-        let family = |key: &FindingKey| (key.rule, key.process, key.netns);
-        groups.sort_unstable_by_key(|group| (family(&group.key), group.key.place));
-        groups
+        // A group is large: its place is found before it is moved.
+        let mut groups: Vec<Option<Group>> = self.found.into_values().map(Some).collect();
+        let key = |group: &Option<Group>| group.as_ref().map(|group| (family(group), group.key.place));
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        order.sort_unstable_by_key(|nth| key(&groups[*nth]));
+        order.into_iter().filter_map(|nth| groups[nth].take()).collect()
     }
 }
 

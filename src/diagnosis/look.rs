@@ -5,11 +5,11 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::destinations::{Count, Destinations};
-use crate::diagnosis::finding::{Finding, FindingKey, Place};
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::group::{Group, Groups};
 use crate::diagnosis::memory::Memory;
-use crate::diagnosis::one_cause;
 use crate::diagnosis::rule::{RULES, Set};
+use crate::diagnosis::settle::{Judged, Settling, Worst};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::time::Timestamp;
@@ -18,8 +18,10 @@ use crate::store::rows::{Row, RowIndex};
 
 /// The steps that one judgement costs: it may write a sentence.
 const STEPS_JUDGE: usize = 8;
-/// One process with more places than this of one kind has one finding for all of them.
-const PLACES_TOLD_MAX: usize = 6;
+/// The steps that a finding costs once its group is judged: it is kept for the next look.
+const STEPS_SETTLE: usize = 4;
+/// Putting this many groups in order is one step, as looking at one row is.
+const GROUPS_A_STEP: usize = 8;
 
 /// The passes over rows, in order: who listens must be known first.
 const PASSES: [Set; 3] = [Set::Listening, Set::CloseWait, Set::Suspects];
@@ -32,8 +34,10 @@ enum Phase {
     Destinations(Count),
     /// The rules that look at no rows.
     Whole,
-    /// The judgement of the groups, and which is next.
-    Judge(usize),
+    /// The judgement of the groups.
+    Judge,
+    /// The findings that the judgements make.
+    Settle,
     /// The findings are there.
     Done,
 }
@@ -45,9 +49,13 @@ pub(super) struct Look {
     next: RowIndex,
     sides: Sides,
     gathered: Groups,
-    groups: Vec<Group>,
-    judged: Vec<Option<Judgement>>,
-    pub(super) findings: Vec<Finding>,
+    /// Those that are not judged yet.
+    groups: std::vec::IntoIter<Group>,
+    judged: Vec<Judged>,
+    settling: Settling,
+    pub(super) findings: Worst,
+    /// Rows gathered, groups judged and groups settled so far.
+    units: u64,
 }
 
 /// What a look works with beside itself.
@@ -66,10 +74,18 @@ impl Look {
             next: RowIndex(0),
             sides: Sides::new(store),
             gathered: Groups::default(),
-            groups: Vec::new(),
+            groups: Vec::new().into_iter(),
             judged: Vec::new(),
-            findings: Vec::new(),
+            settling: Settling::default(),
+            findings: Worst::default(),
+            units: 0,
         }
+    }
+
+    /// The work done so far, in rows and groups: no step does much of it.
+    #[cfg(test)]
+    pub(super) const fn units(&self) -> u64 {
+        self.units
     }
 
     /// Goes on as far as `steps` allows; answers whether the findings are there.
@@ -79,12 +95,15 @@ impl Look {
                 Phase::Rows(pass) => self.pass(pass, desk, steps),
                 Phase::Destinations(count) => self.count(count, desk, steps),
                 Phase::Whole => {
-                    *steps -= 1;
                     self.gather_whole(desk);
-                    self.groups = std::mem::take(&mut self.gathered).into_sorted();
-                    self.phase = Phase::Judge(0);
+                    let groups = std::mem::take(&mut self.gathered).into_sorted();
+                    *steps = steps.saturating_sub(1 + groups.len() / GROUPS_A_STEP);
+                    self.judged.reserve_exact(groups.len());
+                    self.groups = groups.into_iter();
+                    self.phase = Phase::Judge;
                 }
-                Phase::Judge(nth) => self.judge_next(nth, desk, steps),
+                Phase::Judge => self.judge_next(desk, steps),
+                Phase::Settle => self.settle_next(desk, steps),
                 Phase::Done => return true,
             }
         }
@@ -107,6 +126,7 @@ impl Look {
                 return;
             };
             self.next = RowIndex(index.0 + 1);
+            self.units += 1;
             if let Some(row) = rows.get(index) {
                 self.gather(set, index, row, desk);
             }
@@ -135,7 +155,7 @@ impl Look {
     fn destinations_phase(&self, desk: &mut Desk) -> Phase {
         let count = desk.destinations.due(desk.store, &self.sides, desk.thresholds);
         if count != Count::Keep {
-            desk.destinations.begin(desk.store.at(), count);
+            desk.destinations.begin(count, desk.store, &self.sides, desk.thresholds);
         }
         Phase::Destinations(count)
     }
@@ -157,7 +177,7 @@ impl Look {
                 return;
             };
             self.next = RowIndex(index.0 + 1);
-            desk.destinations.note(row, &self.sides, desk.store.at());
+            desk.destinations.note(row, &self.sides, desk.store);
         }
     }
 
@@ -171,52 +191,26 @@ impl Look {
         }
     }
 
-    fn judge_next(&mut self, nth: usize, desk: &mut Desk, steps: &mut usize) {
-        *steps = steps.saturating_sub(STEPS_JUDGE);
-        let Some(group) = self.groups.get(nth) else {
-            self.settle_all(desk);
-            self.findings.extend(desk.memory.finish());
-            one_cause::join(&mut self.findings, desk.store.at());
-            self.phase = Phase::Done;
+    fn judge_next(&mut self, desk: &mut Desk, steps: &mut usize) {
+        let Some(group) = self.groups.next() else {
+            self.settling = Settling::new(std::mem::take(&mut self.judged));
+            self.phase = Phase::Settle;
             return;
         };
-        let judged = desk.judge(group, &self.sides);
-        self.judged.push(judged);
-        self.phase = Phase::Judge(nth + 1);
+        *steps = steps.saturating_sub(STEPS_JUDGE);
+        self.units += 1;
+        let judgement = desk.judge(&group, &self.sides);
+        self.judged.push((group, judgement));
     }
 
-    /// Turns judgements into findings. Places of one process that are no finding each may be one together, and too many
-    /// findings of one process are told as one.
-    fn settle_all(&mut self, desk: &mut Desk) {
-        let judged = std::mem::take(&mut self.judged);
-        let mut judged: Vec<_> = std::mem::take(&mut self.groups).into_iter().zip(judged).collect();
-        let family = |group: &Group| (group.key.rule, group.key.process, group.key.netns);
-        for family in judged.chunk_by_mut(|a, b| family(&a.0) == family(&b.0)) {
-            self.settle_family(family, desk);
-        }
-    }
-
-    fn settle_family(&mut self, family: &mut [(Group, Option<Judgement>)], desk: &mut Desk) {
-        let rule = family[0].0.key.rule.row();
-        let is_outside = |group: &Group| matches!(group.key.place, Place::To(_) | Place::Process);
-        let raised = family.iter().filter(|(group, judgement)| judgement.is_some() && is_outside(group)).count();
-        let is_crowd = rule.rolls_up && raised > PLACES_TOLD_MAX;
-        let mut together: Option<Group> = None;
-        for (group, judgement) in family.iter_mut() {
-            let joins = rule.rolls_up && is_outside(group) && (is_crowd || judgement.is_none());
-            if joins {
-                let key = FindingKey { place: Place::Process, ..group.key };
-                match &mut together {
-                    Some(together) => together.merge(group),
-                    None => together = Some(Group { key, ..group.clone() }),
-                }
-            }
-            let judgement = judgement.take().filter(|_| !joins);
-            self.findings.extend(desk.settle(group, judgement));
-        }
-        if let Some(together) = together.filter(|together| together.places > 1) {
-            let judgement = desk.judge(&together, &self.sides);
-            self.findings.extend(desk.settle(&together, judgement));
+    fn settle_next(&mut self, desk: &mut Desk, steps: &mut usize) {
+        self.units += 1;
+        let taken = self.settling.advance(desk, &self.sides, &mut self.findings);
+        *steps = steps.saturating_sub(taken * STEPS_SETTLE);
+        if taken == 0 {
+            desk.memory.finish().into_iter().for_each(|held| self.findings.take(Some(held)));
+            self.findings.join(desk.store.at());
+            self.phase = Phase::Done;
         }
     }
 }
@@ -228,7 +222,7 @@ impl Desk<'_> {
     }
 
     /// Remembers the size of a group and judges it.
-    fn judge(&mut self, group: &Group, sides: &Sides) -> Option<Judgement> {
+    pub(super) fn judge(&mut self, group: &Group, sides: &Sides) -> Option<Judgement> {
         let (rule, now) = (group.key.rule.row(), self.store.at());
         let size = (rule.size)(group);
         if (size > 0 || self.memory.track(&group.key).is_some())
@@ -242,7 +236,7 @@ impl Desk<'_> {
 
     /// The finding of a group that was judged, if it is one: it must hold for a while to become one, and be gone for a
     /// while to be none.
-    fn settle(&mut self, group: &Group, judgement: Option<Judgement>) -> Option<Finding> {
+    pub(super) fn settle(&mut self, group: &Group, judgement: Option<Judgement>) -> Option<Finding> {
         let now = self.store.at();
         if judgement.is_none() && self.memory.track(&group.key).is_none() {
             return None;

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
 use crate::diagnosis::track::Track;
 use crate::model::facts::Counters;
+use crate::model::memory::{Held, close_gaps};
 use crate::model::process::ProcessId;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -79,6 +80,18 @@ impl Memory {
         self.descriptors.get(&process)?.slope(now)
     }
 
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 4] {
+        let (rings, samples) =
+            self.tracks.values().map(Track::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        [
+            Held::by("tracks", &self.tracks),
+            Held { what: "samples of tracks", len: rings, bytes: samples },
+            Held::by("descriptor tracks", &self.descriptors),
+            Held::by("counters", &self.counters),
+        ]
+    }
+
     /// The past of a group.
     pub(super) fn track(&self, key: &FindingKey) -> Option<&Track> {
         self.tracks.get(key)
@@ -94,6 +107,7 @@ impl Memory {
             let idle = idle.min_by_key(|(key, track)| (track.seen, **key)).map(|(key, _)| *key)?;
             self.tracks.remove(&idle);
         }
+        close_gaps(&mut self.tracks);
         Some(self.tracks.entry(key).or_default())
     }
 

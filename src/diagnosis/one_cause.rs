@@ -3,6 +3,8 @@
 //! A listener that does not accept fills its queue. While the queue is not full, `not-accepted` says so; once it is,
 //! `accept-queue-full` says what that costs, and takes in who waits and since when.
 
+use std::fmt::Write;
+
 use crate::diagnosis::finding::{Finding, Measure};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::at_least;
@@ -30,14 +32,14 @@ fn is_same_listener(full: &Finding, waiting: &Finding) -> bool {
         && is_same_process
 }
 
-/// `, 5 given up by their peers, oldest 42s`.
+/// `, 5 given up by their peers, oldest 42s`. Writing to a string does not fail.
 fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
     let given_up = waiting.evidence.iter().find(|one| one.key == "given_up");
     if let Some(Measure::Count(number @ 1..)) = given_up.map(|one| &one.value) {
-        full.sentence.push_str(&format!(", {} given up by their peers", units::count(*number)));
+        let _ = write!(full.sentence, ", {} given up by their peers", units::count(*number));
     }
     if let Some(since) = waiting.since {
-        full.sentence.push_str(&format!(", oldest {}{}", at_least(since), units::age(since.age(now))));
+        let _ = write!(full.sentence, ", oldest {}{}", at_least(since), units::age(since.age(now)));
     }
     full.severity = full.severity.max(waiting.severity);
     full.evidence.extend(waiting.evidence);

@@ -9,7 +9,8 @@ use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{SocketBuilder, endpoint, listener, process, snapshot, source_info, tcp};
+use crate::model::tcp_state::TcpState::CloseWait;
+use crate::model::testing::{SocketBuilder, connection, endpoint, listener, process, snapshot, source_info, tcp};
 use crate::table::filter::Filter;
 use crate::tracker::Tracker;
 
@@ -349,38 +350,71 @@ fn an_old_ack_says_nothing_of_data_sent_a_moment_ago() {
     assert_eq!(machine.sentences(), [""; 0]);
 }
 
-#[test]
-fn the_silent_mass_costs_no_steps() {
+/// What looks at `len` connections beside a listener cost in steps, second by second while nothing moves.
+fn costs(len: u64, make: impl Fn(u64) -> SocketBuilder) -> impl Iterator<Item = usize> {
     let mut store = Store::new(source_info());
-    let added = (0..200_000u64).map(|nth| {
-        let [_, _, _, _, _, b, c, d] = nth.to_be_bytes();
-        let socket = tcp(nth)
-            .local("10.0.0.1:443")
-            .with(|socket| socket.remote = crate::model::endpoint::Endpoint::new([10, b, c, d].into(), 50_000));
-        crate::model::testing::connection(socket, 0)
-    });
-    let added = std::iter::once(crate::model::testing::connection(listener(900_000, 443), 0)).chain(added).collect();
+    let added = (0..len).map(|nth| connection(make(nth), 0));
+    let added = std::iter::once(connection(listener(900_000, 443), 0)).chain(added).collect();
     store.apply(crate::model::delta::Delta {
         added,
         at: crate::model::time::Timestamp::from_millis(1_000),
         ..Default::default()
     });
     let mut diagnosis = Diagnosis::new(Thresholds::default());
-    let mut cost = |store: &Store| {
+    (2..20).map(move |second| {
         let mut steps = usize::MAX;
-        diagnosis.begin(store);
-        assert!(diagnosis.advance(store, &mut steps));
+        diagnosis.begin(&store);
+        assert!(diagnosis.advance(&store, &mut steps));
+        let at = crate::model::time::Timestamp::from_millis(second * 1_000);
+        store.apply(crate::model::delta::Delta { at, ..Default::default() });
         usize::MAX - steps
+    })
+}
+
+#[test]
+fn the_silent_mass_costs_no_steps() {
+    let far = |nth: u64| {
+        let [_, _, _, _, _, b, c, d] = nth.to_be_bytes();
+        crate::model::endpoint::Endpoint::new([10, b, c, d].into(), 50_000)
     };
-    assert!(cost(&store) > 200_000, "so many may be short of ports: they are counted once");
-    for second in 2..20 {
-        let delta = crate::model::delta::Delta {
-            at: crate::model::time::Timestamp::from_millis(second * 1_000),
-            ..Default::default()
-        };
-        store.apply(delta);
-        assert!(cost(&store) < 32, "nothing has moved since");
+    let served = |nth| tcp(nth).local("10.0.0.1:443").with(|socket| socket.remote = far(nth));
+    assert!(costs(200_000, served).all(|cost| cost < 32), "no destination can be short of ports");
+}
+
+#[test]
+fn a_destination_that_may_be_short_of_ports_is_counted_once_while_nothing_moves() {
+    let calls = |nth: u64| {
+        let port = 32_768 + u16::try_from(nth).expect("few");
+        tcp(nth).with(|socket| socket.local.port = port).remote("10.0.0.9:80")
+    };
+    let costs: Vec<usize> = costs(25_000, calls).collect();
+    assert!(costs[0] > 25_000 && costs[1..].iter().all(|cost| *cost < 64), "{costs:?}");
+}
+
+/// A look at thousands of places of one process, some of which are findings and some only together, step by step.
+#[test]
+fn no_part_of_a_look_is_done_in_one_go() {
+    const PLACES: u64 = 5_000;
+    let leak = |nth: u64| {
+        let [.., c, d] = nth.to_be_bytes();
+        let socket = tcp(nth).state(CloseWait).queues(0, 0).last(1_000, 1_000, 1_000).held_by(&[app()]);
+        socket.with(|socket| socket.remote = crate::model::endpoint::Endpoint::new([10, 9, c, d].into(), 80))
+    };
+    let mut store = Store::new(source_info());
+    let added = (0..PLACES).map(|nth| connection(leak(nth), 0)).collect();
+    let at = crate::model::time::Timestamp::from_millis(7_200_000);
+    store.apply(crate::model::delta::Delta { at, added, ..Default::default() });
+    let mut diagnosis = Diagnosis::new(Thresholds::default());
+    diagnosis.begin(&store);
+    let (mut slices, mut before) = (0, 0);
+    while !diagnosis.advance(&store, &mut 1) {
+        let units = diagnosis.look.as_ref().map_or(0, crate::diagnosis::look::Look::units);
+        assert!(units <= before + 1, "one step did the work of {}", units - before);
+        (slices, before) = (slices + 1, units);
     }
+    let groups = crate::diagnosis::group::GROUPS_MAX as u64 + 1;
+    assert!(slices >= PLACES + 2 * groups, "gathered, judged and settled: {slices}");
+    assert_eq!(diagnosis.findings().len(), 1, "one process is told once");
 }
 
 mod arbitrary {

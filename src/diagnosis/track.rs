@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::diagnosis::finding::{Finding, Slope};
+use crate::model::memory::Table;
 use crate::model::time::Timestamp;
 
 /// The samples of the last minutes, at most one a second.
@@ -12,6 +13,8 @@ const FINE_STEP: Duration = Duration::from_millis(900);
 /// The samples of the last half hour, at most one in ten seconds.
 const COARSE_LEN_MAX: usize = 180;
 const COARSE_STEP: Duration = Duration::from_secs(10);
+/// A ring has room for so many samples before it has room for all.
+const SHORT_LEN: usize = 32;
 /// A line through fewer samples or a shorter span than this says nothing.
 const SLOPE_SAMPLES_MIN: usize = 5;
 const SLOPE_SPAN_MIN: Duration = Duration::from_secs(8);
@@ -53,6 +56,12 @@ impl Track {
         self.seen = at;
         self.fine.push(at, size, FINE_STEP, FINE_LEN_MAX);
         self.coarse.push(at, size, COARSE_STEP, COARSE_LEN_MAX);
+    }
+
+    /// How many samples it has, and the memory that is reserved for them, in bytes.
+    pub(super) fn memory(&self) -> (usize, usize) {
+        let rings = [&self.fine.samples, &self.coarse.samples];
+        (rings.iter().map(|ring| ring.len()).sum(), rings.iter().map(|ring| ring.bytes()).sum())
     }
 
     /// The finding whose condition has just gone, as it was last.
@@ -124,6 +133,11 @@ impl Ring {
         }
         if self.samples.len() == len_max {
             self.samples.pop_front();
+        }
+        if self.samples.len() == self.samples.capacity() {
+            // What has lasted a while is taken to stay: then the ring has all its room at once.
+            let room = if self.samples.len() < SHORT_LEN { SHORT_LEN } else { len_max };
+            self.samples.reserve_exact(room - self.samples.len());
         }
         self.samples.push_back((at, size));
     }

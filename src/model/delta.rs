@@ -11,7 +11,7 @@ use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
-use crate::model::socket::{Socket, SocketId};
+use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpDetail};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
@@ -148,6 +148,27 @@ pub struct Transition {
     pub told_by: ToldBy,
     /// What the connection had come to, for the end of one that the kernel told of.
     pub last: Option<LastWords>,
+}
+
+impl Transition {
+    /// A step of `socket`, as two samples show it: its owner, how long `from` lasted and what else is known are for the
+    /// caller to add.
+    pub const fn new(socket: &SocketRef, at: Timestamp, from: Option<TcpState>, to: Option<TcpState>) -> Self {
+        Self {
+            at,
+            id: socket.id,
+            protocol: socket.protocol,
+            local: socket.local,
+            remote: socket.remote,
+            from,
+            to,
+            lasted: None,
+            skipped: false,
+            owner: Owner::None,
+            told_by: ToldBy::Samples,
+            last: None,
+        }
+    }
 }
 
 /// Who told of a transition.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::delta::{LastWords, ToldBy};
 use crate::model::endpoint::Endpoint;
+use crate::model::memory::give_back;
 use crate::model::socket::SocketRef;
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
@@ -77,8 +78,11 @@ pub struct Events {
 impl Events {
     /// Empties it for the next sample; keeps the memory.
     pub fn clear(&mut self) {
+        let (ended, steps) = (self.ended.len(), self.steps.len());
         self.ended.clear();
+        give_back(&mut self.ended, ended);
         self.steps.clear();
+        give_back(&mut self.steps, steps);
         self.lost.clear();
         self.tellers = Tellers::default();
     }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::delta::{Connection, Known};
+use crate::model::delta::{Connection, Known, Transition};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
 use crate::model::snapshot::{Abilities, Snapshot, SourceInfo, SourceKind};
@@ -223,6 +223,15 @@ pub fn snapshot<S: Into<Socket>>(at_ms: u64, sockets: impl IntoIterator<Item = S
 pub fn connection(socket: impl Into<Socket>, first_seen_ms: u64) -> Connection {
     let first_seen = Timestamp::from_millis(first_seen_ms);
     Known { socket: socket.into(), state_since: None, first_seen }.into()
+}
+
+/// A step of `socket` at `at_ms` after boot, told by samples.
+pub fn transition(socket: impl Into<Socket>, at_ms: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
+    let socket = socket.into();
+    Transition {
+        owner: socket.owner.clone(),
+        ..Transition::new(&socket.reference(), Timestamp::from_millis(at_ms), from, to)
+    }
 }
 
 /// A source that can kill, as a live one can.

@@ -7,7 +7,7 @@ pub mod kill;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::report::format::json::open_head;
+use crate::report::format::json::{Head, write_open};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, write_all};
 use crate::store::Store;
@@ -51,7 +51,8 @@ impl Written<'_> {
     fn write(&self, store: &Store, format: Format, out: &mut impl Write) -> io::Result<()> {
         match format {
             Format::Json => {
-                write!(out, "{}{},\"targets\":[", open_head(store)?, self.members)?;
+                write_open(out, &Head::of(store))?;
+                write!(out, "{},\"targets\":[", self.members)?;
                 write_all(out, self.objects.iter().enumerate(), |buffer, (at, object)| {
                     buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
                     buffer.extend_from_slice(object);

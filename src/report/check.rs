@@ -9,11 +9,10 @@ use serde::Serialize;
 use crate::diagnosis::finding::{Finding, Severity};
 use crate::diagnosis::rule::{RULES, Rule};
 use crate::diagnosis::thresholds::Thresholds;
-use crate::model::coverage::Coverage;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::report::findings::{self, Matching};
 use crate::report::format::Format;
-use crate::report::format::json::{Objects, SCHEMA, rfc3339};
+use crate::report::format::json::{self, Head, Objects};
 use crate::store::Store;
 use crate::table::filter::Filter;
 use crate::table::suggest;
@@ -119,12 +118,9 @@ impl From<Severity> for Status {
 }
 
 #[derive(Serialize)]
-struct Head<'a> {
-    schema: u32,
-    at: String,
-    host: &'a str,
-    source: &'static str,
-    coverage: &'a Coverage,
+struct CheckHead<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
     status: &'static str,
     watched_seconds: f64,
 }
@@ -249,17 +245,9 @@ fn write_json(
     shown: &[&Finding],
     status: Status,
 ) -> io::Result<()> {
-    let head = Head {
-        schema: SCHEMA,
-        at: rfc3339(store.wall()),
-        host: store.source().host.as_str(),
-        source: store.source().kind.name(),
-        coverage: store.coverage(),
-        status: status.label(),
-        watched_seconds: findings::seconds(found.watched),
-    };
-    let head = serde_json::to_vec(&head)?;
-    let mut buffer = head.strip_suffix(b"}").unwrap_or(&head).to_vec();
+    let watched_seconds = findings::seconds(found.watched);
+    let mut buffer = Vec::new();
+    json::write_open(&mut buffer, &CheckHead { head: Head::of(store), status: status.label(), watched_seconds })?;
     buffer.extend_from_slice(b",\"findings\":[");
     let columns = findings::socket_columns();
     let objects = Objects::new(&columns, true);

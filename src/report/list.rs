@@ -2,18 +2,19 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
-use crate::report::format::json::Objects;
+use crate::report::format::json::{Head, Objects};
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::Grouped;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
-use crate::table::column;
+use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
@@ -23,8 +24,8 @@ use crate::table::view::View;
 mod groups;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
-const TEXT_COLUMNS: [&str; 11] =
-    ["proto", "state", "recvq", "sendq", "local", "remote", "age", "pid", "process", "user", "verdict"];
+const TEXT_COLUMNS: [&str; 12] =
+    ["proto", "state", "recvq", "sendq", "local", "remote", HOST, "age", "pid", "process", "user", "verdict"];
 
 /// What is printed, and how.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,8 @@ pub struct List {
     pub groups: Option<Groups>,
     /// Only how many there are, of all that match.
     pub count_only: bool,
+    /// Whether names of hosts are asked for.
+    pub names: bool,
 }
 
 /// What of a store is to be printed.
@@ -106,11 +109,23 @@ impl List {
             .collect()
     }
 
+    /// The peers whose names are printed, if they are found out in time; none where no names are.
+    pub fn peers(&self, store: &Store) -> Vec<IpAddr> {
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
+        let has_sockets = self.groups.is_none() && !self.count_only;
+        if !self.names || !has_sockets || !columns.iter().any(|&index| COLUMNS[index].key == HOST) {
+            return Vec::new();
+        }
+        self.sorted(store).into_iter().map(|row| row.connection.socket.remote.addr).collect()
+    }
+
     fn default_columns(&self, store: &Store) -> Vec<usize> {
         let namespace = has_namespaces(store).then_some(NAMESPACE);
         match self.format {
             Format::Text => {
-                TEXT_COLUMNS.into_iter().chain(namespace).filter_map(|key| column::find(COLUMNS, key).ok()).collect()
+                let shown = |key: &&str| self.names || *key != HOST;
+                let keys = TEXT_COLUMNS.into_iter().filter(shown).chain(namespace);
+                keys.filter_map(|key| column::find(COLUMNS, key).ok()).collect()
             }
             Format::Json | Format::Ndjson | Format::Csv => {
                 (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
@@ -175,8 +190,8 @@ impl Selection<'_> {
             Format::Csv => write!(out, "count\r\n{count}\r\n"),
             Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&Count { counted, count })?),
             Format::Json => {
-                let head = json::open_head(self.store)?;
-                writeln!(out, "{head},\"counted\":\"{counted}\",\"count\":{count}}}")
+                json::write_open(out, &Head::of(self.store))?;
+                writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
             }
         }
     }

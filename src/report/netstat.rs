@@ -12,7 +12,6 @@ pub mod routes;
 pub mod statistics;
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -23,7 +22,6 @@ use crate::model::interface::{Interface, Offload, ProtocolCounter};
 use crate::model::process::{Executable, ProcessId};
 use crate::model::route::Route;
 use crate::model::snapshot::SourceInfo;
-use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
 use crate::report::format::json::{SCHEMA, rfc3339};
 use crate::report::netstat::connections::Connections;
@@ -88,8 +86,6 @@ pub struct Round {
     pub offload: Vec<Offload>,
     /// What processes run, where it was asked for.
     pub executables: FxHashMap<ProcessId, Executable>,
-    /// Names of foreign hosts, where they were asked for and found.
-    pub hosts: FxHashMap<IpAddr, DisplayText>,
 }
 
 impl Round {

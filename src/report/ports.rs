@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::knowledge::ports::Danger;
-use crate::report::format::json::{SCHEMA, rfc3339};
+use crate::report::format::json::{self, Head};
 use crate::report::format::text::{self, Heading};
 use crate::report::ports::listener::{Listener, Services};
 use crate::store::Store;
@@ -136,22 +137,18 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
     text::write(out, &headings, &rows)
 }
 
+#[derive(Serialize)]
+struct PortsHead<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    ephemeral_ports: Option<Value>,
+}
+
 /// One object: what, when and where from, and the `listeners`, each on a line of its own.
 fn write_json(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
     let ephemeral = store.facts().ephemeral_ports.map(|range| json!({"first": range.first, "last": range.last}));
-    let head: [(&str, Value); 6] = [
-        ("schema", SCHEMA.into()),
-        ("at", rfc3339(store.wall()).into()),
-        ("host", store.source().host.as_str().into()),
-        ("source", store.source().kind.name().into()),
-        ("coverage", serde_json::to_value(store.coverage())?),
-        ("ephemeral_ports", ephemeral.into()),
-    ];
-    write!(out, "{{")?;
-    for (key, value) in head {
-        write!(out, "\"{key}\":{value},")?;
-    }
-    write!(out, "\"listeners\":[")?;
+    json::write_open(out, &PortsHead { head: Head::of(store), ephemeral_ports: ephemeral })?;
+    write!(out, ",\"listeners\":[")?;
     for (at, listener) in listeners.iter().enumerate() {
         write!(out, "{}\n{}", if at == 0 { "" } else { "," }, listener.json())?;
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -123,6 +124,12 @@ impl<'w> Stream<'w> {
         Ok(())
     }
 
+    /// The peers of the transitions that will be written.
+    pub fn peers(&self, store: &Store, transitions: &[Transition]) -> Vec<IpAddr> {
+        let told = transitions.iter().filter(|transition| self.told(store, transition).is_some());
+        told.map(|transition| transition.remote.addr).collect()
+    }
+
     fn put(&mut self, out: &mut impl Write, mut line: Vec<u8>) -> io::Result<()> {
         if self.is_full() {
             return Ok(());
@@ -155,15 +162,19 @@ impl<'w> Stream<'w> {
         })
     }
 
-    /// The line of a transition whose socket matches before or after it.
-    fn transition(&self, store: &Store, transition: &Transition) -> Option<Vec<u8>> {
+    /// The socket of a transition, if it matches before or after it.
+    fn told(&self, store: &Store, transition: &Transition) -> Option<Row> {
         let before = before(store, transition);
         let after = after(store, transition);
         let passes = |row: &Option<Row>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
         if !passes(&before) && !passes(&after) {
             return None;
         }
-        let row = after.or(before)?;
+        after.or(before)
+    }
+
+    fn transition(&self, store: &Store, transition: &Transition) -> Option<Vec<u8>> {
+        let row = self.told(store, transition)?;
         let line = if self.is_text() {
             text(store, transition, &row).into_bytes()
         } else {
@@ -321,6 +332,9 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     };
     if !socket.remote.is_unset() {
         add(&format!(" -> {}", socket.remote));
+        if let Some(name) = store.host_names().get(socket.remote.addr) {
+            add(&format!(" ({}?)", name.as_str()));
+        }
     }
     match (transition.from, transition.to) {
         (Some(from), Some(to)) => add(&format!("  {} -> {}", from.name(), to.name())),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::msg::Msg;
+use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::runtime::closes::Closes;
@@ -43,7 +44,7 @@ pub struct Queues {
     pub calls: Receiver<Call>,
     /// From the terminal; closed when it is gone.
     pub events: Receiver<Event>,
-    /// From the sampler and the kills.
+    /// From the sampler, the kills and the lookups of names.
     pub messages: Receiver<Msg>,
 }
 
@@ -57,6 +58,8 @@ pub struct Hands {
     pub sampler: Sampler,
     /// Sends the signals; `None` where nothing may be killed.
     pub kills: Option<Kills>,
+    /// Asks for names of hosts; `None` where that is forbidden.
+    pub names: Option<Pool>,
     /// Closes sockets; `None` where none may be closed.
     pub closes: Option<Closes>,
 }
@@ -220,6 +223,12 @@ impl EventLoop {
             Effect::Kill(kill) => return self.kill(kill),
             Effect::Close(close) => return self.close(close),
             Effect::Collect(needs) => self.hands.sampler.collect(needs),
+            Effect::LookUp(addresses) => {
+                let known = self.hands.names.as_mut().map_or_else(Vec::new, |names| names.want(&addresses));
+                if !known.is_empty() {
+                    return self.tell(Msg::HostNames(known));
+                }
+            }
             Effect::Interval(interval) => self.hands.sampler.set_interval(interval),
             Effect::Pause(paused) => self.hands.sampler.pause(paused),
             Effect::Sample => self.hands.sampler.sample_now(),

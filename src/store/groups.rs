@@ -60,6 +60,17 @@ pub enum GroupKey {
     Route(Route),
 }
 
+impl GroupKey {
+    /// The address of the peer that they have in common.
+    pub const fn remote_addr(self) -> Option<IpAddr> {
+        match self {
+            Self::Remote { addr, .. } => Some(addr),
+            Self::Route(route) => Some(route.remote.addr),
+            Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } => None,
+        }
+    }
+}
+
 /// The accept queue of a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AcceptQueue {

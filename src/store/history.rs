@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
+use crate::model::memory::Held;
 use crate::model::time::Timestamp;
 use crate::store::history::edges::{EdgeRates, EdgeRing};
 use crate::store::history::minutes::{Minute, Minutes};
@@ -70,6 +71,11 @@ impl History {
         &self.samples
     }
 
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 2] {
+        [Held::by("seconds", &self.samples), Held::by("minutes", self.minutes.all())]
+    }
+
     /// The minutes of the last day in which there was a sample, oldest first; the last one is not over yet.
     pub fn minutes(&self) -> &VecDeque<Minute> {
         self.minutes.all()
@@ -108,7 +114,10 @@ impl History {
                 newest.add(&sample);
                 (newest.at, newest.counts) = (at, counts);
             }
-            _ => self.samples.push_back(sample),
+            _ => {
+                self.samples.reserve_exact(HISTORY_LEN_MAX + 1 - self.samples.len());
+                self.samples.push_back(sample);
+            }
         }
         self.drop_old(at);
     }

@@ -7,6 +7,8 @@ use crate::store::Store;
 use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Touched;
 
+/// Taking one row in costs as much as looking at so many.
+const STEPS_A_ROW: usize = 4;
 /// Steps that a delta costs beside its rows.
 const STEPS_BASE: usize = 16;
 
@@ -39,11 +41,11 @@ impl Store {
         }
     }
 
-    /// Takes in as many rows as `steps` allows; answers whether all are in.
+    /// Takes in as many rows as `steps` allows, each for some steps; answers whether all are in.
     pub fn advance(&mut self, intake: &mut Intake, steps: &mut usize) -> bool {
         let at = intake.delta.at;
         while *steps > 0 {
-            *steps -= 1;
+            *steps = steps.saturating_sub(STEPS_A_ROW);
             if let Some(connection) = intake.rows.next() {
                 self.rows.put(connection, at, intake.first, &mut intake.touched);
             } else if let Some(removed) = intake.removed.next() {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::model::delta::{Gap, ToldBy, Transition};
+use crate::model::memory::Held;
 
 /// How many transitions are kept.
 pub const LOG_LEN_MAX: usize = 10_000;
@@ -24,6 +25,11 @@ impl Log {
     /// The entries, oldest first.
     pub fn entries(&self) -> &VecDeque<Transition> {
         &self.entries
+    }
+
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 2] {
+        [Held::by("transition log", &self.entries), Held::by("gaps", &self.gaps)]
     }
 
     /// How many transitions there were in all; those that [`entries`](Self::entries) lacks were dropped as the oldest.
@@ -62,6 +68,8 @@ impl Log {
         let kept = transitions.len() - skipped;
         let excess = (self.entries.len() + kept).saturating_sub(LOG_LEN_MAX);
         self.entries.drain(..excess);
+        // All its room at once: a ring that doubles ends with more than it may use, and moves as it grows.
+        self.entries.reserve_exact(LOG_LEN_MAX - self.entries.len());
         self.entries.extend(transitions.into_iter().skip(skipped));
     }
 }

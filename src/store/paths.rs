@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
 use crate::model::delta::{AgeBasis, LastWords, ToldBy, Transition};
+use crate::model::memory::Held;
+use crate::model::places::Places;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -100,7 +100,10 @@ impl Path {
 /// The paths of the connections that have, or lately had, a row.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    kept: FxHashMap<SocketId, Path>,
+    slots: Vec<(SocketId, Path)>,
+    /// Slots that wait to be reused.
+    free: Vec<u32>,
+    places: Places,
     /// In the order of their first transition; ones that are gone may still stand here.
     order: VecDeque<SocketId>,
     /// In the order of their ends.
@@ -109,7 +112,21 @@ pub(super) struct Paths {
 
 impl Paths {
     pub(super) fn get(&self, id: SocketId) -> Option<&Path> {
-        self.kept.get(&id)
+        self.slots.get(self.slot(id)? as usize).map(|(_, path)| path)
+    }
+
+    fn slot(&self, id: SocketId) -> Option<u32> {
+        self.places.find(id, |slot| self.slots.get(slot as usize).is_some_and(|(other, _)| *other == id))
+    }
+
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 4] {
+        [
+            Held::by("paths", &self.slots),
+            Held::by("places of paths", &self.places),
+            Held::by("order of paths", &self.order),
+            Held::by("ended paths", &self.ended),
+        ]
     }
 
     /// Takes in those of `transitions` that are of connections with a row. Of one that opened and ended between two
@@ -117,14 +134,12 @@ impl Paths {
     pub(super) fn extend(&mut self, transitions: &[Transition], has_row: impl Fn(SocketId) -> bool) {
         for transition in transitions {
             let id = transition.id;
-            if !self.kept.contains_key(&id) {
-                if !has_row(id) {
-                    continue;
-                }
-                self.make_room();
-                self.order.push_back(id);
-            }
-            let path = self.kept.entry(id).or_default();
+            let slot = match self.slot(id) {
+                Some(slot) => slot,
+                None if has_row(id) => self.insert(id),
+                None => continue,
+            };
+            let Some((_, path)) = self.slots.get_mut(slot as usize) else { continue };
             path.take(transition);
             if path.end.is_some() {
                 self.ended.push_back(id);
@@ -132,13 +147,32 @@ impl Paths {
         }
     }
 
+    /// Gives `id` an empty path.
+    fn insert(&mut self, id: SocketId) -> u32 {
+        self.make_room();
+        self.order.push_back(id);
+        let end = || u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        let slot = self.free.pop().unwrap_or_else(end);
+        match self.slots.get_mut(slot as usize) {
+            Some(free) => free.0 = id,
+            None => self.slots.push((id, Path::default())),
+        }
+        self.places.insert(id, slot);
+        slot
+    }
+
     fn make_room(&mut self) {
-        while self.kept.len() >= PATHS_MAX {
+        while self.places.len() >= PATHS_MAX {
             let Some(id) = self.ended.pop_front().or_else(|| self.order.pop_front()) else { return };
-            self.kept.remove(&id);
+            let Some(slot) = self.slot(id) else { continue };
+            self.places.remove(id, slot);
+            self.slots[slot as usize].1 = Path::default();
+            self.free.push(slot);
         }
         if self.order.len() >= 2 * PATHS_MAX {
-            self.order.retain(|id| self.kept.contains_key(id));
+            let Self { slots, places, order, .. } = self;
+            let is_its = |slot: u32, id| slots.get(slot as usize).is_some_and(|(other, _)| *other == id);
+            order.retain(|id| places.find(*id, |slot| is_its(slot, *id)).is_some());
         }
     }
 }
@@ -146,25 +180,15 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::process::Owner;
+
     use crate::model::tcp_state::TcpState::{CloseWait, Established, LastAck};
-    use crate::model::testing::tcp;
+    use crate::model::testing::{tcp, transition};
 
     fn step(cookie: u64, at_ms: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-        let socket = tcp(cookie).build();
         Transition {
-            at: Timestamp::from_millis(at_ms),
-            id: socket.id,
-            protocol: socket.protocol,
-            local: socket.local,
-            remote: socket.remote,
-            from,
-            to,
             lasted: from.map(|_| (Duration::from_millis(10), AgeBasis::Kernel)),
-            skipped: false,
-            owner: Owner::None,
             told_by: ToldBy::Tracepoint,
-            last: None,
+            ..transition(tcp(cookie), at_ms, from, to)
         }
     }
 
@@ -219,6 +243,6 @@ mod tests {
         }
         assert!(paths.get(id(1)).is_none() && paths.get(id(0)).is_some());
         paths.extend(&[step(90_000, 4, None, Some(Established))], |_| true);
-        assert!(paths.get(id(0)).is_none() && paths.kept.len() == PATHS_MAX);
+        assert!(paths.get(id(0)).is_none() && paths.places.len() == PATHS_MAX);
     }
 }

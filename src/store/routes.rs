@@ -12,6 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::delta::Transition;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::facts::Facts;
+use crate::model::memory::{Held, close_gaps};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::time::Timestamp;
 use crate::store::rows::Rows;
@@ -110,6 +111,11 @@ impl Routes {
         (over >= OVER_MIN).then_some(Churn { over, opened, gone })
     }
 
+    /// What it holds.
+    pub(super) fn held(&self) -> Held {
+        Held::by("routes", &self.found)
+    }
+
     /// Counts what a sample at `at` told. Connections that came to a listener of `rows` take none of the ports.
     pub(super) fn push(&mut self, at: Timestamp, transitions: &[Transition], facts: &Facts, rows: &Rows) {
         if self.begun.is_none() {
@@ -142,6 +148,7 @@ impl Routes {
             self.is_full = true;
             return;
         }
+        close_gaps(&mut self.found);
         let slots = self.found.entry(route).or_default();
         slots.move_to(slot);
         let place = place_of(slot);

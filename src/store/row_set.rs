@@ -10,12 +10,14 @@ pub struct RowSet {
 
 impl RowSet {
     /// The set of `rows`.
-    pub fn of<'i>(rows: impl IntoIterator<Item = &'i RowIndex>) -> Self {
-        let mut set = Self::default();
-        rows.into_iter().for_each(|row| {
-            set.insert(*row);
-        });
-        set
+    pub fn of(rows: &[RowIndex]) -> Self {
+        let len = rows.iter().max().map_or(0, |last| place(*last).0 + 1);
+        let mut words = vec![0; len];
+        for row in rows {
+            let (word, bit) = place(*row);
+            words[word] |= bit;
+        }
+        Self { words }
     }
 
     /// Takes `row` in; answers whether it was not there before.
@@ -89,6 +91,8 @@ mod tests {
                 }
             }
             prop_assert!(set.iter().eq(model.iter().copied()));
+            let again = RowSet::of(&model.iter().copied().collect::<Vec<_>>());
+            prop_assert!(again.iter().eq(model.iter().copied()));
             prop_assert_eq!(set.first_from(RowIndex(from)), model.range(RowIndex(from)..).next().copied());
             prop_assert!(model.iter().all(|row| set.contains(*row)));
         }

@@ -4,16 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashTable;
-
 use crate::model::delta::{Connection, Removed};
 use crate::model::endpoint::Protocol;
+use crate::model::memory::Held;
+use crate::model::places::Places;
 use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::row_set::RowSet;
 use crate::store::tally::Tally;
+use crate::store::ways::Ways;
 
 /// How long a row stays marked as new or changed, and how long a closed one stays at all.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
@@ -106,7 +107,7 @@ pub struct Rows {
     slots: Vec<Option<Row>>,
     free: Vec<RowIndex>,
     /// Rows by the identity of their socket, which they have themselves.
-    places: HashTable<RowIndex>,
+    places: Places,
     /// As of the last whole delta.
     counts: Counts,
     tally: Tally,
@@ -131,8 +132,8 @@ impl Rows {
 
     /// Where the row of `id` is.
     pub fn find(&self, id: SocketId) -> Option<RowIndex> {
-        let is_its = |index: &RowIndex| self.get(*index).is_some_and(|row| row.connection.socket.id == id);
-        self.places.find(id.hash_code(), is_its).copied()
+        let is_its = |index: u32| self.get(RowIndex(index)).is_some_and(|row| row.connection.socket.id == id);
+        self.places.find(id, is_its).map(RowIndex)
     }
 
     /// Every row, closed ones too, in no order that means anything.
@@ -172,6 +173,11 @@ impl Rows {
         &self.tally.suspects
     }
 
+    /// How many live rows can share one way to a destination.
+    pub const fn ways(&self) -> &Ways {
+        &self.tally.ways
+    }
+
     /// Every process that holds a socket now, and how many, in no order that means anything.
     pub fn holders(&self) -> impl Iterator<Item = (ProcessId, u32)> {
         self.tally.holders()
@@ -192,10 +198,20 @@ impl Rows {
         &self.counts
     }
 
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 4] {
+        [
+            Held::by("rows", &self.slots),
+            Held::by("free rows", &self.free),
+            Held::by("places of rows", &self.places),
+            Held::by("marks", &self.marks),
+        ]
+    }
+
     /// Makes room for `added` rows more.
     pub(super) fn reserve(&mut self, added: usize) {
         self.slots.reserve(added.saturating_sub(self.free.len()));
-        self.places.reserve(added, |index| hash_of(&self.slots, *index));
+        self.places.reserve(added);
     }
 
     /// Ends the delta taken at `at`, whose rows are all in.
@@ -242,13 +258,12 @@ impl Rows {
         let end = || RowIndex(u32::try_from(self.slots.len()).expect("rows of 2^32 sockets do not fit into memory"));
         let index = self.free.pop().unwrap_or_else(end);
         self.tally.enter(index, &connection.socket);
-        let hash = connection.socket.id.hash_code();
+        self.places.insert(connection.socket.id, index.0);
         let row = Some(Row { connection, mark: None });
         match self.slots.get_mut(index.0 as usize) {
             Some(slot) => *slot = row,
             None => self.slots.push(row),
         }
-        self.places.insert_unique(hash, index, |index| hash_of(&self.slots, *index));
         index
     }
 
@@ -280,10 +295,7 @@ impl Rows {
             let slot = &mut self.slots[end.index.0 as usize];
             let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { continue };
             if row.is_closed() {
-                let hash = row.connection.socket.id.hash_code();
-                if let Ok(place) = self.places.find_entry(hash, |place| *place == end.index) {
-                    place.remove();
-                }
+                self.places.remove(row.connection.socket.id, end.index.0);
                 *slot = None;
                 self.closed.remove(end.index);
                 self.free.push(end.index);
@@ -298,8 +310,4 @@ impl Rows {
             touched.changed.dedup();
         }
     }
-}
-
-fn hash_of(slots: &[Option<Row>], index: RowIndex) -> u64 {
-    slots.get(index.0 as usize).and_then(Option::as_ref).map_or(0, |row| row.connection.socket.id.hash_code())
 }

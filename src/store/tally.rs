@@ -11,6 +11,7 @@ use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::store::row_set::RowSet;
 use crate::store::rows::{Counts, RowIndex};
+use crate::store::ways::Ways;
 
 /// Counts of the live rows, and where those are that views ask for by their state.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub(super) struct Tally {
     pub(super) listening: RowSet,
     pub(super) time_wait: RowSet,
     pub(super) suspects: RowSet,
+    pub(super) ways: Ways,
     /// The processes that hold sockets now.
     holders: FxHashMap<ProcessId, Holder>,
 }
@@ -34,6 +36,7 @@ impl Tally {
     /// `socket` lives in the row at `index`.
     pub(super) fn enter(&mut self, index: RowIndex, socket: &Socket) {
         self.counts.add(socket);
+        self.ways.enter(socket);
         if socket.state == TcpState::CloseWait {
             self.close_wait.insert(index);
         }
@@ -55,6 +58,7 @@ impl Tally {
     /// `socket` no longer lives in the row at `index`.
     pub(super) fn leave(&mut self, index: RowIndex, socket: &Socket) {
         self.counts.subtract(socket);
+        self.ways.leave(socket);
         self.close_wait.remove(index);
         self.listening.remove(index);
         self.time_wait.remove(index);

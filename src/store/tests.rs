@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::delta::{Connection, Removed, ToldBy, Transition};
+use crate::model::delta::{Connection, Removed, Transition};
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
-use crate::model::testing::{connection, process, source_info, tcp, udp};
+use crate::model::testing::{self, connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_TIME;
 use crate::store::log::LOG_LEN_MAX;
 use crate::store::rows::{Counts, MARK_TIME, Mark, Row, RowIndex};
@@ -27,6 +27,21 @@ fn removed(cookie: u64, ms: u64) -> Removed {
 fn mark_of(store: &Store, cookie: u64) -> Option<Mark> {
     let index = store.rows().find(tcp(cookie).build().id).expect("the row is there");
     store.rows().get(index).expect("found rows exist").mark
+}
+
+#[test]
+fn a_slice_takes_in_no_more_rows_than_its_steps_allow() {
+    const ROWS: usize = 1_000;
+    let mut store = Store::new(source_info());
+    let added = (0..ROWS as u64).map(|cookie| connection(tcp(cookie), 1_000)).collect();
+    let mut intake = store.begin(Delta { added, ..delta(1_000) });
+    let mut before = 0;
+    while !store.advance(&mut intake, &mut 40) {
+        let now = store.rows().iter().count();
+        assert!((before..=before + 10).contains(&now), "{} rows in 40 steps", now - before);
+        before = now;
+    }
+    assert_eq!(store.finish(intake).added.len(), ROWS);
 }
 
 /// A store that has one connection, cookie 1, since second 1.
@@ -95,21 +110,7 @@ fn another_connection_on_the_same_tuple_is_new() {
 }
 
 fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    let socket = tcp(1).build();
-    Transition {
-        at: at(0),
-        id: socket.id,
-        protocol: socket.protocol,
-        local: socket.local,
-        remote: socket.remote,
-        from,
-        to,
-        lasted: None,
-        skipped: false,
-        owner: socket.owner,
-        told_by: ToldBy::Samples,
-        last: None,
-    }
+    testing::transition(tcp(1), 0, from, to)
 }
 
 #[test]
@@ -249,7 +250,8 @@ fn a_delta_that_comes_in_slices_is_told_of_when_it_is_whole() {
     let added = (2..=9).map(|cookie| connection(tcp(cookie), 2_000)).collect();
     let mut intake = store.begin(Delta { added, removed: vec![removed(1, 2_000)], ..delta(2_000) });
     let mut slices = 0;
-    while !store.advance(&mut intake, &mut 2) {
+    // Two rows.
+    while !store.advance(&mut intake, &mut 8) {
         slices += 1;
         assert_eq!((store.at(), store.rows().counts().total()), (at(1_000), 1));
     }

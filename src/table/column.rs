@@ -112,6 +112,8 @@ pub struct Column<R: 'static> {
     pub in_json: bool,
     /// How it changes by itself.
     pub drift: Drift,
+    /// Whether it is a mere hint, said by strangers: shown and printed, but nothing is chosen or sorted by it.
+    pub is_hint: bool,
     /// The cell of a row.
     pub value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
 }
@@ -138,6 +140,7 @@ impl<R> Column<R> {
             json: key,
             in_json: true,
             drift: Drift::None,
+            is_hint: false,
             value,
         }
     }
@@ -184,11 +187,33 @@ impl<R> Column<R> {
         Self { align: Align::Left, ..self }
     }
 
+    /// Says that it is a mere hint.
+    #[must_use]
+    pub const fn hint(self) -> Self {
+        Self { is_hint: true, ..self }
+    }
+
     /// Says how it changes by itself.
     #[must_use]
     pub const fn drift(self, drift: Drift) -> Self {
         Self { drift, ..self }
     }
+}
+
+/// The column of what a peer is called: shown while names are asked for.
+pub const HOST: &str = "rname";
+/// The width of that column, the same whatever names come.
+pub const HOST_WIDTH: (u16, u16) = (15, 30);
+
+/// Why a filter or a sort by `column` is refused, if it is a hint.
+pub fn refuse_hint<R>(column: &Column<R>) -> Result<(), String> {
+    let key = column.key;
+    if column.is_hint {
+        return Err(format!(
+            "'{key}' is what strangers call themselves: nothing is chosen or sorted by it; use raddr, as in raddr:192.0.2.0/24"
+        ));
+    }
+    Ok(())
 }
 
 /// The index of the column called `name`, by its key or its JSON name, in any case.
@@ -205,7 +230,7 @@ pub fn find<R>(columns: &[Column<R>], name: &str) -> Result<usize, String> {
     })
 }
 
-/// The indices of the columns that are shown without being asked.
+/// The indices of the columns that are shown without being asked; hints are asked for.
 pub fn default_columns<R>(columns: &[Column<R>]) -> Vec<usize> {
-    (0..columns.len()).filter(|&index| columns[index].rank.is_some()).collect()
+    (0..columns.len()).filter(|&index| columns[index].rank.is_some() && !columns[index].is_hint).collect()
 }

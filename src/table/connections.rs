@@ -8,7 +8,7 @@ use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::rows::Row;
-use crate::table::column::{Column, Drift, Kind};
+use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind};
 use crate::table::value::Value;
 
 const PROTOCOLS: &[&str] = &["tcp", "udp"];
@@ -43,6 +43,8 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(14, 47).rank(0).not_in_json().about("The peer's address and port; blank for listeners and sockets without a peer."),
     Column::new("raddr", "RADDR", Kind::Address, |row, _| Value::or_missing(peer(row), |peer| Value::Address(peer.addr)))
         .width(9, 39).about("The peer's address."),
+    Column::new(HOST, "HOST?", Kind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
+        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("What the peer's address is called (reverse DNS), with --dns; said by its owner, so nothing is chosen or sorted by it."),
     Column::new("rport", "RPORT", Kind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).about("The peer's port."),
     Column::new("state", "STATE", Kind::State, |row, _| Value::State(socket(row).state))
@@ -280,7 +282,9 @@ mod tests {
             assert!(column.width.0 <= column.width.1, "{}", column.key);
             assert!(column.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", column.key);
         }
-        let ranks: Vec<_> = COLUMNS.iter().filter_map(|column| column.rank).filter(|rank| *rank > 0).collect();
+        // A hint, shown only when asked for, goes after the column whose rank it shares.
+        let ranks = COLUMNS.iter().filter(|column| !column.is_hint).filter_map(|column| column.rank);
+        let ranks: Vec<_> = ranks.filter(|rank| *rank > 0).collect();
         assert_eq!(ranks.iter().collect::<BTreeSet<_>>().len(), ranks.len(), "no two columns go at the same time");
     }
 

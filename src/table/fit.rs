@@ -12,6 +12,9 @@ const GAP: u16 = 1;
 /// Blank cells between two columns where there is room for them.
 const GAP_WIDE: u16 = 2;
 
+/// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
+pub const COMFORT_WIDTH: u16 = 21;
+
 /// The mark of a text that was cut.
 const CUT_MARK: &str = "…";
 
@@ -61,7 +64,7 @@ fn head(text: &str, width: usize) -> &str {
 ///
 /// Whole columns go by rank, the highest first (a column without rank counts as rank 1: it was asked for). What is left
 /// over goes to the columns that are not at their greatest width, one cell each in turn, first to the two lowest ranks
-/// (endpoints and process), then to the others. `wanted` (by index of the
+/// (endpoints and process; only up to [`COMFORT_WIDTH`] before a name of a host has its room), then to the others. `wanted` (by index of the
 /// column, 0 or absent: not known) stops a column from growing beyond its content. The result never exceeds `width`.
 pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16]) -> Vec<(usize, u16)> {
     let least = |index: usize| match wanted.get(index) {
@@ -90,6 +93,10 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
         Some(&content) if content > 0 => content.clamp(least(index), columns[index].width.1),
         _ => columns[index].width.1,
     };
+    if shown.iter().any(|(index, _)| columns[*index].is_hint) {
+        grow(&mut shown, width, |index| if rank(index) <= 1 { most(index).min(COMFORT_WIDTH) } else { 0 });
+        grow(&mut shown, width, |index| if columns[index].is_hint { most(index) } else { 0 });
+    }
     grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
     grow(&mut shown, width, most);
     shown

@@ -14,7 +14,7 @@ use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
 use crate::store::routes::Route;
-use crate::table::column::{Column, Drift, Kind, Order, find};
+use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind, Order, find};
 use crate::table::placing::Placing;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
@@ -46,6 +46,7 @@ pub static PROCESSES: &[Column<Group>] = &[
 pub static REMOTES: &[Column<Group>] = &[
     Column::new("raddr", "REMOTE", Kind::Address, remote_addr)
         .width(15, 39).rank(0).about("The peer's address."),
+    HOST_NAME,
     Column::new("rport", "PORT", Kind::Port, remote_port)
         .width(5, 5).rank(0).about("The peer's port, for connections that we opened."),
     Column::new("proto", "PROTO", Kind::Text, protocol)
@@ -97,6 +98,7 @@ pub static LISTENERS: &[Column<Group>] = &[
 pub static PORTS: &[Column<Group>] = &[
     Column::new("remote", "DESTINATION", Kind::Endpoint, destination)
         .width(14, 47).rank(0).about("The other end: for each one the kernel has its whole range of ports."),
+    HOST_NAME,
     Column::new("service", "SERVICE", Kind::Text, service)
         .width(8, 16).rank(12).about("What is usually served on that port."),
     Column::new("source", "SOURCE", Kind::Address, source)
@@ -121,6 +123,9 @@ pub static PORTS: &[Column<Group>] = &[
 ];
 
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
+#[rustfmt::skip]
+const HOST_NAME: Column<Group> = Column::new(HOST, "HOST?", Kind::Text, host)
+    .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("What the address is called (reverse DNS); said by its owner, so nothing is chosen or sorted by it.");
 #[rustfmt::skip]
 const CLOSE_WAIT: Column<Group> = Column::new("close_wait", "C_WAIT", Kind::Count, |group, _| count(group, TcpState::CloseWait))
     .width(6, 9).rank(0).about("Sockets in CLOSE_WAIT: the peer closed, the process did not.");
@@ -196,6 +201,11 @@ fn remote_addr<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
         GroupKey::Remote { addr, .. } => Value::Address(addr),
         _ => Value::Missing,
     }
+}
+
+fn host<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let name = group.key.remote_addr().and_then(|addr| store.host_names().get(addr));
+    Value::or_missing(name, |name| Value::Host(name.as_str()))
 }
 
 fn local<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {

@@ -1,6 +1,6 @@
 //! What a table is sorted by, and how that is written: `age`, `-age`.
 
-use crate::table::column::{Column, Order, find};
+use crate::table::column::{Column, Order, find, refuse_hint};
 
 /// A column and a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,9 @@ impl SortKey {
             Some(name) => (name, Order::Descending),
             None => (text, Order::Ascending),
         };
-        find(columns, name).map(|column| Self { column, order })
+        let column = find(columns, name)?;
+        refuse_hint(&columns[column])?;
+        Ok(Self { column, order })
     }
 
     /// The first sort by `column`: the direction that shows what matters first.

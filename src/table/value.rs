@@ -23,6 +23,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Words made for this cell (several owners).
     Owned(String),
+    /// A name of a host: where there is no room its middle goes.
+    Host(&'a str),
     /// One of a few constants: how people and how machines (JSON, filters) read it.
     Word {
         /// For people.
@@ -82,7 +84,7 @@ impl<'a> Value<'a> {
     pub fn text(&self) -> Cow<'a, str> {
         match self {
             Self::Missing | Self::Gauge(_) => Cow::Borrowed(""),
-            Self::Text(text) | Self::Word { text, .. } => Cow::Borrowed(text),
+            Self::Text(text) | Self::Host(text) | Self::Word { text, .. } => Cow::Borrowed(text),
             Self::Owned(text) => Cow::Owned(text.clone()),
             Self::Process(owner) => owner_text(owner),
             Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
@@ -116,6 +118,8 @@ impl<'a> Value<'a> {
                 None => Cow::Owned(fit::cut(&text, width).into_owned()),
             },
             Self::Endpoint(_) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
+            // Its start says which machine, its end whose.
+            Self::Host(_) => Cow::Owned(fit::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
             _ => Cow::Owned(fit::cut(&text, width).into_owned()),
         }
     }
@@ -177,7 +181,7 @@ impl<'a> Value<'a> {
     /// The words that machines read, without an allocation; empty for numbers and addresses.
     pub(super) fn plain(&self) -> &str {
         match self {
-            Self::Text(text) => text,
+            Self::Text(text) | Self::Host(text) => text,
             Self::Owned(text) => text,
             Self::Word { label, .. } => label,
             Self::Process(owner) => owner.process().map_or("", |process| process.name.as_str()),
@@ -193,7 +197,7 @@ impl<'a> Value<'a> {
                 owner.holders().is_some_and(|holders| holders.all().iter().any(|process| test(process.name.as_str())))
             }
             Self::Word { text, label } => test(label) || test(text),
-            Self::Text(_) | Self::Owned(_) | Self::State(_) => test(self.plain()),
+            Self::Text(_) | Self::Host(_) | Self::Owned(_) | Self::State(_) => test(self.plain()),
             Self::Missing => false,
             _ => test(&self.text()),
         }
@@ -206,6 +210,12 @@ impl<'a> Value<'a> {
             _ => self.scalar().is_some_and(test),
         }
     }
+}
+
+/// Where the last two labels of a name begin, or the last one, if that leaves no more than `len_max` bytes; else its end.
+fn domain_at(name: &str, len_max: usize) -> usize {
+    let dots = name.rmatch_indices('.').map(|(at, _)| at);
+    dots.take(2).filter(|at| name.len() - at <= len_max).last().unwrap_or(name.len())
 }
 
 /// The short form of why no process is known.
@@ -346,6 +356,13 @@ mod tests {
         assert_eq!(Value::Text("postgres").text_within(5), "post…");
         assert_eq!(Value::Process(&Owner::Unaccepted).text(), "in accept queue");
         assert_eq!(Value::Process(&Owner::Unaccepted).text_within(9), "in queue");
+        let host = Value::Host("ec2-3-120-14-7.eu-central-1.compute.amazonaws.com");
+        assert_eq!(host.text_within(30), "ec2-3-120-14-7.….amazonaws.com");
+        assert_eq!(host.text_within(20), "ec2-3-120-14-7.….com");
+        let host = Value::Host("node-10-0-0-20.example.internal");
+        assert_eq!(host.text_within(23), "node-10-0-0-2….internal");
+        assert_eq!(host.text_within(15), "node-10-0-0-20…");
+        assert_eq!(Value::Host("localhost").text_within(5), "loca…");
         let hidden = Value::Process(&Owner::Hidden);
         assert_eq!((hidden.text_within(22), hidden.text_within(9)), ("hidden (no permission)".into(), "hidden".into()));
         assert_eq!(hidden.cells_needed(), 6);

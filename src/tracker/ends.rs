@@ -12,6 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::delta::LastWords;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{ENDED_MAX, Ended, Events};
+use crate::model::memory::{Held as Holds, close_gaps, close_gaps_of, give_back};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
@@ -88,6 +89,7 @@ impl Ends {
         }
         let mut new = 0;
         for ended in &events.ended {
+            close_gaps(&mut self.words);
             let id = ended.socket.id;
             if directory.slot(id).is_some() {
                 self.words.insert(id, Word::of(ended));
@@ -123,6 +125,7 @@ impl Ends {
         let last = end.checked_sub(1).and_then(|last| self.held.get_mut(last));
         if let Some(held) = last.filter(|held| held.is_free_at(place)) {
             held.used = true;
+            close_gaps(&mut self.words);
             self.words.insert(socket.id, Word::of(&held.ended));
         } else if self.wordless.len() < WORDLESS_MAX {
             self.wordless.insert(place, (socket.id, round.at));
@@ -163,7 +166,7 @@ impl Ends {
             // Events are milliseconds late, never a whole sample.
             self.wordless.retain(|_, (_, listed)| *listed >= before);
         }
-        let words = &mut self.words;
+        let (words, used) = (&mut self.words, self.held.len());
         self.held.retain_mut(|held| {
             if held.used {
                 return false;
@@ -182,7 +185,18 @@ impl Ends {
             true
         });
         untold.sort_by_key(|untold| untold.ended.at);
+        give_back(&mut self.held, used);
         untold
+    }
+
+    /// What it holds.
+    pub(super) fn holds(&self) -> [Holds; 4] {
+        [
+            Holds::by("last words", &self.words),
+            Holds::by("untold ends", &self.held),
+            Holds::by("buried sockets", &self.buried),
+            Holds::by("order of buried sockets", &self.buried_order),
+        ]
     }
 
     /// How many ends were dropped since the last call.
@@ -232,6 +246,7 @@ impl Ends {
         {
             self.known_since = self.known_since.max(over_at.after(JIFFY));
         }
+        close_gaps_of(&mut self.buried);
         if self.buried.insert(id) {
             self.buried_order.push_back((id, at));
         }

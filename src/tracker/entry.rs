@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::model::delta::{Connection, Known, Rates, Since, ToldBy, Transition};
+use crate::model::delta::{Connection, Known, Rates, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
@@ -158,20 +158,8 @@ impl Entry {
 
     /// A transition of this socket from its state to `to`.
     pub(super) fn transition(&self, to: Option<TcpState>, at: Timestamp) -> Transition {
-        Transition {
-            at,
-            id: self.id,
-            protocol: self.protocol,
-            local: self.socket().local,
-            remote: self.socket().remote,
-            from: Some(self.state),
-            to,
-            lasted: None,
-            skipped: false,
-            owner: self.owner().clone(),
-            told_by: ToldBy::Samples,
-            last: None,
-        }
+        let owner = self.owner().clone();
+        Transition { owner, ..Transition::new(&self.reference(), at, Some(self.state), to) }
     }
 
     /// When its `TIME_WAIT` is over.

@@ -1,8 +1,8 @@
 //! Which entries of two samples are the same socket, and when the same identity is nevertheless a new connection.
 
-use hashbrown::HashTable;
-
 use crate::model::endpoint::Protocol;
+use crate::model::memory::Held;
+use crate::model::places::Places;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::Phase;
 use crate::tracker::entry::Entry;
@@ -21,7 +21,7 @@ pub(super) struct Directory {
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     /// Slots by the identity of what is in them.
-    places: HashTable<u32>,
+    places: Places,
     order: Vec<u32>,
     next_order: Vec<u32>,
     cursor: usize,
@@ -47,7 +47,7 @@ impl Directory {
         let new = len.saturating_sub(self.order.len());
         self.next_order.reserve(len);
         self.entries.reserve(new.saturating_sub(self.free.len()));
-        self.places.reserve(new, |slot| hash_of(&self.entries, *slot));
+        self.places.reserve(new);
     }
 
     /// The slot of `id`, if it is tracked.
@@ -68,7 +68,7 @@ impl Directory {
 
     /// The slot of `id`, if it is tracked, wherever it is.
     pub(super) fn slot(&self, id: SocketId) -> Option<u32> {
-        self.places.find(id.hash_code(), |slot| self.get(*slot).is_some_and(|entry| entry.id == id)).copied()
+        self.places.find(id, |slot| self.get(slot).is_some_and(|entry| entry.id == id))
     }
 
     /// The tracked socket in `slot`, which was found or kept, and not removed since.
@@ -109,7 +109,7 @@ impl Directory {
             self.entries.push(Some(entry));
             u32::try_from(self.entries.len() - 1).expect("2^32 sockets do not fit into memory")
         };
-        self.places.insert_unique(id.hash_code(), slot, |slot| hash_of(&self.entries, *slot));
+        self.places.insert(id, slot);
         if !self.whole {
             self.place(slot);
         }
@@ -130,9 +130,7 @@ impl Directory {
     /// Forgets a socket. Not to be called before every socket of the sample is in: its slot may be reused at once.
     pub(super) fn remove(&mut self, slot: u32) {
         let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else { return };
-        if let Ok(place) = self.places.find_entry(entry.id.hash_code(), |place| *place == slot) {
-            place.remove();
-        }
+        self.places.remove(entry.id, slot);
         if self.whole { self.free.push(slot) } else { self.limbo.push(slot) }
     }
 
@@ -145,6 +143,18 @@ impl Directory {
         }
     }
 
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 6] {
+        [
+            Held::by("tracked sockets", &self.entries),
+            Held::by("places of sockets", &self.places),
+            Held::by("order", &self.order),
+            Held::by("next order", &self.next_order),
+            Held::by("few", &self.few),
+            Held::by("next few", &self.next_few),
+        ]
+    }
+
     /// How many sockets are tracked.
     pub(super) fn len(&self) -> usize {
         self.places.len()
@@ -154,10 +164,6 @@ impl Directory {
     pub(super) fn len_of_last(&self) -> usize {
         if self.whole { self.order.len() } else { self.few.len() }
     }
-}
-
-fn hash_of(entries: &[Option<Entry>], slot: u32) -> u64 {
-    entries.get(slot as usize).and_then(Option::as_ref).map_or(0, |entry| entry.id.hash_code())
 }
 
 /// Whether `socket` only looks like the tracked one: the same tuple, but a life that cannot go on that way.

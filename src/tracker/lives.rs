@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::model::endpoint::Endpoint;
 use crate::model::event::Step;
+use crate::model::memory::{Held, give_back};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -21,6 +22,9 @@ pub const LIVES_MAX: usize = 65_536;
 pub const LIFE_LEN_MAX: usize = 16;
 /// How often the same endpoints are used within one sample, at most, for the lives to be told apart.
 pub const REUSES_MAX: usize = 8;
+
+/// The table of lives that go on keeps room for so many after a burst.
+const OPEN_KEPT: usize = 4_096;
 
 /// Both ends of a connection, ours first.
 pub(super) type Place = (Endpoint, Endpoint);
@@ -217,6 +221,7 @@ impl Lives {
     /// Ends a sample: what no sample can need any more is forgotten.
     pub(super) fn finish(&mut self, round: &Round) {
         let (seen, is_full) = (round.seen, round.scope.is_all());
+        let used = self.pending.len();
         self.pending.retain(|life| {
             let is_old = life.last().at < if life.ended { seen.at } else { seen.all_at };
             !life.used && !(is_old && (life.ended || is_full))
@@ -225,6 +230,20 @@ impl Lives {
         self.open.clear();
         self.open.extend(open.map(|(nth, life)| (life.key, nth)));
         self.index.clear();
+        give_back(&mut self.pending, used);
+        give_back(&mut self.index, used);
+        if self.open.capacity() > 4 * self.pending.len().max(OPEN_KEPT) {
+            self.open.shrink_to(2 * self.pending.len());
+        }
+    }
+
+    /// What it holds.
+    pub(super) fn held(&self) -> [Held; 3] {
+        [
+            Held::by("traced lives", &self.pending),
+            Held::by("index of lives", &self.index),
+            Held::by("open lives", &self.open),
+        ]
     }
 
     /// How many steps were dropped since the last call.

@@ -3,7 +3,6 @@
 use crate::model::delta::{AgeBasis, Delta, Gap, Since, ToldBy, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::event::{Ended, Events, Loss};
-use crate::model::process::Owner;
 use crate::model::socket::SocketRef;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
@@ -138,18 +137,5 @@ fn first_sign(ended: &Ended, not_before: Timestamp) -> Timestamp {
 
 /// Told by the end of `socket`; nobody can be asked any more whose it was.
 fn transition(socket: &SocketRef, at: Timestamp, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    Transition {
-        at,
-        id: socket.id,
-        protocol: socket.protocol,
-        local: socket.local,
-        remote: socket.remote,
-        from,
-        to,
-        lasted: None,
-        skipped: false,
-        owner: Owner::None,
-        told_by: ToldBy::DestroyEvent,
-        last: None,
-    }
+    Transition { told_by: ToldBy::DestroyEvent, ..Transition::new(socket, at, from, to) }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::app::{App, Supply};
+use crate::model::host_name::Lookups;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -125,6 +126,7 @@ fn limits(app: &App) -> Vec<Part> {
     if app.config.read_only {
         parts.push(("RO".to_owned(), Role::Strong));
     }
+    parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
     if coverage.owners_hidden > 0 {
         let hidden = counted(u64::from(coverage.owners_hidden), "owner", "owners");
         parts.push((format!("{hidden} hidden (no permission)"), Role::Strong));
@@ -138,6 +140,16 @@ fn limits(app: &App) -> Vec<Part> {
     }
     parts.extend(namespaces(app).map(|text| (text, Role::Dim)));
     parts
+}
+
+/// Whether name servers are asked, and the key that changes it; nothing where they are not, as at first.
+const fn names(app: &App) -> Option<&'static str> {
+    match app.config.lookups {
+        Lookups::Forbidden => Some("no DNS"),
+        Lookups::Off => None,
+        Lookups::On if app.config.private_names => Some("DNS, private too (n)"),
+        Lookups::On => Some("DNS (n)"),
+    }
 }
 
 /// What is to be said of other network namespaces, and the key that changes it.

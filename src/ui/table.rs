@@ -157,7 +157,8 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
     match value {
         Value::State(state) => Role::Phase(state.phase()),
         Value::Word { .. } if column.key == "verdict" && !fresh => Role::Verdict,
-        Value::Word { .. } => Role::Dim,
+        // Names of hosts are hints.
+        Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
         _ => Role::Text,
     }

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+mod names;
 mod paths;
 
 use super::*;
@@ -16,13 +17,14 @@ use crate::app::tab::TABS;
 use crate::diagnosis::finding::{Evidence, Finding, FindingKey, Measure, Place, RunsOut, Severity, Slope};
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, ToldBy, Transition};
-use crate::model::endpoint::Protocol;
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, Transition};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{BOOT, SocketBuilder, connection, endpoint, listener, process, source_info, tcp, udp};
+use crate::model::testing::{
+    self, BOOT, SocketBuilder, connection, endpoint, listener, process, source_info, tcp, udp,
+};
 use crate::model::time::{Timestamp, WallTime};
 
 /// "Now" of the last sample, in seconds after boot.
@@ -158,18 +160,8 @@ fn second_sample() -> Delta {
     let (new, half, gone) =
         (client(30, TcpState::Established), client(3, TcpState::CloseWait), client(4, TcpState::Established));
     let transition = |connection: &Connection, from, to, lasted| Transition {
-        at: Timestamp::from_millis(NOW * 1_000 - 250),
-        id: connection.socket.id,
-        protocol: Protocol::Tcp,
-        local: connection.socket.local,
-        remote: connection.socket.remote,
-        from,
-        to,
         lasted,
-        skipped: false,
-        owner: connection.socket.owner.clone(),
-        told_by: ToldBy::Samples,
-        last: None,
+        ..testing::transition(connection.socket.clone(), NOW * 1_000 - 250, from, to)
     };
     let lasted = Some((Duration::from_millis(12_300), AgeBasis::AtLeast));
     let transitions = vec![

@@ -13,6 +13,9 @@ const NETWORK: &[&str] = &["-n"];
 /// Also of processes: those of the test are all there are, and all end with it.
 const NETWORK_AND_PROCESSES: &[&str] = &["-n", "-p", "-f", "--mount-proc"];
 
+/// Also of mounts: files of the system can be put aside there.
+const NETWORK_AND_MOUNTS: &[&str] = &["-n", "-m"];
+
 /// Whether the caller runs inside a namespace made by this function; if not, runs the test called `test` again inside
 /// one and reports its failure as its own. Where the system allows no namespaces, says loudly that it was skipped.
 pub fn inside_namespace(test: &str) -> bool {
@@ -23,6 +26,11 @@ pub fn inside_namespace(test: &str) -> bool {
 /// was started in.
 pub fn alone_in_namespace(test: &str) -> bool {
     inside(test, NETWORK_AND_PROCESSES)
+}
+
+/// The same with mounts of its own.
+pub fn inside_namespace_of_mounts(test: &str) -> bool {
+    inside(test, NETWORK_AND_MOUNTS)
 }
 
 fn inside(test: &str, flags: &[&str]) -> bool {

@@ -69,13 +69,16 @@ impl Session {
         }
         setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
+        setsid.env("TERM", "xterm-256color");
+        for name in ["NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"] {
+            setsid.env_remove(name);
+        }
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => setsid.env(name, value),
                 None => setsid.env_remove(name),
             };
         }
-        setsid.env("TERM", "xterm-256color").env_remove("NO_COLOR");
         let modes_before = modes(&slave);
         let child = setsid.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().expect("setsid is there");
         let parser = vt100::Parser::new(rows.max(10), columns.max(10), 0);
@@ -112,6 +115,11 @@ impl Session {
     /// Closes the terminal, as a window or a broken connection does.
     pub fn hang_up(&mut self) {
         self.master = None;
+    }
+
+    /// All that the program wrote, as far as it was taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The text on the screen.

@@ -293,3 +293,27 @@ fn keys_work_in_a_pid_namespace_of_its_own() {
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
 }
+
+#[test]
+fn a_locale_without_utf_8_is_drawn_in_ascii() {
+    for (locale, is_ascii) in [("C", true), ("C.UTF-8", false)] {
+        let mut command = conntop();
+        command.env("LC_ALL", locale);
+        let mut session = Session::start(&command, Control::Controlling, (80, 24));
+        session.wait_for_text("LISTEN");
+        session.keys("q");
+        session.wait();
+        assert_eq!(session.bytes().is_ascii(), is_ascii, "{locale}");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_the_list() {
+    let mut command = conntop();
+    command.env("TERM", "dumb").arg("lport:22");
+    let mut session = Session::start(&command, Control::Controlling, (200, 24));
+    assert_eq!(session.wait().code(), Some(0));
+    let text = String::from_utf8_lossy(session.bytes()).into_owned();
+    assert!(text.contains("this terminal is dumb") && text.contains("PROTO") && text.contains("sshd"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}

@@ -10,7 +10,7 @@ use crate::commands::commands;
 pub const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
 /// What takes longer hangs: everything here is done within a second, on a machine that is busy within ten.
-const HANGS: Duration = Duration::from_mins(2);
+const HANGS: Duration = Duration::from_mins(5);
 /// Stands for a file that does not exist yet.
 const NEW: &str = "NEW";
 
@@ -26,15 +26,17 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("kill", &["--demo", "--dry-run", "process:jdbc"]),
     ("close", &["--demo", "--dry-run", "process:jdbc"]),
 ];
-/// Arguments with which commands run until they are told to stop.
+/// Arguments with which commands run until they are told to stop. What is written at once is short: only up to 4,096
+/// bytes (`PIPE_BUF`) go into a pipe whole if the program is ended meanwhile.
 const RUNNING: &[(&str, &[&str])] = &[
-    ("list", &["--demo", "--interval", "0.1", "--on-change"]),
-    ("list", &["--demo", "--interval", "0.1", "--on-change", "--format", "json"]),
+    ("list", &["--demo", "--interval", "0.1", "--on-change", "lport:22"]),
+    ("list", &["--demo", "--interval", "0.1", "--on-change", "--format", "json", "lport:22"]),
     ("watch", &["--demo", "--interval", "0.1"]),
     ("watch", &["--demo", "--interval", "0.1", "--format", "ndjson"]),
-    ("netstat", &["--demo", "-ano", "0.1"]),
-    ("netstat", &["--demo", "-ano", "0.1", "--format", "json"]),
-    ("record", &[NEW, "--demo", "--interval", "0.1"]),
+    ("netstat", &["--demo", "-ano", "0.1", "lport:22"]),
+    ("netstat", &["--demo", "-ano", "0.1", "--format", "json", "lport:22"]),
+    // A file that grows while it is played might never end.
+    ("record", &[NEW, "--demo", "--interval", "60"]),
 ];
 
 /// One command with arguments.
@@ -84,10 +86,10 @@ impl Way {
     }
 
     /// Waits until its file can be played.
-    pub fn wait_for_file(&self, folder: &Path, child: &mut Child) {
+    pub fn wait_for_file(&self, folder: &Path, running: &mut Running) {
         let begun = Instant::now();
         while !self.is_played(folder) {
-            assert!(child.try_wait().expect("it is ours").is_none(), "{} ended by itself", self.name);
+            assert!(running.0.try_wait().expect("it is ours").is_none(), "{} ended by itself", self.name);
             assert!(begun.elapsed() < HANGS, "{} writes nothing", self.name);
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -125,14 +127,23 @@ pub fn running() -> Vec<Way> {
     RUNNING.iter().map(|(name, words)| Way::new(name, words)).collect()
 }
 
+/// A child that does not outlive its test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs `command` to its end. Whatever happens, nothing panics and nothing hangs.
 pub fn ended(way: &Way, command: &mut Command) -> Ended {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", way.name));
-    let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut running = Running(child.unwrap_or_else(|error| panic!("{}: {error}", way.name)));
+    let stdout = running.0.stdout.take().expect("piped");
+    let stderr = running.0.stderr.take().expect("piped");
     let read = |mut pipe: Box<dyn Read + Send>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -142,13 +153,10 @@ pub fn ended(way: &Way, command: &mut Command) -> Ended {
     let (stdout, stderr) = (read(Box::new(stdout)), read(Box::new(stderr)));
     let begun = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait().expect("it is ours") {
+        if let Some(status) = running.0.try_wait().expect("it is ours") {
             break status;
         }
-        if begun.elapsed() > HANGS {
-            child.kill().expect("it is ours");
-            panic!("{} {:?} hangs", way.name, way.words);
-        }
+        assert!(begun.elapsed() < HANGS, "{} {:?} hangs", way.name, way.words);
         std::thread::sleep(Duration::from_millis(2));
     };
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("conntop prints UTF-8");

@@ -37,6 +37,8 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
     if !socket.remote.is_unset() {
         section.fact("remote", format!("{}{}", socket.remote, named(socket.remote.port)));
+        let name = app.store.host_names().get(socket.remote.addr);
+        section.known("calls itself", name.map(|name| name.as_str().to_owned()));
     }
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));

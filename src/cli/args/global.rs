@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::cli::Failure;
 use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
+use crate::cli::terminal;
 use crate::source::Choice;
 use crate::table::suggest;
 
@@ -20,7 +21,7 @@ const CONFIG_LONG_HELP: &str = "\
 Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
 ~/.config/conntop/config.toml, if it exists.
 
-Keys: interval, all-netns, read-only, ascii, mouse, color, bell, trace, and those of [thresholds]; conntop explain \
+Keys: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, and those of [thresholds]; conntop explain \
 config shows them all. What the command line says counts more; --ascii=false and the like undo a setting. Root reads \
 its own file only: under sudo name yours with --config.";
 
@@ -46,7 +47,7 @@ pub(in crate::cli) struct Global {
     /// Leave the mouse to the terminal
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_mouse: Option<bool>,
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only; so it does where the locale is not UTF-8
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     ascii: Option<bool>,
     /// When to use colours: auto unless said otherwise
@@ -55,6 +56,15 @@ pub(in crate::cli) struct Global {
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
+    /// Ask name servers what the public addresses that are shown are called; key n in the screen
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    dns: Option<bool>,
+    /// With --dns or key n, ask about private addresses too
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    dns_private: Option<bool>,
+    /// Never ask a name server, whatever the config file, --dns, -f or key n say
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    no_dns: Option<bool>,
     /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
@@ -72,9 +82,13 @@ impl Global {
             all_netns: self.all_netns.unwrap_or(file.all_netns),
             read_only: self.read_only.unwrap_or(file.read_only),
             mouse: no(self.no_mouse).unwrap_or(file.mouse),
-            ascii: self.ascii.unwrap_or(file.ascii),
+            // What somebody says outright counts more than what the locale only hints at.
+            ascii: self.ascii.unwrap_or(file.ascii || !terminal::takes_utf8()),
             color: self.color.unwrap_or(file.color),
             bell: self.bell.unwrap_or(file.bell),
+            dns: self.dns.unwrap_or(file.dns),
+            dns_private: self.dns_private.unwrap_or(file.dns_private),
+            no_dns: self.no_dns.unwrap_or(false),
             trace: no(self.no_trace).unwrap_or(file.trace),
             thresholds: file.thresholds,
         })
@@ -126,9 +140,8 @@ impl Color {
     /// Whether to use them.
     pub(in crate::cli) fn is_on(self, is_terminal: bool) -> bool {
         let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match self {
-            Self::Auto => is_terminal && !is_unwanted() && !is_dumb(),
+            Self::Auto => is_terminal && !is_unwanted() && !terminal::is_dumb(),
             Self::Always => true,
             Self::Never => false,
         }

@@ -32,6 +32,9 @@ async fn follow(mut looker: Looker, changes: Changes, list: &List) -> Result<Exi
     }
     loop {
         let Looked { is_fresh, next } = looker.look()?;
+        if is_fresh {
+            looker.learn(list);
+        }
         let selection = list.select(looker.store());
         let mark = selection.mark();
         if is_fresh && shown != Some(mark) {

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::cli::config::Settings;
+use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
 use crate::cli::samples::Samples;
 use crate::cli::{Failure, say};
 use crate::model::text::DisplayText;
+use crate::report::list::List;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 
@@ -18,6 +20,7 @@ const SAID_MAX: usize = 16;
 
 pub(super) struct Looker {
     samples: Samples,
+    names: Names,
     interval: Duration,
     begun: Instant,
     failures: u32,
@@ -35,7 +38,9 @@ pub(super) struct Looked {
 impl Looker {
     /// Looks each `interval`.
     pub(super) fn new(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
+        let names = Names::new(settings, source.info().kind, PATIENCE_A_SAMPLE);
         Self {
+            names,
             samples: Samples::without_findings(source, settings),
             interval,
             begun: Instant::now(),
@@ -74,6 +79,14 @@ impl Looker {
                 say(sentence.as_str());
                 self.said.push(sentence.clone());
             }
+        }
+    }
+
+    /// Finds out what the peers are called that `list` shows, as far as that goes quickly.
+    pub(super) fn learn(&mut self, list: &List) {
+        if self.names.is_on() {
+            let peers = list.peers(self.samples.store());
+            self.names.learn(self.samples.store_mut(), &peers);
         }
     }
 

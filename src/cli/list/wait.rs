@@ -30,6 +30,7 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
                 say_hidden(list, looker.store());
                 return Ok(ExitCode::SUCCESS);
             }
+            looker.learn(list);
             return super::write(&list.select(looker.store()));
         }
         let is_over = wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));
@@ -51,8 +52,8 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
 fn say_hidden(list: &List, store: &Store) {
     let hidden = store.coverage().owners_hidden;
     if hidden > 0 && list.filter.depends_on_processes() {
-        let sockets = units::count(u64::from(hidden));
-        say(&format!("owners that you may not see have {sockets} of the sockets, which match no process; run as root"));
+        let (sockets, verb) = (units::count(u64::from(hidden)), if hidden == 1 { " has" } else { "s have" });
+        say(&format!("{sockets} socket{verb} an owner that you may not see, who matches no process; run as root"));
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
                 0,
                 "no socket matches 'lport:80' at the end of the recording; conntop list shows what there is",
             ),
-            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5s; see conntop list 'lport:80'"),
+            (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5.0s; see conntop list 'lport:80'"),
             (wait(true, Some(0)), true, 7, "7 sockets still match 'lport:80'; see conntop list 'lport:80'"),
         ] {
             assert_eq!(in_vain(&wait, is_over, found), sentence);

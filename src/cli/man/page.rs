@@ -17,9 +17,13 @@ const EXITS: [(&str, &str); 4] = [
     ("128+n", "Signal n ended it: 130 after Ctrl-C, 143 after SIGTERM, where the command does not say otherwise."),
 ];
 const FAIL_ON: &str = "It failed, as one sentence on stderr says, or there is what --fail-on names.";
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "If it is set and not empty, no colours are used unless --color always asks for them."),
-    ("TERM", "If it is dumb, no colours are used unless --color always asks for them."),
+    (
+        "TERM",
+        "If it is dumb, no colours are used unless --color always asks for them, and the list stands for the screen.",
+    ),
+    ("LC_ALL, LC_CTYPE, LANG", "If the first that is set is not of UTF-8, the screen is drawn with ASCII only."),
     ("XDG_CONFIG_HOME, HOME", "Where the config file is looked for; a relative path counts as none."),
     ("COLUMNS", "The width of help that is not printed on a terminal."),
 ];

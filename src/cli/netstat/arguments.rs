@@ -52,7 +52,7 @@ pub(in crate::cli) struct NetstatArguments {
     /// Show what each interface counted: bytes, packets, discards, errors
     #[arg(short = 'e')]
     interfaces: bool,
-    /// Show names of foreign hosts
+    /// Ask name servers for names of foreign hosts, and show them instead of addresses; the same limits as --dns
     #[arg(short = 'f')]
     names: bool,
     /// Show ports in digits, not by the names of their services
@@ -166,9 +166,6 @@ impl NetstatArguments {
             hints.push(
                 "-t: Linux keeps no offload state of a connection; the features of the interfaces are shown".to_owned(),
             );
-        }
-        if self.names && shows_connections {
-            hints.push("-f: names of hosts are not looked up yet; addresses are shown".to_owned());
         }
         if self.statistics && protocol.is_some_and(|row| row.name == "TCPv6") {
             hints.push("-p TCPv6: Linux counts TCP over IPv4 and IPv6 together".to_owned());

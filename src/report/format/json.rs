@@ -93,9 +93,9 @@ fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
     out.push(b']');
 }
 
-/// What stands before the sockets of a list.
+/// What every object begins with: what, when and where from.
 #[derive(Serialize)]
-struct Head<'a> {
+pub struct Head<'a> {
     schema: u32,
     at: String,
     host: &'a str,
@@ -103,18 +103,23 @@ struct Head<'a> {
     coverage: &'a Coverage,
 }
 
-/// The beginning of an object of its own: what, when and where from. More members and a brace follow.
-pub fn open_head(store: &Store) -> io::Result<String> {
-    let head = Head {
-        schema: SCHEMA,
-        at: rfc3339(store.wall()),
-        host: store.source().host.as_str(),
-        source: store.source().kind.name(),
-        coverage: store.coverage(),
-    };
-    let mut text = serde_json::to_string(&head)?;
-    text.pop();
-    Ok(text)
+impl<'a> Head<'a> {
+    /// That of `store`.
+    pub fn of(store: &'a Store) -> Self {
+        Self {
+            schema: SCHEMA,
+            at: rfc3339(store.wall()),
+            host: store.source().host.as_str(),
+            source: store.source().kind.name(),
+            coverage: store.coverage(),
+        }
+    }
+}
+
+/// Writes `head`, an object, without its last brace: a list follows.
+pub fn write_open(out: &mut impl Write, head: &impl Serialize) -> io::Result<()> {
+    let head = serde_json::to_vec(head)?;
+    out.write_all(head.strip_suffix(b"}").unwrap_or(&head))
 }
 
 /// Writes one object: what, when and where from, and the `sockets`, each on a line of its own.
@@ -124,8 +129,8 @@ pub fn write_list<'a>(
     objects: &Objects<'_>,
     rows: impl Iterator<Item = &'a Row>,
 ) -> io::Result<()> {
-    let open = open_head(store)?;
-    write!(out, "{open},\"sockets\":[")?;
+    write_open(out, &Head::of(store))?;
+    write!(out, ",\"sockets\":[")?;
     write_all(out, rows.enumerate(), |buffer, (at, row)| {
         buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
         objects.append(buffer, row, store);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
-use crate::report::format::json::Json;
+use crate::report::format::json::{Head, Json};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, csv, json, plain, write_all};
 use crate::report::list::mark_of;
@@ -63,7 +63,7 @@ pub(super) struct Grouped<'g> {
 /// Whether sockets can be grouped by `column`: it holds what several have in common, and no quantity.
 pub fn can_group<R>(column: &Column<R>) -> bool {
     let is_quantity = matches!(column.kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
-    !is_quantity && !OF_ONE_SOCKET.contains(&column.key)
+    !is_quantity && !column.is_hint && !OF_ONE_SOCKET.contains(&column.key)
 }
 
 impl Groups {
@@ -72,6 +72,7 @@ impl Groups {
         let mut by = Vec::new();
         for name in names {
             let index = column::find(COLUMNS, name)?;
+            column::refuse_hint(&COLUMNS[index])?;
             if !can_group(&COLUMNS[index]) {
                 return Err(format!(
                     "'{name}' differs from socket to socket; group by what they have in common, such as state, process or raddr"
@@ -248,8 +249,9 @@ impl Grouped<'_> {
 
     fn write_json(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
         let by: Vec<&str> = self.asked.by.iter().map(|&index| COLUMNS[index].json).collect();
-        let (head, by) = (json::open_head(store)?, serde_json::to_string(&by)?);
-        write!(out, "{head},\"group_by\":{by},\"groups\":[")?;
+        let by = serde_json::to_string(&by)?;
+        json::write_open(out, &Head::of(store))?;
+        write!(out, ",\"group_by\":{by},\"groups\":[")?;
         write_all(out, self.groups.iter().enumerate(), |buffer, (at, sum)| {
             buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
             append_object(buffer, columns, sum, store);

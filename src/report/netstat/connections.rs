@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::knowledge::ports;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::facts::PortRange;
+use crate::model::host_name::HostName;
 use crate::model::process::{Executable, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
@@ -86,7 +87,7 @@ impl Connections {
     fn cells(&self, socket: &Socket, store: &Store, round: &Round) -> Vec<String> {
         let protocol = socket.protocol.name().to_uppercase();
         let local = self.endpoint(socket.local, socket, store, None);
-        let host = round.hosts.get(&socket.remote.addr).filter(|_| self.names).map(AsRef::as_ref);
+        let host = store.host_names().get(socket.remote.addr).filter(|_| self.names).map(HostName::as_str);
         let foreign = self.endpoint(socket.remote, socket, store, host);
         let mut cells = vec![protocol, local, foreign, state(socket).to_owned()];
         if self.pid {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::delta::Delta;
 use crate::model::endpoint::Family;
+use crate::model::host_name::HostName;
 use crate::model::interface::{Feature, Received, Sent};
 use crate::model::process::{Holders, Owner};
 use crate::model::route::{Hop, Metric};
@@ -111,10 +112,13 @@ fn columns_stay_where_they_are_from_round_to_round() {
 
 #[test]
 fn names_of_hosts_take_the_place_of_addresses_once_somebody_finds_them() {
-    let mut now = round(90_000);
-    now.hosts.insert([192, 0, 2, 5].into(), "db.example".into());
+    let mut store = store();
+    store.host_names_mut().learn([192, 0, 2, 5].into(), HostName::new(b"db.example"));
     let names = Connections { names: true, ..connections() };
-    let text = printed(Wanted { connections: Some(names), ..Wanted::default() }, &now, None);
+    let mut netstat = Netstat::new(Wanted { connections: Some(names), ..Wanted::default() });
+    let mut out = Vec::new();
+    netstat.write(&store, &round(90_000), None, &mut out).expect("a vector takes all");
+    let text = String::from_utf8(out).expect("text in, text out");
     assert!(text.contains("db.example:443 ") && !text.contains("192.0.2.5"), "{text}");
 }
 

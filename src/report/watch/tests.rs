@@ -7,30 +7,20 @@ use crate::model::delta::LastWords;
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{endpoint, tcp};
+use crate::model::testing::{self, tcp};
 use crate::model::time::Timestamp;
 use crate::report::findings::testing::{NOW, descriptors, leak, store};
 
 fn transition(cookie: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    let socket = tcp(cookie).build();
     let (local, remote) = match cookie {
-        1 => (endpoint("10.0.0.7:51234"), endpoint("10.1.0.1:5432")),
-        2 => (endpoint("10.0.0.7:80"), endpoint("192.0.2.4:50001")),
-        _ => (endpoint("10.0.0.7:80"), endpoint("192.0.2.9:50002")),
+        1 => ("10.0.0.7:51234", "10.1.0.1:5432"),
+        2 => ("10.0.0.7:80", "192.0.2.4:50001"),
+        _ => ("10.0.0.7:80", "192.0.2.9:50002"),
     };
     Transition {
         at: NOW.before(Duration::from_millis(500)),
-        id: socket.id,
-        protocol: socket.protocol,
-        local,
-        remote,
-        from,
-        to,
         lasted: from.map(|_| (Duration::from_secs(12), AgeBasis::Observed)),
-        skipped: false,
-        owner: Owner::None,
-        told_by: ToldBy::Samples,
-        last: None,
+        ..testing::transition(tcp(cookie).local(local).remote(remote), 0, from, to)
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::io::{Errno, pread};
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
+use crate::source::linux::proc_tables::{self, words};
 
 const PORT_RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
 /// How often the limits are read.
@@ -79,9 +80,9 @@ impl FactsReader {
     fn counters(&mut self) -> Option<Counters> {
         let mut counters = Counters::default();
         let netstat = content(self.netstat.as_ref(), &mut self.text)?;
-        parse_pairs(netstat, b"TcpExt:", |name, value| counters.take_extended(name, value)).then_some(())?;
+        take_group(netstat, b"TcpExt", |name, value| counters.take_extended(name, value)).then_some(())?;
         let snmp = content(self.snmp.as_ref(), &mut self.text)?;
-        parse_pairs(snmp, b"Tcp:", |name, value| counters.take_plain(name, value)).then_some(counters)
+        take_group(snmp, b"Tcp", |name, value| counters.take_plain(name, value)).then_some(counters)
     }
 
     fn limits(&mut self) -> Facts {
@@ -178,26 +179,23 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-}
-
 fn parse_number<T: FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Hands each name and its number to `take`: of the line of names that begins with `label`, and the line of numbers
-/// after it that does so too (`snmp_seq_show`, net/ipv4/proc.c). Answers whether there were both.
-fn parse_pairs(text: &[u8], label: &[u8], mut take: impl FnMut(&[u8], u64)) -> bool {
-    let mut rows = lines(text).filter_map(|line| line.strip_prefix(label));
-    let (Some(names), Some(numbers)) = (rows.next(), rows.next()) else { return false };
-    for (name, number) in words(names).zip(words(numbers)) {
-        // One is -1 where there is no limit (MaxConn); none that is taken can be.
-        if let Some(number) = parse_number(number) {
-            take(name, number);
+/// Hands each name and number of `group` to `take`. Answers whether there was one. What is negative is no counter: one
+/// is -1 where there is no limit (`MaxConn`).
+fn take_group(table: &[u8], group: &[u8], mut take: impl FnMut(&[u8], u64)) -> bool {
+    let mut is_there = false;
+    proc_tables::pairs(table, |of, name, number| {
+        if of == group {
+            is_there = true;
+            if let Ok(number) = u64::try_from(number) {
+                take(name, number);
+            }
         }
-    }
-    true
+    });
+    is_there
 }
 
 /// `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1` (`sockstat_seq_show`, net/ipv4/proc.c).

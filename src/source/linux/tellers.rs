@@ -17,6 +17,7 @@ use rustix::time::Timespec;
 
 use crate::model::delta::ToldBy;
 use crate::model::event::{ENDED_MAX, Ended, Events, Loss, STEPS_MAX, Step, Teller, Tellers};
+use crate::model::memory::give_back;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::source::clock;
@@ -114,6 +115,7 @@ impl Listening {
         ears.steps.sort_by_key(|step| step.at);
         let end = ears.steps.partition_point(|step| step.at <= until);
         events.steps.extend(ears.steps.drain(..end));
+        give_back(&mut ears.steps, end);
         events.lost.extend(std::mem::take(&mut ears.steps_lost).as_loss(ToldBy::Tracepoint));
     }
 
@@ -121,7 +123,9 @@ impl Listening {
     pub fn take_ended(&self, events: &mut Events) {
         let mut ears = lock(&self.ears);
         ears.drain();
+        let ended = ears.ended.len();
         events.ended.append(&mut ears.ended);
+        give_back(&mut ears.ended, ended);
         events.lost.extend(std::mem::take(&mut ears.ended_lost).as_loss(ToldBy::DestroyEvent));
         events.tellers = ears.tellers.clone();
     }

@@ -39,7 +39,10 @@ impl Minutes {
         let begun = Timestamp(at.0 - at.0 % u64::try_from(MINUTE.as_nanos()).unwrap_or(u64::MAX));
         match self.ring.back_mut() {
             Some(minute) if minute.begun == begun => minute.add(at, counts),
-            _ => self.ring.push_back(Minute { begun, until: at, lowest: *counts, highest: *counts }),
+            _ => {
+                self.ring.reserve_exact((MINUTES_LEN_MAX + 1).saturating_sub(self.ring.len()));
+                self.ring.push_back(Minute { begun, until: at, lowest: *counts, highest: *counts });
+            }
         }
         let day = MINUTE * u32::try_from(MINUTES_LEN_MAX).unwrap_or(u32::MAX);
         while self.ring.front().is_some_and(|oldest| at.since(oldest.begun) >= day) {

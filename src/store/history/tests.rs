@@ -3,9 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::delta::ToldBy;
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
-use crate::model::testing::tcp;
+use crate::model::testing::{self, tcp};
 use crate::store::history::minutes::MINUTES_LEN_MAX;
 use crate::store::history::trend::Span;
 
@@ -24,21 +23,7 @@ fn established(counts: &Counts) -> u32 {
 }
 
 fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    let socket = tcp(1).build();
-    Transition {
-        at: at(0),
-        id: socket.id,
-        protocol: socket.protocol,
-        local: socket.local,
-        remote: socket.remote,
-        from,
-        to,
-        lasted: None,
-        skipped: false,
-        owner: socket.owner,
-        told_by: ToldBy::Samples,
-        last: None,
-    }
+    testing::transition(tcp(1), 0, from, to)
 }
 
 #[test]

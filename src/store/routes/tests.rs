@@ -1,10 +1,10 @@
 //! What was opened and what ended is counted per route, for a minute, within bounds.
 
 use super::*;
-use crate::model::delta::{Connection, Delta, ToldBy};
+use crate::model::delta::{Connection, Delta};
 use crate::model::facts::PortRange;
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{SocketBuilder, connection, listener, source_info, tcp};
+use crate::model::testing::{self, SocketBuilder, connection, listener, source_info, tcp};
 use crate::store::Store;
 
 fn at(seconds: u64) -> Timestamp {
@@ -17,21 +17,7 @@ fn facts() -> std::sync::Arc<Facts> {
 }
 
 fn transition(socket: SocketBuilder, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    let socket = socket.build();
-    Transition {
-        at: at(0),
-        id: socket.id,
-        protocol: socket.protocol,
-        local: socket.local,
-        remote: socket.remote,
-        from,
-        to,
-        lasted: None,
-        skipped: false,
-        owner: socket.owner,
-        told_by: ToldBy::Samples,
-        last: None,
-    }
+    testing::transition(socket, 0, from, to)
 }
 
 fn client(port: u64, remote: &str) -> SocketBuilder {

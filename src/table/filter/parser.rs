@@ -164,9 +164,11 @@ fn columns_of(key: &str) -> Result<Vec<usize>, String> {
         return ends.iter().map(|end| column::find(COLUMNS, end)).collect();
     }
     let name = ALIASES.iter().find(|(alias, _)| *alias == key).map_or(key, |(_, name)| name);
-    column::find(COLUMNS, name).map(|column| vec![column]).map_err(|_| {
+    let found = column::find(COLUMNS, name).map_err(|_| {
         let known = COLUMNS.iter().map(|column| column.key).chain(EITHER_END.iter().map(|(name, _)| *name));
         let otherwise = "the keys are the columns, see conntop columns";
         format!("unknown filter key '{key}'; {}", suggest::hint(key, known, otherwise))
-    })
+    })?;
+    column::refuse_hint(&COLUMNS[found])?;
+    Ok(vec![found])
 }

@@ -15,17 +15,8 @@ fn walked(socket: SocketBuilder, way: &[(TcpState, u64)]) -> (Connection, Vec<Tr
     connection.state_since = Some(Since { at: millis(at), basis: AgeBasis::Observed });
     let step = |from: Option<(TcpState, u64)>, (to, at): (TcpState, u64)| Transition {
         at: millis(at),
-        id: connection.socket.id,
-        protocol: Protocol::Tcp,
-        local: connection.socket.local,
-        remote: connection.socket.remote,
-        from: from.map(|(state, _)| state),
-        to: Some(to),
         lasted: from.map(|(_, began)| (Duration::from_secs(at - began), AgeBasis::Observed)),
-        skipped: false,
-        owner: connection.socket.owner.clone(),
-        told_by: ToldBy::Samples,
-        last: None,
+        ..testing::transition(connection.socket.clone(), 0, from.map(|(state, _)| state), Some(to))
     };
     let before = std::iter::once(None).chain(way.iter().copied().map(Some));
     let transitions = before.zip(way).map(|(from, to)| step(from, *to)).collect();

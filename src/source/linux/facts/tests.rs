@@ -13,8 +13,8 @@ PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs\nTcp:
 
 fn read(netstat: &[u8], snmp: &[u8]) -> Counters {
     let mut counters = Counters::default();
-    parse_pairs(netstat, b"TcpExt:", |name, value| counters.take_extended(name, value));
-    parse_pairs(snmp, b"Tcp:", |name, value| counters.take_plain(name, value));
+    take_group(netstat, b"TcpExt", |name, value| counters.take_extended(name, value));
+    take_group(snmp, b"Tcp", |name, value| counters.take_plain(name, value));
     counters
 }
 
@@ -43,8 +43,8 @@ fn counters_are_found_by_name() {
 fn a_counter_that_is_not_there_stays_zero_and_no_table_is_no_counters() {
     let counters = read(b"TcpExt: ListenDrops Odd\nTcpExt: 4\n", b"Tcp: OutSegs\nTcp: -9\n");
     assert_eq!(counters, Counters { listen_drops: 4, ..Counters::default() });
-    assert!(!parse_pairs(b"TcpExt: ListenDrops\n", b"TcpExt:", |_, _| {}), "names without numbers");
-    assert!(!parse_pairs(b"", b"TcpExt:", |_, _| {}));
+    assert!(!take_group(b"TcpExt: ListenDrops\n", b"TcpExt", |_, _| {}), "names without numbers");
+    assert!(!take_group(b"", b"TcpExt", |_, _| {}));
 }
 
 #[test]

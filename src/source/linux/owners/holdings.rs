@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::model::memory::close_gaps;
 use crate::model::process::{Holders, Process};
 
 /// More sockets than a machine has; beyond it new ones get no owner instead of eating memory.
@@ -90,6 +91,7 @@ impl Holdings {
     fn give(&mut self, inodes: impl Iterator<Item = u32>, process: &Arc<Process>) {
         let mut alone = None;
         for inode in inodes {
+            close_gaps(&mut self.holders_of);
             // Most sockets have one holder, and those of one process share the value that says so.
             if self.holders_of.contains_key(&inode) {
                 self.share(inode, process);

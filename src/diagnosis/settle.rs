@@ -1,0 +1,124 @@
+//! The end of a look, in slices: judgements become findings, one group at a time.
+//!
+//! Places of one process that are no finding each may be one together, and too many findings of one process are told as
+//! one. Of very many findings only the worst are kept.
+
+use std::cmp::Reverse;
+
+use crate::diagnosis::FINDINGS_MAX;
+use crate::diagnosis::case::Judgement;
+use crate::diagnosis::finding::{Finding, FindingKey, Place};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::look::Desk;
+use crate::diagnosis::one_cause;
+use crate::diagnosis::side::Sides;
+use crate::model::time::Timestamp;
+
+/// One process with more places than this of one kind has one finding for all of them.
+const PLACES_TOLD_MAX: usize = 6;
+/// Looking at this many groups is one step, as settling one is.
+const GROUPS_A_STEP: usize = 64;
+
+/// A group and what its rule said of it.
+pub(super) type Judged = (Group, Option<Judgement>);
+
+/// Judgements on their way to findings.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    /// Families (see [`family`]) stand together.
+    rest: std::vec::IntoIter<Judged>,
+    /// How many of the first of `rest` are of the family at hand.
+    of_family: usize,
+    /// The family is one finding.
+    is_crowd: bool,
+    /// Those places of the family that are no finding each.
+    together: Option<Group>,
+}
+
+impl Settling {
+    /// `judged` in the order of their keys.
+    pub(super) fn new(judged: Vec<Judged>) -> Self {
+        Self { rest: judged.into_iter(), ..Self::default() }
+    }
+
+    /// Settles the next group, or ends its family; answers how many steps that took, none once all is done.
+    pub(super) fn advance(&mut self, desk: &mut Desk, sides: &Sides, findings: &mut Worst) -> usize {
+        if self.of_family == 0 {
+            if let Some(together) = self.together.take().filter(|together| together.places > 1) {
+                let judgement = desk.judge(&together, sides);
+                findings.take(desk.settle(&together, judgement));
+                return 1;
+            }
+            return self.begin_family();
+        }
+        self.of_family -= 1;
+        let Some((group, judgement)) = self.rest.next() else { return 0 };
+        let rolls_up = group.key.rule.row().rolls_up && is_outside(&group);
+        let joins = rolls_up && (self.is_crowd || judgement.is_none());
+        findings.take(desk.settle(&group, judgement.filter(|_| !joins)));
+        if joins {
+            let key = FindingKey { place: Place::Process, ..group.key };
+            match &mut self.together {
+                Some(together) => together.merge(&group),
+                None => self.together = Some(Group { key, ..group }),
+            }
+        }
+        1
+    }
+
+    fn begin_family(&mut self) -> usize {
+        let Some((first, _)) = self.rest.as_slice().first() else { return 0 };
+        let (rule, first) = (first.key.rule.row(), family(first));
+        let members = || self.rest.as_slice().iter().take_while(|(group, _)| family(group) == first);
+        let raised = members().filter(|(group, judgement)| judgement.is_some() && is_outside(group)).count();
+        self.of_family = members().count();
+        self.is_crowd = rule.rolls_up && raised > PLACES_TOLD_MAX;
+        1 + self.of_family / GROUPS_A_STEP
+    }
+}
+
+/// What the groups of one family have in common.
+pub(super) fn family(group: &Group) -> impl Ord + use<> {
+    (group.key.rule, group.key.process, group.key.netns)
+}
+
+fn is_outside(group: &Group) -> bool {
+    matches!(group.key.place, Place::To(_) | Place::Process)
+}
+
+/// The worst findings, [`FINDINGS_MAX`] of them, and how many more there are.
+#[derive(Debug, Default)]
+pub(super) struct Worst {
+    kept: Vec<Finding>,
+    untold: usize,
+}
+
+impl Worst {
+    /// Takes a finding in, if there is one.
+    pub(super) fn take(&mut self, finding: Option<Finding>) {
+        self.kept.extend(finding);
+        if self.kept.len() >= 2 * FINDINGS_MAX {
+            self.drop_least();
+        }
+    }
+
+    /// Joins those of one cause; to be called once all are in.
+    pub(super) fn join(&mut self, now: Timestamp) {
+        one_cause::join(&mut self.kept, now);
+    }
+
+    /// The worst first, and how many are left out.
+    pub(super) fn into_sorted(mut self) -> (Vec<Finding>, usize) {
+        self.drop_least();
+        (self.kept, self.untold)
+    }
+
+    /// By severity, rule, and size in powers of two, so that neighbours do not change places with every socket.
+    fn drop_least(&mut self) {
+        self.kept.sort_by_key(|finding| {
+            (Reverse(finding.severity), finding.key.rule, Reverse(finding.sockets.checked_ilog2()), finding.key)
+        });
+        self.untold += self.kept.len().saturating_sub(FINDINGS_MAX);
+        self.kept.truncate(FINDINGS_MAX);
+    }
+}

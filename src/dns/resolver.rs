@@ -1,0 +1,81 @@
+//! Who is asked.
+
+use std::net::IpAddr;
+
+use dns_lookup::LookupErrorKind;
+
+use crate::model::snapshot::SourceKind;
+
+/// The answer to one question, as it came: what it says has yet to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is called this.
+    Name(Vec<u8>),
+    /// It has no name.
+    Nameless,
+    /// Nobody who knows could be asked.
+    Failed,
+}
+
+/// Somebody who knows names.
+pub trait Resolver: Send + Sync {
+    /// What `addr` is called. May take long: it is called on a thread that nobody waits for.
+    fn ask(&self, addr: IpAddr) -> Reply;
+
+    /// Whether the question may leave this machine.
+    fn asks_others(&self) -> bool {
+        true
+    }
+}
+
+/// The resolver for the addresses of a source: made-up ones are asked about nowhere.
+pub fn for_source(kind: SourceKind) -> Box<dyn Resolver> {
+    match kind {
+        SourceKind::Synthetic => Box::new(Invented),
+        _ => Box::new(System),
+    }
+}
+
+/// The system's resolver, by getnameinfo(3): what nsswitch.conf(5) says, usually `/etc/hosts` and then name servers.
+#[derive(Clone, Copy, Debug)]
+pub struct System;
+
+impl Resolver for System {
+    fn ask(&self, addr: IpAddr) -> Reply {
+        match dns_lookup::lookup_addr(&addr).map_err(|error| error.kind()) {
+            Ok(name) => Reply::Name(name.into_bytes()),
+            Err(LookupErrorKind::NoName | LookupErrorKind::NoData) => Reply::Nameless,
+            Err(_) => Reply::Failed,
+        }
+    }
+}
+
+/// Makes names up, for made-up servers: nobody shall be asked about addresses that are not real.
+#[derive(Clone, Copy, Debug)]
+pub struct Invented;
+
+impl Resolver for Invented {
+    fn ask(&self, addr: IpAddr) -> Reply {
+        // Every fourth client has no name, as in life.
+        let (text, is_inner) = match addr.to_canonical() {
+            IpAddr::V4(addr) => {
+                let [a, b, c, d] = addr.octets();
+                let is_inner = addr.is_private() || addr.is_loopback();
+                (if is_inner { format!("{c}-{d}") } else { format!("{a}-{b}-{c}-{d}") }, is_inner)
+            }
+            IpAddr::V6(addr) => (
+                addr.segments().map(|segment| format!("{segment:x}")).join("-"),
+                addr.is_unique_local() || addr.is_loopback(),
+            ),
+        };
+        match text.bytes().fold(0u8, u8::wrapping_add) % 4 {
+            _ if is_inner => Reply::Name(format!("node-{text}.internal").into_bytes()),
+            0 => Reply::Nameless,
+            _ => Reply::Name(format!("client-{text}.dyn.example.net").into_bytes()),
+        }
+    }
+
+    fn asks_others(&self) -> bool {
+        false
+    }
+}
