@@ -8,6 +8,8 @@ mod server;
 #[path = "common/pty.rs"]
 mod session;
 
+#[path = "pty/act.rs"]
+mod act;
 #[path = "pty/escapes.rs"]
 mod escapes;
 #[path = "pty/story.rs"]

@@ -1,6 +1,8 @@
 //! `assets/schemas`: made from the program's tables (`CONNTOP_BLESS=1 cargo test --test schemas` rewrites them), and
 //! what the program prints is held against them.
 
+#[path = "schemas/act.rs"]
+mod act;
 #[path = "schemas/commands.rs"]
 mod commands;
 #[path = "common/schema.rs"]
@@ -287,6 +289,8 @@ fn the_schemas_are_those_of_the_program() {
         ("watch.json", watch()),
         ("ports.json", commands::ports()),
         ("netstat.json", commands::netstat()),
+        ("close.json", act::close()),
+        ("kill.json", act::kill()),
     ];
     for (name, fresh) in schemas {
         let text = format!("{}\n", serde_json::to_string_pretty(&fresh).expect("JSON"));

@@ -48,6 +48,7 @@ pub(super) struct Order {
 }
 
 /// How much a plan would hit.
+#[derive(Clone, Copy)]
 pub(super) struct Weight {
     /// What it hits: a noun.
     pub(super) noun: &'static str,
@@ -119,7 +120,9 @@ impl Order {
         plan: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Option<ExitCode>, Failure> {
         let Weight { noun, total, count, most } = weight;
-        notes.iter().for_each(|note| say(note));
+        for note in notes {
+            say(note);
+        }
         if count == 0 {
             // A heading with nothing below it tells nothing.
             let is_bare = self.format == Format::Text && total == 0;
@@ -135,7 +138,9 @@ impl Order {
         });
         if self.dry_run {
             print(|out| plan(out))?;
-            too_many.iter().for_each(|sentence| say(sentence));
+            if let Some(sentence) = too_many {
+                say(&sentence);
+            }
             return Ok(Some(ExitCode::SUCCESS));
         }
         too_many.map_or(Ok(None), |sentence| Err(Failure::Usage(sentence)))

@@ -76,7 +76,7 @@ mod tests {
         fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
             let cookie = closes[0].socket.id.cookie().expect("it has one");
             assert_ne!(cookie, 7, "no such machine");
-            vec![if cookie % 2 == 0 { CloseOutcome::Closed } else { CloseOutcome::Gone }]
+            vec![if cookie.is_multiple_of(2) { CloseOutcome::Closed } else { CloseOutcome::Gone }]
         }
     }
 

@@ -155,8 +155,9 @@ impl Filter {
     pub fn names_a_port(&self) -> bool {
         self.names(|node| match node {
             // lport!=22 and rport:* name none.
-            Node::Column(_, Test::Known | Test::Missing) => false,
-            Node::Column(column, _) => PORT_KEYS.contains(&COLUMNS[*column].key),
+            Node::Column(column, test) => {
+                !matches!(test, Test::Known | Test::Missing) && PORT_KEYS.contains(&COLUMNS[*column].key)
+            }
             Node::Word(word) => word.is_number(),
             Node::All(_) | Node::Any(_) | Node::Not(_) => false,
         })

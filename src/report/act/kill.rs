@@ -5,7 +5,7 @@
 //! those are meant whose parent does not share it (the master of a server with workers).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl KillPlan {
         let all: BTreeMap<ProcessId, u32> = store.rows().holders().collect();
         let mut plan = Self::default();
         let mut targets: BTreeMap<ProcessId, KillTarget> = BTreeMap::new();
-        let mut sharers: BTreeMap<ProcessId, ()> = BTreeMap::new();
+        let mut sharers: BTreeSet<ProcessId> = BTreeSet::new();
         for (_, row) in matching(store, filter) {
             let socket = &row.connection.socket;
             if only_listeners && !matches!(socket.state, TcpState::Listen | TcpState::Unconn) {
@@ -92,7 +92,7 @@ impl KillPlan {
             };
             for process in holders.all() {
                 if !meaning.all_holders && is_below_another(process, holders, protected) {
-                    sharers.insert(process.id, ());
+                    sharers.insert(process.id);
                     continue;
                 }
                 let target = targets.entry(process.id).or_insert_with(|| KillTarget {
@@ -105,7 +105,7 @@ impl KillPlan {
                 target.sockets += 1;
             }
         }
-        plan.sharers = sharers.keys().filter(|id| !targets.contains_key(id)).count();
+        plan.sharers = sharers.iter().filter(|id| !targets.contains_key(id)).count();
         plan.targets = targets.into_values().collect();
         plan
     }
