@@ -1,6 +1,8 @@
 //! A made-up machine on which connections come and go at a steady rate, second by second, as fast as one likes: what an
 //! hour of it leaves in memory need not be waited for.
 
+#![allow(dead_code, reason = "the test and the bench that use this file need different parts of it")]
+
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
