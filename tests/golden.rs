@@ -55,8 +55,13 @@ fn what_every_command_prints_stays_as_it_is() {
         let ended = ended(conntop().env("TZ", "UTC").args(["--source", RECORDING]).args(*arguments));
         assert_eq!(ended.code, *code, "{name}: {}", ended.stderr);
         // What is said beside the data belongs to it.
-        let said = ended.stderr.lines().map(|line| format!("stderr: {line}\n")).collect::<String>();
-        insta::assert_snapshot!(*name, format!("{}{said}", ended.stdout));
+        let mut printed = ended.stdout;
+        for line in ended.stderr.lines() {
+            printed += "stderr: ";
+            printed += line;
+            printed.push('\n');
+        }
+        insta::assert_snapshot!(*name, printed);
     }
 }
 
