@@ -511,7 +511,7 @@ fn other_network_namespaces_are_counted_and_their_sockets_left_out() {
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let own = namespace("self");
     let deadline = Instant::now() + PATIENCE;
-    while !namespace(&child.0.id().to_string()).is_some_and(|its| Some(its) != own) {
+    while namespace(&child.0.id().to_string()).is_none_or(|its| Some(its) == own) {
         if child.0.try_wait().expect("our child").is_some() {
             eprintln!("SKIPPED other_network_namespaces_are_counted_and_their_sockets_left_out: not allowed here");
             return;

@@ -61,7 +61,7 @@ fn established(sockets: &[&Socket]) -> Vec<(String, String)> {
 }
 
 /// Whether a socket is of those of [`Netns::pair`].
-fn is_made(socket: &&&Socket) -> bool {
+fn is_made(socket: &Socket) -> bool {
     socket.local.port == 7_001 || socket.local.port == 41_001
 }
 
@@ -79,13 +79,13 @@ fn the_same_endpoints_in_two_namespaces_are_different_sockets_with_their_owners(
     // The children of other tests have copies of all descriptors until their exec.
     let is_ours = |socket: &&Socket| holders(socket) == [std::process::id()];
     eyes.wait("owners are found across namespaces", |eyes| {
-        [&red, &blue].iter().all(|netns| eyes.of(netns).iter().filter(is_made).all(is_ours))
+        [&red, &blue].iter().all(|netns| eyes.of(netns).iter().filter(|socket| is_made(socket)).all(is_ours))
     });
     for netns in [&red, &blue] {
         let seen = eyes.of(netns);
         let (client, server) = ("127.0.0.1:41001".to_owned(), "127.0.0.1:7001".to_owned());
         assert_eq!(established(&seen), [(client.clone(), server.clone()), (server, client)]);
-        let mut made = seen.iter().filter(is_made);
+        let mut made = seen.iter().filter(|socket| is_made(socket));
         assert!(made.all(|socket| socket.id.cookie().is_some() && (socket.tcp.is_some() || socket.is_listener())));
         assert_eq!(eyes.seen.names.namespaces[&NetnsId(netns.inode)].as_str(), netns.name);
     }
