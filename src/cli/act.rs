@@ -155,10 +155,11 @@ impl Order {
         if !self.asks {
             return Ok(true);
         }
+        // Before the question stands there: what is typed after it is the answer.
+        forget_typed_ahead();
         let mut err = io::stderr().lock();
         let asked = plan(&mut err).and_then(|()| write!(err, "{question} [y/N] ")).and_then(|()| err.flush());
         asked.map_err(|error| Failure::Failed(format!("cannot ask: {error}; say --yes")))?;
-        forget_typed_ahead();
         let mut answer = String::new();
         // The end of the input, and what is no text, is a no.
         let _ = io::stdin().lock().take(ANSWER_LEN_MAX).read_line(&mut answer);
