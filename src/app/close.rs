@@ -135,12 +135,16 @@ fn lost_text(socket: &Socket) -> Option<String> {
         let noun = if queues.receive == 1 { "connection" } else { "connections" };
         return (queues.receive > 0).then(|| format!("{} {noun} that wait to be accepted", queues.receive));
     }
-    match (queues.receive, sent) {
+    // The end of the stream counts as one byte, and nothing is lost with it.
+    let unread = queues.receive.saturating_sub(u32::from(socket.state == TcpState::CloseWait));
+    match (unread, sent) {
         (0, 0) => None,
-        (unread, 0) => Some(format!("{} unread", units::bytes(unread.into()))),
-        (0, unsent) => Some(format!("{} not acknowledged by the peer", units::bytes(unsent.into()))),
-        (unread, unsent) => {
-            Some(format!("{} unread, {} not acknowledged", units::bytes(unread.into()), units::bytes(unsent.into())))
-        }
+        (unread, 0) => Some(format!("{} bytes unread", units::bytes(unread.into()))),
+        (0, unsent) => Some(format!("{} bytes not acknowledged by the peer", units::bytes(unsent.into()))),
+        (unread, unsent) => Some(format!(
+            "{} bytes unread, {} not acknowledged",
+            units::bytes(unread.into()),
+            units::bytes(unsent.into())
+        )),
     }
 }

@@ -41,7 +41,7 @@ pub(in crate::cli) struct Global {
     /// Show the sockets of every network namespace you may enter, not only of this one
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     all_netns: Option<bool>,
-    /// Never send a signal
+    /// Never send a signal, never close a socket
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     read_only: Option<bool>,
     /// Leave the mouse to the terminal
