@@ -206,7 +206,7 @@ fn unseen(store: &Store) -> Vec<String> {
         sentences.push(format!(
             "{} of {} sockets have an owner that you may not see; run with CAP_SYS_PTRACE (as root)",
             units::count(u64::from(coverage.owners_hidden)),
-            units::count(u64::from(coverage.sockets)),
+            units::count(u64::from(store.rows().counts().total())),
         ));
     }
     sentences
