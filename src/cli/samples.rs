@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use crate::cli::Failure;
 use crate::cli::config::Settings;
+use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
 use crate::model::event::Tellers;
 use crate::model::snapshot::{Needs, Snapshot, SourceKind};
+use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::{Pace, Source};
 use crate::store::Store;
@@ -16,6 +17,11 @@ use crate::tracker::Tracker;
 
 /// Room for so many sockets is kept from one sample to the next.
 const SOCKETS_KEPT: usize = 4_096;
+
+/// How often in a row a live source may fail, once it has worked.
+const FAILURES_MAX: u32 = 30;
+/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
+const SAID_MAX: usize = 16;
 
 /// A source, and what was learnt from it.
 pub(super) struct Samples {
@@ -27,6 +33,8 @@ pub(super) struct Samples {
     diagnosis: Diagnosis,
     diagnoses: bool,
     first: Option<Timestamp>,
+    /// In a row, until now.
+    failures: u32,
 }
 
 /// What one sample brought.
@@ -56,6 +64,7 @@ impl Samples {
             diagnosis: Diagnosis::new(settings.thresholds.clone()),
             diagnoses: true,
             first: None,
+            failures: 0,
         }
     }
 
@@ -90,6 +99,23 @@ impl Samples {
         Ok(taken)
     }
 
+    /// The same, but a live source that has worked may fail for a while: `None` then, and the first time it is said.
+    pub(super) fn take_patiently(&mut self) -> Result<Option<Taken>, Failure> {
+        match self.take() {
+            Err(failure) if self.may_recover() && self.failures < FAILURES_MAX => {
+                self.failures += 1;
+                if self.failures == 1 {
+                    say(&format!("{failure}; trying again"));
+                }
+                Ok(None)
+            }
+            taken => {
+                self.failures = 0;
+                taken.map(Some)
+            }
+        }
+    }
+
     /// The time from the first to the last sample, as they count it.
     pub(super) fn watched(&self) -> Duration {
         self.first.map_or(Duration::ZERO, |first| self.store.at().since(first))
@@ -101,7 +127,7 @@ impl Samples {
     }
 
     /// Whether a failure may pass: it is live and has worked before.
-    pub(super) fn may_recover(&self) -> bool {
+    fn may_recover(&self) -> bool {
         self.is_live() && self.first.is_some()
     }
 
@@ -118,6 +144,22 @@ impl Samples {
     /// What is wrong now.
     pub(super) const fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis
+    }
+}
+
+/// Why less is seen than could be, each sentence said once.
+#[derive(Default)]
+pub(super) struct Said(Vec<DisplayText>);
+
+impl Said {
+    /// Says what of `sentences` was not said before.
+    pub(super) fn say<'a>(&mut self, sentences: impl IntoIterator<Item = &'a DisplayText>) {
+        for sentence in sentences {
+            if !self.0.contains(sentence) && self.0.len() < SAID_MAX {
+                say(sentence.as_str());
+                self.0.push(sentence.clone());
+            }
+        }
     }
 }
 

@@ -9,19 +9,14 @@ use anyhow::Context;
 use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
 use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
-use crate::cli::samples::{Interrupt, Samples};
-use crate::cli::{Failure, cannot_write, say};
+use crate::cli::samples::{Interrupt, Said, Samples};
+use crate::cli::{Failure, cannot_write};
 use crate::model::event::{Teller, Tellers};
 use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
 use crate::runtime;
 use crate::source::{Pace, Source};
 use crate::store::Store;
-
-/// How often in a row a live source may fail, once it has worked.
-const FAILURES_MAX: u32 = 30;
-/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
-const SAID_MAX: usize = 16;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
 pub(super) fn run(
@@ -55,39 +50,25 @@ async fn follow(
     let mut stream = Stream::new(watch);
     let mut names = Names::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
     let mut interrupt = Interrupt::new();
-    let mut said = Vec::new();
-    let mut failures = 0;
+    let mut said = Said::default();
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());
     }
     loop {
         let begun = Instant::now();
-        let taken = match samples.take() {
-            Err(failure) if samples.may_recover() && failures < FAILURES_MAX => {
-                failures += 1;
-                if failures == 1 {
-                    say(&format!("{failure}; trying again"));
-                }
-                if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
-                    return Ok(());
-                }
-                continue;
+        let Some(taken) = samples.take_patiently()? else {
+            if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
+                return Ok(());
             }
-            taken => taken?,
+            continue;
         };
-        failures = 0;
         if names.is_on() {
             let peers = stream.peers(samples.store(), &taken.transitions);
             names.learn(samples.store_mut(), &peers);
         }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
-        for sentence in shortcomings(store, &taken.tellers) {
-            if !said.contains(sentence) && said.len() < SAID_MAX {
-                say(sentence.as_str());
-                said.push(sentence.clone());
-            }
-        }
+        said.say(shortcomings(store, &taken.tellers));
         let news = News {
             transitions: &taken.transitions,
             gaps: &taken.gaps,

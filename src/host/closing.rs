@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use crate::model::text::DisplayText;
 use crate::source::clock;
 use crate::source::linux::namespaces::{Namespaces, enter};
 use crate::source::linux::netlink::Connection;
+use crate::source::linux::proc_dir::socket_inode;
 use crate::source::linux::sock_diag::{self, Decoder, Found};
 
 /// The most steps that looking for a network namespace takes: each looks at 4,096 processes.
@@ -103,8 +105,8 @@ fn open(netns: NetnsId) -> Result<Connection, CloseOutcome> {
 
 /// The sockets that carry conntop: its own and those of the processes it runs inside.
 pub(super) struct Session {
-    own: FxHashSet<u64>,
-    ancestors: FxHashSet<u64>,
+    own: FxHashSet<u32>,
+    ancestors: FxHashSet<u32>,
     /// Both ends of the ssh connection, as addresses without the marks of IPv6: the client's first.
     ssh: Option<(IpAddr, u16, IpAddr, u16)>,
 }
@@ -121,8 +123,7 @@ impl Session {
 
     /// Whether, and why, this socket is never closed.
     pub(super) fn spares(&self, close: &Close) -> Option<Spared> {
-        let inode = close.inode.map(|inode| u64::from(inode.get()));
-        let held_by = |sockets: &FxHashSet<u64>| inode.is_some_and(|inode| sockets.contains(&inode));
+        let held_by = |sockets: &FxHashSet<u32>| close.inode.is_some_and(|inode| sockets.contains(&inode.get()));
         let plain = |endpoint: Endpoint| (endpoint.addr.to_canonical(), endpoint.port);
         let is_ssh = self.ssh.is_some_and(|(client, client_port, server, server_port)| {
             plain(close.socket.remote) == (client, client_port) && plain(close.socket.local) == (server, server_port)
@@ -136,11 +137,11 @@ impl Session {
 }
 
 /// The inodes of the sockets that a process holds; none where that may not be seen.
-fn sockets_of(pid: u32) -> impl Iterator<Item = u64> {
+fn sockets_of(pid: u32) -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().take(DESCRIPTORS_MAX);
     entries.filter_map(|entry| {
         let target = std::fs::read_link(entry.ok()?.path()).ok()?;
-        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        socket_inode(target.as_os_str().as_bytes())
     })
 }
 

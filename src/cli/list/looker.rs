@@ -2,29 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cli::Failure;
 use crate::cli::config::Settings;
 use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
-use crate::cli::samples::Samples;
-use crate::cli::{Failure, say};
-use crate::model::text::DisplayText;
+use crate::cli::samples::{Said, Samples};
 use crate::report::list::List;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 
 /// Looking may take this share of the time: 1 is all, 4 a quarter. Longer looks come less often.
 const LOAD_DIVISOR: u32 = 4;
-/// How often in a row a live source may fail, once it has worked.
-const FAILURES_MAX: u32 = 30;
-/// The most sentences on shortcomings that are said, each once: some hold numbers that change.
-const SAID_MAX: usize = 16;
 
 pub(super) struct Looker {
     samples: Samples,
     names: Names,
     interval: Duration,
     begun: Instant,
-    failures: u32,
-    said: Vec<DisplayText>,
+    said: Said,
 }
 
 /// What a look says of the next.
@@ -44,42 +38,24 @@ impl Looker {
             samples: Samples::without_findings(source, settings),
             interval,
             begun: Instant::now(),
-            failures: 0,
-            said: Vec::new(),
+            said: Said::default(),
         }
     }
 
     /// Takes a sample. A live source that has worked may fail for a while: then nothing is new.
     pub(super) fn look(&mut self) -> Result<Looked, Failure> {
         let begun = Instant::now();
-        let pace = match self.samples.take() {
-            Err(failure) if self.samples.may_recover() && self.failures < FAILURES_MAX => {
-                self.failures += 1;
-                if self.failures == 1 {
-                    say(&format!("{failure}; trying again"));
-                }
-                return Ok(Looked { is_fresh: false, next: Some(begun + self.interval) });
-            }
-            taken => taken?.pace,
+        let Some(taken) = self.samples.take_patiently()? else {
+            return Ok(Looked { is_fresh: false, next: Some(begun + self.interval) });
         };
-        self.failures = 0;
-        self.say_shortcomings();
-        let next = match pace {
+        self.said.say(&self.samples.store().coverage().degraded);
+        let next = match taken.pace {
             Pace::Interval => Some(begun + self.interval.max(begun.elapsed().saturating_mul(LOAD_DIVISOR))),
             // A recording is read, not played.
             Pace::After(_) => Some(begun),
             Pace::Last => None,
         };
         Ok(Looked { is_fresh: true, next })
-    }
-
-    fn say_shortcomings(&mut self) {
-        for sentence in &self.samples.store().coverage().degraded {
-            if !self.said.contains(sentence) && self.said.len() < SAID_MAX {
-                say(sentence.as_str());
-                self.said.push(sentence.clone());
-            }
-        }
     }
 
     /// Finds out what the peers are called that `list` shows, as far as that goes quickly.

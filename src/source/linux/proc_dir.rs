@@ -200,7 +200,7 @@ pub fn read_to_end(file: &OwnedFd, len_max: usize, content: &mut Vec<u8>) -> Res
 }
 
 /// The inode in `socket:[123]`, what the link of a socket's descriptor says.
-fn socket_inode(target: &[u8]) -> Option<u32> {
+pub fn socket_inode(target: &[u8]) -> Option<u32> {
     number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?).filter(|inode| *inode != 0)
 }
 
