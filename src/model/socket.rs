@@ -183,8 +183,12 @@ pub struct Socket {
     pub local: Endpoint,
     /// The other end; unset for listeners and unconnected sockets.
     pub remote: Endpoint,
-    /// The interface the socket is bound to.
+    /// The interface the socket is bound to (`SO_BINDTODEVICE`, or the link of its address): packets of others do not
+    /// reach it. An index within the network namespace.
     pub interface: Option<NonZeroU32>,
+    /// Whether the socket takes IPv6 only (`IPV6_V6ONLY`), or IPv4 as well. The kernel tells it of IPv6 sockets that listen
+    /// or are not connected (`INET_DIAG_SKV6ONLY`); `None` for all others and where the source does not say.
+    pub v6only: Option<bool>,
     /// The socket's inode; `None` if the kernel says 0 (mini-sockets, orphans, not accepted) or the source does not say.
     pub inode: Option<NonZeroU32>,
     /// The owner's uid as the socket remembers it; `None` where the kernel does not keep it (mini-sockets).

@@ -36,6 +36,7 @@ pub fn tcp(cookie: u64) -> SocketBuilder {
         local: Endpoint::new([10, 0, 0, 1].into(), port),
         remote: Endpoint::new([10, 0, 0, 2].into(), 80),
         interface: None,
+        v6only: None,
         inode: NonZeroU32::new(u32::try_from(cookie % 1_000_000).unwrap_or(0) + 1),
         uid: Some(1000),
         cgroup: None,

@@ -310,6 +310,7 @@ fn unseen_row(transition: &Transition) -> Row {
         local: transition.local,
         remote: transition.remote,
         interface: None,
+        v6only: None,
         inode: None,
         uid: None,
         cgroup: None,

@@ -260,7 +260,8 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     let mut hasher = FxHasher::default();
     let timer = socket.timer.map_or(0, |timer| 1 + timer.kind as u64 + (u64::from(timer.retries) << 8));
     let kinds = socket.state as u64 | (socket.family as u64) << 8 | (socket.protocol as u64) << 16;
-    hasher.write_u64(kinds | timer << 24 | u64::from(socket.tcp.is_some()) << 48);
+    let v6only = socket.v6only.map_or(0, |only| 1 + u64::from(only));
+    hasher.write_u64(kinds | timer << 24 | u64::from(socket.tcp.is_some()) << 48 | v6only << 49);
     write_endpoint(&mut hasher, socket.local);
     write_endpoint(&mut hasher, socket.remote);
     hasher.write_u64(pair(socket.interface.map_or(0, NonZeroU32::get), socket.inode.map_or(0, NonZeroU32::get)));

@@ -220,6 +220,7 @@ fn one_difference_each() -> (Socket, Vec<(&'static str, Socket)>) {
     let others = vec![
         ("local", base().local("10.0.0.7:9").build()),
         ("remote", base().remote("10.0.0.7:9").build()),
+        ("v6only", with(|socket| socket.v6only = Some(false))),
         ("interface", with(|socket| socket.interface = NonZeroU32::new(2))),
         ("inode", with(|socket| socket.inode = None)),
         ("uid", base().uid(0).build()),

@@ -150,6 +150,7 @@ impl Line {
             local: self.local,
             remote: self.remote,
             interface: None,
+            v6only: None,
             inode,
             uid: known_uid(self.uid, inode),
             cgroup: None,

@@ -46,6 +46,8 @@ const IPPROTO_UDP: u8 = 17;
 
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_CONG: u16 = 4;
+/// Comes unasked of IPv6 sockets that listen or are not connected (`inet_diag_msg_attrs_fill`, `net/ipv4/inet_diag.c`).
+const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// Every state but `TCP_BOUND_INACTIVE` (13): bound, neither listening nor connected; not even ss shows those.
@@ -96,7 +98,7 @@ impl DumpRequest {
 
     /// `struct inet_diag_req_v2` with an empty id, and the port filter as an attribute behind it.
     pub fn encode(self) -> Vec<u8> {
-        // tcp_info is asked for by bit; shutdown mask and cgroup id come unasked.
+        // tcp_info is asked for by bit; shutdown mask, V6ONLY and cgroup id come unasked.
         let extensions = if self.protocol == Protocol::Tcp { bit(INET_DIAG_INFO) } else { 0 };
         let mut body = [0; REQUEST_LEN];
         write(&mut body, 0, &[family_code(self.family), protocol_code(self.protocol), extensions, 0]);
@@ -208,6 +210,7 @@ impl Decoder {
             local,
             remote,
             interface,
+            v6only: None,
             inode,
             uid: known_uid(uid, inode),
             cgroup: None,
@@ -361,6 +364,7 @@ fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) ->
                 let moment = if socket.state == TcpState::SynSent { Timestamp(0) } else { moment };
                 socket.tcp = tcp_info::brief(info, moment);
             }
+            (INET_DIAG_SKV6ONLY, only) => socket.v6only = only.first().map(|only| *only != 0),
             (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().and_then(NonZeroU64::new),
             _ => {}
         }
@@ -553,6 +557,9 @@ mod tests {
             let tcp = sockets(TCP6, Protocol::Tcp);
             assert_eq!(tcp.len(), 3);
             assert_eq!(find(&tcp, 1010, TcpState::Listen).local.to_string(), "[::1]:1010");
+            assert_eq!(find(&tcp, 1010, TcpState::Listen).v6only, Some(true), "told of what listens");
+            let connected = tcp.iter().filter(|socket| socket.state != TcpState::Listen);
+            assert!(connected.chain(&sockets(TCP4, Protocol::Tcp)).all(|socket| socket.v6only.is_none()));
             let udp = sockets(UDP4, Protocol::Udp);
             assert_eq!(udp.len(), 2);
             let waiting = find(&udp, 1011, TcpState::Unconn);

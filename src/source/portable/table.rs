@@ -63,6 +63,7 @@ impl Entry {
             local: self.local,
             remote: self.remote,
             interface: None,
+            v6only: None,
             inode: self.inode,
             uid: self.uid,
             cgroup: None,

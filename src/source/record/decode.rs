@@ -17,11 +17,12 @@ use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
     PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
-use crate::source::record::wire::{WireOwner, WireSocket};
+use crate::source::record::wire::{WireMore, WireOwner, WireSocket};
 
 /// Decodes one payload after the other, in the order in which they were written.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    version: u16,
     processes: Vec<Arc<Process>>,
     text_bytes: usize,
     holders: Vec<Arc<Holders>>,
@@ -33,6 +34,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A decoder of what was written in `version` of the format.
+    pub fn of(version: u16) -> Self {
+        Self { version, ..Self::default() }
+    }
+
     /// Fills `snapshot` from `payload`. After a fault the snapshot and the decoder are of no use.
     pub fn decode(&mut self, payload: &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
         snapshot.clear();
@@ -62,7 +68,7 @@ impl Decoder {
             return Err(Fault::Nonsense("it is older than the one before"));
         }
         if head.fresh {
-            *self = Self { ids: std::mem::take(&mut self.ids), ..Self::default() };
+            *self = Self { ids: std::mem::take(&mut self.ids), ..Self::of(self.version) };
         }
         self.before = head.at;
         (snapshot.at, snapshot.wall, snapshot.took) = (head.at, head.wall, head.took);
@@ -117,13 +123,13 @@ impl Decoder {
 
     fn take_sockets(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
         self.ids.clear();
-        let (at, sockets) = (snapshot.at, &mut snapshot.sockets);
-        take_all(rest, (SOCKETS_MAX, "sockets"), |socket: WireSocket| {
+        for _ in 0..take_count(rest, (SOCKETS_MAX, "sockets"))? {
+            let socket: WireSocket = take(rest)?;
+            let more = if self.version < 4 { WireMore::default() } else { take(rest)? };
             self.ids.push(socket.id);
             let owner = owner(&self.holders, socket.owner)?;
-            sockets.push(socket.into_socket(at, owner));
-            Ok(())
-        })?;
+            snapshot.sockets.push(socket.into_socket(&more, snapshot.at, owner));
+        }
         // Sorted rather than hashed: a file can be made so that all its ids fall into one bucket.
         self.ids.sort_unstable();
         let twice = self.ids.windows(2).any(|pair| pair[0] == pair[1]);

@@ -30,9 +30,9 @@ use crate::model::time::{Timestamp, WallTime};
 pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// The version of the format this conntop writes, and the newest it reads.
 ///
-/// Version 2 has partial samples, version 3 facts of the kernel and events; what a version does not have it ends before, so that
-/// all of them are read alike.
-pub const VERSION: u16 = 3;
+/// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
+/// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)).
+pub const VERSION: u16 = 4;
 
 /// The longest header payload in bytes.
 pub const HEADER_BYTES_MAX: u32 = 4_096;

@@ -33,6 +33,20 @@ pub struct WireSocket {
     pub owner: WireOwner,
 }
 
+/// What is recorded of a socket since version 4; stands behind each [`WireSocket`]. Until version 4 is released, what is
+/// new goes to its end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct WireMore {
+    v6only: Option<bool>,
+}
+
+impl WireMore {
+    /// The part of `socket` that older versions do not have.
+    pub const fn new(socket: &Socket) -> Self {
+        Self { v6only: socket.v6only }
+    }
+}
+
 /// An [`Owner`] of a recording: its holders by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the cases are those of Owner")]
@@ -106,7 +120,7 @@ impl WireSocket {
     }
 
     /// The socket again.
-    pub fn into_socket(self, at: Timestamp, owner: Owner) -> Socket {
+    pub fn into_socket(self, more: &WireMore, at: Timestamp, owner: Owner) -> Socket {
         let timer = self.timer.map(|timer| Timer {
             kind: timer.kind,
             retries: timer.retries,
@@ -120,6 +134,7 @@ impl WireSocket {
             local: self.local,
             remote: self.remote,
             interface: self.interface,
+            v6only: more.v6only,
             inode: self.inode,
             uid: self.uid,
             cgroup: self.cgroup.and_then(NonZeroU64::new),

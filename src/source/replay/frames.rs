@@ -14,6 +14,7 @@ pub struct Frames<R> {
     /// How far was read.
     end: u64,
     samples: u32,
+    version: u16,
 }
 
 /// What a file is instead of a recording that can be played.
@@ -30,13 +31,14 @@ pub enum NotPlayable {
 impl<R: Read> Frames<R> {
     /// Reads magic, version and header.
     pub fn open(input: R) -> Result<(Self, Header), NotPlayable> {
-        let mut frames = Self { input, payload: Vec::new(), begin: 0, end: 0, samples: 0 };
+        let mut frames = Self { input, payload: Vec::new(), begin: 0, end: 0, samples: 0, version: 0 };
         let mut start = [0; MAGIC.len() + 2];
         let complete = frames.fill(&mut start).map_err(|error| NotPlayable::Header(error.into()))?;
         let version = match start.strip_prefix(&MAGIC) {
             Some(&[low, high]) if complete => u16::from_le_bytes([low, high]),
             _ => return Err(NotPlayable::Foreign),
         };
+        frames.version = version;
         match version {
             0 => return Err(NotPlayable::Foreign),
             1..=VERSION => {}
@@ -44,6 +46,11 @@ impl<R: Read> Frames<R> {
         }
         let header = frames.header().map_err(NotPlayable::Header)?;
         Ok((frames, header))
+    }
+
+    /// The version of the format.
+    pub fn version(&self) -> u16 {
+        self.version
     }
 
     fn header(&mut self) -> Result<Header, Fault> {

@@ -92,6 +92,7 @@ impl World {
             local,
             remote,
             interface: None,
+            v6only: None,
             inode: None,
             uid: None,
             cgroup: None,

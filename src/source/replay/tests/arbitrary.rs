@@ -91,6 +91,7 @@ prop_compose! {
         state in (0..STATES.len()).prop_map(|index| STATES[index].state),
         (local, remote) in (endpoint(), endpoint()),
         (interface, inode) in any::<(Option<NonZeroU32>, Option<NonZeroU32>)>(),
+        v6only in any::<Option<bool>>(),
         (uid, cgroup, queues) in any::<(Option<u32>, Option<NonZeroU64>, Option<(u32, u32)>)>(),
         (timer, tcp) in (option::of(timer()), option::of(tcp())),
         owner in owner(),
@@ -102,7 +103,8 @@ prop_compose! {
         };
         let queues = queues.map(|(receive, send)| Queues { receive, send: Some(send) });
         Socket {
-            id, protocol, state, family, local, remote, interface, inode, uid, cgroup, queues, timer, tcp, owner,
+            id, protocol, state, family, local, remote, interface, v6only,
+            inode, uid, cgroup, queues, timer, tcp, owner,
         }
     }
 }
@@ -133,10 +135,10 @@ prop_compose! {
     fn ended()(
         (at, value, remote) in (any::<u64>(), any::<u64>(), endpoint()),
         (protocol, local) in (prop::sample::select(&Protocol::ALL), endpoint()),
-        info in option::of(tcp()),
+        (info, interface) in (option::of(tcp()), any::<Option<NonZeroU32>>()),
     ) -> Ended {
         let id = SocketId::from_cookie(value, NetnsId(1));
-        Ended { at: Timestamp(at), socket: SocketRef { id, protocol, local, remote, interface: None }, info }
+        Ended { at: Timestamp(at), socket: SocketRef { id, protocol, local, remote, interface }, info }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::model::facts::Facts;
+use crate::model::socket::Socket;
 use crate::source::record::format::MAGIC;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
@@ -14,6 +15,21 @@ const BYTES_MAX: usize = 300_000;
 /// Three samples of the small server, written in version 2; version 1 differs from it only by its number here, where
 /// no sample is partial.
 const VERSION_2: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recording_v2.conntop"));
+
+/// Twelve samples of the small server, written in version 3.
+const VERSION_3: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recording_v3.conntop"));
+
+#[test]
+fn a_recording_of_version_3_is_played_as_what_it_knows() {
+    let played = play(VERSION_3).expect("a recording");
+    let made = samples(SAMPLES);
+    assert_eq!(played.len(), made.len());
+    for ((played, _), made) in played.iter().zip(&made) {
+        let older = made.sockets.iter().map(|socket| Socket { v6only: None, ..socket.clone() });
+        assert_eq!(played.sockets, older.collect::<Vec<_>>());
+        assert_eq!((&played.facts, &played.events), (&made.facts, &made.events));
+    }
+}
 
 #[test]
 fn recordings_of_older_versions_are_played() {
