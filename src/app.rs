@@ -59,7 +59,7 @@ use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
 use crate::diagnosis::thresholds::Thresholds;
-use crate::model::action::{Kill, Protection};
+use crate::model::action::{Doubt, Kill, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
@@ -87,6 +87,8 @@ pub struct Config {
     pub private_names: bool,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
+    /// Why nothing can be acted on at all.
+    pub doubt: Option<Doubt>,
     /// Whether the user has the right to close sockets, as far as that can be told in advance.
     pub may_close: bool,
     /// Local time minus UTC, in seconds.
@@ -114,6 +116,7 @@ impl Config {
             lookups: Lookups::Off,
             private_names: false,
             protected: Vec::new(),
+            doubt: None,
             may_close: true,
             utc_offset_seconds: 0,
             ascii: false,

@@ -10,7 +10,7 @@ mod stat;
 
 use std::time::Duration;
 
-use crate::model::action::{Kill, KillOutcome, Protection};
+use crate::model::action::{Doubt, Kill, KillOutcome, Protection};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::text::DisplayText;
 
@@ -22,6 +22,11 @@ pub trait Host: Send + Sync {
 
     /// Processes that are never signalled, as far as they can be told in advance: pid 1, conntop, its ancestors.
     fn protected(&self) -> Vec<(u32, Protection)>;
+
+    /// Why nothing at all can be done here, if that is so.
+    fn doubt(&self) -> Option<Doubt> {
+        None
+    }
 
     /// Whether this user may close sockets at all, as far as that can be told in advance.
     fn may_close(&self) -> bool {

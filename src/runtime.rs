@@ -145,6 +145,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         lookups: options.lookups,
         private_names: options.private_names,
         protected: host.protected(),
+        doubt: host.doubt(),
         may_close: host.may_close(),
         utc_offset_seconds: utc_offset_seconds(),
         ascii: options.ascii,

@@ -8,6 +8,7 @@ pub mod history;
 pub mod host_names;
 pub mod intake;
 pub mod log;
+pub mod logins;
 pub mod paths;
 pub mod pressure;
 pub mod routes;

@@ -217,7 +217,9 @@ fn every_kind_of_socket_is_closed_and_listeners_only_when_asked_for() {
     let udp = UdpSocket::bind("127.0.0.1:7053").expect("nobody else is here");
     udp.connect("127.0.0.1:7054").expect("UDP connects to anything");
     let mut udp = Holder::of(udp);
-    assert_eq!(close(&["proto:udp", "rport:7054"]).code, 0);
+    let disconnected = close(&["proto:udp", "rport:7054"]);
+    assert_eq!(disconnected.code, 1, "the process keeps its socket");
+    assert!(disconnected.stdout.contains("disconnected"), "{}", disconnected.stdout);
     assert!(listed("proto:udp rport:7054").is_empty() && udp.lives());
 
     // A listener is left out, which is said; then it is closed.

@@ -27,6 +27,12 @@ impl App {
     pub(super) fn on_close_report(&mut self, report: &CloseReport) -> Vec<Effect> {
         let (tone, text) = match (&report.outcome, report.outcome.sentence()) {
             (CloseOutcome::Closed, _) => (Tone::Good, format!("{} is closed", report.close)),
+            (CloseOutcome::PortKept, why) => {
+                (Tone::Good, format!("{} is closed; {}", report.close, why.unwrap_or_default()))
+            }
+            (CloseOutcome::Disconnected, _) => {
+                (Tone::Bad, format!("{} is disconnected; the process keeps the socket and its port", report.close))
+            }
             (CloseOutcome::Gone, _) => (Tone::Plain, format!("{} had closed already; nothing was done", report.close)),
             (_, why) => (Tone::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
         };

@@ -60,7 +60,8 @@ impl App {
         // Counted in slices; with many sockets the dialog opens before that is done.
         self.work.count_holdings(process.id);
         let holds = "counting…".to_owned();
-        let effect = Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal });
+        let effect =
+            Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal, holding: Vec::new() });
         self.mode = Mode::Confirm(Confirm { effect, process, user, holds, stage: Stage::Ask });
     }
 
@@ -107,7 +108,7 @@ impl App {
             return Err("conntop was started with --read-only; start it without to act".to_owned());
         }
         match (self.config.source.abilities.kill, self.config.source.kind) {
-            (true, _) => Ok(()),
+            (true, _) => self.config.doubt.map_or(Ok(()), |doubt| Err(doubt.sentence().to_owned())),
             (false, SourceKind::Replay) => Err("a recording cannot be acted on".to_owned()),
             (false, SourceKind::Synthetic) => {
                 Err("the demo's processes are made up; there is nothing to send a signal to".to_owned())
@@ -244,6 +245,8 @@ fn report_text(report: &KillReport) -> (Tone, String) {
         KillOutcome::PidReused => {
             (Tone::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))
         }
+        KillOutcome::LetGo => (Tone::Plain, format!("{who} does not hold that socket any more; nothing was done")),
+        KillOutcome::Unsure(doubt) => (Tone::Bad, doubt.sentence().to_owned()),
         KillOutcome::Refused(why) => (Tone::Bad, why.sentence().to_owned()),
         KillOutcome::NotPermitted => {
             (Tone::Bad, format!("you may not signal {who}; run conntop as its user or as root"))

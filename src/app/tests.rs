@@ -275,7 +275,7 @@ fn a_term_that_does_nothing_offers_kill() {
     let mut app = three();
     press(&mut app, "!");
     assert!(matches!(app.mode, Mode::Normal));
-    let kill = Kill { process: nginx().id, name: "nginx".into(), signal: Signal::Term };
+    let kill = Kill { process: nginx().id, name: "nginx".into(), signal: Signal::Term, holding: Vec::new() };
     let outcome = KillOutcome::StillRunning { after: Duration::from_secs(5) };
     app.update(Msg::Kill(KillReport { kill: kill.clone(), outcome }));
     assert!(notice(&app).contains("still running 5.0s after TERM"), "{}", notice(&app));

@@ -51,16 +51,21 @@ impl Doors {
 
 fn close_over(connection: &mut Connection, close: &Close) -> CloseOutcome {
     match sock_diag::destroy(connection, &close.socket) {
-        Ok(()) if is_there(connection, close) => CloseOutcome::StillThere,
-        Ok(()) => CloseOutcome::Closed,
+        Ok(()) => after(connection, close),
         Err(errno) => outcome(errno),
     }
 }
 
-/// Whether the kernel still has it. A UDP socket stays with its process, only its peer is unset.
-fn is_there(connection: &mut Connection, close: &Close) -> bool {
+/// What the kernel has of it after it was closed. A UDP socket stays with its process, only its peer is unset.
+fn after(connection: &mut Connection, close: &Close) -> CloseOutcome {
+    if close.socket.protocol == Protocol::Udp {
+        return CloseOutcome::Disconnected;
+    }
     let decoder = Decoder { netns: close.socket.id.netns() };
-    close.socket.protocol == Protocol::Tcp && matches!(decoder.look_up(connection, &close.socket), Found::Here(_))
+    match decoder.look_up(connection, &close.socket) {
+        Found::Here(socket) => CloseOutcome::StillThere(socket.state),
+        _ => CloseOutcome::Closed,
+    }
 }
 
 fn outcome(errno: Errno) -> CloseOutcome {

@@ -250,7 +250,7 @@ mod tests {
 
     fn kill(pid: u32, signal: Signal) -> Kill {
         let start_ticks = stat::read(pid).map_or(0, |stat| stat.start_ticks);
-        Kill { process: ProcessId { pid, start_ticks }, name: "victim".into(), signal }
+        Kill { process: ProcessId { pid, start_ticks }, name: "victim".into(), signal, holding: Vec::new() }
     }
 
     fn refusal(kill: &Kill) -> KillOutcome {

@@ -132,7 +132,7 @@ mod tests {
         let pid = child.id();
         let start_ticks = look(&mut System::new().expect("a system"), pid).expect("it was just started").start_time();
         let process = ProcessId { pid, start_ticks };
-        (child, Kill { process, name: "sleep".into(), signal: Signal::Kill })
+        (child, Kill { process, name: "sleep".into(), signal: Signal::Kill, holding: Vec::new() })
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
     fn what_must_not_be_signalled_is_refused() {
         for (pid, expected) in Portable.protected() {
             let process = ProcessId { pid, start_ticks: 0 };
-            let kill = Kill { process, name: "x".into(), signal: Signal::Cont };
+            let kill = Kill { process, name: "x".into(), signal: Signal::Cont, holding: Vec::new() };
             assert_eq!(Portable.kill(&kill).err(), Some(KillOutcome::Refused(expected)), "{pid}");
         }
     }

@@ -1,9 +1,10 @@
 //! What conntop can do to the machine: signals, their targets, and what came of it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::model::process::ProcessId;
+use crate::model::process::{Process, ProcessId};
 use crate::model::text::DisplayText;
 
 /// A signal that can be sent from the menu.
@@ -79,6 +80,82 @@ pub struct Kill {
     pub name: DisplayText,
     /// The signal.
     pub signal: Signal,
+    /// Inodes of the sockets for which it was chosen: it is signalled only while it holds one of them. Empty where it
+    /// was chosen for itself, or where the source has no inodes.
+    pub holding: Vec<NonZeroU32>,
+}
+
+/// Why nothing can be done to anything: pids in `/proc` do not, or may not, mean the processes that a signal hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// The mounted `/proc` is of a pid namespace in which conntop is not: `nsenter -m` without `-p`.
+    ForeignProc,
+    /// The mounted `/proc` is of a pid namespace above ours: `unshare -p` without a new `/proc`.
+    OuterProc,
+    /// What is at `/proc` is no proc file system, or nothing is.
+    NoProc,
+}
+
+impl Doubt {
+    /// What is wrong and the way out, as a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::ForeignProc => {
+                "/proc belongs to another pid namespace, so its pids are other processes here; enter it with nsenter -p \
+                 as well"
+            }
+            Self::OuterProc => {
+                "/proc belongs to another pid namespace, one above ours, so its pids are other processes here; run \
+                 conntop outside, or with a /proc of its own (unshare --mount-proc, mount -t proc proc /proc)"
+            }
+            Self::NoProc => {
+                "/proc is not mounted, so nobody can tell which process is which, nor what carries this session; mount \
+                 it: mount -t proc proc /proc"
+            }
+        }
+    }
+}
+
+/// What one should know of a target before it is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Caution {
+    /// An ssh server, or a connection of one: sessions end with it, maybe the one that conntop runs in, even if no
+    /// parent of conntop holds it (tmux, sudo, mosh).
+    Ssh,
+    /// pid 1 of a pid namespace below ours: the kernel ends all processes of the container with it.
+    ContainerInit,
+}
+
+impl Caution {
+    /// Its name in JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::ContainerInit => "container-init",
+        }
+    }
+
+    /// As a sentence, for a process as for a connection.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Ssh => "an ssh server has it: whoever is logged in over it is cut off, maybe you",
+            Self::ContainerInit => "it is pid 1 of a container: when it ends, the kernel ends the whole container",
+        }
+    }
+
+    /// What has to be typed before it is done; `None` where showing [`Self::sentence`] is enough.
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Ssh => Some("ssh"),
+            Self::ContainerInit => None,
+        }
+    }
+
+    /// What one should know before `process` is sent a signal.
+    pub fn of(process: &Process) -> impl Iterator<Item = Self> {
+        let ssh = process.is_ssh_server().then_some(Self::Ssh);
+        ssh.into_iter().chain(process.is_container_init.then_some(Self::ContainerInit))
+    }
 }
 
 /// Why a process is never sent a signal.
@@ -125,8 +202,12 @@ pub enum KillOutcome {
     AlreadyGone,
     /// The pid belongs to another process now; nothing was done.
     PidReused,
+    /// It holds none of the sockets any more for which it was chosen; nothing was done.
+    LetGo,
     /// conntop refuses; nothing was done.
     Refused(Protection),
+    /// conntop cannot make sure whom it would hit; nothing was done.
+    Unsure(Doubt),
     /// The user may not; nothing was done.
     NotPermitted,
     /// The system said something else; nothing was done.

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::model::action::Doubt;
 use crate::model::endpoint::Protocol;
 use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_state::TcpState;
@@ -107,8 +108,12 @@ impl Spared {
 /// What came of closing one socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseOutcome {
-    /// It is closed.
+    /// It is closed: no table of the kernel has it any more.
     Closed,
+    /// It is closed, and the process that holds it keeps its port, to which it is bound (`TCP_BOUND_INACTIVE`).
+    PortKept,
+    /// UDP: its peer is unset and its process got one error; the process keeps the socket and its port.
+    Disconnected,
     /// It was gone before; nothing was done.
     Gone,
     /// conntop refuses; nothing was done.
@@ -117,8 +122,12 @@ pub enum CloseOutcome {
     NotPermitted,
     /// The kernel was built without it, or has it not for this kind of socket.
     Unsupported,
-    /// The kernel said yes and the socket is still there: orphans before Linux 6.11.
-    StillThere,
+    /// The kernel said yes and the socket is still there, in this state: orphans before Linux 6.11.
+    StillThere(TcpState),
+    /// The kernel finds another one of the sockets that share its address (`SO_REUSEPORT`); it is still there.
+    Shadowed,
+    /// conntop cannot make sure what carries its session; nothing was done.
+    Unsure(Doubt),
     /// The system said something else; nothing was done.
     Failed(DisplayText),
 }
@@ -130,34 +139,42 @@ impl CloseOutcome {
     /// Its name in JSON and text.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Closed => "closed",
+            Self::Closed | Self::PortKept => "closed",
+            Self::Disconnected => "disconnected",
             Self::Gone => "gone",
-            Self::Spared(_) => "refused",
+            Self::Spared(_) | Self::Unsure(_) => "refused",
             Self::NotPermitted => "not-permitted",
             Self::Unsupported => "unsupported",
-            Self::StillThere => "still-there",
+            Self::StillThere(_) | Self::Shadowed => "still-there",
             Self::Failed(_) => "failed",
         }
     }
 
-    /// Whether the socket is no more.
+    /// Whether the socket is closed.
     pub const fn is_done(&self) -> bool {
-        matches!(self, Self::Closed | Self::Gone)
+        matches!(self, Self::Closed | Self::PortKept | Self::Gone)
     }
 
     /// What there is to say beyond [`Self::label`], as a sentence.
     pub fn sentence(&self) -> Option<&str> {
         Some(match self {
             Self::Closed => return None,
+            Self::PortKept => "its process keeps the port until it closes its descriptor or ends",
+            Self::Disconnected => "it is disconnected; the process keeps the socket and its port; kill ends it",
             Self::Gone => "it had closed already; nothing was done",
             Self::Spared(spared) => spared.sentence(),
             Self::NotPermitted => CLOSE_NEEDS,
             Self::Unsupported => {
                 "this kernel cannot close such a socket (CONFIG_INET_DIAG_DESTROY); kill its process instead"
             }
-            Self::StillThere => {
-                "this kernel (before 6.11) cannot close a socket that no process holds; it ends by itself"
+            Self::StillThere(_) => {
+                "the kernel said yes, and it is still there; an old kernel (before 6.11) cannot close a socket that no \
+                 process holds, which ends by itself"
             }
+            Self::Shadowed => {
+                "several sockets share its address (SO_REUSEPORT), and the kernel finds another one; kill its process"
+            }
+            Self::Unsure(doubt) => doubt.sentence(),
             Self::Failed(why) => why.as_str(),
         })
     }

@@ -33,6 +33,19 @@ pub struct Process {
     pub uid: Option<u32>,
     /// When it started; `None` where it could not be read.
     pub started: Option<WallTime>,
+    /// Whether it is pid 1 of a pid namespace below the one of `/proc` (`NSpid` in `proc_pid_status`(5)): its container
+    /// ends with it. Recordings do not keep it, as nothing in them can be acted on.
+    #[serde(skip)]
+    pub is_container_init: bool,
+}
+
+impl Process {
+    /// Whether people are logged in through it, by its name: OpenSSH (`sshd`, since 9.8 also `sshd-session` and
+    /// `sshd-auth`), Dropbear, `TinySSH`, or the server of mosh, which ssh starts.
+    pub fn is_ssh_server(&self) -> bool {
+        let name = self.name.as_str();
+        matches!(name, "sshd" | "dropbear" | "tinysshd" | "mosh-server") || name.starts_with("sshd-")
+    }
 }
 
 /// The processes that hold a descriptor of one socket: never empty, ascending by pid.

@@ -207,6 +207,7 @@ pub fn process(pid: u32, name: &str) -> Arc<Process> {
         command: DisplayText::new(&format!("/usr/bin/{name} --serve")),
         uid: Some(1000),
         started: Some(BOOT),
+        is_container_init: false,
     })
 }
 

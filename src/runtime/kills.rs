@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn kill(pid: u32, signal: Signal) -> Kill {
-        Kill { process: ProcessId { pid, start_ticks: 5 }, name: "fake".into(), signal }
+        Kill { process: ProcessId { pid, start_ticks: 5 }, name: "fake".into(), signal, holding: Vec::new() }
     }
 
     fn kills() -> (Kills, Receiver<Msg>) {

@@ -20,7 +20,17 @@ fn body(left_out: &Value, target: Map<String, Value>, title: &str, mut defs: Map
 }
 
 pub fn close() -> Value {
-    let outcomes = ["planned", "closed", "gone", "refused", "not-permitted", "unsupported", "still-there", "failed"];
+    let outcomes = [
+        "planned",
+        "closed",
+        "disconnected",
+        "gone",
+        "refused",
+        "not-permitted",
+        "unsupported",
+        "still-there",
+        "failed",
+    ];
     let target = map(json!({
         "outcome": { "enum": outcomes },
         "note": { "type": ["string", "null"], "minLength": 1, "description": "What there is to say beyond that." },
@@ -35,8 +45,18 @@ pub fn close() -> Value {
 }
 
 pub fn kill() -> Value {
-    let outcomes =
-        ["planned", "sent", "ended", "still-running", "gone", "pid-reused", "refused", "not-permitted", "failed"];
+    let outcomes = [
+        "planned",
+        "sent",
+        "ended",
+        "still-running",
+        "gone",
+        "pid-reused",
+        "let-go",
+        "refused",
+        "not-permitted",
+        "failed",
+    ];
     let count = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
     let target = map(json!({
         "outcome": { "enum": outcomes },

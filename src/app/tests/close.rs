@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::app::mode::ConfirmClose;
+use crate::model::action::Doubt;
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
 
 fn dialog(app: &App) -> (Close, String) {
@@ -122,7 +123,11 @@ fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
         (CloseOutcome::Gone, "had closed already"),
         (CloseOutcome::NotPermitted, "CAP_NET_ADMIN"),
         (CloseOutcome::Unsupported, "kill its process instead"),
-        (CloseOutcome::StillThere, "before 6.11"),
+        (CloseOutcome::StillThere(TcpState::LastAck), "before 6.11"),
+        (CloseOutcome::PortKept, "is closed; its process keeps the port"),
+        (CloseOutcome::Disconnected, "keeps the socket and its port"),
+        (CloseOutcome::Shadowed, "SO_REUSEPORT"),
+        (CloseOutcome::Unsure(Doubt::ForeignProc), "another pid namespace"),
         (CloseOutcome::Spared(Spared::Session), "from elsewhere"),
         (CloseOutcome::Failed("broken".into()), "not closed: broken"),
     ] {

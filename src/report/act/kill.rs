@@ -226,7 +226,7 @@ impl KillPlan {
 impl KillTarget {
     /// The signal to it.
     pub fn kill(&self, signal: Signal) -> Kill {
-        Kill { process: self.process.id, name: self.process.name.clone(), signal }
+        Kill { process: self.process.id, name: self.process.name.clone(), signal, holding: Vec::new() }
     }
 }
 
@@ -245,7 +245,8 @@ pub const fn label(outcome: &KillOutcome) -> &'static str {
         KillOutcome::StillRunning { .. } => "still-running",
         KillOutcome::AlreadyGone => "gone",
         KillOutcome::PidReused => "pid-reused",
-        KillOutcome::Refused(_) => "refused",
+        KillOutcome::LetGo => "let-go",
+        KillOutcome::Refused(_) | KillOutcome::Unsure(_) => "refused",
         KillOutcome::NotPermitted => "not-permitted",
         KillOutcome::Failed(_) => "failed",
     }
@@ -269,6 +270,8 @@ fn note(outcome: &KillOutcome, signal: Signal) -> Option<String> {
         }
         KillOutcome::AlreadyGone => "it had ended already; nothing was done".to_owned(),
         KillOutcome::PidReused => "it has ended, its pid is another process now; nothing was done".to_owned(),
+        KillOutcome::LetGo => "it holds none of those sockets any more; nothing was done".to_owned(),
+        KillOutcome::Unsure(doubt) => doubt.sentence().to_owned(),
         KillOutcome::Refused(why) => why.sentence().to_owned(),
         KillOutcome::NotPermitted => "you may not signal it; run conntop as its user or as root".to_owned(),
         KillOutcome::Failed(why) => why.to_string(),

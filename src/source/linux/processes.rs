@@ -54,6 +54,14 @@ pub fn parse_uid(content: &[u8]) -> Option<u32> {
     field(content, b"Uid:").and_then(|mut words| number(words.next()?))
 }
 
+/// Whether `/proc/PID/status` is of pid 1 of a pid namespace below the one of this `/proc`: the line `NSpid:` has the
+/// numbers of the process from that namespace down to its own.
+pub fn is_container_init(content: &[u8]) -> bool {
+    let Some(numbers) = field(content, b"NSpid:") else { return false };
+    let (count, last) = numbers.fold((0u32, None), |(count, _), number| (count.saturating_add(1), Some(number)));
+    count > 1 && last == Some(b"1")
+}
+
 /// The soft limit of open descriptors in `/proc/PID/limits`; `u64::MAX` for "unlimited".
 pub fn parse_descriptors_max(content: &[u8]) -> Option<u64> {
     let soft = field(content, b"Max open files")?.next()?;
@@ -93,11 +101,13 @@ impl Describer {
         let id = ProcessId { pid, start_ticks: stat.start_ticks };
         let started = Some(now.started(stat.start_ticks));
         let (parent_pid, name) = (stat.parent_pid, DisplayText::from_bytes(stat.name, NAME_LEN_MAX));
-        let uid = directory.read(c"status", content).ok().and_then(|()| parse_uid(content));
+        let status = directory.read(c"status", content).ok();
+        let uid = status.and_then(|()| parse_uid(content));
+        let is_container_init = status.is_some_and(|()| is_container_init(content));
         if directory.read(c"cmdline", content).is_err() {
             content.clear();
         }
-        Ok(Process { id, parent_pid, name, command: command(content), uid, started })
+        Ok(Process { id, parent_pid, name, command: command(content), uid, started, is_container_init })
     }
 
     /// The start time and whether it is a kernel thread; `None` if it vanished.
@@ -163,6 +173,22 @@ mod tests {
         let limits = b"Limit   Soft Limit  Hard Limit  Units\nMax open files            1024     4096    files\n";
         assert_eq!(parse_descriptors_max(limits), Some(1024));
         assert_eq!(parse_descriptors_max(b"Max open files   unlimited  unlimited files"), Some(u64::MAX));
+    }
+
+    #[test]
+    fn the_init_of_a_container_is_pid_1_in_its_own_namespace_only() {
+        for (line, expected) in [
+            ("NSpid:\t4711\t1", true),
+            ("NSpid:\t4711\t12\t1", true),
+            ("NSpid:\t1", false),
+            ("NSpid:\t4711\t1\t7", false),
+            ("NSpid:\t1\t11", false),
+            ("NSpid:", false),
+            ("", false),
+        ] {
+            let content = format!("Name:\tNSpid: 5 1\nNStgid:\t4711\t1\n{line}\nNSpgid:\t9\t1\n");
+            assert_eq!(is_container_init(content.as_bytes()), expected, "{line}");
+        }
     }
 
     #[test]

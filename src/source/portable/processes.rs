@@ -124,6 +124,8 @@ fn describe(process: &sysinfo::Process) -> Process {
         command: command(process.cmd()),
         uid: process.user_id().and_then(system::uid),
         started,
+        // sysinfo does not tell.
+        is_container_init: false,
     }
 }
 

@@ -162,6 +162,7 @@ mod tests {
             command: "server --run".into(),
             uid: Some(0),
             started: None,
+            is_container_init: false,
         })
     }
 

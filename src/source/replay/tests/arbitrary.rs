@@ -35,7 +35,8 @@ fn process() -> impl Strategy<Value = Arc<Process>> {
     let id = (0..6_u32, 0..3_u64).prop_map(|(pid, start_ticks)| ProcessId { pid, start_ticks });
     let rest = (any::<u32>(), text(NAME_LEN_MAX), text(COMMAND_LEN_MAX), any::<Option<u32>>(), any::<Option<i64>>());
     (id, rest).prop_map(|(id, (parent_pid, name, command, uid, started))| {
-        Arc::new(Process { id, parent_pid, name, command, uid, started: started.map(WallTime) })
+        let started = started.map(WallTime);
+        Arc::new(Process { id, parent_pid, name, command, uid, started, is_container_init: false })
     })
 }
 

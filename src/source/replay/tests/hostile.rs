@@ -144,6 +144,7 @@ fn indices_are_checked_before_they_are_followed() {
         command: DisplayText::from("a"),
         uid: None,
         started: None,
+        is_container_init: false,
     };
     let mut payload = head(false);
     payload.extend([0, 1]);
