@@ -14,8 +14,9 @@ use crate::app::mode::{Detail, Mode, Page};
 use crate::app::notice::Tone;
 use crate::app::states::StateLine;
 use crate::app::tab::Tab;
+use crate::model::process::NoProcess;
 use crate::model::socket::SocketId;
-use crate::store::groups::{GroupKey, NoProcess};
+use crate::store::groups::GroupKey;
 use crate::store::routes::Route;
 use crate::table::connections::has_namespaces;
 
@@ -342,6 +343,7 @@ fn filter_of(key: GroupKey) -> String {
         GroupKey::NoProcess(why) => match why {
             NoProcess::Unaccepted => "owner:unaccepted".to_owned(),
             NoProcess::Hidden => "owner:hidden".to_owned(),
+            NoProcess::Vanished => "owner:vanished".to_owned(),
             NoProcess::None => "owner:none".to_owned(),
         },
         GroupKey::Remote { protocol, addr, port } => match port {

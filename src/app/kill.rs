@@ -11,10 +11,10 @@ use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::app::tables::GroupTable;
 use crate::model::action::{Kill, KillOutcome, KillReport, Signal};
-use crate::model::process::{Owner, Process, ProcessId};
+use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
 use crate::model::tcp_state::{STATES, TcpState};
-use crate::store::groups::{GroupKey, Holdings, NoProcess};
+use crate::store::groups::{GroupKey, Holdings};
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -154,6 +154,7 @@ impl App {
         match group.key {
             GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),
             GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
+            GroupKey::NoProcess(NoProcess::Vanished) => Err(vanished_sentence()),
             GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
             GroupKey::Remote { .. } | GroupKey::Route(_) => {
                 Err("a remote may be talked to by several processes: press Enter and choose a connection".to_owned())
@@ -200,7 +201,8 @@ fn candidates_of(row: &Row) -> Result<Vec<Arc<Process>>, String> {
             holders.first().id.pid
         )),
         Owner::Unaccepted => Err(unaccepted_sentence()),
-        Owner::Hidden => Err(hidden_sentence()),
+        Owner::Hidden | Owner::Unseen => Err(hidden_sentence()),
+        Owner::Vanished => Err(vanished_sentence()),
         Owner::None => Err(nobody_sentence()),
     }
 }
@@ -210,7 +212,11 @@ fn unaccepted_sentence() -> String {
 }
 
 fn hidden_sentence() -> String {
-    "its process is hidden from you; run conntop as root (with CAP_SYS_PTRACE) to see and signal it".to_owned()
+    "its process is hidden from you and cannot be signalled; the header says why".to_owned()
+}
+
+fn vanished_sentence() -> String {
+    "its process was not found in time: it closes sockets as fast as conntop looks; choose its listener (4)".to_owned()
 }
 
 fn nobody_sentence() -> String {

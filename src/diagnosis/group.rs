@@ -11,7 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::settle::family;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Endpoint;
-use crate::model::process::{Owner, Process};
+use crate::model::process::{NoProcess, Process};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
@@ -61,8 +61,8 @@ impl<'a> Member<'a> {
 pub(super) struct Group {
     pub(super) key: FindingKey,
     pub(super) process: Option<Arc<Process>>,
-    /// Why no process is named (`owner`), as JSON and filters call it.
-    pub(super) owner: &'static str,
+    /// Why no process is named; `None` where one is, or nothing is known yet.
+    pub(super) no_process: Option<NoProcess>,
     pub(super) sockets: u32,
     pub(super) settled: u32,
     pub(super) aged: u32,
@@ -86,7 +86,7 @@ impl Group {
         Self {
             key,
             process,
-            owner: Owner::None.label(),
+            no_process: None,
             sockets: 0,
             settled: 0,
             aged: 0,
@@ -147,7 +147,7 @@ impl Group {
         self.settled += other.settled;
         self.aged += other.aged;
         self.places += other.places;
-        self.owner = other.owner;
+        self.no_process = self.no_process.filter(|why| other.no_process == Some(*why));
         self.kinds.iter_mut().zip(other.kinds).for_each(|(kind, count)| *kind += count);
         self.arrivals.iter_mut().zip(other.arrivals).for_each(|(arrived, count)| *arrived += count);
         self.add_amount(other.amount, other.limit);
@@ -202,9 +202,11 @@ impl Groups {
             key.place = Place::Process;
         }
         let group = self.found.entry(key).or_insert_with(|| {
-            let owner = socket.owner.label();
-            Group { owner, ..Group::new(key, member.process.cloned()) }
+            let no_process = socket.owner.no_process();
+            Group { no_process, ..Group::new(key, member.process.cloned()) }
         });
+        // Those whose owners are unknown for different reasons are called by none of them.
+        group.no_process = group.no_process.filter(|why| socket.owner.no_process() == Some(*why));
         group.add(member, socket.id, now);
     }
 

@@ -21,11 +21,12 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::finding::Place;
 use crate::diagnosis::group::Group;
 use crate::diagnosis::wording::who;
+use crate::model::process::NoProcess;
 
 /// The process that listens, or what stands in for it.
 fn listening_process(group: &Group) -> String {
-    match (&group.process, group.owner) {
-        (None, "hidden" | "unaccepted") => "a hidden process".to_owned(),
+    match (&group.process, group.no_process) {
+        (None, Some(NoProcess::Hidden | NoProcess::Unaccepted)) => "a hidden process".to_owned(),
         _ => who(group),
     }
 }

@@ -11,15 +11,17 @@ use crate::diagnosis::finding::{Place, RunsOut, Slope};
 use crate::diagnosis::group::Group;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Endpoint;
+use crate::model::process::NoProcess;
 use crate::model::units;
 
 /// `jdbc-pool[4121]`, or what stands in for a process that is not known.
 pub(super) fn who(group: &Group) -> String {
-    match (&group.process, group.owner) {
+    match (&group.process, group.no_process) {
         (Some(process), _) => format!("{}[{}]", process.name, process.id.pid),
-        (None, "hidden") => "a hidden process".to_owned(),
-        (None, "unaccepted") => "an accept queue".to_owned(),
-        (None, _) => "no known process".to_owned(),
+        (None, Some(NoProcess::Hidden)) => "a hidden process".to_owned(),
+        (None, Some(NoProcess::Unaccepted)) => "an accept queue".to_owned(),
+        (None, Some(NoProcess::Vanished)) => "a process not found in time".to_owned(),
+        (None, Some(NoProcess::None) | None) => "no known process".to_owned(),
     }
 }
 

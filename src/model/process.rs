@@ -82,10 +82,28 @@ pub enum Owner {
     Remembered(Arc<Holders>),
     /// Connected, but no process has taken it by accept(2) yet.
     Unaccepted,
-    /// A process holds it that this user may not look into.
+    /// A process holds it, and there are processes that this user may not look into.
     Hidden,
-    /// Nobody: the kernel's own, or closed before conntop looked.
+    /// It is held, and `/proc` does not show by whom: it lists not every process (another pid namespace, `hidepid`), or
+    /// could not be read. JSON and filters call it `hidden`, too; the coverage says why.
+    Unseen,
+    /// Not found in time: a process held it, and it was closed or passed on before conntop looked at that process.
+    Vanished,
+    /// No process holds it: the kernel's own, an orphan, or on its way from one process to another.
     #[default]
+    None,
+}
+
+/// Why no process is named: what [`Owner`] says where it has no holders, as JSON and filters tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoProcess {
+    /// Waiting in an accept queue.
+    Unaccepted,
+    /// The process cannot be seen.
+    Hidden,
+    /// Not found in time.
+    Vanished,
+    /// Nobody's.
     None,
 }
 
@@ -96,8 +114,25 @@ impl Owner {
             Self::Live(_) => "live",
             Self::Remembered(_) => "remembered",
             Self::Unaccepted => "unaccepted",
-            Self::Hidden => "hidden",
+            Self::Hidden | Self::Unseen => "hidden",
+            Self::Vanished => "vanished",
             Self::None => "none",
+        }
+    }
+
+    /// Whether a process holds it that cannot be seen, whatever the reason.
+    pub const fn is_hidden(&self) -> bool {
+        matches!(self, Self::Hidden | Self::Unseen)
+    }
+
+    /// Why no process is named; `None` where one is.
+    pub const fn no_process(&self) -> Option<NoProcess> {
+        match self {
+            Self::Live(_) | Self::Remembered(_) => None,
+            Self::Unaccepted => Some(NoProcess::Unaccepted),
+            Self::Hidden | Self::Unseen => Some(NoProcess::Hidden),
+            Self::Vanished => Some(NoProcess::Vanished),
+            Self::None => Some(NoProcess::None),
         }
     }
 
@@ -105,7 +140,7 @@ impl Owner {
     pub fn holders(&self) -> Option<&Arc<Holders>> {
         match self {
             Self::Live(holders) | Self::Remembered(holders) => Some(holders),
-            Self::Unaccepted | Self::Hidden | Self::None => None,
+            Self::Unaccepted | Self::Hidden | Self::Unseen | Self::Vanished | Self::None => None,
         }
     }
 
@@ -119,7 +154,7 @@ impl PartialEq for Owner {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Live(a), Self::Live(b)) | (Self::Remembered(a), Self::Remembered(b)) => Arc::ptr_eq(a, b) || a == b,
-            _ => self.label() == other.label() && self.holders().is_none(),
+            _ => self.holders().is_none() && std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
-use crate::model::process::Owner;
+use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::report::findings::{self, Matching};
@@ -295,7 +295,7 @@ fn known_row(store: &Store, transition: &Transition) -> Row {
     let mut row = store.rows().find(transition.id).and_then(|index| store.rows().get(index)).cloned();
     let row = row.take().unwrap_or_else(|| unseen_row(transition));
     let mut row = Row { mark: None, ..row };
-    if transition.owner.holders().is_some() || row.connection.socket.owner == Owner::None {
+    if transition.owner.holders().is_some() || row.connection.socket.owner.no_process() == Some(NoProcess::None) {
         row.connection.socket.owner = transition.owner.clone();
     }
     row

@@ -116,7 +116,7 @@ impl Source for Portable {
 
         let coverage = &mut snapshot.coverage;
         coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
-        let hidden = snapshot.sockets.iter().filter(|socket| matches!(socket.owner, Owner::Hidden)).count();
+        let hidden = snapshot.sockets.iter().filter(|socket| socket.owner.is_hidden()).count();
         coverage.owners_hidden = u32::try_from(hidden).unwrap_or(u32::MAX);
         coverage.processes_unreadable = visible.unreadable;
         coverage.records_skipped = skipped;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::coverage::Coverage;
-use crate::model::process::{Names, Owner};
+use crate::model::process::Names;
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
@@ -137,7 +137,7 @@ fn coverage(sockets: &[Socket]) -> Coverage {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Coverage {
         sockets: count(sockets.len()),
-        owners_hidden: count(sockets.iter().filter(|socket| matches!(socket.owner, Owner::Hidden)).count()),
+        owners_hidden: count(sockets.iter().filter(|socket| socket.owner.is_hidden()).count()),
         processes_unreadable: 2,
         other_namespaces: 4,
         ..Coverage::default()

@@ -11,24 +11,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::facts::Facts;
-use crate::model::process::{Owner, Process, ProcessId};
+use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::routes::{Route, is_ephemeral};
 use crate::store::rows::{Counts, Row, RowIndex};
 use crate::store::tally::is_listening;
-
-/// Why no process is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NoProcess {
-    /// Waiting in an accept queue.
-    Unaccepted,
-    /// The user may not look into the process.
-    Hidden,
-    /// Nobody's.
-    None,
-}
 
 /// What the sockets of a group have in common; identifies the group over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -280,14 +269,15 @@ fn each_key<'a>(
 ) {
     let first = socket.owner.holders().and_then(|holders| holders.all().first());
     match grouping {
-        Grouping::Process => match &socket.owner {
-            Owner::Live(holders) | Owner::Remembered(holders) => {
-                holders.all().iter().for_each(|process| found(GroupKey::Process(process.id), Some(process)));
+        Grouping::Process => {
+            if let Some(why) = socket.owner.no_process() {
+                return found(GroupKey::NoProcess(why), None);
             }
-            Owner::Unaccepted => found(GroupKey::NoProcess(NoProcess::Unaccepted), None),
-            Owner::Hidden => found(GroupKey::NoProcess(NoProcess::Hidden), None),
-            Owner::None => found(GroupKey::NoProcess(NoProcess::None), None),
-        },
+            let holders = socket.owner.holders().map_or(&[][..], |holders| holders.all());
+            for process in holders {
+                found(GroupKey::Process(process.id), Some(process));
+            }
+        }
         Grouping::Remote => {
             if !socket.remote.is_unset() {
                 found(listening.remote_of(socket), first);

@@ -113,8 +113,5 @@ pub(super) fn is_suspect(socket: &Socket) -> bool {
 }
 
 fn holders(socket: &Socket) -> &[Arc<Process>] {
-    match &socket.owner {
-        Owner::Live(holders) => holders.all(),
-        Owner::Remembered(_) | Owner::Unaccepted | Owner::Hidden | Owner::None => &[],
-    }
+    if let Owner::Live(holders) = &socket.owner { holders.all() } else { &[] }
 }

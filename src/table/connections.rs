@@ -14,7 +14,7 @@ use crate::table::value::Value;
 const PROTOCOLS: &[&str] = &["tcp", "udp"];
 const FAMILIES: &[&str] = &["ipv4", "ipv6"];
 const BASES: &[&str] = &["observed", "kernel", "at-least"];
-const OWNERS: &[&str] = &["live", "remembered", "unaccepted", "hidden", "none"];
+const OWNERS: &[&str] = &["live", "remembered", "unaccepted", "hidden", "vanished", "none"];
 const VERDICTS: &[&str] = &["missing-close", "not-reading", "stuck-reader", "not-accepted"];
 const TIMERS: &[&str] = &["retransmit", "keepalive", "timewait", "zero-window probe"];
 
@@ -62,7 +62,7 @@ pub static COLUMNS: &[Column<Row>] = &[
     Column::new("uid", "UID", Kind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
         .width(6, 10).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
-        .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden, or none."),
+        .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
     Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
         .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
     Column::new("sendq", "SENDQ", Kind::Bytes, |row, _| queue(row, |queues| queues.send))

@@ -8,11 +8,11 @@ use rustc_hash::FxHashMap;
 use crate::knowledge::ports;
 use crate::model::delta::{AgeBasis, Rates};
 use crate::model::endpoint::Protocol;
-use crate::model::process::{Owner, Usage};
+use crate::model::process::{NoProcess, Owner, Usage};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, NoProcess, Summing};
+use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, Summing};
 use crate::store::routes::Route;
 use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind, Order, find};
 use crate::table::filter::Filter;
@@ -169,12 +169,14 @@ fn command<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
 /// Why a group has no process, in the words of a single socket.
 static UNACCEPTED: Owner = Owner::Unaccepted;
 static HIDDEN: Owner = Owner::Hidden;
+static VANISHED: Owner = Owner::Vanished;
 
 fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     match (&group.process, group.key) {
         (Some(process), _) => Value::Text(process.name.as_str()),
         (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
         (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),
+        (None, GroupKey::NoProcess(NoProcess::Vanished)) => Value::Process(&VANISHED),
         (None, GroupKey::NoProcess(NoProcess::None)) => Value::Word { text: "no process", label: "none" },
         (None, _) => Value::Missing,
     }

@@ -77,7 +77,11 @@ impl<'a> Value<'a> {
 
     /// Whether machines read `null`. People may still read why ("in accept queue").
     pub const fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing | Self::Process(Owner::Unaccepted | Owner::Hidden | Owner::None))
+        match self {
+            Self::Missing => true,
+            Self::Process(owner) => owner.no_process().is_some(),
+            _ => false,
+        }
     }
 
     /// What people read; empty if missing.
@@ -222,7 +226,8 @@ fn domain_at(name: &str, len_max: usize) -> usize {
 const fn short_owner(owner: &Owner) -> Option<&'static str> {
     match owner {
         Owner::Unaccepted => Some("in queue"),
-        Owner::Hidden => Some("hidden"),
+        Owner::Hidden | Owner::Unseen => Some("hidden"),
+        Owner::Vanished => Some("not found"),
         Owner::Live(_) | Owner::Remembered(_) | Owner::None => None,
     }
 }
@@ -238,6 +243,8 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
         Owner::Remembered(holders) => Cow::Owned(format!("was {}{}", holders.first().name, others(holders))),
         Owner::Unaccepted => Cow::Borrowed("in accept queue"),
         Owner::Hidden => Cow::Borrowed("hidden (no permission)"),
+        Owner::Unseen => Cow::Borrowed("hidden (not in /proc)"),
+        Owner::Vanished => Cow::Borrowed("not found in time"),
         Owner::None => Cow::Borrowed(""),
     }
 }

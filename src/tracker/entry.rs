@@ -96,7 +96,7 @@ impl Entry {
     fn says_the_same(&self, socket: &Socket) -> bool {
         self.fingerprint == fingerprint(socket, &socket.owner)
             || (owner_memory::is_known(&self.known.socket.owner, &socket.owner)
-                && [&self.known.socket.owner, &Owner::None, &Owner::Unaccepted]
+                && [&self.known.socket.owner, &Owner::None, &Owner::Unaccepted, &Owner::Vanished]
                     .into_iter()
                     .any(|said| self.fingerprint == fingerprint(socket, said)))
     }
@@ -285,6 +285,8 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
         Owner::Unaccepted => 2,
         Owner::Hidden => 3,
         Owner::None => 4,
+        Owner::Unseen => 5,
+        Owner::Vanished => 6,
     };
     hasher.write_u64(owner.holders().map_or(0, |holders| Arc::as_ptr(holders).addr() as u64));
     hasher.write_u64(kind);

@@ -24,10 +24,11 @@ pub(super) fn is_known(before: &Owner, now: &Owner) -> bool {
 }
 
 /// A socket that a process held has been accepted for ever, so memory also beats `Unaccepted`: an orphan looks like
-/// that. It does not beat `Hidden`: then somebody holds the socket now, and it may be somebody else.
+/// that, and what was not found in time had been held by them. It does not beat `Hidden` and `Unseen`: then somebody
+/// holds the socket now, and it may be somebody else.
 fn remembered<'a>(before: &'a Owner, now: &Owner) -> Option<&'a Arc<Holders>> {
     match now {
-        Owner::None | Owner::Unaccepted => before.holders(),
-        Owner::Live(_) | Owner::Remembered(_) | Owner::Hidden => None,
+        Owner::None | Owner::Unaccepted | Owner::Vanished => before.holders(),
+        Owner::Live(_) | Owner::Remembered(_) | Owner::Hidden | Owner::Unseen => None,
     }
 }

@@ -129,7 +129,8 @@ fn limits(app: &App) -> Vec<Part> {
     parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
     if coverage.owners_hidden > 0 {
         let hidden = counted(u64::from(coverage.owners_hidden), "owner", "owners");
-        parts.push((format!("{hidden} hidden (no permission)"), Role::Strong));
+        let why = if coverage.processes_unreadable > 0 { " (no permission)" } else { "" };
+        parts.push((format!("{hidden} hidden{why}"), Role::Strong));
     }
     parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
     if coverage.records_skipped > 0 {

@@ -93,7 +93,7 @@ fn found() -> Vec<Finding> {
 }
 
 fn delta(seconds: u64) -> Delta {
-    let coverage = Coverage { owners_hidden: 12, other_namespaces: 4, ..Coverage::default() };
+    let coverage = Coverage { owners_hidden: 12, processes_unreadable: 3, other_namespaces: 4, ..Coverage::default() };
     let names = Names { users: [(0, "root".into()), (1000, "app".into())].into(), ..Names::default() };
     Delta {
         at: Timestamp::from_millis(seconds * 1_000),

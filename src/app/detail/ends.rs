@@ -45,7 +45,8 @@ fn holder(socket: &Socket) -> String {
         Owner::Live(holders) => name_and_pid(holders.first()),
         Owner::Remembered(holders) => format!("was {}", name_and_pid(holders.first())),
         Owner::Unaccepted => "not accepted yet".to_owned(),
-        Owner::Hidden => "hidden".to_owned(),
+        Owner::Hidden | Owner::Unseen => "hidden".to_owned(),
+        Owner::Vanished => "not found in time".to_owned(),
         Owner::None => "none".to_owned(),
     }
 }

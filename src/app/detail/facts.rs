@@ -114,12 +114,18 @@ pub(super) fn owner(app: &App, row: &Row, around: &Around) -> Section {
         }
         Owner::Unaccepted => section.fact("", "In the accept queue: no process has taken it by accept() yet."),
         Owner::Hidden => {
-            section.fact("", "Hidden: you may not look into its process. That takes root with CAP_SYS_PTRACE.");
+            section.fact("", "Hidden: you may not look into its process; the header says why.");
+        }
+        Owner::Unseen => {
+            section.fact("", "Hidden: a process holds it that /proc does not show; the header says why.");
+        }
+        Owner::Vanished => {
+            section.fact("", "Not found in time: it was closed or passed on before conntop looked at its process.");
         }
         Owner::None if socket.state == TcpState::SynRecv => {
             section.fact("", "No process yet: the handshake is not finished.");
         }
-        Owner::None => section.fact("", "No process: the kernel keeps it, or it was closed before conntop looked."),
+        Owner::None => section.fact("", "No process: the kernel keeps it, or it is on its way between two processes."),
     }
     section
 }

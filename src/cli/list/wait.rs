@@ -53,7 +53,7 @@ fn say_hidden(list: &List, store: &Store) {
     let hidden = store.coverage().owners_hidden;
     if hidden > 0 && list.filter.depends_on_processes() {
         let (sockets, verb) = (units::count(u64::from(hidden)), if hidden == 1 { " has" } else { "s have" });
-        say(&format!("{sockets} socket{verb} an owner that you may not see, who matches no process; run as root"));
+        say(&format!("{sockets} socket{verb} an owner that is hidden, who matches no process"));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let is_held = matches!(socket.owner, Owner::Live(_) | Owner::Hidden);
+    let is_held = matches!(socket.owner, Owner::Live(_)) || socket.owner.is_hidden();
     if socket.state != TcpState::FinWait2 || !is_held {
         return None;
     }

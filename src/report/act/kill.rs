@@ -44,6 +44,8 @@ pub struct KillPlan {
     pub connections: usize,
     /// Sockets whose process is hidden.
     pub hidden: usize,
+    /// Sockets that match whose process was not found in time.
+    pub vanished: usize,
     /// Sockets that no process holds (any more, or yet).
     pub unheld: usize,
     /// Processes left out because their parent, which shares the socket, is a target.
@@ -81,8 +83,12 @@ impl KillPlan {
             }
             let holders = match &socket.owner {
                 Owner::Live(holders) => holders,
-                Owner::Hidden => {
+                Owner::Hidden | Owner::Unseen => {
                     plan.hidden += 1;
+                    continue;
+                }
+                Owner::Vanished => {
+                    plan.vanished += 1;
                     continue;
                 }
                 Owner::Remembered(_) | Owner::Unaccepted | Owner::None => {
@@ -132,8 +138,14 @@ impl KillPlan {
         }
         if self.hidden > 0 {
             notes.push(format!(
-                "{} left out: the process is hidden from you; run conntop as root (with CAP_SYS_PTRACE)",
+                "{} left out: whose they are is hidden from you, for the reason said here",
                 counted(self.hidden, "socket")
+            ));
+        }
+        if self.vanished > 0 {
+            notes.push(format!(
+                "{} left out whose process was not found in time; a filter on its listener finds it",
+                counted(self.vanished, "socket")
             ));
         }
         if self.unheld > 0 {
@@ -171,7 +183,8 @@ impl KillPlan {
         let left = |title| Heading { title, align: Align::Left };
         let right = |title| Heading { title, align: Align::Right };
         let left_out = json!({
-            "connections": self.connections, "sharers": self.sharers, "hidden": self.hidden, "unheld": self.unheld,
+            "connections": self.connections, "sharers": self.sharers, "hidden": self.hidden,
+            "vanished": self.vanished, "unheld": self.unheld,
         });
         let mut written = Written {
             headings: vec![

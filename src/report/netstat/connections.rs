@@ -165,7 +165,7 @@ fn pid(owner: &Owner) -> String {
     match (owner, owner.process()) {
         (Owner::Remembered(_), Some(process)) => format!("({})", process.id.pid),
         (_, Some(process)) => process.id.pid.to_string(),
-        (Owner::Hidden, None) => "hidden".to_owned(),
+        (Owner::Hidden | Owner::Unseen, None) => "hidden".to_owned(),
         (_, None) => String::new(),
     }
 }
@@ -178,6 +178,7 @@ fn executable_text(owner: &Owner, round: &Round) -> String {
     match (owner, executable(owner, round)) {
         (_, Some(Executable::Path(path))) => path.as_str().to_owned(),
         (Owner::Hidden, _) | (_, Some(Executable::Hidden)) => "no permission".to_owned(),
+        (Owner::Unseen, _) => "not in /proc".to_owned(),
         (_, Some(Executable::Gone)) => "ended".to_owned(),
         _ => String::new(),
     }

@@ -62,8 +62,11 @@ impl Visible {
         match (entry.inode, entry.state) {
             // Without an inode these two states mean: no process has accepted the connection (kernel-facts).
             (None, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
-            (Some(_), _) if self.unreadable > 0 || self.visibility.is_limited() => Owner::Hidden,
-            _ => Owner::None,
+            (Some(_), _) if self.unreadable > 0 => Owner::Hidden,
+            (Some(_), _) if self.visibility.is_limited() => Owner::Unseen,
+            // netstat2 looks once, and does not say whether the socket was still there.
+            (Some(_), _) => Owner::Vanished,
+            (None, _) => Owner::None,
         }
     }
 }
@@ -122,7 +125,7 @@ mod tests {
         let all = Visible::default();
         assert_eq!(all.owner(&entry(TcpState::CloseWait, 0)), Owner::Unaccepted);
         assert_eq!(all.owner(&entry(TcpState::LastAck, 0)), Owner::None);
-        assert_eq!(all.owner(&entry(TcpState::Established, 7)), Owner::None);
+        assert_eq!(all.owner(&entry(TcpState::Established, 7)), Owner::Vanished, "who knows");
         let some = Visible { unreadable: 1, ..all };
         assert_eq!(some.owner(&entry(TcpState::Established, 7)), Owner::Hidden);
         assert_eq!(some.owner(&entry(TcpState::TimeWait, 0)), Owner::None);

@@ -165,6 +165,8 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
         WireOwner::Remembered(index) => Owner::Remembered(holders(index)?),
         WireOwner::Unaccepted => Owner::Unaccepted,
         WireOwner::Hidden => Owner::Hidden,
+        WireOwner::Unseen => Owner::Unseen,
+        WireOwner::Vanished => Owner::Vanished,
         WireOwner::None => Owner::None,
     })
 }

@@ -179,6 +179,8 @@ impl Tables {
                 Owner::Remembered(holders) => WireOwner::Remembered(index(holders)?),
                 Owner::Unaccepted => WireOwner::Unaccepted,
                 Owner::Hidden => WireOwner::Hidden,
+                Owner::Unseen => WireOwner::Unseen,
+                Owner::Vanished => WireOwner::Vanished,
                 Owner::None => WireOwner::None,
             })
         };

@@ -31,7 +31,8 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// The version of the format this conntop writes, and the newest it reads.
 ///
 /// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
-/// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)).
+/// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
+/// were not found in time, or are not in `/proc`.
 pub const VERSION: u16 = 4;
 
 /// The longest header payload in bytes.

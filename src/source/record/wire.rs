@@ -56,6 +56,10 @@ pub enum WireOwner {
     Unaccepted,
     Hidden,
     None,
+    /// Since version 4.
+    Unseen,
+    /// Since version 4.
+    Vanished,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -50,6 +50,8 @@ fn owner() -> impl Strategy<Value = Owner> {
         holders().prop_map(Owner::Remembered),
         Just(Owner::Unaccepted),
         Just(Owner::Hidden),
+        Just(Owner::Unseen),
+        Just(Owner::Vanished),
         Just(Owner::None),
     ]
 }
