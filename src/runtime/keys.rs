@@ -1,25 +1,63 @@
 //! Bytes of a terminal in, events out: a total function over whatever arrives, in whatever pieces.
 //!
+//! What a terminal says by itself (replies to questions, also to those of the program before) is never a key: control
+//! strings (OSC, DCS, APC, PM, SOS) are swallowed up to BEL or ST, control sequences that no key sends up to their final
+//! byte, in their 7-bit and their 8-bit form (ECMA-48, sections 5.4 and 5.6). Times are told by the caller.
+//!
 //! Why not crossterm's reader: it spins for ever when the terminal vanishes (crossterm#793), loses what is beyond
 //! 1,024 bytes of a paste until the next key, and may start `tput`. Its event types are kept.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+mod strings;
 
-/// The longest control sequence that is kept; a longer one is thrown away as noise.
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+use crate::runtime::keys::strings::{ControlString, Taken, looks_like_rest, opens_string, without_strings};
+
+/// The longest control sequence that is kept; what a longer one has beyond that is no key's.
 const SEQUENCE_LEN_MAX: usize = 64;
 /// The longest paste, in bytes; the rest is thrown away.
 pub const PASTE_LEN_MAX: usize = 64 * 1024;
+/// How long after an escape the rest of its sequence may come. Longer makes the Esc key slow, shorter tears the
+/// sequences of slow lines apart.
+const ESCAPE_WAIT: Duration = Duration::from_millis(25);
+/// How long a sequence that is no key by itself, or a control string, may pause. Nobody waits for it but who types
+/// after one that was cut short.
+const SEQUENCE_WAIT: Duration = Duration::from_millis(500);
+/// How long a paste may pause before it counts as over.
+const PASTE_WAIT: Duration = Duration::from_secs(1);
 
 const ESC: u8 = 0x1b;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// Takes terminal input apart.
+/// Takes terminal input apart. Moments are durations since any fixed one.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// Bytes of a sequence that is not complete yet.
     pending: Vec<u8>,
+    /// What the escape at the start of `pending` is.
+    lead: Lead,
     /// What was pasted so far, between the brackets of a bracketed paste.
     paste: Option<Vec<u8>>,
+    /// The control string that has begun and not ended.
+    string: Option<ControlString>,
+    /// What was told as a key and may have been the beginning of a reply that is torn apart, and when.
+    torn: Option<(u8, Duration)>,
+    /// When the last byte came.
+    at: Duration,
+}
+
+/// What the escape at the start of a sequence is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lead {
+    /// An escape that came.
+    #[default]
+    Escape,
+    /// One that was told as the Esc key already, because nothing followed it for a while.
+    Told,
+    /// It stands for an 8-bit control, so that it is no key.
+    Control,
 }
 
 /// What the first bytes of the input are.
@@ -28,56 +66,145 @@ enum Found {
     Event(usize, Option<Event>),
     /// A paste begins after this many bytes.
     Paste(usize),
+    /// A control string begins after this many bytes.
+    String(usize),
+    /// This many bytes are this 8-bit control (C1).
+    Control(usize, u8),
     /// More bytes are needed.
     Incomplete,
 }
 
 impl Decoder {
-    /// Takes `bytes` in and appends what they complete to `events`.
-    pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
-        for byte in bytes {
-            if self.paste.is_some() {
-                self.feed_paste(*byte, events);
-            } else {
-                self.pending.push(*byte);
-                self.decode(false, events);
-            }
+    /// Takes `bytes`, which came at `now`, in and appends what they complete to `events`.
+    pub fn feed(&mut self, bytes: &[u8], now: Duration, events: &mut Vec<Event>) {
+        if self.wait().is_some_and(|wait| now.saturating_sub(self.at) >= wait) {
+            self.flush(now, events);
+        }
+        self.at = now;
+        bytes.iter().for_each(|byte| self.take(*byte, events));
+    }
+
+    /// How long after the last byte [`flush`](Self::flush) is due; `None` while nothing waits.
+    pub fn wait(&self) -> Option<Duration> {
+        if let Some(string) = &self.string {
+            return Some(string.left(self.at).min(SEQUENCE_WAIT));
+        }
+        match self.pending.as_slice() {
+            [] => self.paste.is_some().then_some(PASTE_WAIT),
+            // Each of these may be a key.
+            [ESC] | [ESC, b'[' | b'O'] if self.lead != Lead::Control => Some(ESCAPE_WAIT),
+            [ESC, second] if self.lead != Lead::Control && opens_string(*second) => Some(ESCAPE_WAIT),
+            _ => Some(SEQUENCE_WAIT),
         }
     }
 
-    /// Whether a part of a sequence waits for the rest.
-    pub fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    /// Whether a paste has begun and not ended.
-    pub fn is_pasting(&self) -> bool {
-        self.paste.is_some()
-    }
-
-    /// Nothing more came for a while: a lone escape was the Esc key, an open paste is over.
-    pub fn flush(&mut self, events: &mut Vec<Event>) {
-        self.decode(true, events);
+    /// Nothing more came for as long as [`wait`](Self::wait) says: a lone escape was the Esc key, an open paste is over,
+    /// and what was cut short is dropped.
+    pub fn flush(&mut self, now: Duration, events: &mut Vec<Event>) {
+        if self.string.take().is_some_and(|string| string.ends_with_escape()) {
+            self.pending = vec![ESC];
+        }
+        match (self.lead, self.pending.as_slice()) {
+            (Lead::Control, _) => {}
+            (Lead::Told, [ESC, second]) => {
+                self.torn = Some((*second, now));
+                events.extend(plain(*second));
+            }
+            (_, [first] | [ESC, first]) => {
+                self.torn = Some((*first, now));
+                self.decode(true, events);
+            }
+            _ => self.decode(true, events),
+        }
         self.pending.clear();
+        self.lead = Lead::Escape;
         self.end_paste(events);
+    }
+
+    fn take(&mut self, byte: u8, events: &mut Vec<Event>) {
+        if self.paste.is_some() {
+            self.feed_paste(byte, events);
+        } else if let Some(mut string) = self.string.take() {
+            match string.take(byte) {
+                Taken::Swallowed => self.string = Some(string),
+                Taken::Ended => {}
+                Taken::Aborted => self.take_first(byte, events),
+                Taken::AbortedByEscape => {
+                    self.pending = vec![ESC];
+                    self.take_first(byte, events);
+                }
+            }
+        } else {
+            self.take_first(byte, events);
+        }
+    }
+
+    fn take_first(&mut self, byte: u8, events: &mut Vec<Event>) {
+        if let Some((begun, told)) = self.torn.take()
+            && self.pending.is_empty()
+            && self.at.saturating_sub(told) < SEQUENCE_WAIT
+        {
+            if begun == ESC && (byte == b'[' || opens_string(byte)) {
+                self.pending = vec![ESC, byte];
+                self.lead = Lead::Told;
+                return;
+            }
+            if looks_like_rest(begun, byte) {
+                self.pending = vec![ESC, begun];
+            }
+        }
+        self.pending.push(byte);
+        if self.lead == Lead::Told {
+            self.lead = Lead::Escape;
+            if let [ESC, second, third] = self.pending[..]
+                && !looks_like_rest(second, third)
+            {
+                events.extend(plain(second));
+                self.pending = vec![third];
+            }
+        }
+        self.decode(false, events);
     }
 
     fn decode(&mut self, last: bool, events: &mut Vec<Event>) {
         while !self.pending.is_empty() {
             match first(&self.pending, last) {
                 Found::Incomplete if self.pending.len() < SEQUENCE_LEN_MAX => return,
-                Found::Incomplete => self.pending.clear(),
+                // No key has so many parameters; what ends the sequence is still to come.
+                Found::Incomplete => return self.pending.truncate(SEQUENCE_LEN_MAX - 1),
                 Found::Event(len, event) => {
                     self.pending.drain(..len);
+                    self.lead = Lead::Escape;
                     events.extend(event);
                 }
                 Found::Paste(len) => {
                     self.pending.drain(..len);
+                    self.lead = Lead::Escape;
                     self.paste = Some(Vec::new());
                     return;
                 }
+                Found::String(len) => return self.begin_string(len, events),
+                Found::Control(len, control) => {
+                    let second = control - 0x40;
+                    if opens_string(second) {
+                        return self.begin_string(len, events);
+                    }
+                    self.pending.drain(..len);
+                    if matches!(second, b'[' | b'O') {
+                        self.pending.splice(..0, [ESC, second]);
+                        self.lead = Lead::Control;
+                    }
+                }
             }
         }
+    }
+
+    fn begin_string(&mut self, len: usize, events: &mut Vec<Event>) {
+        let rest = self.pending.split_off(len);
+        self.pending.clear();
+        self.lead = Lead::Escape;
+        self.string = Some(ControlString::begin(self.at));
+        rest.into_iter().for_each(|byte| self.take(byte, events));
     }
 
     fn feed_paste(&mut self, byte: u8, events: &mut Vec<Event>) {
@@ -96,6 +223,8 @@ impl Decoder {
     fn end_paste(&mut self, events: &mut Vec<Event>) {
         if let Some(mut paste) = self.paste.take() {
             paste.truncate(PASTE_LEN_MAX);
+            // A terminal that answers while it pastes; in what people paste there are no such strings.
+            let paste = without_strings(&paste);
             events.push(Event::Paste(String::from_utf8_lossy(&paste).into_owned()));
         }
     }
@@ -107,6 +236,8 @@ fn first(bytes: &[u8], last: bool) -> Found {
         [ESC] if last => Found::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [ESC, b'[' | b'O'] if last => Found::Event(2, with_alt(&bytes[1..])),
         [ESC] | [ESC, b'O'] => Found::Incomplete,
+        [ESC, second] if !last && opens_string(*second) => Found::Incomplete,
+        [ESC, second, _, ..] if opens_string(*second) => Found::String(2),
         // Two escapes are two keys, or the second one begins something.
         [ESC, ESC, ..] => Found::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [ESC, b'[', rest @ ..] => control_sequence(rest),
@@ -116,6 +247,14 @@ fn first(bytes: &[u8], last: bool) -> Found {
             other => other,
         },
         _ => character(bytes, last),
+    }
+}
+
+/// The key of one byte, no modifier held.
+fn plain(byte: u8) -> Option<Event> {
+    match character(&[byte], true) {
+        Found::Event(_, event) => event,
+        _ => None,
     }
 }
 
@@ -149,13 +288,18 @@ fn character(bytes: &[u8], last: bool) -> Found {
 fn utf8(lead: u8, bytes: &[u8], last: bool) -> Found {
     let len = match lead {
         0..=0x7f => 1,
+        // In the middle of a character they are parts of it; alone they are the 8-bit controls.
+        0x80..=0x9f => return Found::Control(1, lead),
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
         _ => return Found::Event(1, None),
     };
     match std::str::from_utf8(&bytes[..len.min(bytes.len())]) {
-        Ok(text) => Found::Event(len, text.chars().next().filter(|character| !character.is_control()).map(typed)),
+        Ok(text) => match text.chars().next() {
+            Some(control @ '\u{80}'..='\u{9f}') => Found::Control(len, u8::try_from(control).unwrap_or(0x80)),
+            character => Found::Event(len, character.filter(|character| !character.is_control()).map(typed)),
+        },
         Err(error) if error.error_len().is_none() && !last => Found::Incomplete,
         Err(_) => Found::Event(1, None),
     }
@@ -223,27 +367,67 @@ fn control_sequence(rest: &[u8]) -> Found {
     match rest[end] {
         b'M' if parameters.is_empty() => match rest.get(end + 1..end + 4) {
             Some(bytes) => Found::Event(len + 3, old_mouse(bytes)),
+            // No mouse sends a control character; a report that was cut short must not hide Ctrl-C.
+            None if rest[end + 1..].iter().any(|byte| *byte < b' ') => Found::Event(len, None),
             None => Found::Incomplete,
         },
         letter @ (b'M' | b'm') if parameters.first() == Some(&b'<') => {
             Found::Event(len, mouse(&numbers(&parameters[1..]), letter == b'm'))
         }
-        b'~' if numbers(parameters).first() == Some(&200) => Found::Paste(len),
-        letter @ 0x40..=0x7e => Found::Event(len, function_key(&numbers(parameters), letter)),
+        b'~' if parameters == b"200" => Found::Paste(len),
+        letter @ 0x40..=0x7e => Found::Event(len, function_key(parameters, letter)),
         // A byte that cannot be in a sequence ends it; it may begin the next one.
         _ => Found::Event(len - 1, None),
     }
 }
 
-fn function_key(numbers: &[u32], letter: u8) -> Option<Event> {
-    let modifiers = modifiers(numbers.get(1).copied().unwrap_or(1));
+/// The key that a sequence stands for; `None` for what no key sends, such as a reply. Keys have only digits, `;` and the
+/// `:` of kitty's protocol; one with a letter has nothing, or 1 and the modifiers.
+fn function_key(parameters: &[u8], letter: u8) -> Option<Event> {
+    if parameters.iter().any(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':')) {
+        return None;
+    }
+    let numbers = numbers(parameters);
+    let (code, mut modifiers) = (numbers[0], modifiers(numbers.get(1).copied().unwrap_or(1)));
     let code = match letter {
-        b'~' => numbered(*numbers.first()?)?,
-        b'Z' => return Some(key(KeyCode::BackTab, modifiers | KeyModifiers::SHIFT)),
-        // `ESC [ row ; column R` would be an answer about the cursor, which is never asked for.
-        letter => lettered(letter)?,
+        b'~' if numbers.len() <= 2 => numbered(code)?,
+        b'u' => unicode(code, modifiers)?,
+        // `ESC [ row ; column R` is where the cursor is, also in row 1: F3 comes without parameters.
+        b'R' if !parameters.is_empty() => return None,
+        b'Z' => {
+            modifiers |= KeyModifiers::SHIFT;
+            KeyCode::BackTab
+        }
+        letter if numbers.len() <= 2 && matches!(code, 0 | 1) => lettered(letter)?,
+        _ => return None,
     };
-    Some(key(code, modifiers))
+    let kind = match event_type(parameters) {
+        0 | 1 => KeyEventKind::Press,
+        2 => KeyEventKind::Repeat,
+        _ => return None,
+    };
+    Some(Event::Key(KeyEvent::new_with_kind(code, modifiers, kind)))
+}
+
+/// What happened to a key, behind a `:` after its modifiers (kitty's protocol, which a program before may have left on):
+/// 1 it was pressed, 2 repeated, 3 let go.
+fn event_type(parameters: &[u8]) -> u32 {
+    let modifiers = parameters.split(|byte| *byte == b';').nth(1).unwrap_or_default();
+    modifiers.split(|byte| *byte == b':').nth(1).map_or(1, |digits| numbers(digits)[0])
+}
+
+/// The key of a character in kitty's protocol, which names a capital by its small letter.
+fn unicode(code: u32, modifiers: KeyModifiers) -> Option<KeyCode> {
+    Some(match char::from_u32(code)? {
+        '\r' => KeyCode::Enter,
+        '\t' => KeyCode::Tab,
+        '\u{1b}' => KeyCode::Esc,
+        '\u{7f}' => KeyCode::Backspace,
+        // Those beyond are the keys without a character.
+        character if character.is_control() || code >= 0xe000 => return None,
+        letter if modifiers.contains(KeyModifiers::SHIFT) => KeyCode::Char(letter.to_ascii_uppercase()),
+        character => KeyCode::Char(character),
+    })
 }
 
 /// xterm's modifier parameter: one more than a bit set.
@@ -300,132 +484,4 @@ fn mouse(numbers: &[u32], released: bool) -> Option<Event> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn decode(bytes: &[u8]) -> Vec<Event> {
-        let mut decoder = Decoder::default();
-        let mut events = Vec::new();
-        decoder.feed(bytes, &mut events);
-        decoder.flush(&mut events);
-        events
-    }
-
-    fn keys(bytes: &[u8]) -> Vec<(KeyCode, KeyModifiers)> {
-        let key = |event: &Event| event.as_key_press_event().map(|key| (key.code, key.modifiers));
-        decode(bytes).iter().map(|event| key(event).expect("only keys")).collect()
-    }
-
-    const NONE: KeyModifiers = KeyModifiers::NONE;
-
-    #[test]
-    fn keys_as_terminals_send_them() {
-        for (bytes, code, modifiers) in [
-            (&b"q"[..], KeyCode::Char('q'), NONE),
-            (b"K", KeyCode::Char('K'), KeyModifiers::SHIFT),
-            ("é".as_bytes(), KeyCode::Char('é'), NONE),
-            ("漢".as_bytes(), KeyCode::Char('漢'), NONE),
-            (b"\r", KeyCode::Enter, NONE),
-            (b"\x7f", KeyCode::Backspace, NONE),
-            (b"\x03", KeyCode::Char('c'), KeyModifiers::CONTROL),
-            (b"\x1a", KeyCode::Char('z'), KeyModifiers::CONTROL),
-            (b"\x1b", KeyCode::Esc, NONE),
-            (b"\x1bj", KeyCode::Char('j'), KeyModifiers::ALT),
-            (b"\x1b[A", KeyCode::Up, NONE),
-            (b"\x1bOB", KeyCode::Down, NONE),
-            (b"\x1b[1;5C", KeyCode::Right, KeyModifiers::CONTROL),
-            (b"\x1b[5~", KeyCode::PageUp, NONE),
-            (b"\x1b[20~", KeyCode::F(9), NONE),
-            (b"\x1bOP", KeyCode::F(1), NONE),
-            (b"\x1b[[A", KeyCode::F(1), NONE),
-            (b"\x1b[15~", KeyCode::F(5), NONE),
-            (b"\x1b[24~", KeyCode::F(12), NONE),
-            (b"\x1b[Z", KeyCode::BackTab, KeyModifiers::SHIFT),
-        ] {
-            assert_eq!(keys(bytes), [(code, modifiers)], "{:?}", String::from_utf8_lossy(bytes));
-        }
-    }
-
-    #[test]
-    fn a_lone_escape_waits_for_the_rest_until_it_is_flushed() {
-        let mut decoder = Decoder::default();
-        let mut events = Vec::new();
-        decoder.feed(b"\x1b", &mut events);
-        assert!(events.is_empty() && decoder.is_waiting());
-        decoder.feed(b"[A", &mut events);
-        assert_eq!(events, [key(KeyCode::Up, NONE)]);
-        assert!(!decoder.is_waiting());
-    }
-
-    #[test]
-    fn two_escapes_are_two_keys() {
-        assert_eq!(keys(b"\x1b\x1b"), [(KeyCode::Esc, NONE), (KeyCode::Esc, NONE)]);
-    }
-
-    #[test]
-    fn the_mouse_clicks_and_scrolls() {
-        let mouse = |bytes: &[u8]| match decode(bytes)[..] {
-            [Event::Mouse(event)] => (event.kind, event.column, event.row),
-            ref other => panic!("{other:?}"),
-        };
-        assert_eq!(mouse(b"\x1b[<0;10;5M"), (MouseEventKind::Down(MouseButton::Left), 9, 4));
-        assert_eq!(mouse(b"\x1b[<0;10;5m"), (MouseEventKind::Up(MouseButton::Left), 9, 4));
-        assert_eq!(mouse(b"\x1b[<65;1;300M"), (MouseEventKind::ScrollDown, 0, 299));
-        assert_eq!(mouse(b"\x1b[<64;1;1M"), (MouseEventKind::ScrollUp, 0, 0));
-        assert_eq!(mouse(b"\x1b[M !!"), (MouseEventKind::Down(MouseButton::Left), 0, 0));
-    }
-
-    #[test]
-    fn a_paste_is_one_event_and_its_escapes_are_no_keys() {
-        assert_eq!(decode(b"\x1b[200~a\x1b[Ab\x1b[201~q"), [Event::Paste("a\x1b[Ab".into()), typed('q')]);
-    }
-
-    #[test]
-    fn a_paste_is_capped_and_still_ends() {
-        let mut bytes = b"\x1b[200~".to_vec();
-        bytes.resize(bytes.len() + 3 * PASTE_LEN_MAX, b'x');
-        bytes.extend(b"\x1b[201~q");
-        let events = decode(&bytes);
-        let [Event::Paste(text), last] = &events[..] else { panic!("{} events", events.len()) };
-        assert_eq!(text.len(), PASTE_LEN_MAX);
-        assert_eq!(*last, typed('q'));
-    }
-
-    #[test]
-    fn unknown_sequences_and_answers_are_swallowed_whole() {
-        assert_eq!(decode(b"\x1b[?62;4cq"), [typed('q')]);
-        assert_eq!(decode(b"\x1b[I\x1b[Oq"), [typed('q')]);
-        assert_eq!(decode(b"\x1b[99999999999999;9~q"), [typed('q')]);
-        assert_eq!(decode(b"\xff\x9bq"), [typed('q')]);
-        assert_eq!(decode(b"\x1b[1;2\x1b[Bq"), [key(KeyCode::Down, NONE), typed('q')]);
-    }
-
-    fn terminal_like() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop_oneof![
-            proptest::collection::vec(any::<u8>(), 0..6),
-            Just(b"\x1b[".to_vec()),
-            Just(b"\x1b[200~".to_vec()),
-            Just(b"\x1b[201~".to_vec()),
-            Just(b"\x1b[<0;1;1M".to_vec()),
-            "\\PC{0,3}".prop_map(String::into_bytes),
-        ];
-        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn how_the_bytes_are_cut_does_not_matter(bytes in terminal_like(), cut in 0usize..80) {
-            let whole = decode(&bytes);
-            let mut decoder = Decoder::default();
-            let mut events = Vec::new();
-            let (left, right) = bytes.split_at(cut.min(bytes.len()));
-            decoder.feed(left, &mut events);
-            decoder.feed(right, &mut events);
-            decoder.flush(&mut events);
-            prop_assert_eq!(events, whole);
-            prop_assert!(!decoder.is_waiting() && !decoder.is_pasting());
-        }
-    }
-}
+mod tests;

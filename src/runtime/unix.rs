@@ -18,11 +18,6 @@ use tokio::sync::mpsc::Sender;
 use crate::runtime::keys::Decoder;
 use crate::runtime::signals::Call;
 
-/// How long after an escape the rest of its sequence may come. Longer makes the Esc key slow, shorter tears the
-/// sequences of slow lines apart.
-const ESCAPE_WAIT: Duration = Duration::from_millis(25);
-/// How long a paste may pause before it counts as over.
-const PASTE_WAIT: Duration = Duration::from_secs(1);
 /// How often a reader in the background looks whether it is in front again.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
 /// The most that one read takes; the line discipline holds 4,096 bytes.
@@ -75,20 +70,15 @@ impl Keyboard {
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
     pub fn read_to(&self, events: &Sender<Event>) {
-        let mut decoder = Decoder::default();
+        let (begun, mut decoder) = (Instant::now(), Decoder::default());
         let mut buffer = [0; READ_LEN];
         let mut ready = Vec::new();
         loop {
-            let wait = match (decoder.is_waiting(), decoder.is_pasting()) {
-                (true, _) => Some(ESCAPE_WAIT),
-                (false, true) => Some(PASTE_WAIT),
-                (false, false) => None,
-            };
-            match self.wait(PollFlags::IN, wait) {
-                Wait::Nothing => decoder.flush(&mut ready),
+            match self.wait(PollFlags::IN, decoder.wait()) {
+                Wait::Nothing => decoder.flush(begun.elapsed(), &mut ready),
                 Wait::Ready if self.may_read() => match rustix::io::read(&self.tty, &mut buffer) {
                     Ok(0) => return,
-                    Ok(len) => decoder.feed(&buffer[..len], &mut ready),
+                    Ok(len) => decoder.feed(&buffer[..len], begun.elapsed(), &mut ready),
                     Err(Errno::INTR | Errno::AGAIN) => {}
                     Err(_) => return,
                 },
