@@ -81,7 +81,9 @@ impl Decoder {
             self.flush(now, events);
         }
         self.at = now;
-        bytes.iter().for_each(|byte| self.take(*byte, events));
+        for byte in bytes {
+            self.take(*byte, events);
+        }
     }
 
     /// How long after the last byte [`flush`](Self::flush) is due; `None` while nothing waits.
@@ -204,7 +206,9 @@ impl Decoder {
         self.pending.clear();
         self.lead = Lead::Escape;
         self.string = Some(ControlString::begin(self.at));
-        rest.into_iter().for_each(|byte| self.take(byte, events));
+        for byte in rest {
+            self.take(byte, events);
+        }
     }
 
     fn feed_paste(&mut self, byte: u8, events: &mut Vec<Event>) {

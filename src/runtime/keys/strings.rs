@@ -64,13 +64,12 @@ impl ControlString {
             BEL => return Taken::Ended,
             ST if lacked == 0 || last == UTF8_C1 => return Taken::Ended,
             0x80..=0xbf if lacked > 0 => self.lacks = lacked - 1,
-            0x80..=0x9f => return Taken::Aborted,
             0xc2..=0xdf => self.lacks = 1,
             0xe0..=0xef => self.lacks = 2,
             0xf0..=0xf4 => self.lacks = 3,
-            // A string holds BS to CR and what is printed. Other control characters were typed after one that was cut
-            // short: Ctrl-C always works.
-            0..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f => return Taken::Aborted,
+            // A string holds BS to CR and what is printed. Other control characters, 8-bit ones too, came after one that
+            // was cut short: Ctrl-C always works.
+            0..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f | 0x80..=0x9f => return Taken::Aborted,
             _ => {}
         }
         Taken::Swallowed

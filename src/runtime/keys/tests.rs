@@ -14,7 +14,7 @@ fn decode_pieces<'a>(pieces: impl IntoIterator<Item = (Duration, &'a [u8])>) -> 
     for (pause, bytes) in pieces {
         let mut left = pause;
         while let Some(wait) = decoder.wait().filter(|wait| *wait <= left) {
-            (now, left) = (now + wait, left - wait);
+            (now, left) = (now + wait, left.saturating_sub(wait));
             decoder.flush(now, &mut events);
         }
         now += left;
