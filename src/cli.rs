@@ -16,6 +16,7 @@ mod list;
 mod man;
 mod names;
 mod netstat;
+mod output;
 mod ports;
 mod record;
 mod samples;
@@ -23,11 +24,12 @@ mod terminal;
 mod watch;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::args::{Arguments, Command};
 use crate::cli::config::Settings;
+use crate::cli::output::{cannot_write, print};
 use crate::model::text::DisplayText;
 use crate::report;
 use crate::runtime::{self, ScreenOptions};
@@ -90,12 +92,13 @@ pub fn run() -> ExitCode {
 /// Tells the user something that is not data. Nobody may listen.
 fn say(sentence: &str) {
     // The sentence may quote arguments, file names and errors.
-    let _ = writeln!(io::stderr(), "conntop: {}", DisplayText::new(sentence));
+    let _ = writeln!(output::stderr(), "conntop: {}", DisplayText::new(sentence));
 }
 
 fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     runtime::refuse_setuid()?;
     let Arguments { global, command, filter } = arguments;
+    output::set_only_ascii(global.only_ascii(false));
     // What a command was asked for is looked at before its source is opened: that may take time.
     let open = || -> Result<_, Failure> {
         let settings = global.settings()?;
@@ -108,7 +111,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
         Some(Command::Watch(options)) => {
             if let Some((fields, format)) = options.fields()? {
-                return print(|out| report::fields::write(&fields, format, out));
+                return print(format, |out| report::fields::write(&fields, format, out));
             }
             let watch = options.parse()?;
             let (source, settings) = open()?;
@@ -130,11 +133,11 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Command::Close(options)) => close::run(&options, &global),
         Some(Command::Columns(options)) => {
             let format = options.format()?;
-            print(|out| report::columns::write(format, out))
+            print(format, |out| report::columns::write(format, out))
         }
         Some(Command::Keys(options)) => {
             let format = options.format()?;
-            print(|out| keys::write(format, out))
+            print(format, |out| keys::write(format, out))
         }
         Some(Command::Man(options)) => man::run(&options),
         Some(Command::Completions(options)) => completions::run(&options),
@@ -145,7 +148,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
 fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitCode, Failure> {
     let text = filter.join(" ");
     let filter = parse_filter(&text)?;
-    let is_terminal = io::stdout().is_terminal();
+    let is_terminal = output::is_terminal();
     let is_dumb = is_terminal && terminal::is_dumb();
     if is_dumb {
         say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
@@ -175,27 +178,10 @@ fn parse_filter(text: &str) -> Result<Filter, Failure> {
     Filter::parse(text).map_err(|error| Failure::Usage(format!("{error} (at byte {} of the filter)", error.at)))
 }
 
-/// Where data goes.
-type Out = io::BufWriter<io::StdoutLock<'static>>;
-
-/// Writes data to stdout, in large pieces. A reader that has seen enough (`| head`) is no failure.
-fn print(write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Failure> {
-    const BUFFER_LEN: usize = 64 * 1024;
-    let mut out = io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
-/// Prints the help or the version; clap knows whether in colours.
+/// Prints the help or the version; clap knows whether in colours. Both are ASCII, held by a test.
 fn print_help(help: &clap::Error) -> Result<ExitCode, Failure> {
     match help.print().and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-fn cannot_write(error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot write the output: {error}; make room or choose another place for it"))
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, opens a file or imports another room. Every other room speaks in these types.
 
 pub mod action;
+pub mod ascii;
 pub mod closing;
 pub mod coverage;
 pub mod delta;

@@ -8,7 +8,8 @@ use clap::Args;
 use crate::cli::args::Global;
 use crate::cli::config::Settings;
 use crate::cli::list::look;
-use crate::cli::{Failure, parse_filter, print, say};
+use crate::cli::output::{self, print};
+use crate::cli::{Failure, parse_filter, say};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::report::act::{FORMATS, counted};
 use crate::report::format::Format;
@@ -126,7 +127,7 @@ impl Order {
         if count == 0 {
             // A heading with nothing below it tells nothing.
             let is_bare = self.format == Format::Text && total == 0;
-            print(|out| if is_bare { Ok(()) } else { plan(out) })?;
+            print(self.format, |out| if is_bare { Ok(()) } else { plan(out) })?;
             say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
             return Ok(Some(ExitCode::FAILURE));
         }
@@ -137,7 +138,7 @@ impl Order {
             )
         });
         if self.dry_run {
-            print(|out| plan(out))?;
+            print(self.format, |out| plan(out))?;
             if let Some(sentence) = too_many {
                 say(&sentence);
             }
@@ -157,7 +158,7 @@ impl Order {
         }
         // Before the question stands there: what is typed after it is the answer.
         forget_typed_ahead();
-        let mut err = io::stderr().lock();
+        let mut err = output::stderr();
         let asked = plan(&mut err).and_then(|()| write!(err, "{question} [y/N] ")).and_then(|()| err.flush());
         asked.map_err(|error| Failure::Failed(format!("cannot ask: {error}; say --yes")))?;
         let mut answer = String::new();

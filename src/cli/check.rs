@@ -1,17 +1,19 @@
 //! `conntop check`: looks long enough to tell, prints what is wrong, and ends as monitoring plugins do.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cli::Failure;
 use crate::cli::args::{CheckArguments, command_name};
 use crate::cli::config::Settings;
+use crate::cli::output::{self, print};
 use crate::cli::samples::Samples;
-use crate::cli::{Failure, print};
 use crate::model::text::DisplayText;
 use crate::report::check::{Check, Found, NAME, Status};
+use crate::report::format::Format;
 use crate::source::{Pace, Source};
 
 /// The exit code of a check that could not look: UNKNOWN.
@@ -28,7 +30,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let samples = look(source, settings, options.time)?;
     let mut status = Status::Ok;
-    print(|out| {
+    print(check.format, |out| {
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         let found = Found {
             findings: diagnosis.findings(),
@@ -75,9 +77,8 @@ pub(super) fn is_asked_for(arguments: &[OsString]) -> bool {
 /// Says `sentence` where a monitoring system reads it, too: the first line of stdout.
 pub(super) fn say_unknown(sentence: &str, arguments: &[OsString]) {
     let wants_json = arguments.iter().any(|word| word == "json" || word == "--format=json");
-    let mut stdout = io::stdout();
-    if !wants_json && !stdout.is_terminal() {
+    if !wants_json && !output::is_terminal() {
         let text = DisplayText::new(sentence).to_string().replace('|', "/");
-        let _ = writeln!(stdout, "{NAME} UNKNOWN - {text}");
+        let _ = print(Format::Text, |out| writeln!(out, "{NAME} UNKNOWN - {text}"));
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &CloseArguments, global: &Global) -> Result<ExitCod
         return Ok(ExitCode::FAILURE);
     }
     let outcomes = host.close(&plan.closes);
-    print(|out| plan.write(Some(&outcomes), &store, order.format, out))?;
+    print(order.format, |out| plan.write(Some(&outcomes), &store, order.format, out))?;
     Ok(if outcomes.iter().all(CloseOutcome::is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

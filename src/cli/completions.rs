@@ -8,13 +8,14 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, CommandFactory, ValueHint};
 use clap_complete::{Generator, Shell};
 
+use crate::cli::Failure;
 use crate::cli::args::{Arguments, CompletionsArguments, SHELLS, SOURCES};
-use crate::cli::{Failure, cannot_write, print};
+use crate::cli::output::{cannot_write, print};
 use crate::diagnosis::rule::RULES;
 use crate::knowledge::topics;
 use crate::model::action::SIGNALS;
 use crate::model::tcp_state::STATES;
-use crate::report::format::FORMATS;
+use crate::report::format::{FORMATS, Format};
 use crate::report::netstat::protocol::PROTOCOLS;
 use crate::report::ports::FAIL_ON;
 use crate::table::connections::COLUMNS;
@@ -24,7 +25,7 @@ const NAME: &str = "conntop";
 /// Prints the completions for a shell.
 pub(super) fn run(options: &CompletionsArguments) -> Result<ExitCode, Failure> {
     let script = script(options.shell()?).map_err(|error| cannot_write(&error))?;
-    print(|out| out.write_all(&script))
+    print(Format::Text, |out| out.write_all(&script))
 }
 
 fn script(shell: Shell) -> io::Result<Vec<u8>> {
@@ -92,7 +93,7 @@ fn values(name: &str) -> Vec<String> {
 /// The formats that the help of `arg` names.
 fn formats(arg: &Arg) -> Vec<&'static str> {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let words: Vec<&str> = help.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    let words: Vec<&str> = help.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').collect();
     FORMATS.iter().map(|(name, _)| *name).filter(|name| words.contains(name)).collect()
 }
 

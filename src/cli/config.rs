@@ -15,6 +15,7 @@ use crate::cli::{Failure, say};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::Needs;
+use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source};
 use crate::table::suggest;
 
@@ -111,8 +112,10 @@ impl Settings {
 }
 
 fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let asked = Duration::try_from_secs_f64(f64::deserialize(deserializer)?).ok();
-    asked.filter(|asked| values::is_interval(*asked)).ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
+    let asked = deserialize_span(deserializer)?;
+    Some(asked)
+        .filter(|asked| values::is_interval(*asked))
+        .ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
 }
 
 /// The settings of the file that the user `named`, or of the default file if there is one.
@@ -252,8 +255,8 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line_and_a_next_step() {
         for (text, sentence) in [
             ("\n\nintervall = 2", "line 3: unknown key 'intervall'; did you mean 'interval'?"),
-            ("interval = 0", "line 1: write a number of seconds from 0.1 to 60, such as 2 or 0.5; see conntop"),
-            ("bell = true\ninterval = \"soon\"", "line 2: invalid type: string \"soon\", expected f64; see conntop"),
+            ("interval = 0", "line 1: write a time from 0.1 to 60 seconds, such as 2, 0.5 or 500ms; see conntop"),
+            ("bell = true\ninterval = \"soon\"", "line 2: write a time, such as 30, 0.5, 500ms or 2m; see conntop"),
             (
                 "[thresholds]\nclose-wait-aeg = 2",
                 "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?",
@@ -272,7 +275,8 @@ mod tests {
 
     #[test]
     fn settings_of_the_file_take_the_place_of_defaults() {
-        let settings = parse("interval = 2\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
+        let settings =
+            parse("interval = \"2000ms\"\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
         let settings = settings.expect("valid");
         assert_eq!((settings.interval, settings.all_netns, settings.mouse), (Duration::from_secs(2), true, false));
         assert_eq!(settings.thresholds.close_wait_age, Duration::from_millis(500));

@@ -1,10 +1,10 @@
 //! `conntop explain`: what a word means, from the tables of the program.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use crate::cli::Failure;
 use crate::cli::args::{self, ExplainArguments};
-use crate::cli::{Failure, print};
+use crate::cli::output::{self, print};
 use crate::report::explain::{self, Explain, Surroundings};
 use crate::source::machine;
 
@@ -17,14 +17,14 @@ pub(super) fn run(options: &ExplainArguments) -> Result<ExitCode, Failure> {
     let around = Surroundings { options: args::options(), client_ports: machine::client_ports() };
     let explain = Explain { format: options.format()?, width: width(), around };
     if options.topics.is_empty() {
-        return print(|out| explain.write_topics(out));
+        return print(explain.format, |out| explain.write_topics(out));
     }
     let words: Vec<&str> = options.topics.iter().map(String::as_str).collect();
     let found = explain::find(&words, &explain.around).map_err(Failure::Usage)?;
-    print(|out| explain.write(&found, out))
+    print(explain.format, |out| explain.write(&found, out))
 }
 
 fn width() -> usize {
     let terminal = || crossterm::terminal::size().map_or(WIDTH, |(columns, _)| columns.clamp(WIDTHS.0, WIDTHS.1));
-    usize::from(if io::stdout().is_terminal() { terminal() } else { WIDTH })
+    usize::from(if output::is_terminal() { terminal() } else { WIDTH })
 }

@@ -50,7 +50,7 @@ pub(super) struct KillArguments {
     #[arg(short = '9', conflicts_with = "signal")]
     kill: bool,
     /// Wait at most this long until the processes are gone, and say so
-    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::span, allow_hyphen_values = true)]
     wait: Option<Duration>,
     /// A filter on a port also means those that only hold a connection to it
     #[arg(long)]
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &KillArguments, global: &Global) -> Result<ExitCode
         return Ok(ExitCode::FAILURE);
     }
     let outcomes = carry_out(&plan, signal, arguments.wait, &*host);
-    print(|out| plan.write(signal, Some(&outcomes), &store, order.format, out))?;
+    print(order.format, |out| plan.write(signal, Some(&outcomes), &store, order.format, out))?;
     Ok(if outcomes.iter().all(is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

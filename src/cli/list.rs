@@ -28,7 +28,7 @@ pub(super) fn run(
     open: impl FnOnce() -> Result<(Box<dyn Source>, Settings), Failure>,
 ) -> Result<ExitCode, Failure> {
     match plan {
-        ListPlan::Fields(fields, format) => print(|out| fields::write(fields, *format, out)),
+        ListPlan::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
         ListPlan::Now(list) => {
             let (source, settings) = open()?;
             now(source, &settings, list)
@@ -64,7 +64,7 @@ fn named(list: &List, settings: &Settings) -> List {
 
 fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
     let mut left_out = None;
-    let printed = print(|out| {
+    let printed = print(selection.format(), |out| {
         left_out = selection.write(out)?;
         out.flush()
     })?;

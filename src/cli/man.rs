@@ -3,7 +3,7 @@
 mod page;
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +11,9 @@ use clap::{Command, CommandFactory};
 
 use crate::cli::args::{Arguments, ManArguments};
 use crate::cli::man::page::{MARK, Page};
-use crate::cli::{Failure, print, say};
+use crate::cli::output::{self, print};
+use crate::cli::{Failure, say};
+use crate::report::format::Format;
 use crate::table::suggest;
 
 /// Prints a page, or writes all of them.
@@ -25,10 +27,10 @@ pub(super) fn run(options: &ManArguments) -> Result<ExitCode, Failure> {
         None => Page::of_program(&command),
         Some(name) => Page::of_command(&command, find(&command, name)?),
     };
-    if io::stdout().is_terminal() {
+    if output::is_terminal() {
         say("this is the source of the page; to read it: conntop man | man -l -");
     }
-    print(|out| out.write_all(&page.text()))
+    print(Format::Text, |out| out.write_all(&page.text()))
 }
 
 fn find<'c>(program: &'c Command, name: &str) -> Result<&'c Command, Failure> {

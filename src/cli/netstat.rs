@@ -13,12 +13,14 @@ use crate::cli::args::Global;
 use crate::cli::names::{Names, PATIENCE};
 pub(super) use crate::cli::netstat::arguments::NetstatArguments;
 use crate::cli::netstat::arguments::Plan;
+use crate::cli::output::{self, cannot_write};
 use crate::cli::samples::Interrupt;
 use crate::cli::{Failure, say};
 use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, Snapshot, SourceKind};
 use crate::model::text::DisplayText;
+use crate::report::format::Format;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::{Netstat, Round, Wanted};
 use crate::source::{Pace, Source, clock, machine};
@@ -76,13 +78,10 @@ async fn rounds(
     loop {
         let due = Instant::now() + interval.unwrap_or_default();
         let (round, pace) = looker.look(netstat.wanted())?;
-        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut out = output::stdout(Format::json_or_text(netstat.wanted().json));
         match netstat.write(&looker.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-            Err(error) => {
-                let sentence = format!("cannot write the output: {error}; make room or choose another place for it");
-                return Err(Failure::Failed(sentence));
-            }
+            Err(error) => return Err(cannot_write(&error)),
             Ok(()) => {}
         }
         drop(out);

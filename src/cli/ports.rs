@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCod
         names.entry((service.protocol, service.port)).or_insert(service.name);
     }
     let listeners = ports.listeners(&store, &names);
-    print(|out| ports.write(&listeners, &store, out))?;
+    print(Format::json_or_text(ports.json), |out| ports.write(&listeners, &store, out))?;
     Ok(ports.failure(&listeners).map_or(ExitCode::SUCCESS, |sentence| {
         say(&sentence);
         ExitCode::from(1)

@@ -1,16 +1,17 @@
 //! `conntop watch`: takes samples and prints what changes until --for, --count, the end of a recording or Ctrl-C.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::cli::Failure;
 use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
 use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
+use crate::cli::output::{self, cannot_write};
 use crate::cli::samples::{Interrupt, Said, Samples};
-use crate::cli::{Failure, cannot_write};
 use crate::model::event::{Teller, Tellers};
 use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
@@ -75,7 +76,8 @@ async fn follow(
             findings: diagnosis.findings(),
             untold: diagnosis.untold(),
         };
-        match stream.write(store, news, &mut io::stdout().lock()) {
+        let mut out = output::stdout(watch.format);
+        match stream.write(store, news, &mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             written => written.map_err(|error| cannot_write(&error))?,
         }

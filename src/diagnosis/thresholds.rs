@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use crate::model::units::parse::{SPAN_HINT, deserialize_span};
+
 /// A number of events per second: finite and not negative.
 type PerSecond = f64;
 /// A share in percent, 0 to 100.
@@ -16,7 +18,7 @@ type Count = u32;
 /// `name: type = default, reader, "unit", "what it is"`.
 macro_rules! thresholds {
     ($($name:ident: $kind:ty = $default:expr, $reader:literal, $unit:literal, $about:literal;)*) => {
-        /// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there.
+        /// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there, or text with units (`"2m"`).
         #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -124,11 +126,11 @@ thresholds! {
 }
 
 /// The longest time that a threshold may be: a hundred years.
-const SECONDS_MAX: f64 = 100.0 * 365.25 * 86_400.0;
+const SECONDS_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let seconds = between(deserializer, SECONDS_MAX, "a number of seconds, 0 or more")?;
-    Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    let asked = deserialize_span(deserializer)?;
+    Some(asked).filter(|asked| *asked <= SECONDS_MAX).ok_or_else(|| D::Error::custom(SPAN_HINT))
 }
 
 fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent, D::Error> {
@@ -180,9 +182,9 @@ mod tests {
     #[test]
     fn what_is_no_threshold_is_refused_in_a_sentence() {
         for (text, words) in [
-            ("close-wait-age = -1", "a number of seconds, 0 or more"),
-            ("close-wait-age = nan", "a number of seconds, 0 or more"),
-            ("close-wait-age = inf", "a number of seconds, 0 or more"),
+            ("close-wait-age = -1", SPAN_HINT),
+            ("close-wait-age = nan", SPAN_HINT),
+            ("close-wait-age = inf", SPAN_HINT),
             ("close-wait-many = -1", "a whole number, 0 or more"),
             ("close-wait-many = 1.5", "a whole number, 0 or more"),
             ("descriptors-warning = 101", "a percentage from 0 to 100"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::socket::NetnsId;
-use crate::model::text::DisplayText;
+use crate::model::text::{DisplayText, deserialize_name};
 use crate::model::time::WallTime;
 
 /// What identifies a process for ever: a pid alone is reused.
@@ -26,6 +26,7 @@ pub struct Process {
     /// The parent's pid.
     pub parent_pid: u32,
     /// `comm`: the short name.
+    #[serde(deserialize_with = "deserialize_name")]
     pub name: DisplayText,
     /// The command line, arguments separated by spaces; empty for kernel threads and zombies.
     pub command: DisplayText,

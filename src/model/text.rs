@@ -19,20 +19,54 @@ pub const HOST_LEN_MAX: usize = 253;
 /// The longest message (a notice or an error that quotes something external), in bytes.
 pub const MESSAGE_LEN_MAX: usize = 1024;
 
-/// Text that is safe to write to a terminal: valid UTF-8, no control characters (C0, DEL, C1), no format characters
-/// (bidi overrides, soft hyphen, byte-order mark) but the two joiners that scripts and emoji need, no private-use or
-/// unassigned code points, no line or paragraph separators; and no longer than its cap. What was refused is shown as
-/// a visible escape (`␛`, `\x9b`, `\u{202e}`), so an attempt is seen, not hidden.
+/// Text that is safe to write to a terminal and shows all that is in it: valid UTF-8, no control characters (C0, DEL, C1),
+/// nothing that is drawn as nothing or as a blank (format characters, bidi overrides, fillers, spaces other than U+0020)
+/// but joiners and variation selectors where a script or an emoji needs them, no private-use or unassigned code points;
+/// and no longer than its cap. What was refused is shown as a visible escape (`␛`, `\x9b`, `\u{202e}`), so an attempt is
+/// seen, and two texts that differ look different.
 ///
 /// Cloning is cheap (shared).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DisplayText(Arc<str>);
 
-/// Characters that never reach the terminal: all of general category C (control, format, surrogate, private use,
-/// unassigned) but U+200C and U+200D, and the line and paragraph separators.
-static FORBIDDEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[\p{C}\p{Zl}\p{Zp}--[\u200C\u200D]]").expect("the pattern is a constant and is tested")
+/// Characters that may deceive: all of general category C (control, format, surrogate, private use, unassigned), every
+/// separator but the space, what is drawn as nothing (Unicode's `Default_Ignorable_Code_Point`: Hangul fillers, variation
+/// selectors and the like), the blank braille pattern, and a combining mark with nothing before it.
+static SUSPECT: LazyLock<Regex> =
+    LazyLock::new(|| constant(r"[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800--[ ]]|\A\p{M}"));
+/// A letter or mark of a script that joins its letters: between two of them U+200C and U+200D change what is read.
+static JOINED: LazyLock<Regex> = LazyLock::new(|| {
+    constant(
+        r"\A[\p{Arabic}\p{Syriac}\p{Nko}\p{Mongolian}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Myanmar}\p{Khmer}]\z",
+    )
 });
+/// A pictograph or the end of one: U+200D makes one picture of two.
+static PICTURE: LazyLock<Regex> =
+    LazyLock::new(|| constant(r"\A[\p{Extended_Pictographic}\p{Emoji_Modifier}\uFE0F]\z"));
+/// A pictograph that is drawn as text unless U+FE0F follows it.
+static DRAWN_AS_TEXT: LazyLock<Regex> =
+    LazyLock::new(|| constant(r"\A[\p{Extended_Pictographic}--\p{Emoji_Presentation}]\z"));
+
+/// The characters that join their neighbours.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+/// "Draw what is before this as a picture."
+const AS_PICTURE: char = '\u{fe0f}';
+
+fn constant(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is a constant and is tested")
+}
+
+/// Whether `character` is needed between `before` and `after`: without it the text would read differently.
+fn is_needed(before: Option<char>, character: char, after: Option<char>) -> bool {
+    let (Some(before), after) = (before, after) else { return false };
+    let is = |class: &Regex, character: char| class.is_match(character.encode_utf8(&mut [0; 4]));
+    match character {
+        AS_PICTURE => is(&DRAWN_AS_TEXT, before),
+        '\u{200d}' if after.is_some_and(|after| is(&PICTURE, before) && is(&PICTURE, after)) => true,
+        _ if JOINERS.contains(&character) => is(&JOINED, before) && after.is_some_and(|after| is(&JOINED, after)),
+        _ => false,
+    }
+}
 
 impl DisplayText {
     /// Sanitised `bytes`, at most `len_max` bytes of result; what is cut is marked with `…`.
@@ -52,6 +86,23 @@ impl DisplayText {
         Self(cut(clean, len_max).into())
     }
 
+    /// Sanitised name of a process, user, interface or namespace. A blank at its start or end is shown as `␠`, and a name
+    /// without a character as `""`, so that no name looks like another one or like none.
+    pub fn name(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self(r#""""#.into());
+        }
+        let clean = Self::from_bytes(bytes, NAME_LEN_MAX);
+        let inner = clean.0.trim_matches(' ');
+        if inner.len() == clean.0.len() {
+            return clean;
+        }
+        let after_start = clean.0.trim_start_matches(' ').len();
+        let (start, end) = (clean.0.len() - after_start, after_start - inner.len());
+        let text = [&BLANK.repeat(start), inner, &BLANK.repeat(end)].concat();
+        Self(cut(text, NAME_LEN_MAX).into())
+    }
+
     /// Sanitised `text`, capped like a message.
     pub fn new(text: &str) -> Self {
         Self::from_bytes(text.as_bytes(), MESSAGE_LEN_MAX)
@@ -63,12 +114,18 @@ impl DisplayText {
     }
 }
 
+/// What a blank at the start or end of a name is shown as.
+const BLANK: &str = "␠";
+
 fn push_clean(clean: &mut String, text: &str) {
     let mut from = 0;
-    for found in FORBIDDEN.find_iter(text) {
+    for found in SUSPECT.find_iter(text) {
         clean.push_str(&text[from..found.start()]);
-        found.as_str().chars().for_each(|character| push_escape(clean, character));
         from = found.end();
+        let (before, after) = (text[..found.start()].chars().next_back(), text[from..].chars().next());
+        for character in found.as_str().chars() {
+            if is_needed(before, character, after) { clean.push(character) } else { push_escape(clean, character) }
+        }
     }
     clean.push_str(&text[from..]);
 }
@@ -95,6 +152,8 @@ fn cut(mut text: String, len_max: usize) -> String {
     let mark = '…';
     let room = len_max.saturating_sub(mark.len_utf8());
     text.truncate(text.floor_char_boundary(room));
+    // A joiner has nothing to join where the text ends.
+    text.truncate(text.trim_end_matches(JOINERS).len());
     if len_max >= mark.len_utf8() {
         text.push(mark);
     }
@@ -129,6 +188,12 @@ impl Serialize for DisplayText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
+}
+
+/// Reads a name out of a recording: blanks are shown there, too.
+pub fn deserialize_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DisplayText, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    Ok(DisplayText::name(text.as_bytes()))
 }
 
 /// A recording is untrusted: its text is sanitised again on the way in.
@@ -167,6 +232,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_as_nothing_or_as_a_blank_is_visible() {
+        for (bytes, shown) in [
+            ("nginx\u{200d}", "nginx\\u{200d}"),
+            ("ng\u{200c}inx", "ng\\u{200c}inx"),
+            ("\u{3164}", "\\u{3164}"),
+            ("\u{115f}\u{1160}\u{ffa0}", "\\u{115f}\\u{1160}\\u{ffa0}"),
+            ("a\u{a0}b\u{2003}c\u{3000}d\u{202f}", "a\\u{a0}b\\u{2003}c\\u{3000}d\\u{202f}"),
+            ("\u{2800}x\u{34f}\u{17b4}\u{180e}", "\\u{2800}x\\u{34f}\\u{17b4}\\u{180e}"),
+            ("sshd\u{fe0f}", "sshd\\u{fe0f}"),
+            ("\u{301}x", "\\u{301}x"),
+            ("🚀\u{fe0f}", "🚀\\u{fe0f}"),
+            ("a\u{e0061}", "a\\u{e0061}"),
+        ] {
+            assert_eq!(clean(bytes.as_bytes()), shown);
+        }
+        for needed in ["می\u{200c}خواهم", "क्\u{200d}ष", "❤\u{fe0f}", "❤\u{fe0f}\u{200d}🔥", "👩🏽\u{200d}🚀", "e\u{301}"]
+        {
+            assert_eq!(clean(needed.as_bytes()), needed);
+        }
+    }
+
+    #[test]
+    fn a_blank_name_is_seen() {
+        let name = |text: &str| DisplayText::name(text.as_bytes()).to_string();
+        assert_eq!(name(""), "\"\"");
+        assert_eq!(name("   "), "␠␠␠");
+        assert_eq!(name(" a b  "), "␠a b␠␠");
+        assert_eq!(name("nginx"), "nginx");
+        assert!(name(&" ".repeat(NAME_LEN_MAX)).len() <= NAME_LEN_MAX);
+    }
+
+    #[test]
     fn long_text_is_cut_with_a_mark() {
         let text = DisplayText::from_bytes(&[b'x'; 100], 10);
         assert_eq!(text.as_str(), "xxxxxxx…");
@@ -184,7 +281,8 @@ mod tests {
         fn whatever_comes_in_nothing_dangerous_comes_out(bytes: Vec<u8>, len_max in 0usize..80) {
             let text = DisplayText::from_bytes(&bytes, len_max);
             prop_assert!(text.as_str().len() <= len_max);
-            prop_assert!(!FORBIDDEN.is_match(text.as_str()), "{:?}", text);
+            let hidden = |(at, found): (usize, &str)| !found.contains(JOINERS) && !found.contains(AS_PICTURE) || at == 0;
+            prop_assert!(!SUSPECT.find_iter(text.as_str()).map(|found| (found.start(), found.as_str())).any(hidden), "{:?}", text);
             prop_assert!(!text.as_str().chars().any(char::is_control));
         }
 

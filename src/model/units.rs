@@ -1,5 +1,7 @@
 //! How quantities are written: bytes, time spans, counts. Short and at most a fixed number of cells wide, so that columns
-//! do not dance. Reading them back is the business of filters (`table::units`).
+//! do not dance. [`parse`] reads them back.
+
+pub mod parse;
 
 use std::time::Duration;
 

@@ -63,7 +63,9 @@ impl Written<'_> {
                 buffer.extend_from_slice(object);
                 buffer.push(b'\n');
             }),
-            Format::Text | Format::Csv => text::write(out, &self.headings, &self.cells),
+            Format::Text | Format::Csv | Format::CsvSafe | Format::Plain => {
+                text::write(out, &self.headings, &self.cells)
+            }
         }
     }
 }

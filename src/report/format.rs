@@ -1,4 +1,4 @@
-//! The formats of printed tables: aligned text, one JSON object, NDJSON, CSV.
+//! The formats of printed tables: aligned text, one JSON object, NDJSON, CSV, bare values.
 
 pub mod csv;
 pub mod json;
@@ -41,13 +41,28 @@ pub enum Format {
     Ndjson,
     /// Comma-separated values as in RFC 4180.
     Csv,
+    /// The same, such that a spreadsheet takes no value for a formula.
+    CsvSafe,
+    /// Bare values, a line per socket or group: for `$(...)` and pipes.
+    Plain,
 }
 
 /// The name of each format on the command line.
-pub const FORMATS: [(&str, Format); 4] =
-    [("text", Format::Text), ("json", Format::Json), ("ndjson", Format::Ndjson), ("csv", Format::Csv)];
+pub const FORMATS: [(&str, Format); 6] = [
+    ("text", Format::Text),
+    ("json", Format::Json),
+    ("ndjson", Format::Ndjson),
+    ("csv", Format::Csv),
+    ("csv-safe", Format::CsvSafe),
+    ("plain", Format::Plain),
+];
 
 impl Format {
+    /// One JSON object, or text.
+    pub const fn json_or_text(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+
     /// The format called `name`; an unknown name is answered by a sentence.
     pub fn parse(name: &str) -> Result<Self, String> {
         Self::parse_among(name, &FORMATS.map(|(_, format)| format))

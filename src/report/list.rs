@@ -127,7 +127,7 @@ impl List {
                 let keys = TEXT_COLUMNS.into_iter().filter(shown).chain(namespace);
                 keys.filter_map(|key| column::find(COLUMNS, key).ok()).collect()
             }
-            Format::Json | Format::Ndjson | Format::Csv => {
+            Format::Json | Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => {
                 (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
             }
         }
@@ -135,6 +135,11 @@ impl List {
 }
 
 impl Selection<'_> {
+    /// How it is printed.
+    pub const fn format(&self) -> Format {
+        self.list.format
+    }
+
     /// How many sockets or groups there are.
     pub fn len(&self) -> usize {
         match &self.what {
@@ -177,7 +182,9 @@ impl Selection<'_> {
             Format::Text => write_text(out, store, rows, &columns)?,
             Format::Json => json::write_list(out, store, &objects(), rows.iter().copied())?,
             Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied())?,
-            Format::Csv => write_csv(out, store, rows, &columns)?,
+            format @ (Format::Csv | Format::CsvSafe | Format::Plain) => {
+                write_records(out, format, store, rows, &columns)?;
+            }
         }
         Ok(None)
     }
@@ -186,8 +193,8 @@ impl Selection<'_> {
         let counted = if self.list.groups.is_some() { "groups" } else { "sockets" };
         let count = self.len();
         match self.list.format {
-            Format::Text => writeln!(out, "{count}"),
-            Format::Csv => write!(out, "count\r\n{count}\r\n"),
+            Format::Text | Format::Plain => writeln!(out, "{count}"),
+            Format::Csv | Format::CsvSafe => write!(out, "count\r\n{count}\r\n"),
             Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&Count { counted, count })?),
             Format::Json => {
                 json::write_open(out, &Head::of(self.store))?;
@@ -214,12 +221,16 @@ fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usi
     text::write(out, &headings, &cells)
 }
 
-fn write_csv(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
-    let mut header = Vec::new();
-    csv::append_record(&mut header, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)));
-    out.write_all(&header)?;
+fn write_records(
+    out: &mut impl Write,
+    format: Format,
+    store: &Store,
+    rows: &[&Row],
+    columns: &[usize],
+) -> io::Result<()> {
+    csv::write_heading(out, format, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)))?;
     write_all(out, rows.iter(), |buffer, row| {
-        csv::append_record(buffer, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
+        csv::append_record(buffer, format, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
     })
 }
 

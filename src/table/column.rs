@@ -230,6 +230,24 @@ pub fn find<R>(columns: &[Column<R>], name: &str) -> Result<usize, String> {
     })
 }
 
+/// `list` with `item`, unless it is there already under whatever `name`: twice the same is a slip.
+pub fn push_once<T: PartialEq>(list: &mut Vec<T>, item: T, name: &str) -> Result<(), String> {
+    if list.contains(&item) {
+        return Err(format!("the column '{name}' is asked for twice; name each column once"));
+    }
+    list.push(item);
+    Ok(())
+}
+
+/// The indices of the columns called `names`, in that order, each once.
+pub fn find_all<'n, R>(columns: &[Column<R>], names: impl IntoIterator<Item = &'n str>) -> Result<Vec<usize>, String> {
+    let mut found = Vec::new();
+    for name in names {
+        push_once(&mut found, find(columns, name)?, name)?;
+    }
+    Ok(found)
+}
+
 /// The indices of the columns that are shown without being asked; hints are asked for.
 pub fn default_columns<R>(columns: &[Column<R>]) -> Vec<usize> {
     (0..columns.len()).filter(|&index| columns[index].rank.is_some() && !columns[index].is_hint).collect()

@@ -7,7 +7,7 @@
 //! | `key>5`, `>=`, `<`, `<=` | numbers with units: `60s`, `1h30m`, `100ms`; `10k`, `2M` (decimal) |
 //! | `key:8000-9000`, `key:a,b` | a range; any of several |
 //! | `key:/regex/`, `/regex/` | words that match, in any case (`(?-i)` to tell cases apart) |
-//! | `key:?`, `key:*` | what is not known; what is known |
+//! | `key:null` or `key:?`, `key:*` | what is not known; what is known (`process:"null"` is a name) |
 //! | `word`, `"two words"` | process, command, user, addresses, state, service, protocol contain it |
 //! | `443` | a port or a pid is it, or a process or user contains it |
 //! | `!a`, `not a`, `a b`, `a and b`, `a or b`, `( )` | as one expects; `and` binds tighter than `or` |
@@ -337,6 +337,26 @@ mod tests {
             let error = Filter::parse(text).expect_err(text);
             assert_eq!((error.message.as_str(), error.at), (message, at), "{text}");
         }
+    }
+
+    #[test]
+    fn null_finds_what_json_shows_as_null_for_every_key() {
+        let (store, rows) = (store(), rows());
+        for (index, column) in COLUMNS.iter().enumerate().filter(|(_, column)| !column.is_hint) {
+            let is_null =
+                |row: &Row| serde_json::to_value((COLUMNS[index].value)(row, &store)).expect("plain").is_null();
+            let null: Vec<_> = (0..rows.len()).filter(|at| is_null(&rows[*at])).collect();
+            for key in [column.key, column.json] {
+                for text in [format!("{key}:null"), format!("{key}=NULL"), format!("{key}:?")] {
+                    assert_eq!(passing(&text), null, "{text}");
+                }
+                let known: Vec<_> = (0..rows.len()).filter(|at| !null.contains(at)).collect();
+                for text in [format!("{key}!=null"), format!("!{key}:null"), format!("{key}:*")] {
+                    assert_eq!(passing(&text), known, "{text}");
+                }
+            }
+        }
+        assert!(passing("process:\"null\"").is_empty() && passing("owner:null").is_empty());
     }
 
     #[test]

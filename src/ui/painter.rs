@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthChar;
 
+use crate::model::ascii;
 use crate::table::fit::{cells, cut};
-use crate::ui::theme::{Role, Theme, ascii};
+use crate::ui::theme::{Role, Theme};
 
 /// A buffer and the looks of what is written into it.
 pub struct Painter<'a> {
@@ -39,7 +39,7 @@ impl<'a> Painter<'a> {
             return x;
         }
         let text = cut(text, width.min(area.right() - x));
-        let text = if self.theme.ascii && !text.is_ascii() { Cow::Owned(to_ascii(&text)) } else { text };
+        let text = if self.theme.ascii && !text.is_ascii() { Cow::Owned(ascii::text(&text)) } else { text };
         self.buffer.set_stringn(x, y, &text, usize::from(width), style).0
     }
 
@@ -102,28 +102,9 @@ impl<'a> Painter<'a> {
     }
 }
 
-/// `text` with one ASCII character for each cell.
-fn to_ascii(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        let width = character.width().unwrap_or(0);
-        plain.extend(std::iter::repeat_n(ascii(character), width));
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ascii_keeps_the_width() {
-        for text in ["a→b", "漢字", "e\u{301}x", "▁▂█", "…"] {
-            let plain = to_ascii(text);
-            assert!(plain.is_ascii(), "{plain}");
-            assert_eq!(cells(&plain), cells(text), "{text}");
-        }
-    }
 
     #[test]
     fn writing_outside_of_the_screen_is_nothing() {

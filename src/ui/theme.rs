@@ -105,30 +105,6 @@ impl Role {
     }
 }
 
-/// What stands for `character` in ASCII mode: one cell for one cell, so that nothing moves.
-pub fn ascii(character: char) -> char {
-    match character {
-        ' '..='~' => character,
-        '─' | '╴' | '╶' | '•' | '−' | '—' | '▃' | '▄' => '-',
-        '│' | '╵' | '╷' | '▏' | '·' => '|',
-        '→' | '▌' | '≥' | '►' | '▸' => '>',
-        '⇢' | '…' | '±' => '~',
-        '▲' => '!',
-        '△' => '*',
-        '✓' => 'x',
-        '▴' | '↑' => '^',
-        '▾' | '↓' | '▼' => 'v',
-        '←' | '◄' => '<',
-        '▁' | '▂' => '_',
-        '▍' | '▎' => ':',
-        '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
-        '▅' | '▆' | '━' | '╸' | '╺' | '╾' | '╼' => '=',
-        // Bars; the other lines are thick ones.
-        '▇' | '█' | '▉' | '▊' | '▋' | '┍'..='╿' => '#',
-        _ => '?',
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

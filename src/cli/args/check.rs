@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::seconds;
+use crate::cli::args::values::span;
 use crate::cli::{Failure, parse_filter};
 use crate::report::check::{Check, FailOn};
 use crate::report::format::Format;
@@ -30,7 +30,7 @@ pub(in crate::cli) struct CheckArguments {
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Watch this long, so that it is seen what grows; otherwise two samples are taken
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true)]
     pub(in crate::cli) time: Option<Duration>,
     /// Fail only for these rules, or from this severity on (warning, critical); the others are still printed
     #[arg(long, value_name = "RULE|SEVERITY", value_delimiter = ',')]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::cli::Failure;
 use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
-use crate::cli::terminal;
+use crate::cli::{output, terminal};
 use crate::source::Choice;
 use crate::table::suggest;
 
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Global {
     /// Show a made-up server; the same as --source synthetic
     #[arg(long, global = true)]
     demo: bool,
-    /// The time between samples, from 0.1 to 60; 1 unless said otherwise
+    /// The time between samples, from 0.1 to 60 (500ms, 2s, 1m work too, as in every time); 1 unless said otherwise
     #[arg(long, global = true, value_name = "SECONDS", value_parser = values::interval, allow_hyphen_values = true)]
     interval: Option<Duration>,
     /// Show the sockets of every network namespace you may enter, not only of this one
@@ -77,13 +77,14 @@ impl Global {
     pub(in crate::cli) fn settings(&self) -> Result<Settings, Failure> {
         let file = config::read(self.config.as_deref())?;
         let no = |option: Option<bool>| option.map(|is_off| !is_off);
+        let ascii = self.only_ascii(file.ascii);
+        output::set_only_ascii(ascii);
         Ok(Settings {
             interval: self.interval.unwrap_or(file.interval),
             all_netns: self.all_netns.unwrap_or(file.all_netns),
             read_only: self.read_only.unwrap_or(file.read_only),
             mouse: no(self.no_mouse).unwrap_or(file.mouse),
-            // What somebody says outright counts more than what the locale only hints at.
-            ascii: self.ascii.unwrap_or(file.ascii || !terminal::takes_utf8()),
+            ascii,
             color: self.color.unwrap_or(file.color),
             bell: self.bell.unwrap_or(file.bell),
             dns: self.dns.unwrap_or(file.dns),
@@ -92,6 +93,12 @@ impl Global {
             trace: no(self.no_trace).unwrap_or(file.trace),
             thresholds: file.thresholds,
         })
+    }
+
+    /// Whether only ASCII may be written, where the config file says `file`. What somebody says outright counts more than
+    /// what the locale only hints at.
+    pub(in crate::cli) fn only_ascii(&self, file: bool) -> bool {
+        self.ascii.unwrap_or(file || !terminal::takes_utf8())
     }
 
     /// The source that was asked for.

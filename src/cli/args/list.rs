@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::{amount, seconds};
+use crate::cli::args::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::Format;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct ListArguments {
     /// Print only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
-    /// text, json (one object), ndjson (one socket a line), or csv
+    /// text, json (one object), ndjson (one socket a line), csv, csv-safe (for spreadsheets), or plain (bare values)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: String,
     /// Print these columns, separated by commas; see conntop columns
@@ -48,13 +48,13 @@ pub(in crate::cli) struct ListArguments {
     #[arg(long, value_name = "FILTER", help_heading = WHEN)]
     until_none: Option<String>,
     /// Wait no longer than this; without it until Ctrl-C. 0 looks once
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true, help_heading = WHEN)]
+    #[arg(long, value_name = "SECONDS", value_parser = span, allow_hyphen_values = true, help_heading = WHEN)]
     timeout: Option<Duration>,
     /// Print again whenever a socket that matches comes, goes or changes its state, at most once a sample
     #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"], help_heading = WHEN)]
     on_change: bool,
     /// With --on-change: stop after this time, as the samples count it
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
     time: Option<Duration>,
     /// With --on-change: stop when it was printed this many times
     #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
@@ -141,7 +141,7 @@ impl ListArguments {
             }
             return Ok(List { groups: Some(groups), ..list });
         }
-        let columns = columns.map(|names| names.map(|name| column::find(COLUMNS, name)).collect::<Result<_, _>>());
+        let columns = columns.map(|names| column::find_all(COLUMNS, names));
         let sort = self.sort.as_ref().map(|text| SortKey::parse(COLUMNS, text));
         let sort = sort.transpose().map_err(Failure::Usage)?;
         let sort = match (self.top, sort) {
@@ -183,6 +183,7 @@ Examples:
   conntop list --group-by state                how many in each state
   conntop list --group-by process,state --top 10
   conntop list --count-only state:time-wait    a number
+  kill $(conntop list --format plain --columns pid lport:8080 state:listen)
   conntop list --wait-for 'lport:8080 state:listen' --timeout 30 && deploy
   conntop list --until-none 'lport:8080 state:established' --timeout 60
   conntop list --on-change state:listen        again whenever it changes
@@ -198,8 +199,9 @@ largest first.
 
 --wait-for and --until-none look every 0.2 s unless --interval says otherwise,
 and only at what FILTER passes, too. --on-change has text and json, one list a
-line. CSV is that of RFC 4180 with the values of JSON: a spreadsheet may take
-one that begins with = for a formula.
+line. CSV is that of RFC 4180 with the values of JSON. A spreadsheet takes one
+that begins with =, +, - or @ for a formula: csv-safe puts a ' before it and all
+words in quotes. plain prints values alone, with tabs between and no heading.
 
 Exit codes: 0 done, or what was waited for came; 1 it did not, or failed;
 2 wrong use. Ctrl-C ends --on-change with 0 and a wait as the signal does.";

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::table::units;
+
 /// The shortest and the longest time between samples.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const INTERVAL_MAX: Duration = Duration::from_mins(1);
@@ -12,20 +14,20 @@ pub(in crate::cli) fn amount<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "write a whole number, such as 100".to_owned())
 }
 
-/// A span in seconds, with decimals.
-pub(in crate::cli) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "write a number of seconds, such as 30 or 0.5".to_owned())
+/// A time span as filters read it: a number of seconds, or one with units.
+pub(in crate::cli) fn span(text: &str) -> Result<Duration, String> {
+    let nanos = units::parse_span(text).ok_or_else(|| units::SPAN_HINT.to_owned())?;
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// A time between samples.
 pub(in crate::cli) fn interval(text: &str) -> Result<Duration, String> {
-    let asked = seconds(text).ok().filter(|asked| is_interval(*asked));
+    let asked = span(text).ok().filter(|asked| is_interval(*asked));
     asked.ok_or_else(|| INTERVAL_HINT.to_owned())
 }
 
 /// What a time between samples looks like.
-pub(in crate::cli) const INTERVAL_HINT: &str = "write a number of seconds from 0.1 to 60, such as 2 or 0.5";
+pub(in crate::cli) const INTERVAL_HINT: &str = "write a time from 0.1 to 60 seconds, such as 2, 0.5 or 500ms";
 
 /// Whether samples may be so far apart.
 pub(in crate::cli) fn is_interval(asked: Duration) -> bool {

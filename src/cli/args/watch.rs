@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::{amount, seconds};
+use crate::cli::args::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::Format;
@@ -33,7 +33,7 @@ pub(in crate::cli) struct WatchArguments {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: String,
     /// Stop after this time, as the samples count it
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true)]
     pub(in crate::cli) time: Option<Duration>,
     /// Stop after this many lines
     #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true)]

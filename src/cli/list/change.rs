@@ -54,7 +54,7 @@ async fn follow(mut looker: Looker, changes: Changes, list: &List) -> Result<Exi
 
 /// One list: text with the time before it, JSON on one line. A number is a line of its own.
 fn write(selection: &Selection<'_>, list: &List, at: WallTime, follows: bool) -> Result<ExitCode, Failure> {
-    print(|out| {
+    print(list.format, |out| {
         if list.format == Format::Json {
             selection.write(&mut OneLine(&mut *out))?;
             return writeln!(out);

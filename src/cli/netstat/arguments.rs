@@ -12,7 +12,7 @@ use crate::report::format::Format;
 use crate::report::netstat::Wanted;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::{self, ProtocolRow};
-use crate::table::suggest;
+use crate::table::{suggest, units};
 
 /// The shortest and the longest interval, in seconds. A port is easily taken for the interval; few of them are below.
 const INTERVAL_MIN: f64 = 0.1;
@@ -240,10 +240,7 @@ impl NetstatArguments {
         let (mut interval, mut filter) = (None, Vec::new());
         for word in &self.words {
             refuse_habit(word)?;
-            let number = word
-                .parse::<f64>()
-                .ok()
-                .filter(|_| word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)));
+            let number = number_of(word);
             match number {
                 None => filter.push(as_state(word)),
                 Some(_) if interval.is_some() => {
@@ -262,6 +259,13 @@ impl NetstatArguments {
         }
         Ok((interval, filter))
     }
+}
+
+/// The seconds that `word` writes, if it is a number or a time with units.
+fn number_of(word: &str) -> Option<f64> {
+    let starts_like_one = word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    let span = || units::parse_span(word).map(|nanos| Duration::from_nanos(nanos).as_secs_f64());
+    word.parse().ok().filter(|_| starts_like_one).or_else(span)
 }
 
 /// A state alone, `LISTENING`, is what `findstr` would have been given.
@@ -374,7 +378,10 @@ mod tests {
     fn numbers_are_intervals_and_states_are_filters() {
         let filter = |words: &[&str]| format!("{:?}", planned(words).wanted.connections.expect("connections").filter);
         assert_eq!(filter(&["LISTENING"]), filter(&["state:LISTENING"]));
-        assert_eq!(planned(&["0.5"]).interval, Some(Duration::from_millis(500)));
+        for word in ["0.5", "500ms", ".5"] {
+            assert_eq!(planned(&[word]).interval, Some(Duration::from_millis(500)), "{word}");
+        }
+        assert_eq!(planned(&["2m"]).interval, Some(Duration::from_mins(2)));
         for words in [&["3601"][..], &["0"], &["-1"], &["1e9"], &["5", "6"], &["1.2.3.4.5", "x:y"]] {
             assert!(plan(words).is_err(), "{words:?}");
         }

@@ -1,13 +1,18 @@
-//! Comma-separated values as in RFC 4180: a header, CRLF at the end of every line (as the RFC has it), quotes where needed.
+//! Values in lines: CSV as in RFC 4180, CSV that is safe in a spreadsheet, and bare values for shells.
 //!
-//! Values are those of JSON, byte by byte, so that scripts read what there is. A spreadsheet may take a cell that begins
-//! with `=`, `+`, `-` or `@` (the name of a process, say) for a formula; no quoting of the RFC prevents that, and a mark
-//! before the cell would make it another value. Help says so; who opens it in a spreadsheet imports columns as text.
+//! CSV has the values of JSON, byte by byte, CRLF at the end of every line (as the RFC has it) and quotes where needed, so
+//! that scripts read what there is. A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` (the name of a process,
+//! say) for a formula, and no quoting of the RFC prevents that. `csv-safe` puts an apostrophe before such a value and quotes
+//! all words, so that a spreadsheet that splits at semicolons finds no second cell in one (OWASP, "CSV Injection").
 
-use std::io::Write;
+use std::io::{self, Write};
 
+use crate::report::format::Format;
 use crate::report::format::plain::{self, Notation};
 use crate::table::value::Value;
+
+/// What a spreadsheet takes for the beginning of a formula, the full-width forms of East Asian spreadsheets too.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// The way of CSV to write values.
 pub struct Csv;
@@ -17,9 +22,7 @@ impl Notation for Csv {
 
     fn text(out: &mut Vec<u8>, text: &str) {
         if text.contains([',', '"', '\r', '\n']) {
-            out.push(b'"');
-            out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-            out.push(b'"');
+            quoted(out, "", text);
         } else {
             out.extend_from_slice(text.as_bytes());
         }
@@ -34,15 +37,83 @@ impl Notation for Csv {
     }
 }
 
-/// Appends one line of values, words among them: the same as in JSON, and nothing where JSON has `null`.
-pub fn append_record<'v>(out: &mut Vec<u8>, values: impl Iterator<Item = Value<'v>>) {
+/// The way to write values that no spreadsheet takes for a formula.
+struct CsvSafe;
+
+impl Notation for CsvSafe {
+    fn null(_: &mut Vec<u8>) {}
+
+    fn text(out: &mut Vec<u8>, text: &str) {
+        let is_formula = text.trim_start().starts_with(FORMULA);
+        quoted(out, if is_formula { "'" } else { "" }, text);
+    }
+
+    fn bare_text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        write(out);
+    }
+
+    fn float(out: &mut Vec<u8>, number: f64) {
+        Csv::float(out, number);
+    }
+}
+
+/// The way to write bare values: what is inside a value has neither tab nor line end, see `DisplayText`.
+struct Bare;
+
+impl Notation for Bare {
+    fn null(_: &mut Vec<u8>) {}
+
+    fn text(out: &mut Vec<u8>, text: &str) {
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    fn bare_text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        write(out);
+    }
+
+    fn float(out: &mut Vec<u8>, number: f64) {
+        Csv::float(out, number);
+    }
+}
+
+fn quoted(out: &mut Vec<u8>, mark: &str, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(mark.as_bytes());
+    out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+    out.push(b'"');
+}
+
+/// Writes the line that names the columns; bare values have none.
+pub fn write_heading<'v>(
+    out: &mut impl Write,
+    format: Format,
+    names: impl Iterator<Item = Value<'v>>,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    if format != Format::Plain {
+        append_record(&mut line, format, names);
+    }
+    out.write_all(&line)
+}
+
+/// Appends one line of values, words among them: the same as in JSON, and nothing where JSON has `null`. `format` is one
+/// of lines: `csv-safe`, `plain` (tabs between, LF at the end), else CSV.
+pub fn append_record<'v>(out: &mut Vec<u8>, format: Format, values: impl Iterator<Item = Value<'v>>) {
+    match format {
+        Format::CsvSafe => append::<CsvSafe>(out, b',', b"\r\n", values),
+        Format::Plain => append::<Bare>(out, b'\t', b"\n", values),
+        _ => append::<Csv>(out, b',', b"\r\n", values),
+    }
+}
+
+fn append<'v, N: Notation>(out: &mut Vec<u8>, between: u8, end: &[u8], values: impl Iterator<Item = Value<'v>>) {
     for (at, value) in values.enumerate() {
         if at > 0 {
-            out.push(b',');
+            out.push(between);
         }
-        plain::write::<Csv>(out, &value);
+        plain::write::<N>(out, &value);
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(end);
 }
 
 #[cfg(test)]
@@ -102,7 +173,7 @@ mod tests {
         ) {
             let mut out = Vec::new();
             for record in &table {
-                append_record(&mut out, record.iter().map(|field| Value::Text(field)));
+                append_record(&mut out, Format::Csv, record.iter().map(|field| Value::Text(field)));
             }
             let text = String::from_utf8(out).expect("text in, text out");
             prop_assert_eq!(parse(&text), Ok(table));
@@ -112,10 +183,33 @@ mod tests {
     #[test]
     fn only_what_would_break_a_field_is_quoted() {
         let mut out = Vec::new();
-        append_record(&mut out, ["plain", "a b", "a,b", "say \"hi\"", ""].map(Value::Text).into_iter());
+        append_record(&mut out, Format::Csv, ["plain", "a b", "a,b", "say \"hi\"", ""].map(Value::Text).into_iter());
         let values = [Value::Missing, Value::Count(1_204), Value::BytesPerSecond(0.5), Value::Text("x,y")];
-        append_record(&mut out, values.into_iter());
+        append_record(&mut out, Format::Csv, values.into_iter());
         let text = String::from_utf8(out).expect("text in, text out");
         assert_eq!(text, "plain,a b,\"a,b\",\"say \"\"hi\"\"\",\r\n,1204,0.5,\"x,y\"\r\n");
+    }
+
+    #[test]
+    fn no_spreadsheet_takes_a_safe_value_for_a_formula() {
+        let line = |text: &str| {
+            let mut out = Vec::new();
+            append_record(&mut out, Format::CsvSafe, [Value::Text(text), Value::Count(7)].into_iter());
+            String::from_utf8(out).expect("text in, text out")
+        };
+        assert_eq!(line("nginx"), "\"nginx\",7\r\n");
+        assert_eq!(line("a;=1+1"), "\"a;=1+1\",7\r\n");
+        assert_eq!(line("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\",7\r\n");
+        for text in ["+1", "-1", "@SUM(A1)", "  =1", "＝1", "=\"\""] {
+            assert!(line(text).starts_with("\"'"), "{text}");
+        }
+    }
+
+    #[test]
+    fn bare_values_are_one_line_each_with_tabs_between() {
+        let mut out = Vec::new();
+        append_record(&mut out, Format::Plain, [Value::Number(812)].into_iter());
+        append_record(&mut out, Format::Plain, [Value::Missing, Value::Text("say \"hi\", x")].into_iter());
+        assert_eq!(String::from_utf8_lossy(&out), "812\n\tsay \"hi\", x\n");
     }
 }

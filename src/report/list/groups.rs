@@ -78,9 +78,7 @@ impl Groups {
                     "'{name}' differs from socket to socket; group by what they have in common, such as state, process or raddr"
                 ));
             }
-            if !by.contains(&index) {
-                by.push(index);
-            }
+            column::push_once(&mut by, index, name)?;
         }
         Ok(Self { by, ..Self::default() })
     }
@@ -92,7 +90,10 @@ impl Groups {
 
     /// With these columns only.
     pub fn with_columns<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
-        let columns = names.into_iter().map(|name| self.find(name)).collect::<Result<_, _>>()?;
+        let mut columns = Vec::new();
+        for name in names {
+            column::push_once(&mut columns, self.find(name)?, name)?;
+        }
         Ok(Self { columns: Some(columns), ..self })
     }
 
@@ -213,13 +214,11 @@ impl Grouped<'_> {
                 append_object(buffer, &columns, sum, store);
                 buffer.push(b'\n');
             })?,
-            Format::Csv => {
+            Format::Csv | Format::CsvSafe | Format::Plain => {
                 let names = columns.iter().map(|column| Value::Text(column.about().json));
-                let mut header = Vec::new();
-                csv::append_record(&mut header, names);
-                out.write_all(&header)?;
+                csv::write_heading(out, format, names)?;
                 write_all(out, self.groups.iter(), |buffer, sum| {
-                    csv::append_record(buffer, columns.iter().map(|&column| cell(column, sum, store)));
+                    csv::append_record(buffer, format, columns.iter().map(|&column| cell(column, sum, store)));
                 })?;
             }
         }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use self::mounts::Mount;
 use crate::model::socket::NetnsId;
-use crate::model::text::{DisplayText, NAME_LEN_MAX};
+use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::linux::proc_dir::ProcDir;
 
@@ -67,7 +67,7 @@ pub struct Place {
 impl Place {
     /// What to call the namespace: the name of its mount, else a process in it.
     fn name(&self) -> DisplayText {
-        let mount = self.mount.as_ref().map(|mount| DisplayText::from_bytes(mount.name(), NAME_LEN_MAX));
+        let mount = self.mount.as_ref().map(|mount| DisplayText::name(mount.name()));
         mount.unwrap_or_else(|| DisplayText::new(&format!("pid:{}", self.process.unwrap_or_default())))
     }
 }

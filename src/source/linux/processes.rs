@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::model::process::{Process, ProcessId};
-use crate::model::text::{COMMAND_LEN_MAX, DisplayText, NAME_LEN_MAX};
+use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::linux::proc_dir::{ProcessDir, number};
 
@@ -100,7 +100,7 @@ impl Describer {
         let stat = parse_stat(content).ok_or(Errno::INVAL)?;
         let id = ProcessId { pid, start_ticks: stat.start_ticks };
         let started = Some(now.started(stat.start_ticks));
-        let (parent_pid, name) = (stat.parent_pid, DisplayText::from_bytes(stat.name, NAME_LEN_MAX));
+        let (parent_pid, name) = (stat.parent_pid, DisplayText::name(stat.name));
         let status = directory.read(c"status", content).ok();
         let uid = status.and_then(|()| parse_uid(content));
         let is_container_init = status.is_some_and(|()| is_container_init(content));

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::model::process::{Holders, Names, Process, ProcessId, Usage};
-use crate::model::text::{COMMAND_LEN_MAX, DisplayText, NAME_LEN_MAX};
+use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::portable::system;
 
@@ -120,7 +120,7 @@ fn describe(process: &sysinfo::Process) -> Process {
     Process {
         id: ProcessId { pid, start_ticks: system::start_ticks(pid).unwrap_or(started_seconds) },
         parent_pid: process.parent().map_or(0, Pid::as_u32),
-        name: DisplayText::from_bytes(process.name().as_encoded_bytes(), NAME_LEN_MAX),
+        name: DisplayText::name(process.name().as_encoded_bytes()),
         command: command(process.cmd()),
         uid: process.user_id().and_then(system::uid),
         started,
@@ -147,9 +147,10 @@ impl UserNames {
         if self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR) {
             self.read_at = Some(now);
             let users = sysinfo::Users::new_with_refreshed_list();
-            let users = users.iter().flat_map(|users| users.iter()).filter_map(|user| {
-                Some((system::uid(user.id())?, DisplayText::from_bytes(user.name().as_bytes(), NAME_LEN_MAX)))
-            });
+            let users = users
+                .iter()
+                .flat_map(|users| users.iter())
+                .filter_map(|user| Some((system::uid(user.id())?, DisplayText::name(user.name().as_bytes()))));
             let names = Names { users: users.collect(), ..Names::default() };
             if names != *self.names {
                 self.names = Arc::new(names);

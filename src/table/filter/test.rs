@@ -11,6 +11,9 @@ use crate::table::filter::pattern::Pattern;
 use crate::table::value::Value;
 use crate::table::{suggest, units};
 
+/// What JSON calls a value that is not known; in quotes it is a word like any other.
+const NULL: &str = "null";
+
 /// A question to a value. A value that is not known passes none but [`Test::Missing`].
 #[derive(Clone, Debug)]
 pub(super) enum Test {
@@ -59,7 +62,7 @@ impl Test {
     pub(super) fn read(key: &str, kind: Kind, operator: Operator, item: &Item) -> Result<Self, String> {
         if item.form == Form::Plain && matches!(operator, Operator::Has | Operator::Equal | Operator::NotEqual) {
             match item.text.as_str() {
-                "?" => return Ok(Self::Missing),
+                text if text == "?" || text.eq_ignore_ascii_case(NULL) => return Ok(Self::Missing),
                 "*" => return Ok(Self::Known),
                 _ => {}
             }

@@ -27,13 +27,17 @@ fn text(len_max: usize) -> impl Strategy<Value = DisplayText> {
     vec(any::<u8>(), 0..60).prop_map(move |bytes| DisplayText::from_bytes(&bytes, len_max))
 }
 
+fn name() -> impl Strategy<Value = DisplayText> {
+    vec(any::<u8>(), 0..60).prop_map(|bytes| DisplayText::name(&bytes))
+}
+
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     (any::<IpAddr>(), any::<u16>()).prop_map(|(addr, port)| Endpoint::new(addr, port))
 }
 
 fn process() -> impl Strategy<Value = Arc<Process>> {
     let id = (0..6_u32, 0..3_u64).prop_map(|(pid, start_ticks)| ProcessId { pid, start_ticks });
-    let rest = (any::<u32>(), text(NAME_LEN_MAX), text(COMMAND_LEN_MAX), any::<Option<u32>>(), any::<Option<i64>>());
+    let rest = (any::<u32>(), name(), text(COMMAND_LEN_MAX), any::<Option<u32>>(), any::<Option<i64>>());
     (id, rest).prop_map(|(id, (parent_pid, name, command, uid, started))| {
         let started = started.map(WallTime);
         Arc::new(Process { id, parent_pid, name, command, uid, started, is_container_init: false })
