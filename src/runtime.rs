@@ -9,6 +9,8 @@ mod plan;
 mod sampler;
 mod signals;
 mod terminal;
+#[cfg(unix)]
+mod time_zone;
 
 #[cfg(not(unix))]
 #[path = "runtime/other.rs"]
@@ -37,12 +39,15 @@ use crate::dns::resolver;
 use crate::host::{self, Host};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
+use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
 use crate::runtime::kills::{Kills, Patience};
 use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
+#[cfg(unix)]
+use crate::runtime::time_zone::utc_offset_seconds;
 use crate::source::Source;
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
@@ -78,6 +83,8 @@ pub struct ScreenOptions {
     pub bell: bool,
     /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
+    /// What the user is told at the start.
+    pub remark: Option<String>,
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
@@ -89,7 +96,8 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let keyboard = Arc::new(keyboard);
     let host: Arc<dyn Host> = Arc::from(host::this_machine());
     let size = os::size().context("cannot ask the terminal for its size; use `conntop list`")?;
-    let app = App::new(config(source.info().clone(), options, &*host, size));
+    let (utc_offset_seconds, no_zone) = utc_offset_seconds();
+    let app = App::new(Config { utc_offset_seconds, ..config(source.info().clone(), options, &*host, size) });
     let kills_allowed = source.info().abilities.kill && !options.read_only;
 
     terminal::install_panic_hook();
@@ -97,6 +105,10 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let answered = Arc::new(AtomicBool::new(false));
     let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
     let (sender, messages) = channel(MESSAGES_MAX);
+    // The queue is empty: there is room for them.
+    for remark in options.remark.iter().chain(&no_zone) {
+        let _ = sender.try_send(Msg::Notice(DisplayText::new(remark)));
+    }
     let names = (options.lookups != Lookups::Forbidden).then(|| {
         let sender = sender.clone();
         let resolver = resolver::for_source(source.info().kind);
@@ -147,7 +159,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         protected: host.protected(),
         doubt: host.doubt(),
         may_close: host.may_close(),
-        utc_offset_seconds: utc_offset_seconds(),
+        utc_offset_seconds: 0,
         ascii: options.ascii,
         color: options.color,
         bell: options.bell,
@@ -155,9 +167,10 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
     }
 }
 
-/// Local time minus UTC as of now; 0 where the system does not say.
-fn utc_offset_seconds() -> i32 {
-    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+/// Local time minus UTC as of now, in seconds; 0 where the system does not say.
+#[cfg(not(unix))]
+fn utc_offset_seconds() -> (i32, Option<String>) {
+    (jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(), None)
 }
 
 /// Starts the thread that reads the terminal; its queue closes when the terminal is gone.

@@ -63,21 +63,34 @@ fn names_of_hosts_are_asked_for_as_the_file_says_unless_the_command_line_forbids
     }
 }
 
+/// What was done in spite of a default file that is not used, and the sentence about that.
+fn done_without(ended: &Ended) -> &str {
+    assert!(ended.code == 0 && !ended.stdout.is_empty(), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    let sentence = ended.stderr.trim_end();
+    assert!(sentence.ends_with("; the defaults hold") && !sentence.contains('\u{1b}'), "{sentence}");
+    sentence
+}
+
 #[test]
-fn thresholds_reach_the_diagnosis_and_a_check_that_cannot_read_them_has_not_looked() {
+fn thresholds_reach_the_diagnosis_and_a_check_whose_named_file_is_wrong_has_not_looked() {
     let (home, file) = home("[thresholds]\nclose-wait-age = 1\n");
-    let check = |text: &str| {
+    let named = ["--config", file.to_str().expect("UTF-8")];
+    let check = |text: &str, arguments: &[&str]| {
         fs::write(&file, text).expect("writable");
-        ended(conntop().env("HOME", home.path()).args(["check", "--demo"]))
+        ended(conntop().env("HOME", home.path()).args(["check", "--demo"]).args(arguments))
     };
-    assert!(check("[thresholds]\nclose-wait-age = 1\n").code < 3);
-    let wrong = check("[thresholds]\nclose-wait-aeg = 1\n");
+    assert!(check("[thresholds]\nclose-wait-age = 1\n", &named).code < 3);
+    let wrong = check("[thresholds]\nclose-wait-aeg = 1\n", &named);
     assert_eq!(wrong.code, 3);
     assert!(
         wrong.stdout.starts_with("CONNTOP UNKNOWN - ") && wrong.stdout.contains("close-wait-age"),
         "{}",
         wrong.stdout
     );
+    let default = check("[thresholds]\nclose-wait-aeg = 1\n", &[]);
+    assert!(default.code < 3 && default.stderr.contains("close-wait-age"), "{}", default.stderr);
+    assert_eq!(default.stdout, check("", &named).stdout, "as without a file");
 }
 
 #[test]
@@ -90,13 +103,81 @@ fn what_is_wrong_is_one_sentence_with_file_line_and_next_step() {
         ("color = 'red'\u{1b}[2J", &["line 1"]),
     ] {
         let (home, file) = home(text);
-        let ended = list_with(home.path(), &[]);
-        let sentence = refused(&ended, 2);
-        assert!(sentence.contains(file.to_str().expect("UTF-8")) && !sentence.contains('\u{1b}'), "{sentence}");
-        for part in parts {
-            assert!(sentence.contains(part), "{sentence}");
+        let file = file.to_str().expect("UTF-8");
+        let named = list_with(home.path(), &["--config", file]);
+        let default = list_with(home.path(), &[]);
+        for sentence in [refused(&named, 2), done_without(&default)] {
+            assert!(sentence.contains(file) && !sentence.contains('\u{1b}'), "{sentence}");
+            for part in parts {
+                assert!(sentence.contains(part), "{sentence}");
+            }
         }
     }
+}
+
+/// Something that stands where the default config file, or a folder on the way to it, would be.
+type Obstacle = fn(&Path) -> std::io::Result<()>;
+
+/// Whatever is wrong with a file that nobody asked for, every command goes on without it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_default_file_that_cannot_be_used_stops_no_command() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::os::unix::fs::symlink;
+    let obstacles: [(&str, Obstacle); 5] = [
+        ("is a directory", |file| fs::create_dir(file)),
+        ("is a FIFO", |file| Ok(mknodat(CWD, file, FileType::Fifo, Mode::RWXU, 0)?)),
+        ("is a device", |file| symlink("/dev/zero", file)),
+        ("symbolic links", |file| symlink(file, file)),
+        ("longer than 64 KiB", |file| fs::File::create(file)?.set_len(1 << 31)),
+    ];
+    for (what, put) in obstacles {
+        let (home, file) = home("");
+        fs::remove_file(&file).expect("ours");
+        put(&file).expect("writable");
+        for command in [&["list", "--demo"][..], &["ports", "--demo"], &["watch", "--demo", "--for", "1"]] {
+            let ended = ended(conntop().env("HOME", home.path()).args(command));
+            assert!(done_without(&ended).contains(what), "{}", ended.stderr);
+        }
+        let check = ended(conntop().env("HOME", home.path()).args(["check", "--demo"]));
+        assert!(check.code < 3 && check.stderr.contains(what), "{}", check.stderr);
+    }
+}
+
+#[test]
+fn where_the_environment_leads_nowhere_there_are_defaults() {
+    let too_long = format!("/{}", "x".repeat(300));
+    for (home, is_said) in [("/nonexistent", false), ("/dev/null", false), (too_long.as_str(), true)] {
+        for variable in ["HOME", "XDG_CONFIG_HOME"] {
+            let ended = ended(conntop().env(variable, home).args(["list", "--demo", "--limit", "1"]));
+            assert_eq!((ended.code, !ended.stderr.is_empty()), (0, is_said), "{home}: {}", ended.stderr);
+        }
+    }
+}
+
+/// As runuser, setpriv, cron and containers leave it: another user with root's HOME.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_that_may_not_be_looked_into_is_no_config() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: this takes root");
+        return;
+    }
+    let (home, _) = home("all-netns = true\n");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("ours");
+    // The program may be in a folder that only root may enter.
+    let copy = std::env::temp_dir().join(format!("conntop-{}", std::process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_conntop"), &copy).expect("a copy");
+    let mut command = std::process::Command::new(&copy);
+    command.env_remove("XDG_CONFIG_HOME").env("HOME", home.path()).uid(65_534).gid(65_534);
+    let output = command.args(["list", "--demo"]).output();
+    fs::remove_file(&copy).expect("ours");
+    let output = output.expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.contains("cannot be read (Permission denied"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
 #[test]

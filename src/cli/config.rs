@@ -1,10 +1,9 @@
 //! The config file: where it is, how it is read, and what is wrong with it in one sentence.
 //!
-//! A wrong file ends the program, also the default one: thresholds that are silently not used would be worse.
+//! A file that the user named and that cannot be used ends the program. The default one does not, whatever is wrong with
+//! it: one sentence says that it is not used, and the defaults hold.
 
 use std::env;
-use std::fs::{File, OpenOptions};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::Needs;
 use crate::model::units::parse::deserialize_span;
+use crate::source::guarded::{self, Unusable};
 use crate::source::{self, Choice, Source};
 use crate::table::suggest;
 
@@ -55,6 +55,9 @@ pub(super) struct Settings {
     pub(super) trace: bool,
     /// The numbers that the rules compare with.
     pub(super) thresholds: Thresholds,
+    /// Why the default file is not used, where it is not. Was said; a screen shows it as well.
+    #[serde(skip)]
+    pub(super) remark: Option<String>,
 }
 
 impl Default for Settings {
@@ -72,6 +75,7 @@ impl Default for Settings {
             no_dns: false,
             trace: true,
             thresholds: Thresholds::default(),
+            remark: None,
         }
     }
 }
@@ -118,31 +122,44 @@ fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         .ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
 }
 
-/// The settings of the file that the user `named`, or of the default file if there is one.
+/// The settings of the file that the user `named`, or of the default file if there is one that can be used.
 pub(super) fn read(named: Option<&Path>) -> Result<Settings, Failure> {
-    let Some(path) = named.map(Path::to_owned).or_else(default_path) else { return Ok(Settings::default()) };
+    let Some(path) = named else {
+        return Ok(default_path().map_or_else(Settings::default, |path| read_default(&path)));
+    };
     if path == Path::new(NOTHING) {
         return Ok(Settings::default());
     }
-    match load(&path, named.is_some()) {
-        Ok(text) => parse(&text).map_err(|what| Failure::Usage(format!("{}, {what}", path.display()))),
-        Err(Unread::Missing) if named.is_none() => Ok(Settings::default()),
+    let file = path.display();
+    match load(path, |_| true) {
+        Ok(text) => parse(&text).map_err(|what| Failure::Usage(format!("{file}, {what}"))),
         Err(Unread::Missing) => Err(Failure::Usage(format!(
-            "there is no config file {}; write one (conntop explain config shows what goes in) or leave out --config",
-            path.display()
+            "there is no config file {file}; write one (conntop explain config shows what goes in) or leave out --config"
         ))),
-        Err(Unread::Ignored) => {
-            say(&format!(
-                "{} is not used: root reads no settings that others can write; chown and chmod it, or name it with --config",
-                path.display()
-            ));
-            Ok(Settings::default())
-        }
+        Err(Unread::Ignored) => Ok(Settings::default()),
         Err(Unread::Wrong(what)) => Err(Failure::Failed(format!(
-            "the config file {} {what}; mend that, or go without by --config {NOTHING}",
-            path.display()
+            "the config file {file} {what}; mend that, or go without by --config {NOTHING}"
         ))),
     }
+}
+
+/// The settings of the default file. Nobody asked for it, so whatever is wrong with it stops nothing: it is said that it
+/// is not used, and what holds instead.
+fn read_default(path: &Path) -> Settings {
+    let file = path.display();
+    let why = match load(path, may_be_trusted).map(|text| parse(&text)) {
+        Ok(Ok(settings)) => return settings,
+        // Most people have none.
+        Err(Unread::Missing) => return Settings::default(),
+        Ok(Err(what)) => format!("{file}, {what}"),
+        Err(Unread::Ignored) => format!(
+            "{file} is not used: root reads no settings that others can write; chown and chmod it, or name it with --config"
+        ),
+        Err(Unread::Wrong(what)) => format!("the config file {file} {what}"),
+    };
+    let remark = format!("{why}; the defaults hold");
+    say(&remark);
+    Settings { remark: Some(remark), ..Settings::default() }
 }
 
 /// `$XDG_CONFIG_HOME/conntop/config.toml`, else `~/.config/conntop/config.toml`. Never below the working directory: a
@@ -162,39 +179,24 @@ enum Unread {
     Wrong(String),
 }
 
-fn load(path: &Path, is_named: bool) -> Result<String, Unread> {
-    let wrong = |error: std::io::Error| match error.kind() {
-        // A file in the way of a folder is as good as none.
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Missing,
-        _ => Unread::Wrong(format!("cannot be read ({error})")),
-    };
-    let file = open(path).map_err(wrong)?;
-    let about = file.metadata().map_err(wrong)?;
-    if !about.is_file() {
-        return Err(Unread::Wrong("is not a regular file".to_owned()));
-    }
-    if !is_named && !may_be_trusted(&about) {
+/// The text of the file, if `is_trusted` says so of what it is.
+fn load(path: &Path, is_trusted: impl FnOnce(&std::fs::Metadata) -> bool) -> Result<String, Unread> {
+    let (file, about) = guarded::open(path)?;
+    if !is_trusted(&about) {
         return Err(Unread::Ignored);
     }
-    let mut bytes = Vec::new();
-    file.take(LEN_MAX + 1).read_to_end(&mut bytes).map_err(wrong)?;
-    if bytes.len() as u64 > LEN_MAX {
-        return Err(Unread::Wrong(format!("is longer than {} KiB", LEN_MAX / 1024)));
-    }
+    let bytes = guarded::read_opened(file, &about, LEN_MAX)?;
     String::from_utf8(bytes).map_err(|_| Unread::Wrong("is not UTF-8 text".to_owned()))
 }
 
-#[cfg(unix)]
-fn open(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    // A FIFO must not hold the program up.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).open(path)
+impl From<Unusable> for Unread {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            // A file in the way of a folder is as good as none.
+            Unusable::Missing => Self::Missing,
+            unusable => Self::Wrong(unusable.to_string()),
+        }
+    }
 }
 
 /// Whether nobody but root can have written it, for root; others may read what they like.

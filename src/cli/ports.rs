@@ -68,7 +68,11 @@ pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCod
     let store = look(&mut *source, &settings.needs())?;
     store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
     let mut names = Services::default();
-    for service in services::read() {
+    let services = services::read().unwrap_or_else(|sentence| {
+        say(sentence.as_str());
+        Vec::new()
+    });
+    for service in services {
         names.entry((service.protocol, service.port)).or_insert(service.name);
     }
     let listeners = ports.listeners(&store, &names);

@@ -3,12 +3,13 @@
 
 mod frames;
 
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::text::DisplayText;
+use crate::source::guarded::{self, Unusable};
 use crate::source::record::decode::Decoder;
 use crate::source::record::file;
 use crate::source::record::format::{Fault, Header, VERSION};
@@ -41,13 +42,13 @@ impl Replay {
     /// Opens the recording at `path` and reads its first sample.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let name = file::shown(path);
-        match file::open(path) {
-            Ok(Some(file)) => Self::read(Box::new(BufReader::new(file)), name),
-            Ok(None) => Err(failed(&format!("{name} is no regular file; {GIVE_RECORDING}"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(failed(&format!("there is no file {name}; {GIVE_RECORDING}")))
+        match guarded::open(path) {
+            Ok((file, _)) => Self::read(Box::new(BufReader::new(file)), name),
+            Err(Unusable::Missing) => Err(failed(&format!("there is no file {name}; {GIVE_RECORDING}"))),
+            Err(Unusable::Refused(error)) => {
+                Err(failed(&format!("cannot read {name}: {}; {GIVE_RECORDING}", error.kind())))
             }
-            Err(error) => Err(failed(&format!("cannot read {name}: {}; {GIVE_RECORDING}", error.kind()))),
+            Err(why) => Err(failed(&format!("{name} {why}; {GIVE_RECORDING}"))),
         }
     }
 

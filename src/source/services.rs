@@ -1,10 +1,10 @@
 //! The system's own names of services, `/etc/services` (`services`(5)): they name what the catalogue does not.
 
-use std::fs::File;
-use std::io::Read;
+use std::path::Path;
 
 use crate::model::endpoint::Protocol;
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
+use crate::source::guarded::{self, Unusable};
 
 /// Where they are.
 const PATH: &str = "/etc/services";
@@ -22,12 +22,16 @@ pub struct Service {
     pub name: DisplayText,
 }
 
-/// The names that this system has, in the order of the file; none where it has no such file.
-pub fn read() -> Vec<Service> {
-    let mut content = Vec::new();
-    let opened = File::open(PATH).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()));
-    let is_read = opened.is_some_and(|file| file.take(FILE_LEN_MAX).read_to_end(&mut content).is_ok());
-    if is_read { parse(&content) } else { Vec::new() }
+/// The names that this system has, in the order of the file; none where it has no such file. Else a sentence.
+pub fn read() -> Result<Vec<Service>, DisplayText> {
+    match guarded::read(Path::new(PATH), FILE_LEN_MAX) {
+        Ok(content) => Ok(parse(&content)),
+        Err(Unusable::Missing) => Ok(Vec::new()),
+        Err(why) => {
+            let sentence = format!("{PATH} {why}, so services are named by conntop's own list only; mend that file");
+            Err(DisplayText::new(&sentence))
+        }
+    }
 }
 
 /// The names in a file. A line that is none is left out: the file is written by hand.

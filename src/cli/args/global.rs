@@ -92,6 +92,7 @@ impl Global {
             no_dns: self.no_dns.unwrap_or(false),
             trace: no(self.no_trace).unwrap_or(file.trace),
             thresholds: file.thresholds,
+            remark: file.remark,
         })
     }
 

@@ -1,5 +1,4 @@
-//! Opening recordings: made new and private, read without being held up by what is no file. `cfg` lines stand here so
-//! that they stand nowhere else.
+//! Making recordings: new and private. `cfg` lines stand here so that they stand nowhere else.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,20 +22,6 @@ pub fn create(path: &Path) -> io::Result<File> {
         caller.own(&file, path);
     }
     Ok(file)
-}
-
-/// Opens a file for reading. `None` if it is no regular file: a directory, a FIFO (it does not wait for a writer), a device.
-pub fn open(path: &Path) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        // The flags are few and low: they fit the sign.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
-    }
-    let file = options.open(path)?;
-    Ok(file.metadata()?.is_file().then_some(file))
 }
 
 /// `path` as a message shows it.

@@ -285,7 +285,7 @@ fn directories_devices_and_pipes_are_refused_without_waiting() {
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
     for path in [dir.path(), &pipe, Path::new("/dev/zero"), Path::new("/dev/null")] {
         let said = refused_path(path);
-        assert!(said.contains("is no regular file; give the name of a file"), "{said}");
+        assert!(said.contains("not a regular file; give the name of a file"), "{said}");
     }
 }
 
