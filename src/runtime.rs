@@ -48,7 +48,7 @@ use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
 #[cfg(unix)]
 use crate::runtime::time_zone::utc_offset_seconds;
-use crate::source::Source;
+use crate::source::{Source, guarded};
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
 const EVENTS_MAX: usize = 256;
@@ -106,12 +106,14 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
     let (sender, messages) = channel(MESSAGES_MAX);
     // The queue is empty: there is room for them.
-    for remark in options.remark.iter().chain(&no_zone) {
+    let no_hosts = guarded::check_hosts().err().filter(|_| options.lookups == Lookups::On);
+    let no_hosts = no_hosts.map(|why| format!("{why}, so names of hosts are not asked for; mend that file"));
+    for remark in options.remark.iter().chain(&no_zone).chain(&no_hosts) {
         let _ = sender.try_send(Msg::Notice(DisplayText::new(remark)));
     }
     let names = (options.lookups != Lookups::Forbidden).then(|| {
         let sender = sender.clone();
-        let resolver = resolver::for_source(source.info().kind);
+        let resolver = resolver::for_source(source.info().kind, || guarded::check_hosts().is_ok());
         // An error means that the program is ending.
         Pool::new(resolver, options.private_names, move |named| drop(sender.blocking_send(Msg::HostNames(vec![named]))))
     });

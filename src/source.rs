@@ -13,6 +13,7 @@ pub mod replay;
 pub mod services;
 pub mod synthetic;
 pub mod usage;
+pub mod users;
 
 #[cfg(target_os = "linux")]
 pub mod linux;

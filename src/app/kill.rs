@@ -17,6 +17,7 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::groups::{GroupKey, Holdings};
 use crate::store::rows::Row;
 use crate::table::units;
+use crate::table::value::Value;
 
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
@@ -54,7 +55,7 @@ impl App {
     /// Opens the dialog that holds the very effect that will run.
     pub(super) fn ask_to_confirm(&mut self, process: Arc<Process>, signal: Signal) {
         let user = match process.uid {
-            Some(uid) => self.store.names().users.get(&uid).map_or_else(|| uid.to_string(), ToString::to_string),
+            Some(uid) => Value::user(uid, self.store.names()).text().into_owned(),
             None => "unknown".to_owned(),
         };
         // Counted in slices; with many sockets the dialog opens before that is done.

@@ -16,7 +16,7 @@ use crate::model::host_name::Lookups;
 use crate::model::snapshot::Needs;
 use crate::model::units::parse::deserialize_span;
 use crate::source::guarded::{self, Unusable};
-use crate::source::{self, Choice, Source};
+use crate::source::{self, Choice, Source, users};
 use crate::table::suggest;
 
 /// The longest config file, in bytes.
@@ -83,7 +83,7 @@ impl Default for Settings {
 impl Settings {
     /// What a sample is to hold beside the sockets of this namespace.
     pub(super) fn needs(&self) -> Needs {
-        Needs { all_namespaces: self.all_netns, ..Needs::default() }
+        Needs { all_namespaces: self.all_netns, wait_for_names: users::WAIT_ONCE, ..Needs::default() }
     }
 
     /// Whether names of hosts are asked for: a no beats every yes.

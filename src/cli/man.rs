@@ -14,6 +14,7 @@ use crate::cli::man::page::{MARK, Page};
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, say};
 use crate::report::format::Format;
+use crate::source::guarded;
 use crate::table::suggest;
 
 /// Prints a page, or writes all of them.
@@ -67,7 +68,7 @@ fn may_be_replaced(path: &Path) -> bool {
     let Ok(facts) = fs::symlink_metadata(path) else { return true };
     let mut start = vec![0; MARK.len()];
     facts.is_file()
-        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && guarded::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut start).is_ok())
         && start == MARK.as_bytes()
 }
 

@@ -9,6 +9,7 @@ use crate::dns::pool::Pool;
 use crate::dns::resolver;
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceKind;
+use crate::source::guarded;
 use crate::store::Store;
 
 /// How long a command that prints once waits for names.
@@ -28,7 +29,14 @@ impl Names {
     /// Asks as the settings say about what `kind` of source shows.
     pub(super) fn new(settings: &Settings, kind: SourceKind, patience: Duration) -> Self {
         let is_on = settings.lookups() == Lookups::On;
-        let pool = is_on.then(|| Pool::new(resolver::for_source(kind), settings.dns_private, |_| {}));
+        if is_on
+            && kind != SourceKind::Synthetic
+            && let Err(why) = guarded::check_hosts()
+        {
+            say(&format!("{why}, so names of hosts are not asked for; mend that file"));
+        }
+        let may_ask = || guarded::check_hosts().is_ok();
+        let pool = is_on.then(|| Pool::new(resolver::for_source(kind, may_ask), settings.dns_private, |_| {}));
         Self { pool, patience, has_said: false }
     }
 

@@ -28,20 +28,26 @@ pub trait Resolver: Send + Sync {
     }
 }
 
-/// The resolver for the addresses of a source: made-up ones are asked about nowhere.
-pub fn for_source(kind: SourceKind) -> Box<dyn Resolver> {
+/// The resolver for the addresses of a source: made-up ones are asked about nowhere. `may_ask` says before each question
+/// whether the files that the C library reads for an answer are such as it can read.
+pub fn for_source(kind: SourceKind, may_ask: fn() -> bool) -> Box<dyn Resolver> {
     match kind {
         SourceKind::Synthetic => Box::new(Invented),
-        _ => Box::new(System),
+        _ => Box::new(System { may_ask }),
     }
 }
 
 /// The system's resolver, by getnameinfo(3): what nsswitch.conf(5) says, usually `/etc/hosts` and then name servers.
 #[derive(Clone, Copy, Debug)]
-pub struct System;
+pub struct System {
+    may_ask: fn() -> bool,
+}
 
 impl Resolver for System {
     fn ask(&self, addr: IpAddr) -> Reply {
+        if !(self.may_ask)() {
+            return Reply::Failed;
+        }
         match dns_lookup::lookup_addr(&addr).map_err(|error| error.kind()) {
             Ok(name) => Reply::Name(name.into_bytes()),
             Err(LookupErrorKind::NoName | LookupErrorKind::NoData) => Reply::Nameless,

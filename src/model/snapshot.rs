@@ -80,6 +80,9 @@ pub struct Needs {
     pub all_namespaces: bool,
     /// Sockets on the screen: a partial sample looks them up, so that what is looked at is of now.
     pub visible: Vec<SocketRef>,
+    /// How long a sample may wait for names of users that it asks for: long where it is printed and that is all. The
+    /// names that come later come with a later sample.
+    pub wait_for_names: Duration,
 }
 
 /// Which sockets a sample lists without fail. A socket outside of it that is not listed is unknown, not gone.

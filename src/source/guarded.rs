@@ -91,6 +91,16 @@ pub fn check_all(paths: &[&str], len_max: u64) -> Result<(), String> {
     paths.iter().try_for_each(|path| check(Path::new(path), len_max).map_err(|why| format!("{path} {why}")))
 }
 
+/// What the C library reads when it is asked for the name of an address (getnameinfo(3), nsswitch.conf(5)).
+const FILES_OF_HOSTS: [&str; 4] = ["/etc/nsswitch.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/host.conf"];
+/// Up to which length it may: lists of blocked hosts are long.
+const HOSTS_LEN_MAX: u64 = 64 << 20;
+
+/// Whether the C library may be asked for names of hosts; else why not, as a sentence without its end.
+pub fn check_hosts() -> Result<(), String> {
+    check_all(&FILES_OF_HOSTS, HOSTS_LEN_MAX)
+}
+
 fn refuse_other_kinds(metadata: &Metadata) -> Result<(), Unusable> {
     if metadata.is_file() { Ok(()) } else { Err(Unusable::Kind(kind(metadata.file_type()))) }
 }

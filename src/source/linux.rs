@@ -184,9 +184,8 @@ impl Linux {
         snapshot.coverage.other_namespaces = others.saturating_sub(self.abroad.shown());
     }
 
-    /// All names for a full sample; for a partial one, those of before and what is new. `all` says that the sockets of
-    /// all namespaces are shown.
-    fn read_names(&mut self, all: bool, snapshot: &Snapshot) -> Arc<Names> {
+    /// All names for a full sample; for a partial one, those of before and what is new.
+    fn read_names(&mut self, needs: &Needs, snapshot: &Snapshot) -> Arc<Names> {
         let (own, abroad, inquirer) = (self.namespaces.own(), &self.abroad, self.inquirer.as_ref());
         let interface = |netns: NetnsId, index: u32| {
             if netns != own {
@@ -196,8 +195,8 @@ impl Linux {
             Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
         };
         let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
-        let namespaces = self.namespaces.names(all);
-        let others = Others { namespaces, units, interface: &interface };
+        let namespaces = self.namespaces.names(needs.all_namespaces);
+        let others = Others { namespaces, units, interface: &interface, wait: needs.wait_for_names };
         if snapshot.scope.is_all() {
             self.names.read(&snapshot.sockets, snapshot.at, others)
         } else {
@@ -268,7 +267,7 @@ impl Source for Linux {
         let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
         self.owners.attribute(&mut snapshot.sockets, Extent::Part, Asked { now, some_invisible, is_held });
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
-        snapshot.names = self.read_names(needs.all_namespaces, snapshot);
+        snapshot.names = self.read_names(needs, snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
     }
@@ -287,7 +286,7 @@ impl Source for Linux {
             let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
             self.owners.attribute(found, Extent::Rest, Asked { now, some_invisible, is_held });
             self.units.complete(found, &self.owners, snapshot.at);
-            snapshot.names = self.read_names(false, snapshot);
+            snapshot.names = self.read_names(&Needs::default(), snapshot);
         }
         snapshot.took = clock::now().0.since(snapshot.at);
     }
@@ -315,7 +314,7 @@ impl Linux {
         let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         snapshot.coverage.sockets = listed.saturating_add(held_back.count);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
-        snapshot.names = self.read_names(needs.all_namespaces, snapshot);
+        snapshot.names = self.read_names(needs, snapshot);
         if self.parts.is_engaged() {
             let ended = self.parts.ended();
             self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
@@ -361,6 +360,7 @@ impl Linux {
 
     /// What every sample has beside its sockets.
     fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        snapshot.coverage.degraded.extend(self.names.trouble());
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);

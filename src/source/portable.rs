@@ -127,7 +127,8 @@ impl Source for Portable {
         let left_out = reason.map(|why| DisplayText::new(&format!("netstat2 left out {skipped} entries: {why}")));
         coverage.degraded.extend(left_out);
 
-        snapshot.names = self.users.read(snapshot.at);
+        snapshot.names = self.users.read(&snapshot.sockets, needs.wait_for_names);
+        snapshot.coverage.degraded.extend(self.users.trouble());
         snapshot.usage = self.usage(&needs.usage);
         snapshot.took = clock::now().0.since(snapshot.at);
         Ok(Pace::Interval)

@@ -57,8 +57,8 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(9, 24).rank(1).about("The process that holds it, or held it last ('was …'); +N more share it."),
     Column::new("pid", "PID", Kind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
         .width(7, 7).rank(3).about("The process id; the lowest if several processes share the socket."),
-    Column::new("user", "USER", Kind::Text, |row, store| Value::or_missing(uid(row).and_then(|uid| store.names().users.get(&uid)), |name| Value::Text(name.as_str())))
-        .width(8, 16).rank(8).drift(Drift::Names).about("The user the socket belongs to, by name."),
+    Column::new("user", "USER", Kind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
+        .width(8, 16).rank(8).drift(Drift::Names).about("The user the socket belongs to: the name, or the number where there is none."),
     Column::new("uid", "UID", Kind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
         .width(6, 10).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
@@ -308,7 +308,9 @@ mod tests {
             for row in &rows {
                 let value = (column.value)(row, &store);
                 let fits = match column.kind {
-                    Kind::Text => matches!(value, Value::Text(_) | Value::Owned(_) | Value::Process(_)),
+                    Kind::Text => {
+                        matches!(value, Value::Text(_) | Value::Owned(_) | Value::User { .. } | Value::Process(_))
+                    }
                     Kind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
                     Kind::Address => matches!(value, Value::Address(_)),
                     Kind::Endpoint => matches!(value, Value::Endpoint(_)),
@@ -359,7 +361,11 @@ mod tests {
         assert_eq!(cell(&row(tcp(1).with(|socket| socket.queues = None)), "recvq"), is("", "null"));
         assert_eq!(cell(&row(tcp(1).uid(0)), "uid"), is("0", "0"));
         assert_eq!(cell(&row(tcp(1).with(|socket| socket.uid = None)), "uid"), is("", "null"));
-        assert_eq!(cell(&row(tcp(1).uid(4_242)), "user"), is("", "null"));
+        assert_eq!(
+            cell(&row(tcp(1).uid(4_242)), "user"),
+            is("4242", "\"4242\""),
+            "a user without a name is still a user"
+        );
     }
 
     #[test]

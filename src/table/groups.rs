@@ -28,7 +28,7 @@ pub static PROCESSES: &[Column<Group>] = &[
     Column::new("pid", "PID", Kind::Number, pid)
         .width(7, 7).rank(1).about("The process id."),
     Column::new("user", "USER", Kind::Text, user)
-        .width(8, 16).rank(8).drift(Drift::Names).about("The user the process runs as."),
+        .width(8, 16).rank(8).drift(Drift::Names).about("The user the process runs as: the name, or the number where there is none."),
     CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, LISTENING, OTHER, TOTAL, PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
     Column::new("cpu", "CPU", Kind::Share, cpu)
         .width(5, 5).rank(10).drift(Drift::Free).about("Processor use; 100% is one core."),
@@ -184,7 +184,7 @@ fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
 
 fn user<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     let uid = group.process.as_ref().and_then(|process| process.uid);
-    Value::or_missing(uid.and_then(|uid| store.names().users.get(&uid)), |name| Value::Text(name.as_str()))
+    Value::or_missing(uid, |uid| Value::user(uid, store.names()))
 }
 
 fn pid<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {

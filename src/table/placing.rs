@@ -90,7 +90,7 @@ impl<T: Copy + Ord> Placing<T> {
         let (addr, port) = match value {
             Value::Address(addr) => (addr, 0),
             Value::Endpoint(endpoint) => (&endpoint.addr, endpoint.port),
-            value => return (WORDS, self.number_of(value.plain()).into(), 0),
+            value => return (WORDS, self.number_of(&value.plain()).into(), 0),
         };
         match addr.to_canonical() {
             IpAddr::V4(addr) => (FIRST, addr.to_bits().into(), port),

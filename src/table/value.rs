@@ -9,8 +9,9 @@ use serde::{Serialize, Serializer};
 
 use crate::model::delta::AgeBasis;
 use crate::model::endpoint::Endpoint;
-use crate::model::process::{Holders, Owner};
+use crate::model::process::{Holders, Names, Owner};
 use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
 use crate::table::column::Order;
 use crate::table::{fit, units};
 
@@ -25,6 +26,13 @@ pub enum Value<'a> {
     Owned(String),
     /// A name of a host: where there is no room its middle goes.
     Host(&'a str),
+    /// A user: the name, or the number where there is no name, as ps(1) has it.
+    User {
+        /// The name, where there is one.
+        name: Option<&'a str>,
+        /// What tells users apart: several may have one name.
+        uid: u32,
+    },
     /// One of a few constants: how people and how machines (JSON, filters) read it.
     Word {
         /// For people.
@@ -70,6 +78,11 @@ impl<'a> Value<'a> {
         value.map_or(Self::Missing, make)
     }
 
+    /// The user with this number.
+    pub fn user(uid: u32, names: &'a Names) -> Self {
+        Self::User { name: names.users.get(&uid).map(DisplayText::as_str), uid }
+    }
+
     /// A word that people and machines read alike.
     pub const fn word(label: &'static str) -> Self {
         Self::Word { text: label, label }
@@ -89,6 +102,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Missing | Self::Gauge(_) => Cow::Borrowed(""),
             Self::Text(text) | Self::Host(text) | Self::Word { text, .. } => Cow::Borrowed(text),
+            Self::User { name, uid } => user_text(*name, *uid),
             Self::Owned(text) => Cow::Owned(text.clone()),
             Self::Process(owner) => owner_text(owner),
             Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
@@ -178,20 +192,24 @@ impl<'a> Value<'a> {
             (Self::Endpoint(a), Self::Endpoint(b)) => {
                 (a.addr.to_canonical(), a.port).cmp(&(b.addr.to_canonical(), b.port))
             }
-            _ => compare_words(self.plain(), other.plain()),
+            (Self::User { name: a, uid }, Self::User { name: b, uid: other }) => {
+                compare_words(&user_text(*a, *uid), &user_text(*b, *other)).then(uid.cmp(other))
+            }
+            _ => compare_words(&self.plain(), &other.plain()),
         }
     }
 
-    /// The words that machines read, without an allocation; empty for numbers and addresses.
-    pub(super) fn plain(&self) -> &str {
-        match self {
+    /// The words that machines read, without an allocation but for a user without a name; empty for numbers and addresses.
+    pub(super) fn plain(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
             Self::Text(text) | Self::Host(text) => text,
+            Self::User { name, uid } => return user_text(*name, *uid),
             Self::Owned(text) => text,
             Self::Word { label, .. } => label,
             Self::Process(owner) => owner.process().map_or("", |process| process.name.as_str()),
             Self::State(state) => state.name(),
             _ => "",
-        }
+        })
     }
 
     /// Whether any of the words that the cell stands for passes `test`: all owners of a socket, text and label of a word.
@@ -201,7 +219,7 @@ impl<'a> Value<'a> {
                 owner.holders().is_some_and(|holders| holders.all().iter().any(|process| test(process.name.as_str())))
             }
             Self::Word { text, label } => test(label) || test(text),
-            Self::Text(_) | Self::Host(_) | Self::Owned(_) | Self::State(_) => test(self.plain()),
+            Self::Text(_) | Self::Host(_) | Self::User { .. } | Self::Owned(_) | Self::State(_) => test(&self.plain()),
             Self::Missing => false,
             _ => test(&self.text()),
         }
@@ -220,6 +238,10 @@ impl<'a> Value<'a> {
 fn domain_at(name: &str, len_max: usize) -> usize {
     let dots = name.rmatch_indices('.').map(|(at, _)| at);
     dots.take(2).filter(|at| name.len() - at <= len_max).last().unwrap_or(name.len())
+}
+
+fn user_text(name: Option<&str>, uid: u32) -> Cow<'_, str> {
+    name.map_or_else(|| Cow::Owned(uid.to_string()), Cow::Borrowed)
 }
 
 /// The short form of why no process is known.
@@ -288,7 +310,7 @@ impl Value<'_> {
             Self::BytesPerSecond(number) | Self::PerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
             Self::Share(number) | Self::Gauge(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
             Self::Span(span) | Self::Age(span, _) => Plain::Float(seconds(*span)),
-            _ => self.scalar().map_or_else(|| Plain::Text(Cow::Borrowed(self.plain())), Plain::Integer),
+            _ => self.scalar().map_or_else(|| Plain::Text(self.plain()), Plain::Integer),
         }
     }
 }
@@ -325,6 +347,19 @@ mod tests {
         assert_eq!(values, [Value::Count(1), Value::Count(2), Value::Missing]);
         values.sort_by(|a, b| a.compare(b, Order::Descending));
         assert_eq!(values, [Value::Count(2), Value::Count(1), Value::Missing]);
+    }
+
+    #[test]
+    fn a_user_without_a_name_is_its_number_and_two_users_of_one_name_are_two() {
+        let names = Names { users: [(0, "root".into()), (5, "7".into())].into(), ..Names::default() };
+        let user = |uid| Value::user(uid, &names);
+        let said = |uid| (user(uid).text().into_owned(), json(&user(uid)));
+        assert_eq!(said(0), ("root".to_owned(), "\"root\"".to_owned()));
+        assert_eq!(said(4_294_967_294), ("4294967294".to_owned(), "\"4294967294\"".to_owned()));
+        assert!(!user(404_404).is_missing() && user(404_404).any_words(|words| words == "404404"));
+        assert_eq!(user(7).text(), user(5).text());
+        assert_eq!(user(7).compare(&user(5), Order::Ascending), Ordering::Greater);
+        assert_eq!(user(7).compare(&user(0), Order::Ascending), Ordering::Less);
     }
 
     #[test]

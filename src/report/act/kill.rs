@@ -22,6 +22,7 @@ use crate::store::Store;
 use crate::table::column::Align;
 use crate::table::filter::Filter;
 use crate::table::units;
+use crate::table::value::Value;
 
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
@@ -203,14 +204,14 @@ impl KillPlan {
         };
         for (target, result) in self.targets.iter().zip(results) {
             let process = &target.process;
-            let user = process.uid.and_then(|uid| store.names().users.get(&uid)).map(ToString::to_string);
+            let user = process.uid.map(|uid| Value::user(uid, store.names()).text().into_owned());
             let label = result.as_ref().map_or(PLANNED, label);
             let note = result.as_ref().and_then(|outcome| note(outcome, signal));
             written.cells.push(vec![
                 label.into(),
                 process.id.pid.to_string().into(),
                 process.name.as_str().into(),
-                user.clone().or_else(|| Some(process.uid?.to_string())).unwrap_or_default().into(),
+                user.clone().unwrap_or_default().into(),
                 format!("{} of {}", target.sockets, target.holds).into(),
                 target.example.as_str().into(),
                 note.clone().unwrap_or_default().into(),

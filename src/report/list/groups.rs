@@ -138,8 +138,7 @@ impl Groups {
         for (index, row) in rows {
             key.clear();
             for &column in &self.by {
-                plain::write::<Json>(&mut key, &(COLUMNS[column].value)(row, store));
-                key.push(b',');
+                append_key(&mut key, &(COLUMNS[column].value)(row, store));
             }
             let at = places.get(key.as_slice()).copied().unwrap_or_else(|| {
                 places.insert(key.clone().into_boxed_slice(), groups.len());
@@ -196,8 +195,7 @@ impl Grouped<'_> {
         let of_group = |sum: &Sum| {
             let mut key = Vec::new();
             for &index in &self.asked.by {
-                plain::write::<Json>(&mut key, &cell(GroupColumn::Key(index), sum, store));
-                key.push(b',');
+                append_key(&mut key, &cell(GroupColumn::Key(index), sum, store));
             }
             mark_of(&(key, sum.counts.tcp, sum.counts.udp))
         };
@@ -286,6 +284,16 @@ fn cell<'a>(column: GroupColumn, sum: &'a Sum, store: &'a Store) -> Value<'a> {
         }
         GroupColumn::Sum(index) => (SUMS[index].value)(sum, store),
     }
+}
+
+/// Appends what tells `value` apart from those of other groups: what machines read of it, and which user it is, as two
+/// users may have one name.
+fn append_key(key: &mut Vec<u8>, value: &Value<'_>) {
+    plain::write::<Json>(key, value);
+    if let Value::User { uid, .. } = value {
+        plain::decimal(key, u64::from(*uid));
+    }
+    key.push(b',');
 }
 
 /// What people read of a whole group: not what only its first socket is, as `was nginx +3`.

@@ -1,5 +1,5 @@
-//! Names of uids and of interfaces: read rarely, and put together with those of network namespaces and units into one
-//! table, which is replaced only when it changes.
+//! Names of uids and of interfaces: asked for rarely, and put together with those of network namespaces and units into
+//! one table, which is replaced only when it changes.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::model::process::Names;
 use crate::model::socket::{NetnsId, Socket};
-use crate::model::text::{DisplayText, NAME_LEN_MAX};
+use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::source::users::Users;
 
 /// How long names are believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(10);
@@ -18,9 +19,11 @@ const BELIEVED_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct NameReader {
     names: Arc<Names>,
-    /// When they were read, and the modification time of the file that users come from.
+    /// When those of interfaces were read.
     read_at: Option<Timestamp>,
-    users_changed: Option<(i64, i64)>,
+    users: Users,
+    /// Which state of the users `names` holds.
+    users_version: u64,
 }
 
 /// Names that others know.
@@ -31,6 +34,8 @@ pub struct Others<'a> {
     pub units: Option<BTreeMap<u64, DisplayText>>,
     /// Of the interface with this index in this namespace.
     pub interface: &'a dyn Fn(NetnsId, u32) -> Option<DisplayText>,
+    /// How long may be waited for names of users.
+    pub wait: Duration,
 }
 
 impl NameReader {
@@ -38,8 +43,10 @@ impl NameReader {
     pub fn read_part(&mut self, sockets: &[Socket], others: Others<'_>) -> Arc<Names> {
         let new: Vec<_> = sockets.iter().filter(|socket| !self.knows_interface(socket)).cloned().collect();
         let units = others.units.filter(|units| *units != self.names.units);
-        if !new.is_empty() || units.is_some() || others.namespaces != self.names.namespaces {
+        let users = self.new_users(sockets, others.wait);
+        if !new.is_empty() || units.is_some() || users.is_some() || others.namespaces != self.names.namespaces {
             let mut names = Names::clone(&self.names);
+            names.users = users.unwrap_or(names.users);
             names.interfaces.extend(interfaces(&new, others.interface));
             names.namespaces = others.namespaces;
             names.units = units.unwrap_or(names.units);
@@ -48,14 +55,15 @@ impl NameReader {
         Arc::clone(&self.names)
     }
 
-    /// All users, the interfaces that `sockets` are bound to, and what `others` know.
+    /// The users of `sockets` and of those before, the interfaces that `sockets` are bound to, and what `others` know.
     pub fn read(&mut self, sockets: &[Socket], now: Timestamp, others: Others<'_>) -> Arc<Names> {
         let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
-        let changed = others.units.is_some() || others.namespaces != self.names.namespaces;
+        let users = self.new_users(sockets, others.wait);
+        let changed = users.is_some() || others.units.is_some() || others.namespaces != self.names.namespaces;
         let all_known = sockets.iter().all(|socket| self.knows_interface(socket));
         if stale || changed || !all_known {
             let names = Names {
-                users: self.users(),
+                users: users.unwrap_or_else(|| self.names.users.clone()),
                 interfaces: interfaces(sockets, others.interface),
                 namespaces: others.namespaces,
                 units: others.units.unwrap_or_else(|| self.names.units.clone()),
@@ -74,16 +82,15 @@ impl NameReader {
         socket.interface.is_none_or(|index| self.names.interfaces.contains_key(&key(index)))
     }
 
-    fn users(&mut self) -> BTreeMap<u32, DisplayText> {
-        let stat = rustix::fs::stat("/etc/passwd").ok();
-        let changed = stat.map(|stat| (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)));
-        if changed.is_some() && changed == self.users_changed {
-            return self.names.users.clone();
-        }
-        self.users_changed = changed;
-        let users = sysinfo::Users::new_with_refreshed_list();
-        let users = users.iter().flat_map(|users| users.iter());
-        users.map(|user| (**user.id(), DisplayText::from_bytes(user.name().as_bytes(), NAME_LEN_MAX))).collect()
+    /// Why users may be without a name.
+    pub fn trouble(&self) -> Option<DisplayText> {
+        self.users.trouble()
+    }
+
+    /// The names of users, if they are others than those of the last call.
+    fn new_users(&mut self, sockets: &[Socket], wait: Duration) -> Option<BTreeMap<u32, DisplayText>> {
+        let version = self.users.want(sockets, wait);
+        (std::mem::replace(&mut self.users_version, version) != version).then(|| self.users.names())
     }
 }
 

@@ -8,14 +8,14 @@ use rustc_hash::FxHashMap;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::model::process::{Holders, Names, Process, ProcessId, Usage};
+use crate::model::socket::Socket;
 use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
-use crate::model::time::{Timestamp, WallTime};
+use crate::model::time::WallTime;
 use crate::source::portable::system;
+use crate::source::users::Users;
 
 /// sysinfo keeps what it has seen: with so many more processes than were asked for it starts afresh.
 const STALE_MAX: usize = 1_024;
-/// How long names of users are believed.
-const BELIEVED_FOR: Duration = Duration::from_mins(1);
 
 /// What is known of processes.
 #[derive(Debug)]
@@ -134,28 +134,26 @@ fn command(arguments: &[OsString]) -> DisplayText {
     DisplayText::from_bytes(joined.as_encoded_bytes(), COMMAND_LEN_MAX)
 }
 
-/// Names of users, read now and then.
+/// Names of users.
 #[derive(Debug, Default)]
 pub struct UserNames {
     names: Arc<Names>,
-    read_at: Option<Timestamp>,
+    users: Users,
+    version: u64,
 }
 
 impl UserNames {
-    /// The names, at most [`BELIEVED_FOR`] old.
-    pub fn read(&mut self, now: Timestamp) -> Arc<Names> {
-        if self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR) {
-            self.read_at = Some(now);
-            let users = sysinfo::Users::new_with_refreshed_list();
-            let users = users
-                .iter()
-                .flat_map(|users| users.iter())
-                .filter_map(|user| Some((system::uid(user.id())?, DisplayText::name(user.name().as_bytes()))));
-            let names = Names { users: users.collect(), ..Names::default() };
-            if names != *self.names {
-                self.names = Arc::new(names);
-            }
+    /// The names of the users of `sockets` and of those before, as far as they come within this time.
+    pub fn read(&mut self, sockets: &[Socket], wait: Duration) -> Arc<Names> {
+        let version = self.users.want(sockets, wait);
+        if std::mem::replace(&mut self.version, version) != version {
+            self.names = Arc::new(Names { users: self.users.names(), ..Names::default() });
         }
         Arc::clone(&self.names)
+    }
+
+    /// Why users may be without a name.
+    pub fn trouble(&self) -> Option<DisplayText> {
+        self.users.trouble()
     }
 }

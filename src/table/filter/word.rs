@@ -74,7 +74,10 @@ impl Word {
         let holders = socket.owner.holders().map_or(&[][..], |holders| holders.all());
         let uid = socket.uid.or_else(|| socket.owner.process()?.uid);
         holders.iter().any(|process| self.pattern.matches(process.name.as_str()))
-            || uid.and_then(|uid| store.names().users.get(&uid)).is_some_and(|user| self.pattern.matches(user.as_str()))
+            || uid.is_some_and(|uid| match store.names().users.get(&uid) {
+                Some(name) => self.pattern.matches(name.as_str()),
+                None => self.number == Some(uid),
+            })
     }
 
     fn in_command(&self, owner: &Owner) -> bool {

@@ -48,8 +48,11 @@ impl Tracefs {
         Ok(text)
     }
 
+    /// Anybody may mount something else there: what would be waited for is not opened.
     fn open_file(&self, file: &str) -> io::Result<File> {
-        Ok(File::from(rustix::fs::openat(&self.0, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&self.0, file, flags, Mode::empty())?);
+        if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
     }
 }
 
