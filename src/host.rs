@@ -3,8 +3,16 @@
 #[cfg(target_os = "linux")]
 mod closing;
 #[cfg(target_os = "linux")]
+mod holding;
+#[cfg(target_os = "linux")]
+mod identity;
+#[cfg(target_os = "linux")]
+mod kin;
+#[cfg(target_os = "linux")]
 pub mod linux;
 pub mod portable;
+#[cfg(target_os = "linux")]
+mod session;
 #[cfg(target_os = "linux")]
 mod stat;
 

@@ -30,8 +30,8 @@ impl App {
             (CloseOutcome::PortKept, why) => {
                 (Tone::Good, format!("{} is closed; {}", report.close, why.unwrap_or_default()))
             }
-            (CloseOutcome::Disconnected, _) => {
-                (Tone::Bad, format!("{} is disconnected; the process keeps the socket and its port", report.close))
+            (CloseOutcome::Disconnected { .. }, why) => {
+                (Tone::Bad, format!("not closed: {} is {}", report.close, why.unwrap_or("disconnected")))
             }
             (CloseOutcome::Gone, _) => (Tone::Plain, format!("{} had closed already; nothing was done", report.close)),
             (_, why) => (Tone::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
@@ -98,8 +98,8 @@ impl App {
         let why = |pid: u32| self.config.protected.iter().find(|(other, _)| *other == pid).map(|(_, why)| *why);
         holders.iter().find_map(|process| match why(process.id.pid)? {
             Protection::Itself => Some(Spared::Itself),
-            Protection::Ancestor => Some(Spared::Session),
-            Protection::Init | Protection::KernelThread => None,
+            Protection::Ancestor | Protection::Terminal => Some(Spared::Session),
+            Protection::Init | Protection::KernelThread | Protection::Ssh => None,
         })
     }
 

@@ -10,8 +10,9 @@ use crate::cli::config::Settings;
 use crate::cli::list::look;
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, parse_filter, say};
+use crate::host::Host;
 use crate::model::snapshot::{Abilities, SourceKind};
-use crate::report::act::{FORMATS, counted};
+use crate::report::act::{FORMATS, Look, counted};
 use crate::report::format::Format;
 use crate::store::Store;
 use crate::table::filter::Filter;
@@ -31,6 +32,12 @@ pub(super) struct ActArguments {
     /// Do not ask; without a terminal to ask on nothing is done unless this is given
     #[arg(long, short = 'y', conflicts_with = "dry_run")]
     yes: bool,
+    /// Also hit ssh servers and their connections, which are left out otherwise
+    #[arg(long)]
+    pub(super) including_ssh: bool,
+    /// Show command lines as well; they may hold secrets
+    #[arg(long)]
+    command: bool,
     /// text, json (one object), or ndjson (one target a line)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: String,
@@ -43,7 +50,7 @@ pub(super) struct Order {
     /// What to hit.
     pub(super) filter: Filter,
     /// How to print.
-    pub(super) format: Format,
+    pub(super) look: Look,
     dry_run: bool,
     asks: bool,
 }
@@ -71,13 +78,14 @@ impl ActArguments {
             )));
         }
         let format = Format::parse_among(&self.format, &FORMATS).map_err(Failure::Usage)?;
-        Ok(Order { verb, filter, format, dry_run: self.dry_run, asks: !self.yes })
+        let look = Look { format, commands: self.command };
+        Ok(Order { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
     }
 }
 
 impl Order {
     /// Refuses what could not be carried out anyway, and takes one sample of what there is.
-    pub(super) fn look(&self, global: &Global, can: fn(Abilities) -> bool) -> Result<Store, Failure> {
+    pub(super) fn store(&self, global: &Global, host: &dyn Host, can: fn(Abilities) -> bool) -> Result<Store, Failure> {
         let settings = global.settings()?;
         self.refuse(&settings)?;
         let mut source = settings.open(&global.choice()?)?;
@@ -89,6 +97,10 @@ impl Order {
                 kind => format!("the source {} cannot tell a socket from a later one", kind.name()),
             };
             return Err(Failure::Usage(format!("{why}; conntop {} needs --source linux", self.verb)));
+        }
+        // Also where nothing would be done: what a plan would show is somebody else.
+        if let Some(doubt) = host.doubt() {
+            return Err(Failure::Usage(format!("{} can hit nothing here: {}", self.verb, doubt.sentence())));
         }
         let store = look(&mut *source, &settings.needs())?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
@@ -113,6 +125,11 @@ impl Order {
         Ok(())
     }
 
+    /// How the question shows what it asks about.
+    pub(super) const fn look_of_question(&self) -> Look {
+        Look { format: Format::Text, ..self.look }
+    }
+
     /// Says what was left out, and whether there is something to do: else the exit code.
     pub(super) fn weigh(
         &self,
@@ -126,8 +143,8 @@ impl Order {
         }
         if count == 0 {
             // A heading with nothing below it tells nothing.
-            let is_bare = self.format == Format::Text && total == 0;
-            print(self.format, |out| if is_bare { Ok(()) } else { plan(out) })?;
+            let is_bare = self.look.format == Format::Text && total == 0;
+            print(self.look.format, |out| if is_bare { Ok(()) } else { plan(out) })?;
             say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
             return Ok(Some(ExitCode::FAILURE));
         }
@@ -138,7 +155,7 @@ impl Order {
             )
         });
         if self.dry_run {
-            print(self.format, |out| plan(out))?;
+            print(self.look.format, |out| plan(out))?;
             if let Some(sentence) = too_many {
                 say(&sentence);
             }

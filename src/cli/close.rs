@@ -9,8 +9,7 @@ use crate::cli::args::{Global, values};
 use crate::cli::{Failure, print};
 use crate::host;
 use crate::model::closing::{CLOSE_NEEDS, CloseOutcome};
-use crate::report::act::close::ClosePlan;
-use crate::report::format::Format;
+use crate::report::act::close::{ClosePlan, Meaning};
 
 /// The most sockets that are closed unless --max says otherwise.
 const MAX: usize = 100;
@@ -28,10 +27,13 @@ on and gets the error ECONNABORTED, the peer a RST. The kernel compares the
 socket's own number, so a new connection with the same ports is never hit.
 Listeners, and UDP sockets without a peer, are left out unless --listeners is
 given or the filter names their state; never hit are the sockets of conntop and
-of the session it runs in. It takes root (CAP_NET_ADMIN).
+of the session it runs in; those of ssh servers, and what comes to their ports,
+only with --including-ssh. It takes root (CAP_NET_ADMIN). conntop looks again
+before it says what came of it. A UDP socket cannot be closed from outside: it
+is disconnected, and its process keeps it.
 
-Exit code: 0 all are closed or were gone, 1 some are not, nothing matched, or
-the answer was no, 2 refused.";
+Exit code: 0 all are closed or were gone, 1 some are not (UDP among them),
+nothing matched, or the answer was no, 2 refused.";
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -50,25 +52,27 @@ pub(super) struct CloseArguments {
 /// Closes what is meant, if that is wanted.
 pub(super) fn run(arguments: &CloseArguments, global: &Global) -> Result<ExitCode, Failure> {
     let order = arguments.act.parse("close", "state:close-wait pid:4121")?;
-    let store = order.look(global, |abilities| abilities.close)?;
     let host = host::this_machine();
-    let mut plan = ClosePlan::of(&store, &order.filter, arguments.listeners);
+    let store = order.store(global, &*host, |abilities| abilities.close)?;
+    let meaning = Meaning { listeners: arguments.listeners, including_ssh: arguments.act.including_ssh };
+    let mut plan = ClosePlan::of(&store, &order.filter, meaning);
     plan.spare(host.spared(&plan.closes));
     let (total, count) = (plan.closes.len(), plan.count());
     let weight = Weight { noun: "socket", total, count, most: arguments.max };
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, order.format, &mut out);
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, order.look, &mut out);
     if let Some(code) = order.weigh(&plan.notes(), weight, &mut show)? {
         return Ok(code);
     }
     if !host.may_close() {
         return Err(Failure::Failed(CLOSE_NEEDS.to_owned()));
     }
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, Format::Text, &mut out);
+    let question = order.look_of_question();
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, question, &mut out);
     if !order.is_wanted(&plan.question(), &mut show)? {
         return Ok(ExitCode::FAILURE);
     }
-    let outcomes = host.close(&plan.closes);
-    print(order.format, |out| plan.write(Some(&outcomes), &store, order.format, out))?;
+    let outcomes = plan.outcomes(host.close(&plan.wanted()));
+    print(order.look.format, |out| plan.write(Some(&outcomes), &store, order.look, out))?;
     Ok(if outcomes.iter().all(CloseOutcome::is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

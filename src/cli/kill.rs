@@ -11,7 +11,6 @@ use crate::cli::{Failure, print, say};
 use crate::host::{self, Host, Watch};
 use crate::model::action::{KillOutcome, SIGNALS, Signal};
 use crate::report::act::kill::{KillPlan, Meaning, is_done};
-use crate::report::format::Format;
 use crate::table::suggest;
 
 /// The most processes that are signalled unless --max says otherwise.
@@ -31,8 +30,11 @@ A filter on a port means who listens there (for UDP: who takes what comes from
 anybody), not a client that holds a connection to that port; a state in the
 filter, or --any-socket, lifts that. Where processes share a socket, the parent
 is signalled and its workers are not, unless --all-holders is given. Never hit
-are pid 1, conntop, the shell or session it runs in, and kernel threads. The
-signal goes through a pidfd, so that a reused pid is never hit.
+are pid 1, conntop, the shell or session it runs in, and kernel threads; ssh
+servers (sshd, dropbear, mosh-server) only with --including-ssh. The signal
+goes through a pidfd, so that a reused pid is never hit, and only to a process
+that still holds one of the sockets. pid 1 of a container is pointed out: the
+whole container ends with it.
 
 Exit code: 0 all got the signal or were gone, 1 some did not (or, with --wait,
 are still there), nothing matched, or the answer was no, 2 refused.";
@@ -67,22 +69,27 @@ pub(super) struct KillArguments {
 pub(super) fn run(arguments: &KillArguments, global: &Global) -> Result<ExitCode, Failure> {
     let signal = if arguments.kill { Signal::Kill } else { signal(&arguments.signal)? };
     let order = arguments.act.parse("kill", "lport:8080")?;
-    let store = order.look(global, |abilities| abilities.kill)?;
     let host = host::this_machine();
-    let meaning = Meaning { any_socket: arguments.any_socket, all_holders: arguments.all_holders };
+    let store = order.store(global, &*host, |abilities| abilities.kill)?;
+    let meaning = Meaning {
+        any_socket: arguments.any_socket,
+        all_holders: arguments.all_holders,
+        including_ssh: arguments.act.including_ssh,
+    };
     let plan = KillPlan::of(&store, &order.filter, meaning, &host.protected());
     let (total, count) = (plan.targets.len(), plan.count());
     let weight = Weight { noun: "process", total, count, most: arguments.max };
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, order.format, &mut out);
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, order.look, &mut out);
     if let Some(code) = order.weigh(&plan.notes(), weight, &mut show)? {
         return Ok(code);
     }
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, Format::Text, &mut out);
+    let question = order.look_of_question();
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, question, &mut out);
     if !order.is_wanted(&plan.question(signal), &mut show)? {
         return Ok(ExitCode::FAILURE);
     }
-    let outcomes = carry_out(&plan, signal, arguments.wait, &*host);
-    print(order.format, |out| plan.write(signal, Some(&outcomes), &store, order.format, out))?;
+    let outcomes = plan.outcomes(carry_out(&plan, signal, arguments.wait, &*host));
+    print(order.look.format, |out| plan.write(signal, Some(&outcomes), &store, order.look, out))?;
     Ok(if outcomes.iter().all(is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -96,12 +103,13 @@ fn signal(name: &str) -> Result<Signal, Failure> {
     })
 }
 
-/// Sends all signals, then waits for all ends until the same moment. The answers stand in the order of the targets.
+/// Sends all signals, then waits for all ends until the same moment. The answers stand in the order of the targets that
+/// are not refused.
 fn carry_out(plan: &KillPlan, signal: Signal, wait: Option<Duration>, host: &dyn Host) -> Vec<KillOutcome> {
     let begun = Instant::now();
     let mut outcomes = Vec::new();
     let mut watched: Vec<(usize, Instant, Box<dyn Watch>)> = Vec::new();
-    for (index, target) in plan.targets.iter().enumerate() {
+    for (index, target) in plan.targets.iter().filter(|target| target.refused.is_none()).enumerate() {
         let sent = Instant::now();
         let outcome = match host.kill(&target.kill(signal)) {
             Ok(watch) => {

@@ -1,28 +1,29 @@
-//! Closes sockets by `SOCK_DESTROY`, each over a connection to `sock_diag` in the network namespace of the socket.
+//! Closes sockets by `SOCK_DESTROY`, each over a connection to `sock_diag` in the network namespace of the socket, and
+//! looks again at each before it says what came of it.
+//!
+//! The kernel finds a socket by its endpoints and then compares the cookie. Where several sockets share an address
+//! (`SO_REUSEPORT`), it chooses one of them by a hash of both ends, so that `ENOENT` may mean "another one": whether a
+//! socket is gone is read from the kernel's tables, by its cookie.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
+mod doors;
+mod tables;
 
-use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities};
 
+use crate::host::closing::doors::Doors;
+use crate::host::closing::tables::{Table, Tables};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::socket::NetnsId;
+use crate::model::socket::SocketRef;
+use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
-use crate::source::clock;
-use crate::source::linux::namespaces::{Namespaces, enter};
 use crate::source::linux::netlink::Connection;
-use crate::source::linux::proc_dir::socket_inode;
 use crate::source::linux::sock_diag::{self, Decoder, Found};
 
-/// The most steps that looking for a network namespace takes: each looks at 4,096 processes.
-const STEPS_MAX: usize = 64;
-/// The most descriptors of one process that are looked at for the sockets of our session.
-const DESCRIPTORS_MAX: usize = 65_536;
+/// How many made-up peers are tried to make the kernel choose one of those that share an address: of 256 sockets one is
+/// missed in one of ten million cases.
+const PEERS_MAX: u16 = 4_096;
 
 /// Whether this thread has `CAP_NET_ADMIN`. In a user namespace it may have it and still be refused by the kernel.
 pub(super) fn is_permitted() -> bool {
@@ -30,42 +31,94 @@ pub(super) fn is_permitted() -> bool {
     capabilities(None).map_or(true, |sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
 }
 
-/// Connections to `sock_diag` by network namespace, opened when they are needed.
-#[derive(Default)]
-pub(super) struct Doors(BTreeMap<NetnsId, Result<Connection, CloseOutcome>>);
-
-impl Doors {
-    /// Closes exactly this socket.
-    pub(super) fn close(&mut self, close: &Close) -> CloseOutcome {
-        let netns = close.socket.id.netns();
-        let door = match self.0.entry(netns) {
-            Entry::Occupied(door) => door.into_mut(),
-            Entry::Vacant(place) => place.insert(open(netns)),
-        };
-        match door {
-            Ok(connection) => close_over(connection, close),
-            Err(outcome) => outcome.clone(),
+/// Closes each of `closes` but for those that are spared; the answers stand in the same order.
+pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOutcome> {
+    let mut doors = Doors::default();
+    let first = |(close, spared): (&Close, &Option<Spared>)| match spared {
+        Some(spared) => CloseOutcome::Spared(*spared),
+        None => doors.with(close.socket.id.netns(), |connection| order(connection, close)),
+    };
+    let mut outcomes: Vec<CloseOutcome> = closes.iter().zip(spared).map(first).collect();
+    // Once what was told is told of all, each table is read once for all of them.
+    let mut tables = Tables::default();
+    for (close, outcome) in closes.iter().zip(&mut outcomes) {
+        if *outcome == CloseOutcome::Gone {
+            *outcome = doors.with(close.socket.id.netns(), |connection| really_gone(connection, &mut tables, close));
         }
     }
+    let mut tables = Tables::default();
+    for (close, outcome) in closes.iter().zip(&mut outcomes) {
+        if matches!(outcome, CloseOutcome::Closed | CloseOutcome::Disconnected { .. }) {
+            *outcome = doors.with(close.socket.id.netns(), |connection| look_again(connection, &mut tables, close));
+        }
+    }
+    outcomes
 }
 
-fn close_over(connection: &mut Connection, close: &Close) -> CloseOutcome {
+/// Orders the close. For TCP it says what the kernel finds at these endpoints afterwards, about 3 microseconds later.
+fn order(connection: &mut Connection, close: &Close) -> CloseOutcome {
     match sock_diag::destroy(connection, &close.socket) {
-        Ok(()) => after(connection, close),
+        Ok(()) if close.socket.protocol == Protocol::Udp => CloseOutcome::Disconnected { keeps_port: true },
+        Ok(()) => {
+            let decoder = Decoder { netns: close.socket.id.netns() };
+            match decoder.look_up(connection, &close.socket) {
+                Found::Here(socket) => CloseOutcome::StillThere(socket.state),
+                Found::Gone => CloseOutcome::Closed,
+                Found::Failed(errno) => unseen(errno),
+                Found::Unknown => unseen(Errno::INVAL),
+            }
+        }
         Err(errno) => outcome(errno),
     }
 }
 
-/// What the kernel has of it after it was closed. A UDP socket stays with its process, only its peer is unset.
-fn after(connection: &mut Connection, close: &Close) -> CloseOutcome {
-    if close.socket.protocol == Protocol::Udp {
-        return CloseOutcome::Disconnected;
+/// What the kernel did not find at its endpoints may be behind another socket there.
+fn really_gone(connection: &mut Connection, tables: &mut Tables, close: &Close) -> CloseOutcome {
+    let table = match (close.socket.protocol, close.state) {
+        (Protocol::Udp, _) => Table::All,
+        (_, TcpState::Listen) => Table::Listening,
+        _ if close.inode.is_some() => Table::Bound,
+        // Nobody held it.
+        _ => return CloseOutcome::Gone,
+    };
+    match (tables.has(connection, table, &close.socket), table) {
+        (Ok(false), _) => CloseOutcome::Gone,
+        (Ok(true), Table::Bound) => CloseOutcome::OnlyBound,
+        // UDP: connect(2) to another peer gives it other endpoints.
+        (Ok(true), _) if close.socket.remote.port > 0 => CloseOutcome::StillThere(close.state),
+        (Ok(true), _) => close_among_equals(connection, close),
+        (Err(errno), _) => unseen(errno),
     }
-    let decoder = Decoder { netns: close.socket.id.netns() };
-    match decoder.look_up(connection, &close.socket) {
-        Found::Here(socket) => CloseOutcome::StillThere(socket.state),
-        _ => CloseOutcome::Closed,
+}
+
+/// Closes one of several sockets that share an address. Which one the kernel takes depends on the peer, so peers are
+/// made up until it is the right one; the cookie keeps all others safe.
+fn close_among_equals(connection: &mut Connection, close: &Close) -> CloseOutcome {
+    let nowhere = close.socket.local.family().unspecified();
+    for port in 1..=PEERS_MAX {
+        let reference = SocketRef { remote: Endpoint::new(nowhere, port), ..close.socket };
+        match sock_diag::destroy(connection, &reference) {
+            Ok(()) if close.socket.protocol == Protocol::Udp => return CloseOutcome::Disconnected { keeps_port: true },
+            Ok(()) => return CloseOutcome::Closed,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return outcome(errno),
+        }
     }
+    CloseOutcome::Shadowed
+}
+
+/// What is left of what was closed, by the tables of the kernel.
+fn look_again(connection: &mut Connection, tables: &mut Tables, close: &Close) -> CloseOutcome {
+    let mut has = |table| tables.has(connection, table, &close.socket);
+    let seen = match (close.socket.protocol, close.state) {
+        // A socket whose port the kernel chose at connect(2) loses it, and with it its place in the table.
+        (Protocol::Udp, _) => has(Table::All).map(|keeps_port| CloseOutcome::Disconnected { keeps_port }),
+        (_, TcpState::Listen) if has(Table::Listening) == Ok(true) => Ok(CloseOutcome::StillThere(TcpState::Listen)),
+        // Without a process nobody keeps the port.
+        _ if close.inode.is_none() => Ok(CloseOutcome::Closed),
+        _ => has(Table::Bound).map(|keeps| if keeps { CloseOutcome::PortKept } else { CloseOutcome::Closed }),
+    };
+    seen.unwrap_or_else(unseen)
 }
 
 fn outcome(errno: Errno) -> CloseOutcome {
@@ -78,124 +131,17 @@ fn outcome(errno: Errno) -> CloseOutcome {
     }
 }
 
+fn unseen(errno: Errno) -> CloseOutcome {
+    failed(&format!("what became of it cannot be seen ({errno}); conntop list shows whether it is there"))
+}
+
 fn failed(sentence: &str) -> CloseOutcome {
     CloseOutcome::Failed(DisplayText::new(sentence))
-}
-
-/// A connection in the network namespace `netns`.
-fn open(netns: NetnsId) -> Result<Connection, CloseOutcome> {
-    let mut namespaces = Namespaces::open();
-    if netns == namespaces.own() || netns == NetnsId(0) {
-        return Connection::open()
-            .map_err(|errno| failed(&format!("the kernel refuses sock_diag: {errno}; kill its process instead")));
-    }
-    let now = clock::now().0;
-    for _ in 0..STEPS_MAX {
-        if namespaces.places().contains_key(&netns) {
-            break;
-        }
-        namespaces.refresh(now, true);
-    }
-    let place = namespaces.places().get(&netns).cloned();
-    let place = place.ok_or_else(|| failed("its network namespace is not to be found any more; look again"))?;
-    match enter::open_in(vec![(netns, place)]).pop() {
-        Some((_, Ok(connection))) => Ok(connection),
-        Some((_, Err(Errno::PERM | Errno::ACCESS))) => {
-            Err(failed("its network namespace may not be entered; run conntop as root, or inside of it"))
-        }
-        Some((_, Err(errno))) => Err(failed(&format!("its network namespace cannot be entered: {errno}; look again"))),
-        None => Err(failed("its network namespace cannot be entered; look again")),
-    }
-}
-
-/// The sockets that carry conntop: its own and those of the processes it runs inside.
-pub(super) struct Session {
-    own: FxHashSet<u32>,
-    ancestors: FxHashSet<u32>,
-    /// Both ends of the ssh connection, as addresses without the marks of IPv6: the client's first.
-    ssh: Option<(IpAddr, u16, IpAddr, u16)>,
-}
-
-impl Session {
-    /// Looks at what conntop and its `ancestors` hold now.
-    pub(super) fn of(ancestors: &[u32]) -> Self {
-        Self {
-            own: sockets_of(std::process::id()).collect(),
-            ancestors: ancestors.iter().flat_map(|pid| sockets_of(*pid)).collect(),
-            ssh: std::env::var("SSH_CONNECTION").ok().and_then(|text| parse_ssh(&text)),
-        }
-    }
-
-    /// Whether, and why, this socket is never closed.
-    pub(super) fn spares(&self, close: &Close) -> Option<Spared> {
-        let held_by = |sockets: &FxHashSet<u32>| close.inode.is_some_and(|inode| sockets.contains(&inode.get()));
-        let plain = |endpoint: Endpoint| (endpoint.addr.to_canonical(), endpoint.port);
-        let is_ssh = self.ssh.is_some_and(|(client, client_port, server, server_port)| {
-            plain(close.socket.remote) == (client, client_port) && plain(close.socket.local) == (server, server_port)
-        });
-        if held_by(&self.own) {
-            Some(Spared::Itself)
-        } else {
-            (held_by(&self.ancestors) || is_ssh).then_some(Spared::Session)
-        }
-    }
-}
-
-/// The inodes of the sockets that a process holds; none where that may not be seen.
-fn sockets_of(pid: u32) -> impl Iterator<Item = u32> {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().take(DESCRIPTORS_MAX);
-    entries.filter_map(|entry| {
-        let target = std::fs::read_link(entry.ok()?.path()).ok()?;
-        socket_inode(target.as_os_str().as_bytes())
-    })
-}
-
-/// `SSH_CONNECTION` (ssh(1)): the client's address and port, the server's address and port.
-fn parse_ssh(text: &str) -> Option<(IpAddr, u16, IpAddr, u16)> {
-    let mut words = text.split(' ');
-    // An address of a link has its interface behind a %.
-    let addr = |word: Option<&str>| word?.split('%').next()?.parse().ok().map(|addr: IpAddr| addr.to_canonical());
-    let (client, client_port) = (addr(words.next())?, words.next()?.parse().ok()?);
-    Some((client, client_port, addr(words.next())?, words.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::tcp;
-
-    fn close(local: &str, remote: &str) -> Close {
-        Close::of(&tcp(1).local(local).remote(remote).build()).expect("it has a cookie")
-    }
-
-    #[test]
-    fn the_ssh_connection_of_this_session_is_spared_and_no_other() {
-        let session = Session {
-            own: [1].into_iter().collect(),
-            ancestors: [2].into_iter().collect(),
-            ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22"),
-        };
-        let with = |inode, close: Close| session.spares(&Close { inode: std::num::NonZeroU32::new(inode), ..close });
-        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50122")), Some(Spared::Session));
-        assert_eq!(with(9, close("[::ffff:10.0.0.7]:22", "[::ffff:10.0.0.9]:50122")), Some(Spared::Session));
-        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50123")), None);
-        assert_eq!(with(0, close("10.0.0.7:22", "10.0.0.8:50122")), None);
-        assert_eq!(with(1, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Itself));
-        assert_eq!(with(2, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Session));
-        assert_eq!(parse_ssh("fe80::1%eth0 5 fe80::2%eth0 22").map(|ssh| ssh.1), Some(5));
-        for text in ["", "10.0.0.9", "a b c d", "10.0.0.9 99999 10.0.0.7 22"] {
-            assert_eq!(parse_ssh(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_sockets_of_this_process_are_its_own() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let before = sockets_of(std::process::id()).count();
-        assert!(before > 0);
-        drop(listener);
-        assert_eq!(sockets_of(u32::MAX).count(), 0);
-    }
 
     #[test]
     fn every_error_of_the_kernel_is_understood() {

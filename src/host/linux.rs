@@ -10,16 +10,15 @@ use rustix::process::{
 };
 use rustix::time::Timespec;
 
-use crate::host::closing::{self, Doors, Session};
-use crate::host::stat::{self, Stat};
-use crate::host::{Host, Watch};
-use crate::model::action::{Kill, KillOutcome, Protection, Signal};
+use crate::host::identity::{self, Held};
+use crate::host::kin::Kin;
+use crate::host::session::Session;
+use crate::host::{Host, Watch, closing, holding, stat};
+use crate::model::action::{Doubt, Kill, KillOutcome, Protection, Signal};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 
-/// The longest chain of parents that is followed; a real one has about ten.
-const ANCESTORS_MAX: usize = 64;
 /// How often a process is looked at where the kernel cannot tell its end (Linux before 5.3).
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -29,6 +28,10 @@ pub struct Linux;
 
 impl Host for Linux {
     fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+        // Without that no number from /proc may be given to the kernel at all.
+        if let Some(doubt) = identity::doubt() {
+            return Err(KillOutcome::Unsure(doubt));
+        }
         let pid = killable(kill.process.pid)?;
         // Opened before the check: from here on the pid may be reused, the descriptor stays with the process.
         let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
@@ -39,7 +42,8 @@ impl Host for Linux {
         if ended(&pidfd, Duration::ZERO) {
             return Err(KillOutcome::AlreadyGone);
         }
-        check(kill.process)?;
+        is_meant(&pidfd, kill.process.pid)?;
+        check(kill)?;
         match pidfd_send_signal(&pidfd, system_signal(kill.signal)) {
             Ok(()) => Ok(Box::new(PidfdWatch(pidfd))),
             // Linux 5.1 and 5.2 can send but not open, so both calls are there or the first one is missing.
@@ -48,9 +52,11 @@ impl Host for Linux {
     }
 
     fn protected(&self) -> Vec<(u32, Protection)> {
-        let mut protected = vec![(1, Protection::Init), (std::process::id(), Protection::Itself)];
-        protected.extend(ancestors().into_iter().map(|pid| (pid, Protection::Ancestor)));
-        protected
+        Kin::look().protected()
+    }
+
+    fn doubt(&self) -> Option<Doubt> {
+        identity::doubt()
     }
 
     fn may_close(&self) -> bool {
@@ -58,15 +64,15 @@ impl Host for Linux {
     }
 
     fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
-        let session = Session::of(&ancestors());
+        let session = Session::of(&Kin::look());
         closes.iter().map(|close| session.spares(close)).collect()
     }
 
     fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
-        let mut doors = Doors::default();
-        let close =
-            |(close, spared): (&Close, Option<Spared>)| spared.map_or_else(|| doors.close(close), CloseOutcome::Spared);
-        closes.iter().zip(self.spared(closes)).map(close).collect()
+        match identity::doubt() {
+            Some(doubt) => vec![CloseOutcome::Unsure(doubt); closes.len()],
+            None => closing::close(closes, &self.spared(closes)),
+        }
     }
 }
 
@@ -84,47 +90,46 @@ fn killable(pid: u32) -> Result<Pid, KillOutcome> {
     Pid::from_raw(pid).ok_or_else(|| KillOutcome::Failed("pid 0 is not a process; choose another row".into()))
 }
 
-/// Whether `process` is still the one that was meant, and one that may be signalled.
-fn check(process: ProcessId) -> Result<(), KillOutcome> {
+/// Whether the pidfd holds the process that `/proc` calls `pid`.
+fn is_meant(pidfd: &OwnedFd, pid: u32) -> Result<(), KillOutcome> {
+    match identity::held_by(pidfd) {
+        Ok(Held::Process(held)) if held == pid => Ok(()),
+        Ok(Held::Ended) => Err(KillOutcome::AlreadyGone),
+        Ok(Held::Process(_) | Held::Elsewhere) => Err(KillOutcome::Unsure(Doubt::ForeignProc)),
+        Err(error) => Err(failed(&format!("/proc does not say which process that is ({error}); nothing was done"))),
+    }
+}
+
+/// Whether the process is still the one that was meant, may be signalled, and holds what it was chosen for.
+fn check(kill: &Kill) -> Result<(), KillOutcome> {
+    let process = kill.process;
     let Some(stat) = stat::read(process.pid) else {
         // The pidfd says that it lives, so /proc hides it (hidepid): without the start time nothing is sure.
-        return Err(KillOutcome::Failed("/proc hides this process; run conntop as root to signal it".into()));
+        return Err(failed("/proc hides this process; run conntop as root to signal it"));
     };
     if stat.start_ticks != process.start_ticks {
         return Err(KillOutcome::PidReused);
     }
-    match protection(process.pid, stat) {
-        Some(protection) => Err(KillOutcome::Refused(protection)),
-        None => Ok(()),
+    if stat.has_ended {
+        return Err(KillOutcome::AlreadyGone);
+    }
+    if let Some(protection) = Kin::look().protection(process.pid, stat) {
+        return Err(KillOutcome::Refused(protection));
+    }
+    if kill.holding.is_empty() {
+        return Ok(());
+    }
+    match holding::holds_any(process.pid, &kill.holding) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(KillOutcome::LetGo),
+        Err(error) => Err(failed(&format!(
+            "whether it still holds the socket cannot be seen ({error}); nothing was done; run conntop as root"
+        ))),
     }
 }
 
-fn protection(pid: u32, stat: Stat) -> Option<Protection> {
-    if pid == 1 {
-        Some(Protection::Init)
-    } else if pid == std::process::id() {
-        Some(Protection::Itself)
-    } else if stat.is_kernel_thread {
-        Some(Protection::KernelThread)
-    } else {
-        ancestors().contains(&pid).then_some(Protection::Ancestor)
-    }
-}
-
-/// The parents of conntop, nearest first, without pid 1. Read anew each time: a parent that ends is replaced.
-fn ancestors() -> Vec<u32> {
-    let parent_of = |pid: &u32| stat::read(*pid).map(|stat| stat.parent_pid).filter(|parent| *parent > 1);
-    let mut ancestors = Vec::new();
-    let mut next = parent_of(&std::process::id());
-    while let Some(pid) = next {
-        // Parents cannot form a ring, but pids can be reused between two reads.
-        if ancestors.contains(&pid) || ancestors.len() == ANCESTORS_MAX {
-            break;
-        }
-        ancestors.push(pid);
-        next = parent_of(&pid);
-    }
-    ancestors
+fn failed(sentence: &str) -> KillOutcome {
+    KillOutcome::Failed(DisplayText::new(sentence))
 }
 
 fn system_signal(signal: Signal) -> SystemSignal {
@@ -151,7 +156,8 @@ fn outcome(errno: Errno) -> KillOutcome {
     }
 }
 
-/// The end of a process, told by its descriptor: it becomes readable (`pidfd_open(2)`).
+/// The end of a process, told by its descriptor: it becomes readable when the last thread has ended (`pidfd_poll`,
+/// `fs/pidfs.c`), not already with the main thread.
 struct PidfdWatch(OwnedFd);
 
 impl Watch for PidfdWatch {
@@ -179,7 +185,7 @@ fn kill_without_pidfd(pid: Pid, kill: &Kill) -> Result<Box<dyn Watch>, KillOutco
     if test_kill_process(pid) == Err(Errno::SRCH) {
         return Err(KillOutcome::AlreadyGone);
     }
-    check(kill.process)?;
+    check(kill)?;
     kill_process(pid, system_signal(kill.signal)).map_err(outcome)?;
     Ok(Box::new(ProcWatch(kill.process)))
 }
@@ -191,7 +197,8 @@ impl Watch for ProcWatch {
     fn ended_within(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
-            if stat::read(self.0.pid).is_none_or(|stat| stat.start_ticks != self.0.start_ticks) {
+            let stat = stat::read(self.0.pid);
+            if stat.is_none_or(|stat| stat.has_ended || stat.start_ticks != self.0.start_ticks) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());

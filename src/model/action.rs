@@ -100,13 +100,10 @@ impl Doubt {
     /// What is wrong and the way out, as a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::ForeignProc => {
-                "/proc belongs to another pid namespace, so its pids are other processes here; enter it with nsenter -p \
-                 as well"
-            }
+            Self::ForeignProc => "/proc belongs to another pid namespace; enter it with nsenter -p as well",
             Self::OuterProc => {
-                "/proc belongs to another pid namespace, one above ours, so its pids are other processes here; run \
-                 conntop outside, or with a /proc of its own (unshare --mount-proc, mount -t proc proc /proc)"
+                "/proc belongs to another pid namespace, the one outside; run conntop there, or with a /proc of its own, \
+                 as unshare --mount-proc makes it"
             }
             Self::NoProc => {
                 "/proc is not mounted, so nobody can tell which process is which, nor what carries this session; mount \
@@ -158,7 +155,7 @@ impl Caution {
     }
 }
 
-/// Why a process is never sent a signal.
+/// Why a process is not sent a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protection {
     /// pid 1: the machine or the container would stop.
@@ -167,8 +164,12 @@ pub enum Protection {
     Itself,
     /// A parent of conntop: the shell or the ssh session one sits in.
     Ancestor,
+    /// It has a terminal, and `/proc` hides (hidepid) which processes conntop runs inside.
+    Terminal,
     /// A kernel thread: signals do nothing to it.
     KernelThread,
+    /// An ssh server ([`Caution::Ssh`]), and nobody has asked for it by name.
+    Ssh,
 }
 
 impl Protection {
@@ -178,7 +179,13 @@ impl Protection {
             Self::Init => "pid 1 keeps this machine (or container) running; conntop does not signal it",
             Self::Itself => "that is conntop itself; press q to quit",
             Self::Ancestor => "conntop runs inside that process (your shell or session); signal it from elsewhere",
+            Self::Terminal => {
+                "/proc hides who started conntop, so this may be the session it runs in; run conntop as root"
+            }
             Self::KernelThread => "that is a kernel thread; signals do nothing to it",
+            Self::Ssh => {
+                "an ssh server: who is logged in over it is cut off, maybe you; --including-ssh signals it too"
+            }
         }
     }
 }

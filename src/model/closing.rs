@@ -86,13 +86,16 @@ const fn effects(protocol: Protocol, state: TcpState) -> Effects {
     }
 }
 
-/// Why a socket is never closed.
+/// Why a socket is not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spared {
     /// conntop itself holds it.
     Itself,
     /// The session in which conntop runs: a parent holds it, or `SSH_CONNECTION` names it.
     Session,
+    /// A connection of an ssh server ([`Caution::Ssh`](crate::model::action::Caution::Ssh)), and nobody has asked for
+    /// it by name.
+    Ssh,
 }
 
 impl Spared {
@@ -101,6 +104,9 @@ impl Spared {
         match self {
             Self::Itself => "that socket is conntop's own",
             Self::Session => "that socket belongs to the session that conntop runs in; close it from elsewhere",
+            Self::Ssh => {
+                "an ssh server has it: who is logged in over it is cut off, maybe you; --including-ssh closes it too"
+            }
         }
     }
 }
@@ -112,8 +118,12 @@ pub enum CloseOutcome {
     Closed,
     /// It is closed, and the process that holds it keeps its port, to which it is bound (`TCP_BOUND_INACTIVE`).
     PortKept,
-    /// UDP: its peer is unset and its process got one error; the process keeps the socket and its port.
-    Disconnected,
+    /// UDP: its peer is unset and its process got one error; the process keeps the socket (`udp_abort`,
+    /// `net/ipv4/udp.c`).
+    Disconnected {
+        /// Whether it keeps its port: it was bound to it, or never had a peer.
+        keeps_port: bool,
+    },
     /// It was gone before; nothing was done.
     Gone,
     /// conntop refuses; nothing was done.
@@ -126,9 +136,11 @@ pub enum CloseOutcome {
     StillThere(TcpState),
     /// The kernel finds another one of the sockets that share its address (`SO_REUSEPORT`); it is still there.
     Shadowed,
+    /// It is bound to its port and nothing else, where the kernel does not find it; it is still there.
+    OnlyBound,
     /// conntop cannot make sure what carries its session; nothing was done.
     Unsure(Doubt),
-    /// The system said something else; nothing was done.
+    /// The system said something else, or cannot be asked what became of it.
     Failed(DisplayText),
 }
 
@@ -140,12 +152,12 @@ impl CloseOutcome {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Closed | Self::PortKept => "closed",
-            Self::Disconnected => "disconnected",
+            Self::Disconnected { .. } => "disconnected",
             Self::Gone => "gone",
             Self::Spared(_) | Self::Unsure(_) => "refused",
             Self::NotPermitted => "not-permitted",
             Self::Unsupported => "unsupported",
-            Self::StillThere(_) | Self::Shadowed => "still-there",
+            Self::StillThere(_) | Self::Shadowed | Self::OnlyBound => "still-there",
             Self::Failed(_) => "failed",
         }
     }
@@ -160,7 +172,12 @@ impl CloseOutcome {
         Some(match self {
             Self::Closed => return None,
             Self::PortKept => "its process keeps the port until it closes its descriptor or ends",
-            Self::Disconnected => "it is disconnected; the process keeps the socket and its port; kill ends it",
+            Self::Disconnected { keeps_port: true } => {
+                "disconnected; the process keeps the socket and its port, and got one error; kill ends it"
+            }
+            Self::Disconnected { keeps_port: false } => {
+                "disconnected; the process keeps the socket, without a port, and got one error; kill ends it"
+            }
             Self::Gone => "it had closed already; nothing was done",
             Self::Spared(spared) => spared.sentence(),
             Self::NotPermitted => CLOSE_NEEDS,
@@ -173,6 +190,9 @@ impl CloseOutcome {
             }
             Self::Shadowed => {
                 "several sockets share its address (SO_REUSEPORT), and the kernel finds another one; kill its process"
+            }
+            Self::OnlyBound => {
+                "it is only bound to its port, and the kernel finds no such socket; kill its process to free the port"
             }
             Self::Unsure(doubt) => doubt.sentence(),
             Self::Failed(why) => why.as_str(),

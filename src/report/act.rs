@@ -17,6 +17,15 @@ use crate::table::filter::Filter;
 /// The formats of both.
 pub const FORMATS: [Format; 3] = [Format::Text, Format::Json, Format::Ndjson];
 
+/// How a plan is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// As what.
+    pub format: Format,
+    /// Whether command lines are shown: they may hold secrets.
+    pub commands: bool,
+}
+
 /// What a target of a plan is called that was not acted on.
 pub const PLANNED: &str = "planned";
 

@@ -1,53 +1,65 @@
 //! Which sockets people may be logged in over: those of ssh servers, by who holds them and by the ports they listen on.
 
+use rustc_hash::FxHashMap;
+
 use crate::model::action::Caution;
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Owner};
-use crate::model::socket::Socket;
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 
 /// The port of ssh (RFC 4253, section 4.1): what counts where the owners of sockets may not be seen.
 const SSH_PORT: u16 = 22;
 
-/// What one should know before `socket` is closed. Looks at the listeners of the machine, not at all of its sockets.
-///
-/// An ssh connection is one that an ssh server holds, or that came to a port on which one listens, or whose other end
-/// is that on this very machine. In `TIME_WAIT` a connection carries nobody any more.
-pub fn caution(store: &Store, socket: &Socket) -> Option<Caution> {
-    if socket.state == TcpState::TimeWait {
-        return None;
+/// The ports on which people may log in, by what is known of their listeners.
+#[derive(Debug, Default)]
+pub struct Logins {
+    /// Whether an ssh server listens on a port of a network namespace; ports on which nobody listens are not in it.
+    ports: FxHashMap<(NetnsId, u16), bool>,
+}
+
+impl Logins {
+    /// Looks at the listeners of the machine, not at all of its sockets.
+    pub fn of(store: &Store) -> Self {
+        let mut ports = FxHashMap::default();
+        let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
+        for listener in rows.map(|row| &row.connection.socket).filter(|socket| socket.protocol != Protocol::Udp) {
+            let port = listener.local.port;
+            let is_ssh = held_by_ssh(listener).unwrap_or(port == SSH_PORT && !matches!(listener.owner, Owner::None));
+            *ports.entry((listener.id.netns(), port)).or_default() |= is_ssh;
+        }
+        Self { ports }
     }
-    let is_of_ssh = match held_by_ssh(socket) {
-        Some(true) => true,
-        held => serves_ssh(store, socket, socket.local.port).unwrap_or(held.is_none() && socket.local.port == SSH_PORT),
-    };
-    let leads_to_ssh = || is_from_here(socket) && serves_ssh(store, socket, socket.remote.port) == Some(true);
-    (is_of_ssh || leads_to_ssh()).then_some(Caution::Ssh)
+
+    /// What one should know before `socket` is closed.
+    ///
+    /// An ssh connection is one that an ssh server holds, or that came to a port on which one listens, or whose other
+    /// end is that on this very machine. In `TIME_WAIT` a connection carries nobody any more.
+    pub fn caution(&self, socket: &Socket) -> Option<Caution> {
+        if socket.state == TcpState::TimeWait {
+            return None;
+        }
+        let held = held_by_ssh(socket);
+        let serves = |port: u16| {
+            let is_udp = socket.protocol == Protocol::Udp;
+            if is_udp { Some(false) } else { self.ports.get(&(socket.id.netns(), port)).copied() }
+        };
+        let came_to_ssh = || serves(socket.local.port).unwrap_or(held.is_none() && socket.local.port == SSH_PORT);
+        let leads_to_ssh = || is_from_here(socket) && serves(socket.remote.port) == Some(true);
+        (held == Some(true) || came_to_ssh() || leads_to_ssh()).then_some(Caution::Ssh)
+    }
+}
+
+/// [`Logins::caution`] of one socket.
+pub fn caution(store: &Store, socket: &Socket) -> Option<Caution> {
+    Logins::of(store).caution(socket)
 }
 
 /// Whether an ssh server holds it; `None` if it is not known who does.
 fn held_by_ssh(socket: &Socket) -> Option<bool> {
     let is_ssh = |holders: &Holders| holders.all().iter().any(|process| process.is_ssh_server());
     socket.owner.holders().map(|holders| is_ssh(holders))
-}
-
-/// Whether an ssh server listens on `port` where `socket` is; `None` if nobody listens there.
-fn serves_ssh(store: &Store, socket: &Socket, port: u16) -> Option<bool> {
-    if socket.protocol == Protocol::Udp {
-        return None;
-    }
-    let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
-    let listeners = rows.map(|row| &row.connection.socket).filter(|listener| {
-        listener.protocol != Protocol::Udp && listener.local.port == port && listener.id.netns() == socket.id.netns()
-    });
-    listeners
-        .map(|listener| match (held_by_ssh(listener), &listener.owner) {
-            (Some(is_ssh), _) => is_ssh,
-            (None, Owner::None) => false,
-            (None, _) => port == SSH_PORT,
-        })
-        .reduce(|any, one| any || one)
 }
 
 /// Whether the other end of `socket` is on this machine, as far as its addresses tell.

@@ -125,7 +125,7 @@ fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
         (CloseOutcome::Unsupported, "kill its process instead"),
         (CloseOutcome::StillThere(TcpState::LastAck), "before 6.11"),
         (CloseOutcome::PortKept, "is closed; its process keeps the port"),
-        (CloseOutcome::Disconnected, "keeps the socket and its port"),
+        (CloseOutcome::Disconnected { keeps_port: true }, "keeps the socket and its port"),
         (CloseOutcome::Shadowed, "SO_REUSEPORT"),
         (CloseOutcome::Unsure(Doubt::ForeignProc), "another pid namespace"),
         (CloseOutcome::Spared(Spared::Session), "from elsewhere"),

@@ -1,18 +1,21 @@
 //! Which sockets `conntop close` closes, and what came of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::json;
 
+use crate::model::action::Caution;
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::endpoint::Protocol;
+use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
-use crate::report::act::{PLANNED, Written, counted, matching};
-use crate::report::format::Format;
+use crate::report::act::{Look, PLANNED, Written, counted, matching};
 use crate::report::format::json::Objects;
 use crate::report::format::text::Heading;
 use crate::store::Store;
+use crate::store::logins::Logins;
 use crate::store::rows::RowIndex;
 use crate::table::column::{self, Align};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
@@ -20,6 +23,17 @@ use crate::table::filter::Filter;
 
 /// What text shows of a socket.
 const TEXT_COLUMNS: [&str; 8] = ["proto", "state", "local", "remote", "age", "pid", "process", "user"];
+/// The column of command lines, shown if asked for.
+const COMMAND: &str = "command";
+
+/// What a filter is taken to mean.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meaning {
+    /// Also listeners, and UDP sockets that take what comes from anybody, whose state the filter does not name.
+    pub listeners: bool,
+    /// Also connections and listeners of ssh servers.
+    pub including_ssh: bool,
+}
 
 /// The sockets that a filter means, and those that it matches and does not mean.
 #[derive(Debug, Default)]
@@ -29,6 +43,10 @@ pub struct ClosePlan {
     rows: Vec<RowIndex>,
     /// For each whether it is spared after all.
     spared: Vec<Option<Spared>>,
+    /// For each whether people may be logged in over it.
+    cautions: Vec<Option<Caution>>,
+    /// The network namespaces of those that are closed.
+    namespaces: BTreeSet<NetnsId>,
     /// Listeners that match and were not asked for.
     pub listeners: usize,
     /// Sockets that match and have no identity.
@@ -42,30 +60,57 @@ fn is_reset(close: &Close) -> bool {
 }
 
 impl ClosePlan {
-    /// What `filter` means: listeners (and UDP sockets that take what comes from anybody) only if `listeners` or if the
-    /// filter names their state.
-    pub fn of(store: &Store, filter: &Filter, listeners: bool) -> Self {
+    /// What `filter` means, as `meaning` says.
+    pub fn of(store: &Store, filter: &Filter, meaning: Meaning) -> Self {
         let mut plan = Self::default();
+        let logins = Logins::of(store);
         for (index, row) in matching(store, filter) {
             let socket = &row.connection.socket;
             let Some(close) = Close::of(socket) else {
                 plan.nameless += 1;
                 continue;
             };
-            if close.is_listening() && !listeners && !filter.names_state(close.state) {
+            if close.is_listening() && !meaning.listeners && !filter.names_state(close.state) {
                 plan.listeners += 1;
                 continue;
             }
+            let caution = logins.caution(socket);
             plan.closes.push(close);
             plan.rows.push(index);
+            plan.spared.push(caution.filter(|_| !meaning.including_ssh).map(|_| Spared::Ssh));
+            plan.cautions.push(caution);
+            plan.namespaces.insert(socket.id.netns());
         }
-        plan.spared = vec![None; plan.closes.len()];
         plan
     }
 
     /// Notes which of [`Self::closes`] the host will not close.
     pub fn spare(&mut self, spared: Vec<Option<Spared>>) {
-        self.spared = spared;
+        for (known, spared) in self.spared.iter_mut().zip(spared) {
+            *known = spared.or(*known);
+        }
+    }
+
+    /// Those that are closed.
+    pub fn wanted(&self) -> Vec<Close> {
+        let pairs = self.closes.iter().zip(&self.spared);
+        pairs.filter(|(_, spared)| spared.is_none()).map(|(close, _)| close.clone()).collect()
+    }
+
+    /// What came of each of [`Self::closes`], if `done` came of [`Self::wanted`].
+    pub fn outcomes(&self, done: Vec<CloseOutcome>) -> Vec<CloseOutcome> {
+        let mut done = done.into_iter();
+        let missing = || CloseOutcome::Failed("there was no answer; look again".into());
+        let of = |spared: &Option<Spared>| match spared {
+            Some(why) => CloseOutcome::Spared(*why),
+            None => done.next().unwrap_or_else(missing),
+        };
+        self.spared.iter().map(of).collect()
+    }
+
+    /// How many connections of ssh servers match and were not asked for.
+    fn ssh(&self) -> usize {
+        self.spared.iter().filter(|spared| **spared == Some(Spared::Ssh)).count()
     }
 
     /// How many would be closed: those that are spared do not count.
@@ -76,6 +121,13 @@ impl ClosePlan {
     /// What matches and is left out, and why, each a sentence.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        let ssh = self.ssh();
+        if ssh > 0 {
+            notes.push(format!(
+                "{} of ssh left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
+                counted(ssh, "socket")
+            ));
+        }
         if self.listeners > 0 {
             let which = counted(self.listeners, "listener");
             notes.push(format!("{which} left out; --listeners or state:listen takes them in (UDP: state:unconn)"));
@@ -91,7 +143,11 @@ impl ClosePlan {
     pub fn question(&self) -> String {
         let reset = self.closes.iter().zip(&self.spared).filter(|(close, spared)| spared.is_none() && is_reset(close));
         let told = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
-        format!("Close {} now?{told}", counted(self.count(), "socket"))
+        let places = match self.namespaces.len() {
+            0 | 1 => String::new(),
+            count => format!(" in {}", counted(count, "network namespace")),
+        };
+        format!("Close {}{places} now?{told}", counted(self.count(), "socket"))
     }
 
     /// Writes the plan or, with `outcomes`, what came of it.
@@ -99,7 +155,7 @@ impl ClosePlan {
         &self,
         outcomes: Option<&[CloseOutcome]>,
         store: &Store,
-        format: Format,
+        look: Look,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let planned = self.spared.iter().map(|spared| spared.map(CloseOutcome::Spared));
@@ -107,13 +163,20 @@ impl ClosePlan {
             Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
             None => planned.collect(),
         };
-        self.written(&results, outcomes.is_none(), store).write(store, format, out)
+        self.written(&results, outcomes.is_none(), store, look).write(store, look.format, out)
     }
 
-    fn written<'s>(&self, results: &[Option<CloseOutcome>], is_plan: bool, store: &'s Store) -> Written<'s> {
-        let namespace = has_namespaces(store).then_some(NAMESPACE);
+    fn written<'s>(
+        &self,
+        results: &[Option<CloseOutcome>],
+        is_plan: bool,
+        store: &'s Store,
+        look: Look,
+    ) -> Written<'s> {
+        let more = [(has_namespaces(store), NAMESPACE), (look.commands, COMMAND)];
+        let more = more.into_iter().filter_map(|(is_shown, column)| is_shown.then_some(column));
         let columns: Vec<usize> =
-            TEXT_COLUMNS.into_iter().chain(namespace).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
+            TEXT_COLUMNS.into_iter().chain(more).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
         let all: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
         let objects = Objects::new(&all, true);
         let left = |title| Heading { title, align: Align::Left };
@@ -124,23 +187,36 @@ impl ClosePlan {
             objects: Vec::new(),
             members: format!(
                 ",\"dry_run\":{is_plan},\"left_out\":{}",
-                json!({ "listeners": self.listeners, "nameless": self.nameless })
+                json!({ "listeners": self.listeners, "nameless": self.nameless, "ssh": self.ssh() })
             ),
         };
-        for ((index, close), result) in self.rows.iter().zip(&self.closes).zip(results) {
+        let command = column::find(COLUMNS, COMMAND).ok().filter(|_| look.commands);
+        let targets = self.rows.iter().zip(&self.closes).zip(&self.cautions);
+        for (((index, close), caution), result) in targets.zip(results) {
             let Some(row) = store.rows().get(*index) else { continue };
             let label = result.as_ref().map_or(PLANNED, CloseOutcome::label);
             let sentence = result.as_ref().and_then(CloseOutcome::sentence);
             let note: Cow<'s, str> = match (sentence, result) {
                 (Some(sentence), _) => sentence.to_owned().into(),
                 (None, Some(_)) => "".into(),
+                (None, None) if caution.is_some() => caution.map_or("", Caution::sentence).into(),
                 // What the question says of all is not said of each.
                 (None, None) if is_reset(close) => "".into(),
                 (None, None) => close.effect().here.into(),
             };
             let cells = columns.iter().map(|&index| (COLUMNS[index].value)(row, store).text());
             written.cells.push([label.into()].into_iter().chain(cells).chain([note]).collect());
-            let mut object = format!("{{\"outcome\":\"{label}\",\"note\":{},\"socket\":", json!(sentence)).into_bytes();
+            let command = command.map(|index| (COLUMNS[index].value)(row, store).text());
+            let members = json!({
+                "outcome": label,
+                "note": sentence,
+                "cautions": caution.iter().map(|caution| caution.label()).collect::<Vec<_>>(),
+                "command": command.filter(|command| !command.is_empty()),
+            });
+            let mut object = members.to_string().into_bytes();
+            // The socket is the last member.
+            object.pop();
+            object.extend_from_slice(b",\"socket\":");
             objects.append(&mut object, row, store);
             object.push(b'}');
             written.objects.push(object);

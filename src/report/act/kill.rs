@@ -7,19 +7,21 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::model::action::{Kill, KillOutcome, Protection, Signal};
+use crate::model::action::{Caution, Kill, KillOutcome, Protection, Signal};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
-use crate::report::act::{PLANNED, Written, counted, matching};
-use crate::report::format::Format;
+use crate::report::act::{Look, PLANNED, Written, counted, matching};
 use crate::report::format::text::Heading;
 use crate::store::Store;
 use crate::table::column::Align;
+use crate::table::connections::has_namespaces;
 use crate::table::filter::Filter;
 use crate::table::units;
 use crate::table::value::Value;
@@ -34,6 +36,8 @@ pub struct Meaning {
     pub any_socket: bool,
     /// All that share a socket, not only the master.
     pub all_holders: bool,
+    /// Also ssh servers.
+    pub including_ssh: bool,
 }
 
 /// The processes that a filter means, and what it matches and does not mean.
@@ -58,8 +62,14 @@ pub struct KillPlan {
 pub struct KillTarget {
     /// Which.
     pub process: Arc<Process>,
-    /// Why it never is, after all.
+    /// Why it is not, after all.
     pub refused: Option<Protection>,
+    /// What one should know before.
+    pub cautions: Vec<Caution>,
+    /// The inodes of its sockets that match; empty where one of them has none.
+    holding: Vec<NonZeroU32>,
+    /// The network namespaces of its sockets that match.
+    namespaces: BTreeSet<NetnsId>,
     /// How many sockets of it match.
     sockets: usize,
     /// How many it holds in all.
@@ -102,15 +112,15 @@ impl KillPlan {
                     sharers.insert(process.id);
                     continue;
                 }
-                let target = targets.entry(process.id).or_insert_with(|| KillTarget {
-                    process: Arc::clone(process),
-                    refused: protected.iter().find(|(pid, _)| *pid == process.id.pid).map(|(_, why)| *why),
-                    sockets: 0,
-                    holds: all.get(&process.id).copied().unwrap_or(0),
-                    example: format!("{} {} {}", socket.state.row().name, socket.protocol.name(), socket.local),
+                let target = targets.entry(process.id).or_insert_with(|| {
+                    let holds = all.get(&process.id).copied().unwrap_or(0);
+                    KillTarget::new(process, holds, socket, meaning, protected)
                 });
-                target.sockets += 1;
+                target.add(socket);
             }
+        }
+        for target in targets.values_mut().filter(|target| target.holding.len() < target.sockets) {
+            target.holding.clear();
         }
         plan.sharers = sharers.iter().filter(|id| !targets.contains_key(id)).count();
         plan.targets = targets.into_values().collect();
@@ -122,9 +132,36 @@ impl KillPlan {
         self.targets.iter().filter(|target| target.refused.is_none()).count()
     }
 
-    /// What matches and is left out, and why, each a sentence.
+    /// How many ssh servers match and were not asked for.
+    fn ssh(&self) -> usize {
+        self.targets.iter().filter(|target| target.refused == Some(Protection::Ssh)).count()
+    }
+
+    /// What came of each target, if `done` came of those that are not refused, in their order.
+    pub fn outcomes(&self, done: Vec<KillOutcome>) -> Vec<KillOutcome> {
+        let mut done = done.into_iter();
+        let missing = || KillOutcome::Failed("there was no answer; look again".into());
+        let of = |target: &KillTarget| match target.refused {
+            Some(why) => KillOutcome::Refused(why),
+            None => done.next().unwrap_or_else(missing),
+        };
+        self.targets.iter().map(of).collect()
+    }
+
+    /// What is left out or should be known, and why, each a sentence.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        let ssh = self.ssh();
+        if ssh > 0 {
+            notes.push(format!(
+                "{} left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
+                counted(ssh, "ssh server")
+            ));
+        }
+        for target in self.targets.iter().filter(|target| target.refused.is_none()) {
+            let (name, pid) = (&target.process.name, target.process.id.pid);
+            notes.extend(target.cautions.iter().map(|caution| format!("{name}[{pid}]: {}", caution.sentence())));
+        }
         if self.connections > 0 {
             notes.push(format!(
                 "{} left out: a filter on a port means who listens there; --any-socket or a state takes them in",
@@ -160,7 +197,13 @@ impl KillPlan {
 
     /// The question before it is carried out.
     pub fn question(&self, signal: Signal) -> String {
-        format!("Send {signal} ({}) to {}?", signal.row().about, counted(self.count(), "process"))
+        let targets = || self.targets.iter().filter(|target| target.refused.is_none());
+        let namespaces: BTreeSet<NetnsId> = targets().flat_map(|target| target.namespaces.iter().copied()).collect();
+        let places = match namespaces.len() {
+            0 | 1 => String::new(),
+            count => format!(" in {}", counted(count, "network namespace")),
+        };
+        format!("Send {signal} ({}) to {}{places}?", signal.row().about, counted(self.count(), "process"))
     }
 
     /// Writes the plan or, with `outcomes` (one for each target), what came of it.
@@ -169,7 +212,7 @@ impl KillPlan {
         signal: Signal,
         outcomes: Option<&[KillOutcome]>,
         store: &Store,
-        format: Format,
+        look: Look,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let planned = self.targets.iter().map(|target| target.refused.map(KillOutcome::Refused));
@@ -177,16 +220,24 @@ impl KillPlan {
             Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
             None => planned.collect(),
         };
-        self.written(signal, &results, outcomes.is_none(), store).write(store, format, out)
+        self.written(signal, &results, outcomes.is_none(), store, look).write(store, look.format, out)
     }
 
-    fn written(&self, signal: Signal, results: &[Option<KillOutcome>], is_plan: bool, store: &Store) -> Written<'_> {
+    fn written(
+        &self,
+        signal: Signal,
+        results: &[Option<KillOutcome>],
+        is_plan: bool,
+        store: &Store,
+        look: Look,
+    ) -> Written<'_> {
         let left = |title| Heading { title, align: Align::Left };
         let right = |title| Heading { title, align: Align::Right };
         let left_out = json!({
             "connections": self.connections, "sharers": self.sharers, "hidden": self.hidden,
-            "vanished": self.vanished, "unheld": self.unheld,
+            "vanished": self.vanished, "unheld": self.unheld, "ssh": self.ssh(),
         });
+        let has_namespaces = has_namespaces(store);
         let mut written = Written {
             headings: vec![
                 left("RESULT"),
@@ -196,18 +247,27 @@ impl KillPlan {
                 right("SOCKETS"),
                 left("SUCH AS"),
                 left("NOTE"),
-                left("COMMAND"),
             ],
             cells: Vec::new(),
             objects: Vec::new(),
             members: format!(",\"dry_run\":{is_plan},\"left_out\":{left_out}"),
         };
+        if has_namespaces {
+            written.headings.insert(4, left("NAMESPACE"));
+        }
+        if look.commands {
+            written.headings.push(left("COMMAND"));
+        }
         for (target, result) in self.targets.iter().zip(results) {
             let process = &target.process;
             let user = process.uid.map(|uid| Value::user(uid, store.names()).text().into_owned());
             let label = result.as_ref().map_or(PLANNED, label);
-            let note = result.as_ref().and_then(|outcome| note(outcome, signal));
-            written.cells.push(vec![
+            let note = match result {
+                Some(outcome) => note(outcome, signal),
+                None => target.cautions.first().map(|caution| caution.sentence().to_owned()),
+            };
+            let namespaces = target.namespace_names(store);
+            let mut cells: Vec<Cow<'_, str>> = vec![
                 label.into(),
                 process.id.pid.to_string().into(),
                 process.name.as_str().into(),
@@ -215,8 +275,14 @@ impl KillPlan {
                 format!("{} of {}", target.sockets, target.holds).into(),
                 target.example.as_str().into(),
                 note.clone().unwrap_or_default().into(),
-                Cow::from(process.command.as_str()),
-            ]);
+            ];
+            if has_namespaces {
+                cells.insert(4, namespaces.join(",").into());
+            }
+            if look.commands {
+                cells.push(Cow::from(process.command.as_str()));
+            }
+            written.cells.push(cells);
             let object = json!({
                 "outcome": label,
                 "note": note,
@@ -224,12 +290,15 @@ impl KillPlan {
                 "signal": signal.row().name,
                 "pid": process.id.pid,
                 "process": process.name.as_str(),
-                "command": Some(process.command.as_str()).filter(|command| !command.is_empty()),
+                "command": Some(process.command.as_str()).filter(|command| look.commands && !command.is_empty()),
                 "user": user,
                 "uid": process.uid,
                 "sockets": target.sockets,
                 "sockets_held": target.holds,
                 "example": target.example,
+                "cautions": target.cautions.iter().map(|caution| caution.label()).collect::<Vec<_>>(),
+                "netns": target.namespaces.iter().map(|netns| netns.0).collect::<Vec<_>>(),
+                "netns_names": namespaces,
             });
             written.objects.push(object.to_string().into_bytes());
         }
@@ -238,9 +307,45 @@ impl KillPlan {
 }
 
 impl KillTarget {
+    fn new(
+        process: &Arc<Process>,
+        holds: u32,
+        example: &Socket,
+        meaning: Meaning,
+        protected: &[(u32, Protection)],
+    ) -> Self {
+        let cautions: Vec<Caution> = Caution::of(process).collect();
+        let is_spared = cautions.contains(&Caution::Ssh) && !meaning.including_ssh;
+        let protection = protected.iter().find(|(pid, _)| *pid == process.id.pid).map(|(_, why)| *why);
+        Self {
+            process: Arc::clone(process),
+            refused: protection.or(is_spared.then_some(Protection::Ssh)),
+            cautions,
+            holding: Vec::new(),
+            namespaces: BTreeSet::new(),
+            sockets: 0,
+            holds,
+            example: format!("{} {} {}", example.state.row().name, example.protocol.name(), example.local),
+        }
+    }
+
+    fn add(&mut self, socket: &Socket) {
+        self.sockets += 1;
+        self.holding.extend(socket.inode);
+        self.namespaces.insert(socket.id.netns());
+    }
+
+    /// The names of its namespaces; the number of one that has none.
+    fn namespace_names(&self, store: &Store) -> Vec<String> {
+        let name = |netns: &NetnsId| {
+            store.names().namespaces.get(netns).map_or_else(|| netns.0.to_string(), ToString::to_string)
+        };
+        self.namespaces.iter().map(name).collect()
+    }
+
     /// The signal to it.
     pub fn kill(&self, signal: Signal) -> Kill {
-        Kill { process: self.process.id, name: self.process.name.clone(), signal, holding: Vec::new() }
+        Kill { process: self.process.id, name: self.process.name.clone(), signal, holding: self.holding.clone() }
     }
 }
 

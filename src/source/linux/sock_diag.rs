@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
@@ -316,6 +317,29 @@ pub fn destroy(connection: &mut Connection, reference: &SocketRef) -> Result<(),
     connection.order(DESTROY, &request)
 }
 
+/// The cookies of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
+/// says that none could be read to its end (`EAGAIN`: they change too fast).
+pub fn cookies(connection: &mut Connection, request: DumpRequest) -> Result<FxHashSet<u64>, Errno> {
+    const LOOKS: usize = 4;
+    for _ in 0..LOOKS {
+        let mut cookies = FxHashSet::default();
+        let exchange = connection.dump(BY_FAMILY, &request.encode(), |payload, _| {
+            cookie_of(payload).map(|cookie| cookies.insert(cookie)).is_some()
+        });
+        match exchange.error {
+            Some(errno) => return Err(errno),
+            None if exchange.interrupted || exchange.truncated || exchange.skipped > 0 => {}
+            None => return Ok(cookies),
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+fn cookie_of(payload: &[u8]) -> Option<u64> {
+    let mut fields = Reader(payload.get(MESSAGE_COOKIE..)?);
+    Some(u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32)
+}
+
 /// `struct inet_diag_req_v2` for one socket; `None` without a cookie.
 fn encode_exact(reference: &SocketRef, extensions: u8) -> Option<[u8; REQUEST_LEN]> {
     let cookie = reference.id.cookie()?;
@@ -352,6 +376,8 @@ fn decode_detail(payload: &[u8]) -> Option<TcpDetail> {
 
 /// The length of `struct inet_diag_msg`, and where it has the inode.
 pub const MESSAGE_LEN: usize = 72;
+/// Where it has the cookie: two words, the lower one first.
+const MESSAGE_COOKIE: usize = 44;
 const INODE: usize = 68;
 
 #[inline]

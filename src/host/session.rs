@@ -1,0 +1,81 @@
+//! The sockets that carry the session conntop runs in: closing one could cut off who asks.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::host::holding::sockets_of;
+use crate::host::kin::Kin;
+use crate::model::closing::{Close, Spared};
+use crate::model::endpoint::Endpoint;
+
+/// The sockets that carry conntop: its own and those of the processes it runs inside.
+pub(super) struct Session {
+    own: BTreeSet<u32>,
+    ancestors: BTreeSet<u32>,
+    /// Both ends of the ssh connection, as addresses without the marks of IPv6: the client's first.
+    ssh: Option<(IpAddr, u16, IpAddr, u16)>,
+}
+
+impl Session {
+    /// Looks at what conntop and its parents hold now.
+    pub(super) fn of(kin: &Kin) -> Self {
+        Self {
+            own: sockets_of(std::process::id()),
+            ancestors: kin.ancestors().iter().flat_map(|pid| sockets_of(*pid)).collect(),
+            ssh: std::env::var("SSH_CONNECTION").ok().and_then(|text| parse_ssh(&text)),
+        }
+    }
+
+    /// Whether, and why, this socket is never closed.
+    pub(super) fn spares(&self, close: &Close) -> Option<Spared> {
+        let held_by = |sockets: &BTreeSet<u32>| close.inode.is_some_and(|inode| sockets.contains(&inode.get()));
+        let plain = |endpoint: Endpoint| (endpoint.addr.to_canonical(), endpoint.port);
+        let is_ssh = self.ssh.is_some_and(|(client, client_port, server, server_port)| {
+            plain(close.socket.remote) == (client, client_port) && plain(close.socket.local) == (server, server_port)
+        });
+        if held_by(&self.own) {
+            Some(Spared::Itself)
+        } else {
+            (held_by(&self.ancestors) || is_ssh).then_some(Spared::Session)
+        }
+    }
+}
+
+/// `SSH_CONNECTION` (ssh(1)): the client's address and port, the server's address and port.
+fn parse_ssh(text: &str) -> Option<(IpAddr, u16, IpAddr, u16)> {
+    let mut words = text.split(' ');
+    // An address of a link has its interface behind a %.
+    let addr = |word: Option<&str>| word?.split('%').next()?.parse().ok().map(|addr: IpAddr| addr.to_canonical());
+    let (client, client_port) = (addr(words.next())?, words.next()?.parse().ok()?);
+    Some((client, client_port, addr(words.next())?, words.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::tcp;
+
+    fn close(local: &str, remote: &str) -> Close {
+        Close::of(&tcp(1).local(local).remote(remote).build()).expect("it has a cookie")
+    }
+
+    #[test]
+    fn the_ssh_connection_of_this_session_is_spared_and_no_other() {
+        let session = Session {
+            own: [1].into_iter().collect(),
+            ancestors: [2].into_iter().collect(),
+            ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22"),
+        };
+        let with = |inode, close: Close| session.spares(&Close { inode: std::num::NonZeroU32::new(inode), ..close });
+        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50122")), Some(Spared::Session));
+        assert_eq!(with(9, close("[::ffff:10.0.0.7]:22", "[::ffff:10.0.0.9]:50122")), Some(Spared::Session));
+        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50123")), None);
+        assert_eq!(with(0, close("10.0.0.7:22", "10.0.0.8:50122")), None);
+        assert_eq!(with(1, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Itself));
+        assert_eq!(with(2, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Session));
+        assert_eq!(parse_ssh("fe80::1%eth0 5 fe80::2%eth0 22").map(|ssh| ssh.1), Some(5));
+        for text in ["", "10.0.0.9", "a b c d", "10.0.0.9 99999 10.0.0.7 22"] {
+            assert_eq!(parse_ssh(text), None, "{text}");
+        }
+    }
+}
