@@ -2,6 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "common/acting.rs"]
+#[allow(dead_code, reason = "not every test file needs all of it")]
+mod acting;
 #[path = "common/namespace.rs"]
 mod namespace;
 #[path = "common/program.rs"]
@@ -10,117 +13,14 @@ mod program;
 #[allow(dead_code, reason = "only faults is needed")]
 mod schema;
 
-use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
+use acting::{Holder, connect, document, is_reset, listed, outcomes, wait};
 use namespace::{alone_in_namespace, inside_namespace};
-use program::{Ended, run};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use program::run;
 use serde_json::Value;
-
-/// How long anything may take; long, because the machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// A process that holds one socket, as its standard input. The test itself is a parent of conntop, whose sockets are
-/// never closed.
-struct Holder(Child);
-
-impl Holder {
-    fn of(socket: impl Into<OwnedFd>) -> Self {
-        let mut sleep = Command::new("sleep");
-        sleep.arg("600");
-        Self::running(sleep, socket)
-    }
-
-    /// The command goes at once: while it is there, the test holds the socket as well.
-    fn running(mut command: Command, socket: impl Into<OwnedFd>) -> Self {
-        let child = command.stdin(Stdio::from(socket.into())).stdout(Stdio::null()).spawn().expect("it is there");
-        let holder = Self(child);
-        // Between fork and exec it holds what the test holds.
-        let comm = command.get_program().to_str().expect("UTF-8").to_owned();
-        wait(&format!("{comm} runs"), || {
-            std::fs::read_to_string(format!("/proc/{}/comm", holder.pid())).is_ok_and(|name| name.trim() == comm)
-        });
-        holder
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn lives(&mut self) -> bool {
-        self.0.try_wait().expect("it is our child").is_none()
-    }
-
-    fn end(&mut self) -> ExitStatus {
-        let mut status = None;
-        wait("the process ends", || {
-            status = self.0.try_wait().expect("it is our child");
-            status.is_some()
-        });
-        status.expect("it has ended")
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !done() {
-        assert!(Instant::now() < deadline, "it never happened that {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A client at `client` of `listener`, and the accepted end.
-fn connect(listener: &TcpListener, client: &str) -> (TcpStream, TcpStream) {
-    // Or a holder that is started later would hold it, too.
-    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .expect("a descriptor is free");
-    rustix::net::bind(&socket, &client.parse::<SocketAddr>().expect(client)).expect("nobody else is here");
-    rustix::net::connect(&socket, &listener.local_addr().expect("bound")).expect("it listens");
-    (socket.into(), listener.accept().expect("it has connected").0)
-}
-
-/// Whether the other end has sent a RST; `false` if it is silent.
-fn is_reset(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).expect("it is a socket");
-    match (&*stream).read(&mut [0; 1]) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => true,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The sockets that pass `filter`, as conntop lists them.
-fn listed(filter: &str) -> Vec<Value> {
-    let ended = run(&["list", "--format", "ndjson", filter]);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    ended.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-/// What `--format json` prints, held against its schema.
-fn document(ended: &Ended, name: &str) -> Value {
-    let value: Value =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}{}", ended.stdout, ended.stderr));
-    let path = format!("{}/assets/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).expect(name)).expect("JSON");
-    assert_eq!(schema::faults(&schema, &value), Vec::<String>::new());
-    value
-}
-
-fn outcomes(document: &Value) -> Vec<&str> {
-    let targets = document["targets"].as_array().expect("a list");
-    targets.iter().map(|target| target["outcome"].as_str().expect("a word")).collect()
-}
 
 #[test]
 fn of_many_connections_with_the_same_ports_exactly_one_is_closed() {

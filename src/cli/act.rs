@@ -11,6 +11,7 @@ use crate::cli::list::look;
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, parse_filter, say};
 use crate::host::Host;
+use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::report::act::{FORMATS, Look, counted};
 use crate::report::format::Format;
@@ -88,7 +89,12 @@ impl Order {
     pub(super) fn store(&self, global: &Global, host: &dyn Host, can: fn(Abilities) -> bool) -> Result<Store, Failure> {
         let settings = global.settings()?;
         self.refuse(&settings)?;
-        let mut source = settings.open(&global.choice()?)?;
+        // Also where nothing would be done: what a plan would show is somebody else.
+        let doubt = host.doubt();
+        let refused =
+            |doubt: Doubt| Failure::Usage(format!("{} can hit nothing here: {}", self.verb, doubt.sentence()));
+        let opened = settings.open(&global.choice()?);
+        let mut source = opened.map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {
             let why = match info.kind {
@@ -98,9 +104,8 @@ impl Order {
             };
             return Err(Failure::Usage(format!("{why}; conntop {} needs --source linux", self.verb)));
         }
-        // Also where nothing would be done: what a plan would show is somebody else.
-        if let Some(doubt) = host.doubt() {
-            return Err(Failure::Usage(format!("{} can hit nothing here: {}", self.verb, doubt.sentence())));
+        if let Some(doubt) = doubt {
+            return Err(refused(doubt));
         }
         let store = look(&mut *source, &settings.needs())?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));

@@ -85,11 +85,11 @@ pub fn kill() -> Value {
         "example": { "type": "string", "minLength": 1, "description": "One of those that match." },
         "cautions": cautions(&[Caution::Ssh, Caution::ContainerInit]),
         "netns": {
-            "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 0 },
+            "type": "array", "items": { "type": "integer", "minimum": 0 },
             "description": "The network namespaces of those that match, as inodes.",
         },
         "netns_names": {
-            "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 },
+            "type": "array", "items": { "type": "string", "minLength": 1 },
             "description": "The same by name, or number where there is none.",
         },
     }));
@@ -97,6 +97,7 @@ pub fn kill() -> Value {
         "connections": "Connections left out because the filter names a port.",
         "sharers": "Processes whose parent shares the socket and is meant.",
         "hidden": "Sockets whose process is hidden.",
+        "vanished": "Sockets that were gone before it was seen whose they are.",
         "unheld": "Sockets that no process holds.",
         "ssh": "Targets, refused, that are ssh servers and were not asked for.",
     });

@@ -30,10 +30,10 @@ type Key = (NetnsId, Protocol, Family, Table);
 
 /// The tables that were read.
 #[derive(Default)]
-pub(super) struct Tables(BTreeMap<Key, Result<FxHashSet<u64>, Errno>>);
+pub(super) struct Tables(BTreeMap<Key, Result<FxHashSet<(u64, u16)>, Errno>>);
 
 impl Tables {
-    /// Whether `table` has the socket with the cookie of `reference`, whatever its endpoints are.
+    /// Whether `table` has the socket with the cookie and the local port of `reference`, whatever its peer is.
     pub(super) fn has(
         &mut self,
         connection: &mut Connection,
@@ -49,7 +49,7 @@ impl Tables {
         let request = DumpRequest { states, ..DumpRequest::of((protocol, family)) };
         let key = (reference.id.netns(), protocol, family, table);
         let cookies = self.0.entry(key).or_insert_with(|| sock_diag::cookies(connection, request));
-        let cookie = reference.id.cookie();
-        cookies.as_ref().map(|cookies| cookie.is_some_and(|cookie| cookies.contains(&cookie))).map_err(|errno| *errno)
+        let wanted = reference.id.cookie().map(|cookie| (cookie, reference.local.port));
+        cookies.as_ref().map(|cookies| wanted.is_some_and(|wanted| cookies.contains(&wanted))).map_err(|errno| *errno)
     }
 }

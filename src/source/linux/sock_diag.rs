@@ -317,9 +317,9 @@ pub fn destroy(connection: &mut Connection, reference: &SocketRef) -> Result<(),
     connection.order(DESTROY, &request)
 }
 
-/// The cookies of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
+/// The cookies and local ports of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
 /// says that none could be read to its end (`EAGAIN`: they change too fast).
-pub fn cookies(connection: &mut Connection, request: DumpRequest) -> Result<FxHashSet<u64>, Errno> {
+pub fn cookies(connection: &mut Connection, request: DumpRequest) -> Result<FxHashSet<(u64, u16)>, Errno> {
     const LOOKS: usize = 4;
     for _ in 0..LOOKS {
         let mut cookies = FxHashSet::default();
@@ -335,9 +335,10 @@ pub fn cookies(connection: &mut Connection, request: DumpRequest) -> Result<FxHa
     Err(Errno::AGAIN)
 }
 
-fn cookie_of(payload: &[u8]) -> Option<u64> {
+fn cookie_of(payload: &[u8]) -> Option<(u64, u16)> {
+    let port = Reader(payload.get(MESSAGE_LOCAL_PORT..)?).be16()?;
     let mut fields = Reader(payload.get(MESSAGE_COOKIE..)?);
-    Some(u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32)
+    Some((u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32, port))
 }
 
 /// `struct inet_diag_req_v2` for one socket; `None` without a cookie.
@@ -376,6 +377,8 @@ fn decode_detail(payload: &[u8]) -> Option<TcpDetail> {
 
 /// The length of `struct inet_diag_msg`, and where it has the inode.
 pub const MESSAGE_LEN: usize = 72;
+/// Where it has the local port.
+const MESSAGE_LOCAL_PORT: usize = 4;
 /// Where it has the cookie: two words, the lower one first.
 const MESSAGE_COOKIE: usize = 44;
 const INODE: usize = 68;
