@@ -372,7 +372,7 @@ fn contains(sorted: &[SocketId], id: SocketId) -> bool {
 /// Whether a partial sample of `scope` that does not list the socket says that it is missing: it cannot have moved to
 /// a state that is not covered.
 fn is_bound_to_be_listed(entry: &Entry, scope: Scope) -> bool {
-    let stays = entry.protocol == Protocol::Udp || matches!(entry.state, TcpState::Listen | TcpState::TimeWait);
+    let stays = entry.protocol != Protocol::Tcp || matches!(entry.state, TcpState::Listen | TcpState::TimeWait);
     stays && scope.covers(entry.protocol, entry.state)
 }
 

@@ -118,6 +118,7 @@ const fn topics_of(state: TcpState) -> &'static [&'static str] {
         TcpState::TimeWait => &["2msl", "ephemeral-ports"],
         TcpState::Close => &["reset"],
         TcpState::Unconn => &["udp"],
+        TcpState::Bound => &["reuseaddr"],
     }
 }
 

@@ -71,7 +71,7 @@ mod tests {
 
     fn flows(short: f32, long: f32, over_seconds: u64) -> Flows {
         let rates = |rate, seconds| {
-            Some(EventRates { over: Duration::from_secs(seconds), into: [rate; 12], ..EventRates::default() })
+            Some(EventRates { over: Duration::from_secs(seconds), into: [rate; 13], ..EventRates::default() })
         };
         Flows { short: rates(short, 10), long: rates(long, over_seconds) }
     }

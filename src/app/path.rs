@@ -90,10 +90,10 @@ fn brief(lasted: Duration) -> String {
 }
 
 /// The path of the connection `row`, as far as the log and the kernel's clocks tell; `None` for what has no path: UDP
-/// sockets and listeners.
+/// sockets, listeners and sockets that are only bound.
 pub fn path(app: &App, row: &Row, around: &Around) -> Option<Path> {
     let socket = &row.connection.socket;
-    if socket.protocol == Protocol::Udp || socket.is_listener() {
+    if socket.protocol == Protocol::Udp || socket.is_listener() || socket.state == TcpState::Bound {
         return None;
     }
     let mut steps = seen_steps(app, socket.id);
@@ -180,7 +180,7 @@ const fn before(state: TcpState, opening: Opening) -> Option<TcpState> {
         (TcpState::Established, Opening::Active) => Some(TcpState::SynSent),
         (TcpState::Established, Opening::Passive) => Some(TcpState::SynRecv),
         (TcpState::SynRecv, _) => Some(TcpState::Listen),
-        (TcpState::Listen | TcpState::SynSent | TcpState::Close | TcpState::Unconn, _) => None,
+        (TcpState::Listen | TcpState::SynSent | TcpState::Close | TcpState::Unconn | TcpState::Bound, _) => None,
     }
 }
 

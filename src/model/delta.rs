@@ -130,6 +130,8 @@ pub struct Transition {
     pub id: SocketId,
     /// Protocol.
     pub protocol: Protocol,
+    /// It is one of the TCP sockets that carry an MPTCP connection; false where no sample showed the socket.
+    pub of_subflow: bool,
     /// Our end.
     pub local: Endpoint,
     /// The other end.
@@ -158,6 +160,7 @@ impl Transition {
             at,
             id: socket.id,
             protocol: socket.protocol,
+            of_subflow: false,
             local: socket.local,
             remote: socket.remote,
             from,

@@ -12,18 +12,39 @@ pub enum Protocol {
     Tcp,
     /// RFC 768.
     Udp,
+    /// RFC 8684: one connection over several TCP ones, its subflows. It has TCP's states, of its own, and shares TCP's
+    /// port space.
+    Mptcp,
 }
 
 impl Protocol {
     /// Every protocol, in the order in which sources list them.
-    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Mptcp];
+
+    /// The protocols with a port space of their own.
+    pub const WITH_PORTS: [Self; 2] = [Self::Tcp, Self::Udp];
 
     /// The lower-case name used in filters and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Mptcp => "mptcp",
         }
+    }
+
+    /// The protocol whose ports it uses: that of its subflows for MPTCP.
+    #[must_use]
+    pub const fn of_ports(self) -> Self {
+        match self {
+            Self::Tcp | Self::Mptcp => Self::Tcp,
+            Self::Udp => Self::Udp,
+        }
+    }
+
+    /// Whether its connections have the states of RFC 9293.
+    pub const fn has_tcp_states(self) -> bool {
+        matches!(self, Self::Tcp | Self::Mptcp)
     }
 }
 

@@ -125,6 +125,8 @@ impl Scope {
         match protocol {
             Protocol::Tcp => self.tcp & 1 << state as u16 != 0,
             Protocol::Udp => self.udp,
+            // They are few, and the kernel cannot be asked for one of them: every sample lists them all.
+            Protocol::Mptcp => true,
         }
     }
 

@@ -86,6 +86,22 @@ impl Queues {
     pub const EMPTY: Self = Self { receive: 0, send: Some(0) };
 }
 
+/// How many packets a socket has lost, in such a way that an unknown number takes no more room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Drops(NonZeroU32);
+
+impl Drops {
+    /// So many; the kernel counts to 2^31 (`atomic_t`).
+    pub const fn new(count: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(count))
+    }
+
+    /// How many.
+    pub const fn count(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
 /// Which timer runs on a socket (`idiag_timer`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TimerKind {
@@ -201,6 +217,13 @@ pub struct Socket {
     pub timer: Option<Timer>,
     /// `tcp_info`; `None` for UDP, mini-sockets, and sources that do not have it.
     pub tcp: Option<TcpInfo>,
+    /// Packets that the kernel threw away since the socket opened, because it could not take them (`sk_drops`): of UDP,
+    /// datagrams that did not fit the receive buffer; of a listener, segments that opened no connection. `None` where
+    /// the source does not say.
+    pub drops: Option<Drops>,
+    /// A TCP socket that carries (a part of) an MPTCP connection or, if it listens, waits for them: the MPTCP socket is
+    /// a row of its own, and state, queues and owner are there.
+    pub is_subflow: bool,
     /// Whose it is.
     pub owner: Owner,
 }
@@ -222,13 +245,18 @@ impl Socket {
         matches!(self.state, TcpState::Listen)
     }
 
-    /// Why the connection is in `CLOSE_WAIT`; `None` in other states, or where the source does not know the queue.
+    /// Why the connection is in `CLOSE_WAIT`; `None` in other states, where the source does not know the queue,
+    /// and for an MPTCP socket with an empty one: whether its end-of-stream was read is not told.
     pub fn verdict(&self) -> Option<CloseWaitVerdict> {
         if self.state != TcpState::CloseWait {
             return None;
         }
         if matches!(self.owner, Owner::Unaccepted) {
             return Some(CloseWaitVerdict::NotAccepted);
+        }
+        if self.protocol == Protocol::Mptcp {
+            // The queue is the memory of what is unread (`mptcp_diag_get_info`), and the end-of-stream takes none.
+            return (self.queues?.receive > 0).then_some(CloseWaitVerdict::StuckReader);
         }
         Some(match self.queues?.receive {
             0 => CloseWaitVerdict::MissingClose,

@@ -35,19 +35,19 @@ pub struct TcpInfo {
 
 /// Payload of one connection in bytes since it opened.
 ///
-/// Kept in halves, because a row of `u64`s takes up to seven bytes more in every socket.
+/// Kept as bytes, because numbers that must be aligned take up to ten bytes more in every socket.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct ByteCounts {
-    received: [u32; 2],
-    sent: [u32; 2],
+    received: [u8; 8],
+    sent: [u8; 8],
 }
 
 impl ByteCounts {
     /// `received` in order (`tcpi_bytes_received`), where the FIN counts as one; `sent` and acknowledged
     /// (`tcpi_bytes_acked`), where our SYN counts as one.
     pub const fn new(received: u64, sent: u64) -> Self {
-        Self { received: halves(received), sent: halves(sent) }
+        Self { received: received.to_ne_bytes(), sent: sent.to_ne_bytes() }
     }
 
     /// Counts so many more.
@@ -57,22 +57,13 @@ impl ByteCounts {
 
     /// Received in order; the FIN counts as one.
     pub const fn received(self) -> u64 {
-        whole(self.received)
+        u64::from_ne_bytes(self.received)
     }
 
     /// Sent and acknowledged; our SYN counts as one.
     pub const fn sent(self) -> u64 {
-        whole(self.sent)
+        u64::from_ne_bytes(self.sent)
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
-const fn halves(bytes: u64) -> [u32; 2] {
-    [(bytes >> 32) as u32, bytes as u32]
-}
-
-const fn whole([high, low]: [u32; 2]) -> u64 {
-    (high as u64) << 32 | low as u64
 }
 
 impl From<(u64, u64)> for ByteCounts {

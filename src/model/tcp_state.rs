@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The state of a socket. The TCP states are those of RFC 9293, section 3.3.2, under Linux's names
-/// (`include/net/tcp_states.h`); `Unconn` is a UDP socket without a peer, as ss(8) calls it.
+/// (`include/net/tcp_states.h`); `Unconn` is a UDP socket without a peer, as ss(8) calls it,
+/// and `Bound` a TCP socket that has a port by bind(2) and neither listens nor connects: the kernel says `CLOSE` of it
+/// and lists it only to those who ask for `TCP_BOUND_INACTIVE` (Linux 6.8); Windows and ss's filters have this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the table below says what each state means")]
@@ -22,6 +24,7 @@ pub enum TcpState {
     TimeWait,
     Close,
     Unconn,
+    Bound,
 }
 
 /// What a state is part of: the one thing its colour says.
@@ -64,12 +67,12 @@ pub struct StateRow {
 }
 
 use TcpState::{
-    Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait, Unconn,
+    Bound, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait, Unconn,
 };
 
 /// Every state, indexed by `TcpState as usize`.
 #[rustfmt::skip]
-pub const STATES: [StateRow; 12] = [
+pub const STATES: [StateRow; 13] = [
     StateRow { state: Listen,      kernel_code: 10, name: "LISTEN",      short: "LSN",  label: "listen",      aliases: &["listening"],                 phase: Phase::Listening, successors: &[Close] },
     StateRow { state: SynSent,     kernel_code: 2,  name: "SYN_SENT",    short: "SYNS", label: "syn_sent",    aliases: &["syns"],                      phase: Phase::Opening,   successors: &[Established, SynRecv, Close] },
     StateRow { state: SynRecv,     kernel_code: 3,  name: "SYN_RECV",    short: "SYNR", label: "syn_recv",    aliases: &["syn-received", "synr"],      phase: Phase::Opening,   successors: &[Established, FinWait1, CloseWait, Close] },
@@ -80,18 +83,19 @@ pub const STATES: [StateRow; 12] = [
     StateRow { state: Closing,     kernel_code: 11, name: "CLOSING",     short: "CLSG", label: "closing",     aliases: &[],                            phase: Phase::Closing,   successors: &[TimeWait, Close] },
     StateRow { state: LastAck,     kernel_code: 9,  name: "LAST_ACK",    short: "LACK", label: "last_ack",    aliases: &["la"],                        phase: Phase::Closing,   successors: &[Close] },
     StateRow { state: TimeWait,    kernel_code: 6,  name: "TIME_WAIT",   short: "TW",   label: "time_wait",   aliases: &["tw", "timewait"],            phase: Phase::Waiting,   successors: &[Close] },
-    StateRow { state: Close,       kernel_code: 7,  name: "CLOSE",       short: "CLS",  label: "close",       aliases: &["closed"],                    phase: Phase::Idle,      successors: &[Listen, SynSent] },
+    StateRow { state: Close,       kernel_code: 7,  name: "CLOSE",       short: "CLS",  label: "close",       aliases: &["closed"],                    phase: Phase::Idle,      successors: &[Listen, SynSent, Bound] },
     StateRow { state: Unconn,      kernel_code: 7,  name: "UNCONN",      short: "UNC",  label: "unconn",      aliases: &["unconnected"],               phase: Phase::Idle,      successors: &[Established] },
+    StateRow { state: Bound,       kernel_code: 13, name: "BOUND",       short: "BND",  label: "bound",       aliases: &["bound-inactive"],            phase: Phase::Idle,      successors: &[Listen, SynSent, Close] },
 ];
 
 /// Names for several states at once, as ss(8) has them.
 #[rustfmt::skip]
 pub const STATE_GROUPS: [(&str, &[TcpState]); 5] = [
-    ("all",          &[Listen, SynSent, SynRecv, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait, Close, Unconn]),
+    ("all",          &[Listen, SynSent, SynRecv, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait, Close, Unconn, Bound]),
     ("connected",    &[SynSent, SynRecv, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait]),
     ("synchronized", &[SynRecv, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait]),
     ("bucket",       &[SynRecv, TimeWait]),
-    ("big",          &[Listen, SynSent, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, Close, Unconn]),
+    ("big",          &[Listen, SynSent, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, Close, Unconn, Bound]),
 ];
 
 impl TcpState {
@@ -206,6 +210,7 @@ mod tests {
             ]
         );
         assert_eq!(TcpState::from_kernel(0), None);
-        assert_eq!(TcpState::from_kernel(13), None);
+        assert_eq!(TcpState::from_kernel(13), Some(Bound));
+        assert_eq!(TcpState::from_kernel(14), None);
     }
 }

@@ -43,6 +43,8 @@ pub fn tcp(cookie: u64) -> SocketBuilder {
         queues: Some(Queues::EMPTY),
         timer: None,
         tcp: None,
+        drops: None,
+        is_subflow: false,
         owner: Owner::None,
     })
 }

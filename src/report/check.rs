@@ -225,6 +225,7 @@ fn performance(store: &Store, thresholds: &Thresholds, shown: &[&Finding]) -> St
         data.push(format!("{}={}{}", row.label, counts.of(row.state), limits(row.state, thresholds)));
     }
     data.push(format!("udp={}", counts.udp));
+    data.push(format!("subflows={}", counts.subflows));
     data.join(" ")
 }
 

@@ -317,6 +317,8 @@ fn unseen_row(transition: &Transition) -> Row {
         queues: None,
         timer: None,
         tcp: None,
+        drops: None,
+        is_subflow: false,
         owner: transition.owner.clone(),
     };
     let known = Known { socket, state_since: None, first_seen: transition.at };

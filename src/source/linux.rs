@@ -7,6 +7,7 @@ pub mod dumper;
 pub mod executables;
 pub mod facts;
 pub mod interfaces;
+mod mptcp_info;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
@@ -22,6 +23,7 @@ pub mod routes;
 pub mod sieve;
 pub mod sock_diag;
 pub mod state_trace;
+mod subflows;
 pub mod tables;
 pub mod tcp_info;
 pub mod tellers;
@@ -265,7 +267,9 @@ impl Source for Linux {
         self.read_abroad(needs, snapshot);
         let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
         let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
+        subflows::detach(&mut snapshot.sockets);
         self.owners.attribute(&mut snapshot.sockets, Extent::Part, Asked { now, some_invisible, is_held });
+        subflows::adopt(&mut snapshot.sockets);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
         self.add_rest(needs, snapshot);
@@ -285,6 +289,8 @@ impl Source for Linux {
         if !found.is_empty() {
             let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
             self.owners.attribute(found, Extent::Rest, Asked { now, some_invisible, is_held });
+            subflows::adopt(&mut snapshot.sockets);
+            let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
             self.units.complete(found, &self.owners, snapshot.at);
             snapshot.names = self.read_names(&Needs::default(), snapshot);
         }
@@ -309,7 +315,9 @@ impl Linux {
             if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
         };
         let asked = Asked { now, some_invisible: self.visibility.is_limited(), is_held };
+        subflows::detach(&mut snapshot.sockets);
         let blind = self.owners.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), asked);
+        subflows::adopt(&mut snapshot.sockets);
         self.note_blind(blind, &mut snapshot.coverage);
         let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         snapshot.coverage.sockets = listed.saturating_add(held_back.count);

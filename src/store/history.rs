@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delta::Transition;
-use crate::model::endpoint::Protocol;
 use crate::model::memory::Held;
 use crate::model::time::Timestamp;
 use crate::store::history::edges::{EdgeRates, EdgeRing};
@@ -37,9 +36,9 @@ pub struct Sample {
     /// Sockets closed since the sample before, of any protocol.
     pub closed: u32,
     /// TCP sockets that came into each state (by a transition or newly opened), by `TcpState as usize`.
-    pub into: [u32; 12],
+    pub into: [u32; 13],
     /// TCP sockets that left each state (by a transition or closed), by `TcpState as usize`.
-    pub out_of: [u32; 12],
+    pub out_of: [u32; 13],
 }
 
 /// Events per second over a span of time.
@@ -52,9 +51,9 @@ pub struct EventRates {
     /// Sockets closed.
     pub closed: f32,
     /// TCP sockets that came into each state, by `TcpState as usize`.
-    pub into: [f32; 12],
+    pub into: [f32; 13],
     /// TCP sockets that left each state, by `TcpState as usize`.
-    pub out_of: [f32; 12],
+    pub out_of: [f32; 13],
 }
 
 /// The last samples, the last minutes, and what followed what.
@@ -135,7 +134,7 @@ impl Sample {
     fn count(&mut self, transition: &Transition) {
         self.opened += u32::from(transition.from.is_none());
         self.closed += u32::from(transition.to.is_none());
-        if transition.protocol == Protocol::Tcp {
+        if transition.protocol.has_tcp_states() && !transition.of_subflow {
             if let Some(from) = transition.from {
                 self.out_of[from as usize] += 1;
             }

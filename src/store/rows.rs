@@ -66,14 +66,16 @@ pub struct Touched {
 /// Live sockets by state. Closed rows do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// TCP sockets, indexed by `TcpState as usize`.
-    pub tcp: [u32; 12],
+    /// Connections and listeners of TCP and MPTCP, each counted once, indexed by `TcpState as usize`.
+    pub tcp: [u32; 13],
     /// UDP sockets.
     pub udp: u32,
+    /// TCP sockets that carry MPTCP connections, which are counted by their own states.
+    pub subflows: u32,
 }
 
 impl Counts {
-    /// TCP sockets in `state`.
+    /// TCP and MPTCP sockets in `state`, without subflows.
     pub const fn of(&self, state: TcpState) -> u32 {
         self.tcp[state as usize]
     }
@@ -90,14 +92,15 @@ impl Counts {
 
     const fn place(&mut self, socket: &Socket) -> &mut u32 {
         match socket.protocol {
-            Protocol::Tcp => &mut self.tcp[socket.state as usize],
+            Protocol::Tcp if socket.is_subflow => &mut self.subflows,
+            Protocol::Tcp | Protocol::Mptcp => &mut self.tcp[socket.state as usize],
             Protocol::Udp => &mut self.udp,
         }
     }
 
     /// All sockets.
     pub fn total(&self) -> u32 {
-        self.tcp.iter().sum::<u32>() + self.udp
+        self.tcp.iter().sum::<u32>() + self.udp + self.subflows
     }
 }
 

@@ -11,11 +11,12 @@ use crate::store::rows::Row;
 use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind};
 use crate::table::value::Value;
 
-const PROTOCOLS: &[&str] = &["tcp", "udp"];
+const PROTOCOLS: &[&str] = &["tcp", "udp", "mptcp"];
 const FAMILIES: &[&str] = &["ipv4", "ipv6"];
 const BASES: &[&str] = &["observed", "kernel", "at-least"];
 const OWNERS: &[&str] = &["live", "remembered", "unaccepted", "hidden", "vanished", "none"];
 const VERDICTS: &[&str] = &["missing-close", "not-reading", "stuck-reader", "not-accepted"];
+const SUBFLOWS: &[&str] = &["yes", "no"];
 const TIMERS: &[&str] = &["retransmit", "keepalive", "timewait", "zero-window probe"];
 
 /// The column that says nothing while there is one network namespace: it is shown by itself if there are more.
@@ -30,7 +31,7 @@ pub fn has_namespaces(store: &Store) -> bool {
 #[rustfmt::skip]
 pub static COLUMNS: &[Column<Row>] = &[
     Column::new("proto", "PROTO", Kind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
-        .width(5, 5).rank(7).about("The protocol: tcp or udp."),
+        .width(5, 5).rank(7).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
     Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::Endpoint(socket(row).local))
@@ -101,6 +102,10 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(8, 16).rank(13).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", Kind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
         .width(14, 14).rank(9).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+    Column::new("drops", "DROPS", Kind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
+        .width(5, 7).about("Packets that the kernel dropped because the socket could not take them: UDP, datagrams; a listener, attempts to connect."),
+    Column::new("subflow", "SUBFLOW", Kind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))
+        .width(7, 7).about("Whether it is a TCP socket that carries an MPTCP connection, which has a row of its own: yes or no; TCP only."),
     Column::new("timer", "TIMER", Kind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
         .width(10, 17).about("The timer that runs: retransmit, keepalive, timewait, or zero-window probe."),
     Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.timestamp().since(store.at()))))
@@ -113,6 +118,12 @@ pub static COLUMNS: &[Column<Row>] = &[
 
 fn socket(row: &Row) -> &Socket {
     &row.connection.socket
+}
+
+/// Only `sock_diag` tells.
+fn is_subflow(row: &Row) -> Option<bool> {
+    let socket = socket(row);
+    (socket.protocol == Protocol::Tcp && socket.id.cookie().is_some()).then_some(socket.is_subflow)
 }
 
 fn since(row: &Row) -> Option<Since> {

@@ -148,7 +148,7 @@ impl Entry {
 
     /// Whether it is not of the silent mass, so that partial samples may list it.
     pub(super) fn is_of_few(&self) -> bool {
-        self.protocol == Protocol::Udp || self.state != TcpState::Established
+        self.protocol != Protocol::Tcp || self.state != TcpState::Established
     }
 
     /// Since when it is in its state.
@@ -159,7 +159,8 @@ impl Entry {
     /// A transition of this socket from its state to `to`.
     pub(super) fn transition(&self, to: Option<TcpState>, at: Timestamp) -> Transition {
         let owner = self.owner().clone();
-        Transition { owner, ..Transition::new(&self.reference(), at, Some(self.state), to) }
+        let of_subflow = self.socket().is_subflow;
+        Transition { owner, of_subflow, ..Transition::new(&self.reference(), at, Some(self.state), to) }
     }
 
     /// When its `TIME_WAIT` is over.
@@ -260,7 +261,7 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     let mut hasher = FxHasher::default();
     let timer = socket.timer.map_or(0, |timer| 1 + timer.kind as u64 + (u64::from(timer.retries) << 8));
     let kinds = socket.state as u64 | (socket.family as u64) << 8 | (socket.protocol as u64) << 16;
-    let v6only = socket.v6only.map_or(0, |only| 1 + u64::from(only));
+    let v6only = socket.v6only.map_or(0, |only| 1 + u64::from(only)) | u64::from(socket.is_subflow) << 2;
     hasher.write_u64(kinds | timer << 24 | u64::from(socket.tcp.is_some()) << 48 | v6only << 49);
     write_endpoint(&mut hasher, socket.local);
     write_endpoint(&mut hasher, socket.remote);
@@ -270,6 +271,7 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     let queues = socket.queues.unwrap_or_default();
     hasher.write_u64(u64::from(socket.queues.is_some()) << 1 | u64::from(queues.send.is_some()));
     hasher.write_u64(pair(queues.receive, queues.send.unwrap_or_default()));
+    hasher.write_u64(socket.drops.map_or(0, |drops| u64::from(drops.count()) + 1));
     if let Some(tcp) = &socket.tcp {
         hasher.write_u64(pair(tcp.rtt_us, tcp.rto_us));
         hasher.write_u64(pair(tcp.retransmits_total, tcp.unacked));

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Step;
 use crate::model::memory::{Held, give_back};
 use crate::model::socket::Socket;
@@ -28,6 +28,12 @@ const OPEN_KEPT: usize = 4_096;
 
 /// Both ends of a connection, ours first.
 pub(super) type Place = (Endpoint, Endpoint);
+
+/// Where the steps of `socket` are told; `None` for what the trace does not tell of: an MPTCP connection has the endpoints
+/// of its first subflow, and the steps there are the subflow's.
+fn place_of(socket: &Socket) -> Option<Place> {
+    (socket.protocol == Protocol::Tcp).then_some((socket.local, socket.remote))
+}
 
 /// The lives of which steps are not told yet.
 #[derive(Debug, Default)]
@@ -127,8 +133,7 @@ impl Lives {
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
     pub(super) fn way(&mut self, entry: &Entry, now: Option<&Socket>) -> Option<Way> {
-        let place = (entry.socket().local, entry.socket().remote);
-        let lives = self.at(place)?;
+        let lives = self.at(place_of(entry.socket())?)?;
         let nth = lives.into_iter().find(|nth| {
             let life = &self.pending[*nth];
             life.hops.iter().any(|hop| hop.from == entry.state) && !(life.begun && life.is_whole_since(entry))
@@ -140,7 +145,7 @@ impl Lives {
 
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
     pub(super) fn opening(&mut self, socket: &Socket) -> Option<Way> {
-        let lives = self.at((socket.local, socket.remote))?;
+        let lives = self.at(place_of(socket)?)?;
         let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, Some(socket))
     }
@@ -161,7 +166,7 @@ impl Lives {
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
     pub(super) fn is_over_for(&self, entry: &Entry) -> bool {
-        let lives = self.at((entry.socket().local, entry.socket().remote)).unwrap_or_default();
+        let lives = place_of(entry.socket()).and_then(|place| self.at(place)).unwrap_or_default();
         let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
         life.is_some_and(|life| {
             life.ended && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::delta::{Connection, Rates};
 use crate::model::process::Owner;
-use crate::model::socket::{SocketId, TimerKind};
+use crate::model::socket::{Drops, SocketId, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState::{
     CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
@@ -220,6 +220,8 @@ fn one_difference_each() -> (Socket, Vec<(&'static str, Socket)>) {
     let others = vec![
         ("local", base().local("10.0.0.7:9").build()),
         ("remote", base().remote("10.0.0.7:9").build()),
+        ("drops", with(|socket| socket.drops = Some(Drops::new(0)))),
+        ("is_subflow", with(|socket| socket.is_subflow = true)),
         ("v6only", with(|socket| socket.v6only = Some(false))),
         ("interface", with(|socket| socket.interface = NonZeroU32::new(2))),
         ("inode", with(|socket| socket.inode = None)),

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::app::{App, Supply};
 use crate::model::host_name::Lookups;
+use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -51,7 +52,8 @@ fn fitting(mut parts: Vec<Part>, width: u16) -> Vec<Part> {
 }
 
 fn facts(app: &App) -> Vec<Part> {
-    let sockets = app.store.rows().counts().total();
+    let counts = app.store.rows().counts();
+    let sockets = counts.total();
     let mut parts = vec![
         (app.store.source().host.to_string(), Role::Strong),
         (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
@@ -60,6 +62,13 @@ fn facts(app: &App) -> Vec<Part> {
     ];
     if app.processes > 0 {
         parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
+    }
+    // Neither connections nor listeners: no line of the histogram counts them.
+    if counts.of(TcpState::Bound) > 0 {
+        parts.push((format!("{} bound", units::count(counts.of(TcpState::Bound).into())), Role::Dim));
+    }
+    if counts.subflows > 0 {
+        parts.push((counted(counts.subflows.into(), "subflow", "subflows"), Role::Dim));
     }
     parts
 }

@@ -10,7 +10,7 @@ use crate::model::exposure::Exposure;
 use crate::store::rows::Row;
 
 /// The kinds of a group: its protocol.
-const PROTOCOLS: [Protocol; 2] = Protocol::ALL;
+const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
@@ -20,7 +20,7 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
     }
     // IPv4 and IPv6 of one service are one finding.
     let any = if local.addr.is_unspecified() { Family::Ipv4.unspecified() } else { local.addr };
-    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol)?;
+    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
     Some(Member { since: None, kind, ..Member::new(Place::On(Endpoint { addr: any, ..local }), row) })
 }
 

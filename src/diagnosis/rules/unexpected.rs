@@ -10,7 +10,7 @@ use crate::model::process::Owner;
 use crate::store::rows::Row;
 
 /// The kinds of a group: its protocol.
-const PROTOCOLS: [Protocol; 2] = Protocol::ALL;
+const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
@@ -24,7 +24,7 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
         return None;
     }
     let any = if socket.local.addr.is_unspecified() { Family::Ipv4.unspecified() } else { socket.local.addr };
-    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol)?;
+    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
     Some(Member { since: None, kind, ..Member::new(Place::On(Endpoint { addr: any, ..socket.local }), row) })
 }
 

@@ -61,8 +61,29 @@ pub struct Dumper {
     refused: Vec<((Protocol, Family), Errno)>,
     /// The kernel does not give both families in one dump.
     separately: bool,
+    /// Whether the kernel may have MPTCP sockets, as far as it was asked.
+    mptcp: Mptcp,
     /// Cookies of this sample; kept for its memory.
     seen: FxHashSet<u64>,
+}
+
+/// What is known of the kernel's MPTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mptcp {
+    /// It has it, as far as is known.
+    There,
+    /// It was built without.
+    Absent,
+    /// It does not list the sockets.
+    Refused(Errno),
+}
+
+impl Mptcp {
+    /// Where the kernel was built without it there is no such directory, and asking would make it look for a module.
+    fn of_kernel() -> Self {
+        let is_there = |path: &str| std::fs::exists(path).unwrap_or(false);
+        if is_there("/proc/sys/net") && !is_there("/proc/sys/net/mptcp") { Self::Absent } else { Self::There }
+    }
 }
 
 /// Whether `sock_diag` answered.
@@ -84,13 +105,13 @@ impl Dumper {
             return Err(error);
         }
         let second = if threads::cores() > 1 { Connection::open().ok() } else { None };
-        Ok(Self { connection, second, decoder, refused: Vec::new(), separately: false, seen: FxHashSet::default() })
+        Ok(Self { connection, second, decoder, refused: Vec::new(), separately: false, mptcp: Mptcp::of_kernel(), seen: FxHashSet::default() })
     }
 
     /// Reads `netns` over a connection that was opened in it, which no thread of another namespace could do.
     pub fn over(connection: Connection, netns: NetnsId) -> Self {
         let decoder = Decoder { netns };
-        Self { connection, second: None, decoder, refused: Vec::new(), separately: false, seen: FxHashSet::default() }
+        Self { connection, second: None, decoder, refused: Vec::new(), separately: false, mptcp: Mptcp::of_kernel(), seen: FxHashSet::default() }
     }
 
     /// The name of an interface in the namespace of the connection.
@@ -120,7 +141,7 @@ impl Dumper {
                 self.refuse(request.table(), error);
                 return Ok(Answer::Refused(error));
             }
-            return Err(failed(&format!("the kernel did not list its {request} sockets ({error}); trying again")));
+            return Err(not_listed(request, error));
         }
         coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
         coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
@@ -211,6 +232,7 @@ impl Dumper {
                 self.read(request, Way::Whole, sockets, coverage)?;
             }
         }
+        self.read_mptcp(sockets, coverage)?;
         self.drop_repeated(sockets);
         Ok(())
     }
@@ -250,10 +272,14 @@ impl Dumper {
             sieve.begin();
         }
         let before = sockets.len();
-        let exchange = self.decoder.dump_both_families(&mut self.connection, states, |mut socket| {
-            if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {
-                sockets.push(socket);
-            }
+        // Listeners by themselves: only of them is it asked what was dropped.
+        let parts = [states & sock_diag::LISTENERS, states & !sock_diag::LISTENERS].into_iter().filter(|part| *part != 0);
+        let exchange = parts.fold(Exchange::default(), |exchange, part| {
+            exchange.and(self.decoder.dump_both_families(&mut self.connection, part, |mut socket| {
+                if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {
+                    sockets.push(socket);
+                }
+            }))
         });
         self.separately |= exchange.refusal().is_some();
         let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
@@ -261,6 +287,36 @@ impl Dumper {
             sockets.truncate(before);
         }
         whole.then_some(exchange)
+    }
+
+    /// Appends the MPTCP sockets, whose subflows, if there are any, stand in `sockets` already. What carries MPTCP
+    /// connections that the kernel does not list is said in `coverage`.
+    ///
+    /// The listening ones are walked for only where a subflow listens: that walk takes most of a millisecond, however few
+    /// there are, the others a thirtieth of that.
+    pub fn read_mptcp(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> Result<(), SourceError> {
+        let listen = sockets.iter().any(|socket| socket.is_subflow && socket.is_listener());
+        for request in DumpRequest::MPTCP {
+            let states = if listen { request.states } else { request.states & !sock_diag::LISTENERS };
+            if self.mptcp != Mptcp::There {
+                break;
+            }
+            let request = DumpRequest { states, ..request };
+            let exchange = dump(self.decoder, &mut self.connection, request, sockets);
+            match exchange.refusal() {
+                Some(error) if is_for_good(error) || error == Errno::INVAL => self.mptcp = Mptcp::Refused(error),
+                Some(error) => return Err(not_listed(request, error)),
+                None => {
+                    coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
+                    coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
+                }
+            }
+        }
+        if let Mptcp::Refused(error) = self.mptcp {
+            let subflows = sockets.iter().filter(|socket| socket.is_subflow).count();
+            coverage.degraded.extend(unlisted_mptcp(subflows, error).map(|sentence| DisplayText::new(&sentence)));
+        }
+        Ok(())
     }
 
     /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
@@ -351,6 +407,20 @@ fn ports(sample: &[Socket], end: impl Fn(&Socket) -> Endpoint) -> Vec<u16> {
 fn is_for_good(error: Errno) -> bool {
     let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
     missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
+}
+
+fn not_listed(request: DumpRequest, error: Errno) -> SourceError {
+    failed(&format!("the kernel did not list its {request} sockets ({error}); trying again"))
+}
+
+/// That so many TCP sockets carry MPTCP connections that the kernel does not list.
+fn unlisted_mptcp(subflows: usize, error: Errno) -> Option<String> {
+    (subflows > 0).then(|| {
+        format!(
+            "{subflows} TCP sockets carry MPTCP connections, whose own states, queues and owners the kernel does not list \
+             ({error}); modprobe mptcp_diag loads what lists them"
+        )
+    })
 }
 
 /// What is wrong with the answer to `request`, as a sentence.

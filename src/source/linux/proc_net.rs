@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
-use crate::model::socket::{NetnsId, Queues, Socket, Timer, TimerKind};
+use crate::model::socket::{Drops, NetnsId, Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
@@ -24,8 +24,8 @@ use crate::source::linux::sock_diag::{known_uid, state_of};
 use crate::source::linux::tuple_ids::{Tuple, TupleIds};
 
 /// What the coverage says of this source.
-pub const LACKS: &str = "/proc/net has no round-trip times, byte counts, accept queue limits or exact identities; \
-                         sock_diag has them";
+pub const LACKS: &str = "/proc/net has no round-trip times, byte counts, accept queue limits, exact identities, MPTCP \
+                         sockets or sockets that are only bound; sock_diag has them";
 /// The longest table read: a million sockets have 150 MB.
 const TABLE_LEN_MAX: usize = 1 << 30;
 /// Longer than sockstat is.
@@ -72,6 +72,8 @@ impl ProcNet {
             (Protocol::Tcp, Family::Ipv6) => "tcp6",
             (Protocol::Udp, Family::Ipv4) => "udp",
             (Protocol::Udp, Family::Ipv6) => "udp6",
+            // Linux has no such file.
+            (Protocol::Mptcp, _) => return Ok(()),
         };
         // Not /proc/net, which is the main thread's namespace.
         let path = match self.process {
@@ -134,6 +136,7 @@ pub struct Line {
     retries: u8,
     uid: u32,
     inode: u32,
+    drops: Option<u32>,
 }
 
 impl Line {
@@ -157,6 +160,8 @@ impl Line {
             queues: Some(self.queues),
             timer: kind.map(|kind| Timer { kind, retries: self.retries, expires: expires.into() }),
             tcp: None,
+            drops: self.drops.map(Drops::new),
+            is_subflow: false,
             owner: Owner::None,
         }
     }
@@ -179,9 +184,11 @@ pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<Line> {
     let uid = number(words.next()?)?;
     let inode = number(words.nth(1)?)?;
     let timer = u8::try_from(timer).ok()?;
+    // Behind inode, count of references and address; lines of TCP have something else there.
+    let drops = if protocol == Protocol::Udp { words.nth(2).and_then(number) } else { None };
     // A listener's line has its accept queue, but in place of the limit a 0.
     let queues = Queues { receive, send: (state != TcpState::Listen).then_some(send) };
-    Some(Line { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode })
+    Some(Line { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode, drops })
 }
 
 /// `0100007F:1F90`: the address as the machine's own 32-bit words, the port in plain hexadecimal.

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
 use crate::model::snapshot::Scope;
-use crate::model::socket::{NetnsId, Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
+use crate::model::socket::{Drops, NetnsId, Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
@@ -24,7 +24,7 @@ use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::port_filter::PortRange;
 use crate::source::linux::sieve::Sieve;
-use crate::source::linux::tcp_info;
+use crate::source::linux::{mptcp_info, tcp_info};
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
 pub const BY_FAMILY: u16 = 20;
@@ -44,20 +44,34 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_UDP: u8 = 17;
+/// Too large for `sdiag_protocol`, where 0 stands in: what an old kernel, which ignores the attribute, has nothing under.
+const IPPROTO_MPTCP: u32 = 262;
+const IPPROTO_IP: u8 = 0;
+
+/// An attribute of a request: the protocol in 32 bits (Linux 5.9).
+const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_CONG: u16 = 4;
+const INET_DIAG_SKMEMINFO: u16 = 7;
 /// Comes unasked of IPv6 sockets that listen or are not connected (`inet_diag_msg_attrs_fill`, `net/ipv4/inet_diag.c`).
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;
+/// Where `INET_DIAG_SKMEMINFO` has `SK_MEMINFO_DROPS` (`include/uapi/linux/sock_diag.h`).
+const SK_MEMINFO_DROPS: usize = 8 * size_of::<u32>();
 
-/// Every state but `TCP_BOUND_INACTIVE` (13): bound, neither listening nor connected; not even ss shows those.
-pub const STATES_ALL: u32 = 0x1ffe;
+/// Every state, also `TCP_BOUND_INACTIVE` (13, Linux 6.8; older kernels ignore the bit): bound, neither listening nor
+/// connected.
+pub const STATES_ALL: u32 = 0x3ffe;
+
+/// `TCPF_LISTEN` (`include/net/tcp_states.h`).
+pub const LISTENERS: u32 = 1 << 10;
 
 /// Which sockets to dump. One dump is one walk over the kernel's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRequest {
-    /// TCP or UDP.
+    /// Which protocol.
     pub protocol: Protocol,
     /// IPv4 or IPv6 sockets.
     pub family: Family,
@@ -69,23 +83,32 @@ pub struct DumpRequest {
 
 impl DumpRequest {
     /// The cheapest question there is: IPv4 TCP listeners, 0.03 ms.
-    pub const LISTENERS: Self = Self { states: 1 << 10, ..Self::of((Protocol::Tcp, Family::Ipv4)) };
+    pub const LISTENERS: Self = Self { states: LISTENERS, ..Self::of((Protocol::Tcp, Family::Ipv4)) };
 
-    /// Every socket there is, in the four dumps that this takes.
+    /// Every socket of TCP and UDP, in the six dumps that this takes: TCP listeners by
+    /// themselves, see [`extensions`]. Those of MPTCP are [`MPTCP`](Self::MPTCP).
     pub fn everything() -> impl Iterator<Item = Self> {
-        let tables = Protocol::ALL.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
-        tables.map(Self::of)
+        let tables = Protocol::WITH_PORTS.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
+        tables.map(Self::of).flat_map(|all| {
+            let listeners = all.states & LISTENERS;
+            let parts = if all.protocol == Protocol::Tcp { [listeners, all.states ^ listeners] } else { [0, all.states] };
+            parts.into_iter().filter(|states| *states != 0).map(move |states| Self { states, ..all })
+        })
     }
 
-    /// The sockets of `scope`, in the two to four dumps that this takes.
+    /// The sockets of `scope`, in the two to six dumps that this takes.
     pub fn of_scope(scope: Scope) -> impl Iterator<Item = Self> {
         let covered = STATES.iter().filter(move |row| scope.covers(Protocol::Tcp, row.state));
         let states = covered.fold(0, |states, row| states | 1u32.wrapping_shl(row.kernel_code.into())) & STATES_ALL;
         Self::everything().filter_map(move |request| match request.protocol {
-            Protocol::Tcp => (states != 0).then_some(Self { states, ..request }),
-            Protocol::Udp => scope.covers(Protocol::Udp, TcpState::Unconn).then_some(request),
+            Protocol::Tcp => Some(Self { states: states & request.states, ..request }).filter(|part| part.states != 0),
+            Protocol::Udp | Protocol::Mptcp => scope.covers(request.protocol, TcpState::Unconn).then_some(request),
         })
     }
+
+    /// Every MPTCP socket, in the two dumps that this takes.
+    pub const MPTCP: [Self; 2] =
+        [Self::of((Protocol::Mptcp, Family::Ipv4)), Self::of((Protocol::Mptcp, Family::Ipv6))];
 
     /// Every socket of one of the kernel's tables.
     pub const fn of((protocol, family): (Protocol, Family)) -> Self {
@@ -100,12 +123,16 @@ impl DumpRequest {
     /// `struct inet_diag_req_v2` with an empty id, and the port filter as an attribute behind it.
     pub fn encode(self) -> Vec<u8> {
         // tcp_info is asked for by bit; shutdown mask, V6ONLY and cgroup id come unasked.
-        let extensions = if self.protocol == Protocol::Tcp { bit(INET_DIAG_INFO) } else { 0 };
+        let extensions = extensions(self.protocol, self.states);
         let mut body = [0; REQUEST_LEN];
         write(&mut body, 0, &[family_code(self.family), protocol_code(self.protocol), extensions, 0]);
         write(&mut body, 4, &self.states.to_ne_bytes());
         let mut body = body.to_vec();
         body.extend(self.ports.iter().flat_map(|ports| ports.encode()));
+        if self.protocol == Protocol::Mptcp {
+            body.extend(8u16.to_ne_bytes().iter().chain(&INET_DIAG_REQ_PROTOCOL.to_ne_bytes()));
+            body.extend(IPPROTO_MPTCP.to_ne_bytes());
+        }
         body
     }
 }
@@ -120,6 +147,7 @@ impl fmt::Display for DumpRequest {
         let protocol = match self.protocol {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",
+            Protocol::Mptcp => "MPTCP",
         };
         write!(f, "{family} {protocol}")
     }
@@ -167,7 +195,7 @@ impl Decoder {
     ) -> Exchange {
         // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
         let mut body = [0; 60];
-        write(&mut body, 3, &[bit(INET_DIAG_INFO)]);
+        write(&mut body, 3, &[extensions(Protocol::Tcp, states)]);
         write(&mut body, 52, &states.to_ne_bytes());
         connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
             self.decode(payload, Protocol::Tcp, moment).map(&mut take).is_some()
@@ -198,6 +226,7 @@ impl Decoder {
         let (local_port, remote_port) = (fields.be16()?, fields.be16()?);
         let local = Endpoint::new(address(family, fields.take()?), local_port);
         let remote = Endpoint::new(address(family, fields.take()?), remote_port);
+        let state = if state == TcpState::Close && remote_port == 0 { TcpState::Bound } else { state };
         let interface = NonZeroU32::new(fields.ne32()?);
         let cookie = u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32;
         let expires = fields.ne32()?;
@@ -218,6 +247,8 @@ impl Decoder {
             queues: Some(queues),
             timer: timer_of(timer, retries, expires, moment),
             tcp: None,
+            drops: None,
+            is_subflow: false,
             owner: Owner::None,
         };
         read_attributes(&mut socket, fields.0, moment)?;
@@ -391,14 +422,29 @@ fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) ->
             (INET_DIAG_INFO, info) if socket.state != TcpState::Listen => {
                 // Before the handshake nothing was sent or received, and the kernel counts from a moment near boot.
                 let moment = if socket.state == TcpState::SynSent { Timestamp(0) } else { moment };
-                socket.tcp = tcp_info::brief(info, moment);
+                socket.tcp = match socket.protocol {
+                    Protocol::Mptcp => mptcp_info::brief(info, moment),
+                    Protocol::Tcp | Protocol::Udp => tcp_info::brief(info, moment),
+                };
             }
+            (INET_DIAG_SKMEMINFO, memory) => {
+                let drops = memory.get(SK_MEMINFO_DROPS..).and_then(|rest| Reader(rest).ne32());
+                socket.drops = drops.map(Drops::new);
+            }
+            (INET_DIAG_ULP_INFO, protocol) => socket.is_subflow = is_mptcp(protocol),
             (INET_DIAG_SKV6ONLY, only) => socket.v6only = only.first().map(|only| *only != 0),
             (INET_DIAG_CGROUP_ID, id) => socket.cgroup = Reader(id).ne64().and_then(NonZeroU64::new),
             _ => {}
         }
     }
     Some(())
+}
+
+/// Whether the upper layer protocol of a TCP socket (`INET_ULP_INFO_NAME`, which stands first) is MPTCP.
+fn is_mptcp(upper_layer: &[u8]) -> bool {
+    const INET_ULP_INFO_NAME: u16 = 1;
+    let name = Attributes::new(upper_layer).next();
+    matches!(name, Some(Ok((INET_ULP_INFO_NAME, name))) if name.starts_with(b"mptcp\0"))
 }
 
 /// UDP borrows TCP's numbers: 1 is connected, 7 is not (`udp_diag`, `net/ipv4/udp.c`).
@@ -460,6 +506,17 @@ const fn protocol_code(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => IPPROTO_TCP,
         Protocol::Udp => IPPROTO_UDP,
+        Protocol::Mptcp => IPPROTO_IP,
+    }
+}
+
+/// What is asked for beside the fixed part. Drops are not asked of the mass of connections, where they cost a twentieth
+/// more and say nothing; of listeners they are `ListenDrops`, of UDP `RcvbufErrors` and the like.
+const fn extensions(protocol: Protocol, states: u32) -> u8 {
+    match protocol {
+        Protocol::Tcp if states == LISTENERS => bit(INET_DIAG_INFO) | bit(INET_DIAG_SKMEMINFO),
+        Protocol::Tcp | Protocol::Mptcp => bit(INET_DIAG_INFO),
+        Protocol::Udp => bit(INET_DIAG_SKMEMINFO),
     }
 }
 
@@ -644,11 +701,25 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_request_asks_for_tcp_info_of_tcp_only() {
+    fn a_dump_request_asks_for_tcp_info_of_tcp_and_for_drops_of_listeners_and_udp() {
         let everything: Vec<_> = DumpRequest::everything().map(DumpRequest::encode).collect();
         let heads: Vec<_> = everything.iter().map(|body| [body[0], body[1], body[2]]).collect();
-        assert_eq!(heads, [[2, 6, 2], [10, 6, 2], [2, 17, 0], [10, 17, 0]]);
-        assert!(everything.iter().all(|body| body[4..8] == 0x1ffeu32.to_ne_bytes()));
+        let (info, memory) = (bit(INET_DIAG_INFO), bit(INET_DIAG_SKMEMINFO));
+        let tcp = |family| [[family, 6, info | memory], [family, 6, info]];
+        assert_eq!(heads, [tcp(2), tcp(10), [[2, 17, memory], [10, 17, memory]]].concat());
+        let states: Vec<_> = everything.iter().map(|body| [body[4], body[5], body[6], body[7]]).collect();
+        let [listen, others, all] = [0x0400u32, 0x3bfe, 0x3ffe].map(u32::to_ne_bytes);
+        assert_eq!(states, [listen, others, listen, others, all, all]);
+    }
+
+    #[test]
+    fn mptcp_is_asked_for_by_an_attribute_and_of_old_kernels_nothing_is_asked() {
+        for (request, family) in DumpRequest::MPTCP.into_iter().zip([AF_INET, AF_INET6]) {
+            let body = request.encode();
+            assert_eq!(body[..3], [family, IPPROTO_IP, bit(INET_DIAG_INFO)]);
+            let attribute = [8u16.to_ne_bytes(), 3u16.to_ne_bytes()].concat();
+            assert_eq!(body[REQUEST_LEN..], [attribute, 262u32.to_ne_bytes().to_vec()].concat());
+        }
     }
 
     #[test]

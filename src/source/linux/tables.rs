@@ -70,7 +70,11 @@ impl Tables {
         self.proc_net.begin();
         let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(way.again(), sockets, coverage));
         let rest = DumpRequest::everything().filter(|request| !(tcp_is_read && request.protocol == Protocol::Tcp));
+        let mut from_proc_net = Vec::new();
         for request in rest {
+            if from_proc_net.contains(&request.table()) {
+                continue;
+            }
             let answer = match &mut self.diag {
                 Some(diag) => Some(diag.read(request, way.again(), sockets, coverage)?),
                 None => None,
@@ -81,9 +85,11 @@ impl Tables {
             }
             if answer != Some(Answer::Given) {
                 self.read_proc_net(request, sockets, coverage)?;
+                from_proc_net.push(request.table());
             }
         }
         if let Some(diag) = &mut self.diag {
+            diag.read_mptcp(sockets, coverage)?;
             diag.drop_repeated(sockets);
         }
         Ok(())

@@ -89,13 +89,15 @@ pub fn detail(info: &[u8]) -> TcpDetail {
     }
 }
 
+/// The number of the machine's byte order at `offset`, if `info` has it.
 #[inline]
-fn ne32(info: &[u8], offset: usize) -> Option<u32> {
+pub fn ne32(info: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
 }
 
+/// The same in 64 bits.
 #[inline]
-fn ne64(info: &[u8], offset: usize) -> Option<u64> {
+pub fn ne64(info: &[u8], offset: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
 }
 

@@ -70,6 +70,8 @@ impl Entry {
             queues: None,
             timer: None,
             tcp: None,
+            drops: None,
+            is_subflow: false,
             owner,
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
-use crate::model::socket::{Queues, Socket, SocketId, Timer, TimerKind};
+use crate::model::socket::{Drops, Queues, Socket, SocketId, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -38,12 +38,14 @@ pub struct WireSocket {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct WireMore {
     v6only: Option<bool>,
+    drops: Option<Drops>,
+    is_subflow: bool,
 }
 
 impl WireMore {
     /// The part of `socket` that older versions do not have.
     pub const fn new(socket: &Socket) -> Self {
-        Self { v6only: socket.v6only }
+        Self { v6only: socket.v6only, drops: socket.drops, is_subflow: socket.is_subflow }
     }
 }
 
@@ -139,6 +141,8 @@ impl WireSocket {
             remote: self.remote,
             interface: self.interface,
             v6only: more.v6only,
+            drops: more.drops,
+            is_subflow: more.is_subflow,
             inode: self.inode,
             uid: self.uid,
             cgroup: self.cgroup.and_then(NonZeroU64::new),

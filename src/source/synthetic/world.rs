@@ -99,6 +99,8 @@ impl World {
             queues: Some(Queues::EMPTY),
             timer: None,
             tcp: None,
+            drops: None,
+            is_subflow: false,
             owner: Owner::None,
         }
     }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
 use crate::model::testing::{self, tcp};
 use crate::store::history::minutes::MINUTES_LEN_MAX;

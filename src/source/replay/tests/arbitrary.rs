@@ -17,7 +17,7 @@ use crate::model::event::{Ended, Events, Loss, Step, Teller, Tellers};
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
-use crate::model::socket::{NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
+use crate::model::socket::{Drops, NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{COMMAND_LEN_MAX, NAME_LEN_MAX};
@@ -98,7 +98,7 @@ prop_compose! {
         state in (0..STATES.len()).prop_map(|index| STATES[index].state),
         (local, remote) in (endpoint(), endpoint()),
         (interface, inode) in any::<(Option<NonZeroU32>, Option<NonZeroU32>)>(),
-        v6only in any::<Option<bool>>(),
+        (v6only, drops, is_subflow) in (any::<Option<bool>>(), any::<Option<u32>>().prop_map(|count| count.map(Drops::new)), any::<bool>()),
         (uid, cgroup, queues) in any::<(Option<u32>, Option<NonZeroU64>, Option<(u32, u32)>)>(),
         (timer, tcp) in (option::of(timer()), option::of(tcp())),
         owner in owner(),
@@ -110,7 +110,7 @@ prop_compose! {
         };
         let queues = queues.map(|(receive, send)| Queues { receive, send: Some(send) });
         Socket {
-            id, protocol, state, family, local, remote, interface, v6only,
+            id, protocol, state, family, local, remote, interface, v6only, drops, is_subflow,
             inode, uid, cgroup, queues, timer, tcp, owner,
         }
     }
