@@ -67,7 +67,8 @@ pub struct StateRow {
 }
 
 use TcpState::{
-    Bound, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait, Unconn,
+    Bound, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
+    Unconn,
 };
 
 /// Every state, indexed by `TcpState as usize`.

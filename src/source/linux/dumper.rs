@@ -105,13 +105,29 @@ impl Dumper {
             return Err(error);
         }
         let second = if threads::cores() > 1 { Connection::open().ok() } else { None };
-        Ok(Self { connection, second, decoder, refused: Vec::new(), separately: false, mptcp: Mptcp::of_kernel(), seen: FxHashSet::default() })
+        Ok(Self {
+            connection,
+            second,
+            decoder,
+            refused: Vec::new(),
+            separately: false,
+            mptcp: Mptcp::of_kernel(),
+            seen: FxHashSet::default(),
+        })
     }
 
     /// Reads `netns` over a connection that was opened in it, which no thread of another namespace could do.
     pub fn over(connection: Connection, netns: NetnsId) -> Self {
         let decoder = Decoder { netns };
-        Self { connection, second: None, decoder, refused: Vec::new(), separately: false, mptcp: Mptcp::of_kernel(), seen: FxHashSet::default() }
+        Self {
+            connection,
+            second: None,
+            decoder,
+            refused: Vec::new(),
+            separately: false,
+            mptcp: Mptcp::of_kernel(),
+            seen: FxHashSet::default(),
+        }
     }
 
     /// The name of an interface in the namespace of the connection.
@@ -273,7 +289,8 @@ impl Dumper {
         }
         let before = sockets.len();
         // Listeners by themselves: only of them is it asked what was dropped.
-        let parts = [states & sock_diag::LISTENERS, states & !sock_diag::LISTENERS].into_iter().filter(|part| *part != 0);
+        let parts =
+            [states & sock_diag::LISTENERS, states & !sock_diag::LISTENERS].into_iter().filter(|part| *part != 0);
         let exchange = parts.fold(Exchange::default(), |exchange, part| {
             exchange.and(self.decoder.dump_both_families(&mut self.connection, part, |mut socket| {
                 if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {

@@ -59,7 +59,8 @@ mod tests {
         assert_eq!(info.last_data_sent, Timestamp::from_millis(1_000 - 21).into());
         assert_eq!(info.last_data_received, Timestamp::from_millis(1_000 - 22).into());
         assert_eq!(info.last_ack_received, Timestamp::from_millis(1_000 - 23).into());
-        let word = |low: u64| if cfg!(target_endian = "little") { low | (low + 1) << 32 } else { low << 32 | (low + 1) };
+        let word =
+            |low: u64| if cfg!(target_endian = "little") { low | (low + 1) << 32 } else { low << 32 | (low + 1) };
         assert_eq!(info.bytes, Some(ByteCounts::new(word(16), word(14))));
     }
 

@@ -91,7 +91,8 @@ impl DumpRequest {
         let tables = Protocol::WITH_PORTS.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
         tables.map(Self::of).flat_map(|all| {
             let listeners = all.states & LISTENERS;
-            let parts = if all.protocol == Protocol::Tcp { [listeners, all.states ^ listeners] } else { [0, all.states] };
+            let parts =
+                if all.protocol == Protocol::Tcp { [listeners, all.states ^ listeners] } else { [0, all.states] };
             parts.into_iter().filter(|states| *states != 0).map(move |states| Self { states, ..all })
         })
     }
@@ -107,8 +108,7 @@ impl DumpRequest {
     }
 
     /// Every MPTCP socket, in the two dumps that this takes.
-    pub const MPTCP: [Self; 2] =
-        [Self::of((Protocol::Mptcp, Family::Ipv4)), Self::of((Protocol::Mptcp, Family::Ipv6))];
+    pub const MPTCP: [Self; 2] = [Self::of((Protocol::Mptcp, Family::Ipv4)), Self::of((Protocol::Mptcp, Family::Ipv6))];
 
     /// Every socket of one of the kernel's tables.
     pub const fn of((protocol, family): (Protocol, Family)) -> Self {

@@ -25,7 +25,8 @@ fn a_recording_of_version_3_is_played_as_what_it_knows() {
     let made = samples(SAMPLES);
     assert_eq!(played.len(), made.len());
     for ((played, _), made) in played.iter().zip(&made) {
-        let older = made.sockets.iter().map(|socket| Socket { v6only: None, drops: None, is_subflow: false, ..socket.clone() });
+        let older =
+            made.sockets.iter().map(|socket| Socket { v6only: None, drops: None, is_subflow: false, ..socket.clone() });
         assert_eq!(played.sockets, older.collect::<Vec<_>>());
         assert_eq!((&played.facts, &played.events), (&made.facts, &made.events));
     }
