@@ -58,6 +58,7 @@ fn opened(row: &Connection, at: Timestamp) -> Transition {
         at,
         id,
         protocol,
+        of_subflow: row.socket.is_subflow,
         local,
         remote,
         from: None,

@@ -149,6 +149,7 @@ fn hungry_client(seconds: u64) -> App {
             at: Timestamp::from_millis(second * 1_000),
             id: connection.socket.id,
             protocol: connection.socket.protocol,
+            of_subflow: connection.socket.is_subflow,
             local: connection.socket.local,
             remote: connection.socket.remote,
             from: None,

@@ -160,7 +160,7 @@ impl Entry {
     pub(super) fn transition(&self, to: Option<TcpState>, at: Timestamp) -> Transition {
         let owner = self.owner().clone();
         let of_subflow = self.socket().is_subflow;
-        Transition { owner, of_subflow, ..Transition::new(&self.reference(), at, Some(self.state), to) }
+        Transition { of_subflow, owner, ..Transition::new(&self.reference(), at, Some(self.state), to) }
     }
 
     /// When its `TIME_WAIT` is over.

@@ -59,7 +59,7 @@ const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 /// Where `INET_DIAG_SKMEMINFO` has `SK_MEMINFO_DROPS` (`include/uapi/linux/sock_diag.h`).
-const SK_MEMINFO_DROPS: usize = 8 * size_of::<u32>();
+const SK_MEMINFO_DROPS: usize = 32;
 
 /// Every state, also `TCP_BOUND_INACTIVE` (13, Linux 6.8; older kernels ignore the bit): bound, neither listening nor
 /// connected.

@@ -110,8 +110,8 @@ prop_compose! {
         };
         let queues = queues.map(|(receive, send)| Queues { receive, send: Some(send) });
         Socket {
-            id, protocol, state, family, local, remote, interface, v6only, drops, is_subflow,
-            inode, uid, cgroup, queues, timer, tcp, owner,
+            id, protocol, state, family, local, remote, interface, v6only,
+            inode, uid, cgroup, queues, timer, tcp, drops, is_subflow, owner,
         }
     }
 }
