@@ -11,12 +11,14 @@ mod copy;
 pub mod cursor;
 pub mod detail;
 pub mod diagram;
+pub mod dialog;
 pub mod effect;
 pub mod explain;
 mod filtering;
 pub mod findings;
 pub mod flows;
 pub mod fresh;
+mod gather;
 pub mod held;
 pub mod keymap;
 mod keys;
@@ -174,6 +176,8 @@ pub struct App {
     pub processes: usize,
     /// Whether data comes.
     pub supply: Supply,
+    /// How many questions were asked; with the size of the window it tells one from another.
+    questions: u64,
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
     filters: LineHistory,
@@ -206,6 +210,7 @@ impl App {
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),
+            questions: 0,
             offer: None,
             filters: LineHistory::default(),
             entered: None,
@@ -222,7 +227,8 @@ impl App {
     /// [`advance`](Self::advance).
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = match msg {
-            Msg::Key(event) => self.on_key(event),
+            Msg::Key(event) => self.on_key(event, None),
+            Msg::HastyKey(event, haste) => self.on_key(event, Some(haste)),
             Msg::Mouse(event) => self.on_mouse(event),
             Msg::Paste(text) => self.on_paste(&text),
             Msg::Resize(width, height) => self.on_resize((width, height)),
@@ -251,6 +257,11 @@ impl App {
             Page::Detail(_) => Panels::Detail,
         };
         Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
+    }
+
+    /// The question that waits for a yes, as it is on the screen: another value means that it has to be read anew.
+    pub fn question(&self) -> Option<(u64, (u16, u16))> {
+        self.mode.is_dialog().then_some((self.questions, self.config.size))
     }
 
     /// The KILL that is offered now.

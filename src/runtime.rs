@@ -3,6 +3,7 @@
 mod backend;
 mod closes;
 mod event_loop;
+mod haste;
 mod keys;
 mod kills;
 mod plan;
@@ -28,7 +29,6 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::app::msg::Msg;
@@ -42,6 +42,7 @@ use crate::model::snapshot::SourceInfo;
 use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
 use crate::runtime::event_loop::{EventLoop, Hands, Queues};
+use crate::runtime::haste::Input;
 use crate::runtime::kills::{Kills, Patience};
 use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
@@ -176,8 +177,8 @@ fn utc_offset_seconds() -> (i32, Option<String>) {
 }
 
 /// Starts the thread that reads the terminal; its queue closes when the terminal is gone.
-fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<Event>> {
-    let (sender, receiver): (Sender<Event>, _) = channel(EVENTS_MAX);
+fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<Input>> {
+    let (sender, receiver): (Sender<Input>, _) = channel(EVENTS_MAX);
     thread::Builder::new().name("keys".into()).spawn(move || keyboard.read_to(&sender))?;
     Ok(receiver)
 }

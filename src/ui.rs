@@ -26,6 +26,7 @@ use ratatui::Frame;
 use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::mode::{Mode, Page};
+use crate::app::prose::wrap;
 use crate::app::tab::Tab;
 use crate::ui::painter::Painter;
 use crate::ui::theme::{Role, Theme};
@@ -40,7 +41,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
         return;
     }
     let Some(layout) = app.layout() else {
-        draw_too_small(painter);
+        draw_too_small(painter, app.mode.is_dialog());
         return;
     };
     draw_panels(painter, app, &layout);
@@ -69,18 +70,29 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     match &app.mode {
         Mode::Normal => {}
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
-        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => menu::draw(painter, app),
-        Mode::Confirm(confirm) => confirm::draw(painter, confirm),
-        Mode::ConfirmClose(confirm) => confirm::draw_close(painter, confirm),
+        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
+            menu::draw(painter, app);
+        }
+        Mode::Confirm(_) | Mode::ConfirmClose(_) => {
+            if let Some(sheet) = app.sheet() {
+                confirm::draw(painter, &sheet, app.mode.scope(&app.page));
+            }
+        }
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
         Mode::Help { scroll } => help::draw(painter, layout, *scroll),
     }
 }
 
-fn draw_too_small(painter: &mut Painter<'_>) {
+fn draw_too_small(painter: &mut Painter<'_>, asks: bool) {
     let area = painter.area();
     let text = if area.width < 18 { "too small" } else { "terminal too small" };
     painter.text(area.x, area.y, text, area.width, Role::Text.style(painter.theme()));
+    if asks {
+        let text = "Nothing is done: make the window larger to see whom it hits, or press Esc.";
+        for (line, y) in wrap(text, usize::from(area.width.max(1))).iter().zip(area.y + 1..area.bottom()) {
+            painter.put(area.x, y, line, area.width, Role::Alarm);
+        }
+    }
 }
 
 #[cfg(test)]

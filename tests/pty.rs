@@ -12,6 +12,8 @@ mod session;
 mod act;
 #[path = "pty/escapes.rs"]
 mod escapes;
+#[path = "pty/haste.rs"]
+mod haste;
 #[path = "pty/story.rs"]
 mod story;
 #[path = "pty/terminal.rs"]

@@ -15,7 +15,7 @@ pub(crate) enum Action {
     Redraw,
     /// Show the keys.
     Help,
-    /// One step back: close what is open, clear the filter, let go of the selection.
+    /// One step back: close what is open, clear the filter.
     Back,
     /// Move the selection, or scroll.
     Move(Motion),
@@ -67,6 +67,8 @@ pub(crate) enum Action {
     Choose,
     /// Do what the dialog shows.
     Confirm,
+    /// Take the last letter off the word that is typed.
+    EraseWord,
     /// Do what the second dialog of KILL shows.
     ConfirmKill,
     /// Take the filter as typed.

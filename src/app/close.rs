@@ -1,24 +1,43 @@
 //! Closing one socket: which one, what is asked before, what is said after. Closing is the host's.
 
 use crate::app::App;
+use crate::app::dialog::{Part, Weight};
 use crate::app::effect::Effect;
-use crate::app::mode::{ConfirmClose, Mode, Page};
+use crate::app::gather::Purpose;
+use crate::app::mode::{ConfirmClose, Mode, Page, Word};
 use crate::app::notice::Tone;
 use crate::app::tab::Tab;
-use crate::model::action::Protection;
+use crate::model::action::{Caution, Protection};
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
+use crate::store::logins::caution;
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
 use crate::table::{column, units};
 
+pub(super) const GONE: &str = "this connection is gone; there is nothing to close";
+
 impl App {
     /// Opens the dialog for the selected socket, or says why not.
     pub(super) fn ask_to_close(&mut self) {
-        match self.may_close().and_then(|()| self.row_to_close()).and_then(|row| self.question(&row)) {
-            Ok(confirm) => self.mode = Mode::ConfirmClose(confirm),
+        let id = self.may_close().and_then(|()| self.is_picked()).and_then(|()| self.socket_to_close());
+        match id {
+            Ok(Some(id)) => self.ask_to_close_socket(id),
+            // Those of a group are being gathered.
+            Ok(None) => {}
+            Err(why) => drop(self.say(Tone::Bad, why.as_str())),
+        }
+    }
+
+    /// Opens the dialog for `id`, or says why not.
+    pub(super) fn ask_to_close_socket(&mut self, id: SocketId) {
+        match self.close_question(id) {
+            Ok(confirm) => {
+                self.questions += 1;
+                self.mode = Mode::ConfirmClose(confirm);
+            }
             Err(why) => drop(self.say(Tone::Bad, why.as_str())),
         }
     }
@@ -41,7 +60,7 @@ impl App {
     }
 
     /// Whether sockets can be closed at all.
-    fn may_close(&self) -> Result<(), String> {
+    pub(super) fn may_close(&self) -> Result<(), String> {
         self.may_act()?;
         if !self.config.source.abilities.close {
             let name = self.config.source.kind.name();
@@ -50,23 +69,25 @@ impl App {
         if self.config.may_close { Ok(()) } else { Err(CLOSE_NEEDS.to_owned()) }
     }
 
-    /// The row of the one socket that is selected.
-    fn row_to_close(&mut self) -> Result<Row, String> {
-        const GONE: &str = "this connection is gone; there is nothing to close";
-        let id = match (&self.page, self.tab) {
+    /// The one socket that is selected; `None` where a row stands for several, which are being gathered.
+    fn socket_to_close(&mut self) -> Result<Option<SocketId>, String> {
+        Ok(Some(match (&self.page, self.tab) {
             (Page::Detail(detail), _) => detail.id,
             (Page::Tab, Tab::Connections) => {
-                self.choose_selected();
                 self.tables.connections.cursor.key().ok_or("there is no connection to close")?
             }
             (Page::Tab, Tab::Log) => {
-                self.choose_selected();
                 self.log_selected().map(|entry| entry.id).ok_or("there is no connection to close")?
             }
-            _ => return Err("choose one socket first: Enter shows those of this row".to_owned()),
-        };
-        let row = self.row(id).ok_or(GONE)?;
-        if row.is_closed() { Err(GONE.to_owned()) } else { Ok(row.clone()) }
+            (Page::Tab, Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports) => {
+                let key = self.tables.group(self.tab).and_then(|table| table.cursor.key());
+                self.gather(key.ok_or("there is no row to act on")?, Purpose::Close);
+                return Ok(None);
+            }
+            (Page::Tab, Tab::States | Tab::Findings) => {
+                return Err("choose one socket first: Enter shows those of this row".to_owned());
+            }
+        }))
     }
 
     fn row(&self, id: SocketId) -> Option<&Row> {
@@ -74,22 +95,33 @@ impl App {
     }
 
     /// The dialog that holds the very effect that will run.
-    fn question(&self, row: &Row) -> Result<ConfirmClose, String> {
+    fn close_question(&self, id: SocketId) -> Result<ConfirmClose, String> {
+        let row = self.row(id).filter(|row| !row.is_closed()).ok_or(GONE)?;
         let socket = &row.connection.socket;
         if let Some(spared) = self.spared(socket) {
             return Err(spared.sentence().to_owned());
         }
         let close = Close::of(socket)
             .ok_or("the kernel does not say which socket this is, so a later one could be hit; kill its process")?;
-        let effects = close.effect();
-        let mut lines = vec![
-            ("socket", close.to_string()),
-            ("state", self.state_text(row)),
-            ("held by", holders_text(&socket.owner)),
+        let (effects, (state, long)) = (close.effect(), self.state_text(row));
+        let state = format!("{} {state}", close.socket.protocol.name());
+        let mut parts = vec![
+            Part::always("socket", close.to_string(), Weight::Target),
+            Part::always("state", format!("{state}{long}"), Weight::Plain).or(state),
+            Part::always("held by", holders_text(&socket.owner), Weight::Plain).or(holders_short(&socket.owner)),
         ];
-        lines.extend(lost_text(socket).map(|text| ("lost", text)));
-        lines.extend([("here", effects.here.to_owned()), ("peer", effects.there.to_owned())]);
-        Ok(ConfirmClose { effect: Effect::Close(close), lines })
+        parts.extend(lost_text(socket).map(|text| Part::always("lost", text, Weight::Plain).unless_full(1)));
+        let cautions: Vec<Caution> = caution(&self.store, socket).into_iter().collect();
+        parts.extend(
+            cautions
+                .iter()
+                .map(|caution| Part::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+        );
+        parts.extend([
+            Part::always("here", effects.here, Weight::Alarm).unless_full(2),
+            Part::always("peer", effects.there, Weight::Alarm).unless_full(3),
+        ]);
+        Ok(ConfirmClose { effect: Effect::Close(close), parts, word: Word::of(&cautions), again: false })
     }
 
     /// Why it is never closed, as far as its owners tell; the host looks again.
@@ -103,18 +135,18 @@ impl App {
         })
     }
 
-    /// `CLOSE_WAIT for 52m (never closed)`.
-    fn state_text(&self, row: &Row) -> String {
+    /// The state, and what there is to add: `CLOSE_WAIT`, ` for 52m (never closed)`.
+    fn state_text(&self, row: &Row) -> (&'static str, String) {
         let socket = &row.connection.socket;
-        let mut text = socket.state.row().name.to_owned();
+        let mut text = String::new();
         let age = column::find(COLUMNS, "age").map(|age| (COLUMNS[age].value)(row, &self.store).text());
         if let Some(age) = age.ok().filter(|age| !age.is_empty()) {
             text = format!("{text} for {age}");
         }
-        match socket.verdict() {
-            Some(verdict) => format!("{text} ({})", verdict.words()),
-            None => text,
+        if let Some(verdict) = socket.verdict() {
+            text = format!("{text} ({})", verdict.words());
         }
+        (socket.state.row().name, text)
     }
 }
 
@@ -131,6 +163,21 @@ fn holders_text(owner: &Owner) -> String {
         Owner::Hidden | Owner::Unseen => "a process that is hidden from you".to_owned(),
         Owner::Vanished => "a process that was not found in time".to_owned(),
         Owner::None => "the kernel alone".to_owned(),
+    }
+}
+
+/// `nginx[812] and 3 more`.
+fn holders_short(owner: &Owner) -> String {
+    let first = |holders: &Holders| format!("{}[{}]", holders.first().name, holders.first().id.pid);
+    match owner {
+        Owner::Live(holders) if holders.all().len() > 1 => {
+            format!("{} and {} more", first(holders), holders.all().len() - 1)
+        }
+        Owner::Live(holders) => first(holders),
+        Owner::Remembered(_) | Owner::None => "the kernel alone".to_owned(),
+        Owner::Unaccepted => "nobody yet".to_owned(),
+        Owner::Hidden | Owner::Unseen => "a hidden process".to_owned(),
+        Owner::Vanished => "not found in time".to_owned(),
     }
 }
 

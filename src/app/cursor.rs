@@ -2,15 +2,27 @@
 
 use crate::app::action::Motion;
 
-/// What is selected in a list of things known by `K`, and which part of the list is on the screen.
+/// Where the cursor is in a list of things known by `K`, whether the user picked the row under it, and which part of the
+/// list is on the screen. Only a picked row may be acted on.
 #[derive(Clone, Debug)]
 pub struct Cursor<K> {
-    /// The identity of the selected row and where it was last; `None` in an empty list.
-    selected: Option<(K, usize)>,
-    /// Whether the user chose the row. Until then the first row is selected, whichever it is.
-    chosen: bool,
+    /// The identity of the row under the cursor and where it was last; `None` in an empty list.
+    under: Option<(K, usize)>,
+    hold: Hold<K>,
     offset: usize,
     follow: bool,
+}
+
+/// What a cursor stays with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold<K> {
+    /// The top of the list, whichever row is there: nothing was picked yet.
+    Top,
+    /// Its line, whichever row comes there: the row that was picked (`Some`) is gone or filtered out, and is picked
+    /// again if it comes back, or the window was moved away from it (`None`).
+    Line(Option<K>),
+    /// The row that the user picked.
+    Row,
 }
 
 /// The list a cursor moves over, and the height of its window.
@@ -25,19 +37,33 @@ pub struct Lines<'a, K> {
 
 impl<K> Default for Cursor<K> {
     fn default() -> Self {
-        Self { selected: None, chosen: false, offset: 0, follow: false }
+        Self { under: None, hold: Hold::Top, offset: 0, follow: false }
     }
 }
 
 impl<K: Copy + PartialEq> Cursor<K> {
-    /// The identity of the selected row.
+    /// The identity of the row under the cursor.
     pub fn key(&self) -> Option<K> {
-        self.selected.map(|(key, _)| key)
+        self.under.map(|(key, _)| key)
     }
 
-    /// The line of the selected row.
+    /// The line of the row under the cursor.
     pub fn line(&self) -> Option<usize> {
-        self.selected.map(|(_, line)| line)
+        self.under.map(|(_, line)| line)
+    }
+
+    /// Whether the user picked the row under the cursor.
+    pub fn is_picked(&self) -> bool {
+        self.under.is_some() && self.hold == Hold::Row
+    }
+
+    /// The row that [`refresh`](Self::refresh) is to be told the place of.
+    pub fn sought(&self) -> Option<K> {
+        match self.hold {
+            Hold::Top => None,
+            Hold::Line(lost) => lost,
+            Hold::Row => self.key(),
+        }
     }
 
     /// The first line on the screen.
@@ -53,30 +79,39 @@ impl<K: Copy + PartialEq> Cursor<K> {
     /// Switches following on or off; answers what it is now.
     pub fn toggle_follow(&mut self) -> bool {
         self.follow = !self.follow;
-        self.chosen |= self.follow;
+        if self.follow {
+            self.pick();
+        }
         self.follow
     }
 
     /// Lets the row go and goes to the top, to stay there. The list is to be refreshed afterwards.
     pub fn release(&mut self) {
-        self.chosen = false;
+        self.hold = Hold::Top;
         self.offset = 0;
     }
 
-    /// Stays with the selected row from now on: the user acts on it.
-    pub fn choose(&mut self) {
-        self.chosen = self.selected.is_some();
+    /// Stays with the row under the cursor from now on: the user looks at it.
+    pub fn pick(&mut self) {
+        if self.under.is_some() {
+            self.hold = Hold::Row;
+        }
     }
 
-    /// Selects line `line`.
+    /// Picks line `line`.
     pub fn select(&mut self, line: usize, lines: &Lines<'_, K>) {
-        let line = line.min(lines.len.saturating_sub(1));
-        self.selected = (lines.key_at)(line).map(|key| (key, line));
-        self.chosen = self.selected.is_some();
+        self.put(line, lines);
+        self.pick();
         self.keep_visible(lines);
     }
 
-    /// Moves the selection.
+    /// Puts the cursor on line `line`.
+    fn put(&mut self, line: usize, lines: &Lines<'_, K>) {
+        let line = line.min(lines.len.saturating_sub(1));
+        self.under = (lines.key_at)(line).map(|key| (key, line));
+    }
+
+    /// Moves the cursor and picks where it comes to.
     pub(crate) fn go(&mut self, motion: Motion, lines: &Lines<'_, K>) {
         let page = lines.height.saturating_sub(1).max(1);
         let line = match (motion, self.line()) {
@@ -91,46 +126,59 @@ impl<K: Copy + PartialEq> Cursor<K> {
         self.select(line, lines);
     }
 
-    /// Moves the window, and the selection with it if it would leave the window.
+    /// Moves the window. A cursor that would leave it stays at its edge, on a row that is not picked.
     pub fn scroll(&mut self, by: isize, lines: &Lines<'_, K>) {
         let last = lines.len.saturating_sub(lines.height);
         self.offset = self.offset.saturating_add_signed(by).min(last);
         if let Some(line) = self.line() {
             let bottom = (self.offset + lines.height).saturating_sub(1);
-            self.select(line.clamp(self.offset, bottom), lines);
+            let within = line.clamp(self.offset, bottom);
+            if within != line {
+                self.put(within, lines);
+                self.hold = Hold::Line(None);
+            }
         }
     }
 
-    /// Row `row` of the window was clicked: selects it; answers whether it was selected before.
+    /// Row `row` of the window was clicked: picks it; answers whether it was picked before.
     pub fn click(&mut self, row: usize, lines: &Lines<'_, K>) -> bool {
         let line = self.offset + row;
-        let again = self.chosen && self.line() == Some(line);
+        let again = self.is_picked() && self.line() == Some(line);
         if line < lines.len {
             self.select(line, lines);
         }
         again
     }
 
-    /// The list has changed; the selected row is at `found` now, or gone: then the row in its place is selected.
+    /// The list has changed; the row that is [sought](Self::sought) is at `found` now, or is not in it.
     pub fn refresh(&mut self, found: Option<usize>, lines: &Lines<'_, K>) {
-        if !self.chosen {
-            self.selected = (lines.key_at)(0).map(|key| (key, 0));
-        } else if let Some((_, before)) = self.selected {
-            let line = found.unwrap_or(before).min(lines.len.saturating_sub(1));
-            if self.follow {
-                self.offset = (self.offset + line).saturating_sub(before);
+        let before = self.line().unwrap_or(0);
+        match (self.hold, found) {
+            (Hold::Top, _) => self.put(0, lines),
+            (Hold::Row, Some(line)) => {
+                if self.follow {
+                    self.offset = (self.offset + line).saturating_sub(before);
+                }
+                self.put(line, lines);
             }
-            self.selected = (lines.key_at)(line).map(|key| (key, line));
-            self.chosen = self.selected.is_some();
+            (Hold::Line(Some(_)), Some(line)) => {
+                self.put(line, lines);
+                self.pick();
+            }
+            (Hold::Row, None) => {
+                self.hold = Hold::Line(self.key());
+                self.put(before, lines);
+            }
+            (Hold::Line(_), _) => self.put(before, lines),
         }
         self.keep_visible(lines);
     }
 
     /// `count` lines came at the top of the list: a window that is not at the top keeps showing what it shows.
     pub fn grow_above(&mut self, count: usize) {
-        if self.chosen {
+        if self.hold != Hold::Top {
             self.offset += count;
-            self.selected = self.selected.map(|(key, line)| (key, line + count));
+            self.under = self.under.map(|(key, line)| (key, line + count));
         }
     }
 
@@ -150,7 +198,7 @@ mod tests {
     use super::*;
 
     fn refresh(cursor: &mut Cursor<u32>, keys: &[u32], height: usize) {
-        let found = cursor.key().and_then(|key| keys.iter().position(|other| *other == key));
+        let found = cursor.sought().and_then(|key| keys.iter().position(|other| *other == key));
         cursor.refresh(found, &Lines { len: keys.len(), height, key_at: &|line| keys.get(line).copied() });
     }
 
@@ -175,7 +223,7 @@ mod tests {
     fn acting_on_the_first_row_chooses_it_and_letting_go_returns_to_the_top() {
         let mut cursor = Cursor::default();
         refresh(&mut cursor, &[1, 2, 3], 3);
-        cursor.choose();
+        cursor.pick();
         refresh(&mut cursor, &[3, 2, 1], 3);
         assert_eq!(cursor.key(), Some(1));
         cursor.release();
@@ -187,7 +235,7 @@ mod tests {
     fn the_selection_follows_its_row_when_the_order_changes() {
         let mut cursor = Cursor::default();
         refresh(&mut cursor, &[1, 2, 3, 4, 5], 3);
-        cursor.choose();
+        cursor.pick();
         refresh(&mut cursor, &[5, 4, 3, 2, 1], 3);
         assert_eq!((cursor.key(), cursor.line(), cursor.offset()), (Some(1), Some(4), 2));
     }
@@ -219,12 +267,57 @@ mod tests {
     }
 
     #[test]
-    fn when_the_row_is_gone_its_place_is_selected() {
+    fn when_the_row_is_gone_the_cursor_stays_at_its_place_on_a_row_that_is_not_picked() {
         let mut cursor = Cursor::default();
         go(&mut cursor, Motion::Last, &[1, 2, 3]);
         refresh(&mut cursor, &[1, 2], 3);
-        assert_eq!(cursor.key(), Some(2));
+        assert_eq!((cursor.key(), cursor.is_picked()), (Some(2), false), "nobody picked that one");
         refresh(&mut cursor, &[], 3);
         assert_eq!((cursor.key(), cursor.offset()), (None, 0));
+    }
+
+    #[test]
+    fn a_row_that_was_filtered_out_is_picked_again_when_it_comes_back() {
+        let mut cursor = Cursor::default();
+        let keys = [1, 2, 3, 4, 5];
+        refresh(&mut cursor, &keys, 3);
+        (0..2).for_each(|_| go(&mut cursor, Motion::Down, &keys));
+        refresh(&mut cursor, &[1, 2, 4], 3);
+        assert_eq!((cursor.key(), cursor.is_picked()), (Some(4), false));
+        refresh(&mut cursor, &[], 3);
+        assert!(!cursor.is_picked());
+        refresh(&mut cursor, &[5, 4, 3, 2, 1], 3);
+        assert_eq!((cursor.key(), cursor.is_picked()), (Some(3), true));
+    }
+
+    #[test]
+    fn whatever_the_list_does_a_picked_row_is_one_that_the_user_picked() {
+        let lines = |keys: &[u32]| keys.to_vec();
+        for change in [lines(&[2, 1, 3]), lines(&[1, 3]), lines(&[]), lines(&[9, 1]), lines(&[2])] {
+            let mut cursor = Cursor::default();
+            refresh(&mut cursor, &[1, 2, 3], 2);
+            assert!(!cursor.is_picked(), "nobody picked the first row");
+            go(&mut cursor, Motion::Down, &[1, 2, 3]);
+            assert_eq!((cursor.key(), cursor.is_picked()), (Some(2), true));
+            refresh(&mut cursor, &change, 2);
+            assert!(!cursor.is_picked() || cursor.key() == Some(2), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn the_wheel_picks_nothing() {
+        let keys: Vec<u32> = (0..20).collect();
+        let lines = Lines { len: 20, height: 3, key_at: &|line| keys.get(line).copied() };
+        let mut cursor = Cursor::default();
+        refresh(&mut cursor, &keys, 3);
+        cursor.scroll(5, &lines);
+        assert_eq!((cursor.line(), cursor.offset(), cursor.is_picked()), (Some(5), 5, false));
+        refresh(&mut cursor, &keys, 3);
+        assert_eq!(cursor.offset(), 5, "the window stays where it was put");
+        cursor.select(6, &lines);
+        cursor.scroll(-1, &lines);
+        assert_eq!((cursor.line(), cursor.is_picked()), (Some(6), true), "still on the screen");
+        cursor.scroll(9, &lines);
+        assert!(!cursor.is_picked());
     }
 }

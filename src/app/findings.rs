@@ -207,7 +207,7 @@ impl Findings {
 
     /// Brings the selection up to date with the list.
     pub(super) fn refresh(&mut self, height: usize) {
-        let found = self.cursor.key().and_then(|key| self.iter().position(|finding| finding.key == key));
+        let found = self.cursor.sought().and_then(|key| self.iter().position(|finding| finding.key == key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
     }
 }

@@ -21,6 +21,8 @@ pub enum Scope {
     Menu,
     /// The dialog that asks before a signal is sent.
     Confirm,
+    /// A dialog in which a word has to be typed.
+    ConfirmWord,
     /// The second dialog, before KILL is sent.
     ConfirmKill,
     /// The dialog that asks before a socket is closed.
@@ -96,6 +98,13 @@ pub struct Binding {
     pub footer: u8,
 }
 
+impl Binding {
+    /// Whether it changes nothing and leads out of what is open.
+    pub fn leads_back(&self) -> bool {
+        self.action == Action::Back
+    }
+}
+
 const fn char(character: char) -> Key {
     Key::char(character)
 }
@@ -108,11 +117,12 @@ const fn code(code: KeyCode) -> Key {
     Key::code(code)
 }
 
-use Scope::{Confirm, ConfirmClose, ConfirmKill, Detail, Explain, Filter, Help, Menu, Table};
+use Scope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Table};
 
 const LISTS: &[Scope] = &[Table, Detail, Menu, Help, Explain];
 const MAIN: &[Scope] = &[Table, Detail];
-const EVERYWHERE: &[Scope] = &[Table, Detail, Filter, Menu, Confirm, ConfirmKill, ConfirmClose, Help, Explain];
+const EVERYWHERE: &[Scope] =
+    &[Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
 
 /// Every key.
 #[rustfmt::skip]
@@ -125,7 +135,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
     Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
-    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close, clear the filter, let go",    footer: 11 },
+    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close this, clear the filter",       footer: 11 },
     Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
     // Looking
     Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
@@ -158,9 +168,11 @@ pub const BINDINGS: &[Binding] = &[
     Binding { scopes: MAIN,         keys: &[char('X')],                                        action: Action::Close,                   name: "close",    help: "close just this socket; asks first",                footer: 9 },
     // Menus and dialogs
     Binding { scopes: &[Menu],      keys: &[code(KeyCode::Enter)],                             action: Action::Choose,                  name: "choose",   help: "take the selected line",                            footer: 1 },
-    Binding { scopes: &[Confirm],   keys: &[char('y'), code(KeyCode::Enter)],                  action: Action::Confirm,                 name: "send",     help: "do exactly what the dialog shows",                  footer: 1 },
+    Binding { scopes: &[Confirm],   keys: &[char('y')],                                        action: Action::Confirm,                 name: "send",     help: "do exactly what the dialog shows",                  footer: 1 },
+    Binding { scopes: &[ConfirmWord], keys: &[code(KeyCode::Enter)],                           action: Action::Confirm,                 name: "do it",    help: "do it, once the word is typed",                     footer: 1 },
+    Binding { scopes: &[ConfirmWord], keys: &[code(KeyCode::Backspace), ctrl('h')],            action: Action::EraseWord,               name: "delete",   help: "delete the last letter of the word",                footer: 0 },
     Binding { scopes: &[ConfirmKill], keys: &[char('K')],                                      action: Action::ConfirmKill,             name: "send KILL", help: "the second yes, which KILL needs",                 footer: 1 },
-    Binding { scopes: &[ConfirmClose], keys: &[char('y'), code(KeyCode::Enter)],               action: Action::Confirm,                 name: "close it", help: "close exactly that socket",                         footer: 1 },
+    Binding { scopes: &[ConfirmClose], keys: &[char('y')],                                     action: Action::Confirm,                 name: "close it", help: "close exactly that socket",                         footer: 1 },
     // The filter line
     Binding { scopes: &[Filter],    keys: &[code(KeyCode::Enter)],                             action: Action::AcceptFilter,            name: "apply",    help: "keep the filter",                                   footer: 1 },
     Binding { scopes: &[Filter],    keys: &[code(KeyCode::Left), ctrl('b')],                   action: Action::Edit(Edit::Left),        name: "left",     help: "cursor to the left",                                footer: 0 },
@@ -195,10 +207,11 @@ pub fn footer(scope: Scope) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, Scope); 6] = [
+pub const SECTIONS: [(&str, Scope); 7] = [
     ("Tables and the log", Table),
     ("Menus", Menu),
     ("Before a signal is sent", Confirm),
+    ("Where a word is asked for", ConfirmWord),
     ("Before KILL is sent", ConfirmKill),
     ("Before a socket is closed", ConfirmClose),
     ("The filter line", Filter),
@@ -231,7 +244,8 @@ pub fn help_len(width: u16) -> usize {
 mod tests {
     use super::*;
 
-    const SCOPES: [Scope; 9] = [Table, Detail, Filter, Menu, Confirm, ConfirmKill, ConfirmClose, Explain, Help];
+    const SCOPES: [Scope; 10] =
+        [Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {

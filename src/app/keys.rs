@@ -10,7 +10,8 @@ use crate::app::around::Around;
 use crate::app::detail;
 use crate::app::effect::Effect;
 use crate::app::keymap::{self, Binding, Key, Scope};
-use crate::app::mode::{Detail, Mode, Page};
+use crate::app::mode::{Confirm, ConfirmClose, Detail, Mode, Page};
+use crate::app::msg::Haste;
 use crate::app::notice::Tone;
 use crate::app::states::StateLine;
 use crate::app::tab::Tab;
@@ -24,18 +25,25 @@ use crate::table::connections::has_namespaces;
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
 impl App {
-    pub(super) fn on_key(&mut self, event: KeyEvent) -> Vec<Effect> {
+    pub(super) fn on_key(&mut self, event: KeyEvent, haste: Option<Haste>) -> Vec<Effect> {
         // What stood in the footer has been read; the key still does what it does.
-        self.dirty |= self.notices.dismiss();
+        let dismissed = self.notices.dismiss();
+        self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
         let Some(key) = Key::pressed(event) else { return Vec::new() };
         if let Some(action) = keymap::action(scope, key) {
             self.dirty = true;
-            return self.perform(action);
+            if action == Action::Back && dismissed && matches!(self.mode, Mode::Normal) {
+                return Vec::new();
+            }
+            return if self.refuses(action, haste) { Vec::new() } else { self.perform(action) };
         }
         match event.code {
             KeyCode::Char(character) if scope == Scope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) => {
                 self.type_into_filter(character.encode_utf8(&mut [0; 4]));
+            }
+            KeyCode::Char(character) if scope == Scope::ConfirmWord && haste != Some(Haste::Unread) => {
+                self.type_word(character);
             }
             _ => {}
         }
@@ -96,6 +104,7 @@ impl App {
             Action::Close => self.ask_to_close(),
             Action::Escalate => self.escalate(),
             Action::Choose => self.choose(),
+            Action::EraseWord => self.erase_word(),
             Action::Confirm => return self.confirm(),
             Action::ConfirmKill => return self.confirm_kill(),
             Action::Copy => return self.copy(),
@@ -105,6 +114,20 @@ impl App {
             Action::Slower => return self.step_interval(true),
         }
         Vec::new()
+    }
+
+    /// Whether a yes is not taken: it came before its question could be read.
+    fn refuses(&mut self, action: Action, haste: Option<Haste>) -> bool {
+        let too_soon = match action {
+            // Who types a word types fast.
+            Action::Confirm if self.mode.word_mut().is_some() => haste == Some(Haste::Unread),
+            Action::Confirm | Action::ConfirmKill => haste.is_some(),
+            _ => false,
+        };
+        if let Mode::Confirm(Confirm { again, .. }) | Mode::ConfirmClose(ConfirmClose { again, .. }) = &mut self.mode {
+            *again = too_soon;
+        }
+        too_soon
     }
 
     fn toggle_help(&mut self) {
@@ -125,14 +148,14 @@ impl App {
         match (std::mem::take(&mut self.mode), &self.page) {
             (Mode::Filter(edit), _) => self.cancel_filter(&edit.before),
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
-            (Mode::Normal, Page::Tab) => self.let_go(),
+            (Mode::Normal, Page::Tab) => self.clear_filter(),
             // Menus, dialogs and the help are closed by taking the mode.
             _ => {}
         }
     }
 
-    /// The filter goes first, then the selection. From the connections of a group the way back is to the groups.
-    fn let_go(&mut self) {
+    /// From the connections of a group the way back is to the groups. The cursor stays on its row.
+    fn clear_filter(&mut self) {
         let is_filtered = self.tab == Tab::Connections || self.tables.group(self.tab).is_some();
         if is_filtered && !self.tables.connections.view.filter().is_empty() {
             let Some((tab, filter)) = self.entered.take() else {
@@ -141,13 +164,6 @@ impl App {
             self.apply_filter(&filter);
             return self.show(tab);
         }
-        match self.tables.group_mut(self.tab) {
-            Some(table) => table.cursor.release(),
-            None if self.tab == Tab::Log => self.log.release(),
-            None if self.tab == Tab::Findings => self.findings.cursor.release(),
-            None => self.tables.connections.cursor.release(),
-        }
-        self.refresh_tables();
     }
 
     fn close_detail(&mut self) {
@@ -177,7 +193,9 @@ impl App {
                 let len = (crate::app::explain::len(explained, self.config.size.0) + 1).saturating_sub(height);
                 *scroll = scrolled(*scroll, motion, page, len);
             }
-            Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SignalMenu { .. } => self.move_in_menu(motion),
+            Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
+                self.move_in_menu(motion);
+            }
             _ => self.go_in_page(motion, page),
         }
     }
@@ -281,10 +299,10 @@ impl App {
     /// A key that acts on the row under the cursor stays with it.
     pub(super) fn choose_selected(&mut self) {
         match self.tables.group_mut(self.tab) {
-            Some(table) => table.cursor.choose(),
-            None if self.tab == Tab::Log => self.log.choose(),
-            None if self.tab == Tab::Findings => self.findings.cursor.choose(),
-            None => self.tables.connections.cursor.choose(),
+            Some(table) => table.cursor.pick(),
+            None if self.tab == Tab::Log => self.log.pick(),
+            None if self.tab == Tab::Findings => self.findings.cursor.pick(),
+            None => self.tables.connections.cursor.pick(),
         }
     }
 

@@ -1,16 +1,18 @@
 //! Signals: whom one may hit, what is asked before, what is said after. Sending is the runtime's.
 
 use std::fmt::Write;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::effect::Effect;
-use crate::app::mode::{Confirm, Mode, Page, Stage};
+use crate::app::gather::Purpose;
+use crate::app::mode::{Confirm, Mode, Page, Stage, Word};
 use crate::app::notice::Tone;
 use crate::app::tab::Tab;
 use crate::app::tables::GroupTable;
-use crate::model::action::{Kill, KillOutcome, KillReport, Signal};
+use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
 use crate::model::tcp_state::{STATES, TcpState};
@@ -19,18 +21,59 @@ use crate::store::rows::Row;
 use crate::table::units;
 use crate::table::value::Value;
 
+/// What is said instead of acting on a row that nobody picked.
+const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
+/// The longest word that may be typed into a dialog, in bytes.
+const WORD_LEN_MAX: usize = 16;
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
+
+/// Who may be meant by a signal: never none, but while they are being gathered.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    /// Who.
+    pub(super) owners: Vec<Arc<Process>>,
+    /// The sockets for which they are ([`Kill::holding`]).
+    pub(super) holding: Vec<NonZeroU32>,
+}
+
+impl Candidates {
+    /// A process that was chosen for itself.
+    fn one(process: Arc<Process>) -> Self {
+        Self { owners: vec![process], holding: Vec::new() }
+    }
+}
 
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
     pub(super) fn ask_for_signal(&mut self) {
-        let candidates = self.may_act().and_then(|()| self.candidates());
+        let candidates = self.may_act().and_then(|()| self.is_picked()).and_then(|()| self.candidates());
+        self.ask_which_owner(candidates);
+    }
+
+    /// Asks which of several owners is meant.
+    pub(super) fn ask_which_owner(&mut self, candidates: Result<Candidates, String>) {
         match candidates {
             Err(why) => drop(self.say(Tone::Bad, why.as_str())),
-            Ok(mut owners) if owners.len() == 1 => self.open_signal_menu(owners.swap_remove(0)),
-            Ok(owners) => self.mode = Mode::OwnerMenu { owners, line: 0 },
+            // They are being gathered.
+            Ok(Candidates { owners, .. }) if owners.is_empty() => {}
+            Ok(Candidates { mut owners, holding }) if owners.len() == 1 => {
+                self.open_signal_menu(owners.swap_remove(0), holding);
+            }
+            Ok(Candidates { owners, holding }) => self.mode = Mode::OwnerMenu { owners, holding, line: 0 },
         }
+    }
+
+    /// Whether the user picked the row under the cursor: nothing is done to one that nobody picked.
+    pub(super) fn is_picked(&self) -> Result<(), String> {
+        let is_picked = match (&self.page, self.tab) {
+            (Page::Detail(_), _) | (Page::Tab, Tab::States) => true,
+            (Page::Tab, Tab::Connections) => self.tables.connections.cursor.is_picked(),
+            (Page::Tab, Tab::Log) => self.log.is_picked(),
+            (Page::Tab, Tab::Findings) => self.findings.cursor.is_picked(),
+            (Page::Tab, tab) => self.tables.group(tab).is_some_and(|table| table.cursor.is_picked()),
+        };
+        if is_picked { Ok(()) } else { Err(NOT_PICKED.to_owned()) }
     }
 
     /// Asks whether to send the KILL that is offered.
@@ -40,20 +83,20 @@ impl App {
             return;
         };
         match self.process(&kill) {
-            Some(process) => self.ask_to_confirm(process, Signal::Kill),
+            Some(process) => self.ask_to_confirm(process, Signal::Kill, kill.holding),
             None => drop(self.say(Tone::Plain, format!("{} holds no sockets any more", name_of(&kill)).as_str())),
         }
     }
 
-    pub(super) fn open_signal_menu(&mut self, process: Arc<Process>) {
+    pub(super) fn open_signal_menu(&mut self, process: Arc<Process>, holding: Vec<NonZeroU32>) {
         match self.protection(&process) {
             Some(sentence) => drop(self.say(Tone::Bad, sentence)),
-            None => self.mode = Mode::SignalMenu { process, line: 0 },
+            None => self.mode = Mode::SignalMenu { process, holding, line: 0 },
         }
     }
 
     /// Opens the dialog that holds the very effect that will run.
-    pub(super) fn ask_to_confirm(&mut self, process: Arc<Process>, signal: Signal) {
+    pub(super) fn ask_to_confirm(&mut self, process: Arc<Process>, signal: Signal, holding: Vec<NonZeroU32>) {
         let user = match process.uid {
             Some(uid) => Value::user(uid, self.store.names()).text().into_owned(),
             None => "unknown".to_owned(),
@@ -61,24 +104,54 @@ impl App {
         // Counted in slices; with many sockets the dialog opens before that is done.
         self.work.count_holdings(process.id);
         let holds = "counting…".to_owned();
-        let effect =
-            Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal, holding: Vec::new() });
-        self.mode = Mode::Confirm(Confirm { effect, process, user, holds, stage: Stage::Ask });
+        let effect = Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal, holding });
+        let cautions: Vec<Caution> = Caution::of(&process).collect();
+        let word = Word::of(&cautions);
+        self.questions += 1;
+        let stage = Stage::Ask;
+        self.mode = Mode::Confirm(Confirm { effect, process, user, holds, cautions, word, stage, again: false });
     }
 
     /// The first yes: enough for every signal but KILL.
     pub(super) fn confirm(&mut self) -> Vec<Effect> {
+        if !self.may_confirm() {
+            return Vec::new();
+        }
         match &mut self.mode {
             Mode::Confirm(confirm) if confirm.needs_second() => {
                 confirm.stage = Stage::AskAgain;
+                self.questions += 1;
                 Vec::new()
             }
             _ => self.confirm_kill(),
         }
     }
 
+    /// Whether all of what will be done is on the screen, and the word typed that is asked for.
+    fn may_confirm(&mut self) -> bool {
+        let is_whole = self.sheet().is_some_and(|sheet| sheet.is_whole);
+        is_whole && self.mode.word_mut().is_none_or(|word| word.is_typed())
+    }
+
+    pub(super) fn type_word(&mut self, character: char) {
+        let is_whole = self.sheet().is_some_and(|sheet| sheet.is_whole);
+        if let Some(word) = self.mode.word_mut().filter(|word| is_whole && word.typed.len() < WORD_LEN_MAX) {
+            word.typed.push(character);
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn erase_word(&mut self) {
+        if let Some(word) = self.mode.word_mut() {
+            word.typed.pop();
+        }
+    }
+
     /// The last yes: exactly what the dialog shows is done.
     pub(super) fn confirm_kill(&mut self) -> Vec<Effect> {
+        if !self.may_confirm() {
+            return Vec::new();
+        }
         match std::mem::take(&mut self.mode) {
             Mode::Confirm(confirm) => {
                 self.offer = None;
@@ -119,14 +192,13 @@ impl App {
     }
 
     /// The processes behind what is selected; never none.
-    fn candidates(&mut self) -> Result<Vec<Arc<Process>>, String> {
+    fn candidates(&mut self) -> Result<Candidates, String> {
         if let Page::Detail(detail) = &self.page {
             let row = detail.row.as_ref().ok_or("this connection is gone; there is nothing to act on")?;
             return candidates_of(row);
         }
         match self.tab {
             Tab::Connections => {
-                self.choose_selected();
                 let id = self.tables.connections.cursor.key().ok_or("there is no connection to act on")?;
                 let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
                 candidates_of(row.ok_or("this connection is gone; there is nothing to act on")?)
@@ -137,19 +209,17 @@ impl App {
         }
     }
 
-    fn candidates_of_finding(&mut self) -> Result<Vec<Arc<Process>>, String> {
-        self.choose_selected();
+    fn candidates_of_finding(&mut self) -> Result<Candidates, String> {
         let finding = self.findings.selected().ok_or("there is no finding to act on")?;
         let process =
             finding.process.as_ref().ok_or("this finding is about no process that is known: e says what to do")?;
         if self.store.rows().process(process.id).is_none() {
             return Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned());
         }
-        Ok(vec![Arc::clone(process)])
+        Ok(Candidates::one(Arc::clone(process)))
     }
 
-    fn candidates_of_group(&mut self) -> Result<Vec<Arc<Process>>, String> {
-        self.choose_selected();
+    fn candidates_of_group(&mut self) -> Result<Candidates, String> {
         let selected = self.tables.group(self.tab).and_then(GroupTable::selected);
         let group = selected.ok_or("there is no row to act on")?;
         match group.key {
@@ -157,14 +227,14 @@ impl App {
             GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
             GroupKey::NoProcess(NoProcess::Vanished) => Err(vanished_sentence()),
             GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
-            GroupKey::Remote { .. } | GroupKey::Route(_) => {
-                Err("a remote may be talked to by several processes: press Enter and choose a connection".to_owned())
-            }
             GroupKey::Process(id) if self.store.rows().process(id).is_none() => {
                 Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned())
             }
-            GroupKey::Process(_) | GroupKey::Listener { .. } => {
-                group.process.clone().map(|process| vec![process]).ok_or_else(nobody_sentence)
+            GroupKey::Process(_) => group.process.clone().map(Candidates::one).ok_or_else(nobody_sentence),
+            // It stands for several sockets, and may stand for several processes.
+            key => {
+                self.gather(key, Purpose::Kill);
+                Ok(Candidates::default())
             }
         }
     }
@@ -190,12 +260,15 @@ impl App {
     }
 }
 
-fn candidates_of(row: &Row) -> Result<Vec<Arc<Process>>, String> {
+fn candidates_of(row: &Row) -> Result<Candidates, String> {
     if row.is_closed() {
         return Err("this connection is closed; there is nothing to act on".to_owned());
     }
     match &row.connection.socket.owner {
-        Owner::Live(holders) => Ok(holders.all().to_vec()),
+        Owner::Live(holders) => Ok(Candidates {
+            owners: holders.all().to_vec(),
+            holding: row.connection.socket.inode.into_iter().collect(),
+        }),
         Owner::Remembered(holders) => Err(format!(
             "{}[{}] has closed this socket; the kernel keeps it, and a signal would not end it",
             holders.first().name,
@@ -220,7 +293,7 @@ fn vanished_sentence() -> String {
     "its process was not found in time: it closes sockets as fast as conntop looks; choose its listener (4)".to_owned()
 }
 
-fn nobody_sentence() -> String {
+pub(super) fn nobody_sentence() -> String {
     "no process holds this socket; the kernel keeps it and ends it by itself".to_owned()
 }
 

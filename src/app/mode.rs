@@ -1,13 +1,15 @@
 //! What is open above the tabs, and with it which keys work: one value, never a set of flags.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::app::around::{Around, Looking};
+use crate::app::dialog::Part;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
 use crate::app::keymap::Scope;
 use crate::app::line::Line;
-use crate::model::action::{Kill, Signal};
+use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
 use crate::store::rows::Row;
@@ -36,10 +38,19 @@ pub enum Mode {
         /// The line of the cursor, which is the index of the column.
         line: usize,
     },
-    /// One of the owners of a shared socket is being chosen.
+    /// One of the owners of what is selected is being chosen.
     OwnerMenu {
         /// The owners.
         owners: Vec<Arc<Process>>,
+        /// For which sockets.
+        holding: Vec<NonZeroU32>,
+        /// The line of the cursor.
+        line: usize,
+    },
+    /// One of the sockets of a group is being chosen, to be closed.
+    SocketMenu {
+        /// The sockets, each with what is shown of it.
+        sockets: Vec<(SocketId, String)>,
         /// The line of the cursor.
         line: usize,
     },
@@ -47,6 +58,8 @@ pub enum Mode {
     SignalMenu {
         /// For whom.
         process: Arc<Process>,
+        /// For which sockets ([`Kill::holding`]).
+        holding: Vec<NonZeroU32>,
         /// The line of the cursor, which is the index of the signal.
         line: usize,
     },
@@ -75,7 +88,11 @@ impl Mode {
             (Self::Normal, Page::Tab) => Scope::Table,
             (Self::Normal, Page::Detail(_)) => Scope::Detail,
             (Self::Filter(_), _) => Scope::Filter,
-            (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SignalMenu { .. }, _) => Scope::Menu,
+            (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }, _) => {
+                Scope::Menu
+            }
+            (Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. }), _)
+            | (Self::ConfirmClose(ConfirmClose { word: Some(_), .. }), _) => Scope::ConfirmWord,
             (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
             (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
             (Self::ConfirmClose(_), _) => Scope::ConfirmClose,
@@ -86,7 +103,22 @@ impl Mode {
 
     /// Whether the data stands still while this is open, so that an action hits what was read.
     pub const fn holds_still(&self) -> bool {
-        matches!(self, Self::OwnerMenu { .. } | Self::SignalMenu { .. } | Self::Confirm(_) | Self::ConfirmClose(_))
+        matches!(self, Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }) || self.is_dialog()
+    }
+
+    /// Whether a key would act on the machine now.
+    pub const fn is_dialog(&self) -> bool {
+        matches!(self, Self::Confirm(_) | Self::ConfirmClose(_))
+    }
+
+    /// The word that has to be typed first, where one has.
+    pub const fn word_mut(&mut self) -> Option<&mut Word> {
+        match self {
+            Self::Confirm(Confirm { stage: Stage::Ask, word, .. }) | Self::ConfirmClose(ConfirmClose { word, .. }) => {
+                word.as_mut()
+            }
+            _ => None,
+        }
     }
 }
 
@@ -112,8 +144,36 @@ pub struct Confirm {
     pub user: String,
     /// What it holds, in words.
     pub holds: String,
+    /// What one should know of it.
+    pub cautions: Vec<Caution>,
+    /// The word that has to be typed first, where one has.
+    pub word: Option<Word>,
     /// How far the question got.
     pub stage: Stage,
+    /// A yes came before the question could be read: it has to come again.
+    pub again: bool,
+}
+
+/// A word that has to be typed before something is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The word.
+    pub wanted: &'static str,
+    /// What is typed of it.
+    pub typed: String,
+}
+
+impl Word {
+    /// The word that the first of `cautions` with one wants.
+    pub fn of(cautions: &[Caution]) -> Option<Self> {
+        let wanted = cautions.iter().find_map(|caution| caution.word())?;
+        Some(Self { wanted, typed: String::new() })
+    }
+
+    /// Whether it is typed.
+    pub fn is_typed(&self) -> bool {
+        self.typed == self.wanted
+    }
 }
 
 impl Confirm {
@@ -136,8 +196,12 @@ impl Confirm {
 pub struct ConfirmClose {
     /// Exactly what will be done.
     pub effect: Effect,
-    /// What is to be known of it, each with what it is about.
-    pub lines: Vec<(&'static str, String)>,
+    /// What is to be known of it.
+    pub parts: Vec<Part>,
+    /// The word that has to be typed first, where one has.
+    pub word: Option<Word>,
+    /// A yes came before the question could be read: it has to come again.
+    pub again: bool,
 }
 
 /// How far a question got.

@@ -8,11 +8,23 @@ use crate::model::delta::Delta;
 use crate::model::host_name::Named;
 use crate::model::text::DisplayText;
 
+/// Why a key is not taken for a yes to a question: whoever pressed it may not have read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// The question was not on the screen, or not for long enough, or the key is none that a person just pressed: the
+    /// terminal says that it repeats, or it came together with others (typed ahead, or pasted).
+    Unread,
+    /// It came right after another key, or is the same as the one before and may be held down.
+    Quick,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Msg {
     /// A key was pressed (never a release).
     Key(KeyEvent),
+    /// The same, too soon to be a yes.
+    HastyKey(KeyEvent, Haste),
     /// The mouse did something.
     Mouse(MouseEvent),
     /// Text was pasted.

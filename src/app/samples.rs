@@ -48,7 +48,7 @@ impl App {
         self.tables.refresh(self.tab, &self.store, self.body_height());
         self.refresh_findings();
         if self.tab == Tab::Log {
-            let found = self.log.key().and_then(|key| self.log_line(key));
+            let found = self.log.sought().and_then(|key| self.log_line(key));
             self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));
         }
     }

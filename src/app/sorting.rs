@@ -63,7 +63,8 @@ impl App {
         let columns = self.tables.heads(self.tab).len();
         let (line, len) = match &mut self.mode {
             Mode::SortMenu { line } => (line, columns),
-            Mode::OwnerMenu { owners, line } => (line, owners.len()),
+            Mode::OwnerMenu { owners, line, .. } => (line, owners.len()),
+            Mode::SocketMenu { sockets, line } => (line, sockets.len()),
             Mode::SignalMenu { line, .. } => (line, SIGNALS.len()),
             _ => return,
         };
@@ -81,14 +82,19 @@ impl App {
     pub(super) fn choose(&mut self) {
         match std::mem::take(&mut self.mode) {
             Mode::SortMenu { line } => self.sort_by_or_invert(line),
-            Mode::OwnerMenu { owners, line } => {
+            Mode::OwnerMenu { owners, holding, line } => {
                 if let Some(process) = owners.into_iter().nth(line) {
-                    self.open_signal_menu(process);
+                    self.open_signal_menu(process, holding);
                 }
             }
-            Mode::SignalMenu { process, line } => {
+            Mode::SocketMenu { sockets, line } => {
+                if let Some((id, _)) = sockets.get(line) {
+                    self.ask_to_close_socket(*id);
+                }
+            }
+            Mode::SignalMenu { process, holding, line } => {
                 if let Some(row) = SIGNALS.get(line) {
-                    self.ask_to_confirm(process, row.signal);
+                    self.ask_to_confirm(process, row.signal, holding);
                 }
             }
             other => self.mode = other,

@@ -137,7 +137,7 @@ impl Connections {
     }
 
     fn refresh(&mut self, store: &Store, height: usize) {
-        let index = self.cursor.key().and_then(|id| store.rows().find(id));
+        let index = self.cursor.sought().and_then(|id| store.rows().find(id));
         let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
         let (order, offset) = (self.view.order(), self.cursor.offset());
@@ -208,7 +208,7 @@ impl GroupTable {
         if self.view.is_busy() {
             return;
         }
-        let found = self.cursor.key().and_then(|key| self.view.position(key));
+        let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
         let rows = self.view.from(self.cursor.offset()).take(height);
         self.columns.measure(rows, store);

@@ -227,7 +227,7 @@ fn pasted_text_confirms_nothing() {
 #[test]
 fn of_several_owners_one_is_chosen_first() {
     let mut app = app_on(vec![tcp(1).held_by(&[nginx(), process(813, "nginx")])]);
-    press(&mut app, "K");
+    press(&mut app, "gK");
     assert!(matches!(&app.mode, Mode::OwnerMenu { owners, .. } if owners.len() == 2));
     press(&mut app, "j");
     enter(&mut app);
@@ -245,7 +245,7 @@ fn a_refusal_is_a_sentence_and_opens_nothing() {
     ];
     for (owner, words) in cases {
         let mut app = app_on(vec![tcp(1).owner(owner)]);
-        press(&mut app, "K");
+        press(&mut app, "gK");
         assert!(notice(&app).contains(words), "{}", notice(&app));
         assert!(matches!(app.mode, Mode::Normal));
     }
@@ -255,17 +255,17 @@ fn a_refusal_is_a_sentence_and_opens_nothing() {
 fn protected_processes_and_sources_without_hands_are_refused() {
     let init = || vec![tcp(1).held_by(&[process(1, "init")])];
     let mut app = app_on(init());
-    press(&mut app, "K");
+    press(&mut app, "gK");
     assert_eq!(notice(&app), Protection::Init.sentence());
     let mut app = app_with(|config| config.read_only = true, init());
-    press(&mut app, "K");
+    press(&mut app, "gK");
     assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
     let recording = |config: &mut Config| {
         config.source.kind = SourceKind::Replay;
         config.source.abilities = Abilities::default();
     };
     let mut app = app_with(recording, init());
-    press(&mut app, "K");
+    press(&mut app, "gK");
     assert_eq!(notice(&app), "a recording cannot be acted on");
     assert!(matches!(app.mode, Mode::Normal));
 }
@@ -414,7 +414,7 @@ fn escape_goes_back_one_step_at_a_time() {
     assert!(app.tables.connections.view.filter().is_empty());
     assert_eq!(app.tables.connections.cursor.line(), Some(1));
     code(&mut app, KeyCode::Esc);
-    assert_eq!(app.tables.connections.cursor.line(), Some(0));
+    assert_eq!(app.tables.connections.cursor.line(), Some(1), "Esc never moves the cursor");
 }
 
 #[test]
@@ -516,6 +516,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 mod close;
 mod findings;
 mod lookups;
+mod safety;
 
 #[test]
 fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {

@@ -7,12 +7,14 @@ use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::findings::News;
 use crate::app::flows::Flows;
+use crate::app::gather::Purpose;
 use crate::app::mode::Page;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
 use crate::model::delta::Delta;
 use crate::model::process::ProcessId;
 use crate::store::groups::HoldingsCount;
+use crate::store::groups::members::Members;
 use crate::store::intake::Intake;
 
 /// What [`App::update`] does by itself: tables of some 2,000 rows are up to date when it returns, and larger ones do not
@@ -29,6 +31,7 @@ pub(super) struct Work {
     /// How many transitions of the intake the log will have got.
     logged: usize,
     holdings: Option<HoldingsCount>,
+    members: Option<(Members, Purpose)>,
     /// The bell is to ring.
     bell: bool,
 }
@@ -38,6 +41,11 @@ impl Work {
     pub(super) fn count_holdings(&mut self, process: ProcessId) {
         self.holdings = Some(HoldingsCount::new(process));
     }
+
+    /// Starts to gather the members of a group, for the menu that asks which is meant.
+    pub(super) fn gather(&mut self, members: Members, purpose: Purpose) {
+        self.members = Some((members, purpose));
+    }
 }
 
 impl App {
@@ -45,6 +53,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         self.tables.is_busy()
             || self.work.holdings.is_some()
+            || self.work.members.is_some()
             || self.findings.is_looking()
             || self.is_looking_around()
             || self.work.intake.is_some()
@@ -64,6 +73,12 @@ impl App {
             match count.advance(&self.store, steps) {
                 Some(holdings) => self.tell_holdings(count.process(), &holdings),
                 None => self.work.holdings = Some(count),
+            }
+        } else if let Some((mut members, purpose)) = self.work.members.take() {
+            if members.advance(&self.store, steps) {
+                self.ask_which(members, purpose);
+            } else {
+                self.work.members = Some((members, purpose));
             }
         } else if self.tables.is_busy() {
             if self.tables.advance(&self.store, steps) {

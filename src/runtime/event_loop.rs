@@ -15,6 +15,7 @@ use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::runtime::closes::Closes;
+use crate::runtime::haste::{Input, Judge};
 use crate::runtime::kills::Kills;
 use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
@@ -43,7 +44,7 @@ pub struct Queues {
     /// From the system.
     pub calls: Receiver<Call>,
     /// From the terminal; closed when it is gone.
-    pub events: Receiver<Event>,
+    pub events: Receiver<Input>,
     /// From the sampler, the kills and the lookups of names.
     pub messages: Receiver<Msg>,
 }
@@ -88,6 +89,8 @@ pub struct EventLoop {
     /// No frame before this.
     next_frame: Instant,
     panic_wanted: bool,
+    /// Which keys come too soon.
+    judge: Judge,
 }
 
 impl EventLoop {
@@ -104,6 +107,7 @@ impl EventLoop {
             place: Place::InFront,
             next_frame: Instant::now(),
             panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),
+            judge: Judge::default(),
         }
     }
 
@@ -140,7 +144,7 @@ impl EventLoop {
             biased;
             call = self.queues.calls.recv() => self.on_call(call.unwrap_or(Call::End(HANGUP))),
             event = self.queues.events.recv() => match event {
-                Some(event) => self.on_event(event),
+                Some(input) => self.on_input(&input),
                 None => self.on_call(Call::End(HANGUP)),
             },
             // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
@@ -158,8 +162,8 @@ impl EventLoop {
                 break;
             } else if let Ok(call) = self.queues.calls.try_recv() {
                 self.on_call(call)?;
-            } else if let Ok(event) = self.queues.events.try_recv() {
-                self.on_event(event)?;
+            } else if let Ok(input) = self.queues.events.try_recv() {
+                self.on_input(&input)?;
             } else if self.app.is_busy() {
                 break;
             } else if let Ok(msg) = self.queues.messages.try_recv() {
@@ -195,11 +199,16 @@ impl EventLoop {
         Ok(())
     }
 
-    fn on_event(&mut self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.tell(Msg::Key(key)),
-            Event::Mouse(mouse) => self.tell(Msg::Mouse(mouse)),
-            Event::Paste(text) => self.tell(Msg::Paste(text)),
+    fn on_input(&mut self, input: &Input) -> io::Result<()> {
+        match &input.event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                match self.judge.judge(*key, input, self.app.question()) {
+                    Some(haste) => self.tell(Msg::HastyKey(*key, haste)),
+                    None => self.tell(Msg::Key(*key)),
+                }
+            }
+            Event::Mouse(mouse) => self.tell(Msg::Mouse(*mouse)),
+            Event::Paste(text) => self.tell(Msg::Paste(text.clone())),
             Event::Resize(..) => {
                 self.resized = true;
                 Ok(())
@@ -285,6 +294,7 @@ impl EventLoop {
         if self.place == Place::InFront {
             self.hands.screen.show()?;
             self.hands.keyboard.take();
+            self.judge.forget();
             self.resized = true;
             self.dirty = true;
         }
@@ -303,6 +313,7 @@ impl EventLoop {
             // What that has changed is part of this frame.
             self.app.take_dirty();
             self.hands.screen.draw(&self.app)?;
+            self.judge.drawn(self.app.question(), std::time::Instant::now());
             self.dirty = false;
             self.next_frame = Instant::now() + FRAME;
             assert!(!self.panic_wanted, "a test asked for this panic");

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::style::ResetColor;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use tokio::sync::mpsc::Sender;
 
+use crate::runtime::haste::Input;
 use crate::runtime::signals::Call;
 
 /// What Ctrl-C counts as, so that the exit code is the same everywhere.
@@ -36,9 +37,10 @@ impl Keyboard {
     }
 
     /// Sends what is typed to `events` until it cannot be read or nobody listens.
-    pub fn read_to(&self, events: &Sender<Event>) {
+    pub fn read_to(&self, events: &Sender<Input>) {
         while let Ok(event) = crossterm::event::read() {
-            if events.blocking_send(event).is_err() {
+            // Nothing says here whether keys came together: only their times tell.
+            if Input::of_one_read(&mut vec![event]).any(|input| events.blocking_send(input).is_err()) {
                 return;
             }
         }

@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossterm::event::Event;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{self, getegid, geteuid, getgid, getpgrp, getpid, getuid, kill_process};
@@ -15,6 +14,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
+use crate::runtime::haste::Input;
 use crate::runtime::keys::Decoder;
 use crate::runtime::signals::Call;
 
@@ -69,7 +69,7 @@ impl Keyboard {
     }
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
-    pub fn read_to(&self, events: &Sender<Event>) {
+    pub fn read_to(&self, events: &Sender<Input>) {
         let (begun, mut decoder) = (Instant::now(), Decoder::default());
         let mut buffer = [0; READ_LEN];
         let mut ready = Vec::new();
@@ -90,7 +90,7 @@ impl Keyboard {
                 },
                 Wait::Gone => return,
             }
-            if ready.drain(..).any(|event| events.blocking_send(event).is_err()) {
+            if Input::of_one_read(&mut ready).any(|input| events.blocking_send(input).is_err()) {
                 return;
             }
         }

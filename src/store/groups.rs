@@ -3,6 +3,8 @@
 //! Computed by one pass over the rows when a group view or a dialog is on the screen, in slices where many rows are to
 //! be expected; nothing is kept.
 
+pub mod members;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -50,6 +52,16 @@ pub enum GroupKey {
 }
 
 impl GroupKey {
+    /// Among which groups it is.
+    pub const fn grouping(self) -> Grouping {
+        match self {
+            Self::Process(_) | Self::NoProcess(_) => Grouping::Process,
+            Self::Remote { .. } => Grouping::Remote,
+            Self::Listener { .. } => Grouping::Listener,
+            Self::Route(_) => Grouping::Route,
+        }
+    }
+
     /// The address of the peer that they have in common.
     pub const fn remote_addr(self) -> Option<IpAddr> {
         match self {
@@ -194,12 +206,7 @@ impl Summing {
 
 /// The rows that make up the group of `key`, in no order that means anything.
 pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
-    let grouping = match key {
-        GroupKey::Process(_) | GroupKey::NoProcess(_) => Grouping::Process,
-        GroupKey::Remote { .. } => Grouping::Remote,
-        GroupKey::Listener { .. } => Grouping::Listener,
-        GroupKey::Route(_) => Grouping::Route,
-    };
+    let grouping = key.grouping();
     let listening = Listening::needed_for(grouping, store);
     let belongs = |row: &Row| {
         let mut found = false;

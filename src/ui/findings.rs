@@ -88,8 +88,8 @@ fn draw_entry(painter: &mut Painter<'_>, line: Rect, places: &Places, entry: &En
     if line.width >= SLOPE_WIDTH_MIN {
         painter.right(places.slope, y, &entry.slope, SLOPE_WIDTH, Role::Text);
     }
-    if entry.selected {
-        painter.restyle(line, Role::Selected.style(painter.theme()));
+    if let Some(is_picked) = entry.cursor {
+        painter.cursor(line, 0, is_picked);
     }
 }
 

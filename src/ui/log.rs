@@ -78,8 +78,7 @@ pub fn draw_tab(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
     for ((line, entry), y) in entries.into_iter().zip(body.y..) {
         draw_entry(painter, (body.width, y), app, entry, &places);
         if app.log.line() == Some(line) {
-            let style = Role::Selected.style(painter.theme());
-            painter.restyle(Rect { y, height: 1, ..body }, style);
+            painter.cursor(Rect { y, height: 1, ..body }, 1, app.log.is_picked());
         }
     }
 }

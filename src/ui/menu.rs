@@ -23,14 +23,18 @@ pub fn draw(painter: &mut Painter<'_>, app: &App) {
             let lines: Vec<_> = heads.iter().enumerate().map(label).collect();
             draw_lines(painter, "Sort by · Enter again turns it round", &lines, *line);
         }
-        Mode::OwnerMenu { owners, line } => {
+        Mode::SocketMenu { sockets, line } => {
+            let lines: Vec<_> = sockets.iter().map(|(_, text)| (text.clone(), String::new())).collect();
+            draw_lines(painter, "Several sockets: which one?", &lines, *line);
+        }
+        Mode::OwnerMenu { owners, line, .. } => {
             let label = |process: &std::sync::Arc<crate::model::process::Process>| {
                 (format!("{:>7}  {}", process.id.pid, process.name), process.command.to_string())
             };
             let lines: Vec<_> = owners.iter().map(label).collect();
-            draw_lines(painter, "Several processes hold this socket: which one?", &lines, *line);
+            draw_lines(painter, "Several processes: which one?", &lines, *line);
         }
-        Mode::SignalMenu { process, line } => {
+        Mode::SignalMenu { process, line, .. } => {
             let lines: Vec<_> = SIGNALS.iter().map(|row| (row.name.to_owned(), row.about.to_owned())).collect();
             let title = format!("Signal to {}[{}]", process.name, process.id.pid);
             draw_lines(painter, &title, &lines, *line);

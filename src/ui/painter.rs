@@ -63,6 +63,16 @@ impl<'a> Painter<'a> {
         }
     }
 
+    /// The cursor on the row `line`: reverse over all of a row that the user picked, a mark in column `mark_x` of one
+    /// that nobody did.
+    pub fn cursor(&mut self, line: Rect, mark_x: u16, is_picked: bool) {
+        if is_picked {
+            self.restyle(line, Role::Selected.style(self.theme));
+        } else {
+            self.put(mark_x, line.y, "▸", 1, Role::Accent);
+        }
+    }
+
     /// Makes an area blank.
     pub fn clear(&mut self, area: Rect) {
         let area = area.intersection(self.area());

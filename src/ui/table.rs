@@ -30,7 +30,9 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
             draw_headings(painter, layout.columns, &table.columns, &shown, sort);
             for ((line, group), y) in table.window(height).zip(body.y..) {
                 draw_cells(painter, y, (&table.columns, &shown), group, &app.store, None);
-                highlight(painter, body, y, table.cursor.line() == Some(line));
+                if table.cursor.line() == Some(line) {
+                    painter.cursor(Rect { y, height: 1, ..body }, 1, table.cursor.is_picked());
+                }
             }
             if table.view.is_empty() {
                 draw_empty(painter, body, app);
@@ -47,7 +49,9 @@ fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort:
     for ((line, row), y) in table.window(&app.store, usize::from(body.height)).zip(body.y..) {
         draw_mark(painter, y, row, app);
         draw_cells(painter, y, (&table.columns, &shown), row, &app.store, row_style(painter, row));
-        highlight(painter, body, y, table.cursor.line() == Some(line));
+        if table.cursor.line() == Some(line) {
+            painter.cursor(Rect { y, height: 1, ..body }, 1, table.cursor.is_picked());
+        }
     }
     if table.view.order().is_empty() {
         draw_empty(painter, body, app);
@@ -160,14 +164,6 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
         Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
         _ => Role::Text,
-    }
-}
-
-/// One style over the whole of the selected row.
-fn highlight(painter: &mut Painter<'_>, body: Rect, y: u16, selected: bool) {
-    if selected {
-        let style = Role::Selected.style(painter.theme());
-        painter.restyle(Rect { y, height: 1, ..body }, style);
     }
 }
 

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+mod dialogs;
 mod names;
 mod paths;
 
@@ -216,7 +217,8 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
         ("filter error", chars("/nosuch:1")),
         ("nothing matches", with("/lport:1", &[KeyCode::Enter])),
         ("sort menu", with("s", &[KeyCode::End])),
-        ("owner menu", with("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('K')])),
+        ("owner menu", with("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('g'), KeyCode::Char('K')])),
+        ("socket menu", chars("4gX")),
         ("signal menu", chars("jjK")),
         ("confirm", with("jjK", &[KeyCode::Enter])),
         ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Enter])),

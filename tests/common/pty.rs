@@ -94,6 +94,11 @@ impl Session {
         }
     }
 
+    /// Waits for as long as a person needs to read a question: an answer that comes sooner is not taken.
+    pub fn read(&mut self) {
+        self.watch(Duration::from_millis(350));
+    }
+
     /// Gives the terminal a new size. The emulator only grows: what is drawn stays in its top left corner, and it
     /// has no room to fail in (vt100 panics in sizes near 1).
     pub fn resize(&mut self, columns: u16, rows: u16) {

@@ -94,7 +94,7 @@ fn x_closes_the_socket_that_its_dialog_shows() {
     let filter = format!("lport:{} state:established", pair.port);
     let mut session = Session::conntop(&[&filter], 120, 40);
     session.wait_for_text("sleep");
-    session.keys("X");
+    session.keys("jX");
     session.wait_for_text("Close this socket?");
     assert!(session.text().contains(&format!("127.0.0.1:{} -> 127.0.0.1:", pair.port)), "{}", session.text());
     session.keys("n");
@@ -102,6 +102,7 @@ fn x_closes_the_socket_that_its_dialog_shows() {
     assert!(!pair.is_reset());
     session.keys("X");
     session.wait_for_text("Close this socket?");
+    session.read();
     session.keys("y");
     session.wait_for_text("is closed");
     assert!(pair.is_reset() && !other.is_reset());
@@ -111,7 +112,7 @@ fn x_closes_the_socket_that_its_dialog_shows() {
 
     let mut session = Session::conntop(&["--read-only", &format!("lport:{}", other.port)], 120, 40);
     session.wait_for_text("sleep");
-    session.keys("X");
+    session.keys("jX");
     session.wait_for_text("--read-only");
     session.keys("y");
     session.keys("q");

@@ -32,7 +32,8 @@ fn a_leaking_server_is_found_and_ended_through_the_dialog() {
     session.keys("jK");
     session.wait_for_text("TERM");
     session.keys("\r");
-    session.wait_for_text(&server.pid().to_string());
+    session.wait_for_text(&format!("sends TERM to pid {}", server.pid()));
+    session.read();
     session.keys("y");
     let status = server.ended_within(DEADLINE).expect("TERM ends it");
     assert_eq!(status.signal(), Some(15));
@@ -49,13 +50,18 @@ fn a_server_that_ignores_term_is_offered_kill_and_killed_after_two_questions() {
     let mut server = Server::stubborn("stubborn");
     let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
     session.wait_for_text("stubborn");
-    session.keys("K\r");
-    session.wait_for_text(&server.pid().to_string());
+    session.keys("jK\r");
+    session.wait_for_text(&format!("sends TERM to pid {}", server.pid()));
+    session.read();
     session.keys("y");
     session.wait_for_text("still running");
     session.keys("!");
-    session.wait_for_text("KILL");
-    session.keys("yK");
+    session.wait_for_text("Send KILL?");
+    session.read();
+    session.keys("y");
+    session.wait_for_text("Send KILL: sure?");
+    session.read();
+    session.keys("K");
     let status = server.ended_within(DEADLINE).expect("KILL ends it");
     assert_eq!(status.signal(), Some(9));
     session.wait_for_text("ended");
@@ -67,7 +73,7 @@ fn the_process_that_conntop_runs_inside_is_refused() {
     let port = listener.local_addr().expect("it is bound").port();
     let mut session = Session::conntop(&[&format!("lport:{port}")], 120, 40);
     session.wait_for_text(&format!("127.0.0.1:{port}"));
-    session.keys("K");
+    session.keys("jK");
     session.wait_for_text("conntop runs inside that process");
 }
 
@@ -76,7 +82,7 @@ fn read_only_sends_no_signal() {
     let mut server = Server::start("guarded", "guarded");
     let mut session = Session::conntop(&["--read-only", &format!("lport:{}", server.port)], 120, 40);
     session.wait_for_text("guarded");
-    session.keys("K");
+    session.keys("jK");
     session.wait_for_text("--read-only");
     session.keys("\ry");
     session.keys("q");

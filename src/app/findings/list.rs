@@ -17,8 +17,8 @@ pub struct Entry<'a> {
     pub since: String,
     /// How fast it grows.
     pub slope: String,
-    /// Whether it is the selected one.
-    pub selected: bool,
+    /// Whether the cursor is on it, and if so, whether the user picked it.
+    pub cursor: Option<bool>,
 }
 
 /// The entries on a screen with `height` lines for them.
@@ -31,6 +31,6 @@ pub fn entries(app: &App, height: usize) -> impl Iterator<Item = Entry<'_>> {
         sentence: &finding.sentence,
         since: since_text(finding, app.store.at()),
         slope: finding.slope.map_or_else(String::new, slope_text),
-        selected: cursor.line() == Some(line),
+        cursor: (cursor.line() == Some(line)).then_some(cursor.is_picked()),
     })
 }

@@ -6,10 +6,10 @@ use crate::model::action::Doubt;
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
 
 fn dialog(app: &App) -> (Close, String) {
-    let Mode::ConfirmClose(ConfirmClose { effect: Effect::Close(close), lines }) = &app.mode else {
+    let Mode::ConfirmClose(ConfirmClose { effect: Effect::Close(close), parts, .. }) = &app.mode else {
         panic!("{:?}: {}", app.mode, notice(app))
     };
-    let lines: Vec<_> = lines.iter().map(|(label, text)| format!("{label}: {text}")).collect();
+    let lines: Vec<_> = parts.iter().map(|part| format!("{}: {}", part.label, part.text)).collect();
     (close.clone(), lines.join("\n"))
 }
 
@@ -24,7 +24,7 @@ fn the_dialog_shows_the_socket_and_what_happens_to_both_ends_and_does_exactly_th
         tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(20_001, 300),
         tcp(2),
     ]);
-    press(&mut app, "X");
+    press(&mut app, "gX");
     let (close, text) = dialog(&app);
     for part in
         ["tcp 10.0.0.7:51234 -> 10.1.0.1:5432", "CLOSE_WAIT for", "stuck reader", "unread", "ECONNABORTED", "RST"]
@@ -54,11 +54,11 @@ fn the_row_that_was_read_is_hit_however_rows_move() {
 fn a_no_and_a_paste_close_nothing() {
     for answer in ["n", "q", "x", "X", "K"] {
         let mut app = app_on(vec![tcp(1)]);
-        press(&mut app, "X");
+        press(&mut app, "gX");
         assert!(press(&mut app, answer).is_empty(), "{answer}");
     }
     let mut app = app_on(vec![tcp(1)]);
-    press(&mut app, "X");
+    press(&mut app, "gX");
     assert!(app.update(Msg::Paste("y\n".into())).is_empty());
     assert!(code(&mut app, KeyCode::Esc).is_empty());
     assert!(matches!(app.mode, Mode::Normal));
@@ -69,9 +69,10 @@ fn it_works_from_the_detail_view_and_the_frozen_screen() {
     let mut app = app_on(vec![tcp(1), tcp(2)]);
     press(&mut app, "zj");
     enter(&mut app);
-    press(&mut app, "X");
+    press(&mut app, "gX");
     let (close, _) = dialog(&app);
-    assert_eq!(cookie(&enter(&mut app)), close.socket.id.cookie());
+    assert!(enter(&mut app).is_empty(), "Enter opened the page");
+    assert_eq!(cookie(&press(&mut app, "y")), close.socket.id.cookie());
     assert!(matches!(app.page, Page::Detail(_)));
 }
 
@@ -79,7 +80,7 @@ fn it_works_from_the_detail_view_and_the_frozen_screen() {
 fn what_cannot_be_closed_is_refused_with_the_reason() {
     let refused = |change: fn(&mut Config), socket| {
         let mut app = app_with(change, vec![socket]);
-        press(&mut app, "X");
+        press(&mut app, "gX");
         assert!(matches!(app.mode, Mode::Normal));
         notice(&app)
     };
@@ -98,24 +99,46 @@ fn what_cannot_be_closed_is_refused_with_the_reason() {
     assert_eq!(refused(own, tcp(1).held_by(&[nginx()])), Spared::Itself.sentence());
     // What pid 1 of a container holds can leak as well.
     let mut app = app_on(vec![tcp(1).held_by(&[process(1, "init")])]);
-    press(&mut app, "X");
+    press(&mut app, "gX");
     assert_eq!(dialog(&app).0.socket.id, id(1));
 }
 
 #[test]
-fn tabs_of_groups_say_how_to_get_to_a_socket() {
-    for tab in ["2", "3", "4", "5", "7"] {
-        let mut app = app_on(vec![listener(1, 80).held_by(&[nginx()]), tcp(2)]);
+fn a_row_that_stands_for_one_socket_closes_it_and_one_for_several_asks_which() {
+    let many = |count: u64| {
+        let sockets = (2..2 + count).map(|cookie| tcp(cookie).local("10.0.0.1:80").held_by(&[nginx()]));
+        app_on(std::iter::once(listener(1, 80).held_by(&[nginx()])).chain(sockets).collect())
+    };
+    for tab in ["2", "4"] {
+        let mut app = many(0);
         press(&mut app, tab);
-        press(&mut app, "X");
-        assert!(notice(&app).contains("choose one socket first"), "{tab}: {}", notice(&app));
+        press(&mut app, "gX");
+        assert_eq!(dialog(&app).0.socket.id, id(1), "{tab}");
+        let mut app = many(3);
+        press(&mut app, tab);
+        press(&mut app, "gX");
+        assert!(matches!(&app.mode, Mode::SocketMenu { sockets, .. } if sockets.len() == 4), "{tab}: {:?}", app.mode);
+        press(&mut app, "j");
+        enter(&mut app);
+        assert_ne!(dialog(&app).0.socket.id, id(1), "the second one: {tab}");
+        assert!(enter(&mut app).is_empty(), "Enter opened it");
+        let mut app = many(60);
+        press(&mut app, tab);
+        press(&mut app, "gX");
+        assert!(matches!(app.mode, Mode::Normal) && notice(&app).contains("stands for 61 sockets"), "{}", notice(&app));
+    }
+    for tab in ["5", "6"] {
+        let mut app = many(3);
+        press(&mut app, tab);
+        press(&mut app, "gX");
+        assert!(matches!(app.mode, Mode::Normal) && !notice(&app).is_empty(), "{tab}");
     }
 }
 
 #[test]
 fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
     let mut app = app_on(vec![tcp(1).local("10.0.0.7:80").remote("10.0.0.8:9")]);
-    press(&mut app, "X");
+    press(&mut app, "gX");
     let (close, _) = dialog(&app);
     press(&mut app, "y");
     for (outcome, part) in [

@@ -1,0 +1,292 @@
+//! What a dialog that acts shows, in a window of a certain size: all of whom it hits, or that it refuses.
+//!
+//! A pure function of the question and the size, which drawing and confirming both use: what is not on the screen
+//! cannot be confirmed.
+
+use crate::app::App;
+use crate::app::layout::SIZE_MIN;
+use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, Word};
+use crate::app::prose::wrap;
+use crate::model::closing::Close;
+use crate::model::endpoint::Endpoint;
+use crate::table::fit::cells;
+
+/// The widest a dialog is, inside of its border.
+const WIDTH_MAX: u16 = 70;
+/// Cells that the border and the gap beside it take, and lines that the border takes.
+const BORDER: (u16, u16) = (4, 2);
+/// From this width on the dialog stands apart from the sides of the window.
+const APART_WIDTH_MIN: u16 = 60;
+/// With less room beside the labels nothing can be read.
+const ROOM_MIN: usize = 16;
+/// What is never left out.
+pub const ALWAYS: u8 = 0;
+
+/// How a part is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It informs.
+    Plain,
+    /// It says who or what is hit.
+    Target,
+    /// It says what happens.
+    Alarm,
+}
+
+/// Something that a dialog says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is about.
+    pub label: &'static str,
+    /// What there is to say.
+    pub text: String,
+    /// The same in fewer words, for a small window.
+    pub short: Option<String>,
+    /// How early it is left out where there is no room, the highest first; [`ALWAYS`] never.
+    pub spare: u8,
+    /// How it is meant.
+    pub weight: Weight,
+}
+
+impl Part {
+    /// A part that is always shown.
+    pub fn always(label: &'static str, text: impl Into<String>, weight: Weight) -> Self {
+        Self { label, text: text.into(), short: None, spare: ALWAYS, weight }
+    }
+
+    /// The same, in these words where there is little room.
+    #[must_use]
+    pub fn or(self, short: impl Into<String>) -> Self {
+        Self { short: Some(short.into()), ..self }
+    }
+
+    /// The same, left out where there is no room.
+    #[must_use]
+    pub fn unless_full(self, spare: u8) -> Self {
+        Self { spare, ..self }
+    }
+}
+
+/// A line of a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it is about; empty where it goes on.
+    pub label: &'static str,
+    /// What it says.
+    pub text: String,
+    /// How it is meant.
+    pub weight: Weight,
+}
+
+/// A dialog as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// The question.
+    pub title: &'static str,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Cells for the labels.
+    pub label_width: u16,
+    /// Cells inside of the border.
+    pub width: u16,
+    /// What stands in the last line instead of the keys.
+    pub hint: Option<&'static str>,
+    /// Whether all is shown that has to be: else nothing can be confirmed.
+    pub is_whole: bool,
+}
+
+impl App {
+    /// The dialog that is open, as it is drawn; `None` where none is.
+    pub fn sheet(&self) -> Option<Sheet> {
+        match &self.mode {
+            Mode::Confirm(confirm) => {
+                Some(Sheet::of(title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
+            }
+            Mode::ConfirmClose(confirm) => {
+                let parts = [confirm.parts.as_slice(), &word_part(confirm.word.as_ref())].concat();
+                let apart = ends_apart(confirm);
+                Some(Sheet::of("Close this socket?", &parts, &apart, confirm.again, self.config.size))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Sheet {
+    /// The dialog that asks `title` in a window of `size`. `apart` stands for the first of `parts` where that does not fit
+    /// into one line.
+    fn of(title: &'static str, parts: &[Part], apart: &[Part], again: bool, size: (u16, u16)) -> Self {
+        let sides = if size.0 < APART_WIDTH_MIN { BORDER.0 } else { BORDER.0 + 2 };
+        let width = size.0.saturating_sub(sides).min(WIDTH_MAX);
+        // The last line has the keys.
+        let height = usize::from(size.1.saturating_sub(BORDER.1 + 1));
+        let label_width = parts.iter().chain(apart).map(|part| cells(part.label)).max().unwrap_or(0) + 1;
+        let room = usize::from(width).saturating_sub(label_width);
+        let hint = again.then_some("too soon: wait a second, once more");
+        let fits = size.0 >= SIZE_MIN.0 && size.1 >= SIZE_MIN.1 && room >= ROOM_MIN;
+        let lines = fits.then(|| lines(parts, apart, room, height)).flatten();
+        let sheet = Self {
+            title,
+            lines: Vec::new(),
+            label_width: u16::try_from(label_width).unwrap_or(width),
+            width,
+            hint,
+            is_whole: true,
+        };
+        match lines {
+            Some(lines) => Self { lines, ..sheet },
+            None => sheet.refusing(),
+        }
+    }
+
+    /// Says that it does not fit.
+    fn refusing(self) -> Self {
+        let text = "this window is too small to show whom it hits, so nothing is done: make the window larger";
+        let line = |text| Line { label: "", text, weight: Weight::Alarm };
+        let lines = wrap(text, usize::from(self.width.max(1))).into_iter().map(line).collect();
+        Self { lines, label_width: 0, hint: None, is_whole: false, ..self }
+    }
+}
+
+/// The lines that fit into `height`, the least worthy parts left out; `None` where what has to be there does not fit.
+fn lines(parts: &[Part], apart: &[Part], room: usize, height: usize) -> Option<Vec<Line>> {
+    let is_wide = apart.is_empty() || parts.first().is_none_or(|first| cells(&first.text) <= room);
+    let parts: Vec<&Part> =
+        if is_wide { parts.iter().collect() } else { apart.iter().chain(parts.iter().skip(1)).collect() };
+    let mut spares: Vec<u8> = parts.iter().map(|part| part.spare).filter(|spare| *spare != ALWAYS).collect();
+    spares.sort_unstable();
+    loop {
+        let least = spares.last().copied().unwrap_or(ALWAYS);
+        let kept = || parts.iter().filter(|part| part.spare <= least);
+        let whole: Vec<Line> = kept().flat_map(|part| part.lines(&part.text, room)).collect();
+        if whole.len() <= height {
+            return Some(whole);
+        }
+        if spares.pop().is_none() {
+            let short = kept().flat_map(|part| part.lines(part.short.as_ref().unwrap_or(&part.text), room));
+            return Some(short.collect::<Vec<_>>()).filter(|lines| lines.len() <= height);
+        }
+    }
+}
+
+impl Part {
+    /// `text` in lines of `room` cells; nothing of it is cut.
+    fn lines(&self, text: &str, room: usize) -> Vec<Line> {
+        let wrapped = if matches!(self.label, "local" | "remote") { wrap_end(text, room) } else { wrap(text, room) };
+        let line = |(at, text)| Line { label: if at == 0 { self.label } else { "" }, text, weight: self.weight };
+        wrapped.into_iter().enumerate().map(line).collect()
+    }
+}
+
+/// An endpoint in lines of `room` cells, broken behind a `:` of its address: a port is never torn apart.
+fn wrap_end(text: &str, room: usize) -> Vec<String> {
+    let (addr, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let last = addr.rfind(':').map_or(0, |colon| colon + 1);
+    let tail = if port.is_empty() { addr[last..].to_owned() } else { format!("{}:{port}", &addr[last..]) };
+    let groups = addr[..last].split_inclusive(':').chain([tail.as_str()]);
+    let mut lines = vec![String::new()];
+    for group in groups {
+        let line = lines.last().map_or(0, |line| cells(line));
+        if line > 0 && line + cells(group) > room {
+            lines.push(String::new());
+        }
+        let mut broken = wrap(group, room).into_iter();
+        if let (Some(line), Some(first)) = (lines.last_mut(), broken.next()) {
+            line.push_str(&first);
+        }
+        lines.extend(broken);
+    }
+    lines
+}
+
+fn title(confirm: &Confirm) -> &'static str {
+    match (confirm.stage, confirm.needs_second()) {
+        (Stage::Ask, false) => "Send this signal?",
+        (Stage::Ask, true) => "Send KILL?",
+        (Stage::AskAgain, _) => "Send KILL: sure?",
+    }
+}
+
+/// What there is to say before a signal is sent: whom it hits and what it does, always.
+fn parts(confirm: &Confirm) -> Vec<Part> {
+    let Some(kill) = confirm.kill() else { return Vec::new() };
+    let pid = kill.process.pid;
+    let mut parts = vec![
+        Part::always("process", format!("{} · pid {pid}", kill.name), Weight::Target),
+        Part::always("user", confirm.user.clone(), Weight::Plain).unless_full(1),
+        Part::always("command", confirm.process.command.as_str(), Weight::Plain).unless_full(3),
+        Part::always("holds", confirm.holds.clone(), Weight::Plain).unless_full(2),
+    ];
+    parts.extend(
+        confirm
+            .cautions
+            .iter()
+            .map(|caution| Part::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+    );
+    let about = match confirm.stage {
+        Stage::Ask => kill.signal.row().about,
+        Stage::AskAgain => "it cannot be caught, and nothing is saved",
+    };
+    let does = format!("sends {} to pid {pid}", kill.signal);
+    parts.push(Part::always("does", format!("{does}: {about}"), Weight::Alarm).or(does));
+    if confirm.stage == Stage::Ask {
+        parts.extend(word_part(confirm.word.as_ref()));
+    }
+    parts
+}
+
+fn word_part(word: Option<&Word>) -> Vec<Part> {
+    let part = |word: &Word| {
+        Part::always("type", format!("{} and press Enter: {}_", word.wanted, word.typed), Weight::Target)
+            .or(format!("{} Enter: {}_", word.wanted, word.typed))
+    };
+    word.map(part).into_iter().collect()
+}
+
+/// Both ends on lines of their own, where they do not fit on one.
+fn ends_apart(confirm: &ConfirmClose) -> Vec<Part> {
+    let crate::app::effect::Effect::Close(close) = &confirm.effect else { return Vec::new() };
+    let end = |label, end: Endpoint| Part::always(label, end.to_string(), Weight::Target);
+    let remote = has_remote(close).then(|| end("remote", close.socket.remote));
+    [end("local", close.socket.local)].into_iter().chain(remote).collect()
+}
+
+const fn has_remote(close: &Close) -> bool {
+    close.socket.remote.port > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_broken_between_groups_and_never_in_its_port() {
+        let end = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:36522";
+        for room in 16..60 {
+            let lines = wrap_end(end, room);
+            assert_eq!(lines.concat(), end);
+            assert!(lines.iter().all(|line| cells(line) <= room), "{lines:?}");
+            assert!(lines.last().is_some_and(|line| line.ends_with("7348]:36522")), "{lines:?}");
+        }
+        assert_eq!(wrap_end("10.0.0.7:51234", 16), ["10.0.0.7:51234"]);
+    }
+
+    #[test]
+    fn the_least_worthy_goes_first_and_what_has_to_be_there_never() {
+        let parts = [
+            Part::always("process", "orders", Weight::Target),
+            Part::always("command", "a b c d e f", Weight::Plain).unless_full(3),
+            Part::always("user", "root", Weight::Plain).unless_full(1),
+            Part::always("does", "sends TERM to pid 7: it may end", Weight::Alarm).or("sends TERM to 7"),
+        ];
+        let labels = |height| {
+            let lines = lines(&parts, &[], 16, height)?;
+            Some(lines.iter().map(|line| line.label).filter(|label| !label.is_empty()).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(labels(9).as_deref(), Some("process command user does"));
+        assert_eq!(labels(5).as_deref(), Some("process user does"));
+        assert_eq!(labels(3).as_deref(), Some("process does"));
+        assert_eq!(labels(2).as_deref(), Some("process does"));
+        assert_eq!(labels(1), None);
+    }
+}

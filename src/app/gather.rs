@@ -1,0 +1,84 @@
+//! Which process or socket is meant where a row stands for several: they are gathered, in slices, and asked about.
+
+use crate::app::App;
+use crate::app::close::GONE;
+use crate::app::kill::{Candidates, nobody_sentence};
+use crate::app::mode::{Mode, Page};
+use crate::app::notice::Tone;
+use crate::model::process::Owner;
+use crate::model::socket::{Socket, SocketId};
+use crate::store::groups::GroupKey;
+use crate::store::groups::members::{MEMBERS_MAX, Members};
+use crate::table::units;
+
+/// What the members of a group are gathered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A signal to one of its processes.
+    Kill,
+    /// The close of one of its sockets.
+    Close,
+}
+
+impl App {
+    /// Starts to gather who and what the group `key` stands for.
+    pub(super) fn gather(&mut self, key: GroupKey, purpose: Purpose) {
+        self.work.gather(Members::new(&self.store, key), purpose);
+    }
+
+    /// Asks which of `members` is meant, if the row that they are of is still the picked one.
+    pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
+        let key = self.tables.group(self.tab).and_then(|table| table.cursor.key());
+        if !matches!((&self.mode, &self.page), (Mode::Normal, Page::Tab)) || key != Some(members.key()) {
+            return;
+        }
+        self.dirty = true;
+        match purpose {
+            Purpose::Kill => self.ask_which_owner(owners(members)),
+            Purpose::Close => self.ask_which_socket(&members),
+        }
+    }
+
+    fn ask_which_socket(&mut self, members: &Members) {
+        match members.sockets.as_slice() {
+            [] => drop(self.say(Tone::Bad, GONE)),
+            [only] => self.ask_to_close_socket(*only),
+            _ if members.count > MEMBERS_MAX => {
+                let count = units::count(members.count as u64);
+                let text = format!("this row stands for {count} sockets: Enter shows them, choose one there");
+                self.say(Tone::Bad, text.as_str());
+            }
+            several => {
+                let sockets = several.iter().map(|id| (*id, self.socket_text(*id))).collect();
+                self.mode = Mode::SocketMenu { sockets, line: 0 };
+            }
+        }
+    }
+
+    fn socket_text(&self, id: SocketId) -> String {
+        let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
+        row.map_or_else(String::new, |row| socket_text(&row.connection.socket))
+    }
+}
+
+fn owners(members: Members) -> Result<Candidates, String> {
+    if members.processes.is_empty() {
+        return Err(nobody_sentence());
+    }
+    if members.more_processes {
+        return Err("this row stands for very many processes: Enter shows its sockets, choose one there".to_owned());
+    }
+    let mut owners = members.processes;
+    owners.sort_unstable_by_key(|process| process.id.pid);
+    Ok(Candidates { owners, holding: Vec::new() })
+}
+
+/// `127.0.0.1:80 -> 10.0.0.7:51234 CLOSE_WAIT nginx[812]`.
+fn socket_text(socket: &Socket) -> String {
+    let remote = if socket.remote.is_unset() { String::new() } else { format!(" -> {}", socket.remote) };
+    let holder = match &socket.owner {
+        Owner::Live(holders) => format!(" {}[{}]", holders.first().name, holders.first().id.pid),
+        _ => String::new(),
+    };
+    format!("{}{remote} {}{holder}", socket.local, socket.state.row().name)
+}

@@ -1,0 +1,163 @@
+//! Which keys are too soon to be a yes: to a question that was not on the screen for long enough to be read, held down, typed
+//! ahead or pasted. Whoever reads a question and answers it is never so fast.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
+
+use crate::app::msg::Haste;
+
+/// How long a question has to be on the screen before a yes counts: nobody reads a line faster. Longer would be in the way
+/// of who knows the dialog.
+const READ_TIME: Duration = Duration::from_millis(250);
+/// How long after another key a yes counts.
+const QUICK_TIME: Duration = Duration::from_millis(250);
+/// How long after a key the same one may be its repetition: the longest delay before a held key repeats is 1 s (`kbdrate`
+/// of the Linux console; desktops have 0.2 to 0.66 s).
+const REPEAT_TIME: Duration = Duration::from_secs(1);
+
+/// Something that came from the terminal.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What.
+    pub event: Event,
+    /// When it was read.
+    pub at: Instant,
+    /// Whether it came alone, not together with other keys.
+    pub alone: bool,
+}
+
+impl Input {
+    /// What one read brought, ready for the queue.
+    pub fn of_one_read(events: &mut Vec<Event>) -> impl Iterator<Item = Self> {
+        let at = Instant::now();
+        let alone = events.iter().filter(|event| matches!(event, Event::Key(_))).count() < 2;
+        events.drain(..).map(move |event| Self { event, at, alone })
+    }
+}
+
+/// A question on the screen; another value is another one.
+pub type Question = (u64, (u16, u16));
+
+/// What the judgement needs to remember.
+#[derive(Debug, Default)]
+pub struct Judge {
+    shown: Option<(Question, Instant)>,
+    last: Option<(KeyCode, Instant)>,
+}
+
+impl Judge {
+    /// A frame with this question, if any, is on the screen since `now`.
+    pub fn drawn(&mut self, question: Option<Question>, now: Instant) {
+        let is_known = self.shown.map(|(shown, _)| shown) == question;
+        if !is_known {
+            self.shown = question.map(|question| (question, now));
+        }
+    }
+
+    /// The screen was another program's in between.
+    pub fn forget(&mut self) {
+        self.shown = None;
+    }
+
+    /// Whether `key` is too soon to be a yes to `question`; `None` where it is none or there is no question.
+    pub fn judge(&mut self, key: KeyEvent, input: &Input, question: Option<Question>) -> Option<Haste> {
+        let last = self.last.replace((key.code, input.at));
+        let question = question?;
+        let is_read = self
+            .shown
+            .is_some_and(|(shown, since)| shown == question && input.at.saturating_duration_since(since) >= READ_TIME);
+        if !is_read || !input.alone || key.kind == KeyEventKind::Repeat {
+            return Some(Haste::Unread);
+        }
+        let (code, at) = last?;
+        let pause = input.at.saturating_duration_since(at);
+        let least = if code == key.code { REPEAT_TIME } else { QUICK_TIME };
+        (pause < least).then_some(Haste::Quick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::KeyModifiers;
+
+    use super::*;
+
+    const QUESTION: Question = (1, (80, 24));
+
+    /// A judge of a screen on which the question is since `at_ms` = 1,000, X having been pressed just before.
+    struct Scene {
+        begun: Instant,
+        judge: Judge,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let mut scene = Self { begun: Instant::now(), judge: Judge::default() };
+            assert_eq!(scene.press('X', 990, None), None);
+            let now = scene.at(1_000);
+            scene.judge.drawn(Some(QUESTION), now);
+            scene
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.begun + Duration::from_millis(ms)
+        }
+
+        fn press(&mut self, key: char, ms: u64, question: Option<Question>) -> Option<Haste> {
+            let event = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
+            let input = Input { event: Event::Key(event), at: self.at(ms), alone: true };
+            self.judge.judge(event, &input, question)
+        }
+    }
+
+    #[test]
+    fn a_yes_to_what_was_read_is_one() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.press('y', 1_300, Some(QUESTION)), None);
+    }
+
+    #[test]
+    fn what_was_typed_before_the_question_could_be_read_is_none() {
+        for ms in [991, 1_000, 1_100, 1_249] {
+            let mut scene = Scene::new();
+            assert_eq!(scene.press('y', ms, Some(QUESTION)), Some(Haste::Unread), "{ms}");
+        }
+        // Another question, or the same one in a window of another size, is to be read anew.
+        for other in [(2, (80, 24)), (1, (80, 25))] {
+            let mut scene = Scene::new();
+            assert_eq!(scene.press('y', 9_000, Some(other)), Some(Haste::Unread));
+            let now = scene.at(9_000);
+            scene.judge.drawn(Some(other), now);
+            assert_eq!(scene.press('y', 9_100, Some(other)), Some(Haste::Unread));
+            assert_eq!(scene.press('y', 11_000, Some(other)), None);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_held_down_is_never_a_yes() {
+        // Begun before the question, with every delay and rate that keyboards have.
+        for (delay, rate) in [(200, 20), (250, 33), (500, 33), (660, 40), (999, 500)] {
+            let mut scene = Scene::new();
+            assert!(scene.press('y', 995, Some(QUESTION)).is_some());
+            for nth in 0..300 {
+                assert!(scene.press('y', 995 + delay + nth * rate, Some(QUESTION)).is_some(), "{delay} {rate} {nth}");
+            }
+        }
+        let mut scene = Scene::new();
+        let event = KeyEvent::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Repeat);
+        let input = Input { event: Event::Key(event), at: scene.at(5_000), alone: true };
+        assert_eq!(scene.judge.judge(event, &input, Some(QUESTION)), Some(Haste::Unread));
+    }
+
+    #[test]
+    fn pasted_text_is_never_a_yes() {
+        let mut scene = Scene::new();
+        for (nth, key) in (0..2_000).zip("Kxyab y".chars().cycle()) {
+            assert!(scene.press(key, 1_000 + nth * 2, Some(QUESTION)).is_some(), "byte by byte");
+        }
+        let mut events: Vec<Event> =
+            "ab".chars().map(|key| Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))).collect();
+        assert!(Input::of_one_read(&mut events).all(|input| !input.alone));
+    }
+}
