@@ -187,6 +187,8 @@ pub struct App {
     /// The peers whose names were asked for last.
     names_asked: Vec<IpAddr>,
     work: Work,
+    /// Sampling is to stop: too much waits.
+    pause: bool,
     dirty: bool,
 }
 
@@ -217,6 +219,7 @@ impl App {
             asked: Needs::default(),
             names_asked: Vec::new(),
             work: Work::default(),
+            pause: false,
             dirty: true,
             config,
             store,

@@ -9,6 +9,7 @@ pub mod host_names;
 pub mod intake;
 pub mod log;
 pub mod logins;
+pub mod merge;
 pub mod paths;
 pub mod pressure;
 pub mod routes;

@@ -104,7 +104,6 @@ impl App {
         let close = Close::of(socket)
             .ok_or("the kernel does not say which socket this is, so a later one could be hit; kill its process")?;
         let (effects, (state, long)) = (close.effect(), self.state_text(row));
-        let state = format!("{} {state}", close.socket.protocol.name());
         let mut parts = vec![
             Part::always("socket", close.to_string(), Weight::Target),
             Part::always("state", format!("{state}{long}"), Weight::Plain).or(state),

@@ -7,9 +7,9 @@ use crate::app::App;
 use crate::app::layout::SIZE_MIN;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, Word};
 use crate::app::prose::wrap;
+use crate::model::action::Signal;
 use crate::model::closing::Close;
-use crate::model::endpoint::Endpoint;
-use crate::table::fit::cells;
+use crate::table::fit::{cells, cut};
 
 /// The widest a dialog is, inside of its border.
 const WIDTH_MAX: u16 = 70;
@@ -17,6 +17,8 @@ const WIDTH_MAX: u16 = 70;
 const BORDER: (u16, u16) = (4, 2);
 /// From this width on the dialog stands apart from the sides of the window.
 const APART_WIDTH_MIN: u16 = 60;
+/// So much of a command line is shown: some three lines. The process is known without it.
+const COMMAND_WIDTH_MAX: u16 = 180;
 /// With less room beside the labels nothing can be read.
 const ROOM_MIN: usize = 16;
 /// What is never left out.
@@ -82,7 +84,7 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// The question.
-    pub title: &'static str,
+    pub title: String,
     /// The lines.
     pub lines: Vec<Line>,
     /// Cells for the labels.
@@ -100,7 +102,7 @@ impl App {
     pub fn sheet(&self) -> Option<Sheet> {
         match &self.mode {
             Mode::Confirm(confirm) => {
-                Some(Sheet::of(title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
+                Some(Sheet::of(&title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
             }
             Mode::ConfirmClose(confirm) => {
                 let parts = [confirm.parts.as_slice(), &word_part(confirm.word.as_ref())].concat();
@@ -115,7 +117,7 @@ impl App {
 impl Sheet {
     /// The dialog that asks `title` in a window of `size`. `apart` stands for the first of `parts` where that does not fit
     /// into one line.
-    fn of(title: &'static str, parts: &[Part], apart: &[Part], again: bool, size: (u16, u16)) -> Self {
+    fn of(title: &str, parts: &[Part], apart: &[Part], again: bool, size: (u16, u16)) -> Self {
         let sides = if size.0 < APART_WIDTH_MIN { BORDER.0 } else { BORDER.0 + 2 };
         let width = size.0.saturating_sub(sides).min(WIDTH_MAX);
         // The last line has the keys.
@@ -126,7 +128,7 @@ impl Sheet {
         let fits = size.0 >= SIZE_MIN.0 && size.1 >= SIZE_MIN.1 && room >= ROOM_MIN;
         let lines = fits.then(|| lines(parts, apart, room, height)).flatten();
         let sheet = Self {
-            title,
+            title: title.to_owned(),
             lines: Vec::new(),
             label_width: u16::try_from(label_width).unwrap_or(width),
             width,
@@ -199,11 +201,11 @@ fn wrap_end(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-fn title(confirm: &Confirm) -> &'static str {
-    match (confirm.stage, confirm.needs_second()) {
-        (Stage::Ask, false) => "Send this signal?",
-        (Stage::Ask, true) => "Send KILL?",
-        (Stage::AskAgain, _) => "Send KILL: sure?",
+fn title(confirm: &Confirm) -> String {
+    let signal = confirm.kill().map_or(Signal::Term, |kill| kill.signal);
+    match confirm.stage {
+        Stage::Ask => format!("Send {signal}?"),
+        Stage::AskAgain => format!("Send {signal}: sure?"),
     }
 }
 
@@ -214,7 +216,7 @@ fn parts(confirm: &Confirm) -> Vec<Part> {
     let mut parts = vec![
         Part::always("process", format!("{} · pid {pid}", kill.name), Weight::Target),
         Part::always("user", confirm.user.clone(), Weight::Plain).unless_full(1),
-        Part::always("command", confirm.process.command.as_str(), Weight::Plain).unless_full(3),
+        Part::always("command", cut(confirm.process.command.as_str(), COMMAND_WIDTH_MAX), Weight::Plain).unless_full(3),
         Part::always("holds", confirm.holds.clone(), Weight::Plain).unless_full(2),
     ];
     parts.extend(
@@ -246,9 +248,10 @@ fn word_part(word: Option<&Word>) -> Vec<Part> {
 /// Both ends on lines of their own, where they do not fit on one.
 fn ends_apart(confirm: &ConfirmClose) -> Vec<Part> {
     let crate::app::effect::Effect::Close(close) = &confirm.effect else { return Vec::new() };
-    let end = |label, end: Endpoint| Part::always(label, end.to_string(), Weight::Target);
-    let remote = has_remote(close).then(|| end("remote", close.socket.remote));
-    [end("local", close.socket.local)].into_iter().chain(remote).collect()
+    let end = |label, text: String| Part::always(label, text, Weight::Target);
+    let local = format!("{} {}", close.socket.protocol.name(), close.socket.local);
+    let remote = has_remote(close).then(|| end("remote", close.socket.remote.to_string()));
+    [end("local", local)].into_iter().chain(remote).collect()
 }
 
 const fn has_remote(close: &Close) -> bool {

@@ -55,9 +55,9 @@ impl App {
         }
     }
 
-    fn socket_text(&self, id: SocketId) -> String {
+    fn socket_text(&self, id: SocketId) -> (String, String) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
-        row.map_or_else(String::new, |row| socket_text(&row.connection.socket))
+        row.map_or_else(Default::default, |row| socket_text(&row.connection.socket))
     }
 }
 
@@ -73,12 +73,12 @@ fn owners(members: Members) -> Result<Candidates, String> {
     Ok(Candidates { owners, holding: Vec::new() })
 }
 
-/// `127.0.0.1:80 -> 10.0.0.7:51234 CLOSE_WAIT nginx[812]`.
-fn socket_text(socket: &Socket) -> String {
+/// `127.0.0.1:80 -> 10.0.0.7:51234`, and `CLOSE_WAIT nginx[812]`.
+fn socket_text(socket: &Socket) -> (String, String) {
     let remote = if socket.remote.is_unset() { String::new() } else { format!(" -> {}", socket.remote) };
     let holder = match &socket.owner {
         Owner::Live(holders) => format!(" {}[{}]", holders.first().name, holders.first().id.pid),
         _ => String::new(),
     };
-    format!("{}{remote} {}{holder}", socket.local, socket.state.row().name)
+    (format!("{}{remote}", socket.local), format!("{}{holder}", socket.state.row().name))
 }

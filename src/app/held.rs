@@ -1,55 +1,91 @@
 //! Deltas that wait: for the work on the one before, or, while the screen is frozen or a dialog is open, for the user:
-//! nothing under the cursor may move.
+//! nothing under the cursor may move. What waits for the user is merged, so that it does not grow with time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delta::Delta;
 use crate::model::time::Timestamp;
+use crate::store::Store;
+use crate::store::merge::Merged;
 
-/// From how many waiting deltas on sampling is paused. The few that are on their way already are still kept: a lost
-/// delta would make every later one wrong.
-pub const FROZEN_DELTAS_MAX: usize = 300;
+/// From how many bytes of merged deltas on sampling is paused: some 200,000 sockets that changed. The few that are on
+/// their way already are still merged: a lost delta would make every later one wrong.
+pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Deltas in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Held {
+    /// The oldest ones, as one.
+    merged: Option<Box<Merged>>,
     deltas: VecDeque<Delta>,
     paused: bool,
 }
 
+/// What is to be taken in next.
+#[derive(Debug)]
+pub enum Next {
+    /// A delta.
+    One(Box<Delta>),
+    /// Several as one.
+    Merged(Box<Merged>),
+}
+
 impl Held {
-    /// Keeps `delta`; answers whether sampling is to be paused now.
-    pub fn push(&mut self, delta: Delta) -> bool {
+    /// Keeps `delta`.
+    pub fn push(&mut self, delta: Delta) {
         self.deltas.push_back(delta);
-        let pause = self.deltas.len() >= FROZEN_DELTAS_MAX && !self.paused;
-        self.paused |= pause;
-        pause
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.deltas.len()
+        let merged = self.merged.as_ref().map_or(0, |merged| usize::try_from(merged.deltas()).unwrap_or(usize::MAX));
+        self.deltas.len().saturating_add(merged)
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.deltas.is_empty()
+        self.merged.is_none() && self.deltas.is_empty()
     }
 
-    /// Whether sampling was paused because too many wait.
+    /// The memory of what is merged, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.merged.as_ref().map_or(0, |merged| merged.bytes())
+    }
+
+    /// Whether sampling was paused because too much waits.
     pub fn is_paused(&self) -> bool {
         self.paused
     }
 
     /// How much newer than `shown` the newest one is.
     pub fn behind(&self, shown: Timestamp) -> Duration {
-        self.deltas.back().map_or(Duration::ZERO, |delta| delta.at.since(shown))
+        let merged = self.merged.as_ref().map(|merged| merged.at());
+        self.deltas.back().map(|delta| delta.at).or(merged).map_or(Duration::ZERO, |at| at.since(shown))
     }
 
-    /// The oldest one.
-    pub fn take(&mut self) -> Option<Delta> {
-        self.deltas.pop_front()
+    /// Whether [`merge`](Self::merge) has work to do; `still`: the screen stands still.
+    pub fn is_merging(&self, still: bool) -> bool {
+        !self.deltas.is_empty() && (still || self.merged.is_some())
+    }
+
+    /// Merges as many rows of what waits as `steps` allows; answers whether sampling is to be paused now.
+    pub fn merge(&mut self, store: &Store, steps: &mut usize) -> bool {
+        let Some(delta) = self.deltas.front_mut() else { return false };
+        let merged = self.merged.get_or_insert_with(|| Box::new(Merged::new(store)));
+        if !merged.take(delta, store, steps) {
+            return false;
+        }
+        self.deltas.pop_front();
+        let pause = merged.bytes() > HELD_BYTES_MAX && !self.paused;
+        self.paused |= pause;
+        pause
+    }
+
+    /// The oldest, once nothing is being merged.
+    pub fn take(&mut self) -> Option<Next> {
+        let merged = self.merged.take().map(Next::Merged);
+        merged.or_else(|| self.deltas.pop_front().map(|delta| Next::One(Box::new(delta))))
     }
 
     /// Nothing holds the deltas any more; answers whether sampling was paused for them.

@@ -162,7 +162,7 @@ impl App {
                 return self.apply_filter("");
             };
             self.apply_filter(&filter);
-            return self.show(tab);
+            self.show(tab);
         }
     }
 

@@ -49,8 +49,8 @@ pub enum Mode {
     },
     /// One of the sockets of a group is being chosen, to be closed.
     SocketMenu {
-        /// The sockets, each with what is shown of it.
-        sockets: Vec<(SocketId, String)>,
+        /// The sockets, each with its ends, and its state and holder.
+        sockets: Vec<(SocketId, (String, String))>,
         /// The line of the cursor.
         line: usize,
     },
@@ -91,8 +91,11 @@ impl Mode {
             (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }, _) => {
                 Scope::Menu
             }
-            (Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. }), _)
-            | (Self::ConfirmClose(ConfirmClose { word: Some(_), .. }), _) => Scope::ConfirmWord,
+            (
+                Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
+                | Self::ConfirmClose(ConfirmClose { word: Some(_), .. }),
+                _,
+            ) => Scope::ConfirmWord,
             (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
             (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
             (Self::ConfirmClose(_), _) => Scope::ConfirmClose,

@@ -8,14 +8,21 @@ use crate::model::delta::Delta;
 use crate::model::text::DisplayText;
 
 impl App {
-    pub(super) fn on_delta(&mut self, delta: Delta) -> Vec<Effect> {
+    pub(super) fn on_delta(&mut self, mut delta: Delta) -> Vec<Effect> {
         self.dirty |= self.stands_still();
         self.supply = Supply::Flowing;
-        if !self.held.push(delta) {
-            return Vec::new();
+        sort_by_time(&mut delta);
+        self.held.push(delta);
+        Vec::new()
+    }
+
+    /// Goes on merging what waits for the user.
+    pub(super) fn merge_held(&mut self, steps: &mut usize) {
+        if self.held.merge(&self.store, steps) {
+            self.notices
+                .push(Tone::Plain, "sampling is paused: too much has changed since the screen is held; z resumes");
+            self.pause = true;
         }
-        self.notices.push(Tone::Plain, "sampling is paused: the screen was held too long; z goes on");
-        vec![Effect::Pause(true)]
     }
 
     pub(super) fn on_source_failed(&mut self, why: DisplayText) -> Vec<Effect> {
@@ -43,6 +50,11 @@ impl App {
         goes_on.then_some(Effect::Pause(false))
     }
 
+    /// Sampling is to stop now, because too much waits.
+    pub(super) fn stop(&mut self) -> Option<Effect> {
+        std::mem::take(&mut self.pause).then_some(Effect::Pause(true))
+    }
+
     /// Brings the table on the screen up to date with its rows, its filter and the size of the screen.
     pub(super) fn refresh_tables(&mut self) {
         self.tables.refresh(self.tab, &self.store, self.body_height());
@@ -52,4 +64,9 @@ impl App {
             self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));
         }
     }
+}
+
+/// An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
+fn sort_by_time(delta: &mut Delta) {
+    delta.transitions.sort_by_key(|transition| transition.at);
 }

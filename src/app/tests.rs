@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use proptest::prelude::*;
 
 use super::*;
-use crate::app::held::FROZEN_DELTAS_MAX;
+use crate::app::held::HELD_BYTES_MAX;
 use crate::app::mode::{Confirm, Stage};
 use crate::model::action::{KillOutcome, KillReport, Signal};
 use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
@@ -123,6 +123,7 @@ fn a_frozen_screen_holds_deltas_and_applies_them_afterwards() {
     let mut app = three();
     press(&mut app, "z");
     send(&mut app, Delta { added: vec![connection(tcp(9), 101_000)], ..delta(101) });
+    app.advance(usize::MAX);
     assert_eq!((app.store.rows().counts().total(), app.held.len()), (3, 1));
     assert_eq!(app.held.behind(app.store.at()), Duration::from_secs(1));
     press(&mut app, "z");
@@ -130,15 +131,50 @@ fn a_frozen_screen_holds_deltas_and_applies_them_afterwards() {
 }
 
 #[test]
-fn a_screen_frozen_for_long_pauses_sampling_and_goes_on_afterwards() {
+fn a_screen_frozen_for_long_holds_no_more_than_the_sockets_there_are_and_is_up_to_date_afterwards() {
+    for keys in ["z", "jK", "jX"] {
+        let mut app = app_on((1..=500).map(|cookie| tcp(cookie).held_by(&[nginx()])).collect());
+        press(&mut app, keys);
+        let mut bytes = Vec::new();
+        for second in 101..1_101 {
+            let busy = |cookie| {
+                connection(tcp(cookie).queues(u32::try_from(second).expect("small"), 0).held_by(&[nginx()]), 0)
+            };
+            // Two that come and go within a second, for each second.
+            let (came, gone) = (10_000 + second * 2, 10_000 + second * 2 - 2);
+            let added = [came, came + 1].map(|cookie| connection(tcp(cookie), second * 1_000)).to_vec();
+            let went = if second > 101 { vec![removed(gone, second), removed(gone + 1, second)] } else { vec![] };
+            let effects =
+                send(&mut app, Delta { added, changed: (1..=500).map(busy).collect(), removed: went, ..delta(second) });
+            assert!(effects.is_empty(), "{effects:?}");
+            app.advance(usize::MAX);
+            bytes.push(app.held.bytes());
+        }
+        assert_eq!((app.held.len(), app.store.at()), (1_000, delta(100).at));
+        assert!(bytes[999] <= bytes[99] + bytes[99] / 4, "{keys}: {} and then {}", bytes[99], bytes[999]);
+        assert!(bytes[999] < 2 * 1024 * 1024, "{}", bytes[999]);
+        code(&mut app, if keys == "z" { KeyCode::Char('z') } else { KeyCode::Esc });
+        app.advance(usize::MAX);
+        assert_eq!((app.held.len(), app.held.bytes(), app.store.at()), (0, 0, delta(1_100).at));
+        assert_eq!(app.store.rows().counts().total(), 502);
+    }
+}
+
+#[test]
+fn too_much_for_memory_pauses_sampling_and_it_goes_on_afterwards() {
     let mut app = three();
     press(&mut app, "z");
-    let pauses: Vec<Effect> =
-        (0..FROZEN_DELTAS_MAX as u64 + 5).flat_map(|second| send(&mut app, delta(101 + second))).collect();
-    assert_eq!(pauses, [Effect::Pause(true)]);
+    let many = HELD_BYTES_MAX as u64 / 200;
+    let added = (100..100 + many).map(|cookie| connection(tcp(cookie), 101_000)).collect();
+    let mut effects = send(&mut app, Delta { added, ..delta(101) });
+    effects.extend(app.advance(usize::MAX));
+    assert_eq!(effects, [Effect::Pause(true)]);
+    assert!(notice(&app).contains("z resumes"));
+    // What was on its way is still kept.
+    send(&mut app, Delta { removed: vec![removed(100, 102)], ..delta(102) });
     assert_eq!(press(&mut app, "z"), [Effect::Pause(false)]);
     app.advance(usize::MAX);
-    assert_eq!(app.store.at(), Timestamp::from_millis((101 + FROZEN_DELTAS_MAX as u64 + 4) * 1_000));
+    assert_eq!(u64::from(app.store.rows().counts().total()), 3 + many - 1);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use crate::app::effect::Effect;
 use crate::app::findings::News;
 use crate::app::flows::Flows;
 use crate::app::gather::Purpose;
+use crate::app::held::Next;
 use crate::app::mode::Page;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
-use crate::model::delta::Delta;
 use crate::model::process::ProcessId;
 use crate::store::groups::HoldingsCount;
 use crate::store::groups::members::Members;
@@ -57,6 +57,7 @@ impl App {
             || self.findings.is_looking()
             || self.is_looking_around()
             || self.work.intake.is_some()
+            || self.held.is_merging(self.stands_still())
             || self.may_take_in()
     }
 
@@ -64,7 +65,7 @@ impl App {
     pub fn advance(&mut self, mut steps: usize) -> Vec<Effect> {
         while steps > 0 && self.advance_one(&mut steps) {}
         let bell = std::mem::take(&mut self.work.bell).then_some(Effect::Bell);
-        self.collect().into_iter().chain(self.look_up()).chain(bell).collect()
+        self.collect().into_iter().chain(self.look_up()).chain(bell).chain(self.stop()).collect()
     }
 
     /// Does one kind of work as far as it goes, what the user waits for first; answers whether there was any.
@@ -97,6 +98,8 @@ impl App {
             } else {
                 self.work.intake = Some(intake);
             }
+        } else if self.held.is_merging(self.stands_still()) {
+            self.merge_held(steps);
         } else if self.may_take_in() {
             self.begin();
         } else {
@@ -127,11 +130,15 @@ impl App {
     }
 
     fn begin(&mut self) {
-        let Some(mut delta) = self.held.take() else { return };
-        sort_by_time(&mut delta);
+        let Some(next) = self.held.take() else { return };
         self.notices.age();
-        self.work.logged = delta.transitions.len();
-        self.work.intake = Some(self.store.begin(delta));
+        let (logged, intake) = match next {
+            Next::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
+            Next::Merged(merged) => {
+                (usize::try_from(merged.transitions_total()).unwrap_or(usize::MAX), self.store.begin_merged(*merged))
+            }
+        };
+        (self.work.logged, self.work.intake) = (logged, Some(intake));
     }
 
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
@@ -152,9 +159,4 @@ impl App {
         self.dirty = true;
         STEPS_A_PLACE * (touched.added.len() + touched.renewed.len())
     }
-}
-
-/// An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
-fn sort_by_time(delta: &mut Delta) {
-    delta.transitions.sort_by_key(|transition| transition.at);
 }

@@ -72,8 +72,8 @@ impl Judge {
         }
         let (code, at) = last?;
         let pause = input.at.saturating_duration_since(at);
-        let least = if code == key.code { REPEAT_TIME } else { QUICK_TIME };
-        (pause < least).then_some(Haste::Quick)
+        let enough = if code == key.code { REPEAT_TIME } else { QUICK_TIME };
+        (pause < enough).then_some(Haste::Quick)
     }
 }
 

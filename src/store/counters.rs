@@ -14,7 +14,7 @@ const TOGETHER: Duration = Duration::from_millis(900);
 const COUNTERS_LEN_MAX: usize = 68;
 
 /// The counters as they were.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CounterHistory {
     /// When each was read.
     entries: VecDeque<(Timestamp, Counters)>,

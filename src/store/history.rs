@@ -57,7 +57,7 @@ pub struct EventRates {
 }
 
 /// The last samples, the last minutes, and what followed what.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     samples: VecDeque<Sample>,
     minutes: Minutes,

@@ -4,6 +4,7 @@ use std::vec::IntoIter;
 
 use crate::model::delta::{Connection, Delta, Removed};
 use crate::store::Store;
+use crate::store::merge::{Merged, Past, Pending};
 use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Touched;
 
@@ -21,8 +22,22 @@ pub struct Intake {
     delta: Delta,
     rows: std::iter::Chain<IntoIter<Connection>, IntoIter<Connection>>,
     removed: IntoIter<Removed>,
+    /// Those of deltas that were merged, and how far they are taken in.
+    merged: Option<MergedRows>,
     first: bool,
     touched: Touched,
+}
+
+/// The rows of merged deltas. Those that would have left the screen by now come first, so that marks end in order.
+#[derive(Debug)]
+struct MergedRows {
+    deltas: u64,
+    slots: Vec<Option<Pending>>,
+    /// The next slot, in the first or the second pass.
+    next: usize,
+    is_second_pass: bool,
+    dropped: u64,
+    past: Past,
 }
 
 impl Store {
@@ -36,9 +51,18 @@ impl Store {
             rows: added.into_iter().chain(changed),
             removed: removed.into_iter(),
             first: self.history.samples().is_empty(),
+            merged: None,
             touched: Touched::default(),
             delta,
         }
+    }
+
+    /// Begins to take in deltas that were merged.
+    pub fn begin_merged(&mut self, merged: Merged) -> Intake {
+        let (delta, deltas, slots, dropped, past) = merged.into_parts();
+        self.rows.reserve(slots.len());
+        let rows = MergedRows { deltas, slots, next: 0, is_second_pass: false, dropped, past };
+        Intake { merged: Some(rows), ..self.begin(delta) }
     }
 
     /// Takes in as many rows as `steps` allows, each for some steps; answers whether all are in.
@@ -50,7 +74,7 @@ impl Store {
                 self.rows.put(connection, at, intake.first, &mut intake.touched);
             } else if let Some(removed) = intake.removed.next() {
                 self.rows.close(removed, at, &mut intake.touched);
-            } else {
+            } else if !self.advance_merged(intake) {
                 *steps = steps.saturating_sub(STEPS_BASE);
                 return true;
             }
@@ -58,16 +82,44 @@ impl Store {
         false
     }
 
+    /// Takes in one row of merged deltas, if there is one left.
+    fn advance_merged(&mut self, intake: &mut Intake) -> bool {
+        let (now, first) = (intake.delta.at, intake.first);
+        let Some(merged) = &mut intake.merged else { return false };
+        let Some(slot) = merged.slots.get_mut(merged.next) else {
+            merged.next = 0;
+            return !std::mem::replace(&mut merged.is_second_pass, true);
+        };
+        merged.next += 1;
+        let is_due = |pending: &Pending| merged.is_second_pass || pending.is_past(now);
+        let Some(pending) = slot.take_if(|pending| is_due(pending)) else { return true };
+        let at = pending.removed.map_or(now, |(_, at)| at);
+        if let Some(connection) = pending.connection {
+            self.rows.put(connection, at, first, &mut intake.touched);
+        }
+        if let Some((removed, at)) = pending.removed {
+            self.rows.close(removed, at, &mut intake.touched);
+        }
+        true
+    }
+
     /// The rest of a delta whose rows are all in; says which rows it touched.
     pub fn finish(&mut self, intake: Intake) -> Touched {
-        let Intake { delta, mut touched, .. } = intake;
+        let Intake { delta, mut touched, merged, .. } = intake;
         let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, .. } = delta;
         (self.rhythm, self.tellers) = (delta.rhythm, delta.tellers);
         self.rows.finish(at, &mut touched);
-        self.history.push(at, *self.rows.counts(), &transitions);
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
-        self.routes.push(at, &transitions, &facts, &self.rows);
-        self.counters.push(at, facts.counters);
+        if let Some(merged) = merged {
+            (self.history, self.counters, self.routes) =
+                (merged.past.history, merged.past.counters, merged.past.routes);
+            self.log.skip(merged.dropped);
+            self.deltas += merged.deltas.saturating_sub(1);
+        } else {
+            self.history.push(at, *self.rows.counts(), &transitions);
+            self.routes.push(at, &transitions, &facts, &self.rows);
+            self.counters.push(at, facts.counters);
+        }
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);

@@ -62,6 +62,11 @@ impl Log {
         }
     }
 
+    /// Counts transitions that are not kept, older than those that come next.
+    pub(super) const fn skip(&mut self, count: u64) {
+        self.total += count;
+    }
+
     pub(super) fn extend(&mut self, transitions: Vec<Transition>) {
         self.total += transitions.len() as u64;
         let skipped = transitions.len().saturating_sub(LOG_LEN_MAX);

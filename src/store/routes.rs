@@ -78,7 +78,7 @@ impl Churn {
 }
 
 /// What was opened and what ended, route by route.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Routes {
     found: FxHashMap<Route, Slots>,
     /// When the first sample was taken; `None` before it.

@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, sheet: &Sheet, scope: Scope) {
     let height = u16::try_from(sheet.lines.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let inside = painter.popup(sheet.width, height, sheet.title);
+    let inside = painter.popup(sheet.width, height, &sheet.title);
     let bottom = inside.bottom().saturating_sub(1);
     for (line, y) in sheet.lines.iter().zip(inside.y..bottom) {
         let role = match line.weight {

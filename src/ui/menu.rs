@@ -24,7 +24,7 @@ pub fn draw(painter: &mut Painter<'_>, app: &App) {
             draw_lines(painter, "Sort by · Enter again turns it round", &lines, *line);
         }
         Mode::SocketMenu { sockets, line } => {
-            let lines: Vec<_> = sockets.iter().map(|(_, text)| (text.clone(), String::new())).collect();
+            let lines: Vec<_> = sockets.iter().map(|(_, texts)| texts.clone()).collect();
             draw_lines(painter, "Several sockets: which one?", &lines, *line);
         }
         Mode::OwnerMenu { owners, line, .. } => {
@@ -45,7 +45,7 @@ pub fn draw(painter: &mut Painter<'_>, app: &App) {
 
 fn draw_lines(painter: &mut Painter<'_>, title: &str, lines: &[(String, String)], selected: usize) {
     let widest = |part: fn(&(String, String)) -> &String| lines.iter().map(|line| cells(part(line))).max().unwrap_or(0);
-    let label_width = u16::try_from(widest(|line| &line.0)).unwrap_or(20).min(40);
+    let label_width = u16::try_from(widest(|line| &line.0)).unwrap_or(20);
     let about_width = u16::try_from(widest(|line| &line.1)).unwrap_or(60);
     let title_width = u16::try_from(cells(title)).unwrap_or(40);
     let area = painter.area();

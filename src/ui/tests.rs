@@ -221,7 +221,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
         ("socket menu", chars("4gX")),
         ("signal menu", chars("jjK")),
         ("confirm", with("jjK", &[KeyCode::Enter])),
-        ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Enter])),
+        ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Char('y')])),
         ("confirm close", chars("jjX")),
         ("help", chars("?j")),
         ("frozen", chars("z")),

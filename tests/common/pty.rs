@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Waits for as long as a person needs to read a question: an answer that comes sooner is not taken.
-    pub fn read(&mut self) {
+    pub fn have_read(&mut self) {
         self.watch(Duration::from_millis(350));
     }
 

@@ -102,7 +102,7 @@ fn x_closes_the_socket_that_its_dialog_shows() {
     assert!(!pair.is_reset());
     session.keys("X");
     session.wait_for_text("Close this socket?");
-    session.read();
+    session.have_read();
     session.keys("y");
     session.wait_for_text("is closed");
     assert!(pair.is_reset() && !other.is_reset());

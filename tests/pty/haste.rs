@@ -43,7 +43,7 @@ fn a_dialog_in_a_window_that_became_too_small_does_nothing_until_it_is_large_aga
     session.wait_for_text(&format!("sends TERM to pid {}", server.pid()));
     session.resize(30, 8);
     session.wait_for_text("make the");
-    session.read();
+    session.have_read();
     session.keys("y");
     session.watch(Duration::from_millis(300));
     assert!(server.ended_within(Duration::ZERO).is_none(), "{}", session.text());

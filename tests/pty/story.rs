@@ -33,7 +33,7 @@ fn a_leaking_server_is_found_and_ended_through_the_dialog() {
     session.wait_for_text("TERM");
     session.keys("\r");
     session.wait_for_text(&format!("sends TERM to pid {}", server.pid()));
-    session.read();
+    session.have_read();
     session.keys("y");
     let status = server.ended_within(DEADLINE).expect("TERM ends it");
     assert_eq!(status.signal(), Some(15));
@@ -52,15 +52,15 @@ fn a_server_that_ignores_term_is_offered_kill_and_killed_after_two_questions() {
     session.wait_for_text("stubborn");
     session.keys("jK\r");
     session.wait_for_text(&format!("sends TERM to pid {}", server.pid()));
-    session.read();
+    session.have_read();
     session.keys("y");
     session.wait_for_text("still running");
     session.keys("!");
     session.wait_for_text("Send KILL?");
-    session.read();
+    session.have_read();
     session.keys("y");
     session.wait_for_text("Send KILL: sure?");
-    session.read();
+    session.have_read();
     session.keys("K");
     let status = server.ended_within(DEADLINE).expect("KILL ends it");
     assert_eq!(status.signal(), Some(9));

@@ -58,8 +58,10 @@ fn nothing_is_done_to_a_row_that_nobody_picked() {
     }
 }
 
+type Change = (&'static str, fn(&mut App));
+
 /// Ways in which the list under the cursor becomes another one, none of which picks a row.
-const CHANGES: [(&str, fn(&mut App)); 9] = [
+const CHANGES: [Change; 9] = [
     ("the row goes", |app| {
         send(app, Delta { removed: vec![removed(2, 101)], ..delta(101) });
         send(app, delta(120));

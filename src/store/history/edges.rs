@@ -44,12 +44,12 @@ fn place(state: Option<TcpState>) -> usize {
 }
 
 /// The transitions of the last minute, sample by sample.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EdgeRing {
     entries: VecDeque<Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     begun: Timestamp,
     at: Timestamp,

@@ -25,7 +25,7 @@ pub struct Minute {
 }
 
 /// The last minutes in which there was a sample.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Minutes {
     ring: VecDeque<Minute>,
 }
