@@ -87,7 +87,7 @@ fn the_full_queue_is_named_with_what_it_costs() {
     let picture = picture(&app);
     let line = line_with(&picture, "overflows");
     assert!(line.contains("tied to 0.0.0.0:9090 report-api[6002]"), "{line}");
-    let row = picture.lines().find(|line| line.starts_with("\"  0.0.0.0:9090 ")).expect("the listener");
+    let row = picture.lines().find(|line| line.starts_with("\" ▸0.0.0.0:9090 ")).expect("the listener");
     assert!(row.contains("███████"), "{row}");
 }
 
@@ -180,7 +180,7 @@ fn ports_that_run_out_say_when() {
     let summary = line_with(&picture, "in use");
     assert!(summary.contains("45 in use · range 40000-40099 (100) · most 45 to 10.0.0.31:6379"), "{summary}");
     assert!(summary.contains("10 reserved · TIME_WAIT reuse off"), "{summary}");
-    let row = picture.lines().find(|line| line.starts_with("\"  10.0.0.31:6379")).expect("the route");
+    let row = picture.lines().find(|line| line.starts_with("\" ▸10.0.0.31:6379")).expect("the route");
     let cells: Vec<&str> = row.trim_matches(['"', ' ']).split_whitespace().collect();
     assert!(cells.contains(&"50%") && cells.contains(&"1.0"), "45 of 90 that are not reserved: {cells:?}");
     assert_eq!(cells.last(), Some(&"45s"), "{cells:?}");

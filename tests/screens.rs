@@ -74,7 +74,7 @@ fn a_filter_shows_only_what_it_says() {
     let picture = picture((120, 40), "/state:time-wait process:cron-sync⏎");
     assert!(picture.contains("state:time-wait process:cron-sync"), "{picture}");
     assert!(picture.contains("was cron-sync"), "the owner is remembered: {picture}");
-    let rows: Vec<&str> = picture.lines().filter(|line| line.contains(" tcp ")).collect();
+    let rows: Vec<&str> = picture.lines().filter(|line| line.contains(" tcp ") || line.contains("▸tcp ")).collect();
     assert!(rows.len() == 11 && rows.iter().all(|row| row.contains("TIME_WAIT")), "{picture}");
     insta::assert_snapshot!("recording_filtered", picture);
 }
