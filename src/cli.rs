@@ -20,6 +20,7 @@ mod output;
 mod ports;
 mod record;
 mod samples;
+mod taker;
 mod terminal;
 mod watch;
 

@@ -6,6 +6,7 @@ mod event_loop;
 mod haste;
 mod keys;
 mod kills;
+pub mod load;
 mod plan;
 mod sampler;
 mod signals;

@@ -10,6 +10,7 @@ pub mod machine;
 pub mod portable;
 pub mod record;
 pub mod replay;
+pub mod retries;
 pub mod services;
 pub mod synthetic;
 pub mod usage;

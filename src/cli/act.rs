@@ -94,7 +94,7 @@ impl Order {
         let refused =
             |doubt: Doubt| Failure::Usage(format!("{} can hit nothing here: {}", self.verb, doubt.sentence()));
         let opened = settings.open(&global.choice()?);
-        let mut source = opened.map_err(|failure| doubt.map_or(failure, refused))?;
+        let source = opened.map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {
             let why = match info.kind {
@@ -107,7 +107,7 @@ impl Order {
         if let Some(doubt) = doubt {
             return Err(refused(doubt));
         }
-        let store = look(&mut *source, &settings.needs())?;
+        let store = look(source, &settings)?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
         Ok(store)
     }

@@ -14,6 +14,7 @@ use crate::cli::samples::Samples;
 use crate::model::text::DisplayText;
 use crate::report::check::{Check, Found, NAME, Status};
 use crate::report::format::Format;
+use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 
 /// The exit code of a check that could not look: UNKNOWN.
@@ -46,26 +47,25 @@ pub(super) fn run(
 
 /// A live source is watched for `time`, a recording to that point or to its end.
 fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
-    let mut samples = Samples::new(source, settings, time.is_some());
+    let mut samples = Samples::new(source, settings, Patience::Check, time.is_some()).for_time(time);
     let mut taken = 0;
     loop {
-        let begun = Instant::now();
-        let pace = samples.take()?.pace;
-        taken += 1;
+        let pace = samples.take()?.map(|taken| taken.pace);
+        taken += u32::from(pace.is_some());
         let is_enough = match (pace, time) {
-            (Pace::Last, _) => true,
-            (Pace::After(_), None) => false,
-            (Pace::Interval, None) => taken >= SAMPLES,
-            (_, Some(time)) => samples.watched() >= time,
+            (None, _) | (Some(Pace::After(_)), None) => false,
+            (Some(Pace::Last), _) => true,
+            (Some(Pace::Interval), None) => taken >= SAMPLES,
+            (Some(_), Some(time)) => samples.watched() >= time,
         };
         if is_enough {
             return Ok(samples);
         }
-        if samples.is_live() {
-            let left = time.map_or(settings.interval, |time| time.saturating_sub(samples.watched()));
-            let due = begun + settings.interval.min(left);
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-        }
+        let due = samples.due().filter(|_| samples.is_live()).unwrap_or_else(Instant::now);
+        // The last sample is taken when the time is over.
+        let left = time.filter(|_| pace.is_some()).map(|time| Instant::now() + time.saturating_sub(samples.watched()));
+        let due = left.map_or(due, |left| due.min(left));
+        thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -12,11 +12,12 @@ use crate::cli::args::ListPlan;
 use crate::cli::config::Settings;
 use crate::cli::list::looker::Looker;
 use crate::cli::names::{Names, PATIENCE};
+use crate::cli::taker::Taker;
 use crate::cli::{Failure, print, say};
 use crate::model::host_name::Lookups;
-use crate::model::snapshot::{Needs, Snapshot};
 use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
+use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::{self, Tracker};
@@ -46,11 +47,11 @@ pub(super) fn run(
 }
 
 /// Prints one sample of a live source, or the end of a recording.
-pub(super) fn now(mut source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
-    let mut store = look(&mut *source, &settings.needs())?;
+pub(super) fn now(source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
+    let mut store = look(source, settings)?;
     let list = named(list, settings);
     let peers = list.peers(&store);
-    Names::new(settings, source.info().kind, PATIENCE).learn(&mut store, &peers);
+    Names::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
     for sentence in &store.coverage().degraded {
         say(sentence.as_str());
     }
@@ -75,17 +76,18 @@ fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
 }
 
 /// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
-pub(super) fn look(source: &mut dyn Source, needs: &Needs) -> Result<Store, Failure> {
+pub(super) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
-    let mut snapshot = Snapshot::default();
+    let needs = settings.needs();
+    let mut taker = Taker::new(source, Patience::Look, settings.interval);
     loop {
-        let pace = source.sample(needs, &mut snapshot)?;
+        let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
         if pace == Pace::Interval {
             // A live source: one sample is enough, and there will be none to compare it with.
-            store.apply(tracker::once(snapshot));
+            store.apply(tracker::once(taker.snapshot));
             return Ok(store);
         }
-        store.apply(tracker.update(&snapshot));
+        store.apply(tracker.update(&taker.snapshot));
         if !matches!(pace, Pace::After(_)) {
             return Ok(store);
         }

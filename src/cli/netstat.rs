@@ -14,16 +14,19 @@ use crate::cli::names::{Names, PATIENCE};
 pub(super) use crate::cli::netstat::arguments::NetstatArguments;
 use crate::cli::netstat::arguments::Plan;
 use crate::cli::output::{self, cannot_write};
-use crate::cli::samples::Interrupt;
+use crate::cli::samples::{Interrupt, Said};
+use crate::cli::taker::Taker;
 use crate::cli::{Failure, say};
 use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
-use crate::model::snapshot::{Needs, Snapshot, SourceKind};
+use crate::model::snapshot::{Needs, SourceKind};
 use crate::model::text::DisplayText;
 use crate::report::format::Format;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::{Netstat, Round, Wanted};
-use crate::source::{Pace, Source, clock, machine};
+use crate::runtime::load::Pacer;
+use crate::source::retries::Patience;
+use crate::source::{Pace, clock, machine};
 use crate::store::Store;
 use crate::tracker::{self, Tracker};
 
@@ -51,12 +54,11 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
     let names = Names::new(&settings, kind, PATIENCE);
     let looker = Looker {
         store: Store::new(source.info().clone()),
-        source,
+        taker: Taker::new(source, if interval.is_some() { Patience::Check } else { Patience::Look }, settings.interval),
         tracker: Tracker::new(),
-        snapshot: Snapshot::default(),
         needs: settings.needs(),
         names,
-        said: Vec::new(),
+        said: Said::default(),
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
@@ -70,13 +72,14 @@ async fn rounds(
     count: Option<u32>,
 ) -> Result<ExitCode, Failure> {
     let (mut before, mut shown) = (None, 0u32);
+    let mut pacer = Pacer::new(interval.unwrap_or_default());
     // One listener for all rounds: what comes while a round is printed is noticed after it.
     let mut interrupt = Interrupt::new();
     if interval.is_some() && interrupt.comes_before(Instant::now()).await {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
-        let due = Instant::now() + interval.unwrap_or_default();
+        let begun = Instant::now();
         let (round, pace) = looker.look(netstat.wanted())?;
         let mut out = output::stdout(Format::json_or_text(netstat.wanted().json));
         match netstat.write(&looker.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
@@ -86,6 +89,11 @@ async fn rounds(
         }
         drop(out);
         shown += 1;
+        let took = begun.elapsed();
+        let due = begun + pacer.next(took);
+        if let Some(sentence) = pacer.remark(took) {
+            say(&sentence);
+        }
         let is_last = interval.is_none() || pace == Pace::Last || count.is_some_and(|count| shown >= count);
         if is_last || interrupt.comes_before(due).await {
             return Ok(ExitCode::SUCCESS);
@@ -96,14 +104,13 @@ async fn rounds(
 
 /// Looks at what is wanted.
 struct Looker {
-    source: Box<dyn Source>,
+    taker: Taker,
     store: Store,
     tracker: Tracker,
-    snapshot: Snapshot,
     needs: Needs,
     names: Names,
     /// What was said already, so that it is not said every round.
-    said: Vec<DisplayText>,
+    said: Said,
 }
 
 impl Looker {
@@ -136,24 +143,20 @@ impl Looker {
         if wanted.offload {
             take(machine::offload(), &mut round.offload, &mut degraded);
         }
-        for sentence in degraded {
-            if !self.said.contains(&sentence) {
-                say(sentence.as_str());
-                self.said.push(sentence);
-            }
-        }
+        self.said.say(&degraded);
         Ok((round, pace))
     }
 
     /// Takes one sample of a live source; of a recording the last one, or with an interval the next one.
     fn sample(&mut self, repeats: bool) -> Result<Pace, Failure> {
         loop {
-            let pace = self.source.sample(&self.needs, &mut self.snapshot)?;
+            let needs = &self.needs;
+            let pace = self.taker.take_at_last(|source, snapshot| source.sample(needs, snapshot))?;
             if pace == Pace::Interval && !repeats {
-                self.store.apply(tracker::once(std::mem::take(&mut self.snapshot)));
+                self.store.apply(tracker::once(std::mem::take(&mut self.taker.snapshot)));
                 return Ok(pace);
             }
-            self.store.apply(self.tracker.update(&self.snapshot));
+            self.store.apply(self.tracker.update(&self.taker.snapshot));
             if repeats || !matches!(pace, Pace::After(_)) {
                 return Ok(pace);
             }

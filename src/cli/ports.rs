@@ -64,8 +64,8 @@ fn fail_on(name: &str) -> Result<FailOn, Failure> {
 pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCode, Failure> {
     let ports = arguments.parse()?;
     let settings = global.settings()?;
-    let mut source = settings.open(&global.choice()?)?;
-    let store = look(&mut *source, &settings.needs())?;
+    let source = settings.open(&global.choice()?)?;
+    let store = look(source, &settings)?;
     store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
     let mut names = Services::default();
     let services = services::read().unwrap_or_else(|sentence| {

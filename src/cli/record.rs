@@ -9,10 +9,11 @@ use anyhow::Context;
 use crate::cli::args::RecordArguments;
 use crate::cli::config::Settings;
 use crate::cli::samples::Interrupt;
+use crate::cli::taker::Taker;
 use crate::cli::{Failure, say};
-use crate::model::snapshot::Snapshot;
+use crate::source::Source;
 use crate::source::record::Recorder;
-use crate::source::{Pace, Source};
+use crate::source::retries::Patience;
 
 /// Records until the time or the count is reached, the source ends, or Ctrl-C.
 pub(super) fn run(
@@ -23,7 +24,10 @@ pub(super) fn run(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
     let mut recorder = Recorder::create(&options.file, source.info())?;
-    let ended = runtime.block_on(take(&mut *source, &mut recorder, options, settings));
+    source.listen(settings.trace);
+    let mut taker = Taker::new(source, Patience::Follow, settings.interval);
+    taker.for_time(options.time);
+    let ended = runtime.block_on(take(taker, &mut recorder, options, settings));
     let samples = recorder.samples();
     recorder.finish()?;
     ended?;
@@ -31,29 +35,25 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// A failure that passes leaves a gap: the next sample says that what happened since the last one was not seen.
 async fn take(
-    source: &mut dyn Source,
+    mut taker: Taker,
     recorder: &mut Recorder,
     options: &RecordArguments,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let needs = settings.needs();
-    source.listen(settings.trace);
     let begun = Instant::now();
-    let mut snapshot = Snapshot::default();
     let mut interrupt = Interrupt::new();
     loop {
-        let due = Instant::now();
-        let pace = source.sample(&needs, &mut snapshot)?;
-        recorder.write(&snapshot)?;
-        let pause = match pace {
-            Pace::Interval => settings.interval,
-            Pace::After(pause) => pause,
-            Pace::Last => return Ok(()),
-        };
+        let is_taken = taker.take(|source, snapshot| source.sample(&needs, snapshot))?.is_some();
+        if is_taken {
+            recorder.write(&taker.snapshot)?;
+        }
+        let Some(due) = taker.due() else { return Ok(()) };
         let is_enough = options.count.is_some_and(|count| recorder.samples() >= count)
-            || options.time.is_some_and(|time| begun.elapsed() + pause > time);
-        if is_enough || interrupt.comes_before(due + pause).await {
+            || options.time.is_some_and(|time| due.saturating_duration_since(begun) > time);
+        if (is_enough && is_taken) || interrupt.comes_before(due).await {
             return Ok(());
         }
     }

@@ -4,13 +4,15 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crate::cli::config::Settings;
+use crate::cli::taker::Taker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
 use crate::model::event::Tellers;
-use crate::model::snapshot::{Needs, Snapshot, SourceKind};
+use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::Tracker;
@@ -18,28 +20,23 @@ use crate::tracker::Tracker;
 /// Room for so many sockets is kept from one sample to the next.
 const SOCKETS_KEPT: usize = 4_096;
 
-/// How often in a row a live source may fail, once it has worked.
-const FAILURES_MAX: u32 = 30;
 /// The most sentences on shortcomings that are said, each once: some hold numbers that change.
 const SAID_MAX: usize = 16;
 
 /// A source, and what was learnt from it.
 pub(super) struct Samples {
-    source: Box<dyn Source>,
+    taker: Taker,
     needs: Needs,
-    snapshot: Snapshot,
     tracker: Tracker,
     store: Store,
     diagnosis: Diagnosis,
     diagnoses: bool,
     first: Option<Timestamp>,
-    /// In a row, until now.
-    failures: u32,
 }
 
 /// What one sample brought.
 pub(super) struct Taken {
-    /// When the next one is due.
+    /// What follows it.
     pub(super) pace: Pace,
     /// What happened since the last one.
     pub(super) transitions: Vec<Transition>,
@@ -51,36 +48,46 @@ pub(super) struct Taken {
 
 impl Samples {
     /// Nothing is taken yet. Where `listens`, the kernel is asked to tell what happens between samples.
-    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, listens: bool) -> Self {
+    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, patience: Patience, listens: bool) -> Self {
         if listens {
             source.listen(settings.trace);
         }
         Self {
             store: Store::new(source.info().clone()),
-            source,
+            taker: Taker::new(source, patience, settings.interval),
             needs: settings.needs(),
-            snapshot: Snapshot::default(),
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.thresholds.clone()),
             diagnoses: true,
             first: None,
-            failures: 0,
         }
     }
 
-    /// As [`Self::new`], for who does not ask what is wrong.
-    pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings) -> Self {
-        Self { diagnoses: false, ..Self::new(source, settings, false) }
+    /// As [`Self::new`], for who does not ask what is wrong, with an interval of its own.
+    pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
+        let settings = Settings { interval, ..settings.clone() };
+        Self { diagnoses: false, ..Self::new(source, &settings, Patience::Follow, false) }
     }
 
-    /// Takes the next sample: a full one, which does not list again what is the same as before.
+    /// The time of a live source is over after this.
+    pub(super) fn for_time(mut self, time: Option<Duration>) -> Self {
+        self.taker.for_time(time);
+        self
+    }
+
+    /// Takes the next sample: a full one, which does not list again what is the same as before. `None` where that failed
+    /// and may work later, at [`Self::due`]; that was said.
     ///
     /// Never a partial one, as the screen takes of large tables: those tell of a new connection up to half a minute
     /// late, and what a script waits for, or a line of `watch`, shall come with the next sample.
-    pub(super) fn take(&mut self) -> Result<Taken, Failure> {
-        let Self { source, needs, snapshot, tracker, .. } = self;
-        let pace = source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))?;
-        let delta = self.tracker.update(&self.snapshot);
+    pub(super) fn take(&mut self) -> Result<Option<Taken>, Failure> {
+        let Self { taker, needs, tracker, .. } = self;
+        let sampled = taker.take(|source, snapshot| {
+            source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))
+        })?;
+        let Some(pace) = sampled else { return Ok(None) };
+        let snapshot = &mut self.taker.snapshot;
+        let delta = self.tracker.update(snapshot);
         let taken = Taken {
             pace,
             transitions: delta.transitions.clone(),
@@ -88,32 +95,21 @@ impl Samples {
             tellers: delta.tellers.clone(),
         };
         // After the first sample of a large table only what is new is listed.
-        self.snapshot.sockets.clear();
-        self.snapshot.sockets.shrink_to(SOCKETS_KEPT);
+        snapshot.sockets.clear();
+        snapshot.sockets.shrink_to(SOCKETS_KEPT);
         self.store.apply(delta);
         if self.diagnoses {
             self.diagnosis.observe(&self.store);
             self.needs.usage = self.diagnosis.wants_usage(&self.store);
         }
         self.first.get_or_insert(self.store.at());
-        Ok(taken)
+        Ok(Some(taken))
     }
 
-    /// The same, but a live source that has worked may fail for a while: `None` then, and the first time it is said.
-    pub(super) fn take_patiently(&mut self) -> Result<Option<Taken>, Failure> {
-        match self.take() {
-            Err(failure) if self.may_recover() && self.failures < FAILURES_MAX => {
-                self.failures += 1;
-                if self.failures == 1 {
-                    say(&format!("{failure}; trying again"));
-                }
-                Ok(None)
-            }
-            taken => {
-                self.failures = 0;
-                taken.map(Some)
-            }
-        }
+    /// When the next sample is due, now that all is done that the last one takes. A recording is read, not played.
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        let is_live = self.is_live();
+        self.taker.due().map(|due| if is_live { due } else { Instant::now() })
     }
 
     /// The time from the first to the last sample, as they count it.
@@ -123,12 +119,7 @@ impl Samples {
 
     /// Whether its time is that of the clock; that of a recording or of a made-up server is not waited for.
     pub(super) fn is_live(&self) -> bool {
-        !matches!(self.source.info().kind, SourceKind::Replay | SourceKind::Synthetic)
-    }
-
-    /// Whether a failure may pass: it is live and has worked before.
-    fn may_recover(&self) -> bool {
-        self.is_live() && self.first.is_some()
+        self.taker.is_live()
     }
 
     /// What is known now.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -16,7 +16,8 @@ use crate::model::event::{Teller, Tellers};
 use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
 use crate::runtime;
-use crate::source::{Pace, Source};
+use crate::source::Source;
+use crate::source::retries::Patience;
 use crate::store::Store;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
@@ -28,7 +29,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    let samples = Samples::new(source, settings, true);
+    let samples = Samples::new(source, settings, Patience::Follow, true).for_time(options.time);
     runtime.block_on(follow(samples, settings, options, watch))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -57,9 +58,9 @@ async fn follow(
         return Ok(());
     }
     loop {
-        let begun = Instant::now();
-        let Some(taken) = samples.take_patiently()? else {
-            if interrupt.comes_before(begun + settings.interval).await || runtime::reader_is_gone() {
+        let Some(taken) = samples.take()? else {
+            let due = samples.due().unwrap_or_else(Instant::now);
+            if interrupt.comes_before(due).await || runtime::reader_is_gone() {
                 return Ok(());
             }
             continue;
@@ -81,15 +82,10 @@ async fn follow(
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             written => written.map_err(|error| cannot_write(&error))?,
         }
-        let pause = match taken.pace {
-            Pace::Interval => settings.interval,
-            // A recording is read, not played.
-            Pace::After(_) => Duration::ZERO,
-            Pace::Last => return Ok(()),
-        };
         let is_enough = stream.is_full() || options.time.is_some_and(|time| samples.watched() >= time);
+        let Some(due) = samples.due().filter(|_| !is_enough) else { return Ok(()) };
         // A reader that is gone is noticed also while there is nothing to write.
-        if is_enough || interrupt.comes_before(begun + pause).await || runtime::reader_is_gone() {
+        if interrupt.comes_before(due).await || runtime::reader_is_gone() {
             return Ok(());
         }
     }

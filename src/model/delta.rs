@@ -208,7 +208,8 @@ pub struct LastWords {
     pub retransmits_total: u32,
 }
 
-/// A stretch of time in which events of the kernel were lost.
+/// A stretch of time in which events of the kernel were lost, or in which no sample could be taken
+/// ([`ToldBy::Samples`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The sample before the loss.

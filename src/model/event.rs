@@ -53,7 +53,7 @@ pub struct Step {
     pub to: TcpState,
 }
 
-/// Events that were lost since the last sample.
+/// Events that were lost since the last sample; of samples: that some could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// Whose.

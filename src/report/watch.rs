@@ -149,6 +149,10 @@ impl<'w> Stream<'w> {
         if self.is_text() {
             let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
             let (to, from, of) = (at(gap.to), at(gap.from), gap.of.label());
+            if gap.of == ToldBy::Samples {
+                return format!("{to}  gap         no sample could be taken since {from}; lines may be missing")
+                    .into_bytes();
+            }
             return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing")
                 .into_bytes();
         }

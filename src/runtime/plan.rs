@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::delta::{Delta, Rhythm};
 use crate::model::snapshot::Snapshot;
+use crate::runtime::load::stretched;
 
 /// Up to so many sockets every sample is a full one.
 const WHOLE_MAX: usize = 20_000;
@@ -16,8 +17,6 @@ const IDLE_DIVISOR: usize = 100;
 const STRETCH_MAX: u32 = 8;
 /// No two full samples are further apart, unless the interval itself is longer.
 const FULL_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Samples may take this share of the time: 1 is all, 4 a quarter. Longer ones stretch the interval.
-pub const LOAD_DIVISOR: u32 = 4;
 
 /// What samples have cost so far, and what follows from it.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +95,7 @@ impl Plan {
 
     /// What the header is told, after a sample that took `last`.
     pub fn rhythm(&self, interval: Duration, last: Duration) -> Rhythm {
-        let every = interval.max(self.cost(interval, last) * LOAD_DIVISOR);
+        let every = stretched(interval, self.cost(interval, last));
         let each = self.full_each(interval);
         Rhythm { every: Some(every), full_every: (each > 1).then(|| every * each), ..Rhythm::default() }
     }
@@ -106,7 +105,7 @@ impl Plan {
         if !self.has_parts || self.sockets <= WHOLE_MAX {
             return 1;
         }
-        let most = whole_times(FULL_WAIT_MAX, interval.max(self.part.wall * LOAD_DIVISOR)).max(1);
+        let most = whole_times(FULL_WAIT_MAX, stretched(interval, self.part.wall)).max(1);
         let spare = (interval / BUDGET_DIVISOR).saturating_sub(self.part.core);
         let extra = self.full.core.saturating_sub(self.part.core);
         let paid = whole_times(extra, spare).saturating_add(1);

@@ -15,8 +15,10 @@ use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
-use crate::runtime::plan::{LOAD_DIVISOR, Plan, Took};
+use crate::runtime::load::stretched;
+use crate::runtime::plan::{Plan, Took};
 use crate::runtime::{os, panic_text};
+use crate::source::retries::{Patience, Retries, Verdict};
 use crate::source::{Pace, Source, SourceError};
 use crate::tracker::Tracker;
 
@@ -24,8 +26,6 @@ use crate::tracker::Tracker;
 const LOOK_UPS_MAX: usize = 4_096;
 /// Room for this many sockets is kept from sample to sample: 3 MB.
 const SOCKETS_KEPT: usize = 16 * 1024;
-/// The longest wait after failures in a row.
-const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// A recording whose frame comes later than this was held up (Ctrl-Z, a slow machine); it goes on from there and does
 /// not rush after the time that was lost.
@@ -120,6 +120,8 @@ enum Next {
     Interval { at_least: Duration },
     /// This long after the last one.
     After(Duration),
+    /// The same, after a failure.
+    Retry(Duration),
     /// Never.
     Never,
 }
@@ -134,7 +136,7 @@ impl Schedule {
         match self.next {
             Next::Now => Some(self.last),
             Next::Interval { at_least } => Some(self.last + interval.max(at_least)),
-            Next::After(wait) => Some(self.last + wait),
+            Next::After(wait) | Next::Retry(wait) => Some(self.last + wait),
             Next::Never => None,
         }
     }
@@ -148,17 +150,18 @@ impl Schedule {
         };
         (self.last, self.next) = match pace {
             // The first sample looks everything up and says nothing about those that follow.
-            Pace::Interval if self.next == Next::Now => (begun, Next::Interval { at_least: Duration::ZERO }),
-            Pace::Interval => (begun, Next::Interval { at_least: took.saturating_mul(LOAD_DIVISOR) }),
+            Pace::Interval if matches!(self.next, Next::Now | Next::Retry(_)) => {
+                (begun, Next::Interval { at_least: Duration::ZERO })
+            }
+            Pace::Interval => (begun, Next::Interval { at_least: stretched(Duration::ZERO, took) }),
             Pace::After(wait) => (due, Next::After(wait)),
             Pace::Last => (begun, Next::Never),
         };
     }
 
-    /// The sample begun at `begun` failed, as did `failures` - 1 before it.
-    fn failed(&mut self, begun: Instant, failures: u32, interval: Duration) {
-        let wait = interval.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY_MAX.max(interval));
-        (self.last, self.next) = (begun, Next::Interval { at_least: wait });
+    /// A sample failed at `now` and is to be tried again after `wait`.
+    fn failed(&mut self, now: Instant, wait: Duration) {
+        (self.last, self.next) = (now, Next::Retry(wait));
     }
 
     /// Sampling went on at `now` after a pause. A recording goes on where it was; for live data a sample is overdue.
@@ -204,27 +207,40 @@ impl Sampling {
     fn sample_until_stopped(&mut self) {
         let mut tracker = Tracker::new();
         let mut snapshot = Snapshot::default();
-        let mut failures = 0;
+        let mut retries = Retries::new(Patience::Screen);
         while let Some(order) = self.wait() {
             let begun = Begun { at: Instant::now(), core: os::thread_time() };
             let sampled = self.sample(&order, &mut tracker, &mut snapshot);
             let sent = match sampled {
                 Ok(pace) => {
-                    failures = 0;
+                    let over = retries.worked(Instant::now(), &mut snapshot);
+                    if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
+                        return;
+                    }
                     let mut delta = Box::new(tracker.update(&snapshot));
                     self.settle(&begun, &order, pace, &snapshot, &mut delta);
                     give_back(&mut snapshot.sockets);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
                 }
-                Err(SourceError::Usage(sentence) | SourceError::Failed(sentence)) => {
-                    failures += 1;
-                    self.schedule.failed(begun.at, failures, order.interval);
-                    self.send(Msg::SourceFailed(sentence))
-                }
+                Err(error) => self.bear(&error, &mut retries, order.early),
             };
             if !sent {
                 return;
             }
+        }
+    }
+
+    /// Plans another try; says why once, and to who asked for the sample. `false` once the main thread is gone.
+    fn bear(&mut self, error: &SourceError, retries: &mut Retries, asked_for: bool) -> bool {
+        let now = Instant::now();
+        match retries.failed(now) {
+            Verdict::Again { wait, is_first } => {
+                self.schedule.failed(now, wait);
+                let say = is_first || asked_for;
+                !say || self.send(Msg::SourceFailed(DisplayText::new(&format!("{error}; trying again"))))
+            }
+            // A screen has patience without an end.
+            Verdict::GiveUp { .. } => false,
         }
     }
 
@@ -433,9 +449,23 @@ mod tests {
     fn a_failure_is_told_and_the_next_sample_may_succeed() {
         let steps = vec![Step::Fail("no luck"), Step::Sample(Pace::Interval), Step::Sample(Pace::Interval)];
         let mut rig = Rig::new(NEVER, steps);
-        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck"));
-        rig.sampler.sample_now();
+        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck; trying again"));
+        assert!(
+            matches!(rig.next(), Msg::Notice(text) if text.as_str().starts_with("sampling works again after 1 failure"))
+        );
         assert_eq!(rig.next_delta(), 2);
+    }
+
+    #[test]
+    fn failures_in_a_row_are_told_once_and_to_who_asks_for_a_sample() {
+        let steps = vec![Step::Fail("no luck"), Step::Fail("none"), Step::Fail("asked"), Step::Sample(Pace::Last)];
+        let mut rig = Rig::new(NEVER, steps);
+        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck; trying again"));
+        rig.asked.iter().take(2).for_each(drop);
+        rig.sampler.sample_now();
+        assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "asked; trying again"));
+        assert!(matches!(rig.next(), Msg::Notice(text) if text.as_str().contains("3 failures")));
+        assert_eq!(rig.next_delta(), 4);
     }
 
     #[test]
@@ -505,12 +535,13 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_are_retried_less_and_less_often() {
-        let (mut schedule, start) = schedule(Next::Now);
-        let waits = [1, 2, 3, 4, 5, 6, 60].map(|failures| {
-            schedule.failed(start, failures, SECOND);
-            schedule.due(SECOND).expect("it is retried") - start
-        });
-        assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 4, 8, 16, 30, 30]);
+    fn after_a_failure_the_next_sample_is_due_when_it_is_to_be_tried_again() {
+        let (mut schedule, start) = schedule(Next::Interval { at_least: Duration::ZERO });
+        schedule.failed(start, SECOND / 10);
+        assert_eq!(schedule.due(60 * SECOND), Some(start + SECOND / 10), "soon, also where the interval is long");
+        schedule.failed(start + SECOND, 30 * SECOND);
+        assert_eq!(schedule.due(SECOND), Some(start + 31 * SECOND));
+        schedule.sampled(start + 31 * SECOND, false, Pace::Interval, SECOND / 10);
+        assert_eq!(schedule.due(SECOND), Some(start + 32 * SECOND));
     }
 }

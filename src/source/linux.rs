@@ -57,6 +57,7 @@ use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
+use crate::source::retries;
 use crate::source::usage::Meter;
 use crate::source::{Pace, Sift, Source, SourceError, clock};
 
@@ -100,7 +101,7 @@ impl Linux {
     /// `sock_diag` if the kernel grants it, else `/proc/net`, which the coverage then says.
     pub fn open() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
-        match Tables::sock_diag(namespaces.own()) {
+        match open_diag(&namespaces) {
             Ok(tables) => Self::with(SourceKind::Linux, namespaces, tables),
             Err(error) => {
                 let tables = Tables::procfs(namespaces.own(), Some(error))?;
@@ -112,7 +113,7 @@ impl Linux {
     /// `sock_diag`, or an error.
     pub fn sock_diag() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
-        let tables = Tables::sock_diag(namespaces.own()).map_err(|error| {
+        let tables = open_diag(&namespaces).map_err(|error| {
             let refused = refusal("the kernel", error);
             failed(&format!("{refused}; use --source procfs, or --source auto to fall back by itself"))
         })?;
@@ -378,6 +379,14 @@ impl Linux {
         snapshot.facts = self.facts.read(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
     }
+}
+
+/// `sock_diag`, asked again where the kernel is short of something for a moment: a fall-back would be for good. That conntop
+/// itself may have no more descriptors does not pass.
+fn open_diag(namespaces: &Namespaces) -> Result<Tables, Errno> {
+    const SHORT: [Errno; 7] =
+        [Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN, Errno::INTR, Errno::NFILE, Errno::BUSY, Errno::IO];
+    retries::at_last(|| Tables::sock_diag(namespaces.own()), |error| SHORT.contains(error))
 }
 
 fn inquirer() -> Result<OwnedFd, Errno> {

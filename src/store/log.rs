@@ -53,8 +53,15 @@ impl Log {
 
     pub(super) fn note_gaps(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
-            let lost = &mut self.lost[usize::from(gap.of == ToldBy::Tracepoint)];
-            *lost = lost.saturating_add(gap.lost.unwrap_or(1).max(1));
+            let lost = match gap.of {
+                // No event was lost: nobody looked.
+                ToldBy::Samples => None,
+                ToldBy::DestroyEvent => self.lost.first_mut(),
+                ToldBy::Tracepoint => self.lost.last_mut(),
+            };
+            if let Some(lost) = lost {
+                *lost = lost.saturating_add(gap.lost.unwrap_or(1).max(1));
+            }
             if self.gaps.len() >= GAPS_MAX {
                 self.gaps.pop_front();
             }

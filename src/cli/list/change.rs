@@ -24,7 +24,8 @@ pub(super) fn run(looker: Looker, changes: Changes, list: &List) -> Result<ExitC
     runtime.block_on(follow(looker, changes, list))
 }
 
-async fn follow(mut looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
+async fn follow(looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
+    let mut looker = looker.for_time(changes.time);
     let mut interrupt = Interrupt::new();
     let (mut shown, mut printed) = (None, 0);
     if interrupt.comes_before(Instant::now()).await {
@@ -42,9 +43,9 @@ async fn follow(mut looker: Looker, changes: Changes, list: &List) -> Result<Exi
             (shown, printed) = (Some(mark), printed + 1);
         }
         let is_enough = changes.count.is_some_and(|count| printed >= count)
-            || changes.time.is_some_and(|time| looker.has_passed(time));
+            || is_fresh && changes.time.is_some_and(|time| looker.has_passed(time));
         let Some(next) = next.filter(|_| !is_enough) else { return Ok(ExitCode::SUCCESS) };
-        let deadline = changes.time.and_then(|time| looker.deadline(time));
+        let deadline = changes.time.filter(|_| is_fresh).and_then(|time| looker.deadline(time));
         let due = deadline.map_or(next, |deadline| next.min(deadline));
         if interrupt.comes_before(due).await || runtime::reader_is_gone() {
             return Ok(ExitCode::SUCCESS);

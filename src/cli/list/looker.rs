@@ -7,16 +7,12 @@ use crate::cli::config::Settings;
 use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
 use crate::cli::samples::{Said, Samples};
 use crate::report::list::List;
-use crate::source::{Pace, Source};
+use crate::source::Source;
 use crate::store::Store;
-
-/// Looking may take this share of the time: 1 is all, 4 a quarter. Longer looks come less often.
-const LOAD_DIVISOR: u32 = 4;
 
 pub(super) struct Looker {
     samples: Samples,
     names: Names,
-    interval: Duration,
     begun: Instant,
     said: Said,
 }
@@ -35,27 +31,24 @@ impl Looker {
         let names = Names::new(settings, source.info().kind, PATIENCE_A_SAMPLE);
         Self {
             names,
-            samples: Samples::without_findings(source, settings),
-            interval,
+            samples: Samples::without_findings(source, settings, interval),
             begun: Instant::now(),
             said: Said::default(),
         }
     }
 
+    /// The time of a live source is over after this: a failure that lasts until then is the outcome.
+    pub(super) fn for_time(self, time: Option<Duration>) -> Self {
+        Self { samples: self.samples.for_time(time), ..self }
+    }
+
     /// Takes a sample. A live source that has worked may fail for a while: then nothing is new.
     pub(super) fn look(&mut self) -> Result<Looked, Failure> {
-        let begun = Instant::now();
-        let Some(taken) = self.samples.take_patiently()? else {
-            return Ok(Looked { is_fresh: false, next: Some(begun + self.interval) });
-        };
-        self.said.say(&self.samples.store().coverage().degraded);
-        let next = match taken.pace {
-            Pace::Interval => Some(begun + self.interval.max(begun.elapsed().saturating_mul(LOAD_DIVISOR))),
-            // A recording is read, not played.
-            Pace::After(_) => Some(begun),
-            Pace::Last => None,
-        };
-        Ok(Looked { is_fresh: true, next })
+        let taken = self.samples.take()?;
+        if taken.is_some() {
+            self.said.say(&self.samples.store().coverage().degraded);
+        }
+        Ok(Looked { is_fresh: taken.is_some(), next: self.samples.due() })
     }
 
     /// Finds out what the peers are called that `list` shows, as far as that goes quickly.

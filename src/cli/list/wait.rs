@@ -21,7 +21,8 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(200);
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Prints `list` as soon as there is something in it, or nothing as soon as there is nothing.
-pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCode, Failure> {
+pub(super) fn run(looker: Looker, wait: &Wait, list: &List) -> Result<ExitCode, Failure> {
+    let mut looker = looker.for_time(wait.timeout);
     loop {
         let Looked { is_fresh, next } = looker.look()?;
         let found = list.sockets(looker.store());
@@ -33,7 +34,8 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
             looker.learn(list);
             return super::write(&list.select(looker.store()));
         }
-        let is_over = wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));
+        // What was not looked at is not what is not there.
+        let is_over = is_fresh && wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));
         let Some(next) = next.filter(|_| !is_over) else {
             say(&in_vain(wait, is_over, found));
             if !wait.until_none {
@@ -41,7 +43,7 @@ pub(super) fn run(mut looker: Looker, wait: &Wait, list: &List) -> Result<ExitCo
             }
             return Ok(ExitCode::FAILURE);
         };
-        let deadline = wait.timeout.and_then(|timeout| looker.deadline(timeout));
+        let deadline = wait.timeout.filter(|_| is_fresh).and_then(|timeout| looker.deadline(timeout));
         if !sleep_until(deadline.map_or(next, |deadline| next.min(deadline))) {
             return Ok(ExitCode::FAILURE);
         }

@@ -427,7 +427,7 @@ fn is_for_good(error: Errno) -> bool {
 }
 
 fn not_listed(request: DumpRequest, error: Errno) -> SourceError {
-    failed(&format!("the kernel did not list its {request} sockets ({error}); trying again"))
+    failed(&format!("the kernel did not list its {request} sockets ({error})"))
 }
 
 /// That so many TCP sockets carry MPTCP connections that the kernel does not list.
