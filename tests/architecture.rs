@@ -114,3 +114,35 @@ fn time_is_data_outside_of_sources_and_runtime() {
         }
     }
 }
+
+/// The table of hazards in ARCHITECTURE.md names the tests that hold each rule: they must be there.
+#[test]
+fn every_hazard_names_tests_that_exist() {
+    fn walk(dir: &Path, text: &mut String) {
+        for entry in fs::read_dir(dir).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                walk(&path, text);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                text.push_str(&fs::read_to_string(&path).expect("a source file is text"));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    walk(&root.join("src"), &mut code);
+    walk(&root.join("tests"), &mut code);
+    let plan = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the plan");
+    let (_, table) = plan.split_once("## Hazards").expect("it has a table of hazards");
+    let rows: Vec<&str> =
+        table.lines().skip_while(|line| !line.starts_with("| 1 ")).take_while(|line| line.starts_with("| ")).collect();
+    assert!(rows.len() >= 23, "{} hazards", rows.len());
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).expect("a last cell");
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "there is no test {name}, which the table of hazards names");
+        }
+    }
+}
