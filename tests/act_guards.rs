@@ -7,6 +7,9 @@
 mod acting;
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "common/netns.rs"]
+#[allow(dead_code, reason = "only one test needs another namespace")]
+mod netns;
 #[path = "common/program.rs"]
 mod program;
 #[path = "common/schema.rs"]
@@ -21,7 +24,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use acting::{Holder, Puppet, connect, document, is_reset, outcomes, wait};
 use namespace::{alone_in_namespace, inside_namespace};
+use netns::Netns;
 use program::run;
+use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_conntop");
 
@@ -316,5 +321,30 @@ fn command_lines_are_shown_only_when_asked_for() {
             assert!(!plan(&[]).contains("0.271828"), "{verb} {format}");
             assert!(plan(&["--command"]).contains("sleep 600 0.271828"), "{verb} {format}");
         }
+    }
+}
+
+#[test]
+fn a_plan_over_network_namespaces_shows_them() {
+    let Some(netns) = Netns::new("a_plan_over_network_namespaces_shows_them") else { return };
+    let listen = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (here, there) = (Holder::of(listen()), Holder::of(netns.inside(listen)));
+    let filter = format!("pid:{},{}", here.pid(), there.pid());
+    for verb in ["kill", "close"] {
+        let plan = |format: &str, all: &[&str]| {
+            let fixed = [verb, "--dry-run", "--format", format, &filter, "state:listen"];
+            let planned = run(&[&fixed[..], all].concat());
+            assert_eq!(planned.code, 0, "{}", planned.stderr);
+            planned
+        };
+        let text = plan("text", &["--all-netns"]).stdout;
+        assert!(text.contains("NAMESPACE") && text.contains(&netns.name), "{verb}: {text}");
+        assert!(!plan("text", &[]).stdout.contains("NAMESPACE"), "{verb}: one is not told apart");
+        let json = document(&plan("json", &["--all-netns"]), verb);
+        let of = |target: &Value| {
+            if verb == "kill" { target["netns"][0].clone() } else { target["socket"]["netns"].clone() }
+        };
+        let seen: Vec<Value> = json["targets"].as_array().expect("a list").iter().map(of).collect();
+        assert!(seen.len() == 2 && seen.contains(&netns.inode.into()), "{verb}: {seen:?}");
     }
 }

@@ -90,6 +90,13 @@ pub(super) fn run(arguments: &KillArguments, global: &Global) -> Result<ExitCode
     }
     let outcomes = plan.outcomes(carry_out(&plan, signal, arguments.wait, &*host));
     print(order.look.format, |out| plan.write(signal, Some(&outcomes), &store, order.look, out))?;
+    if outcomes.iter().any(|outcome| matches!(outcome, KillOutcome::Ended { .. })) {
+        // Those who are gone may have shared their sockets, and the kernel keeps some for a while.
+        match order.store(global, &*host, |abilities| abilities.kill) {
+            Ok(store) => plan.left(&store).iter().for_each(|sentence| say(sentence)),
+            Err(_) => say("whether their sockets are gone could not be looked at; conntop list shows it"),
+        }
+    }
     Ok(if outcomes.iter().all(is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

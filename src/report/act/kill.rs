@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::model::action::{Caution, Kill, KillOutcome, Protection, Signal};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::report::act::{Look, PLANNED, Written, counted, matching};
 use crate::report::format::text::Heading;
@@ -28,6 +28,9 @@ use crate::table::value::Value;
 
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
+
+/// The most kinds of sockets that are left which one sentence names.
+const LEFT_MAX: usize = 5;
 
 /// What a filter is taken to mean.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +58,8 @@ pub struct KillPlan {
     pub unheld: usize,
     /// Processes left out because their parent, which shares the socket, is a target.
     pub sharers: usize,
+    /// The sockets that match and that a target holds.
+    matched: BTreeSet<SocketId>,
 }
 
 /// A process that is signalled.
@@ -117,6 +122,7 @@ impl KillPlan {
                     KillTarget::new(process, holds, socket, meaning, protected)
                 });
                 target.add(socket);
+                plan.matched.insert(socket.id);
             }
         }
         for target in targets.values_mut().filter(|target| target.holding.len() < target.sockets) {
@@ -146,6 +152,27 @@ impl KillPlan {
             None => done.next().unwrap_or_else(missing),
         };
         self.targets.iter().map(of).collect()
+    }
+
+    /// Which of the sockets that matched `store` still has, in a sentence: others may hold them (`1 LISTEN (nginx[814])`),
+    /// or the kernel keeps them (`2 TIME_WAIT`).
+    pub fn left(&self, store: &Store) -> Option<String> {
+        let mut left: BTreeMap<(TcpState, Option<String>), usize> = BTreeMap::new();
+        let rows = self.matched.iter().filter_map(|id| store.rows().get(store.rows().find(*id)?));
+        for socket in rows.filter(|row| !row.is_closed()).map(|row| &row.connection.socket) {
+            let holder = match &socket.owner {
+                Owner::Live(holders) => Some(format!(" ({}[{}])", holders.first().name, holders.first().id.pid)),
+                _ => None,
+            };
+            *left.entry((socket.state, holder)).or_default() += 1;
+        }
+        let one = |((state, holder), count): (&(TcpState, Option<String>), &usize)| {
+            format!("{count} {}{}", state.row().name, holder.as_deref().unwrap_or_default())
+        };
+        let more = left.len().saturating_sub(LEFT_MAX);
+        let mut words: Vec<String> = left.iter().take(LEFT_MAX).map(one).collect();
+        words.extend((more > 0).then(|| format!("and {more} more of other kinds")));
+        (!words.is_empty()).then(|| format!("of the sockets that matched there are still {}", words.join(", ")))
     }
 
     /// What is left out or should be known, and why, each a sentence.
@@ -401,5 +428,76 @@ fn after_seconds(outcome: &KillOutcome) -> Option<f64> {
     match outcome {
         KillOutcome::Ended { after } | KillOutcome::StillRunning { after } => Some(after.as_secs_f64()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::delta::Delta;
+    use crate::model::testing::{SocketBuilder, connection, listener, process, source_info, tcp};
+
+    fn store(sockets: Vec<SocketBuilder>) -> Store {
+        let mut store = Store::new(source_info());
+        let added = sockets.into_iter().map(|socket| connection(socket, 1_000)).collect();
+        store.apply(Delta { added, ..Delta::default() });
+        store
+    }
+
+    fn plan(store: &Store, filter: &str, meaning: Meaning, protected: &[(u32, Protection)]) -> KillPlan {
+        KillPlan::of(store, &Filter::parse(filter).expect(filter), meaning, protected)
+    }
+
+    fn inodes(numbers: &[u32]) -> Vec<NonZeroU32> {
+        numbers.iter().filter_map(|number| NonZeroU32::new(*number)).collect()
+    }
+
+    #[test]
+    fn a_target_must_still_hold_one_of_the_sockets_that_matched() {
+        let nginx = [process(7, "nginx")];
+        let sockets =
+            vec![listener(1, 80).held_by(&nginx), listener(2, 81).held_by(&nginx), listener(3, 82).held_by(&nginx)];
+        let holding = |filter: &str| {
+            plan(&store(sockets.clone()), filter, Meaning::default(), &[]).targets[0].kill(Signal::Term).holding
+        };
+        // The builder gives inode cookie + 1.
+        assert_eq!(holding("lport:80"), inodes(&[2]));
+        assert_eq!(holding("lport:80,82"), inodes(&[2, 4]));
+        let nameless = vec![listener(1, 80).held_by(&nginx).with(|socket| socket.inode = None)];
+        let nameless = plan(&store(nameless), "lport:80", Meaning::default(), &[]);
+        assert_eq!(nameless.targets[0].kill(Signal::Term).holding, inodes(&[]), "there is nothing to look for");
+    }
+
+    #[test]
+    fn outcomes_stand_beside_their_targets_whoever_is_refused() {
+        let of = |cookie, port, pid, name| listener(cookie, port).held_by(&[process(pid, name)]);
+        let store =
+            store(vec![of(1, 22, 5, "sshd"), of(2, 80, 6, "nginx"), of(3, 81, 7, "bash"), of(4, 82, 8, "redis")]);
+        let plan = |meaning| plan(&store, "state:listen", meaning, &[(7, Protection::Ancestor)]);
+        let spared = plan(Meaning::default());
+        assert_eq!(spared.count(), 2);
+        let outcomes = spared.outcomes(vec![KillOutcome::Sent, KillOutcome::LetGo]);
+        let refused = KillOutcome::Refused;
+        let expected = [refused(Protection::Ssh), KillOutcome::Sent, refused(Protection::Ancestor), KillOutcome::LetGo];
+        assert_eq!(outcomes, expected);
+        assert!(spared.notes()[0].contains("--including-ssh"), "{:?}", spared.notes());
+        assert_eq!(plan(Meaning { including_ssh: true, ..Meaning::default() }).count(), 3);
+        assert!(
+            matches!(spared.outcomes(Vec::new())[1], KillOutcome::Failed(_)),
+            "an answer that is missing is no success"
+        );
+    }
+
+    #[test]
+    fn what_is_left_of_the_sockets_is_told_by_state_and_holder() {
+        let master = [process(7, "nginx")];
+        let before = store(vec![listener(1, 80).held_by(&master), tcp(2).held_by(&master), tcp(3).held_by(&master)]);
+        let plan = plan(&before, "process:nginx", Meaning::default(), &[]);
+        let worker = [process(8, "worker")];
+        let after =
+            store(vec![listener(1, 80).held_by(&worker), tcp(2).mini(TcpState::TimeWait), tcp(9).held_by(&worker)]);
+        let expected = "of the sockets that matched there are still 1 LISTEN (worker[8]), 1 TIME_WAIT";
+        assert_eq!(plan.left(&after).as_deref(), Some(expected));
+        assert_eq!(plan.left(&store(vec![tcp(9)])), None);
     }
 }
