@@ -181,3 +181,54 @@ fn who_has_let_go_of_the_socket_is_not_signalled() {
     holder.end();
     assert!(other.lives());
 }
+
+#[test]
+fn what_no_kernel_closes_is_said_to_be_there_in_the_plan_too() {
+    if !inside_namespace("what_no_kernel_closes_is_said_to_be_there_in_the_plan_too") {
+        return;
+    }
+    // A port that is bound and nothing else.
+    let bound = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let bound = bound.expect("a descriptor");
+    rustix::net::bind(&bound, &SocketAddr::from(([127, 0, 0, 1], 7005))).expect("nobody else is here");
+    let _bound = Holder::of(bound);
+    let seen = |arguments: &[&str]| {
+        let ended = run(&[&["close", "--format", "json"][..], arguments].concat());
+        let document = document(&ended, "close");
+        let outcomes: Vec<String> = outcomes(&document).into_iter().map(str::to_owned).collect();
+        (ended.code, outcomes, document["targets"][0]["note"].as_str().unwrap_or_default().to_owned())
+    };
+    for mode in ["--dry-run", "--yes"] {
+        if listed("state:bound").is_empty() {
+            eprintln!("SKIPPED a part: this kernel lists no sockets that are only bound (Linux 6.8)");
+            break;
+        }
+        let (code, outcomes, note) = seen(&[mode, "lport:7005"]);
+        assert_eq!((code, outcomes.as_slice()), (1, &["still-there".to_owned()][..]), "{mode}");
+        assert!(note.contains("only bound"), "{note}");
+    }
+
+    let puppet = "try:
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+    s.bind(('127.0.0.1', 7001)); s.listen()
+    c = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); c.connect(('127.0.0.1', 7001)); a, _ = s.accept()
+    print('ready', flush=True)
+except OSError: print('none', flush=True)";
+    let puppet = Puppet::new(puppet);
+    if puppet.said == "none" {
+        eprintln!("SKIPPED a part: this kernel has no MPTCP");
+        return;
+    }
+    for mode in ["--dry-run", "--yes"] {
+        let (code, outcomes, note) = seen(&[mode, "proto:mptcp rport:7001"]);
+        assert_eq!((code, outcomes.as_slice()), (1, &["unsupported".to_owned()][..]), "{mode}");
+        assert!(note.contains("subflows"), "{note}");
+    }
+    let (code, outcomes, note) = seen(&["--yes", "--listeners", "proto:tcp lport:7001 state:listen"]);
+    assert_eq!((code, outcomes.as_slice()), (1, &["unsupported".to_owned()][..]), "the kernel refuses it");
+    assert!(note.contains("listener"), "{note}");
+    let (code, outcomes, note) = seen(&["--yes", "proto:tcp rport:7001"]);
+    assert_eq!((code, outcomes.as_slice()), (0, &["closed".to_owned()][..]));
+    assert!(note.contains("keeps the MPTCP socket"), "{note}");
+    assert_eq!(listed("proto:mptcp rport:7001").len(), 1, "and so it does");
+}

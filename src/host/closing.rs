@@ -57,6 +57,9 @@ pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOut
 
 /// Orders the close. For TCP it says what the kernel finds at these endpoints afterwards, about 3 microseconds later.
 fn order(connection: &mut Connection, close: &Close) -> CloseOutcome {
+    if let Some(outcome) = close.in_advance() {
+        return outcome;
+    }
     match sock_diag::destroy(connection, &close.socket) {
         Ok(()) if close.socket.protocol == Protocol::Udp => CloseOutcome::Disconnected { keeps_port: true },
         Ok(()) => {
@@ -68,6 +71,8 @@ fn order(connection: &mut Connection, close: &Close) -> CloseOutcome {
                 Found::Unknown => unseen(Errno::INVAL),
             }
         }
+        // Every close has a cookie, so that it is not the question that is wrong.
+        Err(Errno::INVAL) if close.state == TcpState::Listen => CloseOutcome::Mptcp,
         Err(errno) => outcome(errno),
     }
 }
@@ -116,9 +121,19 @@ fn look_again(connection: &mut Connection, tables: &mut Tables, close: &Close) -
         (_, TcpState::Listen) if has(Table::Listening) == Ok(true) => Ok(CloseOutcome::StillThere(TcpState::Listen)),
         // Without a process nobody keeps the port.
         _ if close.inode.is_none() => Ok(CloseOutcome::Closed),
-        _ => has(Table::Bound).map(|keeps| if keeps { CloseOutcome::PortKept } else { CloseOutcome::Closed }),
+        _ => match (has(Table::Bound), is_subflow(connection, tables, close)) {
+            (Ok(true), _) => Ok(CloseOutcome::PortKept),
+            (Ok(false), true) => Ok(CloseOutcome::Subflow),
+            (Ok(false), false) => Ok(CloseOutcome::Closed),
+            (Err(errno), _) => Err(errno),
+        },
     };
     seen.unwrap_or_else(unseen)
+}
+
+/// Whether an MPTCP socket is behind it: the two share their inode. A kernel without MPTCP has none.
+fn is_subflow(connection: &mut Connection, tables: &mut Tables, close: &Close) -> bool {
+    close.inode.is_some_and(|inode| tables.has_mptcp(connection, &close.socket, inode.get()))
 }
 
 fn outcome(errno: Errno) -> CloseOutcome {

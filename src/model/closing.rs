@@ -33,6 +33,16 @@ impl Close {
         effects(self.socket.protocol, self.state)
     }
 
+    /// What came of it without a try, where the kernel is known to close no such socket: MPTCP sockets, and those that
+    /// are only bound to a port.
+    pub fn in_advance(&self) -> Option<CloseOutcome> {
+        match (self.socket.protocol, self.state) {
+            (Protocol::Mptcp, _) => Some(CloseOutcome::Mptcp),
+            (_, TcpState::Bound) => Some(CloseOutcome::OnlyBound),
+            _ => None,
+        }
+    }
+
     /// Whether others come to it unasked: a TCP listener, or a UDP socket that takes what comes from anybody.
     pub const fn is_listening(&self) -> bool {
         matches!(self.state, TcpState::Listen | TcpState::Unconn)
@@ -118,6 +128,8 @@ pub enum CloseOutcome {
     Closed,
     /// It is closed, and the process that holds it keeps its port, to which it is bound (`TCP_BOUND_INACTIVE`).
     PortKept,
+    /// It is closed, and it was a subflow: the MPTCP socket that it belonged to stays with its process.
+    Subflow,
     /// UDP: its peer is unset and its process got one error; the process keeps the socket (`udp_abort`,
     /// `net/ipv4/udp.c`).
     Disconnected {
@@ -136,6 +148,9 @@ pub enum CloseOutcome {
     StillThere(TcpState),
     /// The kernel finds another one of the sockets that share its address (`SO_REUSEPORT`); it is still there.
     Shadowed,
+    /// An MPTCP socket, which no kernel closes from outside (`net/mptcp/mptcp_diag.c` has no `destroy`), or the TCP
+    /// listener under one (`tcp_abort_override`, `net/mptcp/subflow.c`); it is still there.
+    Mptcp,
     /// It is bound to its port and nothing else, where the kernel does not find it; it is still there.
     OnlyBound,
     /// conntop cannot make sure what carries its session; nothing was done.
@@ -151,12 +166,12 @@ impl CloseOutcome {
     /// Its name in JSON and text.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Closed | Self::PortKept => "closed",
+            Self::Closed | Self::PortKept | Self::Subflow => "closed",
             Self::Disconnected { .. } => "disconnected",
             Self::Gone => "gone",
             Self::Spared(_) | Self::Unsure(_) => "refused",
             Self::NotPermitted => "not-permitted",
-            Self::Unsupported => "unsupported",
+            Self::Unsupported | Self::Mptcp => "unsupported",
             Self::StillThere(_) | Self::Shadowed | Self::OnlyBound => "still-there",
             Self::Failed(_) => "failed",
         }
@@ -164,7 +179,7 @@ impl CloseOutcome {
 
     /// Whether the socket is closed.
     pub const fn is_done(&self) -> bool {
-        matches!(self, Self::Closed | Self::PortKept | Self::Gone)
+        matches!(self, Self::Closed | Self::PortKept | Self::Subflow | Self::Gone)
     }
 
     /// What there is to say beyond [`Self::label`], as a sentence.
@@ -190,6 +205,11 @@ impl CloseOutcome {
             }
             Self::Shadowed => {
                 "several sockets share its address (SO_REUSEPORT), and the kernel finds another one; kill its process"
+            }
+            Self::Subflow => "it was a subflow; its process keeps the MPTCP socket",
+            Self::Mptcp => {
+                "the kernel closes no MPTCP socket and no listener of one; close its subflows (proto:tcp), or kill its \
+                 process"
             }
             Self::OnlyBound => {
                 "it is only bound to its port, and the kernel finds no such socket; kill its process to free the port"

@@ -41,8 +41,8 @@ pub struct ClosePlan {
     /// What is closed, in the order of the source.
     pub closes: Vec<Close>,
     rows: Vec<RowIndex>,
-    /// For each whether it is spared after all.
-    spared: Vec<Option<Spared>>,
+    /// For each what came of it without a try: it is spared, or no kernel closes it.
+    known: Vec<Option<CloseOutcome>>,
     /// For each whether people may be logged in over it.
     cautions: Vec<Option<Caution>>,
     /// The network namespaces of those that are closed.
@@ -75,47 +75,45 @@ impl ClosePlan {
                 continue;
             }
             let caution = logins.caution(socket);
-            plan.closes.push(close);
             plan.rows.push(index);
-            plan.spared.push(caution.filter(|_| !meaning.including_ssh).map(|_| Spared::Ssh));
+            let spared = caution.filter(|_| !meaning.including_ssh).map(|_| CloseOutcome::Spared(Spared::Ssh));
+            plan.known.push(spared.or_else(|| close.in_advance()));
             plan.cautions.push(caution);
             plan.namespaces.insert(socket.id.netns());
+            plan.closes.push(close);
         }
         plan
     }
 
     /// Notes which of [`Self::closes`] the host will not close.
     pub fn spare(&mut self, spared: Vec<Option<Spared>>) {
-        for (known, spared) in self.spared.iter_mut().zip(spared) {
-            *known = spared.or(*known);
+        for (known, spared) in self.known.iter_mut().zip(spared) {
+            *known = spared.map(CloseOutcome::Spared).or(known.take());
         }
     }
 
     /// Those that are closed.
     pub fn wanted(&self) -> Vec<Close> {
-        let pairs = self.closes.iter().zip(&self.spared);
-        pairs.filter(|(_, spared)| spared.is_none()).map(|(close, _)| close.clone()).collect()
+        let pairs = self.closes.iter().zip(&self.known);
+        pairs.filter(|(_, known)| known.is_none()).map(|(close, _)| close.clone()).collect()
     }
 
     /// What came of each of [`Self::closes`], if `done` came of [`Self::wanted`].
     pub fn outcomes(&self, done: Vec<CloseOutcome>) -> Vec<CloseOutcome> {
         let mut done = done.into_iter();
         let missing = || CloseOutcome::Failed("there was no answer; look again".into());
-        let of = |spared: &Option<Spared>| match spared {
-            Some(why) => CloseOutcome::Spared(*why),
-            None => done.next().unwrap_or_else(missing),
-        };
-        self.spared.iter().map(of).collect()
+        let of = |known: &Option<CloseOutcome>| known.clone().or_else(|| done.next()).unwrap_or_else(missing);
+        self.known.iter().map(of).collect()
     }
 
     /// How many connections of ssh servers match and were not asked for.
     fn ssh(&self) -> usize {
-        self.spared.iter().filter(|spared| **spared == Some(Spared::Ssh)).count()
+        self.known.iter().filter(|known| **known == Some(CloseOutcome::Spared(Spared::Ssh))).count()
     }
 
-    /// How many would be closed: those that are spared do not count.
+    /// How many would be closed: those of which more is known do not count.
     pub fn count(&self) -> usize {
-        self.spared.iter().filter(|spared| spared.is_none()).count()
+        self.known.iter().filter(|known| known.is_none()).count()
     }
 
     /// What matches and is left out, and why, each a sentence.
@@ -141,7 +139,7 @@ impl ClosePlan {
 
     /// The question before it is carried out.
     pub fn question(&self) -> String {
-        let reset = self.closes.iter().zip(&self.spared).filter(|(close, spared)| spared.is_none() && is_reset(close));
+        let reset = self.closes.iter().zip(&self.known).filter(|(close, known)| known.is_none() && is_reset(close));
         let told = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
         let places = match self.namespaces.len() {
             0 | 1 => String::new(),
@@ -158,10 +156,9 @@ impl ClosePlan {
         look: Look,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let planned = self.spared.iter().map(|spared| spared.map(CloseOutcome::Spared));
         let results: Vec<Option<CloseOutcome>> = match outcomes {
             Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
-            None => planned.collect(),
+            None => self.known.clone(),
         };
         self.written(&results, outcomes.is_none(), store, look).write(store, look.format, out)
     }

@@ -9,7 +9,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
@@ -348,28 +347,43 @@ pub fn destroy(connection: &mut Connection, reference: &SocketRef) -> Result<(),
     connection.order(DESTROY, &request)
 }
 
-/// The cookies and local ports of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
+/// Cookies, inodes and local ports of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
 /// says that none could be read to its end (`EAGAIN`: they change too fast).
-pub fn cookies(connection: &mut Connection, request: DumpRequest) -> Result<FxHashSet<(u64, u16)>, Errno> {
+pub fn identities(connection: &mut Connection, request: DumpRequest) -> Result<Vec<Identity>, Errno> {
     const LOOKS: usize = 4;
     for _ in 0..LOOKS {
-        let mut cookies = FxHashSet::default();
+        let mut sockets = Vec::new();
         let exchange = connection.dump(BY_FAMILY, &request.encode(), |payload, _| {
-            cookie_of(payload).map(|cookie| cookies.insert(cookie)).is_some()
+            Identity::of(payload).map(|identity| sockets.push(identity)).is_some()
         });
         match exchange.error {
             Some(errno) => return Err(errno),
             None if exchange.interrupted || exchange.truncated || exchange.skipped > 0 => {}
-            None => return Ok(cookies),
+            None => return Ok(sockets),
         }
     }
     Err(Errno::AGAIN)
 }
 
-fn cookie_of(payload: &[u8]) -> Option<(u64, u16)> {
-    let port = Reader(payload.get(MESSAGE_LOCAL_PORT..)?).be16()?;
-    let mut fields = Reader(payload.get(MESSAGE_COOKIE..)?);
-    Some((u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32, port))
+/// By what a socket is known again, whatever its peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its cookie.
+    pub cookie: u64,
+    /// Its inode; 0 where no process holds it.
+    pub inode: u32,
+    /// Its port.
+    pub local_port: u16,
+}
+
+impl Identity {
+    fn of(payload: &[u8]) -> Option<Self> {
+        let local_port = Reader(payload.get(MESSAGE_LOCAL_PORT..)?).be16()?;
+        let mut fields = Reader(payload.get(MESSAGE_COOKIE..)?);
+        let cookie = u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32;
+        let inode = Reader(payload.get(INODE..)?).ne32()?;
+        Some(Self { cookie, inode, local_port })
+    }
 }
 
 /// `struct inet_diag_req_v2` for one socket; `None` without a cookie.
