@@ -46,7 +46,7 @@ impl App {
     pub(super) fn on_close_report(&mut self, report: &CloseReport) -> Vec<Effect> {
         let (tone, text) = match (&report.outcome, report.outcome.sentence()) {
             (CloseOutcome::Closed, _) => (Tone::Good, format!("{} is closed", report.close)),
-            (CloseOutcome::PortKept, why) => {
+            (CloseOutcome::PortKept | CloseOutcome::Subflow, why) => {
                 (Tone::Good, format!("{} is closed; {}", report.close, why.unwrap_or_default()))
             }
             (CloseOutcome::Disconnected { .. }, why) => {
@@ -103,6 +103,9 @@ impl App {
         }
         let close = Close::of(socket)
             .ok_or("the kernel does not say which socket this is, so a later one could be hit; kill its process")?;
+        if let Some(why) = close.in_advance() {
+            return Err(why.sentence().unwrap_or(GONE).to_owned());
+        }
         let (effects, (state, long)) = (close.effect(), self.state_text(row));
         let mut parts = vec![
             Part::always("socket", close.to_string(), Weight::Target),

@@ -159,3 +159,22 @@ fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
         assert!(notice(&app).contains(part), "{part}: {}", notice(&app));
     }
 }
+
+#[test]
+fn what_cannot_be_closed_or_proved_is_refused_before_it_is_asked_about() {
+    for (socket, part) in [
+        (tcp(1).state(TcpState::Bound), "only bound"),
+        (tcp(1).with(|socket| socket.protocol = crate::model::endpoint::Protocol::Mptcp), "subflows"),
+    ] {
+        let mut app = app_on(vec![socket]);
+        press(&mut app, "gX");
+        assert!(matches!(app.mode, Mode::Normal) && notice(&app).contains(part), "{}", notice(&app));
+    }
+    let mut app = app_on(vec![tcp(1).held_by(&[nginx()])]);
+    app.config.doubt = Some(Doubt::ForeignProc);
+    for key in ["gX", "gK"] {
+        press(&mut app, key);
+        assert!(matches!(app.mode, Mode::Normal), "{key}");
+        assert_eq!(notice(&app), Doubt::ForeignProc.sentence(), "{key}");
+    }
+}
