@@ -19,6 +19,7 @@ pub mod findings;
 pub mod flows;
 pub mod fresh;
 mod gather;
+mod group_filter;
 pub mod held;
 pub mod keymap;
 mod keys;

@@ -68,7 +68,7 @@ impl Diagnosis {
             self.destinations = Destinations::default();
         }
         self.memory.begin(store);
-        self.look = Some(Look::new(store));
+        self.look = Some(Look::new());
     }
 
     /// Goes on with the look as far as `steps` allows (one step is about one row); answers whether it is finished, so

@@ -7,6 +7,7 @@ pub mod groups;
 pub mod history;
 pub mod host_names;
 pub mod intake;
+pub mod listeners;
 pub mod log;
 pub mod logins;
 pub mod merge;
@@ -16,8 +17,10 @@ pub mod routes;
 pub mod row_set;
 pub mod rows;
 mod tally;
+mod waiting;
 pub mod ways;
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +32,7 @@ use crate::model::delta::{Delta, Gap, Rhythm};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::memory::Held;
-use crate::model::process::{Names, ProcessId, Usage};
+use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
@@ -37,11 +40,13 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::host_names::HostNames;
+use crate::store::listeners::Listeners;
 use crate::store::log::Log;
 use crate::store::paths::{Path, Paths};
 use crate::store::pressure::Pressure;
 use crate::store::routes::Routes;
-use crate::store::rows::{Rows, Touched};
+use crate::store::rows::{Row, Rows, Touched};
+use crate::store::waiting::Waiting;
 
 /// All that is known, and nothing about how it is shown.
 #[derive(Debug)]
@@ -67,6 +72,9 @@ pub struct Store {
     tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
     host_names: HostNames,
+    /// Made when it is asked for, and again after the next delta.
+    listeners: OnceCell<Listeners>,
+    waiting: Arc<Waiting>,
 }
 
 impl Store {
@@ -94,6 +102,8 @@ impl Store {
             tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
             host_names: HostNames::default(),
+            listeners: OnceCell::new(),
+            waiting: Arc::default(),
         }
     }
 
@@ -157,6 +167,25 @@ impl Store {
     /// The rows, live and just closed.
     pub fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// Who listens, and which listener a connection came in by.
+    pub fn listeners(&self) -> &Listeners {
+        self.listeners.get_or_init(|| Listeners::of(&self.rows, &self.waiting))
+    }
+
+    /// Takes note of the connections that wait to be accepted; who listens is asked for anew.
+    fn renew_listeners(&mut self) {
+        self.listeners.take();
+        let is_unaccepted = |row: &Row| matches!(row.connection.socket.owner, Owner::Unaccepted);
+        let mut suspects = self.rows.suspects().iter().filter_map(|index| self.rows.get(index));
+        if !suspects.any(is_unaccepted) {
+            self.waiting = Arc::default();
+            return;
+        }
+        let listeners = Listeners::of(&self.rows, &Arc::default());
+        listeners.note_waiting(&self.rows, Arc::make_mut(&mut self.waiting));
+        self.listeners = OnceCell::from(listeners.remembering(&self.waiting));
     }
 
     /// Counts per state over time.
@@ -227,7 +256,12 @@ impl Store {
 
     /// What its tables hold: they are bounded by the rows that there are, and by named limits.
     pub fn held(&self) -> Vec<Held> {
-        let others = [self.routes.held(), Held::by("usage", &self.usage), Held::by("unlisted sockets", &self.unlisted)];
+        let others = [
+            self.routes.held(),
+            Held::by("usage", &self.usage),
+            Held::by("unlisted sockets", &self.unlisted),
+            self.waiting.held(),
+        ];
         let tables = self.rows.held().into_iter().chain(self.paths.held());
         tables.chain(self.log.held()).chain(self.history.held()).chain(others).collect()
     }

@@ -130,6 +130,7 @@ fn finding_properties() -> Map<String, Value> {
         "addr": text("The address of the place."),
         "port": { "type": ["integer", "null"], "description": "The port of the place." },
         "netns": { "type": ["integer", "null"] },
+        "listener": { "type": ["integer", "null"], "description": "The listener that it is about, as its inode." },
         "state": or_null(states()),
         "sockets": { "type": "integer", "minimum": 0, "description": "How many sockets it is about." },
         "since_seconds": number("How long it has lasted."),

@@ -9,6 +9,7 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::STATES;
 use crate::store::Store;
 use crate::store::groups::{Holdings, HoldingsCount};
+use crate::store::listeners::AcceptQueue;
 use crate::store::rows::{Row, RowIndex};
 
 /// How many of the connections that belong with one are shown one by one.
@@ -22,14 +23,32 @@ pub struct Around {
     /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
     /// same process to the same remote (of a client) or by the same local port (of a server).
     pub alike: [u32; STATES.len()],
-    /// The listener that it calls, if that is on this machine.
+    /// The listener that it calls, if that is on this machine; of several, the one whose accept queue is fullest.
     pub called: Option<Row>,
+    /// How many listeners it can be that it calls.
+    pub called_of: u32,
     /// Whether something listens on its local port: then the peer opened it.
     pub has_listener: bool,
     /// The first of them, `NEIGHBOURS_SHOWN_MAX` at most.
     pub first: Vec<Row>,
     /// What its process holds; `None` until it is counted, or where no process is known.
     pub holdings: Option<(ProcessId, Holdings)>,
+}
+
+impl Around {
+    /// Which of several listeners on one port is called the kernel decides, and tells nobody.
+    fn note_called(&mut self, listener: &Row) {
+        self.called_of += 1;
+        let queue = |row: &Row| AcceptQueue::of(&row.connection.socket);
+        let is_fuller = match (self.called.as_ref().and_then(queue), queue(listener)) {
+            (Some(known), Some(new)) => known.fuller(new) != known,
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
+        if is_fuller {
+            self.called = Some(listener.clone());
+        }
+    }
 }
 
 /// A look around a connection under way.
@@ -45,12 +64,13 @@ pub struct Looking {
 
 impl Looking {
     /// A look around `row`.
-    fn at(row: &Row) -> Self {
+    fn at(row: &Row, store: &Store) -> Self {
         let socket = &row.connection.socket;
         let held = if matches!(socket.owner, Owner::Live(_)) { socket.owner.process() } else { None };
         let count = held.map(|process| HoldingsCount::new(process.id));
         let is_alone = !socket.is_listener() && socket.remote.is_unset();
-        Self { count, is_alone, ..Self::default() }
+        let has_listener = !socket.is_listener() && store.listeners().of_connection(socket).is_some();
+        Self { count, is_alone, found: Around { has_listener, ..Around::default() }, ..Self::default() }
     }
 
     /// Looks at as many rows as `steps` allows; answers whether that was all.
@@ -74,14 +94,13 @@ impl Looking {
             if row.is_closed() || other.protocol != socket.protocol {
                 continue;
             }
-            self.found.has_listener |= is_its_listener(other, socket);
             if calls(socket, other) {
-                self.found.called.get_or_insert_with(|| row.clone());
+                self.found.note_called(row);
             }
             if is_other_end(other, socket) {
                 self.found.other_end.get_or_insert_with(|| row.clone());
             }
-            if belongs(other, socket, process) {
+            if belongs(other, socket, process, store) {
                 self.found.alike[other.state as usize] += 1;
                 if self.found.first.len() < NEIGHBOURS_SHOWN_MAX {
                     self.found.first.push(row.clone());
@@ -116,20 +135,12 @@ fn calls(socket: &Socket, listener: &Socket) -> bool {
         && (addr.is_unspecified() || addr.to_canonical() == called.addr.to_canonical())
 }
 
-fn is_its_listener(other: &Socket, socket: &Socket) -> bool {
-    let addr = other.local.addr;
-    other.is_listener()
-        && !socket.is_listener()
-        && other.local.port == socket.local.port
-        && other.id.netns() == socket.id.netns()
-        && (addr.is_unspecified() || addr.to_canonical() == socket.local.addr.to_canonical())
-}
-
-/// Whether the socket came in by the listener; of two connections, whether they share process and service: the remote
-/// of a client, the local port of a server.
-fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>) -> bool {
+/// Whether the socket came in by the listener, as far as that is known; of two connections, whether they share process
+/// and service: the remote of a client, the local port of a server.
+fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>, store: &Store) -> bool {
     if socket.is_listener() {
-        return !other.is_listener() && other.local.port == socket.local.port;
+        let came_by = store.listeners().of_connection(other).filter(|_| !other.is_listener());
+        return came_by.and_then(|came_by| came_by.listener).is_some_and(|listener| listener.id == socket.id);
     }
     let same_place = if is_client(socket) { other.remote == socket.remote } else { other.local == socket.local };
     let same_process = process.is_some() && other.owner.process().map(|process| process.id) == process;
@@ -149,7 +160,7 @@ impl App {
     /// Looks anew, if there is anything to look from; what was found before stands until then.
     pub(super) fn start_looking_around(&mut self) {
         if let Page::Detail(detail) = &mut self.page {
-            let looking = detail.row.as_ref().map(Looking::at);
+            let looking = detail.row.as_ref().map(|row| Looking::at(row, &self.store));
             detail.looking = looking.filter(|looking| looking.count.is_some() || !looking.is_alone);
         }
     }

@@ -205,7 +205,9 @@ impl App {
     /// A listener, a remote or a route is explained by its port; a process has none.
     fn of_group(&self, key: GroupKey) -> Option<Explained> {
         let (rule, protocol, port) = match key {
-            GroupKey::Listener { protocol, local, .. } => (None, protocol, local.port),
+            GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => {
+                (None, place.protocol, place.local.port)
+            }
             GroupKey::Remote { protocol, port, .. } => (None, protocol, port?),
             GroupKey::Route(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.remote.port),
             GroupKey::Process(_) | GroupKey::NoProcess(_) => return None,

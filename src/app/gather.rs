@@ -23,7 +23,7 @@ pub(super) enum Purpose {
 impl App {
     /// Starts to gather who and what the group `key` stands for.
     pub(super) fn gather(&mut self, key: GroupKey, purpose: Purpose) {
-        self.work.gather(Members::new(&self.store, key), purpose);
+        self.work.gather(Members::new(key), purpose);
     }
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.

@@ -9,15 +9,16 @@ use crate::app::action::{Action, Motion};
 use crate::app::around::Around;
 use crate::app::detail;
 use crate::app::effect::Effect;
+use crate::app::group_filter;
 use crate::app::keymap::{self, Binding, Key, Scope};
 use crate::app::mode::{Confirm, ConfirmClose, Detail, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
 use crate::app::states::StateLine;
 use crate::app::tab::Tab;
-use crate::model::process::NoProcess;
 use crate::model::socket::SocketId;
 use crate::store::groups::GroupKey;
+use crate::store::listeners::ListenPlace;
 use crate::store::routes::Route;
 use crate::table::connections::has_namespaces;
 
@@ -252,7 +253,7 @@ impl App {
     fn open_group(&mut self) {
         self.choose_selected();
         let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
-        let mut filter = filter_of(key);
+        let mut filter = group_filter::of(key, &self.store);
         // What was added up: the sockets of the group that pass the filter.
         if let Some(before) = Some(self.tables.connections.view.filter().text().trim()).filter(|text| !text.is_empty())
         {
@@ -261,7 +262,9 @@ impl App {
         if let (GroupKey::Route(_), Some(range)) = (key, self.store.facts().ephemeral_ports) {
             filter = format!("{filter} lport:{}-{}", range.first, range.last);
         }
-        if let GroupKey::Listener { netns, .. } | GroupKey::Route(Route { netns, .. }) = key
+        if let GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
+        | GroupKey::OneOfListeners(ListenPlace { netns, .. })
+        | GroupKey::Route(Route { netns, .. }) = key
             && has_namespaces(&self.store)
         {
             filter = format!("{filter} netns:{}", netns.0);
@@ -352,30 +355,4 @@ pub(super) fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -
         Motion::Last => last,
     };
     to.min(last)
-}
-
-/// The filter that shows the connections of a group.
-fn filter_of(key: GroupKey) -> String {
-    match key {
-        GroupKey::Process(id) => format!("pid:{}", id.pid),
-        GroupKey::NoProcess(why) => match why {
-            NoProcess::Unaccepted => "owner:unaccepted".to_owned(),
-            NoProcess::Hidden => "owner:hidden".to_owned(),
-            NoProcess::Vanished => "owner:vanished".to_owned(),
-            NoProcess::None => "owner:none".to_owned(),
-        },
-        GroupKey::Remote { protocol, addr, port } => match port {
-            Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
-            None => format!("proto:{} raddr:{addr}", protocol.name()),
-        },
-        GroupKey::Route(route) => {
-            format!("proto:tcp laddr:{} raddr:{} rport:{}", route.source, route.remote.addr, route.remote.port)
-        }
-        GroupKey::Listener { protocol, local, .. } if local.addr.is_unspecified() => {
-            format!("proto:{} lport:{}", protocol.name(), local.port)
-        }
-        GroupKey::Listener { protocol, local, .. } => {
-            format!("proto:{} laddr:{} lport:{}", protocol.name(), local.addr, local.port)
-        }
-    }
 }

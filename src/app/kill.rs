@@ -211,6 +211,9 @@ impl App {
 
     fn candidates_of_finding(&mut self) -> Result<Candidates, String> {
         let finding = self.findings.selected().ok_or("there is no finding to act on")?;
+        if let Some(listener) = finding.key.listener.and_then(|id| self.store.rows().live(id)) {
+            return candidates_of(listener);
+        }
         let process =
             finding.process.as_ref().ok_or("this finding is about no process that is known: e says what to do")?;
         if self.store.rows().process(process.id).is_none() {
@@ -231,8 +234,16 @@ impl App {
                 Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned())
             }
             GroupKey::Process(_) => group.process.clone().map(Candidates::one).ok_or_else(nobody_sentence),
+            // The owner of that one socket, never of another on the same port.
+            GroupKey::Listener { id, .. } => {
+                candidates_of(self.store.rows().live(id).ok_or("this listener is gone; there is nothing to act on")?)
+            }
+            GroupKey::OneOfListeners(_) => Err(
+                "these came in by one of several listeners, and nothing tells by which: choose the row of a listener"
+                    .to_owned(),
+            ),
             // It stands for several sockets, and may stand for several processes.
-            key => {
+            key @ (GroupKey::Remote { .. } | GroupKey::Route(_)) => {
                 self.gather(key, Purpose::Kill);
                 Ok(Candidates::default())
             }

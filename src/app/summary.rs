@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::tab::Tab;
 use crate::model::facts::Facts;
+use crate::model::socket::SocketId;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
-use crate::store::pressure::PRESSURE_WINDOW;
-use crate::store::rows::Row;
+use crate::store::pressure::{PRESSURE_WINDOW, Suspect};
 use crate::table::units;
 
 /// One thing that the line says. Pieces stand in the order of their worth: the last ones go where there is no room.
@@ -80,11 +80,9 @@ fn queues(store: &Store) -> Vec<Piece> {
     };
     let rate = |count: u64| format!("{}/s", units::per_second(growth.per_second(count)));
     let mut pieces = match pressure.at_fault() {
-        Some((local, netns)) => {
-            let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
-            let socket = |row: &&Row| row.connection.socket.local == local && row.connection.socket.id.netns() == netns;
-            let process = rows.into_iter().find(socket).and_then(|row| row.connection.socket.owner.process());
-            let who = process.map_or_else(String::new, |process| format!(" {}[{}]", process.name, process.id.pid));
+        Some(Suspect { id, place, .. }) => {
+            let who = listening(store, id);
+            let local = place.local;
             vec![Piece::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
         }
         None if growth.by.listen_overflows > 0 && pressure.suspects() > 1 => {
@@ -116,6 +114,17 @@ fn queues(store: &Store) -> Vec<Piece> {
     }
     pieces.push(Piece::plain(format!("over {}", seconds(growth.over.min(PRESSURE_WINDOW)))));
     pieces
+}
+
+/// Who holds the listener `id`: ` nginx[812] +3`.
+fn listening(store: &Store, id: SocketId) -> String {
+    let Some(row) = store.rows().live(id) else { return " (closed since)".to_owned() };
+    let Some(holders) = row.connection.socket.owner.holders() else { return String::new() };
+    let more = match holders.all().len() - 1 {
+        0 => String::new(),
+        more => format!(" +{more}"),
+    };
+    format!(" {}[{}]{more}", holders.first().name, holders.first().id.pid)
 }
 
 fn seconds(span: Duration) -> String {

@@ -203,7 +203,7 @@ impl GroupTable {
         }
         if is_other || self.summed != store.deltas() {
             self.summed = store.deltas();
-            self.view.start(store);
+            self.view.start();
         }
         if self.view.is_busy() {
             return;

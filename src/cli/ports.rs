@@ -20,6 +20,11 @@ Examples:
   conntop ports process:python3     those of one program
   conntop ports --fail-on risk      exit code 1 if a risk can be reached
 
+Each listening socket has a line: workers that share a port (SO_REUSEPORT)
+have one each, with its own owner and QUEUE (connections that wait to be
+accepted, of how many may). Workers that inherited one socket have one line;
++N says how many more hold it.
+
 UDP sockets without a peer take what comes from anyone, so they count as
 listeners. DANGER is how bad it is that others reach it: high (taken over, or
 read by anyone, without a password), medium (a password or a flaw away), low

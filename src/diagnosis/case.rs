@@ -25,7 +25,7 @@ const GUESS_CONFIDENCE: f64 = 0.6;
 pub(super) struct Context<'a> {
     pub(super) store: &'a Store,
     pub(super) thresholds: &'a Thresholds,
-    pub(super) sides: &'a Sides,
+    pub(super) sides: Sides<'a>,
     pub(super) memory: &'a Memory,
     pub(super) destinations: &'a Destinations,
 }

@@ -54,6 +54,8 @@ pub struct FindingKey {
     pub place: Place,
     /// In which network namespace.
     pub netns: NetnsId,
+    /// The listening socket that it is about; `None` for what is about no single listener.
+    pub listener: Option<SocketId>,
 }
 
 /// How fast something grows, and how well that is known.

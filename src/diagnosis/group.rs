@@ -28,6 +28,8 @@ pub(super) const ARRIVAL_MINUTES: usize = 30;
 pub(super) struct Member<'a> {
     /// Where it belongs.
     pub(super) place: Place,
+    /// The listening socket that the rule is about, where it is about single ones and this one is known.
+    pub(super) listener: Option<SocketId>,
     /// Whose it is.
     pub(super) process: Option<&'a Arc<Process>>,
     /// Since when something is wrong with it.
@@ -52,7 +54,7 @@ impl<'a> Member<'a> {
         let first_seen = Since { at: connection.first_seen, basis: AgeBasis::AtLeast };
         let process = connection.socket.owner.holders().and_then(|holders| holders.all().first());
         let since = Some(connection.state_since.unwrap_or(first_seen));
-        Self { place, process, since, settled: true, aged: false, kind: 0, amount: 0, limit: 0 }
+        Self { place, listener: None, process, since, settled: true, aged: false, kind: 0, amount: 0, limit: 0 }
     }
 }
 
@@ -196,10 +198,15 @@ impl Groups {
     pub(super) fn add(&mut self, rule: Rule, member: &Member, row: &Row, now: Timestamp) {
         let socket = &row.connection.socket;
         let netns: NetnsId = socket.id.netns();
-        let mut key =
-            FindingKey { rule, process: member.process.map(|process| process.id), place: member.place, netns };
+        let mut key = FindingKey {
+            rule,
+            process: member.process.map(|process| process.id),
+            place: member.place,
+            netns,
+            listener: member.listener,
+        };
         if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
-            key.place = Place::Process;
+            (key.place, key.listener) = (Place::Process, None);
         }
         let group = self.found.entry(key).or_insert_with(|| {
             let no_process = socket.owner.no_process();

@@ -23,7 +23,7 @@ const STEPS_SETTLE: usize = 4;
 /// Putting this many groups in order is one step, as looking at one row is.
 const GROUPS_A_STEP: usize = 8;
 
-/// The passes over rows, in order: who listens must be known first.
+/// The passes over rows.
 const PASSES: [Set; 3] = [Set::Listening, Set::CloseWait, Set::Suspects];
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,6 @@ enum Phase {
 pub(super) struct Look {
     phase: Phase,
     next: RowIndex,
-    sides: Sides,
     gathered: Groups,
     /// Those that are not judged yet.
     groups: std::vec::IntoIter<Group>,
@@ -68,11 +67,10 @@ pub(super) struct Desk<'a> {
 }
 
 impl Look {
-    pub(super) fn new(store: &Store) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             phase: Phase::Rows(0),
             next: RowIndex(0),
-            sides: Sides::new(store),
             gathered: Groups::default(),
             groups: Vec::new().into_iter(),
             judged: Vec::new(),
@@ -122,46 +120,43 @@ impl Look {
             let Some(index) = indices.first_from(self.next) else {
                 self.next = RowIndex(0);
                 self.phase =
-                    if pass + 1 < PASSES.len() { Phase::Rows(pass + 1) } else { self.destinations_phase(desk) };
+                    if pass + 1 < PASSES.len() { Phase::Rows(pass + 1) } else { Self::destinations_phase(desk) };
                 return;
             };
             self.next = RowIndex(index.0 + 1);
             self.units += 1;
             if let Some(row) = rows.get(index) {
-                self.gather(set, index, row, desk);
+                self.gather(set, row, desk);
             }
         }
     }
 
-    fn gather(&mut self, set: Set, index: RowIndex, row: &Row, desk: &Desk) {
-        if set == Set::Listening {
-            self.sides.note(index, &row.connection.socket);
-        }
+    fn gather(&mut self, set: Set, row: &Row, desk: &Desk) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         if desk.store.is_unlisted(row.connection.socket.id) {
             return;
         }
-        let Self { sides, gathered, .. } = self;
-        let context = desk.context(sides);
+        let context = desk.context();
         for rule in &RULES {
             if rule.sets.contains(&set)
                 && let Some(member) = (rule.member)(&context, row)
             {
-                gathered.add(rule.rule, &member, row, context.now());
+                self.gathered.add(rule.rule, &member, row, context.now());
             }
         }
     }
 
-    fn destinations_phase(&self, desk: &mut Desk) -> Phase {
-        let count = desk.destinations.due(desk.store, &self.sides, desk.thresholds);
+    fn destinations_phase(desk: &mut Desk) -> Phase {
+        let sides = Sides::new(desk.store);
+        let count = desk.destinations.due(desk.store, &sides, desk.thresholds);
         if count != Count::Keep {
-            desk.destinations.begin(count, desk.store, &self.sides, desk.thresholds);
+            desk.destinations.begin(count, desk.store, &sides, desk.thresholds);
         }
         Phase::Destinations(count)
     }
 
     fn count(&mut self, count: Count, desk: &mut Desk, steps: &mut usize) {
-        let rows = desk.store.rows();
+        let (rows, sides) = (desk.store.rows(), Sides::new(desk.store));
         while *steps > 0 {
             *steps -= 1;
             let found = match count {
@@ -177,16 +172,15 @@ impl Look {
                 return;
             };
             self.next = RowIndex(index.0 + 1);
-            desk.destinations.note(row, &self.sides, desk.store);
+            desk.destinations.note(row, &sides, desk.store);
         }
     }
 
     fn gather_whole(&mut self, desk: &Desk) {
-        let Self { sides, gathered, .. } = self;
-        let context = desk.context(sides);
+        let context = desk.context();
         for rule in &RULES {
             for group in (rule.groups)(&context) {
-                gathered.put(group);
+                self.gathered.put(group);
             }
         }
     }
@@ -199,16 +193,16 @@ impl Look {
         };
         *steps = steps.saturating_sub(STEPS_JUDGE);
         self.units += 1;
-        let judgement = desk.judge(&group, &self.sides);
+        let judgement = desk.judge(&group);
         self.judged.push((group, judgement));
     }
 
     fn settle_next(&mut self, desk: &mut Desk, steps: &mut usize) {
         self.units += 1;
-        let taken = self.settling.advance(desk, &self.sides, &mut self.findings);
+        let taken = self.settling.advance(desk, &mut self.findings);
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
-            desk.memory.finish().into_iter().for_each(|held| self.findings.take(Some(held)));
+            desk.memory.finish(desk.store).into_iter().for_each(|held| self.findings.take(Some(held)));
             self.findings.join(desk.store.at());
             self.phase = Phase::Done;
         }
@@ -216,13 +210,13 @@ impl Look {
 }
 
 impl Desk<'_> {
-    fn context<'c>(&'c self, sides: &'c Sides) -> Context<'c> {
+    fn context(&self) -> Context<'_> {
         let Self { store, thresholds, memory, destinations } = self;
-        Context { store, thresholds, sides, memory, destinations }
+        Context { store, thresholds, sides: Sides::new(store), memory, destinations }
     }
 
     /// Remembers the size of a group and judges it.
-    pub(super) fn judge(&mut self, group: &Group, sides: &Sides) -> Option<Judgement> {
+    pub(super) fn judge(&mut self, group: &Group) -> Option<Judgement> {
         let (rule, now) = (group.key.rule.row(), self.store.at());
         let size = (rule.size)(group);
         if (size > 0 || self.memory.track(&group.key).is_some())
@@ -230,7 +224,7 @@ impl Desk<'_> {
         {
             track.push(now, size);
         }
-        let look = self.context(sides);
+        let look = self.context();
         (rule.judge)(&Case { look: &look, group, past: self.memory.track(&group.key) })
     }
 

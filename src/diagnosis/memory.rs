@@ -112,13 +112,14 @@ impl Memory {
     }
 
     /// A look has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
-    /// where only a moment is seen of something that comes and goes, it stays for a while: the answer.
-    pub(super) fn finish(&mut self) -> Vec<Finding> {
+    /// where only a moment is seen of something that comes and goes, it stays for a while: the answer. What is about a
+    /// listener is over when that is gone.
+    pub(super) fn finish(&mut self, store: &Store) -> Vec<Finding> {
         let now = self.at;
         self.tracks.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
         let mut held = Vec::new();
         for (key, track) in self.tracks.iter_mut().filter(|(_, track)| track.seen < now) {
-            if key.rule.row().lingers {
+            if key.rule.row().lingers && key.listener.is_none_or(|id| store.rows().live(id).is_some()) {
                 held.extend(track.held(now));
             } else {
                 (track.active, track.holds_since) = (None, None);

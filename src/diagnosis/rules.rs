@@ -22,6 +22,11 @@ use crate::diagnosis::finding::Place;
 use crate::diagnosis::group::Group;
 use crate::diagnosis::wording::who;
 use crate::model::process::NoProcess;
+use crate::model::socket::Socket;
+use crate::store::listeners::{CameBy, ListenPlace};
+
+/// So many listeners are named that something may be put down to.
+const NAMED_MAX: usize = 3;
 
 /// The process that listens, or what stands in for it.
 fn listening_process(group: &Group) -> String {
@@ -29,6 +34,51 @@ fn listening_process(group: &Group) -> String {
         (None, Some(NoProcess::Hidden | NoProcess::Unaccepted)) => "a hidden process".to_owned(),
         _ => who(group),
     }
+}
+
+/// The same for connections that came in: where several listeners share the place and nothing tells them apart, all that
+/// it can be, or how many.
+fn accepting_process(case: &Case) -> String {
+    let Some((socket, came_by)) = came_by(case) else { return listening_process(case.group) };
+    if case.group.process.is_some() {
+        return who(case.group);
+    }
+    if came_by.listener.is_some() {
+        return "a hidden process".to_owned();
+    }
+    let mut names: Vec<Option<String>> = Vec::new();
+    for listener in came_by.possible(socket) {
+        let name = listener.process().map(|process| format!("{}[{}]", process.name, process.id.pid));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.into_iter().collect::<Option<Vec<String>>>() {
+        Some(names) if names.len() <= NAMED_MAX => names.join(" or "),
+        _ => format!("one of {} listeners", came_by.sharers()),
+    }
+}
+
+/// One of the connections that came in, and what is known of its listener.
+fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
+    let (_, id) = case.group.examples.first()?;
+    let socket = &case.look.store.rows().live(*id)?.connection.socket;
+    Some((socket, case.look.sides.came_by(socket)?))
+}
+
+/// ` (1 of 3 listeners)` for a listener that shares its place with others; nothing else.
+fn among_sharers(case: &Case) -> String {
+    match sharers(case) {
+        0 | 1 => String::new(),
+        sharers => format!(" (1 of {sharers} listeners)"),
+    }
+}
+
+/// How many listeners share the place of the listener that a finding is about.
+fn sharers(case: &Case) -> usize {
+    let store = case.look.store;
+    let row = case.group.key.listener.and_then(|id| store.rows().live(id));
+    row.map_or(0, |row| store.listeners().sharers(ListenPlace::of(&row.connection.socket)))
 }
 
 /// Whether the kernel's limits and counters are those of the group's network namespace.

@@ -11,7 +11,6 @@ use crate::diagnosis::finding::{Finding, FindingKey, Place};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::look::Desk;
 use crate::diagnosis::one_cause;
-use crate::diagnosis::side::Sides;
 use crate::model::time::Timestamp;
 
 /// One process with more places than this of one kind has one finding for all of them.
@@ -42,10 +41,10 @@ impl Settling {
     }
 
     /// Settles the next group, or ends its family; answers how many steps that took, none once all is done.
-    pub(super) fn advance(&mut self, desk: &mut Desk, sides: &Sides, findings: &mut Worst) -> usize {
+    pub(super) fn advance(&mut self, desk: &mut Desk, findings: &mut Worst) -> usize {
         if self.of_family == 0 {
             if let Some(together) = self.together.take().filter(|together| together.places > 1) {
-                let judgement = desk.judge(&together, sides);
+                let judgement = desk.judge(&together);
                 findings.take(desk.settle(&together, judgement));
                 return 1;
             }

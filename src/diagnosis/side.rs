@@ -1,36 +1,26 @@
 //! Which end of a connection is the service: ours (then it belongs to a listener) or the peer's.
 
-use rustc_hash::FxHashMap;
-
 use crate::diagnosis::finding::Place;
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
-use crate::model::process::Process;
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::Socket;
 use crate::store::Store;
-use crate::store::rows::RowIndex;
+use crate::store::listeners::{CameBy, Listeners};
 
 /// Where Linux takes the ports of clients from unless told otherwise (`ip_local_port_range`).
 pub(super) const EPHEMERAL_PORTS: PortRange = PortRange { first: 32_768, last: 60_999 };
 
-/// The TCP listeners of now, and the range of clients' ports.
-#[derive(Debug)]
-pub(super) struct Sides {
-    listeners: FxHashMap<(NetnsId, Endpoint), RowIndex>,
+/// Who listens now, and the range of clients' ports.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sides<'a> {
+    listeners: &'a Listeners,
     ephemeral: PortRange,
 }
 
-impl Sides {
-    pub(super) fn new(store: &Store) -> Self {
+impl<'a> Sides<'a> {
+    pub(super) fn new(store: &'a Store) -> Self {
         let ephemeral = store.facts().ephemeral_ports.unwrap_or(EPHEMERAL_PORTS);
-        Self { listeners: FxHashMap::default(), ephemeral }
-    }
-
-    /// Takes a listener in.
-    pub(super) fn note(&mut self, index: RowIndex, socket: &Socket) {
-        if socket.is_listener() {
-            self.listeners.entry((socket.id.netns(), socket.local)).or_insert(index);
-        }
+        Self { listeners: store.listeners(), ephemeral }
     }
 
     /// The range of clients' ports.
@@ -38,18 +28,15 @@ impl Sides {
         self.ephemeral
     }
 
-    /// The listener that a connection came in on: one on its very address, else on every address of its family. (A
-    /// connection that came through a dual-stack `[::]` is an IPv6 socket.)
-    pub(super) fn listener_of(&self, socket: &Socket) -> Option<(Endpoint, RowIndex)> {
-        let any = Endpoint::new(socket.family.unspecified(), socket.local.port);
-        let found = |local: Endpoint| Some((local, *self.listeners.get(&(socket.id.netns(), local))?));
-        found(socket.local).or_else(|| found(any))
+    /// What is known of the TCP listener that a connection came in by.
+    pub(super) fn came_by(&self, socket: &Socket) -> Option<CameBy<'a>> {
+        self.listeners.of_connection(socket)
     }
 
     /// The service's end of a connection.
     pub(super) fn place(&self, socket: &Socket) -> Place {
-        if let Some((listener, _)) = self.listener_of(socket) {
-            return Place::On(listener);
+        if let Some(came_by) = self.came_by(socket) {
+            return Place::On(came_by.place.local);
         }
         if self.is_client(socket) { Place::To(socket.remote) } else { Place::On(socket.local) }
     }
@@ -71,25 +58,21 @@ impl Sides {
             && !socket.remote.is_unset()
             && self.ephemeral.contains(socket.local.port)
             && self.is_client(socket)
-            && self.listener_of(socket).is_none()
-    }
-
-    /// Who holds the listener that a connection waits at.
-    pub(super) fn accepting<'s>(&self, socket: &Socket, store: &'s Store) -> Option<&'s std::sync::Arc<Process>> {
-        let (_, index) = self.listener_of(socket)?;
-        store.rows().get(index)?.connection.socket.owner.holders()?.all().first()
+            && self.came_by(socket).is_none()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{endpoint, listener, source_info, tcp};
+    use crate::model::delta::Delta;
+    use crate::model::testing::{connection, endpoint, listener, source_info, tcp};
 
     #[test]
     fn the_service_is_where_we_listen_else_where_the_port_is_no_clients_port() {
-        let mut sides = Sides::new(&Store::new(source_info()));
-        sides.note(RowIndex(0), &listener(1, 40_000).build());
+        let mut store = Store::new(source_info());
+        store.apply(Delta { added: vec![connection(listener(1, 40_000), 0)], ..Delta::default() });
+        let sides = Sides::new(&store);
         for (local, remote, place) in [
             ("10.0.0.1:40000", "10.0.0.2:80", Place::On(endpoint("0.0.0.0:40000"))),
             ("10.0.0.1:40001", "10.0.0.2:80", Place::To(endpoint("10.0.0.2:80"))),

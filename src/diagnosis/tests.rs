@@ -588,3 +588,115 @@ fn who_does_not_accept_and_whose_queue_is_full_is_told_once() {
     assert!(full.is_of(Rule::NotAccepted) && full.sentence.contains("oldest"), "{}", full.sentence);
     assert!(full.evidence.iter().any(|one| one.key == "not_accepted"), "{full:?}");
 }
+
+/// Listeners of one port: so many wait at each, each held by a worker of its own.
+fn reuseport(waiting: &[u32]) -> Vec<Socket> {
+    let worker = |(nth, waiting): (u64, &u32)| {
+        let held = listener(nth, 9090).local("10.0.0.1:9090").queues(*waiting, 8);
+        held.held_by(&[process(100 + u32::try_from(nth).expect("few"), "worker")]).build()
+    };
+    (0..).zip(waiting).map(worker).collect()
+}
+
+/// So many connections of that port that wait since long ago.
+fn waiting(len: u64) -> impl Iterator<Item = Socket> {
+    let waits = |nth: u64| tcp(1_000 + nth).local("10.0.0.1:9090").remote(&format!("10.0.0.9:{}", 40_000 + nth));
+    (0..len).map(move |nth| waits(nth).owner(Owner::Unaccepted).last(9_900_000, 9_900_000, 9_900_000).build())
+}
+
+#[test]
+fn the_worker_that_hangs_is_named_and_its_healthy_neighbours_are_not() {
+    let mut machine = Machine::new();
+    for busy in [0, 1, 0, 1] {
+        machine.sample(reuseport(&[busy, 5, 0]).into_iter().chain(waiting(5)).collect());
+        let found = machine.found(Rule::NotAccepted);
+        assert_eq!(
+            found.sentence,
+            "worker[101] does not accept on 10.0.0.1:9090 (1 of 3 listeners): 5 wait, oldest >1m"
+        );
+        assert_eq!(found.filter, "owner:unaccepted laddr=10.0.0.1 lport=9090 listener=2");
+        assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+    }
+}
+
+#[test]
+fn one_full_queue_beside_empty_ones_is_one_finding_that_knows_who_waits() {
+    let mut machine = Machine::new();
+    for second in 0..4u64 {
+        machine.facts.counters = Some(Counters { listen_overflows: 100 + second * 7, ..Counters::default() });
+        machine.sample(reuseport(&[0, 9, 0]).into_iter().chain(waiting(9)).collect());
+    }
+    let found = machine.found(Rule::AcceptQueueFull);
+    let told = "worker[101] accept queue full on 10.0.0.1:9090 (1 of 3 listeners): 9 of 8, 7/s dropped, ";
+    assert!(found.sentence.starts_with(told) && found.sentence.ends_with("oldest >1m"), "{}", found.sentence);
+    assert!(found.is_of(Rule::NotAccepted));
+    assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+}
+
+#[test]
+fn two_stuck_workers_are_both_named_and_what_is_lost_is_said_of_both_together() {
+    let mut machine = Machine::new();
+    for second in 0..4u64 {
+        machine.facts.counters = Some(Counters { listen_overflows: 100 + second * 7, ..Counters::default() });
+        machine.sample(reuseport(&[9, 9, 0]).into_iter().chain(waiting(18)).collect());
+    }
+    let mut sentences = machine.sentences();
+    sentences.sort_unstable();
+    assert_eq!(sentences.len(), 2, "{sentences:?}");
+    for (sentence, who) in sentences.iter().zip(["worker[100]", "worker[101]"]) {
+        assert!(sentence.starts_with(who) && sentence.contains(", 7/s dropped at 2 full listeners"), "{sentence}");
+    }
+    // Not full: one finding that says whose they can be.
+    let mut machine = Machine::new();
+    machine.sample(reuseport(&[4, 3, 0]).into_iter().chain(waiting(7)).collect());
+    let told = "worker[100] or worker[101] does not accept on 10.0.0.1:9090: 7 wait, oldest >1m";
+    assert_eq!(machine.sentences(), [told]);
+}
+
+#[test]
+fn listeners_that_one_process_holds_are_told_apart_and_many_full_ones_are_one_finding() {
+    let master = [process(1, "nginx")];
+    let all = |waiting: &[u32]| {
+        let own = |socket: Socket| Socket { owner: listener(0, 0).held_by(&master).build().owner, ..socket };
+        reuseport(waiting).into_iter().map(own).collect::<Vec<_>>()
+    };
+    let mut machine = Machine::new();
+    machine.sample(all(&[9, 8, 0]));
+    let listeners: Vec<_> = machine.diagnosis.findings().iter().map(|finding| finding.key.listener).collect();
+    assert_eq!(listeners.len(), 2, "{:?}", machine.sentences());
+    assert!(listeners[0] != listeners[1] && listeners.iter().all(Option::is_some));
+    machine.sample(all(&[9; 12]));
+    assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+    assert!(machine.sentences()[0].ends_with("; 11 more listeners there are full, too"), "{:?}", machine.sentences());
+}
+
+#[test]
+fn a_stuck_worker_that_is_restarted_is_no_finding_any_more() {
+    let mut machine = Machine::new();
+    machine.sample(reuseport(&[0, 9, 0]).into_iter().chain(waiting(9)).collect());
+    assert_eq!(machine.sentences().len(), 1);
+    let mut fresh = reuseport(&[0, 0, 0]);
+    fresh[1] = listener(77, 9090).local("10.0.0.1:9090").queues(0, 8).held_by(&[process(900, "worker")]).build();
+    for _ in 0..2 {
+        machine.sample(fresh.clone());
+    }
+    assert_eq!(machine.sentences(), [""; 0], "nothing outlasts its listener");
+    let stuck = Socket { queues: listener(0, 0).queues(9, 8).build().queues, ..fresh[1].clone() };
+    fresh[1] = stuck;
+    machine.sample(fresh.into_iter().chain(waiting(9)).collect());
+    assert!(machine.sentences()[0].starts_with("worker[900] accept queue full"), "{:?}", machine.sentences());
+}
+
+#[test]
+fn handshakes_that_several_listeners_share_fill_their_queues_together() {
+    let half_open = |len: u64| {
+        let socket = |nth: u64| tcp(2_000 + nth).local("10.0.0.1:9090").remote(&format!("10.0.0.9:{}", 30_000 + nth));
+        (0..len).map(move |nth| socket(nth).state(TcpState::SynRecv).owner(Owner::None).build())
+    };
+    let mut machine = Machine::new();
+    machine.sample(reuseport(&[0, 0, 0]).into_iter().chain(half_open(9)).collect());
+    assert_eq!(machine.sentences(), [""; 0], "9 of 24, not 9 of 8");
+    machine.sample(reuseport(&[0, 0, 0]).into_iter().chain(half_open(24)).collect());
+    let told = machine.found(Rule::SynBacklog).sentence.as_str();
+    assert_eq!(told, "SYN queues of 3 listeners full on 10.0.0.1:9090: 24 of 24 half open");
+}

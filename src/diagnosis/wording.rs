@@ -13,6 +13,7 @@ use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Endpoint;
 use crate::model::process::NoProcess;
 use crate::model::units;
+use crate::store::listeners::ListenPlace;
 
 /// `jdbc-pool[4121]`, or what stands in for a process that is not known.
 pub(super) fn who(group: &Group) -> String {
@@ -138,6 +139,7 @@ pub(super) fn filter(case: &Case, also: &str) -> String {
 pub(super) fn filter_by_place(case: &Case, also: &str) -> String {
     let mut text = also.to_owned();
     push_place(&mut text, case.group);
+    push_listener(&mut text, case);
     push_netns(&mut text, case);
     text
 }
@@ -148,6 +150,16 @@ fn push_place(text: &mut String, group: &Group) {
         Place::On(local) if is_any(local.addr) => push(text, format_args!("lport={}", local.port)),
         Place::On(local) => push(text, format_args!("laddr={} lport={}", local.addr, local.port)),
         Place::Machine | Place::Process => {}
+    }
+}
+
+/// Only where several listeners share the place.
+fn push_listener(text: &mut String, case: &Case) {
+    let store = case.look.store;
+    let Some(row) = case.group.key.listener.and_then(|id| store.rows().live(id)) else { return };
+    let socket = &row.connection.socket;
+    if let Some(inode) = socket.inode.filter(|_| store.listeners().sharers(ListenPlace::of(socket)) > 1) {
+        push(text, format_args!("listener={inode}"));
     }
 }
 

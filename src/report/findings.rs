@@ -1,6 +1,7 @@
 //! Findings as JSON and text, the same in `check` and `watch`, and which of them a filter lets through.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -73,6 +74,7 @@ struct Head<'a> {
     addr: Option<IpAddr>,
     port: Option<u16>,
     netns: Option<u32>,
+    listener: Option<u32>,
     state: Option<&'static str>,
     sockets: u32,
     since_seconds: Option<f64>,
@@ -112,6 +114,11 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         addr: endpoint.map(|endpoint| endpoint.addr),
         port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
         netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
+        listener: finding
+            .key
+            .listener
+            .and_then(|id| store.rows().live(id)?.connection.socket.inode)
+            .map(NonZeroU32::get),
         state: finding.state.map(TcpState::name),
         sockets: finding.sockets,
         since_seconds: finding.since.map(|since| seconds(since.age(store.at()))),

@@ -64,7 +64,7 @@ impl FailOn {
 }
 
 impl Ports {
-    /// The listeners of `store`: by port or, with `exposed`, the worst first.
+    /// The listeners of `store`, each socket by itself: by port or, with `exposed`, the worst first.
     pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<Listener<'s>> {
         let mut listeners = listener::all(store, &self.filter, services);
         if self.exposed {
@@ -109,6 +109,7 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
         left("CLASS"),
         left("PROCESS"),
         right("PID"),
+        right("QUEUE"),
         left("UNIT"),
         left("DANGER"),
     ];
@@ -126,6 +127,7 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
                 listener.class_text().into(),
                 listener.column("process"),
                 listener.column("pid"),
+                listener.queue_text().into(),
                 listener.column("unit"),
                 listener.exposed_danger().map_or("", Danger::label).into(),
             ];

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::delta::{Rates, Since};
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::listeners::{AcceptQueue, ListenPlace, Listeners};
 use crate::store::routes::{Route, is_ephemeral};
 use crate::store::rows::{Counts, Row, RowIndex};
 use crate::store::tally::is_listening;
@@ -38,15 +39,15 @@ pub enum GroupKey {
         /// ports say nothing.
         port: Option<u16>,
     },
-    /// Accepted by, or waiting at, listeners on this address.
+    /// One listening socket (for UDP, one without a peer), and what it accepted or has waiting.
     Listener {
-        /// The protocol; for UDP, an unconnected socket.
-        protocol: Protocol,
         /// Where it listens.
-        local: Endpoint,
-        /// The network namespace it listens in.
-        netns: NetnsId,
+        place: ListenPlace,
+        /// The listening socket.
+        id: SocketId,
     },
+    /// Came in by one of several listeners of one place, and nothing tells by which.
+    OneOfListeners(ListenPlace),
     /// Opened by us on a port that the kernel chose.
     Route(Route),
 }
@@ -57,7 +58,7 @@ impl GroupKey {
         match self {
             Self::Process(_) | Self::NoProcess(_) => Grouping::Process,
             Self::Remote { .. } => Grouping::Remote,
-            Self::Listener { .. } => Grouping::Listener,
+            Self::Listener { .. } | Self::OneOfListeners(_) => Grouping::Listener,
             Self::Route(_) => Grouping::Route,
         }
     }
@@ -67,18 +68,9 @@ impl GroupKey {
         match self {
             Self::Remote { addr, .. } => Some(addr),
             Self::Route(route) => Some(route.remote.addr),
-            Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } => None,
+            Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } | Self::OneOfListeners(_) => None,
         }
     }
-}
-
-/// The accept queue of a listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AcceptQueue {
-    /// Connections that wait to be accepted.
-    pub waiting: u32,
-    /// How many may wait; `None` where the source does not say.
-    pub limit: Option<u32>,
 }
 
 /// The live sockets with one [`GroupKey`], added up.
@@ -86,8 +78,9 @@ pub struct AcceptQueue {
 pub struct Group {
     /// What they have in common.
     pub key: GroupKey,
-    /// The process of the group: the one of the key; for a listener the first that holds it, for a remote the first
-    /// that is met, for a route the one that has more than half of its sockets if one has.
+    /// The process of the group: the one of the key; for a listener the first that holds it, while it is added up with
+    /// what came in by it; for a remote the first that is met, for a route the one that has more than half of its sockets
+    /// if one has.
     pub process: Option<Arc<Process>>,
     /// Whether that process holds a socket of the group now; else it is only remembered for one.
     pub is_held: bool,
@@ -107,6 +100,10 @@ pub struct Group {
     pub rates: Option<Rates>,
     /// The fullest accept queue among the group's listeners; `None` without listeners.
     pub accept_queue: Option<AcceptQueue>,
+    /// How many of the sockets listen: TCP listeners, and UDP sockets without a peer.
+    pub listening: u32,
+    /// How many listeners share the place of the group: 1 for a listener by itself, 0 for what is no group of listeners.
+    pub sharers: u32,
     /// Since when the one that is in `CLOSE_WAIT` longest is in it.
     pub close_wait_since: Option<Since>,
 }
@@ -140,7 +137,8 @@ pub enum Grouping {
     Process,
     /// One group a remote.
     Remote,
-    /// One group a listening address. Connections that we opened belong to none.
+    /// One group a listening socket; and one a place with several of them, for the connections of which nobody can tell
+    /// which listener took them. Connections that we opened belong to none.
     Listener,
     /// One group a route: the connections that we opened on ephemeral ports, which compete for those.
     Route,
@@ -163,25 +161,23 @@ pub fn by_listener(store: &Store) -> Vec<Group> {
 
 /// The groups of `grouping`, in no order that means anything. One pass over the rows.
 pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
-    let mut summing = Summing::new(store, grouping);
+    let mut summing = Summing::new(grouping);
     while !summing.advance(store, &mut usize::MAX.clone(), |_| true) {}
-    summing.into_groups().0
+    summing.into_groups(store).0
 }
 
 /// Sockets being added up to groups, in slices. The store must not change in between.
 #[derive(Debug)]
 pub struct Summing {
     grouping: Grouping,
-    listening: Listening,
     groups: Groups,
     next: RowIndex,
 }
 
 impl Summing {
     /// Nothing is added up yet.
-    pub fn new(store: &Store, grouping: Grouping) -> Self {
-        let listening = Listening::needed_for(grouping, store);
-        Self { grouping, listening, groups: Groups::default(), next: RowIndex(0) }
+    pub fn new(grouping: Grouping) -> Self {
+        Self { grouping, groups: Groups::default(), next: RowIndex(0) }
     }
 
     /// Adds up as many rows as `steps` allows, of them those that `is_wanted`; answers whether that was all.
@@ -191,15 +187,20 @@ impl Summing {
             let Some((index, row)) = store.rows().first_from(self.next) else { return true };
             self.next = RowIndex(index.0 + 1);
             if !row.is_closed() && is_wanted(row) {
-                let Self { grouping, listening, groups, .. } = self;
-                each_key(&row.connection.socket, *grouping, listening, |key, process| groups.add(key, process, row));
+                let Self { grouping, groups, .. } = self;
+                each_key(&row.connection.socket, *grouping, store, |key, process| groups.add(key, process, row));
             }
         }
         false
     }
 
     /// The groups, in no order that means anything, and the place of each.
-    pub fn into_groups(self) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
+    pub fn into_groups(mut self, store: &Store) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
+        for group in &mut self.groups.found {
+            if let GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) = group.key {
+                group.sharers = count(store.listeners().sharers(place));
+            }
+        }
         (self.groups.found, self.groups.places)
     }
 }
@@ -207,10 +208,9 @@ impl Summing {
 /// The rows that make up the group of `key`, in no order that means anything.
 pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
     let grouping = key.grouping();
-    let listening = Listening::needed_for(grouping, store);
     let belongs = |row: &Row| {
         let mut found = false;
-        each_key(&row.connection.socket, grouping, &listening, |candidate, _| found |= candidate == key);
+        each_key(&row.connection.socket, grouping, store, |candidate, _| found |= candidate == key);
         found
     };
     live(store).filter(|(_, row)| belongs(row)).map(|(index, _)| index).collect()
@@ -271,10 +271,11 @@ fn count(len: usize) -> u32 {
 fn each_key<'a>(
     socket: &'a Socket,
     grouping: Grouping,
-    listening: &Listening,
+    store: &'a Store,
     mut found: impl FnMut(GroupKey, Option<&'a Arc<Process>>),
 ) {
     let first = socket.owner.holders().and_then(|holders| holders.all().first());
+    let listening = || Listening::of(store);
     match grouping {
         Grouping::Process => {
             if let Some(why) = socket.owner.no_process() {
@@ -287,64 +288,64 @@ fn each_key<'a>(
         }
         Grouping::Remote => {
             if !socket.remote.is_unset() {
-                found(listening.remote_of(socket), first);
+                found(listening().remote_of(socket), first);
             }
         }
         Grouping::Listener => {
-            if let Some(key) = listening.listener_of(socket) {
+            if let Some(key) = listening().listener_of(socket) {
                 let holder = first.filter(|_| is_listening(socket));
                 found(key, holder);
             }
         }
         Grouping::Route => {
-            if let Some(route) = listening.route_of(socket) {
+            if let Some(route) = listening().route_of(socket) {
                 found(GroupKey::Route(route), first);
             }
         }
     }
 }
 
-/// The addresses that are listened on, and what the kernel says of ports.
-#[derive(Debug)]
-struct Listening {
-    addresses: FxHashSet<(Protocol, Endpoint, NetnsId)>,
-    facts: Arc<Facts>,
+/// Who listens, and what the kernel says of ports.
+#[derive(Clone, Copy, Debug)]
+struct Listening<'a> {
+    listeners: &'a Listeners,
+    facts: &'a Facts,
 }
 
-impl Listening {
-    fn needed_for(grouping: Grouping, store: &Store) -> Self {
-        let facts = Arc::clone(&store.facts);
-        if grouping == Grouping::Process {
-            return Self { addresses: FxHashSet::default(), facts };
-        }
-        let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
-        let sockets = rows.map(|row| &row.connection.socket);
-        let addresses = sockets.map(|socket| (socket.protocol, socket.local, socket.id.netns())).collect();
-        Self { addresses, facts }
+impl<'a> Listening<'a> {
+    fn of(store: &'a Store) -> Self {
+        Self { listeners: store.listeners(), facts: store.facts() }
     }
 
-    /// The listener whose connection `socket` is, or that it is itself: on its very address, else on every address of
-    /// its family. A connection that came through a dual-stack `[::]` is an IPv6 socket, so its family tells it apart.
+    /// The listener that `socket` is or came in by.
     fn listener_of(&self, socket: &Socket) -> Option<GroupKey> {
-        let (protocol, netns) = (socket.protocol, socket.id.netns());
-        let any = Endpoint::new(socket.family.unspecified(), socket.local.port);
-        let local =
-            [socket.local, any].into_iter().find(|&local| self.addresses.contains(&(protocol, local, netns)))?;
-        Some(GroupKey::Listener { protocol, local, netns })
+        if is_listening(socket) {
+            return Some(GroupKey::Listener { place: ListenPlace::of(socket), id: socket.id });
+        }
+        let came_by = self.listeners.of_connection(socket)?;
+        Some(match came_by.listener {
+            Some(listener) => GroupKey::Listener { place: came_by.place, id: listener.id },
+            None => GroupKey::OneOfListeners(came_by.place),
+        })
+    }
+
+    /// Whether `socket` came to a listener of ours.
+    fn is_served(&self, socket: &Socket) -> bool {
+        self.listeners.of_connection(socket).is_some()
     }
 
     /// The route whose ports `socket` takes one of; `None` if it came to a listener or was bound to another port.
     fn route_of(&self, socket: &Socket) -> Option<Route> {
         let netns = socket.id.netns();
         let is_opened = socket.protocol == Protocol::Tcp && !socket.remote.is_unset();
-        if !is_opened || !is_ephemeral(socket.local.port, netns, &self.facts) || self.listener_of(socket).is_some() {
+        if !is_opened || !is_ephemeral(socket.local.port, netns, self.facts) || self.is_served(socket) {
             return None;
         }
         Some(Route::between(socket.local, socket.remote, netns))
     }
 
     fn remote_of(&self, socket: &Socket) -> GroupKey {
-        let port = if self.listener_of(socket).is_some() { None } else { Some(socket.remote.port) };
+        let port = if self.is_served(socket) { None } else { Some(socket.remote.port) };
         GroupKey::Remote { protocol: socket.protocol, addr: socket.remote.addr, port }
     }
 }
@@ -418,6 +419,8 @@ impl Group {
             retransmits: 0,
             rates: None,
             accept_queue: None,
+            listening: 0,
+            sharers: 0,
             close_wait_since: None,
         }
     }
@@ -443,6 +446,7 @@ impl Group {
         let connection = &row.connection;
         let socket = &connection.socket;
         self.counts.add(socket);
+        self.listening += u32::from(is_listening(socket));
         self.add_queues(socket);
         self.retransmits += socket.tcp.map_or(0, |tcp| u64::from(tcp.retransmits_total));
         if let Some(rates) = connection.rates {
@@ -457,22 +461,12 @@ impl Group {
 
     fn add_queues(&mut self, socket: &Socket) {
         let Some(queues) = socket.queues else { return };
-        if socket.is_listener() {
-            let queue = AcceptQueue { waiting: queues.receive, limit: queues.send };
+        if let Some(queue) = AcceptQueue::of(socket) {
             self.accept_queue = Some(self.accept_queue.map_or(queue, |other| other.fuller(queue)));
         } else {
             self.receive_queue_bytes += u64::from(queues.receive);
             self.send_queue_bytes += u64::from(queues.send.unwrap_or_default());
         }
-    }
-}
-
-impl AcceptQueue {
-    /// The one of the two of which the larger share is used.
-    fn fuller(self, other: Self) -> Self {
-        // a/b < c/d without division: a limit of 0 is a legal listen(2) backlog.
-        let limit = |queue: Self| u64::from(queue.limit.unwrap_or(1).max(1));
-        if u64::from(self.waiting) * limit(other) < u64::from(other.waiting) * limit(self) { other } else { self }
     }
 }
 
@@ -490,7 +484,7 @@ mod tests {
     use super::*;
     use crate::model::delta::{AgeBasis, Connection, Delta, Removed};
     use crate::model::facts::PortRange;
-    use crate::model::socket::Socket;
+    use crate::model::socket::{NetnsId, Socket};
     use crate::model::tcp_state::TcpState::{CloseWait, Established, TimeWait};
     use crate::model::testing::{connection, endpoint, listener, process, source_info, tcp, udp};
     use crate::model::time::Timestamp;
@@ -573,6 +567,29 @@ mod tests {
         assert_eq!((http.sockets(), http.peers), (5, 3), "itself, three served, one waiting");
         assert_eq!(http.process.as_ref().map(|process| process.id.pid), Some(812));
         assert_eq!(groups.len(), 2, "and the UDP socket");
+    }
+
+    #[test]
+    fn listeners_that_share_a_port_are_groups_of_their_own_and_what_is_nobodys_is_one_more() {
+        let worker = |nth: u32| process(100 + nth, "worker");
+        let own = |nth: u32, waiting| {
+            listener(u64::from(nth), 80).local("10.0.0.1:80").queues(waiting, 8).held_by(&[worker(nth)])
+        };
+        let at = |cookie: u64| tcp(cookie).local("10.0.0.1:80").remote(&format!("10.0.0.9:{}", 40_000 + cookie));
+        let mut sockets = vec![own(0, 0).build(), own(1, 2).build(), own(2, 0).build()];
+        sockets.push(at(10).held_by(&[worker(0)]).build());
+        sockets.extend([11, 12].map(|cookie| at(cookie).owner(Owner::Unaccepted).build()));
+        sockets.push(at(13).state(TcpState::SynRecv).owner(Owner::None).build());
+        let store = store_of(sockets);
+        let groups = groups(by_listener(&store));
+        let of = |key: &GroupKey| match key {
+            GroupKey::Listener { id, .. } => id.cookie(),
+            _ => None,
+        };
+        let sizes: Vec<_> = groups.values().map(|group| (of(&group.key), group.sockets(), group.sharers)).collect();
+        assert_eq!(sizes, [(Some(0), 2, 3), (Some(1), 3, 3), (Some(2), 1, 3), (None, 1, 3)]);
+        let queues: Vec<_> = groups.values().map(|group| group.accept_queue.map(|queue| queue.waiting)).collect();
+        assert_eq!(queues, [Some(0), Some(2), Some(0), None]);
     }
 
     #[test]

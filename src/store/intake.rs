@@ -109,6 +109,7 @@ impl Store {
         let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, .. } = delta;
         (self.rhythm, self.tellers) = (delta.rhythm, delta.tellers);
         self.rows.finish(at, &mut touched);
+        self.renew_listeners();
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         if let Some(merged) = merged {
             (self.history, self.counters, self.routes) =

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use crate::model::endpoint::Endpoint;
 use crate::model::facts::Facts;
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::counters::Growth;
+use crate::store::listeners::{AcceptQueue, ListenPlace};
 use crate::store::rows::Rows;
 
 /// What the counters are told over, and how long a listener that was full may be the one at fault.
 pub const PRESSURE_WINDOW: Duration = Duration::from_secs(10);
 /// A queue that is used to so much of its limit, in percent, is full: it may well be so between two samples.
-pub const FULL_PERCENT: u64 = 90;
+pub const FULL_PERCENT: f64 = 90.0;
 /// So many full listeners are remembered at most; none of them is named for it anyway.
 const SUSPECTS_LEN_MAX: usize = 64;
 
@@ -21,8 +21,19 @@ const SUSPECTS_LEN_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub struct Pressure {
     growth: Option<Growth>,
-    /// Where listeners were full in the last [`PRESSURE_WINDOW`], and when that was seen last.
-    suspects: Vec<((Endpoint, NetnsId), Timestamp)>,
+    /// The listeners that were full in the last [`PRESSURE_WINDOW`].
+    suspects: Vec<Suspect>,
+}
+
+/// A listener that was full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspect {
+    /// The listening socket, which may be gone by now.
+    pub id: SocketId,
+    /// Where it listens.
+    pub place: ListenPlace,
+    /// When it was seen full last.
+    pub seen: Timestamp,
 }
 
 impl Pressure {
@@ -31,7 +42,7 @@ impl Pressure {
         self.growth.as_ref()
     }
 
-    /// How many addresses have a listener that was full.
+    /// How many listeners were full.
     pub const fn suspects(&self) -> usize {
         self.suspects.len()
     }
@@ -42,39 +53,37 @@ impl Pressure {
     }
 
     /// The listener that the overflows are tied to: the only one that was full while they rose.
-    pub fn at_fault(&self) -> Option<(Endpoint, NetnsId)> {
+    pub fn at_fault(&self) -> Option<Suspect> {
         match self.suspects.as_slice() {
-            [(listener, _)] if self.overflows() > 0.0 => Some(*listener),
+            [suspect] if self.overflows() > 0.0 => Some(*suspect),
             _ => None,
         }
     }
 
-    /// The overflows per second of the listener at `local`; `None` unless they are tied to it.
-    pub fn overflows_of(&self, local: Endpoint, netns: NetnsId) -> Option<f64> {
-        (self.at_fault() == Some((local, netns))).then(|| self.overflows())
+    /// The overflows per second of the listening socket `id`; `None` unless they are tied to it.
+    pub fn overflows_of(&self, id: SocketId) -> Option<f64> {
+        self.at_fault().filter(|suspect| suspect.id == id).map(|_| self.overflows())
     }
 
     /// Takes in what a sample at `at` showed.
     pub(super) fn update(&mut self, at: Timestamp, growth: Option<Growth>, facts: &Facts, rows: &Rows) {
         self.growth = growth;
-        self.suspects.retain(|(_, seen)| at.since(*seen) < PRESSURE_WINDOW);
+        self.suspects.retain(|suspect| at.since(suspect.seen) < PRESSURE_WINDOW);
         let sockets = rows.listening().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket);
-        for socket in sockets.filter(|socket| is_full(socket) && facts.are_about(socket.id.netns())) {
-            let listener = (socket.local, socket.id.netns());
-            match self.suspects.iter().position(|(known, _)| *known == listener) {
-                Some(known) => self.suspects[known].1 = at,
-                None if self.suspects.len() < SUSPECTS_LEN_MAX => self.suspects.push((listener, at)),
+        let is_full = |queue: AcceptQueue| queue.reaches(FULL_PERCENT);
+        for socket in sockets.filter(|socket| facts.are_about(socket.id.netns())) {
+            if !AcceptQueue::of(socket).is_some_and(is_full) {
+                continue;
+            }
+            match self.suspects.iter().position(|known| known.id == socket.id) {
+                Some(known) => self.suspects[known].seen = at,
+                None if self.suspects.len() < SUSPECTS_LEN_MAX => {
+                    self.suspects.push(Suspect { id: socket.id, place: ListenPlace::of(socket), seen: at });
+                }
                 None => break,
             }
         }
     }
-}
-
-/// Whether the accept queue of a listener is used to [`FULL_PERCENT`] and more.
-fn is_full(socket: &Socket) -> bool {
-    let Some(queues) = socket.queues.filter(|_| socket.is_listener()) else { return false };
-    let limit = queues.send.filter(|limit| *limit > 0);
-    limit.is_some_and(|limit| u64::from(queues.receive) * 100 >= u64::from(limit) * FULL_PERCENT)
 }
 
 #[cfg(test)]
@@ -84,7 +93,8 @@ mod tests {
     use super::*;
     use crate::model::delta::Delta;
     use crate::model::facts::Counters;
-    use crate::model::testing::{SocketBuilder, connection, endpoint, listener, source_info};
+    use crate::model::socket::NetnsId;
+    use crate::model::testing::{SocketBuilder, connection, listener, source_info};
     use crate::store::Store;
 
     /// A store after three seconds with these listeners, in which this many connections a second overflowed.
@@ -102,27 +112,37 @@ mod tests {
         store
     }
 
-    fn at(port: u16) -> (Endpoint, NetnsId) {
-        (endpoint(&format!("0.0.0.0:{port}")), NetnsId(0))
+    fn id(cookie: u64) -> SocketId {
+        SocketId::from_cookie(cookie, NetnsId(0))
     }
 
-    fn tied(store: &Store) -> Option<(Endpoint, NetnsId)> {
-        store.pressure().at_fault()
+    fn tied(store: &Store) -> Option<SocketId> {
+        store.pressure().at_fault().map(|suspect| suspect.id)
     }
 
     #[test]
     fn overflows_are_tied_to_the_one_listener_that_is_full() {
         let full = || listener(2, 81).queues(116, 128);
         let found = store(vec![listener(1, 80).queues(115, 128), full()], 12);
-        assert_eq!(tied(&found), Some(at(81)), "115 of 128 are less than 90 %");
-        let (local, netns) = at(81);
-        assert_eq!(found.pressure().overflows_of(local, netns), Some(12.0));
-        assert_eq!(found.pressure().overflows_of(at(80).0, netns), None);
+        assert_eq!(tied(&found), Some(id(2)), "115 of 128 are less than 90 %");
+        assert_eq!(found.pressure().overflows_of(id(2)), Some(12.0));
+        assert_eq!(found.pressure().overflows_of(id(1)), None);
         assert_eq!(tied(&store(vec![full()], 0)), None, "nothing overflows");
         let two = store(vec![listener(1, 80).queues(129, 128), full()], 12);
         assert_eq!((tied(&two), two.pressure().suspects()), (None, 2), "one of two: nobody knows which");
         assert_eq!(tied(&store(vec![full().netns(9)], 12)), None, "counted in another namespace");
         assert_eq!(tied(&store(vec![listener(1, 80).queues(0, 0)], 12)), None, "a limit of 0 is legal");
+    }
+
+    #[test]
+    fn of_listeners_that_share_a_port_only_the_full_one_loses() {
+        let worker = |cookie, waiting| listener(cookie, 80).queues(waiting, 8);
+        let found = store(vec![worker(1, 0), worker(2, 9), worker(3, 0)], 12);
+        assert_eq!(tied(&found), Some(id(2)));
+        let lost = [1, 2, 3].map(|cookie| found.pressure().overflows_of(id(cookie)));
+        assert_eq!(lost, [None, Some(12.0), None]);
+        let two = store(vec![worker(1, 9), worker(2, 9), worker(3, 0)], 12);
+        assert_eq!((tied(&two), two.pressure().suspects()), (None, 2), "two sockets, not one port");
     }
 
     #[test]
@@ -134,7 +154,7 @@ mod tests {
             found.apply(Delta { changed, facts: Arc::clone(&facts), at, ..Delta::default() });
             tied(&found)
         };
-        assert_eq!(sample(4, vec![connection(listener(2, 81).queues(3, 128), 0)]), Some(at(81)));
+        assert_eq!(sample(4, vec![connection(listener(2, 81).queues(3, 128), 0)]), Some(id(2)));
         assert_eq!(sample(13, vec![]), None, "long enough ago");
     }
 

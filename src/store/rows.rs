@@ -139,6 +139,11 @@ impl Rows {
         self.places.find(id, is_its).map(RowIndex)
     }
 
+    /// The row of `id`, unless its socket is gone.
+    pub fn live(&self, id: SocketId) -> Option<&Row> {
+        self.get(self.find(id)?).filter(|row| !row.is_closed())
+    }
+
     /// Every row, closed ones too, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (RowIndex, &Row)> {
         self.slots.iter().enumerate().filter_map(|(at, row)| Some((RowIndex(u32::try_from(at).ok()?), row.as_ref()?)))

@@ -72,6 +72,8 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(7, 7).about("Connections that wait to be accepted; listeners only."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |row, _| backlog(row, |queues| queues.send))
         .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
+    Column::new("listener", "LISTENER", Kind::Number, |row, store| Value::or_missing(store.listeners().inode_of(socket(row)), |inode| Value::Number(u64::from(inode.get()))))
+        .width(8, 10).drift(Drift::Free).about("The listener that it is or came in by, as the inode of that socket; blank where several share the port and nothing tells which."),
     Column::new("rtt", "RTT", Kind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
         .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
     Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))

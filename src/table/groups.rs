@@ -12,7 +12,8 @@ use crate::model::process::{NoProcess, Owner, Usage};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::{AcceptQueue, Group, GroupKey, Grouping, Summing};
+use crate::store::groups::{Group, GroupKey, Grouping, Summing};
+use crate::store::listeners::{AcceptQueue, ListenPlace};
 use crate::store::routes::Route;
 use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind, Order, find};
 use crate::table::filter::Filter;
@@ -71,11 +72,11 @@ pub static LISTENERS: &[Column<Group>] = &[
     Column::new("service", "SERVICE", Kind::Text, service)
         .width(8, 16).rank(8).about("What is usually served on the port."),
     Column::new("process", "PROCESS", Kind::Text, process)
-        .width(9, 24).rank(1).about("The process that listens."),
+        .width(9, 24).rank(1).about("The process that listens; +N more hold the same socket. Connections of which nothing tells the listener have a row of their own."),
     Column::new("pid", "PID", Kind::Number, pid)
         .width(7, 7).rank(8).about("The process id."),
     Column::new("backlog", "QUEUE", Kind::Count, |group, _| backlog(group, |queue| Some(queue.waiting)))
-        .width(6, 7).rank(0).about("Connections that wait to be accepted; the fullest queue if several share the address."),
+        .width(6, 7).rank(0).about("Connections that wait to be accepted by this listener."),
     Column::new("backlog_limit", "LIMIT", Kind::Count, |group, _| backlog(group, |queue| queue.limit))
         .width(6, 7).rank(2).about("How many connections may wait to be accepted."),
     Column::new("fill", "FILL", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Share))
@@ -171,8 +172,16 @@ static UNACCEPTED: Owner = Owner::Unaccepted;
 static HIDDEN: Owner = Owner::Hidden;
 static VANISHED: Owner = Owner::Vanished;
 
-fn process<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+/// Who holds the listening socket of a group, whether it passes the filter or not.
+fn listening_owner<'a>(group: &Group, store: &'a Store) -> Option<&'a Owner> {
+    let GroupKey::Listener { id, .. } = group.key else { return None };
+    Some(&store.rows().get(store.rows().find(id)?)?.connection.socket.owner)
+}
+
+fn process<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     match (&group.process, group.key) {
+        (_, GroupKey::Listener { .. }) => Value::or_missing(listening_owner(group, store), Value::Process),
+        (_, GroupKey::OneOfListeners(_)) => Value::Owned(format!("one of {} listeners", group.sharers)),
         (Some(process), _) => Value::Text(process.name.as_str()),
         (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
         (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),
@@ -187,7 +196,10 @@ fn user<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     Value::or_missing(uid, |uid| Value::user(uid, store.names()))
 }
 
-fn pid<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+fn pid<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    if let Some(holders) = listening_owner(group, store).and_then(Owner::holders) {
+        return Value::Pids(holders);
+    }
     Value::or_missing(group.process.as_ref(), |process| Value::Number(u64::from(process.id.pid)))
 }
 
@@ -213,7 +225,7 @@ fn host<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 
 fn local<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     match group.key {
-        GroupKey::Listener { local, .. } => Value::Endpoint(local),
+        GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => Value::Endpoint(place.local),
         _ => Value::Missing,
     }
 }
@@ -222,7 +234,9 @@ fn local<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
 const fn served(group: &Group) -> Option<(Protocol, Option<u16>)> {
     match group.key {
         GroupKey::Remote { protocol, port, .. } => Some((protocol, port)),
-        GroupKey::Listener { protocol, local, .. } => Some((protocol, Some(local.port))),
+        GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => {
+            Some((place.protocol, Some(place.local.port)))
+        }
         GroupKey::Route(route) => Some((Protocol::Tcp, Some(route.remote.port))),
         GroupKey::Process(_) | GroupKey::NoProcess(_) => None,
     }
@@ -250,7 +264,7 @@ fn sockets(group: &Group) -> u64 {
 }
 
 fn connections<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
-    Value::Count(sockets(group).saturating_sub(u64::from(group.listeners())))
+    Value::Count(sockets(group).saturating_sub(u64::from(group.listening)))
 }
 
 fn peers<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
@@ -284,8 +298,7 @@ fn others<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
 }
 
 fn fill(group: &Group) -> Option<f64> {
-    let queue = group.accept_queue?;
-    Some(f64::from(queue.waiting) / f64::from(queue.limit.filter(|limit| *limit > 0)?))
+    group.accept_queue?.share()
 }
 
 /// What limits an accept queue, as machines read it.
@@ -304,13 +317,17 @@ fn limit_by<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 }
 
 fn overflows<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
-    let GroupKey::Listener { protocol: Protocol::Tcp, local, netns } = group.key else { return Value::Missing };
-    Value::or_missing(store.pressure().overflows_of(local, netns), Value::PerSecond)
+    let GroupKey::Listener { place: ListenPlace { protocol: Protocol::Tcp, .. }, id } = group.key else {
+        return Value::Missing;
+    };
+    Value::or_missing(store.pressure().overflows_of(id), Value::PerSecond)
 }
 
 const fn netns(group: &Group) -> Option<NetnsId> {
     match group.key {
-        GroupKey::Listener { netns, .. } | GroupKey::Route(Route { netns, .. }) => Some(netns),
+        GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
+        | GroupKey::OneOfListeners(ListenPlace { netns, .. })
+        | GroupKey::Route(Route { netns, .. }) => Some(netns),
         _ => None,
     }
 }
@@ -488,7 +505,7 @@ impl GroupView {
 
     /// Adds the sockets up again and sorts the groups, in one go.
     pub fn refresh(&mut self, store: &Store) {
-        self.start(store);
+        self.start();
         while self.is_busy() {
             self.advance(store, &mut usize::MAX.clone());
         }
@@ -505,8 +522,8 @@ impl GroupView {
     }
 
     /// Starts to add the sockets up again.
-    pub fn start(&mut self, store: &Store) {
-        self.work = Some(Work::Sum(Box::new(Summing::new(store, self.grouping))));
+    pub fn start(&mut self) {
+        self.work = Some(Work::Sum(Box::new(Summing::new(self.grouping))));
     }
 
     /// Drops the groups, until it is refreshed again.
@@ -537,7 +554,7 @@ impl GroupView {
             Some(Work::Sum(mut summing)) => {
                 let filter = &self.filter;
                 if summing.advance(store, steps, |row| filter.is_empty() || filter.matches(row, store)) {
-                    let (groups, places) = summing.into_groups();
+                    let (groups, places) = summing.into_groups(store);
                     self.start_placing(Some(Box::new(Found::new(groups, places))));
                     return self.advance(store, steps);
                 }

@@ -47,6 +47,7 @@ fn found() -> Vec<Finding> {
         process: Some(process(pid, name).id),
         place,
         netns: NetnsId(0),
+        listener: None,
     };
     let evidence = |key, label, value| Evidence { key, label, value, is_metric: true };
     let leak = Finding {

@@ -28,9 +28,10 @@ pub fn ports() -> Value {
     let mut listener: Map<String, Value> =
         ["proto", "laddr", "lport", "process", "pid", "user", "owner", "unit", "netns"]
             .into_iter()
-            .chain(["backlog", "backlog_limit", "service"])
+            .chain(["backlog", "backlog_limit", "inode", "cookie", "service"])
             .map(|name| (name.to_owned(), column(name)))
             .collect();
+    let holder = object(map(json!({ "pid": port(), "process": { "type": "string" } })));
     listener.append(&mut map(json!({
         "exposure": { "enum": Exposure::ALL.map(Exposure::label), "description": "Who can reach the address." },
         "class": { "enum": classes, "description": "By RFC 6335." },
@@ -40,7 +41,12 @@ pub fn ports() -> Value {
         "unexpected": flag("Whether the process is none of them; null where one side is not known."),
         "danger": described(or_null(Danger::ALL.map(Danger::label)), "How bad it is if others reach the port."),
         "risk": { "type": ["string", "null"], "minLength": 1, "description": "What the port invites." },
-        "sockets": { "type": "integer", "minimum": 1, "description": "How many sockets share the port." },
+        "sockets": { "type": "integer", "minimum": 1, "description": "How many sockets share the port, this one counted." },
+        "processes": { "type": "array", "items": holder, "description": "All that hold this socket, where they are known." },
+        "overflows_per_second": {
+            "type": ["number", "null"],
+            "description": "Connections lost at its full queue; null unless a recording tells that it alone was full.",
+        },
     })));
     let range = object(map(json!({ "first": port(), "last": port() })));
     let mut properties = head();

@@ -1,13 +1,16 @@
 //! The handshake of a connection, step by step, and the step that it waits at (RFC 9293, section 3.5).
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::app::around::Around;
 use crate::app::detail::facts::{is_gone, name_and_pid};
 use crate::app::path::Opening;
 use crate::app::prose::{Line, Section};
-use crate::model::process::Owner;
-use crate::model::socket::{Timer, TimerKind};
+use crate::model::process::{Owner, Process};
+use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
+use crate::store::listeners::AcceptQueue;
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -15,6 +18,9 @@ use crate::table::units;
 const ACTIVE: [&str; 3] = ["we sent SYN", "the peer answers SYN,ACK", "we answer ACK: ESTABLISHED"];
 const PASSIVE: [&str; 4] =
     ["the peer sent SYN", "we answered SYN,ACK", "the peer answers ACK: ESTABLISHED", "a process takes it by accept()"];
+
+/// So many processes are named that may be at fault.
+const NAMED_MAX: usize = 3;
 
 /// The steps, while the handshake is under way or nobody has accepted the connection.
 pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -> Option<Section> {
@@ -24,9 +30,7 @@ pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -
         (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, around)),
         (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides called at the same time".to_owned()),
         (TcpState::SynRecv, Opening::Passive) => (&PASSIVE, 2, no_ack(app, socket.timer)),
-        (_, _) if matches!(socket.owner, Owner::Unaccepted) => {
-            (&PASSIVE, 3, "the listener's process is slow".to_owned())
-        }
+        (_, _) if matches!(socket.owner, Owner::Unaccepted) => (&PASSIVE, 3, not_accepted(app, socket)),
         _ => return None,
     };
     let mut section = Section::new("Handshake");
@@ -42,7 +46,7 @@ pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -
 
 /// What a call waits for: a full accept queue, if the listener is on this machine.
 fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
-    let full = around.called.as_ref().and_then(full_queue);
+    let full = around.called.as_ref().and_then(|called| full_queue(called, around.called_of));
     let suspects = full.unwrap_or_else(|| "the address, the route or a firewall".to_owned());
     match timer.filter(|timer| timer.kind == TimerKind::Retransmit) {
         Some(timer) => format!(
@@ -54,12 +58,34 @@ fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
     }
 }
 
-fn full_queue(listener: &Row) -> Option<String> {
+/// Whose `accept()` it waits for.
+fn not_accepted(app: &App, socket: &Socket) -> String {
+    let Some(came_by) = app.store.listeners().of_connection(socket) else {
+        return "its listener is gone".to_owned();
+    };
+    let name =
+        |process: Option<&Arc<Process>>| process.map_or_else(|| "a hidden process".to_owned(), |it| name_and_pid(it));
+    match came_by.listener {
+        Some(listener) if listener.process().is_some() => format!("{} is slow", name(listener.process())),
+        Some(_) => "the listener's process is slow".to_owned(),
+        None => {
+            let mut names: Vec<_> = came_by.possible(socket).map(|listener| name(listener.process())).collect();
+            names.dedup();
+            match names.len() {
+                1..=NAMED_MAX => format!("{} is slow", names.join(" or ")),
+                _ => format!("it waits at one of {} listeners", came_by.sharers()),
+            }
+        }
+    }
+}
+
+fn full_queue(listener: &Row, listeners: u32) -> Option<String> {
     let socket = &listener.connection.socket;
-    let queues = socket.queues.filter(|queues| queues.send.is_some_and(|limit| queues.receive >= limit))?;
+    let queue = AcceptQueue::of(socket).filter(|queue| queue.is_full())?;
     let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), name_and_pid);
-    let limit = units::count(queues.send.unwrap_or(0).into());
-    Some(format!("the accept queue of {who} is full, {} of {limit}", units::count(queues.receive.into())))
+    let (waiting, limit) = (units::count(queue.waiting.into()), units::count(queue.limit.unwrap_or(0).into()));
+    let among = if listeners > 1 { format!(", 1 of {listeners} listeners there") } else { String::new() };
+    Some(format!("the accept queue of {who}{among} is full, {waiting} of {limit}"))
 }
 
 fn no_ack(app: &App, timer: Option<Timer>) -> String {

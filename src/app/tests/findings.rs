@@ -13,6 +13,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
             process: Some(process.id),
             place: Place::To(endpoint("10.0.0.20:443")),
             netns: NetnsId(0),
+            listener: None,
         },
         severity,
         sentence: format!("pool[{pid}] leaks CLOSE_WAIT"),

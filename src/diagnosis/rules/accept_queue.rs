@@ -11,6 +11,7 @@ use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
+use crate::store::listeners::AcceptQueue;
 use crate::store::rows::Row;
 
 /// Overflows are counted over this time.
@@ -20,11 +21,10 @@ const ALWAYS_FULL: Duration = Duration::from_secs(10);
 
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let queues = socket.queues.filter(|_| socket.is_listener())?;
+    let queue = AcceptQueue::of(socket).filter(|queue| queue.waiting > 0)?;
     let member = Member::new(Place::On(socket.local), row);
-    // listen(fd, 0) still lets one wait.
-    let limit = queues.send?.max(1);
-    (queues.receive > 0).then_some(Member { since: None, amount: queues.receive.into(), limit: limit.into(), ..member })
+    let (amount, limit) = (queue.waiting.into(), queue.room()?.into());
+    Some(Member { listener: Some(socket.id), since: None, amount, limit, ..member })
 }
 
 /// Overflows of which no listener can be accused: none is nearly full when a sample is taken.
@@ -32,17 +32,19 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let dropped = look.memory.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
     let rows = look.store.rows();
     let is_at_fault = |row: &Row| {
-        let queues = row.connection.socket.queues.filter(|_| row.connection.socket.is_listener());
-        queues.is_some_and(|queues| {
-            let limit = f64::from(queues.send.unwrap_or(u32::MAX).max(1));
-            f64::from(queues.receive) * 100.0 >= limit * look.thresholds.accept_queue_warning
-        })
+        let queue = AcceptQueue::of(&row.connection.socket);
+        queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_warning))
     };
     if dropped == 0 || rows.listening().iter().filter_map(|index| rows.get(index)).any(is_at_fault) {
         return Vec::new();
     }
-    let key =
-        FindingKey { rule: Rule::AcceptQueueFull, process: None, place: Place::Machine, netns: NetnsId::default() };
+    let key = FindingKey {
+        rule: Rule::AcceptQueueFull,
+        process: None,
+        place: Place::Machine,
+        netns: NetnsId::default(),
+        listener: None,
+    };
     vec![Group { amount: dropped, ..Group::new(key, None) }]
 }
 
@@ -54,19 +56,18 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !case.reaches_percent(group.amount, group.limit, limits.accept_queue_warning) {
         return None;
     }
-    let overflows =
-        case.reaches_percent(group.amount, group.limit, limits.accept_queue_at_fault) && super::is_own_namespace(case);
-    let rise = case.look.memory.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).filter(|_| overflows);
-    let dropped = rise.filter(|(rise, _)| *rise > 0).map(|(rise, over)| per_second(rise, over));
+    let drops = Drops::of(case);
+    let dropped = drops.rate();
     // Without counters, a full queue is all that is known: the next connection is dropped.
-    let is_critical = dropped.is_some() || (rise.is_none() && group.amount >= group.limit);
+    let is_critical = dropped.is_some() || (drops == Drops::Unknown && group.amount >= group.limit);
     let why = why(case);
     let full = if group.amount >= group.limit { "full" } else { "nearly full" };
-    let drops = dropped.map_or(String::new(), |rate| format!(", {}/s dropped", trimmed(rate)));
+    let told = drops.words();
     let sentence = format!(
-        "{} accept queue {full} {}: {} of {}{drops}, {why}",
+        "{} accept queue {full} {}{}: {} of {}{told}, {why}",
         super::listening_process(group),
         place(group),
+        super::among_sharers(case),
         units::count(group.amount),
         units::count(group.limit),
     );
@@ -83,8 +84,58 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("accept_queue", "waiting", Measure::Of(group.amount, group.limit))
         .evidence("limit_from", "the limit is from", Measure::Words(limit_from.to_owned()))
-        .evidence_if("overflows", "dropped", dropped.map(Measure::PerSecond)),
+        .evidence_if("overflows", drops.label(), dropped.map(Measure::PerSecond)),
     )
+}
+
+/// What is known of the connections that a listener lost. The kernel counts them for the whole network namespace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Drops {
+    /// There are no counters, or those of another namespace.
+    Unknown,
+    /// None, or none that can be put down to it.
+    None,
+    /// So many a second: it was the only one that was full.
+    Own(f32),
+    /// So many a second at so many listeners that were full, this one among them.
+    Together(f32, usize),
+}
+
+impl Drops {
+    #[expect(clippy::cast_possible_truncation, reason = "a rate on the screen has three digits")]
+    fn of(case: &Case) -> Self {
+        let (group, pressure) = (case.group, case.look.store.pressure());
+        let may_lose = case.reaches_percent(group.amount, group.limit, case.look.thresholds.accept_queue_at_fault);
+        if pressure.growth().is_none() || !super::is_own_namespace(case) {
+            return Self::Unknown;
+        }
+        let rate = pressure.overflows() as f32;
+        match (pressure.suspects(), pressure.at_fault()) {
+            _ if rate <= 0.0 || !may_lose => Self::None,
+            (_, Some(suspect)) if Some(suspect.id) == group.key.listener => Self::Own(rate),
+            (suspects @ 2.., _) => Self::Together(rate, suspects),
+            _ => Self::None,
+        }
+    }
+
+    const fn rate(self) -> Option<f32> {
+        match self {
+            Self::Own(rate) | Self::Together(rate, _) => Some(rate),
+            Self::Unknown | Self::None => None,
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::Own(rate) => format!(", {}/s dropped", trimmed(rate)),
+            Self::Together(rate, listeners) => format!(", {}/s dropped at {listeners} full listeners", trimmed(rate)),
+            Self::Unknown | Self::None => String::new(),
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        if matches!(self, Self::Together(..)) { "dropped by all full listeners" } else { "dropped" }
+    }
 }
 
 /// `accept()` is to blame if the queue never empties; else bursts meet a small limit.

@@ -24,6 +24,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
             process: Some(process),
             place: Place::Process,
             netns: NetnsId::default(),
+            listener: None,
         };
         let held = sockets.get(&process).copied().unwrap_or(0);
         let known = rows.process(process).cloned();

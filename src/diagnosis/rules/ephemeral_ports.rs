@@ -24,7 +24,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     if !look.destinations.has_all() {
         return Vec::new();
     }
-    let limit = room(look.store, look.sides);
+    let limit = room(look.store, &look.sides);
     let from = f64::from(limit) * look.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
     // Ports are short per source address too; of several, the shortest tells.
     let mut worst: FxHashMap<FindingKey, Group> = FxHashMap::default();
@@ -39,7 +39,13 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
 }
 
 fn group(look: &Context, way: &Way, traffic: &Traffic, limit: u32) -> Group {
-    let key = FindingKey { rule: Rule::EphemeralPorts, process: None, place: Place::To(way.to), netns: way.netns };
+    let key = FindingKey {
+        rule: Rule::EphemeralPorts,
+        process: None,
+        place: Place::To(way.to),
+        netns: way.netns,
+        listener: None,
+    };
     // A TIME_WAIT port that may be reused is as good as free.
     let taken = if is_reused(look, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
     let empty = Group::new(key, traffic.process().cloned());

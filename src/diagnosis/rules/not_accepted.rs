@@ -18,11 +18,13 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     if !matches!(socket.owner, Owner::Unaccepted) {
         return None;
     }
-    let place = look.sides.listener_of(socket).map_or(socket.local, |(listener, _)| listener);
+    let came_by = look.sides.came_by(socket);
+    let place = came_by.map_or(socket.local, |came_by| came_by.place.local);
     let member = Member::new(Place::On(place), row);
     let age = look.age(member.since);
     Some(Member {
-        process: look.sides.accepting(socket, look.store),
+        listener: came_by.and_then(|came_by| came_by.listener).map(|listener| listener.id),
+        process: came_by.and_then(|came_by| came_by.process(socket)),
         settled: age >= look.thresholds.settled,
         aged: age >= look.thresholds.not_accepted_critical,
         kind: if socket.state == TcpState::CloseWait { GIVEN_UP } else { WAITING },
@@ -40,10 +42,15 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         number if number == group.sockets => ", all given up by their peers".to_owned(),
         number => format!(", {} given up by their peers", count(number)),
     };
-    let who = super::listening_process(group);
+    let who = super::accepting_process(case);
     let waits = if group.sockets == 1 { "waits" } else { "wait" };
-    let sentence =
-        format!("{who} does not accept {}: {} {waits}{given_up}{}", place(group), count(group.sockets), oldest(case));
+    let sentence = format!(
+        "{who} does not accept {}{}: {} {waits}{given_up}{}",
+        place(group),
+        super::among_sharers(case),
+        count(group.sockets),
+        oldest(case)
+    );
     let severity = if group.aged > 0 { Severity::Critical } else { Severity::Warning };
     Some(
         Judgement {

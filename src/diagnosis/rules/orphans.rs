@@ -18,7 +18,13 @@ const STATES: [TcpState; 3] = [TcpState::FinWait1, TcpState::LastAck, TcpState::
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let facts = look.store.facts();
     let (Some(orphans), Some(max)) = (facts.orphans, facts.orphans_max) else { return Vec::new() };
-    let key = FindingKey { rule: Rule::Orphans, process: None, place: Place::Machine, netns: NetnsId::default() };
+    let key = FindingKey {
+        rule: Rule::Orphans,
+        process: None,
+        place: Place::Machine,
+        netns: NetnsId::default(),
+        listener: None,
+    };
     vec![Group { sockets: orphans, amount: orphans.into(), limit: max.max(1).into(), ..Group::new(key, None) }]
 }
 

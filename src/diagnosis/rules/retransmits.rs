@@ -34,8 +34,13 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     if again == 0 || sent < u64::from(look.thresholds.retransmit_segments) {
         return Vec::new();
     }
-    let key =
-        FindingKey { rule: Rule::Retransmitting, process: None, place: Place::Machine, netns: NetnsId::default() };
+    let key = FindingKey {
+        rule: Rule::Retransmitting,
+        process: None,
+        place: Place::Machine,
+        netns: NetnsId::default(),
+        listener: None,
+    };
     vec![Group { amount: again, limit: sent, ..Group::new(key, None) }]
 }
 

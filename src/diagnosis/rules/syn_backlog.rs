@@ -13,6 +13,7 @@ use crate::model::facts::Counters;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
+use crate::store::listeners::Listener;
 use crate::store::rows::Row;
 
 /// Cookies and drops are counted over this time.
@@ -25,15 +26,20 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     if socket.state != TcpState::SynRecv {
         return None;
     }
-    let (listener, index) = look.sides.listener_of(socket)?;
-    let limit = look.store.rows().get(index)?.connection.socket.queues?.send?;
-    let member = Member::new(Place::On(listener), row);
+    let came_by = look.sides.came_by(socket)?;
+    // Where several listeners share the place, a handshake names none of them: their queues count together.
+    let limit = came_by.queue()?.room()?;
     // Where connections wait for accept(), handshakes cannot end: that is the finding then.
-    let queue = look.store.rows().get(index)?.connection.socket.queues?;
-    if f64::from(queue.receive) * 100.0 >= f64::from(limit) * look.thresholds.accept_queue_at_fault {
+    let is_full = |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
+    if came_by.possible(socket).all(is_full) {
         return None;
     }
-    Some(Member { process: look.sides.accepting(socket, look.store), limit: limit.max(1).into(), ..member })
+    Some(Member {
+        listener: came_by.listener.map(|listener| listener.id),
+        process: came_by.process(socket),
+        limit: limit.into(),
+        ..Member::new(Place::On(came_by.place.local), row)
+    })
 }
 
 /// Cookies and drops of which no listener can be accused.
@@ -43,7 +49,13 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     if !rises || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW {
         return Vec::new();
     }
-    let key = FindingKey { rule: Rule::SynBacklog, process: None, place: Place::Machine, netns: NetnsId::default() };
+    let key = FindingKey {
+        rule: Rule::SynBacklog,
+        process: None,
+        place: Place::Machine,
+        netns: NetnsId::default(),
+        listener: None,
+    };
     vec![Group::new(key, None)]
 }
 
@@ -73,9 +85,12 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = if is_machine {
         format!("a SYN queue overflows{told}, in bursts between samples")
     } else {
-        let who = super::listening_process(group);
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
-        format!("{who} SYN queue full {}: {half_open} of {limit} half open{told}", place(group))
+        let what = match super::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.sharers())) {
+            Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
+            _ => format!("{} SYN queue full", super::accepting_process(case)),
+        };
+        format!("{what} {}: {half_open} of {limit} half open{told}", place(group))
     };
     let severity = if drops.is_some() { Severity::Critical } else { Severity::Warning };
     Some(

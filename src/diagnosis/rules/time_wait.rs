@@ -21,8 +21,14 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let from = look.thresholds.time_wait_churn * CHURN_WINDOW.as_secs_f64() * REMEMBERED_FROM;
     let mut busiest: FxHashMap<FindingKey, Group> = FxHashMap::default();
     for (way, traffic) in look.destinations.busy(f64::INFINITY, from.max(1.0)) {
-        let key = FindingKey { rule: Rule::TimeWaitChurn, process: None, place: Place::To(way.to), netns: way.netns };
-        let limit = if super::ephemeral_ports::is_reused(look, way) { 0 } else { room(look.store, look.sides) };
+        let key = FindingKey {
+            rule: Rule::TimeWaitChurn,
+            process: None,
+            place: Place::To(way.to),
+            netns: way.netns,
+            listener: None,
+        };
+        let limit = if super::ephemeral_ports::is_reused(look, way) { 0 } else { room(look.store, &look.sides) };
         let examples = traffic.oldest.map(|(since, id)| (since.at, id));
         let group = Group {
             sockets: traffic.time_wait,

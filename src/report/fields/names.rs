@@ -68,6 +68,7 @@ pub(super) const FINDING: &[Name] = &[
     ("addr", "string", "", "The address of the place."),
     ("port", "integer", "", "The port of the place."),
     ("netns", "integer", "", "The network namespace, as the inode of /proc/PID/ns/net."),
+    ("listener", "integer", "", "The listening socket that it is about, as its inode."),
     ("state", "string", "", "The state of its sockets, if it is one."),
     ("sockets", "integer", "", "How many sockets it is about."),
     ("since_seconds", "number", "seconds", "How long it has lasted."),

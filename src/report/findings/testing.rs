@@ -40,7 +40,13 @@ pub(crate) fn leak() -> Finding {
     let process = pool();
     let place = Place::To(endpoint("10.1.0.1:5432"));
     Finding {
-        key: FindingKey { rule: Rule::CloseWaitLeak, process: Some(process.id), place, netns: NetnsId(0) },
+        key: FindingKey {
+            rule: Rule::CloseWaitLeak,
+            process: Some(process.id),
+            place,
+            netns: NetnsId(0),
+            listener: None,
+        },
         severity: Severity::Critical,
         sentence: "jdbc|pool[4121] leaks 312 CLOSE_WAIT to 10.1.0.1:5432".to_owned(),
         why: "never closed",
@@ -69,8 +75,13 @@ pub(crate) fn leak() -> Finding {
 /// A warning about the whole process nginx, of which nothing else is known.
 pub(crate) fn descriptors() -> Finding {
     let nginx = process(812, "nginx");
-    let key =
-        FindingKey { rule: Rule::DescriptorLimit, process: Some(nginx.id), place: Place::Process, netns: NetnsId(7) };
+    let key = FindingKey {
+        rule: Rule::DescriptorLimit,
+        process: Some(nginx.id),
+        place: Place::Process,
+        netns: NetnsId(7),
+        listener: None,
+    };
     Finding {
         key,
         severity: Severity::Warning,

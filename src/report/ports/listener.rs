@@ -1,4 +1,4 @@
-//! One port that somebody listens on, and all that is known of it.
+//! One socket that listens, and all that is known of it and of its port.
 
 use std::borrow::Cow;
 
@@ -15,6 +15,7 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::store::Store;
+use crate::store::listeners::{AcceptQueue, ListenPlace};
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
@@ -23,7 +24,7 @@ use crate::table::view::View;
 /// The names of services that this system has beyond the catalogue, from `/etc/services`.
 pub type Services = FxHashMap<(Protocol, u16), DisplayText>;
 
-/// All sockets that listen on one port of one address.
+/// One socket that listens.
 pub struct Listener<'s> {
     /// TCP or UDP.
     pub protocol: Protocol,
@@ -41,8 +42,8 @@ pub struct Listener<'s> {
     pub is_ephemeral: Option<bool>,
     /// Whether the process is not one that usually listens there; `None` where the process or the usual one is not known.
     pub is_unexpected: Option<bool>,
-    /// How many sockets share it (`SO_REUSEPORT`).
-    pub sockets: usize,
+    /// How many sockets share the port of this address and interface (`SO_REUSEPORT`), this one among them.
+    pub sharers: usize,
     row: &'s Row,
     store: &'s Store,
 }
@@ -57,9 +58,10 @@ pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec
         .filter_map(|index| store.rows().get(*index))
         .filter(|row| !row.is_closed() && listens(&row.connection.socket))
         .collect();
-    rows.sort_by_key(|row| (place(row), !matches!(row.connection.socket.owner, Owner::Live(_))));
-    let groups = rows.chunk_by(|a, b| place(a) == place(b));
-    groups.filter_map(|group| Some(listener(group.first()?, group.len(), store, services))).collect()
+    rows.sort_by_key(|row| {
+        (place(row), row.connection.socket.owner.process().map(|process| process.id), row.connection.socket.id)
+    });
+    rows.into_iter().map(|row| listener(row, store, services)).collect()
 }
 
 /// A UDP socket without a peer takes what comes from anyone, as a listener does.
@@ -70,10 +72,10 @@ fn listens(socket: &Socket) -> bool {
 
 fn place(row: &Row) -> impl Ord + use<> {
     let socket = &row.connection.socket;
-    (socket.local.port, socket.protocol, socket.local.addr, socket.id.netns())
+    (socket.local.port, socket.protocol, socket.local.addr, socket.id.netns(), socket.interface)
 }
 
-fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Services) -> Listener<'s> {
+fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Listener<'s> {
     let socket = &row.connection.socket;
     let (protocol, local) = (socket.protocol, socket.local);
     let of_system = || services.get(&(protocol, local.port)).map(AsRef::as_ref);
@@ -89,7 +91,7 @@ fn listener<'s>(row: &'s Row, sockets: usize, store: &'s Store, services: &'s Se
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
             holders.all().iter().all(|process| !owners::is_usual(protocol, local.port, process.name.as_str()))
         }),
-        sockets,
+        sharers: store.listeners().sharers(ListenPlace::of(socket)),
         row,
         store,
     }
@@ -105,6 +107,21 @@ impl Listener<'_> {
     pub fn column(&self, key: &str) -> Cow<'_, str> {
         let column = COLUMNS.iter().find(|column| column.key == key);
         column.map_or(Cow::Borrowed(""), |column| (column.value)(self.row, self.store).text())
+    }
+
+    /// The processes that hold it: a listener that was inherited has several.
+    fn holders(&self) -> Vec<Value> {
+        let Owner::Live(holders) = &self.row.connection.socket.owner else { return Vec::new() };
+        holders.all().iter().map(|process| json!({"pid": process.id.pid, "process": process.name.as_str()})).collect()
+    }
+
+    /// `9 of 8`: how many connections wait to be accepted, and how many may; blank for UDP.
+    pub fn queue_text(&self) -> String {
+        let queue = AcceptQueue::of(&self.row.connection.socket);
+        queue.map_or_else(String::new, |queue| match queue.limit {
+            Some(limit) => format!("{} of {limit}", queue.waiting),
+            None => queue.waiting.to_string(),
+        })
     }
 
     /// The class of the port; where the kernel gives it to clients, that is what counts.
@@ -159,9 +176,13 @@ impl Listener<'_> {
             "unexpected": self.is_unexpected,
             "danger": self.worst.and_then(|row| row.danger).map(Danger::label),
             "risk": self.worst.and_then(|row| row.risk.as_deref()),
-            "sockets": self.sockets,
+            "sockets": self.sharers,
+            "inode": column("inode"),
+            "cookie": column("cookie"),
+            "processes": self.holders(),
             "backlog": column("backlog"),
             "backlog_limit": column("backlog_limit"),
+            "overflows_per_second": self.store.pressure().overflows_of(self.row.connection.socket.id),
         })
     }
 }

@@ -17,9 +17,9 @@ fn store() -> Store {
         listener(2, 6379).local("127.0.0.1:6379").held_by(&[process(78, "redis-server")]).build(),
         listener(3, 22).held_by(&[process(79, "sshd")]).build(),
         listener(4, 22).local("[::]:22").remote("[::]:0").held_by(&[process(79, "sshd")]).build(),
-        // Two sockets share the port.
-        listener(5, 8080).local("10.0.0.7:8080").held_by(&[process(80, "nginx")]).build(),
-        listener(6, 8080).local("10.0.0.7:8080").held_by(&[process(81, "nginx")]).build(),
+        // Two sockets share the port, and one of them does not accept.
+        listener(5, 8080).local("10.0.0.7:8080").held_by(&[process(81, "nginx")]).queues(129, 128).build(),
+        listener(6, 8080).local("10.0.0.7:8080").held_by(&[process(80, "nginx")]).build(),
         listener(7, 873).owner(Owner::Hidden).build(),
         listener(8, 40_123).held_by(&python).build(),
         udp(9, 161).held_by(&[process(82, "snmpd")]).build(),
@@ -77,7 +77,7 @@ fn json_says_null_where_nothing_is_known() {
     let text = printed(&Ports { json: true, ..Ports::default() });
     let value: Value = serde_json::from_str(&text).expect("valid JSON");
     let listeners = value["listeners"].as_array().expect("an array");
-    assert_eq!(listeners.len(), 8);
+    assert_eq!(listeners.len(), 9);
     assert_eq!(value["ephemeral_ports"], json!({"first": 32768, "last": 60999}));
     let of = |port: u16| listeners.iter().find(|row| row["lport"] == port).expect("listed");
     assert!(of(873)["process"].is_null() && of(873)["unexpected"].is_null() && of(873)["owner"] == "hidden");
@@ -89,9 +89,18 @@ fn json_says_null_where_nothing_is_known() {
 }
 
 #[test]
+fn each_socket_of_a_shared_port_has_its_own_owner_and_queue() {
+    let text = printed(&Ports { json: true, filter: Filter::parse("lport:8080").expect("valid"), ..Ports::default() });
+    let value: Value = serde_json::from_str(&text).expect("valid JSON");
+    let of = |row: &Value| (row["pid"].clone(), row["backlog"].clone(), row["sockets"].clone(), row["inode"].clone());
+    let rows: Vec<_> = value["listeners"].as_array().expect("an array").iter().map(of).collect();
+    assert_eq!(rows, [(80, 0, 2, 7), (81, 129, 2, 6)].map(|(a, b, c, d)| (a.into(), b.into(), c.into(), d.into())));
+}
+
+#[test]
 fn what_makes_it_fail_is_what_others_can_reach() {
     let sentence = failure(&["risk"], "").expect("Redis is open");
-    assert_eq!(sentence, "4 listeners are what --fail-on names, the worst tcp 0.0.0.0:873 (rsync)");
+    assert_eq!(sentence, "5 listeners are what --fail-on names, the worst tcp 0.0.0.0:873 (rsync)");
     assert!(failure(&["risk"], "laddr:127.0.0.1").is_none(), "loopback is no exposure");
     assert!(failure(&["risk"], "lport:22").is_none() && failure(&["low"], "lport:22").is_some());
     assert!(failure(&["high"], "lport:161").is_none() && failure(&["medium"], "lport:161").is_some());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::process::{Owner, Process};
 use crate::model::socket::{Socket, SocketId};
 use crate::store::Store;
-use crate::store::groups::{GroupKey, Grouping, Listening, each_key};
+use crate::store::groups::{GroupKey, Grouping, each_key};
 use crate::store::rows::RowIndex;
 
 /// So many processes and sockets are named; more cannot be chosen from.
@@ -17,7 +17,6 @@ pub const MEMBERS_MAX: usize = 50;
 pub struct Members {
     key: GroupKey,
     grouping: Grouping,
-    listening: Listening,
     next: RowIndex,
     /// Who holds one: of a listener those that hold a listening socket. At most [`MEMBERS_MAX`].
     pub processes: Vec<Arc<Process>>,
@@ -31,12 +30,11 @@ pub struct Members {
 
 impl Members {
     /// Nothing is gathered yet.
-    pub fn new(store: &Store, key: GroupKey) -> Self {
+    pub fn new(key: GroupKey) -> Self {
         let grouping = key.grouping();
         Self {
             key,
             grouping,
-            listening: Listening::needed_for(grouping, store),
             next: RowIndex(0),
             processes: Vec::new(),
             more_processes: false,
@@ -58,7 +56,7 @@ impl Members {
             self.next = RowIndex(index.0 + 1);
             let socket = &row.connection.socket;
             let mut belongs = false;
-            each_key(socket, self.grouping, &self.listening, |key, _| belongs |= key == self.key);
+            each_key(socket, self.grouping, store, |key, _| belongs |= key == self.key);
             if belongs && !row.is_closed() {
                 self.take(socket);
             }
