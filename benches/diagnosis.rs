@@ -67,6 +67,7 @@ fn opened(row: &Connection, at: Timestamp) -> Transition {
         skipped: false,
         owner: owner.clone(),
         told_by: ToldBy::Samples,
+        is_emptied: false,
         last: None,
     }
 }

@@ -134,8 +134,8 @@ impl Tracker {
         round.tolerance = tolerance(snapshot.took);
         round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
         let mut delta = self.delta(snapshot);
-        self.ends.hear(&snapshot.events, &self.directory, &round);
-        self.lives.hear(&snapshot.events.steps, &round);
+        self.ends.hear(&snapshot.events, &mut self.directory, &round);
+        self.lives.hear(&snapshot.events, &round);
         let gone = sorted(&snapshot.gone);
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
             let Some(slot) = self.directory.find(socket.id) else {
@@ -159,7 +159,7 @@ impl Tracker {
         self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
         for id in &gone {
             if let Some(slot) = self.directory.slot(*id) {
-                self.end(slot, &round, &mut delta);
+                self.end(slot, None, &round, &mut delta);
             }
         }
         if met < self.directory.len_of_last() {
@@ -175,11 +175,24 @@ impl Tracker {
     fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
         let lives = &mut self.lives;
         let place = |ended: &Ended| (ended.socket.local, ended.socket.remote);
-        let is_certain = |ended: &Ended| contains(gone, ended.socket.id) || lives.is_over(place(ended));
-        for untold in self.ends.take_untold((round, &self.directory), is_certain) {
-            match lives.whole(place(&untold.ended)) {
+        let netns = |ended: &Ended| ended.socket.id.netns();
+        let is_certain = |ended: &Ended| contains(gone, ended.socket.id) || lives.is_over(place(ended), netns(ended));
+        let untold = self.ends.take_untold((round, &self.directory), is_certain);
+        for untold in untold.iter().filter(|untold| !untold.ended.is_emptied()) {
+            match lives.whole(place(&untold.ended), netns(&untold.ended)) {
                 Some(way) => telling::traced_life(&untold.ended, &way, delta),
-                None => telling::short_life(&untold, delta),
+                None => telling::short_life(untold, delta),
+            }
+        }
+        // What is left of the trace may be theirs.
+        let emptied = untold.iter().map(|untold| &untold.ended).filter(|ended| ended.is_emptied());
+        let emptied: Vec<&Ended> = emptied.collect();
+        for (ended, lived) in emptied.iter().zip(lives.emptied(&emptied)) {
+            if lived.is_empty() {
+                delta.transitions.push(telling::end_of_unknown(ended));
+            }
+            for (place, way) in lived {
+                telling::traced_life_at(place, ended, &way, delta);
             }
         }
         lives.finish(round);
@@ -188,9 +201,8 @@ impl Tracker {
         let overflown = overflown.into_iter().filter(|(_, count)| *count > 0);
         let overflown: Vec<_> = overflown.map(|(of, count)| Loss { of, count: Some(count) }).collect();
         delta.gaps = telling::gaps(&snapshot.events, &overflown, round);
-        if delta.transitions.iter().any(|transition| transition.told_by != ToldBy::Samples) {
-            delta.transitions.sort_by_key(|transition| transition.at);
-        }
+        // Stable: what happens to one socket stays in its order where two moments are the same.
+        delta.transitions.sort_by_key(|transition| transition.at);
     }
 
     /// What its tables hold: they are bounded by the sockets that there are, and by named limits.
@@ -281,13 +293,15 @@ impl Tracker {
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
             let over = self.ends.is_over(entry) || (self.ends.has_ended(entry) && self.lives.is_over_for(entry));
-            let certain = expired || over || tuple(entry).is_some_and(|tuple| taken.contains(&tuple));
+            let successor = tuple(entry).and_then(|tuple| taken.get(&tuple).copied());
+            let certain = expired || over || successor.is_some();
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
             if certain || (means_something && self.missed.contains_key(&slot)) {
-                self.end(slot, round, delta);
+                self.end(slot, successor, round, delta);
                 continue;
             }
             if means_something {
+                self.ends.missing(entry, round);
                 self.missed.insert(slot, round.at);
                 delta.unlisted.push(entry.id);
             }
@@ -295,19 +309,21 @@ impl Tracker {
         }
     }
 
-    /// The socket in `slot` is gone: since it was first missed, or since now.
-    fn end(&mut self, slot: u32, round: &Round, delta: &mut Delta) {
+    /// The socket in `slot` is gone: since it was first missed, or since now; in any case since its `successor` was opened,
+    /// a connection with the same endpoints.
+    fn end(&mut self, slot: u32, successor: Option<Timestamp>, round: &Round, delta: &mut Delta) {
         let at = self.missed.remove(&slot).unwrap_or(round.at);
         let entry = self.directory.entry(slot);
-        let expired = entry.time_wait_ends().filter(|&end| end <= round.at);
+        let expired = entry.time_wait_ends().filter(|&end| end <= at);
         delta.removed.push(Removed { id: entry.id, at });
+        let at = successor.map_or(at, |successor| at.min(successor.max(entry.seen_at)));
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
         let word = self.ends.take(entry, round);
-        let closed = match self.lives.way(entry, None) {
-            Some(way) => telling::traced_end(closed(entry, at, end), &way, begin(entry), delta),
-            None => closed(entry, at, end),
+        let (closed, begin) = match self.lives.way(entry, None) {
+            Some(way) => telling::traced_end(closed(entry, end), &way, begin(entry), delta),
+            None => (closed(entry, end), begin(entry)),
         };
-        delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin(entry), word));
+        delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin, word));
         self.directory.remove(slot);
     }
 }
@@ -386,48 +402,75 @@ fn is_late(transition: &Transition, round: &Round) -> bool {
 }
 
 fn add(socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) -> Entry {
-    let mut since = if round.first {
-        clocks::at_first_sight(socket, round.at)
-    } else {
-        Some(clocks::seen_opened(socket, round.looked_at(socket), round.at))
-    };
-    let mut entry = Entry::new(socket, since, round);
-    if !round.first {
-        let opened = opened(&entry, round.at);
-        if let Some(way) = lives.opening(socket) {
-            let (told, held) = telling::along(&opened, &way, None);
-            if telling::reaches(&told, socket.state) {
-                since = held.map(|held| round.not_later(held));
-                entry = Entry::new(socket, since, round);
-            }
-            delta.transitions.extend(telling::completed(told, opened, held, since));
-        } else {
-            delta.transitions.push(opened);
-        }
+    if round.first {
+        let entry = Entry::new(socket, clocks::at_first_sight(socket, round.at), round);
+        delta.added.push(entry.row());
+        return entry;
     }
+    let since = clocks::seen_opened(socket, round.looked_at(socket), round.at);
+    let entry = open(socket, since, round, lives, delta);
     delta.added.push(entry.row());
+    entry
+}
+
+/// Tracks a connection that was opened since the last sample; `since` is what the samples know of its state.
+fn open(socket: &Socket, since: Since, round: &Round, lives: &mut Lives, delta: &mut Delta) -> Entry {
+    let Some(way) = lives.opening(socket) else {
+        let entry = Entry::new(socket, Some(since), round);
+        delta.transitions.push(opened(&entry, since.at));
+        return entry;
+    };
+    let base =
+        Transition { of_subflow: socket.is_subflow, ..Transition::new(&socket.reference(), since.at, None, None) };
+    let (told, held) = telling::along(&base, &way, None);
+    let is_traced = telling::reaches(&told, socket.state);
+    let since = if is_traced { held } else { Some(telling::in_mini_socket(since, socket, &way)) };
+    let since = since.map(|since| round.not_later(since));
+    let entry = Entry::owned(socket, since, &way.owner, round);
+    let opened = opened(&entry, since.map_or(round.at, |since| since.at));
+    let steps = telling::completed(told, opened, held, since);
+    delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
     entry
 }
 
 fn change(entry: &mut Entry, socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) {
     let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
     if identity::is_another_connection(entry, socket) {
-        let end = Since { at: round.at, basis: AgeBasis::Observed };
-        delta.transitions.push(closed(entry, round.at, end));
-        *entry = Entry::new(socket, Some(entered()), round);
-        delta.transitions.push(opened(entry, round.at));
+        let since = entered();
+        let end = Since { at: since.at, basis: AgeBasis::Observed };
+        let closed = match lives.way(entry, None) {
+            Some(way) => telling::traced_end(closed(entry, end), &way, begin(entry), delta).0,
+            None => closed(entry, end),
+        };
+        delta.transitions.push(closed);
+        let until = delta.transitions.len();
+        *entry = open(socket, since, round, lives, delta);
+        let (ended, begun) = delta.transitions.split_at_mut(until);
+        // One ends before the next begins, whoever told of each.
+        if let Some(begun) = begun.first() {
+            let latest = ended.iter_mut().rev().take_while(|transition| transition.id == begun.id);
+            latest.for_each(|transition| transition.at = transition.at.min(begun.at));
+        }
         delta.changed.push(entry.row());
     } else if entry.state == socket.state {
         let connection = entry.renew(socket, entry.since(), round);
         delta.changed.push(connection);
     } else {
-        let step = entry.transition(Some(socket.state), round.at);
-        let (told, held) = match lives.way(entry, Some(socket)) {
-            Some(way) => telling::along(&step, &way, Some(begin(entry))),
+        let since = entered();
+        let step = entry.transition(Some(socket.state), since.at);
+        let way = lives.way(entry, Some(socket));
+        let (told, held) = match &way {
+            Some(way) => telling::along(&step, way, Some(begin(entry))),
             None => (Vec::new(), Some(begin(entry))),
         };
         let is_traced = telling::reaches(&told, socket.state);
-        let since = if is_traced { held.map(|held| round.not_later(held)) } else { Some(entered()) };
+        let since = match way {
+            Some(_) if is_traced => held,
+            Some(way) => Some(telling::in_mini_socket(since, socket, &way)),
+            None => Some(since),
+        };
+        let since = since.map(|since| round.not_later(since));
+        let step = Transition { at: since.map_or(step.at, |since| since.at), ..step };
         let connection = entry.renew(socket, since, round);
         let steps = telling::completed(told, step, held, since);
         delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
@@ -452,8 +495,8 @@ fn opened(entry: &Entry, at: Timestamp) -> Transition {
 }
 
 /// Never skipped: a reset or a time-out ends a connection in any state.
-fn closed(entry: &Entry, at: Timestamp, end: Since) -> Transition {
-    Transition { lasted: Some(clocks::lasted(begin(entry), end)), ..entry.transition(None, at) }
+fn closed(entry: &Entry, end: Since) -> Transition {
+    Transition { lasted: Some(clocks::lasted(begin(entry), end)), ..entry.transition(None, end.at) }
 }
 
 /// A connected TCP tuple, which the kernel gives to one socket at a time (on one interface).
@@ -465,12 +508,18 @@ fn tuple(entry: &Entry) -> Option<Tuple> {
     unique.then_some((socket.local, socket.remote, socket.id.netns()))
 }
 
-/// The tuples of the connections that are new in `delta`.
-fn taken_over(delta: &Delta) -> FxHashSet<Tuple> {
-    let sockets = delta.added.iter().map(|connection| &connection.socket);
-    let connected = sockets
-        .filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset() && socket.interface.is_none());
-    connected.map(|socket| (socket.local, socket.remote, socket.id.netns())).collect()
+/// The tuples of the connections that are new in `delta`, and when they were opened.
+fn taken_over(delta: &Delta) -> FxHashMap<Tuple, Timestamp> {
+    let connected = delta.added.iter().filter(|connection| {
+        let socket = &connection.socket;
+        socket.protocol == Protocol::Tcp && !socket.remote.is_unset() && socket.interface.is_none()
+    });
+    let taken = |connection: &Connection| {
+        let socket = &connection.socket;
+        let opened = connection.state_since.map_or(connection.first_seen, |since| since.at);
+        ((socket.local, socket.remote, socket.id.netns()), opened)
+    };
+    connected.map(taken).collect()
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ fn hungry_client(seconds: u64) -> App {
             skipped: false,
             owner: connection.socket.owner.clone(),
             told_by: ToldBy::Samples,
+            is_emptied: false,
             last: None,
         });
         let delta = Delta {

@@ -36,7 +36,8 @@ impl App {
             lasted if lasted.is_empty() => lasted,
             lasted => format!("after {lasted}"),
         };
-        let ends = format!("{} → {}", entry.local, entry.remote);
+        let remote = entry.remote_text().unwrap_or_else(|| entry.remote.to_string());
+        let ends = format!("{} → {remote}", entry.local_text());
         let parts = [self.log_time(entry), ends, change_text(entry), lasted, who];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
@@ -59,12 +60,12 @@ impl App {
 pub fn change_text(entry: &Transition) -> String {
     let arrow = if entry.skipped { "⇢" } else { "→" };
     match (entry.protocol, entry.from, entry.to) {
-        (Protocol::Udp, None, _) => "opened UDP".to_owned(),
         (Protocol::Udp, _, None) => "UDP closed".to_owned(),
+        (Protocol::Udp, None, _) => "opened UDP".to_owned(),
         (_, None, Some(to)) => format!("opened {to}"),
         (_, Some(from), Some(to)) => format!("{from} {arrow} {to}"),
         (_, Some(from), None) => format!("{from} {arrow} closed"),
-        (_, None, None) => String::new(),
+        (_, None, None) => format!("? {arrow} closed"),
     }
 }
 

@@ -121,10 +121,11 @@ pub struct Removed {
     pub at: Timestamp,
 }
 
-/// A change of state, an opening (`from` is `None`) or an end (`to` is `None`).
+/// A change of state, an opening (`from` is `None`) or an end (`to` is `None`; with `from`, where its last state is not known).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// When it was seen.
+    /// When it happened, as well as that is known and never later than it was seen: exact where the tracepoint told, within
+    /// some 10 ms where a clock of the kernel or a destroy event did, else when the sample was taken that first showed it.
     pub at: Timestamp,
     /// Which socket.
     pub id: SocketId,
@@ -132,11 +133,11 @@ pub struct Transition {
     pub protocol: Protocol,
     /// It is one of the TCP sockets that carry an MPTCP connection; false where no sample showed the socket.
     pub of_subflow: bool,
-    /// Our end.
+    /// Our end; where the address is unspecified, see [`Self::is_emptied`].
     pub local: Endpoint,
-    /// The other end.
+    /// The other end; unset where there is none or, of an emptied socket, where it is not known.
     pub remote: Endpoint,
-    /// The state before; `None` for a socket that was opened.
+    /// The state before; `None` for a socket that was opened, and for the end of one whose last state is not known.
     pub from: Option<TcpState>,
     /// The state after; `None` for a socket that is gone.
     pub to: Option<TcpState>,
@@ -148,6 +149,9 @@ pub struct Transition {
     pub owner: Owner,
     /// Who told of it.
     pub told_by: ToldBy,
+    /// The kernel had emptied the socket before it told of its end, and nobody else told: the remote end is not known, nor is
+    /// the local address where it is unspecified.
+    pub is_emptied: bool,
     /// What the connection had come to, for the end of one that the kernel told of.
     pub last: Option<LastWords>,
 }
@@ -169,8 +173,28 @@ impl Transition {
             skipped: false,
             owner: Owner::None,
             told_by: ToldBy::Samples,
+            is_emptied: false,
             last: None,
         }
+    }
+
+    /// Whether it is the opening of a socket.
+    pub const fn is_opening(&self) -> bool {
+        self.from.is_none() && self.to.is_some()
+    }
+
+    /// Our end as text; what is not known is `?`.
+    pub fn local_text(&self) -> String {
+        let is_blank = self.is_emptied && self.local.addr.is_unspecified();
+        if is_blank { format!("?:{}", self.local.port) } else { self.local.to_string() }
+    }
+
+    /// The other end as text; `None` where there is none, `?` where it is not known.
+    pub fn remote_text(&self) -> Option<String> {
+        if self.is_emptied {
+            return Some("?".to_owned());
+        }
+        (!self.remote.is_unset()).then(|| self.remote.to_string())
     }
 }
 

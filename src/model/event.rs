@@ -1,11 +1,14 @@
 //! What the kernel tells between two samples: sockets that ended, changes of state, and what of that was lost.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::delta::{LastWords, ToldBy};
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::give_back;
-use crate::model::socket::SocketRef;
+use crate::model::process::Holders;
+use crate::model::socket::{NetnsId, SocketRef};
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
@@ -22,13 +25,28 @@ pub const STEPS_MAX: u32 = 131_072;
 pub struct Ended {
     /// When it was read, some milliseconds after it happened.
     pub at: Timestamp,
-    /// Which. A socket that was disconnected before (`SO_LINGER` of 0) has no remote port any more.
+    /// Which. Of one that was disconnected before, not all of it holds: see [`Self::is_emptied`].
     pub socket: SocketRef,
     /// Its final `tcp_info`; `None` for UDP.
     pub info: Option<TcpInfo>,
 }
 
 impl Ended {
+    /// Whether the socket was disconnected before it was freed: by a close with an `SO_LINGER` of 0, by a connect that
+    /// failed, or by one to `AF_UNSPEC`. `tcp_disconnect` (`net/ipv4/tcp.c`) then has emptied it of its remote port, of its
+    /// local address (unless bind(2) had set that) and of its counters. The remote address is left, but is the last one that
+    /// the socket was connected to, whatever it did since: identity and local port are all that is known.
+    pub fn is_emptied(&self) -> bool {
+        let SocketRef { protocol, remote, .. } = self.socket;
+        protocol == Protocol::Tcp && remote.port == 0 && !remote.addr.is_unspecified()
+    }
+
+    /// Whether it is a TCP socket that never was one end of a connection: a listener, or one that was only bound. Which of
+    /// the two the kernel does not tell.
+    pub fn is_unconnected(&self) -> bool {
+        self.socket.protocol == Protocol::Tcp && self.socket.remote.is_unset()
+    }
+
     /// What its connection had come to; `None` where the kernel keeps no count, or has set it back.
     pub fn last_words(&self) -> Option<LastWords> {
         let info = self.info.filter(|_| self.socket.remote.port != 0)?;
@@ -53,6 +71,29 @@ pub struct Step {
     pub to: TcpState,
 }
 
+impl Step {
+    /// Whether the process that holds the socket makes this step by a call of its own: connect(2), listen(2), shutdown(2)
+    /// or close(2). All other steps happen on behalf of whoever runs when a packet or a timer comes.
+    pub const fn is_own_call(&self) -> bool {
+        use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynSent};
+        matches!((self.from, self.to), (Close, SynSent | Listen) | (Established, FinWait1) | (CloseWait, LastAck))
+    }
+}
+
+/// Which process made a [`Step`] by a call of its own, and so holds or held the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// When the step happened.
+    pub at: Timestamp,
+    /// The key of the step.
+    pub key: u64,
+    /// The process.
+    pub process: Arc<Holders>,
+    /// The network namespace that the process was in, which as a rule is that of its sockets; `None` where it may not be
+    /// seen.
+    pub netns: Option<NetnsId>,
+}
+
 /// Events that were lost since the last sample; of samples: that some could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -69,6 +110,8 @@ pub struct Events {
     pub ended: Vec<Ended>,
     /// Changes of state up to the end of the sample, by time.
     pub steps: Vec<Step>,
+    /// Who made them, as far as that is known; by time.
+    pub callers: Vec<Caller>,
     /// What was lost of both.
     pub lost: Vec<Loss>,
     /// Who tells at all.
@@ -83,6 +126,8 @@ impl Events {
         give_back(&mut self.ended, ended);
         self.steps.clear();
         give_back(&mut self.steps, steps);
+        self.callers.clear();
+        give_back(&mut self.callers, steps);
         self.lost.clear();
         self.tellers = Tellers::default();
     }

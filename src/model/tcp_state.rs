@@ -139,6 +139,21 @@ impl TcpState {
         self.row().successors.contains(&next)
     }
 
+    /// Whether a connection in this state can come to be in `next`, with states missed in between or not: never through a
+    /// state that ends it.
+    pub fn can_become(self, next: Self) -> bool {
+        let mut reached = 1u32 << self as u32;
+        loop {
+            let open = STATES.iter().filter(|row| reached & 1 << row.state as u32 != 0);
+            let open = open.filter(|row| !matches!(row.state, Close | TimeWait | Unconn));
+            let more = open.flat_map(|row| row.successors).fold(reached, |reached, state| reached | 1 << *state as u32);
+            if more == reached {
+                return self != next && reached & 1 << next as u32 != 0;
+            }
+            reached = more;
+        }
+    }
+
     /// Whether the kernel keeps only a mini-socket (no inode, no uid, no `tcp_info`) in this state.
     pub const fn is_mini(self) -> bool {
         matches!(self, TimeWait | SynRecv)
@@ -158,6 +173,13 @@ impl fmt::Display for TcpState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_goes_forward_only() {
+        assert!(FinWait1.can_become(TimeWait) && SynRecv.can_become(LastAck) && Established.can_become(TimeWait));
+        assert!(!CloseWait.can_become(TimeWait) && !FinWait1.can_become(CloseWait) && !TimeWait.can_become(SynSent));
+        assert!(!Established.can_become(SynSent) && !Established.can_become(Established));
+    }
 
     #[test]
     fn rows_stand_in_the_order_of_the_enum() {

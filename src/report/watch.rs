@@ -18,7 +18,7 @@ use crate::report::findings::{self, Matching};
 use crate::report::format::Format;
 use crate::report::format::json::{Objects, rfc3339};
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::rows::{Mark, Row};
 use crate::table::filter::Filter;
 use crate::table::units;
 use crate::table::value::Value;
@@ -258,8 +258,8 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 
 const fn event(transition: &Transition) -> &'static str {
     match (transition.from, transition.to) {
-        (None, _) => "opened",
         (_, None) => "closed",
+        (None, _) => "opened",
         _ => "transition",
     }
 }
@@ -267,7 +267,11 @@ const fn event(transition: &Transition) -> &'static str {
 /// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
 fn before(store: &Store, transition: &Transition) -> Option<Row> {
     let mut row = known_row(store, transition);
-    row.connection.socket.state = transition.from?;
+    match transition.from {
+        Some(from) => row.connection.socket.state = from,
+        None if transition.to.is_none() => row.mark = Some(Mark::Untold { is_emptied: transition.is_emptied }),
+        None => return None,
+    }
     row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
     if transition.to.is_none() {
         row.connection.rates = None;
@@ -297,7 +301,12 @@ fn after(store: &Store, transition: &Transition) -> Option<Row> {
 /// The socket as last seen; what the transition says, if no sample has shown it.
 fn known_row(store: &Store, transition: &Transition) -> Row {
     let mut row = store.rows().find(transition.id).and_then(|index| store.rows().get(index)).cloned();
-    let row = row.take().unwrap_or_else(|| unseen_row(transition));
+    // A socket that was disconnected and connected anew shows its last connection, which may be another one.
+    let is_its = |row: &Row| {
+        let socket = &row.connection.socket;
+        (socket.local, socket.remote) == (transition.local, transition.remote)
+    };
+    let row = row.take().filter(is_its).unwrap_or_else(|| unseen_row(transition));
     let mut row = Row { mark: None, ..row };
     if transition.owner.holders().is_some() || row.connection.socket.owner.no_process() == Some(NoProcess::None) {
         row.connection.socket.owner = transition.owner.clone();
@@ -332,13 +341,17 @@ fn unseen_row(transition: &Transition) -> Row {
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
 fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     let (event, socket) = (event(transition), &row.connection.socket);
-    let mut line =
-        format!("{}  {event:<10}  {} {}", rfc3339(store.wall_of(transition.at)), socket.protocol.name(), socket.local);
+    let mut line = format!(
+        "{}  {event:<10}  {} {}",
+        rfc3339(store.wall_of(transition.at)),
+        socket.protocol.name(),
+        transition.local_text()
+    );
     let mut add = |part: &str| {
         line.push_str(part);
     };
-    if !socket.remote.is_unset() {
-        add(&format!(" -> {}", socket.remote));
+    if let Some(remote) = transition.remote_text() {
+        add(&format!(" -> {remote}"));
         if let Some(name) = store.host_names().get(socket.remote.addr) {
             add(&format!(" ({}?)", name.as_str()));
         }
@@ -346,7 +359,7 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     match (transition.from, transition.to) {
         (Some(from), Some(to)) => add(&format!("  {} -> {}", from.name(), to.name())),
         (None, Some(state)) | (Some(state), None) => add(&format!("  {}", state.name())),
-        (None, None) => {}
+        (None, None) => add("  last state unknown"),
     }
     if let Some((span, basis)) = transition.lasted {
         let at_least = if basis == AgeBasis::AtLeast { ">" } else { "" };

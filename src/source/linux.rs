@@ -1,6 +1,7 @@
 //! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
 pub mod backoff;
+pub mod callers;
 pub mod counters;
 pub mod destroy_events;
 pub mod dumper;

@@ -132,7 +132,7 @@ impl History {
 
 impl Sample {
     fn count(&mut self, transition: &Transition) {
-        self.opened += u32::from(transition.from.is_none());
+        self.opened += u32::from(transition.is_opening());
         self.closed += u32::from(transition.to.is_none());
         if transition.protocol.has_tcp_states() && !transition.of_subflow {
             if let Some(from) = transition.from {

@@ -78,7 +78,7 @@ impl Path {
                     self.push(Stay { state, entered, told_by: ToldBy::Samples, lasted, skipped });
                 }
             }
-        } else {
+        } else if transition.is_opening() {
             // Without a cookie another connection can come under the same identity.
             *self = Self::default();
         }

@@ -128,7 +128,7 @@ impl Routes {
         }
         self.at = at;
         let mut listening: Option<FxHashSet<(u16, NetnsId)>> = None;
-        for transition in transitions.iter().filter(|it| it.from.is_none() || it.to.is_none()) {
+        for transition in transitions.iter().filter(|it| it.is_opening() || it.to.is_none()) {
             if transition.protocol != Protocol::Tcp || transition.remote.is_unset() {
                 continue;
             }
@@ -152,7 +152,7 @@ impl Routes {
         let slots = self.found.entry(route).or_default();
         slots.move_to(slot);
         let place = place_of(slot);
-        slots.opened[place] += u32::from(transition.from.is_none());
+        slots.opened[place] += u32::from(transition.is_opening());
         slots.gone[place] += u32::from(transition.to.is_none());
     }
 }

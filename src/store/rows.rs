@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::delta::{Connection, Removed};
-use crate::model::endpoint::Protocol;
+use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::Held;
 use crate::model::places::Places;
 use crate::model::process::{Process, ProcessId};
@@ -32,6 +32,13 @@ pub enum Mark {
     Changed(Timestamp),
     /// Gone since then; its row shows what it was.
     Closed(Timestamp),
+    /// No row of the table, but of the end of a socket that no sample showed, and of which nothing tells the last state:
+    /// what is `state` of it means nothing. `is_emptied` says that its local address does not either, if it is unspecified:
+    /// see [`Transition::is_emptied`](crate::model::delta::Transition::is_emptied).
+    Untold {
+        /// The kernel had emptied the socket.
+        is_emptied: bool,
+    },
 }
 
 /// One line of the connection table.
@@ -47,6 +54,18 @@ impl Row {
     /// Whether the socket is gone.
     pub const fn is_closed(&self) -> bool {
         matches!(self.mark, Some(Mark::Closed(_)))
+    }
+
+    /// The state; `None` where nothing tells it.
+    pub fn state(&self) -> Option<TcpState> {
+        (!matches!(self.mark, Some(Mark::Untold { .. }))).then_some(self.connection.socket.state)
+    }
+
+    /// Our end; `None` where its address is not known.
+    pub fn local(&self) -> Option<Endpoint> {
+        let local = self.connection.socket.local;
+        let is_blank = self.mark == Some(Mark::Untold { is_emptied: true }) && local.addr.is_unspecified();
+        (!is_blank).then_some(local)
     }
 }
 

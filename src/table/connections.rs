@@ -34,9 +34,9 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(5, 5).rank(7).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
-    Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::Endpoint(socket(row).local))
+    Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::or_missing(Row::local(row), Value::Endpoint))
         .width(14, 47).rank(0).not_in_json().about("Our address and port."),
-    Column::new("laddr", "LADDR", Kind::Address, |row, _| Value::Address(socket(row).local.addr))
+    Column::new("laddr", "LADDR", Kind::Address, |row, _| Value::or_missing(Row::local(row), |local| Value::Address(local.addr)))
         .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine."),
     Column::new("lport", "LPORT", Kind::Port, |row, _| port(socket(row).local))
         .width(5, 5).about("Our port."),
@@ -48,7 +48,7 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("What the peer's address is called (reverse DNS), with --dns; said by its owner, so nothing is chosen or sorted by it."),
     Column::new("rport", "RPORT", Kind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).about("The peer's port."),
-    Column::new("state", "STATE", Kind::State, |row, _| Value::State(socket(row).state))
+    Column::new("state", "STATE", Kind::State, |row, _| Value::or_missing(Row::state(row), Value::State))
         .width(11, 11).rank(0).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
     Column::new("age", "AGE", Kind::Span, age)
         .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).about("How long it has been in this state, in seconds; '>' means at least that long."),

@@ -4,6 +4,8 @@
 //! that words are kept until no trace of it is left; and where the socket never was in a sample, its mini-socket has
 //! another cookie and is recognised by its endpoints.
 
+mod nameless;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::Round;
+use crate::tracker::ends::nameless::Nameless;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
 
@@ -50,6 +53,8 @@ pub(super) struct Ends {
     /// Everything that was over after this moment is told or buried: ends are heard since then, and none that was
     /// buried later is forgotten.
     known_since: Timestamp,
+    /// The same without cookies.
+    nameless: Nameless,
     /// Mini-sockets that came without the words of their full socket, and when they were first listed.
     wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
     /// Ends that were dropped because too many were held.
@@ -61,6 +66,8 @@ pub(super) struct Ends {
 pub(super) struct Word {
     pub(super) at: Timestamp,
     pub(super) last: Option<LastWords>,
+    /// Nothing of a connection is left where its socket was disconnected.
+    is_emptied: bool,
 }
 
 /// The end of a connection that was in no sample.
@@ -71,6 +78,7 @@ pub(super) struct Untold {
     pub(super) not_before: Timestamp,
 }
 
+/// An end that waits for the next sample.
 #[derive(Debug)]
 struct Held {
     ended: Ended,
@@ -83,7 +91,7 @@ struct Held {
 
 impl Ends {
     /// Takes in what was told since the last sample.
-    pub(super) fn hear(&mut self, events: &Events, directory: &Directory, round: &Round) {
+    pub(super) fn hear(&mut self, events: &Events, directory: &mut Directory, round: &Round) {
         if round.first || !round.ends_are_told {
             self.known_since = round.at;
         }
@@ -91,12 +99,20 @@ impl Ends {
         for ended in &events.ended {
             close_gaps(&mut self.words);
             let id = ended.socket.id;
-            if directory.slot(id).is_some() {
+            let tracked = directory.slot(id).map(|_| id).or_else(|| directory.without_cookie(&ended.socket));
+            if let Some(id) = tracked {
                 self.words.insert(id, Word::of(ended));
             } else if let Some(id) = self.wordless_at(ended, directory) {
                 self.words.insert(id, Word::of(ended));
-            } else if round.first || self.unbury(id) || !self.is_news(ended, round.seen.all_at) {
-                // It was over before conntop looked, or is told already.
+            } else if round.first || self.unbury(id) {
+                // The end of its connection is told already.
+            } else if let Some(id) = self.nameless.unbury(ended) {
+                // That is told as well, or it is only missing so far.
+                if directory.slot(id).is_some() {
+                    self.words.insert(id, Word::of(ended));
+                }
+            } else if !self.is_news(ended, round.seen.all_at) {
+                // It was over before conntop looked.
             } else if self.held.len() < HELD_MAX {
                 let not_before = round.seen.all_at.min(self.known_since);
                 self.held.push(Held { ended: ended.clone(), not_before, waited: false, used: false });
@@ -137,7 +153,16 @@ impl Ends {
     pub(super) fn is_over(&self, entry: &Entry) -> bool {
         use TcpState::{CloseWait, LastAck, Listen};
         let leaves_nothing = entry.protocol == Protocol::Udp || matches!(entry.state, CloseWait | LastAck | Listen);
-        leaves_nothing && self.has_ended(entry)
+        let is_emptied = || self.words.get(&entry.id).is_some_and(|word| word.is_emptied);
+        self.has_ended(entry) && (leaves_nothing || is_emptied())
+    }
+
+    /// Notes that a sample of a source without cookies does not list `entry`, whose end was not told. If it is told later,
+    /// under a cookie that no row has, it is no news.
+    pub(super) fn missing(&mut self, entry: &Entry, round: &Round) {
+        if entry.id.cookie().is_none() && round.ends_are_told && !self.words.contains_key(&entry.id) {
+            self.nameless.bury(entry, round.at);
+        }
     }
 
     /// Whether the full socket of `entry` was freed after it was last seen.
@@ -148,8 +173,12 @@ impl Ends {
     /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
     pub(super) fn take(&mut self, entry: &Entry, round: &Round) -> Option<Word> {
         let word = self.words.remove(&entry.id).or_else(|| self.late_word(entry));
-        if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait && entry.id.cookie().is_some() {
-            self.bury(entry.id, round.at);
+        if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait {
+            if entry.id.cookie().is_some() {
+                self.bury(entry.id, round.at);
+            } else {
+                self.nameless.bury(entry, round.at);
+            }
         }
         word
     }
@@ -166,9 +195,16 @@ impl Ends {
             // Events are milliseconds late, never a whole sample.
             self.wordless.retain(|_, (_, listed)| *listed >= before);
         }
-        let (words, used) = (&mut self.words, self.held.len());
+        let (words, nameless, used) = (&mut self.words, &mut self.nameless, self.held.len());
         self.held.retain_mut(|held| {
             if held.used {
+                return false;
+            }
+            // A source without cookies may just have missed it for the first time.
+            if let Some(id) = nameless.unbury(&held.ended) {
+                if directory.slot(id).is_some() {
+                    words.insert(id, Word::of(&held.ended));
+                }
                 return false;
             }
             if directory.slot(held.ended.socket.id).is_some() {
@@ -176,8 +212,8 @@ impl Ends {
                 words.insert(held.ended.socket.id, Word::of(&held.ended));
                 return false;
             }
-            let udp = held.ended.socket.protocol == Protocol::Udp;
-            if udp || (held.waited && is_full) || is_certain(&held.ended) {
+            let leaves_nothing = held.ended.socket.remote.port == 0 || held.ended.socket.protocol == Protocol::Udp;
+            if leaves_nothing || (held.waited && is_full) || is_certain(&held.ended) {
                 untold.push(Untold { ended: held.ended.clone(), not_before: held.not_before });
                 return false;
             }
@@ -190,12 +226,13 @@ impl Ends {
     }
 
     /// What it holds.
-    pub(super) fn holds(&self) -> [Holds; 4] {
+    pub(super) fn holds(&self) -> [Holds; 5] {
         [
             Holds::by("last words", &self.words),
             Holds::by("untold ends", &self.held),
             Holds::by("buried sockets", &self.buried),
             Holds::by("order of buried sockets", &self.buried_order),
+            self.nameless.held(),
         ]
     }
 
@@ -231,12 +268,13 @@ impl Ends {
     /// connection; or it is told late.
     fn is_news(&self, ended: &Ended, all_at: Timestamp) -> bool {
         if ended.socket.remote.is_unset() {
-            return false;
+            // Every sample of every socket lists listeners and UDP sockets: it has come since.
+            return true;
         }
         let Some(info) = &ended.info else { return true };
         let latest = latest(info).after(JIFFY);
         let is_late = || latest >= self.known_since && latest.after(LATE_MAX) >= ended.at;
-        never_established(info) || latest >= all_at || is_late()
+        never_measured(info) || latest >= all_at || is_late()
     }
 
     fn bury(&mut self, id: SocketId, at: Timestamp) {
@@ -260,7 +298,7 @@ impl Ends {
 
 impl Word {
     fn of(ended: &Ended) -> Self {
-        Self { at: ended.at, last: ended.last_words() }
+        Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied() }
     }
 }
 
@@ -274,9 +312,17 @@ impl Held {
     }
 }
 
-/// An attempt that nobody answered: nothing was acknowledged or measured.
-pub(super) fn never_established(info: &TcpInfo) -> bool {
+/// Nothing was acknowledged or measured: an attempt that nobody answered, a connection by a SYN cookie on which nothing
+/// moved, or a socket that was emptied.
+fn never_measured(info: &TcpInfo) -> bool {
     info.rtt_us == 0 && info.bytes.is_none_or(|bytes| bytes.sent() == 0 && bytes.received() == 0)
+}
+
+/// Whether the connection of `ended`, which opened after `not_before`, was an attempt that nobody answered. The handshake sets
+/// the kernel's clocks; those of an attempt read as a moment near boot.
+pub(super) fn is_attempt(ended: &Ended, not_before: Timestamp) -> bool {
+    let is_silent = |info: &TcpInfo| never_measured(info) && latest(info).after(JIFFY) < not_before;
+    !ended.is_emptied() && ended.info.as_ref().is_some_and(is_silent)
 }
 
 fn latest(info: &TcpInfo) -> Timestamp {

@@ -60,6 +60,16 @@ impl Entry {
         Self::of(socket, Arc::new(Known { socket: socket.clone(), state_since, first_seen: round.at }), round)
     }
 
+    /// The same, where `held` says who is known to have held it before: that completes what the sample says.
+    pub(super) fn owned(socket: &Socket, state_since: Option<Since>, held: &Owner, round: &Round) -> Self {
+        if held.holders().is_none() {
+            return Self::new(socket, state_since, round);
+        }
+        let owner = owner_memory::complete(held, &socket.owner);
+        let known = Known { socket: Socket { owner, ..socket.clone() }, state_since, first_seen: round.at };
+        Self::of(socket, Arc::new(known), round)
+    }
+
     /// An entry of what the sample says of `socket`, and what is `known` of it with that.
     fn of(socket: &Socket, known: Arc<Known>, round: &Round) -> Self {
         // Of two equal values, the one that the entry holds: the other one may go, and another come to its place.

@@ -1,9 +1,9 @@
 //! Which entries of two samples are the same socket, and when the same identity is nevertheless a new connection.
 
-use crate::model::endpoint::Protocol;
+use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::Held;
 use crate::model::places::Places;
-use crate::model::socket::{Socket, SocketId};
+use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::Phase;
 use crate::tracker::entry::Entry;
 
@@ -32,13 +32,24 @@ pub(super) struct Directory {
     limbo: Vec<u32>,
     /// Whether the sample at hand lists every socket.
     whole: bool,
+    /// How many of the tracked sockets have no cookie.
+    without_cookie: usize,
+    /// Those, by what else they are known by, ascending; empty until somebody asks in this sample.
+    tuples: Vec<(Tuple, u32)>,
+    /// They were gathered.
+    has_tuples: bool,
 }
+
+/// What a socket without a cookie is known by.
+type Tuple = (Protocol, NetnsId, Endpoint, Endpoint);
 
 impl Directory {
     /// Starts a new sample of about `len` sockets: of every socket if it is `whole`.
     pub(super) fn begin(&mut self, len: usize, whole: bool) {
         self.whole = whole;
         self.next_few.clear();
+        self.tuples.clear();
+        self.has_tuples = false;
         if !whole {
             return;
         }
@@ -69,6 +80,28 @@ impl Directory {
     /// The slot of `id`, if it is tracked, wherever it is.
     pub(super) fn slot(&self, id: SocketId) -> Option<u32> {
         self.places.find(id, |slot| self.get(slot).is_some_and(|entry| entry.id == id))
+    }
+
+    /// The tracked socket that a source without cookies shows where the kernel calls it `socket`: one thing under two
+    /// names. Of several with the same endpoints (`SO_REUSEPORT`) any. Call it before the sockets of the sample are in.
+    pub(super) fn without_cookie(&mut self, socket: &SocketRef) -> Option<SocketId> {
+        if self.without_cookie == 0 {
+            return None;
+        }
+        if !self.has_tuples {
+            self.has_tuples = true;
+            let entries = (0u32..).zip(&self.entries).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
+            let entries = entries.filter(|(_, entry)| entry.id.cookie().is_none());
+            self.tuples.extend(entries.map(|(slot, entry)| {
+                let socket = entry.socket();
+                ((socket.protocol, entry.id.netns(), socket.local, socket.remote), slot)
+            }));
+            self.tuples.sort_unstable();
+        }
+        let wanted = (socket.protocol, socket.id.netns(), socket.local, socket.remote);
+        let nth = self.tuples.partition_point(|(tuple, _)| *tuple < wanted);
+        let (_, slot) = self.tuples.get(nth).filter(|(tuple, _)| *tuple == wanted)?;
+        self.get(*slot).map(|entry| entry.id)
     }
 
     /// The tracked socket in `slot`, which was found or kept, and not removed since.
@@ -102,6 +135,7 @@ impl Directory {
     /// Tracks a socket that is new.
     pub(super) fn insert(&mut self, entry: Entry) {
         let id = entry.id;
+        self.without_cookie += usize::from(id.cookie().is_none());
         let slot = if let Some(slot) = self.free.pop() {
             self.entries[slot as usize] = Some(entry);
             slot
@@ -130,6 +164,7 @@ impl Directory {
     /// Forgets a socket. Not to be called before every socket of the sample is in: its slot may be reused at once.
     pub(super) fn remove(&mut self, slot: u32) {
         let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.without_cookie -= usize::from(entry.id.cookie().is_none());
         self.places.remove(entry.id, slot);
         if self.whole { self.free.push(slot) } else { self.limbo.push(slot) }
     }
@@ -144,7 +179,7 @@ impl Directory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 6] {
+    pub(super) fn held(&self) -> [Held; 7] {
         [
             Held::by("tracked sockets", &self.entries),
             Held::by("places of sockets", &self.places),
@@ -152,6 +187,7 @@ impl Directory {
             Held::by("next order", &self.next_order),
             Held::by("few", &self.few),
             Held::by("next few", &self.next_few),
+            Held::by("tuples", &self.tuples),
         ]
     }
 
@@ -166,12 +202,18 @@ impl Directory {
     }
 }
 
-/// Whether `socket` only looks like the tracked one: the same tuple, but a life that cannot go on that way.
+/// Whether `socket` only looks like the tracked one: the same identity, but a life that cannot go on that way.
 ///
-/// With a cookie this cannot be: the kernel gives each socket its own and keeps it to the end of `TIME_WAIT`.
+/// With a cookie it is the same socket, from the handshake to the end of `TIME_WAIT`. It is another connection all the same
+/// where the process has disconnected it, by a connect(2) to `AF_UNSPEC`, and connected it anew.
 pub(super) fn is_another_connection(entry: &Entry, socket: &Socket) -> bool {
-    if socket.id.cookie().is_some() || socket.protocol != Protocol::Tcp {
+    if socket.protocol != Protocol::Tcp {
         return false;
+    }
+    if socket.id.cookie().is_some() {
+        let (old, new) = (entry.socket().remote, socket.remote);
+        let has_moved = !old.is_unset() && !new.is_unset() && (entry.socket().local, old) != (socket.local, new);
+        return has_moved || entry.counts_less(socket);
     }
     let reopened = matches!(
         (entry.state.phase(), socket.state.phase()),

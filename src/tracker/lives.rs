@@ -2,15 +2,25 @@
 //! the connections that samples and destroy events show.
 //!
 //! The trace names no network namespace. A life is a connection's only if no other life with its endpoints was lived at
-//! the same time, and if its steps lead from what the last sample showed to what this one does. All else is observed.
+//! the same time, and if its steps lead from what the last sample showed to what this one does. All else is observed. Where
+//! the process that made a step is known, so is its namespace, and lives of others are left out.
+//!
+//! Some steps are missing without being counted as lost: perf writes no record while some tasks of the system run (seen on
+//! Linux 6.18 with a thread of the machine's first process), and a packet or a timer may be handled just then. What comes
+//! before such a hole is true all the same.
+
+mod emptied;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::Step;
+use crate::model::event::{Caller, Events, Step};
 use crate::model::memory::{Held, give_back};
-use crate::model::socket::Socket;
+use crate::model::process::{Holders, Owner};
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::Round;
@@ -22,6 +32,11 @@ pub const LIVES_MAX: usize = 65_536;
 pub const LIFE_LEN_MAX: usize = 16;
 /// How often the same endpoints are used within one sample, at most, for the lives to be told apart.
 pub const REUSES_MAX: usize = 8;
+
+/// How long a life that is over waits for the end of its socket to be told: a process may keep the descriptor of a connect
+/// that failed. And how many do; of more, none waits longer than for one sample.
+const KEPT: Duration = Duration::from_secs(8);
+const KEPT_MAX: usize = 4_096;
 
 /// The table of lives that go on keeps room for so many after a burst.
 const OPEN_KEPT: usize = 4_096;
@@ -54,9 +69,23 @@ struct Life {
     hops: Vec<Hop>,
     /// The first hop is the first one of the life.
     begun: bool,
-    /// The last hop leads to `CLOSE`.
-    ended: bool,
+    /// What comes after the last hop.
+    rest: Rest,
     used: bool,
+    /// Who held the socket, as far as a step of it tells, and in which namespace.
+    process: Option<Arc<Holders>>,
+    netns: Option<NetnsId>,
+}
+
+/// What comes after the last hop of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// More may come.
+    ToCome,
+    /// Nothing: it leads to `CLOSE`.
+    Nothing,
+    /// Something that is missing: the next step of the same socket does not follow from it.
+    Missing,
 }
 
 /// One step.
@@ -74,18 +103,23 @@ pub(super) struct Way {
     pub(super) hops: Vec<Hop>,
     /// When the full socket came to its end, if it did.
     pub(super) closed: Option<Timestamp>,
+    /// Whose the socket was, as far as the trace tells.
+    pub(super) owner: Owner,
 }
 
 impl Lives {
     /// Takes in the steps since the last sample.
-    pub(super) fn hear(&mut self, steps: &[Step], round: &Round) {
+    pub(super) fn hear(&mut self, events: &Events, round: &Round) {
         if round.first {
             return;
         }
-        let mut steps: Vec<&Step> = steps.iter().collect();
+        let mut steps: Vec<&Step> = events.steps.iter().collect();
         steps.sort_by_key(|step| step.at);
+        let mut callers: Vec<&Caller> = events.callers.iter().collect();
+        callers.sort_by_key(|caller| (caller.at, caller.key));
         for step in steps {
-            self.add(step);
+            let caller = callers.binary_search_by_key(&(step.at, step.key), |caller| (caller.at, caller.key)).ok();
+            self.add(step, caller.and_then(|nth| callers.get(nth).copied()));
         }
         let places = self.pending.iter().enumerate().filter(|(_, life)| !life.used);
         self.index.clear();
@@ -93,7 +127,7 @@ impl Lives {
         self.index.sort_unstable();
     }
 
-    fn add(&mut self, step: &Step) {
+    fn add(&mut self, step: &Step, caller: Option<&Caller>) {
         use TcpState::{Close, Listen, SynRecv, SynSent};
         let hop = Hop { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
@@ -104,36 +138,38 @@ impl Lives {
             }
             if !begins && life.last().to == hop.from && life.hops.len() < LIFE_LEN_MAX {
                 life.hops.push(hop);
-                life.ended = hop.to == TcpState::Close;
+                life.rest = Rest::after(hop);
+                life.name(caller);
                 if step.remote.port != 0 && step.local.port != 0 {
                     life.place = (step.local, step.remote);
                 }
-                if life.ended {
+                if life.rest == Rest::Nothing {
                     self.open.remove(&step.key);
                 }
                 return;
             }
-            // Steps of it are missing: what it was is not known.
-            life.used = true;
+            life.rest = Rest::Missing;
         }
         if self.pending.len() >= LIVES_MAX {
             self.open.remove(&step.key);
             self.overflown += 1;
             return;
         }
-        let ended = hop.to == TcpState::Close;
-        if ended {
+        if hop.to == TcpState::Close {
             self.open.remove(&step.key)
         } else {
             self.open.insert(step.key, self.pending.len())
         };
         let (key, place) = (step.key, (step.local, step.remote));
-        self.pending.push(Life { key, place, hops: vec![hop], begun: begins, ended, used: false });
+        let (begun, process, netns) = (begins, None, None);
+        let mut life = Life { key, place, hops: vec![hop], begun, rest: Rest::after(hop), used: false, process, netns };
+        life.name(caller);
+        self.pending.push(life);
     }
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
     pub(super) fn way(&mut self, entry: &Entry, now: Option<&Socket>) -> Option<Way> {
-        let lives = self.at(place_of(entry.socket())?)?;
+        let lives = self.at(place_of(entry.socket())?, entry.id.netns())?;
         let nth = lives.into_iter().find(|nth| {
             let life = &self.pending[*nth];
             life.hops.iter().any(|hop| hop.from == entry.state) && !(life.begun && life.is_whole_since(entry))
@@ -145,42 +181,47 @@ impl Lives {
 
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
     pub(super) fn opening(&mut self, socket: &Socket) -> Option<Way> {
-        let lives = self.at(place_of(socket)?)?;
+        let lives = self.at(place_of(socket)?, socket.id.netns())?;
         let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, Some(socket))
     }
 
-    /// The whole life of a connection that no sample listed.
-    pub(super) fn whole(&mut self, place: Place) -> Option<Way> {
-        let lives = self.at(place)?;
-        let nth = lives.into_iter().find(|nth| self.pending[*nth].begun && self.pending[*nth].ended)?;
+    /// The whole life of a connection that no sample listed, and which is over; as much of it as was traced.
+    pub(super) fn whole(&mut self, place: Place, netns: NetnsId) -> Option<Way> {
+        let lives = self.at(place, netns)?;
+        let nth = lives.into_iter().find(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, None)
     }
 
     /// Whether the connection at `place` that ended is over for certain: a socket in its last state leaves nothing.
-    pub(super) fn is_over(&self, place: Place) -> bool {
-        let Some(lives) = self.at(place) else { return false };
-        let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended);
+    pub(super) fn is_over(&self, place: Place, netns: NetnsId) -> bool {
+        let Some(lives) = self.at(place, netns) else { return false };
+        let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended());
         ended.is_some_and(Life::leaves_nothing)
     }
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
     pub(super) fn is_over_for(&self, entry: &Entry) -> bool {
-        let lives = place_of(entry.socket()).and_then(|place| self.at(place)).unwrap_or_default();
+        let netns = entry.id.netns();
+        let lives = place_of(entry.socket()).and_then(|place| self.at(place, netns)).unwrap_or_default();
         let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
         life.is_some_and(|life| {
-            life.ended && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)
+            life.ended() && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)
         })
     }
 
-    /// The lives at `place` in their order; `None` if there are none, or if two were lived at the same time.
-    fn at(&self, place: Place) -> Option<Vec<usize>> {
+    /// The lives at `place` in their order that may have been lived in `netns`; `None` if there are none, or if two were
+    /// lived at the same time.
+    fn at(&self, place: Place, netns: NetnsId) -> Option<Vec<usize>> {
         let Range { start, end } = self.range(place);
-        let lives = self.index.get(start..end).filter(|lives| (1..=REUSES_MAX).contains(&lives.len()))?;
-        let lives: Vec<usize> = lives.iter().map(|(_, _, nth)| *nth).collect();
+        let lives = self.index.get(start..end)?.iter().map(|(_, _, nth)| *nth);
+        let lives: Vec<usize> = lives.filter(|nth| self.pending[*nth].may_be_in(netns)).take(REUSES_MAX + 1).collect();
+        if !(1..=REUSES_MAX).contains(&lives.len()) {
+            return None;
+        }
         let apart = lives.windows(2).all(|pair| {
             let (one, next) = (&self.pending[pair[0]], &self.pending[pair[1]]);
-            one.ended && next.begun && one.last().at <= next.first().at
+            one.rest != Rest::ToCome && next.begun && one.last().at <= next.first().at
         });
         apart.then(|| lives.into_iter().filter(|nth| !self.pending[*nth].used).collect())
     }
@@ -195,43 +236,54 @@ impl Lives {
     fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<Way> {
         let life = &mut self.pending[nth];
         // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
-        let len = if life.ended { life.hops.len() - 1 } else { life.hops.len() };
-        let closed = life.ended.then(|| life.last().at);
+        let len = if life.ended() { life.hops.len() - 1 } else { life.hops.len() };
+        let closed = life.ended().then(|| life.last().at);
+        let owner = life.owner();
         let Some(socket) = now else {
-            closed?;
             life.used = true;
-            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed });
+            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, owner });
         };
         let reached = life.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
         let is_mini = socket.tcp.is_none() && matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2);
         if let Some(last) = reached.map(|last| begin + last) {
             let hops = life.hops.get(begin..=last)?.to_vec();
-            let is_all = last + 1 == len && (is_mini || !life.ended);
+            let is_all = last + 1 == len && (is_mini || !life.ended());
             if is_all {
                 life.used = true;
             } else {
                 life.hops.drain(..=last);
             }
             life.begun = false;
-            return Some(Way { hops, closed: closed.filter(|_| is_all) });
+            return Some(Way { hops, closed: closed.filter(|_| is_all), owner });
         }
         let state = life.hops.get(len.checked_sub(1)?).filter(|_| len > begin).map_or(life.last().from, |hop| hop.to);
-        if !is_mini || closed.is_none() || !(state.leads_to(socket.state) || state == socket.state) {
+        let leads_there = state.leads_to(socket.state) || state == socket.state;
+        // Nothing of a socket that waits is to come, and every step before the dump is in: the rest of them is missing.
+        let is_missing =
+            life.rest == Rest::Missing || (life.rest == Rest::ToCome && socket.state == TcpState::TimeWait);
+        let is_told = is_mini && closed.is_some() && leads_there;
+        let is_hole = is_missing && state.can_become(socket.state);
+        if !is_told && !is_hole {
             return None;
         }
         life.used = true;
-        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed })
+        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, owner })
     }
 
     /// Ends a sample: what no sample can need any more is forgotten.
     pub(super) fn finish(&mut self, round: &Round) {
         let (seen, is_full) = (round.seen, round.scope.is_all());
         let used = self.pending.len();
+        let mut waiting = 0;
         self.pending.retain(|life| {
-            let is_old = life.last().at < if life.ended { seen.at } else { seen.all_at };
-            !life.used && !(is_old && (life.ended || is_full))
+            let is_over = life.rest != Rest::ToCome;
+            let is_old = life.last().at < if is_over { seen.at } else { seen.all_at };
+            let may_wait = life.begun && life.ended() && life.leaves_nothing() && round.at.since(life.last().at) < KEPT;
+            let waits = may_wait && is_old && !life.used && waiting < KEPT_MAX;
+            waiting += usize::from(waits);
+            !life.used && (waits || !(is_old && (is_over || is_full)))
         });
-        let open = self.pending.iter().enumerate().filter(|(_, life)| !life.ended);
+        let open = self.pending.iter().enumerate().filter(|(_, life)| life.rest == Rest::ToCome);
         self.open.clear();
         self.open.extend(open.map(|(nth, life)| (life.key, nth)));
         self.index.clear();
@@ -257,13 +309,41 @@ impl Lives {
     }
 }
 
+impl Rest {
+    fn after(hop: Hop) -> Self {
+        if hop.to == TcpState::Close { Self::Nothing } else { Self::ToCome }
+    }
+}
+
 impl Life {
+    /// Whether its full socket came to its end.
+    fn ended(&self) -> bool {
+        self.rest == Rest::Nothing
+    }
+
     fn first(&self) -> Hop {
         self.hops[0]
     }
 
     fn last(&self) -> Hop {
         self.hops[self.hops.len() - 1]
+    }
+
+    /// Takes in who made a step of it.
+    fn name(&mut self, caller: Option<&Caller>) {
+        let Some(caller) = caller else { return };
+        self.process = Some(Arc::clone(&caller.process));
+        self.netns = caller.netns.or(self.netns);
+    }
+
+    /// Whose the socket was.
+    fn owner(&self) -> Owner {
+        self.process.clone().map_or(Owner::None, Owner::Remembered)
+    }
+
+    /// Whether nothing speaks against its being of `netns`.
+    fn may_be_in(&self, netns: NetnsId) -> bool {
+        self.netns.is_none_or(|known| known == netns)
     }
 
     /// Whether a socket that ended like this has no mini-socket.

@@ -1,13 +1,13 @@
 //! Turns what the kernel told into transitions.
 
 use crate::model::delta::{AgeBasis, Delta, Gap, Since, ToldBy, Transition};
-use crate::model::endpoint::Protocol;
+use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Events, Loss};
-use crate::model::socket::SocketRef;
+use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
 use crate::tracker::ends::{self, Untold, Word};
-use crate::tracker::lives::Way;
+use crate::tracker::lives::{Place, Way};
 use crate::tracker::{Round, clocks};
 
 /// What was lost, as stretches of time.
@@ -18,8 +18,16 @@ pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &Round) -> Vec<Ga
 
 /// The opening and the end of a connection that no sample listed and of which nothing but the end was told.
 pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delta) {
-    let attempt = ended.info.as_ref().is_some_and(ends::never_established);
-    let state = if attempt { TcpState::SynSent } else { TcpState::Established };
+    if ended.is_emptied() || ended.is_unconnected() {
+        delta.transitions.push(end_of_unknown(ended));
+        return;
+    }
+    let attempt = ends::is_attempt(ended, *not_before);
+    let state = match ended.socket.protocol {
+        Protocol::Udp if ended.socket.remote.is_unset() => TcpState::Unconn,
+        Protocol::Tcp if attempt => TcpState::SynSent,
+        Protocol::Tcp | Protocol::Udp | Protocol::Mptcp => TcpState::Established,
+    };
     let begin = if attempt { ended.at } else { first_sign(ended, *not_before) };
     let lasted = clocks::lasted(
         Since { at: begin, basis: AgeBasis::AtLeast },
@@ -29,6 +37,23 @@ pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delt
     let closed = transition(&ended.socket, ended.at, Some(state), None);
     delta.transitions.push(opened);
     delta.transitions.push(Transition { lasted: Some(lasted), last: ended.last_words(), ..closed });
+}
+
+/// The end of a socket whose last state nothing tells: not even whether it ever was in another one since the last sample.
+pub(super) fn end_of_unknown(ended: &Ended) -> Transition {
+    let end = transition(&ended.socket, ended.at, None, None);
+    if !ended.is_emptied() {
+        return end;
+    }
+    let remote = Endpoint::new(ended.socket.remote.family().unspecified(), 0);
+    Transition { remote, is_emptied: true, ..end }
+}
+
+/// The opening, the steps and the end of a connection of an emptied socket, at the `place` that the trace tells.
+pub(super) fn traced_life_at(place: Place, ended: &Ended, way: &Way, delta: &mut Delta) {
+    let (local, remote) = place;
+    let socket = SocketRef { local, remote, ..ended.socket };
+    traced_life(&Ended { socket, info: None, ..ended.clone() }, way, delta);
 }
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
@@ -56,6 +81,19 @@ pub(super) fn reaches(told: &[Transition], state: TcpState) -> bool {
     told.last().is_some_and(|last| last.to == Some(state))
 }
 
+/// Since when `socket` is in its state, which the trace does not tell, where the samples say `observed`. The trace never says
+/// `TIME_WAIT`, but it tells when the full socket came to its end, and then the wait begins: where the timer agrees, that is
+/// the moment.
+pub(super) fn in_mini_socket(observed: Since, socket: &Socket, way: &Way) -> Since {
+    let closed = way.closed.filter(|_| socket.state == TcpState::TimeWait);
+    match closed {
+        Some(at) if observed.at.since(at).max(at.since(observed.at)) <= clocks::PINNED => {
+            Since { at, basis: AgeBasis::Kernel }
+        }
+        _ => observed,
+    }
+}
+
 /// The steps that were `told`, and where they do not lead to the end of `step`, which the samples show, the rest of it
 /// from the state `held` since then to the one since when the socket is in its own.
 pub(super) fn completed(
@@ -75,15 +113,19 @@ pub(super) fn completed(
 
 /// The opening, the steps and the end of a connection that no sample listed and that was traced.
 pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
-    let base = transition(&ended.socket, ended.at, None, None);
+    let base = Transition { owner: way.owner.clone(), ..transition(&ended.socket, ended.at, None, None) };
     let (told, since) = along(&base, way, None);
-    let (Some(last), Some(since), Some(at)) = (told.last(), since, way.closed) else { return };
-    let end = Since { at, basis: AgeBasis::Kernel };
+    let (Some(last), Some(since)) = (told.last(), since) else { return };
+    // Where the trace has a hole before the end, the destroy event tells that.
+    let (end, told_by) = match way.closed {
+        Some(at) => (Since { at, basis: AgeBasis::Kernel }, ToldBy::Tracepoint),
+        None => (Since { at: ended.at.max(since.at), basis: AgeBasis::Observed }, ToldBy::DestroyEvent),
+    };
     let closed = Transition {
-        at,
+        at: end.at,
         from: last.to,
         lasted: Some(clocks::lasted(since, end)),
-        told_by: ToldBy::Tracepoint,
+        told_by,
         last: ended.last_words(),
         ..base
     };
@@ -91,17 +133,25 @@ pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
     delta.transitions.push(closed);
 }
 
-/// The end of a tracked connection along `way`, with the steps before it.
-pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta: &mut Delta) -> Transition {
-    let (told, since) = along(&closed, way, Some(begin));
-    if let Some(at) = way.closed {
-        let end = Since { at, basis: AgeBasis::Kernel };
-        closed.from = told.last().map_or(closed.from, |last| last.to);
-        closed.lasted = since.map(|since| clocks::lasted(since, end));
-        (closed.at, closed.told_by) = (at, ToldBy::Tracepoint);
+/// The end of a tracked connection along `way`, with the steps before it; and since when its last state held.
+pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta: &mut Delta) -> (Transition, Since) {
+    if closed.owner.holders().is_none() && way.owner.holders().is_some() {
+        closed.owner = way.owner.clone();
     }
+    let (told, since) = along(&closed, way, Some(begin));
+    let since = since.unwrap_or(begin);
+    closed.from = told.last().map_or(closed.from, |last| last.to);
+    let end = match way.closed {
+        Some(at) => {
+            closed.told_by = ToldBy::Tracepoint;
+            Since { at, basis: AgeBasis::Kernel }
+        }
+        None => Since { at: closed.at.max(since.at), basis: AgeBasis::Observed },
+    };
+    closed.at = end.at;
+    closed.lasted = Some(clocks::lasted(since, end));
     delta.transitions.extend(told);
-    closed
+    (closed, since)
 }
 
 /// The end of a tracked connection, completed by its last words. If its full socket was freed after the last look, that

@@ -7,7 +7,6 @@ use crate::app::layout::Layout;
 use crate::app::log::{change_text, lasted_text, owner_text};
 use crate::app::tables::MARGIN_LEFT;
 use crate::model::delta::Transition;
-use crate::model::endpoint::Endpoint;
 use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -112,19 +111,19 @@ fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
 
 fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &Places) {
     let mark = match (entry.from, entry.to) {
-        (None, _) => ("+", Role::New),
         (_, None) => ("-", Role::Closed),
+        (None, _) => ("+", Role::New),
         _ => ("~", Role::Changed),
     };
     painter.put(0, y, mark.0, 1, mark.1);
     let mut x = MARGIN_LEFT;
     painter.put(x, y, &app.log_time(entry), TIME_WIDTH, Role::Dim);
     x += TIME_WIDTH + 2;
-    painter.put(x, y, &end_text(entry.local, places.end_width), places.end_width, Role::Text);
-    painter.put(x + places.end_width + 1, y, if entry.remote.is_unset() { " " } else { "→" }, 1, Role::Dim);
+    painter.put(x, y, &end_text(entry.local_text(), places.end_width), places.end_width, Role::Text);
     x += places.end_width + 3;
-    if !entry.remote.is_unset() {
-        painter.put(x, y, &end_text(entry.remote, places.end_width), places.end_width, Role::Text);
+    if let Some(remote) = entry.remote_text() {
+        painter.put(x - 2, y, "→", 1, Role::Dim);
+        painter.put(x, y, &end_text(remote, places.end_width), places.end_width, Role::Text);
     }
     x += places.end_width + 2;
     let phase = entry.to.or(entry.from).map_or(Role::Text, |state| Role::Phase(state.phase()));
@@ -139,8 +138,7 @@ fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entr
     }
 }
 
-fn end_text(end: Endpoint, width: u16) -> String {
-    let text = end.to_string();
+fn end_text(text: String, width: u16) -> String {
     if cells(&text) <= usize::from(width) {
         return text;
     }

@@ -12,7 +12,7 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::source::linux::proc_dir::{ProcessDir, number};
 
 /// `USER_HZ`: what `/proc` counts ticks in, 100 a second on every architecture Rust runs on (`AT_CLKTCK`).
-const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(10);
 /// `PF_KTHREAD` (`include/linux/sched.h`): a kernel thread.
 const PF_KTHREAD: u32 = 0x0020_0000;
 

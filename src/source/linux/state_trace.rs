@@ -4,6 +4,7 @@
 //! The kernel writes into a ring a CPU and wakes nobody. A record names no network namespace, and the address of its
 //! socket only as long as that lives: the tracker finds the connection by its endpoints.
 
+mod clock_offset;
 mod format;
 mod tracefs;
 
@@ -14,13 +15,14 @@ use std::io;
 
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Clock, SampleFlag, Sampler};
-use rustix::time::{ClockId, clock_gettime};
 
+use self::clock_offset::{Fault, RecordClock};
 use self::format::Format;
 use self::tracefs::Tracefs;
 use crate::model::event::Step;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::source::clock;
 use crate::source::linux::netlink::Reader;
 
 /// The longest ring, in bytes: some 9,000 records.
@@ -42,22 +44,19 @@ const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 /// What a user without the right to it is told.
 const NOT_ALLOWED: &str = "exact transitions need root, or CAP_PERFMON and a readable tracefs";
 
+/// What is said where the records bear another time than that of the samples.
+const OTHER_CLOCK: &str = "no exact transitions: the kernel stamps them by another clock than the one that conntop is given, \
+    as in a time namespace; samples and destroy events tell";
+
 /// An open tracepoint.
 pub struct StateTrace {
     rings: Vec<Sampler>,
     format: Format,
     clock: RecordClock,
+    /// When it was opened: no record is older.
+    opened: Timestamp,
     /// Addresses of the kernel leave this room only as hashes with a key of this run.
     keys: RandomState,
-}
-
-/// Which clock the records are stamped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RecordClock {
-    /// That of [`Timestamp`].
-    Boottime,
-    /// The same without the time in suspend.
-    Monotonic,
 }
 
 /// Why there is no trace, in a sentence.
@@ -75,25 +74,30 @@ impl StateTrace {
         let cpus = cpu_list(&cpus);
         let len = (RINGS_LEN_MAX / cpus.len().max(1)).clamp(RING_LEN_MIN, RING_LEN_MAX);
         let open = |clock| cpus.iter().map(|cpu| ring(id, *cpu, len, clock)).collect::<io::Result<Vec<_>>>();
-        let opened = open(RecordClock::Boottime).map(|rings| (rings, RecordClock::Boottime));
-        let (rings, clock) = opened
-            .or_else(|_| open(RecordClock::Monotonic).map(|rings| (rings, RecordClock::Monotonic)))
+        let opened = clock::now().0;
+        let rings = open(Clock::BOOTTIME).map(|rings| (rings, RecordClock::boottime()));
+        let (rings, clock) = rings
+            .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, RecordClock::monotonic())))
             .map_err(|error| refusal("the tracepoint cannot be opened", &error))?;
-        Ok(Self { rings, format, clock, keys: RandomState::new() })
+        Ok(Self { rings, format, clock, opened, keys: RandomState::new() })
     }
 
-    /// Hands every step since the last call to `tell`, CPU by CPU; says how many were lost because they came faster than
-    /// they were read.
-    pub fn drain(&mut self, mut tell: impl FnMut(Step)) -> u64 {
-        let (ahead, mut lost) = (self.clock.behind_boottime(), 0u64);
+    /// Hands every step since the last call to `tell`, CPU by CPU, with the pid of who ran then (0 for a process outside of
+    /// conntop's pid namespace); says how many were lost because they came faster than they were read. Where the records
+    /// are stamped by another clock than that of all samples, nothing of the trace can be used.
+    pub fn drain(&mut self, mut tell: impl FnMut(Step, u32)) -> Result<u64, Refusal> {
+        let (ahead, mut lost, mut fault) = (self.clock.ahead(), 0u64, None);
+        let mut newest = Timestamp(0);
         for ring in &mut self.rings {
             while let Some(record) = ring.next_record() {
                 let bytes = record.to_contiguous();
                 match record.ty() {
                     RECORD_SAMPLE => {
-                        if let Some((time, raw)) = sample(&bytes) {
-                            let at = Timestamp(time.saturating_add(ahead));
-                            self.format.step(raw, at, &self.keys).into_iter().for_each(&mut tell);
+                        if let Some(Sample { pid, time, raw }) = Sample::read(&bytes) {
+                            let at = ahead.apply(time);
+                            fault = fault.or(clock_offset::too_early(at, self.opened));
+                            newest = newest.max(at);
+                            self.format.step(raw, at, &self.keys).into_iter().for_each(|step| tell(step, pid));
                         }
                     }
                     RECORD_LOST => lost = lost.saturating_add(lost_in(&bytes).unwrap_or(1)),
@@ -101,7 +105,10 @@ impl StateTrace {
                 }
             }
         }
-        lost
+        match fault.or_else(|| clock_offset::too_late(newest, clock::now().0)) {
+            Some(Fault) => Err(Refusal(DisplayText::new(OTHER_CLOCK))),
+            None => Ok(lost),
+        }
     }
 }
 
@@ -114,44 +121,35 @@ impl fmt::Debug for StateTrace {
     }
 }
 
-impl RecordClock {
-    /// How far it is behind `CLOCK_BOOTTIME` now, in nanoseconds: the time in suspend so far.
-    fn behind_boottime(self) -> u64 {
-        match self {
-            Self::Boottime => 0,
-            Self::Monotonic => nanos(ClockId::Boottime).saturating_sub(nanos(ClockId::Monotonic)),
-        }
-    }
-}
-
-fn nanos(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
-}
-
-fn ring(id: u64, cpu: usize, len: usize, clock: RecordClock) -> io::Result<Sampler> {
+fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> io::Result<Sampler> {
     let mut builder = Builder::new(Tracepoint::with_id(id));
     // Without the kernel the counter is silent: that is where sockets change their state.
     builder.any_pid().one_cpu(cpu).include_kernel().sample_period(1);
-    builder.sample(SampleFlag::TIME | SampleFlag::RAW);
+    builder.sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::RAW);
     // Nobody waits at a ring.
     builder.wakeup_watermark(RING_LEN_MAX);
-    builder.clockid(match clock {
-        RecordClock::Boottime => Clock::BOOTTIME,
-        RecordClock::Monotonic => Clock::MONOTONIC,
-    });
+    builder.clockid(clock);
     let mut ring = builder.build()?.sampled(len)?;
     ring.enable()?;
     Ok(ring)
 }
 
-/// Time and raw data of a sample, whose fields stand in the order of `perf_event_open`(2).
-fn sample(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut fields = Reader(bytes);
-    let time = fields.ne64()?;
-    let len = usize::try_from(fields.ne32()?).ok()?;
-    Some((time, fields.0.get(..len)?))
+/// What a sample holds.
+struct Sample<'r> {
+    /// The process that ran, in our pid namespace.
+    pid: u32,
+    time: u64,
+    raw: &'r [u8],
+}
+
+impl<'r> Sample<'r> {
+    /// The fields stand in the order of `perf_event_open`(2): pid and tid, time, raw data.
+    fn read(bytes: &'r [u8]) -> Option<Self> {
+        let mut fields = Reader(bytes);
+        let (pid, _tid, time) = (fields.ne32()?, fields.ne32()?, fields.ne64()?);
+        let len = usize::try_from(fields.ne32()?).ok()?;
+        Some(Self { pid, time, raw: fields.0.get(..len)? })
+    }
 }
 
 /// `struct { u64 id; u64 lost; }`
@@ -211,7 +209,7 @@ mod tests {
             let after = clock::now().0;
             let (near, far) = (client.local_addr().expect("bound"), client.peer_addr().expect("connected"));
             let mut steps = Vec::new();
-            let lost = trace.drain(|step| steps.push(step));
+            let lost = trace.drain(|step, _| steps.push(step)).expect("its clock is ours");
             let ours = |step: &&Step| (step.local.port, step.remote.port) == (near.port(), far.port());
             match steps.iter().find(ours) {
                 Some(step) => break (before, *step, after),
@@ -234,7 +232,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_record_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = (sample(&bytes), lost_in(&bytes));
+            let _ = (Sample::read(&bytes).map(|sample| sample.raw.len()), lost_in(&bytes));
         }
     }
 }

@@ -16,11 +16,12 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use crate::model::delta::ToldBy;
-use crate::model::event::{ENDED_MAX, Ended, Events, Loss, STEPS_MAX, Step, Teller, Tellers};
+use crate::model::event::{Caller, ENDED_MAX, Ended, Events, Loss, STEPS_MAX, Step, Teller, Tellers};
 use crate::model::memory::give_back;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::source::clock;
+use crate::source::linux::callers::Callers;
 use crate::source::linux::destroy_events::{DestroyEvents, Overrun};
 use crate::source::linux::state_trace::{Refusal, StateTrace};
 
@@ -49,7 +50,10 @@ struct Ears {
     ended: Vec<Ended>,
     ended_lost: Lost,
     trace: Option<StateTrace>,
+    /// Who names processes; `None` where there is no /proc.
+    names: Option<Callers>,
     steps: Vec<Step>,
+    callers: Vec<Caller>,
     steps_lost: Lost,
 }
 
@@ -92,7 +96,10 @@ impl Listening {
         let opened = StateTrace::open();
         let mut ears = lock(&self.ears);
         match opened {
-            Ok(trace) => (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On),
+            Ok(trace) => {
+                (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On);
+                ears.names = Callers::open();
+            }
             Err(Refusal(sentence)) => ears.tellers.trace = Teller::Refused(sentence),
         }
         drop(ears);
@@ -116,6 +123,12 @@ impl Listening {
         let end = ears.steps.partition_point(|step| step.at <= until);
         events.steps.extend(ears.steps.drain(..end));
         give_back(&mut ears.steps, end);
+        ears.callers.sort_by_key(|caller| caller.at);
+        let end = ears.callers.partition_point(|caller| caller.at <= until);
+        events.callers.extend(ears.callers.drain(..end));
+        give_back(&mut ears.callers, end);
+        // The clock of the trace may have been found to be another one just now.
+        events.tellers.trace = ears.tellers.trace.clone();
         events.lost.extend(std::mem::take(&mut ears.steps_lost).as_loss(ToldBy::Tracepoint));
     }
 
@@ -153,14 +166,28 @@ impl Ears {
     /// Empties the rings; says whether much was in them.
     fn drain_trace(&mut self) -> bool {
         let Some(trace) = &mut self.trace else { return false };
-        let (steps, lost) = (&mut self.steps, &mut self.steps_lost);
+        let (steps, callers, names) = (&mut self.steps, &mut self.callers, &mut self.names);
+        let lost = &mut self.steps_lost;
+        names.iter_mut().for_each(Callers::begin);
         let mut heard = 0;
-        let missed = trace.drain(|step| {
+        let missed = trace.drain(|step, pid| {
             heard += 1;
-            if steps.len() < STEPS_MAX as usize { steps.push(step) } else { lost.add(Some(1)) }
+            if steps.len() >= STEPS_MAX as usize {
+                lost.add(Some(1));
+                return;
+            }
+            callers.extend(names.as_mut().and_then(|names| names.caller(&step, pid)));
+            steps.push(step);
         });
-        if missed > 0 {
-            lost.add(Some(missed));
+        match missed {
+            Ok(0) => {}
+            Ok(missed) => lost.add(Some(missed)),
+            Err(Refusal(sentence)) => {
+                self.trace = None;
+                self.tellers.trace = Teller::Refused(sentence);
+                self.steps.clear();
+                self.callers.clear();
+            }
         }
         heard >= BUSY_STEPS
     }

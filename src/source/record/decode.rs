@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::model::event::Events;
+use crate::model::event::{Caller, Events};
 use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, Usage};
 use crate::model::snapshot::Snapshot;
@@ -17,7 +17,7 @@ use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
     PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
-use crate::source::record::wire::{WireMore, WireOwner, WireSocket};
+use crate::source::record::wire::{WireCaller, WireMore, WireOwner, WireSocket};
 
 /// Decodes one payload after the other, in the order in which they were written.
 #[derive(Debug, Default)]
@@ -154,7 +154,17 @@ impl Decoder {
             self.facts = Arc::new(facts);
         }
         snapshot.facts = Arc::clone(&self.facts);
-        if rest.is_empty() { Ok(()) } else { take_events(rest, &mut snapshot.events) }
+        if !rest.is_empty() {
+            take_events(rest, &mut snapshot.events)?;
+        }
+        if self.version >= 4 && !rest.is_empty() {
+            take_all(rest, (STEPS_MAX, "callers"), |WireCaller { at, key, holders, netns }| {
+                let holders = self.holders.get(holders as usize).ok_or(Fault::Nonsense("a holder is not there"))?;
+                snapshot.events.callers.push(Caller { at, key, process: Arc::clone(holders), netns });
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::model::event::Events;
+use crate::model::event::{Caller, Events};
 use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::snapshot::Snapshot;
@@ -14,7 +14,7 @@ use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX,
     NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
-use crate::source::record::wire::{WireMore, WireOwner, WireSocket};
+use crate::source::record::wire::{WireCaller, WireMore, WireOwner, WireSocket};
 
 /// Encodes one snapshot after the other.
 #[derive(Debug, Default)]
@@ -79,6 +79,7 @@ impl Encoder {
         }
         self.names = Some(Arc::clone(&snapshot.names));
         let owners = self.tables.owners(snapshot)?;
+        let callers = self.tables.callers(&snapshot.events)?;
         self.tables.put_new(&mut self.payload)?;
         let sockets = snapshot.sockets.iter().zip(&owners);
         let sockets =
@@ -86,7 +87,7 @@ impl Encoder {
         put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
         put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
         put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
-        self.put_end(snapshot)?;
+        self.put_end(snapshot, &callers)?;
         if self.payload.len() > FRAME_BYTES_MAX as usize {
             return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
         }
@@ -94,7 +95,7 @@ impl Encoder {
     }
 
     /// What may be missing from the end of a payload: it ends with the last of these that says something.
-    fn put_end(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    fn put_end(&mut self, snapshot: &Snapshot, callers: &[WireCaller]) -> Result<(), Fault> {
         let mut end = self.payload.len();
         put(&mut self.payload, &snapshot.scope)?;
         put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
@@ -113,6 +114,7 @@ impl Encoder {
             put_all(&mut self.payload, events.ended.iter(), (ENDED_MAX, "ended sockets"))?;
             put_all(&mut self.payload, events.steps.iter(), (STEPS_MAX, "steps"))?;
             put_all(&mut self.payload, events.lost.iter(), (LOSSES_MAX, "losses"))?;
+            put_all(&mut self.payload, callers.iter(), (STEPS_MAX, "callers"))?;
             end = self.payload.len();
         }
         self.payload.truncate(end);
@@ -185,6 +187,23 @@ impl Tables {
             })
         };
         snapshot.sockets.iter().map(|socket| &socket.owner).map(owner).collect()
+    }
+
+    /// Who made the steps of the trace, in their order.
+    fn callers(&mut self, events: &Events) -> Result<Vec<WireCaller>, Fault> {
+        let mut wire = Vec::with_capacity(events.callers.len());
+        for Caller { at, key, process, netns } in &events.callers {
+            // The same process, described at another moment, is no news: its start may be a millisecond apart.
+            let is_known = |known: &Process| {
+                let first = process.first();
+                (known.id, &known.name, &known.command) == (first.id, &first.name, &first.command)
+            };
+            let known = self.processes.get(&process.first().id).filter(|(_, known)| is_known(known));
+            let known = known.and_then(|(_, known)| Holders::new(vec![Arc::clone(known)]));
+            let holders = self.holders_index(known.as_ref().unwrap_or(process))?;
+            wire.push(WireCaller { at: *at, key: *key, holders, netns: *netns });
+        }
+        Ok(wire)
     }
 
     fn holders_index(&mut self, holders: &Holders) -> Result<u32, Fault> {

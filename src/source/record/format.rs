@@ -11,7 +11,7 @@
 //! units (the last four only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
 //! sample is partial; the facts of the kernel, if they are others than before (an option); the events: who tells, and the
-//! sections of ended sockets, of steps and of losses. A section is a count (u32) and its items.
+//! sections of ended sockets, of steps, of losses and, since version 4, of callers. A section is a count (u32) and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
 //! says `fresh` starts both, the names and the facts, anew.
@@ -32,7 +32,7 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 ///
 /// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
 /// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
-/// were not found in time, or are not in `/proc`.
+/// were not found in time, or are not in `/proc`; and who made the steps of the trace.
 pub const VERSION: u16 = 4;
 
 /// The longest header payload in bytes.

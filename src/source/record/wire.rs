@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
-use crate::model::socket::{Drops, Queues, Socket, SocketId, Timer, TimerKind};
+use crate::model::socket::{Drops, NetnsId, Queues, Socket, SocketId, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -62,6 +62,16 @@ pub enum WireOwner {
     Unseen,
     /// Since version 4.
     Vanished,
+}
+
+/// A [`Caller`](crate::model::event::Caller) of a recording: its process by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of Caller")]
+pub struct WireCaller {
+    pub at: Timestamp,
+    pub key: u64,
+    pub holders: u32,
+    pub netns: Option<NetnsId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -64,7 +64,8 @@ impl EdgeRing {
         }
         let Some(entry) = self.entries.back_mut() else { return };
         entry.at = at;
-        for transition in transitions.iter().filter(|transition| transition.protocol == Protocol::Tcp) {
+        let is_edge = |it: &&Transition| it.protocol == Protocol::Tcp && (it.from.is_some() || it.to.is_some());
+        for transition in transitions.iter().filter(is_edge) {
             let count = &mut entry.counts[place(transition.from)][place(transition.to)];
             *count = count.saturating_add(1);
         }

@@ -8,12 +8,12 @@ use crate::model::event::{Ended, Loss, Step, Tellers};
 use crate::model::tcp_state::STATES;
 use crate::model::tcp_state::TcpState::{Close, Closing};
 
-fn at(ms: u64) -> Timestamp {
+pub(super) fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
 /// `sample` with what the kernel told before it.
-fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[Step]) -> Snapshot {
+pub(super) fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[Step]) -> Snapshot {
     sample.events.tellers = Tellers { ends: Teller::On, trace: Teller::On };
     let ended = ended.iter().map(|(ms, socket)| Ended { at: at(*ms), socket: socket.reference(), info: socket.tcp });
     sample.events.ended.extend(ended);
@@ -21,7 +21,7 @@ fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[Step]) -> Snaps
     sample
 }
 
-fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, TcpState)) -> Step {
+pub(super) fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, TcpState)) -> Step {
     Step { at: at(ms), key, local: socket.local, remote: socket.remote, from, to }
 }
 
@@ -41,18 +41,18 @@ fn testing_unset() -> Endpoint {
     Endpoint::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0)
 }
 
-fn conn() -> Socket {
+pub(super) fn conn() -> Socket {
     tcp(7).bytes(500, 20).last(1_200, 1_250, 1_300).info(|info| info.rtt_us = 90).build()
 }
 
 /// A tracker that has seen an empty table at 1 s.
-fn begun() -> Tracker {
+pub(super) fn begun() -> Tracker {
     let mut tracker = Tracker::new();
     tracker.update(&told(snapshot::<Socket>(1_000, []), &[], &[]));
     tracker
 }
 
-fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpState>, ToldBy)> {
+pub(super) fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpState>, ToldBy)> {
     let kind = |step: &Transition| (step.at.as_millis(), step.from, step.to, step.told_by);
     delta.transitions.iter().map(kind).collect()
 }
@@ -177,7 +177,7 @@ fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
     assert_eq!(age(&delta.added[0]), "1300 kernel");
     tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
-    assert_eq!(kinds(&delta), [(62_000, Some(TimeWait), None, ToldBy::Samples)]);
+    assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, ToldBy::Samples)], "when its timer ran out");
     assert!(delta.transitions[0].last.is_some(), "its last words were kept");
 }
 
@@ -230,7 +230,7 @@ fn a_loss_is_a_gap_between_two_samples() {
 /// Something the kernel might tell, true or not: which slot it is about, and how.
 #[derive(Clone, Debug)]
 enum Rumour {
-    Ended { slot: usize, of_other: bool },
+    Ended { slot: usize, of_other: bool, is_emptied: bool },
     Step { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
     Life { slot: usize, key: u64 },
 }
@@ -238,7 +238,11 @@ enum Rumour {
 fn rumour() -> impl Strategy<Value = Rumour> {
     let slot = 0..SLOTS;
     prop_oneof![
-        (slot.clone(), any::<bool>()).prop_map(|(slot, of_other)| Rumour::Ended { slot, of_other }),
+        (slot.clone(), any::<bool>(), any::<bool>()).prop_map(|(slot, of_other, is_emptied)| Rumour::Ended {
+            slot,
+            of_other,
+            is_emptied
+        }),
         (slot.clone(), 0..4_u64, any::<Index>(), any::<Index>(), 0..2_000_u64)
             .prop_map(|(slot, key, from, to, ago_ms)| Rumour::Step { slot, key, from, to, ago_ms }),
         (slot, 0..4_u64).prop_map(|(slot, key)| Rumour::Life { slot, key }),
@@ -253,7 +257,9 @@ fn rumoured(sample: &Snapshot, rumours: &[Rumour], rotate: usize) -> Snapshot {
         let (Rumour::Ended { slot, .. } | Rumour::Step { slot, .. } | Rumour::Life { slot, .. }) = *rumour;
         let Some(socket) = sample.sockets.get(slot).cloned() else { continue };
         match *rumour {
-            Rumour::Ended { of_other, .. } => {
+            Rumour::Ended { of_other, is_emptied, .. } => {
+                let mut socket = socket;
+                socket.remote.port *= u16::from(!is_emptied);
                 let id = if of_other { tcp(90_000 + slot as u64).build().id } else { socket.id };
                 let ended =
                     Ended { at: at(now), socket: Socket { id, ..socket.clone() }.reference(), info: socket.tcp };

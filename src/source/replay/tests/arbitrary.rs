@@ -13,7 +13,7 @@ use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::delta::ToldBy;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::event::{Ended, Events, Loss, Step, Teller, Tellers};
+use crate::model::event::{Caller, Ended, Events, Loss, Step, Teller, Tellers};
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
@@ -160,12 +160,14 @@ fn events() -> impl Strategy<Value = Events> {
     let loss = loss.prop_map(|(of, count)| Loss { of, count });
     let teller = || prop_oneof![Just(Teller::Off), Just(Teller::On), text(100).prop_map(Teller::Refused)];
     let tellers = (teller(), teller()).prop_map(|(ends, trace)| Tellers { ends, trace });
-    (vec(ended(), 0..3), vec(step(), 0..3), vec(loss, 0..3), tellers).prop_map(|(ended, steps, lost, tellers)| Events {
-        ended,
-        steps,
-        lost,
-        tellers,
-    })
+    let caller = (any::<(u64, u64, Option<u32>)>(), holders()).prop_map(|((at, key, netns), process)| Caller {
+        at: Timestamp(at),
+        key,
+        process,
+        netns: netns.map(NetnsId),
+    });
+    let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), vec(loss, 0..3), tellers);
+    told.prop_map(|(ended, steps, callers, lost, tellers)| Events { ended, steps, callers, lost, tellers })
 }
 
 fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
