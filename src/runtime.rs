@@ -50,7 +50,7 @@ use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
 #[cfg(unix)]
 use crate::runtime::time_zone::utc_offset_seconds;
-use crate::source::{Source, guarded};
+use crate::source::{Source, descriptors, guarded};
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
 const EVENTS_MAX: usize = 256;
@@ -105,7 +105,8 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     terminal::install_panic_hook();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let answered = Arc::new(AtomicBool::new(false));
-    let calls = signals::listen(Arc::clone(&answered)).context("cannot listen for signals")?;
+    let calls = signals::listen(Arc::clone(&answered))
+        .context("cannot listen for signals; raise the limit with ulimit -n, or use `conntop list`")?;
     let (sender, messages) = channel(MESSAGES_MAX);
     // The queue is empty: there is room for them.
     let no_hosts = guarded::check_hosts().err().filter(|_| options.lookups == Lookups::On);
@@ -131,6 +132,15 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
+}
+
+/// A runtime for commands that wait, and whether it hears Ctrl-C. Where the limit of open files leaves no room for that,
+/// Ctrl-C ends the program in the system's own way.
+pub fn for_waiting() -> io::Result<(tokio::runtime::Runtime, bool)> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let hears = descriptors::check_room(signals::ROOM).is_ok();
+    let runtime = if hears { builder.enable_all().build() } else { builder.enable_time().build() }?;
+    Ok((runtime, hears))
 }
 
 /// Whether nobody can read any more what is written to standard output: its pipe is closed, its terminal hung up.

@@ -5,6 +5,7 @@
 //! no sample could be taken at all.
 
 pub mod clock;
+pub mod descriptors;
 pub mod guarded;
 pub mod machine;
 pub mod portable;

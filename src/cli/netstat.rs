@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use rustc_hash::FxHashMap;
 
 use crate::cli::args::Global;
@@ -60,9 +59,7 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
         names,
         said: Said::default(),
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    runtime.block_on(rounds(Netstat::new(wanted), looker, interval, arguments.count))
+    Interrupt::run(async |interrupt| rounds(Netstat::new(wanted), looker, interval, arguments.count, interrupt).await)
 }
 
 async fn rounds(
@@ -70,11 +67,11 @@ async fn rounds(
     mut looker: Looker,
     interval: Option<Duration>,
     count: Option<u32>,
+    mut interrupt: Interrupt,
 ) -> Result<ExitCode, Failure> {
     let (mut before, mut shown) = (None, 0u32);
     let mut pacer = Pacer::new(interval.unwrap_or_default());
     // One listener for all rounds: what comes while a round is printed is noticed after it.
-    let mut interrupt = Interrupt::new();
     if interval.is_some() && interrupt.comes_before(Instant::now()).await {
         return Ok(ExitCode::SUCCESS);
     }

@@ -4,8 +4,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context;
-
 use crate::cli::args::RecordArguments;
 use crate::cli::config::Settings;
 use crate::cli::samples::Interrupt;
@@ -21,13 +19,13 @@ pub(super) fn run(
     options: &RecordArguments,
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
     let mut recorder = Recorder::create(&options.file, source.info())?;
-    source.listen(settings.trace);
-    let mut taker = Taker::new(source, Patience::Follow, settings.interval);
-    taker.for_time(options.time);
-    let ended = runtime.block_on(take(taker, &mut recorder, options, settings));
+    let ended = Interrupt::run(async |interrupt| {
+        source.listen(settings.trace);
+        let mut taker = Taker::new(source, Patience::Follow, settings.interval);
+        taker.for_time(options.time);
+        take(taker, &mut recorder, options, settings, interrupt).await
+    });
     let samples = recorder.samples();
     recorder.finish()?;
     ended?;
@@ -41,10 +39,10 @@ async fn take(
     recorder: &mut Recorder,
     options: &RecordArguments,
     settings: &Settings,
+    mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
     let needs = settings.needs();
     let begun = Instant::now();
-    let mut interrupt = Interrupt::new();
     loop {
         let is_taken = taker.take(|source, snapshot| source.sample(&needs, snapshot))?.is_some();
         if is_taken {

@@ -3,6 +3,8 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use crate::cli::config::Settings;
 use crate::cli::taker::Taker;
 use crate::cli::{Failure, say};
@@ -12,6 +14,7 @@ use crate::model::event::Tellers;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::runtime;
 use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 use crate::store::Store;
@@ -155,12 +158,19 @@ impl Said {
 }
 
 /// Ctrl-C, listened to from the first wait on.
+///
+/// Where it cannot be heard it ends the program at once, which does no harm either.
 pub(super) struct Interrupt(Pin<Box<dyn Future<Output = std::io::Result<()>>>>);
 
 impl Interrupt {
-    /// Listens from the first call of [`Self::comes_before`].
-    pub(super) fn new() -> Self {
-        Self(Box::pin(tokio::signal::ctrl_c()))
+    /// Runs `command`, which waits, with one that listens from the first call of [`Self::comes_before`].
+    pub(super) fn run<T>(command: impl AsyncFnOnce(Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        let (runtime, hears) = runtime::for_waiting().context("cannot wait")?;
+        runtime.block_on(async {
+            let interrupt =
+                Self(if hears { Box::pin(tokio::signal::ctrl_c()) } else { Box::pin(std::future::pending()) });
+            command(interrupt).await
+        })
     }
 
     /// Waits until `due`; whether Ctrl-C came first, or since the last call. After `true` it must not be asked again.

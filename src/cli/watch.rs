@@ -4,8 +4,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context;
-
 use crate::cli::Failure;
 use crate::cli::args::WatchArguments;
 use crate::cli::config::Settings;
@@ -27,10 +25,10 @@ pub(super) fn run(
     options: &WatchArguments,
     watch: &Watch,
 ) -> Result<ExitCode, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    let samples = Samples::new(source, settings, Patience::Follow, true).for_time(options.time);
-    runtime.block_on(follow(samples, settings, options, watch))?;
+    Interrupt::run(async |interrupt| {
+        let samples = Samples::new(source, settings, Patience::Follow, true).for_time(options.time);
+        follow(samples, settings, options, watch, interrupt).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -48,10 +46,10 @@ async fn follow(
     settings: &Settings,
     options: &WatchArguments,
     watch: &Watch,
+    mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
     let mut stream = Stream::new(watch);
     let mut names = Names::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
-    let mut interrupt = Interrupt::new();
     let mut said = Said::default();
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {

@@ -12,11 +12,15 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::runtime::os::Signals;
+use crate::source::descriptors;
 
 /// How long the main thread may take to answer a signal before the program is ended without it.
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// Signals that wait for the main thread; they come one by one.
 const CALLS_MAX: usize = 16;
+
+/// The descriptors of a runtime that hears signals, and some: tokio panics where its pair of sockets cannot be opened.
+pub const ROOM: usize = 8;
 
 /// What the system says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,7 @@ pub fn exit_code(signal: i32) -> u8 {
 /// Listens from now on; the receiver gets every call. `answered` is to be set once the program is about to end.
 pub fn listen(answered: Arc<AtomicBool>) -> io::Result<Receiver<Call>> {
     let (sender, receiver) = channel(CALLS_MAX);
+    descriptors::check_room(ROOM)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Registered here, not on the thread: the terminal is taken right after this.
     let signals = {

@@ -129,8 +129,13 @@ impl Linux {
     }
 
     fn with(kind: SourceKind, namespaces: Namespaces, tables: Tables) -> Result<Self, SourceError> {
-        let no_proc =
-            |error: Errno| failed(&format!("cannot open /proc ({error}); mount it with 'mount -t proc proc /proc'"));
+        let no_proc = |error: Errno| {
+            let remedy = match error {
+                Errno::MFILE => "raise the limit with ulimit -n",
+                _ => "mount it with 'mount -t proc proc /proc'",
+            };
+            failed(&format!("cannot open /proc ({error}); {remedy}"))
+        };
         Ok(Self {
             info: SourceInfo {
                 kind,

@@ -27,10 +27,12 @@ use crate::source::portable::processes::{ProcessBook, UserNames};
 use crate::source::portable::system::{Visible, entry};
 use crate::source::portable::table::Entry;
 use crate::source::usage::Meter;
-use crate::source::{Pace, Source, SourceError, clock};
+use crate::source::{Pace, Source, SourceError, clock, descriptors};
 
 /// After so many errors a sample takes what it has: netstat2 repeats a failing read for ever.
 const ERRORS_MAX: u32 = 64;
+/// So many descriptors it has open at a time, and some.
+const ROOM: usize = 6;
 
 /// The live sockets of this machine, as far as netstat2 sees them.
 pub struct Portable {
@@ -63,6 +65,8 @@ impl Portable {
     /// Reads the tables into `entries`; how many were left out, and the first reason.
     fn read(&mut self) -> Result<(u32, Option<DisplayText>), SourceError> {
         self.entries.clear();
+        // netstat2 panics where it cannot open its socket and a directory of /proc within that of another.
+        descriptors::check_room(ROOM).map_err(|error| no_room(&error))?;
         let infos =
             iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all()).map_err(|error| refused(&error))?;
         let (mut skipped, mut reason) = (0, None);
@@ -133,6 +137,11 @@ impl Source for Portable {
         snapshot.took = clock::now().0.since(snapshot.at);
         Ok(Pace::Interval)
     }
+}
+
+fn no_room(error: &std::io::Error) -> SourceError {
+    let sentence = format!("netstat2 cannot open what it reads ({error}); raise the limit with ulimit -n");
+    SourceError::Failed(DisplayText::new(&sentence))
 }
 
 fn refused(error: &netstat2::error::Error) -> SourceError {

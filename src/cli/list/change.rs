@@ -5,8 +5,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context;
-
 use crate::cli::args::Changes;
 use crate::cli::list::looker::{Looked, Looker};
 use crate::cli::samples::Interrupt;
@@ -19,14 +17,11 @@ use crate::runtime;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
 pub(super) fn run(looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for Ctrl-C")?;
-    runtime.block_on(follow(looker, changes, list))
+    Interrupt::run(async |interrupt| follow(looker, changes, list, interrupt).await)
 }
 
-async fn follow(looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
+async fn follow(looker: Looker, changes: Changes, list: &List, mut interrupt: Interrupt) -> Result<ExitCode, Failure> {
     let mut looker = looker.for_time(changes.time);
-    let mut interrupt = Interrupt::new();
     let (mut shown, mut printed) = (None, 0);
     if interrupt.comes_before(Instant::now()).await {
         return Ok(ExitCode::SUCCESS);

@@ -9,7 +9,7 @@ use crate::model::closing::CloseOutcome;
 use crate::model::socket::NetnsId;
 use crate::source::clock;
 use crate::source::linux::namespaces::{Namespaces, enter};
-use crate::source::linux::netlink::Connection;
+use crate::source::linux::netlink::{Buffer, Connection};
 
 /// The most steps that looking for a network namespace takes: each looks at 4,096 processes.
 const STEPS_MAX: usize = 64;
@@ -44,7 +44,7 @@ fn open(netns: NetnsId) -> Result<Connection, CloseOutcome> {
     }
     let place = namespaces.places().get(&netns).cloned();
     let place = place.ok_or_else(|| failed("its network namespace is not to be found any more; look again"))?;
-    match enter::open_in(vec![(netns, place)]).pop() {
+    match enter::open_in(vec![(netns, place)], Buffer::default()).pop() {
         Some((_, Ok(connection))) => Ok(connection),
         Some((_, Err(Errno::PERM | Errno::ACCESS))) => {
             Err(failed("its network namespace may not be entered; run conntop as root, or inside of it"))

@@ -65,6 +65,8 @@ pub struct Dumper {
     mptcp: Mptcp,
     /// Cookies of this sample; kept for its memory.
     seen: FxHashSet<u64>,
+    /// For so many of them room is kept.
+    seen_kept: usize,
 }
 
 /// What is known of the kernel's MPTCP.
@@ -113,6 +115,7 @@ impl Dumper {
             separately: false,
             mptcp: Mptcp::of_kernel(),
             seen: FxHashSet::default(),
+            seen_kept: SEEN_KEPT,
         })
     }
 
@@ -127,6 +130,8 @@ impl Dumper {
             separately: false,
             mptcp: Mptcp::of_kernel(),
             seen: FxHashSet::default(),
+            // There may be hundreds of namespaces.
+            seen_kept: 0,
         }
     }
 
@@ -224,7 +229,7 @@ impl Dumper {
         self.seen.reserve(sockets.len());
         sockets.retain(|socket| socket.id.cookie().is_none_or(|cookie| self.seen.insert(cookie)));
         self.seen.clear();
-        self.seen.shrink_to(SEEN_KEPT);
+        self.seen.shrink_to(self.seen_kept);
     }
 
     /// Whether a process still holds this socket, as far as the kernel says.

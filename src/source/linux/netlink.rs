@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -296,6 +297,24 @@ impl Part {
     }
 }
 
+/// What the kernel's answers are received in: one for each thread that asks, not for each connection, of which there can
+/// be hundreds (one a network namespace).
+#[derive(Clone, Debug)]
+pub struct Buffer(Arc<Mutex<Box<[u8]>>>);
+
+impl Buffer {
+    fn lock(&self) -> MutexGuard<'_, Box<[u8]>> {
+        // Whatever it holds is overwritten by the next answer.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(vec![0; BUFFER_LEN].into())))
+    }
+}
+
 /// A connection to one part of the kernel. It belongs to the network namespace of the thread that opened it, for ever.
 #[derive(Debug)]
 pub struct Connection {
@@ -303,7 +322,7 @@ pub struct Connection {
     socket: OwnedFd,
     port: u32,
     sequence: u32,
-    buffer: Box<[u8]>,
+    buffer: Buffer,
     /// The last answer was not read to its end: the kernel would refuse the next dump with EBUSY.
     unfinished: bool,
     /// It was opened in another network namespace than that of the threads that use it.
@@ -318,15 +337,20 @@ impl Connection {
 
     /// Opens one to this part; the error is the kernel's.
     pub fn open_to(whom: Part) -> Result<Self, Errno> {
+        Self::open_into(whom, Buffer::default())
+    }
+
+    fn open_into(whom: Part, buffer: Buffer) -> Result<Self, Errno> {
         let (socket, port) = open_socket(whom)?;
-        let buffer = vec![0; BUFFER_LEN].into();
         Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
     }
 
     /// Opens one to be used by threads of other network namespaces. It cannot be opened again from there: once an
     /// answer was broken off, every further request fails with `ESTALE`.
-    pub fn open_abroad() -> Result<Self, Errno> {
-        Ok(Self { abroad: true, ..Self::open()? })
+    ///
+    /// Its answers are received in `buffer`, which it shares with connections that the same thread asks.
+    pub fn open_abroad(buffer: Buffer) -> Result<Self, Errno> {
+        Ok(Self { abroad: true, ..Self::open_into(Part::SockDiag, buffer)? })
     }
 
     /// The name of a network interface, which each namespace numbers for itself.
@@ -355,13 +379,14 @@ impl Connection {
         };
         self.unfinished = true;
         let mut answer = Answer::new(sequence, self.port);
+        let mut buffer = self.buffer.lock();
         // The kernel fills the next buffer while it hands over this one, so that each is as old as the call before.
         let mut filled = clock::now().0;
         loop {
-            match self.receive() {
+            match receive(&self.socket, &mut buffer) {
                 Ok(Received { len, from_kernel: true }) => {
                     let moment = std::mem::replace(&mut filled, clock::now().0);
-                    let bytes = self.buffer.get(..len).unwrap_or(&self.buffer);
+                    let bytes = buffer.get(..len).unwrap_or(&buffer);
                     answer.exchange.truncated |= len > bytes.len();
                     if answer.take(bytes, &mut |payload| visit(payload, moment)) == Progress::Complete {
                         self.unfinished = false;
@@ -394,9 +419,10 @@ impl Connection {
     fn exchange(&mut self, kind: u16, flags: u16, body: &[u8], visit: impl FnOnce(&[u8])) -> Result<(), Errno> {
         let sequence = self.send(kind, flags, body)?;
         self.unfinished = true;
+        let mut buffer = self.buffer.lock();
         loop {
-            let Received { len, from_kernel } = self.receive()?;
-            let bytes = self.buffer.get(..len).unwrap_or(&self.buffer);
+            let Received { len, from_kernel } = receive(&self.socket, &mut buffer)?;
+            let bytes = buffer.get(..len).unwrap_or(&buffer);
             let ours = |message: &Message| message.sequence == sequence && message.port == self.port;
             let Some(message) = Messages::new(bytes).filter_map(Result::ok).find(ours).filter(|_| from_kernel) else {
                 continue;
@@ -425,14 +451,13 @@ impl Connection {
         retry(|| rustix::net::sendto(&self.socket, &request, SendFlags::empty(), &kernel))?;
         Ok(self.sequence)
     }
+}
 
-    fn receive(&mut self) -> Result<Received, Errno> {
-        let (socket, buffer) = (&self.socket, &mut *self.buffer);
-        // With MSG_TRUNC the true length comes back, also where it exceeds the buffer's.
-        let (_, len, from) = retry(|| rustix::net::recvfrom(socket, &mut *buffer, RecvFlags::TRUNC))?;
-        let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
-        Ok(Received { len, from_kernel: from.is_some_and(|from| from.pid() == 0) })
-    }
+fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Result<Received, Errno> {
+    // With MSG_TRUNC the true length comes back, also where it exceeds the buffer's.
+    let (_, len, from) = retry(|| rustix::net::recvfrom(socket, &mut *buffer, RecvFlags::TRUNC))?;
+    let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
+    Ok(Received { len, from_kernel: from.is_some_and(|from| from.pid() == 0) })
 }
 
 struct Received {

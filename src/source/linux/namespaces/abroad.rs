@@ -16,6 +16,7 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::linux::dumper::Way;
 use crate::source::linux::namespaces::{Namespaces, Place, enter};
+use crate::source::linux::netlink::Buffer;
 use crate::source::linux::tables::Tables;
 
 /// More namespaces are not shown: each costs a descriptor and four walks over the kernel's tables in every sample.
@@ -36,6 +37,8 @@ pub struct Abroad {
     without_diag: bool,
     /// The sockets of one namespace; kept for its memory.
     sockets: Vec<Socket>,
+    /// One for all namespaces: they are read one after the other.
+    buffer: Option<Buffer>,
 }
 
 /// A way to look into a namespace.
@@ -56,13 +59,14 @@ struct Refused {
 impl Abroad {
     /// Looks nowhere yet; `without_diag` says that there is only `/proc/net`.
     pub const fn new(without_diag: bool) -> Self {
-        Self { open: BTreeMap::new(), refused: BTreeMap::new(), without_diag, sockets: Vec::new() }
+        Self { open: BTreeMap::new(), refused: BTreeMap::new(), without_diag, sockets: Vec::new(), buffer: None }
     }
 
     /// Lets go of every namespace.
     pub fn close(&mut self) {
         self.open.clear();
         self.refused.clear();
+        self.buffer = None;
     }
 
     /// How many namespaces are looked into.
@@ -115,7 +119,7 @@ impl Abroad {
         let entered = if self.without_diag {
             new.into_iter().map(|(netns, _)| (netns, Err(Errno::OPNOTSUPP))).collect()
         } else {
-            enter::open_in(new)
+            enter::open_in(new, self.buffer.get_or_insert_default().clone())
         };
         for (netns, entered) in entered {
             let process = places.get(&netns).and_then(|place| place.process);

@@ -10,12 +10,12 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::socket::NetnsId;
 use crate::source::linux::namespaces::Place;
-use crate::source::linux::netlink::Connection;
+use crate::source::linux::netlink::{Buffer, Connection};
 
-/// Opens a connection to `sock_diag` in each of `places`. `EPERM` and `EACCES` say that the user may not enter.
-pub fn open_in(places: Vec<(NetnsId, Place)>) -> Vec<(NetnsId, Result<Connection, Errno>)> {
+/// Opens a connection to `sock_diag` in each of `places`, which all receive in `buffer`. `EPERM` and `EACCES` say that the user may not enter.
+pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, Result<Connection, Errno>)> {
     let asked: Vec<NetnsId> = places.iter().map(|(netns, _)| *netns).collect();
-    let open = move || places.iter().map(|(netns, place)| (*netns, enter(*netns, place))).collect();
+    let open = move || places.iter().map(|(netns, place)| (*netns, enter(*netns, place, &buffer))).collect();
     let opened = thread::Builder::new().name("netns".into()).spawn(open).map(thread::JoinHandle::join);
     match opened {
         Ok(Ok(opened)) => opened,
@@ -24,10 +24,10 @@ pub fn open_in(places: Vec<(NetnsId, Place)>) -> Vec<(NetnsId, Result<Connection
 }
 
 /// Moves this thread into a namespace and opens a connection there.
-fn enter(netns: NetnsId, place: &Place) -> Result<Connection, Errno> {
+fn enter(netns: NetnsId, place: &Place, buffer: &Buffer) -> Result<Connection, Errno> {
     let door = door(netns, place)?;
     move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))?;
-    Connection::open_abroad()
+    Connection::open_abroad(buffer.clone())
 }
 
 /// The file of the namespace: of its mount or of its process, whichever still leads there.
