@@ -179,6 +179,25 @@ fn soak(time: Duration) {
     #[expect(clippy::cast_precision_loss, reason = "a share with two digits")]
     let growth = (end as f64 / half as f64 - 1.0) * 100.0;
     println!("resident memory, growth over the last half: {growth:.1} % (target < 2 %)");
+    for (what, keys, back) in [("frozen", "z", "z"), ("in a dialog", "jK", "\x1b")] {
+        hold_still(&mut session, what, (keys, back), time / PARTS);
+    }
+}
+
+/// Prints what the program takes while its screen is held still, and after.
+fn hold_still(session: &mut Session, what: &str, (keys, back): (&str, &str), time: Duration) {
+    let mut resident = vec![status(session, "VmRSS:")];
+    session.keys(keys);
+    for _ in 0..4 {
+        session.watch(time / 4);
+        resident.push(status(session, "VmRSS:"));
+    }
+    session.keys(back);
+    session.watch(Duration::from_secs(3));
+    println!(
+        "{what} for {time:.0?}: KiB before and in each quarter {resident:?}, after it {}",
+        status(session, "VmRSS:")
+    );
 }
 
 /// An hour of the same churn on a made-up machine, and what it leaves in memory.

@@ -30,3 +30,40 @@ fn an_hour_of_churn_takes_no_more_memory_than_its_first_third() {
         );
     }
 }
+
+/// A minute of TIME_WAIT, and a little more until every table has the room that it needs.
+const HELD_WARM: u64 = 180;
+const HELD: u64 = 900;
+
+#[test]
+fn a_screen_that_is_held_for_a_quarter_of_an_hour_holds_no_more_than_after_three_minutes() {
+    // Frozen, thawed, and held again by a dialog.
+    let (mut world, mut free) = (World::new(100, 36), World::new(100, 36));
+    for _ in 0..WARM {
+        world.tick();
+        free.tick();
+    }
+    for phase in ["frozen", "in a dialog"] {
+        world.hold();
+        let mut waiting = Vec::new();
+        for _ in 0..HELD {
+            world.tick();
+            free.tick();
+            waiting.push(world.waiting_bytes());
+        }
+        let warm = waiting[..usize::try_from(HELD_WARM).expect("small")].iter().max().copied().unwrap_or_default();
+        let most = waiting.iter().max().copied().unwrap_or_default();
+        println!("{phase}: {} KiB after {HELD_WARM} s, at most {} KiB in {HELD} s", warm / 1_024, most / 1_024);
+        assert!(most <= warm, "{phase}: {most} bytes, {warm} after {HELD_WARM} s");
+        assert!(most < 8 * 1024 * 1024, "{phase}: {most} bytes");
+        world.go_on();
+        assert_eq!((world.waiting_bytes(), world.sockets()), (0, free.sockets()), "{phase}");
+        // What the rows needed at the most while they were taken in may stay; nothing grows from phase to phase.
+        let (held, never) = (bytes(&world), bytes(&free));
+        assert!(held <= never + never / 4, "{phase}: {held} bytes, {never} without being held");
+    }
+}
+
+fn bytes(world: &World) -> usize {
+    world.held().iter().map(|held| held.bytes).sum()
+}

@@ -141,19 +141,35 @@ impl Samples {
     }
 }
 
-/// Why less is seen than could be, each sentence said once.
+/// Why less is seen than could be, each sentence said once. The one place in which commands that go on remember what they
+/// said, so that its limit holds for all of them.
 #[derive(Default)]
-pub(super) struct Said(Vec<DisplayText>);
+pub(super) struct Said {
+    sentences: Vec<DisplayText>,
+    is_full: bool,
+}
 
 impl Said {
     /// Says what of `sentences` was not said before.
     pub(super) fn say<'a>(&mut self, sentences: impl IntoIterator<Item = &'a DisplayText>) {
+        self.news(sentences).iter().for_each(|sentence| say(sentence.as_str()));
+    }
+
+    /// What of `sentences` is to be said; at the limit that there will be no more.
+    fn news<'a>(&mut self, sentences: impl IntoIterator<Item = &'a DisplayText>) -> Vec<DisplayText> {
+        let mut news = Vec::new();
         for sentence in sentences {
-            if !self.0.contains(sentence) && self.0.len() < SAID_MAX {
-                say(sentence.as_str());
-                self.0.push(sentence.clone());
+            if self.sentences.contains(sentence) {
+                continue;
+            }
+            if self.sentences.len() < SAID_MAX {
+                self.sentences.push(sentence.clone());
+                news.push(sentence.clone());
+            } else if !std::mem::replace(&mut self.is_full, true) {
+                news.push("more of what could not be seen is left out here; start the command again to be told".into());
             }
         }
+        news
     }
 }
 
@@ -188,4 +204,23 @@ async fn wait_until(due: Instant) {
     // Signals are looked for while the runtime waits, which it must do once even if there is no time to wait.
     tokio::task::yield_now().await;
     tokio::time::sleep_until(due.into()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_said_once_and_there_is_a_limit_to_them_that_is_said_too() {
+        let mut said = Said::default();
+        let sentence = |nth: usize| DisplayText::from(format!("{nth} sockets could not be read").as_str());
+        assert_eq!(said.news(&[sentence(0), sentence(0)]), [sentence(0)]);
+        assert!(said.news(&[sentence(0)]).is_empty());
+        let all: Vec<_> = (0..10_000).map(sentence).collect();
+        let news = said.news(&all);
+        assert_eq!(news.len(), SAID_MAX, "one was said before, and one says that there are more");
+        assert!(news.last().is_some_and(|last| last.as_str().contains("left out")));
+        assert!(said.news(&all).is_empty());
+        assert_eq!(said.sentences.len(), SAID_MAX);
+    }
 }

@@ -18,6 +18,7 @@ use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{listener, process, snapshot, source_info, tcp};
 use conntop::model::time::Timestamp;
 use conntop::store::Store;
+use conntop::store::merge::Merged;
 use conntop::tracker::Tracker;
 
 /// The moment of the first sample, in seconds since boot.
@@ -42,6 +43,8 @@ pub struct World {
     tracker: Tracker,
     store: Store,
     diagnosis: Diagnosis,
+    /// What waits while the screen is held still.
+    merged: Option<Merged>,
 }
 
 impl World {
@@ -56,16 +59,41 @@ impl World {
             tracker: Tracker::new(),
             store: Store::new(source_info()),
             diagnosis: Diagnosis::new(Thresholds::default()),
+            merged: None,
         }
     }
 
     /// A second passes.
     pub fn tick(&mut self) {
         let sample = self.sample();
-        let delta = self.tracker.update(&sample);
-        self.store.apply(delta);
-        self.diagnosis.observe(&self.store);
+        let mut delta = self.tracker.update(&sample);
         self.seconds += 1;
+        match &mut self.merged {
+            Some(merged) => while !merged.take(&mut delta, &self.store, &mut 1_000) {},
+            None => {
+                self.store.apply(delta);
+                self.diagnosis.observe(&self.store);
+            }
+        }
+    }
+
+    /// The screen is held still, as while it is frozen or a dialog is open.
+    pub fn hold(&mut self) {
+        self.merged = Some(Merged::new(&self.store));
+    }
+
+    /// What waits while it is held, in bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.merged.as_ref().map_or(0, Merged::bytes)
+    }
+
+    /// The screen goes on.
+    pub fn go_on(&mut self) {
+        let Some(merged) = self.merged.take() else { return };
+        let mut intake = self.store.begin_merged(merged);
+        while !self.store.advance(&mut intake, &mut 1_000) {}
+        self.store.finish(intake);
+        self.diagnosis.observe(&self.store);
     }
 
     /// Rows that are live.
