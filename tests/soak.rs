@@ -31,7 +31,7 @@ fn an_hour_of_churn_takes_no_more_memory_than_its_first_third() {
     }
 }
 
-/// A minute of TIME_WAIT, and a little more until every table has the room that it needs.
+/// A minute of `TIME_WAIT`, and a little more until every table has the room that it needs.
 const HELD_WARM: u64 = 180;
 const HELD: u64 = 900;
 

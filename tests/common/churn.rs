@@ -68,13 +68,12 @@ impl World {
         let sample = self.sample();
         let mut delta = self.tracker.update(&sample);
         self.seconds += 1;
-        match &mut self.merged {
-            Some(merged) => while !merged.take(&mut delta, &self.store, &mut 1_000) {},
-            None => {
-                self.store.apply(delta);
-                self.diagnosis.observe(&self.store);
-            }
+        if let Some(merged) = &mut self.merged {
+            while !merged.take(&mut delta, &self.store, &mut 1_000) {}
+            return;
         }
+        self.store.apply(delta);
+        self.diagnosis.observe(&self.store);
     }
 
     /// The screen is held still, as while it is frozen or a dialog is open.
