@@ -90,6 +90,8 @@ if pid:
             &filter,
             "/proc belongs to another pid namespace; enter it with nsenter -p as well",
         );
+        let half = ["nsenter", "-t", &init, "-p"];
+        assert_all_refuse(&half, &filter, "/proc belongs to another pid namespace, the one outside");
         assert!(TcpStream::connect(("127.0.0.1", u16::try_from(7000 + number).expect("small"))).is_ok());
         assert!(bystander.try_wait().expect("our child").is_none(), "who has the same number here lives");
         // With -p as well it is one namespace again, and the way out that was told works.

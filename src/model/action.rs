@@ -102,8 +102,8 @@ impl Doubt {
         match self {
             Self::ForeignProc => "/proc belongs to another pid namespace; enter it with nsenter -p as well",
             Self::OuterProc => {
-                "/proc belongs to another pid namespace, the one outside; run conntop there, or with a /proc of its own, \
-                 as unshare --mount-proc makes it"
+                "/proc belongs to another pid namespace, the one outside; run conntop out there, enter the mounts as well \
+                 (nsenter -m), or give it a /proc of its own (unshare --mount-proc)"
             }
             Self::NoProc => {
                 "/proc is not mounted, so nobody can tell which process is which, nor what carries this session; mount \
