@@ -33,8 +33,18 @@ pub(super) const OWNERS: &[Name] =
 /// Of an event about a socket, before the fields of that.
 pub(super) const CHANGE: &[Name] = &[
     ("event", "string", "", "What happened: opened, transition, or closed, when the last trace is gone."),
-    ("at", "string", "", "When it happened, RFC 3339, UTC."),
-    ("from", "string", "", "The state before; null for one that was opened."),
+    (
+        "at",
+        "string",
+        "",
+        "When it happened, as well as that is known and never later than it was seen: exact by tracepoint, within some 10 ms by a destroy event or a clock of the kernel, else when the sample that showed it was taken. RFC 3339, UTC.",
+    ),
+    (
+        "from",
+        "string",
+        "",
+        "The state before; null for one that was opened, and for the end of one whose last state is not known.",
+    ),
     ("to", "string", "", "The state after; null for one that is closed."),
     ("lasted_seconds", "number", "seconds", "The time spent in from."),
     ("lasted_basis", "string", "", "How that time is known: observed, kernel or at-least."),
