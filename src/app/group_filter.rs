@@ -57,3 +57,59 @@ fn filter_of_place(place: ListenPlace, store: &Store) -> String {
     }
     filter
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::model::delta::Delta;
+    use crate::model::process::Owner;
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
+    use crate::store::groups::{self, Grouping};
+    use crate::table::filter::Filter;
+
+    /// Workers that share a port, one of which hangs; one on the very address, one on a device, one of IPv6; datagrams.
+    fn store() -> Store {
+        let worker = |nth: u32| process(100 + nth, "worker");
+        let at = |cookie: u64, local: &str| tcp(cookie).local(local).remote(&format!("10.0.0.9:{}", 40_000 + cookie));
+        let sockets = [
+            listener(1, 80).queues(0, 8).held_by(&[worker(1)]),
+            listener(2, 80).queues(9, 8).held_by(&[worker(2)]),
+            listener(3, 80).local("10.0.0.7:80").held_by(&[worker(3)]),
+            listener(4, 80).held_by(&[worker(4)]).with(|socket| socket.interface = NonZeroU32::new(3)),
+            listener(5, 80).local("[::]:80").remote("[::]:0").held_by(&[worker(5)]),
+            udp(6, 53).held_by(&[worker(6)]),
+            udp(7, 53).held_by(&[worker(7)]),
+            at(10, "10.0.0.1:80").held_by(&[worker(1)]),
+            at(11, "10.0.0.1:80").owner(Owner::Unaccepted),
+            at(12, "10.0.0.1:80").state(TcpState::SynRecv),
+            at(13, "10.0.0.7:80").held_by(&[worker(3)]),
+            at(14, "10.0.0.1:80").with(|socket| socket.interface = NonZeroU32::new(3)),
+            at(15, "[2001:db8::1]:80").remote("[2001:db8::2]:40000"),
+            at(16, "10.0.0.1:50000").remote("10.0.0.8:80"),
+        ];
+        let mut store = Store::new(source_info());
+        let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+        store.apply(Delta { added, ..Delta::default() });
+        store
+    }
+
+    #[test]
+    fn the_filter_of_a_listener_shows_what_its_row_adds_up_and_nothing_else() {
+        let store = store();
+        let found = groups::by(&store, Grouping::Listener);
+        assert_eq!(found.len(), 8, "seven listeners, and the handshake that may be of either of two");
+        for group in found {
+            let text = of(group.key, &store);
+            let filter = Filter::parse(&text).expect("valid");
+            let mut expected = groups::rows_of(&store, group.key);
+            let rows = store.rows().iter().filter(|(_, row)| filter.matches(row, &store));
+            let mut shown: Vec<_> = rows.map(|(index, _)| index).collect();
+            expected.sort_unstable();
+            shown.sort_unstable();
+            assert_eq!(shown, expected, "{text}");
+        }
+    }
+}

@@ -89,6 +89,8 @@ pub static LISTENERS: &[Column<Group>] = &[
         .width(5, 9).rank(5).about("Connections in SYN_RECV: their handshake is under way."),
     Column::new("overflows", "LOST/s", Kind::Count, overflows)
         .width(6, 6).rank(3).about("Connections that found this queue full, per second: while it alone is at 90 % or more."),
+    Column::new("drops", "DROPS", Kind::Count, drops)
+        .width(6, 9).rank(12).about("What the kernel dropped at this socket since it opened: attempts to connect, or datagrams."),
     CLOSE_WAIT.rank(4), OLDEST.rank(9), ESTABLISHED.rank(6), TIME_WAIT.rank(9), OTHER,
     Column::new("total", "CONNS", Kind::Count, connections)
         .width(6, 9).rank(7).about("Connections that it has accepted or has waiting."),
@@ -321,6 +323,13 @@ fn overflows<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
         return Value::Missing;
     };
     Value::or_missing(store.pressure().overflows_of(id), Value::PerSecond)
+}
+
+/// The kernel counts drops by socket, those of a listener too (`sk_drops`).
+fn drops<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    let GroupKey::Listener { id, .. } = group.key else { return Value::Missing };
+    let drops = store.rows().live(id).and_then(|row| row.connection.socket.drops);
+    Value::or_missing(drops, |drops| Value::Count(u64::from(drops.count())))
 }
 
 const fn netns(group: &Group) -> Option<NetnsId> {

@@ -31,7 +31,29 @@ fn a_listener_that_never_accepts() {
     assert_eq!((&full["also"], &full["evidence"]["not_accepted"]), (&"not-accepted".into(), &17.into()), "{checked}");
 }
 
-/// The same without newcomers: nearly full for ten seconds, so that `accept()` is to blame, but nothing is lost.
+/// Three workers share a port, and one of them hangs: it alone is named, whoever else listens there.
+#[test]
+fn one_of_three_listeners_on_a_port() {
+    if !alone_in_namespace("queues::one_of_three_listeners_on_a_port") {
+        return;
+    }
+    let mut workers = ["worker-a", "worker-b", "worker-c"].map(Puppet::new);
+    for (worker, mode) in workers.iter_mut().zip(["answer", "never", "answer"]) {
+        worker.tell(&format!("listen 127.0.0.1 7013 4 {mode} share"));
+    }
+    let mut impatient = Puppet::new("impatient");
+    impatient.tell("knock 127.0.0.1 7013 40 0.5");
+    wait_until("all three listen", || sockets("state listening sport = :7013") == 3);
+    let checked = check_with(&format!("{SOON}syn-sent-age = 20"), &["--for", "5"]);
+    let full: Vec<_> = checked.findings().iter().filter(|finding| finding["rule"] == "accept-queue-full").collect();
+    assert_eq!(full.len(), 1, "{checked}");
+    assert_eq!((&full[0]["process"], &full[0]["listener"].is_u64()), (&"worker-b".into(), &true), "{checked}");
+    assert!(says(full[0], "(1 of 3 listeners)") && says(full[0], "5 of 4"), "{checked}");
+    let blamed = |name: &str| checked.findings().iter().any(|finding| finding["process"] == name);
+    assert!(!blamed("worker-a") && !blamed("worker-c"), "{checked}");
+}
+
+/// A queue without newcomers: nearly full for ten seconds, so that `accept()` is to blame, but nothing is lost.
 #[test]
 fn an_accept_queue_that_is_nearly_full() {
     if !alone_in_namespace("queues::an_accept_queue_that_is_nearly_full") {

@@ -28,7 +28,7 @@ pub fn ports() -> Value {
     let mut listener: Map<String, Value> =
         ["proto", "laddr", "lport", "process", "pid", "user", "owner", "unit", "netns"]
             .into_iter()
-            .chain(["backlog", "backlog_limit", "inode", "cookie", "service"])
+            .chain(["backlog", "backlog_limit", "inode", "cookie", "drops", "service"])
             .map(|name| (name.to_owned(), column(name)))
             .collect();
     let holder = object(map(json!({ "pid": port(), "process": { "type": "string" } })));

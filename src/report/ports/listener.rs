@@ -182,6 +182,7 @@ impl Listener<'_> {
             "processes": self.holders(),
             "backlog": column("backlog"),
             "backlog_limit": column("backlog_limit"),
+            "drops": column("drops"),
             "overflows_per_second": self.store.pressure().overflows_of(self.row.connection.socket.id),
         })
     }
