@@ -323,6 +323,7 @@ impl Tracker {
             Some(way) => telling::traced_end(closed(entry, end), &way, begin(entry), delta),
             None => (closed(entry, end), begin(entry)),
         };
+        let word = word.map(|word| word.after(entry.socket()));
         delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin, word));
         self.directory.remove(slot);
     }

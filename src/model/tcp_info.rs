@@ -23,9 +23,9 @@ pub struct TcpInfo {
     pub backoff: u8,
     /// Zero-window or keep-alive probes sent without an answer.
     pub probes: u8,
-    /// When we last sent data.
+    /// When we last sent data, or the handshake was done; 0 before. 0 stands for "never" in all three moments.
     pub last_data_sent: Moment,
-    /// When data last arrived. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.
+    /// When data last arrived; 0 if none did. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.
     pub last_data_received: Moment,
     /// When a segment with ACK last arrived. A FIN carries one: a lower bound for the time in `CLOSE_WAIT`.
     pub last_ack_received: Moment,
@@ -44,8 +44,8 @@ pub struct ByteCounts {
 }
 
 impl ByteCounts {
-    /// `received` in order (`tcpi_bytes_received`), where the FIN counts as one; `sent` and acknowledged
-    /// (`tcpi_bytes_acked`), where our SYN counts as one.
+    /// Payload `received` in order, and `sent` and acknowledged: without SYN and FIN, which the kernel counts as a byte
+    /// each (see `source/linux/payload`).
     pub const fn new(received: u64, sent: u64) -> Self {
         Self { received: received.to_ne_bytes(), sent: sent.to_ne_bytes() }
     }
@@ -55,12 +55,12 @@ impl ByteCounts {
         *self = Self::new(self.received().saturating_add(received), self.sent().saturating_add(sent));
     }
 
-    /// Received in order; the FIN counts as one.
+    /// Received in order.
     pub const fn received(self) -> u64 {
         u64::from_ne_bytes(self.received)
     }
 
-    /// Sent and acknowledged; our SYN counts as one.
+    /// Sent and acknowledged.
     pub const fn sent(self) -> u64 {
         u64::from_ne_bytes(self.sent)
     }

@@ -14,6 +14,7 @@ pub mod namespaces;
 pub mod netlink;
 pub mod offload;
 pub mod owners;
+mod payload;
 pub mod parts;
 pub mod port_filter;
 pub mod proc_dir;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::tcp_info::TcpInfo;
+use crate::model::time::{Moment, Timestamp};
 
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
 pub const TIME_WAIT_LEN: Duration = Duration::from_mins(1);
@@ -17,7 +18,7 @@ pub const PINNED: Duration = Duration::from_millis(50);
 /// do not say. Never later than `at`, the time of the sample.
 pub(super) fn at_first_sight(socket: &Socket, at: Timestamp) -> Option<Since> {
     let since = match socket.state {
-        TcpState::TimeWait => time_wait(socket.timer?, at),
+        TcpState::TimeWait => time_wait(socket.timer?),
         TcpState::CloseWait => close_wait(socket),
         TcpState::FinWait2 => fin_wait2(socket),
         TcpState::Established => established(socket),
@@ -60,20 +61,22 @@ pub(super) fn lasted(since: Since, end: Since) -> (Duration, AgeBasis) {
     (end.at.since(since.at), basis)
 }
 
-/// The timer counts down from 60 s. (A FIN that comes again starts it anew, so it can tell less than the truth; the
-/// kernel forgets the first start itself.) The timer wheel lets it fire up to 2 s late: from then on it only says
-/// that the time is over.
-fn time_wait(timer: Timer, at: Timestamp) -> Option<Since> {
-    let expires = timer.expires.timestamp();
-    let basis = if expires > at { AgeBasis::Kernel } else { AgeBasis::AtLeast };
-    (timer.kind == TimerKind::TimeWait).then(|| Since { at: expires.before(TIME_WAIT_LEN), basis })
+/// The timer counts down from 60 s. A late segment, as a FIN that comes again, starts it anew
+/// (`tcp_timewait_state_process`), and the kernel forgets the first start: it is a bound. The timer wheel lets it fire up
+/// to 2 s late: from then on it only says that the time is over.
+fn time_wait(timer: Timer) -> Option<Since> {
+    let at = timer.expires.timestamp().before(TIME_WAIT_LEN);
+    (timer.kind == TimerKind::TimeWait).then_some(Since { at, basis: AgeBasis::AtLeast })
 }
 
-/// The FIN carries an ACK and no data can come after it, so it came between the last data and the last ACK.
+/// The FIN carries an ACK and no data can come after it, so it came between the last data (or, if there was none, the
+/// handshake) and the last ACK.
 /// Answers to what we still send move the last ACK on: it is a lower bound of the age.
 fn close_wait(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
-    bracket(tcp.last_data_received.into(), tcp.last_ack_received.into())
+    let handshake = nothing_sent(&tcp).then_some(tcp.last_data_sent);
+    let not_before = Some(tcp.last_data_received).filter(|moment| *moment != Moment::default()).or(handshake);
+    bracket(not_before.unwrap_or_default().into(), tcp.last_ack_received.into())
 }
 
 /// An ACK of our FIN began it, and no data of ours can follow a FIN: it began between the last data sent and the last
@@ -81,6 +84,11 @@ fn close_wait(socket: &Socket) -> Option<Since> {
 fn fin_wait2(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
     bracket(tcp.last_data_sent.into(), tcp.last_ack_received.into())
+}
+
+/// Whether the clock of data sent is still as the handshake set it: nothing was sent since.
+fn nothing_sent(tcp: &TcpInfo) -> bool {
+    tcp.unacked == 0 && tcp.bytes.is_some_and(|bytes| bytes.sent() == 0)
 }
 
 fn bracket(not_before: Timestamp, not_after: Timestamp) -> Option<Since> {
@@ -137,7 +145,7 @@ mod tests {
         let bound = tcp(1).state(TcpState::CloseWait).last(0, 2_000, 9_340).build();
         assert_eq!(seen_entering(&bound, at(9_000), at(10_000)), since(9_340, AgeBasis::Observed));
         let waiting = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 69_500).build();
-        assert_eq!(seen_entering(&waiting, at(9_000), at(10_000)), since(9_500, AgeBasis::Kernel));
+        assert_eq!(seen_entering(&waiting, at(9_000), at(10_000)), since(9_500, AgeBasis::Observed));
     }
 
     #[test]
@@ -145,7 +153,7 @@ mod tests {
         let early = tcp(1).state(TcpState::CloseWait).last(0, 100, 120).build();
         assert_eq!(seen_entering(&early, at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
         let late = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 71_000).build();
-        assert_eq!(seen_entering(&late, at(9_000), at(10_000)), since(10_000, AgeBasis::Kernel), "never in the future");
+        assert_eq!(seen_entering(&late, at(9_000), at(10_000)), since(10_000, AgeBasis::Observed), "never in the future");
         assert_eq!(seen_entering(&tcp(1).build(), at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
     }
 
@@ -155,6 +163,19 @@ mod tests {
         assert_eq!(seen_opened(&old, at(9_000), at(10_000)), since(4_000, AgeBasis::AtLeast));
         let new = tcp(1).last(9_700, 9_200, 9_900).build();
         assert_eq!(seen_opened(&new, at(9_000), at(10_000)), since(9_200, AgeBasis::Observed));
+    }
+
+    #[test]
+    fn a_timer_that_was_started_anew_does_not_say_when_the_wait_began() {
+        let waiting = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 69_500).build();
+        assert_eq!(at_first_sight(&waiting, at(10_000)), Some(since(9_500, AgeBasis::AtLeast)));
+    }
+
+    #[test]
+    fn without_data_the_handshake_bounds_the_end_of_the_other_side() {
+        let closed = |sent| tcp(1).state(TcpState::CloseWait).bytes(0, sent).last(9_300, 0, 9_340).build();
+        assert_eq!(at_first_sight(&closed(0), at(10_000)), Some(since(9_340, AgeBasis::Kernel)));
+        assert_eq!(at_first_sight(&closed(5), at(10_000)), Some(since(9_340, AgeBasis::AtLeast)), "it may be later");
     }
 
     #[test]

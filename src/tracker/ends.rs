@@ -16,7 +16,7 @@ use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{ENDED_MAX, Ended, Events};
 use crate::model::memory::{Held as Holds, close_gaps, close_gaps_of, give_back};
 use crate::model::socket::{Socket, SocketId, SocketRef};
-use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::Round;
@@ -299,6 +299,19 @@ impl Ends {
 impl Word {
     fn of(ended: &Ended) -> Self {
         Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied() }
+    }
+
+    /// The words of the connection whose last row is `socket`. Once the peer's FIN has come nothing is received any more;
+    /// a socket that was freed does not say whether its count has the FIN.
+    pub(super) fn after(self, socket: &Socket) -> Self {
+        use TcpState::{CloseWait, Closing, LastAck};
+        let has_fin = matches!(socket.state, CloseWait | Closing | LastAck);
+        let known = socket.tcp.and_then(|tcp| tcp.bytes).filter(|_| has_fin);
+        let last = self.last.map(|last| {
+            let bytes = last.bytes.map(|bytes| known.map_or(bytes, |row| ByteCounts::new(row.received(), bytes.sent())));
+            LastWords { bytes, ..last }
+        });
+        Self { last, ..self }
     }
 }
 

@@ -100,7 +100,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
         let delta = tracker.update(sample);
         told += &story(&delta);
         if delta.at == Timestamp::from_millis(103_000) {
-            assert_eq!(age(&delta.changed[0]), "102300 kernel");
+            assert_eq!(age(&delta.changed[0]), "102300 observed");
             let socket = &delta.changed[0].socket;
             assert_eq!((socket.uid, socket.cgroup), (Some(1000), NonZeroU64::new(42)), "remembered, as the owner is");
         }
@@ -142,7 +142,7 @@ fn the_first_sample_only_adds_and_asks_the_kernel_for_ages() {
             "91000 at-least",
             "40020 kernel",
             "99010 at-least",
-            "70000 kernel",
+            "70000 at-least",
             "?",
             "99400 kernel",
             "96000 at-least",

@@ -145,15 +145,17 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
 }
 
 fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
-    let ago = |at: Timestamp| units::lasted(now.since(at));
+    let ago = |at: Moment| {
+        if at == Moment::default() { "never".to_owned() } else { format!("{} ago", units::lasted(now.since(at.into()))) }
+    };
     if info.last_ack_received == Moment::default() {
         return None;
     }
     Some(format!(
-        "sent {} ago, received {} ago; peer last heard of {} ago",
-        ago(info.last_data_sent.into()),
-        ago(info.last_data_received.into()),
-        ago(info.last_ack_received.into())
+        "sent {}, received {}; peer last heard of {}",
+        ago(info.last_data_sent),
+        ago(info.last_data_received),
+        ago(info.last_ack_received)
     ))
 }
 

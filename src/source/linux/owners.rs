@@ -207,7 +207,7 @@ impl Owners {
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
-                None => socket.owner = owner_without_inode(socket.protocol, socket.state),
+                None => socket.owner = owner_without_inode(socket),
                 Some(Some(holders)) => socket.owner = Owner::Live(Arc::clone(holders)),
                 Some(None) => self.pending.extend(u32::try_from(index)),
             }
@@ -510,9 +510,13 @@ fn recheck_rank(pid: u32, watched: &Watched, now: Now) -> Option<(bool, Option<T
 /// A connection is in the accept queue while it has no inode. Once its owner has closed it, it leaves `ESTABLISHED`
 /// and `CLOSE_WAIT` in the same breath (`tcp_close`), so that without an inode in these two means: not accepted yet.
 /// The other states without an inode are orphans and mini-sockets.
-fn owner_without_inode(protocol: Protocol, state: TcpState) -> Owner {
-    match (protocol, state) {
-        (Protocol::Tcp, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
+///
+/// With Fast Open a connection is queued before its handshake is done: a full socket in `SYN_RECV`, which has a `tcp_info`;
+/// a request that is not, has none (`tcp_fastopen_create_child`, `net/ipv4/tcp_fastopen.c`).
+fn owner_without_inode(socket: &Socket) -> Owner {
+    match (socket.protocol, socket.state) {
+        (Protocol::Tcp | Protocol::Mptcp, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
+        (Protocol::Tcp, TcpState::SynRecv) if socket.tcp.is_some() => Owner::Unaccepted,
         _ => Owner::None,
     }
 }
@@ -528,6 +532,7 @@ fn count<T>(items: impl Iterator<Item = T>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testing::tcp;
 
     fn now(millis: u64) -> Now {
         Now { at: Timestamp::from_millis(millis), ..Now::default() }
@@ -535,12 +540,17 @@ mod tests {
 
     #[test]
     fn without_an_inode_only_two_states_mean_not_accepted() {
+        let owner = |protocol, socket: Socket| owner_without_inode(&Socket { protocol, inode: None, ..socket });
         for row in &crate::model::tcp_state::STATES {
-            let owner = owner_without_inode(Protocol::Tcp, row.state);
             let waiting = matches!(row.state, TcpState::Established | TcpState::CloseWait);
-            assert_eq!(owner == Owner::Unaccepted, waiting, "{}", row.name);
+            for protocol in [Protocol::Tcp, Protocol::Mptcp] {
+                let told = owner(protocol, tcp(1).state(row.state).build());
+                assert_eq!(told == Owner::Unaccepted, waiting, "{} {}", protocol.name(), row.name);
+            }
         }
-        assert_eq!(owner_without_inode(Protocol::Udp, TcpState::Established), Owner::None);
+        let fast_open = tcp(1).state(TcpState::SynRecv).info(|_| ()).build();
+        assert_eq!(owner(Protocol::Tcp, fast_open), Owner::Unaccepted);
+        assert_eq!(owner(Protocol::Udp, tcp(1).build()), Owner::None);
     }
 
     #[test]

@@ -434,11 +434,9 @@ fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) ->
         match attribute.ok()? {
             // A listener's tcp_info is empty but for the accept queue, which `queues` has.
             (INET_DIAG_INFO, info) if socket.state != TcpState::Listen => {
-                // Before the handshake nothing was sent or received, and the kernel counts from a moment near boot.
-                let moment = if socket.state == TcpState::SynSent { Timestamp(0) } else { moment };
                 socket.tcp = match socket.protocol {
                     Protocol::Mptcp => mptcp_info::brief(info, moment),
-                    Protocol::Tcp | Protocol::Udp => tcp_info::brief(info, moment),
+                    Protocol::Tcp | Protocol::Udp => tcp_info::brief(info, socket, moment),
                 };
             }
             (INET_DIAG_SKMEMINFO, memory) => {

@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use crate::model::tcp_info::{ByteCounts, TcpDetail, TcpInfo};
+use crate::model::socket::Socket;
+use crate::model::tcp_info::{TcpDetail, TcpInfo};
+use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
+use crate::source::linux::payload;
 
 // Where each field stands, in bytes. `last_*` are milliseconds ago, times are microseconds.
 const PROBES: usize = 3;
@@ -25,8 +28,6 @@ const SND_SSTHRESH: usize = 76;
 const SND_CWND: usize = 80;
 const RCV_SPACE: usize = 96;
 const TOTAL_RETRANS: usize = 100;
-const BYTES_ACKED: usize = 120;
-const BYTES_RECEIVED: usize = 128;
 const SEGS_OUT: usize = 136;
 const SEGS_IN: usize = 140;
 const NOTSENT_BYTES: usize = 144;
@@ -41,10 +42,22 @@ const SND_WND: usize = 228;
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no end yet.
 const SSTHRESH_INFINITE: u32 = 0x7fff_ffff;
 
-/// The part kept for every connection, as of `moment`; `None` if `info` is shorter than Linux 2.6 made it.
+/// The part kept for every connection, of `socket` as of `moment`; `None` if `info` is shorter than Linux 2.6 made it.
+///
+/// A clock that was never set reads as if it had been near boot, 300 s after it (`INITIAL_JIFFIES`): such moments are left
+/// at 0, which is "never". Before the handshake none is set; that of data received is set by the usual handshake, but not
+/// where both sides open at once, or a socket connects to itself: it is believed if payload was received. That of the last
+/// ACK is not set while a Fast Open connection waits for its first one (`tcp_fastopen_create_child`). That of data sent is
+/// set by every handshake (`tcp_finish_connect`, `tcp_create_openreq_child`, `tcp_rcv_state_process`).
 #[inline]
-pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
-    let ago = |offset| Some(Moment::from(moment.before(Duration::from_millis(u64::from(ne32(info, offset)?)))));
+pub fn brief(info: &[u8], socket: &Socket, moment: Timestamp) -> Option<TcpInfo> {
+    let bytes = payload::of(socket, info);
+    let has_opened = socket.state != TcpState::SynSent;
+    let has_received = has_opened && bytes.is_some_and(|bytes| bytes.received() > 0);
+    let ago = |offset, is_set: bool| {
+        let millis = Duration::from_millis(u64::from(ne32(info, offset)?));
+        Some(if is_set { Moment::from(moment.before(millis)) } else { Moment::default() })
+    };
     Some(TcpInfo {
         rtt_us: ne32(info, RTT)?,
         rto_us: ne32(info, RTO)?,
@@ -52,16 +65,11 @@ pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
         unacked: ne32(info, UNACKED)?,
         backoff: *info.get(BACKOFF)?,
         probes: *info.get(PROBES)?,
-        last_data_sent: ago(LAST_DATA_SENT)?,
-        last_data_received: ago(LAST_DATA_RECV)?,
-        last_ack_received: ago(LAST_ACK_RECV)?,
-        bytes: byte_counts(info),
+        last_data_sent: ago(LAST_DATA_SENT, has_opened)?,
+        last_data_received: ago(LAST_DATA_RECV, has_received)?,
+        last_ack_received: ago(LAST_ACK_RECV, has_opened && socket.state != TcpState::SynRecv)?,
+        bytes,
     })
-}
-
-#[inline]
-fn byte_counts(info: &[u8]) -> Option<ByteCounts> {
-    Some(ByteCounts::new(ne64(info, BYTES_RECEIVED)?, ne64(info, BYTES_ACKED)?))
 }
 
 /// The rest, for the detail view; the congestion control algorithm is an attribute of its own and left `None`.
@@ -104,6 +112,12 @@ pub fn ne64(info: &[u8], offset: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tcp_info::ByteCounts;
+    use crate::model::testing::tcp;
+
+    fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
+        super::brief(info, &tcp(1).build(), moment)
+    }
 
     /// A `tcp_info` whose 32-bit word at offset `4 * n` has the value `n`, so that a field tells where it was read.
     fn numbered(len: usize) -> Vec<u8> {
@@ -120,7 +134,8 @@ mod tests {
         assert_eq!(info.last_ack_received, Timestamp::from_millis(1000 - 14).into());
         let words =
             |low: u64, high: u64| if cfg!(target_endian = "little") { low | high << 32 } else { low << 32 | high };
-        assert_eq!(info.bytes, Some(ByteCounts::new(words(32, 33), words(30, 31))));
+        // One segment is under way; that our SYN is acknowledged is guessed by the ports.
+        assert_eq!(info.bytes, Some(ByteCounts::new(words(32, 33), words(30, 31) - 1)));
         let detail = detail(&numbered(232));
         assert_eq!(detail.send_window_bytes, Some(57));
         assert_eq!(detail.rtt_min_us, Some(37));
@@ -147,9 +162,24 @@ mod tests {
 
     #[test]
     fn longer_ago_than_boot_is_boot() {
-        let mut info = numbered(104);
+        let mut info = numbered(136);
         info[52..56].copy_from_slice(&u32::MAX.to_ne_bytes());
         let info = brief(&info, Timestamp::from_millis(5)).expect("long enough");
         assert_eq!(info.last_data_received, Moment::default());
+    }
+
+    #[test]
+    fn a_clock_is_believed_only_where_something_has_set_it() {
+        let clocks = |state, received: u64| {
+            let mut info = numbered(232);
+            info[128..136].copy_from_slice(&received.to_ne_bytes());
+            let info = super::brief(&info, &tcp(1).state(state).build(), Timestamp::from_millis(1_000)).expect("whole");
+            [info.last_data_sent, info.last_data_received, info.last_ack_received].map(|at| at != Moment::default())
+        };
+        assert_eq!(clocks(TcpState::Established, 1), [true, true, true]);
+        assert_eq!(clocks(TcpState::Established, 0), [true, false, true], "a socket connected to itself");
+        assert_eq!(clocks(TcpState::CloseWait, 1), [true, false, true], "that was the FIN");
+        assert_eq!(clocks(TcpState::SynRecv, 5), [true, true, false], "Fast Open");
+        assert_eq!(clocks(TcpState::SynSent, 0), [false; 3]);
     }
 }

@@ -138,7 +138,7 @@ fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
     let half = tcp(7).held_by(&nginx).state(CloseWait).last(500, 500, 1_300).build();
     let delta = tracker.update(&told(snapshot(1_320, [half]), &[], steps));
     assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), ToldBy::Tracepoint)]);
-    assert_eq!(age(&delta.changed[0]), "1300 kernel");
+    assert_eq!(age(&delta.changed[0]), "1300 observed");
     assert_eq!(delta.transitions[0].owner.label(), "live");
     let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
     let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
@@ -174,7 +174,7 @@ fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
             (Some(FinWait2), Some(TimeWait), false),
         ]
     );
-    assert_eq!(age(&delta.added[0]), "1300 kernel");
+    assert_eq!(age(&delta.added[0]), "1300 observed");
     tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
     assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, ToldBy::Samples)], "when its timer ran out");
