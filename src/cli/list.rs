@@ -14,12 +14,14 @@ use crate::cli::list::looker::Looker;
 use crate::cli::names::{Names, PATIENCE};
 use crate::cli::taker::Taker;
 use crate::cli::{Failure, print, say};
+use crate::model::endpoint::Protocol;
 use crate::model::host_name::Lookups;
 use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
 use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 use crate::store::Store;
+use crate::table::units;
 use crate::tracker::{self, Tracker};
 
 /// Does what was asked for; `open` the source only if that takes one. `interval` is the one of the command line.
@@ -55,7 +57,28 @@ pub(super) fn now(source: Box<dyn Source>, settings: &Settings, list: &List) -> 
     for sentence in &store.coverage().degraded {
         say(sentence.as_str());
     }
+    if let Some(sentence) = told_twice(&list, &store) {
+        say(&sentence);
+    }
     write(&list.select(&store))
+}
+
+/// That a count has MPTCP connections and also the TCP sockets that carry them.
+fn told_twice(list: &List, store: &Store) -> Option<String> {
+    let counts = list.count_only || list.groups.is_some();
+    if !counts || store.rows().counts().subflows == 0 {
+        return None;
+    }
+    let rows = store.rows().iter().map(|(_, row)| row).filter(|row| list.filter.matches(row, store));
+    let (mut mptcp, mut subflows) = (0, 0u64);
+    for row in rows {
+        mptcp += u64::from(row.connection.socket.protocol == Protocol::Mptcp);
+        subflows += u64::from(row.connection.socket.is_subflow);
+    }
+    (mptcp > 0 && subflows > 0).then(|| {
+        let subflows = units::count(subflows);
+        format!("{subflows} of these are subflows, TCP sockets that carry MPTCP ones; !subflow:yes counts each once")
+    })
 }
 
 /// `list` with names of hosts, if they are asked for.

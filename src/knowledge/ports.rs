@@ -93,8 +93,8 @@ impl PortRow {
     pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
         let (first, last) = self.range();
         let fits = match self.protocol {
-            ProtocolField::Tcp => protocol == Protocol::Tcp,
-            ProtocolField::Udp => protocol == Protocol::Udp,
+            ProtocolField::Tcp => protocol.of_ports() == Protocol::Tcp,
+            ProtocolField::Udp => protocol.of_ports() == Protocol::Udp,
             ProtocolField::Both => true,
         };
         fits && (first..=last).contains(&port)
@@ -152,7 +152,7 @@ fn common_names() -> impl Iterator<Item = (Protocol, u16, &'static str)> {
 
 /// The usual service on `port`, from the catalogue, else from the common names; `None` if unnamed.
 pub fn service(protocol: Protocol, port: u16) -> Option<&'static str> {
-    SERVICES.names.get(&(protocol, port)).copied()
+    SERVICES.names.get(&(protocol.of_ports(), port)).copied()
 }
 
 /// The port that the service called `name` usually has; `None` if no service is called so.

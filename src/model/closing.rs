@@ -19,13 +19,20 @@ pub struct Close {
     pub inode: Option<NonZeroU32>,
     /// Its state when it was chosen, which says what closing it does.
     pub state: TcpState,
+    /// It is a TCP socket that carries an MPTCP connection.
+    pub is_subflow: bool,
 }
 
 impl Close {
     /// The close of `socket`; `None` where its source has no cookies, so that nothing makes sure which one is hit.
     pub fn of(socket: &Socket) -> Option<Self> {
         socket.id.cookie()?;
-        Some(Self { socket: socket.reference(), inode: socket.inode, state: socket.state })
+        Some(Self {
+            socket: socket.reference(),
+            inode: socket.inode,
+            state: socket.state,
+            is_subflow: socket.is_subflow,
+        })
     }
 
     /// What it does here and to the other end.
@@ -34,11 +41,12 @@ impl Close {
     }
 
     /// What came of it without a try, where the kernel is known to close no such socket: MPTCP sockets, and those that
-    /// are only bound to a port.
+    /// are only bound to a port; and of what carries an MPTCP connection, whose process would wait on.
     pub fn in_advance(&self) -> Option<CloseOutcome> {
         match (self.socket.protocol, self.state) {
             (Protocol::Mptcp, _) => Some(CloseOutcome::Mptcp),
             (_, TcpState::Bound) => Some(CloseOutcome::OnlyBound),
+            _ if self.is_subflow => Some(CloseOutcome::Spared(Spared::Subflow)),
             _ => None,
         }
     }
@@ -106,6 +114,8 @@ pub enum Spared {
     /// A connection of an ssh server ([`Caution::Ssh`](crate::model::action::Caution::Ssh)), and nobody has asked for
     /// it by name.
     Ssh,
+    /// It carries an MPTCP connection, whose process would not be told.
+    Subflow,
 }
 
 impl Spared {
@@ -116,6 +126,9 @@ impl Spared {
             Self::Session => "that socket belongs to the session that conntop runs in; close it from elsewhere",
             Self::Ssh => {
                 "an ssh server has it: who is logged in over it is cut off, maybe you; --including-ssh closes it too"
+            }
+            Self::Subflow => {
+                "it carries an MPTCP connection, whose process would wait on without being told; kill that process"
             }
         }
     }

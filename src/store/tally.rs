@@ -37,10 +37,11 @@ impl Tally {
     pub(super) fn enter(&mut self, index: RowIndex, socket: &Socket) {
         self.counts.add(socket);
         self.ways.enter(socket);
-        if socket.state == TcpState::CloseWait {
+        // What a subflow is in, its MPTCP socket is in by itself.
+        if socket.state == TcpState::CloseWait && !socket.is_subflow {
             self.close_wait.insert(index);
         }
-        if is_listening(socket) {
+        if is_listening(socket) && !socket.is_subflow {
             self.listening.insert(index);
         }
         if socket.state == TcpState::TimeWait {
@@ -98,15 +99,19 @@ pub(super) fn is_listening(socket: &Socket) -> bool {
 /// should pass, the peer does not answer or does not read, or nobody has accepted it. Few at any time.
 pub(super) fn is_suspect(socket: &Socket) -> bool {
     use TcpState::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent};
-    if socket.protocol != Protocol::Tcp {
-        return false;
+    // An MPTCP connection has timers and retransmits in its subflows; whether it was accepted is told of itself.
+    let waits = matches!(socket.owner, Owner::Unaccepted) && !socket.is_subflow;
+    match socket.protocol {
+        Protocol::Udp => return false,
+        Protocol::Mptcp => return waits && matches!(socket.state, Established | CloseWait),
+        Protocol::Tcp => {}
     }
     match socket.state {
         SynSent | SynRecv | FinWait1 | FinWait2 | LastAck | Closing => true,
         Established | CloseWait => {
             let stalls = socket.timer.is_some_and(|timer| timer.retries > 0 || timer.kind == TimerKind::ZeroWindow);
             let backs_off = socket.tcp.is_some_and(|tcp| tcp.backoff > 0 || tcp.probes > 0);
-            stalls || backs_off || matches!(socket.owner, Owner::Unaccepted)
+            stalls || backs_off || waits
         }
         _ => false,
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, Timer, TimerKind};
-use crate::model::tcp_state::TcpState;
 use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
 
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
@@ -153,7 +153,11 @@ mod tests {
         let early = tcp(1).state(TcpState::CloseWait).last(0, 100, 120).build();
         assert_eq!(seen_entering(&early, at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
         let late = tcp(1).mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, 71_000).build();
-        assert_eq!(seen_entering(&late, at(9_000), at(10_000)), since(10_000, AgeBasis::Observed), "never in the future");
+        assert_eq!(
+            seen_entering(&late, at(9_000), at(10_000)),
+            since(10_000, AgeBasis::Observed),
+            "never in the future"
+        );
         assert_eq!(seen_entering(&tcp(1).build(), at(9_000), at(10_000)), since(10_000, AgeBasis::Observed));
     }
 

@@ -68,6 +68,8 @@ pub(super) struct Word {
     pub(super) last: Option<LastWords>,
     /// Nothing of a connection is left where its socket was disconnected.
     is_emptied: bool,
+    /// What was received is known without the peer's FIN.
+    pub(super) is_settled: bool,
 }
 
 /// The end of a connection that was in no sample.
@@ -298,7 +300,7 @@ impl Ends {
 
 impl Word {
     fn of(ended: &Ended) -> Self {
-        Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied() }
+        Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied(), is_settled: false }
     }
 
     /// The words of the connection whose last row is `socket`. Once the peer's FIN has come nothing is received any more;
@@ -308,10 +310,11 @@ impl Word {
         let has_fin = matches!(socket.state, CloseWait | Closing | LastAck);
         let known = socket.tcp.and_then(|tcp| tcp.bytes).filter(|_| has_fin);
         let last = self.last.map(|last| {
-            let bytes = last.bytes.map(|bytes| known.map_or(bytes, |row| ByteCounts::new(row.received(), bytes.sent())));
+            let bytes =
+                last.bytes.map(|bytes| known.map_or(bytes, |row| ByteCounts::new(row.received(), bytes.sent())));
             LastWords { bytes, ..last }
         });
-        Self { last, ..self }
+        Self { last, is_settled: known.is_some(), ..self }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Turns what the kernel told into transitions.
 
-use crate::model::delta::{AgeBasis, Delta, Gap, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Delta, Gap, LastWords, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Events, Loss};
 use crate::model::socket::{Socket, SocketRef};
+use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
 use crate::tracker::ends::{self, Untold, Word};
@@ -164,6 +165,11 @@ pub(super) fn with_last_words(
 ) -> Transition {
     let Some(word) = word else { return closed };
     closed.last = word.last;
+    if closed.from == Some(TcpState::CloseWait) && !word.is_settled {
+        // The peer's FIN was counted, and our own, by which that is told else, was never sent.
+        let without_fin = |bytes: ByteCounts| ByteCounts::new(bytes.received().saturating_sub(1), bytes.sent());
+        closed.last = closed.last.map(|last| LastWords { bytes: last.bytes.map(without_fin), ..last });
+    }
     if closed.told_by == ToldBy::Samples && word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
         let end = Since { at: word.at, basis: AgeBasis::Observed };
         closed = Transition {

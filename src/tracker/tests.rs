@@ -111,7 +111,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
 101000 10.0.0.7:51234 - -> SYN_SENT after ?, live jdbc-pool
 102000 10.0.0.7:51234 SYN_SENT -> ESTABLISHED after 1000ms observed, live jdbc-pool
 102300 10.0.0.7:51234 ESTABLISHED -> TIME_WAIT (skipped) after 300ms observed, remembered jdbc-pool
-162300 10.0.0.7:51234 TIME_WAIT -> - after 60000ms kernel, remembered jdbc-pool
+162300 10.0.0.7:51234 TIME_WAIT -> - after 60000ms observed, remembered jdbc-pool
 "
     );
 }

@@ -146,7 +146,11 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
 
 fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
     let ago = |at: Moment| {
-        if at == Moment::default() { "never".to_owned() } else { format!("{} ago", units::lasted(now.since(at.into()))) }
+        if at == Moment::default() {
+            "never".to_owned()
+        } else {
+            format!("{} ago", units::lasted(now.since(at.into())))
+        }
     };
     if info.last_ack_received == Moment::default() {
         return None;

@@ -67,7 +67,8 @@ pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec
 /// A UDP socket without a peer takes what comes from anyone, as a listener does.
 fn listens(socket: &Socket) -> bool {
     let takes_any = socket.is_listener() || (socket.state == TcpState::Unconn && socket.remote.is_unset());
-    takes_any && socket.local.port != 0
+    // A listening subflow is its MPTCP listener.
+    takes_any && socket.local.port != 0 && !socket.is_subflow
 }
 
 fn place(row: &Row) -> impl Ord + use<> {
@@ -78,7 +79,7 @@ fn place(row: &Row) -> impl Ord + use<> {
 fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Listener<'s> {
     let socket = &row.connection.socket;
     let (protocol, local) = (socket.protocol, socket.local);
-    let of_system = || services.get(&(protocol, local.port)).map(AsRef::as_ref);
+    let of_system = || services.get(&(protocol.of_ports(), local.port)).map(AsRef::as_ref);
     let has_usual = !ports::usual_owners(protocol, local.port).is_empty();
     Listener {
         protocol,

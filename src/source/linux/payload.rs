@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn where_all_is_acknowledged_syn_and_fin_are_told_by_what_was_sent() {
         use TcpState::{CloseWait, Established, FinWait2};
-        let of = |state, acked, received, sent| counted(state, 0, Counts { acked, received, sent, ..Counts::default() });
+        let of =
+            |state, acked, received, sent| counted(state, 0, Counts { acked, received, sent, ..Counts::default() });
         assert_eq!(of(Established, 1, 0, 0), (0, 0), "opened, idle");
         assert_eq!(of(Established, 0, 0, 0), (0, 0), "accepted, idle");
         assert_eq!(of(Established, 4, 5, 3), (5, 3), "opened");
@@ -165,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_freed_socket_has_had_the_peers_fin_if_its_own_was_acknowledged() {
-        let close = |acked, received, sent| counted(TcpState::Close, 0, Counts { acked, received, sent, ..Counts::default() });
+        let close =
+            |acked, received, sent| counted(TcpState::Close, 0, Counts { acked, received, sent, ..Counts::default() });
         assert_eq!(close(5, 6, 3), (5, 3), "both have closed");
         assert_eq!(close(4, 5, 3), (5, 3), "reset");
         assert_eq!(close(1, 1, 0), (0, 0), "nothing but the FIN");

@@ -138,7 +138,7 @@ fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
     let half = tcp(7).held_by(&nginx).state(CloseWait).last(500, 500, 1_300).build();
     let delta = tracker.update(&told(snapshot(1_320, [half]), &[], steps));
     assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), ToldBy::Tracepoint)]);
-    assert_eq!(age(&delta.changed[0]), "1300 observed");
+    assert_eq!(age(&delta.changed[0]), "1300 kernel");
     assert_eq!(delta.transitions[0].owner.label(), "live");
     let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
     let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
