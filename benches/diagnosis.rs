@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::thresholds::Thresholds;
-use conntop::model::delta::{Connection, Delta, ToldBy, Transition};
+use conntop::model::delta::{Connection, Delta, Transition};
 use conntop::model::endpoint::Endpoint;
 use conntop::model::socket::{Socket, TimerKind};
 use conntop::model::tcp_state::TcpState;
@@ -53,23 +53,8 @@ fn far(socket: SocketBuilder, nth: u64, port: u16) -> SocketBuilder {
 }
 
 fn opened(row: &Connection, at: Timestamp) -> Transition {
-    let Socket { id, protocol, local, remote, state, ref owner, .. } = row.socket;
-    Transition {
-        at,
-        id,
-        protocol,
-        of_subflow: row.socket.is_subflow,
-        local,
-        remote,
-        from: None,
-        to: Some(state),
-        lasted: None,
-        skipped: false,
-        owner: owner.clone(),
-        told_by: ToldBy::Samples,
-        is_emptied: false,
-        last: None,
-    }
+    let Socket { state, ref owner, .. } = row.socket;
+    Transition { owner: owner.clone(), ..Transition::new(&row.socket.reference(), at, None, Some(state)) }
 }
 
 /// Times a look after each of some deltas, each with `moves` new rows.

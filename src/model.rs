@@ -3,6 +3,8 @@
 //! Nothing here reads a clock, opens a file or imports another room. Every other room speaks in these types.
 
 pub mod action;
+pub mod address;
+pub mod address_text;
 pub mod ascii;
 pub mod closing;
 pub mod coverage;

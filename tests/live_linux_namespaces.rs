@@ -55,7 +55,7 @@ impl Eyes {
 
 fn established(sockets: &[&Socket]) -> Vec<(String, String)> {
     let connected = sockets.iter().filter(|socket| socket.state == TcpState::Established);
-    let mut ends: Vec<_> = connected.map(|socket| (socket.local.to_string(), socket.remote.to_string())).collect();
+    let mut ends: Vec<_> = connected.map(|socket| (socket.local.as_told(), socket.remote.as_told())).collect();
     ends.sort();
     ends
 }

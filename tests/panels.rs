@@ -152,6 +152,7 @@ fn hungry_client(seconds: u64) -> App {
             of_subflow: connection.socket.is_subflow,
             local: connection.socket.local,
             remote: connection.socket.remote,
+            interface: connection.socket.interface,
             from: None,
             to: Some(TcpState::Established),
             lasted: None,

@@ -66,6 +66,7 @@ fn property<R>(column: &Column<R>) -> Value {
         Kind::Word(labels) => or_null(labels.iter().copied()),
         Kind::State => or_null(states()),
         Kind::Port | Kind::Count | Kind::Number | Kind::Bytes => json!({ "type": ["integer", "null"], "minimum": 0 }),
+        Kind::Flag => json!({ "type": ["boolean", "null"] }),
         Kind::Rate | Kind::Span | Kind::Share => json!({ "type": ["number", "null"], "minimum": 0 }),
     };
     rule["description"] = column.about.into();
@@ -129,6 +130,7 @@ fn finding_properties() -> Map<String, Value> {
         "place": { "enum": ["to", "on", "process", "machine"], "description": "to a remote endpoint, on a local one." },
         "addr": text("The address of the place."),
         "port": { "type": ["integer", "null"], "description": "The port of the place." },
+        "interface": text("The interface that the place is bound to, or that its address belongs to."),
         "netns": { "type": ["integer", "null"] },
         "listener": { "type": ["integer", "null"], "description": "The listener that it is about, as its inode." },
         "state": or_null(states()),

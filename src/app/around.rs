@@ -111,9 +111,11 @@ impl Looking {
     }
 }
 
-/// What goes to this machine itself does not leave its network namespace; other addresses may be of another one.
+/// What goes to this machine itself does not leave its network namespace; other addresses may be of another one. There
+/// the interfaces of a link-local address differ: each end has its own.
 fn is_other_end(other: &Socket, socket: &Socket) -> bool {
-    let stays = socket.local.addr == socket.remote.addr || socket.remote.addr.to_canonical().is_loopback();
+    let (local, remote) = (socket.local.addr.to_canonical(), socket.remote.addr.to_canonical());
+    let stays = local == remote || remote.is_loopback();
     same_end(other.local, socket.remote)
         && same_end(other.remote, socket.local)
         && other.id != socket.id
@@ -127,12 +129,12 @@ fn same_end(a: Endpoint, b: Endpoint) -> bool {
 
 /// Whether `listener` is what `socket` calls. Another network namespace may have its own loopback.
 fn calls(socket: &Socket, listener: &Socket) -> bool {
-    let (addr, called) = (listener.local.addr, socket.remote);
+    let (local, called) = (socket.local.addr.to_canonical(), socket.remote.addr.to_canonical());
     listener.is_listener()
-        && listener.local.port == called.port
+        && listener.local.port == socket.remote.port
         && listener.id.netns() == socket.id.netns()
-        && (called.addr.to_canonical().is_loopback() || called.addr == socket.local.addr)
-        && (addr.is_unspecified() || addr.to_canonical() == called.addr.to_canonical())
+        && (called.is_loopback() || called == local)
+        && listener.serves(called)
 }
 
 /// Whether the socket came in by the listener, as far as that is known; of two connections, whether they share process
@@ -142,7 +144,10 @@ fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>, store: &
         let came_by = store.listeners().of_connection(other).filter(|_| !other.is_listener());
         return came_by.and_then(|came_by| came_by.listener).is_some_and(|listener| listener.id == socket.id);
     }
-    let same_place = if is_client(socket) { other.remote == socket.remote } else { other.local == socket.local };
+    let same_place = match is_client(socket) {
+        true => other.destination() == socket.destination(),
+        false => other.place() == socket.place(),
+    };
     let same_process = process.is_some() && other.owner.process().map(|process| process.id) == process;
     same_place && same_process && other.id != socket.id && !other.remote.is_unset()
 }

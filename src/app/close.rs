@@ -44,15 +44,16 @@ impl App {
 
     /// Says what came of it, and asks for a sample that shows it.
     pub(super) fn on_close_report(&mut self, report: &CloseReport) -> Vec<Effect> {
+        let socket = report.close.words(self.store.names());
         let (tone, text) = match (&report.outcome, report.outcome.sentence()) {
-            (CloseOutcome::Closed, _) => (Tone::Good, format!("{} is closed", report.close)),
+            (CloseOutcome::Closed, _) => (Tone::Good, format!("{socket} is closed")),
             (CloseOutcome::PortKept | CloseOutcome::Subflow, why) => {
-                (Tone::Good, format!("{} is closed; {}", report.close, why.unwrap_or_default()))
+                (Tone::Good, format!("{socket} is closed; {}", why.unwrap_or_default()))
             }
             (CloseOutcome::Disconnected { .. }, why) => {
-                (Tone::Bad, format!("not closed: {} is {}", report.close, why.unwrap_or("disconnected")))
+                (Tone::Bad, format!("not closed: {socket} is {}", why.unwrap_or("disconnected")))
             }
-            (CloseOutcome::Gone, _) => (Tone::Plain, format!("{} had closed already; nothing was done", report.close)),
+            (CloseOutcome::Gone, _) => (Tone::Plain, format!("{socket} had closed already; nothing was done")),
             (_, why) => (Tone::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
         };
         self.say(tone, text.as_str());
@@ -108,7 +109,7 @@ impl App {
         }
         let (effects, (state, long)) = (close.effect(), self.state_text(row));
         let mut parts = vec![
-            Part::always("socket", close.to_string(), Weight::Target),
+            Part::always("socket", close.words(self.store.names()), Weight::Target),
             Part::always("state", format!("{state}{long}"), Weight::Plain).or(state),
             Part::always("held by", holders_text(&socket.owner), Weight::Plain).or(holders_short(&socket.owner)),
         ];
@@ -123,7 +124,8 @@ impl App {
             Part::always("here", effects.here, Weight::Alarm).unless_full(2),
             Part::always("peer", effects.there, Weight::Alarm).unless_full(3),
         ]);
-        Ok(ConfirmClose { effect: Effect::Close(close), parts, word: Word::of(&cautions), again: false })
+        let ends = close.ends(self.store.names());
+        Ok(ConfirmClose { effect: Effect::Close(close), ends, parts, word: Word::of(&cautions), again: false })
     }
 
     /// Why it is never closed, as far as its owners tell; the host looks again.

@@ -8,7 +8,6 @@ use crate::app::layout::SIZE_MIN;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, Word};
 use crate::app::prose::wrap;
 use crate::model::action::Signal;
-use crate::model::closing::Close;
 use crate::table::fit::{cells, cut};
 
 /// The widest a dialog is, inside of its border.
@@ -247,15 +246,10 @@ fn word_part(word: Option<&Word>) -> Vec<Part> {
 
 /// Both ends on lines of their own, where they do not fit on one.
 fn ends_apart(confirm: &ConfirmClose) -> Vec<Part> {
-    let crate::app::effect::Effect::Close(close) = &confirm.effect else { return Vec::new() };
-    let end = |label, text: String| Part::always(label, text, Weight::Target);
-    let local = format!("{} {}", close.socket.protocol.name(), close.socket.local);
-    let remote = has_remote(close).then(|| end("remote", close.socket.remote.to_string()));
+    let end = |label, text: &str| Part::always(label, text, Weight::Target);
+    let (local, remote) = &confirm.ends;
+    let remote = Some(remote).filter(|remote| !remote.is_empty()).map(|remote| end("remote", remote));
     [end("local", local)].into_iter().chain(remote).collect()
-}
-
-const fn has_remote(close: &Close) -> bool {
-    close.socket.remote.port > 0
 }
 
 #[cfg(test)]

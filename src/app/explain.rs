@@ -209,7 +209,7 @@ impl App {
                 (None, place.protocol, place.local.port)
             }
             GroupKey::Remote { protocol, port, .. } => (None, protocol, port?),
-            GroupKey::Route(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.remote.port),
+            GroupKey::Route(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.to.port),
             GroupKey::Process(_) | GroupKey::NoProcess(_) => return None,
         };
         Some(Explained { rule, state: None, port: Some(self.port(protocol, port)) })

@@ -5,7 +5,8 @@ use crate::app::close::GONE;
 use crate::app::kill::{Candidates, nobody_sentence};
 use crate::app::mode::{Mode, Page};
 use crate::app::notice::Tone;
-use crate::model::process::Owner;
+use crate::model::address_text::{local_end, remote_end};
+use crate::model::process::{Names, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::store::groups::GroupKey;
 use crate::store::groups::members::{MEMBERS_MAX, Members};
@@ -57,7 +58,7 @@ impl App {
 
     fn socket_text(&self, id: SocketId) -> (String, String) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
-        row.map_or_else(Default::default, |row| socket_text(&row.connection.socket))
+        row.map_or_else(Default::default, |row| socket_text(&row.connection.socket, self.store.names()))
     }
 }
 
@@ -74,11 +75,11 @@ fn owners(members: Members) -> Result<Candidates, String> {
 }
 
 /// `127.0.0.1:80 -> 10.0.0.7:51234`, and `CLOSE_WAIT nginx[812]`.
-fn socket_text(socket: &Socket) -> (String, String) {
-    let remote = if socket.remote.is_unset() { String::new() } else { format!(" -> {}", socket.remote) };
+fn socket_text(socket: &Socket, names: &Names) -> (String, String) {
+    let remote = if socket.remote.is_unset() { String::new() } else { format!(" -> {}", remote_end(socket, names)) };
     let holder = match &socket.owner {
         Owner::Live(holders) => format!(" {}[{}]", holders.first().name, holders.first().id.pid),
         _ => String::new(),
     };
-    (format!("{}{remote}", socket.local), format!("{}{holder}", socket.state.row().name))
+    (format!("{}{remote}", local_end(socket, names)), format!("{}{holder}", socket.state.row().name))
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use crate::model::address::Address;
 use crate::model::process::NoProcess;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
 use crate::store::listeners::ListenPlace;
+use crate::store::routes::Route;
 
 /// The filter that shows the connections of a group.
 pub(super) fn of(key: GroupKey, store: &Store) -> String {
@@ -17,12 +19,12 @@ pub(super) fn of(key: GroupKey, store: &Store) -> String {
             NoProcess::Vanished => "owner:vanished".to_owned(),
             NoProcess::None => "owner:none".to_owned(),
         },
-        GroupKey::Remote { protocol, addr, port } => match port {
-            Some(port) => format!("proto:{} raddr:{addr} rport:{port}", protocol.name()),
-            None => format!("proto:{} raddr:{addr}", protocol.name()),
+        GroupKey::Remote { protocol, address, port, .. } => match port {
+            Some(port) => format!("proto:{} raddr:{} rport:{port}", protocol.name(), written(address)),
+            None => format!("proto:{} raddr:{}", protocol.name(), written(address)),
         },
-        GroupKey::Route(route) => {
-            format!("proto:tcp laddr:{} raddr:{} rport:{}", route.source, route.remote.addr, route.remote.port)
+        GroupKey::Route(Route { source, to, .. }) => {
+            format!("proto:tcp laddr:{} raddr:{} rport:{}", written(source), written(to.address), to.port)
         }
         GroupKey::Listener { place, id } => {
             let row = store.rows().find(id).and_then(|index| store.rows().get(index));
@@ -35,14 +37,23 @@ pub(super) fn of(key: GroupKey, store: &Store) -> String {
     }
 }
 
+/// As a filter takes it: with the number of its interface, which is always known and needs no quotes.
+fn written(address: Address) -> String {
+    address.zone().map_or_else(|| address.ip().to_string(), |index| format!("{}%{index}", address.ip()))
+}
+
 /// What comes in at `place`, and not at another place with the same port.
 fn filter_of_place(place: ListenPlace, store: &Store) -> String {
     let ListenPlace { protocol, local, netns, .. } = place;
     let mut filter = format!("proto:{} lport:{}", protocol.name(), local.port);
     // Writing to a string does not fail.
     if !local.addr.is_unspecified() {
-        let _ = write!(filter, " laddr:{}", local.addr);
+        let _ = write!(filter, " laddr:{}", written(place.destination().address));
         return filter;
+    }
+    // What a listener takes is bound to its interface, too.
+    if let Some(index) = place.interface {
+        let _ = write!(filter, " laddr:0.0.0.0/0%{index},::/0%{index}");
     }
     let mut others: Vec<_> =
         store.listeners().places_of(protocol, local.port, netns).map(|other| other.local.addr).collect();

@@ -36,8 +36,9 @@ impl App {
             lasted if lasted.is_empty() => lasted,
             lasted => format!("after {lasted}"),
         };
-        let remote = entry.remote_text().unwrap_or_else(|| entry.remote.to_string());
-        let ends = format!("{} → {remote}", entry.local_text());
+        let names = self.store.names();
+        let (local, remote) = (entry.local_text(names), entry.remote_text(names));
+        let ends = remote.map_or_else(|| local.clone(), |remote| format!("{local} → {remote}"));
         let parts = [self.log_time(entry), ends, change_text(entry), lasted, who];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }

@@ -71,7 +71,10 @@ impl App {
             }
             (Page::Tab, _) if !self.shows_hosts() => {}
             (Page::Tab, Some(table)) => {
-                table.window(height).filter_map(|(_, group)| group.key.remote_addr()).for_each(push);
+                table
+                    .window(height)
+                    .filter_map(|(_, group)| group.key.remote_address())
+                    .for_each(|address| push(address.ip()));
             }
             (Page::Tab, None) => {
                 let rows = self.tables.connections.window(&self.store, height);

@@ -199,6 +199,8 @@ impl Confirm {
 pub struct ConfirmClose {
     /// Exactly what will be done.
     pub effect: Effect,
+    /// Our end and the other one, for a screen on which they do not fit on one line; the other empty where there is none.
+    pub ends: (String, String),
     /// What is to be known of it.
     pub parts: Vec<Part>,
     /// The word that has to be typed first, where one has.

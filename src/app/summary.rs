@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::tab::Tab;
+use crate::model::address_text::AddressText;
 use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::store::Store;
@@ -53,8 +54,9 @@ impl App {
         if let Some(group) = table.view.largest()
             && let GroupKey::Route(route) = group.key
         {
+            let to = AddressText::of(route.to.address, route.netns, self.store.names());
             let used = units::count(u64::from(group.sockets()));
-            pieces.push(Piece::plain(format!("most {used} to {}", route.remote)));
+            pieces.push(Piece::plain(format!("most {used} to {}", to.with_port(route.to.port))));
         }
         pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
         pieces.extend(reuse(facts).map(Piece::plain));
@@ -82,7 +84,7 @@ fn queues(store: &Store) -> Vec<Piece> {
     let mut pieces = match pressure.at_fault() {
         Some(Suspect { id, place, .. }) => {
             let who = listening(store, id);
-            let local = place.local;
+            let local = place.text(store.names()).with_port(place.local.port);
             vec![Piece::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
         }
         None if growth.by.listen_overflows > 0 && pressure.suspects() > 1 => {

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::mode::Page;
 use crate::app::tab::Tab;
 use crate::diagnosis::finding::Severity;
-use crate::model::socket::Socket;
+use crate::model::address_text::both_ends;
 use crate::table::column::Order;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -15,7 +15,7 @@ impl App {
         match (&self.page, self.tab) {
             (Page::Detail(detail), _) => {
                 let socket = detail.row.as_ref().map(|row| &row.connection.socket);
-                socket.map_or_else(String::new, ends)
+                socket.map_or_else(String::new, |socket| both_ends(socket, self.store.names()))
             }
             (Page::Tab, Tab::Connections) => self.connections_title(),
             (Page::Tab, Tab::Findings) => self.findings_title(),
@@ -77,10 +77,6 @@ impl App {
         let (kept, total) = (log.entries().len() as u64, log.total());
         if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) }
     }
-}
-
-fn ends(socket: &Socket) -> String {
-    if socket.remote.is_unset() { socket.local.to_string() } else { format!("{} → {}", socket.local, socket.remote) }
 }
 
 /// The direction of a sort as one character.

@@ -4,7 +4,6 @@
 //! any can have), over those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not
 //! at every look. Rows to destinations that cannot matter are passed over.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +12,13 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::endpoint::Endpoint;
 use crate::model::memory::Held;
 use crate::model::process::Process;
-use crate::model::socket::{NetnsId, SocketId};
+use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::routes::Route;
 use crate::store::rows::Row;
 use crate::store::ways::Shared;
 
@@ -59,14 +58,6 @@ impl Floors {
     fn may_churn(&self, shared: Shared) -> bool {
         f64::from(shared.time_wait) >= self.time_wait
     }
-}
-
-/// Our end's address, and the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Way {
-    pub(super) netns: NetnsId,
-    pub(super) from: IpAddr,
-    pub(super) to: Endpoint,
 }
 
 /// Connections on one way.
@@ -118,7 +109,7 @@ pub(super) enum Count {
 /// The destinations as counted last.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
-    ways: FxHashMap<Way, Traffic>,
+    ways: FxHashMap<Route, Traffic>,
     /// When, and whether of all rows.
     counted: Option<(Timestamp, Count)>,
     floors: Floors,
@@ -165,7 +156,7 @@ impl Destinations {
         if row.is_closed() || !may_matter || !sides.is_outgoing(socket) {
             return;
         }
-        let way = Way { netns: socket.id.netns(), from: socket.local.addr, to: socket.remote };
+        let way = Route::of(&socket.reference());
         if self.ways.len() >= DESTINATIONS_MAX && !self.ways.contains_key(&way) {
             return;
         }
@@ -184,7 +175,7 @@ impl Destinations {
     }
 
     /// What was counted, for those ways that take `ports_min` ports or churn `churned_min` connections.
-    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Way, &Traffic)> {
+    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Route, &Traffic)> {
         let is_busy =
             move |traffic: &Traffic| f64::from(traffic.ports) >= ports_min || f64::from(traffic.churned) >= churned_min;
         self.ways.iter().filter(move |(_, traffic)| is_busy(traffic))

@@ -1,13 +1,14 @@
 //! What a rule found: one value a cause, which updates while the cause lasts.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnosis::rule::Rule;
+use crate::model::address::{Address, Destination};
 use crate::model::delta::Since;
-use crate::model::endpoint::Endpoint;
 use crate::model::process::{Process, ProcessId};
-use crate::model::socket::{NetnsId, SocketId};
+use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 
@@ -38,9 +39,9 @@ pub enum Place {
     /// The process as a whole.
     Process,
     /// Client side: connections to this remote endpoint.
-    To(Endpoint),
-    /// Server side: the listener, or connections that came in on this local endpoint.
-    On(Endpoint),
+    To(Destination),
+    /// Server side: the listener, or connections that came in on this local endpoint, with the interface it is bound to.
+    On(Destination),
 }
 
 /// What makes two findings the same one.
@@ -144,6 +145,20 @@ pub struct RunsOut {
     pub what: &'static str,
     /// In how long, from the last sample.
     pub within: Duration,
+}
+
+impl Place {
+    /// Our end of `socket`.
+    pub const fn on(socket: &Socket) -> Self {
+        Self::On(socket.place())
+    }
+
+    /// The same; every address is one place in IPv4 and IPv6, because it is one service.
+    pub fn on_any_family(socket: &Socket) -> Self {
+        let Destination { address, port } = socket.place();
+        let ip = if address.ip().is_unspecified() { Ipv4Addr::UNSPECIFIED.into() } else { address.ip() };
+        Self::On(Destination { address: Address::bound(ip, address.zone()), port })
+    }
 }
 
 impl Finding {

@@ -1,7 +1,6 @@
 //! Sockets that have one cause in common, added up: what a rule judges.
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -9,8 +8,8 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::finding::{FindingKey, Place};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::settle::family;
+use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::endpoint::Endpoint;
 use crate::model::process::{NoProcess, Process};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
@@ -76,7 +75,7 @@ pub(super) struct Group {
     pub(super) amount: u64,
     pub(super) limit: u64,
     /// Our address, where the rule tells our addresses apart.
-    pub(super) from: Option<IpAddr>,
+    pub(super) from: Option<Address>,
     /// How many places it is about, more than one for a process as a whole.
     pub(super) places: u32,
     /// How many came within each of the last minutes, the latest first.
@@ -174,7 +173,7 @@ impl Group {
     }
 
     /// The endpoint it is about, if it is about one.
-    pub(super) const fn endpoint(&self) -> Option<Endpoint> {
+    pub(super) const fn endpoint(&self) -> Option<Destination> {
         match self.key.place {
             Place::To(endpoint) | Place::On(endpoint) => Some(endpoint),
             Place::Machine | Place::Process => None,
@@ -238,7 +237,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{connection, endpoint, process, tcp};
+    use crate::model::testing::{connection, destination, process, tcp};
 
     fn row(cookie: u64, since_ms: u64) -> Row {
         let mut connection = connection(tcp(cookie).held_by(&[process(7, "app")]), since_ms);
@@ -251,7 +250,7 @@ mod tests {
         let (mut groups, now) = (Groups::default(), Timestamp::from_millis(600_000));
         for cookie in 1..=9 {
             let row = row(cookie, 600_000 - cookie * 30_000);
-            let member = Member::new(Place::To(endpoint("10.0.0.2:80")), &row);
+            let member = Member::new(Place::To(destination("10.0.0.2:80")), &row);
             groups.add(Rule::CloseWaitLeak, &member, &row, now);
         }
         let [group] = &groups.into_sorted()[..] else { panic!("one place is one group") };
@@ -267,7 +266,10 @@ mod tests {
         for cookie in 0..=GROUPS_MAX as u64 + 10 {
             let row = row(cookie, 1);
             let [_, b, c, d] = u32::try_from(cookie).expect("small").to_be_bytes();
-            let member = Member::new(Place::To(Endpoint::new([10, b, c, d].into(), 80)), &row);
+            let member = Member::new(
+                Place::To(Destination { address: Address::new([10, b, c, d].into(), None), port: 80 }),
+                &row,
+            );
             groups.add(Rule::CloseWaitLeak, &member, &row, now);
         }
         let groups = groups.into_sorted();

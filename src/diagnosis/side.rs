@@ -36,9 +36,9 @@ impl<'a> Sides<'a> {
     /// The service's end of a connection.
     pub(super) fn place(&self, socket: &Socket) -> Place {
         if let Some(came_by) = self.came_by(socket) {
-            return Place::On(came_by.place.local);
+            return Place::On(came_by.place.destination());
         }
-        if self.is_client(socket) { Place::To(socket.remote) } else { Place::On(socket.local) }
+        if self.is_client(socket) { Place::To(socket.destination()) } else { Place::on(socket) }
     }
 
     /// Whether we are the client of a connection that no listener of ours took: the end with an ephemeral port is, or
@@ -66,7 +66,7 @@ impl<'a> Sides<'a> {
 mod tests {
     use super::*;
     use crate::model::delta::Delta;
-    use crate::model::testing::{connection, endpoint, listener, source_info, tcp};
+    use crate::model::testing::{connection, destination, listener, source_info, tcp};
 
     #[test]
     fn the_service_is_where_we_listen_else_where_the_port_is_no_clients_port() {
@@ -74,11 +74,11 @@ mod tests {
         store.apply(Delta { added: vec![connection(listener(1, 40_000), 0)], ..Delta::default() });
         let sides = Sides::new(&store);
         for (local, remote, place) in [
-            ("10.0.0.1:40000", "10.0.0.2:80", Place::On(endpoint("0.0.0.0:40000"))),
-            ("10.0.0.1:40001", "10.0.0.2:80", Place::To(endpoint("10.0.0.2:80"))),
-            ("10.0.0.1:8080", "10.0.0.2:50000", Place::On(endpoint("10.0.0.1:8080"))),
-            ("10.0.0.1:61001", "10.0.0.2:80", Place::To(endpoint("10.0.0.2:80"))),
-            ("10.0.0.1:50001", "10.0.0.2:50000", Place::To(endpoint("10.0.0.2:50000"))),
+            ("10.0.0.1:40000", "10.0.0.2:80", Place::On(destination("0.0.0.0:40000"))),
+            ("10.0.0.1:40001", "10.0.0.2:80", Place::To(destination("10.0.0.2:80"))),
+            ("10.0.0.1:8080", "10.0.0.2:50000", Place::On(destination("10.0.0.1:8080"))),
+            ("10.0.0.1:61001", "10.0.0.2:80", Place::To(destination("10.0.0.2:80"))),
+            ("10.0.0.1:50001", "10.0.0.2:50000", Place::To(destination("10.0.0.2:50000"))),
         ] {
             assert_eq!(sides.place(&tcp(2).local(local).remote(remote).build()), place, "{local} {remote}");
         }

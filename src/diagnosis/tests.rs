@@ -10,7 +10,7 @@ use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::tcp_state::TcpState::CloseWait;
-use crate::model::testing::{SocketBuilder, connection, endpoint, listener, process, snapshot, source_info, tcp};
+use crate::model::testing::{SocketBuilder, connection, destination, listener, process, snapshot, source_info, tcp};
 use crate::table::filter::Filter;
 use crate::tracker::Tracker;
 
@@ -136,7 +136,7 @@ fn a_leak_tells_who_where_how_many_how_fast_since_when_why_and_what_breaks() {
         "jdbc-pool[4121] leaks CLOSE_WAIT to 10.0.0.5:5432: 57, +4/min for 3m, oldest 14m, never closed; out of descriptors in 1h42m"
     );
     assert_eq!((found.severity, found.why, found.sockets), (Severity::Warning, "never closed", 57));
-    assert_eq!(found.key.place, Place::To(endpoint("10.0.0.5:5432")));
+    assert_eq!(found.key.place, Place::To(destination("10.0.0.5:5432")));
     assert_eq!(found.filter, "state:close-wait pid:4121 raddr=10.0.0.5 rport=5432");
     assert_eq!(found.examples.len(), EXAMPLES_MAX);
     assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());

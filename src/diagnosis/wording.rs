@@ -3,14 +3,14 @@
 //! Sentences are cut at the right on narrow screens, so the most important words come first.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::finding::{Place, RunsOut, Slope};
 use crate::diagnosis::group::Group;
+use crate::model::address::{Address, Destination};
+use crate::model::address_text::AddressText;
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::endpoint::Endpoint;
 use crate::model::process::NoProcess;
 use crate::model::units;
 use crate::store::listeners::ListenPlace;
@@ -27,20 +27,22 @@ pub(super) fn who(group: &Group) -> String {
 }
 
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
-pub(super) fn place(group: &Group) -> String {
+pub(super) fn place(case: &Case) -> String {
+    let group = case.group;
     match group.key.place {
-        Place::To(remote) => format!("to {remote}"),
-        Place::On(local) => format!("on {}", listens(local)),
+        Place::To(remote) => format!("to {}", end(case, remote)),
+        Place::On(local) => format!("on {}", listens(case, local)),
         Place::Process => format!("to {} peers", units::count(u64::from(group.places))),
         Place::Machine => String::new(),
     }
 }
 
 /// Who is at the other end: `10.0.0.5:5432`, `clients of :8080`, `37 peers`.
-pub(super) fn peers(group: &Group) -> String {
+pub(super) fn peers(case: &Case) -> String {
+    let group = case.group;
     match group.key.place {
-        Place::To(remote) => remote.to_string(),
-        Place::On(local) => format!("clients of {}", listens(local)),
+        Place::To(remote) => end(case, remote),
+        Place::On(local) => format!("clients of {}", listens(case, local)),
         Place::Process | Place::Machine => format!("{} peers", units::count(u64::from(group.places))),
     }
 }
@@ -50,9 +52,24 @@ pub(super) fn that<'a>(group: &Group, one: &'a str, several: &'a str) -> &'a str
     if matches!(group.key.place, Place::To(_)) { one } else { several }
 }
 
-/// `:8080`, or `10.0.0.1:8080` where one address is listened on.
-pub(super) fn listens(local: Endpoint) -> String {
-    if local.addr.is_unspecified() { format!(":{}", local.port) } else { local.to_string() }
+/// `:8080`; `10.0.0.1:8080` or `0.0.0.0%eth1:8080` where one address or one interface is listened on.
+pub(super) fn listens(case: &Case, local: Destination) -> String {
+    let is_anywhere = is_any(local) && local.address.zone().is_none();
+    if is_anywhere { format!(":{}", local.port) } else { end(case, local) }
+}
+
+fn end(case: &Case, end: Destination) -> String {
+    text(case, end.address).with_port(end.port).to_string()
+}
+
+/// `address` with the name of its interface.
+pub(super) fn text<'a>(case: &Case<'a>, address: Address) -> AddressText<'a> {
+    AddressText::of(address, case.group.key.netns, case.look.store.names())
+}
+
+/// ` of eth1`, where only one interface is listened on.
+pub(super) fn of_interface(case: &Case, local: Destination) -> String {
+    text(case, local.address).link().map_or_else(String::new, |link| format!(" of {link}"))
 }
 
 /// `312`, `1,204`.
@@ -130,7 +147,7 @@ pub(super) fn filter(case: &Case, also: &str) -> String {
         Some(process) => push(&mut text, format_args!("pid:{}", process.id.pid)),
         None => push(&mut text, format_args!("pid:?")),
     }
-    push_place(&mut text, group);
+    push_place(&mut text, case);
     push_netns(&mut text, case);
     text
 }
@@ -138,17 +155,25 @@ pub(super) fn filter(case: &Case, also: &str) -> String {
 /// As [`filter`], whoever holds the sockets.
 pub(super) fn filter_by_place(case: &Case, also: &str) -> String {
     let mut text = also.to_owned();
-    push_place(&mut text, case.group);
+    push_place(&mut text, case);
     push_listener(&mut text, case);
     push_netns(&mut text, case);
     text
 }
 
-fn push_place(text: &mut String, group: &Group) {
-    match group.key.place {
-        Place::To(remote) => push(text, format_args!("raddr={} rport={}", remote.addr, remote.port)),
-        Place::On(local) if is_any(local.addr) => push(text, format_args!("lport={}", local.port)),
-        Place::On(local) => push(text, format_args!("laddr={} lport={}", local.addr, local.port)),
+fn push_place(text: &mut String, case: &Case) {
+    match case.group.key.place {
+        Place::To(remote) => {
+            push(text, format_args!("raddr={} rport={}", self::text(case, remote.address).alone(), remote.port));
+        }
+        Place::On(local) => {
+            if !is_any(local) {
+                push(text, format_args!("{}", from(local.address)));
+            } else if let Some(index) = local.address.zone() {
+                push(text, format_args!("laddr=0.0.0.0%{index},::%{index}"));
+            }
+            push(text, format_args!("lport={}", local.port));
+        }
         Place::Machine | Place::Process => {}
     }
 }
@@ -163,8 +188,14 @@ fn push_listener(text: &mut String, case: &Case) {
     }
 }
 
-fn is_any(addr: IpAddr) -> bool {
-    addr.is_unspecified()
+/// The filter on our address `from`, and on the interface that the sockets are bound to.
+pub(super) fn from(from: Address) -> String {
+    let zone = from.zone().map_or_else(String::new, |index| format!("%{index}"));
+    format!("laddr={}{zone}", from.ip())
+}
+
+fn is_any(local: Destination) -> bool {
+    local.address.ip().is_unspecified()
 }
 
 /// Only where there is more than one to tell apart.

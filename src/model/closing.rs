@@ -5,7 +5,9 @@
 use std::num::NonZeroU32;
 
 use crate::model::action::Doubt;
+use crate::model::address_text::AddressText;
 use crate::model::endpoint::Protocol;
+use crate::model::process::Names;
 use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
@@ -51,17 +53,25 @@ impl Close {
         }
     }
 
+    /// `tcp 10.0.0.7:51234` and `10.1.0.1:5432`, which is empty where there is no other end.
+    pub fn ends(&self, names: &Names) -> (String, String) {
+        let SocketRef { protocol, local, remote, .. } = self.socket;
+        let remote_text = || AddressText::remote_of(&self.socket, names).with_port(remote.port).to_string();
+        (
+            format!("{} {}", protocol.name(), AddressText::local_of(&self.socket, names).with_port(local.port)),
+            if remote.port == 0 { String::new() } else { remote_text() },
+        )
+    }
+
+    /// `tcp 10.0.0.7:51234 -> 10.1.0.1:5432`, or the local end alone where there is no other.
+    pub fn words(&self, names: &Names) -> String {
+        let (local, remote) = self.ends(names);
+        if remote.is_empty() { local } else { format!("{local} -> {remote}") }
+    }
+
     /// Whether others come to it unasked: a TCP listener, or a UDP socket that takes what comes from anybody.
     pub const fn is_listening(&self) -> bool {
         matches!(self.state, TcpState::Listen | TcpState::Unconn)
-    }
-}
-
-/// `10.0.0.7:51234 -> 10.1.0.1:5432`, or the local end alone where there is no other.
-impl std::fmt::Display for Close {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.socket.protocol.name(), self.socket.local)?;
-        if self.socket.remote.port > 0 { write!(f, " -> {}", self.socket.remote) } else { Ok(()) }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What changed between two snapshots, and the row that the rest of the program works with.
 
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::address_text::AddressText;
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Tellers;
@@ -137,6 +139,8 @@ pub struct Transition {
     pub local: Endpoint,
     /// The other end; unset where there is none or, of an emptied socket, where it is not known.
     pub remote: Endpoint,
+    /// The interface that the socket is bound to; `None` also where the teller does not say.
+    pub interface: Option<NonZeroU32>,
     /// The state before; `None` for a socket that was opened, and for the end of one whose last state is not known.
     pub from: Option<TcpState>,
     /// The state after; `None` for a socket that is gone.
@@ -167,6 +171,7 @@ impl Transition {
             of_subflow: false,
             local: socket.local,
             remote: socket.remote,
+            interface: socket.interface,
             from,
             to,
             lasted: None,
@@ -184,17 +189,27 @@ impl Transition {
     }
 
     /// Our end as text; what is not known is `?`.
-    pub fn local_text(&self) -> String {
+    pub fn local_text(&self, names: &Names) -> String {
         let is_blank = self.is_emptied && self.local.addr.is_unspecified();
-        if is_blank { format!("?:{}", self.local.port) } else { self.local.to_string() }
+        if is_blank {
+            return format!("?:{}", self.local.port);
+        }
+        AddressText::local_of(&self.socket(), names).with_port(self.local.port).to_string()
     }
 
     /// The other end as text; `None` where there is none, `?` where it is not known.
-    pub fn remote_text(&self) -> Option<String> {
+    pub fn remote_text(&self, names: &Names) -> Option<String> {
         if self.is_emptied {
             return Some("?".to_owned());
         }
-        (!self.remote.is_unset()).then(|| self.remote.to_string())
+        let text = || AddressText::remote_of(&self.socket(), names).with_port(self.remote.port).to_string();
+        (!self.remote.is_unset()).then(text)
+    }
+
+    /// The socket, as far as it is known.
+    pub const fn socket(&self) -> SocketRef {
+        let Self { id, protocol, local, remote, interface, .. } = *self;
+        SocketRef { id, protocol, local, remote, interface }
     }
 }
 

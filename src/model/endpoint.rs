@@ -1,6 +1,5 @@
 //! Where a socket is bound or connected: protocol, address family, address and port.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -78,7 +77,9 @@ impl Family {
     }
 }
 
-/// An address and a port. Displayed as `192.0.2.1:80` or `[2001:db8::1]:80`; port 0 (none) as `*`.
+/// An address and a port, as the kernel tells them: an IPv6 socket has `::ffff:192.0.2.1` for an IPv4 peer, and the
+/// interface of a link-local address stands with the socket. So it is no key and not to be printed:
+/// [`Address`](crate::model::address::Address) and [`AddressText`](crate::model::address_text::AddressText) are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The address; unspecified (`0.0.0.0`, `::`) where there is none.
@@ -103,20 +104,16 @@ impl Endpoint {
 
     /// Whether neither address nor port is set, as in the remote endpoint of a listener.
     pub fn is_unset(self) -> bool {
-        self.port == 0 && self.addr.is_unspecified()
+        self.port == 0 && self.addr.to_canonical().is_unspecified()
     }
-}
 
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.addr {
-            IpAddr::V4(addr) => write!(f, "{addr}:")?,
-            IpAddr::V6(addr) => write!(f, "[{addr}]:")?,
-        }
-        match self.port {
-            0 => f.write_str("*"),
-            port => write!(f, "{port}"),
-        }
+    /// As the kernel tells it, `192.0.2.1:80` or `[2001:db8::1]:80`; port 0 (none) as `*`.
+    pub fn as_told(self) -> String {
+        let addr = match self.addr {
+            IpAddr::V4(addr) => addr.to_string(),
+            IpAddr::V6(addr) => format!("[{addr}]"),
+        };
+        if self.port == 0 { format!("{addr}:*") } else { format!("{addr}:{}", self.port) }
     }
 }
 
@@ -125,13 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_read_as_ss_and_urls_write_them() {
+    fn endpoints_are_told_as_urls_write_them() {
         let v4 = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80);
-        assert_eq!(v4.to_string(), "192.0.2.1:80");
+        assert_eq!(v4.as_told(), "192.0.2.1:80");
         let v6 = Endpoint::new("2001:db8::1".parse().expect("an address"), 443);
-        assert_eq!(v6.to_string(), "[2001:db8::1]:443");
+        assert_eq!(v6.as_told(), "[2001:db8::1]:443");
         let any = Endpoint::new(Family::Ipv6.unspecified(), 0);
-        assert_eq!(any.to_string(), "[::]:*");
+        assert_eq!(any.as_told(), "[::]:*");
         assert!(any.is_unset());
     }
 }

@@ -1,10 +1,12 @@
 //! A socket as one sample saw it: identity, endpoints, state, queues, timer, owner.
 
 use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::address::{Address, Destination};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
 use crate::model::tcp_info::TcpInfo;
@@ -240,6 +242,45 @@ impl Socket {
         }
     }
 
+    /// The address and port of the other end, the same for all who speak to one service.
+    pub const fn destination(&self) -> Destination {
+        Destination { address: Address::new(self.remote.addr, self.interface), port: self.remote.port }
+    }
+
+    /// Our address, port and bound interface: where a listener listens.
+    pub const fn place(&self) -> Destination {
+        Destination { address: Address::bound(self.local.addr, self.interface), port: self.local.port }
+    }
+
+    /// Whether it is bound to every address of both families: to `::`, and not to IPv6 only. False where the source does
+    /// not say.
+    pub fn takes_both_families(&self) -> bool {
+        self.v6only == Some(false) && self.local.addr == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    }
+
+    /// Whether it may serve peers of IPv4: it is bound to IPv4, or to both families, or nothing says that it is not.
+    pub fn may_serve_ipv4(&self) -> bool {
+        let both = || self.v6only != Some(true) && self.local.addr == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        self.local.addr.to_canonical().is_ipv4() || both()
+    }
+
+    /// Whether a listener takes what comes to `ip`, one of our addresses.
+    pub fn serves(&self, ip: IpAddr) -> bool {
+        let (ours, ip) = (self.local.addr.to_canonical(), ip.to_canonical());
+        let is_of_family = if ip.is_ipv4() { self.may_serve_ipv4() } else { ours.is_ipv6() };
+        is_of_family && (ours == ip || ours.is_unspecified())
+    }
+
+    /// Whether `connection` can have come in by this listener: its port, one of its addresses, its family, and what the
+    /// interface that it is bound to lets in, which the connection inherits (`compute_score`,
+    /// net/ipv4/inet_hashtables.c; `inet_request_bound_dev_if`, include/net/inet_sock.h).
+    pub fn may_have_taken(&self, connection: &Self) -> bool {
+        (self.protocol, self.local.port, self.family, self.id.netns())
+            == (connection.protocol, connection.local.port, connection.family, connection.id.netns())
+            && self.serves(connection.local.addr)
+            && (self.interface.is_none() || self.interface == connection.interface)
+    }
+
     /// Whether this is a TCP listener.
     pub const fn is_listener(&self) -> bool {
         matches!(self.state, TcpState::Listen)
@@ -274,6 +315,39 @@ mod tests {
     fn a_row_stays_small() {
         // 200,000 of them are to fit a small budget several times over; a new field must earn its place.
         assert!(size_of::<Socket>() <= 176, "{}", size_of::<Socket>());
+    }
+
+    #[test]
+    fn a_connection_belongs_to_a_listener_of_its_address_family_and_interface() {
+        let listener = |local: &str, v6only, interface| {
+            let listener = crate::model::testing::listener(1, 80).local(local);
+            listener.with(|socket| (socket.v6only, socket.interface) = (v6only, NonZeroU32::new(interface))).build()
+        };
+        let connection = |local: &str, interface| {
+            let connection = crate::model::testing::tcp(2).local(local);
+            connection.with(|socket| socket.interface = NonZeroU32::new(interface)).build()
+        };
+        let (plain, mapped) = (connection("10.0.0.1:80", 0), connection("[::ffff:10.0.0.1]:80", 0));
+        let (six, of_link) = (connection("[fd00::1]:80", 0), connection("[fe80::1]:80", 3));
+        let (dual, only) = (Some(false), Some(true));
+        for (listener, taken) in [
+            (listener("0.0.0.0:80", None, 0), [true, false, false, false]),
+            (listener("0.0.0.0:80", None, 3), [false, false, false, false]),
+            (listener("10.0.0.1:80", None, 0), [true, false, false, false]),
+            (listener("10.0.0.2:80", None, 0), [false, false, false, false]),
+            (listener("[::]:80", dual, 0), [false, true, true, true]),
+            (listener("[::]:80", None, 0), [false, true, true, true]),
+            (listener("[::]:80", only, 0), [false, false, true, true]),
+            (listener("[::]:80", dual, 3), [false, false, false, true]),
+            (listener("[::ffff:0.0.0.0]:80", dual, 0), [false, true, false, false]),
+            (listener("[fd00::1]:80", dual, 0), [false, false, true, false]),
+            (listener("[fe80::1]:80", only, 3), [false, false, false, true]),
+            (listener("[fe80::1]:80", only, 4), [false, false, false, false]),
+            (listener("[::]:81", dual, 0), [false, false, false, false]),
+        ] {
+            let found = [&plain, &mapped, &six, &of_link].map(|connection| listener.may_have_taken(connection));
+            assert_eq!(found, taken, "{listener:?}");
+        }
     }
 
     #[test]

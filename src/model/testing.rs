@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::address::{Address, Destination};
 use crate::model::delta::{Connection, Known, Transition};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
@@ -198,6 +199,12 @@ impl From<SocketBuilder> for Socket {
 pub fn endpoint(text: &str) -> Endpoint {
     let address: SocketAddr = text.parse().expect("tests write endpoints as address:port");
     Endpoint::new(address.ip(), address.port())
+}
+
+/// The place written like that, on no interface.
+pub fn destination(text: &str) -> Destination {
+    let endpoint = endpoint(text);
+    Destination { address: Address::new(endpoint.addr, None), port: endpoint.port }
 }
 
 /// A process of user 1000, started by pid 1.

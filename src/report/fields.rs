@@ -44,6 +44,7 @@ impl Field {
             Kind::Bytes => ("integer", Some("bytes")),
             Kind::Rate => ("number", Some("bytes per second")),
             Kind::Span => ("number", Some("seconds")),
+            Kind::Flag => ("boolean", None),
             Kind::Share => ("number", Some("1 is all")),
         };
         let values = match column.kind {

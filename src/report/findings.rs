@@ -1,6 +1,5 @@
 //! Findings as JSON and text, the same in `check` and `watch`, and which of them a filter lets through.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use serde_json::{Map, Value as Json};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Place};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
+use crate::model::address::Destination;
+use crate::model::address_text::AddressText;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::report::format::json::Objects;
@@ -71,8 +72,9 @@ struct Head<'a> {
     process: Option<&'a str>,
     pid: Option<u32>,
     place: &'static str,
-    addr: Option<IpAddr>,
+    addr: Option<String>,
     port: Option<u16>,
+    interface: Option<String>,
     netns: Option<u32>,
     listener: Option<u32>,
     state: Option<&'static str>,
@@ -102,6 +104,8 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         Place::To(endpoint) => ("to", Some(endpoint)),
         Place::On(endpoint) => ("on", Some(endpoint)),
     };
+    let text = |to: Destination| AddressText::of(to.address, finding.key.netns, store.names());
+    let addr = endpoint.map(text);
     let head = Head {
         rule: finding.rule().id(),
         also: finding.also.map(Rule::id),
@@ -111,7 +115,8 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         process: process.map(|process| process.name.as_str()),
         pid: process.map(|process| process.id).or(finding.key.process).map(|id| id.pid),
         place,
-        addr: endpoint.map(|endpoint| endpoint.addr),
+        addr: addr.map(|addr| addr.alone().to_string()),
+        interface: addr.and_then(AddressText::link).map(|link| link.to_string()),
         port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
         netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
         listener: finding

@@ -91,7 +91,7 @@ impl Ports {
         let failing: Vec<_> =
             listeners.iter().filter(|listener| self.fail_on.iter().any(|what| what.applies(listener))).collect();
         let worst = failing.iter().max_by_key(|listener| (listener.exposed_danger(), Reverse(listener.local.port)))?;
-        let (count, name, local) = (failing.len(), worst.protocol.name(), worst.local);
+        let (count, name, local) = (failing.len(), worst.protocol.name(), worst.address.with_port(worst.local.port));
         let noun = if count == 1 { "listener is" } else { "listeners are" };
         Some(format!("{count} {noun} what --fail-on names, the worst {name} {local} ({})", worst.service_text()))
     }
@@ -121,8 +121,8 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
             let mut cells: Vec<Cow<'_, str>> = vec![
                 listener.protocol.name().into(),
                 listener.local.port.to_string().into(),
-                listener.local.addr.to_string().into(),
-                listener.exposure.words().into(),
+                listener.address.bracketed().to_string().into(),
+                listener.reach().into(),
                 listener.service.unwrap_or_default().into(),
                 listener.class_text().into(),
                 listener.column("process"),

@@ -322,7 +322,7 @@ fn unseen_row(transition: &Transition) -> Row {
         family: transition.local.family(),
         local: transition.local,
         remote: transition.remote,
-        interface: None,
+        interface: transition.interface,
         v6only: None,
         inode: None,
         uid: None,
@@ -345,12 +345,12 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
         "{}  {event:<10}  {} {}",
         rfc3339(store.wall_of(transition.at)),
         socket.protocol.name(),
-        transition.local_text()
+        transition.local_text(store.names())
     );
     let mut add = |part: &str| {
         line.push_str(part);
     };
-    if let Some(remote) = transition.remote_text() {
+    if let Some(remote) = transition.remote_text(store.names()) {
         add(&format!(" -> {remote}"));
         if let Some(name) = store.host_names().get(socket.remote.addr) {
             add(&format!(" ({}?)", name.as_str()));

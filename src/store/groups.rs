@@ -6,15 +6,17 @@
 pub mod members;
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::model::address::Address;
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
-use crate::model::socket::{Socket, SocketId};
+use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::listeners::{AcceptQueue, ListenPlace, Listeners};
@@ -34,7 +36,9 @@ pub enum GroupKey {
         /// The protocol.
         protocol: Protocol,
         /// The remote address.
-        addr: IpAddr,
+        address: Address,
+        /// The network namespace of its zone; the same for all addresses without one.
+        netns: NetnsId,
         /// The remote port of connections we opened; `None` for those that came to a listener of ours, whose remote
         /// ports say nothing.
         port: Option<u16>,
@@ -64,10 +68,10 @@ impl GroupKey {
     }
 
     /// The address of the peer that they have in common.
-    pub const fn remote_addr(self) -> Option<IpAddr> {
+    pub const fn remote_address(self) -> Option<Address> {
         match self {
-            Self::Remote { addr, .. } => Some(addr),
-            Self::Route(route) => Some(route.remote.addr),
+            Self::Remote { address, .. } => Some(address),
+            Self::Route(route) => Some(route.to.address),
             Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } | Self::OneOfListeners(_) => None,
         }
     }
@@ -252,7 +256,7 @@ impl HoldingsCount {
             }
             self.counts.add(socket);
             if !socket.remote.is_unset() {
-                self.peers.insert(0, socket.remote.addr);
+                self.peers.insert(0, socket.destination().address);
             }
         }
         None
@@ -341,12 +345,14 @@ impl<'a> Listening<'a> {
         if !is_opened || !is_ephemeral(socket.local.port, netns, self.facts) || self.is_served(socket) {
             return None;
         }
-        Some(Route::between(socket.local, socket.remote, netns))
+        Some(Route::of(&socket.reference()))
     }
 
     fn remote_of(&self, socket: &Socket) -> GroupKey {
         let port = if self.is_served(socket) { None } else { Some(socket.remote.port) };
-        GroupKey::Remote { protocol: socket.protocol, addr: socket.remote.addr, port }
+        let address = socket.destination().address;
+        let netns = address.zone().map_or(NetnsId::default(), |_| socket.id.netns());
+        GroupKey::Remote { protocol: socket.protocol, address, netns, port }
     }
 }
 
@@ -374,10 +380,10 @@ impl Groups {
             }
         }
         group.add(row);
-        let remote = row.connection.socket.remote;
+        let remote = row.connection.socket.destination();
         if matches!(key, GroupKey::Remote { .. } | GroupKey::Route(_)) {
             group.peers = 1;
-        } else if !remote.is_unset() && self.peers.insert(place, remote.addr) {
+        } else if !row.connection.socket.remote.is_unset() && self.peers.insert(place, remote.address) {
             group.peers += 1;
         }
     }
@@ -387,7 +393,7 @@ impl Groups {
 #[derive(Debug, Default)]
 struct Peers {
     v4: FxHashSet<u64>,
-    v6: FxHashSet<(usize, Ipv6Addr)>,
+    v6: FxHashSet<(usize, Ipv6Addr, Option<NonZeroU32>)>,
 }
 
 impl Peers {
@@ -396,11 +402,11 @@ impl Peers {
     }
 
     /// Whether `addr` is new at `place`.
-    fn insert(&mut self, place: usize, addr: IpAddr) -> bool {
-        match (addr, u32::try_from(place)) {
-            (IpAddr::V4(addr), Ok(place)) => self.v4.insert(u64::from(place) << 32 | u64::from(addr.to_bits())),
-            (IpAddr::V4(addr), Err(_)) => self.v6.insert((place, addr.to_ipv6_mapped())),
-            (IpAddr::V6(addr), _) => self.v6.insert((place, addr)),
+    fn insert(&mut self, place: usize, address: Address) -> bool {
+        match (address.ip(), u32::try_from(place)) {
+            (IpAddr::V4(ip), Ok(place)) => self.v4.insert(u64::from(place) << 32 | u64::from(ip.to_bits())),
+            (IpAddr::V4(ip), Err(_)) => self.v6.insert((place, ip.to_ipv6_mapped(), None)),
+            (IpAddr::V6(ip), _) => self.v6.insert((place, ip, address.zone())),
         }
     }
 }
@@ -554,7 +560,12 @@ mod tests {
     #[test]
     fn remotes_have_a_port_only_where_we_chose_it() {
         let groups = groups(by_remote(&machine()));
-        let remote = |text: &str, port| GroupKey::Remote { protocol: Protocol::Tcp, addr: endpoint(text).addr, port };
+        let remote = |text: &str, port| GroupKey::Remote {
+            protocol: Protocol::Tcp,
+            address: Address::new(endpoint(text).addr, None),
+            netns: NetnsId::default(),
+            port,
+        };
         assert_eq!(groups[&remote("10.0.0.9:0", None)].sockets(), 2);
         assert_eq!(groups[&remote("10.0.0.5:0", Some(5432))].counts.of(CloseWait), 2);
         assert_eq!(groups.len(), 5);

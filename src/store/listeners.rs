@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::model::address::{Address, Destination};
+use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::process::{Holders, Owner, Process, ProcessId};
+use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::store::rows::Rows;
 use crate::store::tally::is_listening;
@@ -76,13 +78,26 @@ pub struct ListenPlace {
     pub netns: NetnsId,
     /// The interface they are bound to (`SO_BINDTODEVICE`); `None` for all interfaces.
     pub interface: Option<NonZeroU32>,
+    /// Whether they take IPv6 only; `None` for IPv4 and where the source does not say.
+    pub v6only: Option<bool>,
 }
 
 impl ListenPlace {
     /// The place of a socket that listens.
     pub const fn of(socket: &Socket) -> Self {
-        let Socket { protocol, local, interface, .. } = *socket;
-        Self { protocol, local, netns: socket.id.netns(), interface }
+        let Socket { protocol, local, interface, v6only, .. } = *socket;
+        Self { protocol, local, netns: socket.id.netns(), interface, v6only }
+    }
+
+    /// Address, port and interface, as findings name them.
+    pub const fn destination(&self) -> Destination {
+        Destination { address: Address::bound(self.local.addr, self.interface), port: self.local.port }
+    }
+
+    /// The address as it is written.
+    pub fn text<'a>(&self, names: &'a Names) -> AddressText<'a> {
+        let takes_both = self.v6only == Some(false) && self.local.addr == Family::Ipv6.unspecified();
+        AddressText::of(self.destination().address, self.netns, names).taking_both_families(takes_both)
     }
 }
 
@@ -290,13 +305,19 @@ impl Listeners {
     /// Where the listeners are that a connection at `local`, a place as fine as the connection knows it, came in by.
     fn place_of(&self, local: ListenPlace, family: Family) -> Option<(ListenPlace, &Sharers)> {
         let any = Endpoint { addr: family.unspecified(), ..local.local };
+        // An IPv4 connection of an IPv6 socket came by one that takes IPv4 as well.
+        let is_mapped = family == Family::Ipv6 && local.local.addr.to_canonical().is_ipv4();
+        let v6only = [Some(false), None, Some(true)];
+        let v6only = if is_mapped { &v6only[..2] } else { &v6only[..] };
         // A connection has the device of its listener; one from a link-local peer has that of its link in any case.
         let devices = [local.interface, None];
         let devices = if local.interface.is_some() { &devices[..] } else { &devices[1..] };
         devices.iter().find_map(|interface| {
             [local.local, any].into_iter().find_map(|local_end| {
-                let place = ListenPlace { local: local_end, interface: *interface, ..local };
-                Some((place, self.places.get(&place)?))
+                v6only.iter().find_map(|v6only| {
+                    let place = ListenPlace { local: local_end, interface: *interface, v6only: *v6only, ..local };
+                    Some((place, self.places.get(&place)?))
+                })
             })
         })
     }

@@ -4,16 +4,16 @@
 //! destinations do not compete. Counted transition by transition, in slots of five seconds; connections that lived and
 //! died between two samples count where an event told of them.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::model::address::{Address, Destination};
 use crate::model::delta::Transition;
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
 use crate::model::memory::{Held, close_gaps};
-use crate::model::socket::{NetnsId, Socket};
+use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::time::Timestamp;
 use crate::store::rows::Rows;
 
@@ -30,19 +30,21 @@ const TREND_MIN: Duration = Duration::from_secs(10);
 /// What the ephemeral ports of a connection are taken from: for each route the kernel's whole range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
-    /// Our address.
-    pub source: IpAddr,
+    /// Our address, and the interface that the socket is bound to: the kernel compares both before it gives a port away
+    /// (`inet_match`, include/net/inet_hashtables.h).
+    pub source: Address,
     /// The other end.
-    pub remote: Endpoint,
+    pub to: Destination,
     /// The network namespace.
     pub netns: NetnsId,
 }
 
 impl Route {
-    /// The route between two ends. IPv4 addresses written as IPv6 share the ports of the IPv4 ones.
-    pub fn between(local: Endpoint, remote: Endpoint, netns: NetnsId) -> Self {
-        let remote = Endpoint::new(remote.addr.to_canonical(), remote.port);
-        Self { source: local.addr.to_canonical(), remote, netns }
+    /// The route of a socket. IPv4 addresses written as IPv6 share the ports of the IPv4 ones.
+    pub const fn of(socket: &SocketRef) -> Self {
+        let SocketRef { local, remote, interface, .. } = *socket;
+        let to = Destination { address: Address::new(remote.addr, interface), port: remote.port };
+        Self { source: Address::bound(local.addr, interface), to, netns: socket.id.netns() }
     }
 }
 
@@ -139,7 +141,7 @@ impl Routes {
             if listening.get_or_insert_with(|| listening_ports(rows)).contains(&(port, netns)) {
                 continue;
             }
-            self.count(Route::between(transition.local, transition.remote, netns), slot, transition);
+            self.count(Route::of(&transition.socket()), slot, transition);
         }
     }
 

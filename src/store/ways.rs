@@ -11,6 +11,7 @@ use rustc_hash::FxBuildHasher;
 use crate::model::endpoint::Protocol;
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
+use crate::store::routes::Route;
 
 /// A power of two; at 200,000 connections a bucket that no busy way falls into has a dozen.
 const BUCKETS_BITS: u32 = 14;
@@ -75,7 +76,7 @@ fn place(socket: &Socket) -> Option<usize> {
     if socket.protocol != Protocol::Tcp || socket.remote.is_unset() {
         return None;
     }
-    let hash = FxBuildHasher.hash_one((socket.id.netns(), socket.local.addr, socket.remote));
+    let hash = FxBuildHasher.hash_one(Route::of(&socket.reference()));
     usize::try_from(hash.wrapping_mul(SPREAD) >> (u64::BITS - BUCKETS_BITS)).ok()
 }
 

@@ -50,6 +50,8 @@ pub enum Kind {
     Text,
     /// One of these labels.
     Word(&'static [&'static str]),
+    /// Yes or no.
+    Flag,
     /// An address.
     Address,
     /// An address and a port.

@@ -1,6 +1,7 @@
 //! The columns of the connection table: one row each, in the order in which they are shown and printed.
 
 use crate::knowledge::ports;
+use crate::model::address_text::AddressText;
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::socket::{Queues, Socket};
@@ -34,16 +35,16 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(5, 5).rank(7).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
-    Column::new("local", "LOCAL", Kind::Endpoint, |row, _| Value::or_missing(Row::local(row), Value::Endpoint))
-        .width(14, 47).rank(0).not_in_json().about("Our address and port."),
-    Column::new("laddr", "LADDR", Kind::Address, |row, _| Value::or_missing(Row::local(row), |local| Value::Address(local.addr)))
-        .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine."),
+    Column::new("local", "LOCAL", Kind::Endpoint, |row, store| Value::or_missing(Row::local(row), |local| Value::Endpoint(AddressText::local(socket(row), store.names()), local.port)))
+        .width(14, 47).rank(0).not_in_json().about("Our address and port, with the interface the socket is bound to; *:80 takes IPv4 and IPv6, [::]:80 IPv6 only."),
+    Column::new("laddr", "LADDR", Kind::Address, |row, store| Value::or_missing(Row::local(row), |_| Value::Address(AddressText::local(socket(row), store.names()))))
+        .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine. laddr:0.0.0.0 finds what takes IPv4 by :: too."),
     Column::new("lport", "LPORT", Kind::Port, |row, _| port(socket(row).local))
         .width(5, 5).about("Our port."),
-    Column::new("remote", "REMOTE", Kind::Endpoint, |row, _| Value::or_missing(peer(row), Value::Endpoint))
+    Column::new("remote", "REMOTE", Kind::Endpoint, |row, store| Value::or_missing(peer(row), |peer| Value::Endpoint(AddressText::remote(socket(row), store.names()), peer.port)))
         .width(14, 47).rank(0).not_in_json().about("The peer's address and port; blank for listeners and sockets without a peer."),
-    Column::new("raddr", "RADDR", Kind::Address, |row, _| Value::or_missing(peer(row), |peer| Value::Address(peer.addr)))
-        .width(9, 39).about("The peer's address."),
+    Column::new("raddr", "RADDR", Kind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
+        .width(9, 39).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
     Column::new(HOST, "HOST?", Kind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
         .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("What the peer's address is called (reverse DNS), with --dns; said by its owner, so nothing is chosen or sorted by it."),
     Column::new("rport", "RPORT", Kind::Port, |row, _| Value::or_missing(peer(row), port))
@@ -96,6 +97,8 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(9, 24).rank(5).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
     Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
+    Column::new("v6only", "V6ONLY", Kind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
+        .width(6, 6).about("Whether an IPv6 socket without a peer takes IPv6 only (IPV6_V6ONLY), or IPv4 as well."),
     Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, |id| Value::Number(id.get())))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
     Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
@@ -293,7 +296,11 @@ mod tests {
             assert!(column.about.ends_with('.') && column.about.len() > 8, "{}", column.key);
             assert!(column.title.len() <= usize::from(column.width.0), "{}", column.key);
             assert!(column.width.0 <= column.width.1, "{}", column.key);
-            assert!(column.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", column.key);
+            assert!(
+                column.key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{}",
+                column.key
+            );
         }
         // A hint, shown only when asked for, goes after the column whose rank it shares.
         let ranks = COLUMNS.iter().filter(|column| !column.is_hint).filter_map(|column| column.rank);
@@ -326,7 +333,8 @@ mod tests {
                     }
                     Kind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
                     Kind::Address => matches!(value, Value::Address(_)),
-                    Kind::Endpoint => matches!(value, Value::Endpoint(_)),
+                    Kind::Endpoint => matches!(value, Value::Endpoint(..)),
+                    Kind::Flag => matches!(value, Value::Flag(_)),
                     Kind::State => matches!(value, Value::State(_)),
                     Kind::Port | Kind::Count | Kind::Number | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share => {
                         value.scalar().is_some()

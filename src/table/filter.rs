@@ -103,6 +103,17 @@ impl Node {
         self.any(&|column| wanted(column.map_or(Drift::Names, |column| column.drift)))
     }
 
+    fn depends_on_names(&self) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(Self::depends_on_names),
+            Self::Not(node) => node.depends_on_names(),
+            Self::Column(column, test) => {
+                COLUMNS[*column].drift == Drift::Names || test.reads_links(COLUMNS[*column].kind)
+            }
+            Self::Word(_) => true,
+        }
+    }
+
     /// Whether a condition is `wanted`: that of a column, or a bare word.
     fn any(&self, wanted: &impl Fn(Option<&Column<Row>>) -> bool) -> bool {
         match self {
@@ -180,7 +191,7 @@ impl Filter {
 
     /// Whether it may change its mind when names of users or interfaces become known.
     pub fn depends_on_names(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| root.any_column(&|drift| drift == Drift::Names))
+        self.root.as_ref().is_some_and(Node::depends_on_names)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::knowledge::ports;
+use crate::model::address_text::AddressText;
 use crate::model::delta::{AgeBasis, Rates};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{NoProcess, Owner, Usage};
@@ -213,21 +214,23 @@ fn cpu<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     Value::or_missing(usage(group, store).and_then(|usage| usage.cpu), |cpu| Value::Share(f64::from(cpu)))
 }
 
-fn remote_addr<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+fn remote_addr<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     match group.key {
-        GroupKey::Remote { addr, .. } => Value::Address(addr),
+        GroupKey::Remote { address, netns, .. } => Value::Address(AddressText::of(address, netns, store.names())),
         _ => Value::Missing,
     }
 }
 
 fn host<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
-    let name = group.key.remote_addr().and_then(|addr| store.host_names().get(addr));
+    let name = group.key.remote_address().and_then(|address| store.host_names().get(address.ip()));
     Value::or_missing(name, |name| Value::Host(name.as_str()))
 }
 
-fn local<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
+fn local<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     match group.key {
-        GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => Value::Endpoint(place.local),
+        GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => {
+            Value::Endpoint(place.text(store.names()), place.local.port)
+        }
         _ => Value::Missing,
     }
 }
@@ -239,7 +242,7 @@ const fn served(group: &Group) -> Option<(Protocol, Option<u16>)> {
         GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => {
             Some((place.protocol, Some(place.local.port)))
         }
-        GroupKey::Route(route) => Some((Protocol::Tcp, Some(route.remote.port))),
+        GroupKey::Route(route) => Some((Protocol::Tcp, Some(route.to.port))),
         GroupKey::Process(_) | GroupKey::NoProcess(_) => None,
     }
 }
@@ -348,12 +351,15 @@ const fn route(group: &Group) -> Option<Route> {
     }
 }
 
-fn destination<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
-    Value::or_missing(route(group), |route| Value::Endpoint(route.remote))
+fn destination<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    Value::or_missing(route(group), |route| {
+        let address = AddressText::of(route.to.address, route.netns, store.names());
+        Value::Endpoint(address, route.to.port)
+    })
 }
 
-fn source<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
-    Value::or_missing(route(group), |route| Value::Address(route.source))
+fn source<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    Value::or_missing(route(group), |route| Value::Address(AddressText::of(route.source, route.netns, store.names())))
 }
 
 fn holder<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {

@@ -26,6 +26,7 @@ struct Place<T> {
     class: u8,
     value: u128,
     port: u16,
+    link: u32,
     tie: T,
 }
 
@@ -59,8 +60,8 @@ impl<T: Copy + Ord> Placing<T> {
 
     /// One more to be sorted.
     pub(super) fn push(&mut self, value: &Value<'_>, tie: T) {
-        let (class, value, port) = self.numbers(value);
-        self.places.push(Place { class, value, port, tie });
+        let (class, value, port, link) = self.numbers(value);
+        self.places.push(Place { class, value, port, link, tie });
     }
 
     /// Sorts what has been pushed, as far as `steps` allows; answers whether all is in order.
@@ -80,21 +81,21 @@ impl<T: Copy + Ord> Placing<T> {
         self.merged
     }
 
-    fn numbers(&mut self, value: &Value<'_>) -> (u8, u128, u16) {
+    fn numbers(&mut self, value: &Value<'_>) -> (u8, u128, u16, u32) {
         if value.is_missing() {
-            return (MISSING, 0, 0);
+            return (MISSING, 0, 0, 0);
         }
         if let Some(number) = value.scalar() {
-            return (FIRST, number.into(), 0);
+            return (FIRST, number.into(), 0, 0);
         }
         let (addr, port) = match value {
             Value::Address(addr) => (addr, 0),
-            Value::Endpoint(endpoint) => (&endpoint.addr, endpoint.port),
-            value => return (WORDS, self.number_of(&value.plain()).into(), 0),
+            Value::Endpoint(addr, port) => (addr, *port),
+            value => return (WORDS, self.number_of(&value.plain()).into(), 0, 0),
         };
-        match addr.to_canonical() {
-            IpAddr::V4(addr) => (FIRST, addr.to_bits().into(), port),
-            IpAddr::V6(addr) => (SECOND, addr.to_bits(), port),
+        match addr.ip() {
+            IpAddr::V4(ip) => (FIRST, ip.to_bits().into(), port, addr.order()),
+            IpAddr::V6(ip) => (SECOND, ip.to_bits(), port, addr.order()),
         }
     }
 
@@ -120,7 +121,8 @@ impl<T: Copy + Ord> Placing<T> {
                 (place.class, place.value) = (FIRST, ranks.get(number).copied().unwrap_or(u32::MAX).into());
             }
             if self.order == Order::Descending {
-                (place.class, place.value, place.port) = (SECOND - place.class, !place.value, !place.port);
+                (place.class, place.value) = (SECOND - place.class, !place.value);
+                (place.port, place.link) = (!place.port, !place.link);
             }
         }
         run.sort_unstable();
@@ -167,7 +169,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::endpoint::Endpoint;
+    use crate::model::address::Address;
+    use crate::model::address_text::AddressText;
+    use crate::model::process::Names;
+    use crate::model::socket::NetnsId;
     use crate::model::tcp_state::TcpState;
 
     fn words() -> impl Strategy<Value = Value<'static>> {
@@ -181,11 +186,13 @@ mod tests {
             any::<std::net::Ipv6Addr>().prop_map(IpAddr::V6),
             any::<std::net::Ipv4Addr>().prop_map(|addr| IpAddr::V6(addr.to_ipv6_mapped())),
             Just(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+            Just(IpAddr::V6(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1))),
         ];
-        prop_oneof![
-            (addr, 0u16..3).prop_map(|(addr, port)| Value::Endpoint(Endpoint::new(addr, port))),
-            Just(Value::Missing)
-        ]
+        let text = (addr, 0u32..3).prop_map(|(addr, link)| {
+            let address = Address::bound(addr, std::num::NonZeroU32::new(link));
+            AddressText::of(address, NetnsId(0), Box::leak(Box::new(Names::default())))
+        });
+        prop_oneof![(text, 0u16..3).prop_map(|(text, port)| Value::Endpoint(text, port)), Just(Value::Missing)]
     }
 
     fn numbers() -> impl Strategy<Value = Value<'static>> {

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::model::address_text::AddressText;
 use crate::model::delta::AgeBasis;
 use crate::model::endpoint::Endpoint;
 use crate::model::process::{Holders, Names, Owner};
@@ -44,10 +44,12 @@ pub enum Value<'a> {
     Process(&'a Owner),
     /// The pids of these processes: the first is shown, filters match any.
     Pids(&'a Holders),
+    /// Yes or no.
+    Flag(bool),
     /// An address.
-    Address(IpAddr),
-    /// An address and a port.
-    Endpoint(Endpoint),
+    Address(AddressText<'a>),
+    /// An address and a port; 0 is none.
+    Endpoint(AddressText<'a>, u16),
     /// A port.
     Port(u16),
     /// A state.
@@ -106,8 +108,9 @@ impl<'a> Value<'a> {
             Self::Owned(text) => Cow::Owned(text.clone()),
             Self::Process(owner) => owner_text(owner),
             Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
-            Self::Address(addr) => Cow::Owned(addr.to_string()),
-            Self::Endpoint(endpoint) => Cow::Owned(endpoint.to_string()),
+            Self::Flag(flag) => Cow::Borrowed(flag_word(*flag)),
+            Self::Address(addr) => Cow::Owned(addr.alone().to_string()),
+            Self::Endpoint(addr, port) => Cow::Owned(addr.with_port(*port).to_string()),
             Self::Port(port) => Cow::Owned(port.to_string()),
             Self::State(state) => Cow::Borrowed(state.name()),
             Self::Count(count) => Cow::Owned(units::count(*count)),
@@ -135,7 +138,7 @@ impl<'a> Value<'a> {
                 Some(short) => fit::cut(short, width),
                 None => Cow::Owned(fit::cut(&text, width).into_owned()),
             },
-            Self::Endpoint(_) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
+            Self::Endpoint(..) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
             // Its start says which machine, its end whose.
             Self::Host(_) => Cow::Owned(fit::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
             _ => Cow::Owned(fit::cut(&text, width).into_owned()),
@@ -161,6 +164,7 @@ impl<'a> Value<'a> {
     )]
     pub fn scalar(&self) -> Option<u64> {
         match self {
+            Self::Flag(flag) => Some(u64::from(*flag)),
             Self::Port(port) => Some(u64::from(*port)),
             Self::State(state) => Some(*state as u64),
             Self::Pids(holders) => Some(u64::from(holders.first().id.pid)),
@@ -188,10 +192,8 @@ impl<'a> Value<'a> {
             return a.cmp(&b);
         }
         match (self, other) {
-            (Self::Address(a), Self::Address(b)) => a.to_canonical().cmp(&b.to_canonical()),
-            (Self::Endpoint(a), Self::Endpoint(b)) => {
-                (a.addr.to_canonical(), a.port).cmp(&(b.addr.to_canonical(), b.port))
-            }
+            (Self::Address(a), Self::Address(b)) => place(a, 0).cmp(&place(b, 0)),
+            (Self::Endpoint(a, a_port), Self::Endpoint(b, b_port)) => place(a, *a_port).cmp(&place(b, *b_port)),
             (Self::User { name: a, uid }, Self::User { name: b, uid: other }) => {
                 compare_words(&user_text(*a, *uid), &user_text(*b, *other)).then(uid.cmp(other))
             }
@@ -221,6 +223,11 @@ impl<'a> Value<'a> {
             Self::Word { text, label } => test(label) || test(text),
             Self::Text(_) | Self::Host(_) | Self::User { .. } | Self::Owned(_) | Self::State(_) => test(&self.plain()),
             Self::Missing => false,
+            // An IPv4 address may be looked for as its IPv6 socket writes it.
+            Self::Address(addr) => test(&self.text()) || addr.as_told().is_some_and(|ip| test(&ip.to_string())),
+            Self::Endpoint(addr, port) => {
+                test(&self.text()) || addr.as_told().is_some_and(|ip| test(&Endpoint::new(ip, *port).as_told()))
+            }
             _ => test(&self.text()),
         }
     }
@@ -271,6 +278,15 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
     }
 }
 
+/// What decides the order of addresses: the address as a number, the port, the interface.
+fn place(addr: &AddressText<'_>, port: u16) -> impl Ord + use<> {
+    (addr.ip(), port, addr.order())
+}
+
+const fn flag_word(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
 /// By letters first, capitals only as a tie-break, so that `Xorg` and `xterm` stand together.
 pub(super) fn compare_words(a: &str, b: &str) -> Ordering {
     // Most pairs of a sort by process are of one process.
@@ -297,6 +313,8 @@ pub enum Plain<'a> {
     Integer(u64),
     /// A number with a fraction.
     Float(f64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 impl Value<'_> {
@@ -304,8 +322,8 @@ impl Value<'_> {
     pub fn to_plain(&self) -> Plain<'_> {
         match self {
             _ if self.is_missing() => Plain::Null,
-            Self::Address(addr) => Plain::Text(Cow::Owned(addr.to_string())),
-            Self::Endpoint(endpoint) => Plain::Text(Cow::Owned(endpoint.to_string())),
+            Self::Flag(flag) => Plain::Flag(*flag),
+            Self::Address(_) | Self::Endpoint(..) => Plain::Text(self.text()),
             Self::State(state) => Plain::Text(Cow::Borrowed(state.name())),
             Self::BytesPerSecond(number) | Self::PerSecond(number) => Plain::Float((number * 10.0).round() / 10.0),
             Self::Share(number) | Self::Gauge(number) => Plain::Float((number * 10_000.0).round() / 10_000.0),
@@ -322,6 +340,7 @@ impl Serialize for Value<'_> {
             Plain::Text(text) => serializer.serialize_str(&text),
             Plain::Integer(number) => serializer.serialize_u64(number),
             Plain::Float(number) => serializer.serialize_f64(number),
+            Plain::Flag(flag) => serializer.serialize_bool(flag),
         }
     }
 }
@@ -364,7 +383,7 @@ mod tests {
 
     #[test]
     fn addresses_sort_by_number_not_by_letter() {
-        let address = |text: &str| Value::Address(text.parse().expect("an address"));
+        let address = |text: &str| Value::Address(AddressText::plain(text.parse().expect("an address")));
         assert_eq!(address("9.0.0.1").compare(&address("10.0.0.1"), Order::Ascending), Ordering::Less);
         assert_eq!(address("10.0.0.2").compare(&address("::ffff:10.0.0.1"), Order::Ascending), Ordering::Greater);
         assert_eq!(address("255.0.0.1").compare(&address("::1"), Order::Ascending), Ordering::Less);
@@ -391,7 +410,7 @@ mod tests {
 
     #[test]
     fn narrow_cells_keep_what_matters() {
-        let endpoint = Value::Endpoint(Endpoint::new("192.168.100.100".parse().expect("an address"), 51_234));
+        let endpoint = Value::Endpoint(AddressText::plain("192.168.100.100".parse().expect("an address")), 51_234);
         assert_eq!(endpoint.text_within(21), "192.168.100.100:51234");
         assert_eq!(endpoint.text_within(14), "192.168…:51234");
         assert_eq!(Value::State(TcpState::CloseWait).text_within(5), TcpState::CloseWait.row().short);

@@ -36,7 +36,7 @@ fn story(delta: &Delta) -> String {
             text,
             "{} {} {} -> {}{skipped} after {lasted}, {owner}",
             transition.at.as_millis(),
-            transition.local,
+            transition.local.as_told(),
             name(transition.from),
             name(transition.to),
         )

@@ -7,6 +7,7 @@ use crate::app::layout::Layout;
 use crate::app::log::{change_text, lasted_text, owner_text};
 use crate::app::tables::MARGIN_LEFT;
 use crate::model::delta::Transition;
+use crate::model::process::Names;
 use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -53,7 +54,7 @@ pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
     }
-    let places = Places::of(area.width, widest(&lines));
+    let places = Places::of(area.width, widest(&lines, app.store.names()));
     for (entry, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
         draw_entry(painter, (area.width, y), app, entry, &places);
     }
@@ -69,7 +70,7 @@ pub fn draw_tab(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
     let body = layout.body;
     let entries: Vec<_> = app.log_window(usize::from(body.height)).collect();
     let lines: Vec<&Transition> = entries.iter().map(|(_, entry)| *entry).collect();
-    let places = Places::of(body.width, widest(&lines));
+    let places = Places::of(body.width, widest(&lines, app.store.names()));
     draw_headings(painter, layout.columns, &places);
     if entries.is_empty() {
         painter.put(MARGIN_LEFT, body.y, "no change of state yet", body.width, Role::Dim);
@@ -83,9 +84,9 @@ pub fn draw_tab(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
 }
 
 /// Cells of the widest end, in steps so that the columns seldom move.
-fn widest(entries: &[&Transition]) -> u16 {
-    let ends = entries.iter().flat_map(|entry| [entry.local, entry.remote]);
-    let widest = ends.map(|end| end.to_string().len()).max().unwrap_or(0);
+fn widest(entries: &[&Transition], names: &Names) -> u16 {
+    let ends = entries.iter().flat_map(|entry| [Some(entry.local_text(names)), entry.remote_text(names)]);
+    let widest = ends.flatten().map(|end| end.len()).max().unwrap_or(0);
     if widest <= 21 { 21 } else { END_WIDTH_MAX }
 }
 
@@ -119,9 +120,10 @@ fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entr
     let mut x = MARGIN_LEFT;
     painter.put(x, y, &app.log_time(entry), TIME_WIDTH, Role::Dim);
     x += TIME_WIDTH + 2;
-    painter.put(x, y, &end_text(entry.local_text(), places.end_width), places.end_width, Role::Text);
+    let names = app.store.names();
+    painter.put(x, y, &end_text(entry.local_text(names), places.end_width), places.end_width, Role::Text);
     x += places.end_width + 3;
-    if let Some(remote) = entry.remote_text() {
+    if let Some(remote) = entry.remote_text(names) {
         painter.put(x - 2, y, "→", 1, Role::Dim);
         painter.put(x, y, &end_text(remote, places.end_width), places.end_width, Role::Text);
     }

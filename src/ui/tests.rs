@@ -24,7 +24,7 @@ use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{
-    self, BOOT, SocketBuilder, connection, endpoint, listener, process, source_info, tcp, udp,
+    self, BOOT, SocketBuilder, connection, destination, listener, process, source_info, tcp, udp,
 };
 use crate::model::time::{Timestamp, WallTime};
 
@@ -51,7 +51,7 @@ fn found() -> Vec<Finding> {
     };
     let evidence = |key, label, value| Evidence { key, label, value, is_metric: true };
     let leak = Finding {
-        key: key(Rule::CloseWaitLeak, 4121, "jdbc-pool", Place::To(endpoint("10.0.0.20:5432"))),
+        key: key(Rule::CloseWaitLeak, 4121, "jdbc-pool", Place::To(destination("10.0.0.20:5432"))),
         severity: Severity::Critical,
         sentence:
             "jdbc-pool[4121] leaks 120 CLOSE_WAIT to 10.0.0.20:5432, +4/min, never closed, oldest 52m, EMFILE in 3h10m"
@@ -75,7 +75,7 @@ fn found() -> Vec<Finding> {
         also: None,
     };
     let queue = Finding {
-        key: key(Rule::AcceptQueueFull, 6002, "report-api", Place::On(endpoint("0.0.0.0:9090"))),
+        key: key(Rule::AcceptQueueFull, 6002, "report-api", Place::On(destination("0.0.0.0:9090"))),
         severity: Severity::Warning,
         sentence: "report-api[6002] accepts too slowly on :9090, accept queue 129 of 128".into(),
         why: "accept() too slow",

@@ -33,6 +33,8 @@ pub fn ports() -> Value {
             .collect();
     let holder = object(map(json!({ "pid": port(), "process": { "type": "string" } })));
     listener.append(&mut map(json!({
+        "interface": { "type": ["string", "null"], "description": "The interface that it is bound to: packets of others do not reach it." },
+        "v6only": { "type": ["boolean", "null"], "description": "Whether it takes IPv6 only, or IPv4 as well; null where the kernel does not say." },
         "exposure": { "enum": Exposure::ALL.map(Exposure::label), "description": "Who can reach the address." },
         "class": { "enum": classes, "description": "By RFC 6335." },
         "ephemeral": flag("Whether this kernel gives the port to clients."),

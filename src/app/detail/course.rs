@@ -10,6 +10,7 @@ use crate::app::detail::facts::name_and_pid;
 use crate::app::log::{change_text, lasted_text};
 use crate::app::mode::Detail;
 use crate::app::prose::{Line, Section};
+use crate::model::address_text::{local_end, remote_end};
 use crate::model::delta::{AgeBasis, LastWords, Transition};
 use crate::model::tcp_state::STATES;
 use crate::store::rows::Row;
@@ -25,10 +26,13 @@ pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
     if around.first.is_empty() {
         return section;
     }
+    let names = app.store.names();
     let (label, what) = match socket.owner.process() {
         _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
-        Some(process) if is_client(socket) => ("process", format!("{} to {}", name_and_pid(process), socket.remote)),
-        Some(process) => ("process", format!("{} on {}", name_and_pid(process), socket.local)),
+        Some(process) if is_client(socket) => {
+            ("process", format!("{} to {}", name_and_pid(process), remote_end(socket, names)))
+        }
+        Some(process) => ("process", format!("{} on {}", name_and_pid(process), local_end(socket, names))),
         None => return section,
     };
     section.fact(label, what);
@@ -51,7 +55,9 @@ fn neighbour_words(app: &App, row: &Row) -> String {
         None => String::new(),
     };
     // The end with the higher port tells it from the others: that of the client.
-    let client = if socket.remote.port < socket.local.port { socket.local } else { socket.remote };
+    let names = app.store.names();
+    let client =
+        if socket.remote.port < socket.local.port { local_end(socket, names) } else { remote_end(socket, names) };
     format!("{client}  {}{age}", socket.state)
 }
 

@@ -5,6 +5,7 @@ use crate::app::around::Around;
 use crate::app::detail::byte_words;
 use crate::app::detail::facts::name_and_pid;
 use crate::app::prose::{Line, Section};
+use crate::model::address_text::local_end;
 use crate::model::delta::AgeBasis;
 use crate::model::process::Owner;
 use crate::model::socket::{NetnsId, Socket};
@@ -22,7 +23,7 @@ pub(super) fn both(app: &App, row: &Row, around: &Around) -> Section {
     pair("", &|end| {
         if end.connection.socket.id == row.connection.socket.id { "this end" } else { "other end" }.to_owned()
     });
-    pair("address", &|end| end.connection.socket.local.to_string());
+    pair("address", &|end| local_end(&end.connection.socket, app.store.names()));
     pair("state", &|end| format!("{} {}", end.connection.socket.state, age(app, end)));
     pair("process", &|end| holder(&end.connection.socket));
     pair("to read", &|end| queue(&end.connection.socket, |queues| Some(queues.receive)));

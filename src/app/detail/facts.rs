@@ -11,6 +11,7 @@ use crate::app::kill::holdings_text;
 use crate::app::path::Path;
 use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
+use crate::model::address_text::{Link, local_end, remote_end};
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
@@ -34,9 +35,9 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     section.lines.extend(in_state::lines(app, row));
     section.known("path", path.map(Path::words));
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
-    section.fact("local", format!("{}{}", socket.local, named(socket.local.port)));
+    section.fact("local", format!("{}{}", local_end(socket, app.store.names()), named(socket.local.port)));
     if !socket.remote.is_unset() {
-        section.fact("remote", format!("{}{}", socket.remote, named(socket.remote.port)));
+        section.fact("remote", format!("{}{}", remote_end(socket, app.store.names()), named(socket.remote.port)));
         let name = app.store.host_names().get(socket.remote.addr);
         section.known("calls itself", name.map(|name| name.as_str().to_owned()));
     }
@@ -85,9 +86,8 @@ fn family_words(socket: &Socket) -> String {
 }
 
 fn interface(app: &App, socket: &Socket) -> Option<String> {
-    let index = socket.interface?.get();
-    let name = app.store.names().interfaces.get(&(socket.id.netns(), index));
-    Some(name.map_or_else(|| format!("number {index}"), ToString::to_string))
+    let link = Link::of(socket.interface?, socket.id.netns(), app.store.names());
+    Some(if link.name.is_some() { link.to_string() } else { format!("number {link}") })
 }
 
 fn identity(socket: &Socket) -> String {

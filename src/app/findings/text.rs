@@ -9,6 +9,7 @@ use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
+use crate::model::address_text::both_ends;
 use crate::model::delta::AgeBasis;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
@@ -202,11 +203,7 @@ fn counted(sockets: u32) -> String {
 
 fn example_words(app: &App, row: &Row) -> String {
     let socket = &row.connection.socket;
-    let ends = if socket.remote.is_unset() {
-        socket.local.to_string()
-    } else {
-        format!("{} → {}", socket.local, socket.remote)
-    };
+    let ends = both_ends(socket, app.store.names());
     let age = row.connection.state_since.map_or_else(String::new, |since| {
         let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
         format!("  {at_least}{}", units::age(since.age(app.store.at())))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diagnosis::finding::{Finding, FindingKey, Place, Severity};
 use crate::diagnosis::rule::Rule;
-use crate::model::testing::endpoint;
+use crate::model::testing::destination;
 
 fn leak(pid: u32, severity: Severity) -> Finding {
     let process = process(pid, "pool");
@@ -11,7 +11,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,
             process: Some(process.id),
-            place: Place::To(endpoint("10.0.0.20:443")),
+            place: Place::To(destination("10.0.0.20:443")),
             netns: NetnsId(0),
             listener: None,
         },

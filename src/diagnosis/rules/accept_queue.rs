@@ -22,7 +22,7 @@ const ALWAYS_FULL: Duration = Duration::from_secs(10);
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.waiting > 0)?;
-    let member = Member::new(Place::On(socket.local), row);
+    let member = Member::new(Place::on(socket), row);
     let (amount, limit) = (queue.waiting.into(), queue.room()?.into());
     Some(Member { listener: Some(socket.id), since: None, amount, limit, ..member })
 }
@@ -66,7 +66,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} accept queue {full} {}{}: {} of {}{told}, {why}",
         super::listening_process(group),
-        place(group),
+        place(case),
         super::among_sharers(case),
         units::count(group.amount),
         units::count(group.limit),

@@ -55,7 +55,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} {verb} CLOSE_WAIT {}: {}{}{}{because}{}",
         who(group),
-        place(group),
+        place(case),
         count(group.sockets),
         growth(slope),
         oldest(case),

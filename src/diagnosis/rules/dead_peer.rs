@@ -22,7 +22,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} sends to {}{}: {}, no ACK for {}",
         who(group),
-        peers(group),
+        peers(case),
         that(group, ", which is gone", " that are gone"),
         many(group.sockets, "connection"),
         lasted(case)

@@ -5,13 +5,14 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, Way, room};
+use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, room};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, RunsOut, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::wording::{ahead, filter_by_place, place, who};
+use crate::diagnosis::wording::{self, ahead, filter_by_place, place, text, who};
 
 use crate::model::units;
+use crate::store::routes::Route;
 
 /// What a group of this rule counts by kind.
 const TIME_WAIT: usize = 0;
@@ -38,7 +39,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     worst.into_values().collect()
 }
 
-fn group(look: &Context, way: &Way, traffic: &Traffic, limit: u32) -> Group {
+fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
     let key = FindingKey {
         rule: Rule::EphemeralPorts,
         process: None,
@@ -56,17 +57,17 @@ fn group(look: &Context, way: &Way, traffic: &Traffic, limit: u32) -> Group {
         amount: taken.into(),
         limit: limit.into(),
         oldest: traffic.oldest.map(|(since, _)| since),
-        from: Some(way.from),
+        from: Some(way.source),
         ..empty.with_examples(examples)
     }
 }
 
 /// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
 /// 2 on loopback).
-pub(super) fn is_reused(look: &Context, way: &Way) -> bool {
+pub(super) fn is_reused(look: &Context, way: &Route) -> bool {
     match look.store.facts().time_wait_reuse {
         Some(1) => true,
-        Some(2) => way.to.addr.is_loopback(),
+        Some(2) => way.to.address.ip().is_loopback(),
         _ => false,
     }
 }
@@ -89,13 +90,13 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} {verb} {}: {} of {} taken ({percent}%){waiting}{}",
         who(group),
-        place(group),
+        place(case),
         units::count(group.amount),
         units::count(group.limit),
         ahead(runs_out)
     );
     let severity = if is_critical { Severity::Critical } else { Severity::Warning };
-    let from = group.from.map(|from| format!("laddr={from}")).unwrap_or_default();
+    let from = group.from.map(|from| wording::from(from)).unwrap_or_default();
     Some(
         Judgement {
             why: if time_wait * 2 > group.amount { "no keep-alive" } else { "too many connections" },
@@ -107,7 +108,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("ports", "ports taken", Measure::Of(group.amount, group.limit))
         .metric("time_wait", "in TIME_WAIT", Measure::Count(time_wait))
-        .evidence_if("from", "from", group.from.map(|from| Measure::Words(from.to_string())))
+        .evidence_if("from", "from", group.from.map(|from| Measure::Words(text(case, from).bracketed().to_string())))
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),
     )
 }

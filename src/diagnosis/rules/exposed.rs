@@ -3,9 +3,9 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
-use crate::diagnosis::wording::filter;
+use crate::diagnosis::wording::{filter, of_interface};
 use crate::knowledge::ports;
-use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::endpoint::Protocol;
 use crate::model::exposure::Exposure;
 use crate::store::rows::Row;
 
@@ -15,13 +15,12 @@ const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let local = socket.local;
-    if Exposure::of(local.addr) < Exposure::Public || ports::danger(socket.protocol, local.port).is_none() {
+    if Exposure::of_socket(socket) < Exposure::Public || ports::danger(socket.protocol, local.port).is_none() {
         return None;
     }
     // IPv4 and IPv6 of one service are one finding.
-    let any = if local.addr.is_unspecified() { Family::Ipv4.unspecified() } else { local.addr };
     let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
-    Some(Member { since: None, kind, ..Member::new(Place::On(Endpoint { addr: any, ..local }), row) })
+    Some(Member { since: None, kind, ..Member::new(Place::on_any_family(socket), row) })
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
@@ -30,9 +29,11 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let row = ports::danger(protocol, local.port)?;
     let who = super::listening_process(case.group);
     let service = row.service.as_deref().unwrap_or("a service");
-    let everywhere = if local.addr.is_unspecified() { "on every address" } else { "on a public address" };
-    let sentence =
-        format!("{who} offers {service} {everywhere}, port {}: it is not made to be reached from outside", local.port);
+    let everywhere = if local.address.ip().is_unspecified() { "on every address" } else { "on a public address" };
+    let (interface, port) = (of_interface(case, local), local.port);
+    let sentence = format!(
+        "{who} offers {service} {everywhere}{interface}, port {port}: it is not made to be reached from outside"
+    );
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     let risk = row.risk.clone().unwrap_or_default();
     Some(

@@ -29,7 +29,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} waits for its peers to close, {}: {} in FIN_WAIT2{}{}",
         who(group),
-        place(group),
+        place(case),
         many(group.sockets, "connection"),
         growth(slope),
         oldest(case)

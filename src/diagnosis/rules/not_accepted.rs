@@ -19,7 +19,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
         return None;
     }
     let came_by = look.sides.came_by(socket);
-    let place = came_by.map_or(socket.local, |came_by| came_by.place.local);
+    let place = came_by.map_or(socket.place(), |came_by| came_by.place.destination());
     let member = Member::new(Place::On(place), row);
     let age = look.age(member.since);
     Some(Member {
@@ -46,7 +46,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let waits = if group.sockets == 1 { "waits" } else { "wait" };
     let sentence = format!(
         "{who} does not accept {}{}: {} {waits}{given_up}{}",
-        place(group),
+        place(case),
         super::among_sharers(case),
         count(group.sockets),
         oldest(case)

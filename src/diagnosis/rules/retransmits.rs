@@ -55,7 +55,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} sends again and again to {}: {}, no ACK for {}",
         who(group),
-        peers(group),
+        peers(case),
         many(group.sockets, "connection"),
         lasted(case)
     );

@@ -38,7 +38,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
         listener: came_by.listener.map(|listener| listener.id),
         process: came_by.process(socket),
         limit: limit.into(),
-        ..Member::new(Place::On(came_by.place.local), row)
+        ..Member::new(Place::On(came_by.place.destination()), row)
     })
 }
 
@@ -90,7 +90,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
             _ => format!("{} SYN queue full", super::accepting_process(case)),
         };
-        format!("{what} {}: {half_open} of {limit} half open{told}", place(group))
+        format!("{what} {}: {half_open} of {limit} half open{told}", place(case))
     };
     let severity = if drops.is_some() { Severity::Critical } else { Severity::Warning };
     Some(

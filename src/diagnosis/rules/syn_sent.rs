@@ -14,7 +14,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
         return None;
     }
     // Who sends a SYN is the client, whatever its port.
-    let member = Member::new(Place::To(socket.remote), row);
+    let member = Member::new(Place::To(socket.destination()), row);
     let settled = look.age(member.since) >= look.thresholds.syn_sent_age;
     Some(Member { settled, ..member })
 }
@@ -28,7 +28,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} gets no answer from {}: {} in SYN_SENT{}{}",
         who(group),
-        peers(group),
+        peers(case),
         count(group.sockets),
         growth(slope),
         oldest(case)

@@ -8,7 +8,7 @@ use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, room};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::wording::{filter_by_place, place, trimmed, who};
+use crate::diagnosis::wording::{self, filter_by_place, place, trimmed, who};
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 
@@ -35,7 +35,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
             kinds: [traffic.churned, 0, 0, 0],
             amount: traffic.churned.into(),
             limit: limit.into(),
-            from: Some(way.from),
+            from: Some(way.source),
             ..Group::new(key, traffic.process().cloned()).with_examples(examples)
         };
         let best = busiest.entry(key).or_insert_with(|| group.clone());
@@ -64,10 +64,10 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} makes and closes {} connections/s {}: {} in TIME_WAIT{lasts}",
         who(group),
         trimmed(rate.round() as f32),
-        place(group),
+        place(case),
         units::count(u64::from(group.sockets))
     );
-    let from = group.from.map(|from| format!(" laddr={from}")).unwrap_or_default();
+    let from = group.from.map(|from| format!(" {}", wording::from(from))).unwrap_or_default();
     Some(
         Judgement {
             why: "no keep-alive",

@@ -5,7 +5,7 @@ use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::wording::{filter, listens, who};
 use crate::knowledge::{owners, ports};
-use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::endpoint::Protocol;
 use crate::model::process::Owner;
 use crate::store::rows::Row;
 
@@ -23,9 +23,8 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
     {
         return None;
     }
-    let any = if socket.local.addr.is_unspecified() { Family::Ipv4.unspecified() } else { socket.local.addr };
     let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
-    Some(Member { since: None, kind, ..Member::new(Place::On(Endpoint { addr: any, ..socket.local }), row) })
+    Some(Member { since: None, kind, ..Member::new(Place::on_any_family(socket), row) })
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
@@ -34,8 +33,11 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let service = ports::service(protocol, local.port)?;
     let usual = ports::usual_owners(protocol, local.port).join(", ");
     let expected = owners::usual_program(protocol, local.port)?;
-    let sentence =
-        format!("{} listens on {}, the port of {service}, where {expected} is usual", who(case.group), listens(local));
+    let sentence = format!(
+        "{} listens on {}, the port of {service}, where {expected} is usual",
+        who(case.group),
+        listens(case, local)
+    );
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     Some(
         Judgement {

@@ -22,7 +22,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} cannot send to {}{}: {}, {} waiting, for {}",
         who(group),
-        peers(group),
+        peers(case),
         that(group, ", which does not read", " that do not read"),
         many(group.sockets, "connection"),
         bytes(group.amount),

@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::model::action::{Caution, Kill, KillOutcome, Protection, Signal};
-use crate::model::process::{Holders, Owner, Process, ProcessId};
+use crate::model::address_text::local_end;
+use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::report::act::{Look, PLANNED, Written, counted, matching};
@@ -119,7 +120,8 @@ impl KillPlan {
                 }
                 let target = targets.entry(process.id).or_insert_with(|| {
                     let holds = all.get(&process.id).copied().unwrap_or(0);
-                    KillTarget::new(process, holds, socket, meaning, protected)
+                    let example = example(socket, store.names());
+                    KillTarget::new(process, (holds, example), meaning, protected)
                 });
                 target.add(socket);
                 plan.matched.insert(socket.id);
@@ -333,11 +335,15 @@ impl KillPlan {
     }
 }
 
+/// `LISTEN tcp 0.0.0.0%eth1:80`.
+fn example(socket: &Socket, names: &Names) -> String {
+    format!("{} {} {}", socket.state.row().name, socket.protocol.name(), local_end(socket, names))
+}
+
 impl KillTarget {
     fn new(
         process: &Arc<Process>,
-        holds: u32,
-        example: &Socket,
+        (holds, example): (u32, String),
         meaning: Meaning,
         protected: &[(u32, Protection)],
     ) -> Self {
@@ -352,7 +358,7 @@ impl KillTarget {
             namespaces: BTreeSet::new(),
             sockets: 0,
             holds,
-            example: format!("{} {} {}", example.state.row().name, example.protocol.name(), example.local),
+            example,
         }
     }
 

@@ -77,6 +77,7 @@ pub(super) const FINDING: &[Name] = &[
     ("place", "string", "", "Where: to (a remote endpoint), on (a local one), process or machine."),
     ("addr", "string", "", "The address of the place."),
     ("port", "integer", "", "The port of the place."),
+    ("interface", "string", "", "The interface that the place is bound to, or that its address belongs to."),
     ("netns", "integer", "", "The network namespace, as the inode of /proc/PID/ns/net."),
     ("listener", "integer", "", "The listening socket that it is about, as its inode."),
     ("state", "string", "", "The state of its sockets, if it is one."),

@@ -9,7 +9,7 @@ use crate::model::delta::{AgeBasis, Delta, Since};
 use crate::model::process::Process;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
-use crate::model::testing::{BOOT, connection, endpoint, listener, process, source_info, tcp};
+use crate::model::testing::{BOOT, connection, destination, listener, process, source_info, tcp};
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::Store;
 
@@ -38,7 +38,7 @@ pub(crate) fn store() -> Store {
 /// The leak of the pool: critical, with everything that a finding can say.
 pub(crate) fn leak() -> Finding {
     let process = pool();
-    let place = Place::To(endpoint("10.1.0.1:5432"));
+    let place = Place::To(destination("10.1.0.1:5432"));
     Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,

@@ -32,14 +32,17 @@ pub fn write<N: Notation>(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Port(port) => decimal(out, u64::from(*port)),
         Value::Count(number) | Value::Number(number) | Value::Bytes(number) => decimal(out, *number),
         Value::Word { label, .. } => N::text(out, label),
-        Value::Address(IpAddr::V4(addr)) => N::bare_text(out, |out| ipv4(out, *addr)),
-        Value::Address(addr) => N::bare_text(out, |out| drop(write!(out, "{addr}"))),
+        Value::Address(addr) => N::bare_text(out, |out| match addr.ip() {
+            IpAddr::V4(ip) => ipv4(out, ip),
+            IpAddr::V6(_) => drop(write!(out, "{}", addr.alone())),
+        }),
         Value::Span(span) | Value::Age(span, _) => seconds::<N>(out, *span),
         other => match other.to_plain() {
             Plain::Null => N::null(out),
             Plain::Text(text) => N::text(out, &text),
             Plain::Integer(number) => decimal(out, number),
             Plain::Float(number) => N::float(out, number),
+            Plain::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
         },
     }
 }
@@ -97,8 +100,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::address_text::AddressText;
     use crate::model::delta::AgeBasis;
-    use crate::model::endpoint::Endpoint;
     use crate::model::tcp_state::STATES;
     use crate::report::format::csv::Csv;
     use crate::report::format::json::Json;
@@ -117,8 +120,9 @@ mod tests {
             any::<u64>().prop_map(Value::Number),
             (any::<u64>(), 0..64u32).prop_map(|(number, shift)| Value::Bytes(number >> shift)),
             any::<u16>().prop_map(Value::Port),
-            any::<IpAddr>().prop_map(Value::Address),
-            (any::<IpAddr>(), any::<u16>()).prop_map(|(addr, port)| Value::Endpoint(Endpoint::new(addr, port))),
+            any::<bool>().prop_map(Value::Flag),
+            any::<IpAddr>().prop_map(|ip| Value::Address(AddressText::plain(ip))),
+            (any::<IpAddr>(), any::<u16>()).prop_map(|(ip, port)| Value::Endpoint(AddressText::plain(ip), port)),
             micros.prop_map(|micros| Value::Span(Duration::from_micros(micros))),
             any::<Duration>().prop_map(|span| Value::Age(span, AgeBasis::Kernel)),
             (0.0..1e12f64).prop_map(Value::BytesPerSecond),
@@ -139,6 +143,7 @@ mod tests {
                 Plain::Null => String::new(),
                 Plain::Integer(number) => number.to_string(),
                 Plain::Float(number) => format!("{number:?}"),
+                Plain::Flag(flag) => flag.to_string(),
                 Plain::Text(text) if text.contains([',', '"', '\r', '\n']) => format!("\"{}\"", text.replace('"', "\"\"")),
                 Plain::Text(text) => text.into_owned(),
             };

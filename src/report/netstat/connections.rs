@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use crate::knowledge::ports;
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::address_text::AddressText;
+use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::host_name::HostName;
 use crate::model::process::{Executable, Owner};
@@ -86,9 +87,10 @@ impl Connections {
 
     fn cells(&self, socket: &Socket, store: &Store, round: &Round) -> Vec<String> {
         let protocol = socket.protocol.name().to_uppercase();
-        let local = self.endpoint(socket.local, socket, store, None);
+        let names = store.names();
+        let local = self.endpoint((AddressText::local(socket, names), socket.local.port), socket, store, None);
         let host = store.host_names().get(socket.remote.addr).filter(|_| self.names).map(HostName::as_str);
-        let foreign = self.endpoint(socket.remote, socket, store, host);
+        let foreign = self.endpoint((AddressText::remote(socket, names), socket.remote.port), socket, store, host);
         let mut cells = vec![protocol, local, foreign, state(socket).to_owned()];
         if self.pid {
             cells.push(pid(&socket.owner));
@@ -102,11 +104,12 @@ impl Connections {
 
     /// The endpoint with its port in digits, or by the name of the service: not where clients have their ports, for
     /// there the number says nothing.
-    fn endpoint(&self, endpoint: Endpoint, socket: &Socket, store: &Store, host: Option<&str>) -> String {
+    fn endpoint(&self, end: (AddressText<'_>, u16), socket: &Socket, store: &Store, host: Option<&str>) -> String {
+        let (addr, port) = end;
         let ephemeral = store.facts().ephemeral_ports.unwrap_or(EPHEMERAL);
-        let service = ports::service(socket.protocol, endpoint.port)
-            .filter(|_| !self.numeric && (socket.is_listener() || !ephemeral.contains(endpoint.port)));
-        let text = endpoint.to_string();
+        let service = ports::service(socket.protocol, port)
+            .filter(|_| !self.numeric && (socket.is_listener() || !ephemeral.contains(port)));
+        let text = addr.with_port(port).to_string();
         if host.is_none() && service.is_none() {
             return text;
         }
@@ -141,7 +144,8 @@ impl Connections {
 fn order(a: &Socket, b: &Socket) -> Ordering {
     let key = |socket: &Socket| (socket.protocol, socket.family, !socket.remote.is_unset());
     key(a).cmp(&key(b)).then_with(|| {
-        let place = |socket: &Socket| (socket.local.port, socket.local.addr, socket.remote.port, socket.remote.addr);
+        let place =
+            |socket: &Socket| (socket.place().port, socket.place().address, socket.remote.port, socket.destination());
         place(a).cmp(&place(b))
     })
 }

@@ -48,14 +48,17 @@ pub fn names(is_fit: impl Fn(&ProtocolRow) -> bool) -> String {
 impl ProtocolRow {
     /// Whether `socket` speaks this protocol.
     ///
-    /// A socket of the family IPv6 can speak IPv4: to peers like `::ffff:192.0.2.1`, and, if it is bound to `::`, to any.
-    /// Such a one is shown for both, for whoever looks for what holds a port must find it; a connection is of the family
-    /// that is on the wire.
+    /// A socket of the family IPv6 can speak IPv4: to peers like `::ffff:192.0.2.1`, and, if it is bound to `::` and not to
+    /// IPv6 only (`IPV6_V6ONLY`), to any. Such a one is shown for both, for whoever looks for what holds a port must find
+    /// it; so is one of which the source does not say. A connection is of the family that is on the wire.
     pub fn has(&self, socket: &Socket) -> bool {
         let Some((protocol, family)) = self.sockets else { return false };
-        let on_wire = if socket.local.addr.to_canonical().is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-        let takes_any = socket.local.addr.is_unspecified() && socket.remote.is_unset();
-        socket.protocol == protocol && (on_wire == family || (takes_any && socket.family == Family::Ipv6))
+        let is_fit = match family {
+            Family::Ipv4 if socket.remote.is_unset() => socket.may_serve_ipv4(),
+            Family::Ipv4 => socket.local.addr.to_canonical().is_ipv4(),
+            Family::Ipv6 => socket.local.addr.to_canonical().is_ipv6(),
+        };
+        socket.protocol == protocol && is_fit
     }
 }
 
@@ -80,6 +83,18 @@ mod tests {
         assert!(has("tcp", &plain) && !has("tcpv6", &plain) && !has("udp", &plain));
         let both = listener(2, 80).local("[::]:80").remote("[::]:0").build();
         assert!(has("tcp", &both) && has("tcpv6", &both));
+        for (v6only, is_ipv4) in [(None, true), (Some(false), true), (Some(true), false)] {
+            for socket in [both.clone(), udp(2, 53).local("[::]:53").build()] {
+                let (socket, name) = (Socket { v6only, ..socket }, both.protocol.name());
+                let name = if socket.protocol == both.protocol { name } else { "udp" };
+                assert_eq!(has(name, &socket), is_ipv4, "{socket:?}");
+                assert!(has(&format!("{name}v6"), &socket), "{socket:?}");
+            }
+        }
+        let one = listener(2, 80).local("[fd00::1]:80").with(|socket| socket.v6only = Some(false)).build();
+        assert!(!has("tcp", &one) && has("tcpv6", &one), "it has no IPv4 address");
+        let every_ipv4 = listener(2, 80).local("[::ffff:0.0.0.0]:80").build();
+        assert!(has("tcp", &every_ipv4) && !has("tcpv6", &every_ipv4));
         let mapped = tcp(3).local("[::ffff:10.0.0.1]:80").remote("[::ffff:10.0.0.2]:5000").build();
         assert!(has("tcp", &mapped) && !has("tcpv6", &mapped));
         let six = tcp(4).local("[fd00::1]:80").remote("[fd00::2]:5000").build();

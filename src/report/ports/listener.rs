@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::knowledge::owners;
 use crate::knowledge::ports::{self, Danger, PortRow};
 use crate::knowledge::ranges::PortClass;
+use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::exposure::Exposure;
 use crate::model::process::Owner;
@@ -30,6 +31,8 @@ pub struct Listener<'s> {
     pub protocol: Protocol,
     /// Where.
     pub local: Endpoint,
+    /// Where, with the interface it is bound to.
+    pub address: AddressText<'s>,
     /// Who can reach it.
     pub exposure: Exposure,
     /// The usual service there.
@@ -73,7 +76,7 @@ fn listens(socket: &Socket) -> bool {
 
 fn place(row: &Row) -> impl Ord + use<> {
     let socket = &row.connection.socket;
-    (socket.local.port, socket.protocol, socket.local.addr, socket.id.netns(), socket.interface)
+    (socket.local.port, socket.protocol, socket.place().address, socket.family, socket.v6only, socket.id.netns())
 }
 
 fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Listener<'s> {
@@ -84,7 +87,8 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
     Listener {
         protocol,
         local,
-        exposure: Exposure::of(local.addr),
+        address: AddressText::local(socket, store.names()),
+        exposure: Exposure::of_socket(socket),
         service: ports::service(protocol, local.port).or_else(of_system),
         worst: ports::worst(protocol, local.port),
         class: PortClass::of(local.port),
@@ -102,6 +106,14 @@ impl Listener<'_> {
     /// The danger, if others than this machine can reach it.
     pub fn exposed_danger(&self) -> Option<Danger> {
         self.worst.and_then(|row| row.danger).filter(|_| self.exposure.is_beyond_loopback())
+    }
+
+    /// Who can reach it, in words: `all addresses`, `all addresses, eth1 only`.
+    pub fn reach(&self) -> String {
+        match self.address.link().filter(|_| self.exposure.is_beyond_loopback()) {
+            Some(link) => format!("{}, {link} only", self.exposure.words()),
+            None => self.exposure.words().to_owned(),
+        }
     }
 
     /// The cell of a column of the connection table.
@@ -160,8 +172,10 @@ impl Listener<'_> {
         let known: Vec<_> = ports::catalogue(self.protocol, self.local.port).map(|row| row.usually.as_str()).collect();
         json!({
             "proto": self.protocol.name(),
-            "laddr": self.local.addr,
+            "laddr": self.address.alone().to_string(),
             "lport": self.local.port,
+            "interface": self.address.link().map(|link| link.to_string()),
+            "v6only": self.row.connection.socket.v6only,
             "exposure": self.exposure.label(),
             "class": self.class.name(),
             "ephemeral": self.is_ephemeral,

@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn endpoints_states_and_timers_are_read() {
         let listener = socket(LISTENER, Protocol::Tcp);
-        assert_eq!((listener.local.to_string(), listener.state), ("127.0.0.1:8080".to_owned(), TcpState::Listen));
+        assert_eq!((listener.local.as_told(), listener.state), ("127.0.0.1:8080".to_owned(), TcpState::Listen));
         assert!(listener.remote.is_unset());
         assert_eq!(listener.inode.map(NonZeroU32::get), Some(12345));
         assert_eq!((listener.uid, listener.timer), (Some(0), None));
@@ -271,7 +271,7 @@ mod tests {
 
         let leaked = socket(CLOSE_WAIT_V6, Protocol::Tcp);
         assert_eq!((leaked.state, leaked.family), (TcpState::CloseWait, Family::Ipv6));
-        assert_eq!(leaked.local.to_string(), "[::ffff:127.0.0.1]:80");
+        assert_eq!(leaked.local.as_told(), "[::ffff:127.0.0.1]:80");
         assert_eq!(leaked.queues, Some(Queues { receive: 1, send: Some(10) }));
         assert_eq!((leaked.uid, leaked.timer.map(|timer| timer.retries)), (Some(1000), Some(2)));
     }

@@ -629,7 +629,7 @@ mod tests {
             assert_eq!(timer(time_wait), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(orphan), Some((TimerKind::TimeWait, 59)));
             assert_eq!(timer(&syn_recv), Some((TimerKind::Retransmit, 0)));
-            assert_eq!(syn_recv.remote.to_string(), "10.9.9.2:4444");
+            assert_eq!(syn_recv.remote.as_told(), "10.9.9.2:4444");
             assert!(tcp.iter().any(|socket| socket.state == TcpState::FinWait2 && held(socket)));
         }
 
@@ -639,7 +639,7 @@ mod tests {
             let trying = tcp.iter().find(|socket| socket.state == TcpState::SynSent).expect("recorded");
             assert_eq!(trying.queues, Some(Queues { receive: 0, send: Some(1) }));
             assert_eq!(trying.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
-            assert_eq!(trying.remote.to_string(), "10.9.9.2:1008");
+            assert_eq!(trying.remote.as_told(), "10.9.9.2:1008");
             assert_eq!(trying.tcp.map(|tcp| tcp.last_ack_received), Some(Timestamp(0).into()), "never");
         }
 
@@ -654,7 +654,7 @@ mod tests {
         fn ipv6_and_udp_are_decoded_alike() {
             let tcp = sockets(TCP6, Protocol::Tcp);
             assert_eq!(tcp.len(), 3);
-            assert_eq!(find(&tcp, 1010, TcpState::Listen).local.to_string(), "[::1]:1010");
+            assert_eq!(find(&tcp, 1010, TcpState::Listen).local.as_told(), "[::1]:1010");
             assert_eq!(find(&tcp, 1010, TcpState::Listen).v6only, Some(true), "told of what listens");
             let connected = tcp.iter().filter(|socket| socket.state != TcpState::Listen);
             assert!(connected.chain(&sockets(TCP4, Protocol::Tcp)).all(|socket| socket.v6only.is_none()));

@@ -184,7 +184,7 @@ fn endpoints_of_tcp_connections_are_unique() {
         let snapshot = sample(&mut source);
         let mut seen = BTreeSet::new();
         for socket in &snapshot.sockets {
-            assert!(seen.insert((socket.protocol, socket.local, socket.remote)), "{} {}", socket.local, socket.remote);
+            assert!(seen.insert((socket.protocol, socket.local, socket.remote)), "{socket:?}");
         }
     }
 }

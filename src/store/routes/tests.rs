@@ -34,7 +34,7 @@ fn gone(port: u64, remote: &str) -> Transition {
 
 fn route(remote: &str) -> Route {
     let socket = client(40_000, remote).build();
-    Route::between(socket.local, socket.remote, socket.id.netns())
+    Route::of(&socket.reference())
 }
 
 /// A store that has been watching since second 0, with a listener on 40,080.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::table::connections::COLUMNS;
 use crate::table::filter::FilterError;
 
 /// How a term compares.
@@ -157,8 +158,7 @@ impl<'t> Lexer<'t> {
     /// A key and an operator at the current place, and how many bytes they take.
     fn term_start(&self) -> Option<(String, Operator, usize)> {
         let rest = self.rest();
-        let key_len =
-            rest.find(|character: char| !character.is_ascii_alphabetic() && character != '_').unwrap_or(rest.len());
+        let key_len = key_len(rest);
         if key_len == 0 || is_address(&rest[..boundary(rest)]) {
             return None;
         }
@@ -230,6 +230,15 @@ impl<'t> Lexer<'t> {
     }
 }
 
+/// The length of the key at the start of `text`. Digits belong to it only if it names a column (`v6only`), because words
+/// that look like keys otherwise are common: `fe80:1`, `web1:8080`.
+fn key_len(text: &str) -> usize {
+    let len_of = |is_of_key: fn(char) -> bool| text.find(|character| !is_of_key(character)).unwrap_or(text.len());
+    let len = len_of(|character| character.is_ascii_alphanumeric() || character == '_');
+    let is_column = COLUMNS.iter().any(|column| column.key.eq_ignore_ascii_case(&text[..len]));
+    if is_column { len } else { len_of(|character| character.is_ascii_alphabetic() || character == '_') }
+}
+
 fn is_boundary(character: char) -> bool {
     character.is_whitespace() || matches!(character, '(' | ')')
 }
@@ -241,7 +250,7 @@ fn boundary(text: &str) -> usize {
 
 /// Whether `word` is an IPv6 address whose first group could be taken for a key (`dead::1`).
 fn is_address(word: &str) -> bool {
-    word.split('/').next().is_some_and(|addr| addr.parse::<IpAddr>().is_ok())
+    word.split(['/', '%']).next().is_some_and(|addr| addr.parse::<IpAddr>().is_ok())
 }
 
 #[cfg(test)]
@@ -258,7 +267,7 @@ mod tests {
 
     #[test]
     fn words_addresses_and_expressions_are_bare() {
-        for text in ["nginx", "10.0.0.1:443", "dead::1", "[::1]:80", "kworker/0:1"] {
+        for text in ["nginx", "10.0.0.1:443", "dead::1", "dead::1%eth0", "fe80::1%eth0", "[::1]:80", "kworker/0:1"] {
             assert_eq!(lexemes(text), [bare(text, Form::Plain, 0)], "{text}");
         }
         assert_eq!(lexemes("/a b/"), [bare("a b", Form::Regex, 0)]);

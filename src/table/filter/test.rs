@@ -1,9 +1,9 @@
 //! What a term asks of the value of its column, read once according to the column's kind.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::knowledge::ports;
-use crate::model::endpoint::Endpoint;
+use crate::model::address_text::AddressText;
 use crate::model::tcp_state::{STATE_GROUPS, STATES, TcpState};
 use crate::table::column::Kind;
 use crate::table::filter::lexer::{Form, Item, Operator};
@@ -46,8 +46,8 @@ impl Test {
             (Self::States(states), Value::State(state)) => states & bit(*state) != 0,
             (Self::Range(first, last), value) => value.any_scalar(|number| (*first..=*last).contains(&number)),
             (Self::Net(net), Value::Address(addr)) => net.contains(*addr),
-            (Self::Endpoint(net, first, last), Value::Endpoint(endpoint)) => {
-                net.is_none_or(|net| net.contains(endpoint.addr)) && (*first..=*last).contains(&endpoint.port)
+            (Self::Endpoint(net, first, last), Value::Endpoint(addr, port)) => {
+                net.as_ref().is_none_or(|net| net.contains(*addr)) && (*first..=*last).contains(port)
             }
             _ => false,
         }
@@ -56,6 +56,15 @@ impl Test {
     /// Whether it asks for this state by name.
     pub(super) fn names_state(&self, state: TcpState) -> bool {
         matches!(self, Self::States(states) if states & bit(state) != 0)
+    }
+
+    /// Whether it asks for an interface by name, in a column of `kind`: names become known later than sockets.
+    pub(super) fn reads_links(&self, kind: Kind) -> bool {
+        match self {
+            Self::Net(net) | Self::Endpoint(Some(net), ..) => net.link.is_some(),
+            Self::Words(_) => matches!(kind, Kind::Address | Kind::Endpoint),
+            _ => false,
+        }
     }
 
     /// The test that `item` writes for a column called `key`; an error is a sentence.
@@ -73,6 +82,7 @@ impl Test {
             _ if item.form == Form::Regex => {
                 unordered(key, operator, "an expression").and_then(|()| words(operator, item))
             }
+            Kind::Flag => unordered(key, operator, "yes or no").and_then(|()| flag(key, text)),
             Kind::Word(labels) => unordered(key, operator, "words").and_then(|()| label(key, labels, text)),
             Kind::State => unordered(key, operator, "states").and_then(|()| states(text)),
             Kind::Address => unordered(key, operator, "addresses").and_then(|()| address(key, operator, item)),
@@ -121,6 +131,16 @@ fn label(key: &str, labels: &'static [&'static str], text: &str) -> Result<Test,
         let all = format!("it is one of {}", labels.join(", "));
         format!("'{text}' is no {key}; {}", suggest::hint(text, labels.iter().copied(), &all))
     })
+}
+
+fn flag(key: &str, text: &str) -> Result<Test, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(Test::Range(1, 1)),
+        "false" | "no" | "0" => Ok(Test::Range(0, 0)),
+        _ => Err(format!(
+            "'{text}' is neither true nor false, which '{key}' is; write {key}:true, {key}:false or {key}:?"
+        )),
+    }
 }
 
 fn states(text: &str) -> Result<Test, String> {
@@ -195,7 +215,27 @@ fn address(key: &str, operator: Operator, item: &Item) -> Result<Test, String> {
     Net::parse(&item.text).map(Test::Net).ok_or_else(such_as)
 }
 
-/// `10.0.0.0/8`, `10.0.0.1:443`, `[::1]:443`, `:443`, `10.0.0.0/8:443` or `443`.
+/// The test for an address, or for an address and a port, that is written whole: `10.0.0.1`, `[fe80::1%eth0]:443`.
+pub(super) fn whole_endpoint(text: &str) -> Option<Test> {
+    if let Some(net) = Net::parse(text) {
+        return Some(Test::Endpoint(Some(net), 0, u16::MAX));
+    }
+    let (net, port) = split_port(text)?;
+    let (net, port) = (Net::parse(&net)?, port.parse().ok()?);
+    Some(Test::Endpoint(Some(net), port, port))
+}
+
+/// What stands before and behind the colon of the port. As ss writes it, the interface may stand behind the bracket:
+/// `[fe80::1]%eth0:443`.
+fn split_port(text: &str) -> Option<(String, &str)> {
+    let (net, port) = text.rsplit_once(':')?;
+    match net.split_once("]%") {
+        Some((net, link)) => Some((format!("{net}%{link}]"), port)),
+        None => Some((net.to_owned(), port)),
+    }
+}
+
+/// `10.0.0.0/8`, `10.0.0.1:443`, `[::1]:443`, `[fe80::1%eth0]:443`, `:443`, `10.0.0.0/8:443` or `443`.
 fn endpoint(key: &str, operator: Operator, item: &Item) -> Result<Test, String> {
     let text = item.text.as_str();
     if let Some(net) = Net::parse(text) {
@@ -204,8 +244,8 @@ fn endpoint(key: &str, operator: Operator, item: &Item) -> Result<Test, String> 
     if text.contains('*') {
         return words(operator, item);
     }
-    let (net, port) = text.rsplit_once(':').unwrap_or(("", text));
-    let net = if net.is_empty() { Some(None) } else { Net::parse(net).map(Some) };
+    let (net, port) = split_port(text).unwrap_or_else(|| (String::new(), text));
+    let net = if net.is_empty() { Some(None) } else { Net::parse(&net).map(Some) };
     let range = port_range(key, port)
         .ok()
         .and_then(|(first, last)| Some((u16::try_from(first).ok()?, u16::try_from(last).ok()?)));
@@ -217,16 +257,29 @@ fn endpoint(key: &str, operator: Operator, item: &Item) -> Result<Test, String> 
     }
 }
 
-/// A network: an address and how many of its leading bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A network: an address and how many of its leading bits count, and perhaps an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Net {
     addr: IpAddr,
     prefix: u32,
+    /// The name or the number of the interface that the socket has to be bound to.
+    link: Option<Box<str>>,
 }
 
 impl Net {
-    /// `addr` or `addr/prefix`; an IPv6 address may stand in brackets.
+    /// `addr` or `addr/prefix`; an IPv6 address may stand in brackets. The interface stands behind the address, as in
+    /// `fe80::1%eth0` and `fe80::%eth0/10` (RFC 4007, section 11), or behind bracket or prefix.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        let Some((before, behind)) = text.split_once('%') else { return Self::parse_on(text, None) };
+        // No name of an interface holds one of these (`dev_valid_name`, net/core/dev.c).
+        let (link, behind) = behind.split_at(behind.find(['/', ']', ':']).unwrap_or(behind.len()));
+        if link.is_empty() || behind.starts_with(':') {
+            return None;
+        }
+        Self::parse_on(&format!("{before}{behind}"), Some(link.into()))
+    }
+
+    fn parse_on(text: &str, link: Option<Box<str>>) -> Option<Self> {
         let (addr, prefix) = text.split_once('/').map_or((text, None), |(addr, prefix)| (addr, Some(prefix)));
         let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
         let addr = addr.parse::<IpAddr>().ok()?;
@@ -235,14 +288,21 @@ impl Net {
         let canonical = addr.to_canonical();
         // ::ffff:10.0.0.0/104 is 10.0.0.0/8; a shorter prefix of mapped space stays IPv6.
         match (addr, canonical) {
-            (IpAddr::V6(_), IpAddr::V4(_)) if prefix >= 96 => Some(Self { addr: canonical, prefix: prefix - 96 }),
-            _ => Some(Self { addr, prefix }),
+            (IpAddr::V6(_), IpAddr::V4(_)) if prefix >= 96 => Some(Self { addr: canonical, prefix: prefix - 96, link }),
+            _ => Some(Self { addr, prefix, link }),
         }
     }
 
-    /// Whether `addr` lies in it. An IPv4 peer of an IPv6 socket counts as IPv4.
-    pub(super) fn contains(self, addr: IpAddr) -> bool {
-        match (self.addr, addr.to_canonical()) {
+    /// Whether `addr` lies in it. An IPv4 peer of an IPv6 socket counts as IPv4, and what takes every address of both
+    /// families is on 0.0.0.0 as well as on `::`.
+    pub(super) fn contains(&self, addr: AddressText<'_>) -> bool {
+        let is_on = |link: &str| addr.link().is_some_and(|found| found.is_called(link));
+        (self.holds(addr.ip()) || (addr.takes_both_families() && self.holds(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+            && self.link.as_deref().is_none_or(is_on)
+    }
+
+    fn holds(&self, ip: IpAddr) -> bool {
+        match (self.addr, ip) {
             (IpAddr::V4(net), IpAddr::V4(addr)) => {
                 let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
                 (net.to_bits() ^ addr.to_bits()) & mask == 0
@@ -252,15 +312,6 @@ impl Net {
                 (net.to_bits() ^ addr.to_bits()) & mask == 0
             }
             _ => false,
-        }
-    }
-}
-
-impl From<Endpoint> for Net {
-    fn from(endpoint: Endpoint) -> Self {
-        Self {
-            addr: endpoint.addr.to_canonical(),
-            prefix: if endpoint.addr.to_canonical().is_ipv4() { 32 } else { 128 },
         }
     }
 }
@@ -284,9 +335,15 @@ mod tests {
             ("192.0.2.1", "192.0.2.2", false),
         ] {
             let parsed = Net::parse(net).expect(net);
-            assert_eq!(parsed.contains(addr.parse().expect("an address")), inside, "{addr} in {net}");
+            assert_eq!(
+                parsed.contains(AddressText::plain(addr.parse().expect("an address"))),
+                inside,
+                "{addr} in {net}"
+            );
         }
-        for text in ["10.0.0.0/33", "::/129", "10.0.0", "10.0.0.0/-1", "", "/8", "a/8"] {
+        for text in
+            ["10.0.0.0/33", "::/129", "10.0.0", "10.0.0.0/-1", "", "/8", "a/8", "fe80::1%", "%eth0", "fe80::1%eth0:80"]
+        {
             assert_eq!(Net::parse(text), None, "{text}");
         }
     }

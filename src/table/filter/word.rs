@@ -6,13 +6,16 @@ use std::net::IpAddr;
 use rustc_hash::FxHashSet;
 
 use crate::knowledge::ports;
+use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::process::Owner;
+use crate::model::process::{Names, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::filter::pattern::Pattern;
+use crate::table::filter::test::{self, Test};
+use crate::table::value::Value;
 
 /// A word, compiled. What does not depend on the row is decided once: states, protocols and services that match.
 #[derive(Clone, Debug)]
@@ -26,18 +29,23 @@ pub(super) struct Word {
     services: FxHashSet<(Protocol, u16)>,
     /// Whether it can be part of an address at all.
     may_be_address: bool,
+    /// The address or endpoint that it is as a whole, however it is written.
+    whole: Option<Test>,
 }
 
 impl Word {
     /// A literal word.
     pub(super) fn literal(text: &str) -> Self {
         let address_like = |character: char| character.is_ascii_hexdigit() || ".:[]*%".contains(character);
+        // Behind a % stands the name of an interface, and behind that a port.
+        let before_link = text.split('%').next().unwrap_or(text);
         let mut word = Self::expression(Pattern::contains(text));
         if let Some(&[state]) = TcpState::parse(text) {
             word.states |= 1 << state as u16;
         }
         word.number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-        word.may_be_address = text.chars().all(address_like);
+        word.may_be_address = before_link.chars().all(address_like);
+        word.whole = test::whole_endpoint(text);
         word
     }
 
@@ -48,7 +56,7 @@ impl Word {
         let protocols = Protocol::ALL.into_iter().filter(|protocol| pattern.matches(protocol.name())).collect();
         let services = ports::services().filter(|(_, _, name)| pattern.matches(name));
         let services = services.map(|(protocol, port, _)| (protocol, port)).collect();
-        Self { number: None, states, protocols, services, may_be_address: true, pattern }
+        Self { number: None, states, protocols, services, may_be_address: true, whole: None, pattern }
     }
 
     /// Whether it is a number: a port or a pid.
@@ -67,7 +75,7 @@ impl Word {
             || self.in_services(socket)
             || self.in_names(socket, store)
             || self.in_command(&socket.owner)
-            || (self.may_be_address && (self.in_endpoint(socket.local) || self.in_endpoint(socket.remote)))
+            || (self.may_be_address && self.in_addresses(socket, store.names()))
     }
 
     fn in_names(&self, socket: &Socket, store: &Store) -> bool {
@@ -90,8 +98,16 @@ impl Word {
         !self.services.is_empty() && (has(socket.local.port) || has(socket.remote.port))
     }
 
-    fn in_endpoint(&self, endpoint: Endpoint) -> bool {
-        EndpointText::of(endpoint).is_some_and(|text| self.pattern.matches(text.as_str()))
+    fn in_addresses(&self, socket: &Socket, names: &Names) -> bool {
+        self.in_endpoint(AddressText::local(socket, names), socket.local.port)
+            || self.in_endpoint(AddressText::remote(socket, names), socket.remote.port)
+    }
+
+    fn in_endpoint(&self, addr: AddressText<'_>, port: u16) -> bool {
+        let is_in = |text: Option<EndpointText>| text.is_some_and(|text| self.pattern.matches(text.as_str()));
+        self.whole.as_ref().is_some_and(|whole| whole.passes(&Value::Endpoint(addr, port)))
+            || is_in(EndpointText::of(addr, port))
+            || addr.as_told().is_some_and(|ip| is_in(EndpointText::write(Endpoint::new(ip, port).as_told())))
     }
 }
 
@@ -101,37 +117,45 @@ fn is_numbered(socket: &Socket, number: u32) -> bool {
         || holders.iter().any(|process| process.id.pid == number)
 }
 
-/// An endpoint's text on the stack: `[` 39 `]:` 65535 is 47 bytes.
+/// The room for the text of an endpoint: `[` 39 `%` 64 `]:` 65535 is 112 bytes.
+const TEXT_LEN_MAX: usize = 112;
+
+/// An endpoint's text on the stack.
 struct EndpointText {
-    bytes: [u8; 48],
+    bytes: [u8; TEXT_LEN_MAX],
     len: usize,
 }
 
 impl Default for EndpointText {
     fn default() -> Self {
-        Self { bytes: [0; 48], len: 0 }
+        Self { bytes: [0; TEXT_LEN_MAX], len: 0 }
     }
 }
 
 impl EndpointText {
-    /// As `Endpoint` displays itself; IPv4 by hand, because the formatter takes ten times as long.
-    fn of(endpoint: Endpoint) -> Option<Self> {
-        let mut text = Self::default();
-        let IpAddr::V4(addr) = endpoint.addr else {
-            return write!(text, "{endpoint}").is_ok().then_some(text);
+    /// As people read it; IPv4 by hand, because the formatter takes ten times as long.
+    fn of(addr: AddressText<'_>, port: u16) -> Option<Self> {
+        let (IpAddr::V4(ip), None) = (addr.ip(), addr.link_before_port()) else {
+            return Self::write(addr.with_port(port));
         };
-        for (octet, end) in addr.octets().into_iter().zip(*b"...:") {
+        let mut text = Self::default();
+        for (octet, end) in ip.octets().into_iter().zip(*b"...:") {
             text.push_number(u16::from(octet));
             text.push(end);
         }
-        match endpoint.port {
+        match port {
             0 => text.push(b'*'),
             port => text.push_number(port),
         }
         Some(text)
     }
 
-    /// An IPv4 endpoint takes 21 of the 48 bytes.
+    fn write(displayed: impl fmt::Display) -> Option<Self> {
+        let mut text = Self::default();
+        write!(text, "{displayed}").is_ok().then_some(text)
+    }
+
+    /// An IPv4 endpoint takes 21 of the bytes.
     fn push(&mut self, byte: u8) {
         self.bytes[self.len] = byte;
         self.len += 1;
@@ -167,9 +191,9 @@ mod tests {
     proptest! {
         #[test]
         fn endpoints_are_searched_as_they_are_displayed(addr: IpAddr, port: u16) {
-            let endpoint = Endpoint::new(addr, port);
-            let text = EndpointText::of(endpoint).expect("an endpoint fits");
-            prop_assert_eq!(text.as_str(), endpoint.to_string());
+            let addr = AddressText::plain(addr);
+            let text = EndpointText::of(addr, port).expect("an endpoint fits");
+            prop_assert_eq!(text.as_str(), addr.with_port(port).to_string());
         }
     }
 }

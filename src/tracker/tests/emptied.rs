@@ -5,7 +5,7 @@ use super::events::{at, begun, conn, kinds, step, told};
 use super::*;
 use crate::model::endpoint::Family;
 use crate::model::event::{Caller, Ended, Step};
-use crate::model::process::Holders;
+use crate::model::process::{Holders, Names};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState::{Close, Unconn};
 
@@ -29,7 +29,11 @@ fn called(mut sample: Snapshot, key: u64, ms: u64, netns: u32) -> Snapshot {
 }
 
 fn ends(delta: &Delta) -> Vec<(String, Option<String>)> {
-    delta.transitions.iter().map(|step| (step.local_text(), step.remote_text())).collect()
+    delta
+        .transitions
+        .iter()
+        .map(|step| (step.local_text(&Names::default()), step.remote_text(&Names::default())))
+        .collect()
 }
 
 #[test]
@@ -160,7 +164,7 @@ fn a_connection_without_a_cookie_ends_once() {
             for (ms, ended) in [(4_000, second), (5_000, &[]), (6_000, &[])] {
                 all.extend(tracker.update(&told(snapshot::<Socket>(ms, []), ended, &[])).transitions);
             }
-            let [closed] = &all[..] else { panic!("told once, emptied {}, late {late}: {all:?}", end.local) };
+            let [closed] = &all[..] else { panic!("told once, emptied {}, late {late}: {all:?}", end.local.as_told()) };
             assert_eq!((closed.from, closed.to), (Some(Established), None));
             assert_eq!((closed.local, closed.remote), (conn().local, conn().remote));
             assert_eq!(closed.id.cookie(), None, "the identity of the row");
@@ -179,7 +183,7 @@ fn listeners_and_udp_sockets_between_two_samples_are_told_as_far_as_they_are_kno
     let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_201, &server)], &[]));
     assert_eq!(kinds(&delta), [by_event(1_201, None, None)], "a listener, or only bound");
-    assert_eq!(ends(&delta), [(server.local.to_string(), None)], "its address is its own");
+    assert_eq!(ends(&delta), [(server.local.as_told(), None)], "its address is its own");
 
     let socket = udp(6, 53).build();
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_300, &socket)], &[]));

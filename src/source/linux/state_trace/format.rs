@@ -168,9 +168,9 @@ print fmt: \"family=%s\"
         let (format, keys) = (Format::parse(FORMAT).expect("all fields are there"), RandomState::new());
         let step = format.step(&record(2, 6, (1, 8)), Timestamp(5), &keys).expect("a step");
         assert_eq!((step.from, step.to, step.at), (TcpState::Established, TcpState::CloseWait, Timestamp(5)));
-        assert_eq!((step.local.to_string(), step.remote.to_string()), ("10.0.0.1:443".into(), "10.0.0.2:50000".into()));
+        assert_eq!((step.local.as_told(), step.remote.as_told()), ("10.0.0.1:443".into(), "10.0.0.2:50000".into()));
         let other = format.step(&record(10, 6, (10, 3)), Timestamp(5), &keys).expect("a step");
-        assert_eq!(other.local.to_string(), "[::1]:443");
+        assert_eq!(other.local.as_told(), "[::1]:443");
         assert_eq!(other.key, step.key, "the same socket");
         assert_ne!(step.key, 0xffff_8880_1234_5678, "an address of the kernel stays hidden");
         assert_eq!(format.step(&record(2, 132, (1, 8)), Timestamp(5), &keys), None, "SCTP");
