@@ -174,7 +174,7 @@ fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
             (Some(FinWait2), Some(TimeWait), false),
         ]
     );
-    assert_eq!(age(&delta.added[0]), "1300 observed");
+    assert_eq!(age(&delta.added[0]), "1300 kernel");
     tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
     assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, ToldBy::Samples)], "when its timer ran out");
