@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use conntop::model::coverage::Coverage;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::NetnsId;
-use conntop::model::socket::Socket;
 use conntop::source::linux::dumper::Way;
 use conntop::source::linux::netlink::Connection;
-use conntop::source::linux::owners::{Asked, Extent, Owners};
+use conntop::source::linux::owners::{Asked, Extent, HeldOf, Owners};
 use conntop::source::linux::processes::Now;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
 use conntop::source::linux::tables::Tables;
@@ -32,9 +31,9 @@ fn time(name: &str, mut round: impl FnMut()) {
     println!("{name:<44} median {:>10.1?}   least {:>10.1?}", times[ROUNDS / 2], times[0]);
 }
 
-fn asked(is_held: &mut dyn FnMut(&Socket) -> bool) -> Asked<'_> {
+fn asked<'a>(held: &'a mut HeldOf<'a>) -> Asked<'a> {
     let (at, wall) = clock::now();
-    Asked { now: Now { at, wall }, some_invisible: false, is_held }
+    Asked { now: Now { at, wall }, own: NetnsId(0), some_invisible: false, held }
 }
 
 #[test]
@@ -53,12 +52,12 @@ fn where_the_time_of_a_sample_goes() {
         tables.read(Way::Whole, &mut sockets, &mut coverage).expect("a dump");
     });
     time("owners of all, nothing known", || {
-        Owners::open().expect("/proc").attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
+        Owners::open().attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
     });
-    let mut owners = Owners::open().expect("/proc");
-    owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
+    let mut owners = Owners::open();
+    owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
     time("owners of all, everything known", || {
-        owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |_| true));
+        owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
     });
     for choice in [Choice::Linux, Choice::Procfs] {
         let (mut source, mut snapshot) = (open(&choice).expect("a source"), Snapshot::default());

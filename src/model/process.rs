@@ -1,5 +1,6 @@
 //! Processes, and how sockets belong to them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +39,34 @@ pub struct Process {
     /// ends with it. Recordings do not keep it, as nothing in them can be acted on.
     #[serde(skip)]
     pub is_container_init: bool,
+    /// The thread whose descriptor table has the socket, where that is not the table of the main thread. Recordings do
+    /// not keep it.
+    #[serde(skip)]
+    pub thread: Option<Thread>,
+}
+
+/// A thread with a descriptor table of its own: the main thread has ended, or it called `unshare`(`CLONE_FILES`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its number, which no other thread or process has at the same time.
+    pub tid: u32,
+    /// `comm`: its short name.
+    pub name: DisplayText,
+}
+
+impl Process {
+    /// What to call it: its name, and that of the thread that holds the socket (`java (worker-7)`).
+    pub fn title(&self) -> Cow<'_, str> {
+        match &self.thread {
+            Some(thread) => Cow::Owned(format!("{} ({})", self.name, thread.name)),
+            None => Cow::Borrowed(self.name.as_str()),
+        }
+    }
+
+    /// What tells descriptor tables apart: the number of the thread whose table it is, which for the main thread is the pid.
+    pub fn table(&self) -> u32 {
+        self.thread.as_ref().map_or(self.id.pid, |thread| thread.tid)
+    }
 }
 
 impl Process {
@@ -171,6 +200,8 @@ pub enum Executable {
     None,
     /// The process has ended.
     Gone,
+    /// It could not be read, for a reason that says nothing of the process.
+    Unknown,
 }
 
 /// What a process uses now; collected for visible processes only.

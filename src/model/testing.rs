@@ -217,6 +217,7 @@ pub fn process(pid: u32, name: &str) -> Arc<Process> {
         uid: Some(1000),
         started: Some(BOOT),
         is_container_init: false,
+        thread: None,
     })
 }
 

@@ -34,6 +34,7 @@ pub mod tuple_ids;
 pub mod units;
 pub mod visibility;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -104,10 +105,10 @@ impl Linux {
     pub fn open() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
         match open_diag(&namespaces) {
-            Ok(tables) => Self::with(SourceKind::Linux, namespaces, tables),
+            Ok(tables) => Ok(Self::with(SourceKind::Linux, namespaces, tables)),
             Err(error) => {
                 let tables = Tables::procfs(namespaces.own(), Some(error))?;
-                Self::with(SourceKind::Procfs, namespaces, tables)
+                Ok(Self::with(SourceKind::Procfs, namespaces, tables))
             }
         }
     }
@@ -119,32 +120,25 @@ impl Linux {
             let refused = refusal("the kernel", error);
             failed(&format!("{refused}; use --source procfs, or --source auto to fall back by itself"))
         })?;
-        Self::with(SourceKind::Linux, namespaces, tables)
+        Ok(Self::with(SourceKind::Linux, namespaces, tables))
     }
 
     /// `/proc/net`, or an error.
     pub fn procfs() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
         let tables = Tables::procfs(namespaces.own(), None)?;
-        Self::with(SourceKind::Procfs, namespaces, tables)
+        Ok(Self::with(SourceKind::Procfs, namespaces, tables))
     }
 
-    fn with(kind: SourceKind, namespaces: Namespaces, tables: Tables) -> Result<Self, SourceError> {
-        let no_proc = |error: Errno| {
-            let remedy = match error {
-                Errno::MFILE => "raise the limit with ulimit -n",
-                _ => "mount it with 'mount -t proc proc /proc'",
-            };
-            failed(&format!("cannot open /proc ({error}); {remedy}"))
-        };
-        Ok(Self {
+    fn with(kind: SourceKind, namespaces: Namespaces, tables: Tables) -> Self {
+        Self {
             info: SourceInfo {
                 kind,
                 host: host(),
                 abilities: Abilities { kill: true, close: kind == SourceKind::Linux },
             },
             tables,
-            owners: Owners::open().map_err(no_proc)?,
+            owners: Owners::open(),
             names: NameReader::default(),
             facts: FactsReader::open(namespaces.own()),
             inquirer: inquirer().ok(),
@@ -159,7 +153,7 @@ impl Linux {
             listening: None,
             trace_in: None,
             full_due: 0,
-        })
+        }
     }
 
     /// What the processes `wanted` use; those that are gone, or whose pid is another's now, are left out.
@@ -175,7 +169,7 @@ impl Linux {
             };
             let descriptors = directory.descriptors().ok();
             let descriptors_max = self.describer.descriptors_max(&directory);
-            if self.describer.identify(&directory).is_some_and(|(ticks, _)| ticks == id.start_ticks) {
+            if self.describer.start_ticks(&directory) == Some(id.start_ticks) {
                 usage.push((id, Usage { descriptors, descriptors_max, ..measured.usage }));
             }
         }
@@ -217,14 +211,12 @@ impl Linux {
     fn note_blind(&self, blind: Blind, coverage: &mut Coverage) {
         coverage.owners_hidden = blind.owners_hidden;
         coverage.processes_unreadable = blind.processes_unreadable;
-        if blind.owners_hidden > 0 {
-            coverage.degraded.extend(self.visibility.reasons().map(DisplayText::new));
+        let has_proc = !blind.error.is_some_and(visibility::is_no_proc);
+        if blind.owners_hidden > 0 && has_proc {
+            let reasons = self.visibility.reasons(blind.processes_unreadable);
+            coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
-        if let Some(error) = blind.error {
-            let sentence =
-                format!("processes could not be looked through ({error}); owners may be missing until the next sample");
-            coverage.degraded.push(DisplayText::new(&sentence));
-        }
+        coverage.degraded.extend(blind.error.map(|error| DisplayText::new(&visibility::failure(error))));
     }
 }
 
@@ -273,10 +265,8 @@ impl Source for Linux {
         self.tables.look_up_ended(ended, &mut snapshot.sockets, &mut snapshot.gone);
         parts::drop_repeated(&mut snapshot.sockets, listed);
         self.read_abroad(needs, snapshot);
-        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
-        let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
         subflows::detach(&mut snapshot.sockets);
-        self.owners.attribute(&mut snapshot.sockets, Extent::Part, Asked { now, some_invisible, is_held });
+        self.attribute(&mut snapshot.sockets, Extent::Part, Now { at: snapshot.at, wall: snapshot.wall });
         subflows::adopt(&mut snapshot.sockets);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
@@ -292,11 +282,10 @@ impl Source for Linux {
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
         let listed = snapshot.sockets.len();
         self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
-        let (now, some_invisible) = (moment(snapshot), self.visibility.is_limited());
+        let now = moment(snapshot);
         let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
         if !found.is_empty() {
-            let is_held = &mut |socket: &Socket| self.tables.is_held(socket);
-            self.owners.attribute(found, Extent::Rest, Asked { now, some_invisible, is_held });
+            self.attribute(found, Extent::Rest, now);
             subflows::adopt(&mut snapshot.sockets);
             let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
             self.units.complete(found, &self.owners, snapshot.at);
@@ -307,6 +296,24 @@ impl Source for Linux {
 }
 
 impl Linux {
+    fn attribute(&mut self, sockets: &mut [Socket], extent: Extent<'_>, now: Now) -> Blind {
+        let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
+        let held = &mut |asked: &[&Socket]| {
+            let mut held = vec![None; asked.len()];
+            let namespaces: BTreeSet<NetnsId> = asked.iter().map(|socket| socket.id.netns()).collect();
+            for netns in namespaces {
+                let places: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].id.netns() == netns).collect();
+                let some: Vec<&Socket> = places.iter().map(|at| asked[*at]).collect();
+                let answers = if netns == own { tables.held(&some) } else { abroad.held(netns, &some) };
+                places.iter().zip(answers).for_each(|(at, answer)| held[*at] = answer);
+            }
+            held
+        };
+        self.visibility = self.visibility.made_sure();
+        let some_invisible = self.visibility.is_limited();
+        self.owners.attribute(sockets, extent, Asked { now, own, some_invisible, held })
+    }
+
     /// Every socket, into an empty snapshot that was begun, but for what `sift` lets out.
     fn sample_all(
         &mut self,
@@ -318,13 +325,8 @@ impl Linux {
         self.read_abroad(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
         let now = moment(snapshot);
-        let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
-        let is_held = &mut |socket: &Socket| {
-            if socket.id.netns() == own { tables.is_held(socket) } else { abroad.is_held(socket) }
-        };
-        let asked = Asked { now, some_invisible: self.visibility.is_limited(), is_held };
         subflows::detach(&mut snapshot.sockets);
-        let blind = self.owners.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), asked);
+        let blind = self.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), now);
         subflows::adopt(&mut snapshot.sockets);
         self.note_blind(blind, &mut snapshot.coverage);
         let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);

@@ -126,7 +126,7 @@ impl Source for Portable {
         coverage.records_skipped = skipped;
         coverage.degraded.push(DisplayText::from(system::NOT_SEEN));
         if hidden > 0 {
-            coverage.degraded.extend(visible.reasons().map(DisplayText::from));
+            coverage.degraded.extend(visible.reasons().iter().map(|reason| DisplayText::new(reason)));
         }
         let left_out = reason.map(|why| DisplayText::new(&format!("netstat2 left out {skipped} entries: {why}")));
         coverage.degraded.extend(left_out);

@@ -218,7 +218,11 @@ impl<'a> Value<'a> {
     pub fn any_words(&self, mut test: impl FnMut(&str) -> bool) -> bool {
         match self {
             Self::Process(owner) => {
-                owner.holders().is_some_and(|holders| holders.all().iter().any(|process| test(process.name.as_str())))
+                let processes = owner.holders().map_or(&[][..], |holders| holders.all());
+                processes.iter().any(|process| {
+                    test(process.name.as_str())
+                        || process.thread.as_ref().is_some_and(|thread| test(thread.name.as_str()))
+                })
             }
             Self::Word { text, label } => test(label) || test(text),
             Self::Text(_) | Self::Host(_) | Self::User { .. } | Self::Owned(_) | Self::State(_) => test(&self.plain()),
@@ -267,9 +271,9 @@ fn owner_text(owner: &Owner) -> Cow<'_, str> {
         len => format!(" +{}", len - 1),
     };
     match owner {
-        Owner::Live(holders) if holders.all().len() == 1 => Cow::Borrowed(holders.first().name.as_str()),
-        Owner::Live(holders) => Cow::Owned(format!("{}{}", holders.first().name, others(holders))),
-        Owner::Remembered(holders) => Cow::Owned(format!("was {}{}", holders.first().name, others(holders))),
+        Owner::Live(holders) if holders.all().len() == 1 => holders.first().title(),
+        Owner::Live(holders) => Cow::Owned(format!("{}{}", holders.first().title(), others(holders))),
+        Owner::Remembered(holders) => Cow::Owned(format!("was {}{}", holders.first().title(), others(holders))),
         Owner::Unaccepted => Cow::Borrowed("in accept queue"),
         Owner::Hidden => Cow::Borrowed("hidden (no permission)"),
         Owner::Unseen => Cow::Borrowed("hidden (not in /proc)"),

@@ -147,6 +147,9 @@ pub(super) fn name_and_pid(process: &Process) -> String {
 
 fn push_process(app: &App, section: &mut Section, process: &Process, around: &Around) {
     section.fact("process", name_and_pid(process));
+    if let Some(thread) = &process.thread {
+        section.fact("thread", format!("{}[{}], which has descriptors of its own", thread.name, thread.tid));
+    }
     if !process.command.as_str().is_empty() {
         section.fact("command", process.command.as_str());
     }

@@ -27,8 +27,12 @@ pub(super) const GROUPS: &[Name] = &[
 ];
 
 /// Of a socket, beside its columns.
-pub(super) const OWNERS: &[Name] =
-    &[("owners", "array", "", "Every process that holds it, each with pid and process.")];
+pub(super) const OWNERS: &[Name] = &[(
+    "owners",
+    "array",
+    "",
+    "Every process that holds it, each with pid and process, and thread where the descriptor is that of one thread alone.",
+)];
 
 /// Of an event about a socket, before the fields of that.
 pub(super) const CHANGE: &[Name] = &[

@@ -88,6 +88,10 @@ fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
         decimal(out, u64::from(process.id.pid));
         out.extend_from_slice(b",\"process\":");
         Json::text(out, process.name.as_str());
+        if let Some(thread) = &process.thread {
+            out.extend_from_slice(b",\"thread\":");
+            Json::text(out, thread.name.as_str());
+        }
         out.push(b'}');
     }
     out.push(b']');

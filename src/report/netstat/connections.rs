@@ -184,6 +184,7 @@ fn executable_text(owner: &Owner, round: &Round) -> String {
         (Owner::Hidden, _) | (_, Some(Executable::Hidden)) => "no permission".to_owned(),
         (Owner::Unseen, _) => "not in /proc".to_owned(),
         (_, Some(Executable::Gone)) => "ended".to_owned(),
+        (_, Some(Executable::Unknown)) => "unknown".to_owned(),
         _ => String::new(),
     }
 }

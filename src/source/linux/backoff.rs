@@ -38,6 +38,11 @@ impl<K: Copy + Eq + Hash> Backoff<K> {
         })
     }
 
+    /// Whether `key` was sought in vain before.
+    pub fn is_waiting(&self, key: K) -> bool {
+        self.waiting.contains_key(&key)
+    }
+
     /// `key` was sought in vain.
     pub fn put_off(&mut self, key: K, now: Timestamp) {
         let wait = self.waiting.get(&key).map_or(self.first, |retry| (retry.wait * 2).min(self.max));

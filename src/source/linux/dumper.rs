@@ -232,8 +232,8 @@ impl Dumper {
         self.seen.shrink_to(self.seen_kept);
     }
 
-    /// Whether a process still holds this socket, as far as the kernel says.
-    pub fn is_held(&mut self, socket: &Socket) -> bool {
+    /// Whether this socket still has an inode, so that something holds it; `None` where the kernel does not say.
+    pub fn is_held(&mut self, socket: &Socket) -> Option<bool> {
         sock_diag::is_held(&mut self.connection, &socket.reference())
     }
 

@@ -6,24 +6,42 @@ use rustix::io::Errno;
 
 use crate::model::process::{Executable, ProcessId};
 use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
-use crate::source::linux::proc_dir::ProcDir;
+use crate::source::linux::proc_dir::{ProcDir, ProcessDir};
 use crate::source::linux::processes::Describer;
 
 /// The program of the process `id`; [`Executable::Gone`] where it has ended, also if its pid is another's now.
 pub fn of(id: ProcessId) -> Executable {
-    let Ok(directory) = ProcDir::open().and_then(|proc| proc.process(id.pid)) else {
-        return Executable::Gone;
+    let directory = match ProcDir::open().and_then(|proc| proc.process(id.pid)) {
+        Ok(directory) => directory,
+        Err(error) => return unread(error),
     };
-    let path = directory.link(c"exe");
+    let path = directory.link(c"exe").or_else(|error| link_of_a_thread(&directory, id.pid).ok_or(error));
     // Asked after the link was read: it was of this process, then.
-    if Describer::default().identify(&directory).is_none_or(|(ticks, _)| ticks != id.start_ticks) {
-        return Executable::Gone;
-    }
+    let mut describer = Describer::default();
+    let is_kernel_thread = match describer.stat(&directory) {
+        Ok(stat) if stat.start_ticks == id.start_ticks => stat.is_kernel_thread(),
+        Ok(_) => return Executable::Gone,
+        Err(error) => return unread(error),
+    };
     match path {
         Ok(path) => Executable::Path(DisplayText::from_bytes(&path, COMMAND_LEN_MAX)),
-        Err(Errno::ACCESS | Errno::PERM) => Executable::Hidden,
-        // A kernel thread has none.
-        Err(_) => Executable::None,
+        Err(_) if is_kernel_thread => Executable::None,
+        Err(error) => unread(error),
+    }
+}
+
+/// The main thread of a process may have ended, and with it the link; the other threads have it still.
+fn link_of_a_thread(directory: &ProcessDir, pid: u32) -> Option<Vec<u8>> {
+    let tid = directory.threads(2).ok()?.into_iter().find(|tid| *tid != pid)?;
+    directory.thread(tid).and_then(|thread| thread.link(c"exe")).ok()
+}
+
+/// What the error says of the program that could not be read.
+const fn unread(error: Errno) -> Executable {
+    match error {
+        Errno::NOENT | Errno::SRCH => Executable::Gone,
+        Errno::ACCESS | Errno::PERM => Executable::Hidden,
+        _ => Executable::Unknown,
     }
 }
 
@@ -34,7 +52,7 @@ mod tests {
     fn myself() -> ProcessId {
         let pid = std::process::id();
         let directory = ProcDir::open().and_then(|proc| proc.process(pid)).expect("alive");
-        ProcessId { pid, start_ticks: Describer::default().identify(&directory).expect("alive").0 }
+        ProcessId { pid, start_ticks: Describer::default().start_ticks(&directory).expect("alive") }
     }
 
     #[test]

@@ -5,9 +5,14 @@
 //! found; in a process that it knows it looks only at what can be new. In between, a little of every sample is spent on looking again at processes in turn, so that a socket
 //! passed on, shared by fork or kept alone by a survivor is put right. The dump always comes first: an attribution
 //! never predates it.
+//!
+//! What is not found is told apart: closed before its process was looked at (`vanished`), held where this user or this
+//! `/proc` shows nothing (`hidden`), held by nobody (`none`). The last one takes proof: the kernel says that the socket is
+//! still there after everything was looked through, twice.
 
 mod holdings;
 mod search;
+mod tables;
 mod walk;
 
 use std::cell::OnceCell;
@@ -23,7 +28,7 @@ use self::search::{RETRY_FIRST, RETRY_MAX};
 use self::walk::{Found, Visit, walk_all};
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Owner, Process};
-use crate::model::socket::Socket;
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
@@ -47,6 +52,8 @@ const DESCRIBED_MAX: usize = 32;
 const OTHERS_MAX: usize = 512;
 /// `/proc` is listed for new processes this often when nothing is sought: with each sample a second.
 const LIST_AFTER: Duration = Duration::from_millis(900);
+/// After so many processes that could not be read, for other reasons than permissions, a sample gives up looking.
+const FAILURES_MAX: u32 = 16;
 /// One sample spends up to this on processes that are new: they may share sockets whose holders are known.
 const NEW_BUDGET: Duration = Duration::from_millis(30);
 
@@ -61,7 +68,22 @@ pub struct Owners {
     holdings: Holdings,
     /// The descriptors of each process that are sockets.
     descriptors: FxHashMap<u32, Box<[SocketFd]>>,
+    /// The threads of a process that were found to have sockets in descriptor tables of their own.
+    private: FxHashMap<u32, Vec<u32>>,
     unresolved: Backoff<u32>,
+    /// Where the look for private tables goes on.
+    next_table: u32,
+    /// Some processes were not looked through for private tables: what was not found may be there.
+    tables_left: bool,
+    /// What this sample found to be closed before its holder was found.
+    vanished: FxHashSet<u32>,
+    /// Of what is still sought the kernel did not tell this sample whether it is there.
+    untold: FxHashSet<u32>,
+    /// The first error of this sample in reading processes, and how many there were.
+    failed: Option<Errno>,
+    failures: u32,
+    /// Why the last listing of processes failed.
+    list_failed: Option<Errno>,
     listed_at: Option<Timestamp>,
     /// Not to search before this moment.
     search_after: Timestamp,
@@ -95,8 +117,15 @@ struct Watched {
     /// The number of its descriptors has changed since the last walk.
     changed: bool,
     unreadable: bool,
+    /// It is in another network namespace, where sockets of ours are not to be expected.
+    elsewhere: bool,
+    /// It could not be read the last time, for another reason than permissions.
+    failed: Option<Errno>,
     /// It holds no descriptors and never will.
     kernel_thread: bool,
+    /// How many threads it had when it was looked through for private descriptor tables, and when that was.
+    threads: u32,
+    tables_at: Option<Timestamp>,
 }
 
 /// What could not be seen while owners were sought.
@@ -106,9 +135,8 @@ pub struct Blind {
     pub processes_unreadable: u32,
     /// Sockets that some process holds, but none that could be looked into.
     pub owners_hidden: u32,
-    /// Sockets whose holder was not found, whatever the reason.
-    pub owners_unresolved: u32,
-    /// Why the search itself failed (descriptors or memory run out).
+    /// Why the search itself failed: descriptors or memory run out, a process that cannot be read; `ENODEV` where there is
+    /// no `/proc`.
     pub error: Option<Errno>,
 }
 
@@ -116,11 +144,16 @@ pub struct Blind {
 pub struct Asked<'a> {
     /// When the sample was begun.
     pub now: Now,
+    /// The network namespace that conntop is in.
+    pub own: NetnsId,
     /// Processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
     pub some_invisible: bool,
-    /// Asks whether a socket still is in some process; what it denies is not sought in processes that never had one.
-    pub is_held: &'a mut dyn FnMut(&Socket) -> bool,
+    /// Asks which of these sockets still have an inode, so that something holds them.
+    pub held: &'a mut HeldOf<'a>,
 }
+
+/// Says of each of some sockets whether it still has an inode; `None` where the kernel does not tell.
+pub type HeldOf<'a> = dyn FnMut(&[&Socket]) -> Vec<Option<bool>> + 'a;
 
 /// Which sockets are attributed, of all there are.
 #[derive(Clone, Copy, Debug)]
@@ -135,22 +168,30 @@ pub enum Extent<'a> {
 
 impl Owners {
     /// Nothing is known yet; the first sample will walk.
-    pub fn open() -> Result<Self, Errno> {
-        Ok(Self {
-            proc: ProcDir::open()?,
+    pub fn open() -> Self {
+        Self {
+            proc: ProcDir::open_or_wait(),
             second: if threads::cores() > 1 { ProcDir::open().ok() } else { None },
             describer: Describer::default(),
             watched: FxHashMap::default(),
             holdings: Holdings::default(),
             descriptors: FxHashMap::default(),
+            private: FxHashMap::default(),
             unresolved: Backoff::new(RETRY_FIRST, RETRY_MAX),
+            next_table: 0,
+            tables_left: false,
+            vanished: FxHashSet::default(),
+            untold: FxHashSet::default(),
+            failed: None,
+            failures: 0,
+            list_failed: None,
             listed_at: None,
             search_after: Timestamp(0),
             prepared: None,
             next_other: 0,
             entries: Vec::new(),
             pending: Vec::new(),
-        })
+        }
     }
 
     /// The directory of a process, for other readers.
@@ -178,6 +219,8 @@ impl Owners {
         let now = asked.now;
         let others = if let Extent::All(others) = extent { others } else { &[] };
         let live = OnceCell::new();
+        self.vanished.clear();
+        self.untold.clear();
         let error = match (extent, self.prepared.take().filter(|(at, _)| *at == now.at)) {
             (Extent::Rest, _) => None,
             (_, Some((_, error))) => error,
@@ -186,11 +229,11 @@ impl Owners {
                 self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, others))), now).err()
             }
         };
-        let blind = self.fill_in(sockets, others, &live, asked);
+        let blind = self.fill_in(sockets, others, &live, asked, error);
         if matches!(extent, Extent::All(_)) {
             self.unresolved.forget_unwanted(now.at);
         }
-        Blind { error: error.or(blind.error), ..blind }
+        blind
     }
 
     /// `live` are the inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search
@@ -201,9 +244,10 @@ impl Owners {
         others: &[u32],
         live: &OnceCell<FxHashSet<u32>>,
         asked: Asked<'_>,
+        error: Option<Errno>,
     ) -> Blind {
-        let Asked { now, some_invisible, is_held } = asked;
-        let mut blind = Blind::default();
+        let Asked { now, own, some_invisible, held } = asked;
+        let mut blind = Blind { error, ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
             match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
@@ -214,23 +258,39 @@ impl Owners {
         }
         if !self.pending.is_empty() {
             let live = || live.get_or_init(|| inodes_of(sockets, others));
-            blind.error = self.resolve(sockets, &live, now, is_held).err();
+            let searched = self.resolve(sockets, &live, now, held).err();
+            blind.error = blind.error.or(searched);
         }
+        let failed = || self.watched.values().find_map(|watched| watched.failed);
+        blind.error = blind.error.or(self.list_failed).or(self.failed).or_else(failed);
+        (self.failed, self.failures) = (None, 0);
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
-        let hidden = some_invisible || blind.processes_unreadable > 0 || blind.error.is_some();
+        // A process in another network namespace can be handed a socket of ours; as a rule it is not.
+        let unreadable_here = count(self.watched.values().filter(|watched| watched.unreadable && !watched.elsewhere));
+        let nowhere = |unreadable: u32| match (unreadable, blind.error) {
+            (1.., _) => Owner::Hidden,
+            (0, Some(_)) => Owner::Unseen,
+            (0, None) if some_invisible => Owner::Unseen,
+            (0, None) if self.tables_left => Owner::Vanished,
+            (0, None) => Owner::None,
+        };
+        let (here, abroad) = (nowhere(unreadable_here), nowhere(blind.processes_unreadable));
         for index in std::mem::take(&mut self.pending) {
             let Some(socket) = sockets.get_mut(index as usize) else {
                 continue;
             };
-            let holders = socket.inode.and_then(|inode| self.holdings.holders(inode.get()));
-            socket.owner = match holders {
+            let inode = socket.inode.map_or(0, NonZeroU32::get);
+            let nowhere = if socket.id.netns() == own { &here } else { &abroad };
+            socket.owner = match self.holdings.holders(inode) {
                 Some(holders) => Owner::Live(Arc::clone(holders)),
-                None if hidden => Owner::Hidden,
-                None => Owner::None,
+                None if self.vanished.contains(&inode) => Owner::Vanished,
+                // Sought before, in vain, and there it is again: so it is held. Or nothing can be sought.
+                None if self.untold.contains(&inode) && *nowhere == Owner::None => Owner::Vanished,
+                None if self.unresolved.is_waiting(inode) || blind.error.is_some() => nowhere.clone(),
+                None => Owner::Vanished,
             };
-            blind.owners_unresolved += u32::from(holders.is_none());
+            blind.owners_hidden += u32::from(socket.owner.is_hidden());
         }
-        blind.owners_hidden = if hidden { blind.owners_unresolved } else { 0 };
         blind
     }
 
@@ -240,7 +300,8 @@ impl Owners {
         let begun = clock::now().0;
         self.check_descriptors();
         let first = self.listed_at.is_none();
-        if self.listed_at.is_none_or(|listed_at| now.at.since(listed_at) >= LIST_AFTER) {
+        let is_due = |listed_at| now.at.since(listed_at) >= LIST_AFTER;
+        if self.listed_at.is_none_or(is_due) || self.list_failed.is_some() {
             self.list(now)?;
         }
         if first {
@@ -334,9 +395,9 @@ impl Owners {
 
     /// Forgets what is known of `pid` if another process has it now.
     fn check_identity(&mut self, pid: u32) {
-        let start_ticks = self.proc.process(pid).ok().and_then(|directory| self.describer.identify(&directory));
+        let start_ticks = self.proc.process(pid).ok().and_then(|directory| self.describer.start_ticks(&directory));
         let known = self.holdings.process(pid).map(|process| process.id.start_ticks);
-        if known.is_none() || known != start_ticks.map(|(ticks, _)| ticks) {
+        if known.is_none() || known != start_ticks {
             self.forget(pid);
             self.watched.insert(pid, Watched::default());
         }
@@ -347,6 +408,7 @@ impl Owners {
         self.listed_at = Some(now.at);
         let mut entries = std::mem::take(&mut self.entries);
         let listed = self.proc.list(&mut entries);
+        self.list_failed = listed.err();
         if listed.is_ok() {
             let gone = |pid: &u32| entries.binary_search_by_key(pid, |entry| entry.pid).is_err();
             let gone: Vec<_> = self.watched.keys().copied().filter(gone).collect();
@@ -369,6 +431,7 @@ impl Owners {
 
     fn forget(&mut self, pid: u32) {
         self.holdings.forget(pid);
+        self.forget_private(pid);
         self.descriptors.remove(&pid);
         self.watched.remove(&pid);
     }
@@ -442,56 +505,103 @@ impl Owners {
     /// Remembers what was found in a process; returns the sockets.
     fn conclude(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
         if let Some(error) = found.error {
-            return self.note_closed(visit.pid, error, visit.begun).map(|()| Vec::new());
+            self.note_closed(visit.pid, error, visit.begun)?;
+            if is_vanished(error) || is_refusal(error) {
+                self.note_hint(visit);
+                return Ok(Vec::new());
+            }
         }
-        let identity = if found.count == 0 { self.describer.identify(&visit.directory) } else { None };
-        let mut inodes = found.sockets.iter().map(|socket| socket.inode).collect();
-        self.hold(visit, &mut inodes, now);
+        let is_whole = found.error.is_none();
+        let (mut is_kernel_thread, mut has_lost_its_main_thread) = (false, false);
+        if found.count == 0
+            && is_whole
+            && let Ok(stat) = self.describer.stat(&visit.directory)
+        {
+            (is_kernel_thread, has_lost_its_main_thread) = (stat.is_kernel_thread(), stat.has_lost_its_main_thread());
+        }
+        let mut inodes: Vec<u32> = found.sockets.iter().map(|socket| socket.inode).collect();
+        if !is_whole {
+            // What could not be read may be what was known.
+            let known = self.descriptors.get(&visit.pid).map(|known| &known[..]).unwrap_or_default();
+            inodes.extend(known.iter().map(|socket| socket.inode));
+        }
+        let described = self.hold(visit, &mut inodes, now);
+        described.map_or_else(|error| self.note_failure(error), Ok)?;
+        if has_lost_its_main_thread || self.private.contains_key(&visit.pid) {
+            inodes.append(&mut self.walk_tables(&visit.directory, visit.pid, &found.sockets, now));
+        }
         self.descriptors.insert(visit.pid, found.sockets.into());
         let watched = self.watched.entry(visit.pid).or_default();
-        watched.kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
-        (watched.changed, watched.unreadable) = (false, false);
-        if let Some(hint) = visit.hint {
-            (watched.fd_inode, watched.fd_count) = (hint.inode, hint.count);
-        }
+        watched.kernel_thread = is_kernel_thread;
+        watched.failed = found.error.or(described.err());
+        (watched.changed, watched.unreadable) = (watched.failed.is_some(), false);
+        self.note_hint(visit);
         Ok(inodes)
     }
 
-    /// Enters the sockets just found in a process.
-    fn hold(&mut self, visit: &Visit, inodes: &mut Vec<u32>, now: Now) {
-        if inodes.is_empty() {
-            return self.holdings.forget(visit.pid);
-        }
-        // Described again each time: exec(2) gives it another name and command line.
-        match self.describe(&visit.directory, visit.pid, now) {
-            Ok(process) => self.holdings.set(&Arc::new(process), inodes),
-            Err(_) => self.holdings.forget(visit.pid),
+    fn note_hint(&mut self, visit: &Visit) {
+        if let (Some(hint), Some(watched)) = (visit.hint, self.watched.get_mut(&visit.pid)) {
+            (watched.fd_inode, watched.fd_count) = (hint.inode, hint.count);
         }
     }
 
-    /// A process could not be looked through: it is gone, or this user may not. Anything else is an error of ours.
-    fn note_closed(&mut self, pid: u32, error: Errno, begun: Timestamp) -> Result<(), Errno> {
-        match error {
-            Errno::NOENT | Errno::SRCH => self.forget(pid),
-            Errno::ACCESS | Errno::PERM => {
-                self.holdings.forget(pid);
-                self.descriptors.remove(&pid);
-                self.note_unreadable(pid, begun);
+    /// Enters the sockets just found in a process. Where that has vanished there are none.
+    fn hold(&mut self, visit: &Visit, inodes: &mut Vec<u32>, now: Now) -> Result<(), Errno> {
+        if inodes.is_empty() {
+            self.holdings.forget(visit.pid);
+            return Ok(());
+        }
+        // Described again each time: exec(2) gives it another name and command line.
+        match self.describe(&visit.directory, visit.pid, now) {
+            Ok(process) => {
+                self.holdings.set(&Arc::new(process), inodes);
+                Ok(())
             }
-            error => return Err(error),
+            Err(error) => {
+                self.holdings.forget(visit.pid);
+                inodes.clear();
+                if is_vanished(error) { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// A process could not be looked through: it is gone, or this user may not. Anything else says nothing of it: it is
+    /// looked at again.
+    fn note_closed(&mut self, pid: u32, error: Errno, begun: Timestamp) -> Result<(), Errno> {
+        if is_vanished(error) {
+            self.forget(pid);
+        } else if is_refusal(error) {
+            self.holdings.forget(pid);
+            self.forget_private(pid);
+            self.descriptors.remove(&pid);
+            self.note_unreadable(pid, begun);
+        } else {
+            let watched = self.watched.entry(pid).or_default();
+            (watched.changed, watched.failed) = (true, Some(error));
+            return self.note_failure(error);
         }
         Ok(())
+    }
+
+    /// Something could not be read that may hold sockets. One process that cannot be read does not keep the others from
+    /// being read; many errors in one sample mean that it is of no use, as where descriptors have run out.
+    fn note_failure(&mut self, error: Errno) -> Result<(), Errno> {
+        self.failed = self.failed.or(Some(error));
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= FAILURES_MAX { Err(error) } else { Ok(()) }
     }
 
     fn note_unreadable(&mut self, pid: u32, walked_at: Timestamp) {
         let watched = self.watched.entry(pid).or_default();
         if !watched.unreadable {
             let directory = self.proc.process(pid).ok();
-            let identity = directory.and_then(|directory| self.describer.identify(&directory));
-            watched.kernel_thread = identity.is_some_and(|(_, kernel_thread)| kernel_thread);
+            let is_kernel_thread =
+                |directory| self.describer.stat(&directory).is_ok_and(|stat| stat.is_kernel_thread());
+            watched.elsewhere = directory.as_ref().is_some_and(|directory| self.proc.is_elsewhere(directory));
+            watched.kernel_thread = directory.is_some_and(is_kernel_thread);
         }
         watched.unreadable = !watched.kernel_thread;
-        watched.changed = false;
+        (watched.changed, watched.failed) = (false, None);
         watched.walked_at = Some(walked_at);
         watched.walk_took = clock::now().0.since(walked_at);
     }
@@ -519,6 +629,16 @@ fn owner_without_inode(socket: &Socket) -> Owner {
         (Protocol::Tcp, TcpState::SynRecv) if socket.tcp.is_some() => Owner::Unaccepted,
         _ => Owner::None,
     }
+}
+
+/// A process or file that is no more, which between listing and reading is nothing wrong.
+const fn is_vanished(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::SRCH)
+}
+
+/// This user may not look.
+const fn is_refusal(error: Errno) -> bool {
+    matches!(error, Errno::ACCESS | Errno::PERM)
 }
 
 fn inodes_of(sockets: &[Socket], others: &[u32]) -> FxHashSet<u32> {

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, fstatfs, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
 
@@ -20,7 +20,8 @@ const FILE_LEN_MAX: usize = 64 * 1024;
 /// `/proc`, opened once.
 #[derive(Debug)]
 pub struct ProcDir {
-    root: OwnedFd,
+    /// Why there is none, where that is so: then all that is asked fails with this error.
+    root: Result<OwnedFd, Errno>,
     names: Box<[MaybeUninit<u8>]>,
 }
 
@@ -55,39 +56,64 @@ pub struct SocketFd {
 impl ProcDir {
     /// Opens `/proc`.
     pub fn open() -> Result<Self, Errno> {
-        let root = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into() })
+        Ok(Self::with(Ok(root()?)))
     }
 
-    /// Lists the processes into `entries` (cleared first), ascending by pid.
+    /// Opens `/proc`; where that fails, each listing tries again.
+    pub fn open_or_wait() -> Self {
+        Self::with(root())
+    }
+
+    fn with(root: Result<OwnedFd, Errno>) -> Self {
+        Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into() }
+    }
+
+    fn root(&self) -> Result<&OwnedFd, Errno> {
+        self.root.as_ref().map_err(|error| *error)
+    }
+
+    /// Lists the processes into `entries` (cleared first), ascending by pid. There is always one, ourselves, except in a
+    /// `/proc` of another pid namespace: `ENODEV` says that what is there is no `/proc`, or an empty one.
     pub fn list(&mut self, entries: &mut Vec<Entry>) -> Result<(), Errno> {
         entries.clear();
-        rustix::fs::seek(&self.root, rustix::fs::SeekFrom::Start(0))?;
-        let mut names = RawDir::new(&self.root, &mut self.names);
+        if self.root.is_err() {
+            self.root = root();
+        }
+        let root = self.root.as_ref().map_err(|error| *error)?;
+        rustix::fs::seek(root, rustix::fs::SeekFrom::Start(0))?;
+        let mut names = RawDir::new(root, &mut self.names);
         while let Some(name) = names.next() {
             let name = name?;
             entries.extend(number(name.file_name().to_bytes()).map(|pid| Entry { pid, inode: name.ino() }));
         }
         entries.sort_unstable_by_key(|entry| entry.pid);
-        Ok(())
+        if entries.is_empty() { Err(Errno::NODEV) } else { Ok(()) }
     }
 
     /// Opens the directory of process `pid`. Whatever is read through it is of this process or fails, also when
     /// the pid has been reused.
     pub fn process(&self, pid: u32) -> Result<ProcessDir, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(&self.root, DecInt::new(pid), flags, Mode::empty()).map(ProcessDir)
+        openat(self.root()?, DecInt::new(pid), flags, Mode::empty()).map(ProcessDir)
     }
 
     /// What `stat("/proc/PID/fd")` says: whether the process is there, is the same, has other descriptors.
     pub fn fd_hint(&self, pid: u32) -> Result<FdHint, Errno> {
         let mut path = PathBuffer::default();
-        let stat = statat(&self.root, path.join(pid, b"/fd\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
+        let stat = statat(self.root()?, path.join(pid, b"/fd\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
         Ok(FdHint { inode: stat.st_ino, count: u64::try_from(stat.st_size).unwrap_or(0) })
     }
 
+    /// Whether a process is surely in another network namespace than the calling thread. Unlike the namespace itself this is
+    /// to be seen of every process: the files in `net` are those of the namespace, and have inodes of their own in each.
+    pub fn is_elsewhere(&self, process: &ProcessDir) -> bool {
+        let ours = self.root().and_then(|root| statat(root, c"thread-self/net/dev", AtFlags::empty()));
+        let theirs = process.inode_of(c"net/dev");
+        ours.is_ok_and(|ours| theirs.is_ok_and(|theirs| theirs != ours.st_ino))
+    }
+
     /// Appends the sockets among the descriptors whose numbers are in `range`, ascending; returns how many descriptors
-    /// there are. `EACCES` says that this user may not look.
+    /// there are. `EACCES` says that this user may not look. After any other error `sockets` has what could be read.
     pub fn sockets(
         &mut self,
         process: &ProcessDir,
@@ -100,7 +126,7 @@ impl ProcDir {
             rustix::fs::seek(&directory, rustix::fs::SeekFrom::Start(u64::from(range.start).saturating_add(2)))?;
         }
         let mut names = RawDir::new(&directory, &mut self.names);
-        let mut count = 0u32;
+        let (mut count, mut failed) = (0u32, Ok(()));
         while let Some(name) = names.next() {
             let name = name?;
             let name = name.file_name();
@@ -111,9 +137,9 @@ impl ProcDir {
                 break;
             }
             count = count.saturating_add(1);
-            sockets.extend(read_descriptor(&directory, name, descriptor)?);
+            take(read_descriptor(&directory, name, descriptor), sockets, &mut failed)?;
         }
-        Ok(count)
+        failed.map(|()| count)
     }
 
     /// Appends those of `descriptors` that are sockets.
@@ -124,11 +150,33 @@ impl ProcDir {
         sockets: &mut Vec<SocketFd>,
     ) -> Result<(), Errno> {
         let directory = process.descriptor_dir()?;
+        let mut failed = Ok(());
         for descriptor in descriptors {
-            sockets.extend(read_descriptor(&directory, DecInt::new(descriptor), descriptor)?);
+            take(read_descriptor(&directory, DecInt::new(descriptor), descriptor), sockets, &mut failed)?;
         }
-        Ok(())
+        failed
     }
+}
+
+/// Opens `/proc` if it is one: a directory of that name that holds something else says nothing of processes.
+fn root() -> Result<OwnedFd, Errno> {
+    let root = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    if fstatfs(&root)?.f_type == PROC_SUPER_MAGIC { Ok(root) } else { Err(Errno::NODEV) }
+}
+
+/// Takes in what one descriptor was. A refusal holds for all of them and ends the reading; another error (`EIO`,
+/// `ENOMEM`) is kept in `failed`, and the rest is read all the same.
+fn take(
+    read: Result<Option<SocketFd>, Errno>,
+    sockets: &mut Vec<SocketFd>,
+    failed: &mut Result<(), Errno>,
+) -> Result<(), Errno> {
+    match read {
+        Ok(socket) => sockets.extend(socket),
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+        Err(error) => *failed = failed.and(Err(error)),
+    }
+    Ok(())
 }
 
 /// The socket that a descriptor is; `None` if it is something else or closed.
@@ -136,20 +184,53 @@ fn read_descriptor(directory: &OwnedFd, name: impl Arg, descriptor: u32) -> Resu
     let mut target = [MaybeUninit::uninit(); 32];
     match readlinkat_raw(directory.as_fd(), name, &mut target) {
         Ok((target, _)) => Ok(socket_inode(target).map(|inode| SocketFd { descriptor, inode })),
+        // Closed meanwhile, or a file with a longer path than a link can say.
+        Err(Errno::NOENT | Errno::SRCH | Errno::NAMETOOLONG) => Ok(None),
         // Listing asks for the owner's rights, following a link for those of ptrace(2): the second can be refused
-        // after the first was granted.
-        Err(error @ (Errno::ACCESS | Errno::PERM)) => Err(error),
-        Err(_) => Ok(None),
+        // after the first was granted. And what could not be read (EIO, ENOMEM) may be the socket that is sought.
+        Err(error) => Err(error),
     }
 }
 
-/// The directory of one process.
+/// The directory of one process, or of one of its threads: they have the same files.
 #[derive(Debug)]
 pub struct ProcessDir(OwnedFd);
 
 impl ProcessDir {
     fn descriptor_dir(&self) -> Result<OwnedFd, Errno> {
         openat(&self.0, c"fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    /// How many threads the process has: its `task` directory has a link for each and two of its own.
+    pub fn thread_count(&self) -> Result<u32, Errno> {
+        let links = statat(&self.0, c"task", AtFlags::empty())?.st_nlink;
+        Ok(u32::try_from(links).unwrap_or(u32::MAX).saturating_sub(2))
+    }
+
+    /// The ids of its threads, ascending, at most `len_max` of them; the main thread's is the pid.
+    pub fn threads(&self, len_max: usize) -> Result<Vec<u32>, Errno> {
+        let directory = openat(&self.0, c"task", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut names = RawDir::new(&directory, &mut buffer);
+        let mut threads = Vec::new();
+        while threads.len() < len_max
+            && let Some(name) = names.next()
+        {
+            threads.extend(number(name?.file_name().to_bytes()));
+        }
+        threads.sort_unstable();
+        Ok(threads)
+    }
+
+    /// The directory of its thread `tid`.
+    pub fn thread(&self, tid: u32) -> Result<Self, Errno> {
+        let path = [b"task/", DecInt::new(tid).as_bytes()].concat();
+        openat(&self.0, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map(Self)
+    }
+
+    /// How many descriptors its table has, without counting them: 0 before Linux 6.2.
+    pub fn descriptors_hint(&self) -> Result<u64, Errno> {
+        Ok(u64::try_from(statat(&self.0, c"fd", AtFlags::empty())?.st_size).unwrap_or(0))
     }
 
     /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it.

@@ -54,6 +54,12 @@ impl ProcNet {
         Self { netns, process: Some(pid), ..Self::default() }
     }
 
+    /// A reader of the same tables that knows no identities yet: for a look beside the samples.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { netns: self.netns, process: self.process, ..Self::default() }
+    }
+
     /// Begins a sample.
     pub fn begin(&mut self) {
         self.ids.begin();

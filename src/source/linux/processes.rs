@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::model::process::{Process, ProcessId};
+use crate::model::process::{Process, ProcessId, Thread};
 use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::linux::proc_dir::{ProcessDir, number};
@@ -21,8 +21,12 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 pub struct Stat<'a> {
     /// `comm`: up to 15 arbitrary bytes, `)` and newline among them.
     pub name: &'a [u8],
+    /// Field 3: `R`, `S`, `Z` and so on.
+    pub state: u8,
     /// Field 4.
     pub parent_pid: u32,
+    /// Field 20: threads, those that have ended and were not waited for included.
+    pub threads: u32,
     /// Field 9, `PF_*`.
     pub flags: u32,
     /// Field 22.
@@ -34,6 +38,12 @@ impl Stat<'_> {
     pub const fn is_kernel_thread(&self) -> bool {
         self.flags & PF_KTHREAD != 0
     }
+
+    /// Whether its main thread has ended and others go on (`pthread_exit`(3) in `main`): then `/proc/PID/fd` is empty, and
+    /// `/proc/PID/task/TID/fd` has the descriptors.
+    pub const fn has_lost_its_main_thread(&self) -> bool {
+        self.state == b'Z' && self.threads > 1
+    }
 }
 
 /// Reads `/proc/PID/stat` (`proc_pid_stat`(5)). The name ends at the *last* parenthesis: it may hold others.
@@ -43,10 +53,12 @@ pub fn parse_stat(content: &[u8]) -> Option<Stat<'_>> {
     let name = content.get(open.checked_add(1)?..close)?;
     // Field 3, the state, is the first behind the name.
     let mut fields = content.get(close.checked_add(1)?..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
-    let parent_pid = number(fields.nth(1)?)?;
+    let state = *fields.next()?.first()?;
+    let parent_pid = number(fields.next()?)?;
     let flags = number(fields.nth(4)?)?;
-    let start_ticks = std::str::from_utf8(fields.nth(12)?).ok()?.parse().ok()?;
-    Some(Stat { name, parent_pid, flags, start_ticks })
+    let threads = number(fields.nth(10)?)?;
+    let start_ticks = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+    Some(Stat { name, state, parent_pid, threads, flags, start_ticks })
 }
 
 /// The real uid in `/proc/PID/status`: the first number of the line `Uid:`.
@@ -107,14 +119,32 @@ impl Describer {
         if directory.read(c"cmdline", content).is_err() {
             content.clear();
         }
-        Ok(Process { id, parent_pid, name, command: command(content), uid, started, is_container_init })
+        Ok(Process { id, parent_pid, name, command: command(content), uid, started, is_container_init, thread: None })
     }
 
-    /// The start time and whether it is a kernel thread; `None` if it vanished.
-    pub fn identify(&mut self, directory: &ProcessDir) -> Option<(u64, bool)> {
-        directory.read(c"stat", &mut self.content).ok()?;
-        let stat = parse_stat(&self.content)?;
-        Some((stat.start_ticks, stat.is_kernel_thread()))
+    /// What its `stat` says. `ENOENT` or `ESRCH` if it vanished.
+    pub fn stat(&mut self, directory: &ProcessDir) -> Result<Stat<'_>, Errno> {
+        directory.read(c"stat", &mut self.content)?;
+        parse_stat(&self.content).ok_or(Errno::INVAL)
+    }
+
+    /// The start time of a process, in ticks since boot; `None` where it cannot be read.
+    pub fn start_ticks(&mut self, directory: &ProcessDir) -> Option<u64> {
+        Some(self.stat(directory).ok()?.start_ticks)
+    }
+
+    /// The thread `tid` of a process, whose directory this is.
+    pub fn thread(&mut self, directory: &ProcessDir, tid: u32) -> Result<Thread, Errno> {
+        let name = DisplayText::name(self.stat(directory)?.name);
+        Ok(Thread { tid, name })
+    }
+
+    /// The command line of a process or thread; empty where it cannot be read.
+    pub fn command(&mut self, directory: &ProcessDir) -> DisplayText {
+        if directory.read(c"cmdline", &mut self.content).is_err() {
+            self.content.clear();
+        }
+        command(&mut self.content)
     }
 
     /// The soft limit of open descriptors; `None` where it may not be read.

@@ -325,17 +325,19 @@ pub fn look_up(connection: &mut Connection, reference: &SocketRef) -> Option<Tcp
     asked.ok().and(found)
 }
 
-/// Whether exactly the socket `reference` still has an inode. Where the kernel does not say (UDP, no cookie), it is
-/// taken to have one.
-pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> bool {
-    let Some(request) = encode_exact(reference, 0).filter(|_| reference.protocol == Protocol::Tcp) else {
-        return true;
-    };
+/// Whether exactly the socket `reference` still has an inode; `None` where the kernel does not say: of UDP, without a
+/// cookie, or because the question failed.
+pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> Option<bool> {
+    let request = encode_exact(reference, 0).filter(|_| reference.protocol == Protocol::Tcp)?;
     let mut inode = None;
     let asked = connection.ask(BY_FAMILY, &request, |payload| {
         inode = payload.get(INODE..).and_then(|rest| Reader(rest).ne32());
     });
-    asked != Err(Errno::NOENT) && inode != Some(0)
+    match asked {
+        Err(Errno::NOENT) => Some(false),
+        Ok(()) => inode.map(|inode| inode != 0),
+        Err(_) => None,
+    }
 }
 
 /// Closes exactly the socket `reference` (`sock_diag_destroy`): the kernel compares the cookie before it does anything.

@@ -1,5 +1,6 @@
 //! The kernel's tables of sockets, read by `sock_diag` or from `/proc/net`, and what to say when a part is missing.
 
+use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
@@ -144,9 +145,35 @@ impl Tables {
         }
     }
 
-    /// Whether a process still holds this socket, as far as the kernel says.
-    pub fn is_held(&mut self, socket: &Socket) -> bool {
-        self.diag.as_mut().is_none_or(|diag| diag.is_held(socket))
+    /// Whether each of `sockets` still has an inode, so that something holds it; `None` where that cannot be said.
+    /// Of TCP the kernel is asked; where it does not answer for one socket, its table is read again.
+    pub fn held(&mut self, sockets: &[&Socket]) -> Vec<Option<bool>> {
+        let mut read: Vec<(DumpRequest, Option<FxHashSet<u32>>)> = Vec::new();
+        let mut is_held = |socket: &&Socket| {
+            let asked = self.diag.as_mut().and_then(|diag| diag.is_held(socket));
+            asked.or_else(|| {
+                let request = DumpRequest::of((socket.protocol, socket.family));
+                if !read.iter().any(|(known, _)| *known == request) {
+                    read.push((request, self.inodes(request)));
+                }
+                let (_, inodes) = read.iter().find(|(known, _)| *known == request)?;
+                Some(inodes.as_ref()?.contains(&socket.inode?.get()))
+            })
+        };
+        sockets.iter().map(&mut is_held).collect()
+    }
+
+    /// The inodes in a table now; `None` where it cannot be read whole.
+    fn inodes(&mut self, request: DumpRequest) -> Option<FxHashSet<u32>> {
+        let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
+        let answer = self.diag.as_mut().map(|diag| diag.read(request, Way::Whole, &mut sockets, &mut coverage));
+        if !matches!(answer, Some(Ok(Answer::Given))) {
+            sockets.clear();
+            let read = self.proc_net.again().read(request.protocol, request.family, &mut sockets, &mut coverage);
+            read.ok()?;
+        }
+        let is_whole = coverage.records_skipped == 0 && coverage.degraded.is_empty();
+        is_whole.then(|| sockets.iter().filter_map(|socket| Some(socket.inode?.get())).collect())
     }
 
     /// The details of those of `wanted` that are still there; nothing where the source has none.
@@ -212,15 +239,17 @@ mod tests {
         };
         let tcp = find(listener.local_addr().expect("bound").port(), Protocol::Tcp);
         let udp = find(waiting.local_addr().expect("bound").port(), Protocol::Udp);
-        assert!(tables.is_held(&tcp) && tables.is_held(&udp));
+        assert_eq!(tables.held(&[&tcp, &udp]), [Some(true); 2]);
         drop(listener);
         // A child that another test starts at this moment holds it, too, until its exec.
         let deadline = Instant::now() + Duration::from_mins(1);
-        while tables.is_held(&tcp) {
+        while tables.held(&[&tcp]) == [Some(true)] {
             assert!(Instant::now() < deadline, "still held");
         }
         drop(waiting);
-        assert!(tables.is_held(&udp), "of UDP the kernel is not asked");
+        assert_eq!(tables.held(&[&tcp, &udp]), [Some(false), Some(true)]);
+        let mut procfs = Tables::procfs(NetnsId(1), None).expect("/proc/net");
+        assert_eq!(procfs.held(&[&tcp, &udp]), [Some(false), Some(true)], "without cookies the table is read again");
     }
 
     #[test]

@@ -44,8 +44,8 @@ impl Visible {
 
     /// Why owners are missing: nothing to say.
     #[expect(clippy::unused_self, reason = "on Linux there is something to look at")]
-    pub fn reasons(self) -> impl Iterator<Item = &'static str> {
-        std::iter::empty()
+    pub fn reasons(self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whose `entry` is if no process is known to hold it: one that may not be asked, if netstat2 gave its pid.

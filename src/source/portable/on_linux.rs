@@ -53,8 +53,8 @@ impl Visible {
     }
 
     /// Why owners are missing, one sentence each.
-    pub fn reasons(self) -> impl Iterator<Item = &'static str> {
-        self.visibility.reasons()
+    pub fn reasons(self) -> Vec<String> {
+        self.visibility.reasons(self.unreadable)
     }
 
     /// Whose `entry` is if no process is known to hold it.

@@ -126,6 +126,7 @@ fn describe(process: &sysinfo::Process) -> Process {
         started,
         // sysinfo does not tell.
         is_container_init: false,
+        thread: None,
     }
 }
 

@@ -155,6 +155,7 @@ fn process(row: &Row, boot: WallTime) -> Process {
         uid: Some(row.uid),
         started: Some(WallTime(boot.0 + i64::from(row.born) * 1_000)),
         is_container_init: false,
+        thread: None,
     }
 }
 

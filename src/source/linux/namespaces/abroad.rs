@@ -182,9 +182,12 @@ impl Abroad {
         details
     }
 
-    /// Whether a process still holds this socket of another namespace, as far as the kernel says.
-    pub fn is_held(&mut self, socket: &Socket) -> bool {
-        self.open.get_mut(&socket.id.netns()).is_none_or(|window| window.tables.is_held(socket))
+    /// Whether each of these sockets of one other namespace still has an inode; `None` where that cannot be said.
+    pub fn held(&mut self, netns: NetnsId, sockets: &[&Socket]) -> Vec<Option<bool>> {
+        match self.open.get_mut(&netns) {
+            Some(window) => window.tables.held(sockets),
+            None => vec![None; sockets.len()],
+        }
     }
 
     /// The name of an interface of another namespace.

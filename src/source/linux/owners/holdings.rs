@@ -38,21 +38,21 @@ impl Holdings {
         self.holders_of.reserve(len.min(INODES_MAX));
     }
 
-    /// The process `pid`, if it holds sockets.
+    /// The process `pid`, if it holds sockets; by the number of a thread, what that holds in a table of its own.
     pub fn process(&self, pid: u32) -> Option<&Arc<Process>> {
         self.held_by.get(&pid).map(|held| &held.process)
     }
 
-    /// The pids of the processes that hold sockets, in no order.
+    /// The numbers of the processes that hold sockets, and of the threads with a table of their own, in no order.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
         self.held_by.keys().copied()
     }
 
-    /// Says that `process` holds exactly the sockets `inodes`; puts them in order.
+    /// Says that `process` (or the thread of it that it names) holds exactly the sockets `inodes`; puts them in order.
     pub fn set(&mut self, process: &Arc<Process>, inodes: &mut Vec<u32>) {
         inodes.sort_unstable();
         inodes.dedup();
-        let pid = process.id.pid;
+        let pid = process.table();
         if self.process(pid).is_some_and(|known| *known != *process) {
             self.forget(pid);
         }
@@ -72,7 +72,7 @@ impl Holdings {
         self.held_by.entry(pid).and_modify(|held| held.inodes = now);
     }
 
-    /// Says that process `pid` is gone, or holds nothing.
+    /// Says that process or thread `pid` is gone, or holds nothing.
     pub fn forget(&mut self, pid: u32) {
         let Some(held) = self.held_by.remove(&pid) else {
             return;
@@ -104,7 +104,8 @@ impl Holdings {
 
     fn share(&mut self, inode: u32, process: &Arc<Process>) {
         let mut processes = self.holders_of.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
-        let place = processes.partition_point(|other| other.id.pid < process.id.pid);
+        let place =
+            processes.partition_point(|other| (other.id.pid, other.table()) < (process.id.pid, process.table()));
         processes.insert(place, Arc::clone(process));
         self.assign(inode, processes);
     }
@@ -113,7 +114,7 @@ impl Holdings {
         let Some(holders) = self.holders_of.get(&inode) else {
             return;
         };
-        let left = holders.all().iter().filter(|process| process.id.pid != pid).cloned().collect();
+        let left = holders.all().iter().filter(|process| process.table() != pid).cloned().collect();
         self.assign(inode, left);
     }
 
@@ -126,7 +127,7 @@ impl Holdings {
 
     /// The one value for these processes; `None` for none.
     fn set_of(&mut self, processes: Vec<Arc<Process>>) -> Option<Arc<Holders>> {
-        let pids: Box<[u32]> = processes.iter().map(|process| process.id.pid).collect();
+        let pids: Box<[u32]> = processes.iter().map(|process| process.table()).collect();
         if let Some(known) = self.sets.get(&pids) {
             return Some(Arc::clone(known));
         }
@@ -163,6 +164,7 @@ mod tests {
             uid: Some(0),
             started: None,
             is_container_init: false,
+            thread: None,
         })
     }
 

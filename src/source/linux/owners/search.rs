@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
-use super::{Owners, Watched};
+use super::{HeldOf, Owners, Watched};
 use crate::model::socket::Socket;
 use crate::source::clock;
 use crate::source::linux::processes::Now;
@@ -20,8 +20,10 @@ const WIDE_SEARCH_MIN: usize = 4_000;
 /// and so many processes at a time, as each is kept open meanwhile.
 const WIDE_SEARCH_STEP: usize = 128;
 /// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes
-/// that never had one: some 3 milliseconds.
+/// that never had one: some 3 milliseconds;
 const QUESTIONS_MAX: usize = 1_000;
+/// and of so many at its end, where all else is done: 60 milliseconds. More that are sought in vain at once are no race.
+const LAST_QUESTIONS_MAX: usize = 20_000;
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
 pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
@@ -34,7 +36,7 @@ impl Owners {
         sockets: &[Socket],
         live: &dyn Fn() -> &'l FxHashSet<u32>,
         now: Now,
-        is_held: &mut dyn FnMut(&Socket) -> bool,
+        held: &mut HeldOf<'_>,
     ) -> Result<(), Errno> {
         let mut wanted = self.wanted(sockets, now);
         let begun = clock::now().0;
@@ -48,7 +50,7 @@ impl Owners {
         self.search_new(&mut wanted, now)?;
         for tier in [Tier::ChangedHolder, Tier::Holder, Tier::Other] {
             if tier == Tier::Other && wanted.len() <= QUESTIONS_MAX {
-                self.drop_closed(sockets, &mut wanted, is_held);
+                self.drop_closed(sockets, &mut wanted, held, QUESTIONS_MAX);
             }
             for pid in self.in_tier(tier, now) {
                 if wanted.is_empty() && tier >= Tier::Holder {
@@ -59,7 +61,8 @@ impl Owners {
                 }
             }
         }
-        wanted.retain(|inode| self.holdings.holders(*inode).is_none());
+        self.drop_found(&mut wanted);
+        self.make_sure(sockets, &mut wanted, now, held)?;
         for inode in wanted {
             self.unresolved.put_off(inode, now.at);
         }
@@ -84,12 +87,59 @@ impl Owners {
         Ok(())
     }
 
-    /// Seeks no longer what was closed between the dump and the search.
-    fn drop_closed(&self, sockets: &[Socket], wanted: &mut FxHashSet<u32>, is_held: &mut dyn FnMut(&Socket) -> bool) {
-        for socket in self.pending.iter().filter_map(|index| sockets.get(*index as usize)) {
-            let Some(inode) = socket.inode else { continue };
-            if wanted.contains(&inode.get()) && !is_held(socket) {
-                wanted.remove(&inode.get());
+    /// All processes have been looked through, and `wanted` was not found: those that were closed meanwhile are told
+    /// apart, and for the others it is looked where it was not, or where a descriptor that was handed on between two looks
+    /// would be: in private tables, in processes that are new or have changed.
+    fn make_sure(
+        &mut self,
+        sockets: &[Socket],
+        wanted: &mut FxHashSet<u32>,
+        now: Now,
+        held: &mut HeldOf<'_>,
+    ) -> Result<(), Errno> {
+        self.drop_closed(sockets, wanted, held, LAST_QUESTIONS_MAX);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        self.search_tables(wanted, now);
+        self.list(now)?;
+        self.search_new(wanted, now)?;
+        let pids: Vec<u32> = self.pids().collect();
+        for pid in pids {
+            self.check_descriptors_of(pid);
+            if self.watched.get(&pid).is_some_and(|watched| watched.changed && !watched.unreadable) {
+                self.walk(pid, now)?;
+            }
+        }
+        self.drop_found(wanted);
+        self.drop_closed(sockets, wanted, held, LAST_QUESTIONS_MAX);
+        Ok(())
+    }
+
+    fn drop_found(&self, wanted: &mut FxHashSet<u32>) {
+        wanted.retain(|inode| self.holdings.holders(*inode).is_none());
+    }
+
+    /// Seeks no longer what was closed between the dump and the search. What the kernel does not tell is sought on.
+    fn drop_closed(
+        &mut self,
+        sockets: &[Socket],
+        wanted: &mut FxHashSet<u32>,
+        held: &mut HeldOf<'_>,
+        questions_max: usize,
+    ) {
+        let pending = self.pending.iter().filter_map(|index| sockets.get(*index as usize));
+        let inode = |socket: &Socket| socket.inode.map_or(0, std::num::NonZeroU32::get);
+        let asked: Vec<&Socket> =
+            pending.filter(|socket| wanted.contains(&inode(socket))).take(questions_max).collect();
+        self.untold.clone_from(wanted);
+        for (socket, is_held) in asked.iter().zip(held(&asked)) {
+            if is_held.is_some() {
+                self.untold.remove(&inode(socket));
+            }
+            if is_held == Some(false) {
+                wanted.remove(&inode(socket));
+                self.vanished.insert(inode(socket));
             }
         }
     }

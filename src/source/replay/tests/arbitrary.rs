@@ -40,7 +40,7 @@ fn process() -> impl Strategy<Value = Arc<Process>> {
     let rest = (any::<u32>(), name(), text(COMMAND_LEN_MAX), any::<Option<u32>>(), any::<Option<i64>>());
     (id, rest).prop_map(|(id, (parent_pid, name, command, uid, started))| {
         let started = started.map(WallTime);
-        Arc::new(Process { id, parent_pid, name, command, uid, started, is_container_init: false })
+        Arc::new(Process { id, parent_pid, name, command, uid, started, is_container_init: false, thread: None })
     })
 }
 

@@ -145,6 +145,7 @@ fn indices_are_checked_before_they_are_followed() {
         uid: None,
         started: None,
         is_container_init: false,
+        thread: None,
     };
     let mut payload = head(false);
     payload.extend([0, 1]);
