@@ -211,7 +211,8 @@ pub struct Socket {
     pub inode: Option<NonZeroU32>,
     /// The owner's uid as the socket remembers it; `None` where the kernel does not keep it (mini-sockets).
     pub uid: Option<u32>,
-    /// The cgroup of the socket, as the inode of its directory in cgroup v2.
+    /// The cgroup of the socket, as the inode of its directory in cgroup v2; from [`NO_CGROUP`] on, a number that stands for
+    /// the path of its holder's.
     pub cgroup: Option<NonZeroU64>,
     /// The queues.
     pub queues: Option<Queues>,
@@ -230,7 +231,15 @@ pub struct Socket {
     pub owner: Owner,
 }
 
+/// Numbers from here on are no cgroup's: they stand for paths of which no number is known.
+pub const NO_CGROUP: u64 = 1 << 63;
+
 impl Socket {
+    /// The number of its cgroup, where the kernel gives one.
+    pub fn cgroup_id(&self) -> Option<u64> {
+        self.cgroup.map(NonZeroU64::get).filter(|id| *id < NO_CGROUP)
+    }
+
     /// What the kernel needs to find this socket again.
     pub const fn reference(&self) -> SocketRef {
         SocketRef {

@@ -333,6 +333,7 @@ impl Linux {
         snapshot.coverage.sockets = listed.saturating_add(held_back.count);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
+        snapshot.coverage.degraded.extend(self.units.lost().map(DisplayText::new));
         if self.parts.is_engaged() {
             let ended = self.parts.ended();
             self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);

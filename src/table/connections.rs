@@ -99,7 +99,7 @@ pub static COLUMNS: &[Column<Row>] = &[
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
     Column::new("v6only", "V6ONLY", Kind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
         .width(6, 6).about("Whether an IPv6 socket without a peer takes IPv6 only (IPV6_V6ONLY), or IPv4 as well."),
-    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup, |id| Value::Number(id.get())))
+    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup_id(), Value::Number))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
     Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
         .width(12, 32).rank(15).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),

@@ -3,10 +3,15 @@
 //!
 //! There is no way from the number to the path but to look through the directories (`open_by_handle_at`(2) needs a
 //! capability). So that is done only when a number appears that is not known, and seldom while it stays unknown.
+//!
+//! Where cgroups are not mounted (`ip netns exec` mounts a new `/sys` without them), they are mounted where nobody else
+//! sees it; where that is not allowed, `/proc/PID/cgroup` of the holder says the path. A socket keeps the cgroup that it
+//! was made in when its process moves to another, so holders that disagree on a number say nothing.
 
 pub mod name;
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
@@ -15,9 +20,10 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
 use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 use crate::model::process::{Owner, ProcessId};
-use crate::model::socket::Socket;
+use crate::model::socket::{NO_CGROUP, Socket};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::clock;
@@ -53,40 +59,59 @@ pub struct Units {
     known: FxHashMap<u64, Known>,
     unresolved: Backoff<u64>,
     processes: FxHashMap<ProcessId, (Option<NonZeroU64>, Timestamp)>,
+    /// What `/proc/PID/cgroup` of holders says, where directories do not.
+    holders: FxHashMap<ProcessId, (Option<Place>, Timestamp)>,
     walk_after: Timestamp,
     tidied_at: Timestamp,
-    /// Kept for its memory.
+    /// Cgroups that are not known; kept for its memory.
     wanted: Vec<u64>,
+    /// A holder has told a unit since the last update.
+    learned: bool,
 }
+
+/// Where a process is: the unit of its path, `None` at the root; the path itself tells paths apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    path: Vec<u8>,
+    unit: Option<DisplayText>,
+}
+
+/// What is said where units are missing because of that.
+const NOT_MOUNTED: &str = "cgroups are not mounted here (see /sys/fs/cgroup): units come from /proc/PID/cgroup of who \
+                           holds a socket, and are missing where nobody does or holders disagree";
 
 /// What is known of a cgroup.
 #[derive(Debug)]
 struct Known {
-    /// `None` for the root.
+    /// `None` for the root, and where holders disagree.
     unit: Option<DisplayText>,
     used_at: Timestamp,
+    /// A holder said so, not a directory with that number.
+    from_holder: bool,
 }
 
 impl Units {
     /// Uses cgroup v2 where it is usually mounted; without it no unit is known.
     pub fn open() -> Self {
         let is_cgroup2 = |root: &OwnedFd| fstatfs(root).is_ok_and(|system| system.f_type == CGROUP2);
-        Self::over(ROOTS.iter().filter_map(|path| directory(path).ok()).find(is_cgroup2))
+        Self::over(ROOTS.iter().filter_map(|path| directory(path).ok()).find(is_cgroup2).or_else(mount))
     }
 
     fn over(root: Option<OwnedFd>) -> Self {
         let mut known = FxHashMap::default();
         if let Some(stat) = root.as_ref().and_then(|root| fstat(root).ok()) {
-            known.insert(stat.st_ino, Known { unit: None, used_at: Timestamp(u64::MAX) });
+            known.insert(stat.st_ino, Known { unit: None, used_at: Timestamp(u64::MAX), from_holder: false });
         }
         Self {
             root,
             known,
             unresolved: Backoff::new(RETRY_FIRST, RETRY_MAX),
             processes: FxHashMap::default(),
+            holders: FxHashMap::default(),
             walk_after: Timestamp(0),
             tidied_at: Timestamp(0),
             wanted: Vec::new(),
+            learned: false,
         }
     }
 
@@ -94,6 +119,10 @@ impl Units {
     pub fn update(&mut self, sockets: &[Socket], now: Timestamp) -> bool {
         self.note_used(sockets, now);
         let forgotten = now.since(self.tidied_at) > UNUSED_MAX / 5 && self.tidy(now);
+        let forgotten = forgotten | std::mem::take(&mut self.learned);
+        if self.root.is_none() {
+            return forgotten;
+        }
         self.wanted.retain(|id| self.unresolved.is_due(*id, now));
         let begun = clock::now().0;
         if self.wanted.is_empty() || begun < self.walk_after || self.known.len() >= KNOWN_MAX {
@@ -107,7 +136,7 @@ impl Units {
         let learned = !found.is_empty();
         for (id, unit) in found {
             self.unresolved.forget(id);
-            self.known.insert(id, Known { unit, used_at: now });
+            self.known.insert(id, Known { unit, used_at: now, from_holder: false });
         }
         let ended = clock::now().0;
         self.walk_after = ended.after(ended.since(begun) * WALK_DUTY);
@@ -119,10 +148,16 @@ impl Units {
         self.known.iter().filter_map(|(id, known)| Some((*id, known.unit.clone()?))).collect()
     }
 
-    /// Gives `sockets` without a cgroup that of the process that holds them: for `/proc/net`, which has none.
+    /// What is missing, where something is: cgroups are not mounted, and sockets have one that no holder told.
+    pub fn lost(&self) -> Option<&'static str> {
+        (self.root.is_none() && !self.wanted.is_empty()).then_some(NOT_MOUNTED)
+    }
+
+    /// Gives `sockets` without a cgroup that of the process that holds them: for `/proc/net`, which has none. Learns the
+    /// units of those whose cgroup has no directory here from who holds them.
     pub fn complete(&mut self, sockets: &mut [Socket], owners: &Owners, now: Timestamp) {
         if self.root.is_none() {
-            return;
+            return self.learn_from_holders(sockets, owners, now);
         }
         for socket in sockets.iter_mut().filter(|socket| socket.cgroup.is_none()) {
             let Owner::Live(holders) = &socket.owner else { continue };
@@ -137,6 +172,31 @@ impl Units {
         }
     }
 
+    fn learn_from_holders(&mut self, sockets: &mut [Socket], owners: &Owners, now: Timestamp) {
+        for socket in sockets {
+            let Owner::Live(holders) = &socket.owner else { continue };
+            let process = holders.first();
+            let is_believed = |(_, read_at): &&(Option<Place>, Timestamp)| now.since(*read_at) < BELIEVED_FOR;
+            if self.holders.get(&process.id).filter(is_believed).is_none() {
+                self.holders.insert(process.id, (place_of(process.id.pid, owners), now));
+            }
+            let Some((Some(place), _)) = self.holders.get(&process.id) else { continue };
+            let id = *socket.cgroup.get_or_insert_with(|| stand_in(&place.path));
+            let known = Known { unit: place.unit.clone(), used_at: now, from_holder: true };
+            let is_new = !self.known.contains_key(&id.get());
+            if is_new && self.known.len() >= KNOWN_MAX {
+                continue;
+            }
+            self.learned |= is_new;
+            let known = self.known.entry(id.get()).or_insert(known);
+            known.used_at = known.used_at.max(now);
+            if known.from_holder && known.unit != place.unit && known.unit.is_some() {
+                known.unit = None;
+                self.learned = true;
+            }
+        }
+    }
+
     fn cgroup_of(&self, pid: u32, owners: &Owners) -> Option<u64> {
         let mut content = Vec::new();
         owners.process_dir(pid).and_then(|directory| directory.read(c"cgroup", &mut content)).ok()?;
@@ -148,9 +208,6 @@ impl Units {
     /// Collects the cgroups that are not known.
     fn note_used(&mut self, sockets: &[Socket], now: Timestamp) {
         self.wanted.clear();
-        if self.root.is_none() {
-            return;
-        }
         let mut before = None;
         for id in sockets.iter().filter_map(|socket| socket.cgroup.map(NonZeroU64::get)) {
             // Neighbours in the kernel's tables often have the same.
@@ -173,6 +230,7 @@ impl Units {
         self.known.retain(|_, known| now.since(known.used_at) < UNUSED_MAX);
         self.unresolved.forget_unwanted(now.before(UNUSED_MAX));
         self.processes.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
+        self.holders.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
         self.known.len() < before
     }
 
@@ -204,6 +262,49 @@ impl Units {
         }
         found
     }
+}
+
+/// Mounts cgroup v2 in no place: the mount is gone with the descriptor. That takes Linux 5.2 and `CAP_SYS_ADMIN`. Not where
+/// the kernel shows no cgroup v2: the mount would make it visible to everybody.
+fn mount() -> Option<OwnedFd> {
+    let own = std::fs::read("/proc/self/cgroup").ok()?;
+    path_in_v2(&own)?;
+    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC).ok()?;
+    fsconfig_create(&context).ok()?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY).ok()?;
+    openat(&mount, c".", DIRECTORY, Mode::empty()).ok()
+}
+
+/// Where process `pid` is, by its `/proc/PID/cgroup`; `None` if that cannot be read.
+fn place_of(pid: u32, owners: &Owners) -> Option<Place> {
+    let mut content = Vec::new();
+    owners.process_dir(pid).and_then(|directory| directory.read(c"cgroup", &mut content)).ok()?;
+    let path = path_of(&content)?.to_vec();
+    let unit = unit_text(&path);
+    Some(Place { path, unit })
+}
+
+/// The path in `/proc/PID/cgroup` (cgroups(7)) that says the unit: that of v2, else that of systemd's own hierarchy of v1,
+/// else that of a controller; one that is at the root only if all are.
+fn path_of(content: &[u8]) -> Option<&[u8]> {
+    let mut paths: Vec<(bool, bool, &[u8])> = Vec::new();
+    for line in content.split(|byte| *byte == b'\n') {
+        let mut fields = line.splitn(3, |byte| *byte == b':');
+        let (Some(hierarchy), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
+        paths.push((hierarchy != b"0", controllers != b"name=systemd", path));
+    }
+    paths.sort_by_key(|(is_v1, is_not_systemd, _)| (*is_v1, *is_not_systemd));
+    let in_one = paths.iter().find(|(_, _, path)| *path != b"/");
+    in_one.or(paths.first()).map(|(_, _, path)| *path)
+}
+
+/// A number for a path of which no number is known, the same each time.
+fn stand_in(path: &[u8]) -> NonZeroU64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(path);
+    NonZeroU64::MIN | NO_CGROUP | hasher.finish()
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -305,9 +406,57 @@ mod tests {
     }
 
     #[test]
-    fn without_cgroup_v2_nothing_is_known() {
+    fn without_cgroup_v2_nothing_is_known_but_what_holders_say() {
         let mut units = Units::over(None);
         assert!(!units.update(&[socket(5)], at(0)) && units.names().is_empty());
+        assert_eq!(units.lost(), Some(NOT_MOUNTED));
+
+        let owners = Owners::open();
+        let me = process(std::process::id(), "me");
+        let held = |cookie: u64, cgroup: u64| {
+            let socket = tcp(cookie).held_by(std::slice::from_ref(&me));
+            socket.with(|socket| socket.cgroup = NonZeroU64::new(cgroup)).build()
+        };
+        let mut sockets = [held(1, 5), held(2, 0)];
+        units.complete(&mut sockets, &owners, at(0));
+        units.update(&sockets, at(0));
+        let place = place_of(std::process::id(), &owners).expect("own");
+        assert_eq!(units.names().get(&5), place.unit.as_ref());
+        assert_eq!(sockets[0].cgroup, NonZeroU64::new(5));
+        let stands_in = sockets[1].cgroup.expect("a number stands in");
+        assert!(stands_in.get() >= NO_CGROUP && units.names().get(&stands_in.get()) == place.unit.as_ref());
+        assert_eq!(units.lost(), None);
+
+        // A process that has moved since it made the socket.
+        let other = Place { path: b"/other.service".to_vec(), unit: Some("other.service".into()) };
+        for (id, unit) in [(6, "a.service"), (7, "other.service")] {
+            units.known.insert(id, Known { unit: Some(unit.into()), used_at: at(0), from_holder: true });
+        }
+        units.holders.insert(me.id, (Some(other), at(0)));
+        units.complete(&mut [held(3, 6), held(4, 7)], &owners, at(0));
+        assert!(units.update(&[], at(0)) && !units.names().contains_key(&6), "holders disagree");
+        assert_eq!(units.names()[&7].as_str(), "other.service");
+    }
+
+    #[test]
+    fn the_path_of_a_process_is_that_of_v2_else_of_v1() {
+        let path =
+            |content: &'static str| path_of(content.as_bytes()).map(|path| std::str::from_utf8(path).expect("text"));
+        assert_eq!(path("0::/system.slice/a.service\n"), Some("/system.slice/a.service"));
+        assert_eq!(path("5:memory:/docker/x\n1:name=systemd:/b.service\n0::/\n"), Some("/b.service"));
+        assert_eq!(path("5:memory:/docker/x\n1:name=systemd:/\n0::/\n"), Some("/docker/x"));
+        assert_eq!(path("5:cpu,cpuacct:/a:b\n"), Some("/a:b"), "paths have colons");
+        assert_eq!(path("0::/\n"), Some("/"));
+        assert_eq!(path("0::/../../c.scope\n"), Some("/../../c.scope"), "seen from a cgroup namespace");
+        assert_eq!((path(""), path("nonsense")), (None, None));
+    }
+
+    #[test]
+    fn cgroups_can_be_read_where_they_are_not_mounted() {
+        // Not allowed to everybody; where it is, it is the same tree.
+        let (Some(root), Some(mounted)) = (mount(), Units::open().root) else { return };
+        assert!(fstatfs(&root).is_ok_and(|system| system.f_type == CGROUP2));
+        assert_eq!(fstat(&root).expect("open").st_ino, fstat(&mounted).expect("open").st_ino);
     }
 
     #[test]
