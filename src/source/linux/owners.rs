@@ -99,6 +99,7 @@ pub struct Owners {
 
 /// A process in `/proc`.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a process")]
 struct Watched {
     /// The inode of `/proc/PID`, a cheap sign of identity.
     entry_inode: u64,

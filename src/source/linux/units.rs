@@ -177,7 +177,7 @@ impl Units {
             let Owner::Live(holders) = &socket.owner else { continue };
             let process = holders.first();
             let is_believed = |(_, read_at): &&(Option<Place>, Timestamp)| now.since(*read_at) < BELIEVED_FOR;
-            if self.holders.get(&process.id).filter(is_believed).is_none() {
+            if !self.holders.get(&process.id).is_some_and(|known| is_believed(&known)) {
                 self.holders.insert(process.id, (place_of(process.id.pid, owners), now));
             }
             let Some((Some(place), _)) = self.holders.get(&process.id) else { continue };
