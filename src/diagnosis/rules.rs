@@ -83,8 +83,7 @@ fn sharers(case: &Case) -> usize {
 
 /// Whether the kernel's limits and counters are those of the group's network namespace.
 fn is_own_namespace(case: &Case) -> bool {
-    let name = case.look.store.names().namespaces.get(&case.group.key.netns);
-    name.is_none_or(|name| name.as_str() == "own")
+    case.look.store.names().own.is_none_or(|own| own == case.group.key.netns)
 }
 
 /// Whether so many peers of a group are silent or slow that it is not their own trouble: a single one that we chose to

@@ -217,6 +217,9 @@ pub struct Usage {
     pub descriptors_max: Option<u64>,
 }
 
+/// What our own network namespace is called; one that is mounted under this name is called by its path.
+pub const OWN_NAMESPACE: &str = "own";
+
 /// Names of numbers that rows hold: they change rarely, so they travel as one shared table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
@@ -226,6 +229,9 @@ pub struct Names {
     pub interfaces: BTreeMap<(NetnsId, u32), DisplayText>,
     /// Network namespaces that have a name, or that something can stand in for one.
     pub namespaces: BTreeMap<NetnsId, DisplayText>,
+    /// The network namespace that conntop is in: it is told by its number, whatever others are called. `None` where it is not
+    /// known.
+    pub own: Option<NetnsId>,
     /// The service unit, container or pod of a cgroup, by the inode of its directory.
     pub units: BTreeMap<u64, DisplayText>,
 }

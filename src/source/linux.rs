@@ -200,7 +200,13 @@ impl Linux {
         };
         let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
         let namespaces = self.namespaces.names(needs.all_namespaces);
-        let others = Others { namespaces, units, interface: &interface, wait: needs.wait_for_names };
+        let others = Others {
+            namespaces,
+            own: Some(own).filter(|own| own.0 != 0),
+            units,
+            interface: &interface,
+            wait: needs.wait_for_names,
+        };
         if snapshot.scope.is_all() {
             self.names.read(&snapshot.sockets, snapshot.at, others)
         } else {

@@ -46,7 +46,8 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     let table = app.store.names();
     section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id.get())).map(ToString::to_string));
     // Our own says nothing new.
-    let namespace = table.namespaces.get(&socket.id.netns()).filter(|name| name.as_str() != "own");
+    let is_own = table.own == Some(socket.id.netns());
+    let namespace = table.namespaces.get(&socket.id.netns()).filter(|_| !is_own);
     section.known("namespace", namespace.map(ToString::to_string));
     let first_seen = units::lasted(app.store.at().since(row.connection.first_seen));
     section.fact("first seen", format!("{first_seen} ago, at {}", app.time_of_day(row.connection.first_seen)));

@@ -30,6 +30,8 @@ pub struct NameReader {
 pub struct Others<'a> {
     /// Of network namespaces.
     pub namespaces: BTreeMap<NetnsId, DisplayText>,
+    /// Which of them is ours.
+    pub own: Option<NetnsId>,
     /// Of units; `None` if they are those of the last call.
     pub units: Option<BTreeMap<u64, DisplayText>>,
     /// Of the interface with this index in this namespace.
@@ -49,6 +51,7 @@ impl NameReader {
             names.users = users.unwrap_or(names.users);
             names.interfaces.extend(interfaces(&new, others.interface));
             names.namespaces = others.namespaces;
+            names.own = others.own;
             names.units = units.unwrap_or(names.units);
             self.names = Arc::new(names);
         }
@@ -66,6 +69,7 @@ impl NameReader {
                 users: users.unwrap_or_else(|| self.names.users.clone()),
                 interfaces: interfaces(sockets, others.interface),
                 namespaces: others.namespaces,
+                own: others.own,
                 units: others.units.unwrap_or_else(|| self.names.units.clone()),
             };
             if names != *self.names {

@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 use self::mounts::Mount;
+use crate::model::process::OWN_NAMESPACE;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -27,6 +28,8 @@ const ROUND_AFTER_WANTED: Duration = Duration::from_secs(2);
 const STEP: usize = 256;
 /// and at first, or while the sockets of all namespaces are wanted.
 const STEP_WANTED: usize = 4096;
+/// A namespace without a name is called by this and a pid.
+const STAND_IN: &str = "pid:";
 /// More namespaces are not noticed.
 const FOUND_MAX: usize = 10_000;
 
@@ -65,10 +68,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// What to call the namespace: the name of its mount, else a process in it.
+    /// What to call the namespace: the name of its mount, else a process in it. A mount that is named as conntop names
+    /// namespaces is called by its path.
     fn name(&self) -> DisplayText {
-        let mount = self.mount.as_ref().map(|mount| DisplayText::name(mount.name()));
-        mount.unwrap_or_else(|| DisplayText::new(&format!("pid:{}", self.process.unwrap_or_default())))
+        let mount = self.mount.as_ref().map(|mount| {
+            let is_ours = mount.name() == OWN_NAMESPACE.as_bytes() || mount.name().starts_with(STAND_IN.as_bytes());
+            DisplayText::name(if is_ours { &mount.0 } else { mount.name() })
+        });
+        mount.unwrap_or_else(|| DisplayText::new(&format!("{STAND_IN}{}", self.process.unwrap_or_default())))
     }
 }
 
@@ -106,7 +113,9 @@ impl Namespaces {
         let rest = self.queue.len().saturating_sub(step);
         for pid in self.queue.split_off(rest) {
             match self.namespace_of(pid) {
-                Ok(netns) => self.round.note(netns, |place| place.process = Some(pid)),
+                Ok(netns) => self.round.note(netns, |place| {
+                    place.process = Some(place.process.map_or(pid, |lowest| lowest.min(pid)));
+                }),
                 Err(Errno::ACCESS | Errno::PERM) => self.round.unreadable = self.round.unreadable.saturating_add(1),
                 Err(_) => {}
             }
@@ -138,7 +147,7 @@ impl Namespaces {
     /// What to call our own namespace and, if `all`, the others.
     pub fn names(&self, all: bool) -> BTreeMap<NetnsId, DisplayText> {
         let others = self.found.places.iter().filter(|_| all).map(|(netns, place)| (*netns, place.name()));
-        others.chain([(self.own, "own".into())]).filter(|(netns, _)| netns.0 != 0).collect()
+        others.chain([(self.own, OWN_NAMESPACE.into())]).filter(|(netns, _)| netns.0 != 0).collect()
     }
 
     fn begin(&mut self) {
@@ -158,7 +167,7 @@ impl Namespaces {
 }
 
 impl Round {
-    /// Notes that a namespace is there; the last note of a kind counts, and processes come with falling pids.
+    /// Notes that a namespace is there.
     fn note(&mut self, netns: NetnsId, note: impl FnOnce(&mut Place)) {
         if self.places.len() < FOUND_MAX || self.places.contains_key(&netns) {
             note(self.places.entry(netns).or_default());
@@ -189,13 +198,29 @@ mod tests {
     #[test]
     fn a_name_comes_from_the_mount_else_from_the_lowest_process() {
         let mut round = Round::default();
-        for pid in [900, 40, 7] {
-            round.note(NetnsId(5), |place| place.process = Some(pid));
-        }
+        round.note(NetnsId(5), |place| place.process = Some(7));
         let mut place = round.places[&NetnsId(5)].clone();
         assert_eq!(place.name().as_str(), "pid:7");
         place.mount = Some(Mount(b"/run/netns/blue\x1b".to_vec()));
         assert_eq!(place.name().as_str(), "blue␛");
+        for (path, name) in [("/run/netns/own", "/run/netns/own"), ("/run/netns/pid:1", "/run/netns/pid:1")] {
+            place.mount = Some(Mount(path.into()));
+            assert_eq!(place.name().as_str(), name, "nobody else is called what we call ours");
+        }
+    }
+
+    #[test]
+    fn the_lowest_pid_stands_for_a_namespace_in_whatever_order_they_come() {
+        let mut namespaces = Namespaces::open();
+        namespaces.own = NetnsId(1);
+        namespaces.refresh(clock::now().0, true);
+        for (netns, place) in namespaces.places() {
+            let Some(lowest) = place.process else { continue };
+            for pid in 1..lowest {
+                assert_ne!(namespaces.namespace_of(pid), Ok(*netns), "{pid} is lower than {lowest}");
+            }
+        }
+        assert!(namespaces.places().values().any(|place| place.process.is_some()), "ours is among them");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::model::event::{Caller, Events};
 use crate::model::facts::Facts;
-use crate::model::process::{Holders, Names, Owner, Process, Usage};
+use crate::model::process::{Holders, Names, OWN_NAMESPACE, Owner, Process, Usage};
 use crate::model::snapshot::Snapshot;
-use crate::model::socket::SocketId;
+use crate::model::socket::{NetnsId, SocketId};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
@@ -189,12 +189,11 @@ fn take_events(rest: &mut &[u8], events: &mut Events) -> Result<(), Fault> {
 }
 
 fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {
-    Ok(Names {
-        users: take_table(rest, "users")?,
-        interfaces: take_table(rest, "interfaces")?,
-        namespaces: take_table(rest, "network namespaces")?,
-        units: take_table(rest, "units")?,
-    })
+    let (users, interfaces) = (take_table(rest, "users")?, take_table(rest, "interfaces")?);
+    let namespaces: BTreeMap<NetnsId, DisplayText> = take_table(rest, "network namespaces")?;
+    // A recording has no other word on it; nothing but our own is given this name.
+    let own = namespaces.iter().find(|(_, name)| name.as_str() == OWN_NAMESPACE).map(|(netns, _)| *netns);
+    Ok(Names { users, interfaces, namespaces, own, units: take_table(rest, "units")? })
 }
 
 fn take_table<'a, K: Deserialize<'a> + Ord>(

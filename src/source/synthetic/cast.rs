@@ -167,6 +167,7 @@ pub fn names() -> Names {
         users: USERS.iter().map(|&(number, name)| (number, DisplayText::from(name))).collect(),
         interfaces: interfaces.collect(),
         namespaces: [(NETNS, "own".into())].into(),
+        own: Some(NETNS),
         units: units.collect(),
     }
 }

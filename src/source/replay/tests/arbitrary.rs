@@ -123,7 +123,7 @@ fn names() -> impl Strategy<Value = Arc<Names>> {
     let namespaces = vec((any::<u32>().prop_map(NetnsId), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
     let units = vec((any::<u64>(), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
     (table(), interfaces, namespaces, units).prop_map(|(users, interfaces, namespaces, units)| {
-        Arc::new(Names { users, interfaces: interfaces.collect(), namespaces, units })
+        Arc::new(Names { users, interfaces: interfaces.collect(), namespaces, own: None, units })
     })
 }
 
