@@ -154,7 +154,10 @@ impl Tables {
             asked.or_else(|| {
                 let request = DumpRequest::of((socket.protocol, socket.family));
                 if !read.iter().any(|(known, _)| *known == request) {
-                    read.push((request, self.inodes(request)));
+                    // A listing is not atomic: what one leaves out for a moment the next one has.
+                    let twice = [self.inodes(request), self.inodes(request)];
+                    let inodes = twice.into_iter().collect::<Option<Vec<_>>>();
+                    read.push((request, inodes.map(|twice| twice.into_iter().flatten().collect())));
                 }
                 let (_, inodes) = read.iter().find(|(known, _)| *known == request)?;
                 Some(inodes.as_ref()?.contains(&socket.inode?.get()))
