@@ -1,4 +1,4 @@
-//! A small limit of open files (RLIMIT_NOFILE): what cannot be opened is missing with a sentence, and nothing panics.
+//! A small limit of open files (`RLIMIT_NOFILE`): what cannot be opened is missing with a sentence, and nothing panics.
 
 #![cfg(target_os = "linux")]
 

@@ -23,6 +23,7 @@ const ANSWER_LEN_MAX: u64 = 1_024;
 
 /// The arguments of both.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct ActArguments {
     /// What to hit, e.g. pid:4121 state:close-wait; there must be one
     #[arg(value_name = "FILTER")]

@@ -1,4 +1,4 @@
-//! Whether there is room for descriptors: for libraries that panic where they cannot open one (RLIMIT_NOFILE).
+//! Whether there is room for descriptors: for libraries that panic where they cannot open one (`RLIMIT_NOFILE`).
 
 use std::io;
 

@@ -167,7 +167,7 @@ fn busy_neighbours_do_not_hide_the_listener_that_hangs() {
     let mut sample = |waiting, added: Vec<SocketBuilder>| {
         let changed = workers(waiting).map(|one| connection(one, 0)).into();
         let added = added.into_iter().map(|socket| connection(socket, 0)).collect();
-        store.apply(Delta { changed, added, ..Delta::default() });
+        store.apply(Delta { added, changed, ..Delta::default() });
         came_by(&store, unaccepted())
     };
     assert_eq!(sample([0, 9, 2], vec![]), This(11), "worker 0 had an empty queue, worker 2 had one before");
