@@ -197,6 +197,7 @@ impl Filter {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::sync::Arc;
 
     use proptest::prelude::*;
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
     use crate::model::delta::{AgeBasis, Delta, Since};
     use crate::model::process::{Holders, Names, Owner};
-    use crate::model::socket::Socket;
+    use crate::model::socket::{NetnsId, Socket};
     use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
     use crate::model::time::Timestamp;
 
@@ -268,6 +269,74 @@ mod tests {
             assert!(!filter(text).names_state(TcpState::Listen), "{text}");
         }
         assert!(filter("state:connected").names_a_state() && !filter("lport:80").names_a_state());
+    }
+
+    #[test]
+    fn addresses_are_found_whichever_way_they_are_written() {
+        let names = Names {
+            interfaces: [((NetnsId(0), 3), "v0".into()), ((NetnsId(0), 4), "w0".into())].into(),
+            ..Names::default()
+        };
+        let mut store = Store::new(source_info());
+        store.apply(Delta { names: Arc::new(names), ..Delta::default() });
+        let on = |local: &str, interface, v6only| {
+            let socket = listener(1, 80).local(local);
+            socket.with(|socket| (socket.interface, socket.v6only) = (NonZeroU32::new(interface), v6only))
+        };
+        let mapped = tcp(8).local("[::ffff:127.0.0.1]:80").remote("[::ffff:127.0.0.1]:4000");
+        let linked =
+            tcp(9).local("[fe80::b]:22").remote("[fe80::c]:4000").with(|socket| socket.interface = NonZeroU32::new(3));
+        let rows: Vec<Row> = [
+            on("[fe80::a]:80", 3, Some(true)),
+            on("[fe80::a]:80", 4, Some(true)),
+            on("[::]:80", 0, Some(true)),
+            on("[::]:80", 0, Some(false)),
+            on("[::]:80", 0, None),
+            on("0.0.0.0:80", 3, None),
+            tcp(7).local("127.0.0.1:4000").remote("127.0.0.1:80"),
+            mapped,
+            linked,
+        ]
+        .map(|socket| row(socket, None))
+        .into();
+        for (text, passing) in [
+            ("laddr:fe80::a", &[0, 1][..]),
+            ("laddr:fe80::a%v0", &[0]),
+            ("laddr=fe80::a%4", &[1]),
+            ("laddr:fe80::%v0/10", &[0, 8]),
+            ("laddr:fe80::a%nosuch", &[]),
+            ("raddr:fe80::c%v0", &[8]),
+            ("raddr:fe80::c%w0", &[]),
+            ("local:[fe80::a%w0]:80", &[1]),
+            ("local:[fe80::a]%w0:80", &[1]),
+            ("[fe80::a]%v0:80", &[0]),
+            ("[fe80::a%3]:80", &[0]),
+            ("fe80::a%v0", &[0]),
+            ("laddr:fe80::*%w0", &[1]),
+            ("laddr:0.0.0.0", &[3, 5]),
+            ("laddr:0.0.0.0%v0", &[5]),
+            ("0.0.0.0%v0:80", &[5]),
+            ("laddr:::", &[2, 3, 4]),
+            ("v6only:true", &[0, 1, 2]),
+            ("v6only:no", &[3]),
+            ("v6only:?", &[4, 5, 6, 7, 8]),
+            ("raddr:127.0.0.1", &[6, 7]),
+            ("raddr:127.0.0.0/24", &[6, 7]),
+            ("raddr:127.0.0.*", &[6, 7]),
+            ("raddr:::ffff:127.0.0.1", &[6, 7]),
+            ("raddr:::ffff:127.*", &[7]),
+            ("[::ffff:127.0.0.1]:4000", &[6, 7]),
+            ("remote:127.0.0.1:4000", &[7]),
+        ] {
+            let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let found: Vec<usize> = (0..rows.len()).filter(|&at| filter.matches(&rows[at], &store)).collect();
+            assert_eq!(found, passing, "{text}");
+        }
+        assert!(Filter::parse("laddr:fe80::a%v0").expect("a filter").depends_on_names());
+        assert!(!Filter::parse("laddr:fe80::a").expect("a filter").depends_on_names());
+        for text in ["laddr:fe80::a%", "v6only:perhaps", "v6only>1"] {
+            assert!(Filter::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -197,3 +197,19 @@ fn a_queue_is_full_at_its_limit_and_one_of_no_limit_lets_one_wait() {
     assert!(!queue(900, None).is_full() && queue(900, None).share().is_none());
     assert_eq!(queue(100, Some(4096)).fuller(queue(5, Some(5))), queue(5, Some(5)));
 }
+
+#[test]
+fn an_ipv4_connection_came_by_no_listener_of_ipv6_alone() {
+    let on = |cookie, local: &str, v6only| listener(cookie, 80).local(local).with(|socket| socket.v6only = v6only);
+    let mapped = || tcp(9).local("[::ffff:10.0.0.1]:80").remote("[::ffff:10.0.0.9]:40000");
+    let six = || tcp(9).local("[fd00::1]:80").remote("[fd00::9]:40000");
+    for (v6only, of_mapped) in [(Some(true), Nothing), (Some(false), This(1)), (None, This(1))] {
+        let store = store([on(1, "[::]:80", v6only)]);
+        assert_eq!(came_by(&store, mapped()), of_mapped, "{v6only:?}");
+        assert_eq!(came_by(&store, six()), This(1), "{v6only:?}");
+    }
+    // nginx: one listener for each family.
+    let both = store([on(1, "[::]:80", Some(true)), on(2, "0.0.0.0:80", None)]);
+    assert_eq!(came_by(&both, came_in(9)), This(2));
+    assert_eq!(came_by(&both, six()), This(1));
+}

@@ -118,3 +118,16 @@ fn an_end_gives_the_port_back() {
     let churn = store.routes().churn(route(CACHE)).expect("watched for long enough");
     assert_eq!((churn.opened, churn.gone), (30, 30));
 }
+
+#[test]
+fn an_ipv4_client_and_a_mapped_one_share_their_ports_and_those_of_another_interface_do_not() {
+    let on = |local: &str, remote: &str, interface| {
+        let socket = crate::model::testing::tcp(1).local(local).remote(remote);
+        Route::of(&socket.with(|socket| socket.interface = std::num::NonZeroU32::new(interface)).build().reference())
+    };
+    let plain = on("10.0.0.1:40000", "10.0.0.2:80", 0);
+    assert_eq!(on("[::ffff:10.0.0.1]:40001", "[::ffff:10.0.0.2]:80", 0), plain);
+    assert_ne!(on("10.0.0.1:40000", "10.0.0.2:81", 0), plain);
+    assert_ne!(on("10.0.0.1:40000", "10.0.0.2:80", 3), plain, "another VRF");
+    assert_ne!(on("[fe80::1]:40000", "[fe80::2]:80", 3), on("[fe80::1]:40000", "[fe80::2]:80", 4), "another link");
+}
