@@ -230,6 +230,8 @@ fn ss_facts(protocol: &str, line: &str) -> (String, Facts) {
 fn ss_endpoint(text: &str) -> String {
     let (addr, port) = text.rsplit_once(':').expect("an endpoint of ss");
     let addr = addr.split('%').next().unwrap_or(addr).trim_matches(['[', ']']);
+    // An IPv4 address is written as one, whatever the family of the socket.
+    let addr = addr.strip_prefix("::ffff:").unwrap_or(addr);
     match (addr, port) {
         (_, "*") => ":null".to_owned(),
         ("*", port) => format!(":::{port}"),

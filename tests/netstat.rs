@@ -354,7 +354,11 @@ fn connections_are_those_of_ss_field_by_field() {
     }
     let sockets = Sockets::make();
     let theirs = || -> BTreeSet<Vec<String>> {
-        let endpoint = |text: &str| text.strip_prefix("*:").map_or(text.to_owned(), |port| format!("[::]:{port}"));
+        // An IPv4 address is written as one, whatever the family of the socket.
+        let endpoint = |text: &str| match text.strip_prefix("[::ffff:").and_then(|text| text.split_once(']')) {
+            Some((addr, port)) => format!("{addr}{port}"),
+            None => text.to_owned(),
+        };
         let row = |line: &str| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let state = match (fields[0], fields[1]) {
@@ -386,7 +390,7 @@ fn connections_are_those_of_ss_field_by_field() {
     assert_eq!(ours(&["-ano", "state:listen"]), ours(&["-ano", "LISTENING"]));
     assert_eq!(of(&["-ano", "port:7082"]), 3);
     // Who listens on 7082 takes IPv4, too.
-    assert!(ours(&["-ano", "-p", "TCP"]).iter().any(|row| row[1] == "[::]:7082" && row[3] == "LISTENING"));
+    assert!(ours(&["-ano", "-p", "TCP"]).iter().any(|row| row[1] == "*:7082" && row[3] == "LISTENING"));
 
     let text = conntop(&["netstat", "-bno", "lport:7080"]);
     let program = std::env::current_exe().expect("a test knows its program");
