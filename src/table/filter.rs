@@ -8,6 +8,7 @@
 //! | `key:8000-9000`, `key:a,b` | a range; any of several |
 //! | `key:/regex/`, `/regex/` | words that match, in any case (`(?-i)` to tell cases apart) |
 //! | `key:null` or `key:?`, `key:*` | what is not known; what is known (`process:"null"` is a name) |
+//! | `laddr:fe80::1%eth0` | an address on one interface, by name or number; `::ffff:10.0.0.1` is `10.0.0.1` |
 //! | `word`, `"two words"` | process, command, user, addresses, state, service, protocol contain it |
 //! | `443` | a port or a pid is it, or a process or user contains it |
 //! | `!a`, `not a`, `a b`, `a and b`, `a or b`, `( )` | as one expects; `and` binds tighter than `or` |
