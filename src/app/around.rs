@@ -144,10 +144,8 @@ fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>, store: &
         let came_by = store.listeners().of_connection(other).filter(|_| !other.is_listener());
         return came_by.and_then(|came_by| came_by.listener).is_some_and(|listener| listener.id == socket.id);
     }
-    let same_place = match is_client(socket) {
-        true => other.destination() == socket.destination(),
-        false => other.place() == socket.place(),
-    };
+    let same_place =
+        if is_client(socket) { other.destination() == socket.destination() } else { other.place() == socket.place() };
     let same_process = process.is_some() && other.owner.process().map(|process| process.id) == process;
     same_place && same_process && other.id != socket.id && !other.remote.is_unset()
 }

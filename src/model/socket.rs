@@ -282,7 +282,7 @@ impl Socket {
 
     /// Whether `connection` can have come in by this listener: its port, one of its addresses, its family, and what the
     /// interface that it is bound to lets in, which the connection inherits (`compute_score`,
-    /// net/ipv4/inet_hashtables.c; `inet_request_bound_dev_if`, include/net/inet_sock.h).
+    /// `net/ipv4/inet_hashtables.c`; `inet_request_bound_dev_if`, `include/net/inet_sock.h`).
     pub fn may_have_taken(&self, connection: &Self) -> bool {
         (self.protocol, self.local.port, self.family, self.id.netns())
             == (connection.protocol, connection.local.port, connection.family, connection.id.netns())

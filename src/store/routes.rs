@@ -31,7 +31,7 @@ const TREND_MIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Our address, and the interface that the socket is bound to: the kernel compares both before it gives a port away
-    /// (`inet_match`, include/net/inet_hashtables.h).
+    /// (`inet_match`, `include/net/inet_hashtables.h`).
     pub source: Address,
     /// The other end.
     pub to: Destination,

@@ -96,7 +96,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         ahead(runs_out)
     );
     let severity = if is_critical { Severity::Critical } else { Severity::Warning };
-    let from = group.from.map(|from| wording::from(from)).unwrap_or_default();
+    let from = group.from.map(wording::from).unwrap_or_default();
     Some(
         Judgement {
             why: if time_wait * 2 > group.amount { "no keep-alive" } else { "too many connections" },
