@@ -225,10 +225,10 @@ except OSError: print('none', flush=True)";
         assert!(note.contains("subflows"), "{note}");
     }
     let (code, outcomes, note) = seen(&["--yes", "--listeners", "proto:tcp lport:7001 state:listen"]);
-    assert_eq!((code, outcomes.as_slice()), (1, &["unsupported".to_owned()][..]), "the kernel refuses it");
-    assert!(note.contains("listener"), "{note}");
+    assert_eq!((code, outcomes.as_slice()), (1, &["refused".to_owned()][..]), "it is a part of an MPTCP listener");
+    assert!(note.contains("MPTCP"), "{note}");
     let (code, outcomes, note) = seen(&["--yes", "proto:tcp rport:7001"]);
-    assert_eq!((code, outcomes.as_slice()), (0, &["closed".to_owned()][..]));
-    assert!(note.contains("keeps the MPTCP socket"), "{note}");
+    assert_eq!((code, outcomes.as_slice()), (1, &["refused".to_owned()][..]), "it is a part of an MPTCP connection");
+    assert!(note.contains("MPTCP"), "{note}");
     assert_eq!(listed("proto:mptcp rport:7001").len(), 1, "and so it does");
 }

@@ -119,7 +119,7 @@ fn who_could_not_look_ends_with_3_and_says_unknown() {
     for (arguments, part) in [
         (&["check", "--fail-on", "close-wait-leek"][..], "did you mean 'close-wait-leak'?"),
         (&["check", "--fail-on", "elephant"], "conntop explain"),
-        (&["check", "--for", "soon"], "number of seconds"),
+        (&["check", "--for", "soon"], "write a time, such as 30"),
         (&["check", "--format", "csv"], "there are text and json"),
         (&["check", "stat:listen"], "did you mean 'state'?"),
         (&["check", "--source", "replay:/nonexistent"], "/nonexistent"),

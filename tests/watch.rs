@@ -84,7 +84,7 @@ fn wrong_use_is_one_sentence_and_exit_code_2() {
         (&["watch", "--format", "json"][..], "did you mean 'ndjson'?"),
         (&["watch", "--format", "xml"], "there are text and ndjson"),
         (&["watch", "--count", "-1"], "whole number"),
-        (&["watch", "--for", "soon"], "number of seconds"),
+        (&["watch", "--for", "soon"], "write a time, such as 30"),
         (&["watch", "state:close-wiat"], "did you mean 'close-wait'?"),
         (&["wathc"], "did you mean 'watch'?"),
     ] {

@@ -260,8 +260,10 @@ impl Dumper {
 
     /// Appends the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
     fn read_tcp_together(&mut self, scope: Scope, sockets: &mut Vec<Socket>) -> Option<Exchange> {
-        let request = DumpRequest::of_scope(scope).find(|request| request.protocol == Protocol::Tcp)?;
-        self.read_together(request.states, None, sockets)
+        let requests = DumpRequest::of_scope(scope).filter(|request| request.protocol == Protocol::Tcp);
+        // Listeners and the others are asked for apart; both belong to the scope.
+        let states = requests.fold(0, |states, request| states | request.states);
+        self.read_together(states, None, sockets)
     }
 
     /// Appends the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
