@@ -41,7 +41,7 @@ impl Bystander {
         while !told {
             assert!(Instant::now() < deadline, "the kernel does not tell of the end of {port}");
             sleep(Duration::from_millis(5));
-            self.0.drain(Timestamp(0), |ended| told |= ended.socket.local.port == port).expect("it can be read");
+            self.0.drain(|ended| told |= ended.socket.local.port == port).expect("it can be read");
         }
     }
 }

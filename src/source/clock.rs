@@ -27,7 +27,7 @@ pub fn now() -> (Timestamp, WallTime) {
 
 /// `CLOCK_BOOTTIME` (`clock_gettime(2)`): the time since boot, suspend included.
 #[cfg(target_os = "linux")]
-fn since_boot() -> Timestamp {
+pub fn since_boot() -> Timestamp {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
@@ -36,7 +36,7 @@ fn since_boot() -> Timestamp {
 
 /// The monotonic clock, set once to the uptime of the system: it never jumps, but may stand still in suspend.
 #[cfg(not(target_os = "linux"))]
-fn since_boot() -> Timestamp {
+pub fn since_boot() -> Timestamp {
     use std::sync::LazyLock;
     use std::time::Instant;
     static START: LazyLock<(Instant, Duration)> =

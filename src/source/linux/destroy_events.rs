@@ -17,6 +17,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::event::Ended;
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
+use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Messages};
 use crate::source::linux::sock_diag::{BY_FAMILY, Decoder, MESSAGE_LEN};
 
@@ -71,9 +72,9 @@ impl DestroyEvents {
         self.socket.try_clone()
     }
 
-    /// Hands what ended since the last call to `tell`, read `at` this moment; says whether some were lost because they
+    /// Hands what ended since the last call to `tell`, with the moment of reading; says whether some were lost because they
     /// came faster than they were read. What comes in the meantime and is more than one turn takes is left for the next.
-    pub fn drain(&mut self, at: Timestamp, mut tell: impl FnMut(Ended)) -> Result<Option<Overrun>, Errno> {
+    pub fn drain(&mut self, mut tell: impl FnMut(Ended)) -> Result<Option<Overrun>, Errno> {
         let mut lost = false;
         for _ in 0..EVENTS_MAX {
             let received = rustix::net::recvfrom(&self.socket, &mut *self.buffer, RecvFlags::DONTWAIT);
@@ -88,6 +89,8 @@ impl DestroyEvents {
                 Err(error) => return Err(error),
             };
             if from.is_some_and(|from| from.pid() == 0) {
+                // After the read: what is told happened before this moment, also where many events are read in a row.
+                let at = clock::since_boot();
                 read(self.decoder, at, self.buffer.get(..len).unwrap_or_default()).for_each(&mut tell);
             }
         }
@@ -146,7 +149,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::source::clock;
 
     const TCP4: &[u8] = include_bytes!("../../../tests/fixtures/sock_diag_tcp4.bin");
     const AT: Timestamp = Timestamp(7);
@@ -176,7 +178,7 @@ mod tests {
         let (mut told, deadline) = (Vec::new(), Instant::now() + PATIENCE);
         while !done(&told) {
             assert!(Instant::now() < deadline, "no such event in {told:?}");
-            let lost = events.drain(clock::now().0, |ended| told.push(ended)).expect("it can be read");
+            let lost = events.drain(|ended| told.push(ended)).expect("it can be read");
             // Only root gets that much room.
             assert!(lost.is_none() || !rustix::process::geteuid().is_root(), "{lost:?}");
             std::thread::sleep(Duration::from_millis(5));
@@ -247,7 +249,7 @@ mod tests {
             while told + lost < closed {
                 assert!(Instant::now() < deadline, "{told} told, {lost} lost of {closed}");
                 std::thread::sleep(Duration::from_millis(5));
-                if let Some(Overrun(count)) = events.drain(AT, |_| told += 1).expect("it can be read") {
+                if let Some(Overrun(count)) = events.drain(|_| told += 1).expect("it can be read") {
                     lost += count.expect("the kernel counts them");
                 }
             }

@@ -197,7 +197,7 @@ impl Ears {
         let Some(events) = &mut self.ends else { return false };
         let (ended, lost) = (&mut self.ended, &mut self.ended_lost);
         let mut heard = false;
-        let drained = events.drain(clock::now().0, |event| {
+        let drained = events.drain(|event| {
             heard = true;
             if ended.len() < ENDED_MAX as usize { ended.push(event) } else { lost.add(Some(1)) }
         });
