@@ -204,7 +204,7 @@ fn unseen(store: &Store) -> Vec<String> {
     let is_said = |word: &str| coverage.degraded.iter().any(|sentence| sentence.as_str().contains(word));
     if coverage.owners_hidden > 0 && !is_said("owner") {
         sentences.push(format!(
-            "{} of {} sockets have an owner that conntop was not allowed to see",
+            "{} of {} sockets have an owner that was not to be seen without CAP_SYS_PTRACE",
             units::count(u64::from(coverage.owners_hidden)),
             units::count(u64::from(store.rows().counts().total())),
         ));
