@@ -19,9 +19,9 @@ fn rows(test: &str, scene: &str) -> Option<Vec<Value>> {
         .env("CONNTOP", env!("CARGO_BIN_EXE_conntop"))
         .output()
         .expect("unshare(1)");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let rows: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    assert!(!rows.is_empty(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let rows: Vec<Value> = printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(!rows.is_empty(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     Some(rows)
 }
 
