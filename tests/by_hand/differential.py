@@ -231,9 +231,9 @@ def decode(m, name):
         "proto": name, "family": "ipv4" if family == socket.AF_INET else "ipv6", "state": STATES[state], "laddr": local,
         "lport": sport, "raddr": remote, "rport": dport, "cookie": high << 32 | low, "interface": interface, "inode": inode,
         "uid": uid, "recvq": rqueue, "sendq": wqueue, "v6only": bool(more[11][0]) if 11 in more else None,
-        "is_subflow": name == "tcp" and 17 in more and b"mptcp" in more[17],
+        "is_subflow": name == "tcp" and b"mptcp" in more.get(19, b""),  # INET_DIAG_ULP_INFO
     }
-    if state == 7:  # the kernel answers the question for bound-inactive sockets (bit 13) with CLOSE
+    if state == 7 and name != "mptcp":  # the kernel answers the question for bound-inactive sockets (bit 13) with CLOSE
         row["state"] = "UNCONN" if name == "udp" else "BOUND"
     return row
 
@@ -283,18 +283,21 @@ def expected(row, owners):
         want |= {"backlog": row["recvq"], "backlog_limit": row["sendq"]}
     elif not mini and row["state"] not in ("SYN_RECV", "BOUND"):
         want |= {"recvq_bytes": row["recvq"], "sendq_bytes": row["sendq"]}
+    if row["is_subflow"]:  # it belongs to its MPTCP socket, which is compared by itself
+        del want["inode"]
+        return want | addresses(row, has_peer)
     pids = owners.get(row["inode"], set()) if row["inode"] else set()
     if pids:
         want |= {"owner": "live", "pid": min(pids), "pids": sorted(pids)}
-    elif not row["is_subflow"] and row["inode"] == 0 and row["state"] in ("ESTABLISHED", "CLOSE_WAIT"):
+    elif row["inode"] == 0 and row["state"] in ("ESTABLISHED", "CLOSE_WAIT"):
         want |= {"owner": "unaccepted", "pid": None}
     if row["inode"]:
         want["uid"] = row["uid"]
-    for end in ("l", "r"):
-        address = row[end + "addr"]
-        known = end == "l" or has_peer
-        want[end + "addr"] = text_of(canonical(address)) if known else None
-    return want
+    return want | addresses(row, has_peer)
+
+
+def addresses(row, has_peer):
+    return {"laddr": text_of(canonical(row["laddr"])), "raddr": text_of(canonical(row["raddr"])) if has_peer else None}
 
 
 def canonical(address):
