@@ -37,6 +37,8 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// The most mini-sockets whose words are expected with the next sample.
 pub const WORDLESS_MAX: usize = 16_384;
+/// The most half-open connections whose full socket may get another cookie.
+pub const REQUESTS_MAX: usize = 16_384;
 /// How often the same endpoints are used within one sample, at most, for words to be told apart.
 pub const REUSES_MAX: usize = 8;
 
@@ -57,6 +59,10 @@ pub(super) struct Ends {
     nameless: Nameless,
     /// Mini-sockets that came without the words of their full socket, and when they were first listed.
     wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
+    /// Half-open connections that a sample listed as request sockets. The kernel makes cookies when they are first asked for:
+    /// where that was after the full socket was cloned from it, the two have different ones (`inet_csk_clone_lock`,
+    /// `net/ipv4/inet_connection_sock.c`).
+    requests: BTreeMap<(Endpoint, Endpoint), SocketId>,
     /// Ends that were dropped because too many were held.
     overflown: u64,
 }
@@ -102,6 +108,7 @@ impl Ends {
             close_gaps(&mut self.words);
             let id = ended.socket.id;
             let tracked = directory.slot(id).map(|_| id).or_else(|| directory.without_cookie(&ended.socket));
+            let tracked = tracked.or_else(|| self.request_of(ended, directory));
             if let Some(id) = tracked {
                 self.words.insert(id, Word::of(ended));
             } else if let Some(id) = self.wordless_at(ended, directory) {
@@ -133,6 +140,10 @@ impl Ends {
     /// If `socket`, which is new, is what is left of a connection whose end was told under another cookie, gives it its
     /// words; they may also come with the next sample.
     pub(super) fn recognise(&mut self, socket: &Socket, round: &Round) {
+        let is_request = socket.state == TcpState::SynRecv && socket.tcp.is_none();
+        if is_request && self.requests.len() < REQUESTS_MAX {
+            self.requests.insert((socket.local, socket.remote), socket.id);
+        }
         let is_mini = matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2) && socket.tcp.is_none();
         if !is_mini || !round.ends_are_told || round.first {
             return;
@@ -174,6 +185,10 @@ impl Ends {
 
     /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
     pub(super) fn take(&mut self, entry: &Entry, round: &Round) -> Option<Word> {
+        let place = (entry.socket().local, entry.socket().remote);
+        if self.requests.get(&place) == Some(&entry.id) {
+            self.requests.remove(&place);
+        }
         let word = self.words.remove(&entry.id).or_else(|| self.late_word(entry));
         if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait {
             if entry.id.cookie().is_some() {
@@ -255,6 +270,14 @@ impl Ends {
         }
         held.used = true;
         Some(Word::of(&held.ended))
+    }
+
+    /// The half-open connection that was listed before `ended`, its full socket, was told of under another cookie.
+    fn request_of(&self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
+        let id = *self.requests.get(&(ended.socket.local, ended.socket.remote))?;
+        let entry = directory.get(directory.slot(id)?)?;
+        let is_its = entry.state == TcpState::SynRecv && id.netns() == ended.socket.id.netns();
+        (is_its && !self.words.contains_key(&id)).then_some(id)
     }
 
     /// The mini-socket that was listed before `ended`, its full socket, was told of.

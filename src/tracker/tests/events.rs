@@ -57,6 +57,27 @@ pub(super) fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpStat
     delta.transitions.iter().map(kind).collect()
 }
 
+/// A sample may ask for the cookie of a request socket after its full socket was cloned from it: then they have two.
+#[test]
+fn the_end_of_a_half_open_connection_is_its_end_under_another_cookie_too() {
+    let mut tracker = begun();
+    let request = tcp(5).local("10.0.0.1:1031").mini(SynRecv).build();
+    assert_eq!((request.local, request.remote), (conn().local, conn().remote));
+    let steps = served(9, &conn());
+    let opened = tracker.update(&told(snapshot(1_101, [request]), &[], &steps[..1]));
+    assert_eq!(
+        opened.transitions.iter().map(|step| (step.id, step.to)).collect::<Vec<_>>(),
+        [(tcp(5).build().id, Some(SynRecv))]
+    );
+    let mut deltas = vec![tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &steps[1..]))];
+    deltas.extend([3_000, 4_000].map(|at| tracker.update(&told(snapshot::<Socket>(at, []), &[], &[]))));
+    let steps: Vec<_> = deltas.iter().flat_map(|delta| &delta.transitions).collect();
+    assert!(steps.iter().all(|step| step.from.is_some() && step.id == tcp(5).build().id), "{steps:?}");
+    let ends: Vec<_> = steps.iter().filter(|step| step.to.is_none()).collect();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0].last.map(|last| last.rtt_us), Some(90));
+}
+
 #[test]
 fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &served(9, &conn())));
