@@ -85,7 +85,7 @@ impl DumpRequest {
     pub const LISTENERS: Self = Self { states: LISTENERS, ..Self::of((Protocol::Tcp, Family::Ipv4)) };
 
     /// Every socket of TCP and UDP, in the six dumps that this takes: TCP listeners by
-    /// themselves, see [`extensions`]. Those of MPTCP are [`MPTCP`](Self::MPTCP).
+    /// themselves, because only of them drops are asked for. Those of MPTCP are [`MPTCP`](Self::MPTCP).
     pub fn everything() -> impl Iterator<Item = Self> {
         let tables = Protocol::WITH_PORTS.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
         tables.map(Self::of).flat_map(|all| {
