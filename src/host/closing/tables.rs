@@ -8,12 +8,7 @@ use rustix::io::Errno;
 use crate::model::endpoint::{Family, Protocol};
 use crate::model::socket::{NetnsId, SocketRef};
 use crate::source::linux::netlink::Connection;
-use crate::source::linux::sock_diag::{self, DumpRequest, Identity, STATES_ALL};
-
-/// `1 << TCP_LISTEN` (`include/net/tcp_states.h`).
-const LISTENING: u32 = 1 << 10;
-/// `1 << TCP_BOUND_INACTIVE`, since Linux 6.8; an older kernel lists none.
-const BOUND: u32 = 1 << 13;
+use crate::source::linux::sock_diag::{self, BOUND, DumpRequest, Identity, LISTENERS, STATES_ALL};
 
 /// A part of the sockets of one protocol and family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +71,7 @@ impl Tables {
     ) -> Result<&Sockets, Errno> {
         let family = place.local.family();
         let states = match table {
-            Table::Listening => LISTENING,
+            Table::Listening => LISTENERS,
             Table::Bound => BOUND,
             Table::All => STATES_ALL,
         };

@@ -191,9 +191,13 @@ impl Dumper {
         }
         self.second.as_ref()?;
         let before = sockets.len();
+        // Those that are only bound are asked for once, behind the rest: with them each half would walk the table of ports.
+        let bound = if request.protocol == Protocol::Tcp { request.states & sock_diag::BOUND } else { 0 };
+        let (request, bound) =
+            (DumpRequest { states: request.states & !bound, ..request }, DumpRequest { states: bound, ..request });
         let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, sockets);
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
-            return Some(probe);
+            return Some(self.with_bound(probe, bound, sockets));
         }
         let cut = sockets.get(before..).filter(|_| probe.gave_up).and_then(cut);
         sockets.truncate(before);
@@ -204,7 +208,15 @@ impl Dumper {
             self.second = None;
             return None;
         }
-        Some(whole)
+        Some(self.with_bound(whole, bound, sockets))
+    }
+
+    /// What came of a dump and of that of `bound` behind it, if that asks for anything.
+    fn with_bound(&mut self, exchange: Exchange, bound: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
+        if bound.states == 0 {
+            return exchange;
+        }
+        exchange.and(dump(self.decoder, &mut self.connection, bound, sockets))
     }
 
     /// Dumps the sockets up to a port and those above it, in this order, by a thread each.

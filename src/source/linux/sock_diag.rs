@@ -64,6 +64,10 @@ const SK_MEMINFO_DROPS: usize = 32;
 /// connected.
 pub const STATES_ALL: u32 = 0x3ffe;
 
+/// `TCPF_BOUND_INACTIVE` (`include/net/tcp_states.h`), Linux 6.8: the kernel walks its table of ports for them, a tenth of
+/// the price of all sockets, whatever else is asked for and filtered out.
+pub const BOUND: u32 = 1 << 13;
+
 /// `TCPF_LISTEN` (`include/net/tcp_states.h`).
 pub const LISTENERS: u32 = 1 << 10;
 
