@@ -48,6 +48,11 @@ impl<'s> Way<'_, 's> {
             Self::Through(sieve) => Way::Through(sieve),
         }
     }
+
+    /// Whether large tables are read by two threads.
+    pub const fn is_in_halves(&self) -> bool {
+        matches!(self, Self::InHalves)
+    }
 }
 
 /// Open connections to `sock_diag`, all in one network namespace.
@@ -151,6 +156,8 @@ impl Dumper {
         if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
             return Ok(Answer::Refused(*error));
         }
+        let bound = if way.is_in_halves() && request.protocol == Protocol::Tcp { sock_diag::BOUND } else { 0 };
+        let request = DumpRequest { states: request.states & !bound, ..request };
         let exchange = match way {
             Way::InHalves => self.read_in_halves(request, sockets),
             Way::Through(sieve) => Some(self.read_through(request, sieve, sockets)),
@@ -191,13 +198,9 @@ impl Dumper {
         }
         self.second.as_ref()?;
         let before = sockets.len();
-        // Those that are only bound are asked for once, behind the rest: with them each half would walk the table of ports.
-        let bound = if request.protocol == Protocol::Tcp { request.states & sock_diag::BOUND } else { 0 };
-        let (request, bound) =
-            (DumpRequest { states: request.states & !bound, ..request }, DumpRequest { states: bound, ..request });
         let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, sockets);
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
-            return Some(self.with_bound(probe, bound, sockets));
+            return Some(probe);
         }
         let cut = sockets.get(before..).filter(|_| probe.gave_up).and_then(cut);
         sockets.truncate(before);
@@ -208,15 +211,23 @@ impl Dumper {
             self.second = None;
             return None;
         }
-        Some(self.with_bound(whole, bound, sockets))
+        Some(whole)
     }
 
-    /// What came of a dump and of that of `bound` behind it, if that asks for anything.
-    fn with_bound(&mut self, exchange: Exchange, bound: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
-        if bound.states == 0 {
-            return exchange;
+    /// Appends the TCP sockets that are only bound, which [`Self::read`] leaves out in halves: for them the kernel walks its
+    /// table of ports, in each half and each family anew, though one walk tells them all.
+    pub fn read_bound(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) {
+        let before = sockets.len();
+        let mut exchange =
+            self.decoder.dump_both_families(&mut self.connection, sock_diag::BOUND, |socket| sockets.push(socket));
+        if exchange.refusal().is_some() {
+            sockets.truncate(before);
+            exchange = Family::ALL.into_iter().fold(Exchange::default(), |exchange, family| {
+                let request = DumpRequest { states: sock_diag::BOUND, ..DumpRequest::of((Protocol::Tcp, family)) };
+                exchange.and(dump(self.decoder, &mut self.connection, request, sockets))
+            });
         }
-        exchange.and(dump(self.decoder, &mut self.connection, bound, sockets))
+        coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
     }
 
     /// Dumps the sockets up to a port and those above it, in this order, by a thread each.

@@ -90,6 +90,9 @@ impl Tables {
             }
         }
         if let Some(diag) = &mut self.diag {
+            if way.is_in_halves() {
+                diag.read_bound(sockets, coverage);
+            }
             diag.read_mptcp(sockets, coverage)?;
             diag.drop_repeated(sockets);
         }
