@@ -26,6 +26,9 @@ pub const DUMP: u16 = 0x300;
 /// `NLM_F_DUMP_INTR`: what was dumped changed meanwhile.
 const DUMP_INTERRUPTED: u16 = 0x10;
 
+/// So often in a row a call is repeated that a signal has interrupted.
+const INTERRUPTIONS_MAX: u32 = 1_000;
+
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -487,13 +490,16 @@ fn request(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     request
 }
 
+/// Repeats a call that a signal has interrupted. One that is interrupted for ever is given up with `EINTR`, which is a failure
+/// that passes like others (`source/retries.rs`).
 fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
+    for _ in 0..INTERRUPTIONS_MAX {
         match call() {
             Err(Errno::INTR) => {}
             result => return result,
         }
     }
+    Err(Errno::INTR)
 }
 
 #[cfg(test)]
@@ -520,6 +526,26 @@ mod tests {
             payload != b"bad!"
         });
         (seen, progress, answer.exchange)
+    }
+
+    #[test]
+    fn a_call_that_is_interrupted_for_ever_is_given_up() {
+        let mut calls = 0;
+        assert_eq!(
+            retry(|| {
+                calls += 1;
+                Err::<(), _>(Errno::INTR)
+            }),
+            Err(Errno::INTR)
+        );
+        assert_eq!(calls, INTERRUPTIONS_MAX);
+        assert_eq!(
+            retry(|| {
+                calls += 1;
+                if calls % 3 == 0 { Ok(calls) } else { Err(Errno::INTR) }
+            }),
+            Ok(1_002)
+        );
     }
 
     #[test]
