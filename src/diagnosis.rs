@@ -17,6 +17,7 @@ pub mod rule;
 mod rules;
 mod settle;
 mod side;
+mod subject;
 pub mod thresholds;
 mod track;
 mod wording;

@@ -77,6 +77,7 @@ fn told(store: &Store, finding: &Finding) -> String {
 fn measure(value: &Measure) -> String {
     match value {
         Measure::Count(count) => units::count(*count),
+        Measure::Id(id) => id.to_string(),
         Measure::Of(part, whole) => format!("{} of {}", units::count(*part), units::count(*whole)),
         Measure::Span(span) => units::lasted(*span),
         Measure::PerSecond(rate) => format!("{rate:.1}/s"),

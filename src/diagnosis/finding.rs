@@ -89,6 +89,8 @@ pub struct Evidence {
 pub enum Measure {
     /// A number of things.
     Count(u64),
+    /// A number that names something, such as a port or a pid: it has no thousands separators.
+    Id(u64),
     /// A part of a whole: so many of so many.
     Of(u64, u64),
     /// A span of time; JSON name ends in `_seconds`.

@@ -10,7 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::settle::family;
 use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::process::{NoProcess, Process};
+use crate::model::process::{NoProcess, Owner, Process};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
@@ -65,6 +65,8 @@ pub(super) struct Group {
     /// Why no process is named; `None` where one is, or nothing is known yet.
     pub(super) no_process: Option<NoProcess>,
     pub(super) sockets: u32,
+    /// Those that no process holds any more: the process is the one that has closed them.
+    pub(super) remembered: u32,
     pub(super) settled: u32,
     pub(super) aged: u32,
     pub(super) kinds: [u32; 4],
@@ -89,6 +91,7 @@ impl Group {
             process,
             no_process: None,
             sockets: 0,
+            remembered: 0,
             settled: 0,
             aged: 0,
             kinds: [0; 4],
@@ -145,6 +148,7 @@ impl Group {
     /// Adds a group of another place of the same process.
     pub(super) fn merge(&mut self, other: &Self) {
         self.sockets += other.sockets;
+        self.remembered += other.remembered;
         self.settled += other.settled;
         self.aged += other.aged;
         self.places += other.places;
@@ -213,6 +217,7 @@ impl Groups {
         });
         // Those whose owners are unknown for different reasons are called by none of them.
         group.no_process = group.no_process.filter(|why| socket.owner.no_process() == Some(*why));
+        group.remembered += u32::from(matches!(socket.owner, Owner::Remembered(_)));
         group.add(member, socket.id, now);
     }
 

@@ -19,32 +19,23 @@ pub(super) mod zero_window;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::finding::Place;
-use crate::diagnosis::group::Group;
-use crate::diagnosis::wording::who;
-use crate::model::process::NoProcess;
+use crate::diagnosis::subject::{Subject, listening, stands_for_listener};
 use crate::model::socket::Socket;
 use crate::store::listeners::{CameBy, ListenPlace};
 
 /// So many listeners are named that something may be put down to.
 const NAMED_MAX: usize = 3;
 
-/// The process that listens, or what stands in for it.
-fn listening_process(group: &Group) -> String {
-    match (&group.process, group.no_process) {
-        (None, Some(NoProcess::Hidden | NoProcess::Unaccepted)) => "a hidden process".to_owned(),
-        _ => who(group),
-    }
-}
-
-/// The same for connections that came in: where several listeners share the place and nothing tells them apart, all that
-/// it can be, or how many.
-fn accepting_process(case: &Case) -> String {
-    let Some((socket, came_by)) = came_by(case) else { return listening_process(case.group) };
+/// The process that listens for connections that came in: where several listeners share the place and nothing tells them
+/// apart, all that it can be, or how many.
+fn accepting(case: &Case) -> Subject {
+    let Some((socket, came_by)) = came_by(case) else { return listening(case.group) };
     if case.group.process.is_some() {
-        return who(case.group);
+        return listening(case.group);
     }
-    if came_by.listener.is_some() {
-        return "a hidden process".to_owned();
+    if let Some(listener) = came_by.listener {
+        let row = case.look.store.rows().live(listener.id);
+        return stands_for_listener(row.and_then(|row| row.connection.socket.owner.no_process()));
     }
     let mut names: Vec<Option<String>> = Vec::new();
     for listener in came_by.possible(socket) {
@@ -54,8 +45,8 @@ fn accepting_process(case: &Case) -> String {
         }
     }
     match names.into_iter().collect::<Option<Vec<String>>>() {
-        Some(names) if names.len() <= NAMED_MAX => names.join(" or "),
-        _ => format!("one of {} listeners", came_by.sharers()),
+        Some(names) if names.len() <= NAMED_MAX => Subject::one(names.join(" or ")),
+        _ => Subject::one(format!("one of {} listeners", came_by.sharers())),
     }
 }
 

@@ -11,20 +11,10 @@ use crate::diagnosis::group::Group;
 use crate::model::address::{Address, Destination};
 use crate::model::address_text::AddressText;
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::process::NoProcess;
 use crate::model::units;
 use crate::store::listeners::ListenPlace;
 
-/// `jdbc-pool[4121]`, or what stands in for a process that is not known.
-pub(super) fn who(group: &Group) -> String {
-    match (&group.process, group.no_process) {
-        (Some(process), _) => format!("{}[{}]", process.name, process.id.pid),
-        (None, Some(NoProcess::Hidden)) => "a hidden process".to_owned(),
-        (None, Some(NoProcess::Unaccepted)) => "an accept queue".to_owned(),
-        (None, Some(NoProcess::Vanished)) => "a process not found in time".to_owned(),
-        (None, Some(NoProcess::None) | None) => "no known process".to_owned(),
-    }
-}
+pub(super) use crate::diagnosis::subject::who;
 
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
 pub(super) fn place(case: &Case) -> String {
@@ -32,7 +22,7 @@ pub(super) fn place(case: &Case) -> String {
     match group.key.place {
         Place::To(remote) => format!("to {}", end(case, remote)),
         Place::On(local) => format!("on {}", listens(case, local)),
-        Place::Process => format!("to {} peers", units::count(u64::from(group.places))),
+        Place::Process => format!("to {}", many_peers(group)),
         Place::Machine => String::new(),
     }
 }
@@ -43,8 +33,13 @@ pub(super) fn peers(case: &Case) -> String {
     match group.key.place {
         Place::To(remote) => end(case, remote),
         Place::On(local) => format!("clients of {}", listens(case, local)),
-        Place::Process | Place::Machine => format!("{} peers", units::count(u64::from(group.places))),
+        Place::Process | Place::Machine => many_peers(group),
     }
+}
+
+/// `37 peers`. (Where there were too many groups, one of them stands for an unknown number.)
+fn many_peers(group: &Group) -> String {
+    if group.places > 1 { format!("{} peers", count(group.places)) } else { "several peers".to_owned() }
 }
 
 /// `that is` or `that are`, for one peer or several.

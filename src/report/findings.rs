@@ -164,7 +164,7 @@ fn evidence(all: &[Evidence]) -> Map<String, Json> {
     for one in all {
         let key = one.key;
         match &one.value {
-            Measure::Count(number) => map.insert(key.to_owned(), (*number).into()),
+            Measure::Count(number) | Measure::Id(number) => map.insert(key.to_owned(), (*number).into()),
             Measure::Of(part, whole) => {
                 map.insert(key.to_owned(), (*part).into());
                 map.insert(format!("{key}_max"), (*whole).into())
@@ -222,6 +222,7 @@ fn in_words(one: &Evidence) -> String {
     let label = one.label;
     match &one.value {
         Measure::Count(number) => format!("{label} {}", units::count(*number)),
+        Measure::Id(id) => format!("{label} {id}"),
         Measure::Of(part, whole) => format!("{label} {} of {}", units::count(*part), units::count(*whole)),
         Measure::Span(span) => format!("{label} {}", units::lasted(*span)),
         Measure::PerSecond(rate) => format!("{label} {}/s", thousandths(*rate)),

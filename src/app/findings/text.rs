@@ -73,6 +73,7 @@ fn whole(size: f32) -> String {
 pub fn evidence_text(evidence: &Evidence) -> String {
     match &evidence.value {
         Measure::Count(count) => units::count(*count),
+        Measure::Id(id) => id.to_string(),
         Measure::Of(part, all) => of_words(*part, *all),
         Measure::Span(span) => units::lasted(*span),
         Measure::PerSecond(rate) if *rate < 10.0 => format!("{rate:.1}/s"),

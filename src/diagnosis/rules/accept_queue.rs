@@ -7,6 +7,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
@@ -64,8 +65,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let full = if group.amount >= group.limit { "full" } else { "nearly full" };
     let told = drops.words();
     let sentence = format!(
-        "{} accept queue {full} {}{}: {} of {}{told}, {why}",
-        super::listening_process(group),
+        "{} {full} {}{}: {} of {}{told}, {why}",
+        listening(group).owns("accept queue"),
         place(case),
         super::among_sharers(case),
         units::count(group.amount),

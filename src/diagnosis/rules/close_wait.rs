@@ -50,11 +50,11 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
     let is_critical = case.reaches_critical(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
     let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
-    let verb = if rises || is_many { "leaks" } else { "holds" };
+    let verb = if rises || is_many { "leaks CLOSE_WAIT" } else { "holds CLOSE_WAIT" };
     let because = if why.is_empty() { String::new() } else { format!(", {why}") };
     let sentence = format!(
-        "{} {verb} CLOSE_WAIT {}: {}{}{}{because}{}",
-        who(group),
+        "{} {}: {}{}{}{because}{}",
+        who(group).does(verb, "stay in CLOSE_WAIT"),
         place(case),
         count(group.sockets),
         growth(slope),

@@ -20,8 +20,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{} sends to {}{}: {}, no ACK for {}",
-        who(group),
+        "{} to {}{}: {}, no ACK for {}",
+        who(group).does("sends", "send"),
         peers(case),
         that(group, ", which is gone", " that are gone"),
         many(group.sockets, "connection"),

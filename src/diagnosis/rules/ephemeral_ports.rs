@@ -86,10 +86,14 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let waiting =
         if time_wait > 0 { format!(", {} of them in TIME_WAIT", units::count(time_wait)) } else { String::new() };
     let percent = group.amount * 100 / group.limit.max(1);
-    let verb = if group.amount >= group.limit { "has no port left" } else { "runs short of ports" };
+    let who = who(group);
+    let verb = if group.amount >= group.limit {
+        who.does("has no port left", "have no port left")
+    } else {
+        who.does("runs short of ports", "run short of ports")
+    };
     let sentence = format!(
-        "{} {verb} {}: {} of {} taken ({percent}%){waiting}{}",
-        who(group),
+        "{verb} {}: {} of {} taken ({percent}%){waiting}{}",
         place(case),
         units::count(group.amount),
         units::count(group.limit),

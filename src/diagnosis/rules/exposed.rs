@@ -3,6 +3,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
+use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter, of_interface};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
@@ -27,13 +28,12 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let local = case.group.endpoint()?;
     let protocol = PROTOCOLS[case.group.main_kind().min(1)];
     let row = ports::danger(protocol, local.port)?;
-    let who = super::listening_process(case.group);
+    let offers = listening(case.group).does("offers", "offer");
     let service = row.service.as_deref().unwrap_or("a service");
     let everywhere = if local.address.ip().is_unspecified() { "on every address" } else { "on a public address" };
     let (interface, port) = (of_interface(case, local), local.port);
-    let sentence = format!(
-        "{who} offers {service} {everywhere}{interface}, port {port}: it is not made to be reached from outside"
-    );
+    let sentence =
+        format!("{offers} {service} {everywhere}{interface}, port {port}: it is not made to be reached from outside");
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     let risk = row.risk.clone().unwrap_or_default();
     Some(
@@ -42,7 +42,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             filter: filter(case, state),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
-        .evidence("port", "port", Measure::Count(local.port.into()))
+        .evidence("port", "port", Measure::Id(local.port.into()))
         .evidence("risk", "risk", Measure::Words(risk)),
     )
 }

@@ -27,8 +27,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     }
     let slope = case.slope();
     let sentence = format!(
-        "{} waits for its peers to close, {}: {} in FIN_WAIT2{}{}",
-        who(group),
+        "{} to close, {}: {} in FIN_WAIT2{}{}",
+        who(group).does("waits for its peers", "wait for their peers"),
         place(case),
         many(group.sockets, "connection"),
         growth(slope),

@@ -42,10 +42,10 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         number if number == group.sockets => ", all given up by their peers".to_owned(),
         number => format!(", {} given up by their peers", count(number)),
     };
-    let who = super::accepting_process(case);
+    let refuses = super::accepting(case).does("does not accept", "do not accept");
     let waits = if group.sockets == 1 { "waits" } else { "wait" };
     let sentence = format!(
-        "{who} does not accept {}{}: {} {waits}{given_up}{}",
+        "{refuses} {}{}: {} {waits}{given_up}{}",
         place(case),
         super::among_sharers(case),
         count(group.sockets),

@@ -38,7 +38,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let resets =
         if aborts > 0 { format!(", {} reset in the last minute", units::count(aborts)) } else { String::new() };
     let sentence = format!(
-        "{} sockets that no process holds still have something to send: {}% of {}{resets}",
+        "{} sockets without a process still have something to send: {}% of {}{resets}",
         units::count(group.amount),
         group.amount * 100 / group.limit,
         units::count(group.limit),

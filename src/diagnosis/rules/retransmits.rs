@@ -53,8 +53,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{} sends again and again to {}: {}, no ACK for {}",
-        who(group),
+        "{} again and again to {}: {}, no ACK for {}",
+        who(group).does("sends", "send"),
         peers(case),
         many(group.sockets, "connection"),
         lasted(case)

@@ -88,7 +88,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
         let what = match super::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.sharers())) {
             Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
-            _ => format!("{} SYN queue full", super::accepting_process(case)),
+            _ => format!("{} full", super::accepting(case).owns("SYN queue")),
         };
         format!("{what} {}: {half_open} of {limit} half open{told}", place(case))
     };

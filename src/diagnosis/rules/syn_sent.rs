@@ -26,8 +26,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     }
     let slope = case.slope();
     let sentence = format!(
-        "{} gets no answer from {}: {} in SYN_SENT{}{}",
-        who(group),
+        "{} no answer from {}: {} in SYN_SENT{}{}",
+        who(group).does("gets", "get"),
         peers(case),
         count(group.sockets),
         growth(slope),

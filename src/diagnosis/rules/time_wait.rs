@@ -61,8 +61,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let lasts =
         if sustained > 0 { format!("; the ports last for {}/s", units::count(sustained)) } else { String::new() };
     let sentence = format!(
-        "{} makes and closes {} connections/s {}: {} in TIME_WAIT{lasts}",
-        who(group),
+        "{} {} connections/s {}: {} in TIME_WAIT{lasts}",
+        who(group).does("makes and closes", "make and close"),
         trimmed(rate.round() as f32),
         place(case),
         units::count(u64::from(group.sockets))

@@ -45,7 +45,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             filter: filter(case, state),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
-        .evidence("port", "port", Measure::Count(local.port.into()))
+        .evidence("port", "port", Measure::Id(local.port.into()))
         .evidence("usual", "usually held by", Measure::Words(usual)),
     )
 }

@@ -20,8 +20,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{} cannot send to {}{}: {}, {} waiting, for {}",
-        who(group),
+        "{} to {}{}: {}, {} waiting, for {}",
+        who(group).does("cannot send", "cannot send"),
         peers(case),
         that(group, ", which does not read", " that do not read"),
         many(group.sockets, "connection"),

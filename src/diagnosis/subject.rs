@@ -1,0 +1,141 @@
+//! The subject of a finding's sentence: a process, or the connections where none is known. It can be read in one way only:
+//! no subject is a negation ("no known process cannot send").
+
+use std::fmt;
+
+use crate::diagnosis::group::Group;
+use crate::model::process::NoProcess;
+
+/// Whom a sentence is about, and in which number its verb stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subject {
+    text: String,
+    is_plural: bool,
+    /// Whether it is a process by its name.
+    is_named: bool,
+}
+
+impl Subject {
+    /// Several things.
+    fn several(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_plural: true, is_named: false }
+    }
+
+    /// One thing.
+    pub(super) fn one(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_plural: false, is_named: false }
+    }
+
+    /// One thing or several, by their number.
+    fn of(sockets: u32, one: String, several: String) -> Self {
+        if sockets == 1 { Self::one(one) } else { Self::several(several) }
+    }
+
+    fn named(group: &Group) -> Option<Self> {
+        let process = group.process.as_ref()?;
+        Some(Self { text: format!("{}[{}]", process.name, process.id.pid), is_plural: false, is_named: true })
+    }
+
+    /// With its verb: `jdbc-pool[4121] leaks`, `connections without a process leak`.
+    pub(super) fn does(&self, one: &str, several: &str) -> String {
+        format!("{self} {}", if self.is_plural { several } else { one })
+    }
+
+    /// Something that it has: `nginx[812] accept queue`, `accept queue of a hidden process`.
+    pub(super) fn owns(&self, thing: &str) -> String {
+        if self.is_named { format!("{self} {thing}") } else { format!("{thing} of {self}") }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whose the connections of `group` are: `jdbc-pool[4121]`, or what stands in for a process that is not known.
+///
+/// `this machine` where the reasons differ, or where nothing is known.
+pub(super) fn who(group: &Group) -> Subject {
+    if let Some(process) = Subject::named(group) {
+        // It has closed them, or has ended: what becomes of them is the kernel's work.
+        let is_closed = group.remembered > 0 && group.remembered == group.sockets;
+        return if is_closed { connections(group, &format!("closed by {process}")) } else { process };
+    }
+    match group.no_process {
+        Some(NoProcess::Hidden) => Subject::one("a hidden process"),
+        Some(NoProcess::Vanished) => Subject::one("an unidentified process"),
+        Some(NoProcess::Unaccepted) => connections(group, "waiting for accept()"),
+        Some(NoProcess::None) => connections(group, "without a process"),
+        None => Subject::one("this machine"),
+    }
+}
+
+/// The process that listens, or what stands in for it.
+pub(super) fn listening(group: &Group) -> Subject {
+    Subject::named(group).unwrap_or_else(|| stands_for_listener(group.no_process))
+}
+
+/// What stands in for a process that listens and is not named, for that reason.
+pub(super) fn stands_for_listener(why: Option<NoProcess>) -> Subject {
+    Subject::one(match why {
+        Some(NoProcess::Hidden) => "a hidden process",
+        Some(NoProcess::None) => "a listener without a process",
+        // Of those who wait to be accepted nothing tells who listens.
+        Some(NoProcess::Vanished | NoProcess::Unaccepted) | None => "an unidentified process",
+    })
+}
+
+fn connections(group: &Group, which: &str) -> Subject {
+    Subject::of(group.sockets, format!("a connection {which}"), format!("connections {which}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::finding::{FindingKey, Place};
+    use crate::diagnosis::rule::Rule;
+    use crate::model::socket::NetnsId;
+    use crate::model::testing::process;
+
+    fn group(named: bool, no_process: Option<NoProcess>, sockets: u32, remembered: u32) -> Group {
+        let key = FindingKey {
+            rule: Rule::ZeroWindow,
+            process: None,
+            place: Place::Machine,
+            netns: NetnsId::default(),
+            listener: None,
+        };
+        Group { no_process, sockets, remembered, ..Group::new(key, named.then(|| process(812, "nginx"))) }
+    }
+
+    #[test]
+    fn a_subject_agrees_with_its_verb_and_is_no_negation() {
+        for (named, no_process, sockets, remembered, said) in [
+            (true, None, 3, 0, "nginx[812] sends"),
+            (true, None, 3, 1, "nginx[812] sends"),
+            (true, None, 3, 3, "connections closed by nginx[812] send"),
+            (true, None, 1, 1, "a connection closed by nginx[812] sends"),
+            (false, Some(NoProcess::Hidden), 3, 0, "a hidden process sends"),
+            (false, Some(NoProcess::Vanished), 3, 0, "an unidentified process sends"),
+            (false, Some(NoProcess::Unaccepted), 3, 0, "connections waiting for accept() send"),
+            (false, Some(NoProcess::None), 1, 0, "a connection without a process sends"),
+            (false, Some(NoProcess::None), 2, 0, "connections without a process send"),
+            (false, None, 2, 0, "this machine sends"),
+        ] {
+            assert_eq!(who(&group(named, no_process, sockets, remembered)).does("sends", "send"), said);
+        }
+    }
+
+    #[test]
+    fn what_somebody_has_is_said_with_a_name_before_it_or_with_of() {
+        assert_eq!(listening(&group(true, None, 1, 0)).owns("accept queue"), "nginx[812] accept queue");
+        for (why, said) in [
+            (Some(NoProcess::Hidden), "accept queue of a hidden process"),
+            (Some(NoProcess::None), "accept queue of a listener without a process"),
+            (None, "accept queue of an unidentified process"),
+        ] {
+            assert_eq!(listening(&group(false, why, 1, 0)).owns("accept queue"), said);
+        }
+    }
+}
