@@ -7,6 +7,7 @@ pub mod address;
 pub mod address_text;
 pub mod ascii;
 pub mod closing;
+pub mod counters;
 pub mod coverage;
 pub mod delta;
 pub mod endpoint;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::counters::Counters;
 use crate::model::socket::NetnsId;
 
 /// A range of ports, both ends included.
@@ -56,6 +57,15 @@ pub struct Facts {
     pub orphans: Option<u32>,
     /// `net.ipv4.tcp_max_orphans`.
     pub orphans_max: Option<u32>,
+    /// Memory of all TCP sockets of the machine, of every namespace, in pages (`/proc/net/sockstat`, `TCP: mem`).
+    pub tcp_memory_pages: Option<u64>,
+    /// `net.ipv4.tcp_mem` in pages: from which on all is well again, memory is scarce, and nothing more is taken. Only the
+    /// first network namespace of the machine has it.
+    pub tcp_memory_limits_pages: Option<[u64; 3]>,
+    /// Connections that the firewall tracks (`net.netfilter.nf_conntrack_count`); `None` where it tracks none.
+    pub conntrack: Option<u32>,
+    /// `net.netfilter.nf_conntrack_max`.
+    pub conntrack_max: Option<u32>,
     /// What only grows, since the namespace was made.
     pub counters: Option<Counters>,
 }
@@ -74,56 +84,5 @@ impl Facts {
     /// Whether they say what can be: what comes from outside is to be asked.
     pub fn make_sense(&self) -> bool {
         self.ephemeral_ports.is_none_or(|range| range.first <= range.last)
-    }
-}
-
-/// Counters since the network namespace was made (`/proc/net/netstat`, `/proc/net/snmp`). One that the kernel does not
-/// have, being older, stays 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// `ListenOverflows`: connections that found their accept queue full.
-    pub listen_overflows: u64,
-    /// `ListenDrops`: connection attempts that a listener dropped for any reason.
-    pub listen_drops: u64,
-    /// `TCPReqQFullDrop`: SYNs dropped because a listener's SYN queue was full and cookies were off.
-    pub syn_queue_drops: u64,
-    /// `TCPReqQFullDoCookies`: SYNs answered by a cookie because a listener's SYN queue was full.
-    pub syn_queue_cookies: u64,
-    /// `SyncookiesSent`.
-    pub syncookies_sent: u64,
-    /// `TCPTimeWaitOverflow`: connections that got no `TIME_WAIT` because there were too many.
-    pub time_wait_overflows: u64,
-    /// `TCPAbortOnMemory`: connections reset for want of memory or because there were too many orphans.
-    pub memory_aborts: u64,
-    /// `Tcp: OutSegs`.
-    pub segments_sent: u64,
-    /// `Tcp: RetransSegs`.
-    pub segments_retransmitted: u64,
-    /// `Tcp: ActiveOpens`.
-    pub active_opens: u64,
-    /// `Tcp: PassiveOpens`.
-    pub passive_opens: u64,
-    /// `Tcp: AttemptFails`.
-    pub attempt_fails: u64,
-}
-
-impl Counters {
-    /// By how much each grew since `older`; one that is smaller now has not grown.
-    #[must_use]
-    pub fn since(&self, older: &Self) -> Self {
-        Self {
-            listen_overflows: self.listen_overflows.saturating_sub(older.listen_overflows),
-            listen_drops: self.listen_drops.saturating_sub(older.listen_drops),
-            syn_queue_drops: self.syn_queue_drops.saturating_sub(older.syn_queue_drops),
-            syn_queue_cookies: self.syn_queue_cookies.saturating_sub(older.syn_queue_cookies),
-            syncookies_sent: self.syncookies_sent.saturating_sub(older.syncookies_sent),
-            time_wait_overflows: self.time_wait_overflows.saturating_sub(older.time_wait_overflows),
-            memory_aborts: self.memory_aborts.saturating_sub(older.memory_aborts),
-            segments_sent: self.segments_sent.saturating_sub(older.segments_sent),
-            segments_retransmitted: self.segments_retransmitted.saturating_sub(older.segments_retransmitted),
-            active_opens: self.active_opens.saturating_sub(older.active_opens),
-            passive_opens: self.passive_opens.saturating_sub(older.passive_opens),
-            attempt_fails: self.attempt_fails.saturating_sub(older.attempt_fails),
-        }
     }
 }

@@ -23,6 +23,9 @@ pub struct TcpInfo {
     pub backoff: u8,
     /// Zero-window or keep-alive probes sent without an answer.
     pub probes: u8,
+    /// So many times the peer said that it got a segment twice: sending it again was not needed (`tcpi_dsack_dups`, Linux
+    /// 4.19; 0 before). 65,535 stands for that many or more.
+    pub retransmits_spurious: u16,
     /// When we last sent data, or the handshake was done; 0 before. 0 stands for "never" in all three moments.
     pub last_data_sent: Moment,
     /// When data last arrived; 0 if none did. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.

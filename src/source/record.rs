@@ -7,6 +7,7 @@ pub mod decode;
 pub mod encode;
 pub mod file;
 pub mod format;
+pub mod older;
 pub mod wire;
 
 #[cfg(unix)]

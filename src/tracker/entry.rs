@@ -285,6 +285,7 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     if let Some(tcp) = &socket.tcp {
         hasher.write_u64(pair(tcp.rtt_us, tcp.rto_us));
         hasher.write_u64(pair(tcp.retransmits_total, tcp.unacked));
+        hasher.write_u64(tcp.retransmits_spurious.into());
         let counts = tcp.bytes.unwrap_or_default();
         let kinds = u64::from(tcp.backoff) << 8 | u64::from(tcp.probes);
         hasher.write_u64(kinds << 8 | u64::from(tcp.bytes.is_some()));

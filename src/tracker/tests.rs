@@ -238,6 +238,7 @@ fn one_difference_each() -> (Socket, Vec<(&'static str, Socket)>) {
         ("rtt", info(|tcp| tcp.rtt_us = 1)),
         ("rto", info(|tcp| tcp.rto_us = 1)),
         ("retransmits", info(|tcp| tcp.retransmits_total = 1)),
+        ("spurious retransmits", info(|tcp| tcp.retransmits_spurious = 1)),
         ("unacked", info(|tcp| tcp.unacked = 1)),
         ("backoff", info(|tcp| tcp.backoff = 1)),
         ("probes", info(|tcp| tcp.probes = 1)),

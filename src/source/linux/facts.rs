@@ -23,8 +23,8 @@ use crate::source::linux::proc_tables::{self, words};
 const PORT_RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
 /// How often the limits are read.
 const LIMITS_EVERY: Duration = Duration::from_secs(10);
-/// What all files but one fit into: `/proc/net/netstat` has some 4 KiB.
-const TEXT_LEN: usize = 16 * 1024;
+/// What all files but one fit into: `/proc/net/netstat` has some 4 KiB, `/proc/net/stat/nf_conntrack` 160 bytes a processor.
+const TEXT_LEN: usize = 64 * 1024;
 /// The longest list of reserved ports: every second of 65,536 ports, each up to six characters.
 const PORTS_TEXT_LEN: usize = 256 * 1024;
 
@@ -37,14 +37,47 @@ pub fn client_ports() -> Option<PortRange> {
 #[derive(Debug)]
 pub struct FactsReader {
     netns: NetnsId,
-    /// `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/sockstat`; `None` where one cannot be opened.
-    netstat: Option<OwnedFd>,
-    snmp: Option<OwnedFd>,
-    sockstat: Option<OwnedFd>,
+    files: Files,
     text: Vec<u8>,
     more_text: Vec<u8>,
     known: Arc<Facts>,
     limits_read: Option<Timestamp>,
+}
+
+/// Files of `/proc/net` that stay open; `None` where one cannot be opened: IPv6 or the tracking of connections is not there.
+#[derive(Debug, Default)]
+struct Files {
+    netstat: Option<OwnedFd>,
+    snmp: Option<OwnedFd>,
+    snmp6: Option<OwnedFd>,
+    sockstat: Option<OwnedFd>,
+    /// Is there once a firewall tracks connections.
+    conntrack: Option<OwnedFd>,
+    conntrack_count: Option<OwnedFd>,
+}
+
+impl Files {
+    fn open() -> Self {
+        let mut files = Self {
+            netstat: open(c"/proc/thread-self/net/netstat").ok(),
+            snmp: open(c"/proc/thread-self/net/snmp").ok(),
+            snmp6: open(c"/proc/thread-self/net/snmp6").ok(),
+            sockstat: open(c"/proc/thread-self/net/sockstat").ok(),
+            ..Self::default()
+        };
+        files.look_for_conntrack();
+        files
+    }
+
+    /// The tracking of connections can be loaded at any time.
+    fn look_for_conntrack(&mut self) {
+        if self.conntrack.is_none() {
+            self.conntrack = open(c"/proc/thread-self/net/stat/nf_conntrack").ok();
+        }
+        if self.conntrack_count.is_none() {
+            self.conntrack_count = open(c"/proc/sys/net/netfilter/nf_conntrack_count").ok();
+        }
+    }
 }
 
 impl FactsReader {
@@ -52,9 +85,7 @@ impl FactsReader {
     pub fn open(netns: NetnsId) -> Self {
         Self {
             netns,
-            netstat: open(c"/proc/thread-self/net/netstat").ok(),
-            snmp: open(c"/proc/thread-self/net/snmp").ok(),
-            sockstat: open(c"/proc/thread-self/net/sockstat").ok(),
+            files: Files::open(),
             text: vec![0; TEXT_LEN],
             more_text: Vec::new(),
             known: Arc::default(),
@@ -69,7 +100,10 @@ impl FactsReader {
         if is_due {
             self.limits_read = Some(at);
         }
-        facts.orphans = content(self.sockstat.as_ref(), &mut self.text).and_then(parse_orphans);
+        let sockstat = content(self.files.sockstat.as_ref(), &mut self.text);
+        facts.orphans = sockstat.and_then(|text| parse_sockstat(text, b"orphan"));
+        facts.tcp_memory_pages = sockstat.and_then(|text| parse_sockstat(text, b"mem"));
+        facts.conntrack = content(self.files.conntrack_count.as_ref(), &mut self.text).and_then(parse_number);
         facts.counters = self.counters();
         if facts != *self.known {
             self.known = Arc::new(facts);
@@ -77,15 +111,24 @@ impl FactsReader {
         Arc::clone(&self.known)
     }
 
+    /// `None` where the kernel's tables of TCP cannot be read; what else is missing stays 0.
     fn counters(&mut self) -> Option<Counters> {
+        let (files, text) = (&self.files, &mut self.text);
         let mut counters = Counters::default();
-        let netstat = content(self.netstat.as_ref(), &mut self.text)?;
-        take_group(netstat, b"TcpExt", |name, value| counters.take_extended(name, value)).then_some(())?;
-        let snmp = content(self.snmp.as_ref(), &mut self.text)?;
-        take_group(snmp, b"Tcp", |name, value| counters.take_plain(name, value)).then_some(counters)
+        take_pairs(content(files.netstat.as_ref(), text)?, b"TcpExt", &mut counters).then_some(())?;
+        take_pairs(content(files.snmp.as_ref(), text)?, b"Tcp", &mut counters).then_some(())?;
+        let mut take = |group: &[u8], name: &[u8], number: i64| take(&mut counters, group, name, number);
+        if let Some(snmp6) = content(files.snmp6.as_ref(), text) {
+            proc_tables::lines(snmp6, &mut take);
+        }
+        if let Some(conntrack) = content(files.conntrack.as_ref(), text) {
+            proc_tables::hexadecimal_columns(conntrack, |name, number| take(CONNTRACK, name, number));
+        }
+        Some(counters)
     }
 
     fn limits(&mut self) -> Facts {
+        self.files.look_for_conntrack();
         let ephemeral_ports = self.sysctl(PORT_RANGE).and_then(parse_range);
         Facts {
             netns: Some(self.netns),
@@ -99,6 +142,10 @@ impl FactsReader {
             syncookies: self.number(c"/proc/sys/net/ipv4/tcp_syncookies"),
             orphans: None,
             orphans_max: self.number(c"/proc/sys/net/ipv4/tcp_max_orphans"),
+            tcp_memory_pages: None,
+            tcp_memory_limits_pages: self.sysctl(c"/proc/sys/net/ipv4/tcp_mem").and_then(parse_three),
+            conntrack: None,
+            conntrack_max: self.number(c"/proc/sys/net/netfilter/nf_conntrack_max"),
             counters: None,
         }
     }
@@ -128,32 +175,23 @@ impl FactsReader {
     }
 }
 
-/// Which counter a name in `/proc/net/netstat` or `/proc/net/snmp` is. One that this kernel does not have stays 0.
-impl Counters {
-    fn take_extended(&mut self, name: &[u8], value: u64) {
-        let counter = match name {
-            b"ListenOverflows" => &mut self.listen_overflows,
-            b"ListenDrops" => &mut self.listen_drops,
-            b"TCPReqQFullDrop" => &mut self.syn_queue_drops,
-            b"TCPReqQFullDoCookies" => &mut self.syn_queue_cookies,
-            b"SyncookiesSent" => &mut self.syncookies_sent,
-            b"TCPTimeWaitOverflow" => &mut self.time_wait_overflows,
-            b"TCPAbortOnMemory" => &mut self.memory_aborts,
-            _ => return,
-        };
-        *counter = value;
-    }
+/// The group that stands for `/proc/net/stat/nf_conntrack`, as [`COUNTERS`](crate::model::counters::COUNTERS) has it.
+const CONNTRACK: &[u8] = b"NfConntrack";
 
-    fn take_plain(&mut self, name: &[u8], value: u64) {
-        let counter = match name {
-            b"OutSegs" => &mut self.segments_sent,
-            b"RetransSegs" => &mut self.segments_retransmitted,
-            b"ActiveOpens" => &mut self.active_opens,
-            b"PassiveOpens" => &mut self.passive_opens,
-            b"AttemptFails" => &mut self.attempt_fails,
-            _ => return,
-        };
-        *counter = value;
+/// Takes in what a table tells. Answers whether `group` is in it.
+fn take_pairs(table: &[u8], group: &[u8], counters: &mut Counters) -> bool {
+    let mut is_there = false;
+    proc_tables::pairs(table, |of, name, number| {
+        is_there |= of == group;
+        take(counters, of, name, number);
+    });
+    is_there
+}
+
+/// What is negative is no counter: one is -1 where there is no limit (`MaxConn`).
+fn take(counters: &mut Counters, group: &[u8], name: &[u8], number: i64) {
+    if let Ok(number) = u64::try_from(number) {
+        counters.take(group, name, number);
     }
 }
 
@@ -183,27 +221,19 @@ fn parse_number<T: FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Hands each name and number of `group` to `take`. Answers whether there was one. What is negative is no counter: one
-/// is -1 where there is no limit (`MaxConn`).
-fn take_group(table: &[u8], group: &[u8], mut take: impl FnMut(&[u8], u64)) -> bool {
-    let mut is_there = false;
-    proc_tables::pairs(table, |of, name, number| {
-        if of == group {
-            is_there = true;
-            if let Ok(number) = u64::try_from(number) {
-                take(name, number);
-            }
-        }
-    });
-    is_there
-}
-
-/// `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1` (`sockstat_seq_show`, net/ipv4/proc.c).
-fn parse_orphans(sockstat: &[u8]) -> Option<u32> {
+/// The number behind `name` in `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1` (`sockstat_seq_show`, net/ipv4/proc.c).
+fn parse_sockstat<T: FromStr>(sockstat: &[u8], name: &[u8]) -> Option<T> {
     let line = lines(sockstat).find_map(|line| line.strip_prefix(b"TCP:"))?;
     let mut words = words(line);
-    words.find(|word| *word == b"orphan")?;
+    words.find(|word| *word == name)?;
     parse_number(words.next()?)
+}
+
+/// Three numbers, `287901 383868 575802`.
+fn parse_three(text: &[u8]) -> Option<[u64; 3]> {
+    let mut words = words(text).map(parse_number);
+    let three = [words.next()??, words.next()??, words.next()??];
+    words.next().is_none().then_some(three)
 }
 
 /// Two numbers, `32768 60999`; the first not above the second.

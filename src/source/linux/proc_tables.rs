@@ -71,6 +71,23 @@ pub fn lines<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], &'c [u8], i6
     skipped
 }
 
+/// Hands name and number of every cell of a table to `visit` that has one row of names and then a row of hexadecimal
+/// numbers for each processor (`/proc/net/stat/nf_conntrack`: `ct_cpu_seq_show`, net/netfilter/nf_conntrack_standalone.c).
+/// A last row that is cut off is left out.
+pub fn hexadecimal_columns<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], i64)) {
+    let whole = content.iter().rposition(|byte| *byte == b'\n').and_then(|end| content.get(..end)).unwrap_or_default();
+    let mut lines = whole.split(|byte| *byte == b'\n');
+    let names = lines.next().unwrap_or_default();
+    for values in lines {
+        for (name, value) in words(names).zip(words(values)) {
+            let value = std::str::from_utf8(value).ok().and_then(|value| i64::from_str_radix(value, 16).ok());
+            if let Some(value) = value {
+                visit(name, value);
+            }
+        }
+    }
+}
+
 /// The words of a line.
 pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
@@ -112,6 +129,18 @@ mod tests {
         let mut found = Found::new();
         let skipped = pairs(content, |group, name, value| found.push((text(group), text(name), value)));
         (found, skipped)
+    }
+
+    #[test]
+    fn columns_of_hexadecimal_numbers_are_told_a_row_a_processor() {
+        let mut found = Vec::new();
+        let table =
+            b"entries  found drop early_drop\n0000000a  00000001 000000ff 00000000\n0000000a  00000000 00000010 x\n\
+            0000000a  00000";
+        hexadecimal_columns(table, |name, value| found.push((text(name), value)));
+        let drops: Vec<_> = found.iter().filter(|(name, _)| name == "drop").map(|(_, value)| *value).collect();
+        assert_eq!((drops, found.len()), (vec![255, 16], 7), "{found:?}");
+        hexadecimal_columns(b"", |_, _| panic!("nothing is there"));
     }
 
     fn lines_of(content: &[u8]) -> (Found, u32) {

@@ -37,6 +37,7 @@ const BUSY_TIME: usize = 168;
 const RWND_LIMITED: usize = 176;
 const SNDBUF_LIMITED: usize = 184;
 const BYTES_RETRANS: usize = 208;
+const DSACK_DUPS: usize = 216;
 const SND_WND: usize = 228;
 
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no end yet.
@@ -62,6 +63,7 @@ pub fn brief(info: &[u8], socket: &Socket, moment: Timestamp) -> Option<TcpInfo>
         rtt_us: ne32(info, RTT)?,
         rto_us: ne32(info, RTO)?,
         retransmits_total: ne32(info, TOTAL_RETRANS)?,
+        retransmits_spurious: ne32(info, DSACK_DUPS).map_or(0, |times| u16::try_from(times).unwrap_or(u16::MAX)),
         unacked: ne32(info, UNACKED)?,
         backoff: *info.get(BACKOFF)?,
         probes: *info.get(PROBES)?,
@@ -129,6 +131,7 @@ mod tests {
         let now = Timestamp::from_millis(1000);
         let info = brief(&numbered(232), now).expect("long enough");
         assert_eq!((info.rto_us, info.unacked, info.rtt_us, info.retransmits_total), (2, 6, 17, 25));
+        assert_eq!(info.retransmits_spurious, 54);
         assert_eq!(info.last_data_sent, Timestamp::from_millis(1000 - 11).into());
         assert_eq!(info.last_data_received, Timestamp::from_millis(1000 - 13).into());
         assert_eq!(info.last_ack_received, Timestamp::from_millis(1000 - 14).into());
@@ -146,7 +149,7 @@ mod tests {
     fn an_older_kernel_has_less() {
         let now = Timestamp::from_millis(1000);
         assert_eq!(brief(&numbered(103), now), None);
-        assert_eq!(brief(&numbered(104), now).map(|info| info.bytes), Some(None));
+        assert_eq!(brief(&numbered(104), now).map(|info| (info.bytes, info.retransmits_spurious)), Some((None, 0)));
         assert_eq!(detail(&numbered(228)).send_window_bytes, None);
         assert_eq!(detail(&[]), TcpDetail::default());
     }

@@ -17,7 +17,8 @@ use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
     PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
-use crate::source::record::wire::{WireCaller, WireMore, WireOwner, WireSocket};
+use crate::source::record::older::{Ended4, Facts4};
+use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
 
 /// Decodes one payload after the other, in the order in which they were written.
 #[derive(Debug, Default)]
@@ -126,9 +127,10 @@ impl Decoder {
         for _ in 0..take_count(rest, (SOCKETS_MAX, "sockets"))? {
             let socket: WireSocket = take(rest)?;
             let more = if self.version < 4 { WireMore::default() } else { take(rest)? };
+            let newest = if self.version < 5 { WireNewest::default() } else { take(rest)? };
             self.ids.push(socket.id);
             let owner = owner(&self.holders, socket.owner)?;
-            snapshot.sockets.push(socket.into_socket(&more, snapshot.at, owner));
+            snapshot.sockets.push(socket.into_socket(&more, &newest, snapshot.at, owner));
         }
         // Sorted rather than hashed: a file can be made so that all its ids fall into one bucket.
         self.ids.sort_unstable();
@@ -146,7 +148,7 @@ impl Decoder {
             })?;
         }
         if !rest.is_empty()
-            && let Some(facts) = take::<Option<Facts>>(rest)?
+            && let Some(facts) = self.take_facts(rest)?
         {
             if !facts.make_sense() {
                 return Err(Fault::Nonsense("a range of ports ends before it begins"));
@@ -155,7 +157,7 @@ impl Decoder {
         }
         snapshot.facts = Arc::clone(&self.facts);
         if !rest.is_empty() {
-            take_events(rest, &mut snapshot.events)?;
+            self.take_events(rest, &mut snapshot.events)?;
         }
         if self.version >= 4 && !rest.is_empty() {
             take_all(rest, (STEPS_MAX, "callers"), |WireCaller { at, key, holders, netns }| {
@@ -165,6 +167,27 @@ impl Decoder {
             })?;
         }
         Ok(())
+    }
+}
+
+impl Decoder {
+    fn take_facts(&self, rest: &mut &[u8]) -> Result<Option<Facts>, Fault> {
+        if self.version >= 5 { take(rest) } else { Ok(take::<Option<Facts4>>(rest)?.map(Facts::from)) }
+    }
+
+    fn take_events(&self, rest: &mut &[u8], events: &mut Events) -> Result<(), Fault> {
+        const LIMIT: (u32, &str) = (ENDED_MAX, "ended sockets");
+        events.tellers = take(rest)?;
+        if self.version >= 5 {
+            take_into(rest, LIMIT, &mut events.ended)?;
+        } else {
+            take_all(rest, LIMIT, |ended: Ended4| {
+                events.ended.push(ended.into());
+                Ok(())
+            })?;
+        }
+        take_into(rest, (STEPS_MAX, "steps"), &mut events.steps)?;
+        take_into(rest, (LOSSES_MAX, "losses"), &mut events.lost)
     }
 }
 
@@ -179,13 +202,6 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
         WireOwner::Vanished => Owner::Vanished,
         WireOwner::None => Owner::None,
     })
-}
-
-fn take_events(rest: &mut &[u8], events: &mut Events) -> Result<(), Fault> {
-    events.tellers = take(rest)?;
-    take_into(rest, (ENDED_MAX, "ended sockets"), &mut events.ended)?;
-    take_into(rest, (STEPS_MAX, "steps"), &mut events.steps)?;
-    take_into(rest, (LOSSES_MAX, "losses"), &mut events.lost)
 }
 
 fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {

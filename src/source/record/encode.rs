@@ -14,7 +14,7 @@ use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX,
     NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
 };
-use crate::source::record::wire::{WireCaller, WireMore, WireOwner, WireSocket};
+use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
 
 /// Encodes one snapshot after the other.
 #[derive(Debug, Default)]
@@ -82,8 +82,9 @@ impl Encoder {
         let callers = self.tables.callers(&snapshot.events)?;
         self.tables.put_new(&mut self.payload)?;
         let sockets = snapshot.sockets.iter().zip(&owners);
-        let sockets =
-            sockets.map(|(socket, owner)| (WireSocket::new(socket, snapshot.at, *owner), WireMore::new(socket)));
+        let sockets = sockets.map(|(socket, owner)| {
+            (WireSocket::new(socket, snapshot.at, *owner), WireMore::new(socket), WireNewest::new(socket))
+        });
         put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
         put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
         put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;

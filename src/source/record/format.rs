@@ -32,8 +32,9 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 ///
 /// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
 /// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
-/// were not found in time, or are not in `/proc`; and who made the steps of the trace.
-pub const VERSION: u16 = 4;
+/// were not found in time, or are not in `/proc`; and who made the steps of the trace. Version 5 has more of each socket
+/// ([`WireNewest`](super::wire::WireNewest)), more facts, and counters as a list, to which new ones are added at the end.
+pub const VERSION: u16 = 5;
 
 /// The longest header payload in bytes.
 pub const HEADER_BYTES_MAX: u32 = 4_096;

@@ -33,8 +33,7 @@ pub struct WireSocket {
     pub owner: WireOwner,
 }
 
-/// What is recorded of a socket since version 4; stands behind each [`WireSocket`]. Until version 4 is released, what is
-/// new goes to its end.
+/// What is recorded of a socket since version 4; stands behind each [`WireSocket`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct WireMore {
     v6only: Option<bool>,
@@ -46,6 +45,20 @@ impl WireMore {
     /// The part of `socket` that older versions do not have.
     pub const fn new(socket: &Socket) -> Self {
         Self { v6only: socket.v6only, drops: socket.drops, is_subflow: socket.is_subflow }
+    }
+}
+
+/// What is recorded of a socket since version 5; stands behind each [`WireMore`]. Until version 5 is released, what is new
+/// goes to its end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct WireNewest {
+    retransmits_spurious: u16,
+}
+
+impl WireNewest {
+    /// The part of `socket` that older versions do not have.
+    pub fn new(socket: &Socket) -> Self {
+        Self { retransmits_spurious: socket.tcp.map_or(0, |tcp| tcp.retransmits_spurious) }
     }
 }
 
@@ -136,7 +149,7 @@ impl WireSocket {
     }
 
     /// The socket again.
-    pub fn into_socket(self, more: &WireMore, at: Timestamp, owner: Owner) -> Socket {
+    pub fn into_socket(self, more: &WireMore, newest: &WireNewest, at: Timestamp, owner: Owner) -> Socket {
         let timer = self.timer.map(|timer| Timer {
             kind: timer.kind,
             retries: timer.retries,
@@ -158,7 +171,7 @@ impl WireSocket {
             cgroup: self.cgroup.and_then(NonZeroU64::new),
             queues: self.queues,
             timer,
-            tcp: self.tcp.map(|tcp| tcp.into_info(at)),
+            tcp: self.tcp.map(|tcp| tcp.into_info(newest, at)),
             owner,
         }
     }
@@ -180,11 +193,12 @@ impl WireTcp {
         }
     }
 
-    fn into_info(self, at: Timestamp) -> TcpInfo {
+    fn into_info(self, newest: &WireNewest, at: Timestamp) -> TcpInfo {
         TcpInfo {
             rtt_us: self.rtt_us,
             rto_us: self.rto_us,
             retransmits_total: self.retransmits_total,
+            retransmits_spurious: newest.retransmits_spurious,
             unacked: self.unacked,
             backoff: self.backoff,
             probes: self.probes,

@@ -23,6 +23,10 @@ pub const COUNTERS_START: Counters = Counters {
     active_opens: 16_402_911,
     passive_opens: 5_830_062,
     attempt_fails: 21_874,
+    segments_received: 3_288_161_904,
+    fast_retransmits: 6_840_112,
+    time_outs: 378_441,
+    ..Counters::ZERO
 };
 
 /// A second goes by for what no actor counts.
@@ -30,7 +34,9 @@ pub fn tick(counters: &mut Counters, second: u32) {
     // Some seconds are busier than others, in a rhythm of their own that takes no random number from the actors.
     let segments = SEGMENTS_PER_SECOND + u64::from(second % 7) * 130;
     counters.segments_sent += segments;
+    counters.segments_received += segments;
     counters.segments_retransmitted += segments / SEGMENTS_PER_RETRANSMIT;
+    counters.fast_retransmits += segments / SEGMENTS_PER_RETRANSMIT;
 }
 
 /// The facts of the machine with these counters: the limits are those that Linux begins with.
@@ -47,6 +53,10 @@ pub fn facts(counters: Counters) -> Arc<Facts> {
         syncookies: Some(1),
         orphans: Some(0),
         orphans_max: Some(32_768),
+        tcp_memory_pages: Some(1_204),
+        tcp_memory_limits_pages: Some([188_451, 251_270, 376_902]),
+        conntrack: None,
+        conntrack_max: None,
         counters: Some(counters),
     })
 }

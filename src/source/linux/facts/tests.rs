@@ -13,8 +13,8 @@ PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs\nTcp:
 
 fn read(netstat: &[u8], snmp: &[u8]) -> Counters {
     let mut counters = Counters::default();
-    take_group(netstat, b"TcpExt", |name, value| counters.take_extended(name, value));
-    take_group(snmp, b"Tcp", |name, value| counters.take_plain(name, value));
+    take_pairs(netstat, b"TcpExt", &mut counters);
+    take_pairs(snmp, b"Tcp", &mut counters);
     counters
 }
 
@@ -35,6 +35,10 @@ fn counters_are_found_by_name() {
         active_opens: 100,
         passive_opens: 200,
         attempt_fails: 3,
+        established_resets: 4,
+        segments_received: 6,
+        udp_received: 1,
+        ..Counters::default()
     };
     assert_eq!(read(NETSTAT, SNMP), expected);
 }
@@ -43,8 +47,10 @@ fn counters_are_found_by_name() {
 fn a_counter_that_is_not_there_stays_zero_and_no_table_is_no_counters() {
     let counters = read(b"TcpExt: ListenDrops Odd\nTcpExt: 4\n", b"Tcp: OutSegs\nTcp: -9\n");
     assert_eq!(counters, Counters { listen_drops: 4, ..Counters::default() });
-    assert!(!take_group(b"TcpExt: ListenDrops\n", b"TcpExt", |_, _| {}), "names without numbers");
-    assert!(!take_group(b"", b"TcpExt", |_, _| {}));
+    let mut none = Counters::default();
+    assert!(!take_pairs(b"TcpExt: ListenDrops\n", b"TcpExt", &mut none), "names without numbers");
+    assert!(!take_pairs(b"", b"TcpExt", &mut none));
+    assert_eq!(none, Counters::default());
 }
 
 #[test]
@@ -55,8 +61,14 @@ fn limits_are_numbers_and_nonsense_is_none() {
     }
     assert_eq!(parse_number::<u8>(b"2\n"), Some(2));
     assert_eq!(parse_number::<u8>(b"256\n"), None);
-    assert_eq!(parse_orphans(b"sockets: used 16\nTCP: inuse 1 orphan 12 tw 0 alloc 1 mem 255\n"), Some(12));
-    assert_eq!(parse_orphans(b"TCP: inuse 1 orphan"), None);
+    let sockstat = b"sockets: used 16\nTCP: inuse 1 orphan 12 tw 0 alloc 1 mem 255\nUDP: inuse 1 mem 9\n";
+    assert_eq!(parse_sockstat(sockstat, b"orphan"), Some(12));
+    assert_eq!(parse_sockstat(sockstat, b"mem"), Some(255));
+    assert_eq!(parse_sockstat::<u32>(b"TCP: inuse 1 orphan", b"orphan"), None);
+    assert_eq!(parse_three(b"287901\t383868\t575802\n"), Some([287_901, 383_868, 575_802]));
+    for bad in [&b"1 2"[..], b"1 2 3 4", b"1 x 3"] {
+        assert_eq!(parse_three(bad), None, "{bad:?}");
+    }
 }
 
 #[test]
@@ -88,7 +100,8 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(text in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = read(&text, &text);
-        let _ = parse_orphans(&text);
+        let _ = parse_sockstat::<u32>(&text, b"orphan");
+        let _ = parse_three(&text);
         let _ = parse_range(&text);
         prop_assert!(count_within(&text, RANGE) <= RANGE.len());
     }

@@ -81,6 +81,7 @@ fn tcp() -> impl Strategy<Value = TcpInfo> {
         rtt_us: numbers.0,
         rto_us: numbers.1,
         retransmits_total: numbers.2,
+        retransmits_spurious: u16::try_from(numbers.2).unwrap_or(u16::MAX),
         unacked: numbers.3,
         backoff: numbers.4,
         probes: numbers.5,
@@ -195,6 +196,7 @@ fn facts() -> impl Strategy<Value = Arc<Facts>> {
         let counters = counters.map(|(listen_overflows, attempt_fails)| Counters {
             listen_overflows,
             attempt_fails,
+            conntrack_early_drops: attempt_fails / 2,
             ..Counters::default()
         });
         Arc::new(Facts {
@@ -202,6 +204,8 @@ fn facts() -> impl Strategy<Value = Arc<Facts>> {
             ephemeral_reserved: numbers.0,
             time_wait_reuse: numbers.1,
             orphans: numbers.2,
+            tcp_memory_pages: numbers.2.map(u64::from),
+            tcp_memory_limits_pages: numbers.2.map(|pages| [1, 2, pages.into()]),
             counters,
             ..Facts::default()
         })
