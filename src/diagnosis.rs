@@ -16,6 +16,7 @@ mod one_cause;
 pub mod rule;
 mod rules;
 mod settle;
+mod sharers;
 mod side;
 mod subject;
 pub mod thresholds;
@@ -106,7 +107,7 @@ impl Diagnosis {
     /// [`DESCRIPTORS_ASKED_MAX`]: those of findings, and those that hold the most sockets, so that there is no reading
     /// of all of /proc.
     pub fn wants_usage(&self, store: &Store) -> Vec<ProcessId> {
-        let found = self.findings.iter().filter_map(|finding| finding.key.process);
+        let found = self.findings.iter().flat_map(|finding| &finding.sharers).map(|sharer| sharer.process.id);
         let mut wanted: BTreeSet<ProcessId> =
             found.filter(|process| store.rows().process(*process).is_some()).take(DESCRIPTORS_ASKED_MAX).collect();
         let mut holders: Vec<_> =

@@ -119,14 +119,27 @@ fn finding_properties() -> Map<String, Value> {
         "additionalProperties": { "type": ["number", "string"] },
         "description": "Numbers behind it; names end in their unit, and in _max for a limit.",
     });
+    let caused = object(map(json!({
+        "rule": { "enum": rules.clone() },
+        "sentence": { "type": "string", "minLength": 1 },
+        "sockets": { "type": "integer", "minimum": 0 },
+        "processes": { "type": "integer", "minimum": 0 },
+        "filter": text("A filter that shows its sockets."),
+    })));
+    let some = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
     map(json!({
         "rule": { "enum": rules, "description": "conntop explain says what it means." },
         "also": also,
         "severity": { "enum": ["warning", "critical"] },
         "sentence": { "type": "string", "minLength": 1 },
         "why": text("Why, in a few words."),
-        "process": text("The process by name."),
-        "pid": { "type": ["integer", "null"] },
+        "process": text("The process, or the program of all of them, by name."),
+        "pid": { "type": ["integer", "null"], "description": "The process; null where several share it." },
+        "processes": some("How many known processes share it; at least so many from 1,024 on."),
+        "pids": {
+            "type": "array", "items": { "type": "integer" },
+            "description": "The first 16 of them, those with most of the sockets first.",
+        },
         "place": { "enum": ["to", "on", "process", "machine"], "description": "to a remote endpoint, on a local one." },
         "addr": text("The address of the place."),
         "port": { "type": ["integer", "null"], "description": "The port of the place." },
@@ -142,6 +155,12 @@ fn finding_properties() -> Map<String, Value> {
         "runs_out": text("What runs out."),
         "runs_out_seconds": number("In how long."),
         "evidence": evidence,
+        "caused": {
+            "type": "array", "items": caused,
+            "description": "What else was found and is explained by this: the first 8, with their sockets.",
+        },
+        "caused_more": some("How many more findings it explains."),
+        "caused_more_sockets": some("The sockets of those."),
         "examples": { "type": "array", "items": { "$ref": "#/$defs/socket" } },
         "filter": text("A filter that shows its sockets."),
         "remedy": strings("What to do, first thing first."),

@@ -41,8 +41,8 @@ pub struct Findings {
 #[derive(Debug)]
 struct Shown {
     finding: Finding,
-    /// Which rows it is about; `None` where it is not about sockets.
-    filter: Option<Filter>,
+    /// Which rows it and what it explains are about; none where it is not about sockets.
+    filters: Vec<Filter>,
 }
 
 /// What a finished look changed.
@@ -105,13 +105,12 @@ impl Findings {
         self.get(self.cursor.key()?)
     }
 
-    /// The worst `count` findings, one for each process: what is wrong with one more of them says more than what else is
+    /// The worst `count` findings, one for each program: what is wrong with one more of them says more than what else is
     /// wrong with the same.
     pub fn by_culprit(&self, count: usize) -> Vec<&Finding> {
         let mut chosen: Vec<&Finding> = Vec::with_capacity(count);
         for finding in self.iter() {
-            let told =
-                chosen.iter().any(|other| other.key.process.is_some() && other.key.process == finding.key.process);
+            let told = chosen.iter().any(|other| other.program.is_some() && other.program == finding.program);
             if chosen.len() < count && !told {
                 chosen.push(finding);
             }
@@ -126,7 +125,7 @@ impl Findings {
 
     /// The worst finding about `row`. Asked for the rows on the screen only.
     pub fn about(&self, row: &Row, store: &Store) -> Option<&Finding> {
-        let is_about = |shown: &&Shown| shown.filter.as_ref().is_some_and(|filter| filter.matches(row, store));
+        let is_about = |shown: &&Shown| shown.filters.iter().any(|filter| filter.matches(row, store));
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
     }
 
@@ -174,17 +173,16 @@ impl Findings {
         news
     }
 
-    /// A filter is read again only if its text is another one.
+    /// Filters are read again only if their texts are others.
     fn replace(&mut self, found: Vec<Finding>) {
         let old = std::mem::take(&mut self.shown);
         let shown = found.into_iter().map(|finding| {
-            let known = old.iter().find(|shown| shown.finding.filter == finding.filter);
-            let filter = match known {
-                Some(shown) => shown.filter.clone(),
-                None if finding.filter.is_empty() => None,
-                None => Filter::parse(&finding.filter).ok(),
+            let known = old.iter().find(|shown| shown.finding.filters().eq(finding.filters()));
+            let filters = match known {
+                Some(shown) => shown.filters.clone(),
+                None => finding.filters().filter_map(|text| Filter::parse(text).ok()).collect(),
             };
-            Shown { finding, filter }
+            Shown { finding, filters }
         });
         self.shown = shown.collect();
     }

@@ -214,12 +214,15 @@ impl App {
         if let Some(listener) = finding.key.listener.and_then(|id| self.store.rows().live(id)) {
             return candidates_of(listener);
         }
-        let process =
-            finding.process.as_ref().ok_or("this finding is about no process that is known: e says what to do")?;
-        if self.store.rows().process(process.id).is_none() {
+        if finding.sharers.is_empty() {
+            return Err("this finding is about no process that is known: e says what to do".to_owned());
+        }
+        let all = finding.sharers.iter().map(|sharer| &sharer.process);
+        let owners: Vec<_> = all.filter(|one| self.store.rows().process(one.id).is_some()).cloned().collect();
+        if owners.is_empty() {
             return Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned());
         }
-        Ok(Candidates::one(Arc::clone(process)))
+        Ok(Candidates { owners, holding: Vec::new() })
     }
 
     fn candidates_of_group(&mut self) -> Result<Candidates, String> {

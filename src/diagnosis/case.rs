@@ -36,6 +36,13 @@ impl Context<'_> {
         self.store.at()
     }
 
+    /// When the descriptors of `process` run out: by their own slope if that is known, else by `other`.
+    pub(super) fn descriptors_run_out(&self, process: ProcessId, other: Option<Slope>) -> Option<RunsOut> {
+        let (used, max) = memory::descriptors(self.store, process)?;
+        let own = self.memory.descriptor_slope(process, self.now()).filter(Slope::is_sure);
+        Some(RunsOut { what: "descriptors", within: own.or(other)?.time_to(max.saturating_sub(used))? })
+    }
+
     /// How old something is.
     pub(super) fn age(&self, since: Option<Since>) -> Duration {
         since.map_or(Duration::ZERO, |since| since.age(self.now()))
@@ -75,12 +82,12 @@ impl Case<'_> {
 
     /// Whether `part` of `whole` reaches so many percent of it, or has reached it and is still near.
     pub(super) fn reaches_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
-        reaches_percent(part, whole, percent, self.is_active())
+        near_percent(part, whole, percent, self.is_active())
     }
 
     /// The same for a limit from which on it is critical.
     pub(super) fn reaches_critical_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
-        reaches_percent(part, whole, percent, self.is_critical())
+        near_percent(part, whole, percent, self.is_critical())
     }
 
     /// How long the oldest has lasted.
@@ -122,13 +129,15 @@ impl Case<'_> {
         })
     }
 
-    /// When the descriptors of `process` run out: by their own slope if it is known, else by that of the group.
-    pub(super) fn descriptors_run_out(&self, process: Option<ProcessId>) -> Option<RunsOut> {
-        let process = process?;
-        let (used, max) = memory::descriptors(self.look.store, process)?;
-        let own = self.look.memory.descriptor_slope(process, self.look.now()).filter(Slope::is_sure);
-        let slope = own.or_else(|| self.slope())?;
-        Some(RunsOut { what: "descriptors", within: slope.time_to(max.saturating_sub(used))? })
+    /// When the first of its processes runs out of descriptors: by their own slope if it is known, else, for a single
+    /// process, by that of the group.
+    pub(super) fn descriptors_run_out(&self) -> Option<RunsOut> {
+        let processes = self.group.sharers.all().map(|sharer| sharer.process.id);
+        let own = processes.filter_map(|process| self.look.descriptors_run_out(process, None));
+        own.min_by_key(|limit| limit.within).or_else(|| {
+            let process = self.group.process()?.id;
+            self.look.descriptors_run_out(process, self.slope())
+        })
     }
 }
 
@@ -136,8 +145,9 @@ fn reaches(count: f64, limit: f64, has_reached: bool) -> bool {
     count > 0.0 && count >= if has_reached { limit * LEAVES_AT } else { limit }
 }
 
+/// Whether `part` of `whole` reaches so many percent of it, or has reached it and is still near.
 #[expect(clippy::cast_precision_loss, reason = "a share")]
-fn reaches_percent(part: u64, whole: u64, percent: f64, has_reached: bool) -> bool {
+pub(super) fn near_percent(part: u64, whole: u64, percent: f64, has_reached: bool) -> bool {
     let near = if has_reached { percent * (1.0 + LEAVES_AT) / 2.0 } else { percent };
     part > 0 && part as f64 * 100.0 >= whole as f64 * near
 }

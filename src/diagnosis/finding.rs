@@ -7,10 +7,12 @@ use std::time::Duration;
 use crate::diagnosis::rule::Rule;
 use crate::model::address::{Address, Destination};
 use crate::model::delta::Since;
-use crate::model::process::{Process, ProcessId};
+use crate::model::process::Process;
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
+use crate::model::units;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,13 +46,35 @@ pub enum Place {
     On(Destination),
 }
 
-/// What makes two findings the same one.
+/// The name of a program as a part of a key: its first 16 bytes, the rest 0. Linux keeps at most 15 (`TASK_COMM_LEN`,
+/// include/linux/sched.h); programs of other systems that begin alike count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Program([u8; Program::LEN]);
+
+impl Program {
+    const LEN: usize = 16;
+
+    /// That of a process called `name`.
+    pub fn named(name: &str) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+        Self(bytes)
+    }
+
+    /// That of `process`.
+    pub fn of(process: &Process) -> Self {
+        Self::named(process.name.as_str())
+    }
+}
+
+/// What makes two findings the same one. No process is part of it: pids come and go while a trouble lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingKey {
     /// Which rule.
     pub rule: Rule,
-    /// Whose.
-    pub process: Option<ProcessId>,
+    /// Of which program; `None` where none is known, and for what is the trouble of a peer, whoever of this machine has
+    /// it.
+    pub program: Option<Program>,
     /// Where.
     pub place: Place,
     /// In which network namespace.
@@ -116,8 +140,14 @@ pub struct Finding {
     pub sentence: String,
     /// Why, in a few words ("never closed"); empty where the rule says it all.
     pub why: &'static str,
-    /// The process, as far as one is known.
+    /// The process, where a single one has the trouble and is known.
     pub process: Option<Arc<Process>>,
+    /// The name of the program, where all of the processes are of one.
+    pub program: Option<DisplayText>,
+    /// How many known processes share the trouble; at least so many from `SHARERS_MAX` (1,024) on.
+    pub processes: u32,
+    /// The first [`SHARERS_TOLD_MAX`] of them, those with most sockets first.
+    pub sharers: Vec<Sharer>,
     /// The state that it is about, if it is about one: marked in the histogram.
     pub state: Option<TcpState>,
     /// How many sockets it is about.
@@ -138,7 +168,60 @@ pub struct Finding {
     pub filter: String,
     /// Another rule that found the same cause; what it knows is part of this finding.
     pub also: Option<Rule>,
+    /// What else was found and is explained by this.
+    pub caused: Effects,
 }
+
+/// One of the processes that share a trouble.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sharer {
+    /// The process.
+    pub process: Arc<Process>,
+    /// How many of the sockets are its own; 0 where the rule counts no sockets of processes.
+    pub sockets: u32,
+}
+
+/// Findings that another one explains: they are told as a part of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// The first [`EFFECTS_TOLD_MAX`] in full: in the order of their rules, those with most sockets first.
+    pub told: Vec<Caused>,
+    /// How many more findings there are.
+    pub more: u32,
+    /// The sockets of those.
+    pub more_sockets: u64,
+    /// The rules of those, ascending.
+    pub more_rules: Vec<Rule>,
+}
+
+/// A finding that another one explains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Caused {
+    /// Which rule found it.
+    pub rule: Rule,
+    /// Its own sentence.
+    pub sentence: String,
+    /// How many sockets it is about.
+    pub sockets: u32,
+    /// How many processes have it.
+    pub processes: u32,
+    /// A filter that shows its sockets; empty where it is not about sockets.
+    pub filter: String,
+}
+
+impl Sharer {
+    /// `worker[812] 3 sockets`.
+    fn words(&self) -> String {
+        let Self { process, sockets } = self;
+        let noun = if *sockets == 1 { "socket" } else { "sockets" };
+        format!("{}[{}] {} {noun}", process.name, process.id.pid, units::count((*sockets).into()))
+    }
+}
+
+/// So many of the processes of one finding are listed.
+pub const SHARERS_TOLD_MAX: usize = 16;
+/// So many of the findings that another one explains are told in full.
+pub const EFFECTS_TOLD_MAX: usize = 8;
 
 /// A limit ahead.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,13 +246,46 @@ impl Place {
     }
 }
 
+impl Effects {
+    /// What is explained, a line each; the last says how many more there are.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let told = self.told.iter().map(|caused| caused.sentence.clone());
+        let more = match self.more {
+            0 => None,
+            1 => Some("1 more finding".to_owned()),
+            more => Some(format!("{} more findings", units::count(more.into()))),
+        };
+        told.chain(more)
+    }
+}
+
 impl Finding {
+    /// The filters that show what it is about: its own first, then those of what it explains.
+    pub fn filters(&self) -> impl Iterator<Item = &str> {
+        let explained = self.caused.told.iter().map(|caused| caused.filter.as_str());
+        std::iter::once(self.filter.as_str()).chain(explained).filter(|text| !text.is_empty())
+    }
+
+    /// `40: worker[812] 3 sockets, worker[813] 2 sockets and 38 more`: who shares it, where several do.
+    pub fn processes_in_words(&self) -> Option<String> {
+        const NAMED_MAX: usize = 4;
+        if self.processes < 2 {
+            return None;
+        }
+        let named: Vec<String> = self.sharers.iter().take(NAMED_MAX).map(Sharer::words).collect();
+        let more = self.processes.saturating_sub(u32::try_from(named.len()).unwrap_or(u32::MAX));
+        let more = if more > 0 { format!(" and {} more", units::count(more.into())) } else { String::new() };
+        Some(format!("{}: {}{more}", units::count(self.processes.into()), named.join(", ")))
+    }
+
     /// Which rule found it.
     pub const fn rule(&self) -> Rule {
         self.key.rule
     }
-    /// Whether `rule` found it, or found the same cause.
+
+    /// Whether `rule` found it, found the same cause, or found something that it explains.
     pub fn is_of(&self, rule: Rule) -> bool {
-        self.rule() == rule || self.also == Some(rule)
+        let explains = self.caused.told.iter().any(|caused| caused.rule == rule);
+        self.rule() == rule || self.also == Some(rule) || explains || self.caused.more_rules.contains(&rule)
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::finding::{FindingKey, Place};
+use crate::diagnosis::finding::{FindingKey, Place, Program};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::settle::family;
+use crate::diagnosis::sharers::Sharers;
 use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{NoProcess, Owner, Process};
@@ -57,11 +58,12 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Sockets of one rule, one process and one place.
+/// Sockets of one rule and one place, of one program; where a peer is to blame, of all who have to do with it.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) key: FindingKey,
-    pub(super) process: Option<Arc<Process>>,
+    /// Whose they are.
+    pub(super) sharers: Sharers,
     /// Why no process is named; `None` where one is, or nothing is known yet.
     pub(super) no_process: Option<NoProcess>,
     pub(super) sockets: u32,
@@ -88,7 +90,7 @@ impl Group {
     pub(super) fn new(key: FindingKey, process: Option<Arc<Process>>) -> Self {
         Self {
             key,
-            process,
+            sharers: Sharers::of(process, 0),
             no_process: None,
             sockets: 0,
             remembered: 0,
@@ -105,8 +107,14 @@ impl Group {
         }
     }
 
+    /// The process, if all of it is that of a single one.
+    pub(super) fn process(&self) -> Option<&Arc<Process>> {
+        self.sharers.only()
+    }
+
     fn add(&mut self, member: &Member, id: SocketId, now: Timestamp) {
         self.sockets += 1;
+        self.sharers.note(member.process, 1);
         self.settled += u32::from(member.settled);
         self.aged += u32::from(member.aged);
         self.kinds[member.kind] += 1;
@@ -120,7 +128,7 @@ impl Group {
         }
     }
 
-    fn add_amount(&mut self, amount: u64, limit: u64) {
+    pub(super) fn add_amount(&mut self, amount: u64, limit: u64) {
         if limit == 0 && self.limit == 0 {
             self.amount += amount;
         } else if u128::from(self.amount) * u128::from(limit) <= u128::from(amount) * u128::from(self.limit.max(1)) {
@@ -145,7 +153,7 @@ impl Group {
         self.examples.truncate(EXAMPLES_MAX);
     }
 
-    /// Adds a group of another place of the same process.
+    /// Adds a group of another place of the same program.
     pub(super) fn merge(&mut self, other: &Self) {
         self.sockets += other.sockets;
         self.remembered += other.remembered;
@@ -160,9 +168,7 @@ impl Group {
             self.is_as_old_as(since);
         }
         other.examples.iter().for_each(|(at, id)| self.add_example(*at, *id));
-        if self.process.is_none() {
-            self.process.clone_from(&other.process);
-        }
+        self.sharers.merge(&other.sharers);
     }
 
     /// The oldest of its sockets, oldest first.
@@ -201,19 +207,21 @@ impl Groups {
     pub(super) fn add(&mut self, rule: Rule, member: &Member, row: &Row, now: Timestamp) {
         let socket = &row.connection.socket;
         let netns: NetnsId = socket.id.netns();
+        let program = member.process.map(|process| Program::of(process));
+        let is_peers = rule.row().blames_peer && matches!(member.place, Place::To(_));
         let mut key = FindingKey {
             rule,
-            process: member.process.map(|process| process.id),
+            program: program.filter(|_| !is_peers),
             place: member.place,
             netns,
             listener: member.listener,
         };
         if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
-            (key.place, key.listener) = (Place::Process, None);
+            (key.program, key.place, key.listener) = (program, Place::Process, None);
         }
         let group = self.found.entry(key).or_insert_with(|| {
             let no_process = socket.owner.no_process();
-            Group { no_process, ..Group::new(key, member.process.cloned()) }
+            Group { no_process, ..Group::new(key, None) }
         });
         // Those whose owners are unknown for different reasons are called by none of them.
         group.no_process = group.no_process.filter(|why| socket.owner.no_process() == Some(*why));
@@ -228,11 +236,11 @@ impl Groups {
         }
     }
 
-    /// All of them, in an order that does not depend on that of the rows: those of one rule and process together.
+    /// All of them, in an order that does not depend on that of the rows: those of one rule and program together.
     pub(super) fn into_sorted(self) -> Vec<Group> {
         // A group is large: its place is found before it is moved.
         let mut groups: Vec<Option<Group>> = self.found.into_values().map(Some).collect();
-        let key = |group: &Option<Group>| group.as_ref().map(|group| (family(group), group.key.place));
+        let key = |group: &Option<Group>| group.as_ref().map(|group| (family(group), group.key));
         let mut order: Vec<usize> = (0..groups.len()).collect();
         order.sort_unstable_by_key(|nth| key(&groups[*nth]));
         order.into_iter().filter_map(|nth| groups[nth].take()).collect()

@@ -5,7 +5,7 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::destinations::{Count, Destinations};
-use crate::diagnosis::finding::Finding;
+use crate::diagnosis::finding::{Effects, Finding, SHARERS_TOLD_MAX};
 use crate::diagnosis::group::{Group, Groups};
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::rule::{RULES, Set};
@@ -258,7 +258,14 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         severity,
         sentence,
         why,
-        process: group.process.clone(),
+        process: group.process().cloned(),
+        program: group
+            .sharers
+            .first()
+            .filter(|_| group.sharers.program().is_some())
+            .map(|one| one.process.name.clone()),
+        processes: group.sharers.len(),
+        sharers: group.sharers.worst(SHARERS_TOLD_MAX),
         state,
         sockets,
         examples: group.example_ids(),
@@ -269,5 +276,6 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         runs_out,
         filter,
         also: None,
+        caused: Effects::default(),
     }
 }

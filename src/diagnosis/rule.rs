@@ -61,7 +61,10 @@ pub struct RuleRow {
     pub(super) size: fn(&Group) -> u64,
     /// Whether something is wrong with a group, how bad it is, and how to say so.
     pub(super) judge: fn(&Case) -> Option<Judgement>,
-    /// Whether the places of one process are judged together too.
+    /// Whether a peer that we chose to connect to is to blame, whoever of this machine has to do with it: then all of
+    /// those are one finding.
+    pub(super) blames_peer: bool,
+    /// Whether the places of one program are judged together too.
     pub(super) rolls_up: bool,
     /// How long the condition must hold to be a finding.
     pub(super) enters_after: Duration,
@@ -93,6 +96,7 @@ const fn rows(rule: Rule, id: &'static str, sets: &'static [Set], member: Member
         groups: |_| Vec::new(),
         size: |group| group.sockets.into(),
         judge,
+        blames_peer: false,
         rolls_up: false,
         enters_after: Duration::ZERO,
         lingers: false,
@@ -111,6 +115,10 @@ impl RuleRow {
 
     const fn size(self, size: fn(&Group) -> u64) -> Self {
         Self { size, ..self }
+    }
+
+    const fn of_peer(self) -> Self {
+        Self { blames_peer: true, ..self }
     }
 
     const fn rolls_up(self) -> Self {
@@ -138,15 +146,15 @@ pub static RULES: [RuleRow; 15] = [
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
     whole(Rule::EphemeralPorts,    "ephemeral-ports",     ephemeral_ports::groups,            ephemeral_ports::judge),
     whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
-    rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).rolls_up(),
-    rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).rolls_up(),
+    rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).of_peer().rolls_up(),
+    rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up(),
     rows(Rule::SynBacklog,         "syn-backlog",         SUSPECTS,   syn_backlog::member,    syn_backlog::judge).whole(syn_backlog::groups).lingers(),
-    rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).rolls_up().after(1),
-    rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).rolls_up(),
+    rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).of_peer().rolls_up().after(1),
+    rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).of_peer().rolls_up(),
     whole(Rule::DescriptorLimit,   "descriptor-limit",    descriptors::groups,                descriptors::judge),
     rows(Rule::ExposedRiskyPort,   "exposed-risky-port",  LISTENING,  exposed::member,        exposed::judge),
     rows(Rule::UnexpectedListener, "unexpected-listener", LISTENING,  unexpected::member,     unexpected::judge),
-    rows(Rule::DeadPeer,           "dead-peer",           SUSPECTS,   dead_peer::member,      dead_peer::judge).rolls_up(),
+    rows(Rule::DeadPeer,           "dead-peer",           SUSPECTS,   dead_peer::member,      dead_peer::judge).of_peer().rolls_up(),
     whole(Rule::Orphans,           "orphans",             orphans::groups,                    orphans::judge),
 ];
 

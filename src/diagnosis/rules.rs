@@ -30,7 +30,7 @@ const NAMED_MAX: usize = 3;
 /// apart, all that it can be, or how many.
 fn accepting(case: &Case) -> Subject {
     let Some((socket, came_by)) = came_by(case) else { return listening(case.group) };
-    if case.group.process.is_some() {
+    if case.group.sharers.len() > 0 {
         return listening(case.group);
     }
     if let Some(listener) = came_by.listener {

@@ -1,19 +1,19 @@
 //! The end of a look, in slices: judgements become findings, one group at a time.
 //!
-//! Places of one process that are no finding each may be one together, and too many findings of one process are told as
+//! Places of one program that are no finding each may be one together, and too many findings of one program are told as
 //! one. Of very many findings only the worst are kept.
 
 use std::cmp::Reverse;
 
 use crate::diagnosis::FINDINGS_MAX;
 use crate::diagnosis::case::Judgement;
-use crate::diagnosis::finding::{Finding, FindingKey, Place};
+use crate::diagnosis::finding::{Finding, FindingKey, Place, Program};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::look::Desk;
 use crate::diagnosis::one_cause;
 use crate::model::time::Timestamp;
 
-/// One process with more places than this of one kind has one finding for all of them.
+/// One program with more places than this of one kind has one finding for all of them.
 const PLACES_TOLD_MAX: usize = 6;
 /// Looking at this many groups is one step, as settling one is.
 const GROUPS_A_STEP: usize = 64;
@@ -56,7 +56,8 @@ impl Settling {
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
         findings.take(desk.settle(&group, judgement.filter(|_| !joins)));
         if joins {
-            let key = FindingKey { place: Place::Process, ..group.key };
+            let program = group.sharers.program().map(Program::named);
+            let key = FindingKey { program, place: Place::Process, ..group.key };
             match &mut self.together {
                 Some(together) => together.merge(&group),
                 None => self.together = Some(Group { key, ..group }),
@@ -78,7 +79,7 @@ impl Settling {
 
 /// What the groups of one family have in common.
 pub(super) fn family(group: &Group) -> impl Ord + use<> {
-    (group.key.rule, group.key.process, group.key.netns)
+    (group.key.rule, group.sharers.program().map(Program::named), group.key.netns)
 }
 
 fn is_outside(group: &Group) -> bool {

@@ -5,6 +5,10 @@ use std::fmt;
 
 use crate::diagnosis::group::Group;
 use crate::model::process::NoProcess;
+use crate::model::units;
+
+/// So many programs are named of those that share a trouble.
+const PROGRAMS_TOLD_MAX: usize = 3;
 
 /// Whom a sentence is about, and in which number its verb stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +35,18 @@ impl Subject {
         if sockets == 1 { Self::one(one) } else { Self::several(several) }
     }
 
+    /// `jdbc-pool[4121]`; `worker` for several processes of one program; `worker, api and cron`, `worker, api, cron and 2
+    /// more programs` for several programs; `None` where no process is known.
     fn named(group: &Group) -> Option<Self> {
-        let process = group.process.as_ref()?;
-        Some(Self { text: format!("{}[{}]", process.name, process.id.pid), is_plural: false, is_named: true })
+        if let Some(process) = group.process() {
+            return Some(Self {
+                text: format!("{}[{}]", process.name, process.id.pid),
+                is_plural: false,
+                is_named: true,
+            });
+        }
+        let text = Some(programs(group)).filter(|text| !text.is_empty())?;
+        Some(Self { text, is_plural: group.sharers.program().is_none(), is_named: true })
     }
 
     /// With its verb: `jdbc-pool[4121] leaks`, `connections without a process leak`.
@@ -50,6 +63,24 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// The names of its programs, those with most sockets first.
+fn programs(group: &Group) -> String {
+    let programs = group.sharers.programs();
+    let mut names: Vec<String> = programs.iter().take(PROGRAMS_TOLD_MAX).map(|(name, _)| (*name).to_owned()).collect();
+    match programs.len().saturating_sub(PROGRAMS_TOLD_MAX) {
+        0 => {}
+        1 => names.push("1 more program".to_owned()),
+        more => names.push(format!("{} more programs", units::count(more as u64))),
+    }
+    if group.sharers.ownerless > 0 && !names.is_empty() {
+        names.push("unidentified processes".to_owned());
+    }
+    match names.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -101,7 +132,7 @@ mod tests {
     fn group(named: bool, no_process: Option<NoProcess>, sockets: u32, remembered: u32) -> Group {
         let key = FindingKey {
             rule: Rule::ZeroWindow,
-            process: None,
+            program: None,
             place: Place::Machine,
             netns: NetnsId::default(),
             listener: None,

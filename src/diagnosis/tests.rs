@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::diagnosis::finding::{Place, Severity};
+use crate::diagnosis::finding::{Place, SHARERS_TOLD_MAX, Severity};
 use crate::diagnosis::rule::{RULES, Rule};
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Owner, Process, Usage};
@@ -415,6 +415,75 @@ fn no_part_of_a_look_is_done_in_one_go() {
     let groups = crate::diagnosis::group::GROUPS_MAX as u64 + 1;
     assert!(slices >= PLACES + 2 * groups, "gathered, judged and settled: {slices}");
     assert_eq!(diagnosis.findings().len(), 1, "one process is told once");
+}
+
+/// SYN_SENT to a host that has not answered for 5 s, of a process of its own.
+fn unanswered(pid: u32, program: &str, now_ms: u64) -> Socket {
+    let socket = tcp(pid.into()).local(&format!("10.0.0.1:{}", 40_000 + pid)).remote("10.0.0.2:5432");
+    let socket = socket.state(TcpState::SynSent).queues(0, 1).timer(TimerKind::Retransmit, 2, now_ms + 2_000);
+    socket.info(|info| info.rto_us = 4_000_000).held_by(&[process(pid, program)]).build()
+}
+
+#[test]
+fn one_dead_host_is_one_finding_of_all_who_call_it_and_stays_while_they_come_and_go() {
+    let mut machine = Machine::new();
+    for second in 0..20u32 {
+        let now = machine.now_ms + 1_000;
+        let pids = second * 3..second * 3 + 40;
+        machine.sample(pids.map(|pid| unanswered(100 + pid, "worker", now)).collect());
+        let found = machine.found(Rule::SynSentStuck);
+        let told = "worker gets no answer from 10.0.0.2:5432: 40 processes, 40 connections";
+        assert!(found.sentence.starts_with(told), "{}", found.sentence);
+        assert_eq!((found.processes, found.sharers.len(), found.process.is_none()), (40, SHARERS_TOLD_MAX, true));
+        assert_eq!(found.filter, "state:syn-sent process=worker raddr=10.0.0.2 rport=5432");
+        assert_eq!(found.first_found.as_millis(), 10_001_000, "it is still the same");
+        assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+    }
+}
+
+#[test]
+fn several_programs_and_one_dead_host_are_one_finding_that_names_them() {
+    let mut machine = Machine::new();
+    let now = machine.now_ms + 1_000;
+    let programs = ["worker", "worker", "api", "cron", "curl", "wget"];
+    let sockets = (100..).zip(programs).map(|(pid, program)| unanswered(pid, program, now));
+    let nobodys = Socket { owner: Owner::Hidden, ..unanswered(300, "", now) };
+    machine.sample(sockets.chain([nobodys]).collect());
+    let told = "worker, api, cron, 2 more programs and unidentified processes get no answer from 10.0.0.2:5432: 6 processes, 7 connections";
+    assert!(machine.sentences()[0].starts_with(told), "{:?}", machine.sentences());
+    assert_eq!(machine.sentences().len(), 1);
+    assert_eq!(machine.found(Rule::SynSentStuck).program, None);
+}
+
+#[test]
+fn processes_of_one_program_near_their_limit_are_one_finding_that_names_the_worst() {
+    let mut machine = Machine::new();
+    let pids = 100..162u32;
+    let socket = |pid: u32| tcp(pid.into()).held_by(&[process(pid, "worker")]).build();
+    machine.usage = pids.clone().map(|pid| (process(pid, "worker").id, usage(205 + pid % 41, 256))).collect();
+    machine.usage.push((process(900, "worker").id, usage(20, 256)));
+    machine.sample(pids.chain([900]).map(socket).collect());
+    let found = machine.found(Rule::DescriptorLimit);
+    let told =
+        "62 processes of worker are near their limit of open files: worker[122] 245 of 256 (95%), 1 of them sockets";
+    assert_eq!((found.sentence.as_str(), found.processes, found.sockets), (told, 62, 62));
+    assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
+}
+
+#[test]
+fn a_few_each_of_many_processes_are_a_leak_of_their_program_and_not_of_another() {
+    let leak = |program: &'static str| {
+        move |pid: u32| {
+            let socket = leaked(pid.into(), 10_001_000, 20_000).with(|socket| socket.remote.port = 443);
+            socket.held_by(&[process(pid, program)]).build()
+        }
+    };
+    let mut machine = Machine::new();
+    machine.sample((0..99).map(leak("gunicorn")).chain((100..199).map(leak("celery"))).collect());
+    assert_eq!(machine.sentences(), [""; 0], "99 each of two programs");
+    machine.sample((0..100).map(leak("gunicorn")).chain((100..199).map(leak("celery"))).collect());
+    let told = "gunicorn leaks CLOSE_WAIT to 10.0.0.5:443: 100 processes, 100 connections, oldest 21s, never closed";
+    assert_eq!(machine.sentences(), [told]);
 }
 
 mod arbitrary {

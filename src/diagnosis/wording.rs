@@ -16,6 +16,14 @@ use crate::store::listeners::ListenPlace;
 
 pub(super) use crate::diagnosis::subject::who;
 
+/// How many sockets it is about: in the words `of_one` for a single process, `40 processes, 312 connections` for several.
+pub(super) fn total(group: &Group, of_one: impl FnOnce() -> String) -> String {
+    match group.sharers.len() {
+        0 | 1 => of_one(),
+        processes => format!("{} processes, {}", count(processes), many(group.sockets, "connection")),
+    }
+}
+
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
 pub(super) fn place(case: &Case) -> String {
     let group = case.group;
@@ -133,18 +141,39 @@ fn within(time: Duration) -> String {
     if time < Duration::from_secs(1) { "no time".to_owned() } else { units::age(time) }
 }
 
-/// The expression of the filter language that selects the sockets of `group`: its process (`pid:?` where none is
-/// known), its place, and `also` (`state:close-wait`).
+/// The expression of the filter language that selects the sockets of `group`: its process or program (`pid:?` where none
+/// is known), its place, and `also` (`state:close-wait`).
 pub(super) fn filter(case: &Case, also: &str) -> String {
     let group = case.group;
     let mut text = also.to_owned();
-    match &group.process {
-        Some(process) => push(&mut text, format_args!("pid:{}", process.id.pid)),
-        None => push(&mut text, format_args!("pid:?")),
-    }
+    push_owners(&mut text, group);
     push_place(&mut text, case);
     push_netns(&mut text, case);
     text
+}
+
+/// Nothing where several programs have to do with it: then the place selects.
+fn push_owners(text: &mut String, group: &Group) {
+    match (group.process(), group.sharers.program()) {
+        (Some(process), _) => push(text, format_args!("pid:{}", process.id.pid)),
+        (None, Some(program)) => push_program(text, group, program),
+        (None, None) if group.sharers.len() == 0 => push(text, format_args!("pid:?")),
+        (None, None) => {}
+    }
+}
+
+/// By name, which stays right while pids come and go; by pids where the name cannot be written in quotes.
+fn push_program(text: &mut String, group: &Group, program: &str) {
+    let quote = ['"', '\''].into_iter().find(|quote| !program.contains(*quote));
+    let is_plain = program.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '-' | '_' | '.'));
+    match quote {
+        _ if is_plain => push(text, format_args!("process={program}")),
+        Some(quote) => push(text, format_args!("process={quote}{program}{quote}")),
+        None => {
+            let pids: Vec<String> = group.sharers.all().map(|one| one.process.id.pid.to_string()).collect();
+            push(text, format_args!("pid:{}", pids.join(",")));
+        }
+    }
 }
 
 /// As [`filter`], whoever holds the sockets.

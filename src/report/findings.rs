@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::diagnosis::finding::{Evidence, Finding, Measure, Place};
+use crate::diagnosis::finding::{Caused, Evidence, Finding, Measure, Place};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::rules;
 use crate::model::address::Destination;
 use crate::model::address_text::AddressText;
 use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::report::format::json::Objects;
 use crate::store::Store;
@@ -41,25 +42,24 @@ impl<'a> Matching<'a> {
         Self { store, rows }
     }
 
-    /// Whether `finding` is about one of these sockets: one that its own filter shows, or one of its examples. A
-    /// finding about a whole process, which has neither, is about every socket of that process.
+    /// Whether `finding` is about one of these sockets: one that its own filter or that of something it explains shows,
+    /// or one of its examples. A finding about whole processes, which has neither, is about every socket of those.
     pub fn concerns(&self, finding: &Finding) -> bool {
         let Some(rows) = &self.rows else { return true };
-        let own = Some(finding.filter.as_str()).filter(|text| !text.is_empty());
-        let own = own.and_then(|text| Filter::parse(text).ok());
-        if own.is_none() && finding.examples.is_empty() {
+        let filters: Vec<Filter> = finding.filters().filter_map(|text| Filter::parse(text).ok()).collect();
+        if filters.is_empty() && finding.examples.is_empty() {
             return rows.iter().any(|row| is_of_process(row, finding));
         }
         rows.iter().any(|row| {
             finding.examples.contains(&row.connection.socket.id)
-                || own.as_ref().is_some_and(|own| own.matches(row, self.store))
+                || filters.iter().any(|filter| filter.matches(row, self.store))
         })
     }
 }
 
 fn is_of_process(row: &Row, finding: &Finding) -> bool {
-    let holders = row.connection.socket.owner.holders();
-    finding.key.process.is_some_and(|id| holders.is_some_and(|holders| holders.all().iter().any(|one| one.id == id)))
+    let holders = row.connection.socket.owner.holders().map_or(&[][..], |holders| holders.all());
+    finding.sharers.iter().any(|sharer| holders.iter().any(|one| one.id == sharer.process.id))
 }
 
 #[derive(Serialize)]
@@ -71,6 +71,8 @@ struct Head<'a> {
     why: Option<&'static str>,
     process: Option<&'a str>,
     pid: Option<u32>,
+    processes: u32,
+    pids: Vec<u32>,
     place: &'static str,
     addr: Option<String>,
     port: Option<u16>,
@@ -86,6 +88,26 @@ struct Head<'a> {
     runs_out: Option<&'static str>,
     runs_out_seconds: Option<f64>,
     evidence: Map<String, Json>,
+    caused: Vec<CausedObject<'a>>,
+    caused_more: u32,
+    caused_more_sockets: u64,
+}
+
+#[derive(Serialize)]
+struct CausedObject<'a> {
+    rule: &'static str,
+    sentence: &'a str,
+    sockets: u32,
+    processes: u32,
+    filter: Option<&'a str>,
+}
+
+impl<'a> CausedObject<'a> {
+    fn of(caused: &'a Caused) -> Self {
+        let Caused { rule, sentence, sockets, processes, filter } = caused;
+        let filter = Some(filter.as_str()).filter(|text| !text.is_empty());
+        Self { rule: rule.id(), sentence, sockets: *sockets, processes: *processes, filter }
+    }
 }
 
 #[derive(Serialize)]
@@ -97,7 +119,6 @@ struct Tail<'a> {
 
 /// Appends `finding` as one object. `objects` writes its examples.
 pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &Objects<'_>) {
-    let process = finding.process.as_deref();
     let (place, endpoint) = match finding.key.place {
         Place::Machine => ("machine", None),
         Place::Process => ("process", None),
@@ -112,8 +133,10 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         severity: finding.severity.label(),
         sentence: &finding.sentence,
         why: Some(finding.why).filter(|why| !why.is_empty()),
-        process: process.map(|process| process.name.as_str()),
-        pid: process.map(|process| process.id).or(finding.key.process).map(|id| id.pid),
+        process: finding.program.as_ref().map(DisplayText::as_str),
+        pid: finding.process.as_ref().map(|process| process.id.pid),
+        processes: finding.processes,
+        pids: finding.sharers.iter().map(|sharer| sharer.process.id.pid).collect(),
         place,
         addr: addr.map(|addr| addr.alone().to_string()),
         interface: addr.and_then(AddressText::link).map(|link| link.to_string()),
@@ -133,6 +156,9 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         runs_out: finding.runs_out.map(|limit| limit.what),
         runs_out_seconds: finding.runs_out.map(|limit| seconds(limit.within)),
         evidence: evidence(&finding.evidence),
+        caused: finding.caused.told.iter().map(CausedObject::of).collect(),
+        caused_more: finding.caused.more,
+        caused_more_sockets: finding.caused.more_sockets,
     };
     let (remedy, no_help) = texts(finding.rule());
     let tail = Tail { filter: Some(finding.filter.as_str()).filter(|text| !text.is_empty()), remedy, no_help };
@@ -205,6 +231,8 @@ pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'sta
     if !evidence.is_empty() {
         lines.push(("evidence", evidence.join(", ")));
     }
+    lines.extend(finding.processes_in_words().map(|words| ("who", words)));
+    lines.extend(finding.caused.lines().map(|line| ("explains", line)));
     if with_advice {
         let (remedy, no_help) = texts(finding.rule());
         lines.extend(remedy.iter().map(|text| ("do", text.clone())));

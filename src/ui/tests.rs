@@ -15,7 +15,9 @@ use super::*;
 use crate::app::Config;
 use crate::app::msg::Msg;
 use crate::app::tab::TABS;
-use crate::diagnosis::finding::{Evidence, Finding, FindingKey, Measure, Place, RunsOut, Severity, Slope};
+use crate::diagnosis::finding::{
+    Effects, Evidence, Finding, FindingKey, Measure, Place, Program, RunsOut, Severity, Sharer, Slope,
+};
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, Transition};
@@ -42,22 +44,25 @@ fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
 /// A leak that is critical, and a full accept queue.
 fn found() -> Vec<Finding> {
     let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
-    let key = |rule, pid: u32, name, place| FindingKey {
+    let key = |rule, name, place| FindingKey {
         rule,
-        process: Some(process(pid, name).id),
+        program: Some(Program::named(name)),
         place,
         netns: NetnsId(0),
         listener: None,
     };
     let evidence = |key, label, value| Evidence { key, label, value, is_metric: true };
     let leak = Finding {
-        key: key(Rule::CloseWaitLeak, 4121, "jdbc-pool", Place::To(destination("10.0.0.20:5432"))),
+        key: key(Rule::CloseWaitLeak, "jdbc-pool", Place::To(destination("10.0.0.20:5432"))),
         severity: Severity::Critical,
         sentence:
             "jdbc-pool[4121] leaks 120 CLOSE_WAIT to 10.0.0.20:5432, +4/min, never closed, oldest 52m, EMFILE in 3h10m"
                 .into(),
         why: "never closed",
         process: Some(pool()),
+        program: Some("jdbc-pool".into()),
+        processes: 1,
+        sharers: vec![Sharer { process: pool(), sockets: 120 }],
         state: Some(TcpState::CloseWait),
         sockets: 120,
         examples: (0..3).map(|at| leaked(at).socket.id).collect(),
@@ -73,13 +78,17 @@ fn found() -> Vec<Finding> {
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_mins(190) }),
         filter: "pid:4121 state:close-wait raddr:10.0.0.20 rport:5432".into(),
         also: None,
+        caused: Effects::default(),
     };
     let queue = Finding {
-        key: key(Rule::AcceptQueueFull, 6002, "report-api", Place::On(destination("0.0.0.0:9090"))),
+        key: key(Rule::AcceptQueueFull, "report-api", Place::On(destination("0.0.0.0:9090"))),
         severity: Severity::Warning,
         sentence: "report-api[6002] accepts too slowly on :9090, accept queue 129 of 128".into(),
         why: "accept() too slow",
         process: Some(process(6002, "report-api")),
+        program: Some("report-api".into()),
+        processes: 1,
+        sharers: vec![Sharer { process: process(6002, "report-api"), sockets: 1 }],
         state: Some(TcpState::Listen),
         sockets: 1,
         examples: Vec::new(),
@@ -90,6 +99,7 @@ fn found() -> Vec<Finding> {
         runs_out: None,
         filter: "state:listen lport:9090".into(),
         also: None,
+        caused: Effects::default(),
     };
     vec![leak, queue]
 }

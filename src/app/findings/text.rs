@@ -113,15 +113,15 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
     let mut said = Section::new("");
     said.lines.push(Line::Lead(finding.sentence.clone()));
-    let (known, examples) = (known(app, finding), examples(app, finding));
+    let (known, explained, examples) = (known(app, finding), explained(finding), examples(app, finding));
     if width < TWO_COLUMNS_WIDTH_MIN {
-        return side_by_side(width, vec![vec![said, first, known, vain, about, examples]]);
+        return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples]]);
     }
     let mut advice = vec![first, vain, about];
     if width >= MORE_WIDTH_MIN {
         advice.extend(more_sections(finding.rule()));
     }
-    side_by_side(width, vec![vec![said, known, examples], advice])
+    side_by_side(width, vec![vec![said, known, explained, examples], advice])
 }
 
 /// Why, since when, how fast, what runs out, and the numbers behind it.
@@ -135,6 +135,7 @@ fn known(app: &App, finding: &Finding) -> Section {
         section.lines.push(Line::Alarm("next", text));
     }
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));
+    section.known("processes", finding.processes_in_words());
     section.known("since", finding.since.map(|since| since_words(app, since)));
     section.known("growth", Some(growth_words(finding.slope)));
     for evidence in finding.evidence.iter().filter(|evidence| !TOLD_BEFORE.contains(&evidence.key)) {
@@ -144,6 +145,13 @@ fn known(app: &App, finding: &Finding) -> Section {
             _ => section.fact("", format!("{label}: {text}")),
         }
     }
+    section
+}
+
+/// What else was found and is explained by it.
+fn explained(finding: &Finding) -> Section {
+    let mut section = Section::new("What it explains");
+    section.lines.extend(finding.caused.lines().map(|line| Line::Item("•".to_owned(), line)));
     section
 }
 

@@ -1,16 +1,18 @@
 //! The findings: told, chosen, followed to their sockets and their process.
 
 use super::*;
-use crate::diagnosis::finding::{Finding, FindingKey, Place, Severity};
+use std::sync::Arc;
+
+use crate::diagnosis::finding::{Effects, Finding, FindingKey, Place, Program, Severity, Sharer};
 use crate::diagnosis::rule::Rule;
 use crate::model::testing::destination;
 
 fn leak(pid: u32, severity: Severity) -> Finding {
-    let process = process(pid, "pool");
+    let process = process(pid, &format!("pool-{pid}"));
     Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,
-            process: Some(process.id),
+            program: Some(Program::of(&process)),
             place: Place::To(destination("10.0.0.20:443")),
             netns: NetnsId(0),
             listener: None,
@@ -18,6 +20,9 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         severity,
         sentence: format!("pool[{pid}] leaks CLOSE_WAIT"),
         why: "never closed",
+        program: Some(process.name.clone()),
+        processes: 1,
+        sharers: vec![Sharer { process: Arc::clone(&process), sockets: 1 }],
         process: Some(process),
         state: Some(TcpState::CloseWait),
         sockets: 1,
@@ -29,12 +34,15 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         runs_out: None,
         filter: format!("pid:{pid} state:close-wait"),
         also: None,
+        caused: Effects::default(),
     }
 }
 
 /// Three processes with one leaked connection each, and one that is well.
 fn leaking() -> App {
-    let leaked = |pid: u32| tcp(pid.into()).state(TcpState::CloseWait).queues(0, 0).held_by(&[process(pid, "pool")]);
+    let leaked = |pid: u32| {
+        tcp(pid.into()).state(TcpState::CloseWait).queues(0, 0).held_by(&[process(pid, &format!("pool-{pid}"))])
+    };
     let mut app = app_on(vec![leaked(11), leaked(12), leaked(13), tcp(14).held_by(&[nginx()])]);
     app.show_findings(vec![leak(11, Severity::Critical), leak(12, Severity::Warning), leak(13, Severity::Warning)]);
     app
@@ -93,7 +101,13 @@ fn a_signal_goes_to_the_process_of_the_finding() {
     press(&mut app, "6jjK");
     assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 13), "{:?}", app.mode);
     code(&mut app, KeyCode::Esc);
-    app.show_findings(vec![Finding { process: None, ..leak(11, Severity::Warning) }]);
+    let sharers = [11, 12, 99].map(|pid| Sharer { process: process(pid, "pool"), sockets: 1 }).to_vec();
+    app.show_findings(vec![Finding { process: None, processes: 3, sharers, ..leak(11, Severity::Warning) }]);
+    press(&mut app, "gK");
+    let Mode::OwnerMenu { owners, .. } = &app.mode else { panic!("{:?}", app.mode) };
+    assert_eq!(owners.iter().map(|one| one.id.pid).collect::<Vec<_>>(), [11, 12], "of those that are still there");
+    code(&mut app, KeyCode::Esc);
+    app.show_findings(vec![Finding { process: None, sharers: Vec::new(), ..leak(11, Severity::Warning) }]);
     press(&mut app, "K");
     assert!(matches!(app.mode, Mode::Normal));
 }

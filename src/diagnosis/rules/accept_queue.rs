@@ -41,7 +41,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     }
     let key = FindingKey {
         rule: Rule::AcceptQueueFull,
-        process: None,
+        program: None,
         place: Place::Machine,
         netns: NetnsId::default(),
         listener: None,

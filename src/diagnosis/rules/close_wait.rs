@@ -6,7 +6,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
-use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
+use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
@@ -46,7 +46,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !(is_many || is_some || is_old || grows) {
         return None;
     }
-    let runs_out = case.descriptors_run_out(group.process.as_ref().map(|process| process.id)).filter(|_| rises);
+    let runs_out = case.descriptors_run_out().filter(|_| rises);
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
     let is_critical = case.reaches_critical(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
     let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
@@ -56,7 +56,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} {}: {}{}{}{because}{}",
         who(group).does(verb, "stay in CLOSE_WAIT"),
         place(case),
-        count(group.sockets),
+        total(group, || count(group.sockets)),
         growth(slope),
         oldest(case),
         ahead(runs_out)
@@ -79,7 +79,7 @@ fn with_evidence(judgement: Judgement, case: &Case) -> Judgement {
     let flow = flow(case);
     let causes = CAUSES.iter().zip(group.kinds).filter(|(_, number)| *number > 0);
     let causes: Vec<String> = causes.map(|(cause, number)| format!("{} {}", count(number), cause.words())).collect();
-    let descriptors = group.process.as_ref().and_then(|process| memory::descriptors(case.look.store, process.id));
+    let descriptors = group.process().and_then(|process| memory::descriptors(case.look.store, process.id));
     judgement
         .metric("close_wait", "in CLOSE_WAIT", Measure::Count(u64::from(group.sockets)))
         .metric("oldest", "oldest", Measure::Span(Duration::from_secs(age.as_secs())))

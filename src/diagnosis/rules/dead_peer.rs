@@ -5,7 +5,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, lasted, many, peers, that, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
 use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
@@ -24,7 +24,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         who(group).does("sends", "send"),
         peers(case),
         that(group, ", which is gone", " that are gone"),
-        many(group.sockets, "connection"),
+        total(group, || many(group.sockets, "connection")),
         lasted(case)
     );
     Some(

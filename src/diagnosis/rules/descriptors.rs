@@ -1,55 +1,84 @@
 //! A process is near its limit of open files: then accept(2), socket(2) and open(2) fail with `EMFILE`.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::case::{Case, Context, Judgement, near_percent};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity, Sharer};
 use crate::diagnosis::group::Group;
+use crate::diagnosis::memory;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::wording::{ahead, count, who};
-use crate::model::process::ProcessId;
+use crate::diagnosis::wording::{ahead, count, filter, who};
+use crate::model::process::{Process, ProcessId};
 use crate::model::socket::NetnsId;
 use crate::model::units;
 
 /// From this share on, a limit that will be reached soon is told before it is near.
 const SOON_FROM_PERCENT: f64 = 50.0;
 
+/// The processes near their limit, those of one program together.
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let rows = look.store.rows();
     let sockets: FxHashMap<ProcessId, u32> = rows.holders().collect();
-    let usages = look.store.usages().filter_map(|(process, usage)| {
-        let (used, max) = (usage.descriptors?, usage.descriptors_max?);
-        let key = FindingKey {
-            rule: Rule::DescriptorLimit,
-            process: Some(process),
-            place: Place::Process,
-            netns: NetnsId::default(),
-            listener: None,
-        };
-        let held = sockets.get(&process).copied().unwrap_or(0);
-        let known = rows.process(process).cloned();
-        Some(Group { sockets: held, amount: used.into(), limit: max.max(1), ..Group::new(key, known) })
-    });
-    usages.filter(|group| group.process.is_some()).collect()
+    let mut groups: FxHashMap<FindingKey, Group> = FxHashMap::default();
+    for (id, usage) in look.store.usages() {
+        let Some((used, max)) = usage.descriptors.zip(usage.descriptors_max) else { continue };
+        let Some(process) = rows.process(id) else { continue };
+        let key = key(process);
+        let (used, max) = (u64::from(used), max.max(1));
+        if is_near(look, &key, id, used, max) {
+            let held = sockets.get(&id).copied().unwrap_or(0);
+            let group = groups.entry(key).or_insert_with(|| Group::new(key, None));
+            group.sockets += held;
+            group.sharers.note(Some(process), held);
+            group.add_amount(used, max);
+        }
+    }
+    groups.into_values().collect()
+}
+
+fn key(process: &Arc<Process>) -> FindingKey {
+    FindingKey {
+        rule: Rule::DescriptorLimit,
+        program: Some(Program::of(process)),
+        place: Place::Process,
+        netns: NetnsId::default(),
+        listener: None,
+    }
+}
+
+/// Whether a process has used so much of its limit, or will so soon, that it is told.
+fn is_near(look: &Context, key: &FindingKey, process: ProcessId, used: u64, max: u64) -> bool {
+    let has_been = look.memory.track(key).is_some_and(|past| past.active.is_some());
+    let reaches = |percent| near_percent(used, max, percent, has_been);
+    reaches(look.thresholds.descriptors_warning)
+        || reaches(SOON_FROM_PERCENT)
+            && look
+                .descriptors_run_out(process, None)
+                .is_some_and(|limit| limit.within <= look.thresholds.runs_out_critical)
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
-    let runs_out = case.descriptors_run_out(group.key.process);
-    let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical)
-        && case.reaches_percent(group.amount, group.limit, SOON_FROM_PERCENT);
-    if !is_soon && !case.reaches_percent(group.amount, group.limit, limits.descriptors_warning) {
-        return None;
-    }
+    let runs_out = case.descriptors_run_out();
+    let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical);
     let is_critical = is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.descriptors_critical);
-    let slope = case.look.memory.descriptor_slope(group.key.process?, case.look.now());
+    let worst = worst(case)?;
+    let slope = case.look.memory.descriptor_slope(worst.process.id, case.look.now());
+    let name = format!("{}[{}]", worst.process.name, worst.process.id.pid);
+    let subject = match group.sharers.len() {
+        0 | 1 => format!("{name} is near its limit of open files:"),
+        processes => {
+            format!("{} processes of {} are near their limit of open files: {name}", count(processes), who(group))
+        }
+    };
     let sentence = format!(
-        "{} is near its limit of open files: {} of {} ({}%), {} of them sockets{}",
-        who(group),
+        "{subject} {} of {} ({}%), {} of them sockets{}",
         units::count(group.amount),
         units::count(group.limit),
         group.amount.saturating_mul(100) / group.limit,
-        count(group.sockets),
+        count(worst.sockets),
         ahead(runs_out)
     );
     Some(
@@ -57,11 +86,21 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             why: "too many open files",
             slope,
             runs_out,
-            filter: format!("pid:{}", group.key.process?.pid),
+            filter: filter(case, ""),
             ..Judgement::new(case, if is_critical { Severity::Critical } else { Severity::Warning }, sentence)
         }
         .metric("descriptors", "descriptors in use", Measure::Of(group.amount, group.limit))
-        .evidence("sockets", "of them sockets", Measure::Count(group.sockets.into()))
+        .evidence("sockets", "of them sockets", Measure::Count(worst.sockets.into()))
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),
     )
+}
+
+/// The process that has used most of its limit, whose figures are those of the group; among equals that with the lowest
+/// pid.
+fn worst<'a>(case: &Case<'a>) -> Option<&'a Sharer> {
+    let is_worst = |sharer: &&Sharer| {
+        let usage = memory::descriptors(case.look.store, sharer.process.id);
+        usage.is_some_and(|(used, max)| (used, max.max(1)) == (case.group.amount, case.group.limit))
+    };
+    case.group.sharers.all().find(is_worst)
 }

@@ -42,7 +42,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
 fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
     let key = FindingKey {
         rule: Rule::EphemeralPorts,
-        process: None,
+        program: None,
         place: Place::To(way.to),
         netns: way.netns,
         listener: None,

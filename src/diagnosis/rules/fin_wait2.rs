@@ -4,7 +4,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
-use crate::diagnosis::wording::{filter, growth, many, oldest, place, who};
+use crate::diagnosis::wording::{filter, growth, many, oldest, place, total, who};
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
@@ -30,7 +30,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} to close, {}: {} in FIN_WAIT2{}{}",
         who(group).does("waits for its peers", "wait for their peers"),
         place(case),
-        many(group.sockets, "connection"),
+        total(group, || many(group.sockets, "connection")),
         growth(slope),
         oldest(case)
     );

@@ -20,7 +20,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let (Some(orphans), Some(max)) = (facts.orphans, facts.orphans_max) else { return Vec::new() };
     let key = FindingKey {
         rule: Rule::Orphans,
-        process: None,
+        program: None,
         place: Place::Machine,
         netns: NetnsId::default(),
         listener: None,

@@ -7,7 +7,7 @@ use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, lasted, many, peers, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, total, who};
 use crate::model::socket::NetnsId;
 use crate::model::units;
 use crate::store::rows::Row;
@@ -36,7 +36,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     }
     let key = FindingKey {
         rule: Rule::Retransmitting,
-        process: None,
+        program: None,
         place: Place::Machine,
         netns: NetnsId::default(),
         listener: None,
@@ -56,7 +56,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} again and again to {}: {}, no ACK for {}",
         who(group).does("sends", "send"),
         peers(case),
-        many(group.sockets, "connection"),
+        total(group, || many(group.sockets, "connection")),
         lasted(case)
     );
     Some(

@@ -4,7 +4,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::Place;
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
-use crate::diagnosis::wording::{count, filter, growth, oldest, peers, who};
+use crate::diagnosis::wording::{count, filter, growth, oldest, peers, total, who};
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
 
@@ -29,7 +29,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} no answer from {}: {} in SYN_SENT{}{}",
         who(group).does("gets", "get"),
         peers(case),
-        count(group.sockets),
+        total(group, || format!("{} in SYN_SENT", count(group.sockets))),
         growth(slope),
         oldest(case)
     );

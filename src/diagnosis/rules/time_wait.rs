@@ -23,7 +23,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     for (way, traffic) in look.destinations.busy(f64::INFINITY, from.max(1.0)) {
         let key = FindingKey {
             rule: Rule::TimeWaitChurn,
-            process: None,
+            program: None,
             place: Place::To(way.to),
             netns: way.netns,
             listener: None,

@@ -4,7 +4,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, lasted, many, peers, that, who};
+use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
 use crate::model::units;
 use crate::store::rows::Row;
 
@@ -24,7 +24,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         who(group).does("cannot send", "cannot send"),
         peers(case),
         that(group, ", which does not read", " that do not read"),
-        many(group.sockets, "connection"),
+        total(group, || many(group.sockets, "connection")),
         bytes(group.amount),
         lasted(case)
     );

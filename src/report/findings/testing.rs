@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnosis::finding::{Evidence, Finding, FindingKey, Measure, Place, RunsOut, Severity, Slope};
+use crate::diagnosis::finding::{
+    Effects, Evidence, Finding, FindingKey, Measure, Place, Program, RunsOut, Severity, Sharer, Slope,
+};
 use crate::diagnosis::rule::Rule;
 use crate::model::delta::{AgeBasis, Delta, Since};
 use crate::model::process::Process;
@@ -42,7 +44,7 @@ pub(crate) fn leak() -> Finding {
     Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,
-            process: Some(process.id),
+            program: Some(Program::of(&process)),
             place,
             netns: NetnsId(0),
             listener: None,
@@ -50,6 +52,9 @@ pub(crate) fn leak() -> Finding {
         severity: Severity::Critical,
         sentence: "jdbc|pool[4121] leaks 312 CLOSE_WAIT to 10.1.0.1:5432".to_owned(),
         why: "never closed",
+        program: Some(process.name.clone()),
+        processes: 1,
+        sharers: vec![Sharer { process: Arc::clone(&process), sockets: 312 }],
         process: Some(process),
         state: Some(TcpState::CloseWait),
         sockets: 312,
@@ -69,6 +74,7 @@ pub(crate) fn leak() -> Finding {
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_hours(1) }),
         filter: "pid:4121 state:close-wait".to_owned(),
         also: None,
+        caused: Effects::default(),
     }
 }
 
@@ -77,7 +83,7 @@ pub(crate) fn descriptors() -> Finding {
     let nginx = process(812, "nginx");
     let key = FindingKey {
         rule: Rule::DescriptorLimit,
-        process: Some(nginx.id),
+        program: Some(Program::of(&nginx)),
         place: Place::Process,
         netns: NetnsId(7),
         listener: None,
@@ -86,6 +92,9 @@ pub(crate) fn descriptors() -> Finding {
         key,
         severity: Severity::Warning,
         sentence: "nginx[812] uses 840 of 1,024 descriptors".to_owned(),
+        program: Some(nginx.name.clone()),
+        processes: 1,
+        sharers: vec![Sharer { process: Arc::clone(&nginx), sockets: 2 }],
         process: Some(nginx),
         why: "",
         state: None,
@@ -98,6 +107,7 @@ pub(crate) fn descriptors() -> Finding {
         runs_out: None,
         filter: String::new(),
         also: None,
+        caused: Effects::default(),
     }
 }
 

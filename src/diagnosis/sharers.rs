@@ -1,0 +1,132 @@
+//! The processes that have one trouble in common, counted by their sockets.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnosis::finding::Sharer;
+use crate::model::process::{Process, ProcessId};
+
+/// The most processes of one group that are told apart. Sockets of others are counted, their processes are not.
+pub(super) const SHARERS_MAX: usize = 1_024;
+
+/// The processes of a group, each with its sockets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sharers {
+    found: BTreeMap<ProcessId, Sharer>,
+    /// Sockets of which no process is known.
+    pub(super) ownerless: u32,
+    /// Sockets of processes beyond [`SHARERS_MAX`].
+    uncounted: u32,
+}
+
+impl Sharers {
+    /// One process, with so many sockets; nobody for `None`.
+    pub(super) fn of(process: Option<Arc<Process>>, sockets: u32) -> Self {
+        let found = process.map(|process| (process.id, Sharer { process, sockets })).into_iter().collect();
+        Self { found, ..Self::default() }
+    }
+
+    /// Counts `sockets` for `process`.
+    pub(super) fn note(&mut self, process: Option<&Arc<Process>>, sockets: u32) {
+        let Some(process) = process else {
+            self.ownerless += sockets;
+            return;
+        };
+        if let Some(sharer) = self.found.get_mut(&process.id) {
+            sharer.sockets += sockets;
+        } else if self.found.len() < SHARERS_MAX {
+            self.found.insert(process.id, Sharer { process: Arc::clone(process), sockets });
+        } else {
+            self.uncounted += sockets;
+        }
+    }
+
+    /// Takes those of another group in.
+    pub(super) fn merge(&mut self, other: &Self) {
+        other.found.values().for_each(|sharer| self.note(Some(&sharer.process), sharer.sockets));
+        self.ownerless += other.ownerless;
+        self.uncounted += other.uncounted;
+    }
+
+    /// How many processes they are; at least so many from [`SHARERS_MAX`] on.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.found.len()).unwrap_or(u32::MAX)
+    }
+
+    /// All of them, by pid.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Sharer> {
+        self.found.values()
+    }
+
+    /// The process, if it is the only one and all sockets are its own.
+    pub(super) fn only(&self) -> Option<&Arc<Process>> {
+        let is_alone = self.found.len() == 1 && self.ownerless == 0;
+        self.found.values().next().filter(|_| is_alone).map(|sharer| &sharer.process)
+    }
+
+    /// The process with most sockets; among equals the one with the lowest pid.
+    pub(super) fn first(&self) -> Option<&Sharer> {
+        self.found.values().max_by_key(|sharer| (sharer.sockets, Reverse(sharer.process.id)))
+    }
+
+    /// The `most` processes with most sockets, those with most first.
+    pub(super) fn worst(&self, most: usize) -> Vec<Sharer> {
+        let mut all: Vec<&Sharer> = self.found.values().collect();
+        all.sort_by_key(|sharer| (Reverse(sharer.sockets), sharer.process.id));
+        all.into_iter().take(most).cloned().collect()
+    }
+
+    /// Their programs with the sockets of each, those with most first.
+    pub(super) fn programs(&self) -> Vec<(&str, u32)> {
+        let mut sockets: BTreeMap<&str, u32> = BTreeMap::new();
+        for sharer in self.found.values() {
+            *sockets.entry(sharer.process.name.as_str()).or_default() += sharer.sockets;
+        }
+        let mut programs: Vec<(&str, u32)> = sockets.into_iter().collect();
+        programs.sort_by_key(|(name, sockets)| (Reverse(*sockets), *name));
+        programs
+    }
+
+    /// The name of their program, if all sockets are of processes of one.
+    pub(super) fn program(&self) -> Option<&str> {
+        let mut names = self.found.values().map(|sharer| sharer.process.name.as_str());
+        let first = names.next().filter(|_| self.ownerless == 0)?;
+        names.all(|name| name == first).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::process;
+
+    #[test]
+    fn processes_and_programs_are_told_by_their_sockets() {
+        let mut sharers = Sharers::default();
+        for (pid, name, sockets) in [(7, "worker", 1), (9, "api", 5), (8, "worker", 3), (7, "worker", 1)] {
+            sharers.note(Some(&process(pid, name)), sockets);
+        }
+        assert_eq!((sharers.len(), sharers.program(), sharers.only()), (3, None, None));
+        assert_eq!(sharers.programs(), [("api", 5), ("worker", 5)]);
+        let pids: Vec<_> = sharers.worst(2).iter().map(|sharer| (sharer.process.id.pid, sharer.sockets)).collect();
+        assert_eq!(pids, [(9, 5), (8, 3)]);
+    }
+
+    #[test]
+    fn sockets_that_are_nobodys_are_not_put_down_to_the_others() {
+        let mut sharers = Sharers::of(Some(process(7, "worker")), 2);
+        assert_eq!((sharers.program(), sharers.only().map(|one| one.id.pid)), (Some("worker"), Some(7)));
+        sharers.note(None, 1);
+        assert_eq!((sharers.program(), sharers.only()), (None, None));
+    }
+
+    #[test]
+    fn processes_beyond_the_limit_lose_no_socket() {
+        let mut sharers = Sharers::default();
+        let len = u32::try_from(SHARERS_MAX).expect("small") + 5;
+        (0..len).for_each(|pid| sharers.note(Some(&process(pid, "curl")), 1));
+        let told: u32 = sharers.all().map(|sharer| sharer.sockets).sum();
+        assert_eq!((sharers.len(), told + sharers.uncounted), (len - 5, len));
+    }
+}
