@@ -19,6 +19,7 @@ pub mod interface;
 pub mod memory;
 pub mod places;
 pub mod process;
+pub mod reach;
 pub mod recent;
 pub mod route;
 pub mod snapshot;

@@ -59,6 +59,8 @@ impl Scene {
                 vec!["link", "set", &a, "up"],
                 vec!["link", "set", &b, "up"],
                 vec!["-6", "addr", "add", "fe80::a/64", "dev", &a, "nodad"],
+                // Without one, nobody reaches what listens on every IPv4 address.
+                vec!["addr", "add", "10.9.0.1/24", "dev", &a],
             ] {
                 let made = Command::new("ip").args(["-n", &netns.name]).args(words).status();
                 assert!(made.is_ok_and(|status| status.success()), "a new namespace is ours");

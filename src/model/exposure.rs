@@ -1,19 +1,17 @@
-//! Who can reach a socket that is bound to an address: the one place that decides it.
+//! Who can reach an address, as far as the address says. (What interfaces add: `reach`.)
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::socket::Socket;
+use serde::{Deserialize, Serialize};
 
-/// The index of the loopback interface in every network namespace, whatever it is called (`LOOPBACK_IFINDEX`,
-/// include/net/flow.h; drivers/net/loopback.c refuses to be anything else).
-const LOOPBACK_INTERFACE: u32 = 1;
+use crate::model::endpoint::Family;
 
 /// How far a bound address reaches, from the smallest to the widest.
 ///
-/// Says what address and interface allow, not what a firewall or a NAT forbids.
+/// Says what the address allows, not what a firewall or a NAT forbids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exposure {
-    /// 127.0.0.0/8, `::1`, or any address tied to the interface lo: this machine only.
+    /// 127.0.0.0/8, `::1`, or (of a socket) any address tied to the interface lo: this machine only.
     Loopback,
     /// An address that is not routed on the internet: RFC 1918, RFC 6598 (100.64.0.0/10), RFC 4193 (`fc00::/7`), link-local
     /// (169.254.0.0/16, `fe80::/10`), and multicast.
@@ -27,14 +25,6 @@ pub enum Exposure {
 impl Exposure {
     /// Every exposure, the smallest first.
     pub const ALL: [Self; 4] = [Self::Loopback, Self::Private, Self::Public, Self::All];
-
-    /// How far the local end of `socket` reaches. What it is bound to by `SO_BINDTODEVICE` decides as well: packets of other
-    /// machines never come in on the loopback interface. (Of another interface only part of the machine's addresses can
-    /// be reached; which, routes decide.)
-    pub fn of_socket(socket: &Socket) -> Self {
-        let is_tied_to_loopback = socket.interface.is_some_and(|index| index.get() == LOOPBACK_INTERFACE);
-        if is_tied_to_loopback { Self::Loopback } else { Self::of(socket.local.addr) }
-    }
 
     /// How far `addr` reaches. An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) counts as the IPv4 one.
     pub fn of(addr: IpAddr) -> Self {
@@ -70,6 +60,58 @@ impl Exposure {
     /// Whether others than this machine can reach it.
     pub const fn is_beyond_loopback(self) -> bool {
         !matches!(self, Self::Loopback)
+    }
+}
+
+/// Which kinds of address an interface has: private or public ones, of each family. Loopback addresses are no kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressKinds(u8);
+
+impl AddressKinds {
+    /// The kind of this address; none for a loopback address.
+    pub fn of(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        Self::bit(if ip.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }, Exposure::of(ip))
+    }
+
+    const fn bit(family: Family, exposure: Exposure) -> Self {
+        let bit = match exposure {
+            Exposure::Private => 1,
+            Exposure::Public => 2,
+            Exposure::Loopback | Exposure::All => 0,
+        };
+        Self(match family {
+            Family::Ipv4 => bit,
+            Family::Ipv6 => bit << 2,
+        })
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that both have.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The private and the public ones of a family.
+    pub const fn family(family: Family) -> Self {
+        Self::bit(family, Exposure::Private).with(Self::bit(family, Exposure::Public))
+    }
+
+    /// Whether one of them is public.
+    pub const fn has_public(self) -> bool {
+        let public = Self::bit(Family::Ipv4, Exposure::Public).with(Self::bit(Family::Ipv6, Exposure::Public));
+        !self.common(public).is_empty()
     }
 }
 
@@ -118,19 +160,6 @@ mod tests {
             for address in addresses {
                 assert_eq!(Exposure::of(address.parse().expect("an address")), exposure, "{address}");
             }
-        }
-    }
-
-    #[test]
-    fn what_is_tied_to_the_loopback_interface_is_reached_from_this_machine_alone() {
-        for local in ["0.0.0.0:80", "[::]:80", "8.8.8.8:80", "[fe80::1]:80", "10.0.0.1:80", "[::ffff:0.0.0.0]:80"] {
-            let tied = |interface| {
-                let socket = crate::model::testing::listener(1, 80).local(local);
-                socket.with(|socket| socket.interface = std::num::NonZeroU32::new(interface)).build()
-            };
-            assert_eq!(Exposure::of_socket(&tied(1)), Exposure::Loopback, "{local}");
-            assert_eq!(Exposure::of_socket(&tied(2)), Exposure::of(tied(0).local.addr), "{local}");
-            assert!(Exposure::of_socket(&tied(2)).is_beyond_loopback(), "{local}");
         }
     }
 

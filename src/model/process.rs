@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::exposure::AddressKinds;
 use crate::model::socket::NetnsId;
 use crate::model::text::{DisplayText, deserialize_name};
 use crate::model::time::WallTime;
@@ -232,6 +233,10 @@ pub struct Names {
     /// The network namespace that conntop is in: it is told by its number, whatever others are called. `None` where it is not
     /// known.
     pub own: Option<NetnsId>,
+    /// The interfaces that are up and lead to others, by network namespace and index, with the kinds of their addresses;
+    /// index 0 stands for all interfaces of a namespace (see [`reach`](crate::model::reach)). A namespace that is not there
+    /// is not known.
+    pub reachable: BTreeMap<(NetnsId, u32), AddressKinds>,
     /// The service unit, container or pod of a cgroup, by the inode of its directory.
     pub units: BTreeMap<u64, DisplayText>,
 }

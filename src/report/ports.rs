@@ -68,12 +68,12 @@ impl Ports {
     pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<Listener<'s>> {
         let mut listeners = listener::all(store, &self.filter, services);
         if self.exposed {
-            listeners.retain(|listener| listener.exposure.is_beyond_loopback());
+            listeners.retain(Listener::is_reached_by_others);
             listeners.sort_by_key(|listener| {
                 (
                     Reverse(listener.worst.and_then(|row| row.danger)),
                     Reverse(listener.is_unexpected),
-                    Reverse(listener.exposure),
+                    Reverse((listener.reach, listener.exposure)),
                     listener.local.port,
                 )
             });
@@ -122,7 +122,7 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
                 listener.protocol.name().into(),
                 listener.local.port.to_string().into(),
                 listener.address.bracketed().to_string().into(),
-                listener.reach().into(),
+                listener.reach_text().into(),
                 listener.service.unwrap_or_default().into(),
                 listener.class_text().into(),
                 listener.column("process"),

@@ -21,6 +21,7 @@ pub mod proc_dir;
 pub mod proc_net;
 pub mod proc_tables;
 pub mod processes;
+pub mod reach;
 pub mod routes;
 pub mod sieve;
 pub mod sock_diag;
@@ -50,6 +51,7 @@ use self::owners::{Asked, Blind, Extent, Owners};
 use self::parts::Parts;
 use self::proc_net::expected_sockets;
 use self::processes::{Describer, Now};
+use self::reach::ReachReader;
 use self::sieve::{HeldBack, Sieve};
 use self::tables::{Tables, refusal};
 use self::tellers::Listening;
@@ -80,6 +82,7 @@ pub struct Linux {
     tables: Tables,
     owners: Owners,
     names: NameReader,
+    reach: ReachReader,
     facts: FactsReader,
     /// Any socket will do to ask for the name of an interface; it decides the network namespace.
     inquirer: Option<OwnedFd>,
@@ -140,6 +143,7 @@ impl Linux {
             tables,
             owners: Owners::open(),
             names: NameReader::default(),
+            reach: ReachReader::default(),
             facts: FactsReader::open(namespaces.own()),
             inquirer: inquirer().ok(),
             namespaces,
@@ -198,11 +202,13 @@ impl Linux {
             let name = netdevice::index_to_name_inlined(inquirer?, index).ok()?;
             Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
         };
+        let reachable = self.reach.update(snapshot.at, &self.namespaces, needs.all_namespaces);
         let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
         let namespaces = self.namespaces.names(needs.all_namespaces);
         let others = Others {
             namespaces,
             own: Some(own).filter(|own| own.0 != 0),
+            reachable,
             units,
             interface: &interface,
             wait: needs.wait_for_names,

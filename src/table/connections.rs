@@ -258,6 +258,7 @@ mod tests {
             interfaces: [((NetnsId(5), 2), "eth0".into())].into(),
             namespaces: [(NetnsId(5), "blue".into())].into(),
             own: None,
+            reachable: std::collections::BTreeMap::new(),
             units: [(7, "nginx.service".into())].into(),
         };
         store.apply(Delta { at: Timestamp::from_millis(90_000), names: Arc::new(names), ..Delta::default() });

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use conntop::model::exposure::AddressKinds;
 use conntop::model::facts::{Counters, Facts, PortRange};
-use conntop::model::process::{Owner, Process, Usage};
+use conntop::model::process::{Names, Owner, Process, Usage};
+use conntop::model::reach::ALL_INTERFACES;
 use conntop::model::snapshot::Snapshot;
-use conntop::model::socket::{Socket, TimerKind};
+use conntop::model::socket::{NetnsId, Socket, TimerKind};
 use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
 
@@ -269,8 +271,22 @@ fn exposed_risky_port() -> Vec<Snapshot> {
             listener(4, 22).held_by(&[process(600, "sshd")]).build(),
             listener(5, 443).held_by(&[process(812, "nginx")]).build(),
             udp(6, 53).local("127.0.0.53:53").held_by(&[process(300, "systemd-resolve")]).build(),
+            // In a namespace with nothing but lo: nobody else can send to it.
+            listener(7, 11211).netns(8).held_by(&[process(660, "memcached")]).build(),
+            // In one whose interfaces are not known.
+            listener(8, 2375).netns(9).held_by(&[process(670, "dockerd")]).build(),
         ];
-        quiet(now, sockets)
+        let mut snapshot = quiet(now, sockets);
+        let kinds = |ip: [u8; 4]| AddressKinds::of(ip.into());
+        let reachable = [
+            ((NetnsId(0), ALL_INTERFACES), kinds([10, 0, 0, 1])),
+            ((NetnsId(0), 2), kinds([10, 0, 0, 1])),
+            ((NetnsId(8), ALL_INTERFACES), AddressKinds::default()),
+        ];
+        let namespaces = [0, 8, 9].map(|number| (NetnsId(number), format!("ns{number}").as_str().into()));
+        let names = Names { reachable: reachable.into(), namespaces: namespaces.into(), ..Names::default() };
+        snapshot.names = Arc::new(names);
+        snapshot
     })
 }
 

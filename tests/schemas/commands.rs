@@ -4,6 +4,7 @@ use conntop::knowledge::ports::Danger;
 use conntop::knowledge::ranges::PortClass;
 use conntop::model::exposure::Exposure;
 use conntop::model::interface::COUNTERS;
+use conntop::model::reach::Reach;
 use conntop::report::netstat::protocol::PROTOCOLS;
 use conntop::table::connections::COLUMNS;
 use serde_json::{Map, Value, json};
@@ -35,7 +36,8 @@ pub fn ports() -> Value {
     listener.append(&mut map(json!({
         "interface": { "type": ["string", "null"], "description": "The interface that it is bound to: packets of others do not reach it." },
         "v6only": { "type": ["boolean", "null"], "description": "Whether it takes IPv6 only, or IPv4 as well; null where the kernel does not say." },
-        "exposure": { "enum": Exposure::ALL.map(Exposure::label), "description": "Who can reach the address." },
+        "exposure": { "enum": Exposure::ALL.map(Exposure::label), "description": "Who can reach the address, as far as the address says." },
+        "reached_from": described(or_null(Reach::ALL.map(Reach::label)), "Who can reach it, by the interfaces that there are; null where they are not known."),
         "class": { "enum": classes, "description": "By RFC 6335." },
         "ephemeral": flag("Whether this kernel gives the port to clients."),
         "usually": texts("What is usually on the port; it may have several uses."),

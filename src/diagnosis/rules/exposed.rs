@@ -2,26 +2,42 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Place, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter, of_interface};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::exposure::Exposure;
+use crate::model::reach::{Reach, exposure};
 use crate::store::rows::Row;
 
 /// The kinds of a group: its protocol.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
-pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let local = socket.local;
-    if Exposure::of_socket(socket) < Exposure::Public || ports::danger(socket.protocol, local.port).is_none() {
+    if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
+        return None;
+    }
+    // Where no interface leads to others, every address is this machine's alone. What is not known may lead anywhere.
+    let reach = Reach::of(socket, look.store.names());
+    if reach == Some(Reach::Machine) {
         return None;
     }
     // IPv4 and IPv6 of one service are one finding.
     let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
-    Some(Member { since: None, kind, ..Member::new(Place::on_any_family(socket), row) })
+    // Two yes-or-no questions to be counted: whether it is known who reaches it, and whether that is the internet.
+    let (settled, aged) = (reach.is_some(), reach == Some(Reach::Internet));
+    Some(Member { since: None, kind, settled, aged, ..Member::new(Place::on_any_family(socket), row) })
+}
+
+/// From where the sockets of a group can be reached, the widest; `None` where that is not known of one of them.
+const fn reach(group: &Group) -> Option<Reach> {
+    match (group.aged, group.settled == group.sockets) {
+        (1.., _) => Some(Reach::Internet),
+        (0, true) => Some(Reach::LocalNetwork),
+        (0, false) => None,
+    }
 }
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
@@ -32,17 +48,25 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let service = row.service.as_deref().unwrap_or("a service");
     let everywhere = if local.address.ip().is_unspecified() { "on every address" } else { "on a public address" };
     let (interface, port) = (of_interface(case, local), local.port);
-    let sentence =
-        format!("{offers} {service} {everywhere}{interface}, port {port}: it is not made to be reached from outside");
+    let reach = reach(case.group);
+    let to = reach.map_or_else(String::new, |reach| format!(" to {}", reach.words()));
+    let sentence = format!(
+        "{offers} {service}{to} {everywhere}{interface}, port {port}: it is not made to be reached from outside"
+    );
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     let risk = row.risk.clone().unwrap_or_default();
     Some(
         Judgement {
-            why: "reachable from outside",
+            why: match reach {
+                Some(Reach::Internet) => "reachable from the internet",
+                Some(_) => "reachable from the local network",
+                None => "perhaps reachable: the interfaces are not known",
+            },
             filter: filter(case, state),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .evidence("port", "port", Measure::Id(local.port.into()))
+        .evidence_if("reached_from", "reached from", reach.map(|reach| Measure::Words(reach.words().to_owned())))
         .evidence("risk", "risk", Measure::Words(risk)),
     )
 }

@@ -12,6 +12,7 @@ use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::exposure::Exposure;
 use crate::model::process::Owner;
+use crate::model::reach::{Reach, exposure};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
@@ -33,8 +34,10 @@ pub struct Listener<'s> {
     pub local: Endpoint,
     /// Where, with the interface it is bound to.
     pub address: AddressText<'s>,
-    /// Who can reach it.
+    /// How far its address reaches.
     pub exposure: Exposure,
+    /// From where it can be reached, by the interfaces there are; `None` where they are not known.
+    pub reach: Option<Reach>,
     /// The usual service there.
     pub service: Option<&'s str>,
     /// The row of the catalogue with the greatest danger.
@@ -88,7 +91,8 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
         protocol,
         local,
         address: AddressText::local(socket, store.names()),
-        exposure: Exposure::of_socket(socket),
+        exposure: exposure(socket),
+        reach: Reach::of(socket, store.names()),
         service: ports::service(protocol, local.port).or_else(of_system),
         worst: ports::worst(protocol, local.port),
         class: PortClass::of(local.port),
@@ -103,16 +107,23 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
 }
 
 impl Listener<'_> {
-    /// The danger, if others than this machine can reach it.
-    pub fn exposed_danger(&self) -> Option<Danger> {
-        self.worst.and_then(|row| row.danger).filter(|_| self.exposure.is_beyond_loopback())
+    /// Whether others than this machine can reach it, as far as that is known.
+    pub fn is_reached_by_others(&self) -> bool {
+        self.reach.map_or(self.exposure.is_beyond_loopback(), |reach| reach > Reach::Machine)
     }
 
-    /// Who can reach it, in words: `all addresses`, `all addresses, eth1 only`.
-    pub fn reach(&self) -> String {
-        match self.address.link().filter(|_| self.exposure.is_beyond_loopback()) {
-            Some(link) => format!("{}, {link} only", self.exposure.words()),
-            None => self.exposure.words().to_owned(),
+    /// The danger, if others than this machine can reach it.
+    pub fn exposed_danger(&self) -> Option<Danger> {
+        self.worst.and_then(|row| row.danger).filter(|_| self.is_reached_by_others())
+    }
+
+    /// Who can reach it, in words: `the local network`, `the internet, eth1 only`; where the interfaces are not known, what
+    /// its address says: `all addresses`.
+    pub fn reach_text(&self) -> String {
+        let from = self.reach.map_or(self.exposure.words(), Reach::words);
+        match self.address.link().filter(|_| self.is_reached_by_others()) {
+            Some(link) => format!("{from}, {link} only"),
+            None => from.to_owned(),
         }
     }
 
@@ -150,7 +161,7 @@ impl Listener<'_> {
     /// What stands out: an unusual owner, and what the port invites where it can be reached.
     pub fn note(&self) -> String {
         let unexpected = self.unexpected_text().map(|text| format!("{text}."));
-        let risk = self.worst.filter(|_| self.exposure.is_beyond_loopback()).and_then(|row| row.risk.clone());
+        let risk = self.worst.filter(|_| self.is_reached_by_others()).and_then(|row| row.risk.clone());
         let notes: Vec<String> = unexpected.into_iter().chain(risk).collect();
         notes.join(" ")
     }
@@ -177,6 +188,7 @@ impl Listener<'_> {
             "interface": self.address.link().map(|link| link.to_string()),
             "v6only": self.row.connection.socket.v6only,
             "exposure": self.exposure.label(),
+            "reached_from": self.reach.map(Reach::label),
             "class": self.class.name(),
             "ephemeral": self.is_ephemeral,
             "service": self.service,

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::exposure::AddressKinds;
 use crate::model::process::Names;
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::DisplayText;
@@ -32,6 +33,8 @@ pub struct Others<'a> {
     pub namespaces: BTreeMap<NetnsId, DisplayText>,
     /// Which of them is ours.
     pub own: Option<NetnsId>,
+    /// Which interfaces lead to others; `None` if they are those of the last call.
+    pub reachable: Option<BTreeMap<(NetnsId, u32), AddressKinds>>,
     /// Of units; `None` if they are those of the last call.
     pub units: Option<BTreeMap<u64, DisplayText>>,
     /// Of the interface with this index in this namespace.
@@ -46,12 +49,14 @@ impl NameReader {
         let new: Vec<_> = sockets.iter().filter(|socket| !self.knows_interface(socket)).cloned().collect();
         let units = others.units.filter(|units| *units != self.names.units);
         let users = self.new_users(sockets, others.wait);
-        if !new.is_empty() || units.is_some() || users.is_some() || others.namespaces != self.names.namespaces {
+        let is_news = units.is_some() || users.is_some() || others.reachable.is_some();
+        if !new.is_empty() || is_news || others.namespaces != self.names.namespaces {
             let mut names = Names::clone(&self.names);
             names.users = users.unwrap_or(names.users);
             names.interfaces.extend(interfaces(&new, others.interface));
             names.namespaces = others.namespaces;
             names.own = others.own;
+            names.reachable = others.reachable.unwrap_or(names.reachable);
             names.units = units.unwrap_or(names.units);
             self.names = Arc::new(names);
         }
@@ -62,7 +67,8 @@ impl NameReader {
     pub fn read(&mut self, sockets: &[Socket], now: Timestamp, others: Others<'_>) -> Arc<Names> {
         let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
         let users = self.new_users(sockets, others.wait);
-        let changed = users.is_some() || others.units.is_some() || others.namespaces != self.names.namespaces;
+        let is_news = users.is_some() || others.units.is_some() || others.reachable.is_some();
+        let changed = is_news || others.namespaces != self.names.namespaces;
         let all_known = sockets.iter().all(|socket| self.knows_interface(socket));
         if stale || changed || !all_known {
             let names = Names {
@@ -70,6 +76,7 @@ impl NameReader {
                 interfaces: interfaces(sockets, others.interface),
                 namespaces: others.namespaces,
                 own: others.own,
+                reachable: others.reachable.unwrap_or_else(|| self.names.reachable.clone()),
                 units: others.units.unwrap_or_else(|| self.names.units.clone()),
             };
             if names != *self.names {

@@ -86,7 +86,7 @@ impl Decoder {
             Ok(())
         })?;
         if head.names {
-            self.names = Arc::new(take_names(rest)?);
+            self.names = Arc::new(take_names(self.version, rest)?);
         }
         snapshot.names = Arc::clone(&self.names);
         Ok(())
@@ -204,18 +204,20 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
     })
 }
 
-fn take_names(rest: &mut &[u8]) -> Result<Names, Fault> {
+fn take_names(version: u16, rest: &mut &[u8]) -> Result<Names, Fault> {
     let (users, interfaces) = (take_table(rest, "users")?, take_table(rest, "interfaces")?);
     let namespaces: BTreeMap<NetnsId, DisplayText> = take_table(rest, "network namespaces")?;
     // A recording has no other word on it; nothing but our own is given this name.
     let own = namespaces.iter().find(|(_, name)| name.as_str() == OWN_NAMESPACE).map(|(netns, _)| *netns);
-    Ok(Names { users, interfaces, namespaces, own, units: take_table(rest, "units")? })
+    let units = take_table(rest, "units")?;
+    let reachable = if version < 5 { BTreeMap::new() } else { take_table(rest, "interfaces")? };
+    Ok(Names { users, interfaces, namespaces, own, reachable, units })
 }
 
-fn take_table<'a, K: Deserialize<'a> + Ord>(
+fn take_table<'a, K: Deserialize<'a> + Ord, V: Deserialize<'a>>(
     rest: &mut &'a [u8],
     what: &'static str,
-) -> Result<BTreeMap<K, DisplayText>, Fault> {
+) -> Result<BTreeMap<K, V>, Fault> {
     let mut table = BTreeMap::new();
     take_all(rest, (NAMES_MAX, what), |(key, name)| {
         table.insert(key, name);

@@ -76,6 +76,7 @@ impl Encoder {
             put_all(&mut self.payload, snapshot.names.interfaces.iter(), (NAMES_MAX, "interfaces"))?;
             put_all(&mut self.payload, snapshot.names.namespaces.iter(), (NAMES_MAX, "network namespaces"))?;
             put_all(&mut self.payload, snapshot.names.units.iter(), (NAMES_MAX, "units"))?;
+            put_all(&mut self.payload, snapshot.names.reachable.iter(), (NAMES_MAX, "interfaces"))?;
         }
         self.names = Some(Arc::clone(&snapshot.names));
         let owners = self.tables.owners(snapshot)?;

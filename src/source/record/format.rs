@@ -8,7 +8,7 @@
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
 //! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
-//! units (the last four only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
+//! units, interfaces that lead to others (the last five only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
 //! sample is partial; the facts of the kernel, if they are others than before (an option); the events: who tells, and the
 //! sections of ended sockets, of steps, of losses and, since version 4, of callers. A section is a count (u32) and its items.
@@ -33,7 +33,8 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
 /// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
 /// were not found in time, or are not in `/proc`; and who made the steps of the trace. Version 5 has more of each socket
-/// ([`WireNewest`](super::wire::WireNewest)), more facts, and counters as a list, to which new ones are added at the end.
+/// ([`WireNewest`](super::wire::WireNewest)), more facts, counters as a list, to which new ones are added at the end,
+/// and the interfaces that lead to others.
 pub const VERSION: u16 = 5;
 
 /// The longest header payload in bytes.

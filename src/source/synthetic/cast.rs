@@ -1,12 +1,17 @@
 //! Who lives on the made-up machine: users, interfaces, processes.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::exposure::AddressKinds;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
+use crate::model::reach::ALL_INTERFACES;
+use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
-use crate::source::synthetic::world::NETNS;
+use crate::source::synthetic::world::{LOCAL_V4, LOCAL_V6, NETNS};
 
 /// A process of the made-up machine; the table below has its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +164,20 @@ fn process(row: &Row, boot: WallTime) -> Process {
     }
 }
 
+/// The interfaces but lo, with their addresses.
+const ADDRESSES: [(u32, IpAddr); 3] = [(2, LOCAL_V4), (2, LOCAL_V6), (3, IpAddr::V4(Ipv4Addr::new(172, 17, 0, 1)))];
+
+fn reachable() -> BTreeMap<(NetnsId, u32), AddressKinds> {
+    let mut reachable = BTreeMap::new();
+    for (index, ip) in ADDRESSES {
+        for key in [(NETNS, index), (NETNS, ALL_INTERFACES)] {
+            let kinds: &mut AddressKinds = reachable.entry(key).or_default();
+            *kinds = kinds.with(AddressKinds::of(ip));
+        }
+    }
+    reachable
+}
+
 /// The names of the machine's users, interfaces, its one network namespace, and units.
 pub fn names() -> Names {
     let interfaces = INTERFACES.iter().map(|&(index, name)| ((NETNS, index), DisplayText::from(name)));
@@ -168,6 +187,7 @@ pub fn names() -> Names {
         interfaces: interfaces.collect(),
         namespaces: [(NETNS, "own".into())].into(),
         own: Some(NETNS),
+        reachable: reachable(),
         units: units.collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! Enters network namespaces: on a thread of its own, which opens a socket in each and ends. No other thread of conntop
+//! Enters network namespaces: on a thread of its own, which opens a socket (or asks something) in each and ends. No other thread of conntop
 //! ever changes its namespace; a netlink socket stays in the one it was opened in (setns(2), netlink(7)).
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,8 +14,19 @@ use crate::source::linux::netlink::{Buffer, Connection};
 
 /// Opens a connection to `sock_diag` in each of `places`, which all receive in `buffer`. `EPERM` and `EACCES` say that the user may not enter.
 pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, Result<Connection, Errno>)> {
+    in_each(places, move || Connection::open_abroad(buffer.clone()))
+}
+
+/// Does `act` in each of `places`, and hands back what it answers there.
+pub fn in_each<T: Send + 'static>(
+    places: Vec<(NetnsId, Place)>,
+    act: impl Fn() -> Result<T, Errno> + Send + 'static,
+) -> Vec<(NetnsId, Result<T, Errno>)> {
     let asked: Vec<NetnsId> = places.iter().map(|(netns, _)| *netns).collect();
-    let open = move || places.iter().map(|(netns, place)| (*netns, enter(*netns, place, &buffer))).collect();
+    let open = move || {
+        let each = |(netns, place): &(NetnsId, Place)| (*netns, enter(*netns, place).and_then(|()| act()));
+        places.iter().map(each).collect()
+    };
     let opened = thread::Builder::new().name("netns".into()).spawn(open).map(thread::JoinHandle::join);
     match opened {
         Ok(Ok(opened)) => opened,
@@ -23,11 +34,10 @@ pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, R
     }
 }
 
-/// Moves this thread into a namespace and opens a connection there.
-fn enter(netns: NetnsId, place: &Place, buffer: &Buffer) -> Result<Connection, Errno> {
+/// Moves this thread into a namespace.
+fn enter(netns: NetnsId, place: &Place) -> Result<(), Errno> {
     let door = door(netns, place)?;
-    move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))?;
-    Connection::open_abroad(buffer.clone())
+    move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))
 }
 
 /// The file of the namespace: of its mount or of its process, whichever still leads there.

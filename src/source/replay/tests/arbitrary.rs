@@ -14,6 +14,7 @@ use crate::model::coverage::Coverage;
 use crate::model::delta::ToldBy;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::event::{Caller, Ended, Events, Loss, Step, Teller, Tellers};
+use crate::model::exposure::AddressKinds;
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
@@ -124,7 +125,9 @@ fn names() -> impl Strategy<Value = Arc<Names>> {
     let namespaces = vec((any::<u32>().prop_map(NetnsId), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
     let units = vec((any::<u64>(), text(NAME_LEN_MAX)), 0..4).prop_map(BTreeMap::from_iter);
     (table(), interfaces, namespaces, units).prop_map(|(users, interfaces, namespaces, units)| {
-        Arc::new(Names { users, interfaces: interfaces.collect(), namespaces, own: None, units })
+        let interfaces: BTreeMap<_, _> = interfaces.collect();
+        let reachable = interfaces.keys().map(|key| (*key, AddressKinds::of([10, 0, 0, 1].into()))).collect();
+        Arc::new(Names { users, interfaces, namespaces, own: None, reachable, units })
     })
 }
 

@@ -38,6 +38,7 @@ fn a_recording_of_version_4_is_played_as_what_it_knows() {
     assert_eq!((played.len(), counters.active_opens, counters.attempt_fails, counters.time_outs), (3, 48, 23, 0));
     assert!(last.sockets.iter().any(|socket| socket.is_listener() && socket.drops.is_some()));
     assert_eq!((last.facts.syncookies, last.facts.tcp_memory_pages), (Some(1), None), "the rest is not known");
+    assert!(last.names.reachable.is_empty(), "nor are the interfaces");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::*;
 use crate::model::facts::{Facts, PortRange};
 use crate::model::process::{Process, ProcessId};
 use crate::model::time::{Timestamp, WallTime};
-use crate::source::record::format::{FRAME_BYTES_MAX, Head, MAGIC, SOCKETS_MAX};
+use crate::source::record::format::{FRAME_BYTES_MAX, Head, MAGIC, SOCKETS_MAX, VERSION};
 
 /// Three samples with some sockets of every kind: small enough to try every byte.
 fn few() -> Vec<Snapshot> {
@@ -255,9 +255,9 @@ fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
 #[test]
 fn versions_and_foreign_files_get_their_own_sentence() {
     let mut newer = recording(&samples(1));
-    newer[MAGIC.len()] = 5;
+    newer[MAGIC.len()] = u8::try_from(VERSION + 1).expect("small");
     let said = play(&newer).map(|played| played.len()).expect_err("it is newer").to_string();
-    assert!(said.contains("recording format 5") && said.contains("newer conntop"), "{said}");
+    assert!(said.contains(&format!("recording format {}", VERSION + 1)) && said.contains("newer conntop"), "{said}");
     for foreign in [&b""[..], b"\x89PNG\r\n\x1a\n and so on", b"hello, world", &[0; 4_096], &MAGIC] {
         let said = play(foreign).expect_err("it is something else").to_string();
         assert!(said.contains("is no recording"), "{said}");
