@@ -17,6 +17,7 @@ pub mod facts;
 pub mod host_name;
 pub mod interface;
 pub mod memory;
+pub mod outcome;
 pub mod places;
 pub mod process;
 pub mod reach;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use conntop::app::msg::Msg;
 use conntop::app::{App, Config};
-use conntop::model::delta::{Connection, Delta, ToldBy, Transition};
+use conntop::model::delta::{Connection, Delta, Transition};
 use conntop::model::facts::{Facts, PortRange};
 use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
 use conntop::model::tcp_state::TcpState;
@@ -145,23 +145,10 @@ fn hungry_client(seconds: u64) -> App {
         let socket = |nth: u64| tcp(nth).local(&format!("10.0.0.7:{}", 40_000 + nth)).remote("10.0.0.31:6379");
         let opened: Vec<Connection> =
             (second > 0).then(|| connection(socket(second), second * 1_000)).into_iter().collect();
-        let transitions = opened.iter().map(|connection| Transition {
-            at: Timestamp::from_millis(second * 1_000),
-            id: connection.socket.id,
-            protocol: connection.socket.protocol,
-            of_subflow: connection.socket.is_subflow,
-            local: connection.socket.local,
-            remote: connection.socket.remote,
-            interface: connection.socket.interface,
-            from: None,
-            to: Some(TcpState::Established),
-            lasted: None,
-            skipped: false,
-            owner: connection.socket.owner.clone(),
-            told_by: ToldBy::Samples,
-            is_emptied: false,
-            last: None,
-        });
+        let at = Timestamp::from_millis(second * 1_000);
+        let transitions = opened
+            .iter()
+            .map(|connection| Transition::new(&connection.socket.reference(), at, None, Some(TcpState::Established)));
         let delta = Delta {
             at: Timestamp::from_millis(second * 1_000),
             transitions: transitions.collect(),

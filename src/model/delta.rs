@@ -12,6 +12,7 @@ use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
+use crate::model::outcome::Report;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpDetail};
@@ -156,6 +157,8 @@ pub struct Transition {
     /// The kernel had emptied the socket before it told of its end, and nobody else told: the remote end is not known, nor is
     /// the local address where it is unspecified.
     pub is_emptied: bool,
+    /// What the kernel reported of the end, for an end; [`Self::outcome`] says what that means.
+    pub report: Report,
     /// What the connection had come to, for the end of one that the kernel told of.
     pub last: Option<LastWords>,
 }
@@ -179,6 +182,7 @@ impl Transition {
             owner: Owner::None,
             told_by: ToldBy::Samples,
             is_emptied: false,
+            report: Report::Untold,
             last: None,
         }
     }

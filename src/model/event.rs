@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::delta::{LastWords, ToldBy};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::give_back;
+use crate::model::outcome::SocketError;
 use crate::model::process::Holders;
 use crate::model::socket::{NetnsId, SocketRef};
 use crate::model::tcp_info::TcpInfo;
@@ -94,6 +95,17 @@ pub struct Caller {
     pub netns: Option<NetnsId>,
 }
 
+/// The error that the kernel reported after a [`Step`] to `CLOSE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    /// When the step happened.
+    pub at: Timestamp,
+    /// The key of the step.
+    pub key: u64,
+    /// The error.
+    pub error: SocketError,
+}
+
 /// Events that were lost since the last sample; of samples: that some could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -112,7 +124,11 @@ pub struct Events {
     pub steps: Vec<Step>,
     /// Who made them, as far as that is known; by time.
     pub callers: Vec<Caller>,
-    /// What was lost of both.
+    /// The errors that the kernel reported of steps to `CLOSE`; by time.
+    pub errors: Vec<StepError>,
+    /// Whether every such error is among them, so that a step without one had none.
+    pub errors_are_told: bool,
+    /// What was lost of ends and steps.
     pub lost: Vec<Loss>,
     /// Who tells at all.
     pub tellers: Tellers,
@@ -128,6 +144,9 @@ impl Events {
         give_back(&mut self.steps, steps);
         self.callers.clear();
         give_back(&mut self.callers, steps);
+        self.errors.clear();
+        give_back(&mut self.errors, steps);
+        self.errors_are_told = false;
         self.lost.clear();
         self.tellers = Tellers::default();
     }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::{Caller, Events, Step};
+use crate::model::event::{Caller, Events, Step, StepError};
 use crate::model::memory::{Held, give_back};
+use crate::model::outcome::Report;
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
@@ -75,6 +76,8 @@ struct Life {
     /// Who held the socket, as far as a step of it tells, and in which namespace.
     process: Option<Arc<Holders>>,
     netns: Option<NetnsId>,
+    /// What the kernel reported of its end, once that is told.
+    report: Report,
 }
 
 /// What comes after the last hop of a life.
@@ -103,8 +106,17 @@ pub(super) struct Way {
     pub(super) hops: Vec<Hop>,
     /// When the full socket came to its end, if it did.
     pub(super) closed: Option<Timestamp>,
+    /// What the kernel reported of that.
+    pub(super) report: Report,
     /// Whose the socket was, as far as the trace tells.
     pub(super) owner: Owner,
+}
+
+impl Way {
+    /// What the kernel reported of its end; nothing where the trace has a hole before that.
+    pub(super) fn report_of_end(&self) -> Report {
+        self.closed.map_or(Report::Untold, |_| self.report)
+    }
 }
 
 impl Lives {
@@ -117,9 +129,17 @@ impl Lives {
         steps.sort_by_key(|step| step.at);
         let mut callers: Vec<&Caller> = events.callers.iter().collect();
         callers.sort_by_key(|caller| (caller.at, caller.key));
+        let mut errors: Vec<&StepError> = events.errors.iter().collect();
+        errors.sort_by_key(|error| (error.at, error.key));
         for step in steps {
             let caller = callers.binary_search_by_key(&(step.at, step.key), |caller| (caller.at, caller.key)).ok();
-            self.add(step, caller.and_then(|nth| callers.get(nth).copied()));
+            let error = errors.binary_search_by_key(&(step.at, step.key), |error| (error.at, error.key)).ok();
+            let report = match error.and_then(|nth| errors.get(nth)) {
+                Some(error) => Report::Error(error.error),
+                None if events.errors_are_told => Report::NoError,
+                None => Report::Untold,
+            };
+            self.add(step, caller.and_then(|nth| callers.get(nth).copied()), report);
         }
         let places = self.pending.iter().enumerate().filter(|(_, life)| !life.used);
         self.index.clear();
@@ -127,7 +147,7 @@ impl Lives {
         self.index.sort_unstable();
     }
 
-    fn add(&mut self, step: &Step, caller: Option<&Caller>) {
+    fn add(&mut self, step: &Step, caller: Option<&Caller>, report: Report) {
         use TcpState::{Close, Listen, SynRecv, SynSent};
         let hop = Hop { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
@@ -138,7 +158,7 @@ impl Lives {
             }
             if !begins && life.last().to == hop.from && life.hops.len() < LIFE_LEN_MAX {
                 life.hops.push(hop);
-                life.rest = Rest::after(hop);
+                (life.rest, life.report) = (Rest::after(hop), report);
                 life.name(caller);
                 if step.remote.port != 0 && step.local.port != 0 {
                     life.place = (step.local, step.remote);
@@ -162,7 +182,8 @@ impl Lives {
         };
         let (key, place) = (step.key, (step.local, step.remote));
         let (begun, process, netns) = (begins, None, None);
-        let mut life = Life { key, place, hops: vec![hop], begun, rest: Rest::after(hop), used: false, process, netns };
+        let (hops, rest) = (vec![hop], Rest::after(hop));
+        let mut life = Life { key, place, hops, begun, rest, used: false, process, netns, report };
         life.name(caller);
         self.pending.push(life);
     }
@@ -238,10 +259,10 @@ impl Lives {
         // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
         let len = if life.ended() { life.hops.len() - 1 } else { life.hops.len() };
         let closed = life.ended().then(|| life.last().at);
-        let owner = life.owner();
+        let (owner, report) = (life.owner(), life.report);
         let Some(socket) = now else {
             life.used = true;
-            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, owner });
+            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner });
         };
         let reached = life.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
         let is_mini = socket.tcp.is_none() && matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2);
@@ -254,7 +275,7 @@ impl Lives {
                 life.hops.drain(..=last);
             }
             life.begun = false;
-            return Some(Way { hops, closed: closed.filter(|_| is_all), owner });
+            return Some(Way { hops, closed: closed.filter(|_| is_all), report, owner });
         }
         let state = life.hops.get(len.checked_sub(1)?).filter(|_| len > begin).map_or(life.last().from, |hop| hop.to);
         let leads_there = state.leads_to(socket.state) || state == socket.state;
@@ -267,7 +288,7 @@ impl Lives {
             return None;
         }
         life.used = true;
-        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, owner })
+        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner })
     }
 
     /// Ends a sample: what no sample can need any more is forgotten.

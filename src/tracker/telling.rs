@@ -127,6 +127,7 @@ pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
         from: last.to,
         lasted: Some(clocks::lasted(since, end)),
         told_by,
+        report: way.report_of_end(),
         last: ended.last_words(),
         ..base
     };
@@ -145,6 +146,7 @@ pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta:
     let end = match way.closed {
         Some(at) => {
             closed.told_by = ToldBy::Tracepoint;
+            closed.report = way.report_of_end();
             Since { at, basis: AgeBasis::Kernel }
         }
         None => Since { at: closed.at.max(since.at), basis: AgeBasis::Observed },

@@ -5,6 +5,7 @@
 //! socket only as long as that lives: the tracker finds the connection by its endpoints.
 
 mod clock_offset;
+mod errors;
 mod format;
 mod tracefs;
 
@@ -17,6 +18,8 @@ use perf_event::events::Tracepoint;
 use perf_event::{Builder, Clock, SampleFlag, Sampler};
 
 use self::clock_offset::{Fault, RecordClock};
+use self::errors::{ErrorFormat, TRACEPOINTS};
+pub use self::errors::{Told, assign};
 use self::format::Format;
 use self::tracefs::Tracefs;
 use crate::model::event::Step;
@@ -31,6 +34,8 @@ const RING_LEN_MAX: usize = 1 << 20;
 const RING_LEN_MIN: usize = 64 << 10;
 /// All rings together, where there are many CPUs.
 const RINGS_LEN_MAX: usize = 32 << 20;
+/// Errors are fewer than steps: their rings are so many times shorter.
+const ERRORS_SHARE: usize = 4;
 /// More CPUs are not listened to.
 const CPUS_MAX: usize = 1024;
 /// `PERF_RECORD_LOST` and `PERF_RECORD_SAMPLE` (`include/uapi/linux/perf_event.h`).
@@ -52,6 +57,8 @@ const OTHER_CLOCK: &str = "no exact transitions: the kernel stamps them by anoth
 pub struct StateTrace {
     rings: Vec<Sampler>,
     format: Format,
+    /// Why sockets came to their ends; `None` where this kernel does not tell.
+    errors: Option<(Vec<Sampler>, ErrorFormat)>,
     clock: RecordClock,
     /// When it was opened: no record is older.
     opened: Timestamp,
@@ -75,11 +82,39 @@ impl StateTrace {
         let len = (RINGS_LEN_MAX / cpus.len().max(1)).clamp(RING_LEN_MIN, RING_LEN_MAX);
         let open = |clock| cpus.iter().map(|cpu| ring(id, *cpu, len, clock)).collect::<io::Result<Vec<_>>>();
         let opened = clock::now().0;
-        let rings = open(Clock::BOOTTIME).map(|rings| (rings, RecordClock::boottime()));
-        let (rings, clock) = rings
-            .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, RecordClock::monotonic())))
+        let rings = open(Clock::BOOTTIME).map(|rings| (rings, Clock::BOOTTIME, RecordClock::boottime()));
+        let (rings, clockid, clock) = rings
+            .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, Clock::MONOTONIC, RecordClock::monotonic())))
             .map_err(|error| refusal("the tracepoint cannot be opened", &error))?;
-        Ok(Self { rings, format, clock, opened, keys: RandomState::new() })
+        let errors = open_errors(&tracefs, &cpus, len / ERRORS_SHARE, clockid);
+        Ok(Self { rings, format, errors, clock, opened, keys: RandomState::new() })
+    }
+
+    /// Whether the error of every step to `CLOSE` is told, so that a step without one had none.
+    pub fn tells_all_errors(&self) -> bool {
+        self.errors.as_ref().is_some_and(|(_, format)| format.tells_all())
+    }
+
+    /// Hands every error since the last call to `tell`, and says how many were lost. To be called after [`Self::drain`]: an
+    /// error is told after its step.
+    pub fn drain_errors(&mut self, mut tell: impl FnMut(Told)) -> u64 {
+        let (ahead, mut lost) = (self.clock.ahead(), 0u64);
+        let Some((rings, format)) = &mut self.errors else { return 0 };
+        for ring in rings {
+            while let Some(record) = ring.next_record() {
+                let bytes = record.to_contiguous();
+                match record.ty() {
+                    RECORD_SAMPLE => {
+                        if let Some(Sample { time, raw, .. }) = Sample::read(&bytes) {
+                            format.read(raw, ahead.apply(time)).into_iter().for_each(&mut tell);
+                        }
+                    }
+                    RECORD_LOST => lost = lost.saturating_add(lost_in(&bytes).unwrap_or(1)),
+                    _ => {}
+                }
+            }
+        }
+        lost
     }
 
     /// Hands every step since the last call to `tell`, CPU by CPU, with the pid of who ran then (0 for a process outside of
@@ -119,6 +154,16 @@ impl fmt::Debug for StateTrace {
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
+}
+
+/// The rings of the better tracepoint of errors that can be opened.
+fn open_errors(tracefs: &Tracefs, cpus: &[usize], len: usize, clock: Clock) -> Option<(Vec<Sampler>, ErrorFormat)> {
+    TRACEPOINTS.iter().find_map(|directory| {
+        let read = |file: &str| tracefs.read(&format!("{directory}/{file}")).ok();
+        let (id, format) = (read("id")?.trim().parse().ok()?, ErrorFormat::parse(&read("format")?)?);
+        let rings = cpus.iter().map(|cpu| ring(id, *cpu, len.max(RING_LEN_MIN), clock)).collect::<io::Result<_>>();
+        Some((rings.ok()?, format))
+    })
 }
 
 fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> io::Result<Sampler> {

@@ -23,7 +23,7 @@ use crate::model::text::DisplayText;
 use crate::source::clock;
 use crate::source::linux::callers::Callers;
 use crate::source::linux::destroy_events::{DestroyEvents, Overrun};
-use crate::source::linux::state_trace::{Refusal, StateTrace};
+use crate::source::linux::state_trace::{self, Refusal, StateTrace, Told};
 
 /// How often the rings of the trace are emptied, which wake nobody: a ring has room for 45,000 changes a second and CPU.
 const RINGS_EVERY: Duration = Duration::from_millis(200);
@@ -55,6 +55,9 @@ struct Ears {
     steps: Vec<Step>,
     callers: Vec<Caller>,
     steps_lost: Lost,
+    errors: Vec<Told>,
+    /// Errors were lost since the last sample.
+    errors_lost: bool,
 }
 
 /// How much was lost since the last sample.
@@ -121,6 +124,13 @@ impl Listening {
         ears.drain_trace();
         ears.steps.sort_by_key(|step| step.at);
         let end = ears.steps.partition_point(|step| step.at <= until);
+        let ears = &mut *ears;
+        events.errors.extend(state_trace::assign(&ears.steps[..end], &mut ears.errors));
+        let told = ears.errors.len();
+        ears.errors.retain(|told| told.may_be_of_later(until));
+        give_back(&mut ears.errors, told);
+        events.errors_are_told =
+            ears.trace.as_ref().is_some_and(StateTrace::tells_all_errors) && !std::mem::take(&mut ears.errors_lost);
         events.steps.extend(ears.steps.drain(..end));
         give_back(&mut ears.steps, end);
         ears.callers.sort_by_key(|caller| caller.at);
@@ -187,9 +197,20 @@ impl Ears {
                 self.tellers.trace = Teller::Refused(sentence);
                 self.steps.clear();
                 self.callers.clear();
+                self.errors.clear();
             }
         }
+        self.drain_errors();
         heard >= BUSY_STEPS
+    }
+
+    /// Empties the rings of errors, after those of the steps that they belong to.
+    fn drain_errors(&mut self) {
+        let (errors, lost) = (&mut self.errors, &mut self.errors_lost);
+        let missed = self.trace.as_mut().map_or(0, |trace| {
+            trace.drain_errors(|told| if errors.len() < STEPS_MAX as usize { errors.push(told) } else { *lost = true })
+        });
+        *lost |= missed > 0;
     }
 
     /// Empties the kernel's queues; says whether there was anything.

@@ -166,6 +166,10 @@ impl Decoder {
                 Ok(())
             })?;
         }
+        if self.version >= 5 && !rest.is_empty() {
+            snapshot.events.errors_are_told = take(rest)?;
+            take_into(rest, (STEPS_MAX, "errors"), &mut snapshot.events.errors)?;
+        }
         Ok(())
     }
 }

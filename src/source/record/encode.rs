@@ -117,6 +117,8 @@ impl Encoder {
             put_all(&mut self.payload, events.steps.iter(), (STEPS_MAX, "steps"))?;
             put_all(&mut self.payload, events.lost.iter(), (LOSSES_MAX, "losses"))?;
             put_all(&mut self.payload, callers.iter(), (STEPS_MAX, "callers"))?;
+            put(&mut self.payload, &events.errors_are_told)?;
+            put_all(&mut self.payload, events.errors.iter(), (STEPS_MAX, "errors"))?;
             end = self.payload.len();
         }
         self.payload.truncate(end);

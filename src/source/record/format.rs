@@ -11,7 +11,8 @@
 //! units, interfaces that lead to others (the last five only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
 //! sample is partial; the facts of the kernel, if they are others than before (an option); the events: who tells, and the
-//! sections of ended sockets, of steps, of losses and, since version 4, of callers. A section is a count (u32) and its items.
+//! sections of ended sockets, of steps, of losses, since version 4 of callers, and since version 5 whether every error of a step
+//! was told and the section of errors. A section is a count (u32) and its items.
 //!
 //! Processes and holders are tables that grow from frame to frame, and items name them by index; a frame whose head
 //! says `fresh` starts both, the names and the facts, anew.
@@ -33,8 +34,8 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// Version 2 has partial samples, version 3 facts of the kernel and events: what a version does not have it ends before, so
 /// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
 /// were not found in time, or are not in `/proc`; and who made the steps of the trace. Version 5 has more of each socket
-/// ([`WireNewest`](super::wire::WireNewest)), more facts, counters as a list, to which new ones are added at the end,
-/// and the interfaces that lead to others.
+/// ([`WireNewest`](super::wire::WireNewest)), more facts, counters as a list, to which new ones are added at the end, the
+/// interfaces that lead to others, and the errors that the kernel reported of the ends of sockets.
 pub const VERSION: u16 = 5;
 
 /// The longest header payload in bytes.

@@ -13,11 +13,11 @@ use crate::model::time::Timestamp;
 
 const AF_INET: u64 = 2;
 const AF_INET6: u64 = 10;
-const IPPROTO_TCP: u64 = 6;
+pub(super) const IPPROTO_TCP: u64 = 6;
 
 /// Where a field stands, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     offset: usize,
     size: usize,
 }
@@ -28,10 +28,16 @@ pub struct Format {
     socket: Place,
     old_state: Place,
     new_state: Place,
+    protocol: Place,
+    ends: Ends,
+}
+
+/// Where both ends of a connection stand: all tracepoints of sockets call them alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
     local_port: Place,
     remote_port: Place,
     family: Place,
-    protocol: Place,
     local: Place,
     remote: Place,
     local_v6: Place,
@@ -41,19 +47,13 @@ pub struct Format {
 impl Format {
     /// Reads a `format` file; `None` if a field is missing.
     pub fn parse(text: &str) -> Option<Self> {
-        let place = |name: &str| text.lines().find_map(|line| field(line, name));
+        let place = |name: &str| place_in(text, name);
         Some(Self {
             socket: place("skaddr")?,
             old_state: place("oldstate")?,
             new_state: place("newstate")?,
-            local_port: place("sport")?,
-            remote_port: place("dport")?,
-            family: place("family")?,
             protocol: place("protocol")?,
-            local: place("saddr")?,
-            remote: place("daddr")?,
-            local_v6: place("saddr_v6")?,
-            remote_v6: place("daddr_v6")?,
+            ends: Ends::parse(text)?,
         })
     }
 
@@ -63,20 +63,41 @@ impl Format {
             return None;
         }
         let state = |place: Place| TcpState::from_kernel(u8::try_from(place.number(bytes)?).ok()?);
+        let (local, remote) = self.ends.read(bytes)?;
+        Some(Step {
+            at,
+            key: keys.hash_one(self.socket.number(bytes)?),
+            local,
+            remote,
+            from: state(self.old_state)?,
+            to: state(self.new_state)?,
+        })
+    }
+}
+
+impl Ends {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let place = |name: &str| place_in(text, name);
+        Some(Self {
+            local_port: place("sport")?,
+            remote_port: place("dport")?,
+            family: place("family")?,
+            local: place("saddr")?,
+            remote: place("daddr")?,
+            local_v6: place("saddr_v6")?,
+            remote_v6: place("daddr_v6")?,
+        })
+    }
+
+    /// Our end and the other one.
+    pub(super) fn read(&self, bytes: &[u8]) -> Option<(Endpoint, Endpoint)> {
         let (local, remote) = match self.family.number(bytes)? {
             AF_INET => (self.local.ipv4(bytes)?, self.remote.ipv4(bytes)?),
             AF_INET6 => (self.local_v6.ipv6(bytes)?, self.remote_v6.ipv6(bytes)?),
             _ => return None,
         };
         let port = |place: Place| u16::try_from(place.number(bytes)?).ok();
-        Some(Step {
-            at,
-            key: keys.hash_one(self.socket.number(bytes)?),
-            local: Endpoint::new(local, port(self.local_port)?),
-            remote: Endpoint::new(remote, port(self.remote_port)?),
-            from: state(self.old_state)?,
-            to: state(self.new_state)?,
-        })
+        Some((Endpoint::new(local, port(self.local_port)?), Endpoint::new(remote, port(self.remote_port)?)))
     }
 }
 
@@ -86,7 +107,7 @@ impl Place {
     }
 
     /// A number in the machine's byte order, of whatever length.
-    fn number(self, record: &[u8]) -> Option<u64> {
+    pub(super) fn number(self, record: &[u8]) -> Option<u64> {
         let bytes = self.bytes(record)?;
         let one = || bytes.try_into().ok().map(|[byte]: [u8; 1]| u64::from(byte));
         let two = || bytes.try_into().ok().map(|bytes| u64::from(u16::from_ne_bytes(bytes)));
@@ -104,6 +125,11 @@ impl Place {
         let octets: [u8; 16] = self.bytes(record)?.try_into().ok()?;
         Some(IpAddr::V6(Ipv6Addr::from(octets)))
     }
+}
+
+/// The place of the field `name` in the `format` file `text`.
+pub(super) fn place_in(text: &str, name: &str) -> Option<Place> {
+    text.lines().find_map(|line| field(line, name))
 }
 
 /// The place of the field `name`, if `line` is about it: its declaration, offset and size, each with a semicolon.

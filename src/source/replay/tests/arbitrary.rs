@@ -13,9 +13,10 @@ use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::delta::ToldBy;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::event::{Caller, Ended, Events, Loss, Step, Teller, Tellers};
+use crate::model::event::{Caller, Ended, Events, Loss, Step, StepError, Teller, Tellers};
 use crate::model::exposure::AddressKinds;
 use crate::model::facts::{Counters, Facts, PortRange};
+use crate::model::outcome::SocketError;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{Drops, NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
@@ -170,8 +171,20 @@ fn events() -> impl Strategy<Value = Events> {
         process,
         netns: netns.map(NetnsId),
     });
-    let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), vec(loss, 0..3), tellers);
-    told.prop_map(|(ended, steps, callers, lost, tellers)| Events { ended, steps, callers, lost, tellers })
+    let error = prop::sample::select(&[SocketError::Refused, SocketError::Other]);
+    let error = (any::<(u64, u64)>(), error);
+    let error = error.prop_map(|((at, key), error)| StepError { at: Timestamp(at), key, error });
+    let errors = (vec(error, 0..3), any::<bool>());
+    let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), errors, vec(loss, 0..3), tellers);
+    told.prop_map(|(ended, steps, callers, (errors, errors_are_told), lost, tellers)| Events {
+        ended,
+        steps,
+        callers,
+        errors,
+        errors_are_told,
+        lost,
+        tellers,
+    })
 }
 
 fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
