@@ -7,6 +7,7 @@ pub mod groups;
 pub mod history;
 pub mod host_names;
 pub mod intake;
+pub mod ledger;
 pub mod listeners;
 pub mod log;
 pub mod logins;
@@ -40,6 +41,7 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::host_names::HostNames;
+use crate::store::ledger::Ledger;
 use crate::store::listeners::Listeners;
 use crate::store::log::Log;
 use crate::store::paths::{Path, Paths};
@@ -65,6 +67,7 @@ pub struct Store {
     counters: CounterHistory,
     pressure: Pressure,
     routes: Routes,
+    ledger: Ledger,
     usage: FxHashMap<ProcessId, Usage>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
@@ -95,6 +98,7 @@ impl Store {
             counters: CounterHistory::default(),
             pressure: Pressure::default(),
             routes: Routes::default(),
+            ledger: Ledger::default(),
             usage: FxHashMap::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
@@ -244,6 +248,11 @@ impl Store {
         &self.routes
     }
 
+    /// What became of attempts to connect, per program and destination and per listener.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// What `process` uses, if it was asked for.
     pub fn usage(&self, process: ProcessId) -> Option<&Usage> {
         self.usage.get(&process)
@@ -263,7 +272,7 @@ impl Store {
             self.waiting.held(),
         ];
         let tables = self.rows.held().into_iter().chain(self.paths.held());
-        tables.chain(self.log.held()).chain(self.history.held()).chain(others).collect()
+        tables.chain(self.log.held()).chain(self.history.held()).chain(self.ledger.held()).chain(others).collect()
     }
 
     /// The whole `tcp_info` of `id`, if it was asked for.

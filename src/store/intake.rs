@@ -71,6 +71,7 @@ impl Store {
         while *steps > 0 {
             *steps = steps.saturating_sub(STEPS_A_ROW);
             if let Some(connection) = intake.rows.next() {
+                self.ledger.see(&connection.socket);
                 self.rows.put(connection, at, intake.first, &mut intake.touched);
             } else if let Some(removed) = intake.removed.next() {
                 self.rows.close(removed, at, &mut intake.touched);
@@ -112,15 +113,17 @@ impl Store {
         self.renew_listeners();
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         if let Some(merged) = merged {
-            (self.history, self.counters, self.routes) =
-                (merged.past.history, merged.past.counters, merged.past.routes);
+            (self.history, self.counters) = (merged.past.history, merged.past.counters);
+            (self.routes, self.ledger) = (merged.past.routes, merged.past.ledger);
             self.log.skip(merged.dropped);
             self.deltas += merged.deltas.saturating_sub(1);
         } else {
             self.history.push(at, *self.rows.counts(), &transitions);
             self.routes.push(at, &transitions, &facts, &self.rows);
             self.counters.push(at, facts.counters);
+            self.ledger.push(at, &transitions, &facts);
         }
+        self.ledger.note_under_way(&self.rows);
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);

@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
+use crate::store::ledger::Ledger;
 use crate::store::log::{GAPS_MAX, LOG_LEN_MAX};
 use crate::store::routes::Routes;
 use crate::store::rows::{Counts, MARK_TIME, Rows};
@@ -48,6 +49,7 @@ pub(super) struct Past {
     pub(super) history: History,
     pub(super) counters: CounterHistory,
     pub(super) routes: Routes,
+    pub(super) ledger: Ledger,
 }
 
 /// What waits for one socket.
@@ -76,6 +78,7 @@ impl Merged {
             history: store.history.clone(),
             counters: store.counters.clone(),
             routes: store.routes.clone(),
+            ledger: store.ledger.clone(),
         };
         Self {
             newest: Delta::default(),
@@ -143,6 +146,7 @@ impl Merged {
         let id = connection.socket.id;
         self.count_out(id, rows);
         self.past.counts.add(&connection.socket);
+        self.past.ledger.see(&connection.socket);
         if let Some(pending) = self.place(id) {
             (pending.connection, pending.removed) = (Some(connection), None);
             return;
@@ -198,6 +202,7 @@ impl Merged {
         self.past.history.push(now, self.past.counts, &transitions);
         self.past.counters.push(now, delta.facts.counters);
         self.past.routes.push(now, &transitions, &delta.facts, rows);
+        self.past.ledger.push(now, &transitions, &delta.facts);
         self.transitions_total += transitions.len() as u64;
         self.transitions.extend(transitions);
         let excess = self.transitions.len().saturating_sub(LOG_LEN_MAX);

@@ -131,6 +131,7 @@ proptest! {
         prop_assert_eq!(at_once.history().samples(), each.history().samples());
         prop_assert_eq!(at_once.history().minutes(), each.history().minutes());
         prop_assert_eq!(at_once.history().edges(), each.history().edges());
+        prop_assert!(at_once.ledger() == each.ledger(), "{:?} {:?}", at_once.ledger(), each.ledger());
         let minute = std::time::Duration::from_mins(1);
         prop_assert_eq!(at_once.counters().growth(minute), each.counters().growth(minute));
         for cookie in 0..20 {

@@ -1,0 +1,83 @@
+//! Who listens, as far as the ledger needs to know it: kept from deltas, so that it is the same while the screen is frozen
+//! (`store/merge`), when rows wait.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::delta::Transition;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::process::ProcessId;
+use crate::model::socket::{NetnsId, Socket, SocketId};
+use crate::model::tcp_state::TcpState;
+
+/// The TCP listeners.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Listening {
+    ports: FxHashMap<(u16, NetnsId), Vec<Listener>>,
+    ids: FxHashMap<SocketId, (u16, NetnsId)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Listener {
+    id: SocketId,
+    local: Endpoint,
+    process: Option<ProcessId>,
+}
+
+impl Listening {
+    /// Takes note of a row that is new or has changed.
+    pub(super) fn see(&mut self, socket: &Socket) {
+        if socket.protocol != Protocol::Tcp {
+            return;
+        }
+        if socket.is_listener() {
+            let place = (socket.local.port, socket.id.netns());
+            let process = socket.owner.process().map(|process| process.id);
+            let listener = Listener { id: socket.id, local: socket.local, process };
+            let here = self.ports.entry(place).or_default();
+            match here.iter_mut().find(|known| known.id == socket.id) {
+                Some(known) => *known = listener,
+                None => here.push(listener),
+            }
+            self.ids.insert(socket.id, place);
+        } else if matches!(socket.state, TcpState::Bound | TcpState::Close) {
+            self.forget(socket.id);
+        }
+    }
+
+    /// The socket `id` is gone.
+    pub(super) fn forget(&mut self, id: SocketId) {
+        let Some(place) = self.ids.remove(&id) else { return };
+        if let Some(here) = self.ports.get_mut(&place) {
+            here.retain(|listener| listener.id != id);
+            if here.is_empty() {
+                self.ports.remove(&place);
+            }
+        }
+    }
+
+    /// Whether anybody listens on our port of `transition`, and the only listener that its connection can have come in by:
+    /// by address, then by the process that holds both.
+    pub(super) fn of(&self, transition: &Transition) -> Option<Option<SocketId>> {
+        let here = self.ports.get(&(transition.local.port, transition.id.netns()))?;
+        if let [only] = here.as_slice() {
+            return Some(Some(only.id));
+        }
+        let is_its = |listener: &&Listener| {
+            listener.local.addr.is_unspecified()
+                || listener.local.addr.to_canonical() == transition.local.addr.to_canonical()
+        };
+        let only = |mut found: Box<dyn Iterator<Item = &Listener> + '_>| {
+            let first = found.next()?;
+            found.next().is_none().then_some(first.id)
+        };
+        let by_address = only(Box::new(here.iter().filter(is_its)));
+        let holder = transition.owner.process().map(|process| process.id);
+        let is_held = |listener: &&Listener| holder.is_some() && listener.process == holder;
+        Some(by_address.or_else(|| only(Box::new(here.iter().filter(is_its).filter(is_held)))))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+}

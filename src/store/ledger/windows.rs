@@ -1,0 +1,254 @@
+//! Counts over the last 10 s, minute and quarter of an hour, in rings of slots.
+
+use std::time::Duration;
+
+use crate::model::time::Timestamp;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Begun,
+    Succeeded,
+    Refused,
+    TimedOut,
+    GivenUp,
+    Unreachable,
+    FailedUnknown,
+    ClosedHere,
+    ClosedByPeer,
+    ResetEarly,
+    ResetEarlyHere,
+    ResetLater,
+    EndedUnknown,
+}
+
+const KINDS: usize = 13;
+
+/// How many of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u32; KINDS]);
+
+impl Counts {
+    pub(super) fn add(&mut self, kind: Kind) {
+        let count = &mut self.0[kind as usize];
+        *count = count.saturating_add(1);
+    }
+
+    /// With those of `other`.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+        self
+    }
+
+    const fn of(&self, kind: Kind) -> u32 {
+        self.0[kind as usize]
+    }
+
+    fn sum(&self, kinds: &[Kind]) -> u32 {
+        kinds.iter().fold(0, |sum, kind| sum.saturating_add(self.of(*kind)))
+    }
+
+    /// Attempts begun.
+    pub const fn begun(&self) -> u32 {
+        self.of(Kind::Begun)
+    }
+
+    /// Connections established.
+    pub const fn succeeded(&self) -> u32 {
+        self.of(Kind::Succeeded)
+    }
+
+    /// Attempts that were refused.
+    pub const fn refused(&self) -> u32 {
+        self.of(Kind::Refused)
+    }
+
+    /// Attempts that the kernel gave up, because nobody answered (`tcp_syn_retries`).
+    pub const fn timed_out(&self) -> u32 {
+        self.of(Kind::TimedOut)
+    }
+
+    /// Attempts that the process closed before anybody had answered.
+    pub const fn given_up(&self) -> u32 {
+        self.of(Kind::GivenUp)
+    }
+
+    /// Attempts to which a router, or this host, said that there is no way.
+    pub const fn unreachable(&self) -> u32 {
+        self.of(Kind::Unreachable)
+    }
+
+    /// Attempts that failed and of which nothing tells how.
+    pub const fn failed_unknown(&self) -> u32 {
+        self.of(Kind::FailedUnknown)
+    }
+
+    /// Attempts that failed, in whatever way.
+    pub fn failed(&self) -> u32 {
+        use Kind::{FailedUnknown, GivenUp, Refused, TimedOut, Unreachable};
+        self.sum(&[Refused, TimedOut, GivenUp, Unreachable, FailedUnknown])
+    }
+
+    /// Attempts of which it is known whether they succeeded.
+    pub fn decided(&self) -> u32 {
+        self.succeeded().saturating_add(self.failed())
+    }
+
+    /// Connections that both sides closed, ours first: their `TIME_WAIT` is here.
+    pub const fn closed_here(&self) -> u32 {
+        self.of(Kind::ClosedHere)
+    }
+
+    /// Connections that both sides closed, the peer first.
+    pub const fn closed_by_peer(&self) -> u32 {
+        self.of(Kind::ClosedByPeer)
+    }
+
+    /// Connections that the peer reset within [`EARLY`](super::EARLY) of being established.
+    pub const fn reset_early(&self) -> u32 {
+        self.of(Kind::ResetEarly)
+    }
+
+    /// The same, reset by the process here.
+    pub const fn reset_early_here(&self) -> u32 {
+        self.of(Kind::ResetEarlyHere)
+    }
+
+    /// Connections that either side reset, or that were given up, later than that.
+    pub const fn reset_later(&self) -> u32 {
+        self.of(Kind::ResetLater)
+    }
+
+    /// Connections that ended and of which nothing tells how.
+    pub const fn ended_unknown(&self) -> u32 {
+        self.of(Kind::EndedUnknown)
+    }
+
+    /// Connections that ended, in whatever way.
+    pub fn ended(&self) -> u32 {
+        use Kind::{ClosedByPeer, ClosedHere, EndedUnknown, ResetEarly, ResetEarlyHere, ResetLater};
+        self.sum(&[ClosedHere, ClosedByPeer, ResetEarly, ResetEarlyHere, ResetLater, EndedUnknown])
+    }
+}
+
+/// Which stretch of time up to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// 10 to 12 seconds.
+    Moment,
+    /// 60 to 70 seconds.
+    Minute,
+    /// 15 to 16 minutes.
+    Quarter,
+}
+
+impl Window {
+    /// The length of a slot in seconds, and how many slots it has.
+    const fn slots(self) -> (u64, usize) {
+        match self {
+            Self::Moment => (2, MOMENT),
+            Self::Minute => (10, MINUTE),
+            Self::Quarter => (60, QUARTER),
+        }
+    }
+
+    /// When the window begins that ends at `now`.
+    pub(super) const fn begin(self, now: Timestamp) -> Timestamp {
+        let (seconds, len) = self.slots();
+        let slot = slot_of(now, seconds).saturating_sub(len as u64 - 1);
+        Timestamp(slot * seconds * NANOS)
+    }
+}
+
+const MOMENT: usize = 6;
+const MINUTE: usize = 7;
+const QUARTER: usize = 16;
+const NANOS: u64 = Duration::from_secs(1).as_nanos() as u64;
+
+const fn slot_of(at: Timestamp, seconds: u64) -> u64 {
+    at.0 / (seconds * NANOS)
+}
+
+/// The last slots; slot `n` since boot has the place `n % N`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ring<const N: usize> {
+    newest: u64,
+    slots: [Counts; N],
+}
+
+impl<const N: usize> Default for Ring<N> {
+    fn default() -> Self {
+        Self { newest: 0, slots: [Counts::default(); N] }
+    }
+}
+
+impl<const N: usize> Ring<N> {
+    /// Makes `slot` the newest; those that were skipped are empty.
+    fn move_to(&mut self, slot: u64) {
+        for skipped in (self.newest + 1..=slot).rev().take(N) {
+            self.slots[place::<N>(skipped)] = Counts::default();
+        }
+        self.newest = self.newest.max(slot);
+    }
+
+    fn add(&mut self, slot: u64, kind: Kind) {
+        self.move_to(slot);
+        self.slots[place::<N>(self.newest)].add(kind);
+    }
+
+    fn sum(&self, slot: u64) -> Counts {
+        let mut now = *self;
+        now.move_to(slot);
+        now.slots.iter().fold(Counts::default(), |sum, counts| sum.and(counts))
+    }
+
+    /// The fewest that `count` finds in the last `slots` that are over at `slot`.
+    fn least(&self, slot: u64, slots: usize, count: fn(&Counts) -> u32) -> u32 {
+        let mut now = *self;
+        now.move_to(slot);
+        let over = (1..=slots.min(N - 1) as u64).filter_map(|ago| slot.checked_sub(ago));
+        over.map(|slot| count(&now.slots[place::<N>(slot)])).min().unwrap_or(0)
+    }
+}
+
+fn place<const N: usize>(slot: u64) -> usize {
+    usize::try_from(slot % N as u64).unwrap_or(0)
+}
+
+/// The rings of one entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Rings {
+    moment: Ring<MOMENT>,
+    minute: Ring<MINUTE>,
+    quarter: Ring<QUARTER>,
+}
+
+impl Rings {
+    pub(super) fn add(&mut self, at: Timestamp, kind: Kind) {
+        self.moment.add(slot_of(at, Window::Moment.slots().0), kind);
+        self.minute.add(slot_of(at, Window::Minute.slots().0), kind);
+        self.quarter.add(slot_of(at, Window::Quarter.slots().0), kind);
+    }
+
+    pub(super) fn counts(&self, window: Window, now: Timestamp) -> Counts {
+        let slot = slot_of(now, window.slots().0);
+        match window {
+            Window::Moment => self.moment.sum(slot),
+            Window::Minute => self.minute.sum(slot),
+            Window::Quarter => self.quarter.sum(slot),
+        }
+    }
+
+    /// The fewest a second of what `count` finds, in each of the last slots that are over and cover `over`; 0 where that is
+    /// longer than what is kept in fine slots.
+    pub(super) fn steady(&self, over: Duration, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
+        let (seconds, _) = Window::Moment.slots();
+        let slots = usize::try_from(over.as_secs().div_ceil(seconds)).unwrap_or(MOMENT);
+        if slots >= MOMENT {
+            return 0.0;
+        }
+        f64::from(self.moment.least(slot_of(now, seconds), slots, count))
+            / f64::from(u32::try_from(seconds).unwrap_or(1))
+    }
+}
