@@ -23,26 +23,18 @@ pub mod thresholds;
 mod track;
 mod wording;
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
-
 use crate::diagnosis::destinations::Destinations;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::look::{Desk, Look};
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::memory::Held;
-use crate::model::process::ProcessId;
 use crate::store::Store;
 
 pub use crate::diagnosis::group::EXAMPLES_MAX;
 
 /// The most findings that are kept in full; the worst ones. See [`Diagnosis::untold`].
 pub const FINDINGS_MAX: usize = 64;
-/// The most processes whose descriptors are asked for.
-pub const DESCRIPTORS_ASKED_MAX: usize = 64;
-/// A process with fewer sockets than this is not asked for its descriptors, unless something is wrong with it.
-const DESCRIPTORS_ASKED_FROM: u32 = 16;
 
 /// Looks at the store after each delta and remembers what slopes need.
 #[derive(Debug, Default)]
@@ -101,31 +93,6 @@ impl Diagnosis {
     /// How many more there are, each smaller than those.
     pub const fn untold(&self) -> usize {
         self.untold
-    }
-
-    /// The processes whose descriptors the rules want to know: to be added to `Needs::usage`. Ascending, at most
-    /// [`DESCRIPTORS_ASKED_MAX`]: those of findings, and those that hold the most sockets, so that there is no reading
-    /// of all of /proc.
-    pub fn wants_usage(&self, store: &Store) -> Vec<ProcessId> {
-        let found = self.findings.iter().flat_map(|finding| &finding.sharers).map(|sharer| sharer.process.id);
-        let mut wanted: BTreeSet<ProcessId> =
-            found.filter(|process| store.rows().process(*process).is_some()).take(DESCRIPTORS_ASKED_MAX).collect();
-        let mut holders: Vec<_> =
-            store.rows().holders().filter(|(_, sockets)| *sockets >= DESCRIPTORS_ASKED_FROM).collect();
-        // By powers of two, so that those asked for seldom change: a slope needs a past.
-        let by_size = |(process, sockets): &(ProcessId, u32)| (Reverse(sockets.ilog2()), *process);
-        if holders.len() > DESCRIPTORS_ASKED_MAX {
-            holders.select_nth_unstable_by_key(DESCRIPTORS_ASKED_MAX, by_size);
-            holders.truncate(DESCRIPTORS_ASKED_MAX);
-        }
-        holders.sort_unstable_by_key(by_size);
-        for (process, _) in holders {
-            if wanted.len() == DESCRIPTORS_ASKED_MAX {
-                break;
-            }
-            wanted.insert(process);
-        }
-        wanted.into_iter().collect()
     }
 
     /// What its tables hold: they are bounded by named limits.

@@ -10,6 +10,7 @@ pub mod closing;
 pub mod counters;
 pub mod coverage;
 pub mod delta;
+pub mod descriptors;
 pub mod endpoint;
 pub mod event;
 pub mod exposure;

@@ -30,6 +30,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::{Delta, Gap, Rhythm};
+use crate::model::descriptors::{Descriptors, of_process};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::memory::Held;
@@ -69,6 +70,7 @@ pub struct Store {
     routes: Routes,
     ledger: Ledger,
     usage: FxHashMap<ProcessId, Usage>,
+    descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
     paths: Paths,
@@ -100,6 +102,7 @@ impl Store {
             routes: Routes::default(),
             ledger: Ledger::default(),
             usage: FxHashMap::default(),
+            descriptors: Arc::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
             paths: Paths::default(),
@@ -258,9 +261,14 @@ impl Store {
         self.usage.get(&process)
     }
 
-    /// What every process uses that was asked for, in no order that means anything.
-    pub fn usages(&self) -> impl Iterator<Item = (ProcessId, &Usage)> {
-        self.usage.iter().map(|(process, usage)| (*process, usage))
+    /// The descriptors of `process`; `None` where the source does not say, or it holds no socket.
+    pub fn descriptors_of(&self, process: ProcessId) -> Option<&Descriptors> {
+        of_process(&self.descriptors, process)
+    }
+
+    /// The descriptors of every process that holds a socket, ascending by process.
+    pub fn descriptors(&self) -> &[(ProcessId, Descriptors)] {
+        &self.descriptors
     }
 
     /// What its tables hold: they are bounded by the rows that there are, and by named limits.

@@ -275,6 +275,7 @@ impl Tracker {
             facts: Arc::clone(&snapshot.facts),
             tellers: snapshot.events.tellers.clone(),
             usage: snapshot.usage.clone(),
+            descriptors: Arc::clone(&snapshot.descriptors),
             details: snapshot.details.clone(),
             added: Vec::with_capacity(added),
             ..Delta::default()
@@ -360,6 +361,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         gaps: Vec::new(),
         tellers: snapshot.events.tellers,
         usage: snapshot.usage,
+        descriptors: snapshot.descriptors,
         unlisted: Vec::new(),
         details: snapshot.details,
         added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),

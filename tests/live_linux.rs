@@ -438,8 +438,7 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
     let first = eyes.look().usage.clone();
     assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [mine, busy]);
     let usage = first[0].1;
-    assert!(usage.memory_bytes > 100_000 && usage.descriptors.is_some_and(|count| count > 3), "{usage:?}");
-    assert!(usage.descriptors_max.is_some_and(|max| max > 10));
+    assert!(usage.memory_bytes > 100_000, "{usage:?}");
     // sysinfo compares with a second measurement that must not be zero: the third one tells. On a busy machine the loop
     // gets a small part of a core.
     let deadline = Instant::now() + PATIENCE;

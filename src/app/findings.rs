@@ -10,7 +10,6 @@ use crate::app::cursor::{Cursor, Lines};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::diagnosis::thresholds::Thresholds;
-use crate::model::process::ProcessId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::rows::Row;
@@ -30,8 +29,6 @@ pub struct Findings {
     untold: usize,
     /// How many sockets the last finished look covered.
     sockets: u32,
-    /// The processes whose descriptors the rules want to know.
-    wanted: Vec<ProcessId>,
     /// The selection.
     pub cursor: Cursor<FindingKey>,
     /// The first line of the text below the list.
@@ -129,11 +126,6 @@ impl Findings {
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
     }
 
-    /// The processes whose descriptors the rules want to know.
-    pub(super) fn wanted(&self) -> &[ProcessId] {
-        &self.wanted
-    }
-
     pub(super) const fn is_looking(&self) -> bool {
         self.is_looking
     }
@@ -150,7 +142,6 @@ impl Findings {
             return None;
         }
         self.is_looking = false;
-        self.wanted = self.diagnosis.wants_usage(store);
         let (found, untold) = (self.diagnosis.findings().to_vec(), self.diagnosis.untold());
         Some(self.show(found, untold, store.rows().counts().total()))
     }

@@ -65,7 +65,6 @@ impl App {
             }
             Page::Tab => {}
         }
-        needs.usage.extend(self.findings.wanted());
         // Rows that change places ask for nothing new.
         needs.usage.sort_unstable();
         needs.usage.dedup();

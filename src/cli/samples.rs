@@ -103,7 +103,6 @@ impl Samples {
         self.store.apply(delta);
         if self.diagnoses {
             self.diagnosis.observe(&self.store);
-            self.needs.usage = self.diagnosis.wants_usage(&self.store);
         }
         self.first.get_or_insert(self.store.at());
         Ok(Some(taken))

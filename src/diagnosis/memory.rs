@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
 use crate::diagnosis::track::Track;
+use crate::model::descriptors::Descriptors;
 use crate::model::facts::Counters;
 use crate::model::memory::{Held, close_gaps};
 use crate::model::process::ProcessId;
@@ -20,6 +21,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(30);
 /// How far back the kernel's counters are kept, and how many samples of them at most.
 const COUNTERS_KEPT: Duration = Duration::from_secs(90);
 const COUNTERS_LEN_MAX: usize = 120;
+/// The past of the descriptors of a process is kept from this part of its limit on: a quarter.
+const TRACKED_FROM: u64 = 4;
 
 /// The past.
 #[derive(Debug, Default)]
@@ -42,9 +45,11 @@ impl Memory {
         if let Some(counters) = store.facts().counters {
             self.push_counters(now, counters);
         }
-        for (process, used) in store.usages().filter_map(|(process, usage)| Some((process, usage.descriptors?))) {
-            if self.descriptors.len() < TRACKS_MAX || self.descriptors.contains_key(&process) {
-                self.descriptors.entry(process).or_default().push(now, u64::from(used));
+        for (process, descriptors) in store.descriptors() {
+            let is_tracked = self.descriptors.contains_key(process);
+            let is_new = may_run_out(descriptors) && self.descriptors.len() < TRACKS_MAX;
+            if is_tracked || is_new {
+                self.descriptors.entry(*process).or_default().push(now, u64::from(descriptors.used));
             }
         }
         self.descriptors.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
@@ -131,6 +136,11 @@ impl Memory {
 
 /// How many descriptors `process` uses and may use, if that was asked for and may be known.
 pub(super) fn descriptors(store: &Store, process: ProcessId) -> Option<(u64, u64)> {
-    let usage = store.usage(process)?;
-    Some((u64::from(usage.descriptors?), usage.descriptors_max?))
+    let descriptors = store.descriptors_of(process)?;
+    Some((u64::from(descriptors.used), descriptors.max?))
+}
+
+/// Whether it is worth remembering how many descriptors a process had: not of the many that are far from their limit.
+fn may_run_out(descriptors: &Descriptors) -> bool {
+    descriptors.max.is_some_and(|max| u64::from(descriptors.used) >= max / TRACKED_FROM)
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::*;
 use crate::diagnosis::finding::{Place, SHARERS_TOLD_MAX, Severity};
 use crate::diagnosis::rule::{RULES, Rule};
+use crate::model::descriptors::Descriptors;
 use crate::model::facts::{Counters, Facts, PortRange};
-use crate::model::process::{Owner, Process, Usage};
+use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::tcp_state::TcpState::CloseWait;
@@ -21,7 +22,7 @@ struct Machine {
     diagnosis: Diagnosis,
     now_ms: u64,
     facts: Facts,
-    usage: Vec<(ProcessId, Usage)>,
+    descriptors: Vec<(ProcessId, Descriptors)>,
     /// Whether sockets may become others under one cookie: then a finding that is held shows examples of before.
     is_wild: bool,
 }
@@ -40,7 +41,7 @@ impl Machine {
             diagnosis: Diagnosis::new(thresholds),
             now_ms: 10_000_000,
             facts,
-            usage: Vec::new(),
+            descriptors: Vec::new(),
             is_wild: false,
         }
     }
@@ -50,7 +51,7 @@ impl Machine {
         self.now_ms += 1_000;
         let mut snapshot = snapshot(self.now_ms, sockets);
         snapshot.facts = Arc::new(self.facts.clone());
-        snapshot.usage.clone_from(&self.usage);
+        snapshot.descriptors = Arc::new(self.descriptors.clone());
         self.store.apply(self.tracker.update(&snapshot));
         self.diagnosis.observe(&self.store);
         self.check();
@@ -99,8 +100,8 @@ fn leaked(cookie: u64, now_ms: u64, age_ms: u64) -> SocketBuilder {
     socket.held_by(&[app()]).last(since - 5, since - 5, since)
 }
 
-fn usage(used: u32, max: u64) -> Usage {
-    Usage { cpu: None, memory_bytes: 0, descriptors: Some(used), descriptors_max: Some(max) }
+fn descriptors(used: u32, max: u64) -> Descriptors {
+    Descriptors { used, max: Some(max), ..Descriptors::default() }
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_leak_tells_who_where_how_many_how_fast_since_when_why_and_what_breaks() {
         let now = machine.now_ms + 1_000;
         let born = (begin..=now).step_by(15_000);
         let sockets = born.enumerate().map(|(nth, at)| leaked(nth as u64, now, now - at).build()).collect();
-        machine.usage = vec![(app().id, usage(600 + second / 15, 1_024))];
+        machine.descriptors = vec![(app().id, descriptors(600 + second / 15, 1_024))];
         machine.sample(sockets);
         if second == 0 {
             let first = machine.found(Rule::CloseWaitLeak);
@@ -181,7 +182,7 @@ fn a_healthy_busy_server_raises_nothing() {
         let counters = machine.facts.counters.as_mut().expect("set");
         counters.segments_sent += 100_000;
         counters.segments_retransmitted += 700;
-        machine.usage = vec![(server[0].id, usage(1_100, 65_536))];
+        machine.descriptors = vec![(server[0].id, descriptors(1_100, 65_536))];
         machine.sample(sockets);
         assert_eq!(machine.sentences(), [""; 0], "at second {second}");
     }
@@ -460,8 +461,9 @@ fn processes_of_one_program_near_their_limit_are_one_finding_that_names_the_wors
     let mut machine = Machine::new();
     let pids = 100..162u32;
     let socket = |pid: u32| tcp(pid.into()).held_by(&[process(pid, "worker")]).build();
-    machine.usage = pids.clone().map(|pid| (process(pid, "worker").id, usage(205 + pid % 41, 256))).collect();
-    machine.usage.push((process(900, "worker").id, usage(20, 256)));
+    machine.descriptors =
+        pids.clone().map(|pid| (process(pid, "worker").id, descriptors(205 + pid % 41, 256))).collect();
+    machine.descriptors.push((process(900, "worker").id, descriptors(20, 256)));
     machine.sample(pids.chain([900]).map(socket).collect());
     let found = machine.found(Rule::DescriptorLimit);
     let told =
@@ -584,14 +586,13 @@ mod arbitrary {
             for (sockets, facts, pause, used, max) in told {
                 machine.now_ms += pause;
                 machine.facts = facts;
-                machine.usage = vec![(process(3, "app").id, usage(used, max))];
+                machine.descriptors = vec![(process(3, "app").id, descriptors(used, max))];
                 machine.sample(sockets);
                 sliced.begin(&machine.store);
                 while !sliced.advance(&machine.store, &mut slice.clone()) {}
                 prop_assert_eq!(sliced.findings(), machine.diagnosis.findings());
                 prop_assert_eq!(sliced.untold(), machine.diagnosis.untold());
                 prop_assert!(sliced.findings().len() <= FINDINGS_MAX);
-                prop_assert!(sliced.wants_usage(&machine.store).len() <= DESCRIPTORS_ASKED_MAX);
             }
         }
     }
@@ -602,7 +603,7 @@ fn a_warning_becomes_critical_at_the_critical_limit_and_not_before() {
     let mut machine = Machine::new();
     let mut found = |used: u32| {
         let now = machine.now_ms + 1_000;
-        machine.usage = vec![(app().id, usage(used, 1_000))];
+        machine.descriptors = vec![(app().id, descriptors(used, 1_000))];
         machine.sample((0..40).map(|nth| leaked(nth, now, 1_000).build()).collect());
         machine.found(Rule::DescriptorLimit).severity
     };

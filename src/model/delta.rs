@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::address_text::AddressText;
 use crate::model::coverage::Coverage;
+use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
@@ -308,6 +309,8 @@ pub struct Delta {
     pub tellers: Tellers,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,
+    /// The descriptors of every process that holds a socket, ascending by process.
+    pub descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     /// Details of visible connections.
     pub details: Vec<(SocketId, TcpDetail)>,
     /// How often samples come.

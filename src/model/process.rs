@@ -212,10 +212,6 @@ pub struct Usage {
     pub cpu: Option<f32>,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
-    /// Open descriptors now; `None` where it may not be read.
-    pub descriptors: Option<u32>,
-    /// The soft limit of open descriptors (`RLIMIT_NOFILE`); `None` where it may not be read.
-    pub descriptors_max: Option<u64>,
 }
 
 /// What our own network namespace is called; one that is mounted under this name is called by its path.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
+use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
 use crate::model::event::Events;
 use crate::model::facts::Facts;
@@ -72,7 +73,8 @@ pub struct SourceInfo {
 /// What the screen needs beyond the sockets: only what is visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Processes whose CPU, memory and descriptors are shown.
+    /// Processes whose CPU and memory are shown. Nothing that a rule judges by is asked for here: see
+    /// [`Snapshot::descriptors`].
     pub usage: Vec<ProcessId>,
     /// Connections whose whole `tcp_info` is shown.
     pub details: Vec<SocketRef>,
@@ -176,6 +178,9 @@ pub struct Snapshot {
     pub facts: Arc<Facts>,
     /// What the processes of [`Needs::usage`] use.
     pub usage: Vec<(ProcessId, Usage)>,
+    /// The descriptors of every process that holds a socket, ascending by process; the same value as before where nothing
+    /// has changed.
+    pub descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     /// The details of [`Needs::details`], for those still there.
     pub details: Vec<(SocketId, TcpDetail)>,
     /// What the kernel told since the last sample, if somebody listens.
@@ -190,6 +195,7 @@ impl Snapshot {
         self.gone.clear();
         self.coverage = Coverage::default();
         self.usage.clear();
+        self.descriptors = Arc::default();
         self.details.clear();
         self.events.clear();
     }

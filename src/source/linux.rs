@@ -171,10 +171,8 @@ impl Linux {
             let Some(measured) = measured.iter().find(|measured| measured.pid == id.pid) else {
                 continue;
             };
-            let descriptors = directory.descriptors().ok();
-            let descriptors_max = self.describer.descriptors_max(&directory);
             if self.describer.start_ticks(&directory) == Some(id.start_ticks) {
-                usage.push((id, Usage { descriptors, descriptors_max, ..measured.usage }));
+                usage.push((id, measured.usage));
             }
         }
         usage
@@ -395,6 +393,7 @@ impl Linux {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.abroad.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        snapshot.descriptors = self.owners.descriptors(moment(snapshot));
         if let Some(listening) = &self.listening {
             listening.take_steps(&mut snapshot.events);
         }

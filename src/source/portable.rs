@@ -95,7 +95,7 @@ impl Portable {
             let same = wanted.iter().find(|id| id.pid == measured.pid);
             // A reused pid has started at another time.
             let known = same.filter(|id| self.book.started_seconds(**id) == Some(measured.started_seconds));
-            usage.extend(known.map(|id| (*id, self.book.with_descriptors(*id, measured.usage))));
+            usage.extend(known.map(|id| (*id, measured.usage)));
         }
         usage
     }
@@ -134,6 +134,7 @@ impl Source for Portable {
         snapshot.names = self.users.read(&snapshot.sockets, needs.wait_for_names);
         snapshot.coverage.degraded.extend(self.users.trouble());
         snapshot.usage = self.usage(&needs.usage);
+        snapshot.descriptors = self.book.descriptors(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
         Ok(Pace::Interval)
     }

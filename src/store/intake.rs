@@ -107,7 +107,7 @@ impl Store {
     /// The rest of a delta whose rows are all in; says which rows it touched.
     pub fn finish(&mut self, intake: Intake) -> Touched {
         let Intake { delta, mut touched, merged, .. } = intake;
-        let Delta { at, wall, took, transitions, coverage, names, facts, usage, details, .. } = delta;
+        let Delta { at, wall, took, transitions, coverage, names, facts, usage, descriptors, details, .. } = delta;
         (self.rhythm, self.tellers) = (delta.rhythm, delta.tellers);
         self.rows.finish(at, &mut touched);
         self.renew_listeners();
@@ -131,6 +131,7 @@ impl Store {
         (self.coverage, self.names, self.facts) = (coverage, names, facts);
         // Only what was asked for comes, so the tables are as small as the screen.
         self.usage = usage.into_iter().collect();
+        self.descriptors = descriptors;
         self.details = details.into_iter().collect();
         self.deltas += 1;
         self.unlisted.clear();

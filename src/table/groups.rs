@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
 use crate::model::delta::{AgeBasis, Rates};
+use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
 use crate::model::process::{NoProcess, Owner, Usage};
 use crate::model::socket::NetnsId;
@@ -36,9 +37,9 @@ pub static PROCESSES: &[Column<Group>] = &[
         .width(5, 5).rank(10).drift(Drift::Free).about("Processor use; 100% is one core."),
     Column::new("memory", "MEM", Kind::Bytes, |group, store| Value::or_missing(usage(group, store), |usage| Value::Bytes(usage.memory_bytes)))
         .width(5, 6).rank(11).json("memory_bytes").drift(Drift::Free).about("Resident memory, in bytes."),
-    Column::new("fds", "FDS", Kind::Count, |group, store| Value::or_missing(usage(group, store).and_then(|usage| usage.descriptors), |fds| Value::Count(u64::from(fds))))
+    Column::new("fds", "FDS", Kind::Count, |group, store| Value::or_missing(descriptors(group, store).map(|descriptors| descriptors.used), |fds| Value::Count(u64::from(fds))))
         .width(6, 9).rank(7).drift(Drift::Free).about("Open descriptors."),
-    Column::new("fds_limit", "FDMAX", Kind::Count, |group, store| Value::or_missing(usage(group, store).and_then(|usage| usage.descriptors_max), Value::Count))
+    Column::new("fds_limit", "FDMAX", Kind::Count, |group, store| Value::or_missing(descriptors(group, store).and_then(|descriptors| descriptors.max), Value::Count))
         .width(6, 11).rank(12).drift(Drift::Free).about("The limit of open descriptors."),
     Column::new("command", "COMMAND", Kind::Text, command)
         .width(16, 200).fills().about("The command line of the process."),
@@ -208,6 +209,10 @@ fn pid<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 
 fn usage<'s>(group: &Group, store: &'s Store) -> Option<&'s Usage> {
     store.usage(group.process.as_ref()?.id)
+}
+
+fn descriptors<'s>(group: &Group, store: &'s Store) -> Option<&'s Descriptors> {
+    store.descriptors_of(group.process.as_ref()?.id)
 }
 
 fn cpu<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {

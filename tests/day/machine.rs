@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use conntop::model::descriptors::Descriptors;
 use conntop::model::endpoint::{Endpoint, Family};
 use conntop::model::event::Teller;
 use conntop::model::facts::Counters;
-use conntop::model::process::{Process, Usage};
+use conntop::model::process::Process;
 use conntop::model::snapshot::Snapshot;
 use conntop::model::socket::Socket;
 use conntop::model::testing::{endpoint, listener, process, snapshot, tcp};
@@ -256,7 +257,9 @@ impl Machine {
         sample.events.ended.sort_by_key(|ended| ended.at);
         sample.events.callers.sort_by_key(|caller| caller.at);
         sample.facts = facts(self.counters);
-        sample.usage = [&self.nginx, &self.app].map(|process| (process.id, usage(120))).to_vec();
+        let mut told = [&self.nginx, &self.app].map(|process| (process.id, descriptors(120))).to_vec();
+        told.sort_unstable_by_key(|(process, _)| *process);
+        sample.descriptors = Arc::new(told);
         self.lives.retain(|life| life.gone() > now);
         sample
     }
@@ -272,6 +275,6 @@ fn is_idle_client(life: &Life) -> bool {
     life.ends - life.opened > HOUR / 4 && life.socket.local.port == 443
 }
 
-fn usage(descriptors: u32) -> Usage {
-    Usage { cpu: None, memory_bytes: 90 << 20, descriptors: Some(descriptors), descriptors_max: Some(1_024) }
+fn descriptors(used: u32) -> Descriptors {
+    Descriptors { used, max: Some(1_024), ..Descriptors::default() }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use conntop::model::descriptors::Descriptors;
 use conntop::model::exposure::AddressKinds;
 use conntop::model::facts::{Counters, Facts, PortRange};
-use conntop::model::process::{Names, Owner, Process, Usage};
+use conntop::model::process::{Names, Owner, Process, ProcessId};
 use conntop::model::reach::ALL_INTERFACES;
 use conntop::model::snapshot::Snapshot;
 use conntop::model::socket::{NetnsId, Socket, TimerKind};
@@ -103,9 +104,8 @@ fn served(nth: u64, port: u16, process: &Arc<Process>) -> SocketBuilder {
     tcp(nth).local(&format!("10.0.0.1:{port}")).remote(&client).held_by(std::slice::from_ref(process))
 }
 
-fn usage(process: &Arc<Process>, used: u32, max: u64) -> Vec<(conntop::model::process::ProcessId, Usage)> {
-    let usage = Usage { cpu: None, memory_bytes: 90 << 20, descriptors: Some(used), descriptors_max: Some(max) };
-    vec![(process.id, usage)]
+fn descriptors(process: &Arc<Process>, used: u32, max: u64) -> Arc<Vec<(ProcessId, Descriptors)>> {
+    Arc::new(vec![(process.id, Descriptors { used, max: Some(max), ..Descriptors::default() })])
 }
 
 /// A pool gets a connection back from the database every 15 s, closed by the database, and forgets it. It has done so
@@ -118,7 +118,7 @@ fn close_wait_leak() -> Vec<Snapshot> {
             socket.last(since - 5, since - 5, since).build()
         });
         let used = 860 + u32::try_from(nth / 3).expect("small");
-        Snapshot { usage: usage(&pool, used, 1_024), ..quiet(now, leaked.collect()) }
+        Snapshot { descriptors: descriptors(&pool, used, 1_024), ..quiet(now, leaked.collect()) }
     })
 }
 
@@ -256,7 +256,7 @@ fn descriptor_limit() -> Vec<Snapshot> {
     samples(20, 1_000, |nth, now| {
         let used = 860 + u32::try_from(nth).expect("small");
         let sockets = (0..30).map(|nth| opened(nth, "10.0.0.9:443", &app).build()).collect();
-        Snapshot { usage: usage(&app, used, 1_024), ..quiet(now, sockets) }
+        Snapshot { descriptors: descriptors(&app, used, 1_024), ..quiet(now, sockets) }
     })
 }
 
@@ -345,6 +345,6 @@ fn healthy_busy() -> Vec<Snapshot> {
             let gone = served(5_000 + nth * 5 + each).mini(TcpState::TimeWait);
             gone.timer(TimerKind::TimeWait, 0, now + 60_000 - each * 300).build()
         }));
-        Snapshot { usage: usage(&pool, 40 + waiting, 1_024), ..taken(now, facts, sockets) }
+        Snapshot { descriptors: descriptors(&pool, 40 + waiting, 1_024), ..taken(now, facts, sockets) }
     })
 }

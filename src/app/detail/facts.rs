@@ -12,6 +12,7 @@ use crate::app::path::Path;
 use crate::app::prose::{Line, Section};
 use crate::knowledge::{ports, states};
 use crate::model::address_text::{Link, local_end, remote_end};
+use crate::model::descriptors::Descriptors;
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
@@ -161,7 +162,7 @@ fn push_process(app: &App, section: &mut Section, process: &Process, around: &Ar
     let counted = around.holdings.as_ref().filter(|(counted, _)| *counted == process.id);
     section.fact("holds", counted.map_or_else(|| "…".to_owned(), |(_, holdings)| holdings_text(holdings)));
     section.known("uses", app.store.usage(process.id).map(usage_words));
-    section.known("descriptors", app.store.usage(process.id).and_then(descriptor_words));
+    section.known("descriptors", app.store.descriptors_of(process.id).map(descriptor_words));
 }
 
 fn user(app: &App, uid: u32) -> String {
@@ -173,10 +174,14 @@ fn usage_words(usage: &Usage) -> String {
     format!("{cpu}{} of memory", byte_words(usage.memory_bytes))
 }
 
-fn descriptor_words(usage: &Usage) -> Option<String> {
-    let open = u64::from(usage.descriptors?);
-    let of = usage.descriptors_max.map_or(String::new(), |max| format!(" of {} allowed", units::count(max)));
-    Some(format!("{} open{of}", units::count(open)))
+fn descriptor_words(descriptors: &Descriptors) -> String {
+    let of = descriptors.max.map_or(String::new(), |max| format!(" of {} allowed", units::count(max)));
+    let open = units::count(descriptors.used.into());
+    let sockets = descriptors.sockets.filter(|kinds| kinds.total() > 0);
+    let sockets = sockets.map_or(String::new(), |kinds| {
+        format!("; {} of them sockets: {}", units::count(kinds.total().into()), kinds.words())
+    });
+    format!("{open} open{of}{sockets}")
 }
 
 pub(super) fn meaning(row: &Row) -> Section {

@@ -1,6 +1,7 @@
 //! A process is near its limit of open files: then accept(2), socket(2) and open(2) fail with `EMFILE`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -16,19 +17,26 @@ use crate::model::units;
 
 /// From this share on, a limit that will be reached soon is told before it is near.
 const SOON_FROM_PERCENT: f64 = 50.0;
+/// Below this part of its limit, a third, a process is not looked at.
+const LOOKED_AT_FROM: u64 = 3;
 
 /// The processes near their limit, those of one program together.
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let rows = look.store.rows();
     let sockets: FxHashMap<ProcessId, u32> = rows.holders().collect();
     let mut groups: FxHashMap<FindingKey, Group> = FxHashMap::default();
-    for (id, usage) in look.store.usages() {
-        let Some((used, max)) = usage.descriptors.zip(usage.descriptors_max) else { continue };
+    for (id, descriptors) in look.store.descriptors() {
+        let Some(max) = descriptors.max else { continue };
+        let (id, used, max) = (*id, u64::from(descriptors.used), max.max(1));
+        // Thousands of processes hold sockets, and few of them are anywhere near.
+        if used < max / LOOKED_AT_FROM {
+            continue;
+        }
         let Some(process) = rows.process(id) else { continue };
         let key = key(process);
-        let (used, max) = (u64::from(used), max.max(1));
         if is_near(look, &key, id, used, max) {
-            let held = sockets.get(&id).copied().unwrap_or(0);
+            let listed = || sockets.get(&id).copied().unwrap_or(0);
+            let held = descriptors.sockets.map_or_else(listed, |kinds| kinds.total());
             let group = groups.entry(key).or_insert_with(|| Group::new(key, None));
             group.sockets += held;
             group.sharers.note(Some(process), held);
@@ -73,6 +81,11 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             format!("{} processes of {} are near their limit of open files: {name}", count(processes), who(group))
         }
     };
+    let descriptors = case.look.store.descriptors_of(worst.process.id);
+    let kinds = descriptors.and_then(|descriptors| descriptors.sockets).filter(|kinds| kinds.total() > 0);
+    let kinds = kinds.map(|kinds| Measure::Words(kinds.words()));
+    let counted = descriptors.and_then(|descriptors| descriptors.counted_at);
+    let counted = counted.map(|at| Measure::Span(Duration::from_secs(case.look.now().since(at).as_secs())));
     let sentence = format!(
         "{subject} {} of {} ({}%), {} of them sockets{}",
         units::count(group.amount),
@@ -91,6 +104,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("descriptors", "descriptors in use", Measure::Of(group.amount, group.limit))
         .evidence("sockets", "of them sockets", Measure::Count(worst.sockets.into()))
+        .evidence_if("kinds", "kinds of sockets", kinds)
+        .evidence_if("counted", "counted before", counted)
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),
     )
 }

@@ -10,6 +10,7 @@
 //! `/proc` shows nothing (`hidden`), held by nobody (`none`). The last one takes proof: the kernel says that the socket is
 //! still there after everything was looked through, twice.
 
+mod counts;
 mod holdings;
 mod search;
 mod tables;
@@ -23,11 +24,13 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
+use self::counts::Limit;
 use self::holdings::Holdings;
 use self::search::{RETRY_FIRST, RETRY_MAX};
 use self::walk::{Found, Visit, walk_all};
+use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
-use crate::model::process::{Holders, Owner, Process};
+use crate::model::process::{Holders, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -95,6 +98,8 @@ pub struct Owners {
     entries: Vec<Entry>,
     /// Kept for its memory.
     pending: Vec<u32>,
+    /// The descriptors of the holders, as they were told last.
+    told: Arc<Vec<(ProcessId, Descriptors)>>,
 }
 
 /// A process in `/proc`.
@@ -106,6 +111,11 @@ struct Watched {
     /// `stat("/proc/PID/fd")` before the last walk.
     fd_inode: u64,
     fd_count: u64,
+    /// How many descriptors it has now, and when they were counted: `None` for "in this sample".
+    count: u64,
+    counted_at: Option<Timestamp>,
+    /// How many it may have; `None` before that was read.
+    limit: Option<Limit>,
     /// `None` before the first walk.
     walked_at: Option<Timestamp>,
     /// When a search last looked at what may be new in it.
@@ -127,6 +137,15 @@ struct Watched {
     /// How many threads it had when it was looked through for private descriptor tables, and when that was.
     threads: u32,
     tables_at: Option<Timestamp>,
+}
+
+impl Watched {
+    /// Takes in the size of `/proc/PID/fd`, which says nothing before Linux 6.2.
+    const fn note_count(&mut self, count: u64) {
+        if count > 0 {
+            (self.count, self.counted_at) = (count, None);
+        }
+    }
 }
 
 /// What could not be seen while owners were sought.
@@ -192,6 +211,7 @@ impl Owners {
             next_other: 0,
             entries: Vec::new(),
             pending: Vec::new(),
+            told: Arc::default(),
         }
     }
 
@@ -359,6 +379,7 @@ impl Owners {
         };
         let Some(watched) = self.watched.get_mut(&pid) else { return };
         watched.changed |= hint.count != watched.fd_count;
+        watched.note_count(hint.count);
         if hint.inode != watched.fd_inode {
             watched.fd_inode = hint.inode;
             self.check_identity(pid);
@@ -494,10 +515,14 @@ impl Owners {
 
     fn conclude_walk(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
         let took = found.took;
+        let (count, is_whole) = (u64::from(found.count), found.error.is_none());
         let as_known = self.descriptors.get(&visit.pid).is_some_and(|known| **known == *found.sockets);
         let inodes = self.conclude(visit, found, now)?;
         if let Some(watched) = self.watched.get_mut(&visit.pid) {
             (watched.walked_at, watched.walk_took) = (Some(visit.begun), took);
+            if is_whole && visit.hint.is_none_or(|hint| hint.count == 0) {
+                (watched.count, watched.counted_at) = (count, Some(visit.begun));
+            }
             watched.quiet = if as_known { (watched.quiet + 1).min(QUIET_MAX) } else { 0 };
         }
         Ok(inodes)
@@ -543,6 +568,7 @@ impl Owners {
     fn note_hint(&mut self, visit: &Visit) {
         if let (Some(hint), Some(watched)) = (visit.hint, self.watched.get_mut(&visit.pid)) {
             (watched.fd_inode, watched.fd_count) = (hint.inode, hint.count);
+            watched.note_count(hint.count);
         }
     }
 

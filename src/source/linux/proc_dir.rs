@@ -248,22 +248,6 @@ impl ProcessDir {
     pub fn inode_of(&self, name: impl Arg) -> Result<u64, Errno> {
         Ok(statat(&self.0, name, AtFlags::empty())?.st_ino)
     }
-
-    /// How many descriptors the process has open; counted where the kernel does not say (before Linux 6.2).
-    pub fn descriptors(&self) -> Result<u32, Errno> {
-        let hint = statat(&self.0, c"fd", AtFlags::empty())?;
-        if hint.st_size > 0 {
-            return Ok(u32::try_from(hint.st_size).unwrap_or(u32::MAX));
-        }
-        let directory = self.descriptor_dir()?;
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut names = RawDir::new(&directory, &mut buffer);
-        let mut count = 0u32;
-        while let Some(name) = names.next() {
-            count = count.saturating_add(u32::from(name?.file_name().to_bytes().first() != Some(&b'.')));
-        }
-        Ok(count)
-    }
 }
 
 /// Reads what is left of `file` into `content` (cleared first), at most `len_max` bytes.

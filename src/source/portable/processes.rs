@@ -1,5 +1,6 @@
 //! The processes that hold sockets, by sysinfo: only the pids asked for, and one shared value for each set of holders.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +8,18 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::model::process::{Holders, Names, Process, ProcessId, Usage};
+use crate::model::descriptors::Descriptors;
+use crate::model::process::{Holders, Names, Process, ProcessId};
 use crate::model::socket::Socket;
 use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
-use crate::model::time::WallTime;
+use crate::model::time::{Timestamp, WallTime};
 use crate::source::portable::system;
 use crate::source::users::Users;
 
 /// sysinfo keeps what it has seen: with so many more processes than were asked for it starts afresh.
 const STALE_MAX: usize = 1_024;
+/// One sample counts the descriptors of so many processes: the library reads a directory for each.
+const COUNTED_MAX: usize = 64;
 
 /// What is known of processes.
 #[derive(Debug)]
@@ -25,6 +29,9 @@ pub struct ProcessBook {
     pids: Vec<Pid>,
     known: FxHashMap<u32, Known>,
     holders: FxHashMap<Vec<u32>, Held>,
+    counted: BTreeMap<ProcessId, Descriptors>,
+    /// Where the next sample goes on counting.
+    counted_last: Option<ProcessId>,
 }
 
 #[derive(Debug)]
@@ -44,7 +51,8 @@ impl ProcessBook {
     /// Knows nothing yet.
     pub fn new() -> Self {
         let (known, holders) = (FxHashMap::default(), FxHashMap::default());
-        Self { system: System::new().ok(), pids: Vec::new(), known, holders }
+        let (counted, counted_last) = (BTreeMap::new(), None);
+        Self { system: System::new().ok(), pids: Vec::new(), known, holders, counted, counted_last }
     }
 
     /// Looks up `pids` and forgets all others.
@@ -101,15 +109,31 @@ impl ProcessBook {
         self.known.get(&id.pid).filter(|known| known.process.id == id).map(|known| known.started_seconds)
     }
 
-    /// `usage` with what sysinfo says of the descriptors of `id`.
-    pub fn with_descriptors(&self, id: ProcessId, usage: Usage) -> Usage {
-        let process = self.system.as_ref().and_then(|system| system.process(Pid::from_u32(id.pid)));
-        let Some(process) = process else { return usage };
-        Usage {
-            descriptors: process.open_files().and_then(|count| u32::try_from(count).ok()),
-            descriptors_max: process.open_files_limit().and_then(|count| u64::try_from(count).ok()),
-            ..usage
+    /// What sysinfo says of the descriptors of the processes that hold sockets: of so many of them as one sample may ask
+    /// for, in turn, and of the others what was said last.
+    pub fn descriptors(&mut self, now: Timestamp) -> Arc<Vec<(ProcessId, Descriptors)>> {
+        let mut ids: Vec<ProcessId> = self.known.values().map(|known| known.process.id).collect();
+        ids.sort_unstable();
+        let next = ids.partition_point(|id| Some(*id) <= self.counted_last);
+        let (before, after) = ids.split_at(next);
+        let asked: Vec<ProcessId> = after.iter().chain(before).take(COUNTED_MAX).copied().collect();
+        self.counted_last = asked.last().copied();
+        for id in asked {
+            if let Some((used, max)) = self.count(id) {
+                self.counted.insert(id, Descriptors { used, max, counted_at: Some(now), sockets: None });
+            }
         }
+        self.counted.retain(|id, _| ids.binary_search(id).is_ok());
+        let all = self.counted.iter().map(|(id, descriptors)| {
+            (*id, Descriptors { counted_at: descriptors.counted_at.filter(|at| *at != now), ..*descriptors })
+        });
+        Arc::new(all.collect())
+    }
+
+    fn count(&self, id: ProcessId) -> Option<(u32, Option<u64>)> {
+        let process = self.system.as_ref()?.process(Pid::from_u32(id.pid))?;
+        let used = u32::try_from(process.open_files()?).ok()?;
+        Some((used, process.open_files_limit().and_then(|count| u64::try_from(count).ok())))
     }
 }
 

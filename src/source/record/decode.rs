@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::model::descriptors::Descriptors;
 use crate::model::event::{Caller, Events};
 use crate::model::facts::Facts;
-use crate::model::process::{Holders, Names, OWN_NAMESPACE, Owner, Process, Usage};
+use crate::model::process::{Holders, Names, OWN_NAMESPACE, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::text::DisplayText;
@@ -30,6 +31,7 @@ pub struct Decoder {
     members_len: usize,
     names: Arc<Names>,
     facts: Arc<Facts>,
+    descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     before: Timestamp,
     ids: Vec<SocketId>,
 }
@@ -49,19 +51,49 @@ impl Decoder {
         self.take_processes(&mut rest)?;
         self.take_holders(&mut rest)?;
         self.take_sockets(&mut rest, snapshot)?;
-        take_all(&mut rest, (USAGE_MAX, "processes"), |entry: (_, Usage)| {
-            if entry.1.cpu.is_some_and(|share| !share.is_finite()) {
-                return Err(Fault::Nonsense("a share of a core is no number"));
-            }
-            snapshot.usage.push(entry);
-            Ok(())
-        })?;
+        self.take_usage(&mut rest, snapshot)?;
         take_all(&mut rest, (DETAILS_MAX, "details"), |entry| {
             snapshot.details.push(entry);
             Ok(())
         })?;
+        self.take_descriptors(&mut rest, snapshot)?;
         self.take_end(&mut rest, snapshot)?;
         if rest.is_empty() { Ok(()) } else { Err(Fault::Nonsense("something is left over")) }
+    }
+
+    fn take_usage(&self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        let mut older = Vec::new();
+        for _ in 0..take_count(rest, (USAGE_MAX, "processes"))? {
+            let (process, usage): (ProcessId, Usage) = take(rest)?;
+            if usage.cpu.is_some_and(|share| !share.is_finite()) {
+                return Err(Fault::Nonsense("a share of a core is no number"));
+            }
+            snapshot.usage.push((process, usage));
+            if self.version < 5 {
+                let (used, max): (Option<u32>, Option<u64>) = (take(rest)?, take(rest)?);
+                older.extend(used.map(|used| (process, Descriptors { used, max, ..Descriptors::default() })));
+            }
+        }
+        older.sort_unstable_by_key(|(process, _)| *process);
+        snapshot.descriptors = Arc::new(older);
+        Ok(())
+    }
+
+    /// Those of version 5, or those of before where they have not changed.
+    fn take_descriptors(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+        if self.version < 5 {
+            return Ok(());
+        }
+        if take(rest)? {
+            let mut descriptors: Vec<(ProcessId, Descriptors)> = Vec::new();
+            take_into(rest, (USAGE_MAX, "processes"), &mut descriptors)?;
+            if !descriptors.is_sorted_by_key(|(process, _)| *process) {
+                return Err(Fault::Nonsense("processes are out of order"));
+            }
+            self.descriptors = Arc::new(descriptors);
+        }
+        snapshot.descriptors = Arc::clone(&self.descriptors);
+        Ok(())
     }
 
     fn take_head(&mut self, head: &Head, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {

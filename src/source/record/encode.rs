@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::model::descriptors::Descriptors;
 use crate::model::event::{Caller, Events};
 use crate::model::facts::Facts;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
@@ -23,6 +24,7 @@ pub struct Encoder {
     tables: Tables,
     names: Option<Arc<Names>>,
     facts: Arc<Facts>,
+    descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     before: Timestamp,
 }
 
@@ -49,6 +51,7 @@ impl Encoder {
         self.tables = Tables::default();
         self.names = None;
         self.facts = Arc::default();
+        self.descriptors = Arc::default();
     }
 
     fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
@@ -89,9 +92,21 @@ impl Encoder {
         put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
         put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
         put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
+        self.put_descriptors(snapshot)?;
         self.put_end(snapshot, &callers)?;
         if self.payload.len() > FRAME_BYTES_MAX as usize {
             return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
+        }
+        Ok(())
+    }
+
+    /// The descriptors of all holders, if they are others than before.
+    fn put_descriptors(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let are_others = *self.descriptors != *snapshot.descriptors;
+        put(&mut self.payload, &are_others)?;
+        if are_others {
+            self.descriptors = Arc::clone(&snapshot.descriptors);
+            put_all(&mut self.payload, snapshot.descriptors.iter(), (USAGE_MAX, "processes"))?;
         }
         Ok(())
     }

@@ -8,7 +8,8 @@
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
 //! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
-//! units, interfaces that lead to others (the last five only if the head says so), processes, holders, sockets, usage, details. Then, as far as there is
+//! units, interfaces that lead to others (the last five only if the head says so), processes, holders, sockets, usage, details and, since
+//! version 5, whether the descriptors of those who hold sockets are others than before and, if so, their section. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
 //! sample is partial; the facts of the kernel, if they are others than before (an option); the events: who tells, and the
 //! sections of ended sockets, of steps, of losses, since version 4 of callers, and since version 5 whether every error of a step
@@ -35,7 +36,8 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 /// that these are read alike. Version 4 has more of each socket ([`WireMore`](super::wire::WireMore)) and of owners: that they
 /// were not found in time, or are not in `/proc`; and who made the steps of the trace. Version 5 has more of each socket
 /// ([`WireNewest`](super::wire::WireNewest)), more facts, counters as a list, to which new ones are added at the end, the
-/// interfaces that lead to others, and the errors that the kernel reported of the ends of sockets.
+/// interfaces that lead to others, the errors that the kernel reported of the ends of sockets, and the descriptors of every
+/// process that holds a socket, where before [`Usage`](crate::model::process::Usage) had those of some.
 pub const VERSION: u16 = 5;
 
 /// The longest header payload in bytes.

@@ -1,6 +1,11 @@
 //! What the screen asks for beyond the sockets: what processes use, and the details of single connections.
 
-use crate::model::process::{ProcessId, Usage};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::descriptors::{Descriptors, SocketKinds};
+use crate::model::endpoint::Protocol;
+use crate::model::process::{Owner, ProcessId, Usage};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::Socket;
 use crate::model::tcp_info::TcpDetail;
@@ -22,12 +27,33 @@ pub fn answer(needs: &Needs, second: u32, snapshot: &mut Snapshot) {
             snapshot.usage.push((id, usage));
         }
     }
+    snapshot.descriptors = Arc::new(descriptors(&snapshot.sockets));
     for wanted in &needs.details {
         let found = snapshot.sockets.iter().find(|socket| socket.id == wanted.id);
         if let Some(detail) = found.and_then(detail) {
             snapshot.details.push((wanted.id, detail));
         }
     }
+}
+
+/// Of every process that holds a socket.
+fn descriptors(sockets: &[Socket]) -> Vec<(ProcessId, Descriptors)> {
+    let mut kinds: BTreeMap<ProcessId, SocketKinds> = BTreeMap::new();
+    for socket in sockets {
+        let Owner::Live(holders) = &socket.owner else { continue };
+        for process in holders.all() {
+            let kinds = kinds.entry(process.id).or_default();
+            match socket.protocol {
+                Protocol::Udp => kinds.udp += 1,
+                Protocol::Tcp | Protocol::Mptcp => kinds.tcp += 1,
+            }
+        }
+    }
+    let described = |(id, kinds): (ProcessId, SocketKinds)| {
+        let used = kinds.total().saturating_add(OTHER_DESCRIPTORS);
+        (id, Descriptors { used, max: Some(DESCRIPTORS_MAX), counted_at: None, sockets: Some(kinds) })
+    };
+    kinds.into_iter().map(described).collect()
 }
 
 /// `None` for a process that holds no socket: nothing else is known of it.
@@ -47,8 +73,6 @@ fn usage(id: ProcessId, second: u32, sockets: &[Socket]) -> Option<Usage> {
     Some(Usage {
         cpu: (second > 0).then(|| f32::from(u16::try_from(percent).unwrap_or(u16::MAX)) / 100.0),
         memory_bytes: u64::from(steady.between(6, 480)) * MEBIBYTE + u64::from(wobble.between(0, 200)) * 4_096,
-        descriptors: Some(held.saturating_add(OTHER_DESCRIPTORS)),
-        descriptors_max: Some(DESCRIPTORS_MAX),
     })
 }
 

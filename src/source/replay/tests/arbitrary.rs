@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::coverage::Coverage;
 use crate::model::delta::ToldBy;
+use crate::model::descriptors::{Descriptors, SocketKinds};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::event::{Caller, Ended, Events, Loss, Step, StepError, Teller, Tellers};
 use crate::model::exposure::AddressKinds;
@@ -189,9 +190,23 @@ fn events() -> impl Strategy<Value = Events> {
 
 fn usage() -> impl Strategy<Value = (ProcessId, Usage)> {
     let cpu = option::of(0.0_f32..64.0);
-    (any::<(u32, u64, u64)>(), cpu, any::<(Option<u32>, Option<u64>)>()).prop_map(|(numbers, cpu, descriptors)| {
-        let usage = Usage { cpu, memory_bytes: numbers.2, descriptors: descriptors.0, descriptors_max: descriptors.1 };
-        (ProcessId { pid: numbers.0, start_ticks: numbers.1 }, usage)
+    (any::<(u32, u64, u64)>(), cpu).prop_map(|(numbers, cpu)| {
+        (ProcessId { pid: numbers.0, start_ticks: numbers.1 }, Usage { cpu, memory_bytes: numbers.2 })
+    })
+}
+
+fn descriptors() -> impl Strategy<Value = Arc<Vec<(ProcessId, Descriptors)>>> {
+    let kinds = any::<Option<[u32; 6]>>().prop_map(|kinds| {
+        kinds.map(|[tcp, closed, udp, unix, other, unknown]| SocketKinds { tcp, closed, udp, unix, other, unknown })
+    });
+    let one = (any::<(u32, u64)>(), any::<(u32, Option<u64>, Option<u64>)>(), kinds);
+    let one = one.prop_map(|((pid, start_ticks), (used, max, counted_at), sockets)| {
+        let counted_at = counted_at.map(Timestamp);
+        (ProcessId { pid, start_ticks }, Descriptors { used, max, counted_at, sockets })
+    });
+    vec(one, 0..3).prop_map(|mut all| {
+        all.sort_unstable_by_key(|(process, _)| *process);
+        Arc::new(all)
     })
 }
 
@@ -234,7 +249,7 @@ prop_compose! {
         (at, wall, took) in (0..u64::MAX / 2, any::<i64>(), any::<u32>()),
         mut sockets in vec(socket(), 0..12),
         (coverage, names) in (coverage(), names()),
-        usage in vec(usage(), 0..3),
+        (usage, descriptors) in (vec(usage(), 0..3), descriptors()),
         (scope, gone, facts, events) in (scope(), vec(any::<u64>(), 0..3), facts(), events()),
         (lost, congestion, cookie) in (any::<Option<u32>>(), option::of(text(20)), any::<u64>()),
     ) -> Snapshot {
@@ -253,6 +268,7 @@ prop_compose! {
             facts,
             events,
             usage,
+            descriptors,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
         }
     }

@@ -4,8 +4,10 @@
 //! once a release has written recordings.
 
 use super::*;
+use crate::model::descriptors::Descriptors;
 use crate::model::facts::{Counters, Facts};
 use crate::model::socket::Socket;
+use crate::model::testing::{process, snapshot, tcp};
 use crate::source::record::format::MAGIC;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
@@ -39,6 +41,21 @@ fn a_recording_of_version_4_is_played_as_what_it_knows() {
     assert!(last.sockets.iter().any(|socket| socket.is_listener() && socket.drops.is_some()));
     assert_eq!((last.facts.syncookies, last.facts.tcp_memory_pages), (Some(1), None), "the rest is not known");
     assert!(last.names.reachable.is_empty(), "nor are the interfaces");
+}
+
+#[test]
+fn descriptors_stand_where_they_change_and_those_of_version_4_are_those_that_were_asked_for() {
+    let of = |used| std::sync::Arc::new(vec![(process(7, "app").id, Descriptors { used, ..Descriptors::default() })]);
+    let sample = |at, used| Snapshot { descriptors: of(used), ..snapshot(at, [tcp(1)]) };
+    let recorded = [sample(1_000, 5), sample(2_000, 5), sample(3_000, 6)];
+    let played = play(&recording(&recorded)).expect("a recording");
+    let used: Vec<u32> = played.iter().map(|(snapshot, _)| snapshot.descriptors[0].1.used).collect();
+    assert_eq!(used, [5, 5, 6]);
+    let stored = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/descriptors_v4.conntop"));
+    let played = play(stored).expect("a recording");
+    let told: Vec<_> =
+        played[0].0.descriptors.iter().map(|(process, told)| (process.pid, told.used, told.max)).collect();
+    assert_eq!(told, [(4_300, 860, Some(1_024))]);
 }
 
 #[test]

@@ -119,12 +119,17 @@ fn head(names: bool) -> Vec<u8> {
 fn counts_are_not_believed() {
     for count in [u32::MAX, SOCKETS_MAX + 1] {
         let count = postcard::to_stdvec(&count).expect("a number");
-        // Notes, processes, holders, sockets, usage, details, ends: each section in turn claims to be long.
-        for sections_before in 0..7 {
+        // Notes, processes, holders, sockets, usage, details, descriptors, ends: each section in turn claims to be long.
+        for sections_before in 0..8 {
             let mut payload = head(false);
             payload.extend(std::iter::repeat_n(0, sections_before));
-            // The scope stands before the ends: its states and whether UDP is in it.
-            payload.extend(std::iter::repeat_n(0, if sections_before == 6 { 2 } else { 0 }));
+            match sections_before {
+                // That there are others than before stands before the descriptors,
+                6 => payload.push(1),
+                // and the scope before the ends: its states and whether UDP is in it.
+                7 => payload.extend([0, 0]),
+                _ => {}
+            }
             payload.extend_from_slice(&count);
             assert!(refusal(&payload).contains("there are more "), "{sections_before}: {}", refusal(&payload));
         }
@@ -165,7 +170,7 @@ fn facts_that_cannot_be_are_refused() {
     let range = |first, last| {
         let facts = Facts { ephemeral_ports: Some(PortRange { first, last }), ..Facts::default() };
         let mut payload = head(false);
-        payload.extend([0; 6 + 3]);
+        payload.extend([0; 6 + 1 + 3]);
         payload.extend(postcard::to_stdvec(&Some(facts)).expect("facts"));
         payload
     };
@@ -185,8 +190,8 @@ fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
     assert!(error.to_string().contains("a socket stands twice"), "{error}");
 
     let mut payload = head(false);
-    // Empty sections, then an empty scope and no ends, facts as before, nobody who tells and no events nor callers, then one byte.
-    payload.extend([0; 6 + 3 + 1 + 6 + 1]);
+    // Empty sections, descriptors as before, then an empty scope and no ends, facts as before, nobody who tells and no events nor callers, then one byte.
+    payload.extend([0; 6 + 1 + 3 + 1 + 6 + 1]);
     assert!(refusal(&payload).contains("something is left over"), "{}", refusal(&payload));
     payload.truncate(payload.len() - 5);
     payload.extend([0xff, 0xff, 0x7f]);
