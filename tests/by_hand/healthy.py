@@ -26,7 +26,8 @@ def silent(before=2):
     time.sleep(before)
     code, lines, errors = conntop("--for", str(programs.OPTIONS.seconds))
     verdict = "silent" if code == 0 else f"FOUND (exit {code})"
-    print(f"{verdict}: {lines[0].split(" | ")[0] if lines else errors.strip()} | {ss()} sockets, {ss('state', 'time-wait')} in TIME_WAIT, {opened()}")
+    said = lines[0].split(" | ")[0] if lines else errors.strip()
+    print(f"{verdict}: {said} | {ss()} sockets, {ss('state', 'time-wait')} in TIME_WAIT, {opened()}")
     for line in lines[1:4] if code else []:
         print("    ", line)
     return int(code != 0)
