@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod listeners;
 pub mod log;
 pub mod logins;
+pub mod losses;
 pub mod merge;
 pub mod paths;
 pub mod pressure;

@@ -10,6 +10,7 @@ use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::diagnosis::track::{SURE, Track, line};
 use crate::model::delta::Since;
+use crate::model::facts::Counters;
 use crate::model::process::ProcessId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -41,6 +42,17 @@ impl Context<'_> {
         let (used, max) = memory::descriptors(self.store, process)?;
         let own = self.memory.descriptor_slope(process, self.now()).filter(Slope::is_sure);
         Some(RunsOut { what: "descriptors", within: own.or(other)?.time_to(max.saturating_sub(used))? })
+    }
+
+    /// By how much a counter of the kernel rose within the last `window` (at most a minute), and over what time; `None` until
+    /// two samples had counters.
+    pub(super) fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+        self.store.counters().rise(window, counter)
+    }
+
+    /// The same, if it rose at all.
+    pub(super) fn risen(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+        self.rise(window, counter).filter(|(rise, _)| *rise > 0)
     }
 
     /// How old something is.

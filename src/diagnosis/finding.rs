@@ -83,6 +83,13 @@ pub struct FindingKey {
     pub listener: Option<SocketId>,
 }
 
+impl FindingKey {
+    /// What is about the machine, or our network namespace, as a whole.
+    pub(super) fn machine(rule: Rule) -> Self {
+        Self { rule, program: None, place: Place::Machine, netns: NetnsId::default(), listener: None }
+    }
+}
+
 /// How fast something grows, and how well that is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slope {

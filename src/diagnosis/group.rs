@@ -143,7 +143,7 @@ impl Group {
     }
 
     /// Kept sorted; among equals the lower id, so that the order of rows does not matter.
-    fn add_example(&mut self, at: Timestamp, id: SocketId) {
+    pub(super) fn add_example(&mut self, at: Timestamp, id: SocketId) {
         let is_full = self.examples.len() == EXAMPLES_MAX;
         if is_full && self.examples.last().is_some_and(|last| *last <= (at, id)) {
             return;

@@ -1,6 +1,5 @@
-//! What is remembered from look to look: the past of groups, of descriptors and of the kernel's counters. All bounded.
+//! What is remembered from look to look: the past of groups and of descriptors. All bounded.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -8,7 +7,6 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
 use crate::diagnosis::track::Track;
 use crate::model::descriptors::Descriptors;
-use crate::model::facts::Counters;
 use crate::model::memory::{Held, close_gaps};
 use crate::model::process::ProcessId;
 use crate::model::time::Timestamp;
@@ -18,9 +16,6 @@ use crate::store::Store;
 pub(super) const TRACKS_MAX: usize = 512;
 /// The past of a group that is not there is kept so long: it may be back.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
-/// How far back the kernel's counters are kept, and how many samples of them at most.
-const COUNTERS_KEPT: Duration = Duration::from_secs(90);
-const COUNTERS_LEN_MAX: usize = 120;
 /// The past of the descriptors of a process is kept from this part of its limit on: a quarter.
 const TRACKED_FROM: u64 = 4;
 
@@ -30,7 +25,6 @@ pub(super) struct Memory {
     pub(super) at: Timestamp,
     tracks: FxHashMap<FindingKey, Track>,
     descriptors: FxHashMap<ProcessId, Track>,
-    counters: VecDeque<(Timestamp, Counters)>,
 }
 
 impl Memory {
@@ -42,9 +36,6 @@ impl Memory {
             *self = Self::default();
         }
         self.at = now;
-        if let Some(counters) = store.facts().counters {
-            self.push_counters(now, counters);
-        }
         for (process, descriptors) in store.descriptors() {
             let is_tracked = self.descriptors.contains_key(process);
             let is_new = may_run_out(descriptors) && self.descriptors.len() < TRACKS_MAX;
@@ -55,45 +46,19 @@ impl Memory {
         self.descriptors.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
     }
 
-    fn push_counters(&mut self, now: Timestamp, counters: Counters) {
-        // Another namespace, or a recording of another boot: nothing can be told from the difference.
-        if self.counters.back().is_some_and(|(_, last)| counters.segments_sent < last.segments_sent) {
-            self.counters.clear();
-        }
-        if self.counters.back().is_none_or(|(last, _)| *last < now) {
-            self.counters.push_back((now, counters));
-        }
-        while self.counters.len() > COUNTERS_LEN_MAX
-            || self.counters.front().is_some_and(|(at, _)| now.since(*at) > COUNTERS_KEPT)
-        {
-            self.counters.pop_front();
-        }
-    }
-
-    /// By how much a counter of the kernel has risen within the last `window`, and over what time; `None` until there
-    /// are two samples.
-    pub(super) fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
-        let (now, last) = self.counters.back()?;
-        let from = now.before(window);
-        let (at, first) = self.counters.iter().find(|(at, _)| *at >= from)?;
-        let over = now.since(*at);
-        (!over.is_zero()).then(|| (counter(last).saturating_sub(counter(first)), over))
-    }
-
     /// How fast the descriptors of `process` grow in number.
     pub(super) fn descriptor_slope(&self, process: ProcessId, now: Timestamp) -> Option<Slope> {
         self.descriptors.get(&process)?.slope(now)
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 4] {
+    pub(super) fn held(&self) -> [Held; 3] {
         let (rings, samples) =
             self.tracks.values().map(Track::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
         [
             Held::by("tracks", &self.tracks),
             Held { what: "samples of tracks", len: rings, bytes: samples },
             Held::by("descriptor tracks", &self.descriptors),
-            Held::by("counters", &self.counters),
         ]
     }
 

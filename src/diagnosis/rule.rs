@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rules::{
-    accept_queue, close_wait, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2, not_accepted, orphans,
-    retransmits, syn_backlog, syn_sent, time_wait, unexpected, zero_window,
+    accept_queue, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2, loss,
+    memory_pressure, not_accepted, orphans, retransmits, syn_backlog, syn_drops, syn_sent, time_wait,
+    udp_receive_drops, unexpected, zero_window,
 };
 use crate::store::rows::Row;
 
@@ -19,6 +20,12 @@ pub enum Rule {
     NotAccepted,
     /// An accept queue is nearly full.
     AcceptQueueFull,
+    /// New connections are dropped before the handshake.
+    SynDrops,
+    /// The firewall cannot track more connections.
+    ConntrackFull,
+    /// The memory of all TCP sockets is scarce.
+    MemoryPressure,
     /// The ephemeral ports to one destination are nearly used up.
     EphemeralPorts,
     /// Connections to one destination are made and closed very fast.
@@ -29,6 +36,18 @@ pub enum Rule {
     SynSentStuck,
     /// A SYN queue is full, or cookies are sent.
     SynBacklog,
+    /// Datagrams are thrown away because their process reads too slowly.
+    UdpReceiveDrops,
+    /// Datagrams are not sent.
+    UdpSendDrops,
+    /// Segments that arrived are thrown away for want of room.
+    TcpReceiveDrops,
+    /// Packets arrive with a wrong checksum.
+    DamagedPackets,
+    /// Segments are thrown away because of their time stamp.
+    PawsDrops,
+    /// Connections end without `TIME_WAIT`.
+    TimeWaitOverflow,
     /// Segments are sent again and again.
     Retransmitting,
     /// The peer does not read.
@@ -137,18 +156,28 @@ impl RuleRow {
 const CLOSE_WAIT: &[Set] = &[Set::CloseWait];
 const LISTENING: &[Set] = &[Set::Listening];
 const SUSPECTS: &[Set] = &[Set::Suspects];
+const LISTENING_SUSPECTS: &[Set] = &[Set::Listening, Set::Suspects];
 
 /// Every rule.
 #[rustfmt::skip]
-pub static RULES: [RuleRow; 15] = [
+pub static RULES: [RuleRow; 24] = [
     rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
+    rows(Rule::SynDrops,           "syn-drops",           LISTENING_SUSPECTS, syn_drops::member, syn_drops::judge).whole(syn_drops::groups).size(|group| group.amount),
+    whole(Rule::ConntrackFull,     "conntrack-full",      conntrack_full::groups,             conntrack_full::judge),
+    whole(Rule::MemoryPressure,    "memory-pressure",     memory_pressure::groups,            memory_pressure::judge),
     whole(Rule::EphemeralPorts,    "ephemeral-ports",     ephemeral_ports::groups,            ephemeral_ports::judge),
     whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
     rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).of_peer().rolls_up(),
     rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up(),
     rows(Rule::SynBacklog,         "syn-backlog",         SUSPECTS,   syn_backlog::member,    syn_backlog::judge).whole(syn_backlog::groups).lingers(),
+    whole(Rule::UdpReceiveDrops,   "udp-receive-drops",   udp_receive_drops::groups,          udp_receive_drops::judge),
+    whole(Rule::UdpSendDrops,      "udp-send-drops",      |look| loss::UDP_SEND.groups(look),    |case| loss::UDP_SEND.judge(case)),
+    whole(Rule::TcpReceiveDrops,   "tcp-receive-drops",   |look| loss::TCP_RECEIVE.groups(look), |case| loss::TCP_RECEIVE.judge(case)),
+    whole(Rule::DamagedPackets,    "damaged-packets",     |look| loss::DAMAGED.groups(look),     |case| loss::DAMAGED.judge(case)),
+    whole(Rule::PawsDrops,         "paws-drops",          |look| loss::TIME_STAMPS.groups(look), |case| loss::TIME_STAMPS.judge(case)),
+    whole(Rule::TimeWaitOverflow,  "time-wait-overflow",  |look| loss::TIME_WAIT.groups(look),   |case| loss::TIME_WAIT.judge(case)),
     rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).of_peer().rolls_up().after(1),
     rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).of_peer().rolls_up(),
     whole(Rule::DescriptorLimit,   "descriptor-limit",    descriptors::groups,                descriptors::judge),

@@ -2,25 +2,32 @@
 
 pub(super) mod accept_queue;
 pub(super) mod close_wait;
+pub(super) mod conntrack_full;
 pub(super) mod dead_peer;
 pub(super) mod descriptors;
 pub(super) mod ephemeral_ports;
 pub(super) mod exposed;
 pub(super) mod fin_wait2;
+pub(super) mod loss;
+pub(super) mod memory_pressure;
 pub(super) mod not_accepted;
 pub(super) mod orphans;
 pub(super) mod retransmits;
 mod stalled;
 pub(super) mod syn_backlog;
+pub(super) mod syn_drops;
 pub(super) mod syn_sent;
 pub(super) mod time_wait;
+pub(super) mod udp_receive_drops;
 pub(super) mod unexpected;
 pub(super) mod zero_window;
 
-use crate::diagnosis::case::Case;
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context};
 use crate::diagnosis::finding::Place;
 use crate::diagnosis::subject::{Subject, listening, stands_for_listener};
-use crate::model::socket::Socket;
+use crate::model::socket::{NetnsId, Socket};
 use crate::store::listeners::{CameBy, ListenPlace};
 
 /// So many listeners are named that something may be put down to.
@@ -74,7 +81,18 @@ fn sharers(case: &Case) -> usize {
 
 /// Whether the kernel's limits and counters are those of the group's network namespace.
 fn is_own_namespace(case: &Case) -> bool {
-    case.look.store.names().own.is_none_or(|own| own == case.group.key.netns)
+    case.group.key.place == Place::Machine || is_own(case.look, case.group.key.netns)
+}
+
+/// Whether `netns` is the network namespace of which the kernel's limits and counters are known.
+fn is_own(look: &Context, netns: NetnsId) -> bool {
+    look.store.names().own.is_none_or(|own| own == netns)
+}
+
+/// So many in that time, per second.
+#[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
+fn per_second(rise: u64, over: Duration) -> f32 {
+    if over.is_zero() { 0.0 } else { rise as f32 / over.as_secs_f32() }
 }
 
 /// Whether so many peers of a group are silent or slow that it is not their own trouble: a single one that we chose to

@@ -112,6 +112,10 @@ thresholds! {
     syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
     syn_sent_critical: Count = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
     syn_backlog_warning: Percent = 80.0, "percent", "percent", "A SYN queue filled to this share of its limit is a finding.";
+    syn_drops: PerSecond = 1.0, "per_second", "per second", "So many new connections a second that a listener drops, without a full accept queue, are a finding.";
+    loss_rate: PerSecond = 1.0, "per_second", "per second", "So many packets a second that the kernel throws away are a finding, if they are a share that matters as well.";
+    loss_percent: Percent = 0.1, "percent", "percent", "A smaller share of all packets thrown away is life; a hundred times the rate above is a finding in any share.";
+    conntrack_warning: Percent = 90.0, "percent", "percent", "So large a share of the connections that the firewall can track is a finding.";
     retransmit_backoff: Count = 3, "count", "time-outs", "A connection with so many time-outs in a row is sending again and again.";
     retransmit_percent: Percent = 5.0, "percent", "percent", "A larger share of all segments sent again, over the last minute, is a finding.";
     retransmit_segments: Count = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";

@@ -41,18 +41,34 @@ impl CounterHistory {
     /// The growth over the last `window` (at most [`COUNTERS_TIME`]), or since the sample before the last if that is
     /// longer ago; `None` until two samples had counters.
     pub fn growth(&self, window: Duration) -> Option<Growth> {
+        let (newest, base, over) = self.ends(window)?;
+        Some(Growth { over, by: newest.since(base) })
+    }
+
+    /// The newest counters, those to compare them with, and the time between.
+    fn ends(&self, window: Duration) -> Option<(&Counters, &Counters, Duration)> {
         let (newest_at, newest) = self.entries.back()?;
         let older = self.entries.len() - 1;
         let from = newest_at.before(window);
         let base = (0..older).rev().find(|&at| self.entries[at].0 <= from).unwrap_or(0);
         let (base_at, base) = self.entries.get(base).filter(|_| older > 0)?;
         let over = newest_at.since(*base_at);
-        (!over.is_zero()).then(|| Growth { over, by: newest.since(base) })
+        (!over.is_zero()).then_some((newest, base, over))
+    }
+
+    /// By how much one counter grew, as [`Self::growth`] tells of all.
+    pub fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+        let (newest, base, over) = self.ends(window)?;
+        Some((counter(newest).saturating_sub(counter(base)), over))
     }
 
     /// Takes in the counters of a sample; where there are none, those of before say nothing any more.
     pub(super) fn push(&mut self, at: Timestamp, counters: Option<Counters>) {
         let Some(counters) = counters else { return self.entries.clear() };
+        // Another namespace, or a recording of another boot: nothing can be told from the difference.
+        if self.entries.back().is_some_and(|(_, last)| counters.segments_sent < last.segments_sent) {
+            self.entries.clear();
+        }
         // The oldest of those that count as one is replaced, never the base that rates are told from.
         let len = self.entries.len();
         if len > 1 && at.since(self.entries[len - 2].0) < TOGETHER {
@@ -109,8 +125,16 @@ mod tests {
         history.push(at(400_000), None);
         history.push(at(401_000), Some(counters(5)));
         assert_eq!(overflows(&history, 10), None);
-        // A counter that falls (another namespace, a recording that starts again) has not grown.
+        // A counter that falls has not grown.
         history.push(at(402_000), Some(counters(2)));
         assert_eq!(overflows(&history, 10), Some((0, Duration::from_secs(1))));
+        assert_eq!(
+            history.rise(Duration::from_secs(10), |counters| counters.listen_overflows),
+            Some((0, Duration::from_secs(1)))
+        );
+        // Fewer segments sent than before: another namespace, a recording of another boot.
+        history.push(at(403_000), Some(Counters { segments_sent: 9, ..counters(2) }));
+        history.push(at(404_000), Some(Counters { segments_sent: 8, ..counters(9) }));
+        assert_eq!(overflows(&history, 10), None);
     }
 }

@@ -12,6 +12,7 @@ use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::store::losses::Losses;
 use crate::store::row_set::RowSet;
 use crate::store::tally::Tally;
 use crate::store::ways::Ways;
@@ -133,6 +134,9 @@ pub struct Rows {
     /// As of the last whole delta.
     counts: Counts,
     tally: Tally,
+    /// When the last whole delta was taken.
+    seen: Timestamp,
+    losses: Losses,
     /// Rows whose socket is gone.
     closed: RowSet,
     /// When the marks end, soonest first. An entry whose row has another mark by then is out of date and is skipped.
@@ -200,6 +204,11 @@ impl Rows {
         &self.tally.suspects
     }
 
+    /// What sockets lost of late.
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     /// How many live rows can share one way to a destination.
     pub const fn ways(&self) -> &Ways {
         &self.tally.ways
@@ -226,8 +235,11 @@ impl Rows {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 4] {
+    pub(super) fn held(&self) -> [Held; 6] {
+        let [drops, resent] = self.losses.held();
         [
+            drops,
+            resent,
             Held::by("rows", &self.slots),
             Held::by("free rows", &self.free),
             Held::by("places of rows", &self.places),
@@ -244,6 +256,7 @@ impl Rows {
     /// Ends the delta taken at `at`, whose rows are all in.
     pub(super) fn finish(&mut self, at: Timestamp, touched: &mut Touched) {
         self.end_marks(at, touched);
+        self.seen = at;
         self.counts = self.tally.counts;
     }
 
@@ -270,6 +283,7 @@ impl Rows {
         if row.is_closed() {
             self.closed.remove(index);
         } else {
+            self.losses.note(&row.connection.socket, &connection.socket, self.seen, at);
             self.tally.leave(index, &row.connection.socket);
         }
         self.tally.enter(index, &connection.socket);

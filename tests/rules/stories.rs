@@ -8,7 +8,7 @@ use conntop::model::facts::{Counters, Facts, PortRange};
 use conntop::model::process::{Names, Owner, Process, ProcessId};
 use conntop::model::reach::ALL_INTERFACES;
 use conntop::model::snapshot::Snapshot;
-use conntop::model::socket::{NetnsId, Socket, TimerKind};
+use conntop::model::socket::{Drops, NetnsId, Socket, TimerKind};
 use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
 
@@ -55,6 +55,15 @@ pub const STORIES: &[Story] = &[
     story("unexpected-listener", unexpected_listener),
     story("dead-peer", dead_peer),
     story("orphans", orphans).about_more(),
+    story("syn-drops", syn_drops),
+    story("conntrack-full", conntrack_full).about_more(),
+    story("memory-pressure", memory_pressure).about_more(),
+    story("udp-receive-drops", udp_receive_drops),
+    story("udp-send-drops", udp_send_drops).about_more(),
+    story("tcp-receive-drops", tcp_receive_drops).about_more(),
+    story("damaged-packets", damaged_packets).about_more(),
+    story("paws-drops", paws_drops).about_more(),
+    story("time-wait-overflow", time_wait_overflow).about_more(),
     story("healthy-busy", healthy_busy),
 ];
 
@@ -227,6 +236,9 @@ fn retransmitting() -> Vec<Snapshot> {
         let facts = counters(|counters| {
             counters.segments_sent = 1_000_000 + nth * 900;
             counters.segments_retransmitted = 4_000 + nth * 81;
+            // Some came twice, most did not come.
+            (counters.fast_retransmits, counters.time_outs) = (3_000 + nth * 70, 900 + nth * 6);
+            (counters.loss_probes, counters.dsacks_received) = (100 + nth * 5, 100 + nth * 4);
         });
         let lossy = backed_off(opened(1, "192.0.2.50:873", &backup), 4, 3_200_000, now + 800, now - 6_000);
         taken(now, facts, vec![lossy])
@@ -325,6 +337,105 @@ fn orphans() -> Vec<Snapshot> {
     })
 }
 
+/// A flood of half-open connections with SYN cookies off.
+fn syn_drops() -> Vec<Snapshot> {
+    let web = process(14, "web-server");
+    samples(12, 1_000, |nth, now| {
+        let facts = facts(|facts| {
+            (facts.syncookies, facts.syn_backlog_max) = (Some(0), Some(128));
+            facts.counters =
+                Some(Counters { listen_drops: 40 + nth * 107, listen_overflows: 12, ..Counters::default() });
+        });
+        let listening = listener(1, 8080).queues(0, 511).held_by(std::slice::from_ref(&web));
+        let drops = 28 + u32::try_from(nth).expect("small") * 107;
+        let listening = listening.with(|socket| socket.drops = Some(Drops::new(drops)));
+        let half_open = |each: u64| served(1_000 + each, 8080, &web).mini(TcpState::SynRecv).build();
+        taken(now, facts, std::iter::once(listening.build()).chain((0..97).map(half_open)).collect())
+    })
+}
+
+/// Twelve samples with counters that grow: `grow` gets those of a second more.
+fn counting(grow: impl Fn(&mut Counters, u64)) -> Vec<Snapshot> {
+    let app = process(4_300, "gateway");
+    samples(12, 1_000, |nth, now| {
+        let facts = counters(|counters| {
+            (counters.segments_sent, counters.segments_received) = (50_000 + nth * 9_000, 60_000 + nth * 9_000);
+            (counters.udp_sent, counters.udp_received) = (7_000 + nth * 4_000, 7_000 + nth * 4_000);
+            grow(counters, nth);
+        });
+        taken(now, facts, vec![opened(1, "10.0.0.9:443", &app).build()])
+    })
+}
+
+/// A firewall that tracks as many connections as it may.
+fn conntrack_full() -> Vec<Snapshot> {
+    samples(12, 1_000, |nth, now| {
+        let facts = facts(|facts| {
+            (facts.conntrack, facts.conntrack_max) =
+                (Some(65_400 + u32::try_from(nth).expect("small") * 12), Some(65_536));
+            facts.counters =
+                Some(Counters { conntrack_drops: 3 + nth * 44, conntrack_early_drops: nth * 9, ..Counters::default() });
+        });
+        taken(now, facts, Vec::new())
+    })
+}
+
+/// Many sockets that nobody reads have taken all that tcp_mem allows.
+fn memory_pressure() -> Vec<Snapshot> {
+    let app = process(4_300, "gateway");
+    samples(12, 1_000, |nth, now| {
+        let facts = facts(|facts| {
+            facts.tcp_memory_limits_pages = Some([287_901, 383_868, 575_802]);
+            facts.tcp_memory_pages = Some(575_700 + nth * 20);
+            facts.counters =
+                Some(Counters { memory_pressures: 2 + nth / 4, memory_aborts: nth * 3, ..Counters::default() });
+        });
+        taken(now, facts, (1..4).map(|nth| opened(nth, "10.0.0.9:443", &app).queues(6_291_456, 0).build()).collect())
+    })
+}
+
+/// A syslog server that reads too slowly, beside a name server that loses nothing.
+fn udp_receive_drops() -> Vec<Snapshot> {
+    let syslog = process(300, "rsyslogd");
+    samples(12, 1_000, |nth, now| {
+        let facts = counters(|counters| {
+            (counters.udp_received, counters.udp_receive_buffer_errors) = (nth * 1_900, 7 + nth * 120);
+        });
+        let drops = |drops| move |socket: &mut Socket| socket.drops = Some(Drops::new(drops));
+        let lost = 7 + u32::try_from(nth).expect("small") * 120;
+        let reader = udp(6, 514).queues(212_992, 0).held_by(std::slice::from_ref(&syslog)).with(drops(lost)).build();
+        taken(now, facts, vec![reader, udp(7, 53).held_by(&[process(301, "named")]).with(drops(9)).build()])
+    })
+}
+
+/// An interface that is asked for more than it sends.
+fn udp_send_drops() -> Vec<Snapshot> {
+    counting(|counters, nth| counters.udp_send_buffer_errors = 4 + nth * 300)
+}
+
+/// Receivers without room.
+fn tcp_receive_drops() -> Vec<Snapshot> {
+    counting(|counters, nth| {
+        (counters.backlog_drops, counters.receive_queue_drops) = (nth * 70, 1 + nth * 5);
+        counters.out_of_order_pruned = 3;
+    })
+}
+
+/// A card that damages what it receives.
+fn damaged_packets() -> Vec<Snapshot> {
+    counting(|counters, nth| counters.checksum_errors = 11 + nth * 40)
+}
+
+/// Clients behind one address whose clocks differ.
+fn paws_drops() -> Vec<Snapshot> {
+    counting(|counters, nth| counters.time_stamp_rejects = nth * 30)
+}
+
+/// A machine that was told to keep few TIME_WAIT sockets.
+fn time_wait_overflow() -> Vec<Snapshot> {
+    counting(|counters, nth| counters.time_wait_overflows = nth * 250)
+}
+
 /// Short connections, closes that take a moment, a few losses, an accept queue that fills and empties, a pool that
 /// grows while it warms up.
 fn healthy_busy() -> Vec<Snapshot> {
@@ -332,6 +443,12 @@ fn healthy_busy() -> Vec<Snapshot> {
     samples(40, 1_000, |nth, now| {
         let facts = counters(|counters| {
             (counters.segments_sent, counters.segments_retransmitted) = (nth * 40_000, nth * 200);
+            // A tail-loss probe a connection, which comes twice; a few losses of every kind.
+            (counters.loss_probes, counters.dsacks_received, counters.time_outs) = (nth * 190, nth * 185, nth * 5);
+            (counters.segments_received, counters.udp_received) = (nth * 40_000, nth * 3_000);
+            (counters.listen_drops, counters.checksum_errors) = (nth / 9, nth / 4);
+            (counters.udp_receive_buffer_errors, counters.backlog_drops) = (nth / 2, nth * 2);
+            (counters.time_stamp_rejects, counters.receive_queue_drops) = (nth * 3, nth);
         });
         let waiting = u32::try_from(nth * 7 % 11).expect("small");
         let mut sockets = vec![listener(1, 443).queues(waiting, 511).held_by(std::slice::from_ref(&nginx)).build()];

@@ -7,6 +7,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::per_second;
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::socket::NetnsId;
@@ -30,7 +31,7 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
 
 /// Overflows of which no listener can be accused: none is nearly full when a sample is taken.
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
-    let dropped = look.memory.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
+    let dropped = look.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
     let rows = look.store.rows();
     let is_at_fault = |row: &Row| {
         let queue = AcceptQueue::of(&row.connection.socket);
@@ -163,7 +164,7 @@ fn limit_from(case: &Case) -> &'static str {
 }
 
 fn bursts(case: &Case) -> Judgement {
-    let rise = case.look.memory.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows);
+    let rise = case.look.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows);
     let rate = rise.map_or(0.0, |(rise, over)| per_second(rise, over));
     let sentence = format!("an accept queue overflows: {}/s dropped, in bursts between samples", trimmed(rate));
     Judgement {
@@ -173,9 +174,4 @@ fn bursts(case: &Case) -> Judgement {
         ..Judgement::new(case, Severity::Warning, sentence)
     }
     .metric("overflows", "dropped", Measure::PerSecond(rate))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
-pub(super) fn per_second(rise: u64, over: Duration) -> f32 {
-    rise as f32 / over.as_secs_f32()
 }

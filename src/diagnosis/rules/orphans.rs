@@ -33,7 +33,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !case.reaches_percent(group.amount, group.limit, limits.orphans_warning) {
         return None;
     }
-    let aborts = case.look.memory.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
+    let aborts = case.look.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
     let is_critical = aborts > 0 || case.reaches_critical_percent(group.amount, group.limit, limits.orphans_critical);
     let resets =
         if aborts > 0 { format!(", {} reset in the last minute", units::count(aborts)) } else { String::new() };

@@ -1,5 +1,5 @@
-//! A SYN queue is full: handshakes that clients do not finish, or a flood of SYNs. Then the kernel sends cookies, or
-//! drops SYNs where cookies are off.
+//! A SYN queue is full: handshakes that clients do not finish, or a flood of SYNs. Then the kernel sends cookies; where
+//! cookies are off it drops SYNs (see `syn_drops`).
 
 use std::time::Duration;
 
@@ -7,16 +7,15 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::accept_queue::per_second;
+use crate::diagnosis::rules::{per_second, syn_drops};
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::facts::Counters;
-use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::listeners::Listener;
 use crate::store::rows::Row;
 
-/// Cookies and drops are counted over this time.
+/// Cookies are counted over this time.
 const COUNTED_OVER: Duration = Duration::from_secs(30);
 /// With fewer half-open connections than this in a sample, no listener is accused of what the counters say.
 const HALF_OPEN_FEW: u32 = 8;
@@ -31,7 +30,9 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     let limit = came_by.queue()?.room()?;
     // Where connections wait for accept(), handshakes cannot end: that is the finding then.
     let is_full = |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
-    if came_by.possible(socket).all(is_full) {
+    // Where SYNs are dropped, that is the finding.
+    let is_told = came_by.possible(socket).any(|one| syn_drops::is_dropping(look, one.id));
+    if is_told || came_by.possible(socket).all(is_full) {
         return None;
     }
     Some(Member {
@@ -42,29 +43,16 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     })
 }
 
-/// Cookies and drops of which no listener can be accused.
+/// Cookies of which no listener can be accused.
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
-    let (drops, cookies) = (rise(look, DROPS), rise(look, COOKIES));
-    let rises = drops.is_some_and(|(rise, _)| rise > 0) || cookies.is_some_and(|(rise, _)| rise > 0);
-    if !rises || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW {
+    if look.risen(COUNTED_OVER, COOKIES).is_none() || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW
+    {
         return Vec::new();
     }
-    let key = FindingKey {
-        rule: Rule::SynBacklog,
-        program: None,
-        place: Place::Machine,
-        netns: NetnsId::default(),
-        listener: None,
-    };
-    vec![Group::new(key, None)]
+    vec![Group::new(FindingKey::machine(Rule::SynBacklog), None)]
 }
 
-const DROPS: fn(&Counters) -> u64 = |counters| counters.syn_queue_drops;
 const COOKIES: fn(&Counters) -> u64 = |counters| counters.syn_queue_cookies;
-
-fn rise(look: &Context, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
-    look.memory.rise(COUNTED_OVER, counter)
-}
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
@@ -74,14 +62,9 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !is_machine && !is_full {
         return None;
     }
-    let counted = |counter| rise(case.look, counter).filter(|(rise, _)| *rise > 0 && super::is_own_namespace(case));
-    let (drops, cookies) = (counted(DROPS), counted(COOKIES));
-    let rate = |rise: Option<(u64, Duration)>| rise.map(|(rise, over)| per_second(rise, over));
-    let told = match (rate(drops), rate(cookies)) {
-        (Some(drops), _) => format!(", {} SYNs/s dropped", trimmed(drops)),
-        (None, Some(cookies)) => format!(", {} cookies/s sent", trimmed(cookies)),
-        (None, None) => String::new(),
-    };
+    let cookies = case.look.risen(COUNTED_OVER, COOKIES).filter(|_| super::is_own_namespace(case));
+    let cookies = cookies.map(|(rise, over)| per_second(rise, over));
+    let told = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
     let sentence = if is_machine {
         format!("a SYN queue overflows{told}, in bursts between samples")
     } else {
@@ -92,17 +75,15 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         };
         format!("{what} {}: {half_open} of {limit} half open{told}", place(case))
     };
-    let severity = if drops.is_some() { Severity::Critical } else { Severity::Warning };
     Some(
         Judgement {
             why: "handshakes are not finished",
             since: None,
             state: (!is_machine).then_some(TcpState::SynRecv),
             filter: filter_by_place(case, if is_machine { "state:syn-recv,listen" } else { "state:syn-recv" }),
-            ..Judgement::new(case, severity, sentence)
+            ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("syn_recv", "half open", Measure::Of(half_open, group.limit))
-        .evidence_if("syn_drops", "SYNs dropped", rate(drops).map(Measure::PerSecond))
-        .evidence_if("syn_cookies", "cookies sent", rate(cookies).map(Measure::PerSecond)),
+        .evidence_if("syn_cookies", "cookies sent", cookies.map(Measure::PerSecond)),
     )
 }

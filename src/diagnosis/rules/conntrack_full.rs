@@ -1,0 +1,63 @@
+//! The table of connections that the firewall tracks is full: packets of new ones are dropped, or old ones thrown out.
+//!
+//! `nf_conntrack_max` is one number for the machine, and each network namespace has its own count against it. `drop` also counts packets for which no entry could be made for
+//! other reasons (`nf_conntrack_in`, `nf_ct_resolve_clash`, `net/netfilter/nf_conntrack_core.c`).
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::{loss, per_second};
+use crate::diagnosis::wording::trimmed;
+use crate::model::units;
+
+/// Drops are counted over this time.
+const DROPS_OVER: Duration = Duration::from_secs(30);
+
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let facts = look.store.facts();
+    // A limit of 0 is none.
+    let Some((tracked, max)) = facts.conntrack.zip(facts.conntrack_max.filter(|max| *max > 0)) else {
+        return Vec::new();
+    };
+    let key = FindingKey::machine(Rule::ConntrackFull);
+    vec![Group { amount: tracked.into(), limit: max.into(), ..Group::new(key, None) }]
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (look, group) = (case.look, case.group);
+    let (drops, over) = look.rise(DROPS_OVER, |counters| counters.conntrack_drops).unwrap_or((0, DROPS_OVER));
+    let early = look.rise(DROPS_OVER, |counters| counters.conntrack_early_drops).map_or(0, |(rise, _)| rise);
+    let is_full = case.reaches_percent(group.amount, group.limit, look.thresholds.conntrack_warning);
+    let rate = per_second(drops, over);
+    let is_dropping = loss::is_loss(case, drops, rate, None);
+    if !is_full && !is_dropping {
+        return None;
+    }
+    let dropped = if is_dropping { format!(", {} packets/s dropped", trimmed(rate)) } else { String::new() };
+    let (tracked, max) = (units::count(group.amount), units::count(group.limit));
+    let sentence = if is_full {
+        format!("connection tracking is nearly full: {tracked} of {max} (nf_conntrack_max){dropped}")
+    } else {
+        format!("connection tracking drops packets, {}/s, though only {tracked} of {max} are tracked", trimmed(rate))
+    };
+    let sentence = if group.amount >= group.limit { sentence.replace("nearly full", "full") } else { sentence };
+    let severity = if is_full && is_dropping { Severity::Critical } else { Severity::Warning };
+    let judgement = Judgement {
+        why: if is_full { "nf_conntrack_max reached" } else { "entries clash" },
+        slope: case.slope(),
+        ..Judgement::new(case, severity, sentence)
+    };
+    Some(
+        judgement
+            .metric("tracked", "tracked", Measure::Of(group.amount, group.limit))
+            .evidence_if("dropped", "packets dropped", (drops > 0).then_some(Measure::PerSecond(rate)))
+            .evidence_if(
+                "early",
+                "thrown out for new ones",
+                (early > 0).then(|| Measure::PerSecond(per_second(early, over))),
+            ),
+    )
+}

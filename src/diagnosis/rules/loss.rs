@@ -1,0 +1,152 @@
+//! Rules that rest on counters of the kernel alone: something is thrown away, and no single socket can be named for it.
+//!
+//! One row each. A few losses are life; a finding is what is lost at a rate and, where there is something to compare it with,
+//! in a share that matters.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::per_second;
+use crate::diagnosis::wording::trimmed;
+use crate::model::counters::Counters;
+use crate::model::units;
+
+/// Losses are counted over this time.
+const LOST_OVER: Duration = Duration::from_secs(30);
+/// Fewer losses than this in that time are chance.
+const LOST_FEW: u64 = 10;
+/// So many times the rate of a loss is one whatever its share.
+const ANY_SHARE: f64 = 100.0;
+
+type Counter = fn(&Counters) -> u64;
+
+/// A rule of this kind.
+#[derive(Debug)]
+pub(in crate::diagnosis) struct Loss {
+    rule: Rule,
+    /// What is lost; added up. Key and words of the evidence, and the counter.
+    lost: &'static [(&'static str, &'static str, Counter)],
+    /// What it is a share of; `None` where any of it is too much.
+    of: Option<Counter>,
+    /// The sentence before the rate, and after it.
+    sentence: (&'static str, &'static str),
+    why: &'static str,
+    filter: &'static str,
+}
+
+/// Datagrams that were not sent.
+pub(in crate::diagnosis) static UDP_SEND: Loss = Loss {
+    rule: Rule::UdpSendDrops,
+    lost: &[("not_sent", "datagrams not sent", |counters| counters.udp_send_buffer_errors)],
+    of: Some(|counters| counters.udp_sent),
+    sentence: ("datagrams are not sent", "send buffers or the queue of an interface are full"),
+    why: "send buffer or interface queue full",
+    filter: "proto:udp",
+};
+
+/// Segments that arrived and were thrown away.
+pub(in crate::diagnosis) static TCP_RECEIVE: Loss = Loss {
+    rule: Rule::TcpReceiveDrops,
+    lost: &[
+        ("backlog", "backlog of a socket in use full", |counters| counters.backlog_drops),
+        ("receive_queue", "receive buffer full", |counters| counters.receive_queue_drops),
+        ("out_of_order", "no room out of order", |counters| counters.out_of_order_drops),
+        ("pruned", "thrown out of a receive buffer", |counters| counters.pruned),
+        ("out_of_order_pruned", "out-of-order queues emptied", |counters| counters.out_of_order_pruned),
+    ],
+    of: Some(|counters| counters.segments_received),
+    sentence: ("TCP segments that arrived are thrown away", "sockets have no room for them, and peers send them again"),
+    why: "no room in receive buffers or backlogs",
+    filter: "recvq>0",
+};
+
+/// Connections that ended without `TIME_WAIT`.
+pub(in crate::diagnosis) static TIME_WAIT: Loss = Loss {
+    rule: Rule::TimeWaitOverflow,
+    lost: &[("overflows", "ended without TIME_WAIT", |counters| counters.time_wait_overflows)],
+    of: None,
+    sentence: ("connections end without TIME_WAIT", "there are as many as net.ipv4.tcp_max_tw_buckets allows"),
+    why: "net.ipv4.tcp_max_tw_buckets reached",
+    filter: "state:time-wait",
+};
+
+/// Segments with an old time stamp.
+pub(in crate::diagnosis) static TIME_STAMPS: Loss = Loss {
+    rule: Rule::PawsDrops,
+    lost: &[("rejected", "segments thrown away", |counters| counters.time_stamp_rejects)],
+    of: Some(|counters| counters.segments_received),
+    sentence: (
+        "TCP segments are thrown away because of their time stamp",
+        "they look older than what came before (PAWS)",
+    ),
+    why: "time stamps go backwards",
+    filter: "",
+};
+
+/// Packets whose checksum is wrong.
+pub(in crate::diagnosis) static DAMAGED: Loss = Loss {
+    rule: Rule::DamagedPackets,
+    lost: &[("damaged", "bad checksums", |counters| counters.checksum_errors)],
+    of: Some(|counters| counters.segments_received.saturating_add(counters.udp_received)),
+    sentence: ("packets arrive damaged", "their checksum is wrong, and they are thrown away"),
+    why: "a link, a card or a device on the way damages packets",
+    filter: "",
+};
+
+impl Loss {
+    /// The machine as a whole, if anything was lost.
+    pub(in crate::diagnosis) fn groups(&self, look: &Context) -> Vec<Group> {
+        // A number of a recording can be anything.
+        let amount = self.lost.iter().map(|(_, _, counter)| rise(look, *counter)).fold(0, u64::saturating_add);
+        if amount == 0 {
+            return Vec::new();
+        }
+        vec![Group { amount, ..Group::new(FindingKey::machine(self.rule), None) }]
+    }
+
+    pub(in crate::diagnosis) fn judge(&self, case: &Case) -> Option<Judgement> {
+        let (look, amount) = (case.look, case.group.amount);
+        let (_, over) = look.rise(LOST_OVER, self.lost.first()?.2)?;
+        let rate = per_second(amount, over);
+        let of = self.of.map(|of| rise(look, of));
+        if !is_loss(case, amount, rate, of) {
+            return None;
+        }
+        let (before, after) = self.sentence;
+        let share = of.map_or_else(String::new, |of| format!(", {} of all", share(amount, of)));
+        let sentence = format!("{before}, {}/s{share}: {after}", trimmed(rate));
+        let judgement = Judgement::new(case, Severity::Warning, sentence);
+        let judgement = Judgement { why: self.why, filter: self.filter.to_owned(), ..judgement };
+        if let [(key, label, _)] = self.lost {
+            return Some(judgement.metric(key, label, Measure::PerSecond(rate)));
+        }
+        let judgement = judgement.metric("lost", "in all", Measure::PerSecond(rate));
+        Some(self.lost.iter().fold(judgement, |judgement, (key, label, counter)| {
+            let rise = Some(rise(look, *counter)).filter(|rise| *rise > 0);
+            judgement.evidence_if(key, label, rise.map(|rise| Measure::PerSecond(per_second(rise, over))))
+        }))
+    }
+}
+
+fn rise(look: &Context, counter: Counter) -> u64 {
+    look.rise(LOST_OVER, counter).map_or(0, |(rise, _)| rise)
+}
+
+/// Whether so many losses are no chance: enough of them, often enough, and a share of `of` that matters, if that is known.
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+pub(super) fn is_loss(case: &Case, amount: u64, rate: f32, of: Option<u64>) -> bool {
+    let limits = case.look.thresholds;
+    let matters = of.is_none_or(|of| {
+        f64::from(rate) >= limits.loss_rate * ANY_SHARE
+            || case.reaches(amount as f64 * 100.0, of.saturating_add(amount) as f64 * limits.loss_percent)
+    });
+    (amount >= LOST_FEW || case.is_active()) && case.reaches(rate, limits.loss_rate) && matters
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn share(part: u64, rest: u64) -> String {
+    units::share(part as f64 / part.saturating_add(rest).max(1) as f64)
+}

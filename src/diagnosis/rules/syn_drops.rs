@@ -1,0 +1,224 @@
+//! New connections are dropped before the handshake, and no full accept queue explains it.
+//!
+//! `tcp_conn_request` (`net/ipv4/tcp_input.c`) drops a SYN where the SYN queue is as long as the listener's backlog and
+//! cookies are off; where cookies are off and less than a quarter of `tcp_max_syn_backlog` is left, whatever the backlog;
+//! and for want of a route, of memory, or by a security module, which no counter tells apart. Each is counted as a drop of
+//! the listening socket (`sk_drops`) and in `ListenDrops`, as are those at a full accept queue, which `ListenOverflows`
+//! counts as well. The first says which listener, in whatever network namespace; but it counts other segments to a listener
+//! that opened nothing, too, so in our own namespace both must say so.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::{is_own, per_second};
+use crate::diagnosis::subject::listening;
+use crate::diagnosis::wording::{filter_by_place, listens, trimmed};
+use crate::model::socket::{Socket, SocketId};
+use crate::model::tcp_state::TcpState;
+use crate::model::units;
+use crate::store::listeners::AcceptQueue;
+use crate::store::pressure::PRESSURE_WINDOW;
+use crate::store::rows::Row;
+
+/// Drops are counted over this time, so that a finding ends soon after they do.
+const DROPS_OVER: Duration = PRESSURE_WINDOW;
+/// Fewer drops than this in that time are chance.
+const DROPS_FEW: u64 = 5;
+/// In another network namespace, whose counters and limits are not read, drops are those of SYNs if at least so many
+/// handshakes are half done.
+const HALF_OPEN_FEW: u32 = 8;
+/// Of the limit of a SYN queue, which is emptied and filled between two samples, so much is called full.
+const FULL_PERCENT: u64 = 90;
+
+/// The kinds of rows of a listener's group.
+const HALF_OPEN: usize = 0;
+const LISTENER: usize = 1;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if socket.state == TcpState::SynRecv {
+        let came_by = look.sides.came_by(socket)?;
+        let id = came_by.listener?.id;
+        let listening = &look.store.rows().live(id).filter(|_| is_dropping(look, id))?.connection.socket;
+        // That of the listener's own row: a handshake has none.
+        let process = listening.owner.holders().and_then(|holders| holders.all().first());
+        let member = Member::new(Place::On(came_by.place.destination()), row);
+        return Some(Member { listener: Some(id), process, kind: HALF_OPEN, ..member });
+    }
+    let amount = dropped(look, socket);
+    (amount > 0).then(|| Member {
+        listener: Some(socket.id),
+        since: None,
+        kind: LISTENER,
+        amount,
+        ..Member::new(Place::on(socket), row)
+    })
+}
+
+/// Drops that no listener tells of: the source does not say what each lost, or it is gone.
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let Some((dropped, _)) = excess(look) else { return Vec::new() };
+    let losses = look.store.rows().losses().dropping(DROPS_OVER, look.now());
+    let told = losses.iter().filter(|(id, _)| is_own(look, id.netns()) && is_dropping(look, *id)).count();
+    if dropped < DROPS_FEW || told > 0 {
+        return Vec::new();
+    }
+    vec![Group { amount: dropped, ..Group::new(FindingKey::machine(Rule::SynDrops), None) }]
+}
+
+/// Whether SYNs to the listener `id` are dropped, so often that it is no chance.
+pub(super) fn is_dropping(look: &Context, id: SocketId) -> bool {
+    look.store.rows().live(id).is_some_and(|row| dropped(look, &row.connection.socket) >= DROPS_FEW)
+}
+
+/// How many SYNs a listener dropped of late without a full accept queue.
+fn dropped(look: &Context, socket: &Socket) -> u64 {
+    let own = look.store.rows().losses().drops(socket.id, DROPS_OVER, look.now());
+    if own == 0 || !socket.is_listener() || is_accept_queue_full(look, socket) {
+        return 0;
+    }
+    match excess(look) {
+        Some((excess, _)) if is_own(look, socket.id.netns()) => own.min(excess),
+        _ => own,
+    }
+}
+
+fn is_accept_queue_full(look: &Context, socket: &Socket) -> bool {
+    let is_full = AcceptQueue::of(socket).is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
+    is_full || look.store.pressure().overflows_of(socket.id).is_some()
+}
+
+/// Drops of listeners beyond those at full accept queues, of our own network namespace, and in what time; `None` where
+/// nothing tells.
+fn excess(look: &Context) -> Option<(u64, Duration)> {
+    let (drops, over) = look.rise(DROPS_OVER, |counters| counters.listen_drops)?;
+    let (overflows, _) = look.rise(DROPS_OVER, |counters| counters.listen_overflows)?;
+    Some((drops.saturating_sub(overflows), over))
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    let is_machine = group.key.place == Place::Machine;
+    let over = excess(case.look).map_or(DROPS_OVER, |(_, over)| if is_machine { over } else { over.min(DROPS_OVER) });
+    let rate = per_second(group.amount, over);
+    let is_many = group.amount >= DROPS_FEW || case.is_active();
+    if !is_many || !case.reaches(rate, case.look.thresholds.syn_drops) {
+        return None;
+    }
+    let dropped = format!("are dropped, {}/s", trimmed(rate));
+    let (limit, half_open) = (Limit::of(case)?, group.kinds[HALF_OPEN]);
+    let Place::On(local) = group.key.place else {
+        let sentence = format!("new connections {dropped}: by which listener, and why, the kernel does not say");
+        let judgement = Judgement::new(case, Severity::Warning, sentence);
+        let judgement = Judgement { filter: "state:listen,syn-recv".to_owned(), ..judgement };
+        return Some(judgement.metric("dropped", "SYNs dropped", Measure::PerSecond(rate)));
+    };
+    let sentence = format!("new connections to {} {dropped}: {}", listens(case, local), limit.words(case));
+    let state = if half_open > 0 { "state:syn-recv" } else { "state:listen" };
+    let shown = Judgement {
+        why: limit.why(),
+        state: Some(if half_open > 0 { TcpState::SynRecv } else { TcpState::Listen }),
+        since: None,
+        sockets: half_open.max(1),
+        filter: filter_by_place(case, state),
+        ..Judgement::new(case, Severity::Critical, sentence)
+    };
+    let cookies = case.look.store.facts().syncookies.filter(|_| super::is_own_namespace(case));
+    let cookies = cookies.map(|cookies| Measure::Words(if cookies == 0 { "off" } else { "on" }.to_owned()));
+    let half_open = match limit.number() {
+        Some(limit) => Measure::Of(half_open.into(), limit),
+        None => Measure::Count(half_open.into()),
+    };
+    Some(
+        shown
+            .metric("dropped", "SYNs dropped", Measure::PerSecond(rate))
+            .metric("syn_recv", "half open", half_open)
+            .evidence_if("syncookies", "SYN cookies", cookies),
+    )
+}
+
+/// What a SYN queue has come up against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    /// The backlog of the listener, with cookies off.
+    Backlog(u64),
+    /// Three quarters of `tcp_max_syn_backlog`, with cookies off.
+    SynBacklog(u32),
+    /// Those of another network namespace, which are not read.
+    Elsewhere,
+    /// None that shows.
+    None,
+}
+
+impl Limit {
+    /// `None` where nothing says that what was dropped are SYNs.
+    fn of(case: &Case) -> Option<Self> {
+        let (look, group) = (case.look, case.group);
+        let half_open = group.kinds[HALF_OPEN];
+        if !super::is_own_namespace(case) {
+            return (half_open >= HALF_OPEN_FEW).then_some(Self::Elsewhere);
+        }
+        let fills = |limit: u64| u64::from(half_open) * 100 >= limit.max(1) * FULL_PERCENT;
+        let facts = look.store.facts();
+        let row = group.key.listener.and_then(|id| look.store.rows().live(id));
+        let backlog = row.and_then(|row| AcceptQueue::of(&row.connection.socket)?.room()).map(u64::from);
+        let max = facts.syn_backlog_max.filter(|_| facts.syncookies == Some(0));
+        Some(match (backlog.filter(|backlog| fills(*backlog)), max) {
+            (Some(backlog), _) => Self::Backlog(backlog),
+            (None, Some(max)) if fills(three_quarters(max)) => Self::SynBacklog(max),
+            _ => Self::None,
+        })
+    }
+
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Backlog(backlog) => Some(backlog),
+            Self::SynBacklog(max) => Some(three_quarters(max)),
+            Self::Elsewhere | Self::None => None,
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Backlog(_) | Self::SynBacklog(_) | Self::Elsewhere => "handshakes are not finished",
+            Self::None => "the kernel does not say",
+        }
+    }
+
+    fn words(self, case: &Case) -> String {
+        let queue = listening(case.group).owns("SYN queue");
+        let half_open = units::count(case.group.kinds[HALF_OPEN].into());
+        let cookies = match case.look.store.facts().syncookies {
+            Some(0) => ", SYN cookies are off",
+            _ => "",
+        };
+        match self {
+            Self::Backlog(backlog) => {
+                format!("{queue} full at {half_open} (backlog of the listener {}){cookies}", units::count(backlog))
+            }
+            Self::SynBacklog(max) => format!(
+                "{queue} full at {half_open} (3/4 of net.ipv4.tcp_max_syn_backlog {}){cookies}",
+                units::count(max.into())
+            ),
+            Self::Elsewhere => format!("{queue} holds {half_open} half open"),
+            Self::None => format!("{queue} is not full ({half_open} half open), and the kernel does not say why"),
+        }
+    }
+}
+
+fn three_quarters(max: u32) -> u64 {
+    u64::from(max - max / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_keeps_a_quarter_of_the_syn_backlog_for_hosts_it_knows() {
+        assert_eq!([128, 1_024, 3].map(three_quarters), [96, 768, 3]);
+    }
+}

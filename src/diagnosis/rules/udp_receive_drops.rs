@@ -1,0 +1,103 @@
+//! Datagrams are thrown away because the receive buffer of their socket is full: its process reads too slowly.
+//!
+//! The kernel counts them by socket (`sk_drops`, told by sock_diag) and in all (`RcvbufErrors`; `MemErrors` where all of
+//! UDP's memory is used up: `__udp_enqueue_schedule_skb`, `net/ipv4/udp.c`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::{is_own, loss, per_second};
+use crate::diagnosis::subject::{listening, who};
+use crate::diagnosis::wording::{filter, place, trimmed};
+use crate::model::endpoint::Protocol;
+use crate::model::socket::Socket;
+use crate::model::time::Timestamp;
+
+/// Drops are counted over this time.
+const DROPS_OVER: Duration = Duration::from_secs(30);
+
+/// The sockets that lost datagrams of late, by process and place; and those that the kernel counts beside them.
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let rows = look.store.rows();
+    let (mut groups, mut own) = (BTreeMap::new(), 0);
+    for (id, dropped) in rows.losses().dropping(DROPS_OVER, look.now()) {
+        let Some(row) = rows.live(id).filter(|row| row.connection.socket.protocol == Protocol::Udp) else { continue };
+        own += if is_own(look, id.netns()) { dropped } else { 0 };
+        let socket = &row.connection.socket;
+        let process = socket.owner.holders().and_then(|holders| holders.all().first());
+        let key = FindingKey {
+            rule: Rule::UdpReceiveDrops,
+            program: process.map(|process| Program::of(process)),
+            place: place_of(socket),
+            netns: id.netns(),
+            listener: None,
+        };
+        let no_process = socket.owner.no_process();
+        let group = groups.entry(key).or_insert_with(|| Group { no_process, ..Group::new(key, None) });
+        group.no_process = group.no_process.filter(|why| no_process == Some(*why));
+        group.sharers.note(process, 1);
+        add(group, socket, row.connection.first_seen, dropped);
+    }
+    let counted =
+        look.rise(DROPS_OVER, |counters| counters.udp_receive_buffer_errors.saturating_add(counters.udp_memory_errors));
+    // What the sockets tell and what the counters tell are read one after the other.
+    if let Some((counted, _)) = counted.filter(|(counted, _)| own < *counted / 2) {
+        let key = FindingKey::machine(Rule::UdpReceiveDrops);
+        groups.insert(key, Group { amount: counted - own, ..Group::new(key, None) });
+    }
+    groups.into_values().collect()
+}
+
+fn place_of(socket: &Socket) -> Place {
+    if socket.remote.is_unset() { Place::on(socket) } else { Place::To(socket.destination()) }
+}
+
+fn add(group: &mut Group, socket: &Socket, seen: Timestamp, dropped: u64) {
+    group.sockets += 1;
+    group.amount += dropped;
+    group.limit += u64::from(socket.queues.map_or(0, |queues| queues.receive));
+    group.add_example(seen, socket.id);
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (look, group) = (case.look, case.group);
+    let received = look.rise(DROPS_OVER, |counters| counters.udp_received);
+    let over = received.map_or(DROPS_OVER, |(_, over)| over.min(DROPS_OVER));
+    let rate = per_second(group.amount, over);
+    let received = received.filter(|_| super::is_own_namespace(case)).map(|(received, _)| received);
+    if !loss::is_loss(case, group.amount, rate, received) {
+        return None;
+    }
+    let memory = look.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |(rise, _)| rise);
+    let is_memory = super::is_own_namespace(case) && memory > group.amount / 2;
+    let why = if is_memory { "UDP memory is used up (net.ipv4.udp_mem)" } else { "receive buffer full" };
+    let sentence = if group.key.place == Place::Machine {
+        format!("datagrams that arrived are thrown away, {}/s: {why}; which socket's is not known", trimmed(rate))
+    } else {
+        let subject = if matches!(group.key.place, Place::On(_)) { listening(group) } else { who(group) };
+        let loses = subject.does("loses", "lose");
+        format!("{loses} datagrams that arrive {}: {}/s thrown away, {why}", place(case), trimmed(rate))
+    };
+    let is_machine = group.key.place == Place::Machine;
+    let judgement = Judgement {
+        why,
+        since: None,
+        filter: if is_machine { "proto:udp".to_owned() } else { filter(case, "proto:udp") },
+        ..Judgement::new(case, Severity::Warning, sentence)
+    };
+    let waiting = (!is_machine).then_some(Measure::Bytes(group.limit));
+    Some(
+        judgement
+            .metric("dropped", "thrown away", Measure::PerSecond(rate))
+            .evidence_if("recv_queue", "waits to be read", waiting)
+            .evidence_if(
+                "received",
+                "delivered on this machine",
+                received.map(|n| Measure::PerSecond(per_second(n, over))),
+            ),
+    )
+}
