@@ -7,6 +7,7 @@
 //! remembers the past of groups for slopes and steadiness (`memory`, `track`).
 
 mod case;
+mod causes;
 mod destinations;
 pub mod finding;
 mod group;

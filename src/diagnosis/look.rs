@@ -203,7 +203,7 @@ impl Look {
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
             desk.memory.finish(desk.store).into_iter().for_each(|held| self.findings.take(Some(held)));
-            self.findings.join(desk.store.at());
+            self.findings.join(desk.store);
             self.phase = Phase::Done;
         }
     }

@@ -3,26 +3,38 @@
 //! A listener that does not accept fills its queue. While the queue is not full, `not-accepted` says so; once it is,
 //! `accept-queue-full` says what that costs, and takes in who waits and since when.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
-use crate::diagnosis::finding::{Finding, Measure};
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::causes::explain;
+use crate::diagnosis::finding::{Finding, FindingKey, Measure, Place};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::at_least;
+use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::model::units;
 
 /// More full listeners of one place than this are told as one finding.
 const FULL_TOLD_MAX: usize = 3;
 
+/// A listener that is full: by itself, or as one of its place.
+type Full = FxHashMap<(NetnsId, Option<SocketId>), usize>;
+type FullOfPlace = FxHashMap<(NetnsId, Place), Vec<usize>>;
+
 /// Joins the findings of one cause.
 pub(super) fn join(findings: &mut Vec<Finding>, now: Timestamp) {
     let (waiting, mut others): (Vec<_>, Vec<_>) =
         std::mem::take(findings).into_iter().partition(|finding| finding.rule() == Rule::NotAccepted);
+    let (by_listener, by_place) = full(&others);
     for waiting in waiting {
-        if waiting.key.listener.is_none() && are_told(&waiting, &mut others) {
+        let key = waiting.key;
+        let there = by_place.get(&(key.netns, key.place)).map_or(&[][..], Vec::as_slice);
+        if key.listener.is_none() && are_told(&waiting, there, &mut others) {
             continue;
         }
-        match others.iter_mut().find(|full| is_same_listener(full, &waiting)) {
+        match by_listener.get(&(key.netns, key.listener)).and_then(|nth| others.get_mut(*nth)) {
             Some(full) => take_in(full, waiting, now),
             None => findings.push(waiting),
         }
@@ -31,48 +43,62 @@ pub(super) fn join(findings: &mut Vec<Finding>, now: Timestamp) {
     findings.append(&mut others);
 }
 
-fn is_same_listener(full: &Finding, waiting: &Finding) -> bool {
-    let (full_key, key) = (full.key, waiting.key);
-    full_key.rule == Rule::AcceptQueueFull && full_key.netns == key.netns && full_key.listener == key.listener
+/// Where the full listeners are among `findings`.
+fn full(findings: &[Finding]) -> (Full, FullOfPlace) {
+    let (mut by_listener, mut by_place) = (Full::default(), FullOfPlace::default());
+    let all = findings.iter().enumerate().filter(|(_, finding)| finding.rule() == Rule::AcceptQueueFull);
+    for (nth, FindingKey { netns, listener, place, .. }) in all.map(|(nth, finding)| (nth, finding.key)) {
+        by_listener.entry((netns, listener)).or_insert(nth);
+        if listener.is_some() {
+            by_place.entry((netns, place)).or_default().push(nth);
+        }
+    }
+    (by_listener, by_place)
 }
 
 /// Whether full listeners of the place have all those waiting in their queues, of which nobody can tell whose each is.
 /// Then the findings of those listeners say it.
-fn are_told(waiting: &Finding, others: &mut [Finding]) -> bool {
-    let mut full: Vec<&mut Finding> = others
-        .iter_mut()
-        .filter(|full| full.rule() == Rule::AcceptQueueFull && full.key.listener.is_some())
-        .filter(|full| (full.key.place, full.key.netns) == (waiting.key.place, waiting.key.netns))
-        .collect();
-    let queued: u32 = full.iter().map(|full| full.sockets).sum();
+fn are_told(waiting: &Finding, full: &[usize], others: &mut [Finding]) -> bool {
+    let queued: u32 = full.iter().filter_map(|nth| others.get(*nth)).map(|full| full.sockets).sum();
     if full.is_empty() || queued < waiting.sockets {
         return false;
     }
-    for full in &mut full {
-        full.also = Some(Rule::NotAccepted);
+    for nth in full {
+        if let Some(full) = others.get_mut(*nth) {
+            full.also = Some(Rule::NotAccepted);
+        }
     }
     true
 }
 
 /// Many full listeners of one place are one finding: that of the fullest, which says how many more there are.
 fn fold_full(findings: &mut Vec<Finding>) {
-    let place = |finding: &Finding| (finding.key.place, finding.key.netns);
-    let is_full = |finding: &Finding| finding.rule() == Rule::AcceptQueueFull && finding.key.listener.is_some();
-    let mut places: Vec<_> = findings.iter().filter(|finding| is_full(finding)).map(place).collect();
-    places.sort_unstable();
-    for same in places.chunk_by(|a, b| a == b).filter(|same| same.len() > FULL_TOLD_MAX) {
-        let here = |finding: &Finding| is_full(finding) && place(finding) == same[0];
-        let worst = findings
-            .iter()
-            .filter(|finding| here(finding))
-            .max_by_key(|finding| (finding.severity, finding.sockets, std::cmp::Reverse(finding.key)));
-        let Some(worst) = worst.map(|worst| worst.key) else { continue };
-        findings.retain(|finding| !here(finding) || finding.key == worst);
-        if let Some(finding) = findings.iter_mut().find(|finding| finding.key == worst) {
-            // Writing to a string does not fail.
-            let _ = write!(finding.sentence, "; {} more listeners there are full, too", same.len() - 1);
+    let (_, by_place) = full(findings);
+    let mut shown_by: FxHashMap<usize, usize> = FxHashMap::default();
+    for same in by_place.into_values().filter(|same| same.len() > FULL_TOLD_MAX) {
+        let badness = |nth: &usize| findings.get(*nth).map(|one| (one.severity, one.sockets, Reverse(one.key)));
+        let Some(worst) = same.iter().copied().max_by_key(badness) else { continue };
+        shown_by.extend(same.into_iter().filter(|nth| *nth != worst).map(|nth| (nth, worst)));
+    }
+    if shown_by.is_empty() {
+        return;
+    }
+    let mut folded: FxHashMap<usize, Vec<Finding>> = FxHashMap::default();
+    let mut kept = Vec::with_capacity(findings.len());
+    for (nth, finding) in std::mem::take(findings).into_iter().enumerate() {
+        match shown_by.get(&nth) {
+            Some(worst) => folded.entry(*worst).or_default().push(finding),
+            None => kept.push((nth, finding)),
         }
     }
+    findings.extend(kept.into_iter().map(|(nth, mut finding)| {
+        if let Some(others) = folded.remove(&nth) {
+            // Writing to a string does not fail.
+            let _ = write!(finding.sentence, "; {} more listeners there are full, too", others.len());
+            explain(&mut finding, others);
+        }
+        finding
+    }));
 }
 
 /// `, 5 given up by their peers, oldest 42s`. Writing to a string does not fail.
@@ -89,6 +115,12 @@ fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
     full.since = full.since.or(waiting.since);
     full.slope = full.slope.or(waiting.slope);
     full.first_found = full.first_found.min(waiting.first_found);
-    full.process = full.process.take().or(waiting.process);
+    if full.sharers.is_empty() {
+        (full.process, full.program, full.processes, full.sharers) =
+            (waiting.process, waiting.program, waiting.processes, waiting.sharers);
+    }
+    if full.examples.is_empty() {
+        full.examples = waiting.examples;
+    }
     full.also = Some(waiting.key.rule);
 }

@@ -85,6 +85,8 @@ pub struct RuleRow {
     pub(super) blames_peer: bool,
     /// Whether the places of one program are judged together too.
     pub(super) rolls_up: bool,
+    /// Whether it is a standing fact, not something that happens: told after everything that does.
+    pub(super) stands: bool,
     /// How long the condition must hold to be a finding.
     pub(super) enters_after: Duration,
     /// Whether a finding outlasts its group for a moment: the group is seen by chance.
@@ -116,6 +118,7 @@ const fn rows(rule: Rule, id: &'static str, sets: &'static [Set], member: Member
         size: |group| group.sockets.into(),
         judge,
         blames_peer: false,
+        stands: false,
         rolls_up: false,
         enters_after: Duration::ZERO,
         lingers: false,
@@ -138,6 +141,10 @@ impl RuleRow {
 
     const fn of_peer(self) -> Self {
         Self { blames_peer: true, ..self }
+    }
+
+    const fn stands(self) -> Self {
+        Self { stands: true, ..self }
     }
 
     const fn rolls_up(self) -> Self {
@@ -181,8 +188,8 @@ pub static RULES: [RuleRow; 24] = [
     rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).of_peer().rolls_up().after(1),
     rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).of_peer().rolls_up(),
     whole(Rule::DescriptorLimit,   "descriptor-limit",    descriptors::groups,                descriptors::judge),
-    rows(Rule::ExposedRiskyPort,   "exposed-risky-port",  LISTENING,  exposed::member,        exposed::judge),
-    rows(Rule::UnexpectedListener, "unexpected-listener", LISTENING,  unexpected::member,     unexpected::judge),
+    rows(Rule::ExposedRiskyPort,   "exposed-risky-port",  LISTENING,  exposed::member,        exposed::judge).stands(),
+    rows(Rule::UnexpectedListener, "unexpected-listener", LISTENING,  unexpected::member,     unexpected::judge).stands(),
     rows(Rule::DeadPeer,           "dead-peer",           SUSPECTS,   dead_peer::member,      dead_peer::judge).of_peer().rolls_up(),
     whole(Rule::Orphans,           "orphans",             orphans::groups,                    orphans::judge),
 ];

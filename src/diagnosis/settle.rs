@@ -10,8 +10,8 @@ use crate::diagnosis::case::Judgement;
 use crate::diagnosis::finding::{Finding, FindingKey, Place, Program};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::look::Desk;
-use crate::diagnosis::one_cause;
-use crate::model::time::Timestamp;
+use crate::diagnosis::{causes, one_cause};
+use crate::store::Store;
 
 /// One program with more places than this of one kind has one finding for all of them.
 const PLACES_TOLD_MAX: usize = 6;
@@ -86,39 +86,36 @@ fn is_outside(group: &Group) -> bool {
     matches!(group.key.place, Place::To(_) | Place::Process)
 }
 
-/// The worst findings, [`FINDINGS_MAX`] of them, and how many more there are.
+/// The findings of a look: no more than there are groups. In the end the worst, [`FINDINGS_MAX`] of them, and how many
+/// more there are.
 #[derive(Debug, Default)]
 pub(super) struct Worst {
-    kept: Vec<Finding>,
-    untold: usize,
+    found: Vec<Finding>,
 }
 
 impl Worst {
     /// Takes a finding in, if there is one.
     pub(super) fn take(&mut self, finding: Option<Finding>) {
-        self.kept.extend(finding);
-        if self.kept.len() >= 2 * FINDINGS_MAX {
-            self.drop_least();
-        }
+        self.found.extend(finding);
     }
 
-    /// Joins those of one cause; to be called once all are in.
-    pub(super) fn join(&mut self, now: Timestamp) {
-        one_cause::join(&mut self.kept, now);
+    /// Joins those of one cause; to be called once all are in: one that is left out may explain, or be explained.
+    pub(super) fn join(&mut self, store: &Store) {
+        one_cause::join(&mut self.found, store.at());
+        causes::fold(&mut self.found, store);
     }
 
-    /// The worst first, and how many are left out.
-    pub(super) fn into_sorted(mut self) -> (Vec<Finding>, usize) {
-        self.drop_least();
-        (self.kept, self.untold)
-    }
-
-    /// By severity, rule, and size in powers of two, so that neighbours do not change places with every socket.
-    fn drop_least(&mut self) {
-        self.kept.sort_by_key(|finding| {
-            (Reverse(finding.severity), finding.key.rule, Reverse(finding.sockets.checked_ilog2()), finding.key)
+    /// The worst first, and how many are left out: what happens before what stands, then by severity, rule, and size in
+    /// powers of two, so that neighbours do not change places with every socket.
+    pub(super) fn into_sorted(self) -> (Vec<Finding>, usize) {
+        let mut kept = self.found;
+        kept.sort_by_key(|finding| {
+            let rule = finding.rule();
+            let size = finding.sockets.checked_ilog2();
+            (rule.row().stands, Reverse(finding.severity), rule, Reverse(size), finding.key)
         });
-        self.untold += self.kept.len().saturating_sub(FINDINGS_MAX);
-        self.kept.truncate(FINDINGS_MAX);
+        let untold = kept.len().saturating_sub(FINDINGS_MAX);
+        kept.truncate(FINDINGS_MAX);
+        (kept, untold)
     }
 }

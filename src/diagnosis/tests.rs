@@ -419,10 +419,14 @@ fn no_part_of_a_look_is_done_in_one_go() {
 }
 
 /// SYN_SENT to a host that has not answered for 5 s, of a process of its own.
-fn unanswered(pid: u32, program: &str, now_ms: u64) -> Socket {
+fn calling(pid: u32, program: &str, now_ms: u64) -> SocketBuilder {
     let socket = tcp(pid.into()).local(&format!("10.0.0.1:{}", 40_000 + pid)).remote("10.0.0.2:5432");
     let socket = socket.state(TcpState::SynSent).queues(0, 1).timer(TimerKind::Retransmit, 2, now_ms + 2_000);
-    socket.info(|info| info.rto_us = 4_000_000).held_by(&[process(pid, program)]).build()
+    socket.info(|info| info.rto_us = 4_000_000).held_by(&[process(pid, program)])
+}
+
+fn unanswered(pid: u32, program: &str, now_ms: u64) -> Socket {
+    calling(pid, program, now_ms).build()
 }
 
 #[test]
@@ -486,6 +490,44 @@ fn a_few_each_of_many_processes_are_a_leak_of_their_program_and_not_of_another()
     machine.sample((0..100).map(leak("gunicorn")).chain((100..199).map(leak("celery"))).collect());
     let told = "gunicorn leaks CLOSE_WAIT to 10.0.0.5:443: 100 processes, 100 connections, oldest 21s, never closed";
     assert_eq!(machine.sentences(), [told]);
+}
+
+#[test]
+fn who_waits_for_a_full_queue_is_told_with_it_also_from_mapped_addresses() {
+    let mut machine = Machine::new();
+    let api = process(6002, "report-api");
+    for second in 0..4u64 {
+        let now = machine.now_ms + 1_000;
+        machine.facts.counters = Some(Counters { listen_overflows: 100 + second * 7, ..Counters::default() });
+        let caller = |nth: u32| {
+            let here = if nth.is_multiple_of(2) { "127.0.0.1" } else { "[::ffff:127.0.0.1]" };
+            let socket = calling(100 + nth, &format!("curl-{nth}"), now);
+            socket.local(&format!("{here}:{}", 40_000 + nth)).remote(&format!("{here}:9090")).build()
+        };
+        let listener = listener(1, 9090).queues(9, 8).held_by(std::slice::from_ref(&api)).build();
+        let elsewhere = unanswered(500, "curl", now);
+        machine.sample(std::iter::once(listener).chain((0..21).map(caller)).chain([elsewhere]).collect());
+    }
+    assert_eq!(machine.sentences().len(), 2, "{:?}", machine.sentences());
+    let full = machine.found(Rule::AcceptQueueFull);
+    assert_eq!(machine.diagnosis.findings()[0].rule(), Rule::AcceptQueueFull, "the cause comes first");
+    let caused: Vec<_> = full.caused.told.iter().map(|one| (one.rule, one.sockets, one.processes)).collect();
+    assert_eq!(caused, [(Rule::SynSentStuck, 21, 21)]);
+    let elsewhere = machine.found(Rule::SynSentStuck);
+    assert!(
+        elsewhere.sentence.starts_with("curl[500] gets no answer from 10.0.0.2:5432: 1 in SYN_SENT"),
+        "{elsewhere:?}"
+    );
+}
+
+#[test]
+fn what_happens_is_told_before_what_stands() {
+    let mut machine = Machine::new();
+    let now = machine.now_ms + 1_000;
+    let redis = listener(1, 6379).held_by(&[process(640, "redis-server")]).build();
+    machine.sample(vec![redis, unanswered(100, "worker", now)]);
+    let rules: Vec<_> = machine.diagnosis.findings().iter().map(Finding::rule).collect();
+    assert_eq!(rules, [Rule::SynSentStuck, Rule::ExposedRiskyPort]);
 }
 
 mod arbitrary {

@@ -160,16 +160,13 @@ impl Check {
         Ok(())
     }
 
-    /// `2 problems: …`, with the sentence of the worst one that counts.
+    /// `2 problems: …`, with the sentence of the first one that counts: they are ordered.
     fn summary(&self, store: &Store, shown: &[&Finding], untold: usize) -> String {
         let all = shown.len() + if self.filter.is_empty() { untold } else { 0 };
         let problems = format!("{} problem{}", units::count(all as u64), if all == 1 { "" } else { "s" });
-        let worst = shown.iter().filter(|finding| self.fail_on.counts(finding)).max_by_key(|finding| finding.severity);
-        // Among equals the first: they are ordered.
-        let worst =
-            worst.and_then(|worst| shown.iter().find(|one| self.fail_on.counts(one) && one.severity == worst.severity));
-        match (worst, shown.first()) {
-            (Some(worst), _) => format!("{problems}: {}", worst.sentence),
+        let counts = shown.iter().find(|finding| self.fail_on.counts(finding));
+        match (counts, shown.first()) {
+            (Some(first), _) => format!("{problems}: {}", first.sentence),
             (None, Some(first)) => format!("{problems}, none that --fail-on names: {}", first.sentence),
             (None, None) => {
                 let sockets = u64::from(store.rows().counts().total());

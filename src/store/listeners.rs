@@ -323,5 +323,6 @@ impl Listeners {
     }
 }
 
+mod called;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} no answer from {}: {} in SYN_SENT{}{}",
         who(group).does("gets", "get"),
         peers(case),
-        total(group, || format!("{} in SYN_SENT", count(group.sockets))),
+        total(group, || count(group.sockets)),
         growth(slope),
         oldest(case)
     );

@@ -1,0 +1,316 @@
+//! One cause is one finding: what a finding explains is told as a part of it.
+//!
+//! [`LINKS`] is the table: which rule explains which other, and what places or processes of the two must have in common.
+//! Each link finds its causes by a key, so that many findings cost no more than their number.
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::finding::{Caused, EFFECTS_TOLD_MAX, Effects, Finding, FindingKey, Place, Program};
+use crate::diagnosis::memory;
+use crate::diagnosis::rule::Rule;
+use crate::model::address::Address;
+use crate::model::process::ProcessId;
+use crate::model::socket::{NetnsId, Socket};
+use crate::store::Store;
+use crate::store::rows::Row;
+
+/// What two findings must have in common to be looked at together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Meet {
+    /// A port of a namespace: ours that is listened on, or that of a peer.
+    Port(NetnsId, u16),
+    /// An address and port, in whatever namespace.
+    End(IpAddr, u16),
+    /// A peer's address.
+    Host(NetnsId, Address),
+    /// A peer's address and port.
+    To(NetnsId, Place),
+    /// Our address and port.
+    On(NetnsId, Place),
+    /// A program.
+    Program(Program),
+}
+
+/// What a finding is met by; `None` for one that has no such thing.
+type MetBy = fn(&Finding, &Store) -> Option<Meet>;
+
+/// How a cause and its effect belong together.
+struct Relation {
+    /// Where a cause is looked for, and under what its effect looks; any of the pairs will do.
+    meets: &'static [(MetBy, MetBy)],
+    /// Whether the first of two that meet explains the second.
+    explains: fn(&Finding, &Finding, &Store) -> bool,
+}
+
+/// A rule that explains another one.
+struct Link {
+    cause: Rule,
+    effect: Rule,
+    by: &'static Relation,
+}
+
+const fn link(cause: Rule, effect: Rule, by: &'static Relation) -> Link {
+    Link { cause, effect, by }
+}
+
+/// The clients of a listener of this machine.
+static CLIENTS: Relation =
+    Relation { meets: &[(listened_port, called_port), (waited_at, called)], explains: is_client_of };
+/// The connections that came in by the same listener, or on its place.
+static SAME_PLACE: Relation = Relation { meets: &[(here, here)], explains: is_same_listener };
+/// Whatever goes to the same host.
+static SAME_HOST: Relation = Relation { meets: &[(host, host)], explains: |_, _, _| true };
+/// Other ports of the same host: the first by its key stands for all.
+static OTHER_PORT: Relation = Relation { meets: &[(host, host)], explains: |one, other, _| one.key < other.key };
+/// Whatever goes to the same address and port.
+static SAME_DESTINATION: Relation = Relation { meets: &[(there, there)], explains: |_, _, _| true };
+/// The processes of the effect have no descriptor left.
+static OUT_OF_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: has_none_left };
+/// Most of the descriptors that the processes of the effect use are sockets of the cause.
+static HOLDS_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: holds_most };
+
+/// Which rule explains which, the better explanation first. No rule explains itself, over whatever ways, but for other
+/// ports of one host, of which the first explains the rest.
+#[rustfmt::skip]
+static LINKS: &[Link] = &[
+    link(Rule::CloseWaitLeak,   Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
+    link(Rule::DescriptorLimit, Rule::AcceptQueueFull, &OUT_OF_DESCRIPTORS),
+    link(Rule::DescriptorLimit, Rule::NotAccepted,     &OUT_OF_DESCRIPTORS),
+    link(Rule::AcceptQueueFull, Rule::SynBacklog,      &SAME_PLACE),
+    link(Rule::AcceptQueueFull, Rule::SynSentStuck,    &CLIENTS),
+    link(Rule::AcceptQueueFull, Rule::Retransmitting,  &CLIENTS),
+    link(Rule::AcceptQueueFull, Rule::DeadPeer,        &CLIENTS),
+    link(Rule::AcceptQueueFull, Rule::ZeroWindow,      &CLIENTS),
+    link(Rule::AcceptQueueFull, Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::NotAccepted,     Rule::SynSentStuck,    &CLIENTS),
+    link(Rule::NotAccepted,     Rule::Retransmitting,  &CLIENTS),
+    link(Rule::NotAccepted,     Rule::ZeroWindow,      &CLIENTS),
+    link(Rule::NotAccepted,     Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::SynBacklog,      Rule::SynSentStuck,    &CLIENTS),
+    link(Rule::SynBacklog,      Rule::Retransmitting,  &CLIENTS),
+    link(Rule::CloseWaitLeak,   Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::SynSentStuck,    Rule::SynSentStuck,    &OTHER_PORT),
+    link(Rule::SynSentStuck,    Rule::DeadPeer,        &SAME_HOST),
+    link(Rule::SynSentStuck,    Rule::Retransmitting,  &SAME_HOST),
+    link(Rule::DeadPeer,        Rule::DeadPeer,        &OTHER_PORT),
+    link(Rule::DeadPeer,        Rule::Retransmitting,  &SAME_HOST),
+    link(Rule::TimeWaitChurn,   Rule::EphemeralPorts,  &SAME_DESTINATION),
+];
+
+fn listened_port(finding: &Finding, _: &Store) -> Option<Meet> {
+    match finding.key.place {
+        Place::On(local) => Some(Meet::Port(finding.key.netns, local.port)),
+        _ => None,
+    }
+}
+
+fn called_port(finding: &Finding, _: &Store) -> Option<Meet> {
+    match finding.key.place {
+        Place::To(remote) => Some(Meet::Port(finding.key.netns, remote.port)),
+        _ => None,
+    }
+}
+
+/// Where the connections came in that the cause is about: the address that their peers called.
+fn waited_at(finding: &Finding, store: &Store) -> Option<Meet> {
+    let waiting = live(finding, store).next()?;
+    Some(Meet::End(waiting.local.addr.to_canonical(), waiting.local.port))
+}
+
+fn called(finding: &Finding, _: &Store) -> Option<Meet> {
+    match finding.key.place {
+        Place::To(remote) => Some(Meet::End(remote.address.ip(), remote.port)),
+        _ => None,
+    }
+}
+
+fn here(finding: &Finding, _: &Store) -> Option<Meet> {
+    let place = finding.key.place;
+    matches!(place, Place::On(_)).then_some(Meet::On(finding.key.netns, place))
+}
+
+fn there(finding: &Finding, _: &Store) -> Option<Meet> {
+    let place = finding.key.place;
+    matches!(place, Place::To(_)).then_some(Meet::To(finding.key.netns, place))
+}
+
+fn host(finding: &Finding, _: &Store) -> Option<Meet> {
+    match finding.key.place {
+        // Each port of our own addresses is a service of its own.
+        Place::To(remote) if !remote.address.ip().is_loopback() => Some(Meet::Host(finding.key.netns, remote.address)),
+        _ => None,
+    }
+}
+
+fn program(finding: &Finding, _: &Store) -> Option<Meet> {
+    finding.program.as_ref().map(|name| Meet::Program(Program::named(name.as_str())))
+}
+
+fn is_same_listener(cause: &Finding, effect: &Finding, _: &Store) -> bool {
+    cause.key.listener.is_none() || effect.key.listener.is_none() || cause.key.listener == effect.key.listener
+}
+
+/// Whether the effect's connections are meant for the listener of the cause.
+fn is_client_of(cause: &Finding, effect: &Finding, store: &Store) -> bool {
+    let mut examples = live(effect, store).peekable();
+    if examples.peek().is_none() {
+        return cause.key.netns == effect.key.netns && listens_on(cause.key.place, effect.key.place);
+    }
+    examples.any(|socket| is_called_by(cause, socket, store) || waits_beside(cause, socket, store))
+}
+
+/// Without a socket of the client only a loopback address is known to be here.
+fn listens_on(listener: Place, called: Place) -> bool {
+    let (Place::On(local), Place::To(remote)) = (listener, called) else { return false };
+    let (listened, wanted) = (local.address.ip(), remote.address.ip());
+    let is_any = listened.is_unspecified() && listened.is_ipv4() == wanted.is_ipv4();
+    wanted.is_loopback() && (listened == wanted || is_any)
+}
+
+fn is_called_by(cause: &Finding, client: &Socket, store: &Store) -> bool {
+    if client.id.netns() != cause.key.netns {
+        return false;
+    }
+    let Some(called) = store.listeners().called_by(client) else { return false };
+    match cause.key.listener {
+        Some(id) => called.all().iter().any(|listener| listener.id == id),
+        None => cause.key.place == Place::On(called.place.destination()),
+    }
+}
+
+/// Whether a connection from the client's address to the same place is one of those that the cause is about, also of
+/// another network namespace: a container's client of a container. Addresses alone tell nothing there: two networks may
+/// use the same.
+fn waits_beside(cause: &Finding, client: &Socket, store: &Store) -> bool {
+    let plain = |addr: IpAddr| addr.to_canonical();
+    live(cause, store).any(|waiting| {
+        let is_there = waiting.local.port == client.remote.port
+            && plain(waiting.local.addr) == plain(client.remote.addr)
+            && plain(waiting.remote.addr) == plain(client.local.addr);
+        is_there && !plain(client.remote.addr).is_loopback()
+    })
+}
+
+/// The examples that are still there.
+fn live<'a>(finding: &'a Finding, store: &'a Store) -> impl Iterator<Item = &'a Socket> {
+    let rows = finding.examples.iter().filter_map(|id| store.rows().live(*id));
+    rows.map(|row: &Row| &row.connection.socket)
+}
+
+/// Whether every process of the effect has used up its descriptors.
+fn has_none_left(cause: &Finding, effect: &Finding, store: &Store) -> bool {
+    let has_none = |process| memory::descriptors(store, process).is_some_and(|(used, max)| used >= max);
+    every_sharer(effect, |pid| of(cause, pid) && has_none(pid))
+}
+
+/// Whether at least half of the descriptors of every process of the effect are sockets of the cause.
+fn holds_most(cause: &Finding, effect: &Finding, store: &Store) -> bool {
+    every_sharer(effect, |pid| {
+        let own = cause.sharers.iter().find(|sharer| sharer.process.id == pid);
+        let used = memory::descriptors(store, pid).map(|(used, _)| used);
+        own.zip(used).is_some_and(|(own, used)| u64::from(own.sockets) * 2 >= used)
+    })
+}
+
+fn every_sharer(finding: &Finding, test: impl Fn(ProcessId) -> bool) -> bool {
+    !finding.sharers.is_empty() && finding.sharers.iter().all(|sharer| test(sharer.process.id))
+}
+
+fn of(finding: &Finding, pid: ProcessId) -> bool {
+    finding.sharers.iter().any(|sharer| sharer.process.id == pid)
+}
+
+/// Folds `findings`: those that another one explains become a part of it. The order in which they stand does not matter.
+pub(super) fn fold(findings: &mut Vec<Finding>, store: &Store) {
+    findings.sort_by_key(|finding| finding.key);
+    let causes = causes(findings, store);
+    if causes.iter().all(Option::is_none) {
+        return;
+    }
+    let mut explained: FxHashMap<usize, Vec<Finding>> = FxHashMap::default();
+    let mut roots = Vec::with_capacity(findings.len());
+    for (nth, finding) in std::mem::take(findings).into_iter().enumerate() {
+        match root(nth, &causes) {
+            own if own == nth => roots.push((nth, finding)),
+            root => explained.entry(root).or_default().push(finding),
+        }
+    }
+    findings.extend(roots.into_iter().map(|(nth, mut finding)| {
+        explained.remove(&nth).into_iter().for_each(|effects| explain(&mut finding, effects));
+        finding
+    }));
+}
+
+/// The finding that explains each, as an index.
+fn causes(findings: &[Finding], store: &Store) -> Vec<Option<usize>> {
+    let mut met: FxHashMap<(usize, Meet), Vec<usize>> = FxHashMap::default();
+    for (nth, finding) in findings.iter().enumerate() {
+        for (at, link) in LINKS.iter().enumerate().filter(|(_, link)| link.cause == finding.rule()) {
+            for meet in link.by.meets.iter().filter_map(|(cause, _)| cause(finding, store)) {
+                met.entry((at, meet)).or_default().push(nth);
+            }
+        }
+    }
+    let cause_of = |finding: &Finding| {
+        LINKS.iter().enumerate().filter(|(_, link)| link.effect == finding.rule()).find_map(|(at, link)| {
+            let meets = link.by.meets.iter().filter_map(|(_, effect)| effect(finding, store));
+            let mut candidates = meets.filter_map(|meet| met.get(&(at, meet))).flatten();
+            let explains =
+                |nth: &&usize| findings.get(**nth).is_some_and(|cause| (link.by.explains)(cause, finding, store));
+            candidates.find(explains).copied()
+        })
+    };
+    if met.is_empty() { vec![None; findings.len()] } else { findings.iter().map(cause_of).collect() }
+}
+
+/// The first cause of all.
+fn root(nth: usize, causes: &[Option<usize>]) -> usize {
+    let mut at = nth;
+    while let Some(cause) = causes.get(at).copied().flatten() {
+        at = cause;
+    }
+    at
+}
+
+/// Makes `effects`, and what they explain, a part of `cause`.
+pub(super) fn explain(cause: &mut Finding, mut effects: Vec<Finding>) {
+    effects.sort_by_key(|effect| (effect.rule(), Reverse(effect.sockets), effect.key));
+    for mut effect in effects {
+        cause.severity = cause.severity.max(effect.severity);
+        let further = std::mem::take(&mut effect.caused);
+        cause.caused.add(caused(effect));
+        further.told.into_iter().for_each(|one| cause.caused.add(one));
+        cause.caused.more += further.more;
+        cause.caused.more_sockets += further.more_sockets;
+        further.more_rules.into_iter().for_each(|rule| cause.caused.note(rule));
+    }
+}
+
+fn caused(finding: Finding) -> Caused {
+    let Finding { key: FindingKey { rule, .. }, sentence, sockets, processes, filter, .. } = finding;
+    Caused { rule, sentence, sockets, processes, filter }
+}
+
+impl Effects {
+    fn add(&mut self, caused: Caused) {
+        if self.told.len() < EFFECTS_TOLD_MAX {
+            self.told.push(caused);
+        } else {
+            self.more += 1;
+            self.more_sockets += u64::from(caused.sockets);
+            self.note(caused.rule);
+        }
+    }
+
+    fn note(&mut self, rule: Rule) {
+        if let Err(at) = self.more_rules.binary_search(&rule) {
+            self.more_rules.insert(at, rule);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
