@@ -190,10 +190,10 @@ fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
     assert!(error.to_string().contains("a socket stands twice"), "{error}");
 
     let mut payload = head(false);
-    // Empty sections, descriptors as before, then an empty scope and no ends, facts as before, nobody who tells and no events nor callers, then one byte.
-    payload.extend([0; 6 + 1 + 3 + 1 + 6 + 1]);
+    // Empty sections, descriptors as before, then an empty scope and no ends, facts as before, nobody who tells, no events, callers nor errors, then one byte.
+    payload.extend([0; 6 + 1 + 3 + 1 + 6 + 2 + 1]);
     assert!(refusal(&payload).contains("something is left over"), "{}", refusal(&payload));
-    payload.truncate(payload.len() - 5);
+    payload.truncate(payload.len() - 7);
     payload.extend([0xff, 0xff, 0x7f]);
     assert!(refusal(&payload).contains("more ended sockets"), "{}", refusal(&payload));
 
