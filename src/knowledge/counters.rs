@@ -16,6 +16,35 @@ pub struct CounterText {
     /// Whether it only grows.
     #[serde(default)]
     pub kind: CounterKind,
+    /// Which rule of `diagnosis` reads it, or `no: ` and why none does; `None` where it means no loss.
+    loss: Option<String>,
+}
+
+/// The rule that reads a counter which means loss, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss<'a> {
+    /// The id of the rule.
+    Rule(&'a str),
+    /// A sentence.
+    NoRule(&'a str),
+}
+
+impl CounterText {
+    /// What becomes of it if it means loss.
+    pub fn loss(&self) -> Option<Loss<'_>> {
+        let loss = self.loss.as_deref()?;
+        Some(loss.strip_prefix("no: ").map_or(Loss::Rule(loss), Loss::NoRule))
+    }
+
+    /// Group and name, as the kernel calls them.
+    pub fn told_as(&self) -> (&str, &str) {
+        (&self.group, &self.name)
+    }
+}
+
+/// Every counter of which something is known, in no order that means anything.
+pub fn all() -> impl Iterator<Item = &'static CounterText> {
+    TEXTS.values().copied()
 }
 
 /// How a counter changes.

@@ -16,7 +16,8 @@ pub struct CounterRow {
     pub told_as: &'static [(&'static str, &'static str)],
     /// Its value.
     pub get: fn(&Counters) -> u64,
-    get_mut: fn(&mut Counters) -> &mut u64,
+    /// Its place.
+    pub get_mut: fn(&mut Counters) -> &mut u64,
 }
 
 /// Makes [`Counters`] and the table [`COUNTERS`] from one row each: `name: ["Group" "Name", ...], "what it counts"`.
