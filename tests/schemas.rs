@@ -153,7 +153,9 @@ fn finding_properties() -> Map<String, Value> {
         "slope_per_minute": number("How fast it grows."),
         "slope_confidence": number("How well a straight line explains that, 0 to 1."),
         "runs_out": text("What runs out."),
-        "runs_out_seconds": number("In how long."),
+        "runs_out_seconds": number("In how long: what is left, by what is used up in that time."),
+        "runs_out_left": { "type": ["integer", "null"], "description": "How many are left." },
+        "runs_out_per_minute": number("How many more are used up."),
         "evidence": evidence,
         "caused": {
             "type": "array", "items": caused,

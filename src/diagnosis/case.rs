@@ -41,7 +41,7 @@ impl Context<'_> {
     pub(super) fn descriptors_run_out(&self, process: ProcessId, other: Option<Slope>) -> Option<RunsOut> {
         let (used, max) = memory::descriptors(self.store, process)?;
         let own = self.memory.descriptor_slope(process, self.now()).filter(Slope::is_sure);
-        Some(RunsOut { what: "descriptors", within: own.or(other)?.time_to(max.saturating_sub(used))? })
+        own.or(other)?.runs_out("descriptors", max.saturating_sub(used))
     }
 
     /// By how much a counter of the kernel rose within the last `window` (at most a minute), and over what time; `None` until

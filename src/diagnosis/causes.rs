@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::finding::{Caused, EFFECTS_TOLD_MAX, Effects, Finding, FindingKey, Place, Program};
+use crate::diagnosis::finding::{Caused, EFFECTS_TOLD_MAX, Effects, Finding, FindingKey, Place, Program, Slope};
 use crate::diagnosis::memory;
 use crate::diagnosis::rule::Rule;
 use crate::model::address::Address;
@@ -69,7 +69,8 @@ static OTHER_PORT: Relation = Relation { meets: &[(host, host)], explains: |one,
 static SAME_DESTINATION: Relation = Relation { meets: &[(there, there)], explains: |_, _, _| true };
 /// The processes of the effect have no descriptor left.
 static OUT_OF_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: has_none_left };
-/// Most of the descriptors that the processes of the effect use are sockets of the cause.
+/// Most of the descriptors that the processes of the effect use, or of those by which they become more, are sockets of the
+/// cause.
 static HOLDS_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: holds_most };
 
 /// Which rule explains which, the better explanation first. No rule explains itself, over whatever ways, but for other
@@ -206,12 +207,15 @@ fn has_none_left(cause: &Finding, effect: &Finding, store: &Store) -> bool {
     every_sharer(effect, |pid| of(cause, pid) && has_none(pid))
 }
 
-/// Whether at least half of the descriptors of every process of the effect are sockets of the cause.
+/// Whether at least half of the descriptors of every process of the effect are sockets of the cause, or at least half of
+/// their growth is that of the cause.
 fn holds_most(cause: &Finding, effect: &Finding, store: &Store) -> bool {
+    let grows = |finding: &Finding| finding.slope.filter(Slope::rises).map(|slope| slope.per_minute);
+    let is_growth = grows(cause).zip(grows(effect)).is_some_and(|(own, all)| own * 2.0 >= all);
     every_sharer(effect, |pid| {
         let own = cause.sharers.iter().find(|sharer| sharer.process.id == pid);
         let used = memory::descriptors(store, pid).map(|(used, _)| used);
-        own.zip(used).is_some_and(|(own, used)| u64::from(own.sockets) * 2 >= used)
+        own.zip(used).is_some_and(|(own, used)| is_growth || u64::from(own.sockets) * 2 >= used)
     })
 }
 

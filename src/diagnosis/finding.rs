@@ -165,8 +165,10 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// How fast it grows; `None` while too little is known.
     pub slope: Option<Slope>,
-    /// Since when the cause lasts, and how that is known.
+    /// Since when the condition lasts, and how that is known: as far back as anything has proved it.
     pub since: Option<Since>,
+    /// Since when the oldest of the sockets of now is part of it.
+    pub oldest: Option<Since>,
     /// When conntop first said so.
     pub first_found: Timestamp,
     /// When something runs out at this slope; `None` if nothing does.
@@ -235,8 +237,12 @@ pub const EFFECTS_TOLD_MAX: usize = 8;
 pub struct RunsOut {
     /// What ("descriptors", "ephemeral ports").
     pub what: &'static str,
-    /// In how long, from the last sample.
+    /// In how long, from the last sample: what is left, by what is used up in that time.
     pub within: Duration,
+    /// How many are left.
+    pub left: u64,
+    /// How many more are used up per minute; 0 where none is left.
+    pub per_minute: f32,
 }
 
 impl Place {
@@ -296,3 +302,6 @@ impl Finding {
         self.rule() == rule || self.also == Some(rule) || explains || self.caused.more_rules.contains(&rule)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

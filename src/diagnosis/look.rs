@@ -12,6 +12,7 @@ use crate::diagnosis::rule::{RULES, Set};
 use crate::diagnosis::settle::{Judged, Settling, Worst};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
+use crate::model::delta::AgeBasis;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
@@ -235,17 +236,23 @@ impl Desk<'_> {
         if judgement.is_none() && self.memory.track(&group.key).is_none() {
             return None;
         }
+        let knows_beginnings = self.memory.knows_beginnings();
         let Some(track) = self.memory.track_mut(group.key, judgement.is_some()) else {
             return judgement.map(|judgement| finding(group, judgement, now));
         };
         track.seen = now;
-        let Some(judgement) = judgement else { return track.held(now) };
-        let since = *track.holds_since.get_or_insert(now);
-        if track.active.is_none() && now.since(since) < group.key.rule.row().enters_after {
+        let rule = group.key.rule.row();
+        let Some(mut judgement) = judgement else { return track.held(now, rule.holds) };
+        let oldest = judgement.since;
+        let began = track.holds(now, oldest, knows_beginnings);
+        if track.active.is_none() && now.since(track.holds_since.unwrap_or(now)) < rule.enters_after {
             return None;
         }
+        // What stands has no beginning that anybody saw; nor has what held at the first look of all.
+        let is_known = !rule.stands && (began.at < now || began.basis != AgeBasis::AtLeast);
+        judgement.since = if is_known { Some(began) } else { oldest };
         let first_found = track.active.as_ref().map_or(now, |(finding, _)| finding.first_found);
-        let finding = finding(group, judgement, first_found);
+        let finding = Finding { oldest, ..finding(group, judgement, first_found) };
         track.active = Some((finding.clone(), now));
         Some(finding)
     }
@@ -272,6 +279,7 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         evidence,
         slope,
         since,
+        oldest: since,
         first_found,
         runs_out,
         filter,

@@ -23,6 +23,8 @@ const TRACKED_FROM: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) at: Timestamp,
+    /// Whether a look has ended before this one.
+    has_looked: bool,
     tracks: FxHashMap<FindingKey, Track>,
     descriptors: FxHashMap<ProcessId, Track>,
 }
@@ -81,18 +83,25 @@ impl Memory {
         Some(self.tracks.entry(key).or_default())
     }
 
+    /// Whether a condition that is not remembered has just begun: at the first look of all it may have held for long, and
+    /// where there are too many groups to remember, too.
+    pub(super) fn knows_beginnings(&self) -> bool {
+        self.has_looked && self.tracks.len() < TRACKS_MAX
+    }
+
     /// A look has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
     /// where only a moment is seen of something that comes and goes, it stays for a while: the answer. What is about a
     /// listener is over when that is gone.
     pub(super) fn finish(&mut self, store: &Store) -> Vec<Finding> {
         let now = self.at;
+        self.has_looked = true;
         self.tracks.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
         let mut held = Vec::new();
         for (key, track) in self.tracks.iter_mut().filter(|(_, track)| track.seen < now) {
             if key.rule.row().lingers && key.listener.is_none_or(|id| store.rows().live(id).is_some()) {
-                held.extend(track.held(now));
+                held.extend(track.held(now, key.rule.row().holds));
             } else {
-                (track.active, track.holds_since) = (None, None);
+                track.ends();
             }
         }
         held

@@ -107,12 +107,12 @@ fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
     if let Some(Measure::Count(number @ 1..)) = given_up.map(|one| &one.value) {
         let _ = write!(full.sentence, ", {} given up by their peers", units::count(*number));
     }
-    if let Some(since) = waiting.since {
-        let _ = write!(full.sentence, ", oldest {}{}", at_least(since), units::age(since.age(now)));
+    if let Some(oldest) = waiting.oldest {
+        let _ = write!(full.sentence, ", oldest {}{}", at_least(oldest), units::age(oldest.age(now)));
     }
     full.severity = full.severity.max(waiting.severity);
     full.evidence.extend(waiting.evidence);
-    full.since = full.since.or(waiting.since);
+    full.since = [full.since, waiting.since].into_iter().flatten().min_by_key(|since| since.at);
     full.slope = full.slope.or(waiting.slope);
     full.first_found = full.first_found.min(waiting.first_found);
     if full.sharers.is_empty() {

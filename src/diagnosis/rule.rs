@@ -9,6 +9,7 @@ use crate::diagnosis::rules::{
     memory_pressure, not_accepted, orphans, retransmits, syn_backlog, syn_drops, syn_sent, time_wait,
     udp_receive_drops, unexpected, zero_window,
 };
+use crate::diagnosis::track::HOLDS;
 use crate::store::rows::Row;
 
 /// A rule; its row in [`RULES`] says the rest.
@@ -89,6 +90,8 @@ pub struct RuleRow {
     pub(super) stands: bool,
     /// How long the condition must hold to be a finding.
     pub(super) enters_after: Duration,
+    /// How long a finding stays after its condition has gone: what is back before that has never ended.
+    pub(super) holds: Duration,
     /// Whether a finding outlasts its group for a moment: the group is seen by chance.
     pub(super) lingers: bool,
 }
@@ -121,6 +124,7 @@ const fn rows(rule: Rule, id: &'static str, sets: &'static [Set], member: Member
         stands: false,
         rolls_up: false,
         enters_after: Duration::ZERO,
+        holds: HOLDS,
         lingers: false,
     }
 }
@@ -155,6 +159,10 @@ impl RuleRow {
         Self { lingers: true, ..self }
     }
 
+    const fn holding(self, seconds: u64) -> Self {
+        Self { holds: Duration::from_secs(seconds), ..self }
+    }
+
     const fn after(self, seconds: u64) -> Self {
         Self { enters_after: Duration::from_secs(seconds), ..self }
     }
@@ -177,7 +185,7 @@ pub static RULES: [RuleRow; 24] = [
     whole(Rule::EphemeralPorts,    "ephemeral-ports",     ephemeral_ports::groups,            ephemeral_ports::judge),
     whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
     rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).of_peer().rolls_up(),
-    rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up(),
+    rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up().holding(6),
     rows(Rule::SynBacklog,         "syn-backlog",         SUSPECTS,   syn_backlog::member,    syn_backlog::judge).whole(syn_backlog::groups).lingers(),
     whole(Rule::UdpReceiveDrops,   "udp-receive-drops",   udp_receive_drops::groups,          udp_receive_drops::judge),
     whole(Rule::UdpSendDrops,      "udp-send-drops",      |look| loss::UDP_SEND.groups(look),    |case| loss::UDP_SEND.judge(case)),

@@ -134,7 +134,7 @@ fn a_leak_tells_who_where_how_many_how_fast_since_when_why_and_what_breaks() {
     let found = machine.found(Rule::CloseWaitLeak);
     assert_eq!(
         found.sentence,
-        "jdbc-pool[4121] leaks CLOSE_WAIT to 10.0.0.5:5432: 57, +4/min for 3m, oldest 14m, never closed; out of descriptors in 1h42m"
+        "jdbc-pool[4121] leaks CLOSE_WAIT to 10.0.0.5:5432: 57, +4/min for 3m, oldest 14m, never closed; out of descriptors in 1h42m (409 left)"
     );
     assert_eq!((found.severity, found.why, found.sockets), (Severity::Warning, "never closed", 57));
     assert_eq!(found.key.place, Place::To(destination("10.0.0.5:5432")));

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::diagnosis::finding::{Finding, Slope};
+use crate::diagnosis::finding::{Finding, RunsOut, Slope};
+use crate::model::delta::{AgeBasis, Since};
 use crate::model::memory::Table;
 use crate::model::time::Timestamp;
 
@@ -20,8 +21,8 @@ const SLOPE_SAMPLES_MIN: usize = 5;
 const SLOPE_SPAN_MIN: Duration = Duration::from_secs(8);
 /// A line over a span shorter than this is believed in proportion.
 const SLOPE_SPAN_SURE: Duration = Duration::from_secs(15);
-/// A finding stays so long after its condition has gone, so that it does not come and go.
-const HOLDS: Duration = Duration::from_secs(3);
+/// A finding stays so long after its condition has gone, unless its rule says otherwise, so that it does not come and go.
+pub(super) const HOLDS: Duration = Duration::from_secs(3);
 /// From this confidence on a slope is said as a fact (see [`Slope::confidence`]).
 pub(super) const SURE: f32 = 0.8;
 /// A rise smaller than this may be chance.
@@ -39,8 +40,10 @@ pub(super) struct Track {
     highest: (u32, Timestamp),
     /// When it was last looked at.
     pub(super) seen: Timestamp,
-    /// Since when the condition holds without a break.
+    /// Since when the condition holds without a break; what began anew while the finding was held has not broken.
     pub(super) holds_since: Option<Timestamp>,
+    /// When the condition began, as far back as anything has proved it since: rows that proved it may be gone.
+    pub(super) began: Option<Since>,
     /// The finding, while it is one, and when its condition last held.
     pub(super) active: Option<(Finding, Timestamp)>,
 }
@@ -64,10 +67,28 @@ impl Track {
         (rings.iter().map(|ring| ring.len()).sum(), rings.iter().map(|ring| ring.bytes()).sum())
     }
 
-    /// The finding whose condition has just gone, as it was last.
-    pub(super) fn held(&mut self, now: Timestamp) -> Option<Finding> {
-        self.holds_since = None;
-        self.active.take_if(|(_, last)| now.since(*last) > HOLDS);
+    /// The condition holds at `now`. Its beginning: what `proof` says, or what was proved before, or when it was first seen
+    /// to hold, which is its beginning if it was looked at before (`knows_beginnings`).
+    pub(super) fn holds(&mut self, now: Timestamp, proof: Option<Since>, knows_beginnings: bool) -> Since {
+        let basis = if knows_beginnings { AgeBasis::Observed } else { AgeBasis::AtLeast };
+        let seen = Since { at: now, basis };
+        self.holds_since.get_or_insert(now);
+        let known = [self.began, proof].into_iter().flatten().min_by_key(|since| since.at);
+        let began = known.filter(|since| since.at <= now).unwrap_or(seen);
+        self.began = Some(began);
+        began
+    }
+
+    /// The condition is over.
+    pub(super) fn ends(&mut self) {
+        (self.active, self.holds_since, self.began) = (None, None, None);
+    }
+
+    /// The finding whose condition has just gone, as it was last. It goes on if the condition is back within `time`.
+    pub(super) fn held(&mut self, now: Timestamp, time: Duration) -> Option<Finding> {
+        if self.active.as_ref().is_none_or(|(_, last)| now.since(*last) > time) {
+            self.ends();
+        }
         self.active.as_ref().map(|(finding, _)| finding.clone())
     }
 
@@ -112,11 +133,28 @@ impl Slope {
         self.is_sure() && self.per_minute > 0.0 && self.per_minute * self.over.as_secs_f32() / 60.0 >= RISE_MIN
     }
 
+    /// When `left` of something are used up, at the rate as it is told: who reads both can do the sum.
+    pub(super) fn runs_out(&self, what: &'static str, left: u64) -> Option<RunsOut> {
+        let told = Self { per_minute: as_told(self.per_minute), ..*self };
+        Some(RunsOut { what, within: told.time_to(left)?, left, per_minute: told.per_minute })
+    }
+
     /// In how long something grows by `room`.
     pub(super) fn time_to(&self, room: u64) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let minutes = room as f64 / f64::from(self.per_minute);
         self.rises().then(|| Duration::try_from_secs_f64(minutes * 60.0).ok()).flatten()
+    }
+}
+
+/// `per_minute` with the digits that sentences have: whole numbers from 10 on, else one digit behind the point; per hour
+/// below 1 a minute, per second from 600 a minute on (see `wording::growth`).
+pub(super) fn as_told(per_minute: f32) -> f32 {
+    let digits = |rate: f32| if rate >= 9.95 { rate.round() } else { (rate * 10.0).round() / 10.0 };
+    match per_minute {
+        rate if rate < 0.95 => digits(rate * 60.0) / 60.0,
+        rate if rate < 599.5 => digits(rate),
+        rate => digits(rate / 60.0) * 60.0,
     }
 }
 
@@ -202,6 +240,45 @@ mod tests {
         assert!(!noisy.slope(now).expect("enough is known").rises());
         let (level, now) = track([7; 60]);
         assert_eq!(level.slope(now).map(|slope| (slope.per_minute, slope.rises())), Some((0.0, false)));
+    }
+
+    #[test]
+    fn what_is_left_and_the_rate_as_told_give_the_time() {
+        for (per_minute, told) in
+            [(0.026, 0.026_667), (0.5, 0.5), (3.653, 3.7), (42.4, 42.0), (107.3, 107.0), (1_234.0, 1_260.0)]
+        {
+            let slope = Slope { per_minute, over: Duration::from_hours(3), confidence: 0.99 };
+            let limit = slope.runs_out("descriptors", 10_000).expect("it rises");
+            assert!((limit.per_minute - told).abs() < told / 1e3, "{per_minute}: {}", limit.per_minute);
+            let sum = 10_000.0 / f64::from(told) * 60.0;
+            assert!((limit.within.as_secs_f64() - sum).abs() < sum / 1e3, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_condition_begins_where_it_was_proved_and_a_short_break_is_none() {
+        let mut track = Track::default();
+        let since = |seconds, basis| Since { at: at(seconds), basis };
+        assert_eq!(track.holds(at(100), None, false), since(100, AgeBasis::AtLeast), "it may have held before");
+        track.ends();
+        assert_eq!(track.holds(at(100), None, true), since(100, AgeBasis::Observed));
+        assert_eq!(track.holds(at(101), Some(since(40, AgeBasis::Kernel)), true), since(40, AgeBasis::Kernel));
+        // The row that proved it is gone.
+        assert_eq!(track.holds(at(102), Some(since(101, AgeBasis::Kernel)), true), since(40, AgeBasis::Kernel));
+        let (finding, hold) = (
+            crate::diagnosis::finding::testing::finding(
+                crate::diagnosis::rule::Rule::DeadPeer,
+                7,
+                crate::diagnosis::finding::Place::Process,
+                1,
+            ),
+            Duration::from_secs(3),
+        );
+        track.active = Some((finding, at(102)));
+        assert!(track.held(at(105), hold).is_some());
+        assert_eq!(track.holds(at(105), None, true).at, at(40), "back within the hold time");
+        assert!(track.held(at(106), hold).is_none());
+        assert_eq!(track.holds(at(107), None, true), since(107, AgeBasis::Observed), "another one");
     }
 
     #[test]

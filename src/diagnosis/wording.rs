@@ -24,6 +24,9 @@ pub(super) fn total(group: &Group, of_one: impl FnOnce() -> String) -> String {
     }
 }
 
+/// A condition is told to be older than its rows if it is so by this much.
+const OLDER_BY: Duration = Duration::from_secs(2);
+
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
 pub(super) fn place(case: &Case) -> String {
     let group = case.group;
@@ -112,9 +115,13 @@ pub(super) fn trimmed(rate: f32) -> String {
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
 
-/// `, oldest 52m`, `, oldest >52m`.
+/// `, oldest 52m`, `, oldest >52m`; where the condition is older than all rows of now, `, oldest 4s, for 10m`.
 pub(super) fn oldest(case: &Case) -> String {
-    case.group.oldest.map_or(String::new(), |since| format!(", oldest {}", age(case, since)))
+    let oldest = case.group.oldest.map_or(String::new(), |since| format!(", oldest {}", age(case, since)));
+    let is_older = |began: &Since| case.group.oldest.is_some_and(|oldest| began.at.after(OLDER_BY) < oldest.at);
+    let began = case.past.and_then(|past| past.began).filter(is_older);
+    let lasts = began.map_or(String::new(), |began| format!(", for {}", age(case, began)));
+    oldest + &lasts
 }
 
 /// How long the oldest has lasted: `52m`, `>52m`.
@@ -132,9 +139,15 @@ pub(super) fn at_least(since: Since) -> &'static str {
     if since.basis == AgeBasis::AtLeast { ">" } else { "" }
 }
 
-/// `; out of descriptors in 3h10m`.
-pub(super) fn ahead(runs_out: Option<RunsOut>) -> String {
-    runs_out.map_or(String::new(), |limit| format!("; out of {} in {}", limit.what, within(limit.within)))
+/// `; out of descriptors in 3h10m (420 left)`, `... (420 left, +2.2/min)`: what is left and how fast it is used up, where
+/// that is not the growth that was `told` before.
+pub(super) fn ahead(runs_out: Option<RunsOut>, told: Option<Slope>) -> String {
+    let Some(limit) = runs_out else { return String::new() };
+    let rate = per_time(limit.per_minute);
+    let is_told = limit.left == 0 || told.is_some_and(|slope| slope.rises() && per_time(slope.per_minute) == rate);
+    let rate = if is_told { String::new() } else { format!(", {rate}") };
+    let left = units::count(limit.left);
+    format!("; out of {} in {} ({left} left{rate})", limit.what, within(limit.within))
 }
 
 fn within(time: Duration) -> String {

@@ -51,9 +51,19 @@ fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
     if ack == Timestamp::default() || data == Timestamp::default() {
         return None;
     }
-    let (least, most) = (units::lasted(now.since(ack)), units::lasted(now.since(data)));
+    let since = row.connection.state_since;
+    // Who saw it change needs no bounds; how long it was watched in this state is one more.
+    if since.is_some_and(|since| since.basis == AgeBasis::Observed) {
+        return None;
+    }
+    let watched =
+        since.filter(|since| since.basis == AgeBasis::AtLeast && since.at < ack).map(|since| since.at.max(data));
+    let lasted = |at: Timestamp| units::lasted(now.since(at));
+    let (least, most) = (lasted(watched.unwrap_or(ack)), lasted(data));
     Some(if least == most {
         format!("about {least}: its last data and its last ACK lie around the peer's end")
+    } else if watched.is_some() {
+        format!("{least} to {most}: the peer's end came after its last data ({most} ago), and was seen {least} ago")
     } else {
         format!(
             "{least} to {most}: the peer's end came after its last data ({most} ago), not after its last ACK ({least} ago)"

@@ -131,7 +131,10 @@ fn known(app: &App, finding: &Finding) -> Section {
         section.lines.push(Line::Strong("why", finding.why.to_owned()));
     }
     if let Some(runs_out) = finding.runs_out {
-        let text = format!("{} run out in {} at this rate", runs_out.what, eta(runs_out.within));
+        let left = units::count(runs_out.left);
+        let rate = per_minute(runs_out.per_minute);
+        let rate = if rate.is_empty() { String::new() } else { format!(", {rate}") };
+        let text = format!("{} run out in {}: {left} left{rate}", runs_out.what, eta(runs_out.within));
         section.lines.push(Line::Alarm("next", text));
     }
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));

@@ -31,6 +31,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         slope: None,
         since: None,
         first_found: Timestamp::default(),
+        oldest: None,
         runs_out: None,
         filter: format!("pid:{pid} state:close-wait"),
         also: None,

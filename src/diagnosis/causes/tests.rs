@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::diagnosis::finding::{Severity, Sharer};
+use crate::diagnosis::finding::Severity;
+use crate::diagnosis::finding::testing::finding;
 use crate::diagnosis::rule::RULES;
 use crate::model::address::Destination;
 use crate::model::delta::Delta;
@@ -14,34 +16,6 @@ use crate::model::descriptors::Descriptors;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{connection, destination, listener, process, source_info, tcp};
-use crate::model::time::Timestamp;
-
-const NETNS: NetnsId = NetnsId(0);
-
-fn finding(rule: Rule, pid: u32, place: Place, sockets: u32) -> Finding {
-    let process = process(pid, &format!("program-{}", pid % 10));
-    Finding {
-        key: FindingKey { rule, program: Some(Program::of(&process)), place, netns: NETNS, listener: None },
-        severity: Severity::Warning,
-        sentence: format!("{} {pid} {place:?}", rule.id()),
-        why: "",
-        program: Some(process.name.clone()),
-        processes: 1,
-        sharers: vec![Sharer { process: Arc::clone(&process), sockets }],
-        process: Some(process),
-        state: None,
-        sockets,
-        examples: Vec::new(),
-        evidence: Vec::new(),
-        slope: None,
-        since: None,
-        first_found: Timestamp::default(),
-        runs_out: None,
-        filter: String::new(),
-        also: None,
-        caused: Effects::default(),
-    }
-}
 
 fn on(text: &str) -> Place {
     Place::On(destination(text))
@@ -177,6 +151,12 @@ fn who_has_no_descriptor_left_cannot_accept_and_a_leak_says_why() {
     assert!(!explains(limit(1), queue(3)), "another process");
     assert!(explains(leak(2, 125), limit(2)));
     assert!(!explains(leak(2, 124), limit(2)), "fewer than half of 250");
+    let growing = |finding: Finding, per_minute| {
+        let slope = Slope { per_minute, over: Duration::from_mins(3), confidence: 0.99 };
+        Finding { slope: Some(slope), ..finding }
+    };
+    assert!(explains(growing(leak(2, 20), 4.0), growing(limit(2), 4.2)), "it grows as they do");
+    assert!(!explains(growing(leak(2, 20), 4.0), growing(limit(2), 9.0)));
     // A chain has one beginning, which is told first.
     let mut findings = vec![queue(1), limit(1), leak(1, 200)];
     fold(&mut findings, &store());

@@ -50,7 +50,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
     let is_critical = case.reaches_critical(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
     let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
-    let verb = if rises || is_many { "leaks CLOSE_WAIT" } else { "holds CLOSE_WAIT" };
+    // By the number alone, so that equal groups are called equal.
+    let verb = if rises || group.settled >= limits.close_wait_many { "leaks CLOSE_WAIT" } else { "holds CLOSE_WAIT" };
     let because = if why.is_empty() { String::new() } else { format!(", {why}") };
     let sentence = format!(
         "{} {}: {}{}{}{because}{}",
@@ -59,7 +60,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         total(group, || count(group.sockets)),
         growth(slope),
         oldest(case),
-        ahead(runs_out)
+        ahead(runs_out, slope)
     );
     let severity = if is_critical { Severity::Critical } else { Severity::Warning };
     let judgement = Judgement {

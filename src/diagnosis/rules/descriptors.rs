@@ -92,7 +92,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         units::count(group.limit),
         group.amount.saturating_mul(100) / group.limit,
         count(worst.sockets),
-        ahead(runs_out)
+        ahead(runs_out, None)
     );
     Some(
         Judgement {

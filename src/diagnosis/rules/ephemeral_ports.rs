@@ -97,7 +97,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         place(case),
         units::count(group.amount),
         units::count(group.limit),
-        ahead(runs_out)
+        ahead(runs_out, None)
     );
     let severity = if is_critical { Severity::Critical } else { Severity::Warning };
     let from = group.from.map(wording::from).unwrap_or_default();
@@ -122,13 +122,12 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
 fn runs_out(case: &Case) -> Option<RunsOut> {
     let group = case.group;
     if group.amount >= group.limit {
-        return Some(RunsOut { what: "ephemeral ports", within: Duration::ZERO });
+        return Some(RunsOut { what: "ephemeral ports", within: Duration::ZERO, left: 0, per_minute: 0.0 });
     }
     let time_wait = u64::from(group.kinds[TIME_WAIT]);
     let settles_at = u64::from(group.kinds[CHURNED]) * TIME_WAIT_SECONDS / CHURN_WINDOW.as_secs();
     if time_wait * 2 > group.amount && settles_at + (group.amount - time_wait.min(group.amount)) < group.limit {
         return None;
     }
-    let within = case.slope()?.time_to(group.limit - group.amount)?;
-    Some(RunsOut { what: "ephemeral ports", within })
+    case.slope()?.runs_out("ephemeral ports", group.limit - group.amount)
 }

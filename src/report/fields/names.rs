@@ -93,7 +93,9 @@ pub(super) const FINDING: &[Name] = &[
     ("slope_per_minute", "number", "per minute", "How fast it grows."),
     ("slope_confidence", "number", "1 is all", "How well a straight line explains that."),
     ("runs_out", "string", "", "What runs out."),
-    ("runs_out_seconds", "number", "seconds", "In how long."),
+    ("runs_out_seconds", "number", "seconds", "In how long: what is left, by what is used up in that time."),
+    ("runs_out_left", "integer", "", "How many are left."),
+    ("runs_out_per_minute", "number", "per minute", "How many more are used up."),
     ("evidence", "object", "", "Numbers behind it; their names end in the unit, and in _max for a limit."),
     (
         "caused",
