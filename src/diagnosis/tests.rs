@@ -15,6 +15,8 @@ use crate::model::testing::{SocketBuilder, connection, destination, listener, pr
 use crate::table::filter::Filter;
 use crate::tracker::Tracker;
 
+mod losses;
+
 /// A machine whose samples are made by hand.
 struct Machine {
     tracker: Tracker,
