@@ -14,11 +14,12 @@ pub mod logins;
 pub mod losses;
 pub mod merge;
 pub mod paths;
+pub mod peers;
 pub mod pressure;
 pub mod routes;
 pub mod row_set;
 pub mod rows;
-mod tally;
+pub mod tally;
 mod waiting;
 pub mod ways;
 
@@ -30,14 +31,14 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{Delta, Gap, Rhythm};
+use crate::model::delta::{AsOf, Delta, Gap, Rhythm};
 use crate::model::descriptors::{Descriptors, of_process};
 use crate::model::event::Tellers;
 use crate::model::facts::Facts;
 use crate::model::memory::Held;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
-use crate::model::socket::SocketId;
+use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::counters::CounterHistory;
@@ -77,6 +78,7 @@ pub struct Store {
     paths: Paths,
     tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
+    as_of: AsOf,
     host_names: HostNames,
     /// Made when it is asked for, and again after the next delta.
     listeners: OnceCell<Listeners>,
@@ -109,6 +111,7 @@ impl Store {
             paths: Paths::default(),
             tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
+            as_of: AsOf::default(),
             host_names: HostNames::default(),
             listeners: OnceCell::new(),
             waiting: Arc::default(),
@@ -130,6 +133,17 @@ impl Store {
     /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
     pub fn is_unlisted(&self, id: SocketId) -> bool {
         self.unlisted.contains(&id)
+    }
+
+    /// Of which moment what is known of `socket` is, at least: that of the last sample that lists such sockets without fail.
+    pub fn known_at(&self, socket: &Socket) -> Timestamp {
+        self.as_of.of(socket).unwrap_or(self.at)
+    }
+
+    /// The socket at the other end of a connection, where that is on this machine, in a namespace that is shown, and
+    /// something may be wrong with it or much waits in a queue of it (see [`peers`]).
+    pub fn peer(&self, socket: &Socket) -> Option<&Row> {
+        self.rows.peers().of(socket, &self.rows)
     }
 
     /// What addresses are called, as far as somebody asked.
@@ -279,6 +293,7 @@ impl Store {
             Held::by("usage", &self.usage),
             Held::by("unlisted sockets", &self.unlisted),
             self.waiting.held(),
+            self.rows.peers().held(),
         ];
         let tables = self.rows.held().into_iter().chain(self.paths.held());
         tables.chain(self.log.held()).chain(self.history.held()).chain(self.ledger.held()).chain(others).collect()

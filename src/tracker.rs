@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, AsOf, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Loss, Teller};
 use crate::model::memory::Held;
@@ -64,6 +64,8 @@ struct Seen {
     scope: Scope,
     /// When the last one of every socket was taken.
     all_at: Timestamp,
+    /// When the last one of all UDP sockets was.
+    udp_at: Timestamp,
 }
 
 /// A full sample of which some sockets were seen before its snapshot is.
@@ -239,7 +241,7 @@ impl Tracker {
             scope,
             generation: self.generation,
             first: seen.is_none(),
-            seen: seen.unwrap_or(Seen { at, scope: Scope::ALL, all_at: at }),
+            seen: seen.unwrap_or(Seen { at, scope: Scope::ALL, all_at: at, udp_at: at }),
             tolerance: tolerance(took),
             ends_are_told: false,
         }
@@ -257,7 +259,11 @@ impl Tracker {
         }
         let all_at = if round.scope.is_all() { round.at } else { round.seen.all_at };
         self.took = if round.scope.is_all() { delta.took } else { self.took };
-        self.seen = Some(Seen { at: round.at, scope: round.scope, all_at });
+        let has_udp = round.scope.covers(Protocol::Udp, TcpState::Unconn);
+        let udp_at = if has_udp { round.at } else { round.seen.udp_at };
+        self.seen = Some(Seen { at: round.at, scope: round.scope, all_at, udp_at });
+        delta.as_of =
+            AsOf { rest: Some(all_at).filter(|_| !round.scope.is_all()), udp: Some(udp_at).filter(|_| !has_udp) };
         delta.rhythm.late = self.late;
     }
 
@@ -369,6 +375,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         removed: Vec::new(),
         transitions: Vec::new(),
         rhythm: Rhythm::default(),
+        as_of: AsOf::default(),
     }
 }
 

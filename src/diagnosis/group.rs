@@ -44,6 +44,10 @@ pub(super) struct Member<'a> {
     pub(super) amount: u64,
     /// The limit of the amount.
     pub(super) limit: u64,
+    /// What waits at the other end, in bytes, if the rule looks there.
+    pub(super) beyond: u64,
+    /// Bytes per second, if the rule tells how fast it is.
+    pub(super) rate: f64,
 }
 
 impl<'a> Member<'a> {
@@ -54,7 +58,19 @@ impl<'a> Member<'a> {
         let first_seen = Since { at: connection.first_seen, basis: AgeBasis::AtLeast };
         let process = connection.socket.owner.holders().and_then(|holders| holders.all().first());
         let since = Some(connection.state_since.unwrap_or(first_seen));
-        Self { place, listener: None, process, since, settled: true, aged: false, kind: 0, amount: 0, limit: 0 }
+        Self {
+            place,
+            listener: None,
+            process,
+            since,
+            settled: true,
+            aged: false,
+            kind: 0,
+            amount: 0,
+            limit: 0,
+            beyond: 0,
+            rate: 0.0,
+        }
     }
 }
 
@@ -78,6 +94,12 @@ pub(super) struct Group {
     /// The amounts added up, or that of the member that has used most of its limit.
     pub(super) amount: u64,
     pub(super) limit: u64,
+    /// The smallest amount of one of them.
+    pub(super) least: u64,
+    /// What waits at the other end, in bytes.
+    pub(super) beyond: u64,
+    /// Bytes per second, added up.
+    pub(super) rate: f64,
     /// Our address, where the rule tells our addresses apart.
     pub(super) from: Option<Address>,
     /// How many places it is about, more than one for a process as a whole.
@@ -101,6 +123,9 @@ impl Group {
             examples: Vec::new(),
             amount: 0,
             limit: 0,
+            least: u64::MAX,
+            beyond: 0,
+            rate: 0.0,
             from: None,
             places: 1,
             arrivals: [0; ARRIVAL_MINUTES],
@@ -119,6 +144,9 @@ impl Group {
         self.aged += u32::from(member.aged);
         self.kinds[member.kind] += 1;
         self.add_amount(member.amount, member.limit);
+        self.least = self.least.min(member.amount);
+        self.beyond += member.beyond;
+        self.rate += member.rate;
         let Some(since) = member.since else { return };
         self.is_as_old_as(since);
         self.add_example(since.at, id);
@@ -164,6 +192,9 @@ impl Group {
         self.kinds.iter_mut().zip(other.kinds).for_each(|(kind, count)| *kind += count);
         self.arrivals.iter_mut().zip(other.arrivals).for_each(|(arrived, count)| *arrived += count);
         self.add_amount(other.amount, other.limit);
+        self.least = self.least.min(other.least);
+        self.beyond += other.beyond;
+        self.rate += other.rate;
         if let Some(since) = other.oldest {
             self.is_as_old_as(since);
         }

@@ -25,7 +25,8 @@ const STEPS_SETTLE: usize = 4;
 const GROUPS_A_STEP: usize = 8;
 
 /// The passes over rows.
-const PASSES: [Set; 3] = [Set::Listening, Set::CloseWait, Set::Suspects];
+/// The queued ones first: how they move explains others.
+const PASSES: [Set; 4] = [Set::Queued, Set::Listening, Set::CloseWait, Set::Suspects];
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -115,6 +116,7 @@ impl Look {
             Set::Listening => rows.listening(),
             Set::CloseWait => rows.close_wait(),
             Set::Suspects => rows.suspects(),
+            Set::Queued => rows.queued(),
         };
         while *steps > 0 {
             *steps -= 1;
@@ -132,10 +134,13 @@ impl Look {
         }
     }
 
-    fn gather(&mut self, set: Set, row: &Row, desk: &Desk) {
+    fn gather(&mut self, set: Set, row: &Row, desk: &mut Desk) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         if desk.store.is_unlisted(row.connection.socket.id) {
             return;
+        }
+        if set == Set::Queued {
+            desk.memory.flows.note(desk.store, row);
         }
         let context = desk.context();
         for rule in &RULES {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
+use crate::diagnosis::flow::Flows;
 use crate::diagnosis::track::Track;
 use crate::model::descriptors::Descriptors;
 use crate::model::memory::{Held, close_gaps};
@@ -27,6 +28,7 @@ pub(super) struct Memory {
     has_looked: bool,
     tracks: FxHashMap<FindingKey, Track>,
     descriptors: FxHashMap<ProcessId, Track>,
+    pub(super) flows: Flows,
 }
 
 impl Memory {
@@ -54,13 +56,14 @@ impl Memory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 3] {
+    pub(super) fn held(&self) -> [Held; 4] {
         let (rings, samples) =
             self.tracks.values().map(Track::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
         [
             Held::by("tracks", &self.tracks),
             Held { what: "samples of tracks", len: rings, bytes: samples },
             Held::by("descriptor tracks", &self.descriptors),
+            self.flows.held(),
         ]
     }
 
@@ -95,6 +98,7 @@ impl Memory {
     pub(super) fn finish(&mut self, store: &Store) -> Vec<Finding> {
         let now = self.at;
         self.has_looked = true;
+        self.flows.finish(now);
         self.tracks.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
         let mut held = Vec::new();
         for (key, track) in self.tracks.iter_mut().filter(|(_, track)| track.seen < now) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rules::{
-    accept_queue, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2, loss,
-    memory_pressure, not_accepted, orphans, retransmits, syn_backlog, syn_drops, syn_sent, time_wait,
-    udp_receive_drops, unexpected, zero_window,
+    accept_queue, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2,
+    local_reader, loss, memory_pressure, not_accepted, orphans, retransmits, slow_reader, syn_backlog, syn_drops,
+    syn_sent, time_wait, udp_receive_drops, unexpected, zero_window,
 };
 use crate::diagnosis::track::HOLDS;
 use crate::store::rows::Row;
@@ -51,8 +51,12 @@ pub enum Rule {
     TimeWaitOverflow,
     /// Segments are sent again and again.
     Retransmitting,
+    /// A process of this machine does not read.
+    LocalReaderStuck,
     /// The peer does not read.
     ZeroWindow,
+    /// A process of this machine, or the peer, reads too slowly.
+    SlowReader,
     /// A process is near its limit of open files.
     DescriptorLimit,
     /// A service that should not be reachable from outside is.
@@ -108,6 +112,8 @@ pub(super) enum Set {
     CloseWait,
     /// Connections that hang, stall or wait to be accepted.
     Suspects,
+    /// Connections with much in a queue.
+    Queued,
 }
 
 /// A rule that looks at rows.
@@ -172,10 +178,11 @@ const CLOSE_WAIT: &[Set] = &[Set::CloseWait];
 const LISTENING: &[Set] = &[Set::Listening];
 const SUSPECTS: &[Set] = &[Set::Suspects];
 const LISTENING_SUSPECTS: &[Set] = &[Set::Listening, Set::Suspects];
+const QUEUED: &[Set] = &[Set::Queued];
 
 /// Every rule.
 #[rustfmt::skip]
-pub static RULES: [RuleRow; 24] = [
+pub static RULES: [RuleRow; 26] = [
     rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
@@ -194,7 +201,9 @@ pub static RULES: [RuleRow; 24] = [
     whole(Rule::PawsDrops,         "paws-drops",          |look| loss::TIME_STAMPS.groups(look), |case| loss::TIME_STAMPS.judge(case)),
     whole(Rule::TimeWaitOverflow,  "time-wait-overflow",  |look| loss::TIME_WAIT.groups(look),   |case| loss::TIME_WAIT.judge(case)),
     rows(Rule::Retransmitting,     "retransmitting",      SUSPECTS,   retransmits::member,    retransmits::judge).whole(retransmits::groups).of_peer().rolls_up().after(1),
+    rows(Rule::LocalReaderStuck,   "local-reader-stuck",  QUEUED,     local_reader::member,   local_reader::judge).rolls_up(),
     rows(Rule::ZeroWindow,         "zero-window",         SUSPECTS,   zero_window::member,    zero_window::judge).of_peer().rolls_up(),
+    rows(Rule::SlowReader,         "slow-reader",         QUEUED,     slow_reader::member,    slow_reader::judge).rolls_up(),
     whole(Rule::DescriptorLimit,   "descriptor-limit",    descriptors::groups,                descriptors::judge),
     rows(Rule::ExposedRiskyPort,   "exposed-risky-port",  LISTENING,  exposed::member,        exposed::judge).stands(),
     rows(Rule::UnexpectedListener, "unexpected-listener", LISTENING,  unexpected::member,     unexpected::judge).stands(),

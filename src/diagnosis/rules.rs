@@ -8,11 +8,14 @@ pub(super) mod descriptors;
 pub(super) mod ephemeral_ports;
 pub(super) mod exposed;
 pub(super) mod fin_wait2;
+pub(super) mod local_reader;
 pub(super) mod loss;
 pub(super) mod memory_pressure;
 pub(super) mod not_accepted;
 pub(super) mod orphans;
+mod reading;
 pub(super) mod retransmits;
+pub(super) mod slow_reader;
 mod stalled;
 pub(super) mod syn_backlog;
 pub(super) mod syn_drops;
@@ -103,6 +106,10 @@ fn is_trouble(case: &Case) -> bool {
         return case.group.sockets > 0;
     }
     let established = f64::from(case.look.store.rows().counts().of(crate::model::tcp_state::TcpState::Established));
+    // However few they are: so much has waited for so long.
+    if case.reaches(case.group.aged, 1) {
+        return true;
+    }
     let many = f64::from(limits.troubled_clients_many);
     case.reaches(case.group.sockets, (established * limits.troubled_clients / 100.0).clamp(1.0_f64.min(many), many))
 }

@@ -16,6 +16,7 @@ use crate::table::filter::Filter;
 use crate::tracker::Tracker;
 
 mod losses;
+mod stalls;
 
 /// A machine whose samples are made by hand.
 struct Machine {

@@ -120,6 +120,11 @@ thresholds! {
     retransmit_percent: Percent = 5.0, "percent", "percent", "A larger share of all segments sent again, over the last minute, is a finding.";
     retransmit_segments: Count = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";
     zero_window_age: Duration = s(10), "seconds", "seconds", "A peer that has offered no window for so long does not read.";
+    local_reader_age: Duration = s(10), "seconds", "seconds", "A process of this machine that has read nothing for so long, though data waits for it, does not read.";
+    local_reader_bytes: Count = 16_384, "count", "bytes", "Fewer bytes than this that a process has not read say nothing, unless its window is closed; at least 4096.";
+    slow_reader_rate: Count = 8_192, "count", "bytes per second", "Who reads fewer bytes than this a second, while more and more waits, reads too slowly.";
+    stalled_age: Duration = s(60), "seconds", "seconds", "A connection on which nothing moves for so long is stalled, ...";
+    stalled_bytes: Count = 1_048_576, "count", "bytes", "... and told, if so much waits to be sent, however many healthy ones stand beside it.";
     dead_peer_age: Duration = s(60), "seconds", "seconds", "A peer that has acknowledged nothing for so long, with data on its way to it, is taken for dead.";
     troubled_clients: Percent = 2.0, "percent", "percent", "Silent or slow clients of a listener are their own trouble while they are fewer than this share of all established connections, ...";
     troubled_clients_many: Count = 100, "count", "connections", "... and fewer than this.";

@@ -83,6 +83,15 @@ pub(super) fn count(count: u32) -> String {
     units::count(u64::from(count))
 }
 
+/// `312 bytes`, `14.2MB`.
+pub(super) fn in_bytes(number: u64) -> String {
+    match number {
+        1 => "1 byte".to_owned(),
+        ..10_000 => format!("{} bytes", units::count(number)),
+        _ => format!("{}B", units::bytes(number)),
+    }
+}
+
 /// `1 connection`, `12 connections`.
 pub(super) fn many(number: u32, one: &str) -> String {
     format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })

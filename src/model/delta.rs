@@ -277,6 +277,28 @@ pub struct Rhythm {
     pub late: u32,
 }
 
+/// Of which moment what a partial sample leaves out is: of that of the last sample that listed such sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AsOf {
+    /// TCP sockets that are not in every sample (see [`Scope`](crate::model::snapshot::Scope)); `None` where the last
+    /// sample lists all.
+    pub rest: Option<Timestamp>,
+    /// UDP sockets; `None` where the last sample lists them.
+    pub udp: Option<Timestamp>,
+}
+
+impl AsOf {
+    /// The moment for `socket`; `None` where that is the last sample.
+    pub fn of(self, socket: &Socket) -> Option<Timestamp> {
+        match socket.protocol {
+            Protocol::Udp => self.udp,
+            Protocol::Mptcp => None,
+            Protocol::Tcp if matches!(socket.state, TcpState::Established | TcpState::TimeWait) => self.rest,
+            Protocol::Tcp => None,
+        }
+    }
+}
+
 /// The difference between two samples. `added`, `changed` and `removed` are disjoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delta {
@@ -315,4 +337,6 @@ pub struct Delta {
     pub details: Vec<(SocketId, TcpDetail)>,
     /// How often samples come.
     pub rhythm: Rhythm,
+    /// Of which moment that is which this sample did not list.
+    pub as_of: AsOf,
 }

@@ -13,6 +13,7 @@ use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::losses::Losses;
+use crate::store::peers::Peers;
 use crate::store::row_set::RowSet;
 use crate::store::tally::Tally;
 use crate::store::ways::Ways;
@@ -207,6 +208,21 @@ impl Rows {
     /// What sockets lost of late.
     pub const fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// Live rows of connections with much in a queue: data that their process has not read, or that the peer has not taken.
+    pub const fn queued(&self) -> &RowSet {
+        &self.tally.queued
+    }
+
+    /// Live UDP sockets that are connected to the DNS port of some server.
+    pub const fn lookups(&self) -> &RowSet {
+        &self.tally.lookups
+    }
+
+    /// Those live rows of which [`Store::peer`](crate::store::Store::peer) can say something, by their ends.
+    pub(super) const fn peers(&self) -> &Peers {
+        &self.tally.peers
     }
 
     /// How many live rows can share one way to a destination.

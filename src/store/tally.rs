@@ -9,9 +9,17 @@ use crate::model::endpoint::Protocol;
 use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
+use crate::store::peers::{self, Peers};
 use crate::store::row_set::RowSet;
 use crate::store::rows::{Counts, RowIndex};
 use crate::store::ways::Ways;
+
+/// So many bytes received and not read are worth a look, where the process takes none of them.
+pub const UNREAD_MIN: u32 = 4_096;
+/// So many bytes sent and not acknowledged are worth a look, where the peer takes few of them.
+pub const UNTAKEN_MIN: u32 = 65_536;
+/// Where DNS servers listen.
+const DNS_PORT: u16 = 53;
 
 /// Counts of the live rows, and where those are that views ask for by their state.
 #[derive(Debug, Default)]
@@ -21,6 +29,9 @@ pub(super) struct Tally {
     pub(super) listening: RowSet,
     pub(super) time_wait: RowSet,
     pub(super) suspects: RowSet,
+    pub(super) queued: RowSet,
+    pub(super) lookups: RowSet,
+    pub(super) peers: Peers,
     pub(super) ways: Ways,
     /// The processes that hold sockets now.
     holders: FxHashMap<ProcessId, Holder>,
@@ -50,6 +61,15 @@ impl Tally {
         if is_suspect(socket) {
             self.suspects.insert(index);
         }
+        if is_queued(socket) {
+            self.queued.insert(index);
+        }
+        if is_lookup(socket) {
+            self.lookups.insert(index);
+        }
+        if has_peer(socket) {
+            self.peers.enter(index, socket);
+        }
         for process in holders(socket) {
             let empty = || Holder { process: Arc::clone(process), sockets: 0 };
             self.holders.entry(process.id).or_insert_with(empty).sockets += 1;
@@ -64,6 +84,11 @@ impl Tally {
         self.listening.remove(index);
         self.time_wait.remove(index);
         self.suspects.remove(index);
+        self.queued.remove(index);
+        self.lookups.remove(index);
+        if has_peer(socket) {
+            self.peers.leave(index, socket);
+        }
         for process in holders(socket) {
             if let Some(holder) = self.holders.get_mut(&process.id) {
                 holder.sockets -= 1;
@@ -115,6 +140,28 @@ pub(super) fn is_suspect(socket: &Socket) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether so much waits in a queue of a connection that somebody may not read: here, or at the other end.
+pub(super) fn is_queued(socket: &Socket) -> bool {
+    use TcpState::{CloseWait, Established, FinWait1, FinWait2};
+    let Some(queues) = socket.queues.filter(|_| peers::is_connected(socket)) else { return false };
+    match socket.state {
+        Established | FinWait1 | FinWait2 => queues.receive >= UNREAD_MIN || queues.send >= Some(UNTAKEN_MIN),
+        // What waits unread in CLOSE_WAIT is a question of its own.
+        CloseWait => queues.send >= Some(UNTAKEN_MIN),
+        _ => false,
+    }
+}
+
+/// Whether it is the socket of a lookup: UDP, connected to the DNS port of a server.
+fn is_lookup(socket: &Socket) -> bool {
+    socket.protocol == Protocol::Udp && socket.remote.port == DNS_PORT && !socket.remote.is_unset()
+}
+
+/// Whether the other end of a connection may be asked for, or be the answer.
+fn has_peer(socket: &Socket) -> bool {
+    peers::is_connected(socket) && (socket.state == TcpState::CloseWait || is_queued(socket) || is_suspect(socket))
 }
 
 fn holders(socket: &Socket) -> &[Arc<Process>] {

@@ -50,6 +50,8 @@ pub const STORIES: &[Story] = &[
     story("syn-backlog", syn_backlog),
     story("retransmitting", retransmitting).about_more(),
     story("zero-window", zero_window),
+    story("local-reader-stuck", local_reader_stuck),
+    story("slow-reader", slow_reader),
     story("descriptor-limit", descriptor_limit),
     story("exposed-risky-port", exposed_risky_port),
     story("unexpected-listener", unexpected_listener),
@@ -259,6 +261,38 @@ fn zero_window() -> Vec<Snapshot> {
             blocked(opened(11, "10.0.0.40:6000", &browser)),
         ];
         quiet(now, sockets)
+    })
+}
+
+/// A server stops reading; its client, on this machine too, cannot send any more.
+fn local_reader_stuck() -> Vec<Snapshot> {
+    let (reader, writer) = (process(412, "slow-reader"), process(413, "fast-writer"));
+    samples(14, 1_000, |_, now| {
+        let end = |nth: u64| format!("10.0.0.1:{}", 50_000 + nth);
+        let here = |nth: u64| {
+            let socket = served(nth, 9001, &reader).remote(&end(nth)).queues(120_000, 0).bytes(190_000, 0);
+            socket.last(0, BEGIN - 5_000, BEGIN - 5_000).build()
+        };
+        let there = |nth: u64| {
+            let socket = tcp(100 + nth).local(&end(nth)).remote("10.0.0.1:9001").queues(0, 4_100_000).bytes(0, 190_000);
+            let socket = socket.held_by(std::slice::from_ref(&writer)).timer(TimerKind::ZeroWindow, 0, BEGIN + 20_400);
+            socket.info(|info| (info.backoff, info.rto_us) = (6, 200_000)).build()
+        };
+        let mut sockets = vec![listener(1, 9001).held_by(std::slice::from_ref(&reader)).build()];
+        sockets.extend((10..22).map(here).chain((10..22).map(there)));
+        quiet(now, sockets)
+    })
+}
+
+/// A consumer takes 4 kB a second of a stream that comes faster, and a mirror far away takes as little of what it is sent.
+fn slow_reader() -> Vec<Snapshot> {
+    let (consumer, feed) = (process(612, "consumer"), process(700, "feed"));
+    samples(14, 1_000, |nth, now| {
+        let here = opened(10, "10.0.0.40:9092", &consumer).queues(118_000, 0).bytes(400_000 + nth * 4_096, 0);
+        let there = served(11, 9000, &feed).queues(0, 3_780_000).bytes(0, 500_000 + nth / 2 * 8_192);
+        let there = there.timer(TimerKind::ZeroWindow, 0, now + 300);
+        let there = there.info(|info| (info.backoff, info.rto_us) = (1, 200_000));
+        quiet(now, vec![listener(1, 9000).held_by(std::slice::from_ref(&feed)).build(), here.build(), there.build()])
     })
 }
 

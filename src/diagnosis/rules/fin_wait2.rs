@@ -4,6 +4,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
+use crate::diagnosis::other_end::OtherEnd;
 use crate::diagnosis::wording::{filter, growth, many, oldest, place, total, who};
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
@@ -26,9 +27,13 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let slope = case.slope();
+    let peer = OtherEnd::of(case);
+    let waits = match &peer.name {
+        Some(name) => who(group).does(&format!("waits for {name}"), &format!("wait for {name}")),
+        None => who(group).does("waits for its peers", "wait for their peers"),
+    };
     let sentence = format!(
-        "{} to close, {}: {} in FIN_WAIT2{}{}",
-        who(group).does("waits for its peers", "wait for their peers"),
+        "{waits} to close, {}: {} in FIN_WAIT2{}{}",
         place(case),
         total(group, || many(group.sockets, "connection")),
         growth(slope),
@@ -43,6 +48,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("fin_wait2", "in FIN_WAIT2", Measure::Count(group.sockets.into()))
+        .evidence_if("peer", "other end", peer.words().map(Measure::Words))
         .evidence("stuck", "for too long", Measure::Count(group.settled.into()))
         .metric("oldest", "oldest", Measure::Span(case.oldest())),
     )

@@ -2,15 +2,20 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::flow::Flow;
 use crate::diagnosis::group::Member;
+use crate::diagnosis::other_end::OtherEnd;
 use crate::diagnosis::rules::stalled;
-use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
-use crate::model::units;
+use crate::diagnosis::wording::{filter, in_bytes, lasted, many, peers, that, total, who};
 use crate::store::rows::Row;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let since = stalled::window_closed(socket, look.now()).filter(|_| stalled::is_connected(socket.state))?;
+    // What is taken now and then is no such thing: `slow-reader` looks at it. A reader that is here is told of itself.
+    if matches!(stalled::taken(look, socket), Flow::Moving(..)) || stalled::is_told_of_reader(look, socket) {
+        return None;
+    }
     stalled::member(look, row, since, look.thresholds.zero_window_age)
 }
 
@@ -25,7 +30,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         peers(case),
         that(group, ", which does not read", " that do not read"),
         total(group, || many(group.sockets, "connection")),
-        bytes(group.amount),
+        in_bytes(group.amount),
         lasted(case)
     );
     Some(
@@ -36,10 +41,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("zero_window", "with no window", Measure::Count(group.sockets.into()))
         .metric("waiting", "not sent", Measure::Bytes(group.amount))
+        .evidence_if("peer", "other end", OtherEnd::of(case).words().map(Measure::Words))
         .evidence("oldest", "oldest", Measure::Span(case.oldest())),
     )
-}
-
-fn bytes(number: u64) -> String {
-    if number < 10_000 { format!("{} bytes", units::count(number)) } else { format!("{}B", units::bytes(number)) }
 }

@@ -1,0 +1,48 @@
+//! A process of this machine does not read: its receive queues hold data, and it takes nothing out of them.
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::other_end::{self, OtherEnd};
+use crate::diagnosis::rules::reading::{self, Reading};
+use crate::diagnosis::wording::{filter, in_bytes, lasted, many, place, who};
+use crate::store::rows::Row;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let Reading::Stuck(since) = reading::of(look, socket) else { return None };
+    let unread = u64::from(socket.queues?.receive);
+    let beyond = other_end::waits_there(look, socket);
+    Some(Member { since: Some(since), amount: unread, beyond, ..Member::new(look.sides.place(socket), row) })
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    (group.sockets > 0).then_some(())?;
+    let peer = OtherEnd::of(case);
+    let more = match (&peer.name, group.beyond) {
+        (_, 0) => String::new(),
+        (Some(name), bytes) => format!("; {} more wait at {name}", in_bytes(bytes)),
+        (None, bytes) => format!("; {} more wait at the other end", in_bytes(bytes)),
+    };
+    let sentence = format!(
+        "{}: {} {}, {} unread, for {}{more}",
+        who(group).does("does not read", "are not read from"),
+        many(group.sockets, "connection"),
+        place(case),
+        in_bytes(group.amount),
+        lasted(case)
+    );
+    Some(
+        Judgement {
+            why: "the process does not read",
+            filter: filter(case, &reading::filter_queue(case)),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .metric("not_read", "connections not read from", Measure::Count(group.sockets.into()))
+        .metric("recv_queue", "unread", Measure::Bytes(group.amount))
+        .evidence_if("waiting", "waiting at the other end", (group.beyond > 0).then_some(Measure::Bytes(group.beyond)))
+        .evidence_if("peer", "other end", peer.words().map(Measure::Words))
+        .metric("oldest", "oldest", Measure::Span(case.oldest())),
+    )
+}

@@ -1,0 +1,85 @@
+//! Somebody reads, and so slowly that what waits does not get less: a process of this machine, or the peer.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Severity};
+use crate::diagnosis::flow::{Flow, Queue};
+use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::other_end::{self, OtherEnd};
+use crate::diagnosis::rules::reading::{self, Reading};
+use crate::diagnosis::rules::stalled;
+use crate::diagnosis::wording::{filter, in_bytes, many, peers, place, that, who};
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::socket::Socket;
+use crate::store::rows::Row;
+use crate::store::tally::UNTAKEN_MIN;
+
+/// The kinds of a group: who reads slowly.
+const HERE: usize = 0;
+const THERE: usize = 1;
+/// A peer whose window was closed within this time is what holds us up, not the network between.
+const CLOSED_WITHIN: Duration = Duration::from_mins(1);
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    let queues = socket.queues?;
+    let since = |queue| {
+        let at = look.memory.flows.watched_since(socket.id, queue)?;
+        Some(Since { at, basis: AgeBasis::AtLeast })
+    };
+    let (kind, rate, amount, since) = match reading::of(look, socket) {
+        Reading::Slow(rate) => (HERE, rate, queues.receive, since(Queue::Receive)),
+        _ => (THERE, taken_slowly(look, socket)?, queues.send?, since(Queue::Send)),
+    };
+    let beyond = if kind == HERE { other_end::waits_there(look, socket) } else { 0 };
+    let member = Member::new(look.sides.place(socket), row);
+    Some(Member { kind, rate, since, amount: amount.into(), beyond, ..member })
+}
+
+/// How fast the peer takes what we send, if that is slow and the peer is the reason. Where its process is here, what is
+/// known of that counts.
+fn taken_slowly(look: &Context, socket: &Socket) -> Option<f64> {
+    let limits = look.thresholds;
+    if !stalled::is_connected(socket.state) || stalled::is_told_of_reader(look, socket) {
+        return None;
+    }
+    let closed = look.memory.flows.closed_at(socket.id)?;
+    let Flow::Moving(Some(rate), over) = stalled::taken(look, socket) else { return None };
+    let is_slow = rate < f64::from(limits.slow_reader_rate) && over >= limits.local_reader_age;
+    (is_slow && look.now().since(closed) <= CLOSED_WITHIN).then_some(rate)
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let group = case.group;
+    let is_here = group.main_kind() == HERE;
+    if group.sockets == 0 || (!is_here && !super::is_trouble(case)) {
+        return None;
+    }
+    let (peer, rate) = (OtherEnd::of(case), rate(group));
+    let waiting = in_bytes(group.amount + group.beyond);
+    let connections = many(group.sockets, "connection");
+    let (sentence, queue, why) = if is_here {
+        let reads = who(group).does("reads too slowly", "are read from too slowly");
+        let sentence = format!("{reads}: {rate}, {waiting} waiting, {connections} {}", place(case));
+        (sentence, reading::filter_queue(case), "the process reads slowly")
+    } else {
+        let sends = who(group).does("sends", "send");
+        let slow = that(group, ", which reads too slowly", " that read too slowly");
+        let sentence = format!("{sends} to {}{slow}: {rate}, {waiting} waiting, {connections}", peers(case));
+        (sentence, format!("sendq>{}", UNTAKEN_MIN - 1), "the peer reads slowly")
+    };
+    Some(
+        Judgement { why, filter: filter(case, &queue), ..Judgement::new(case, Severity::Warning, sentence) }
+            .metric("slow", "connections read from slowly", Measure::Count(group.sockets.into()))
+            .metric("waiting", "waiting", Measure::Bytes(group.amount + group.beyond))
+            .evidence("rate", "read by each", Measure::Words(rate))
+            .evidence_if("peer", "other end", peer.words().map(Measure::Words))
+            .evidence("watched", "as seen over", Measure::Span(case.oldest())),
+    )
+}
+
+/// How fast each of the connections is read from, on average.
+fn rate(group: &Group) -> String {
+    reading::rate(group.rate / f64::from(group.sockets.max(1)))
+}
