@@ -10,6 +10,8 @@ mod close_wait;
 mod healthy;
 #[path = "scenarios/leak.rs"]
 mod leak;
+#[path = "scenarios/losses.rs"]
+mod losses;
 #[path = "common/namespace.rs"]
 mod namespace;
 #[path = "scenarios/peers.rs"]

@@ -86,7 +86,32 @@ fn a_syn_queue_that_is_full() {
         Expected { rule: "syn-backlog", severity: "warning", process: Some(&server), place: "on 127.0.0.1:7012" };
     let checked = check_with(patient, &["--for", "4"]);
     assert!(says(checked.only(&expected), "cookies/s sent"), "{checked}");
+    // Without cookies, what does not fit is dropped.
     assert!(set(test, "ipv4/tcp_syncookies", "0"));
     let checked = check_with(patient, &["--for", "4"]);
-    assert!(says(checked.only(&Expected { severity: "critical", ..expected }), "dropped"), "{checked}");
+    let dropped = checked.only(&Expected { rule: "syn-drops", severity: "critical", ..expected });
+    assert!(says(dropped, "SYN queue full at ") && says(dropped, "(backlog of the listener 32)"), "{checked}");
+}
+
+/// With cookies off, a listener with a long backlog loses newcomers at three quarters of `tcp_max_syn_backlog`.
+#[test]
+fn syns_that_are_dropped_before_the_backlog_is_full() {
+    let test = "queues::syns_that_are_dropped_before_the_backlog_is_full";
+    let limits = [("ipv4/tcp_syncookies", "0"), ("ipv4/tcp_max_syn_backlog", "64")];
+    if !alone_in_namespace(test) || !limits.iter().all(|(path, value)| set(test, path, value)) {
+        return;
+    }
+    let (server, mut ghosts) = cast("flooded", "127.0.0.1 7014 500 answer", "ghosts");
+    ghosts.tell("vanish 127.0.0.1 7014 200");
+    wait_until("the queue is full", || sockets("state syn-recv sport = :7014") >= 48);
+    let checked = check_with("syn-sent-age = 20\nretransmit-percent = 100", &["--for", "4"]);
+    let expected =
+        Expected { rule: "syn-drops", severity: "critical", process: Some(&server), place: "on 127.0.0.1:7014" };
+    let dropped = checked.only(&expected);
+    assert!(says(dropped, "(3/4 of net.ipv4.tcp_max_syn_backlog 64), SYN cookies are off"), "{checked}");
+    assert_eq!(
+        (&dropped["evidence"]["syncookies"], &dropped["state"]),
+        (&"off".into(), &"SYN_RECV".into()),
+        "{checked}"
+    );
 }

@@ -154,6 +154,7 @@ impl Peers {
 
     fn words(&self) -> String {
         match self.told.first() {
+            Some((peer, number)) if *number == self.all => format!(", all of it to {peer}"),
             Some((peer, number)) if self.told.len() == 1 => {
                 format!(", {} of it to {peer}", part(*number, self.all))
             }
