@@ -15,6 +15,10 @@ mod leaks;
 mod namespace;
 #[path = "real/programs.rs"]
 mod programs;
+#[path = "real/queues.rs"]
+mod queues;
+#[path = "real/readers.rs"]
+mod readers;
 #[allow(dead_code, reason = "tests/scenarios.rs needs more of it")]
 #[path = "scenarios/stage.rs"]
 mod stage;
