@@ -61,6 +61,7 @@ use crate::app::states::StatesTab;
 use crate::app::tab::Tab;
 use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Doubt, Kill, Protection};
 use crate::model::host_name::Lookups;
@@ -104,6 +105,8 @@ pub struct Config {
     pub bell: bool,
     /// What the rules of the diagnosis compare with.
     pub thresholds: Thresholds,
+    /// The findings that are counted and not told.
+    pub ignore: Vec<Ignore>,
 }
 
 impl Config {
@@ -126,6 +129,7 @@ impl Config {
             color: true,
             bell: false,
             thresholds: Thresholds::default(),
+            ignore: Vec::new(),
         }
     }
 }
@@ -209,7 +213,7 @@ impl App {
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),
-            findings: Findings::new(config.thresholds.clone()),
+            findings: Findings::new(config.thresholds.clone(), config.ignore.clone()),
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),

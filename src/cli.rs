@@ -171,6 +171,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         color: settings.color.is_on(is_terminal),
         bell: settings.bell,
         thresholds: settings.thresholds.clone(),
+        ignore: settings.ignore.clone(),
         remark: settings.remark.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)

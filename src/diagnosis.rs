@@ -12,6 +12,7 @@ mod destinations;
 pub mod finding;
 mod flow;
 mod group;
+pub mod ignore;
 mod look;
 mod memory;
 mod one_cause;
@@ -28,6 +29,7 @@ mod wording;
 
 use crate::diagnosis::destinations::Destinations;
 use crate::diagnosis::finding::Finding;
+use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::look::{Desk, Look};
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
@@ -48,12 +50,21 @@ pub struct Diagnosis {
     look: Option<Look>,
     findings: Vec<Finding>,
     untold: usize,
+    ignores: Vec<Ignore>,
+    ignored: usize,
 }
 
 impl Diagnosis {
     /// One that has seen nothing yet.
     pub fn new(thresholds: Thresholds) -> Self {
         Self { thresholds, ..Self::default() }
+    }
+
+    /// The same, silent about what the user has acknowledged (the first [`IGNORES_MAX`] of it).
+    #[must_use]
+    pub fn ignoring(self, mut ignores: Vec<Ignore>) -> Self {
+        ignores.truncate(IGNORES_MAX);
+        Self { ignores, ..self }
     }
 
     /// Begins a look at `store`, after each delta that it took in. A look that was not finished is dropped.
@@ -71,12 +82,13 @@ impl Diagnosis {
     /// Goes on with the look as far as `steps` allows (one step is about one row); answers whether it is finished, so
     /// that [`findings`](Self::findings) are those of now. The store must not change during a look.
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
-        let Self { thresholds, memory, destinations, look, .. } = self;
+        let Self { thresholds, memory, destinations, ignores, look, .. } = self;
         let Some(running) = look else { return true };
-        if !running.advance(&mut Desk { store, thresholds, memory, destinations }, steps) {
+        if !running.advance(&mut Desk { store, thresholds, memory, destinations, ignores }, steps) {
             return false;
         }
         if let Some(look) = look.take() {
+            self.ignored = look.findings.ignored();
             (self.findings, self.untold) = look.findings.into_sorted();
         }
         true
@@ -96,6 +108,11 @@ impl Diagnosis {
     /// How many more there are, each smaller than those.
     pub const fn untold(&self) -> usize {
         self.untold
+    }
+
+    /// How many findings there are that the user has acknowledged: they are not among the others.
+    pub const fn ignored(&self) -> usize {
+        self.ignored
     }
 
     /// What its tables hold: they are bounded by named limits.

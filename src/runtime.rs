@@ -34,6 +34,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::app::msg::Msg;
 use crate::app::{App, Config};
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::dns::pool::Pool;
 use crate::dns::resolver;
@@ -85,6 +86,8 @@ pub struct ScreenOptions {
     pub bell: bool,
     /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
+    /// The findings that are counted and not told.
+    pub ignore: Vec<Ignore>,
     /// What the user is told at the start.
     pub remark: Option<String>,
 }
@@ -178,6 +181,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         color: options.color,
         bell: options.bell,
         thresholds: options.thresholds.clone(),
+        ignore: options.ignore.clone(),
     }
 }
 

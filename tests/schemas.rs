@@ -256,6 +256,7 @@ fn check() -> Value {
         "watched_seconds": { "type": "number", "minimum": 0 },
         "findings": { "type": "array", "items": { "$ref": "#/$defs/finding" }, "description": "The worst first." },
         "untold": { "type": "integer", "minimum": 0, "description": "How many more there are." },
+        "ignored": { "type": "integer", "minimum": 0, "description": "How many the user has acknowledged, by [[ignore]] in the config file or --ignore; they are not listed and do not count for the status." },
     })));
     let defs = json!({ "socket": object(socket_properties()), "finding": object(finding_properties()) });
     document("conntop check --format json", object(properties), defs)

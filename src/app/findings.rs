@@ -9,6 +9,7 @@ mod text;
 use crate::app::cursor::{Cursor, Lines};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
@@ -27,6 +28,7 @@ pub struct Findings {
     has_looked: bool,
     shown: Vec<Shown>,
     untold: usize,
+    ignored: usize,
     /// How many sockets the last finished look covered.
     sockets: u32,
     /// The selection.
@@ -53,8 +55,8 @@ pub(crate) struct News {
 
 impl Findings {
     /// None yet.
-    pub(super) fn new(thresholds: Thresholds) -> Self {
-        Self { diagnosis: Diagnosis::new(thresholds), ..Self::default() }
+    pub(super) fn new(thresholds: Thresholds, ignore: Vec<Ignore>) -> Self {
+        Self { diagnosis: Diagnosis::new(thresholds).ignoring(ignore), ..Self::default() }
     }
 
     /// What is wrong, the worst first.
@@ -80,6 +82,11 @@ impl Findings {
     /// How many more there are than are listed, each smaller than those.
     pub const fn untold(&self) -> usize {
         self.untold
+    }
+
+    /// How many there are that the user has acknowledged, which are not listed.
+    pub const fn ignored(&self) -> usize {
+        self.ignored
     }
 
     /// Whether a look was ever finished: before that, nothing can be said.
@@ -142,8 +149,11 @@ impl Findings {
             return None;
         }
         self.is_looking = false;
+        let was_ignored = std::mem::replace(&mut self.ignored, self.diagnosis.ignored());
         let (found, untold) = (self.diagnosis.findings().to_vec(), self.diagnosis.untold());
-        Some(self.show(found, untold, store.rows().counts().total()))
+        let mut news = self.show(found, untold, store.rows().counts().total());
+        news.changed |= self.ignored != was_ignored;
+        Some(news)
     }
 
     /// Puts `found` on the screen.

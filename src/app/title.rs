@@ -69,7 +69,11 @@ impl App {
         let (listed, total) = (self.findings.len() as u64, self.findings.total() as u64);
         let of = if listed < total { format!(" of {}", units::count(total)) } else { String::new() };
         let critical = if critical > 0 { format!(" · {critical} critical") } else { String::new() };
-        format!("{}{of}{critical}", units::count(listed))
+        let ignored = match self.findings.ignored() {
+            0 => String::new(),
+            ignored => format!(" · {} ignored", units::count(ignored as u64)),
+        };
+        format!("{}{of}{critical}{ignored}", units::count(listed))
     }
 
     fn log_title(&self) -> String {

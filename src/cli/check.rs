@@ -36,6 +36,7 @@ pub(super) fn run(
         let found = Found {
             findings: diagnosis.findings(),
             untold: diagnosis.untold(),
+            ignored: diagnosis.ignored(),
             thresholds: diagnosis.thresholds(),
             watched: samples.watched(),
         };

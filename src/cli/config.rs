@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::cli::args::{Color, values};
 use crate::cli::{Failure, say};
+use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::Needs;
@@ -55,6 +56,9 @@ pub(super) struct Settings {
     pub(super) trace: bool,
     /// The numbers that the rules compare with.
     pub(super) thresholds: Thresholds,
+    /// The findings that are counted and not told.
+    #[serde(deserialize_with = "ignores")]
+    pub(super) ignore: Vec<Ignore>,
     /// Why the default file is not used, where it is not. Was said; a screen shows it as well.
     #[serde(skip)]
     pub(super) remark: Option<String>,
@@ -75,6 +79,7 @@ impl Default for Settings {
             no_dns: false,
             trace: true,
             thresholds: Thresholds::default(),
+            ignore: Vec::new(),
             remark: None,
         }
     }
@@ -120,6 +125,16 @@ fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     Some(asked)
         .filter(|asked| values::is_interval(*asked))
         .ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
+}
+
+fn ignores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ignore>, D::Error> {
+    let ignores = Vec::deserialize(deserializer)?;
+    if ignores.len() <= IGNORES_MAX {
+        return Ok(ignores);
+    }
+    Err(serde::de::Error::custom(format!(
+        "more than {IGNORES_MAX} entries of [[ignore]]; leave out what names a place"
+    )))
 }
 
 /// The settings of the file that the user `named`, or of the default file if there is one that can be used.
@@ -247,7 +262,11 @@ mod tests {
             let names: Vec<_> = error.message().split('`').skip(1).step_by(2).skip(1).collect();
             assert!(!names.is_empty(), "{error}");
             for name in names {
-                let is_there = |line: &str| line.starts_with(&format!("{name} = ")) || line == format!("[{name}]");
+                let is_there = |line: &str| {
+                    line.starts_with(&format!("{name} = "))
+                        || line == format!("[{name}]")
+                        || line == format!("# [[{name}]]")
+                };
                 assert!(EXAMPLE.lines().any(is_there), "assets/config.toml lacks {name}");
             }
         }
@@ -267,6 +286,15 @@ mod tests {
                 "color = \"red\"",
                 "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop",
             ),
+            (
+                "\n[[ignore]]\nrule = \"exposed\"",
+                "line 3: there is no rule 'exposed' to ignore; the rules are close-wait-leak,",
+            ),
+            (
+                "[[ignore]]\nrule = \"orphans\"\npid = 7",
+                "line 3: unknown key 'pid'; there are rule, process, port, addr, netns",
+            ),
+            ("[[ignore]]\nport = 7", "line 1: missing field `rule`; see conntop"),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
             ("interval", "line 1: "),
         ] {
@@ -283,5 +311,8 @@ mod tests {
         assert_eq!((settings.interval, settings.all_netns, settings.mouse), (Duration::from_secs(2), true, false));
         assert_eq!(settings.thresholds.close_wait_age, Duration::from_millis(500));
         assert!(settings.trace && !settings.bell);
+        let settings = parse("[[ignore]]\nrule = \"exposed-risky-port\"\nprocess = \"redis-server\"\nport = 6379\n");
+        let named = Ignore::parse("exposed-risky-port:process:redis-server port:6379");
+        assert_eq!(settings.expect("valid").ignore, [named.expect("valid")]);
     }
 }

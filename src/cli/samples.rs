@@ -60,7 +60,7 @@ impl Samples {
             taker: Taker::new(source, patience, settings.interval),
             needs: settings.needs(),
             tracker: Tracker::new(),
-            diagnosis: Diagnosis::new(settings.thresholds.clone()),
+            diagnosis: Diagnosis::new(settings.thresholds.clone()).ignoring(settings.ignore.clone()),
             diagnoses: true,
             first: None,
         }

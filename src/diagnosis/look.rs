@@ -7,6 +7,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::destinations::{Count, Destinations};
 use crate::diagnosis::finding::{Effects, Finding, SHARERS_TOLD_MAX};
 use crate::diagnosis::group::{Group, Groups};
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::rule::{RULES, Set};
 use crate::diagnosis::settle::{Judged, Settling, Worst};
@@ -66,6 +67,7 @@ pub(super) struct Desk<'a> {
     pub(super) thresholds: &'a Thresholds,
     pub(super) memory: &'a mut Memory,
     pub(super) destinations: &'a mut Destinations,
+    pub(super) ignores: &'a [Ignore],
 }
 
 impl Look {
@@ -208,7 +210,7 @@ impl Look {
         let taken = self.settling.advance(desk, &mut self.findings);
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
-            desk.memory.finish(desk.store).into_iter().for_each(|held| self.findings.take(Some(held)));
+            desk.memory.finish(desk.store).into_iter().for_each(|held| self.findings.take(Some(held), desk.ignores));
             self.findings.join(desk.store);
             self.phase = Phase::Done;
         }
@@ -217,7 +219,7 @@ impl Look {
 
 impl Desk<'_> {
     fn context(&self) -> Context<'_> {
-        let Self { store, thresholds, memory, destinations } = self;
+        let Self { store, thresholds, memory, destinations, .. } = self;
         Context { store, thresholds, sides: Sides::new(store), memory, destinations }
     }
 

@@ -9,6 +9,7 @@ use crate::diagnosis::FINDINGS_MAX;
 use crate::diagnosis::case::Judgement;
 use crate::diagnosis::finding::{Finding, FindingKey, Place, Program};
 use crate::diagnosis::group::Group;
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::look::Desk;
 use crate::diagnosis::{causes, one_cause};
 use crate::store::Store;
@@ -45,7 +46,7 @@ impl Settling {
         if self.of_family == 0 {
             if let Some(together) = self.together.take().filter(|together| together.places > 1) {
                 let judgement = desk.judge(&together);
-                findings.take(desk.settle(&together, judgement));
+                findings.take(desk.settle(&together, judgement), desk.ignores);
                 return 1;
             }
             return self.begin_family();
@@ -54,7 +55,7 @@ impl Settling {
         let Some((group, judgement)) = self.rest.next() else { return 0 };
         let rolls_up = group.key.rule.row().rolls_up && is_outside(&group);
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
-        findings.take(desk.settle(&group, judgement.filter(|_| !joins)));
+        findings.take(desk.settle(&group, judgement.filter(|_| !joins)), desk.ignores);
         if joins {
             let program = group.sharers.program().map(Program::named);
             let key = FindingKey { program, place: Place::Process, ..group.key };
@@ -91,18 +92,29 @@ fn is_outside(group: &Group) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Worst {
     found: Vec<Finding>,
+    ignored: usize,
 }
 
 impl Worst {
-    /// Takes a finding in, if there is one.
-    pub(super) fn take(&mut self, finding: Option<Finding>) {
-        self.found.extend(finding);
+    /// Takes a finding in, if there is one; of those that the user has acknowledged only the number.
+    pub(super) fn take(&mut self, finding: Option<Finding>, ignores: &[Ignore]) {
+        let Some(finding) = finding else { return };
+        if ignores.iter().any(|ignore| ignore.matches(&finding)) {
+            self.ignored += 1;
+            return;
+        }
+        self.found.push(finding);
     }
 
     /// Joins those of one cause; to be called once all are in: one that is left out may explain, or be explained.
     pub(super) fn join(&mut self, store: &Store) {
         one_cause::join(&mut self.found, store.at());
         causes::fold(&mut self.found, store);
+    }
+
+    /// How many the user has acknowledged.
+    pub(super) const fn ignored(&self) -> usize {
+        self.ignored
     }
 
     /// The worst first, and how many are left out: what happens before what stands, then by severity, rule, and size in

@@ -75,6 +75,8 @@ pub struct Found<'a> {
     pub findings: &'a [Finding],
     /// How many more there are.
     pub untold: usize,
+    /// How many more there are that the user has acknowledged.
+    pub ignored: usize,
     /// What they were compared with.
     pub thresholds: &'a Thresholds,
     /// How long was watched.
@@ -148,8 +150,17 @@ impl Check {
         status: Status,
     ) -> io::Result<()> {
         let summary = self.summary(store, shown, found.untold);
+        let ignored = match found.ignored {
+            0 => String::new(),
+            ignored => format!("; {} ignored by config or --ignore", units::count(ignored as u64)),
+        };
         let label = status.label().to_uppercase();
-        writeln!(out, "{NAME} {label} - {} | {}", harmless(&summary), performance(store, found.thresholds, shown))?;
+        writeln!(
+            out,
+            "{NAME} {label} - {}{ignored} | {}",
+            harmless(&summary),
+            performance(store, found.thresholds, shown)
+        )?;
         for (at, finding) in shown.iter().enumerate() {
             let is_told = shown.iter().take(at).any(|before| before.rule() == finding.rule());
             write_block(out, finding, store, is_told)?;
@@ -254,7 +265,7 @@ fn write_json(
         findings::append_json(&mut buffer, finding, store, &objects);
     }
     out.write_all(&buffer)?;
-    writeln!(out, "\n],\"untold\":{}}}", found.untold)
+    writeln!(out, "\n],\"untold\":{},\"ignored\":{}}}", found.untold, found.ignored)
 }
 
 #[cfg(test)]

@@ -118,6 +118,11 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     let sockets = units::count(u64::from(app.findings.sockets()));
     let looked = format!("{} rules looked at {sockets} sockets", RULES.len());
     center(painter, body, top + 1, &looked, Role::Dim);
+    let ignored = app.findings.ignored();
+    if ignored > 0 {
+        let text = format!("{ignored} ignored, by [[ignore]] in the config file or --ignore");
+        center(painter, body, top + 3, &text, Role::Dim);
+    }
     let hidden = app.store.coverage().owners_hidden;
     if hidden > 0 {
         let text = format!(
@@ -126,7 +131,8 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
         );
         center(painter, body, top + 2, &text, Role::Dim);
     }
-    draw_rules(painter, Rect { y: top + 4, height: body.bottom().saturating_sub(top + 4), ..body });
+    let rules = top + if ignored > 0 { 5 } else { 4 };
+    draw_rules(painter, Rect { y: rules, height: body.bottom().saturating_sub(rules), ..body });
 }
 
 /// What was looked for, in as many columns as there is room for.

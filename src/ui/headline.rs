@@ -16,7 +16,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let findings = &app.findings;
     if findings.is_empty() {
         let (text, role) = calm(app);
-        painter.put(1, area.y, text, area.width.saturating_sub(2), role);
+        painter.put(1, area.y, &text, area.width.saturating_sub(2), role);
         return;
     }
     let told = findings.by_culprit(usize::from(area.height));
@@ -57,11 +57,18 @@ fn whole_clauses(text: &str, width: u16) -> &str {
     kept
 }
 
-fn calm(app: &App) -> (&'static str, Role) {
-    match (&app.supply, app.store.at().0) {
+fn calm(app: &App) -> (String, Role) {
+    let (text, role) = match (&app.supply, app.store.at().0) {
         (Supply::Failed(_), 0) => ("no sample could be taken yet; conntop goes on trying", Role::Dim),
         (_, 0) => ("taking the first sample…", Role::Dim),
         _ if !app.findings.has_looked() => ("looking…", Role::Dim),
+        _ if app.findings.ignored() > 0 => return (ignored(app.findings.ignored()), Role::Good),
         _ => ("nothing wrong found", Role::Good),
-    }
+    };
+    (text.to_owned(), role)
+}
+
+/// What stands where nothing else is wrong than what the user has acknowledged.
+fn ignored(count: usize) -> String {
+    format!("nothing else wrong found; {count} ignored by config or --ignore")
 }

@@ -10,6 +10,7 @@ use crate::cli::Failure;
 use crate::cli::args::values;
 use crate::cli::config::{self, Settings};
 use crate::cli::{output, terminal};
+use crate::diagnosis::ignore::Ignore;
 use crate::source::Choice;
 use crate::table::suggest;
 
@@ -21,7 +22,7 @@ const CONFIG_LONG_HELP: &str = "\
 Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
 ~/.config/conntop/config.toml, if it exists.
 
-Keys: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, and those of [thresholds]; conntop explain \
+Keys: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, those of [thresholds], and [[ignore]]; conntop explain \
 config shows them all. What the command line says counts more; --ascii=false and the like undo a setting. Root reads \
 its own file only: under sudo name yours with --config.";
 
@@ -68,6 +69,9 @@ pub(in crate::cli) struct Global {
     /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
+    /// Count a finding and do not tell it: RULE, RULE:PORT, or 'RULE:process:NAME port:N'; may be repeated
+    #[arg(long, global = true, value_name = "RULE[:WHERE]", value_parser = Ignore::parse)]
+    ignore: Vec<Ignore>,
     #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP, long_help = CONFIG_LONG_HELP)]
     config: Option<PathBuf>,
 }
@@ -92,6 +96,7 @@ impl Global {
             no_dns: self.no_dns.unwrap_or(false),
             trace: no(self.no_trace).unwrap_or(file.trace),
             thresholds: file.thresholds,
+            ignore: file.ignore.into_iter().chain(self.ignore.iter().cloned()).collect(),
             remark: file.remark,
         })
     }

@@ -5,7 +5,8 @@ use crate::report::findings::testing::{descriptors, leak, store};
 
 fn checked(check: &Check, findings: &[Finding]) -> (Status, String) {
     let thresholds = Thresholds::default();
-    let found = Found { findings, untold: 0, thresholds: &thresholds, watched: Duration::from_millis(1_500) };
+    let found =
+        Found { findings, untold: 0, ignored: 0, thresholds: &thresholds, watched: Duration::from_millis(1_500) };
     let mut out = Vec::new();
     let status = check.write(&store(), found, &mut out).expect("a vector takes all");
     (status, String::from_utf8(out).expect("text"))
@@ -32,7 +33,10 @@ fn json_has_every_field_in_the_order_of_the_contract() {
     let (_, text) = checked(&Check { format: Format::Json, ..Check::default() }, &[leak(), descriptors()]);
     let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
     let keys: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["schema", "at", "host", "source", "coverage", "status", "watched_seconds", "findings", "untold"]);
+    assert_eq!(
+        keys,
+        ["schema", "at", "host", "source", "coverage", "status", "watched_seconds", "findings", "untold", "ignored"]
+    );
     assert_eq!(value["findings"][0]["examples"][0]["lport"], 51_234);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("JSON"));
 }
