@@ -45,6 +45,17 @@ fn main() {
             socket.mini(TcpState::TimeWait).timer(TimerKind::TimeWait, 0, expires)
         }
     });
+    // As many findings as there can be groups: each of a program and a place of its own, half of them explained.
+    let findings = if is_bench { 4_000 } else { 200 };
+    measure("as many findings as there can be", findings, 1, &|nth| {
+        let host = (nth / 2).to_be_bytes();
+        let process = process(u32::try_from(nth).unwrap_or(0), &format!("p{nth}"));
+        let expires = u64::try_from(BEGIN.as_millis()).unwrap_or(0) + 2_000;
+        let socket = tcp(nth).state(TcpState::SynSent).queues(0, 1).held_by(&[process]);
+        let socket = socket.timer(TimerKind::Retransmit, 2, expires).info(|info| info.rto_us = 4_000_000);
+        let port = if nth.is_multiple_of(2) { 80 } else { 443 };
+        socket.with(|socket| socket.remote = Endpoint::new([10, 9, host[6], host[7]].into(), port))
+    });
 }
 
 fn far(socket: SocketBuilder, nth: u64, port: u16) -> SocketBuilder {

@@ -69,6 +69,8 @@ fn told(store: &Store, finding: &Finding) -> String {
     if let Some(since) = finding.since {
         line(&mut text, "since", format!("{} ({})", units::lasted(since.age(store.at())), since.basis.label()));
     }
+    finding.processes_in_words().into_iter().for_each(|words| line(&mut text, "who", words));
+    finding.caused.lines().for_each(|words| line(&mut text, "explains", words));
     line(&mut text, "found", format!("{} ago", units::age(store.at().since(finding.first_found))));
     line(&mut text, "shown by", finding.filter.clone());
     text

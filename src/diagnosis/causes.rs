@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -16,6 +17,11 @@ use crate::model::process::ProcessId;
 use crate::model::socket::{NetnsId, Socket};
 use crate::store::Store;
 use crate::store::rows::Row;
+
+/// What is sent again is counted over this time.
+const RESENT_OVER: Duration = Duration::from_mins(1);
+/// So many percent are nearly all.
+const NEARLY_ALL: u64 = 90;
 
 /// What two findings must have in common to be looked at together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +79,12 @@ static OUT_OF_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], e
 /// cause.
 static HOLDS_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: holds_most };
 
+/// Nearly all that this machine sends again goes to the host of the cause.
+static RESENT_TO: Relation =
+    Relation { meets: &[(any_host, most_resent), (waited_host, most_resent)], explains: |_, _, _| true };
+
 /// Which rule explains which, the better explanation first. No rule explains itself, over whatever ways, but for other
-/// ports of one host, of which the first explains the rest.
+/// ports of one host, of which the first explains the rest, and for a host that explains what is said of the machine.
 #[rustfmt::skip]
 static LINKS: &[Link] = &[
     link(Rule::CloseWaitLeak,   Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
@@ -86,10 +96,15 @@ static LINKS: &[Link] = &[
     link(Rule::AcceptQueueFull, Rule::DeadPeer,        &CLIENTS),
     link(Rule::AcceptQueueFull, Rule::ZeroWindow,      &CLIENTS),
     link(Rule::AcceptQueueFull, Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::AcceptQueueFull, Rule::SynDrops,        &SAME_PLACE),
+    link(Rule::AcceptQueueFull, Rule::Retransmitting,  &RESENT_TO),
     link(Rule::NotAccepted,     Rule::SynSentStuck,    &CLIENTS),
     link(Rule::NotAccepted,     Rule::Retransmitting,  &CLIENTS),
     link(Rule::NotAccepted,     Rule::ZeroWindow,      &CLIENTS),
     link(Rule::NotAccepted,     Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::SynDrops,        Rule::SynBacklog,      &SAME_PLACE),
+    link(Rule::SynDrops,        Rule::SynSentStuck,    &CLIENTS),
+    link(Rule::SynDrops,        Rule::Retransmitting,  &CLIENTS),
     link(Rule::SynBacklog,      Rule::SynSentStuck,    &CLIENTS),
     link(Rule::SynBacklog,      Rule::Retransmitting,  &CLIENTS),
     link(Rule::CloseWaitLeak,   Rule::FinWait2Stuck,   &CLIENTS),
@@ -98,6 +113,9 @@ static LINKS: &[Link] = &[
     link(Rule::SynSentStuck,    Rule::Retransmitting,  &SAME_HOST),
     link(Rule::DeadPeer,        Rule::DeadPeer,        &OTHER_PORT),
     link(Rule::DeadPeer,        Rule::Retransmitting,  &SAME_HOST),
+    link(Rule::SynSentStuck,    Rule::Retransmitting,  &RESENT_TO),
+    link(Rule::DeadPeer,        Rule::Retransmitting,  &RESENT_TO),
+    link(Rule::Retransmitting,  Rule::Retransmitting,  &RESENT_TO),
     link(Rule::TimeWaitChurn,   Rule::EphemeralPorts,  &SAME_DESTINATION),
 ];
 
@@ -144,6 +162,30 @@ fn host(finding: &Finding, _: &Store) -> Option<Meet> {
         Place::To(remote) if !remote.address.ip().is_loopback() => Some(Meet::Host(finding.key.netns, remote.address)),
         _ => None,
     }
+}
+
+/// The host that the cause is about, be it this one.
+fn any_host(finding: &Finding, _: &Store) -> Option<Meet> {
+    match finding.key.place {
+        Place::To(remote) => Some(Meet::Host(finding.key.netns, remote.address)),
+        _ => None,
+    }
+}
+
+/// The address that those called who wait.
+fn waited_host(finding: &Finding, store: &Store) -> Option<Meet> {
+    matches!(finding.key.place, Place::On(_)).then_some(())?;
+    let waiting = live(finding, store).next()?;
+    Some(Meet::Host(waiting.id.netns(), waiting.place().address))
+}
+
+/// The host to which nearly all of what the whole machine sends again goes.
+fn most_resent(finding: &Finding, store: &Store) -> Option<Meet> {
+    matches!(finding.key.place, Place::Machine).then_some(())?;
+    let resent = store.rows().losses().resent(RESENT_OVER, store.at());
+    let all: u64 = resent.iter().map(|(_, number)| *number).sum();
+    let (peer, most) = resent.into_iter().max_by_key(|(peer, number)| (*number, Reverse(*peer)))?;
+    (most * 100 >= all * NEARLY_ALL).then_some(Meet::Host(peer.netns, peer.address))
 }
 
 fn program(finding: &Finding, _: &Store) -> Option<Meet> {

@@ -67,6 +67,17 @@ fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
     Some((socket, case.look.sides.came_by(socket)?))
 }
 
+/// Who listens on this machine where the connections of a group go; `None` where that is not known to be here.
+fn called_here(case: &Case) -> Option<String> {
+    let store = case.look.store;
+    let sockets = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
+    let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().called_by(socket))?;
+    match called.all() {
+        [only] => only.process().map(|process| format!("{}[{}]", process.name, process.id.pid)),
+        several => Some(format!("one of {} listeners", several.len())),
+    }
+}
+
 /// ` (1 of 3 listeners)` for a listener that shares its place with others; nothing else.
 fn among_sharers(case: &Case) -> String {
     match sharers(case) {

@@ -149,12 +149,17 @@ fn not_accepted() -> Vec<Snapshot> {
     })
 }
 
-/// A server accepts too slowly, and 30 connections a second are dropped.
+/// A server accepts too slowly, and 30 connections a second are dropped, those of 12 clients of this machine among them.
 fn accept_queue_full() -> Vec<Snapshot> {
     let api = process(6_002, "report-api");
     samples(15, 1_000, |nth, now| {
         let facts = counters(|counters| counters.listen_overflows = 7_000 + nth * 30);
-        taken(now, facts, vec![listener(1, 9090).queues(129, 128).held_by(std::slice::from_ref(&api)).build()])
+        let listener = listener(1, 9090).queues(129, 128).held_by(std::slice::from_ref(&api)).build();
+        let called = (10..22).map(|nth: u32| {
+            let client = opened(nth.into(), "127.0.0.1:9090", &process(nth, &format!("cron-{}", nth % 5)));
+            unanswered(client.local(&format!("127.0.0.1:{}", 40_000 + nth)))
+        });
+        taken(now, facts, std::iter::once(listener).chain(called).collect())
     })
 }
 
@@ -198,16 +203,21 @@ fn fin_wait2_stuck() -> Vec<Snapshot> {
     })
 }
 
-/// A host that is down, and a crawler of which many hosts are.
+/// A handshake that is not answered: the third SYN is on its way.
+fn unanswered(socket: SocketBuilder) -> Socket {
+    let socket = socket.state(TcpState::SynSent).timer(TimerKind::Retransmit, 3, BEGIN + 4_000);
+    socket.info(|info| info.rto_us = 8_000_000).build()
+}
+
+/// A host that is down, a crawler of which many hosts are, and one that 40 processes of one program call.
 fn syn_sent_stuck() -> Vec<Snapshot> {
     let (curl, crawler) = (process(31, "curl"), process(32, "crawler"));
     samples(3, 1_000, |_, now| {
-        let stuck = |socket: SocketBuilder| {
-            let socket = socket.state(TcpState::SynSent).timer(TimerKind::Retransmit, 3, BEGIN + 4_000);
-            socket.info(|info| info.rto_us = 8_000_000).build()
-        };
-        let mut sockets = vec![stuck(opened(1, "10.0.0.66:443", &curl))];
-        sockets.extend((10..19).map(|nth| stuck(opened(nth, &format!("198.51.100.{nth}:80"), &crawler))));
+        let mut sockets = vec![unanswered(opened(1, "10.0.0.66:443", &curl))];
+        sockets.extend((10..19).map(|nth| unanswered(opened(nth, &format!("198.51.100.{nth}:80"), &crawler))));
+        sockets.extend(
+            (100..140).map(|pid: u32| unanswered(opened(pid.into(), "10.0.0.2:5432", &process(pid, "worker")))),
+        );
         quiet(now, sockets)
     })
 }

@@ -44,6 +44,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("syn_sent", "in SYN_SENT", Measure::Count(group.sockets.into()))
         .evidence_if("peers", "peers", (group.places > 1).then(|| Measure::Count(group.places.into())))
+        .evidence_if("listener", "listens there", super::called_here(case).map(Measure::Words))
         .metric("oldest", "oldest", Measure::Span(case.oldest())),
     )
 }
