@@ -14,6 +14,7 @@ mod flow;
 mod group;
 pub mod ignore;
 mod look;
+mod lookups;
 mod memory;
 mod one_cause;
 mod other_end;

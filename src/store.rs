@@ -140,6 +140,11 @@ impl Store {
         self.as_of.of(socket).unwrap_or(self.at)
     }
 
+    /// Whether the last sample lists every UDP socket.
+    pub const fn lists_udp(&self) -> bool {
+        self.as_of.udp.is_none()
+    }
+
     /// The socket at the other end of a connection, where that is on this machine, in a namespace that is shown, and
     /// something may be wrong with it or much waits in a queue of it (see [`peers`]).
     pub fn peer(&self, socket: &Socket) -> Option<&Row> {

@@ -26,6 +26,8 @@ mod processes;
 mod queues;
 #[path = "scenarios/stage.rs"]
 mod stage;
+#[path = "scenarios/stalls.rs"]
+mod stalls;
 #[path = "scenarios/together.rs"]
 mod together;
 #[path = "scenarios/verdict.rs"]

@@ -27,7 +27,7 @@ const GROUPS_A_STEP: usize = 8;
 
 /// The passes over rows.
 /// The queued ones first: how they move explains others.
-const PASSES: [Set; 4] = [Set::Queued, Set::Listening, Set::CloseWait, Set::Suspects];
+const PASSES: [Set; 5] = [Set::Queued, Set::Lookups, Set::Listening, Set::CloseWait, Set::Suspects];
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -119,6 +119,7 @@ impl Look {
             Set::CloseWait => rows.close_wait(),
             Set::Suspects => rows.suspects(),
             Set::Queued => rows.queued(),
+            Set::Lookups => rows.lookups(),
         };
         while *steps > 0 {
             *steps -= 1;
@@ -141,8 +142,10 @@ impl Look {
         if desk.store.is_unlisted(row.connection.socket.id) {
             return;
         }
-        if set == Set::Queued {
-            desk.memory.flows.note(desk.store, row);
+        match set {
+            Set::Queued => desk.memory.flows.note(desk.store, row),
+            Set::Lookups => desk.memory.lookups.note(desk.store, row),
+            _ => {}
         }
         let context = desk.context();
         for rule in &RULES {
@@ -184,7 +187,8 @@ impl Look {
         }
     }
 
-    fn gather_whole(&mut self, desk: &Desk) {
+    fn gather_whole(&mut self, desk: &mut Desk) {
+        desk.memory.lookups.close(desk.store);
         let context = desk.context();
         for rule in &RULES {
             for group in (rule.groups)(&context) {

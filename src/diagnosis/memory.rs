@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
 use crate::diagnosis::flow::Flows;
+use crate::diagnosis::lookups::Lookups;
 use crate::diagnosis::track::Track;
 use crate::model::descriptors::Descriptors;
 use crate::model::memory::{Held, close_gaps};
@@ -29,6 +30,7 @@ pub(super) struct Memory {
     tracks: FxHashMap<FindingKey, Track>,
     descriptors: FxHashMap<ProcessId, Track>,
     pub(super) flows: Flows,
+    pub(super) lookups: Lookups,
 }
 
 impl Memory {
@@ -56,14 +58,17 @@ impl Memory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 4] {
+    pub(super) fn held(&self) -> [Held; 6] {
         let (rings, samples) =
             self.tracks.values().map(Track::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        let [open, ended] = self.lookups.held();
         [
             Held::by("tracks", &self.tracks),
             Held { what: "samples of tracks", len: rings, bytes: samples },
             Held::by("descriptor tracks", &self.descriptors),
             self.flows.held(),
+            open,
+            ended,
         ]
     }
 

@@ -7,7 +7,7 @@ use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rules::{
     accept_queue, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2,
     local_reader, loss, memory_pressure, not_accepted, orphans, retransmits, slow_reader, syn_backlog, syn_drops,
-    syn_sent, time_wait, udp_receive_drops, unexpected, zero_window,
+    syn_sent, time_wait, udp_receive_drops, unanswered_dns, unexpected, zero_window,
 };
 use crate::diagnosis::track::HOLDS;
 use crate::store::rows::Row;
@@ -35,6 +35,8 @@ pub enum Rule {
     FinWait2Stuck,
     /// The peer does not answer.
     SynSentStuck,
+    /// A DNS server does not answer.
+    UnansweredDns,
     /// A SYN queue is full, or cookies are sent.
     SynBacklog,
     /// Datagrams are thrown away because their process reads too slowly.
@@ -114,6 +116,8 @@ pub(super) enum Set {
     Suspects,
     /// Connections with much in a queue.
     Queued,
+    /// UDP sockets that are connected to a DNS server.
+    Lookups,
 }
 
 /// A rule that looks at rows.
@@ -182,7 +186,7 @@ const QUEUED: &[Set] = &[Set::Queued];
 
 /// Every rule.
 #[rustfmt::skip]
-pub static RULES: [RuleRow; 26] = [
+pub static RULES: [RuleRow; 27] = [
     rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
@@ -193,6 +197,7 @@ pub static RULES: [RuleRow; 26] = [
     whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
     rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).of_peer().rolls_up(),
     rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up().holding(6),
+    whole(Rule::UnansweredDns,     "unanswered-dns",      unanswered_dns::groups,             unanswered_dns::judge),
     rows(Rule::SynBacklog,         "syn-backlog",         SUSPECTS,   syn_backlog::member,    syn_backlog::judge).whole(syn_backlog::groups).lingers(),
     whole(Rule::UdpReceiveDrops,   "udp-receive-drops",   udp_receive_drops::groups,          udp_receive_drops::judge),
     whole(Rule::UdpSendDrops,      "udp-send-drops",      |look| loss::UDP_SEND.groups(look),    |case| loss::UDP_SEND.judge(case)),

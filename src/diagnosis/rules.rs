@@ -22,6 +22,7 @@ pub(super) mod syn_drops;
 pub(super) mod syn_sent;
 pub(super) mod time_wait;
 pub(super) mod udp_receive_drops;
+pub(super) mod unanswered_dns;
 pub(super) mod unexpected;
 pub(super) mod zero_window;
 

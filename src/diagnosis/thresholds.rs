@@ -111,6 +111,8 @@ thresholds! {
     fin_wait2_stuck: Count = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
     syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
     syn_sent_critical: Count = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
+    dns_wait: Duration = s(1), "seconds", "seconds", "A lookup that has waited for less than this says nothing of its DNS server.";
+    dns_unanswered: Count = 2, "count", "lookups", "So many lookups of one program that time out within a minute are a finding.";
     syn_backlog_warning: Percent = 80.0, "percent", "percent", "A SYN queue filled to this share of its limit is a finding.";
     syn_drops: PerSecond = 1.0, "per_second", "per second", "So many new connections a second that a listener drops, without a full accept queue, are a finding.";
     loss_rate: PerSecond = 1.0, "per_second", "per second", "So many packets a second that the kernel throws away are a finding, if they are a share that matters as well.";

@@ -1,5 +1,7 @@
 //! What the kernel tells of a network namespace beside its sockets: limits, gauges and counters.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::counters::Counters;
@@ -68,6 +70,63 @@ pub struct Facts {
     pub conntrack_max: Option<u32>,
     /// What only grows, since the namespace was made.
     pub counters: Option<Counters>,
+    /// How long resolvers wait for DNS servers; `None` where no file says so. Recordings do not have it.
+    #[serde(skip)]
+    pub resolver: Option<Resolver>,
+}
+
+/// How long the resolver of the C library waits (`options timeout:N attempts:N`, resolv.conf(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolver {
+    /// For the answer of one server, in seconds.
+    pub timeout_seconds: u32,
+    /// How often it asks each server.
+    pub attempts: u32,
+}
+
+impl Default for Resolver {
+    /// `RES_TIMEOUT` and `RES_DFLRETRY` (resolv.h).
+    fn default() -> Self {
+        Self { timeout_seconds: 5, attempts: 2 }
+    }
+}
+
+impl Resolver {
+    /// `RES_MAXRETRANS` and `RES_MAXRETRY`: more is cut to this without a word (resolv.conf(5)).
+    const TIMEOUT_MAX: u32 = 30;
+    const ATTEMPTS_MAX: u32 = 5;
+
+    /// What a resolv.conf says; the last word counts.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut resolver = Self::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            if words.next() != Some(b"options") {
+                continue;
+            }
+            for word in words {
+                resolver.take(word);
+            }
+        }
+        resolver
+    }
+
+    fn take(&mut self, option: &[u8]) {
+        let number = |prefix: &[u8]| {
+            let digits = option.strip_prefix(prefix)?;
+            std::str::from_utf8(digits).ok()?.parse::<u32>().ok()
+        };
+        if let Some(seconds) = number(b"timeout:") {
+            self.timeout_seconds = seconds.clamp(1, Self::TIMEOUT_MAX);
+        } else if let Some(attempts) = number(b"attempts:") {
+            self.attempts = attempts.clamp(1, Self::ATTEMPTS_MAX);
+        }
+    }
+
+    /// For the answer of one server.
+    pub const fn timeout(self) -> Duration {
+        Duration::from_secs(self.timeout_seconds as u64)
+    }
 }
 
 impl Facts {

@@ -52,6 +52,7 @@ pub const STORIES: &[Story] = &[
     story("zero-window", zero_window),
     story("local-reader-stuck", local_reader_stuck),
     story("slow-reader", slow_reader),
+    story("unanswered-dns", unanswered_dns).about_more(),
     story("descriptor-limit", descriptor_limit),
     story("exposed-risky-port", exposed_risky_port),
     story("unexpected-listener", unexpected_listener),
@@ -303,6 +304,16 @@ fn slow_reader() -> Vec<Snapshot> {
         let there = there.timer(TimerKind::ZeroWindow, 0, now + 300);
         let there = there.info(|info| (info.backoff, info.rto_us) = (1, 200_000));
         quiet(now, vec![listener(1, 9000).held_by(std::slice::from_ref(&feed)).build(), here.build(), there.build()])
+    })
+}
+
+/// A DNS server is down: each lookup of a program waits for 5 s, and then the next one.
+fn unanswered_dns() -> Vec<Snapshot> {
+    let app = process(9, "app");
+    samples(24, 1_000, |nth, now| {
+        let lookup = udp(100 + nth / 5, 0).local(&format!("10.0.0.1:{}", 40_000 + nth / 5)).remote("10.0.0.53:53");
+        let lookup = lookup.state(TcpState::Established).held_by(std::slice::from_ref(&app));
+        quiet(now, if nth < 2 { Vec::new() } else { vec![lookup.build()] })
     })
 }
 

@@ -4,7 +4,7 @@ use crate::namespace::alone_in_namespace;
 use crate::stage::{Puppet, cast, ip, wait_for_sockets};
 use crate::verdict::{Checked, Expected, check, check_soon, check_with};
 
-/// A peer that does not read: the window is closed and the kernel probes it.
+/// A peer that does not read: the window is closed and the kernel probes it. It is a process of this machine, and named.
 #[test]
 fn a_zero_window_reader() {
     if !alone_in_namespace("peers::a_zero_window_reader") {
@@ -14,8 +14,12 @@ fn a_zero_window_reader() {
     uploader.tell("connect 127.0.0.1 7030 3");
     sleeper.wait_for_count("accepted", 3);
     uploader.tell("fill");
-    let expected =
-        Expected { rule: "zero-window", severity: "warning", process: Some(&uploader), place: "to 127.0.0.1:7030" };
+    let expected = Expected {
+        rule: "local-reader-stuck",
+        severity: "warning",
+        process: Some(&sleeper),
+        place: "on 127.0.0.1:7030",
+    };
     let checked = check_soon(&["--for", "4"]);
     assert_eq!(checked.only(&expected)["sockets"], 3, "{checked}");
 }

@@ -29,7 +29,7 @@ pub struct Expected<'a> {
 }
 
 /// The times that rules wait, shortened, so that no test waits for minutes. Everything else is as it comes.
-pub const SOON: &str = "settled = 1\nfin-wait2-age = 3\nzero-window-age = 2\ndead-peer-age = 4\n";
+pub const SOON: &str = "settled = 1\nfin-wait2-age = 3\nzero-window-age = 2\nlocal-reader-age = 2\ndead-peer-age = 4\n";
 
 /// Runs `conntop check --format json` with more arguments and [`SOON`].
 pub fn check_soon(arguments: &[&str]) -> Checked {

@@ -8,6 +8,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +16,18 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
 
-use crate::model::facts::{Counters, Facts, PortRange};
+use crate::model::facts::{Counters, Facts, PortRange, Resolver};
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
+use crate::source::guarded;
 use crate::source::linux::proc_tables::{self, words};
 
 const PORT_RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
 /// How often the limits are read.
 const LIMITS_EVERY: Duration = Duration::from_secs(10);
+/// The settings of the C library's resolver, and up to which length they are read.
+const RESOLVER_FILE: &str = "/etc/resolv.conf";
+const RESOLVER_LEN_MAX: u64 = 64 * 1024;
 /// What all files but one fit into: `/proc/net/netstat` has some 4 KiB, `/proc/net/stat/nf_conntrack` 160 bytes a processor.
 const TEXT_LEN: usize = 64 * 1024;
 /// The longest list of reserved ports: every second of 65,536 ports, each up to six characters.
@@ -147,6 +152,7 @@ impl FactsReader {
             conntrack: None,
             conntrack_max: self.number(c"/proc/sys/net/netfilter/nf_conntrack_max"),
             counters: None,
+            resolver: resolver(),
         }
     }
 
@@ -193,6 +199,12 @@ fn take(counters: &mut Counters, group: &[u8], name: &[u8], number: i64) {
     if let Ok(number) = u64::try_from(number) {
         counters.take(group, name, number);
     }
+}
+
+/// What `/etc/resolv.conf` says; `None` where it cannot be read. An administrator or a container writes it.
+fn resolver() -> Option<Resolver> {
+    let text = guarded::read(Path::new(RESOLVER_FILE), RESOLVER_LEN_MAX).ok()?;
+    Some(Resolver::parse(&text))
 }
 
 fn open(path: &CStr) -> Result<OwnedFd, Errno> {

@@ -42,6 +42,7 @@ pub fn tick(counters: &mut Counters, second: u32) {
 /// The facts of the machine with these counters: the limits are those that Linux begins with.
 pub fn facts(counters: Counters) -> Arc<Facts> {
     Arc::new(Facts {
+        resolver: None,
         netns: Some(NETNS),
         ephemeral_ports: Some(PortRange { first: 32_768, last: 60_999 }),
         ephemeral_reserved: 0,
