@@ -14,6 +14,7 @@ use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::listeners::AcceptQueue;
+use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Row;
 
 /// Overflows are counted over this time.
@@ -90,7 +91,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     )
 }
 
-/// What is known of the connections that a listener lost. The kernel counts them for the whole network namespace.
+/// What is known of the connections that a listener lost. The kernel counts overflows for the whole network namespace, and
+/// of each socket what was thrown away for it, in every namespace, which at a full queue is the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Drops {
     /// There are no counters, or those of another namespace.
@@ -108,16 +110,30 @@ impl Drops {
     fn of(case: &Case) -> Self {
         let (group, pressure) = (case.group, case.look.store.pressure());
         let may_lose = case.reaches_percent(group.amount, group.limit, case.look.thresholds.accept_queue_at_fault);
-        if pressure.growth().is_none() || !super::is_own_namespace(case) {
+        if pressure.growth().is_none() {
             return Self::Unknown;
+        }
+        if !super::is_own_namespace(case) {
+            return Self::of_socket(case).unwrap_or(Self::Unknown);
         }
         let rate = pressure.overflows() as f32;
         match (pressure.suspects(), pressure.at_fault()) {
             _ if rate <= 0.0 || !may_lose => Self::None,
             (_, Some(suspect)) if Some(suspect.id) == group.key.listener => Self::Own(rate),
-            (suspects @ 2.., _) => Self::Together(rate, suspects),
+            (suspects @ 2.., _) => Self::of_socket(case).unwrap_or(Self::Together(rate, suspects)),
             _ => Self::None,
         }
+    }
+
+    /// What the listener's own number says; `None` where the source does not tell it.
+    fn of_socket(case: &Case) -> Option<Self> {
+        let (look, id) = (case.look, case.group.key.listener?);
+        look.store.rows().live(id)?.connection.socket.drops?;
+        let dropped = look.store.rows().losses().drops(id, PRESSURE_WINDOW, look.now());
+        let over =
+            look.rise(PRESSURE_WINDOW, |counters| counters.listen_drops).map_or(PRESSURE_WINDOW, |(_, over)| over);
+        let rate = per_second(dropped, over.min(PRESSURE_WINDOW));
+        Some(if dropped > 0 { Self::Own(rate) } else { Self::None })
     }
 
     const fn rate(self) -> Option<f32> {

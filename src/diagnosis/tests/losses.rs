@@ -316,3 +316,44 @@ fn probes_that_came_twice_are_no_loss() {
     assert_eq!(reconnecting(0), []);
     assert_eq!(reconnecting(510), [Rule::Retransmitting]);
 }
+
+#[test]
+fn each_of_several_full_listeners_tells_what_it_lost_itself() {
+    let mut machine = Machine::new();
+    watch(&mut machine, |second, facts| {
+        let counters = counting(facts);
+        (counters.listen_drops, counters.listen_overflows) = (second * 40, second * 40);
+        let full = |cookie, port, drops| {
+            let server = [process(u32::from(port), "server")];
+            with_drops(listener(cookie, port).queues(9, 8).held_by(&server), drops)
+        };
+        vec![full(1, 81, second * 30), full(2, 82, second * 10), full(3, 83, 0)]
+    });
+    let sentences = machine.sentences().join("\n");
+    for words in ["on :81: 9 of 8, 30/s dropped,", "on :82: 9 of 8, 10/s dropped,"] {
+        assert!(sentences.contains(words), "{sentences}");
+    }
+    assert_eq!(sentences.matches("dropped").count(), 2, "the third is full and lost nothing: {sentences}");
+}
+
+#[test]
+fn clients_of_this_machine_whose_syns_are_dropped_are_a_part_of_it() {
+    let mut machine = without_cookies(128);
+    let (server, client) = ([process(14, "web-server")], [process(31, "curl")]);
+    for second in 0..12 {
+        let now = machine.now_ms + 1_000;
+        let mut counters = Counters { listen_drops: 9 + second * 107, ..Counters::default() };
+        counters.syn_retransmits = second * 3;
+        machine.facts.counters = Some(counters);
+        let listening = listener(1, 8080).local("127.0.0.1:8080").queues(0, 511).held_by(&server);
+        let mut sockets = vec![with_drops(listening, second * 107)];
+        sockets.extend((0..5).map(|nth| {
+            let waiting = tcp(50 + nth).local(&format!("127.0.0.1:{}", 40_000 + nth)).remote("127.0.0.1:8080");
+            let waiting = waiting.held_by(&client).state(TcpState::SynSent);
+            waiting.timer(TimerKind::Retransmit, 3, now + 4_000).info(|info| info.rto_us = 8_000_000).build()
+        }));
+        machine.sample(sockets);
+    }
+    assert_eq!(rules(&machine), [Rule::SynDrops], "{:?}", machine.sentences());
+    assert!(machine.found(Rule::SynDrops).sentence.contains("web-server[14]"));
+}
