@@ -103,13 +103,16 @@ listener = socket.create_server(("127.0.0.1", 8090), backlog=512)
 eyes.register(listener, selectors.EVENT_READ)
 print("ready", flush=True)
 clients, due = {}, 0
+def has_gone(client):
+    try: return not client.recv(100)
+    except ConnectionError: return True  # it closed before it had read the last ping
 while True:
     for key, _ in eyes.select(0.5):
         if key.fileobj is listener:
             client, _ = listener.accept()
             clients[client] = time.monotonic()
             eyes.register(client, selectors.EVENT_READ)
-        elif not key.fileobj.recv(100):
+        elif has_gone(key.fileobj):
             eyes.unregister(key.fileobj), clients.pop(key.fileobj), key.fileobj.close()
     now = time.monotonic()
     if now > due:
@@ -117,7 +120,8 @@ while True:
         for client, last in clients.items():
             if now - last > 10:
                 clients[client] = now
-                client.send(b"ping")
+                try: client.send(b"ping")
+                except ConnectionError: pass  # told by recv()
 """, name="websocketd")
     python("""
 import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))

@@ -1,6 +1,6 @@
 //! Chance that is the same on every run.
 
-/// Numbers from a seed (SplitMix64, Steele and others 2014).
+/// Numbers from a seed (`SplitMix64`, Steele and others 2014).
 pub struct Chance(pub u64);
 
 impl Chance {

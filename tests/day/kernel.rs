@@ -43,7 +43,7 @@ pub fn count_second(counters: &mut Counters, chance: &mut Chance, segments: u64)
 }
 
 /// The limits of a machine as it is installed.
-pub fn facts(counters: Counters) -> Arc<Facts> {
+pub fn facts(counters: &Counters) -> Arc<Facts> {
     Arc::new(Facts {
         ephemeral_ports: Some(PortRange { first: 32_768, last: 60_999 }),
         time_wait_reuse: Some(2),
@@ -56,7 +56,7 @@ pub fn facts(counters: Counters) -> Arc<Facts> {
         orphans_max: Some(65_536),
         tcp_memory_pages: Some(900),
         tcp_memory_limits_pages: Some([90_000, 120_000, 180_000]),
-        counters: Some(counters),
+        counters: Some(*counters),
         ..Facts::default()
     })
 }

@@ -256,7 +256,7 @@ impl Machine {
         sample.events.steps.sort_by_key(|step| step.at);
         sample.events.ended.sort_by_key(|ended| ended.at);
         sample.events.callers.sort_by_key(|caller| caller.at);
-        sample.facts = facts(self.counters);
+        sample.facts = facts(&self.counters);
         let mut told = [&self.nginx, &self.app].map(|process| (process.id, descriptors(120))).to_vec();
         told.sort_unstable_by_key(|(process, _)| *process);
         sample.descriptors = Arc::new(told);

@@ -21,7 +21,7 @@ pub fn dial(port: u16) -> Result<TcpStream> {
 pub fn ask(stream: &mut TcpStream, path: &str) -> Result<u16> {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
-    let mut more = [0; 65_536];
+    let mut more = vec![0; 65_536];
     loop {
         let head = answer.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(head) = head {

@@ -6,7 +6,7 @@ use crate::clients::get;
 use crate::namespace::alone_in_namespace;
 use crate::programs::{gunicorn, nginx, redis};
 use crate::stage::{sockets, wait_for_sockets};
-use crate::verdicts::{Cause, Since, counts, first_line, look};
+use crate::verdicts::{Cause, Since, counts, look};
 
 /// An application opens a connection to nginx with each request and keeps it; nginx closes it after a second.
 #[test]
@@ -39,12 +39,11 @@ fn connections_to_redis_are_never_closed() {
 fn leaks(app: &crate::programs::Program, port: &str, number: usize, begun: &Since) {
     let filter = format!("state close-wait dport = :{port}");
     wait_for_sockets(&filter, number);
-    let (checked, began, ended) = look(7);
+    let look = look(7);
     let place = format!("to 127.0.0.1:{port}");
-    let finding = Cause { rule: "close-wait-leak", of: &[app], place: &place }.only(&checked);
+    let finding = Cause { rule: "close-wait-leak", of: &[app], place: &place }.only(&look);
     counts(finding, number, &filter);
-    assert_eq!((sockets(&filter), finding["sockets"].as_u64()), (number, Some(number as u64)), "{checked}");
-    begun.holds(finding, began, ended);
-    let line = first_line();
-    assert!(line.contains(app.name) && line.contains(&number.to_string()) && line.contains(port), "{line}");
+    assert_eq!((sockets(&filter), finding["sockets"].as_u64()), (number, Some(number as u64)), "{}", look.checked);
+    begun.holds(finding, &look);
+    look.line_names(&[app.name, &number.to_string(), port]);
 }

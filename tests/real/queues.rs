@@ -6,7 +6,7 @@ use crate::clients::Clients;
 use crate::namespace::alone_in_namespace;
 use crate::programs::{gunicorn, nginx, redis};
 use crate::stage::{Puppet, set, sockets, wait_until};
-use crate::verdicts::{Cause, Since, first_line, look};
+use crate::verdicts::{Cause, Since, look};
 
 /// The one worker of a gunicorn sleeps, and its queue of 8 is full; the clients are those of nginx before it.
 #[test]
@@ -23,12 +23,11 @@ fn a_busy_gunicorn_behind_nginx() {
         wait_until("the queue is full", || sockets("state syn-sent dport = :8201") > 5);
         clients
     });
-    let (checked, began, ended) = look(6);
-    let finding = Cause { rule: "accept-queue-full", of: &[&app], place: "on 127.0.0.1:8201" }.only(&checked);
-    assert!(finding["sentence"].as_str().is_some_and(|words| words.contains("9 of 8")), "{checked}");
-    begun.holds(finding, began, ended);
-    let line = first_line();
-    assert!(line.contains("gunicorn") && line.contains("8201"), "{line}");
+    let look = look(6);
+    let finding = Cause { rule: "accept-queue-full", of: &[&app], place: "on 127.0.0.1:8201" }.only(&look);
+    assert!(finding["sentence"].as_str().is_some_and(|words| words.contains("9 of 8")), "{}", look.checked);
+    begun.holds(finding, &look);
+    look.line_names(&["gunicorn", "8201"]);
 }
 
 /// Clients that never finish the handshake, at a redis, with SYN cookies off: whoever means well gets no answer.
@@ -47,9 +46,8 @@ fn syns_of_redis_are_dropped() {
         ghosts.tell("vanish 127.0.0.1 6380 100");
         wait_until("the queue is full", || sockets("state syn-recv sport = :6380") >= 48);
     });
-    let (checked, began, ended) = look(6);
-    let finding = Cause { rule: "syn-drops", of: &[&server], place: "on 127.0.0.1:6380" }.first(&checked);
-    begun.holds(finding, began, ended);
-    let line = first_line();
-    assert!(line.contains("redis-server") && line.contains("6380"), "{line}");
+    let look = look(6);
+    let finding = Cause { rule: "syn-drops", of: &[&server], place: "on 127.0.0.1:6380" }.first(&look);
+    begun.holds(finding, &look);
+    look.line_names(&["redis-server", "6380"]);
 }

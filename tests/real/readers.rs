@@ -9,7 +9,7 @@ use crate::clients::dial;
 use crate::namespace::alone_in_namespace;
 use crate::programs::{Program, nginx, redis};
 use crate::stage::{sockets, wait_until};
-use crate::verdicts::{Cause, Since, first_line, look};
+use crate::verdicts::{Cause, Since, look};
 
 /// How much is unread by the clients of this port of 127.0.0.1, in bytes.
 fn unread(port: u16) -> u64 {
@@ -64,9 +64,8 @@ fn a_stopped_curl_of_nginx() {
 }
 
 fn stuck(reader: &Program, place: &str, begun: &Since) {
-    let (checked, began, ended) = look(15);
-    let finding = Cause { rule: "local-reader-stuck", of: &[reader], place }.only(&checked);
-    begun.holds(finding, began, ended);
-    let line = first_line();
-    assert!(line.contains(reader.name), "{line}");
+    let look = look(15);
+    let finding = Cause { rule: "local-reader-stuck", of: &[reader], place }.only(&look);
+    begun.holds(finding, &look);
+    look.line_names(&[reader.name]);
 }

@@ -32,8 +32,8 @@ impl Since {
     /// Something that begins while `make` runs.
     pub fn during<T>(make: impl FnOnce() -> T) -> (Self, T) {
         let earliest = Instant::now();
-        let made = make();
-        (Self { earliest, latest: Instant::now() }, made)
+        let result = make();
+        (Self { earliest, latest: Instant::now() }, result)
     }
 
     /// The same, so much later.
@@ -41,41 +41,63 @@ impl Since {
         Self { earliest: self.earliest + by, latest: self.latest + by }
     }
 
-    /// Asserts that `finding`, looked for between these moments, has lasted as long as it must, to a second and a half.
-    pub fn holds(&self, finding: &Value, began: Instant, ended: Instant) {
+    /// Asserts that `finding` of this look has lasted as long as it must, to a second and a half.
+    pub fn holds(&self, finding: &Value, look: &Look) {
         let slack = Duration::from_millis(1_500);
         let since = Duration::from_secs_f64(finding["since_seconds"].as_f64().expect("it has lasted"));
-        let least = began.saturating_duration_since(self.latest + slack);
-        let most = ended.saturating_duration_since(self.earliest) + slack;
+        let least = look.began.saturating_duration_since(self.latest + slack);
+        let most = look.ended.saturating_duration_since(self.earliest) + slack;
         assert!((least..=most).contains(&since), "since {since:?}, which is not in {least:?} to {most:?}: {finding:#}");
     }
 }
 
-/// Looks for so many seconds, as an administrator does, and gives when, too.
-pub fn look(seconds: u32) -> (Checked, Instant, Instant) {
-    let began = Instant::now();
-    let checked = check(&["--for", &seconds.to_string()]);
-    (checked, began, Instant::now())
+/// What was seen by who looked for some seconds.
+pub struct Look {
+    /// As JSON.
+    pub checked: Checked,
+    /// The first line of the text: that of a plugin.
+    pub line: String,
+    /// When it was begun and when it ended.
+    pub began: Instant,
+    pub ended: Instant,
 }
 
-/// The first line that `conntop check` prints: that of a plugin.
-pub fn first_line() -> String {
+/// Looks for so many seconds, as a monitoring system and an administrator do at once.
+pub fn look(seconds: u32) -> Look {
+    let seconds = seconds.to_string();
+    let began = Instant::now();
+    let (checked, line) = std::thread::scope(|scope| {
+        let line = scope.spawn(|| first_line(&seconds));
+        (check(&["--for", &seconds]), line.join().expect("no panic"))
+    });
+    Look { checked, line, began, ended: Instant::now() }
+}
+
+fn first_line(seconds: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
-    command.args(["check", "--for", "2"]);
+    command.args(["check", "--for", seconds]);
     let output = run(command);
     String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }
 
+impl Look {
+    /// Asserts that the first line names all of these.
+    pub fn line_names(&self, words: &[&str]) {
+        assert!(words.iter().all(|word| self.line.contains(word)), "{words:?}: {}", self.line);
+    }
+}
+
 impl Cause<'_> {
     /// Asserts that this was found, and nothing else, and gives it.
-    pub fn only<'a>(&self, checked: &'a Checked) -> &'a Value {
-        let finding = self.first(checked);
+    pub fn only<'a>(&self, look: &'a Look) -> &'a Value {
+        let (finding, checked) = (self.first(look), &look.checked);
         assert_eq!(checked.findings().len(), 1, "{checked}");
         finding
     }
 
     /// Asserts that this was found first.
-    pub fn first<'a>(&self, checked: &'a Checked) -> &'a Value {
+    pub fn first<'a>(&self, look: &'a Look) -> &'a Value {
+        let checked = &look.checked;
         let finding = checked.findings().first().unwrap_or_else(|| panic!("{} is not found: {checked}", self.rule));
         assert_eq!(finding["rule"], self.rule, "{checked}");
         let pid = finding["pid"].as_u64();
