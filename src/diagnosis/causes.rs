@@ -79,6 +79,8 @@ static OUT_OF_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], e
 /// cause.
 static HOLDS_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: holds_most };
 
+/// The processes of the cause hold the other ends of the connections of the effect.
+static OTHER_ENDS: Relation = Relation { meets: &[(program, program_beyond)], explains: holds_other_ends };
 /// Nearly all that this machine sends again goes to the host of the cause.
 static RESENT_TO: Relation =
     Relation { meets: &[(any_host, most_resent), (waited_host, most_resent)], explains: |_, _, _| true };
@@ -107,7 +109,10 @@ static LINKS: &[Link] = &[
     link(Rule::SynDrops,        Rule::Retransmitting,  &CLIENTS),
     link(Rule::SynBacklog,      Rule::SynSentStuck,    &CLIENTS),
     link(Rule::SynBacklog,      Rule::Retransmitting,  &CLIENTS),
-    link(Rule::CloseWaitLeak,   Rule::FinWait2Stuck,   &CLIENTS),
+    link(Rule::CloseWaitLeak,   Rule::FinWait2Stuck,   &OTHER_ENDS),
+    link(Rule::LocalReaderStuck, Rule::ZeroWindow,     &OTHER_ENDS),
+    link(Rule::LocalReaderStuck, Rule::Retransmitting, &OTHER_ENDS),
+    link(Rule::SlowReader,      Rule::ZeroWindow,      &OTHER_ENDS),
     link(Rule::SynSentStuck,    Rule::SynSentStuck,    &OTHER_PORT),
     link(Rule::SynSentStuck,    Rule::DeadPeer,        &SAME_HOST),
     link(Rule::SynSentStuck,    Rule::Retransmitting,  &SAME_HOST),
@@ -208,9 +213,9 @@ fn is_client_of(cause: &Finding, effect: &Finding, store: &Store) -> bool {
 /// Without a socket of the client only a loopback address is known to be here.
 fn listens_on(listener: Place, called: Place) -> bool {
     let (Place::On(local), Place::To(remote)) = (listener, called) else { return false };
-    let (listened, wanted) = (local.address.ip(), remote.address.ip());
-    let is_any = listened.is_unspecified() && listened.is_ipv4() == wanted.is_ipv4();
-    wanted.is_loopback() && (listened == wanted || is_any)
+    let (near, far) = (local.address.ip(), remote.address.ip());
+    let is_any = near.is_unspecified() && near.is_ipv4() == far.is_ipv4();
+    far.is_loopback() && (near == far || is_any)
 }
 
 fn is_called_by(cause: &Finding, client: &Socket, store: &Store) -> bool {
@@ -241,6 +246,22 @@ fn waits_beside(cause: &Finding, client: &Socket, store: &Store) -> bool {
 fn live<'a>(finding: &'a Finding, store: &'a Store) -> impl Iterator<Item = &'a Socket> {
     let rows = finding.examples.iter().filter_map(|id| store.rows().live(*id));
     rows.map(|row: &Row| &row.connection.socket)
+}
+
+/// The program at the other end of the first example, where that is on this machine.
+fn program_beyond(finding: &Finding, store: &Store) -> Option<Meet> {
+    let peer = live(finding, store).find_map(|socket| store.peer(socket))?;
+    let holder = peer.connection.socket.owner.holders()?.first();
+    Some(Meet::Program(Program::of(holder)))
+}
+
+fn holds_other_ends(cause: &Finding, effect: &Finding, store: &Store) -> bool {
+    let is_own = |socket: &Socket| {
+        let peer = store.peer(socket).and_then(|row| row.connection.socket.owner.holders());
+        peer.is_some_and(|holders| holders.all().iter().any(|process| of(cause, process.id)))
+    };
+    let mut examples = live(effect, store).peekable();
+    examples.peek().is_some() && examples.all(is_own)
 }
 
 /// Whether every process of the effect has used up its descriptors.

@@ -9,7 +9,7 @@ use crate::diagnosis::finding::{Effects, Finding, SHARERS_TOLD_MAX};
 use crate::diagnosis::group::{Group, Groups};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::memory::Memory;
-use crate::diagnosis::rule::{RULES, Set};
+use crate::diagnosis::rule::{Kind, RULES, Set};
 use crate::diagnosis::settle::{Judged, Settling, Worst};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
@@ -260,7 +260,7 @@ impl Desk<'_> {
             return None;
         }
         // What stands has no beginning that anybody saw; nor has what held at the first look of all.
-        let is_known = !rule.stands && (began.at < now || began.basis != AgeBasis::AtLeast);
+        let is_known = rule.kind == Kind::Event && (began.at < now || began.basis != AgeBasis::AtLeast);
         judgement.since = if is_known { Some(began) } else { oldest };
         let first_found = track.active.as_ref().map_or(now, |(finding, _)| finding.first_found);
         let finding = Finding { oldest, ..finding(group, judgement, first_found) };

@@ -92,14 +92,23 @@ pub struct RuleRow {
     pub(super) blames_peer: bool,
     /// Whether the places of one program are judged together too.
     pub(super) rolls_up: bool,
-    /// Whether it is a standing fact, not something that happens: told after everything that does.
-    pub(super) stands: bool,
+    /// Whether it happens or stands.
+    pub(super) kind: Kind,
     /// How long the condition must hold to be a finding.
     pub(super) enters_after: Duration,
     /// How long a finding stays after its condition has gone: what is back before that has never ended.
     pub(super) holds: Duration,
     /// Whether a finding outlasts its group for a moment: the group is seen by chance.
     pub(super) lingers: bool,
+}
+
+/// What a rule finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Something that happens, and is told first.
+    Event,
+    /// A standing fact: told after everything that happens; nobody saw it begin.
+    Fact,
 }
 
 type MemberOf = for<'a> fn(&Context<'a>, &'a Row) -> Option<Member<'a>>;
@@ -131,7 +140,7 @@ const fn rows(rule: Rule, id: &'static str, sets: &'static [Set], member: Member
         size: |group| group.sockets.into(),
         judge,
         blames_peer: false,
-        stands: false,
+        kind: Kind::Event,
         rolls_up: false,
         enters_after: Duration::ZERO,
         holds: HOLDS,
@@ -158,7 +167,7 @@ impl RuleRow {
     }
 
     const fn stands(self) -> Self {
-        Self { stands: true, ..self }
+        Self { kind: Kind::Fact, ..self }
     }
 
     const fn rolls_up(self) -> Self {

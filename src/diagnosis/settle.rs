@@ -124,7 +124,7 @@ impl Worst {
         kept.sort_by_key(|finding| {
             let rule = finding.rule();
             let size = finding.sockets.checked_ilog2();
-            (rule.row().stands, Reverse(finding.severity), rule, Reverse(size), finding.key)
+            (rule.row().kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
         });
         let untold = kept.len().saturating_sub(FINDINGS_MAX);
         kept.truncate(FINDINGS_MAX);

@@ -165,6 +165,30 @@ fn who_has_no_descriptor_left_cannot_accept_and_a_leak_says_why() {
 }
 
 #[test]
+fn who_holds_the_other_ends_explains_what_is_seen_from_here() {
+    let mut store = Store::new(source_info());
+    let ends = |cookie, local: &str, remote: &str, pid: u32| {
+        let socket = tcp(cookie).local(local).remote(remote);
+        socket.held_by(&[process(pid, &format!("program-{pid}"))]).queues(9_000, 0)
+    };
+    let sockets = [
+        ends(1, "10.0.0.1:9001", "10.0.0.1:40001", 3).state(TcpState::CloseWait),
+        ends(2, "10.0.0.1:40001", "10.0.0.1:9001", 4).state(TcpState::FinWait2),
+        ends(3, "10.0.0.1:40002", "10.0.0.9:9001", 4).state(TcpState::FinWait2),
+    ];
+    let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+    store.apply(Delta { added, ..Delta::default() });
+    let folded = |holder, examples: &[u64]| {
+        let waits = finding(Rule::FinWait2Stuck, 4, to("10.0.0.1:9001"), 2);
+        let examples = examples.iter().map(|cookie| id(*cookie, 0)).collect();
+        let mut findings = vec![Finding { examples, ..waits }, finding(Rule::CloseWaitLeak, holder, Place::Process, 5)];
+        fold(&mut findings, &store);
+        findings.len()
+    };
+    assert_eq!([folded(3, &[2]), folded(5, &[2]), folded(3, &[2, 3])], [1, 2, 2]);
+}
+
+#[test]
 fn a_host_to_which_nearly_all_is_sent_again_explains_what_is_said_of_the_machine() {
     let mut store = Store::new(source_info());
     let sends = |cookie, to, again| tcp(cookie).remote(to).info(move |info| info.retransmits_total = again).build();
