@@ -1,6 +1,6 @@
 //! Datagrams are thrown away because the receive buffer of their socket is full: its process reads too slowly.
 //!
-//! The kernel counts them by socket (`sk_drops`, told by sock_diag) and in all (`RcvbufErrors`; `MemErrors` where all of
+//! The kernel counts them by socket (`sk_drops`, told by `sock_diag`) and in all (`RcvbufErrors`; `MemErrors` where all of
 //! UDP's memory is used up: `__udp_enqueue_schedule_skb`, `net/ipv4/udp.c`).
 
 use std::collections::BTreeMap;
