@@ -6,6 +6,7 @@ pub mod owners;
 pub mod port_text;
 pub mod ports;
 pub mod ranges;
+pub mod remedies;
 pub mod rules;
 pub mod states;
 pub mod topics;

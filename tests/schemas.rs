@@ -165,8 +165,10 @@ fn finding_properties() -> Map<String, Value> {
         "caused_more_sockets": some("The sockets of those."),
         "examples": { "type": "array", "items": { "$ref": "#/$defs/socket" } },
         "filter": text("A filter that shows its sockets."),
+        "explain": text("The command that says what it means."),
         "remedy": strings("What to do, first thing first."),
-        "no_help": strings("What does not help."),
+        "no_help": strings("What does not help; the same as does_not_help, by its older name."),
+        "does_not_help": strings("What does not help."),
     }))
 }
 

@@ -76,6 +76,7 @@ fn values(name: &str) -> Vec<String> {
     match name {
         "A,B" | "COL,COL" | "COL" | "[-]COL" => own(&mut COLUMNS.iter().map(|column| column.key)),
         "PROTO" => own(&mut PROTOCOLS.iter().map(|row| row.name)),
+        "RULE[:WHERE]" => own(&mut rules()),
         "RULE|SEVERITY" => own(&mut rules().chain(["warning", "critical"])),
         "SHELL" => own(&mut SHELLS.iter().map(|(name, _)| *name)),
         "SIGNAL" => own(&mut SIGNALS.iter().map(|row| row.name)),

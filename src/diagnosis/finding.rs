@@ -246,6 +246,14 @@ pub struct RunsOut {
 }
 
 impl Place {
+    /// Whether it is an address of the loopback network: its peers are on this machine.
+    pub const fn is_loopback(&self) -> bool {
+        match self {
+            Self::To(end) | Self::On(end) => end.address.ip().is_loopback(),
+            Self::Machine | Self::Process => false,
+        }
+    }
+
     /// Our end of `socket`.
     pub const fn on(socket: &Socket) -> Self {
         Self::On(socket.place())
@@ -273,6 +281,15 @@ impl Effects {
 }
 
 impl Finding {
+    /// The name of the program that has the trouble, and the command line of one of its processes; blank where not known.
+    pub fn program_and_command(&self) -> (&str, &str) {
+        let one = self.process.as_ref().or_else(|| self.sharers.first().map(|sharer| &sharer.process));
+        let name = self.program.as_ref().map(AsRef::as_ref);
+        let is_of_one = self.process.is_some() || name.is_some();
+        let one = one.filter(|_| is_of_one);
+        (name.or(one.map(|one| one.name.as_str())).unwrap_or_default(), one.map_or("", |one| one.command.as_str()))
+    }
+
     /// The filters that show what it is about: its own first, then those of what it explains.
     pub fn filters(&self) -> impl Iterator<Item = &str> {
         let explained = self.caused.told.iter().map(|caused| caused.filter.as_str());

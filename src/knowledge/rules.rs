@@ -16,6 +16,10 @@ pub struct RuleText {
     pub about: String,
     /// What to do, the first thing first; a sentence each.
     pub remedy: Vec<String>,
+    /// Which of them (the first is 1) make sense only where the peer is another machine: loopback has no route, no firewall
+    /// on the way and no MTU that does not fit.
+    #[serde(default)]
+    pub remote: Vec<usize>,
     /// What does not help though it is often advised; a sentence each.
     pub no_help: Vec<String>,
     /// Topics of `conntop explain` that say more: states and words of TCP.
@@ -32,6 +36,14 @@ static RULES: LazyLock<Vec<RuleText>> = LazyLock::new(|| {
     let file: File = toml::from_str(include_str!("../../assets/rules.toml")).expect("assets/rules.toml is tested");
     file.rule
 });
+
+impl RuleText {
+    /// What to do, where the peer is on this machine or not.
+    pub fn remedies(&self, is_loopback: bool) -> impl Iterator<Item = &String> {
+        let fits = move |nth: usize| !(is_loopback && self.remote.contains(&nth));
+        (1..).zip(&self.remedy).filter(move |(nth, _)| fits(*nth)).map(|(_, text)| text)
+    }
+}
 
 /// The text of the rule called `id`.
 pub fn text(id: &str) -> Option<&'static RuleText> {
@@ -63,6 +75,8 @@ mod tests {
             let text = text(row.id).expect("found above");
             assert!(!text.title.is_empty() && text.title.chars().count() <= 32, "{}", row.id);
             assert!(text.about.ends_with('.') && text.about.len() <= 420, "{}", row.id);
+            assert!(text.remote.iter().all(|nth| (1..=text.remedy.len()).contains(nth)), "{}", row.id);
+            assert!(text.remedies(true).next().is_some(), "{}: something can be done on loopback too", row.id);
             assert!(!text.remedy.is_empty() && !text.see.is_empty(), "{}", row.id);
             assert!(!text.no_help.is_empty() || NO_FOLKLORE.contains(&row.rule), "{}", row.id);
             for sentence in text.remedy.iter().chain(&text.no_help) {

@@ -162,7 +162,10 @@ impl Check {
             performance(store, found.thresholds, shown)
         )?;
         for (at, finding) in shown.iter().enumerate() {
-            let is_told = shown.iter().take(at).any(|before| before.rule() == finding.rule());
+            let is_told = shown
+                .iter()
+                .take(at)
+                .any(|before| before.rule() == finding.rule() && findings::advice(before) == findings::advice(finding));
             write_block(out, finding, store, is_told)?;
         }
         for sentence in unseen(store) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnosis::finding::{Caused, Evidence, Finding, Measure, Place};
 use crate::diagnosis::rule::Rule;
-use crate::knowledge::rules;
+use crate::knowledge::{remedies, rules};
 use crate::model::address::Destination;
 use crate::model::address_text::AddressText;
 use crate::model::tcp_state::TcpState;
@@ -115,8 +115,11 @@ impl<'a> CausedObject<'a> {
 #[derive(Serialize)]
 struct Tail<'a> {
     filter: Option<&'a str>,
-    remedy: &'a [String],
+    explain: String,
+    remedy: Vec<&'a str>,
+    /// The name of before; `does_not_help` is that of the contract.
     no_help: &'a [String],
+    does_not_help: &'a [String],
 }
 
 /// Appends `finding` as one object. `objects` writes its examples.
@@ -164,8 +167,9 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         caused_more: finding.caused.more,
         caused_more_sockets: finding.caused.more_sockets,
     };
-    let (remedy, no_help) = texts(finding.rule());
-    let tail = Tail { filter: Some(finding.filter.as_str()).filter(|text| !text.is_empty()), remedy, no_help };
+    let (remedy, no_help) = (advice(finding), no_help(finding.rule()));
+    let filter = Some(finding.filter.as_str()).filter(|text| !text.is_empty());
+    let tail = Tail { filter, explain: explain(finding), remedy, no_help, does_not_help: no_help };
     let (head, tail) = (plain(&head), plain(&tail));
     out.extend_from_slice(head.strip_suffix(b"}").unwrap_or(&head));
     out.extend_from_slice(b",\"examples\":[");
@@ -184,9 +188,27 @@ fn plain(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
 }
 
-/// What to do about what `rule` finds, and what does not help.
-fn texts(rule: Rule) -> (&'static [String], &'static [String]) {
-    rules::text(rule.id()).map_or((&[], &[]), |text| (&text.remedy, &text.no_help))
+/// What to do about `finding`: in the program that has the trouble, then in general; what fits the place of its peers.
+pub fn advice(finding: &Finding) -> Vec<&'static str> {
+    let general = rules::text(finding.rule().id()).into_iter();
+    let general = general.flat_map(|text| text.remedies(finding.key.place.is_loopback()));
+    in_program(finding).iter().chain(general).map(String::as_str).collect()
+}
+
+/// What to do in the program that has the trouble; nothing where that is not known.
+fn in_program(finding: &Finding) -> &'static [String] {
+    let (name, command) = finding.program_and_command();
+    remedies::of(finding.rule().id(), name, command)
+}
+
+/// What does not help.
+fn no_help(rule: Rule) -> &'static [String] {
+    rules::text(rule.id()).map_or(&[], |text| &text.no_help)
+}
+
+/// The command that says what `finding` means.
+fn explain(finding: &Finding) -> String {
+    format!("conntop explain {}", finding.rule().id())
 }
 
 fn evidence(all: &[Evidence]) -> Map<String, Json> {
@@ -238,15 +260,15 @@ pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'sta
     lines.extend(finding.processes_in_words().map(|words| ("who", words)));
     lines.extend(finding.caused.lines().map(|line| ("explains", line)));
     if with_advice {
-        let (remedy, no_help) = texts(finding.rule());
-        lines.extend(remedy.iter().map(|text| ("do", text.clone())));
-        lines.extend(no_help.iter().map(|text| ("no help", text.clone())));
+        lines.extend(advice(finding).into_iter().map(|text| ("do", text.to_owned())));
+        lines.extend(no_help(finding.rule()).iter().map(|text| ("no help", text.clone())));
     } else {
         lines.push(("do", "as above".to_owned()));
     }
     if !finding.filter.is_empty() {
         lines.push(("see them", format!("conntop list {}", quoted(&finding.filter))));
     }
+    lines.push(("explain", explain(finding)));
     lines
 }
 

@@ -7,8 +7,9 @@ use crate::app::detail::byte_words;
 use crate::app::explain::more_sections;
 use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
+use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::rule::Rule;
-use crate::knowledge::rules;
+use crate::knowledge::{remedies, rules};
 use crate::model::address_text::both_ends;
 use crate::model::delta::AgeBasis;
 use crate::model::socket::SocketId;
@@ -107,7 +108,8 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
         }
         section
     };
-    let first = list("Do this first", |text| &text.remedy, true);
+    let mut first = Section::new("Do this first");
+    first.numbered(&advice(finding));
     let vain = list("What does not help", |text| &text.no_help, false);
     let mut about = Section::new("What it means");
     about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
@@ -115,13 +117,30 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     said.lines.push(Line::Lead(finding.sentence.clone()));
     let (known, explained, examples) = (known(app, finding), explained(finding), examples(app, finding));
     if width < TWO_COLUMNS_WIDTH_MIN {
-        return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples]]);
+        return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples, silence(finding)]]);
     }
     let mut advice = vec![first, vain, about];
     if width >= MORE_WIDTH_MIN {
         advice.extend(more_sections(finding.rule()));
     }
-    side_by_side(width, vec![vec![said, known, explained, examples], advice])
+    side_by_side(width, vec![vec![said, known, explained, examples, silence(finding)], advice])
+}
+
+/// What to write for who knows of it: then it is counted and not told.
+fn silence(finding: &Finding) -> Section {
+    let mut section = Section::new("To be silent about it");
+    let ignore = Ignore::like(finding);
+    section.lines.push(Line::Dim(format!("conntop --ignore '{}', or in the config file:", ignore.words())));
+    section.lines.extend(ignore.config().into_iter().map(Line::Dim));
+    section
+}
+
+/// What to do in the program that has the trouble, then in general.
+fn advice(finding: &Finding) -> Vec<String> {
+    let (name, command) = finding.program_and_command();
+    let general = rules::text(finding.rule().id()).into_iter();
+    let general = general.flat_map(|text| text.remedies(finding.key.place.is_loopback()));
+    remedies::of(finding.rule().id(), name, command).iter().chain(general).cloned().collect()
 }
 
 /// Why, since when, how fast, what runs out, and the numbers behind it.
@@ -203,6 +222,7 @@ fn examples(app: &App, finding: &Finding) -> Section {
         let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
         section.lines.push(Line::Dim(text));
     }
+    section.lines.push(Line::Dim(format!("e explains it, as conntop explain {} does", finding.rule().id())));
     section
 }
 

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::topics::{self, Topic};
-use crate::knowledge::{rules, states};
+use crate::knowledge::{remedies, rules, states};
 use crate::model::tcp_state::TcpState;
 use crate::report::explain::{Explanation, OptionText};
 use crate::store::rows::Row;
@@ -53,7 +53,7 @@ fn finding(rule: Rule) -> Explanation {
         kind: "finding",
         title: text.title.clone(),
         text: vec![text.about.clone()],
-        r#do: text.remedy.clone(),
+        r#do: text.remedy.iter().chain(remedies::of_rule(rule.id())).cloned().collect(),
         dont: text.no_help.clone(),
         see: text.see.clone(),
         ..Explanation::default()

@@ -107,8 +107,10 @@ pub(super) const FINDING: &[Name] = &[
     ("caused_more_sockets", "integer", "", "The sockets of those."),
     ("examples", "array", "", "Sockets that it is about, with the fields of a list."),
     ("filter", "string", "", "A filter that shows its sockets."),
+    ("explain", "string", "", "The command that says what it means."),
     ("remedy", "array", "", "What to do, first thing first."),
-    ("no_help", "array", "", "What does not help."),
+    ("no_help", "array", "", "What does not help; the same as does_not_help, by its older name."),
+    ("does_not_help", "array", "", "What does not help."),
 ];
 
 pub(super) fn of(of: &'static str, names: &[Name]) -> Vec<Field> {
