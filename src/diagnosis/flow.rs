@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::memory::{Held, close_gaps};
 use crate::model::socket::{SocketId, TimerKind};
+use crate::model::tcp_info::ByteCounts;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::rows::Row;
@@ -106,7 +107,7 @@ impl Flows {
         }
         if let Some(waits) = queues.send.filter(|send| *send >= UNTAKEN_MIN) {
             let is_closed = socket.timer.is_some_and(|timer| timer.kind == TimerKind::ZeroWindow);
-            let moved = counts.map(|bytes| bytes.sent());
+            let moved = counts.map(ByteCounts::sent);
             self.note_queue((socket.id, Queue::Send), Sight { moved, waits, is_closed, ..sight });
         }
     }

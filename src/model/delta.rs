@@ -292,9 +292,8 @@ impl AsOf {
     pub fn of(self, socket: &Socket) -> Option<Timestamp> {
         match socket.protocol {
             Protocol::Udp => self.udp,
-            Protocol::Mptcp => None,
             Protocol::Tcp if matches!(socket.state, TcpState::Established | TcpState::TimeWait) => self.rest,
-            Protocol::Tcp => None,
+            Protocol::Tcp | Protocol::Mptcp => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A DNS server does not answer: sockets that are connected to it live as long as the time-out of the resolver, one after
 //! the other.
 //!
-//! A socket that a program keeps (Envoy, CoreDNS) lives on, and one that gets its answer is gone before a sample sees it. Programs
+//! A socket that a program keeps (envoy, coredns) lives on, and one that gets its answer is gone before a sample sees it. Programs
 //! that answer DNS themselves keep and share sockets to their own servers in ways that tell nothing, and are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,8 @@ fn is_unanswered(look: &Context, lookup: &Lookup) -> bool {
     let (timeout, waited) = (resolver(look.store).timeout(), lookup.at_least());
     // Samples are not taken to the millisecond.
     let is_long = waited.saturating_mul(10) >= look.thresholds.dns_wait.saturating_mul(9);
-    let reaches = lookup.at_most().is_none_or(|at_most| at_most >= timeout);
+    // How old one was that was there at the first look, nothing tells.
+    let reaches = lookup.at_most().is_some_and(|at_most| at_most >= timeout);
     is_long && reaches && waited <= timeout.saturating_mul(TIMEOUTS_MAX)
 }
 
