@@ -86,7 +86,7 @@ fn each_rule_fails_the_check_by_its_name_and_a_healthy_machine_does_not() {
         assert!((1..=2).contains(&ended.code), "{}: {}", row.id, ended.stdout);
         assert!(ended.stdout.contains(&format!("] {}: ", row.id)), "{}", ended.stdout);
     }
-    let churn = ["check", "--source", "replay:tests/recordings/time-wait-churn.conntop"];
+    let churn = ["check", "--source", "replay:tests/recordings/churn.conntop"];
     assert_eq!(run(&churn).code, 0, "it is only too fast under the thresholds of that file");
     let healthy = run(&["check", "--source", "replay:tests/recordings/healthy-busy.conntop"]);
     assert_eq!(healthy.code, 0, "{}", healthy.stdout);

@@ -88,7 +88,7 @@ fn bash_completes_commands_options_and_values() {
         (&["check", "--fail-on", "crit"], words("critical")),
         (&["ports", "--fail-on", "un"], words("unexpected")),
         (&["netstat", "-p", "ICMP"], words("ICMP ICMPv6")),
-        (&["explain", "time-w"], words("time-wait time-wait-churn time-wait-overflow")),
+        (&["explain", "time-w"], words("time-wait time-wait-overflow")),
         (&["completions", "z"], words("zsh")),
         (&["man", "rec"], words("record")),
     ] {

@@ -48,7 +48,7 @@ pub(super) fn run(
 
 /// A live source is watched for `time`, a recording to that point or to its end.
 fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
-    let mut samples = Samples::new(source, settings, Patience::Check, time.is_some()).for_time(time);
+    let mut samples = Samples::new(source, settings, Patience::Check, true).for_time(time);
     let mut taken = 0;
     loop {
         let pace = samples.take()?.map(|taken| taken.pace);

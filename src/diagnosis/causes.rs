@@ -113,6 +113,14 @@ static LINKS: &[Link] = &[
     link(Rule::LocalReaderStuck, Rule::ZeroWindow,     &OTHER_ENDS),
     link(Rule::LocalReaderStuck, Rule::Retransmitting, &OTHER_ENDS),
     link(Rule::SlowReader,      Rule::ZeroWindow,      &OTHER_ENDS),
+    link(Rule::AcceptQueueFull, Rule::FailingConnects, &CLIENTS),
+    link(Rule::NotAccepted,     Rule::FailingConnects, &CLIENTS),
+    link(Rule::SynDrops,        Rule::FailingConnects, &CLIENTS),
+    link(Rule::SynBacklog,      Rule::FailingConnects, &CLIENTS),
+    link(Rule::FailingConnects, Rule::SynSentStuck,    &SAME_DESTINATION),
+    link(Rule::FailingConnects, Rule::FailingConnects, &OTHER_PORT),
+    link(Rule::FailingConnects, Rule::DeadPeer,        &SAME_HOST),
+    link(Rule::FailingConnects, Rule::Retransmitting,  &SAME_HOST),
     link(Rule::SynSentStuck,    Rule::SynSentStuck,    &OTHER_PORT),
     link(Rule::SynSentStuck,    Rule::DeadPeer,        &SAME_HOST),
     link(Rule::SynSentStuck,    Rule::Retransmitting,  &SAME_HOST),
@@ -121,7 +129,7 @@ static LINKS: &[Link] = &[
     link(Rule::SynSentStuck,    Rule::Retransmitting,  &RESENT_TO),
     link(Rule::DeadPeer,        Rule::Retransmitting,  &RESENT_TO),
     link(Rule::Retransmitting,  Rule::Retransmitting,  &RESENT_TO),
-    link(Rule::TimeWaitChurn,   Rule::EphemeralPorts,  &SAME_DESTINATION),
+    link(Rule::Churn,           Rule::EphemeralPorts,  &SAME_DESTINATION),
 ];
 
 fn listened_port(finding: &Finding, _: &Store) -> Option<Meet> {

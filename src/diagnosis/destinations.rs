@@ -45,7 +45,7 @@ struct Floors {
 impl Floors {
     fn of(store: &Store, sides: &Sides, thresholds: &Thresholds) -> Self {
         let ports = f64::from(room(store, sides)) * thresholds.ephemeral_ports_warning / 100.0;
-        let churn = thresholds.time_wait_churn * CHURN_WINDOW.as_secs_f64();
+        let churn = thresholds.churn * CHURN_WINDOW.as_secs_f64();
         Self { ports: ports * LOOKS_FROM, time_wait: churn * LOOKS_FROM }
     }
 

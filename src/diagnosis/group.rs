@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::finding::{FindingKey, Place, Program};
 use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rules::connects::Attempts;
 use crate::diagnosis::settle::family;
 use crate::diagnosis::sharers::Sharers;
 use crate::model::address::{Address, Destination};
@@ -102,6 +103,8 @@ pub(super) struct Group {
     pub(super) rate: f64,
     /// Our address, where the rule tells our addresses apart.
     pub(super) from: Option<Address>,
+    /// What became of attempts to connect, for the rules that are about those.
+    pub(super) attempts: Option<Attempts>,
     /// How many places it is about, more than one for a process as a whole.
     pub(super) places: u32,
     /// How many came within each of the last minutes, the latest first.
@@ -127,6 +130,7 @@ impl Group {
             beyond: 0,
             rate: 0.0,
             from: None,
+            attempts: None,
             places: 1,
             arrivals: [0; ARRIVAL_MINUTES],
         }

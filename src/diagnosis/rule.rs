@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rules::{
-    accept_queue, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed, fin_wait2,
-    local_reader, loss, memory_pressure, not_accepted, orphans, retransmits, slow_reader, syn_backlog, syn_drops,
-    syn_sent, time_wait, udp_receive_drops, unanswered_dns, unexpected, zero_window,
+    accept_queue, churn, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed,
+    failing_connects, fin_wait2, local_reader, loss, memory_pressure, not_accepted, orphans, refused_connects,
+    reset_after_accept, retransmits, slow_reader, syn_backlog, syn_drops, syn_sent, udp_receive_drops, unanswered_dns,
+    unexpected, zero_window,
 };
 use crate::diagnosis::track::HOLDS;
 use crate::store::rows::Row;
@@ -27,10 +28,16 @@ pub enum Rule {
     ConntrackFull,
     /// The memory of all TCP sockets is scarce.
     MemoryPressure,
+    /// Attempts to connect fail.
+    FailingConnects,
+    /// Attempts to connect are refused.
+    RefusedConnects,
+    /// Connections are reset soon after they were established.
+    ResetAfterAccept,
     /// The ephemeral ports to one destination are nearly used up.
     EphemeralPorts,
     /// Connections to one destination are made and closed very fast.
-    TimeWaitChurn,
+    Churn,
     /// The peer does not close its side.
     FinWait2Stuck,
     /// The peer does not answer.
@@ -195,15 +202,18 @@ const QUEUED: &[Set] = &[Set::Queued];
 
 /// Every rule.
 #[rustfmt::skip]
-pub static RULES: [RuleRow; 27] = [
+pub static RULES: [RuleRow; 30] = [
     rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
     rows(Rule::SynDrops,           "syn-drops",           LISTENING_SUSPECTS, syn_drops::member, syn_drops::judge).whole(syn_drops::groups).size(|group| group.amount),
     whole(Rule::ConntrackFull,     "conntrack-full",      conntrack_full::groups,             conntrack_full::judge),
     whole(Rule::MemoryPressure,    "memory-pressure",     memory_pressure::groups,            memory_pressure::judge),
+    whole(Rule::FailingConnects,   "failing-connects",    failing_connects::groups,           failing_connects::judge),
+    whole(Rule::RefusedConnects,   "refused-connects",    refused_connects::groups,           refused_connects::judge),
+    whole(Rule::ResetAfterAccept,  "reset-after-accept",  reset_after_accept::groups,         reset_after_accept::judge),
     whole(Rule::EphemeralPorts,    "ephemeral-ports",     ephemeral_ports::groups,            ephemeral_ports::judge),
-    whole(Rule::TimeWaitChurn,     "time-wait-churn",     time_wait::groups,                  time_wait::judge),
+    whole(Rule::Churn,             "churn",               churn::groups,                      churn::judge),
     rows(Rule::FinWait2Stuck,      "fin-wait2-stuck",     SUSPECTS,   fin_wait2::member,      fin_wait2::judge).of_peer().rolls_up(),
     rows(Rule::SynSentStuck,       "syn-sent-stuck",      SUSPECTS,   syn_sent::member,       syn_sent::judge).of_peer().rolls_up().holding(6),
     whole(Rule::UnansweredDns,     "unanswered-dns",      unanswered_dns::groups,             unanswered_dns::judge),
@@ -236,8 +246,17 @@ impl Rule {
         self.row().id
     }
 
-    /// The rule of that name.
+    /// The rule of that name, or of that older name.
     pub fn named(id: &str) -> Option<Self> {
+        let id = current_id(id);
         RULES.iter().find(|row| row.id == id).map(|row| row.rule)
     }
+}
+
+/// Names that rules had, and have no more.
+const OLDER_IDS: [(&str, &str); 1] = [("time-wait-churn", "churn")];
+
+/// The name that the rule called `id` has now.
+pub fn current_id(id: &str) -> &str {
+    OLDER_IDS.iter().find(|(older, _)| *older == id).map_or(id, |(_, current)| *current)
 }

@@ -1,12 +1,15 @@
 //! The rules, one file each: which sockets belong together (`member` or `groups`) and when they are trouble (`judge`).
 
 pub(super) mod accept_queue;
+pub(super) mod churn;
 pub(super) mod close_wait;
+pub(super) mod connects;
 pub(super) mod conntrack_full;
 pub(super) mod dead_peer;
 pub(super) mod descriptors;
 pub(super) mod ephemeral_ports;
 pub(super) mod exposed;
+pub(super) mod failing_connects;
 pub(super) mod fin_wait2;
 pub(super) mod local_reader;
 pub(super) mod loss;
@@ -14,13 +17,14 @@ pub(super) mod memory_pressure;
 pub(super) mod not_accepted;
 pub(super) mod orphans;
 mod reading;
+pub(super) mod refused_connects;
+pub(super) mod reset_after_accept;
 pub(super) mod retransmits;
 pub(super) mod slow_reader;
 mod stalled;
 pub(super) mod syn_backlog;
 pub(super) mod syn_drops;
 pub(super) mod syn_sent;
-pub(super) mod time_wait;
 pub(super) mod udp_receive_drops;
 pub(super) mod unanswered_dns;
 pub(super) mod unexpected;

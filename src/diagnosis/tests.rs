@@ -624,7 +624,7 @@ mod arbitrary {
             slice in 1usize..40,
             low: bool,
         ) {
-            let text = "close-wait-many = 1\nfin-wait2-stuck = 1\nsyn-sent-age = 0\nsettled = 0\ntime-wait-churn = 0.1\nephemeral-ports-warning = 1";
+            let text = "close-wait-many = 1\nfin-wait2-stuck = 1\nsyn-sent-age = 0\nsettled = 0\nchurn = 0.1\nephemeral-ports-warning = 1";
             let thresholds: Thresholds = if low { toml::from_str(text).expect("valid") } else { Thresholds::default() };
             let mut sliced = Diagnosis::new(thresholds.clone());
             let mut machine = Machine::with(thresholds);

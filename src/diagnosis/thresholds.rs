@@ -15,15 +15,15 @@ type Percent = f64;
 type Count = u32;
 
 /// Makes [`Thresholds`], its defaults and the table [`THRESHOLDS`] from one row each:
-/// `name: type = default, reader, "unit", "what it is"`.
+/// `name as "older-name": type = default, reader, "unit", "what it is"`; most have no older name.
 macro_rules! thresholds {
-    ($($name:ident: $kind:ty = $default:expr, $reader:literal, $unit:literal, $about:literal;)*) => {
+    ($($name:ident $(as $older:literal)?: $kind:ty = $default:expr, $reader:literal, $unit:literal, $about:literal;)*) => {
         /// Limits of all rules. Names are those of the config file, section `[thresholds]`; times are in seconds there, or text with units (`"2m"`).
         #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
         pub struct Thresholds {
-            $(#[doc = $about] #[serde(deserialize_with = $reader)] pub $name: $kind,)*
+            $(#[doc = $about] #[serde(deserialize_with = $reader $(, alias = $older)?)] pub $name: $kind,)*
         }
 
         impl Default for Thresholds {
@@ -106,7 +106,14 @@ thresholds! {
     accept_queue_small: Count = 128, "count", "connections", "A limit of an accept queue up to this is called small.";
     ephemeral_ports_warning: Percent = 70.0, "percent", "percent", "So large a share of the ports to one destination in use is a finding.";
     ephemeral_ports_critical: Percent = 90.0, "percent", "percent", "So large a share of the ports to one destination in use is critical.";
-    time_wait_churn: PerSecond = 200.0, "per_second", "per second", "More connections than this made and closed per second to one destination are a finding.";
+    connect_failures: Count = 5, "count", "attempts", "So many attempts to connect to one destination in a row that all failed are a finding; twice as many within a minute where only a part fails.";
+    connect_failures_share: Percent = 20.0, "percent", "percent", "So large a part of the attempts to connect to one destination within a minute that fails is a finding.";
+    connect_waited: Duration = s(8), "seconds", "seconds", "Two attempts or more in a row that all failed are a finding if they waited for an answer so long in all.";
+    connect_failing_critical: Duration = s(60), "seconds", "seconds", "It is critical if no attempt to connect to one destination has succeeded for so long, and many were made.";
+    reset_early: Count = 10, "count", "connections", "So many connections within a minute that were reset within a second of being established are a finding, ...";
+    reset_early_share: Percent = 20.0, "percent", "percent", "... if they are so large a part of all.";
+    churn as "time-wait-churn": PerSecond = 200.0, "per_second", "per second", "More connections than this made and closed per second to one destination are a finding.";
+    churn_elsewhere: PerSecond = 1_000.0, "per_second", "per second", "The same where the other end closes first, so that no port is held here.";
     fin_wait2_age: Duration = s(60), "seconds", "seconds", "A connection that a process holds in FIN_WAIT2 for so long is stuck.";
     fin_wait2_stuck: Count = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
     syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
@@ -199,13 +206,13 @@ mod tests {
             ("close-wait-many = -1", "a whole number, 0 or more"),
             ("close-wait-many = 1.5", "a whole number, 0 or more"),
             ("descriptors-warning = 101", "a percentage from 0 to 100"),
-            ("time-wait-churn = -0.5", "a number per second, 0 or more"),
+            ("churn = -0.5", "a number per second, 0 or more"),
             ("close_wait_age = 1", "unknown field"),
         ] {
             let error = toml::from_str::<Thresholds>(text).expect_err(text).to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
         let read: Thresholds = toml::from_str("close-wait-age = 1.5\ntime-wait-churn = 20").expect("valid");
-        assert_eq!((read.close_wait_age, read.time_wait_churn), (Duration::from_millis(1_500), 20.0));
+        assert_eq!((read.close_wait_age, read.churn), (Duration::from_millis(1_500), 20.0), "an older name");
     }
 }

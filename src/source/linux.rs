@@ -97,8 +97,6 @@ pub struct Linux {
     parts: Parts,
     /// `None` until somebody wants to know what happens between samples.
     listening: Option<Listening>,
-    /// The trace is to be listened to from the next sample but one on: it is nothing for a single one.
-    trace_in: Option<u8>,
     /// How many full samples come before the next partial one.
     full_due: u8,
 }
@@ -155,7 +153,6 @@ impl Linux {
             is_first: true,
             parts: Parts::default(),
             listening: None,
-            trace_in: None,
             full_due: 0,
         }
     }
@@ -258,7 +255,7 @@ impl Source for Linux {
         (snapshot.at, snapshot.wall) = clock::now();
         self.parts.engage();
         // Partial samples rest on being told of ends.
-        self.listen_to_ends();
+        self.start_listening(false);
         self.take_ended(snapshot);
         let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
         let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
@@ -285,8 +282,7 @@ impl Source for Linux {
     }
 
     fn listen(&mut self, trace: bool) {
-        self.listen_to_ends();
-        self.trace_in = trace.then_some(1);
+        self.start_listening(trace);
     }
 
     fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
@@ -353,18 +349,14 @@ impl Linux {
         Ok(Pace::Interval)
     }
 
-    fn listen_to_ends(&mut self) {
+    fn start_listening(&mut self, traces: bool) {
         let own = self.namespaces.own();
-        self.listening.get_or_insert_with(|| Listening::start(own));
+        self.listening.get_or_insert_with(|| Listening::start(own, traces));
     }
 
     /// What ended before this moment, into a snapshot that was begun.
     fn take_ended(&mut self, snapshot: &mut Snapshot) {
         if let Some(listening) = &self.listening {
-            if self.trace_in == Some(0) {
-                listening.start_trace();
-            }
-            self.trace_in = self.trace_in.and_then(|samples| samples.checked_sub(1));
             listening.take_ended(&mut snapshot.events);
         }
         self.parts.note_ended(&snapshot.events);

@@ -123,7 +123,6 @@ impl Store {
             self.counters.push(at, facts.counters);
             self.ledger.push(at, &transitions, &facts);
         }
-        self.ledger.note_under_way(&self.rows);
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);
@@ -136,6 +135,7 @@ impl Store {
         self.deltas += 1;
         self.unlisted.clear();
         self.unlisted.extend(&delta.unlisted);
+        self.ledger.note_under_way(&self.rows, |id| self.unlisted.contains(&id));
         touched
     }
 }

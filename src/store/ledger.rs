@@ -112,6 +112,11 @@ impl Ledger {
         if self.over(Window::Moment) < over { 0.0 } else { entry.steady(over, self.at, count) }
     }
 
+    /// The most a second of what `count` finds in any 2 s of the last 10.
+    pub fn peak(&self, entry: &Entry, count: fn(&Counts) -> u32) -> f64 {
+        entry.peak(self.at, count)
+    }
+
     /// How much of `window` was watched.
     pub fn over(&self, window: Window) -> Duration {
         self.begun.map_or(Duration::ZERO, |begun| self.at.since(window.begin(self.at).max(begun)))
@@ -164,19 +169,26 @@ impl Ledger {
                 continue;
             }
             let key = self.key_of(transition, facts);
+            let is_probe = matches!(key, Key::On { .. }) && has_moved_nothing(transition);
             let Some(entry) = self.entry(key) else { continue };
-            kinds.into_iter().flatten().for_each(|kind| entry.count(kind, transition, at));
+            for kind in kinds.into_iter().flatten() {
+                // Health checks reset what they have opened before any byte has moved: that is no trouble.
+                let kind = if is_probe && kind == Kind::ResetEarly { Kind::ResetOtherwise } else { kind };
+                entry.count(kind, transition, at);
+            }
         }
         // What a listener took just before it was closed is told with its end.
         let is_end = |transition: &&Transition| transition.to.is_none() && transition.from == Some(TcpState::Listen);
         transitions.iter().filter(is_end).for_each(|transition| self.listening.forget(transition.id));
     }
 
-    /// Counts the attempts of `rows` that wait for an answer now. One pass over the suspects.
-    pub(super) fn note_under_way(&mut self, rows: &Rows) {
+    /// Counts the attempts of `rows` that wait for an answer now: not those that the last sample did not list, which
+    /// `is_unlisted` tells. One pass over the suspects.
+    pub(super) fn note_under_way(&mut self, rows: &Rows, is_unlisted: impl Fn(SocketId) -> bool) {
         self.waiting.clear();
         for socket in rows.suspects().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket) {
-            if socket.state != TcpState::SynSent || socket.protocol != Protocol::Tcp {
+            let waits = socket.state == TcpState::SynSent && socket.protocol == Protocol::Tcp;
+            if !waits || is_unlisted(socket.id) {
                 continue;
             }
             let process = socket.owner.holders().and_then(|holders| holders.all().first());
@@ -277,9 +289,15 @@ fn ending(transition: &Transition, from: TcpState) -> Option<Kind> {
         (_, Outcome::ResetHere) if is_early => Kind::ResetEarlyHere,
         (_, Outcome::Unknown | Outcome::Refused | Outcome::GivenUp) => Kind::EndedUnknown,
         (_, Outcome::Reset | Outcome::ResetHere | Outcome::TimedOut | Outcome::Unreachable | Outcome::Aborted) => {
-            Kind::ResetLater
+            Kind::ResetOtherwise
         }
     })
+}
+
+/// Whether it is known that no payload went over the connection.
+fn has_moved_nothing(transition: &Transition) -> bool {
+    let bytes = transition.last.and_then(|last| last.bytes);
+    bytes.is_some_and(|bytes| bytes.received() == 0 && bytes.sent() == 0)
 }
 
 /// Whether a state surely lasted no longer than [`EARLY`].

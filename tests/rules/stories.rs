@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use conntop::model::descriptors::Descriptors;
+use conntop::model::event::{Caller, Ended, Events, Step, StepError, Teller, Tellers};
 use conntop::model::exposure::AddressKinds;
 use conntop::model::facts::{Counters, Facts, PortRange};
-use conntop::model::process::{Names, Owner, Process, ProcessId};
+use conntop::model::outcome::SocketError;
+use conntop::model::process::{Holders, Names, Owner, Process, ProcessId};
 use conntop::model::reach::ALL_INTERFACES;
 use conntop::model::snapshot::Snapshot;
 use conntop::model::socket::{Drops, NetnsId, Socket, TimerKind};
+use conntop::model::tcp_info::{ByteCounts, TcpInfo};
 use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
+use conntop::model::time::Timestamp;
 
 /// One recording.
 pub struct Story {
@@ -43,8 +47,11 @@ pub const STORIES: &[Story] = &[
     story("close-wait-leak", close_wait_leak),
     story("not-accepted", not_accepted),
     story("accept-queue-full", accept_queue_full).about_more(),
+    story("failing-connects", failing_connects),
+    story("refused-connects", refused_connects),
+    story("reset-after-accept", reset_after_accept),
     story("ephemeral-ports", ephemeral_ports),
-    story("time-wait-churn", time_wait_churn).with("time-wait-churn = 20"),
+    story("churn", churn).with("churn = 20"),
     story("fin-wait2-stuck", fin_wait2_stuck),
     story("syn-sent-stuck", syn_sent_stuck),
     story("syn-backlog", syn_backlog),
@@ -174,7 +181,7 @@ fn ephemeral_ports() -> Vec<Snapshot> {
 }
 
 /// A load generator without keep-alive.
-fn time_wait_churn() -> Vec<Snapshot> {
+fn churn() -> Vec<Snapshot> {
     let wrk = process(99, "wrk");
     samples(3, 1_000, |nth, now| {
         let made = |cookie: u64| {
@@ -518,5 +525,112 @@ fn healthy_busy() -> Vec<Snapshot> {
             gone.timer(TimerKind::TimeWait, 0, now + 60_000 - each * 300).build()
         }));
         Snapshot { descriptors: descriptors(&pool, 40 + waiting, 1_024), ..taken(now, facts, sockets) }
+    })
+}
+
+/// How an attempt ends: what the trace says after `SYN_SENT`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Refused,
+    GivenUp,
+    /// It succeeds, and the peer resets the connection after this many milliseconds and one request.
+    Reset(u64),
+    /// It succeeds, and the peer closes first.
+    ClosedByPeer,
+}
+
+/// What the kernel tells of an attempt to reach `to` that begins at `at` and waits so long, number `nth`, by `process`.
+fn attempt(events: &mut Events, (nth, to): (u64, &str), (at, waits): (u64, u64), end: End, process: &Arc<Process>) {
+    use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
+    let socket = opened(nth, to, process).build();
+    let key = nth;
+    let mut step = |ms: u64, from, to| {
+        let (local, remote, at) = (socket.local, socket.remote, Timestamp::from_millis(ms));
+        events.steps.push(Step { at, key, local, remote, from, to });
+        at
+    };
+    let begun = step(at, Close, SynSent);
+    let answered = at + waits;
+    let (over, error) = match end {
+        End::Refused => (step(answered, SynSent, Close), Some(SocketError::Refused)),
+        End::GivenUp => (step(answered, SynSent, Close), None),
+        End::Reset(after) => {
+            step(answered, SynSent, Established);
+            (step(answered + after, Established, Close), Some(SocketError::Reset))
+        }
+        End::ClosedByPeer => {
+            step(answered, SynSent, Established);
+            step(answered + 1, Established, CloseWait);
+            step(answered + 2, CloseWait, LastAck);
+            (step(answered + 3, LastAck, Close), None)
+        }
+    };
+    events.errors.extend(error.map(|error| StepError { at: over, key, error }));
+    let holders = Arc::new(Holders::new(vec![Arc::clone(process)]).expect("one"));
+    events.callers.push(Caller { at: begun, key, process: holders, netns: None });
+    let moved = !matches!(end, End::Refused | End::GivenUp);
+    let bytes = Some(ByteCounts::new(u64::from(moved) * 100, u64::from(moved) * 300));
+    let last_ack_received = if moved { over.into() } else { TcpInfo::default().last_ack_received };
+    let info = TcpInfo { bytes, rtt_us: u32::from(moved) * 200, last_ack_received, ..TcpInfo::default() };
+    events.ended.push(Ended { at: over, socket: socket.reference(), info: Some(info) });
+}
+
+/// Samples a second apart of `sockets`, with what `tell` puts into the events of each.
+fn traced(number: u64, sockets: &[Socket], tell: impl Fn(u64, &mut Events)) -> Vec<Snapshot> {
+    samples(number, 1_000, |nth, now| {
+        let mut events = Events {
+            tellers: Tellers { ends: Teller::On, trace: Teller::On },
+            errors_are_told: true,
+            ..Events::default()
+        };
+        if nth > 0 {
+            tell(nth, &mut events);
+        }
+        Snapshot { events, ..quiet(now, sockets.to_vec()) }
+    })
+}
+
+/// Two workers of a shop whose database is silent give up after 400 ms and try again.
+fn failing_connects() -> Vec<Snapshot> {
+    let shop = process(12, "shop-api");
+    traced(8, &[], |nth, events| {
+        for worker in 0..4 {
+            let begun = BEGIN + (nth - 1) * 1_000 + worker * 250;
+            attempt(events, (nth * 4 + worker, "10.0.0.2:5432"), (begun, 245), End::GivenUp, &shop);
+        }
+    })
+}
+
+/// A proxy whose backend is down; `localhost` of a client is refused by IPv6 and works by IPv4, which is no finding.
+fn refused_connects() -> Vec<Snapshot> {
+    let (proxy, client) = (process(70, "web-proxy"), process(71, "client"));
+    traced(6, &[], |nth, events| {
+        for each in 0..20 {
+            let begun = BEGIN + (nth - 1) * 1_000 + each * 49;
+            attempt(events, (nth * 100 + each, "10.0.0.9:8080"), (begun, 1), End::Refused, &proxy);
+            let own = nth * 100 + 50 + each;
+            let other = opened(own, "[::1]:9000", &client).local(&format!("[::1]:{}", 40_000 + own)).build();
+            let at = Timestamp::from_millis(begun);
+            let step = |from, to| Step { at, key: own, local: other.local, remote: other.remote, from, to };
+            events.steps.extend([step(TcpState::Close, TcpState::SynSent), step(TcpState::SynSent, TcpState::Close)]);
+            events.errors.push(StepError { at, key: own, error: SocketError::Refused });
+            let process = Arc::new(Holders::new(vec![Arc::clone(&client)]).expect("one"));
+            events.callers.push(Caller { at, key: own, process, netns: None });
+            events.ended.push(Ended { at, socket: other.reference(), info: Some(TcpInfo::default()) });
+            let served = 5_000 + nth * 100 + each;
+            attempt(events, (served, "127.0.0.1:9000"), (begun + 1, 1), End::ClosedByPeer, &client);
+        }
+    })
+}
+
+/// A gateway whose upstream turns away every second connection after it has taken the request.
+fn reset_after_accept() -> Vec<Snapshot> {
+    let gateway = process(80, "gateway");
+    traced(6, &[], |nth, events| {
+        for each in 0..10 {
+            let begun = BEGIN + (nth - 1) * 1_000 + each * 90;
+            let end = if each % 2 == 0 { End::Reset(20) } else { End::ClosedByPeer };
+            attempt(events, (nth * 100 + each, "10.0.0.7:8443"), (begun, 1), end, &gateway);
+        }
     })
 }

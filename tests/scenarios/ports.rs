@@ -45,13 +45,12 @@ fn time_wait_churn_is_no_leak() {
     client.tell("storm 127.0.0.1 7022 400 0.5");
     wait_until("there is much TIME_WAIT", || sockets("state time-wait dport = :7022") > 1500);
     // Half the default: a busy machine makes fewer connections than it is told to.
-    let checked = check_with("time-wait-churn = 100", &["--for", "3"]);
-    let expected =
-        Expected { rule: "time-wait-churn", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7022" };
+    let checked = check_with("churn = 100", &["--for", "3"]);
+    let expected = Expected { rule: "churn", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7022" };
     let finding = checked.only(&expected);
     assert!(!finding["sentence"].as_str().expect("words").contains("leak"), "{checked}");
     client.tell("rest");
     assert!(sockets("state time-wait") > 1500);
     // However many are in TIME_WAIT, they are none too many.
-    check_with("time-wait-churn = 1000000", &[]).none();
+    check_with("churn = 1000000", &[]).none();
 }

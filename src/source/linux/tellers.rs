@@ -70,9 +70,9 @@ struct Lost {
 }
 
 impl Listening {
-    /// Listens to the network namespace `netns`, in which the calling thread must be. What cannot be listened to is
-    /// data: see [`Self::take_ended`].
-    pub fn start(netns: NetnsId) -> Self {
+    /// Listens to the network namespace `netns`, in which the calling thread must be, and to the trace if `traces`. What
+    /// cannot be listened to is data: see [`Self::take_ended`].
+    pub fn start(netns: NetnsId, traces: bool) -> Self {
         let opened = DestroyEvents::open(netns);
         let ends = match &opened {
             Ok(_) => Teller::On,
@@ -86,30 +86,11 @@ impl Listening {
         let stir = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
         let stirred = stir.as_ref().and_then(|stir| stir.try_clone().ok());
         let thread = stirred.and_then(|stirred| {
-            let ear = Ear { ears: Arc::clone(&ears), bell, stirred, stop: Arc::clone(&stop) };
+            let ear = Ear { ears: Arc::clone(&ears), bell, stirred, stop: Arc::clone(&stop), traces };
             // Without a thread the queues are emptied at each sample, and what they have lost by then is counted.
             thread::Builder::new().name("events".to_owned()).spawn(move || ear.listen()).ok()
         });
         Self { ears, stir, stop, thread }
-    }
-
-    /// Listens to the trace as well, if that is allowed.
-    pub fn start_trace(&self) {
-        // Opening takes milliseconds, for which nobody has to wait.
-        let opened = StateTrace::open();
-        let mut ears = lock(&self.ears);
-        match opened {
-            Ok(trace) => {
-                (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On);
-                ears.names = Callers::open();
-            }
-            Err(Refusal(sentence)) => ears.tellers.trace = Teller::Refused(sentence),
-        }
-        drop(ears);
-        // The thread waits for ends only; from now on it looks at the rings, too.
-        if let Some(stir) = &self.stir {
-            let _ = rustix::io::write(stir, &1u64.to_ne_bytes());
-        }
     }
 
     /// Moves the steps up to this moment into `events`, by time. What a look at the sockets has shown before is among
@@ -265,11 +246,29 @@ struct Ear {
     bell: Option<OwnedFd>,
     stirred: OwnedFd,
     stop: Arc<AtomicBool>,
+    /// Whether the trace is to be listened to.
+    traces: bool,
 }
 
 impl Ear {
+    /// Listens to the trace as well, if that is allowed. Opening takes some 40 ms, for which nobody has to wait.
+    fn start_trace(&self) {
+        let opened = StateTrace::open();
+        let mut ears = lock(&self.ears);
+        match opened {
+            Ok(trace) => {
+                (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On);
+                ears.names = Callers::open();
+            }
+            Err(Refusal(sentence)) => ears.tellers.trace = Teller::Refused(sentence),
+        }
+    }
+
     /// Empties the queues whenever something comes, until it is told to stop.
     fn listen(mut self) {
+        if self.traces {
+            self.start_trace();
+        }
         let mut is_busy = false;
         // Asked before each wait: the pause after a batch may have heard the stir that came with the order.
         while !self.stop.load(Ordering::Relaxed) {

@@ -95,6 +95,11 @@ impl Entry {
         self.rings.steady(over, now, count)
     }
 
+    /// The most a second of what `count` finds in any part of the last moment.
+    pub(super) fn peak(&self, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
+        self.rings.peak(now, count)
+    }
+
     /// When an attempt last succeeded, as far back as was watched.
     pub const fn last_success(&self) -> Option<Timestamp> {
         self.last_success
@@ -145,7 +150,7 @@ impl Entry {
 
     /// Counts `kind`, of which `transition` told in the sample at `at`.
     pub(super) fn count(&mut self, kind: Kind, transition: &Transition, at: Timestamp) {
-        self.rings.add(at, kind);
+        self.rings.add(transition.at.min(at), kind);
         self.last_active = at;
         self.note(transition.owner.holders().and_then(|holders| holders.all().first()), at);
         let happened = transition.at.min(at);
@@ -160,7 +165,7 @@ impl Entry {
             Kind::ResetEarly | Kind::ResetEarlyHere => {
                 Stretch::go_on(&mut self.resets, happened, happened, LULL);
             }
-            Kind::Begun | Kind::ClosedHere | Kind::ClosedByPeer | Kind::ResetLater | Kind::EndedUnknown => {}
+            Kind::Begun | Kind::ClosedHere | Kind::ClosedByPeer | Kind::ResetOtherwise | Kind::EndedUnknown => {}
         }
     }
 

@@ -86,7 +86,7 @@ fn ends_of_connections_are_counted_by_who_closed_and_how_soon() {
     ledger.push(at(101_000), &told, &facts());
     let counts = ledger.counts(ledger.get(&key("app", ORDERS)).expect("it is there"), Window::Moment);
     assert_eq!((counts.closed_here(), counts.closed_by_peer()), (1, 1), "TIME_WAIT is counted when it begins");
-    assert_eq!((counts.reset_early(), counts.reset_early_here(), counts.reset_later()), (1, 1, 2));
+    assert_eq!((counts.reset_early(), counts.reset_early_here(), counts.reset_otherwise()), (1, 1, 2));
     assert_eq!((counts.ended_unknown(), counts.ended()), (1, 7));
 }
 

@@ -18,7 +18,7 @@ pub(super) enum Kind {
     ClosedByPeer,
     ResetEarly,
     ResetEarlyHere,
-    ResetLater,
+    ResetOtherwise,
     EndedUnknown,
 }
 
@@ -115,9 +115,9 @@ impl Counts {
         self.of(Kind::ResetEarlyHere)
     }
 
-    /// Connections that either side reset, or that were given up, later than that.
-    pub const fn reset_later(&self) -> u32 {
-        self.of(Kind::ResetLater)
+    /// Connections that ended by a reset or a time-out in any other way.
+    pub const fn reset_otherwise(&self) -> u32 {
+        self.of(Kind::ResetOtherwise)
     }
 
     /// Connections that ended and of which nothing tells how.
@@ -127,8 +127,8 @@ impl Counts {
 
     /// Connections that ended, in whatever way.
     pub fn ended(&self) -> u32 {
-        use Kind::{ClosedByPeer, ClosedHere, EndedUnknown, ResetEarly, ResetEarlyHere, ResetLater};
-        self.sum(&[ClosedHere, ClosedByPeer, ResetEarly, ResetEarlyHere, ResetLater, EndedUnknown])
+        use Kind::{ClosedByPeer, ClosedHere, EndedUnknown, ResetEarly, ResetEarlyHere, ResetOtherwise};
+        self.sum(&[ClosedHere, ClosedByPeer, ResetEarly, ResetEarlyHere, ResetOtherwise, EndedUnknown])
     }
 }
 
@@ -192,9 +192,12 @@ impl<const N: usize> Ring<N> {
         self.newest = self.newest.max(slot);
     }
 
+    /// Counts in `slot`, unless that is forgotten by now: what happened may be told late.
     fn add(&mut self, slot: u64, kind: Kind) {
         self.move_to(slot);
-        self.slots[place::<N>(self.newest)].add(kind);
+        if slot + N as u64 > self.newest {
+            self.slots[place::<N>(slot)].add(kind);
+        }
     }
 
     fn sum(&self, slot: u64) -> Counts {
@@ -238,6 +241,15 @@ impl Rings {
             Window::Minute => self.minute.sum(slot),
             Window::Quarter => self.quarter.sum(slot),
         }
+    }
+
+    /// The most a second of what `count` finds in one of the fine slots.
+    pub(super) fn peak(&self, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
+        let (seconds, _) = Window::Moment.slots();
+        let mut ring = self.moment;
+        ring.move_to(slot_of(now, seconds));
+        let most = ring.slots.iter().map(count).max().unwrap_or(0);
+        f64::from(most) / f64::from(u32::try_from(seconds).unwrap_or(1))
     }
 
     /// The fewest a second of what `count` finds, in each of the last slots that are over and cover `over`; 0 where that is

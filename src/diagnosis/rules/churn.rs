@@ -1,0 +1,175 @@
+//! Connections to one destination are made and closed very fast, whichever end closes first. `TIME_WAIT` itself is no fault
+//! and no leak: it is the trace of connections that could have been kept, at the end that closed first.
+//!
+//! At our end the kernel's timers tell the rate even at first sight, and each one holds a port. Where the other end closes
+//! first, only the ledger tells, after a while: a burst, as a benchmark is, says nothing, and no port is held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, room};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::wording::{self, count, filter_by_place, place, trimmed, who};
+use crate::model::address::Destination;
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::process::{NoProcess, Process};
+use crate::model::socket::NetnsId;
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::model::units;
+use crate::store::ledger::{Counts, Key, Window};
+
+/// Ways are remembered from this share of the threshold on.
+const REMEMBERED_FROM: f64 = 0.7;
+/// Connections must be made for so long, and never at less than this share of the threshold.
+const STEADY_FOR: Duration = Duration::from_secs(4);
+const STEADY_AT: f64 = 0.5;
+/// What a group of this rule counts by kind: those that came into `TIME_WAIT` here within [`CHURN_WINDOW`], what the ledger
+/// counted a second, whether the other end closes most of them, and the most a second.
+const CHURNED: usize = 0;
+const A_SECOND: usize = 1;
+const ELSEWHERE: usize = 2;
+const PEAK: usize = 3;
+
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let mut found = by_timers(look);
+    by_ledger(look, &mut found);
+    found.into_values().collect()
+}
+
+fn key(to: Destination, netns: NetnsId) -> FindingKey {
+    FindingKey { rule: Rule::Churn, program: None, place: Place::To(to), netns, listener: None }
+}
+
+fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
+    let from = look.thresholds.churn * CHURN_WINDOW.as_secs_f64() * REMEMBERED_FROM;
+    let mut busiest: FxHashMap<FindingKey, Group> = FxHashMap::default();
+    for (way, traffic) in look.destinations.busy(f64::INFINITY, from.max(1.0)) {
+        let key = key(way.to, way.netns);
+        let limit = if super::ephemeral_ports::is_reused(look, way) { 0 } else { room(look.store, &look.sides) };
+        let examples = traffic.oldest.map(|(since, id)| (since.at, id));
+        let group = Group {
+            sockets: traffic.time_wait,
+            kinds: [traffic.churned, 0, 0, 0],
+            amount: traffic.churned.into(),
+            limit: limit.into(),
+            from: Some(way.source),
+            ..Group::new(key, traffic.process().cloned()).with_examples(examples)
+        };
+        let best = busiest.entry(key).or_insert_with(|| group.clone());
+        if (group.amount, group.from) > (best.amount, best.from) {
+            *best = group;
+        }
+    }
+    busiest
+}
+
+/// What the ledger counts of one destination, whoever connects to it.
+#[derive(Default)]
+struct Counted<'a> {
+    churned: u32,
+    steady: f64,
+    /// The most a second in any part of the window: what is told late is missing in the last ones.
+    peak: f64,
+    closed: [u32; 2],
+    since: Option<Timestamp>,
+    processes: Vec<(&'a Arc<Process>, u32)>,
+}
+
+/// Adds what the ledger counts: connections that were made, and as many that have ended.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
+fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
+    let (ledger, now) = (look.store.ledger(), look.now());
+    let over = ledger.over(Window::Moment).as_secs_f64();
+    let mut counted: FxHashMap<FindingKey, Counted> = FxHashMap::default();
+    for (own, entry) in ledger.entries() {
+        let Key::To { to, netns, .. } = own else { continue };
+        let counts = ledger.counts(entry, Window::Moment);
+        let churned = counts.succeeded().min(counts.ended());
+        if churned == 0 {
+            continue;
+        }
+        let sum = counted.entry(key(*to, *netns)).or_default();
+        sum.churned = sum.churned.saturating_add(churned);
+        sum.steady += ledger.steady(entry, STEADY_FOR, Counts::succeeded);
+        sum.peak += ledger.peak(entry, Counts::succeeded);
+        sum.closed[0] += counts.closed_here();
+        sum.closed[1] += counts.closed_by_peer();
+        sum.since = sum.since.max(entry.opening_since(now));
+        // Of what only destroy events tell nobody is named: that says nothing against those who are.
+        sum.processes.extend(entry.process().map(|process| (process, churned)));
+    }
+    let from = look.thresholds.churn.min(look.thresholds.churn_elsewhere) * REMEMBERED_FROM;
+    for (key, sum) in counted {
+        let mean = f64::from(sum.churned) / over.max(1.0);
+        if mean < from || sum.steady < from * STEADY_AT {
+            continue;
+        }
+        let group = found
+            .entry(key)
+            .or_insert_with(|| Group { no_process: Some(NoProcess::Vanished), ..Group::new(key, None) });
+        let is_unnamed = group.sharers.len() == 0;
+        for (process, churned) in sum.processes.into_iter().filter(|_| is_unnamed) {
+            group.sharers.note(Some(process), churned);
+        }
+        group.kinds[A_SECOND] = mean as u32;
+        group.kinds[PEAK] = sum.peak.max(mean) as u32;
+        group.kinds[ELSEWHERE] = u32::from(sum.closed[1] > sum.closed[0]);
+        group.oldest = sum.since.map(|at| Since { at, basis: AgeBasis::AtLeast });
+        group.amount = group.amount.max(sum.churned.into());
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a rate on the screen has three digits"
+)]
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    let here = f64::from(group.kinds[CHURNED]) / CHURN_WINDOW.as_secs_f64();
+    let counted = f64::from(group.kinds[A_SECOND]);
+    let is_elsewhere = group.kinds[ELSEWHERE] > 0 || group.kinds[CHURNED] == 0;
+    let limit = if is_elsewhere { limits.churn_elsewhere } else { limits.churn };
+    if !case.reaches(here, limits.churn) && !case.reaches(counted, limit) {
+        return None;
+    }
+    let rate = here.max(f64::from(group.kinds[PEAK]));
+    let sustained = group.limit / TIME_WAIT_SECONDS;
+    let lasts =
+        if sustained > 0 { format!("; the ports last for {}/s", units::count(sustained)) } else { String::new() };
+    let time_wait = if is_elsewhere && group.sockets == 0 {
+        ", which the other end closes first".to_owned()
+    } else {
+        format!(": {} in TIME_WAIT{lasts}", count(group.sockets))
+    };
+    let sentence = format!(
+        "{} {} connections/s {}{time_wait}",
+        who(group).does("makes and closes", "make and close"),
+        trimmed(rate.round() as f32),
+        place(case),
+    );
+    let from = group.from.map(|from| format!(" {}", wording::from(from))).unwrap_or_default();
+    let filter = if group.sockets > 0 { format!("state:time-wait{from}") } else { String::new() };
+    Some(
+        Judgement {
+            why: "no keep-alive",
+            state: (group.sockets > 0).then_some(TcpState::TimeWait),
+            since: group.oldest,
+            filter: filter_by_place(case, &filter),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .metric("churn", "made and closed", Measure::PerSecond(rate as f32))
+        .metric("time_wait", "in TIME_WAIT", Measure::Count(group.sockets.into()))
+        .evidence_if(
+            "sustained",
+            "the ports last for",
+            (sustained > 0).then_some(Measure::PerSecond(sustained as f32)),
+        ),
+    )
+}

@@ -1,0 +1,206 @@
+//! Attempts to connect that fail, from the ledger: what the rules of failing and of refused connects have in common.
+//!
+//! The trouble is that of the destination, whoever of this machine has it: all programs whose attempts fail there are one
+//! group. A program that reaches the same port by its other address family is well: it tries both (RFC 8305), and `localhost`
+//! is `::1` and 127.0.0.1.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context};
+use crate::diagnosis::finding::{FindingKey, Place, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::wording::many;
+use crate::model::address::Destination;
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::process::NoProcess;
+use crate::model::socket::NetnsId;
+use crate::model::time::Timestamp;
+use crate::model::units;
+use crate::store::ledger::{Counts, Entry, Key, Program, Window};
+
+/// Attempts that all failed within less time than this are one try of somebody.
+const SPAN_MIN: Duration = Duration::from_millis(500);
+/// So many attempts are enough where they waited long.
+const WAITED_MIN: u32 = 2;
+/// A part of the attempts that fails is a finding from so many times the failures of [`connect_failures`] on.
+///
+/// [`connect_failures`]: crate::diagnosis::thresholds::Thresholds::connect_failures
+const PART_TIMES: u32 = 2;
+/// Where all fail it is critical after a while, if they are at least so many times as many.
+const CRITICAL_TIMES: u32 = 2;
+
+/// What became of the attempts that a group is about.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::diagnosis) struct Attempts {
+    /// Since when all failed; `None` where some of the last minute succeeded.
+    pub(super) all_failed: Option<AllFailed>,
+    /// Over the last minute.
+    pub(super) counts: Counts,
+    /// Over the last 10 s.
+    pub(super) moment: Counts,
+    /// Attempts that wait for an answer now.
+    pub(super) under_way: u32,
+    /// When the trouble began, and whether that was seen.
+    pub(super) since: Since,
+}
+
+/// A row of attempts that all failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AllFailed {
+    /// How many.
+    pub(super) failures: u32,
+    /// How long they waited, all together.
+    waited: Duration,
+    /// How long the last one waited.
+    pub(super) last_waited: Option<Duration>,
+    /// When the last one failed.
+    last: Timestamp,
+}
+
+impl Attempts {
+    /// Those of `entry`, if any fail and that goes on.
+    fn of(look: &Context, key: &Key, entry: &Entry) -> Option<Self> {
+        let (ledger, now) = (look.store.ledger(), look.now());
+        let counts = ledger.counts(entry, Window::Minute);
+        let under_way = ledger.under_way(key);
+        let row = entry.row().filter(|_| under_way > 0 || entry.goes_on(now));
+        let begun = row.map(|row| row.since).or_else(|| entry.failing_since(now).filter(|_| counts.failed() > 0))?;
+        let is_seen = entry.last_success().is_some();
+        let basis = if is_seen { AgeBasis::Observed } else { AgeBasis::AtLeast };
+        let all_failed = row.map(|row| AllFailed {
+            failures: row.failures,
+            waited: row.waited,
+            last_waited: row.last_waited,
+            last: row.last,
+        });
+        let since = Since { at: begun, basis };
+        let moment = ledger.counts(entry, Window::Moment);
+        // Some that succeeded within the minute do not make those good that have all failed since, if these are many.
+        let all_failed = all_failed.filter(|row| counts.succeeded() == 0 || row.failures >= counts.succeeded());
+        Some(Self { all_failed, counts, moment, under_way, since })
+    }
+
+    /// Takes in those of another program.
+    fn join(&mut self, other: &Self) {
+        self.counts = self.counts.and(&other.counts);
+        self.moment = self.moment.and(&other.moment);
+        self.under_way = self.under_way.saturating_add(other.under_way);
+        if other.since.at < self.since.at {
+            self.since = other.since;
+        }
+        self.all_failed = match (self.all_failed, other.all_failed) {
+            (Some(one), Some(other)) => Some(AllFailed {
+                failures: one.failures.saturating_add(other.failures),
+                waited: one.waited.saturating_add(other.waited),
+                last_waited: if one.last < other.last { other.last_waited } else { one.last_waited },
+                last: one.last.max(other.last),
+            }),
+            (one, other) => one.or(other),
+        };
+    }
+
+    /// Whether most of them are refused.
+    fn are_refused(&self) -> bool {
+        u64::from(self.counts.refused()) * 2 > u64::from(self.counts.failed())
+    }
+}
+
+/// The groups of `rule`, which is about refused attempts or about all others.
+pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
+    let mut found: HashMap<(Destination, NetnsId), Group> = HashMap::new();
+    let mut families = None;
+    for (key, entry) in look.store.ledger().entries() {
+        let Key::To { program, to, netns } = key else { continue };
+        let Some(attempts) = Attempts::of(look, key, entry) else { continue };
+        if families.get_or_insert_with(|| Families::of(look)).is_served(program, *to, *netns, &attempts.counts) {
+            continue;
+        }
+        let place = FindingKey { rule, program: None, place: Place::To(*to), netns: *netns, listener: None };
+        let group = found.entry((*to, *netns)).or_insert_with(|| Group::new(place, None));
+        group.no_process = match program {
+            Program::Named(_) => group.no_process,
+            Program::Unknown(NoProcess::Hidden) => Some(NoProcess::Hidden),
+            // Somebody tried: there was a process.
+            Program::Unknown(_) => Some(NoProcess::Vanished),
+        };
+        let number = attempts.counts.failed().max(1);
+        group.sharers.note(entry.process(), number);
+        match &mut group.attempts {
+            Some(sum) => sum.join(&attempts),
+            None => group.attempts = Some(attempts),
+        }
+    }
+    let is_of_rule = |group: &Group| {
+        group.attempts.is_some_and(|attempts| attempts.are_refused() == (rule == Rule::RefusedConnects))
+    };
+    let group = |group: Group| {
+        let attempts = group.attempts.as_ref()?;
+        let (since, failed) = (Some(attempts.since), attempts.counts.failed());
+        Some(Group { sockets: attempts.under_way, oldest: since, amount: failed.into(), ..group })
+    };
+    found.into_values().filter(is_of_rule).filter_map(group).collect()
+}
+
+/// Which programs reach which ports by IPv4 and by IPv6, in the last minute.
+struct Families<'a>(HashMap<(&'a Program, u16, NetnsId), [u32; 2]>);
+
+impl<'a> Families<'a> {
+    fn of(look: &Context<'a>) -> Self {
+        let (ledger, mut found) = (look.store.ledger(), HashMap::new());
+        for (key, entry) in ledger.entries() {
+            let Key::To { program, to, netns } = key else { continue };
+            let succeeded = ledger.counts(entry, Window::Minute).succeeded();
+            if succeeded > 0 {
+                let counts: &mut [u32; 2] = found.entry((program, to.port, *netns)).or_default();
+                counts[usize::from(to.address.ip().is_ipv6())] += succeeded;
+            }
+        }
+        Self(found)
+    }
+
+    /// Whether `program` reaches the port by the other family, at least as often as it fails by this one.
+    fn is_served(&self, program: &'a Program, to: Destination, netns: NetnsId, counts: &Counts) -> bool {
+        let other = usize::from(!to.address.ip().is_ipv6());
+        self.0.get(&(program, to.port, netns)).is_some_and(|by| by[other] > 0 && by[other] >= counts.failed())
+    }
+}
+
+/// How bad it is; `None` where it is nothing.
+pub(super) fn severity(case: &Case) -> Option<Severity> {
+    let (attempts, limits) = (case.group.attempts?, case.look.thresholds);
+    let Some(row) = attempts.all_failed else {
+        let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
+        let is_enough = case.reaches(failed, limits.connect_failures.saturating_mul(PART_TIMES));
+        let is_part = case.reaches_percent(failed.into(), decided.into(), limits.connect_failures_share);
+        return (is_enough && is_part).then_some(Severity::Warning);
+    };
+    let is_long = row.last.since(attempts.since.at) >= SPAN_MIN;
+    let is_patient = row.failures >= WAITED_MIN && row.waited >= limits.connect_waited;
+    if !(is_long && (case.reaches(row.failures, limits.connect_failures) || is_patient)) {
+        return None;
+    }
+    let lasts = attempts.since.age(case.look.now()) >= limits.connect_failing_critical;
+    let are_many = row.failures >= limits.connect_failures.saturating_mul(CRITICAL_TIMES);
+    Some(if lasts && are_many { Severity::Critical } else { Severity::Warning })
+}
+
+/// `0 of 96 attempts in 12s succeeded`, `30 of 96 attempts in 60s failed`.
+pub(super) fn told(case: &Case, attempts: &Attempts) -> String {
+    let now = case.look.now();
+    match attempts.all_failed {
+        Some(row) => {
+            format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)))
+        }
+        None => {
+            let over = units::age(case.look.store.ledger().over(Window::Minute));
+            let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
+            format!("{} of {} in {over} failed", units::count(failed.into()), tries(decided))
+        }
+    }
+}
+
+fn tries(number: u32) -> String {
+    many(number, "attempt")
+}

@@ -1,0 +1,112 @@
+//! Connections are reset within a second of being established: a server that turns clients away, a proxy that finds no
+//! backend, or clients that break off.
+//!
+//! What a process does to connections that it opened itself is its own choice, and health checks reset what they opened
+//! before any byte has moved: neither counts.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
+use crate::diagnosis::group::Group;
+use crate::diagnosis::rule::Rule;
+use crate::diagnosis::wording::{filter_by_place, place, who};
+use crate::model::address::{Address, Destination};
+use crate::model::delta::{AgeBasis, Since};
+use crate::model::endpoint::Family;
+use crate::model::socket::SocketId;
+use crate::model::units;
+use crate::store::ledger::{Counts, Entry, Key, Window};
+
+/// What a group of this rule counts by kind: those reset by the peer, and by the process here.
+const BY_PEER: usize = 0;
+const HERE: usize = 1;
+
+pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+    let ledger = look.store.ledger();
+    let found = ledger.entries().filter_map(|(key, entry)| group(look, key, entry));
+    let (here, there): (Vec<_>, Vec<_>) = found.partition(|group| matches!(group.key.place, Place::On(_)));
+    // The client's end of the same connections, where both ends are here, is no trouble of its own.
+    let port = |group: &Group| group.endpoint().map(|end| (end.port, group.key.netns));
+    let is_told = |group: &Group| here.iter().any(|other| port(other) == port(group) && other.amount >= group.amount);
+    let there: Vec<_> = there.into_iter().filter(|group| !is_told(group)).collect();
+    here.into_iter().chain(there).collect()
+}
+
+fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
+    let counts = look.store.ledger().counts(entry, Window::Minute);
+    let (place, netns, listener, here) = match *key {
+        Key::To { to, netns, .. } => (Place::To(to), netns, None, 0),
+        Key::On { listener, port, netns } => {
+            (listening(look, listener, port), netns, listener, counts.reset_early_here())
+        }
+    };
+    let by_peer = counts.reset_early();
+    let early = by_peer.saturating_add(here);
+    if early == 0 {
+        return None;
+    }
+    let process = entry.process().cloned();
+    let program = process.as_deref().map(crate::diagnosis::finding::Program::of);
+    let key = FindingKey { rule: Rule::ResetAfterAccept, program, place, netns, listener };
+    let since = entry.resetting_since(look.now()).map(|at| Since { at, basis: AgeBasis::AtLeast });
+    Some(Group {
+        kinds: [by_peer, here, 0, 0],
+        amount: early.into(),
+        limit: established(&counts).max(early).into(),
+        oldest: since,
+        ..Group::new(key, process)
+    })
+}
+
+/// Connections that can have been reset: those established of late, or that ended of late.
+fn established(counts: &Counts) -> u32 {
+    counts.succeeded().max(counts.ended())
+}
+
+fn listening(look: &Context, listener: Option<SocketId>, port: u16) -> Place {
+    let row = listener.and_then(|id| look.store.rows().live(id));
+    row.map_or_else(
+        || Place::On(Destination { address: Address::new(Family::Ipv4.unspecified(), None), port }),
+        |row| Place::On(row.connection.socket.place()),
+    )
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    let early = u32::try_from(group.amount).unwrap_or(u32::MAX);
+    let is_enough = case.reaches(early, limits.reset_early);
+    if !is_enough || !case.reaches_percent(group.amount, group.limit, limits.reset_early_share) {
+        return None;
+    }
+    let over = case.look.store.ledger().over(Window::Minute);
+    let (by_peer, here) = (group.kinds[BY_PEER], group.kinds[HERE]);
+    let (by, why) = match (by_peer, here) {
+        (_, 0) => ("by the peer".to_owned(), "the peer resets them"),
+        (0, _) => ("by the process itself".to_owned(), "the process resets them"),
+        _ => (format!("{} by peers, {} by the process itself", number(by_peer), number(here)), "both sides reset"),
+    };
+    let sentence = format!(
+        "{} {}: {} of {} connections in {} reset within a second, {by}",
+        who(group).does("loses connections", "lose connections"),
+        place(case),
+        units::count(group.amount),
+        units::count(group.limit),
+        units::age(over.max(Duration::from_secs(1))),
+    );
+    Some(
+        Judgement {
+            why,
+            sockets: 0,
+            filter: filter_by_place(case, ""),
+            ..Judgement::new(case, Severity::Warning, sentence)
+        }
+        .metric("reset_early", "reset within a second", Measure::Of(group.amount, group.limit))
+        .evidence("by_peer", "by the peer", Measure::Count(by_peer.into()))
+        .evidence("here", "by the process itself", Measure::Count(here.into())),
+    )
+}
+
+fn number(count: u32) -> String {
+    units::count(count.into())
+}
