@@ -440,14 +440,21 @@ fn one_dead_host_is_one_finding_of_all_who_call_it_and_stays_while_they_come_and
         let now = machine.now_ms + 1_000;
         let pids = second * 3..second * 3 + 40;
         machine.sample(pids.map(|pid| unanswered(100 + pid, "worker", now)).collect());
-        let found = machine.found(Rule::SynSentStuck);
+        let [found] = machine.diagnosis.findings() else { panic!("{:?}", machine.sentences()) };
+        assert!(found.process.is_none(), "{}", found.sentence);
+        if found.rule() == Rule::FailingConnects {
+            // Once some have given up, what is known is more: that none has succeeded.
+            let told = "worker cannot connect to 10.0.0.2:5432: 0 of";
+            assert!(found.sentence.starts_with(told) && found.processes >= 40, "{}", found.sentence);
+            continue;
+        }
         let told = "worker gets no answer from 10.0.0.2:5432: 40 processes, 40 connections";
         assert!(found.sentence.starts_with(told), "{}", found.sentence);
-        assert_eq!((found.processes, found.sharers.len(), found.process.is_none()), (40, SHARERS_TOLD_MAX, true));
+        assert_eq!((found.processes, found.sharers.len()), (40, SHARERS_TOLD_MAX));
         assert_eq!(found.filter, "state:syn-sent process=worker raddr=10.0.0.2 rport=5432");
         assert_eq!(found.first_found.as_millis(), 10_001_000, "it is still the same");
-        assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
     }
+    assert_eq!(machine.diagnosis.findings()[0].rule(), Rule::FailingConnects);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context};
-use crate::diagnosis::finding::{FindingKey, Place, Severity};
+use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::many;
@@ -44,6 +44,8 @@ pub(in crate::diagnosis) struct Attempts {
     pub(super) under_way: u32,
     /// When the trouble began, and whether that was seen.
     pub(super) since: Since,
+    /// There are more processes than were told apart.
+    pub(super) more_processes: bool,
 }
 
 /// A row of attempts that all failed.
@@ -79,7 +81,8 @@ impl Attempts {
         let moment = ledger.counts(entry, Window::Moment);
         // Some that succeeded within the minute do not make those good that have all failed since, if these are many.
         let all_failed = all_failed.filter(|row| counts.succeeded() == 0 || row.failures >= counts.succeeded());
-        Some(Self { all_failed, counts, moment, under_way, since })
+        let (_, more_processes) = entry.processes();
+        Some(Self { all_failed, counts, moment, under_way, since, more_processes })
     }
 
     /// Takes in those of another program.
@@ -87,6 +90,7 @@ impl Attempts {
         self.counts = self.counts.and(&other.counts);
         self.moment = self.moment.and(&other.moment);
         self.under_way = self.under_way.saturating_add(other.under_way);
+        self.more_processes |= other.more_processes;
         if other.since.at < self.since.at {
             self.since = other.since;
         }
@@ -125,8 +129,7 @@ pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
             // Somebody tried: there was a process.
             Program::Unknown(_) => Some(NoProcess::Vanished),
         };
-        let number = attempts.counts.failed().max(1);
-        group.sharers.note(entry.process(), number);
+        entry.processes_since(attempts.since.at).for_each(|process| group.sharers.note(Some(process), 0));
         match &mut group.attempts {
             Some(sum) => sum.join(&attempts),
             None => group.attempts = Some(attempts),
@@ -203,4 +206,10 @@ pub(super) fn told(case: &Case, attempts: &Attempts) -> String {
 
 fn tries(number: u32) -> String {
     many(number, "attempt")
+}
+
+/// How many processes it is about at least, where there are more than were told apart.
+pub(super) fn more_processes(group: &Group) -> Option<Measure> {
+    let is_more = group.attempts.is_some_and(|attempts| attempts.more_processes);
+    is_more.then(|| Measure::Count(group.sharers.len().into()))
 }

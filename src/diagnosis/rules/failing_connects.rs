@@ -38,6 +38,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             ..Judgement::new(case, severity, sentence)
         }
         .metric("attempts_failed", "failed in a minute", Measure::Of(counts.failed().into(), counts.decided().into()))
+        .evidence_if("processes_at_least", "processes, at least", connects::more_processes(group))
         .metric("under_way", "under way", Measure::Count(attempts.under_way.into()))
         .evidence_if("given_up", "given up by the process", number(counts.given_up()))
         .evidence_if("timed_out", "given up by the kernel", number(counts.timed_out()))

@@ -61,11 +61,8 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
             ..Judgement::new(case, severity, sentence)
         }
         .metric("refused", "refused", Measure::PerSecond(rate))
-        .metric(
-            "attempts_failed",
-            "failed in a minute",
-            Measure::Of(counts.failed().into(), counts.decided().into()),
-        ),
+        .metric("attempts_failed", "failed in a minute", Measure::Of(counts.failed().into(), counts.decided().into()))
+        .evidence_if("processes_at_least", "processes, at least", connects::more_processes(group)),
     )
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::delta::Transition;
-use crate::model::process::{Process, ProcessId};
+use crate::model::process::Process;
 use crate::model::time::Timestamp;
 use crate::store::ledger::windows::{Counts, Kind, Rings, Window};
 
 /// So many processes of one entry are told apart; of more it is said that there are at least so many.
-pub const PROCESSES_MAX: usize = 32;
+pub const PROCESSES_MAX: usize = 64;
 /// Failures further apart than this have nothing to do with each other.
 const LULL: Duration = Duration::from_mins(1);
 /// What nobody tries any more is over after this time, or after three times the usual time between two attempts,
@@ -24,7 +24,7 @@ pub struct Entry {
     rings: Rings,
     /// The process that was seen first since the trouble began, or at all: the same one while that lasts.
     process: Option<Arc<Process>>,
-    processes: Vec<(ProcessId, Timestamp)>,
+    processes: Vec<(Arc<Process>, Timestamp)>,
     more_processes: bool,
     last_active: Timestamp,
     last_success: Option<Timestamp>,
@@ -143,6 +143,11 @@ impl Entry {
         (self.processes.len(), self.more_processes)
     }
 
+    /// Those of its processes that were seen after `since`.
+    pub fn processes_since(&self, since: Timestamp) -> impl Iterator<Item = &Arc<Process>> {
+        self.processes.iter().filter(move |(_, seen)| *seen >= since).map(|(process, _)| process)
+    }
+
     /// When anything was last counted.
     pub(super) const fn last_active(&self) -> Timestamp {
         self.last_active
@@ -192,7 +197,7 @@ impl Entry {
         if self.process.is_none() || !is_troubled {
             self.process = Some(Arc::clone(process));
         }
-        if let Some((_, seen)) = self.processes.iter_mut().find(|(id, _)| *id == process.id) {
+        if let Some((_, seen)) = self.processes.iter_mut().find(|(known, _)| known.id == process.id) {
             *seen = at;
             return;
         }
@@ -202,7 +207,7 @@ impl Entry {
             self.more_processes &= self.processes.len() == before;
         }
         if self.processes.len() < PROCESSES_MAX {
-            self.processes.push((process.id, at));
+            self.processes.push((Arc::clone(process), at));
         } else {
             self.more_processes = true;
         }

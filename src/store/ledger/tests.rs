@@ -166,7 +166,7 @@ fn a_condition_outlasts_the_windows_and_ends_when_nobody_tries_any_more() {
     }
     let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
     assert_eq!(entry.row().map(|row| row.since), Some(at(114_900)), "an hour ago");
-    assert_eq!(ledger.counts(entry, Window::Quarter).failed(), 47, "16 slots of a minute, of which one is not over");
+    assert_eq!(ledger.counts(entry, Window::Quarter).failed(), 46, "15 minutes, and one that is not over");
     assert!(entry.goes_on(at(now + 50_000)) && !entry.goes_on(at(now + 70_000)), "three times 20 s");
 }
 
