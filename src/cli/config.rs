@@ -261,7 +261,8 @@ mod tests {
             let error = toml::from_str::<Settings>(&format!("{section}no-such-key = 1")).expect_err("unknown");
             let names: Vec<_> = error.message().split('`').skip(1).step_by(2).skip(1).collect();
             assert!(!names.is_empty(), "{error}");
-            for name in names {
+            // Older names are still read, and stand in no example.
+            for name in names.into_iter().filter(|name| *name != "time-wait-churn") {
                 let is_there = |line: &str| {
                     line.starts_with(&format!("{name} = "))
                         || line == format!("[{name}]")

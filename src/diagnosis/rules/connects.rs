@@ -16,6 +16,7 @@ use crate::model::address::Destination;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::NoProcess;
 use crate::model::socket::NetnsId;
+use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::store::ledger::{Counts, Entry, Key, Program, Window};
@@ -135,6 +136,9 @@ pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
             None => group.attempts = Some(attempts),
         }
     }
+    if !found.is_empty() {
+        note_waiting(look, &mut found);
+    }
     let is_of_rule = |group: &Group| {
         group.attempts.is_some_and(|attempts| attempts.are_refused() == (rule == Rule::RefusedConnects))
     };
@@ -144,6 +148,19 @@ pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
         Some(Group { sockets: attempts.under_way, oldest: since, amount: failed.into(), ..group })
     };
     found.into_values().filter(is_of_rule).filter_map(group).collect()
+}
+
+/// Names those whose attempts are under way: they may have begun before anything was watched.
+fn note_waiting(look: &Context, found: &mut HashMap<(Destination, NetnsId), Group>) {
+    let rows = look.store.rows();
+    for socket in rows.suspects().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket) {
+        if socket.state == TcpState::SynSent
+            && let Some(group) = found.get_mut(&(socket.destination(), socket.id.netns()))
+        {
+            let process = socket.owner.holders().and_then(|holders| holders.all().first());
+            group.sharers.note(process, 1);
+        }
+    }
 }
 
 /// Which programs reach which ports by IPv4 and by IPv6, in the last minute.
