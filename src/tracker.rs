@@ -7,6 +7,7 @@ mod ends;
 mod entry;
 mod identity;
 mod lives;
+mod outside;
 mod owner_memory;
 mod telling;
 
@@ -28,6 +29,7 @@ use crate::tracker::ends::Ends;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
 use crate::tracker::lives::Lives;
+use crate::tracker::outside::Outside;
 
 /// How far apart two reports of one past moment may be and still mean the same: the kernel counts "so long ago" in
 /// jiffies of up to 10 ms, from the moment at which it reads the row.
@@ -53,6 +55,7 @@ pub struct Tracker {
     coverage: Arc<Coverage>,
     ends: Ends,
     lives: Lives,
+    outside: Outside,
 }
 
 /// The samples so far.
@@ -139,7 +142,11 @@ impl Tracker {
         self.ends.hear(&snapshot.events, &mut self.directory, &round);
         self.lives.hear(&snapshot.events, &round);
         let gone = sorted(&snapshot.gone);
+        self.outside.begin(snapshot, &mut self.directory);
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
+            if outside::is_apart(socket) {
+                continue;
+            }
             let Some(slot) = self.directory.find(socket.id) else {
                 self.ends.recognise(socket, &round);
                 self.directory.insert(add(socket, &round, &mut self.lives, &mut delta));
@@ -159,6 +166,7 @@ impl Tracker {
         }
         let directory = &mut self.directory;
         self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
+        met += self.take_outside(&round, &mut delta);
         for id in &gone {
             if let Some(slot) = self.directory.slot(*id) {
                 self.end(slot, None, &round, &mut delta);
@@ -171,6 +179,30 @@ impl Tracker {
         self.reconcile(&round, &mut delta);
         self.tell(snapshot, &gone, &round, &mut delta);
         delta
+    }
+
+    /// Sockets that no table lists any more, and that a process still holds: they are what they were, in `CLOSE`.
+    /// How many of them were there before.
+    fn take_outside(&mut self, round: &Round, delta: &mut Delta) -> usize {
+        let mut met = 0;
+        for socket in self.outside.take() {
+            let Some(slot) = self.directory.slot(socket.id) else {
+                self.directory.insert(add(&socket, round, &mut self.lives, delta));
+                continue;
+            };
+            self.missed.remove(&slot);
+            let entry = self.directory.entry(slot);
+            if entry.generation == round.generation {
+                continue;
+            }
+            if !entry.is_same(&socket, round) {
+                change(entry, &socket, round, &mut self.lives, delta);
+            }
+            (entry.generation, entry.seen_at) = (round.generation, round.at);
+            self.directory.keep(slot);
+            met += 1;
+        }
+        met
     }
 
     /// What only the kernel knows of the time between the samples.
@@ -210,7 +242,14 @@ impl Tracker {
     /// What its tables hold: they are bounded by the sockets that there are, and by named limits.
     pub fn held(&self) -> Vec<Held> {
         let missed = Held::by("missed sockets", &self.missed);
-        self.directory.held().into_iter().chain(self.ends.holds()).chain(self.lives.held()).chain([missed]).collect()
+        self.directory
+            .held()
+            .into_iter()
+            .chain(self.ends.holds())
+            .chain(self.lives.held())
+            .chain(self.outside.held())
+            .chain([missed])
+            .collect()
     }
 
     /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at
@@ -227,6 +266,8 @@ impl Tracker {
             .filter(|entry| !contains(&gone, entry.id) && entry.id.cookie().is_some())
             // A tuple leads to a connection; listeners and UDP sockets may share theirs.
             .filter(|entry| entry.protocol == Protocol::Tcp && entry.state != TcpState::Listen)
+            // No table has it, and yet it is there.
+            .filter(|entry| !entry.socket().is_outside())
             .map(Entry::reference)
             .take(max)
             .collect()
@@ -320,6 +361,7 @@ impl Tracker {
     /// a connection with the same endpoints.
     fn end(&mut self, slot: u32, successor: Option<Timestamp>, round: &Round, delta: &mut Delta) {
         let at = self.missed.remove(&slot).unwrap_or(round.at);
+        self.outside.remember(self.directory.entry(slot));
         let entry = self.directory.entry(slot);
         let expired = entry.time_wait_ends().filter(|&end| end <= at);
         delta.removed.push(Removed { id: entry.id, at });

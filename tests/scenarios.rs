@@ -14,6 +14,8 @@ mod leak;
 mod losses;
 #[path = "common/namespace.rs"]
 mod namespace;
+#[path = "scenarios/outside.rs"]
+mod outside;
 #[path = "scenarios/peers.rs"]
 mod peers;
 #[path = "scenarios/permission.rs"]

@@ -56,7 +56,7 @@ fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) ->
         let is_enough = match (pace, time) {
             (None, _) | (Some(Pace::After(_)), None) => false,
             (Some(Pace::Last), _) => true,
-            (Some(Pace::Interval), None) => taken >= SAMPLES,
+            (Some(Pace::Interval), None) => taken >= SAMPLES && !samples.is_undecided(),
             (Some(_), Some(time)) => samples.watched() >= time,
         };
         if is_enough {

@@ -134,6 +134,15 @@ impl Samples {
         &mut self.store
     }
 
+    /// Whether so many sockets are held in `CLOSE` that they are a finding once it is known that they stay so: nothing but
+    /// watching them for that long tells. (The kernel keeps no time of it.)
+    pub(super) fn is_undecided(&self) -> bool {
+        let limits = self.diagnosis.thresholds();
+        let held = self.store.rows().held_closed().iter().count();
+        let is_live = self.is_live() && !limits.settled.is_zero();
+        is_live && held >= limits.held_dead_many as usize && self.watched() <= limits.settled
+    }
+
     /// What is wrong now.
     pub(super) const fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis

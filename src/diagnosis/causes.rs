@@ -90,6 +90,7 @@ static RESENT_TO: Relation =
 #[rustfmt::skip]
 static LINKS: &[Link] = &[
     link(Rule::CloseWaitLeak,   Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
+    link(Rule::HeldDeadSockets, Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
     link(Rule::DescriptorLimit, Rule::AcceptQueueFull, &OUT_OF_DESCRIPTORS),
     link(Rule::DescriptorLimit, Rule::NotAccepted,     &OUT_OF_DESCRIPTORS),
     link(Rule::AcceptQueueFull, Rule::SynBacklog,      &SAME_PLACE),

@@ -88,7 +88,7 @@ pub(super) struct Group {
     pub(super) remembered: u32,
     pub(super) settled: u32,
     pub(super) aged: u32,
-    pub(super) kinds: [u32; 4],
+    pub(super) kinds: [u32; 5],
     pub(super) oldest: Option<Since>,
     /// The oldest, oldest first.
     pub(super) examples: Vec<(Timestamp, SocketId)>,
@@ -121,7 +121,7 @@ impl Group {
             remembered: 0,
             settled: 0,
             aged: 0,
-            kinds: [0; 4],
+            kinds: [0; 5],
             oldest: None,
             examples: Vec::new(),
             amount: 0,

@@ -27,7 +27,7 @@ const GROUPS_A_STEP: usize = 8;
 
 /// The passes over rows.
 /// The queued ones first: how they move explains others.
-const PASSES: [Set; 5] = [Set::Queued, Set::Lookups, Set::Listening, Set::CloseWait, Set::Suspects];
+const PASSES: [Set; 6] = [Set::Queued, Set::Lookups, Set::Listening, Set::CloseWait, Set::HeldClosed, Set::Suspects];
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -117,6 +117,7 @@ impl Look {
         let indices = match set {
             Set::Listening => rows.listening(),
             Set::CloseWait => rows.close_wait(),
+            Set::HeldClosed => rows.held_closed(),
             Set::Suspects => rows.suspects(),
             Set::Queued => rows.queued(),
             Set::Lookups => rows.lookups(),

@@ -25,6 +25,8 @@ const TRACKED_FROM: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) at: Timestamp,
+    /// When the first look was.
+    pub(super) begun: Option<Timestamp>,
     /// Whether a look has ended before this one.
     has_looked: bool,
     tracks: FxHashMap<FindingKey, Track>,
@@ -42,6 +44,7 @@ impl Memory {
             *self = Self::default();
         }
         self.at = now;
+        self.begun.get_or_insert(now);
         for (process, descriptors) in store.descriptors() {
             let is_tracked = self.descriptors.contains_key(process);
             let is_new = may_run_out(descriptors) && self.descriptors.len() < TRACKS_MAX;

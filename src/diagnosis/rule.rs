@@ -6,9 +6,9 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rules::{
     accept_queue, churn, close_wait, conntrack_full, dead_peer, descriptors, ephemeral_ports, exposed,
-    failing_connects, fin_wait2, local_reader, loss, memory_pressure, not_accepted, orphans, refused_connects,
-    reset_after_accept, retransmits, slow_reader, syn_backlog, syn_drops, syn_sent, udp_receive_drops, unanswered_dns,
-    unexpected, zero_window,
+    failing_connects, fin_wait2, held_dead, local_reader, loss, memory_pressure, not_accepted, orphans,
+    refused_connects, reset_after_accept, retransmits, slow_reader, syn_backlog, syn_drops, syn_sent,
+    udp_receive_drops, unanswered_dns, unexpected, zero_window,
 };
 use crate::diagnosis::track::HOLDS;
 use crate::store::rows::Row;
@@ -18,6 +18,8 @@ use crate::store::rows::Row;
 pub enum Rule {
     /// Sockets in `CLOSE_WAIT` that grow in number or are old.
     CloseWaitLeak,
+    /// Sockets that were reset, or never connected, and that a process goes on holding.
+    HeldDeadSockets,
     /// Connections that wait in an accept queue and that the peer has given up.
     NotAccepted,
     /// An accept queue is nearly full.
@@ -128,6 +130,8 @@ pub(super) enum Set {
     Listening,
     /// Connections in `CLOSE_WAIT`.
     CloseWait,
+    /// TCP sockets in `CLOSE` that a process holds.
+    HeldClosed,
     /// Connections that hang, stall or wait to be accepted.
     Suspects,
     /// Connections with much in a queue.
@@ -194,7 +198,8 @@ impl RuleRow {
     }
 }
 
-const CLOSE_WAIT: &[Set] = &[Set::CloseWait];
+const CLOSE_WAIT_AND_AFTER: &[Set] = &[Set::CloseWait, Set::HeldClosed];
+const HELD_CLOSED: &[Set] = &[Set::HeldClosed];
 const LISTENING: &[Set] = &[Set::Listening];
 const SUSPECTS: &[Set] = &[Set::Suspects];
 const LISTENING_SUSPECTS: &[Set] = &[Set::Listening, Set::Suspects];
@@ -202,8 +207,9 @@ const QUEUED: &[Set] = &[Set::Queued];
 
 /// Every rule.
 #[rustfmt::skip]
-pub static RULES: [RuleRow; 30] = [
-    rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT, close_wait::member,     close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
+pub static RULES: [RuleRow; 31] = [
+    rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT_AND_AFTER, close_wait::member, close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
+    rows(Rule::HeldDeadSockets,    "held-dead-sockets",   HELD_CLOSED, held_dead::member,     held_dead::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
     rows(Rule::SynDrops,           "syn-drops",           LISTENING_SUSPECTS, syn_drops::member, syn_drops::judge).whole(syn_drops::groups).size(|group| group.amount),

@@ -11,6 +11,7 @@ pub(super) mod ephemeral_ports;
 pub(super) mod exposed;
 pub(super) mod failing_connects;
 pub(super) mod fin_wait2;
+pub(super) mod held_dead;
 pub(super) mod local_reader;
 pub(super) mod loss;
 pub(super) mod memory_pressure;

@@ -98,6 +98,10 @@ thresholds! {
     close_wait_old: Duration = s(600), "seconds", "seconds", "One CLOSE_WAIT socket as old as this is a finding.";
     close_wait_many: Count = 100, "count", "sockets", "So many settled CLOSE_WAIT sockets are a finding at any age.";
     close_wait_critical: Count = 1_000, "count", "sockets", "From so many CLOSE_WAIT sockets on it is critical.";
+    held_dead_age: Duration = s(60), "seconds", "seconds", "A group of sockets held in CLOSE (reset, or never connected) of any size is a finding from this age on, if it grows.";
+    held_dead_some: Count = 20, "count", "sockets", "So many sockets held in CLOSE for that long are a finding even if they do not grow.";
+    held_dead_many: Count = 100, "count", "sockets", "So many settled sockets held in CLOSE are a finding at any age.";
+    held_dead_critical: Count = 1_000, "count", "sockets", "From so many sockets held in CLOSE on it is critical.";
     runs_out_critical: Duration = s(3_600), "seconds", "seconds", "It is critical if descriptors or ports run out sooner than this.";
     not_accepted: Count = 1, "count", "connections", "So many settled connections that accept() has not taken are a finding.";
     not_accepted_critical: Duration = s(60), "seconds", "seconds", "It is critical if one has waited so long for accept().";

@@ -28,7 +28,9 @@ pub struct Close {
 impl Close {
     /// The close of `socket`; `None` where its source has no cookies, so that nothing makes sure which one is hit.
     pub fn of(socket: &Socket) -> Option<Self> {
-        socket.id.cookie()?;
+        if !socket.is_outside() {
+            socket.id.cookie()?;
+        }
         Some(Self {
             socket: socket.reference(),
             inode: socket.inode,
@@ -48,6 +50,7 @@ impl Close {
         match (self.socket.protocol, self.state) {
             (Protocol::Mptcp, _) => Some(CloseOutcome::Mptcp),
             (_, TcpState::Bound) => Some(CloseOutcome::OnlyBound),
+            (Protocol::Tcp, TcpState::Close) => Some(CloseOutcome::OnlyHeld),
             _ if self.is_subflow => Some(CloseOutcome::Spared(Spared::Subflow)),
             _ => None,
         }
@@ -176,6 +179,8 @@ pub enum CloseOutcome {
     Mptcp,
     /// It is bound to its port and nothing else, where the kernel does not find it; it is still there.
     OnlyBound,
+    /// It is in `CLOSE`: no connection is left to close, only the descriptor of its process.
+    OnlyHeld,
     /// conntop cannot make sure what carries its session; nothing was done.
     Unsure(Doubt),
     /// The system said something else, or cannot be asked what became of it.
@@ -195,7 +200,7 @@ impl CloseOutcome {
             Self::Spared(_) | Self::Unsure(_) => "refused",
             Self::NotPermitted => "not-permitted",
             Self::Unsupported | Self::Mptcp => "unsupported",
-            Self::StillThere(_) | Self::Shadowed | Self::OnlyBound => "still-there",
+            Self::StillThere(_) | Self::Shadowed | Self::OnlyBound | Self::OnlyHeld => "still-there",
             Self::Failed(_) => "failed",
         }
     }
@@ -236,6 +241,10 @@ impl CloseOutcome {
             }
             Self::OnlyBound => {
                 "it is only bound to its port, and the kernel finds no such socket; kill its process to free the port"
+            }
+            Self::OnlyHeld => {
+                "its connection is over and the kernel has nothing to close; only its process can close the descriptor, or \
+                 end: kill ends it"
             }
             Self::Unsure(doubt) => doubt.sentence(),
             Self::Failed(why) => why.as_str(),

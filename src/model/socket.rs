@@ -41,6 +41,14 @@ impl SocketId {
         Self { value: hasher.finish(), netns, is_cookie: false }
     }
 
+    /// A socket that no table lists, so that its cookie is not known: by the inode, which is its own as long as it is held.
+    pub fn from_inode(inode: NonZeroU32, netns: NetnsId) -> Self {
+        use std::hash::Hasher;
+        let mut hasher = rustc_hash::FxHasher::default();
+        ("inode", inode).hash(&mut hasher);
+        Self { value: hasher.finish(), netns, is_cookie: false }
+    }
+
     /// The kernel's cookie; `None` where the tuple stands in.
     pub const fn cookie(self) -> Option<u64> {
         if self.is_cookie { Some(self.value) } else { None }
@@ -235,6 +243,34 @@ pub struct Socket {
 pub const NO_CGROUP: u64 = 1 << 63;
 
 impl Socket {
+    /// A TCP socket in `CLOSE` that `owner` holds and no table lists; nothing else is known of it.
+    pub const fn outside(id: SocketId, (family, unset): (Family, Endpoint), inode: NonZeroU32, owner: Owner) -> Self {
+        Self {
+            id,
+            protocol: Protocol::Tcp,
+            state: TcpState::Close,
+            family,
+            local: unset,
+            remote: unset,
+            interface: None,
+            v6only: None,
+            inode: Some(inode),
+            uid: None,
+            cgroup: None,
+            queues: None,
+            timer: None,
+            tcp: None,
+            drops: None,
+            is_subflow: false,
+            owner,
+        }
+    }
+
+    /// Whether it is in `CLOSE` and held: in no table of the kernel, so that there is nothing to look up or to close.
+    pub const fn is_outside(&self) -> bool {
+        matches!((self.protocol, self.state), (Protocol::Tcp, TcpState::Close))
+    }
+
     /// The number of its cgroup, where the kernel gives one.
     pub fn cgroup_id(&self) -> Option<u64> {
         self.cgroup.map(NonZeroU64::get).filter(|id| *id < NO_CGROUP)

@@ -36,9 +36,12 @@ pub mod units;
 pub mod visibility;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
@@ -47,6 +50,7 @@ use self::facts::FactsReader;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
+use self::owners::outside::Around;
 use self::owners::{Asked, Blind, Extent, Owners};
 use self::parts::Parts;
 use self::proc_net::expected_sockets;
@@ -62,6 +66,7 @@ use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::{NetnsId, Socket, SocketRef};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
+use crate::model::time::Timestamp;
 use crate::source::retries;
 use crate::source::usage::Meter;
 use crate::source::{Pace, Sift, Source, SourceError, clock};
@@ -74,6 +79,11 @@ const FULL_AFTER_ABROAD: u8 = 2;
 const EXPECTED_MAX: usize = 1_000_000;
 /// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
 const HALVES_MIN: usize = 10_000;
+
+/// The tables of namespaces that are not shown are read for sockets of ours at most this often,
+const ELSEWHERE_AFTER: Duration = Duration::from_secs(10);
+/// and at most for this part of the time: a fiftieth.
+const ELSEWHERE_DUTY: u32 = 50;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
@@ -99,6 +109,10 @@ pub struct Linux {
     listening: Option<Listening>,
     /// How many full samples come before the next partial one.
     full_due: u8,
+    /// Not to look for sockets in namespaces that are not shown before this moment.
+    elsewhere_after: Timestamp,
+    /// Not all of those may be looked into.
+    elsewhere_is_hidden: bool,
 }
 
 impl Linux {
@@ -154,6 +168,8 @@ impl Linux {
             parts: Parts::default(),
             listening: None,
             full_due: 0,
+            elsewhere_after: Timestamp(0),
+            elsewhere_is_hidden: false,
         }
     }
 
@@ -275,6 +291,7 @@ impl Source for Linux {
         subflows::detach(&mut snapshot.sockets);
         self.attribute(&mut snapshot.sockets, Extent::Part, Now { at: snapshot.at, wall: snapshot.wall });
         subflows::adopt(&mut snapshot.sockets);
+        self.owners.add_closed(&mut snapshot.sockets);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
         self.add_rest(needs, snapshot);
@@ -327,6 +344,7 @@ impl Linux {
         snapshot: &mut Snapshot,
         sift: Option<Sift<'_>>,
     ) -> Result<Pace, SourceError> {
+        let is_first = self.is_first;
         let held_back = self.read_all(snapshot, sift)?;
         self.read_abroad(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
@@ -335,6 +353,7 @@ impl Linux {
         let blind = self.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), now);
         subflows::adopt(&mut snapshot.sockets);
         self.note_blind(blind, &mut snapshot.coverage);
+        self.look_outside(needs, is_first, &held_back, snapshot);
         let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
         snapshot.coverage.sockets = listed.saturating_add(held_back.count);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
@@ -347,6 +366,49 @@ impl Linux {
         self.parts.note_full(snapshot);
         self.add_rest(needs, snapshot);
         Ok(Pace::Interval)
+    }
+
+    /// Adds the sockets that processes hold and no table lists.
+    fn look_outside(&mut self, needs: &Needs, is_first: bool, held_back: &HeldBack, snapshot: &mut Snapshot) {
+        let (namespaces, abroad) = (&self.namespaces, &self.abroad);
+        let own = namespaces.own();
+        let shown = |pid: u32| {
+            let netns = namespaces.namespace_of(pid).ok()?;
+            (netns == own || (needs.all_namespaces && abroad.is_shown(netns))).then_some(netns)
+        };
+        let others = snapshot.coverage.other_namespaces > 0;
+        let around = Around { now: snapshot.at, shown: &shown, others };
+        self.owners.look_outside(&snapshot.sockets, held_back, &around);
+        if is_first && self.owners.is_undecided() {
+            // Whoever asks once is answered at once.
+            let mut again = Vec::new();
+            if self.tables.read(Way::Whole, &mut again, &mut Coverage::default()).is_ok() {
+                self.owners.decide(&inodes(&again), others);
+            }
+        }
+        if self.owners.unplaced() > 0 {
+            self.look_elsewhere(snapshot.at);
+        }
+        let left = self.owners.add_closed(&mut snapshot.sockets);
+        let unplaced = if self.elsewhere_is_hidden { self.owners.unplaced() } else { 0 };
+        let said = outside_words(self.owners.not_asked(), unplaced, left);
+        snapshot.coverage.degraded.extend(said.iter().map(|sentence| DisplayText::new(sentence)));
+    }
+
+    /// Looks for sockets that no table here lists in the other namespaces, from which a process can have them: seldom, as
+    /// all of those are read for it.
+    fn look_elsewhere(&mut self, now: Timestamp) {
+        if now < self.elsewhere_after {
+            return;
+        }
+        let begun = clock::now().0;
+        let (mut abroad, mut sockets) = (Abroad::new(self.info.kind == SourceKind::Procfs), Vec::new());
+        abroad.read(&self.namespaces, now, &mut sockets, &mut Coverage::default());
+        let is_whole = abroad.shown() as usize == self.namespaces.places().len();
+        self.elsewhere_is_hidden = !is_whole;
+        self.owners.place(&inodes(&sockets), is_whole);
+        let took = clock::now().0.since(begun);
+        self.elsewhere_after = now.after(ELSEWHERE_AFTER.max(took.saturating_mul(ELSEWHERE_DUTY)));
     }
 
     fn start_listening(&mut self, traces: bool) {
@@ -404,6 +466,28 @@ fn open_diag(namespaces: &Namespaces) -> Result<Tables, Errno> {
 
 fn inquirer() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+}
+
+fn inodes(sockets: &[Socket]) -> FxHashSet<u32> {
+    sockets.iter().filter_map(|socket| socket.inode.map(NonZeroU32::get)).collect()
+}
+
+/// What is not known of sockets outside of the tables, in sentences.
+fn outside_words(not_asked: u32, unplaced: u32, left_out: u32) -> Vec<String> {
+    let mut said = Vec::new();
+    if not_asked > 0 {
+        said.push(format!("{not_asked} sockets that processes hold and no table lists were not looked at yet"));
+    }
+    if unplaced > 0 {
+        said.push(format!(
+            "{unplaced} TCP sockets that processes hold are in no table here; they are in CLOSE, or of another network \
+             namespace; --all-netns as root tells"
+        ));
+    }
+    if left_out > 0 {
+        said.push(format!("{left_out} sockets in CLOSE are counted and not listed"));
+    }
+    said
 }
 
 fn moment(snapshot: &Snapshot) -> Now {

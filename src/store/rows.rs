@@ -67,7 +67,9 @@ impl Row {
     pub fn local(&self) -> Option<Endpoint> {
         let local = self.connection.socket.local;
         let is_blank = self.mark == Some(Mark::Untold { is_emptied: true }) && local.addr.is_unspecified();
-        (!is_blank).then_some(local)
+        // Nothing tells any more where a socket was that left the tables before it was seen.
+        let is_unknown = self.connection.socket.is_outside() && local.port == 0 && local.addr.is_unspecified();
+        (!is_blank && !is_unknown).then_some(local)
     }
 }
 
@@ -188,6 +190,11 @@ impl Rows {
     /// Live rows in `CLOSE_WAIT`.
     pub const fn close_wait(&self) -> &RowSet {
         &self.tally.close_wait
+    }
+
+    /// Live rows in `CLOSE` that a process holds and no table of the kernel lists.
+    pub const fn held_closed(&self) -> &RowSet {
+        &self.tally.held_closed
     }
 
     /// Live rows that peers can reach without having been asked: TCP listeners, bound UDP sockets.

@@ -26,6 +26,8 @@ const DNS_PORT: u16 = 53;
 pub(super) struct Tally {
     pub(super) counts: Counts,
     pub(super) close_wait: RowSet,
+    /// Rows in `CLOSE` that a process holds.
+    pub(super) held_closed: RowSet,
     pub(super) listening: RowSet,
     pub(super) time_wait: RowSet,
     pub(super) suspects: RowSet,
@@ -51,6 +53,9 @@ impl Tally {
         // What a subflow is in, its MPTCP socket is in by itself.
         if socket.state == TcpState::CloseWait && !socket.is_subflow {
             self.close_wait.insert(index);
+        }
+        if socket.is_outside() && matches!(socket.owner, Owner::Live(_)) {
+            self.held_closed.insert(index);
         }
         if is_listening(socket) && !socket.is_subflow {
             self.listening.insert(index);
@@ -81,6 +86,7 @@ impl Tally {
         self.counts.subtract(socket);
         self.ways.leave(socket);
         self.close_wait.remove(index);
+        self.held_closed.remove(index);
         self.listening.remove(index);
         self.time_wait.remove(index);
         self.suspects.remove(index);

@@ -109,6 +109,11 @@ impl Directory {
         self.entries[slot as usize].as_mut().expect("slots of removed sockets are not given out")
     }
 
+    /// Every tracked socket.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+
     /// The tracked socket in `slot`; `None` once it is removed.
     pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
         self.entries.get(slot as usize)?.as_ref()

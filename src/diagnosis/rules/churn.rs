@@ -55,7 +55,7 @@ fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
         let examples = traffic.oldest.map(|(since, id)| (since.at, id));
         let group = Group {
             sockets: traffic.time_wait,
-            kinds: [traffic.churned, 0, 0, 0],
+            kinds: [traffic.churned, 0, 0, 0, 0],
             amount: traffic.churned.into(),
             limit: limit.into(),
             from: Some(way.source),

@@ -6,6 +6,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
+use crate::diagnosis::rules::held_dead::was_in;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
 use crate::model::tcp_state::TcpState;
@@ -19,18 +20,25 @@ const FLOW_OVER: Duration = Duration::from_mins(1);
 const CAUSES: [CloseWaitVerdict; 3] =
     [CloseWaitVerdict::MissingClose, CloseWaitVerdict::NotReading, CloseWaitVerdict::StuckReader];
 
+/// The kind of those that were reset in `CLOSE_WAIT` and are held all the same: the leak goes on in another form.
+const RESET: usize = CAUSES.len() + 1;
+
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
+    if socket.is_outside() && !was_in(look.store, row, TcpState::CloseWait) {
+        return None;
+    }
     let verdict = socket.verdict();
     if verdict == Some(CloseWaitVerdict::NotAccepted) {
         return None;
     }
     let member = Member::new(look.sides.place(socket), row);
     let age = look.age(member.since);
+    let of_cause = CAUSES.iter().position(|cause| verdict == Some(*cause)).unwrap_or(CAUSES.len());
     Some(Member {
         settled: age >= look.thresholds.settled,
         aged: age >= look.thresholds.close_wait_age,
-        kind: CAUSES.iter().position(|cause| verdict == Some(*cause)).unwrap_or(CAUSES.len()),
+        kind: if socket.is_outside() { RESET } else { of_cause },
         ..member
     })
 }
@@ -49,15 +57,30 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let runs_out = case.descriptors_run_out().filter(|_| rises);
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
     let is_critical = case.reaches_critical(group.settled, limits.close_wait_critical) || runs_out.is_some_and(is_soon);
-    let why = CAUSES.get(group.main_kind()).map_or("", |cause| cause.words());
+    let (reset, waiting) = (group.kinds[RESET], group.sockets - group.kinds[RESET]);
+    let why = match group.main_kind() {
+        RESET => "never closed",
+        kind => CAUSES.get(kind).map_or("", |cause| cause.words()),
+    };
     // By the number alone, so that equal groups are called equal.
-    let verb = if rises || group.settled >= limits.close_wait_many { "leaks CLOSE_WAIT" } else { "holds CLOSE_WAIT" };
+    let is_leak = rises || group.settled >= limits.close_wait_many;
+    let (verb, several) = match (reset, is_leak) {
+        (0, true) => ("leaks CLOSE_WAIT", "stay in CLOSE_WAIT"),
+        (0, false) => ("holds CLOSE_WAIT", "stay in CLOSE_WAIT"),
+        (_, true) => ("leaks connections", "stay after the peer has closed"),
+        (_, false) => ("holds connections", "stay after the peer has closed"),
+    };
+    let parts = match (waiting, reset) {
+        (_, 0) => count(group.sockets),
+        (0, reset) => format!("{} reset and still held", count(reset)),
+        (waiting, reset) => format!("{} in CLOSE_WAIT, {} reset and still held", count(waiting), count(reset)),
+    };
     let because = if why.is_empty() { String::new() } else { format!(", {why}") };
     let sentence = format!(
         "{} {}: {}{}{}{because}{}",
-        who(group).does(verb, "stay in CLOSE_WAIT"),
+        who(group).does(verb, several),
         place(case),
-        total(group, || count(group.sockets)),
+        total(group, || parts),
         growth(slope),
         oldest(case),
         ahead(runs_out, slope)
@@ -68,7 +91,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         state: Some(TcpState::CloseWait),
         slope,
         runs_out,
-        filter: filter(case, "state:close-wait"),
+        filter: filter(case, if reset == 0 { "state:close-wait" } else { "(state:close-wait or state:close)" }),
         ..Judgement::new(case, severity, sentence)
     };
     Some(with_evidence(judgement, case))
@@ -78,11 +101,13 @@ fn with_evidence(judgement: Judgement, case: &Case) -> Judgement {
     let group = case.group;
     let (slope, age) = (judgement.slope, case.oldest());
     let flow = flow(case);
+    let reset = Some(group.kinds[RESET]).filter(|reset| *reset > 0).map(|reset| Measure::Count(reset.into()));
     let causes = CAUSES.iter().zip(group.kinds).filter(|(_, number)| *number > 0);
     let causes: Vec<String> = causes.map(|(cause, number)| format!("{} {}", count(number), cause.words())).collect();
     let descriptors = group.process().and_then(|process| memory::descriptors(case.look.store, process.id));
     judgement
-        .metric("close_wait", "in CLOSE_WAIT", Measure::Count(u64::from(group.sockets)))
+        .metric("close_wait", "in CLOSE_WAIT", Measure::Count(u64::from(group.sockets - group.kinds[RESET])))
+        .evidence_if("reset", "reset and still held", reset)
         .metric("oldest", "oldest", Measure::Span(Duration::from_secs(age.as_secs())))
         .evidence("aged", "old ones", Measure::Count(u64::from(group.aged)))
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute)))

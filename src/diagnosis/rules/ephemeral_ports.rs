@@ -53,7 +53,7 @@ fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
     let examples = traffic.oldest.map(|(since, id)| (since.at, id));
     Group {
         sockets: traffic.ports,
-        kinds: [traffic.time_wait, traffic.churned, 0, 0],
+        kinds: [traffic.time_wait, traffic.churned, 0, 0, 0],
         amount: taken.into(),
         limit: limit.into(),
         oldest: traffic.oldest.map(|(since, _)| since),

@@ -51,7 +51,7 @@ fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
     let key = FindingKey { rule: Rule::ResetAfterAccept, program, place, netns, listener };
     let since = entry.resetting_since(look.now()).map(|at| Since { at, basis: AgeBasis::AtLeast });
     Some(Group {
-        kinds: [by_peer, here, 0, 0],
+        kinds: [by_peer, here, 0, 0, 0],
         amount: early.into(),
         limit: established(&counts).max(early).into(),
         oldest: since,

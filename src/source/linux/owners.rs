@@ -12,6 +12,7 @@
 
 mod counts;
 mod holdings;
+pub mod outside;
 mod search;
 mod tables;
 mod walk;
@@ -26,6 +27,7 @@ use rustix::io::Errno;
 
 use self::counts::Limit;
 use self::holdings::Holdings;
+use self::outside::Outside;
 use self::search::{RETRY_FIRST, RETRY_MAX};
 use self::walk::{Found, Visit, walk_all};
 use crate::model::descriptors::Descriptors;
@@ -100,6 +102,7 @@ pub struct Owners {
     pending: Vec<u32>,
     /// The descriptors of the holders, as they were told last.
     told: Arc<Vec<(ProcessId, Descriptors)>>,
+    outside: Outside,
 }
 
 /// A process in `/proc`.
@@ -212,6 +215,7 @@ impl Owners {
             entries: Vec::new(),
             pending: Vec::new(),
             told: Arc::default(),
+            outside: Outside::default(),
         }
     }
 

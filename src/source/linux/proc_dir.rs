@@ -104,6 +104,22 @@ impl ProcDir {
         Ok(FdHint { inode: stat.st_ino, count: u64::try_from(stat.st_size).unwrap_or(0) })
     }
 
+    /// What `system.sockprotoname` says of a descriptor: the name of the protocol that its socket was made for, which ends
+    /// in NUL (`sockfs_xattr_get`, `net/socket.c`). `EAGAIN` if the descriptor is another socket by now.
+    pub fn socket_kind(&self, pid: u32, socket: SocketFd) -> Result<Vec<u8>, Errno> {
+        let process = self.process(pid)?;
+        let directory = process.descriptor_dir()?;
+        let (pid, descriptor) = (DecInt::new(pid), DecInt::new(socket.descriptor));
+        let path = [&b"/proc/"[..], pid.as_bytes(), b"/fd/", descriptor.as_bytes()].concat();
+        let mut name = [0; 32];
+        let len = rustix::fs::getxattr(path, c"system.sockprotoname", &mut name)?;
+        let still = read_descriptor(&directory, DecInt::new(socket.descriptor), socket.descriptor)?;
+        if still != Some(socket) {
+            return Err(Errno::AGAIN);
+        }
+        Ok(name.get(..len).unwrap_or_default().to_vec())
+    }
+
     /// Whether a process is surely in another network namespace than the calling thread. Unlike the namespace itself this is
     /// to be seen of every process: the files in `net` are those of the namespace, and have inodes of their own in each.
     pub fn is_elsewhere(&self, process: &ProcessDir) -> bool {

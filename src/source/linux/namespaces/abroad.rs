@@ -69,6 +69,11 @@ impl Abroad {
         self.buffer = None;
     }
 
+    /// Whether a namespace is looked into.
+    pub fn is_shown(&self, netns: NetnsId) -> bool {
+        self.open.contains_key(&netns)
+    }
+
     /// How many namespaces are looked into.
     pub fn shown(&self) -> u32 {
         u32::try_from(self.open.len()).unwrap_or(u32::MAX)

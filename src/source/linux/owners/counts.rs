@@ -66,7 +66,10 @@ impl Owners {
         let watched = self.watched.get(&pid).filter(|watched| watched.count > 0)?;
         let used = u32::try_from(watched.count).unwrap_or(u32::MAX);
         let max = watched.limit.and_then(|limit| limit.max);
-        Some((process.id, Descriptors { used, max, counted_at: watched.counted_at, sockets: None }))
+        let sockets = self.outside.kinds.get(&pid).copied();
+        // What holds no socket of these tables is in none of their rows.
+        let is_of_tables = sockets.is_none_or(|kinds| kinds.tcp + kinds.closed + kinds.udp + kinds.unknown > 0);
+        is_of_tables.then_some((process.id, Descriptors { used, max, counted_at: watched.counted_at, sockets }))
     }
 
     fn read_limits(&mut self, now: Now) {

@@ -18,6 +18,7 @@ pub struct Holdings {
     holders_of: FxHashMap<u32, Arc<Holders>>,
     held_by: FxHashMap<u32, Held>,
     sets: FxHashMap<Box<[u32]>, Arc<Holders>>,
+    changes: u64,
 }
 
 #[derive(Debug)]
@@ -31,6 +32,11 @@ impl Holdings {
     /// The processes that hold the socket `inode`.
     pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
         self.holders_of.get(&inode)
+    }
+
+    /// Another number means that some process holds other sockets than before.
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Makes room for `len` sockets more, at once.
@@ -91,6 +97,7 @@ impl Holdings {
     fn give(&mut self, inodes: impl Iterator<Item = u32>, process: &Arc<Process>) {
         let mut alone = None;
         for inode in inodes {
+            self.changes = self.changes.wrapping_add(1);
             close_gaps(&mut self.holders_of);
             // Most sockets have one holder, and those of one process share the value that says so.
             if self.holders_of.contains_key(&inode) {
@@ -111,6 +118,7 @@ impl Holdings {
     }
 
     fn take(&mut self, inode: u32, pid: u32) {
+        self.changes = self.changes.wrapping_add(1);
         let Some(holders) = self.holders_of.get(&inode) else {
             return;
         };

@@ -1,0 +1,122 @@
+//! TCP sockets in `CLOSE` that a process goes on holding: connections that were reset or timed out and never closed, or
+//! sockets that never connected. No table of the kernel lists them; each takes a descriptor until it is closed.
+//!
+//! What was seen in `CLOSE_WAIT` before stays a case of that leak (see `close_wait`).
+
+use std::time::Duration;
+
+use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::finding::{Measure, Place, RunsOut, Severity};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::memory;
+use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
+use crate::model::units;
+use crate::store::Store;
+use crate::store::rows::Row;
+
+/// A socket that was there so soon after the first sample may have been anything before.
+const WATCHED_FROM: Duration = Duration::from_secs(10);
+
+/// The kinds.
+const RESET: usize = 0;
+const NEVER_CONNECTED: usize = 1;
+const NOT_KNOWN: usize = 2;
+
+pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if was_in(look.store, row, TcpState::CloseWait) {
+        return None;
+    }
+    let has_peer = !socket.remote.is_unset();
+    let at = if has_peer { look.sides.place(socket) } else { Place::Machine };
+    let member = Member::new(at, row);
+    let age = look.age(member.since);
+    let kind = match has_peer {
+        true if was_in(look.store, row, TcpState::SynSent) && !was_connected(look.store, row) => NEVER_CONNECTED,
+        true => RESET,
+        false if row.connection.first_seen >= watched_from(look) => NEVER_CONNECTED,
+        false => NOT_KNOWN,
+    };
+    Some(Member { settled: age >= look.thresholds.settled, aged: age >= look.thresholds.held_dead_age, kind, ..member })
+}
+
+/// Whether a socket was seen in `state` before it came into `CLOSE`.
+pub(super) fn was_in(store: &Store, row: &Row, state: TcpState) -> bool {
+    let path = store.path(row.connection.socket.id);
+    path.is_some_and(|path| path.stays().iter().any(|stay| stay.state == state))
+}
+
+fn was_connected(store: &Store, row: &Row) -> bool {
+    use TcpState::{Established, FinWait1, FinWait2};
+    [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(store, row, state))
+}
+
+/// From when on what is first seen was not there before.
+fn watched_from(look: &Context) -> Timestamp {
+    look.memory.begun.map_or(look.now(), |begun| begun.after(WATCHED_FROM))
+}
+
+pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+    let (group, limits) = (case.group, case.look.thresholds);
+    let slope = case.slope();
+    let rises = slope.is_some_and(|slope| slope.rises());
+    let is_many = case.reaches(group.settled, limits.held_dead_many);
+    let is_some = case.reaches(group.aged, limits.held_dead_some);
+    let grows = rises && case.oldest() >= limits.held_dead_age;
+    if !(is_many || is_some || grows) {
+        return None;
+    }
+    let runs_out = case.descriptors_run_out().filter(|_| rises);
+    let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
+    let is_critical = case.reaches_critical(group.settled, limits.held_dead_critical) || runs_out.is_some_and(is_soon);
+    let descriptors = group.process().and_then(|process| memory::descriptors(case.look.store, process.id));
+    let of = descriptors
+        .map_or(String::new(), |(used, max)| format!("; {} of {} descriptors", units::count(used), units::count(max)));
+    let to = if group.key.place == Place::Machine { String::new() } else { format!(" {}", place(case)) };
+    let sentence = format!(
+        "{} {} {}{to}{}{}{}{of}",
+        who(group).does("holds", "hold"),
+        many_dead(group.sockets),
+        why_words(group.main_kind()),
+        growth(slope),
+        oldest(case),
+        ahead(runs_out, slope)
+    );
+    let kinds = [(RESET, "reset"), (NEVER_CONNECTED, "never connected"), (NOT_KNOWN, "not known")];
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|(kind, _)| group.kinds[*kind] > 0)
+        .map(|(kind, words)| format!("{} {words}", count(group.kinds[kind])))
+        .collect();
+    let judgement = Judgement {
+        why: why_words(group.main_kind()),
+        state: Some(TcpState::Close),
+        slope,
+        runs_out,
+        filter: filter(case, "state:close"),
+        ..Judgement::new(case, if is_critical { Severity::Critical } else { Severity::Warning }, sentence)
+    };
+    Some(
+        judgement
+            .metric("held_dead", "held in CLOSE", Measure::Count(group.sockets.into()))
+            .evidence("aged", "old ones", Measure::Count(group.aged.into()))
+            .evidence("kinds", "what they were", Measure::Words(kinds.join(", ")))
+            .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute)))
+            .evidence_if("descriptors", "descriptors in use", descriptors.map(|(used, max)| Measure::Of(used, max))),
+    )
+}
+
+/// `150 sockets`, `1 socket`.
+fn many_dead(number: u32) -> String {
+    format!("{} TCP socket{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+const fn why_words(kind: usize) -> &'static str {
+    match kind {
+        RESET => "that were reset by the peer (or timed out) and never closed",
+        NEVER_CONNECTED => "that never connected and were never closed",
+        _ => "that were reset by the peer and never closed, or never connected",
+    }
+}
