@@ -1,8 +1,10 @@
 //! What happens in each recording, sample by sample.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use conntop::model::descriptors::Descriptors;
+use conntop::model::endpoint::{Endpoint, Family};
 use conntop::model::event::{Caller, Ended, Events, Step, StepError, Teller, Tellers};
 use conntop::model::exposure::AddressKinds;
 use conntop::model::facts::{Counters, Facts, PortRange};
@@ -10,7 +12,7 @@ use conntop::model::outcome::SocketError;
 use conntop::model::process::{Holders, Names, Owner, Process, ProcessId};
 use conntop::model::reach::ALL_INTERFACES;
 use conntop::model::snapshot::Snapshot;
-use conntop::model::socket::{Drops, NetnsId, Socket, TimerKind};
+use conntop::model::socket::{Drops, NetnsId, Socket, SocketId, TimerKind};
 use conntop::model::tcp_info::{ByteCounts, TcpInfo};
 use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, udp};
@@ -45,6 +47,7 @@ impl Story {
 /// Every story.
 pub const STORIES: &[Story] = &[
     story("close-wait-leak", close_wait_leak),
+    story("held-dead-sockets", held_dead_sockets),
     story("not-accepted", not_accepted),
     story("accept-queue-full", accept_queue_full).about_more(),
     story("failing-connects", failing_connects),
@@ -138,6 +141,23 @@ fn close_wait_leak() -> Vec<Snapshot> {
         });
         let used = 860 + u32::try_from(nth / 3).expect("small");
         Snapshot { descriptors: descriptors(&pool, used, 1_024), ..quiet(now, leaked.collect()) }
+    })
+}
+
+/// A service keeps the connections that its peer has reset, one more every three seconds.
+fn held_dead_sockets() -> Vec<Snapshot> {
+    let billing = process(4_512, "billing-api");
+    samples(40, 3_000, |nth, now| {
+        let held = (0..10 + nth).map(|inode| {
+            let (netns, inode) =
+                (tcp(1).build().id.netns(), NonZeroU32::new(90_000 + u32::try_from(inode).expect("small")));
+            let inode = inode.expect("not 0");
+            let owner = tcp(1).held_by(std::slice::from_ref(&billing)).build().owner;
+            let unset = (Family::Ipv4, Endpoint::new(Family::Ipv4.unspecified(), 0));
+            Socket::outside(SocketId::from_inode(inode, netns), unset, inode, owner)
+        });
+        let used = 40 + u32::try_from(nth).expect("small");
+        Snapshot { descriptors: descriptors(&billing, used, 256), ..quiet(now, held.collect()) }
     })
 }
 

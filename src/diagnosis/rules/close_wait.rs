@@ -6,7 +6,7 @@ use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::finding::{Measure, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
-use crate::diagnosis::rules::held_dead::was_in;
+use crate::diagnosis::rules::held_dead::since_in;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
 use crate::model::tcp_state::TcpState;
@@ -25,7 +25,8 @@ const RESET: usize = CAUSES.len() + 1;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    if socket.is_outside() && !was_in(look.store, row, TcpState::CloseWait) {
+    let left = socket.is_outside().then(|| since_in(look.store, row, TcpState::CloseWait));
+    if left == Some(None) {
         return None;
     }
     let verdict = socket.verdict();
@@ -33,6 +34,8 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
         return None;
     }
     let member = Member::new(look.sides.place(socket), row);
+    // The leak began when the peer closed, not when it reset what was left of the connection.
+    let member = Member { since: left.flatten().or(member.since), ..member };
     let age = look.age(member.since);
     let of_cause = CAUSES.iter().position(|cause| verdict == Some(*cause)).unwrap_or(CAUSES.len());
     Some(Member {

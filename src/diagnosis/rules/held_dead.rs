@@ -10,6 +10,7 @@ use crate::diagnosis::finding::{Measure, Place, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
+use crate::model::delta::{AgeBasis, Since};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
@@ -43,9 +44,17 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 }
 
 /// Whether a socket was seen in `state` before it came into `CLOSE`.
-pub(super) fn was_in(store: &Store, row: &Row, state: TcpState) -> bool {
-    let path = store.path(row.connection.socket.id);
-    path.is_some_and(|path| path.stays().iter().any(|stay| stay.state == state))
+fn was_in(store: &Store, row: &Row, state: TcpState) -> bool {
+    since_in(store, row, state).is_some()
+}
+
+/// Since when it was in `state` before it came into `CLOSE`, if it was seen there.
+pub(super) fn since_in(store: &Store, row: &Row, state: TcpState) -> Option<Since> {
+    let path = store.path(row.connection.socket.id)?;
+    let place = path.stays().iter().position(|stay| stay.state == state)?;
+    // What came before the first stay that is known is not.
+    let basis = if place == 0 { AgeBasis::AtLeast } else { AgeBasis::Observed };
+    path.stays().get(place).map(|stay| Since { at: stay.entered, basis })
 }
 
 fn was_connected(store: &Store, row: &Row) -> bool {
