@@ -154,6 +154,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_parsed() {
+        #[derive(Deserialize)]
+        struct File {
+            ignore: Vec<Ignore>,
+        }
         let full = Ignore {
             process: Some("redis-server".to_owned()),
             port: Some(6379),
@@ -165,10 +169,6 @@ mod tests {
             [full.clone(), Ignore::of(Rule::Orphans), Ignore { port: Some(80), ..Ignore::of(Rule::NotAccepted) }]
         {
             assert_eq!(Ignore::parse(&ignore.words()), Ok(ignore.clone()));
-            #[derive(Deserialize)]
-            struct File {
-                ignore: Vec<Ignore>,
-            }
             let file: File = toml::from_str(&ignore.config().join("\n")).expect("it is TOML");
             assert_eq!(file.ignore, [ignore]);
         }

@@ -422,7 +422,7 @@ fn no_part_of_a_look_is_done_in_one_go() {
     assert_eq!(diagnosis.findings().len(), 1, "one process is told once");
 }
 
-/// SYN_SENT to a host that has not answered for 5 s, of a process of its own.
+/// `SYN_SENT` to a host that has not answered for 5 s, of a process of its own.
 fn calling(pid: u32, program: &str, now_ms: u64) -> SocketBuilder {
     let socket = tcp(pid.into()).local(&format!("10.0.0.1:{}", 40_000 + pid)).remote("10.0.0.2:5432");
     let socket = socket.state(TcpState::SynSent).queues(0, 1).timer(TimerKind::Retransmit, 2, now_ms + 2_000);

@@ -122,7 +122,7 @@ impl Source for Synthetic {
         snapshot.took = took(snapshot.sockets.len());
         snapshot.names = Arc::clone(&self.names);
         snapshot.coverage = coverage(&snapshot.sockets);
-        snapshot.facts = kernel::facts(self.world.counters);
+        snapshot.facts = kernel::facts(&self.world.counters);
         answers::answer(needs, self.world.second, snapshot);
         Ok(Pace::Interval)
     }

@@ -93,7 +93,7 @@ impl Meter {
         let process = self.system.as_ref()?.process(pid)?;
         let known = self.known.get(&pid.as_u32())?;
         let cpu = known.compared.then(|| process.cpu_usage() / 100.0);
-        let usage = Usage { cpu, memory_bytes: process.memory(), ..Usage::default() };
+        let usage = Usage { cpu, memory_bytes: process.memory() };
         Some(Measured { pid: pid.as_u32(), started_seconds: known.started_seconds, usage })
     }
 }

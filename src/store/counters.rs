@@ -63,8 +63,8 @@ impl CounterHistory {
     }
 
     /// Takes in the counters of a sample; where there are none, those of before say nothing any more.
-    pub(super) fn push(&mut self, at: Timestamp, counters: Option<Counters>) {
-        let Some(counters) = counters else { return self.entries.clear() };
+    pub(super) fn push(&mut self, at: Timestamp, counters: Option<&Counters>) {
+        let Some(&counters) = counters else { return self.entries.clear() };
         // Another namespace, or a recording of another boot: nothing can be told from the difference.
         if self.entries.back().is_some_and(|(_, last)| counters.segments_sent < last.segments_sent) {
             self.entries.clear();
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn growth_is_told_over_the_time_that_passed() {
         let mut history = CounterHistory::default();
-        history.push(at(0), Some(counters(1_000)));
+        history.push(at(0), Some(&counters(1_000)));
         assert_eq!(overflows(&history, 10), None, "what was before nobody knows");
         for second in 1..=100 {
-            history.push(at(second * 1_000), Some(counters(1_000 + second * 3)));
+            history.push(at(second * 1_000), Some(&counters(1_000 + second * 3)));
         }
         assert_eq!(overflows(&history, 10), Some((30, Duration::from_secs(10))));
         assert_eq!(overflows(&history, 600), Some((180, COUNTERS_TIME)));
@@ -117,24 +117,24 @@ mod tests {
     fn the_ring_is_bounded_at_any_rhythm_and_starts_anew_after_a_time_without() {
         let mut history = CounterHistory::default();
         for tenth in 0..3_000 {
-            history.push(at(tenth * 100), Some(counters(tenth)));
+            history.push(at(tenth * 100), Some(&counters(tenth)));
         }
         assert!(history.entries.len() <= COUNTERS_LEN_MAX);
         let (by, over) = overflows(&history, 10).expect("there are samples");
         assert_eq!(u128::from(by) * 100, over.as_millis());
         history.push(at(400_000), None);
-        history.push(at(401_000), Some(counters(5)));
+        history.push(at(401_000), Some(&counters(5)));
         assert_eq!(overflows(&history, 10), None);
         // A counter that falls has not grown.
-        history.push(at(402_000), Some(counters(2)));
+        history.push(at(402_000), Some(&counters(2)));
         assert_eq!(overflows(&history, 10), Some((0, Duration::from_secs(1))));
         assert_eq!(
             history.rise(Duration::from_secs(10), |counters| counters.listen_overflows),
             Some((0, Duration::from_secs(1)))
         );
         // Fewer segments sent than before: another namespace, a recording of another boot.
-        history.push(at(403_000), Some(Counters { segments_sent: 9, ..counters(2) }));
-        history.push(at(404_000), Some(Counters { segments_sent: 8, ..counters(9) }));
+        history.push(at(403_000), Some(&Counters { segments_sent: 9, ..counters(2) }));
+        history.push(at(404_000), Some(&Counters { segments_sent: 8, ..counters(9) }));
         assert_eq!(overflows(&history, 10), None);
     }
 }

@@ -120,10 +120,10 @@ impl Store {
         } else {
             self.history.push(at, *self.rows.counts(), &transitions);
             self.routes.push(at, &transitions, &facts, &self.rows);
-            self.counters.push(at, facts.counters);
+            self.counters.push(at, facts.counters.as_ref());
             self.ledger.push(at, &transitions, &facts);
         }
-        self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW), &facts, &self.rows);
+        self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW).as_ref(), &facts, &self.rows);
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);
         (self.at, self.wall, self.took) = (at, wall, took);

@@ -200,7 +200,7 @@ impl Merged {
     fn finish(&mut self, mut delta: Delta, rows: &Rows) {
         let (now, transitions) = (delta.at, std::mem::take(&mut delta.transitions));
         self.past.history.push(now, self.past.counts, &transitions);
-        self.past.counters.push(now, delta.facts.counters);
+        self.past.counters.push(now, delta.facts.counters.as_ref());
         self.past.routes.push(now, &transitions, &delta.facts, rows);
         self.past.ledger.push(now, &transitions, &delta.facts);
         self.transitions_total += transitions.len() as u64;

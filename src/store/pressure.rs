@@ -66,8 +66,8 @@ impl Pressure {
     }
 
     /// Takes in what a sample at `at` showed.
-    pub(super) fn update(&mut self, at: Timestamp, growth: Option<Growth>, facts: &Facts, rows: &Rows) {
-        self.growth = growth;
+    pub(super) fn update(&mut self, at: Timestamp, growth: Option<&Growth>, facts: &Facts, rows: &Rows) {
+        self.growth = growth.copied();
         self.suspects.retain(|suspect| at.since(suspect.seen) < PRESSURE_WINDOW);
         let sockets = rows.listening().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket);
         let is_full = |queue: AcceptQueue| queue.reaches(FULL_PERCENT);

@@ -72,7 +72,7 @@ pub fn lines<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], &'c [u8], i6
 }
 
 /// Hands name and number of every cell of a table to `visit` that has one row of names and then a row of hexadecimal
-/// numbers for each processor (`/proc/net/stat/nf_conntrack`: `ct_cpu_seq_show`, net/netfilter/nf_conntrack_standalone.c).
+/// numbers for each processor (`/proc/net/stat/nf_conntrack`: `ct_cpu_seq_show`, `net/netfilter/nf_conntrack_standalone.c`).
 /// A last row that is cut off is left out.
 pub fn hexadecimal_columns<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8], i64)) {
     let whole = content.iter().rposition(|byte| *byte == b'\n').and_then(|end| content.get(..end)).unwrap_or_default();

@@ -40,7 +40,7 @@ pub fn tick(counters: &mut Counters, second: u32) {
 }
 
 /// The facts of the machine with these counters: the limits are those that Linux begins with.
-pub fn facts(counters: Counters) -> Arc<Facts> {
+pub fn facts(counters: &Counters) -> Arc<Facts> {
     Arc::new(Facts {
         resolver: None,
         netns: Some(NETNS),
@@ -58,6 +58,6 @@ pub fn facts(counters: Counters) -> Arc<Facts> {
         tcp_memory_limits_pages: Some([188_451, 251_270, 376_902]),
         conntrack: None,
         conntrack_max: None,
-        counters: Some(counters),
+        counters: Some(*counters),
     })
 }
