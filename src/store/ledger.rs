@@ -233,9 +233,9 @@ impl Ledger {
         let listener = self.listening.of(transition);
         let is_ephemeral = |port| facts.ephemeral_ports.is_none_or(|range| range.contains(port));
         let is_server = || is_ephemeral(socket.remote.port) && !is_ephemeral(socket.local.port);
-        let came_in = is_in(TcpState::SynRecv) || (!is_in(TcpState::SynSent) && (listener.is_some() || is_server()));
+        let came_in = is_in(TcpState::SynRecv) || (!is_in(TcpState::SynSent) && (listener.is_anybody() || is_server()));
         if came_in {
-            return Key::On { listener: listener.flatten(), port: socket.local.port, netns };
+            return Key::On { listener: listener.one(), port: socket.local.port, netns };
         }
         let address = Address::new(socket.remote.addr, socket.interface);
         let process = transition.owner.holders().and_then(|holders| holders.all().first());

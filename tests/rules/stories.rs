@@ -462,7 +462,7 @@ fn conntrack_full() -> Vec<Snapshot> {
     })
 }
 
-/// Many sockets that nobody reads have taken all that tcp_mem allows.
+/// Many sockets that nobody reads have taken all that `tcp_mem` allows.
 fn memory_pressure() -> Vec<Snapshot> {
     let app = process(4_300, "gateway");
     samples(12, 1_000, |nth, now| {
@@ -513,7 +513,7 @@ fn paws_drops() -> Vec<Snapshot> {
     counting(|counters, nth| counters.time_stamp_rejects = nth * 30)
 }
 
-/// A machine that was told to keep few TIME_WAIT sockets.
+/// A machine that was told to keep few `TIME_WAIT` sockets.
 fn time_wait_overflow() -> Vec<Snapshot> {
     counting(|counters, nth| counters.time_wait_overflows = nth * 250)
 }

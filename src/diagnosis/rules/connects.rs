@@ -209,16 +209,12 @@ pub(super) fn severity(case: &Case) -> Option<Severity> {
 /// `0 of 96 attempts in 12s succeeded`, `30 of 96 attempts in 60s failed`.
 pub(super) fn told(case: &Case, attempts: &Attempts) -> String {
     let now = case.look.now();
-    match attempts.all_failed {
-        Some(row) => {
-            format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)))
-        }
-        None => {
-            let over = units::age(case.look.store.ledger().over(Window::Minute));
-            let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
-            format!("{} of {} in {over} failed", units::count(failed.into()), tries(decided))
-        }
+    if let Some(row) = attempts.all_failed {
+        return format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)));
     }
+    let over = units::age(case.look.store.ledger().over(Window::Minute));
+    let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
+    format!("{} of {} in {over} failed", units::count(failed.into()), tries(decided))
 }
 
 fn tries(number: u32) -> String {

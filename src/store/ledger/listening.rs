@@ -23,6 +23,38 @@ struct Listener {
     process: Option<ProcessId>,
 }
 
+/// Who listens on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listens {
+    /// Nobody.
+    Nobody,
+    /// This one, or the only one that can be meant.
+    One(SocketId),
+    /// Several, of which nothing tells which one is meant.
+    Several,
+}
+
+impl Listens {
+    /// Whether anybody does.
+    pub(super) fn is_anybody(self) -> bool {
+        self != Self::Nobody
+    }
+
+    /// The listener that is meant, if one is known.
+    pub(super) const fn one(self) -> Option<SocketId> {
+        match self {
+            Self::One(id) => Some(id),
+            Self::Nobody | Self::Several => None,
+        }
+    }
+}
+
+/// The listener, if it is the only one.
+fn only<'a>(mut found: impl Iterator<Item = &'a Listener>) -> Option<SocketId> {
+    let first = found.next()?;
+    found.next().is_none().then_some(first.id)
+}
+
 impl Listening {
     /// Takes note of a row that is new or has changed.
     pub(super) fn see(&mut self, socket: &Socket) {
@@ -55,25 +87,23 @@ impl Listening {
         }
     }
 
-    /// Whether anybody listens on our port of `transition`, and the only listener that its connection can have come in by:
-    /// by address, then by the process that holds both.
-    pub(super) fn of(&self, transition: &Transition) -> Option<Option<SocketId>> {
-        let here = self.ports.get(&(transition.local.port, transition.id.netns()))?;
+    /// Who listens on our port of `transition`: the only listener that its connection can have come in by is told by
+    /// address, then by the process that holds both.
+    pub(super) fn of(&self, transition: &Transition) -> Listens {
+        let Some(here) = self.ports.get(&(transition.local.port, transition.id.netns())) else {
+            return Listens::Nobody;
+        };
         if let [only] = here.as_slice() {
-            return Some(Some(only.id));
+            return Listens::One(only.id);
         }
+        let holder = transition.owner.process().map(|process| process.id);
         let is_its = |listener: &&Listener| {
             listener.local.addr.is_unspecified()
                 || listener.local.addr.to_canonical() == transition.local.addr.to_canonical()
         };
-        let only = |mut found: Box<dyn Iterator<Item = &Listener> + '_>| {
-            let first = found.next()?;
-            found.next().is_none().then_some(first.id)
-        };
-        let by_address = only(Box::new(here.iter().filter(is_its)));
-        let holder = transition.owner.process().map(|process| process.id);
         let is_held = |listener: &&Listener| holder.is_some() && listener.process == holder;
-        Some(by_address.or_else(|| only(Box::new(here.iter().filter(is_its).filter(is_held)))))
+        let by_address = only(here.iter().filter(is_its));
+        by_address.or_else(|| only(here.iter().filter(is_its).filter(is_held))).map_or(Listens::Several, Listens::One)
     }
 
     /// How many there are.

@@ -164,7 +164,8 @@ impl Window {
 const MOMENT: usize = 6;
 const MINUTE: usize = 7;
 const QUARTER: usize = 16;
-const NANOS: u64 = Duration::from_secs(1).as_nanos() as u64;
+/// A second.
+const NANOS: u64 = 1_000_000_000;
 
 const fn slot_of(at: Timestamp, seconds: u64) -> u64 {
     at.0 / (seconds * NANOS)
@@ -203,7 +204,7 @@ impl<const N: usize> Ring<N> {
     fn sum(&self, slot: u64) -> Counts {
         let mut now = *self;
         now.move_to(slot);
-        now.slots.iter().fold(Counts::default(), |sum, counts| sum.and(counts))
+        now.slots.iter().fold(Counts::default(), Counts::and)
     }
 
     /// The fewest that `count` finds in the last `slots` that are over at `slot`.
