@@ -7,6 +7,10 @@
 
 #[path = "real/clients.rs"]
 mod clients;
+#[path = "real/connects.rs"]
+mod connects;
+#[path = "real/dead_sockets.rs"]
+mod dead_sockets;
 #[path = "real/healthy.rs"]
 mod healthy;
 #[path = "real/leaks.rs"]
@@ -17,6 +21,8 @@ mod namespace;
 mod programs;
 #[path = "real/queues.rs"]
 mod queues;
+#[path = "real/rates.rs"]
+mod rates;
 #[path = "real/readers.rs"]
 mod readers;
 #[allow(dead_code, reason = "tests/scenarios.rs needs more of it")]
