@@ -140,7 +140,9 @@ impl Look {
 
     fn gather(&mut self, set: Set, row: &Row, desk: &mut Desk) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
-        if desk.store.is_unlisted(row.connection.socket.id) {
+        // Only where its process holds a socket of which is not known yet where it is, a leak may have been reset.
+        if desk.store.is_unlisted(row.connection.socket.id) && !(set == Set::CloseWait && may_be_held(row, desk.store))
+        {
             return;
         }
         match set {
@@ -220,6 +222,13 @@ impl Look {
             self.phase = Phase::Done;
         }
     }
+}
+
+/// Whether a socket that no table lists may be one that its process goes on holding; the next sample tells.
+fn may_be_held(row: &Row, store: &Store) -> bool {
+    let process = row.connection.socket.owner.process();
+    let descriptors = process.and_then(|process| store.descriptors_of(process.id));
+    descriptors.and_then(|descriptors| descriptors.sockets).is_some_and(|kinds| kinds.unknown > 0)
 }
 
 impl Desk<'_> {

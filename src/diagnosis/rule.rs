@@ -208,7 +208,7 @@ const QUEUED: &[Set] = &[Set::Queued];
 /// Every rule.
 #[rustfmt::skip]
 pub static RULES: [RuleRow; 31] = [
-    rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT_AND_AFTER, close_wait::member, close_wait::judge).size(|group| u64::from(group.settled)).rolls_up().lingers(),
+    rows(Rule::CloseWaitLeak,      "close-wait-leak",     CLOSE_WAIT_AND_AFTER, close_wait::member, close_wait::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::HeldDeadSockets,    "held-dead-sockets",   HELD_CLOSED, held_dead::member,     held_dead::judge).size(|group| u64::from(group.settled)).rolls_up(),
     rows(Rule::NotAccepted,        "not-accepted",        SUSPECTS,   not_accepted::member,   not_accepted::judge),
     rows(Rule::AcceptQueueFull,    "accept-queue-full",   LISTENING,  accept_queue::member,   accept_queue::judge).whole(accept_queue::groups).size(|group| group.amount).lingers(),
