@@ -8,7 +8,7 @@ use program::run;
 /// The recording has two findings: redis on 6379 and docker on 2375.
 fn ignoring(ignores: &[&str], format: &str) -> (i32, String) {
     let mut words = vec!["check", "--source", "replay:tests/recordings/exposed-risky-port.conntop", "--format", format];
-    ignores.iter().for_each(|ignore| words.extend(["--ignore", ignore]));
+    words.extend(ignores.iter().flat_map(|ignore| ["--ignore", ignore]));
     let ended = run(&words);
     (ended.code, ended.stdout)
 }

@@ -70,13 +70,12 @@ pub struct Facts {
     pub conntrack_max: Option<u32>,
     /// What only grows, since the namespace was made.
     pub counters: Option<Counters>,
-    /// How long resolvers wait for DNS servers; `None` where no file says so. Recordings do not have it.
-    #[serde(skip)]
+    /// How long resolvers wait for DNS servers; `None` where no file says so.
     pub resolver: Option<Resolver>,
 }
 
 /// How long the resolver of the C library waits (`options timeout:N attempts:N`, resolv.conf(5)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolver {
     /// For the answer of one server, in seconds.
     pub timeout_seconds: u32,
@@ -95,6 +94,10 @@ impl Resolver {
     /// `RES_MAXRETRANS` and `RES_MAXRETRY`: more is cut to this without a word (resolv.conf(5)).
     const TIMEOUT_MAX: u32 = 30;
     const ATTEMPTS_MAX: u32 = 5;
+
+    fn makes_sense(self) -> bool {
+        (1..=Self::TIMEOUT_MAX).contains(&self.timeout_seconds) && (1..=Self::ATTEMPTS_MAX).contains(&self.attempts)
+    }
 
     /// What a resolv.conf says; the last word counts.
     pub fn parse(text: &[u8]) -> Self {
@@ -143,5 +146,6 @@ impl Facts {
     /// Whether they say what can be: what comes from outside is to be asked.
     pub fn make_sense(&self) -> bool {
         self.ephemeral_ports.is_none_or(|range| range.first <= range.last)
+            && self.resolver.is_none_or(Resolver::makes_sense)
     }
 }

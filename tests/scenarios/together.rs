@@ -14,7 +14,9 @@ fn a_full_queue_and_its_clients_are_one_finding() {
     stuck.tell("listen 127.0.0.1 7070 4 never");
     let names = ["caller-a", "caller-b", "caller-c", "caller-d", "caller-e", "caller-f"];
     let mut callers = names.map(Puppet::new);
-    callers.iter_mut().for_each(|caller| drop(caller.tell("try 127.0.0.1 7070 4")));
+    for caller in &mut callers {
+        caller.tell("try 127.0.0.1 7070 4");
+    }
     wait_for_sockets("state syn-sent", 19);
     let expected =
         Expected { rule: "accept-queue-full", severity: "critical", process: Some(&stuck), place: "on 127.0.0.1:7070" };
@@ -42,7 +44,9 @@ fn a_dead_host_of_many_processes_is_one_finding() {
         return;
     }
     let mut workers = [0; 12].map(|_| Puppet::new("worker"));
-    workers.iter_mut().for_each(|worker| drop(worker.tell("try 10.66.0.2 5432 2")));
+    for worker in &mut workers {
+        worker.tell("try 10.66.0.2 5432 2");
+    }
     let checked = check(&["--for", "5"]);
     let [finding] = checked.findings() else { panic!("{checked}") };
     let counts = (&finding["processes"], &finding["sockets"], &finding["pid"], &finding["process"]);
