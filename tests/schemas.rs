@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use conntop::diagnosis::rule::RULES;
+use conntop::model::outcome::Outcome;
 use conntop::model::tcp_state::STATES;
 use conntop::report::fields::{self, Field};
 use conntop::report::list::{Groups, can_group};
@@ -273,6 +274,7 @@ fn watch() -> Value {
         "at": at,
         "from": or_null(states()),
         "to": or_null(states()),
+        "outcome": or_null(Outcome::ALL.into_iter().filter_map(Outcome::known).map(Outcome::label)),
         "lasted_seconds": { "type": ["number", "null"], "minimum": 0, "description": "The time spent in from." },
         "lasted_basis": or_null(BASES),
         "skipped": { "type": "boolean", "description": "Whether states between were not seen." },

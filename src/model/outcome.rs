@@ -75,6 +75,11 @@ impl Outcome {
         }
     }
 
+    /// Itself, unless nothing tells how it ended.
+    pub fn known(self) -> Option<Self> {
+        (self != Self::Unknown).then_some(self)
+    }
+
     /// All of them, in the order of the enum.
     pub const ALL: [Self; 9] = [
         Self::Closed,

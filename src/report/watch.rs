@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
+use crate::model::outcome::Outcome;
 use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
@@ -72,6 +73,7 @@ struct Head<'a> {
     at: String,
     from: Option<&'a str>,
     to: Option<&'a str>,
+    outcome: Option<&'static str>,
     lasted_seconds: Option<f64>,
     lasted_basis: Option<&'static str>,
     skipped: bool,
@@ -193,6 +195,7 @@ impl<'w> Stream<'w> {
             at: rfc3339(store.wall_of(transition.at)),
             from: transition.from.map(TcpState::name),
             to: transition.to.map(TcpState::name),
+            outcome: outcome(transition),
             lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
             skipped: transition.skipped,
@@ -262,6 +265,11 @@ const fn event(transition: &Transition) -> &'static str {
         (None, _) => "opened",
         _ => "transition",
     }
+}
+
+/// How the connection, or the attempt at one, came to its end; `None` for what is no end, or where nothing tells how.
+fn outcome(transition: &Transition) -> Option<&'static str> {
+    transition.outcome().and_then(Outcome::known).map(Outcome::label)
 }
 
 /// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
@@ -380,6 +388,9 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
     }
     if transition.told_by != ToldBy::Samples {
         let _ = write!(line, "  by {}", transition.told_by.label());
+    }
+    if let Some(outcome) = outcome(transition) {
+        let _ = write!(line, "  outcome {outcome}");
     }
     line
 }

@@ -50,6 +50,12 @@ pub(super) const CHANGE: &[Name] = &[
         "The state before; null for one that was opened, and for the end of one whose last state is not known.",
     ),
     ("to", "string", "", "The state after; null for one that is closed."),
+    (
+        "outcome",
+        "string",
+        "",
+        "How the connection, or the attempt at one, came to its end: closed (by both sides), refused, timed-out, given-up (by the process, before an answer), unreachable, reset, reset-here (by the process) or aborted (from outside); null for what is no end, and where nothing tells how. Without the trace (conntop explain told-by) only closed is told.",
+    ),
     ("lasted_seconds", "number", "seconds", "The time spent in from."),
     ("lasted_basis", "string", "", "How that time is known: observed, kernel or at-least."),
     ("skipped", "boolean", "", "Whether states between were not seen."),

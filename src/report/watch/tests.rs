@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::delta::LastWords;
+use crate::model::outcome::{Report, SocketError};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
@@ -135,6 +136,33 @@ fn no_more_lines_come_than_were_asked_for() {
     let printed = printed(&watch, &[news(&all(), &[], &[]), news(&all(), &[], &[])]);
     assert_eq!(printed.concat().lines().count(), 3);
     assert_eq!(printed[1], "");
+}
+
+#[test]
+fn the_end_of_a_connection_or_an_attempt_has_its_outcome_where_that_is_known() {
+    use TcpState::{Established, Listen, SynSent, TimeWait};
+    let refused = Report::Error(SocketError::Refused);
+    for (from, to, report, expected) in [
+        (Some(SynSent), None, refused, Some("refused")),
+        (Some(SynSent), None, Report::Error(SocketError::TimedOut), Some("timed-out")),
+        (Some(SynSent), None, Report::NoError, Some("given-up")),
+        (Some(SynSent), None, Report::Untold, None),
+        (Some(Established), None, Report::Error(SocketError::Reset), Some("reset")),
+        (Some(Established), None, Report::NoError, Some("reset-here")),
+        (Some(Established), None, Report::Untold, None),
+        (Some(TimeWait), None, Report::Untold, Some("closed")),
+        (Some(Established), Some(TimeWait), Report::Untold, None),
+        (Some(Listen), None, Report::NoError, None),
+        (None, Some(SynSent), Report::Untold, None),
+    ] {
+        let told = [Transition { report, ..transition(1, from, to) }];
+        let json = printed(&watch("", Format::Ndjson), &[news(&told, &[], &[])]).concat();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("one line");
+        assert_eq!(value["outcome"].as_str(), expected, "{from:?} {to:?} {report:?}");
+        let text = printed(&watch("", Format::Text), &[news(&told, &[], &[])]).concat();
+        let at_end = text.trim_end().rsplit_once("  outcome ").map(|(_, word)| word);
+        assert_eq!(at_end, expected, "{text}");
+    }
 }
 
 #[test]
