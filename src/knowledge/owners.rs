@@ -1,6 +1,7 @@
-//! Which processes usually hold a port: those of the catalogue (`assets/ports.toml`), and those that hold any port.
+//! Which processes usually hold a port: those of the catalogue (`assets/ports.toml`), and those that hold any port. What a
+//! port invites by the process that holds it: a number alone does not tell a program.
 
-use crate::knowledge::ports;
+use crate::knowledge::ports::{self, PortRow};
 use crate::model::endpoint::Protocol;
 
 /// What forwards any port for others, or holds it for them: super-servers, proxies, container runtimes, tunnels.
@@ -55,9 +56,70 @@ const COMM_LEN_MAX: usize = 15;
 
 /// Whether a process called `name` is one that usually serves `port`, or may hold any port.
 pub fn is_usual(protocol: Protocol, port: u16, name: &str) -> bool {
-    let is_name = |known: &str| name == &known[..known.floor_char_boundary(COMM_LEN_MAX)];
     let usual = ports::usual_owners(protocol, port);
-    usual.iter().any(|known| is_name(known)) || HOLD_ANY_PORT.iter().any(|known| is_name(known))
+    usual.iter().any(|known| is_called(name, known)) || HOLD_ANY_PORT.iter().any(|known| is_called(name, known))
+}
+
+/// Whether a process called `name` (`comm`, which the kernel cuts) is the program `known`.
+fn is_called(name: &str, known: &str) -> bool {
+    name == &known[..known.floor_char_boundary(COMM_LEN_MAX)]
+}
+
+/// How it is known what a port invites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// A process that holds it is known to be that service.
+    Program,
+    /// Only by the number of the port: it may be something else.
+    Port,
+}
+
+impl Basis {
+    /// Every basis.
+    pub const ALL: [Self; 2] = [Self::Program, Self::Port];
+
+    /// The name in JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Port => "port",
+        }
+    }
+}
+
+/// What a listener invites where it can be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Invites {
+    /// The row of the catalogue.
+    pub row: &'static PortRow,
+    /// How it is known that it is this one.
+    pub basis: Basis,
+}
+
+impl Invites {
+    /// The risk in words; where only the port tells, that it is only what may be.
+    pub fn text(&self) -> Option<String> {
+        let risk = self.row.risk.as_deref()?;
+        Some(match self.basis {
+            Basis::Program => risk.to_owned(),
+            Basis::Port => format!("By its port it may be {}. {risk}", self.row.usually_within()),
+        })
+    }
+}
+
+/// What a listener on `port` invites that is held by processes called `names`, none where they are not known: the worst of
+/// what one of them is, else the worst of what may be there. A runtime narrows it down and is no proof.
+pub fn invites<'n>(protocol: Protocol, port: u16, names: impl Iterator<Item = &'n str> + Clone) -> Option<Invites> {
+    let serves = |row: &&PortRow, is_counted: fn(&str) -> bool| {
+        row.servers().filter(|known| is_counted(known)).any(|known| names.clone().any(|name| is_called(name, known)))
+    };
+    let worst_for =
+        |is_counted| ports::worst_of(ports::catalogue(protocol, port).filter(|row| serves(row, is_counted)));
+    if let Some(row) = worst_for(|known| !RUNTIMES.contains(&known)) {
+        return Some(Invites { row, basis: Basis::Program });
+    }
+    let row = worst_for(|_| true).or_else(|| ports::worst(protocol, port))?;
+    Some(Invites { row, basis: Basis::Port })
 }
 
 /// The program that usually serves `port`; `None` where none does, or only a runtime that serves anything.
@@ -76,6 +138,67 @@ mod tests {
         assert!(is_usual(Protocol::Tcp, 3306, "docker-proxy") && is_usual(Protocol::Tcp, 5432, "session-manager"));
         assert!(!is_usual(Protocol::Tcp, 22, "python3"));
         assert!(ports::usual_owners(Protocol::Tcp, 80).is_empty(), "anything may serve the web");
+    }
+
+    fn told(port: u16, names: &[&str]) -> (&'static str, Basis) {
+        let invites = invites(Protocol::Tcp, port, names.iter().copied()).expect("it has a row");
+        (invites.row.service.as_deref().unwrap_or("a range"), invites.basis)
+    }
+
+    #[test]
+    fn what_a_port_invites_is_told_by_the_program_that_holds_it() {
+        for (port, name, service) in [
+            (8080, "tinyproxy", "http-alt"),
+            (8080, "nginx", "a range"),
+            (8888, "apache2", "a range"),
+            (8888, "jupyter-lab", "jupyter"),
+            (9090, "prometheus", "prometheus"),
+            (3128, "squid", "squid"),
+            (1080, "danted", "socks"),
+            (2222, "sshd", "ssh-alt"),
+            (514, "rsyslogd", "syslog"),
+            (514, "in.rshd", "shell"),
+            (80, "nginx", "http"),
+            (80, "squid", "http-proxy"),
+            (6379, "redis-server", "redis"),
+            (50_000, "db2sysc", "db2"),
+        ] {
+            assert_eq!(told(port, &[name]), (service, Basis::Program), "{name} on {port}");
+        }
+        assert_eq!(told(6379, &["systemd", "redis-server"]), ("redis", Basis::Program), "one of its holders is enough");
+    }
+
+    #[test]
+    fn of_a_program_that_no_row_names_is_said_only_what_may_be() {
+        for (port, name) in [(8080, "my-api"), (3128, "node"), (1080, "ssh"), (6379, "python3"), (8888, "docker-proxy")]
+        {
+            assert_eq!(told(port, &[name]).1, Basis::Port, "{name} on {port}");
+        }
+        assert_eq!(told(50_000, &["my-api"]), ("sap", Basis::Port), "the worst of what may be");
+        assert_eq!((told(8080, &[]).1, told(1080, &[]).1), (Basis::Port, Basis::Port), "a hidden process");
+    }
+
+    #[test]
+    fn a_runtime_narrows_down_what_may_be_and_proves_nothing() {
+        assert_eq!(told(8080, &["java"]), ("tomcat", Basis::Port));
+        assert_eq!(told(7001, &["java"]), ("weblogic", Basis::Port));
+        assert_eq!(told(9200, &["java"]), ("elasticsearch", Basis::Port));
+    }
+
+    #[test]
+    fn every_row_with_a_risk_is_stated_of_its_own_programs_only() {
+        for row in ports::rows().iter().filter(|row| row.danger.is_some()) {
+            let (port, _) = row.range();
+            let protocol = Protocol::ALL.into_iter().find(|one| row.covers(*one, port)).expect("a protocol");
+            let stranger = invites(protocol, port, std::iter::once("my-own-program")).expect("a row");
+            let text = stranger.text().expect("a risk");
+            assert!(stranger.basis == Basis::Port && text.starts_with("By its port it may be "), "{text}");
+            assert!(!text.contains("be A ") && !text.contains("be The "), "{text}");
+            for name in row.servers().filter(|name| !RUNTIMES.contains(name)) {
+                let own = invites(protocol, port, std::iter::once(name)).expect("a row");
+                assert!(own.basis == Basis::Program && own.row.servers().any(|known| known == name), "{name} {own:?}");
+            }
+        }
     }
 
     #[test]

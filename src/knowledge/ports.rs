@@ -28,6 +28,9 @@ pub struct PortRow {
     /// The processes (`comm`) that usually serve it; empty where that says nothing.
     #[serde(default)]
     pub owners: Vec<String>,
+    /// More processes (`comm`) that are this service; that another one has the port is nothing odd.
+    #[serde(default)]
+    pub programs: Vec<String>,
 }
 
 /// How bad it is that a port can be reached from outside.
@@ -89,6 +92,18 @@ impl PortRow {
         }
     }
 
+    /// The processes (`comm`) that are this service.
+    pub fn servers(&self) -> impl Iterator<Item = &str> {
+        self.owners.iter().chain(&self.programs).map(String::as_str)
+    }
+
+    /// What is usually behind it, as it goes on within a sentence: `a SOCKS proxy`, `Redis`.
+    pub fn usually_within(&self) -> String {
+        let text = self.usually.trim_end_matches('.');
+        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+        if PLAIN_WORDS.contains(&first) { format!("{} {rest}", first.to_lowercase()) } else { text.to_owned() }
+    }
+
     /// Whether the row is about this port.
     pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
         let (first, last) = self.range();
@@ -100,6 +115,9 @@ impl PortRow {
         fits && (first..=last).contains(&port)
     }
 }
+
+/// First words of [`PortRow::usually`] that have a capital letter only because they come first.
+const PLAIN_WORDS: [&str; 6] = ["A", "An", "The", "File", "Mail", "Remote"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,7 +206,12 @@ pub fn catalogue(protocol: Protocol, port: u16) -> impl Iterator<Item = &'static
 
 /// The row about `port` with the greatest danger, the first of several.
 pub fn worst(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
-    let rows = catalogue(protocol, port).filter(|row| row.danger.is_some());
+    worst_of(catalogue(protocol, port))
+}
+
+/// That of `rows` with the greatest danger, the first of several.
+pub fn worst_of(rows: impl Iterator<Item = &'static PortRow>) -> Option<&'static PortRow> {
+    let rows = rows.filter(|row| row.danger.is_some());
     rows.reduce(|worst, row| if row.danger > worst.danger { row } else { worst })
 }
 

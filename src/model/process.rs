@@ -175,6 +175,11 @@ impl Owner {
         }
     }
 
+    /// The names of the processes (`comm`), live or remembered; none where they are not known.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.holders().into_iter().flat_map(|holders| holders.all()).map(|process| process.name.as_str())
+    }
+
     /// The first process, live or remembered.
     pub fn process(&self) -> Option<&Process> {
         self.holders().map(|holders| holders.first())

@@ -71,7 +71,7 @@ impl Ports {
             listeners.retain(Listener::is_reached_by_others);
             listeners.sort_by_key(|listener| {
                 (
-                    Reverse(listener.worst.and_then(|row| row.danger)),
+                    Reverse(listener.danger()),
                     Reverse(listener.is_unexpected),
                     Reverse((listener.reach, listener.exposure)),
                     listener.local.port,

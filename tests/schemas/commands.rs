@@ -1,5 +1,6 @@
 //! The schemas of `conntop ports` and `conntop netstat`.
 
+use conntop::knowledge::owners::Basis;
 use conntop::knowledge::ports::Danger;
 use conntop::knowledge::ranges::PortClass;
 use conntop::model::exposure::Exposure;
@@ -44,7 +45,11 @@ pub fn ports() -> Value {
         "usual_processes": texts("Which processes usually listen there."),
         "unexpected": flag("Whether the process is none of them; null where one side is not known."),
         "danger": described(or_null(Danger::ALL.map(Danger::label)), "How bad it is if others reach the port."),
-        "risk": { "type": ["string", "null"], "minLength": 1, "description": "What the port invites." },
+        "danger_basis": described(
+            or_null(Basis::ALL.map(Basis::label)),
+            "Whether the process is known to be that service, or only the number of the port says so.",
+        ),
+        "risk": { "type": ["string", "null"], "minLength": 1, "description": "What it invites; by its port, what it may be." },
         "sockets": { "type": "integer", "minimum": 1, "description": "How many sockets share the port, this one counted." },
         "processes": { "type": "array", "items": holder, "description": "All that hold this socket, where they are known." },
         "overflows_per_second": {

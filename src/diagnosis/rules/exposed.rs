@@ -5,18 +5,24 @@ use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter, of_interface};
+use crate::knowledge::owners::{self, Basis, Invites};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::exposure::Exposure;
 use crate::model::reach::{Reach, exposure};
 use crate::store::rows::Row;
 
-/// The kinds of a group: its protocol.
+/// The kinds of a group: its protocol, twice: of programs that are the service, then of those that may be.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
 pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
+        return None;
+    }
+    let invites = owners::invites(socket.protocol, socket.local.port, socket.owner.names())?;
+    // A program that is known to be another service there (rsyslogd on 514) does not offer this one.
+    if !invites.row.private {
         return None;
     }
     // Where no interface leads to others, every address is this machine's alone. What is not known may lead anywhere.
@@ -25,7 +31,8 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
         return None;
     }
     // IPv4 and IPv6 of one service are one finding.
-    let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
+    let protocol = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
+    let kind = protocol + if invites.basis == Basis::Program { 0 } else { PROTOCOLS.len() };
     // Two yes-or-no questions to be counted: whether it is known who reaches it, and whether that is the internet.
     let (settled, aged) = (reach.is_some(), reach == Some(Reach::Internet));
     Some(Member { since: None, kind, settled, aged, ..Member::new(Place::on_any_family(socket), row) })
@@ -42,19 +49,25 @@ const fn reach(group: &Group) -> Option<Reach> {
 
 pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     let local = case.group.endpoint()?;
-    let protocol = PROTOCOLS[case.group.main_kind().min(1)];
-    let row = ports::danger(protocol, local.port)?;
-    let offers = listening(case.group).does("offers", "offer");
-    let service = row.service.as_deref().unwrap_or("a service");
+    let kind = case.group.main_kind();
+    let protocol = PROTOCOLS[kind % PROTOCOLS.len()];
+    let basis = if kind < PROTOCOLS.len() { Basis::Program } else { Basis::Port };
+    let invites = Invites { row: ports::danger(protocol, local.port)?, basis };
+    let service = invites.row.service.as_deref().unwrap_or("a service");
+    let subject = listening(case.group);
+    let (offers, it) = match basis {
+        Basis::Program => (subject.does("offers", "offer"), "it"),
+        Basis::Port => (subject.does("may offer", "may offer"), service),
+    };
     let everywhere = if local.address.ip().is_unspecified() { "on every address" } else { "on a public address" };
     let (interface, port) = (of_interface(case, local), local.port);
     let reach = reach(case.group);
     let to = reach.map_or_else(String::new, |reach| format!(" to {}", reach.words()));
     let sentence = format!(
-        "{offers} {service}{to} {everywhere}{interface}, port {port}: it is not made to be reached from outside"
+        "{offers} {service}{to} {everywhere}{interface}, port {port}: {it} is not made to be reached from outside"
     );
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
-    let risk = row.risk.clone().unwrap_or_default();
+    let risk = invites.text().unwrap_or_default();
     Some(
         Judgement {
             why: match reach {

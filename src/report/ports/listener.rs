@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use crate::knowledge::owners;
-use crate::knowledge::ports::{self, Danger, PortRow};
+use crate::knowledge::owners::{self, Basis, Invites};
+use crate::knowledge::ports::{self, Danger};
 use crate::knowledge::ranges::PortClass;
 use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
@@ -40,8 +40,8 @@ pub struct Listener<'s> {
     pub reach: Option<Reach>,
     /// The usual service there.
     pub service: Option<&'s str>,
-    /// The row of the catalogue with the greatest danger.
-    pub worst: Option<&'static PortRow>,
+    /// What it invites, by the processes that hold it.
+    pub invites: Option<Invites>,
     /// The class of the port.
     pub class: PortClass,
     /// Whether the kernel gives this port to clients; `None` where it does not say.
@@ -94,7 +94,7 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
         exposure: exposure(socket),
         reach: Reach::of(socket, store.names()),
         service: ports::service(protocol, local.port).or_else(of_system),
-        worst: ports::worst(protocol, local.port),
+        invites: owners::invites(protocol, local.port, socket.owner.names()),
         class: PortClass::of(local.port),
         is_ephemeral: store.facts().ephemeral_ports.map(|range| range.contains(local.port)),
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
@@ -112,9 +112,14 @@ impl Listener<'_> {
         self.reach.map_or(self.exposure.is_beyond_loopback(), |reach| reach > Reach::Machine)
     }
 
+    /// How bad it is if others reach it.
+    pub fn danger(&self) -> Option<Danger> {
+        self.invites.and_then(|invites| invites.row.danger)
+    }
+
     /// The danger, if others than this machine can reach it.
     pub fn exposed_danger(&self) -> Option<Danger> {
-        self.worst.and_then(|row| row.danger).filter(|_| self.is_reached_by_others())
+        self.danger().filter(|_| self.is_reached_by_others())
     }
 
     /// Who can reach it, in words: `the local network`, `the internet, eth1 only`; where the interfaces are not known, what
@@ -161,7 +166,7 @@ impl Listener<'_> {
     /// What stands out: an unusual owner, and what the port invites where it can be reached.
     pub fn note(&self) -> String {
         let unexpected = self.unexpected_text().map(|text| format!("{text}."));
-        let risk = self.worst.filter(|_| self.is_reached_by_others()).and_then(|row| row.risk.clone());
+        let risk = self.invites.filter(|_| self.is_reached_by_others()).and_then(|invites| invites.text());
         let notes: Vec<String> = unexpected.into_iter().chain(risk).collect();
         notes.join(" ")
     }
@@ -201,8 +206,9 @@ impl Listener<'_> {
             "netns": column("netns"),
             "usual_processes": usual,
             "unexpected": self.is_unexpected,
-            "danger": self.worst.and_then(|row| row.danger).map(Danger::label),
-            "risk": self.worst.and_then(|row| row.risk.as_deref()),
+            "danger": self.danger().map(Danger::label),
+            "danger_basis": self.invites.map(|invites| invites.basis).map(Basis::label),
+            "risk": self.invites.and_then(|invites| invites.text()),
             "sockets": self.sharers,
             "inode": column("inode"),
             "cookie": column("cookie"),

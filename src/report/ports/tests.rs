@@ -73,6 +73,19 @@ fn an_unusual_owner_is_pointed_out_and_an_unknown_one_is_not() {
 }
 
 #[test]
+fn what_a_port_invites_is_stated_of_programs_that_are_that_service_only() {
+    let of = |port: u16, process: &str| {
+        let text = printed(&Ports::default());
+        let line = text.lines().find(|line| line.contains(&format!(" {port} ")) && line.contains(process));
+        line.unwrap_or_else(|| panic!("{port} of {process} in {text}")).to_owned()
+    };
+    assert!(!of(8080, "nginx").contains("proxy lets anyone"), "nginx is a web server");
+    assert!(of(6379, "python3").contains("By its port it may be Redis. Without a password"));
+    assert!(of(873, "hidden").contains("By its port it may be the rsync daemon. Modules"));
+    assert!(of(161, "snmpd").contains("medium  The default community"), "snmpd is that service");
+}
+
+#[test]
 fn json_says_null_where_nothing_is_known() {
     let text = printed(&Ports { json: true, ..Ports::default() });
     let value: Value = serde_json::from_str(&text).expect("valid JSON");
@@ -100,7 +113,7 @@ fn each_socket_of_a_shared_port_has_its_own_owner_and_queue() {
 #[test]
 fn what_makes_it_fail_is_what_others_can_reach() {
     let sentence = failure(&["risk"], "").expect("Redis is open");
-    assert_eq!(sentence, "5 listeners are what --fail-on names, the worst tcp 0.0.0.0:873 (rsync)");
+    assert_eq!(sentence, "3 listeners are what --fail-on names, the worst tcp 0.0.0.0:873 (rsync)");
     assert!(failure(&["risk"], "laddr:127.0.0.1").is_none(), "loopback is no exposure");
     assert!(failure(&["risk"], "lport:22").is_none() && failure(&["low"], "lport:22").is_some());
     assert!(failure(&["high"], "lport:161").is_none() && failure(&["medium"], "lport:161").is_some());
