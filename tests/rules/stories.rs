@@ -24,14 +24,14 @@ pub struct Story {
     pub name: &'static str,
     /// Thresholds that keep the recording small, as TOML.
     pub thresholds: &'static str,
-    /// Whether the filter of its finding selects just the sockets it is about.
-    pub is_exact: bool,
+    /// Why the filter of what its rule finds may select other sockets than it counts; `None` where it selects just those.
+    pub shows_more: Option<&'static str>,
     /// The samples.
     pub tell: fn() -> Vec<Snapshot>,
 }
 
 const fn story(name: &'static str, tell: fn() -> Vec<Snapshot>) -> Story {
-    Story { name, thresholds: "", is_exact: true, tell }
+    Story { name, thresholds: "", shows_more: None, tell }
 }
 
 impl Story {
@@ -39,8 +39,8 @@ impl Story {
         Self { thresholds, ..self }
     }
 
-    const fn about_more(self) -> Self {
-        Self { is_exact: false, ..self }
+    const fn about_more(self, why: &'static str) -> Self {
+        Self { shows_more: Some(why), ..self }
     }
 }
 
@@ -49,7 +49,9 @@ pub const STORIES: &[Story] = &[
     story("close-wait-leak", close_wait_leak),
     story("held-dead-sockets", held_dead_sockets),
     story("not-accepted", not_accepted),
-    story("accept-queue-full", accept_queue_full).about_more(),
+    story("accept-queue-full", accept_queue_full).about_more(
+        "the listener is shown beside those that wait; how many wait is told by its queue, which holds more than rows",
+    ),
     story("failing-connects", failing_connects),
     story("refused-connects", refused_connects),
     story("reset-after-accept", reset_after_accept),
@@ -58,25 +60,32 @@ pub const STORIES: &[Story] = &[
     story("fin-wait2-stuck", fin_wait2_stuck),
     story("syn-sent-stuck", syn_sent_stuck),
     story("syn-backlog", syn_backlog),
-    story("retransmitting", retransmitting).about_more(),
+    story("retransmitting", retransmitting)
+        .about_more("segments of the whole machine were counted, no sockets; shown is who retransmits now"),
     story("zero-window", zero_window),
     story("local-reader-stuck", local_reader_stuck),
     story("slow-reader", slow_reader),
-    story("unanswered-dns", unanswered_dns).about_more(),
+    story("unanswered-dns", unanswered_dns)
+        .about_more("lookups that are over are not counted; the table can have their socket at that look still"),
     story("descriptor-limit", descriptor_limit),
     story("exposed-risky-port", exposed_risky_port),
     story("unexpected-listener", unexpected_listener),
     story("dead-peer", dead_peer),
-    story("orphans", orphans).about_more(),
+    story("orphans", orphans)
+        .about_more("the kernel counts those of all network namespaces; shown are those of this one"),
     story("syn-drops", syn_drops),
-    story("conntrack-full", conntrack_full).about_more(),
-    story("memory-pressure", memory_pressure).about_more(),
+    story("conntrack-full", conntrack_full),
+    story("memory-pressure", memory_pressure)
+        .about_more("pages were counted, no sockets; shown is what holds data now"),
     story("udp-receive-drops", udp_receive_drops),
-    story("udp-send-drops", udp_send_drops).about_more(),
-    story("tcp-receive-drops", tcp_receive_drops).about_more(),
-    story("damaged-packets", damaged_packets).about_more(),
-    story("paws-drops", paws_drops).about_more(),
-    story("time-wait-overflow", time_wait_overflow).about_more(),
+    story("udp-send-drops", udp_send_drops)
+        .about_more("datagrams were counted, no sockets; shown is who could have sent them"),
+    story("tcp-receive-drops", tcp_receive_drops)
+        .about_more("segments were counted, no sockets; shown is what is full now"),
+    story("damaged-packets", damaged_packets),
+    story("paws-drops", paws_drops),
+    story("time-wait-overflow", time_wait_overflow)
+        .about_more("connections that have no socket any more were counted; shown are those that have one"),
     story("healthy-busy", healthy_busy),
 ];
 
