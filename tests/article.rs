@@ -128,6 +128,7 @@ fn whoever_listens_on_a_port_of_the_article_is_told_what_it_invites() {
     if !namespace::inside_namespace("whoever_listens_on_a_port_of_the_article_is_told_what_it_invites") {
         return;
     }
+    namespace::lead_to_others();
     let (mut places, mut listeners, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
     for row in article().port {
         for port in row.tcp {
@@ -151,6 +152,7 @@ fn whoever_listens_on_a_port_of_the_article_is_told_what_it_invites() {
         let one = told.iter().find(|one| one["proto"] == protocol && one["lport"] == port);
         let one = one.unwrap_or_else(|| panic!("{port}/{protocol} is not in {text}"));
         assert!(one["risk"].is_string() && one["danger"].is_string() && one["usually"][0].is_string(), "{one}");
+        assert_eq!(one["danger_basis"], "port", "this test is none of those services: {one}");
         assert!(one["exposure"] == "all" && one["class"].is_string() && one["pid"].is_u64(), "{one}");
     }
     let rank = |one: &serde_json::Value| ["high", "medium", "low"].iter().position(|name| one["danger"] == *name);

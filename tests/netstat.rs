@@ -403,6 +403,7 @@ fn ports_tell_who_listens_and_what_that_invites() {
     if !namespace::inside_namespace("ports_tell_who_listens_and_what_that_invites") {
         return;
     }
+    namespace::lead_to_others();
     let sockets = Sockets::make();
     let conntop = |arguments: &[&str]| {
         let output =

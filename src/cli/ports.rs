@@ -28,7 +28,9 @@ accepted, of how many may). Workers that inherited one socket have one line;
 UDP sockets without a peer take what comes from anyone, so they count as
 listeners. DANGER is how bad it is that others reach it: high (taken over, or
 read by anyone, without a password), medium (a password or a flaw away), low
-(meant to be reached). What a firewall keeps out is not known here.";
+(meant to be reached). It is told by the name of the program; where that says
+nothing, by the port, and the note begins with \"By its port it may be\". What a
+firewall keeps out is not known here.";
 
 /// The arguments.
 #[derive(Args, Debug)]

@@ -541,6 +541,23 @@ fn what_happens_is_told_before_what_stands() {
     assert_eq!(rules, [Rule::SynSentStuck, Rule::ExposedRiskyPort]);
 }
 
+#[test]
+fn what_is_offered_is_stated_of_a_known_program_and_of_others_only_as_what_may_be() {
+    let told = |port, name: &str| {
+        let mut machine = Machine::new();
+        machine.sample(vec![listener(1, port).held_by(&[process(640, name)]).build()]);
+        let findings = machine.diagnosis.findings().iter();
+        findings.filter(|one| one.rule() == Rule::ExposedRiskyPort).map(|one| one.sentence.clone()).collect::<String>()
+    };
+    assert!(told(6379, "redis-server").starts_with("redis-server[640] offers redis on every address"));
+    assert!(told(514, "in.rshd").starts_with("in.rshd[640] offers shell on every address"));
+    let perhaps = told(6379, "my-api");
+    assert!(perhaps.starts_with("my-api[640] may offer redis on every address, port 6379: redis is not"), "{perhaps}");
+    assert!(told(9200, "java").starts_with("java[640] may offer elasticsearch"), "java is anything");
+    assert_eq!(told(514, "rsyslogd"), "", "a log server, known by its name, is no rsh");
+    assert_eq!(told(8080, "my-api"), "", "no service of that port lets in whoever reaches it");
+}
+
 mod arbitrary {
     use proptest::prelude::*;
 

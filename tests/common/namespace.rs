@@ -58,3 +58,14 @@ fn inside(test: &str, flags: &[&str]) -> bool {
     assert!(status.success(), "{test} failed inside its namespace");
     false
 }
+
+/// Gives the namespace that the caller is inside of an interface that leads to others, 10.9.0.1 on one end of a veth pair:
+/// where only lo is, nothing is exposed.
+pub fn lead_to_others() {
+    let commands =
+        ["link add v0 type veth peer name v1", "addr add 10.9.0.1/24 dev v0", "link set v1 up", "link set v0 up"];
+    for command in commands {
+        let output = Command::new("ip").args(command.split(' ')).output().expect("ip(8) has set lo up");
+        assert!(output.status.success(), "ip {command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
