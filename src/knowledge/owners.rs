@@ -109,7 +109,7 @@ impl Invites {
 
 /// What a listener on `port` invites that is held by processes called `names`, none where they are not known: the worst of
 /// what one of them is, else the worst of what may be there. A runtime narrows it down and is no proof.
-pub fn invites<'n>(protocol: Protocol, port: u16, names: impl Iterator<Item = &'n str> + Clone) -> Option<Invites> {
+pub fn invites<'n>(protocol: Protocol, port: u16, names: &(impl Iterator<Item = &'n str> + Clone)) -> Option<Invites> {
     let serves = |row: &&PortRow, is_counted: fn(&str) -> bool| {
         row.servers().filter(|known| is_counted(known)).any(|known| names.clone().any(|name| is_called(name, known)))
     };
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn told(port: u16, names: &[&str]) -> (&'static str, Basis) {
-        let invites = invites(Protocol::Tcp, port, names.iter().copied()).expect("it has a row");
+        let invites = invites(Protocol::Tcp, port, &names.iter().copied()).expect("it has a row");
         (invites.row.service.as_deref().unwrap_or("a range"), invites.basis)
     }
 
@@ -190,12 +190,12 @@ mod tests {
         for row in ports::rows().iter().filter(|row| row.danger.is_some()) {
             let (port, _) = row.range();
             let protocol = Protocol::ALL.into_iter().find(|one| row.covers(*one, port)).expect("a protocol");
-            let stranger = invites(protocol, port, std::iter::once("my-own-program")).expect("a row");
+            let stranger = invites(protocol, port, &std::iter::once("my-own-program")).expect("a row");
             let text = stranger.text().expect("a risk");
             assert!(stranger.basis == Basis::Port && text.starts_with("By its port it may be "), "{text}");
             assert!(!text.contains("be A ") && !text.contains("be The "), "{text}");
             for name in row.servers().filter(|name| !RUNTIMES.contains(name)) {
-                let own = invites(protocol, port, std::iter::once(name)).expect("a row");
+                let own = invites(protocol, port, &std::iter::once(name)).expect("a row");
                 assert!(own.basis == Basis::Program && own.row.servers().any(|known| known == name), "{name} {own:?}");
             }
         }

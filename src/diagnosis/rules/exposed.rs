@@ -20,7 +20,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
         return None;
     }
-    let invites = owners::invites(socket.protocol, socket.local.port, socket.owner.names())?;
+    let invites = owners::invites(socket.protocol, socket.local.port, &socket.owner.names())?;
     // A program that is known to be another service there (rsyslogd on 514) does not offer this one.
     if !invites.row.private {
         return None;

@@ -94,7 +94,7 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
         exposure: exposure(socket),
         reach: Reach::of(socket, store.names()),
         service: ports::service(protocol, local.port).or_else(of_system),
-        invites: owners::invites(protocol, local.port, socket.owner.names()),
+        invites: owners::invites(protocol, local.port, &socket.owner.names()),
         class: PortClass::of(local.port),
         is_ephemeral: store.facts().ephemeral_ports.map(|range| range.contains(local.port)),
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
