@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use conntop::app::keymap::{SECTIONS, section};
+use conntop::diagnosis::ignore::Ignore;
+use conntop::diagnosis::rule::RULES;
 use conntop::knowledge::habits::HABITS;
+use conntop::knowledge::rules::text;
 use conntop::table::connections::COLUMNS;
 
 #[test]
@@ -13,7 +16,7 @@ fn readme_tables_are_those_of_the_program() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = fs::read_to_string(&path).expect("the README");
     let fresh = replace(&replace(&text, "columns", &columns()), "keys", &keys());
-    let fresh = replace(&fresh, "habits", &habits());
+    let fresh = replace(&replace(&fresh, "habits", &habits()), "rules", &rules());
     if std::env::var_os("CONNTOP_BLESS").is_some() {
         fs::write(&path, fresh).expect("the README can be written");
         return;
@@ -47,6 +50,26 @@ fn habits() -> String {
         writeln!(table, "{row}").expect("a string takes all");
     }
     table
+}
+
+fn rules() -> String {
+    let mut table = "| rule | finds |\n|---|---|\n".to_owned();
+    for row in &RULES {
+        let text = text(row.id).expect("every rule is explained");
+        writeln!(table, "| `{}` | {} |", row.id, text.title).expect("a string takes all");
+    }
+    table
+}
+
+/// The README says how to acknowledge a finding in words that are taken.
+#[test]
+fn readme_acknowledges_in_words_that_the_program_takes() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let (_, rest) = readme.split_once("--ignore '").expect("an example");
+    let by_option = Ignore::parse(rest.split('\'').next().expect("quoted")).expect("understood");
+    let (_, rest) = readme.split_once("```toml\n[[ignore]]\n").expect("an example");
+    let by_file: Ignore = toml::from_str(rest.split("```").next().expect("a block")).expect("understood");
+    assert_eq!(by_option, by_file);
 }
 
 fn columns() -> String {

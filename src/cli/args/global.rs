@@ -69,7 +69,7 @@ pub(in crate::cli) struct Global {
     /// Do without the kernel's trace of state changes, which takes root: transitions are then seen between samples
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     no_trace: Option<bool>,
-    /// Count a finding and do not tell it: RULE, RULE:PORT, or 'RULE:process:NAME port:N'; may be repeated
+    /// Count a finding and do not tell it: RULE, RULE:PORT, or 'RULE:process:nginx port:80'; may be repeated
     #[arg(long, global = true, value_name = "RULE[:WHERE]", value_parser = Ignore::parse)]
     ignore: Vec<Ignore>,
     #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP, long_help = CONFIG_LONG_HELP)]
