@@ -70,7 +70,7 @@ impl Layout {
         let roomy = width >= 60 && height >= 16;
         let form = states_form(size, view);
         let has_columns = !matches!(view, View::Detail | View::Tab(Tab::States));
-        let has_summary = matches!(view, View::Tab(Tab::Listeners | Tab::Ports));
+        let has_summary = matches!(view, View::Tab(Tab::Remotes | Tab::Listeners | Tab::Ports));
         let mut top = Cursor { width, at: 0 };
         let mut layout = Self {
             header: top.take(u16::from(roomy)),

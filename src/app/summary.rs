@@ -1,14 +1,17 @@
-//! The line above the tables of listeners and ports: what the kernel says of all of them together.
+//! The line above the tables of remotes, listeners and ports: what is true of all of them together.
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::tab::Tab;
 use crate::model::address_text::AddressText;
+use crate::model::event::Teller;
 use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
+use crate::store::groups::attempts::Attempts;
+use crate::store::ledger::Window;
 use crate::store::pressure::{PRESSURE_WINDOW, Suspect};
 use crate::table::units;
 
@@ -35,6 +38,7 @@ impl App {
     /// The pieces of the line above the table on the screen; none where there is no such line.
     pub fn summary(&self) -> Vec<Piece> {
         match self.tab {
+            Tab::Remotes => self.attempts(),
             Tab::Listeners => queues(&self.store),
             Tab::Ports => self.ports(),
             _ => Vec::new(),
@@ -60,8 +64,51 @@ impl App {
         }
         pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
         pieces.extend(reuse(facts).map(Piece::plain));
+        if !Attempts::are_told(&self.store) {
+            pieces.extend(untold_attempts(&self.store));
+        }
         pieces
     }
+
+    fn attempts(&self) -> Vec<Piece> {
+        let Some(table) = self.tables.group(Tab::Remotes) else { return Vec::new() };
+        if !Attempts::are_told(&self.store) {
+            return untold_attempts(&self.store);
+        }
+        let ledger = self.store.ledger();
+        let over = seconds(ledger.over(Window::Minute).min(MINUTE));
+        let (made, failed) = table.view.attempts();
+        let mut pieces = vec![Piece::plain(match made {
+            0 => format!("no attempt to connect in the last {over}"),
+            1 => format!("1 attempt to connect in the last {over}"),
+            made => format!("{} attempts to connect in the last {over}", units::count(made)),
+        })];
+        if made > 0 {
+            pieces.push(Piece::plain(format!("{} failed", units::count(failed))));
+        }
+        if ledger.is_full() {
+            pieces.push(Piece::plain("more destinations than can be told apart"));
+        }
+        pieces
+    }
+}
+
+/// The length of the window that attempts are counted over.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Without the trace nothing tells what becomes of short attempts; the kernel counts those of its namespace together.
+fn untold_attempts(store: &Store) -> Vec<Piece> {
+    let is_refused = matches!(store.tellers().trace, Teller::Refused(_));
+    let Some(growth) = store.pressure().growth() else {
+        let help = if is_refused { "run as root or with CAP_PERFMON" } else { "this source has none" };
+        return vec![Piece::plain(format!("attempts to connect are told by the trace only: {help}"))];
+    };
+    let rate = |count: u64| units::per_second(growth.per_second(count));
+    let (begun, failed) = (rate(growth.by.active_opens), rate(growth.by.attempt_fails));
+    let help = if is_refused { "by destination: root or CAP_PERFMON" } else { "by destination: not known here" };
+    let pieces =
+        [format!("kernel: {begun} attempts/s, {failed}/s failed"), help.into(), "told by the trace only".into()];
+    pieces.map(Piece::plain).into()
 }
 
 /// `tcp_tw_reuse` in words (Documentation/networking/ip-sysctl.rst).

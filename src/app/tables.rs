@@ -4,13 +4,14 @@ use crate::app::cursor::{Cursor, Lines};
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
 use crate::store::Store;
+use crate::store::groups::attempts::Attempts;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{Column, HOST, Order, default_columns};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::fit::{COMFORT_WIDTH, Place, fit, place};
-use crate::table::groups::GroupView;
+use crate::table::groups::{GroupView, TRACED};
 use crate::table::sort::SortKey;
 use crate::table::view::View;
 
@@ -28,6 +29,8 @@ const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 const HOST_COMFORT_WIDTH: u16 = 24;
 /// A table with more groups than this is not kept while another one is shown: each takes some 200 bytes.
 const HIDDEN_GROUPS_MAX: usize = 2_000;
+/// What is hidden until it is known whether it is needed.
+const HIDDEN_AT_FIRST: &[&str] = &[NAMESPACE, TRACED[0], TRACED[1], TRACED[2]];
 /// Cells right of the last column.
 pub const MARGIN_RIGHT: u16 = 0;
 
@@ -37,8 +40,8 @@ pub struct Columns<R: 'static> {
     pub all: &'static [Column<R>],
     /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
     wanted: Vec<u16>,
-    /// A column that is not shown now.
-    hidden: Option<&'static str>,
+    /// Columns that are not shown now.
+    hidden: &'static [&'static str],
     /// Whether names of hosts are shown.
     has_hosts: bool,
 }
@@ -51,7 +54,7 @@ impl<R> std::fmt::Debug for Columns<R> {
 
 impl<R> Columns<R> {
     fn new(all: &'static [Column<R>]) -> Self {
-        Self { all, wanted: vec![0; all.len()], hidden: Some(NAMESPACE), has_hosts: false }
+        Self { all, wanted: vec![0; all.len()], hidden: HIDDEN_AT_FIRST, has_hosts: false }
     }
 
     /// The columns that fit into a screen of `width`, and where they stand.
@@ -61,7 +64,7 @@ impl<R> Columns<R> {
     pub fn shown(&self, width: u16) -> Vec<Place> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
-        chosen.retain(|&index| Some(self.all[index].key) != self.hidden);
+        chosen.retain(|&index| !self.hidden.contains(&self.all[index].key));
         if self.has_hosts {
             chosen.extend(self.all.iter().position(|column| column.key == HOST));
             chosen.sort_unstable();
@@ -143,7 +146,7 @@ impl Connections {
         let (order, offset) = (self.view.order(), self.cursor.offset());
         self.live = self.view.live(store);
         let rows = order.iter().skip(offset).take(height).filter_map(|index| store.rows().get(*index));
-        self.columns.hidden = (!has_namespaces(store)).then_some(NAMESPACE);
+        self.columns.hidden = if has_namespaces(store) { &[] } else { &[NAMESPACE] };
         self.columns.measure(rows, store);
     }
 }
@@ -211,6 +214,7 @@ impl GroupTable {
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
         let rows = self.view.from(self.cursor.offset()).take(height);
+        self.columns.hidden = if Attempts::are_told(store) { &[] } else { TRACED };
         self.columns.measure(rows, store);
     }
 }

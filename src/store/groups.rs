@@ -3,6 +3,7 @@
 //! Computed by one pass over the rows when a group view or a dialog is on the screen, in slices where many rows are to
 //! be expected; nothing is kept.
 
+pub mod attempts;
 pub mod members;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,6 +20,7 @@ use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::groups::attempts::Attempts;
 use crate::store::listeners::{AcceptQueue, ListenPlace, Listeners};
 use crate::store::routes::{Route, is_ephemeral};
 use crate::store::rows::{Counts, Row, RowIndex};
@@ -110,6 +112,9 @@ pub struct Group {
     pub sharers: u32,
     /// Since when the one that is in `CLOSE_WAIT` longest is in it.
     pub close_wait_since: Option<Since>,
+    /// Attempts to connect in the last minute; `None` where they are not told (see [`Attempts::are_told`]), or no destination
+    /// or listener is meant.
+    pub attempts: Option<Attempts>,
 }
 
 impl Group {
@@ -167,7 +172,7 @@ pub fn by_listener(store: &Store) -> Vec<Group> {
 pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
     let mut summing = Summing::new(grouping);
     while !summing.advance(store, &mut usize::MAX.clone(), |_| true) {}
-    summing.into_groups(store).0
+    summing.into_groups(store, true).0
 }
 
 /// Sockets being added up to groups, in slices. The store must not change in between.
@@ -198,13 +203,15 @@ impl Summing {
         false
     }
 
-    /// The groups, in no order that means anything, and the place of each.
-    pub fn into_groups(mut self, store: &Store) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
+    /// The groups, in no order that means anything, and the place of each; if `all` rows were wanted, remotes without a
+    /// socket that were tried a moment ago, too.
+    pub fn into_groups(mut self, store: &Store, all: bool) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
         for group in &mut self.groups.found {
             if let GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) = group.key {
                 group.sharers = count(store.listeners().sharers(place));
             }
         }
+        attempts::tell(&mut self.groups, self.grouping, store, all);
         (self.groups.found, self.groups.places)
     }
 }
@@ -428,6 +435,7 @@ impl Group {
             listening: 0,
             sharers: 0,
             close_wait_since: None,
+            attempts: None,
         }
     }
 

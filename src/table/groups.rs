@@ -14,6 +14,7 @@ use crate::model::process::{NoProcess, Owner, Usage};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::groups::attempts::{Attempts, Success};
 use crate::store::groups::{Group, GroupKey, Grouping, Summing};
 use crate::store::listeners::{AcceptQueue, ListenPlace};
 use crate::store::routes::Route;
@@ -57,7 +58,8 @@ pub static REMOTES: &[Column<Group>] = &[
         .width(5, 5).rank(9).about("The protocol."),
     Column::new("service", "SERVICE", Kind::Text, service)
         .width(8, 16).rank(7).about("What is usually served on the peer's port."),
-    CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER, TOTAL, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
+    CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER, TOTAL, ATTEMPTS.rank(4), ATTEMPTS_FAILED.rank(2), LAST_SUCCESS.rank(6),
+    RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
     Column::new("retransmits", "RETR", Kind::Count, retransmits)
         .width(5, 9).rank(11).about("Segments sent again."),
     Column::new("process", "PROCESS", Kind::Text, process)
@@ -96,7 +98,7 @@ pub static LISTENERS: &[Column<Group>] = &[
     CLOSE_WAIT.rank(4), OLDEST.rank(9), ESTABLISHED.rank(6), TIME_WAIT.rank(9), OTHER,
     Column::new("total", "CONNS", Kind::Count, connections)
         .width(6, 9).rank(7).about("Connections that it has accepted or has waiting."),
-    PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
+    ATTEMPTS.rank(11), ATTEMPTS_FAILED.rank(7), LAST_SUCCESS.rank(12), PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
 ];
 
 /// The table of routes: who uses up ephemeral ports.
@@ -126,6 +128,7 @@ pub static PORTS: &[Column<Group>] = &[
         .width(5, 6).rank(3).drift(Drift::Free).about("Connections opened per second, over the last minute."),
     Column::new("runs_out", "RUNS OUT", Kind::Span, runs_out)
         .width(8, 8).rank(4).json("runs_out_seconds").drift(Drift::Free).about("When no port is left if it grows as in the last minute; blank if it does not."),
+    ATTEMPTS.rank(9), ATTEMPTS_FAILED.rank(4), LAST_SUCCESS.rank(8),
 ];
 
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
@@ -165,6 +168,32 @@ const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", Kind::Rate, |g
 #[rustfmt::skip]
 const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", Kind::Rate, |group, _| rate(group, |rates| rates.sent))
     .width(5, 6).rank(16).json("tx_bytes_per_second").about("Payload sent per second, in bytes per second.");
+
+// Told by the trace only: without it they are not shown.
+#[rustfmt::skip]
+const ATTEMPTS: Column<Group> = Column::new("attempts", "ATT/min", Kind::Count, |group, _| attempts(group, |attempts| attempts.made))
+    .width(7, 9).drift(Drift::Free).about("Attempts to connect in the last minute, whoever made them; told by the trace only.");
+#[rustfmt::skip]
+const ATTEMPTS_FAILED: Column<Group> = Column::new("attempts_failed", "FAILED", Kind::Count, |group, _| attempts(group, |attempts| attempts.failed))
+    .width(6, 9).drift(Drift::Free).about("Those of them that failed: refused, timed out, given up or unreachable; at a listener, reset within a second, too.");
+#[rustfmt::skip]
+const LAST_SUCCESS: Column<Group> = Column::new("last_success", "LAST OK", Kind::Span, last_success)
+    .width(7, 8).json("last_success_seconds").drift(Drift::Even).about("How long ago an attempt last succeeded; after >, all of them have failed for that long.");
+
+/// The columns that only the trace can fill.
+pub const TRACED: &[&str] = &[ATTEMPTS.key, ATTEMPTS_FAILED.key, LAST_SUCCESS.key];
+
+fn attempts(group: &Group, pick: fn(&Attempts) -> u32) -> Value<'static> {
+    Value::or_missing(group.attempts.as_ref(), |attempts| Value::Count(u64::from(pick(attempts))))
+}
+
+fn last_success<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    match group.attempts.map(|attempts| attempts.success) {
+        None | Some(Success::Unknown) => Value::Missing,
+        Some(Success::At(at)) => Value::Age(store.at().since(at), AgeBasis::Observed),
+        Some(Success::NoneSince(since)) => Value::Age(store.at().since(since), AgeBasis::AtLeast),
+    }
+}
 
 fn command<'a>(group: &'a Group, _: &'a Store) -> Value<'a> {
     let command = group.process.as_ref().map(|process| process.command.as_str());
@@ -432,7 +461,9 @@ struct Found {
     places: FxHashMap<GroupKey, usize>,
     /// Sockets of all groups.
     sockets: u64,
-    /// Where the group with the most of them is.
+    /// Attempts of the last minute of all groups, and how many of them failed.
+    attempts: (u64, u64),
+    /// Where the group with the most sockets is.
     largest: usize,
 }
 
@@ -440,7 +471,10 @@ impl Found {
     fn new(groups: Vec<Group>, places: FxHashMap<GroupKey, usize>) -> Self {
         let sockets = groups.iter().map(sockets).sum();
         let largest = (0..groups.len()).max_by_key(|index| (groups[*index].sockets(), Reverse(groups[*index].key)));
-        Self { groups, places, sockets, largest: largest.unwrap_or(0) }
+        let told = groups.iter().filter_map(|group| group.attempts);
+        let attempts =
+            told.fold((0, 0), |(made, failed), more| (made + u64::from(more.made), failed + u64::from(more.failed)));
+        Self { groups, places, sockets, attempts, largest: largest.unwrap_or(0) }
     }
 }
 
@@ -485,6 +519,11 @@ impl GroupView {
     /// How many sockets all groups have together; one that is of several groups counts for each.
     pub const fn sockets(&self) -> u64 {
         self.found.sockets
+    }
+
+    /// How many attempts to connect all groups had in the last minute, and how many of them failed.
+    pub const fn attempts(&self) -> (u64, u64) {
+        self.found.attempts
     }
 
     /// The group with the most sockets.
@@ -574,7 +613,7 @@ impl GroupView {
             Some(Work::Sum(mut summing)) => {
                 let filter = &self.filter;
                 if summing.advance(store, steps, |row| filter.is_empty() || filter.matches(row, store)) {
-                    let (groups, places) = summing.into_groups(store);
+                    let (groups, places) = summing.into_groups(store, filter.is_empty());
                     self.start_placing(Some(Box::new(Found::new(groups, places))));
                     return self.advance(store, steps);
                 }
