@@ -236,12 +236,18 @@ fn parse(text: &str) -> Result<Settings, String> {
     })
 }
 
+/// More keys than these nobody reads in a sentence, which has a limit and a next step after them.
+const KNOWN_TOLD_MAX: usize = 24;
+
 /// serde's message with a next step. It quotes names in backticks: the unknown one first, then those there are.
 fn in_words(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     if let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) {
         let known: Vec<&str> = quoted.collect();
-        let all = format!("there are {}", known.join(", "));
+        let all = match known.len() {
+            ..=KNOWN_TOLD_MAX => format!("there are {}", known.join(", ")),
+            many => format!("conntop explain config lists the {many} there are"),
+        };
         return format!("unknown key '{unknown}'; {}", suggest::hint(unknown, known.iter().copied(), &all));
     }
     let first = message.lines().next().unwrap_or_default();
@@ -297,6 +303,8 @@ mod tests {
             ),
             ("[[ignore]]\nport = 7", "line 1: missing field `rule`; see conntop"),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
+            ("[thresholds]\nelephant = 1", "line 2: unknown key 'elephant'; conntop explain config lists the "),
+            ("[thresholds]\nchurm = 1", "line 2: unknown key 'churm'; did you mean 'churn'?"),
             ("interval", "line 1: "),
         ] {
             let error = parse(text).expect_err(text);
