@@ -4,6 +4,7 @@
 //! What a process does to connections that it opened itself is its own choice, and health checks reset what they opened
 //! before any byte has moved: neither counts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
@@ -14,6 +15,7 @@ use crate::diagnosis::wording::{filter_by_place, place, who};
 use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Family;
+use crate::model::process::Process;
 use crate::model::socket::SocketId;
 use crate::model::units;
 use crate::store::ledger::{Counts, Entry, Key, Window};
@@ -25,12 +27,29 @@ const HERE: usize = 1;
 pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     let ledger = look.store.ledger();
     let found = ledger.entries().filter_map(|(key, entry)| group(look, key, entry));
-    let (here, there): (Vec<_>, Vec<_>) = found.partition(|group| matches!(group.key.place, Place::On(_)));
+    let (mut here, mut there): (Vec<_>, Vec<_>) = found.partition(|group| matches!(group.key.place, Place::On(_)));
     // The client's end of the same connections, where both ends are here, is no trouble of its own.
-    let port = |group: &Group| group.endpoint().map(|end| (end.port, group.key.netns));
-    let is_told = |group: &Group| here.iter().any(|other| port(other) == port(group) && other.amount >= group.amount);
-    let there: Vec<_> = there.into_iter().filter(|group| !is_told(group)).collect();
-    here.into_iter().chain(there).collect()
+    for server in &mut here {
+        let clients = || there.iter().filter(|client| is_other_end(server, client));
+        let (amount, limit) = clients().fold((0, 0), |(amount, limit), one| (amount + one.amount, limit + one.limit));
+        if amount > server.amount {
+            // What the peer of a client did is what the server did.
+            server.kinds[HERE] = u32::try_from(amount).unwrap_or(u32::MAX);
+            server.amount = amount.saturating_add(server.kinds[BY_PEER].into());
+            server.limit = server.limit.max(limit).max(server.amount);
+        }
+    }
+    there.retain(|client| !here.iter().any(|server| is_other_end(server, client)));
+    here.append(&mut there);
+    here
+}
+
+/// Whether `client` is about the other ends of what `server` is about.
+fn is_other_end(server: &Group, client: &Group) -> bool {
+    let (Some(near), Some(far)) = (server.endpoint(), client.endpoint()) else { return false };
+    let is_same_port = near.port == far.port && server.key.netns == client.key.netns;
+    let is_here = far.address.ip().is_loopback() || near.address == far.address;
+    is_same_port && (is_here || server.amount >= client.amount)
 }
 
 fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
@@ -46,7 +65,8 @@ fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
     if early == 0 {
         return None;
     }
-    let process = entry.process().cloned();
+    // What is reset at once lives too short for its own holder to be found: that of the listener accepted it.
+    let process = entry.process().or_else(|| listening_process(look, listener)).cloned();
     let program = process.as_deref().map(crate::diagnosis::finding::Program::of);
     let key = FindingKey { rule: Rule::ResetAfterAccept, program, place, netns, listener };
     let since = entry.resetting_since(look.now()).map(|at| Since { at, basis: AgeBasis::AtLeast });
@@ -62,6 +82,11 @@ fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
 /// Connections that can have been reset: those established of late, or that ended of late.
 fn established(counts: &Counts) -> u32 {
     counts.succeeded().max(counts.ended())
+}
+
+/// The process that holds `listener`: the first of several.
+fn listening_process<'a>(look: &Context<'a>, listener: Option<SocketId>) -> Option<&'a Arc<Process>> {
+    look.store.rows().live(listener?)?.connection.socket.owner.holders()?.all().first()
 }
 
 fn listening(look: &Context, listener: Option<SocketId>, port: u16) -> Place {
