@@ -4,6 +4,8 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "scenarios/attempts.rs"]
+mod attempts;
 #[path = "scenarios/close_wait.rs"]
 mod close_wait;
 #[path = "scenarios/healthy.rs"]

@@ -15,6 +15,7 @@ use crate::model::testing::{SocketBuilder, connection, destination, listener, pr
 use crate::table::filter::Filter;
 use crate::tracker::Tracker;
 
+mod attempts;
 mod lookups;
 mod losses;
 mod stalls;

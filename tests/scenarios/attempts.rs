@@ -1,0 +1,109 @@
+//! Connections that cannot be made, that are reset at once, and that are made and closed without a pause.
+
+use std::time::{Duration, Instant};
+
+use crate::namespace::alone_in_namespace;
+use crate::stage::{Puppet, cast, ip, wait_until};
+use crate::verdict::{Checked, Expected, check, check_with};
+
+/// Looks for `seconds` at what has gone on since `begun`: it began no later than it was first looked at, and not before it did.
+fn look(begun: Instant, seconds: u32, thresholds: &str, expected: &Expected) -> Checked {
+    let checked = check_with(thresholds, &["--for", &seconds.to_string()]);
+    let since = checked.only(expected)["since_seconds"].as_f64().expect("it has lasted");
+    // The last attempts were told up to a sample ago, and the kernel's clocks are coarse.
+    let most = begun.elapsed() + Duration::from_secs(2);
+    assert!(since >= f64::from(seconds) * 0.5 && since <= most.as_secs_f64(), "{since} s of {most:?}: {checked}");
+    checked
+}
+
+fn sentence(checked: &Checked) -> &str {
+    checked.findings()[0]["sentence"].as_str().expect("words")
+}
+
+/// A host that nobody answers for, and a client that gives up after a second: no socket is ever old.
+#[test]
+fn a_host_that_does_not_answer_and_a_short_time_out() {
+    let test = "attempts::a_host_that_does_not_answer_and_a_short_time_out";
+    let link = [
+        "link add v0 type veth peer name v1",
+        "addr add 10.66.0.1/24 dev v0",
+        "link set v0 up",
+        "link set v1 up",
+        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
+    ];
+    if !alone_in_namespace(test) || !ip(test, &link) {
+        return;
+    }
+    let (mut client, begun) = (Puppet::new("shop-api"), Instant::now());
+    client.tell("knock 10.66.0.2 7090 5 1");
+    let expected =
+        Expected { rule: "failing-connects", severity: "warning", process: Some(&client), place: "to 10.66.0.2:7090" };
+    let checked = look(begun, 8, "", &expected);
+    assert!(sentence(&checked).starts_with("shop-api[") && sentence(&checked).contains("0 of "), "{checked}");
+    assert!(sentence(&checked).contains("given up after 1"), "{checked}");
+}
+
+/// The backend is down: its host answers with a reset.
+#[test]
+fn a_port_on_which_nobody_listens() {
+    if !alone_in_namespace("attempts::a_port_on_which_nobody_listens") {
+        return;
+    }
+    let (mut client, begun) = (Puppet::new("web-proxy"), Instant::now());
+    client.tell("storm 127.0.0.1 7091 20");
+    let expected =
+        Expected { rule: "refused-connects", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7091" };
+    let checked = look(begun, 6, "", &expected);
+    assert!(sentence(&checked).contains("is refused by 127.0.0.1:7091"), "{checked}");
+}
+
+/// A server that resets what it accepts: it is named, and its clients are no second trouble.
+#[test]
+fn a_server_that_resets_what_it_accepts() {
+    if !alone_in_namespace("attempts::a_server_that_resets_what_it_accepts") {
+        return;
+    }
+    let (server, mut client) = cast("gate", "127.0.0.1 7092 64 reset", "visitor");
+    let begun = Instant::now();
+    client.tell("storm 127.0.0.1 7092 20");
+    let expected = Expected {
+        rule: "reset-after-accept",
+        severity: "warning",
+        process: Some(&server),
+        place: "on 127.0.0.1:7092",
+    };
+    let checked = look(begun, 6, "", &expected);
+    assert!(sentence(&checked).contains("by the process itself"), "{checked}");
+}
+
+/// Connections without keep-alive whose `TIME_WAIT` lies at the end that closes first.
+#[test]
+fn churn_that_the_other_end_closes() {
+    if !alone_in_namespace("attempts::churn_that_the_other_end_closes") {
+        return;
+    }
+    let (_server, mut client) = cast("upstream", "127.0.0.1 7093 256 once", "no-keepalive");
+    let begun = Instant::now();
+    client.tell("storm 127.0.0.1 7093 300 0.02");
+    wait_until("requests are answered", || client.tell("count")["made"].as_u64() > Some(300));
+    let expected = Expected { rule: "churn", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7093" };
+    // A busy machine makes fewer connections than it is told to.
+    let checked = look(begun, 10, "churn-elsewhere = 40", &expected);
+    assert!(sentence(&checked).contains("which the other end closes first"), "{checked}");
+}
+
+/// A client that tries IPv6 first, where nobody listens, and then IPv4; and health checks that send nothing.
+#[test]
+fn clients_that_try_both_families_and_health_checks_are_healthy() {
+    if !alone_in_namespace("attempts::clients_that_try_both_families_and_health_checks_are_healthy") {
+        return;
+    }
+    let (mut server, mut client) = cast("web", "127.0.0.1 7094 64 answer", "browser");
+    client.tell("storm ::1 7094 10");
+    client.tell("storm 127.0.0.1 7094 10");
+    let mut prober = Puppet::new("prober");
+    prober.tell("knock 127.0.0.1 7094 5 0");
+    server.wait_for_count("accepted", 20);
+    check(&["--for", "8"]).none();
+    assert!(client.tell("count")["failed"].as_u64() > Some(20), "IPv6 is refused");
+}
