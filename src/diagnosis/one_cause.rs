@@ -94,7 +94,7 @@ fn fold_full(findings: &mut Vec<Finding>) {
     findings.extend(kept.into_iter().map(|(nth, mut finding)| {
         if let Some(others) = folded.remove(&nth) {
             // Writing to a string does not fail.
-            let _ = write!(finding.sentence, "; {} more listeners there are full, too", others.len());
+            let _ = write!(finding.sentence, "; {} more there are full, too", others.len());
             explain(&mut finding, others);
         }
         finding

@@ -808,7 +808,7 @@ fn listeners_that_one_process_holds_are_told_apart_and_many_full_ones_are_one_fi
     assert!(listeners[0] != listeners[1] && listeners.iter().all(Option::is_some));
     machine.sample(all(&[9; 12]));
     assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
-    assert!(machine.sentences()[0].ends_with("; 11 more listeners there are full, too"), "{:?}", machine.sentences());
+    assert!(machine.sentences()[0].ends_with("; 11 more there are full, too"), "{:?}", machine.sentences());
 }
 
 #[test]
