@@ -176,9 +176,10 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
     // Unread data makes close(2) send a reset, which leaves the client a descriptor of nothing.
     client.write_all(b"unread").expect("it is connected");
     drop(server);
-    let first = watch.until(near, None);
+    let first = watch.until(near, Some(TcpState::Close));
     assert_eq!(first.last, None, "it is not freed yet");
     drop(client);
+    watch.until(near, None);
     for _ in 0..10 {
         watch.sample();
         sleep(Duration::from_millis(10));

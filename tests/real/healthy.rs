@@ -31,8 +31,11 @@ fn healthy_nginx_and_haproxy_with_a_reload() {
     });
     check(&["--for", "8"]).none();
     assert!(direct.counts().0 > 100 && proxied.counts().0 > 100, "{:?} {:?}", direct.counts(), proxied.counts());
-    drop((idle, reload.join().expect("no panic")));
+    // The clients go before the server: they would be refused.
+    let server = reload.join().expect("no panic");
+    drop((idle, direct, proxied));
     check(&["--for", "2"]).none();
+    drop(server);
 }
 
 /// redis-benchmark at full speed, with clients that listen to what is published, and some that do nothing.
