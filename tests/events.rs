@@ -61,7 +61,11 @@ impl Watch {
         source.listen(true);
         let mut watch =
             Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), told: Vec::new(), lost: 0 };
-        watch.sample();
+        // The trace is opened beside the samples, which takes some 40 ms.
+        let deadline = Instant::now() + PATIENCE;
+        while watch.sample().tellers.trace == Teller::Off && Instant::now() < deadline {
+            sleep(Duration::from_millis(10));
+        }
         watch
     }
 

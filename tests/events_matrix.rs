@@ -9,7 +9,7 @@ mod namespace;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conntop::model::delta::{ToldBy, Transition};
 use conntop::model::endpoint::Endpoint;
@@ -56,8 +56,13 @@ impl Watch {
         source.listen(trace);
         let (snapshot, tracker) = (Snapshot::default(), Tracker::new());
         let mut watch = Self { source, snapshot, tracker, told: Vec::new(), lost: 0 };
-        // The trace begins with the second sample.
-        (0..2).for_each(|_| watch.sample());
+        // The trace is opened beside the samples, which takes some 40 ms.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        watch.sample();
+        while trace && watch.snapshot.events.tellers.trace == Teller::Off && Instant::now() < deadline {
+            sleep(Duration::from_millis(10));
+            watch.sample();
+        }
         watch
     }
 
