@@ -212,7 +212,8 @@ fn wrong_use_is_one_sentence_with_a_way_out() {
         (&["--until-none", "udp", "--wait-for", "tcp"], "cannot be used with"),
         (&["--on-change", "--format", "csv"], "--format json"),
         (&["--on-change", "--timeout", "3"], "cannot be used with"),
-        (&["--for", "3"], "--on-change"),
+        (&["--for", "3"], "--for goes with --on-change"),
+        (&["--for", "3", "--wait-for", "udp"], "to wait, write --timeout"),
         (&["--count", "3"], "--on-change"),
         (&["--fields", "--format", "csv"], "there are text and json"),
     ] {

@@ -274,3 +274,34 @@ fn arguments_that_are_not_utf_8_are_wrong_use() {
         assert_eq!((ended.code, ended.stderr.lines().count()), (2, 1), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn attempts_of_which_no_socket_is_left_are_counted_while_a_list_watches() {
+    let refusing = (address(15), port(&listener(15)));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let list = ["list", "--group-by", "raddr,rport", "--format", "ndjson", "--interval", "0.2"];
+    let filter = format!("raddr:{} rport:{}", refusing.0, refusing.1);
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(TcpStream::connect(refusing).is_err(), "nobody listens");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        });
+        let ended = run(&[&list[..], &["--for", "1.5", &filter]].concat());
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        ended
+    });
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    if ended.stderr.contains("attempts to connect are not known") {
+        eprintln!("SKIPPED: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "what is not known is no group");
+        return;
+    }
+    let group: Value = serde_json::from_str(&ended.stdout).expect("one group");
+    let count = |key: &str| group[key].as_u64().unwrap_or_else(|| panic!("{key} of {group}"));
+    assert_eq!((count("rport"), count("count")), (u64::from(refusing.1), 0));
+    let (made, failed) = (count("attempts"), count("attempts_failed"));
+    // The kernel may drop events where others make very many.
+    assert!(made >= 10 && failed <= made && failed * 10 >= made * 8, "{made} attempts, {failed} failed");
+}

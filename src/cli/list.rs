@@ -1,5 +1,6 @@
 //! `conntop list`: takes what the source has and prints it: now, when it is time, or each time it changes.
 
+mod after;
 mod change;
 mod looker;
 mod wait;
@@ -40,6 +41,10 @@ pub(super) fn run(
             let (source, settings) = open()?;
             let interval = interval.unwrap_or(wait::INTERVAL);
             wait::run(Looker::new(source, &settings, interval), wait, &named(list, &settings))
+        }
+        ListPlan::After(time, list) => {
+            let (source, settings) = open()?;
+            after::run(Looker::listening(source, &settings), *time, &named(list, &settings))
         }
         ListPlan::OnChange(changes, list) => {
             let (source, settings) = open()?;

@@ -21,6 +21,7 @@ use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::table::view::View;
 
+mod attempts;
 mod groups;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
@@ -78,7 +79,10 @@ impl List {
     /// What of `store` is to be printed.
     pub fn select<'a>(&'a self, store: &'a Store) -> Selection<'a> {
         let what = match &self.groups {
-            Some(groups) => What::Groups(groups.gather(self.matching(store), store, self.limit)),
+            Some(groups) => {
+                let tried = attempts::tried(store, groups.keys(), &self.filter);
+                What::Groups(groups.gather(self.matching(store), tried, store, self.limit))
+            }
             None if self.count_only => What::Sockets(self.matching(store).map(|(_, row)| row).collect()),
             None => What::Sockets(self.sorted(store)),
         };

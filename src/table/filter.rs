@@ -185,6 +185,12 @@ impl Filter {
         self.root.as_ref().is_some_and(|root| root.any(&|column| column.is_none_or(is_theirs)))
     }
 
+    /// Whether it asks for no columns but these.
+    pub fn names_only(&self, keys: &[&str]) -> bool {
+        let is_other = |column: Option<&Column<Row>>| column.is_none_or(|column| !keys.contains(&column.key));
+        self.root.as_ref().is_none_or(|root| !root.any(&is_other))
+    }
+
     /// Whether it may change its mind about a row that nothing touched, because time passes.
     pub fn depends_on_time(&self) -> bool {
         self.root.as_ref().is_some_and(|root| root.any_column(&|drift| matches!(drift, Drift::Even | Drift::Free)))

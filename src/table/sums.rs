@@ -11,6 +11,8 @@ use crate::table::value::Value;
 pub struct Sum {
     /// The first one: it stands for what they have in common.
     pub first: RowIndex,
+    /// What stands for it instead, where there is no socket: something that was tried.
+    pub unseen: Option<Box<Row>>,
     /// How many, by state.
     pub counts: Counts,
     received_unread: Option<u64>,
@@ -20,12 +22,30 @@ pub struct Sum {
     sent: Option<u64>,
     receive_rate: Option<f64>,
     send_rate: Option<f64>,
+    /// How many attempts to connect, and how many failed.
+    attempts: Option<(u64, u64)>,
 }
 
 impl Sum {
     /// Nothing yet of the group whose first socket is in the row at `first`.
     pub fn starting_at(first: RowIndex) -> Self {
         Self { first, ..Self::default() }
+    }
+
+    /// Nothing but attempts, for which `row` stands.
+    pub fn standing_for(row: Row) -> Self {
+        Self { unseen: Some(Box::new(row)), ..Self::default() }
+    }
+
+    /// Adds attempts to connect, of which so many `failed`; 0 says that none were made.
+    pub fn add_attempts(&mut self, made: u64, failed: u64) {
+        let (all, lost) = self.attempts.unwrap_or_default();
+        self.attempts = Some((all.saturating_add(made), lost.saturating_add(failed)));
+    }
+
+    /// Whether it is known how many attempts to connect there were.
+    pub const fn has_attempts(&self) -> bool {
+        self.attempts.is_some()
     }
 
     /// How many sockets.
@@ -93,6 +113,10 @@ pub static SUMS: &[Column<Sum>] = &[
         .width(5, 6).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
     Column::new("txrate", "TX/s", Kind::Rate, |sum: &Sum, _| Value::or_missing(sum.send_rate, Value::BytesPerSecond))
         .width(5, 6).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
+    Column::new("attempts", "ATTEMPTS", Kind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(made, _)| Value::Count(made)))
+        .width(8, 9).about("Attempts to connect in the time watched with --for, told by the trace; at most of the last 15 minutes."),
+    Column::new("attempts_failed", "FAILED", Kind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(_, failed)| Value::Count(failed)))
+        .width(6, 9).about("Those of them that failed: refused, timed out, given up or unreachable."),
 ];
 
 /// The states that have a column.

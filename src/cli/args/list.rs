@@ -53,8 +53,8 @@ pub(in crate::cli) struct ListArguments {
     /// Print again whenever a socket that matches comes, goes or changes its state, at most once a sample
     #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"], help_heading = WHEN)]
     on_change: bool,
-    /// With --on-change: stop after this time, as the samples count it
-    #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
+    /// With --on-change: stop after this time, as the samples count it; with --group-by: watch so long, count attempts to connect, then print
+    #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true, help_heading = WHEN)]
     time: Option<Duration>,
     /// With --on-change: stop when it was printed this many times
     #[arg(long, value_name = "N", value_parser = amount::<u64>, allow_hyphen_values = true, requires = "on_change", help_heading = WHEN)]
@@ -73,6 +73,8 @@ pub(in crate::cli) enum ListPlan {
     Now(List),
     /// One list, when it is time.
     When(Wait, List),
+    /// One list, after so long, with what was tried in that time.
+    After(Duration, List),
     /// A list each time it changes.
     OnChange(Changes, List),
 }
@@ -112,6 +114,11 @@ impl ListArguments {
             let sentence = "--timeout says how long to wait; say for what with --wait-for or --until-none";
             return Err(Failure::Usage(sentence.to_owned()));
         }
+        let waits = self.wait_for.is_some() || self.until_none.is_some();
+        if self.time.is_some() && (waits || !self.on_change && self.group_by.is_none()) {
+            let sentence = "--for goes with --on-change, to stop after that time, or with --group-by, to count attempts to connect; to wait, write --timeout";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
         if self.on_change {
             if !matches!(format, Format::Text | Format::Json) {
                 let sentence =
@@ -123,7 +130,10 @@ impl ListArguments {
         match (&self.wait_for, &self.until_none) {
             (Some(text), _) => self.when("--wait-for", text, list),
             (None, Some(text)) => self.when("--until-none", text, list),
-            (None, None) => Ok(ListPlan::Now(list)),
+            (None, None) => Ok(match self.time {
+                Some(time) => ListPlan::After(time, list),
+                None => ListPlan::Now(list),
+            }),
         }
     }
 
@@ -182,6 +192,7 @@ Examples:
   conntop list --top 5 --sort recvq            the fullest receive queues
   conntop list --group-by state                how many in each state
   conntop list --group-by process,state --top 10
+  conntop list --group-by process,remote --for 10    with attempts to connect
   conntop list --count-only state:time-wait    a number
   kill $(conntop list --format plain --columns pid lport:8080 state:listen)
   conntop list --wait-for 'lport:8080 state:listen' --timeout 30 && deploy
@@ -196,6 +207,10 @@ what is not known. Groups come largest first; --columns and --sort take those
 grouped by and the sums. What --limit or --top leave out is said: in the last
 line of text, in left_out of JSON, else on stderr. --top always means the
 largest first.
+
+With --for, attempts to connect are counted, too, for groups by process, remote,
+raddr, rport, proto and netns, also those of which no socket is left. The trace
+tells of them (root or CAP_PERFMON); what nobody watched is null.
 
 --wait-for and --until-none look every 0.2 s unless --interval says otherwise,
 and only at what FILTER passes, too. --on-change has text and json, one list a

@@ -37,6 +37,12 @@ impl Looker {
         }
     }
 
+    /// Looks at the interval of `settings`, and has the kernel tell what happens between.
+    pub(super) fn listening(mut source: Box<dyn Source>, settings: &Settings) -> Self {
+        source.listen(settings.trace);
+        Self::new(source, settings, settings.interval)
+    }
+
     /// The time of a live source is over after this: a failure that lasts until then is the outcome.
     pub(super) fn for_time(self, time: Option<Duration>) -> Self {
         Self { samples: self.samples.for_time(time), ..self }

@@ -76,7 +76,7 @@ fn in_vain(wait: &Wait, is_over: bool, found: usize) -> String {
 }
 
 /// Whether somebody still reads by then.
-fn sleep_until(due: Instant) -> bool {
+pub(super) fn sleep_until(due: Instant) -> bool {
     loop {
         if runtime::reader_is_gone() {
             return false;

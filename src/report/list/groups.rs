@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::report::format::json::{Head, Json};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, csv, json, plain, write_all};
+use crate::report::list::attempts::Tried;
 use crate::report::list::mark_of;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
@@ -23,6 +24,8 @@ use crate::table::value::Value;
 const OF_ONE_SOCKET: [&str; 2] = ["inode", "cookie"];
 /// Sums that text only shows where they are known: after one sample they are not.
 const RATES: [&str; 2] = ["rxrate", "txrate"];
+/// The same of attempts: only where somebody watched.
+const ATTEMPTS: [&str; 2] = ["attempts", "attempts_failed"];
 /// Sums that say nothing beside the state of a group.
 const OF_STATES: [&str; 5] = ["established", "close_wait", "time_wait", "listen", "other"];
 
@@ -124,28 +127,32 @@ impl Groups {
     }
 
     /// The groups of `rows`, the first ones up to `limit`. A socket that several processes share counts once, for the
-    /// first of them.
+    /// first of them. What was `tried` counts for the group that a socket of it would be in.
     pub(super) fn gather<'r>(
         &self,
         rows: impl Iterator<Item = (RowIndex, &'r Row)>,
+        tried: Option<Vec<Tried>>,
         store: &Store,
         limit: Option<usize>,
     ) -> Grouped<'_> {
-        let mut places: FxHashMap<Box<[u8]>, usize> = FxHashMap::default();
+        let mut places = Places::default();
         let mut groups: Vec<Sum> = Vec::new();
-        // What machines read tells two values apart, and takes no memory of its own for a known group.
-        let mut key = Vec::new();
         for (index, row) in rows {
-            key.clear();
-            for &column in &self.by {
-                append_key(&mut key, &(COLUMNS[column].value)(row, store));
-            }
-            let at = places.get(key.as_slice()).copied().unwrap_or_else(|| {
-                places.insert(key.clone().into_boxed_slice(), groups.len());
+            let at = places.of(self, row, store).unwrap_or_else(|| {
                 groups.push(Sum::starting_at(index));
-                groups.len() - 1
+                places.keep()
             });
             groups[at].add(row);
+        }
+        if let Some(tried) = tried {
+            groups.iter_mut().for_each(|group| group.add_attempts(0, 0));
+            for Tried { row, made, failed } in tried {
+                let at = places.of(self, &row, store).unwrap_or_else(|| {
+                    groups.push(Sum::standing_for(row));
+                    places.keep()
+                });
+                groups[at].add_attempts(made, failed);
+            }
         }
         let total = counted(&groups);
         groups.sort_by(|a, b| self.compare(a, b, store));
@@ -166,6 +173,32 @@ impl Groups {
             by_key.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         };
         asked.then_with(|| b.sockets().cmp(&a.sockets())).then_with(keys)
+    }
+}
+
+/// Where the groups are, by what machines read of what they have in common: that tells two values apart.
+#[derive(Default)]
+struct Places {
+    found: FxHashMap<Box<[u8]>, usize>,
+    /// Of the row that was looked up last. A known group takes no memory of its own.
+    key: Vec<u8>,
+}
+
+impl Places {
+    /// Where the group of `row` is; `None` if it is new.
+    fn of(&mut self, groups: &Groups, row: &Row, store: &Store) -> Option<usize> {
+        self.key.clear();
+        for &column in &groups.by {
+            append_key(&mut self.key, &(COLUMNS[column].value)(row, store));
+        }
+        self.found.get(self.key.as_slice()).copied()
+    }
+
+    /// Keeps the group of the row that was looked up last, as the next one.
+    fn keep(&mut self) -> usize {
+        let at = self.found.len();
+        self.found.insert(self.key.clone().into_boxed_slice(), at);
+        at
     }
 }
 
@@ -228,9 +261,13 @@ impl Grouped<'_> {
     fn default_columns(&self, format: Format) -> Vec<GroupColumn> {
         let has_state = self.asked.by.iter().any(|&index| COLUMNS[index].kind == Kind::State);
         let has_rates = self.groups.iter().any(Sum::has_rates);
-        let is_shown = |key: &str| {
-            format != Format::Text || !(has_state && OF_STATES.contains(&key)) && (has_rates || !RATES.contains(&key))
+        let has_attempts = self.groups.iter().any(Sum::has_attempts);
+        let says_nothing = |key: &str| {
+            has_state && OF_STATES.contains(&key)
+                || !has_rates && RATES.contains(&key)
+                || !has_attempts && ATTEMPTS.contains(&key)
         };
+        let is_shown = |key: &str| format != Format::Text || !says_nothing(key);
         let sums = (0..SUMS.len()).filter(|&index| is_shown(SUMS[index].key)).map(GroupColumn::Sum);
         self.asked.by.iter().map(|&index| GroupColumn::Key(index)).chain(sums).collect()
     }
@@ -280,7 +317,8 @@ impl GroupColumn {
 fn cell<'a>(column: GroupColumn, sum: &'a Sum, store: &'a Store) -> Value<'a> {
     match column {
         GroupColumn::Key(index) => {
-            store.rows().get(sum.first).map_or(Value::Missing, |row| (COLUMNS[index].value)(row, store))
+            let row = sum.unseen.as_deref().or_else(|| store.rows().get(sum.first));
+            row.map_or(Value::Missing, |row| (COLUMNS[index].value)(row, store))
         }
         GroupColumn::Sum(index) => (SUMS[index].value)(sum, store),
     }

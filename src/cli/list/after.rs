@@ -1,0 +1,32 @@
+//! `conntop list --group-by ... --for SECONDS`: watches for that long, then prints once, with what was tried meanwhile.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::list::looker::{Looked, Looker};
+use crate::cli::list::wait::sleep_until;
+use crate::cli::{Failure, say};
+use crate::model::event::Teller;
+use crate::report::list::List;
+
+/// Prints `list` when `time` has passed, or the recording is at its end.
+pub(super) fn run(looker: Looker, time: Duration, list: &List) -> Result<ExitCode, Failure> {
+    let mut looker = looker.for_time(Some(time));
+    loop {
+        let Looked { is_fresh, next } = looker.look()?;
+        let is_over = is_fresh && looker.has_passed(time);
+        let Some(next) = next.filter(|_| !is_over) else {
+            match &looker.store().tellers().trace {
+                Teller::On => {}
+                Teller::Refused(sentence) => say(&format!("attempts to connect are not known: {sentence}")),
+                Teller::Off => say("attempts to connect are not known: the trace is off, or this source has none"),
+            }
+            looker.learn(list);
+            return super::write(&list.select(looker.store()));
+        };
+        let deadline = looker.deadline(time).filter(|_| is_fresh);
+        if !sleep_until(deadline.map_or(next, |deadline| next.min(deadline))) {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+}
