@@ -32,7 +32,7 @@ use crate::store::ledger::windows::{Kind, Rings};
 use crate::store::rows::Rows;
 
 pub use crate::store::ledger::entry::{Entry, PROCESSES_MAX, Row};
-pub use crate::store::ledger::windows::{Counts, Window};
+pub use crate::store::ledger::windows::{Counts, Slots, Window};
 
 /// The most programs with a destination, and listeners, that are kept apart; more are left out: see [`Ledger::is_full`].
 pub const LEDGER_LEN_MAX: usize = 2_048;
@@ -106,15 +106,9 @@ impl Ledger {
         entry.counts(window, self.at)
     }
 
-    /// The fewest a second of what `count` finds, in every part of the last `over` (at most 8 s) that is over: what is more
-    /// than a burst. 0 where less was watched.
-    pub fn steady(&self, entry: &Entry, over: Duration, count: fn(&Counts) -> u32) -> f64 {
-        if self.over(Window::Moment) < over { 0.0 } else { entry.steady(over, self.at, count) }
-    }
-
-    /// The most a second of what `count` finds in any 2 s of the last 10.
-    pub fn peak(&self, entry: &Entry, count: fn(&Counts) -> u32) -> f64 {
-        entry.peak(self.at, count)
+    /// What `count` finds of `entry` in each two seconds of the last moment.
+    pub fn slots(&self, entry: &Entry, count: fn(&Counts) -> u32) -> Slots {
+        entry.slots(self.at, count)
     }
 
     /// How much of `window` was watched.

@@ -16,13 +16,13 @@ use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, count, filter_by_place, place, trimmed, who};
 use crate::model::address::Destination;
-use crate::model::delta::{AgeBasis, Since};
+use crate::model::delta::{AgeBasis, Gap, Since, ToldBy};
 use crate::model::process::{NoProcess, Process};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::store::ledger::{Counts, Key, Window};
+use crate::store::ledger::{Counts, Key, Slots, Window};
 
 /// Ways are remembered from this share of the threshold on.
 const REMEMBERED_FROM: f64 = 0.7;
@@ -73,11 +73,11 @@ fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
 #[derive(Default)]
 struct Counted<'a> {
     churned: u32,
-    steady: f64,
-    /// The most a second in any part of the window: what is told late is missing in the last ones.
-    peak: f64,
+    slots: Slots,
     closed: [u32; 2],
+    /// Since when the program has made them that makes most, and how many that are.
     since: Option<Timestamp>,
+    most: u32,
     processes: Vec<(&'a Arc<Process>, u32)>,
 }
 
@@ -85,6 +85,9 @@ struct Counted<'a> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
 fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
     let (ledger, now) = (look.store.ledger(), look.now());
+    if ledger.over(Window::Moment) < STEADY_FOR {
+        return;
+    }
     let over = ledger.over(Window::Moment).as_secs_f64();
     let mut counted: FxHashMap<FindingKey, Counted> = FxHashMap::default();
     for (own, entry) in ledger.entries() {
@@ -96,18 +99,19 @@ fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
         }
         let sum = counted.entry(key(*to, *netns)).or_default();
         sum.churned = sum.churned.saturating_add(churned);
-        sum.steady += ledger.steady(entry, STEADY_FOR, Counts::succeeded);
-        sum.peak += ledger.peak(entry, Counts::succeeded);
+        sum.slots = sum.slots.and(&ledger.slots(entry, Counts::succeeded));
         sum.closed[0] += counts.closed_here();
         sum.closed[1] += counts.closed_by_peer();
-        sum.since = sum.since.max(entry.opening_since(now));
+        if churned > sum.most {
+            (sum.most, sum.since) = (churned, entry.opening_since(now));
+        }
         // Of what only destroy events tell nobody is named: that says nothing against those who are.
         sum.processes.extend(entry.process().map(|process| (process, churned)));
     }
     let from = look.thresholds.churn.min(look.thresholds.churn_elsewhere) * REMEMBERED_FROM;
     for (key, sum) in counted {
         let mean = f64::from(sum.churned) / over.max(1.0);
-        if mean < from || sum.steady < from * STEADY_AT {
+        if mean < from || sum.slots.steady(STEADY_FOR) < from * STEADY_AT {
             continue;
         }
         let group = found
@@ -118,11 +122,20 @@ fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
             group.sharers.note(Some(process), churned);
         }
         group.kinds[A_SECOND] = mean as u32;
-        group.kinds[PEAK] = sum.peak.max(mean) as u32;
+        // What is told late is missing in the last slots.
+        group.kinds[PEAK] = sum.slots.peak().max(mean) as u32;
         group.kinds[ELSEWHERE] = u32::from(sum.closed[1] > sum.closed[0]);
         group.oldest = sum.since.map(|at| Since { at, basis: AgeBasis::AtLeast });
         group.amount = group.amount.max(sum.churned.into());
     }
+}
+
+/// Whether events of the last moment were lost, because they came faster than they were read: then more connections were made
+/// than the ledger counted.
+fn are_events_missing(look: &Context) -> bool {
+    let (now, over) = (look.now(), look.store.ledger().over(Window::Moment));
+    let is_recent = |gap: &&Gap| gap.of != ToldBy::Samples && now.since(gap.to) <= over;
+    look.store.log().gaps().iter().rev().any(|gap| is_recent(&gap))
 }
 
 #[expect(
@@ -148,9 +161,11 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     } else {
         format!(": {} in TIME_WAIT{lasts}", count(group.sockets))
     };
+    let is_lower_bound = rate > here && are_events_missing(case.look);
     let sentence = format!(
-        "{} {} connections/s {}{time_wait}",
+        "{} {}{} connections/s {}{time_wait}",
         who(group).does("makes and closes", "make and close"),
+        if is_lower_bound { "at least " } else { "" },
         trimmed(rate.round() as f32),
         place(case),
     );

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::delta::{AgeBasis, Transition};
+use crate::model::delta::{AgeBasis, Gap, ToldBy, Transition};
 use crate::model::outcome::{Report, SocketError};
 use crate::model::testing::transition;
+use crate::model::time::Timestamp;
 
 use TcpState::{Established, LastAck, SynRecv, SynSent};
 
@@ -35,11 +36,16 @@ fn over(socket: &SocketBuilder, ms: u64, lasted_ms: u64, from: TcpState, report:
 
 /// A sample a second later that tells these transitions beside what it lists; the severity of what `rule` finds then.
 fn told(machine: &mut Machine, rule: Rule, transitions: Vec<Transition>) -> Option<Severity> {
+    told_with_gaps(machine, rule, transitions, Vec::new())
+}
+
+fn told_with_gaps(machine: &mut Machine, rule: Rule, transitions: Vec<Transition>, gaps: Vec<Gap>) -> Option<Severity> {
     machine.now_ms += 1_000;
     let mut snapshot = snapshot(machine.now_ms, vec![listener(900, 443).held_by(&[process(8, "gate")]).build()]);
     snapshot.facts = Arc::new(machine.facts.clone());
     let mut delta = machine.tracker.update(&snapshot);
     delta.transitions.extend(transitions);
+    delta.gaps.extend(gaps);
     machine.store.apply(delta);
     machine.diagnosis.observe(&machine.store);
     machine.check();
@@ -219,4 +225,32 @@ fn churn_is_found_wherever_time_wait_lies_unless_it_is_a_burst() {
     assert!((4..=7).contains(&after), "after {after} s");
     assert_eq!(churn_told_after(99, 15), None);
     assert_eq!(churn_told_after(400, 3), None, "a burst");
+}
+
+#[test]
+fn where_events_were_lost_the_rate_is_a_lower_bound_and_the_begin_is_that_of_most() {
+    let mut machine = watched(Thresholds { churn_elsewhere: 100.0, ..Thresholds::default() });
+    let sentence = |machine: &mut Machine, seconds: u64, lost_at: Option<u64>| {
+        for second in 1..=seconds {
+            let now = machine.now_ms;
+            let mut all = Vec::new();
+            for nth in 0..150 {
+                // The holder of a few is not found, at the end only.
+                let one = attempt(now * 200 + nth);
+                let one = if nth == 0 && second > 8 { one.owner(Owner::Vanished) } else { one };
+                all.extend(over(&one, now + 500, 1, LastAck, Report::Untold));
+            }
+            let [from, to] = [now, now + 1_000].map(Timestamp::from_millis);
+            let gap = Gap { from, to, lost: Some(3), of: ToldBy::Tracepoint };
+            let gaps = if lost_at == Some(second) { vec![gap] } else { Vec::new() };
+            told_with_gaps(machine, Rule::Churn, all, gaps);
+        }
+        let found = machine.found(Rule::Churn);
+        (found.sentence.clone(), found.since.map(|since| machine.now_ms - since.at.as_millis()))
+    };
+    let told = "app[7] makes and closes 150 connections/s to 10.0.0.9:5432, which the other end closes first";
+    let at_least = told.replace("150", "at least 150");
+    assert_eq!(sentence(&mut machine, 9, None), (told.to_owned(), Some(8_500)));
+    assert_eq!(sentence(&mut machine, 8, Some(8)).0, at_least);
+    assert_eq!(sentence(&mut machine, 15, None).0, told, "that is over");
 }

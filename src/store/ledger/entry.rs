@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::delta::Transition;
 use crate::model::process::Process;
 use crate::model::time::Timestamp;
-use crate::store::ledger::windows::{Counts, Kind, Rings, Window};
+use crate::store::ledger::windows::{Counts, Kind, Rings, Slots, Window};
 
 /// So many processes of one entry are told apart; of more it is said that there are at least so many.
 pub const PROCESSES_MAX: usize = 64;
@@ -90,14 +90,9 @@ impl Entry {
         self.rings.counts(window, now)
     }
 
-    /// The fewest a second of what `count` finds, in every part of the last `over`: what is more than a burst.
-    pub(super) fn steady(&self, over: Duration, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
-        self.rings.steady(over, now, count)
-    }
-
-    /// The most a second of what `count` finds in any part of the last moment.
-    pub(super) fn peak(&self, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
-        self.rings.peak(now, count)
+    /// What `count` finds in each part of the last moment.
+    pub(super) fn slots(&self, now: Timestamp, count: fn(&Counts) -> u32) -> Slots {
+        self.rings.slots(now, count)
     }
 
     /// When an attempt last succeeded, as far back as was watched.

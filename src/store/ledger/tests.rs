@@ -182,7 +182,7 @@ fn old_slots_are_forgotten_and_a_burst_is_not_steady() {
     }
     let steady = |ledger: &Ledger, seconds| {
         let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
-        ledger.steady(entry, Duration::from_secs(seconds), Counts::succeeded)
+        ledger.slots(entry, Counts::succeeded).steady(Duration::from_secs(seconds))
     };
     let is = |rate: f64, expected: f64| (rate - expected).abs() < 1e-9;
     assert!(is(steady(&ledger, 6), 50.0) && is(steady(&ledger, 60), 0.0));

@@ -206,14 +206,6 @@ impl<const N: usize> Ring<N> {
         now.move_to(slot);
         now.slots.iter().fold(Counts::default(), Counts::and)
     }
-
-    /// The fewest that `count` finds in the last `slots` that are over at `slot`.
-    fn least(&self, slot: u64, slots: usize, count: fn(&Counts) -> u32) -> u32 {
-        let mut now = *self;
-        now.move_to(slot);
-        let over = (1..=slots.min(N - 1) as u64).filter_map(|ago| slot.checked_sub(ago));
-        over.map(|slot| count(&now.slots[place::<N>(slot)])).min().unwrap_or(0)
-    }
 }
 
 fn place<const N: usize>(slot: u64) -> usize {
@@ -244,24 +236,49 @@ impl Rings {
         }
     }
 
-    /// The most a second of what `count` finds in one of the fine slots.
-    pub(super) fn peak(&self, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
-        let (seconds, _) = Window::Moment.slots();
+    /// What `count` finds in each of the fine slots up to `now`.
+    pub(super) fn slots(&self, now: Timestamp, count: fn(&Counts) -> u32) -> Slots {
+        let newest = slot_of(now, Window::Moment.slots().0);
         let mut ring = self.moment;
-        ring.move_to(slot_of(now, seconds));
-        let most = ring.slots.iter().map(count).max().unwrap_or(0);
-        f64::from(most) / f64::from(u32::try_from(seconds).unwrap_or(1))
+        ring.move_to(newest);
+        let mut slots = [0; MOMENT];
+        for (slot, ago) in slots.iter_mut().rev().zip(0..) {
+            *slot = newest.checked_sub(ago).map_or(0, |slot| count(&ring.slots[place::<MOMENT>(slot)]));
+        }
+        Slots(slots)
+    }
+}
+
+/// How many in each two seconds of the last moment, the oldest first; the last one is not over. Of several entries they are
+/// added slot by slot: what two of them had at different times is never the rate of a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots([u32; MOMENT]);
+
+impl Slots {
+    /// With those of `other`.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+        self
     }
 
-    /// The fewest a second of what `count` finds, in each of the last slots that are over and cover `over`; 0 where that is
-    /// longer than what is kept in fine slots.
-    pub(super) fn steady(&self, over: Duration, now: Timestamp, count: fn(&Counts) -> u32) -> f64 {
-        let (seconds, _) = Window::Moment.slots();
-        let slots = usize::try_from(over.as_secs().div_ceil(seconds)).unwrap_or(MOMENT);
+    /// The most a second in any of them.
+    pub fn peak(&self) -> f64 {
+        a_second(self.0.iter().max())
+    }
+
+    /// The fewest a second in each of the last that are over and cover `over`: what is more than a burst; 0 where that is longer
+    /// than all of them.
+    pub fn steady(&self, over: Duration) -> f64 {
+        let slots = usize::try_from(over.as_secs().div_ceil(Window::Moment.slots().0)).unwrap_or(MOMENT);
         if slots >= MOMENT {
             return 0.0;
         }
-        f64::from(self.moment.least(slot_of(now, seconds), slots, count))
-            / f64::from(u32::try_from(seconds).unwrap_or(1))
+        a_second(self.0.iter().rev().skip(1).take(slots).min())
     }
+}
+
+fn a_second(in_slot: Option<&u32>) -> f64 {
+    let (seconds, _) = Window::Moment.slots();
+    f64::from(in_slot.copied().unwrap_or(0)) / f64::from(u32::try_from(seconds).unwrap_or(1))
 }
