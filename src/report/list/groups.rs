@@ -145,7 +145,9 @@ impl Groups {
             groups[at].add(row);
         }
         if let Some(tried) = tried {
-            groups.iter_mut().for_each(|group| group.add_attempts(0, 0));
+            for group in &mut groups {
+                group.add_attempts(0, 0);
+            }
             for Tried { row, made, failed } in tried {
                 let at = places.of(self, &row, store).unwrap_or_else(|| {
                     groups.push(Sum::standing_for(row));

@@ -84,11 +84,14 @@ fn lost_at_listener(counts: &Counts) -> u32 {
     [counts.reset_early(), counts.reset_early_here()].into_iter().fold(counts.failed(), u32::saturating_add)
 }
 
+/// A destination in a namespace.
+type Place = (Destination, NetnsId);
+
 /// The ledger as groups need it.
 #[derive(Debug, Default)]
 struct Told<'a> {
     /// Peers choose addresses, so that this table hashes with a secret.
-    to: HashMap<(Destination, NetnsId), (Attempts, Option<&'a Arc<Process>>)>,
+    to: HashMap<Place, (Attempts, Option<&'a Arc<Process>>)>,
     on: HashMap<SocketId, Attempts>,
     /// Ports with attempts of which nothing tells the listener.
     unclear: HashSet<(u16, NetnsId)>,
@@ -142,7 +145,7 @@ fn netns_of(grouping: Grouping, to: Destination, netns: NetnsId) -> NetnsId {
 }
 
 /// Where the attempts of the group of `key` go to, if it is a group of connections that we open.
-const fn destination(key: GroupKey) -> Option<(Destination, NetnsId)> {
+const fn destination(key: GroupKey) -> Option<Place> {
     match key {
         GroupKey::Remote { protocol: Protocol::Tcp, address, netns, port: Some(port) } => {
             Some((Destination { address, port }, netns))
