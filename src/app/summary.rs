@@ -86,6 +86,9 @@ impl App {
         if made > 0 {
             pieces.push(Piece::plain(format!("{} failed", units::count(failed))));
         }
+        if Attempts::are_at_least(&self.store, Window::Minute) {
+            pieces.push(Piece::plain("at least: the kernel dropped events"));
+        }
         if ledger.is_full() {
             pieces.push(Piece::plain("more destinations than can be told apart"));
         }

@@ -8,6 +8,8 @@ use crate::cli::list::wait::sleep_until;
 use crate::cli::{Failure, say};
 use crate::model::event::Teller;
 use crate::report::list::List;
+use crate::store::groups::attempts::Attempts;
+use crate::store::ledger::Window;
 
 /// Prints `list` when `time` has passed, or the recording is at its end.
 pub(super) fn run(looker: Looker, time: Duration, list: &List) -> Result<ExitCode, Failure> {
@@ -17,6 +19,9 @@ pub(super) fn run(looker: Looker, time: Duration, list: &List) -> Result<ExitCod
         let is_over = is_fresh && looker.has_passed(time);
         let Some(next) = next.filter(|_| !is_over) else {
             match &looker.store().tellers().trace {
+                Teller::On if Attempts::are_at_least(looker.store(), Window::Quarter) => {
+                    say("the kernel dropped events: there were at least so many attempts to connect");
+                }
                 Teller::On => {}
                 Teller::Refused(sentence) => say(&format!("attempts to connect are not known: {sentence}")),
                 Teller::Off => say("attempts to connect are not known: the trace is off, or this source has none"),

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::address::Destination;
+use crate::model::delta::ToldBy;
 use crate::model::endpoint::Protocol;
 use crate::model::event::Teller;
 use crate::model::process::Process;
@@ -60,6 +61,12 @@ impl Attempts {
     /// without it would look like few attempts and fewer failures.
     pub fn are_told(store: &Store) -> bool {
         store.tellers().trace == Teller::On
+    }
+
+    /// Whether the kernel dropped events in `window`, so that there were at least so many attempts as are told.
+    pub fn are_at_least(store: &Store, window: Window) -> bool {
+        let since = store.at().before(store.ledger().over(window));
+        store.gaps().iter().rev().any(|gap| gap.of == ToldBy::Tracepoint && gap.to >= since)
     }
 
     fn of(ledger: &Ledger, key: &Key, entry: &Entry) -> Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::address::Address;
-use crate::model::delta::{Delta, Transition};
+use crate::model::delta::{Delta, Gap, Transition};
 use crate::model::event::Tellers;
 use crate::model::facts::{Facts, PortRange};
 use crate::model::outcome::{Report, SocketError};
@@ -122,4 +122,20 @@ fn a_listener_has_what_came_in_by_it_unless_another_may_have_taken_it() {
     assert_eq!(found, [Some(0), Some(2)]);
     let found = of(&store(Teller::On, &[web(900, 8), web(901, 9)], told()));
     assert_eq!(found, [None, None], "nothing tells which of them took the two");
+}
+
+#[test]
+fn where_events_were_lost_there_were_at_least_so_many() {
+    let mut store = store(Teller::On, &[], told());
+    assert!(!Attempts::are_at_least(&store, Window::Minute));
+    let mut lose = |of, ms| {
+        let to = Timestamp::from_millis(ms);
+        let gaps = vec![Gap { from: to, to, lost: Some(7), of }];
+        let tellers = Tellers { trace: Teller::On, ..Tellers::default() };
+        store.apply(Delta { gaps, at: to, tellers, ..Delta::default() });
+        Attempts::are_at_least(&store, Window::Minute)
+    };
+    assert!(!lose(ToldBy::DestroyEvent, 21_000), "the trace tells of attempts");
+    assert!(lose(ToldBy::Tracepoint, 22_000));
+    assert!(!lose(ToldBy::DestroyEvent, 122_000), "more than a minute ago");
 }
