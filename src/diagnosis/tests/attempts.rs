@@ -254,3 +254,23 @@ fn where_events_were_lost_the_rate_is_a_lower_bound_and_the_begin_is_that_of_mos
     assert_eq!(sentence(&mut machine, 8, Some(8)).0, at_least);
     assert_eq!(sentence(&mut machine, 15, None).0, told, "that is over");
 }
+
+/// After how many seconds what the counters tell of attempts is a finding, where so many a second fail, and one each `every` s,
+/// of so many; `None` if after none.
+fn counters_told_after(fails: u64, opens: u64, every: u64) -> Option<u64> {
+    let mut machine = Machine::new();
+    (0..60).find(|second| {
+        let times = second / every;
+        let (attempt_fails, active_opens) = (500 + times * fails, 9_000 + times * opens);
+        machine.facts.counters = Some(Counters { active_opens, attempt_fails, ..Counters::default() });
+        told(&mut machine, Rule::RefusedConnects, Vec::new()).is_some()
+    })
+}
+
+#[test]
+fn without_the_trace_the_counters_tell_that_attempts_fail() {
+    assert_eq!(counters_told_after(1, 1, 1), Some(10), "ten of them");
+    assert_eq!(counters_told_after(2, 10, 1), Some(5), "a fifth of all");
+    assert_eq!(counters_told_after(2, 11, 1), None, "less than a fifth");
+    assert_eq!(counters_told_after(1, 1, 2), None, "less than one a second");
+}
