@@ -476,16 +476,17 @@ fn inodes(sockets: &[Socket]) -> FxHashSet<u32> {
 fn outside_words(not_asked: u32, unplaced: u32, left_out: u32) -> Vec<String> {
     let mut said = Vec::new();
     if not_asked > 0 {
-        said.push(format!("{not_asked} sockets that processes hold and no table lists were not looked at yet"));
+        let sockets = if not_asked == 1 { "1 more socket" } else { &format!("{not_asked} more sockets") };
+        said.push(format!("processes hold {sockets} that no table lists, not looked at yet"));
     }
     if unplaced > 0 {
         said.push(format!(
-            "{unplaced} TCP sockets that processes hold are in no table here; they are in CLOSE, or of another network \
+            "TCP sockets that processes hold and no table here lists: {unplaced}; they are in CLOSE, or of another network \
              namespace; --all-netns as root tells"
         ));
     }
     if left_out > 0 {
-        said.push(format!("{left_out} sockets in CLOSE are counted and not listed"));
+        said.push(format!("sockets in CLOSE that are counted and not listed: {left_out}"));
     }
     said
 }

@@ -140,12 +140,16 @@ impl Owners {
                     let netns = *shown.get_or_insert_with(|| (around.shown)(pid));
                     Unlisted::new(netns)
                 });
-                if known.kind == Kind::Unknown && clock::now().0.since(begun) <= budget {
-                    known.kind = self.kind_of(pid, *socket);
+                if known.kind == Kind::Unknown {
+                    // One that was asked and is not there any more is gone, not left over.
+                    if clock::now().0.since(begun) <= budget {
+                        known.kind = self.kind_of(pid, *socket);
+                    } else {
+                        outside.left += 1;
+                    }
                 }
                 known.meet(outside.round, around.others);
                 outside.is_open |= known.is_open();
-                outside.left += u32::from(known.kind == Kind::Unknown);
             }
             outside.listed.insert(pid, (tcp, of_udp));
         }
