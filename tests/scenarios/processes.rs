@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::namespace::alone_in_namespace;
+use crate::namespace::{alone_in_namespace, lead_to_others};
 use crate::stage::{Puppet, cast, run, wait_for_sockets};
 use crate::verdict::{Expected, check, check_by, config};
 
@@ -35,6 +35,9 @@ fn a_risky_port_that_is_exposed() {
     check(&[]).none();
     drop(redis);
     open.tell("listen 0.0.0.0 6379 16 answer");
+    // Nobody can reach it as long as there is only the loopback interface.
+    check(&[]).none();
+    lead_to_others();
     let expected =
         Expected { rule: "exposed-risky-port", severity: "warning", process: Some(&open), place: "on 0.0.0.0:6379" };
     check(&[]).only(&expected);
