@@ -115,7 +115,7 @@ impl Entry {
         self.resets.filter(|stretch| now.since(stretch.last) <= LULL).map(|stretch| stretch.since)
     }
 
-    /// Since when connections have been made without a pause of [`OVER_AFTER`].
+    /// Since when connections have been made without a pause that ends them (`OVER_AFTER`).
     pub fn opening_since(&self, now: Timestamp) -> Option<Timestamp> {
         self.opened.filter(|stretch| now.since(stretch.last) <= OVER_AFTER).map(|stretch| stretch.since)
     }
