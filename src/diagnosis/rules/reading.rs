@@ -25,6 +25,9 @@ pub(super) enum Reading {
 /// How the process that holds `socket` reads from it. What waits to be accepted has no reader yet, and what was
 /// closed has none any more.
 pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
+    if limits_its_rate(socket) {
+        return Reading::Steady;
+    }
     let limits = look.thresholds;
     let receives = matches!(socket.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2);
     let queue = socket.queues.map_or(0, |queues| queues.receive);
@@ -47,6 +50,18 @@ pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
         }
         Flow::Moving(..) => Reading::Steady,
     }
+}
+
+/// Options by which programs are told to read slowly (curl, wget; rsync). They read much at once and then nothing for as
+/// long as that was too much: curl 7.88 with 100k pauses for more than a minute. The socket shows no difference from a
+/// reader that is stuck.
+const RATE_LIMITS: [&str; 2] = ["--limit-rate", "--bwlimit"];
+
+/// Whether the process that holds `socket` was told to limit its rate.
+fn limits_its_rate(socket: &Socket) -> bool {
+    let Some(holders) = socket.owner.holders() else { return false };
+    let is_limit = |word: &str| RATE_LIMITS.contains(&word.split('=').next().unwrap_or_default());
+    holders.all().iter().any(|process| process.command.as_str().split(' ').any(is_limit))
 }
 
 /// Whether the queue of `socket` is watched, so that [`of`] tells more at the next look.

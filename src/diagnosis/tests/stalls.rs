@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::snapshot::{Scope, Snapshot};
+use crate::model::text::DisplayText;
 
 const READER: u64 = 1_000;
 const WRITER: u64 = 2_000;
@@ -49,6 +50,21 @@ fn told_after(rule: Rule, samples: u64, make: impl Fn(u64, u64) -> Vec<Socket>) 
         let now = machine.now_ms + 1_000;
         machine.sample(make(*nth, now)).iter().any(|finding| finding.rule() == rule)
     })
+}
+
+#[test]
+fn a_process_that_was_told_to_limit_its_rate_may_pause() {
+    for (command, told) in [
+        ("curl -s --limit-rate 100k http://127.0.0.1/large", None),
+        ("wget --limit-rate=100k http://127.0.0.1/large", None),
+        ("rsync --bwlimit=100 host:large .", None),
+        ("curl -s http://127.0.0.1/large?--limit-rate", Some(10)),
+    ] {
+        let limited = Process { command: DisplayText::new(command), ..(*process(412, "curl")).clone() };
+        let holders = [Arc::new(limited)];
+        let made = |_, _| vec![read_from(1, 70_000, 100_000).held_by(&holders).build()];
+        assert_eq!(told_after(Rule::LocalReaderStuck, 60, made), told, "{command}");
+    }
 }
 
 #[test]
