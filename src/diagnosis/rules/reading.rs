@@ -1,5 +1,7 @@
 //! How the process of a connection reads what is received for it.
 
+use std::time::Duration;
+
 use crate::diagnosis::case::{Case, Context};
 use crate::diagnosis::flow::{Flow, Queue};
 use crate::diagnosis::rules::stalled;
@@ -25,9 +27,6 @@ pub(super) enum Reading {
 /// How the process that holds `socket` reads from it. What waits to be accepted has no reader yet, and what was
 /// closed has none any more.
 pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
-    if limits_its_rate(socket) {
-        return Reading::Steady;
-    }
     let limits = look.thresholds;
     let receives = matches!(socket.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2);
     let queue = socket.queues.map_or(0, |queues| queues.receive);
@@ -39,13 +38,15 @@ pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
         return Reading::Unknown;
     }
     let known_at = look.store.known_at(socket);
-    match look.memory.flows.of(socket.id, Queue::Receive, limits.local_reader_age) {
+    let is_limited = limits_its_rate(socket);
+    let calm = if is_limited { LIMITED_PAUSE.max(limits.local_reader_age) } else { limits.local_reader_age };
+    match look.memory.flows.of(socket.id, Queue::Receive, calm) {
         Flow::Unknown => Reading::Unknown,
         Flow::Still(since) => {
             let since = earliest(since, closed, last_data(look, socket, known_at));
-            if since.age(known_at) >= limits.local_reader_age { Reading::Stuck(since) } else { Reading::Unknown }
+            if since.age(known_at) >= calm { Reading::Stuck(since) } else { Reading::Unknown }
         }
-        Flow::Moving(Some(rate), over) if rate < f64::from(limits.slow_reader_rate) => {
+        Flow::Moving(Some(rate), over) if !is_limited && rate < f64::from(limits.slow_reader_rate) => {
             if over >= limits.local_reader_age { Reading::Slow(rate) } else { Reading::Unknown }
         }
         Flow::Moving(..) => Reading::Steady,
@@ -56,6 +57,8 @@ pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
 /// long as that was too much: curl 7.88 with 100k pauses for more than a minute. The socket shows no difference from a
 /// reader that is stuck.
 const RATE_LIMITS: [&str; 2] = ["--limit-rate", "--bwlimit"];
+/// One that was told so may pause for so long.
+const LIMITED_PAUSE: Duration = Duration::from_mins(2);
 
 /// Whether the process that holds `socket` was told to limit its rate.
 fn limits_its_rate(socket: &Socket) -> bool {
