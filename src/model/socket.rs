@@ -243,18 +243,19 @@ pub struct Socket {
 pub const NO_CGROUP: u64 = 1 << 63;
 
 impl Socket {
-    /// A TCP socket in `CLOSE` that `owner` holds and no table lists; nothing else is known of it.
-    pub const fn outside(id: SocketId, (family, unset): (Family, Endpoint), inode: NonZeroU32, owner: Owner) -> Self {
+    /// One of which nothing is known but where it is, its state and whose it is.
+    pub const fn known_by(reference: &SocketRef, state: TcpState, owner: Owner) -> Self {
+        let SocketRef { id, protocol, local, remote, interface } = *reference;
         Self {
             id,
-            protocol: Protocol::Tcp,
-            state: TcpState::Close,
-            family,
-            local: unset,
-            remote: unset,
-            interface: None,
+            protocol,
+            state,
+            family: local.family(),
+            local,
+            remote,
+            interface,
             v6only: None,
-            inode: Some(inode),
+            inode: None,
             uid: None,
             cgroup: None,
             queues: None,
@@ -264,6 +265,14 @@ impl Socket {
             is_subflow: false,
             owner,
         }
+    }
+
+    /// A TCP socket in `CLOSE` that `owner` holds and no table lists; nothing else is known of it.
+    pub const fn outside(id: SocketId, (family, unset): (Family, Endpoint), inode: NonZeroU32, owner: Owner) -> Self {
+        let reference = SocketRef { id, protocol: Protocol::Tcp, local: unset, remote: unset, interface: None };
+        let mut socket = Self::known_by(&reference, TcpState::Close, owner);
+        (socket.family, socket.inode) = (family, Some(inode));
+        socket
     }
 
     /// Whether it is in `CLOSE` and held: in no table of the kernel, so that there is nothing to look up or to close.

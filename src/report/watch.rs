@@ -323,25 +323,8 @@ fn known_row(store: &Store, transition: &Transition) -> Row {
 }
 
 fn unseen_row(transition: &Transition) -> Row {
-    let socket = Socket {
-        id: transition.id,
-        protocol: transition.protocol,
-        state: transition.to.or(transition.from).unwrap_or(TcpState::Close),
-        family: transition.local.family(),
-        local: transition.local,
-        remote: transition.remote,
-        interface: transition.interface,
-        v6only: None,
-        inode: None,
-        uid: None,
-        cgroup: None,
-        queues: None,
-        timer: None,
-        tcp: None,
-        drops: None,
-        is_subflow: false,
-        owner: transition.owner.clone(),
-    };
+    let state = transition.to.or(transition.from).unwrap_or(TcpState::Close);
+    let socket = Socket::known_by(&transition.socket(), state, transition.owner.clone());
     let known = Known { socket, state_since: None, first_seen: transition.at };
     Row { connection: known.into(), mark: None }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, ip, wait_until};
+use crate::stage::{Puppet, cast, silent_host, wait_until};
 use crate::verdict::{Checked, Expected, check, check_with};
 
 /// Looks for `seconds` at what has gone on since `begun`: it began no later than it was first looked at, and not before it did.
@@ -24,14 +24,7 @@ fn sentence(checked: &Checked) -> &str {
 #[test]
 fn a_host_that_does_not_answer_and_a_short_time_out() {
     let test = "attempts::a_host_that_does_not_answer_and_a_short_time_out";
-    let link = [
-        "link add v0 type veth peer name v1",
-        "addr add 10.66.0.1/24 dev v0",
-        "link set v0 up",
-        "link set v1 up",
-        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
-    ];
-    if !alone_in_namespace(test) || !ip(test, &link) {
+    if !alone_in_namespace(test) || !silent_host(test) {
         return;
     }
     let (mut client, begun) = (Puppet::new("shop-api"), Instant::now());

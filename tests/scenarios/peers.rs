@@ -1,7 +1,7 @@
 //! Peers that do not read, answer, close or get what is sent to them.
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, ip, wait_for_sockets};
+use crate::stage::{Puppet, cast, silent_host, wait_for_sockets};
 use crate::verdict::{Checked, Expected, check, check_soon, check_with};
 
 /// A peer that does not read: the window is closed and the kernel probes it. It is a process of this machine, and named.
@@ -28,14 +28,7 @@ fn a_zero_window_reader() {
 #[test]
 fn a_peer_that_does_not_answer() {
     let test = "peers::a_peer_that_does_not_answer";
-    let link = [
-        "link add v0 type veth peer name v1",
-        "addr add 10.66.0.1/24 dev v0",
-        "link set v0 up",
-        "link set v1 up",
-        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
-    ];
-    if !alone_in_namespace(test) || !ip(test, &link) {
+    if !alone_in_namespace(test) || !silent_host(test) {
         return;
     }
     let mut sync = Puppet::new("order-sync");

@@ -125,6 +125,18 @@ pub fn ip(test: &str, lines: &[&str]) -> bool {
     })
 }
 
+/// A link to 10.66.0.2, a host that never answers; `false` where it cannot be made, which is said loudly.
+pub fn silent_host(test: &str) -> bool {
+    let link = [
+        "link add v0 type veth peer name v1",
+        "addr add 10.66.0.1/24 dev v0",
+        "link set v0 up",
+        "link set v1 up",
+        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
+    ];
+    ip(test, &link)
+}
+
 /// Runs conntop without a configuration of the user, for a bounded time.
 pub fn run(mut command: Command) -> Output {
     command.env("XDG_CONFIG_HOME", "/nonexistent").env("RUST_BACKTRACE", "0");

@@ -1,7 +1,7 @@
 //! Who does not read, who reads too slowly, and DNS servers that do not answer.
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, ip, wait_until};
+use crate::stage::{Puppet, cast, silent_host, wait_until};
 use crate::verdict::{Expected, check, check_with};
 
 /// The times that the rules wait, shortened.
@@ -91,14 +91,7 @@ fn readers_that_take_their_time_are_healthy() {
 #[test]
 fn a_dns_server_that_does_not_answer() {
     let test = "stalls::a_dns_server_that_does_not_answer";
-    let link = [
-        "link add v0 type veth peer name v1",
-        "addr add 10.66.0.1/24 dev v0",
-        "link set v0 up",
-        "link set v1 up",
-        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
-    ];
-    if !alone_in_namespace(test) || !ip(test, &link) {
+    if !alone_in_namespace(test) || !silent_host(test) {
         return;
     }
     let (mut server, mut healthy) = (Puppet::new("dnsmasq"), Puppet::new("healthy"));

@@ -1,7 +1,7 @@
 //! Many troubles at once, among much that is well: each is told with its own process and place.
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, ip, wait_for_sockets};
+use crate::stage::{Puppet, cast, silent_host, wait_for_sockets};
 use crate::verdict::{Expected, check, check_soon};
 
 /// One cause: a server that accepts nothing, and clients of this machine that wait for it, each a program of its own.
@@ -33,14 +33,7 @@ fn a_full_queue_and_its_clients_are_one_finding() {
 #[test]
 fn a_dead_host_of_many_processes_is_one_finding() {
     let test = "together::a_dead_host_of_many_processes_is_one_finding";
-    let link = [
-        "link add v0 type veth peer name v1",
-        "addr add 10.66.0.1/24 dev v0",
-        "link set v0 up",
-        "link set v1 up",
-        "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
-    ];
-    if !alone_in_namespace(test) || !ip(test, &link) {
+    if !alone_in_namespace(test) || !silent_host(test) {
         return;
     }
     let mut workers = [0; 12].map(|_| Puppet::new("worker"));

@@ -6,7 +6,7 @@ use crate::model::address::Destination;
 use crate::model::delta::Known;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::{Holders, Owner};
-use crate::model::socket::{NetnsId, Socket, SocketId};
+use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::groups::attempts::Attempts;
@@ -62,25 +62,14 @@ fn row(key: &Key, entry: &Entry, store: &Store) -> Option<Row> {
 
 fn socket(to: Destination, netns: NetnsId, owner: Owner) -> Socket {
     let remote = Endpoint::new(to.address.ip(), to.port);
-    Socket {
+    let reference = SocketRef {
         id: SocketId::from_cookie(0, netns),
         protocol: Protocol::Tcp,
-        state: TcpState::Close,
-        family: remote.family(),
         local: Endpoint::new(remote.family().unspecified(), 0),
         remote,
         interface: to.address.zone(),
-        v6only: None,
-        inode: None,
-        uid: None,
-        cgroup: None,
-        queues: None,
-        timer: None,
-        tcp: None,
-        drops: None,
-        is_subflow: false,
-        owner,
-    }
+    };
+    Socket::known_by(&reference, TcpState::Close, owner)
 }
 
 #[cfg(test)]
