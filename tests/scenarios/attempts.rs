@@ -33,7 +33,8 @@ fn a_host_that_does_not_answer_and_a_short_time_out() {
         Expected { rule: "failing-connects", severity: "warning", process: Some(&client), place: "to 10.66.0.2:7090" };
     let checked = look(begun, 8, "", &expected);
     assert!(sentence(&checked).starts_with("shop-api[") && sentence(&checked).contains("0 of "), "{checked}");
-    assert!(sentence(&checked).contains("given up after 1"), "{checked}");
+    // Python's clock and the kernel's differ by some milliseconds.
+    assert!(["0.9s", "1s", "1.0s", "1.1s"].iter().any(|time| sentence(&checked).ends_with(time)), "{checked}");
 }
 
 /// The backend is down: its host answers with a reset.

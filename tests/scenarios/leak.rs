@@ -51,7 +51,10 @@ fn a_pool_near_its_limit_of_descriptors() {
     // The leak is what uses up the descriptors: one finding.
     let limit = &checked.only(&leak)["caused"][0];
     assert_eq!((limit["rule"].as_str(), limit["processes"].as_u64()), (Some("descriptor-limit"), Some(1)), "{checked}");
-    assert!(limit["sentence"].as_str().expect("words").contains("175 of 200"), "{checked}");
+    // Some of its descriptors may come from whatever started the tests.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", pool.pid)).expect("it lives").count();
+    assert!((173..=190).contains(&open), "{open}");
+    assert!(limit["sentence"].as_str().expect("words").contains(&format!(" {open} of 200 ")), "{checked}");
 }
 
 /// A leak that is older than conntop: its age is known all the same, to 50 ms.

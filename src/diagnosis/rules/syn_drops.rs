@@ -30,8 +30,9 @@ const DROPS_FEW: u64 = 5;
 /// In another network namespace, whose counters and limits are not read, drops are those of SYNs if at least so many
 /// handshakes are half done.
 const HALF_OPEN_FEW: u32 = 8;
-/// Of the limit of a SYN queue, which is emptied and filled between two samples, so much is called full.
-const FULL_PERCENT: u64 = 90;
+/// Of the limit of a SYN queue that drops, so much is called full: handshakes that were never finished expire in bursts
+/// (`reqsk_timer_handler`, net/ipv4/inet_connection_sock.c), and a sample may come before the queue has filled again.
+const FULL_PERCENT: u64 = 75;
 
 /// The kinds of rows of a listener's group.
 const HALF_OPEN: usize = 0;
