@@ -239,6 +239,7 @@ impl Linux {
             let reasons = self.visibility.reasons(blind.processes_unreadable);
             coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
+        coverage.degraded.extend(blind.walked_before.map(|_| DisplayText::new(visibility::COUNTS_UNTOLD)));
         coverage.degraded.extend(blind.error.map(|error| DisplayText::new(&visibility::failure(error))));
     }
 }

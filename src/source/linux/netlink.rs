@@ -609,13 +609,12 @@ mod tests {
     #[test]
     fn attributes_are_cut_at_their_padding() {
         // len 5, type 8 (INET_DIAG_SHUTDOWN), one byte, three of padding; len 8, type 21 with the nested flag.
-        let bytes = [&[5, 0, 8, 0, 3, 0, 0, 0][..], &[8, 0, 21, 0x80, 1, 2, 3, 4]].concat();
+        let head = |len: u16, kind: u16| [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        let bytes = [&head(5, 8)[..], &[3, 0, 0, 0], &head(8, 0x8000 | 21), &[1, 2, 3, 4]].concat();
         let found: Vec<_> = Attributes::new(&bytes).collect();
-        if cfg!(target_endian = "little") {
-            assert_eq!(found, [Ok((8, &[3][..])), Ok((21, &[1, 2, 3, 4][..]))]);
-        }
-        assert_eq!(Attributes::new(&[3, 0, 8, 0]).next(), Some(Err(Malformed)));
-        assert_eq!(Attributes::new(&[9, 0, 8, 0, 1]).next(), Some(Err(Malformed)));
+        assert_eq!(found, [Ok((8, &[3][..])), Ok((21, &[1, 2, 3, 4][..]))]);
+        assert_eq!(Attributes::new(&head(3, 8)).next(), Some(Err(Malformed)));
+        assert_eq!(Attributes::new(&[&head(9, 8)[..], &[1]].concat()).next(), Some(Err(Malformed)));
         assert_eq!(Attributes::new(&[4, 0]).next(), Some(Err(Malformed)));
     }
 

@@ -44,6 +44,8 @@ use crate::source::linux::threads;
 
 /// How long one sample may spend on looking again at what is believed.
 const RECHECK_BUDGET: Duration = Duration::from_millis(3);
+/// The same where the kernel does not tell which processes have other descriptors than before (until Linux 6.2).
+const RECHECK_BUDGET_UNTOLD: Duration = Duration::from_millis(10);
 /// A process is looked at again after this time, and after twice that for each time in a row that found nothing new,
 const RECHECK_AFTER: Duration = Duration::from_secs(5);
 /// up to so many times twice;
@@ -161,6 +163,9 @@ pub struct Blind {
     /// Why the search itself failed: descriptors or memory run out, a process that cannot be read; `ENODEV` where there is
     /// no `/proc`.
     pub error: Option<Errno>,
+    /// The longest time ago that a process which holds sockets was looked through, where the kernel does not tell which have
+    /// other descriptors since then (until Linux 6.2); `None` where it does, and in the first sample.
+    pub walked_before: Option<Duration>,
 }
 
 /// What an attribution goes by.
@@ -289,6 +294,7 @@ impl Owners {
         let failed = || self.watched.values().find_map(|watched| watched.failed);
         blind.error = blind.error.or(self.list_failed).or(self.failed).or_else(failed);
         (self.failed, self.failures) = (None, 0);
+        blind.walked_before = self.walked_before(now);
         blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
         // A process in another network namespace can be handed a socket of ours; as a rule it is not.
         let unreadable_here = count(self.watched.values().filter(|watched| watched.unreadable && !watched.elsewhere));
@@ -333,18 +339,24 @@ impl Owners {
             // Nothing is believed yet.
             return Ok(());
         }
-        let mut due: Vec<_> =
-            self.watched.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, now)).collect();
+        // Without a sign of change all have the same turn.
+        let quiet_max = if self.proc.tells_counts() { QUIET_MAX } else { 0 };
+        let rank = |pid, watched: &Watched| recheck_rank(pid, watched, quiet_max, now);
+        let mut due: Vec<_> = self.watched.iter().filter_map(|(pid, watched)| rank(*pid, watched)).collect();
         due.sort_unstable();
         for (_, _, pid) in due {
             let watched = self.watched.get(&pid).copied().unwrap_or_default();
             let settled = Watched { changed: false, ..watched };
             match live {
                 // Its turn will come; only what it has just opened cannot wait.
-                Some(live) if recheck_rank(pid, &settled, now).is_none() => self.glance(pid, live(), now).map(drop)?,
+                Some(live) if rank(pid, &settled).is_none() => self.glance(pid, live(), now).map(drop)?,
                 _ => self.walk(pid, now).map(drop)?,
             }
-            let budget = if watched.walked_at.is_none() { NEW_BUDGET } else { RECHECK_BUDGET };
+            let budget = match watched.walked_at {
+                None => NEW_BUDGET,
+                Some(_) if self.proc.tells_counts() => RECHECK_BUDGET,
+                Some(_) => RECHECK_BUDGET_UNTOLD,
+            };
             if clock::now().0.since(begun) > budget {
                 break;
             }
@@ -352,6 +364,16 @@ impl Owners {
         self.describe_again(now)?;
         self.holdings.tidy();
         Ok(())
+    }
+
+    /// How old the oldest of what is believed is, where nothing but looking again would show that it has changed.
+    fn walked_before(&self, now: Now) -> Option<Duration> {
+        if self.proc.tells_counts() {
+            return None;
+        }
+        let walked_at = |pid: u32| self.watched.get(&pid)?.walked_at;
+        let oldest = self.holdings.pids().filter_map(walked_at).min()?;
+        Some(now.at.since(oldest)).filter(|age| !age.is_zero())
     }
 
     /// One stat(2) a holder tells the dead, the reborn and those with other descriptors than before; of the others some
@@ -640,9 +662,9 @@ impl Owners {
 
 /// The place of a process in the queue of those to look at again: changed and new ones first, then the longest
 /// not looked at; `None` if it is not due.
-fn recheck_rank(pid: u32, watched: &Watched, now: Now) -> Option<(bool, Option<Timestamp>, u32)> {
+fn recheck_rank(pid: u32, watched: &Watched, quiet_max: u32, now: Now) -> Option<(bool, Option<Timestamp>, u32)> {
     let urgent = watched.changed || watched.walked_at.is_none();
-    let after = if urgent { Duration::ZERO } else { RECHECK_AFTER * (1 << watched.quiet.min(QUIET_MAX)) };
+    let after = if urgent { Duration::ZERO } else { RECHECK_AFTER * (1 << watched.quiet.min(quiet_max)) };
     let wait = after.max(watched.walk_took.saturating_mul(RECHECK_DUTY));
     let due = watched.walked_at.is_none_or(|walked_at| now.at.since(walked_at) >= wait);
     (due && !watched.kernel_thread).then_some((!urgent, watched.walked_at, pid))
@@ -714,7 +736,7 @@ mod tests {
         let processes =
             [(1, walked(2_000, false)), (2, walked(1_000, false)), (3, walked(9_000, true)), (4, Watched::default())];
         let mut due: Vec<_> =
-            processes.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, now(10_000))).collect();
+            processes.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, 0, now(10_000))).collect();
         due.sort_unstable();
         assert_eq!(due.iter().map(|(_, _, pid)| *pid).collect::<Vec<_>>(), [4, 3, 2, 1]);
     }
@@ -723,9 +745,48 @@ mod tests {
     fn a_giant_is_looked_at_again_less_often() {
         let walked_at = Some(Timestamp::from_millis(1_000));
         let giant = Watched { walked_at, walk_took: Duration::from_millis(200), ..Watched::default() };
-        assert_eq!(recheck_rank(1, &giant, now(10_999)), None);
-        assert!(recheck_rank(1, &giant, now(11_000)).is_some());
+        assert_eq!(recheck_rank(1, &giant, QUIET_MAX, now(10_999)), None);
+        assert!(recheck_rank(1, &giant, QUIET_MAX, now(11_000)).is_some());
         let kernel_thread = Watched { kernel_thread: true, ..giant };
-        assert_eq!(recheck_rank(1, &kernel_thread, now(99_000)), None);
+        assert_eq!(recheck_rank(1, &kernel_thread, QUIET_MAX, now(99_000)), None);
+    }
+
+    #[test]
+    fn where_no_count_shows_a_change_a_quiet_process_is_looked_at_as_often_as_others() {
+        let quiet = Watched { walked_at: Some(Timestamp::from_millis(1_000)), quiet: 4, ..Watched::default() };
+        assert_eq!(recheck_rank(1, &quiet, QUIET_MAX, now(80_999)), None);
+        assert!(recheck_rank(1, &quiet, QUIET_MAX, now(81_000)).is_some());
+        assert_eq!(recheck_rank(1, &quiet, 0, now(5_999)), None);
+        assert!(recheck_rank(1, &quiet, 0, now(6_000)).is_some());
+    }
+
+    /// A socket that this process hands to another descriptor of its own stays its; one that it closes is not.
+    #[test]
+    fn before_linux_6_2_owners_are_found_and_their_age_is_told() {
+        let mut owners = Owners::open();
+        owners.proc = ProcDir::open().expect("/proc").without_counts();
+        owners.second = None;
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let inode = u32::try_from(rustix::fs::fstat(&udp).expect("open").st_ino).ok().and_then(NonZeroU32::new);
+        let mut attribute = |millis: u64| {
+            let at = clock::now().0.after(Duration::from_millis(millis));
+            let mut sockets = [Socket { inode, protocol: Protocol::Udp, ..tcp(1).build() }];
+            let asked = Asked {
+                now: Now { at, ..Now::default() },
+                own: NetnsId(1),
+                some_invisible: false,
+                held: &mut |sockets| vec![Some(true); sockets.len()],
+            };
+            let blind = owners.attribute(&mut sockets, Extent::All(&[]), asked);
+            let [socket] = sockets;
+            (socket.owner, blind.walked_before)
+        };
+        let (owner, walked_before) = attribute(0);
+        assert!(owner.holders().is_some_and(|holders| holders.first().id.pid == std::process::id()), "{owner:?}");
+        assert_eq!(walked_before, None, "all of it is of now");
+        let (_, walked_before) = attribute(4_000);
+        assert!(walked_before.is_some_and(|age| age >= Duration::from_secs(3)), "{walked_before:?}");
+        let (_, walked_before) = attribute(6_000);
+        assert!(walked_before.is_none_or(|age| age < Duration::from_secs(6)), "{walked_before:?}: looked at again");
     }
 }

@@ -23,6 +23,8 @@ pub struct ProcDir {
     /// Why there is none, where that is so: then all that is asked fails with this error.
     root: Result<OwnedFd, Errno>,
     names: Box<[MaybeUninit<u8>]>,
+    /// Whether the size of `/proc/PID/fd` is the number of descriptors.
+    tells_counts: bool,
 }
 
 /// An entry of `/proc` that is a process.
@@ -65,7 +67,23 @@ impl ProcDir {
     }
 
     fn with(root: Result<OwnedFd, Errno>) -> Self {
-        Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into() }
+        // This process has at least the descriptor of that directory. In a `/proc` that does not show this process nothing
+        // is known, and the kernel is taken for a newer one.
+        let own = |root| statat(root, c"self/fd", AtFlags::empty()).is_ok_and(|stat| stat.st_size == 0);
+        let tells_counts = !root.as_ref().is_ok_and(own);
+        Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into(), tells_counts }
+    }
+
+    /// Whether the size of `/proc/PID/fd` is the number of descriptors of a process, so that its change shows that they
+    /// have changed: since Linux 6.2 (`proc_fd_getattr`, `fs/proc/fd.c`).
+    pub const fn tells_counts(&self) -> bool {
+        self.tells_counts
+    }
+
+    /// Reads like a kernel before Linux 6.2, which does not tell the number of descriptors.
+    #[cfg(test)]
+    pub fn without_counts(self) -> Self {
+        Self { tells_counts: false, ..self }
     }
 
     fn root(&self) -> Result<&OwnedFd, Errno> {
@@ -101,7 +119,8 @@ impl ProcDir {
     pub fn fd_hint(&self, pid: u32) -> Result<FdHint, Errno> {
         let mut path = PathBuffer::default();
         let stat = statat(self.root()?, path.join(pid, b"/fd\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
-        Ok(FdHint { inode: stat.st_ino, count: u64::try_from(stat.st_size).unwrap_or(0) })
+        let count = if self.tells_counts { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
+        Ok(FdHint { inode: stat.st_ino, count })
     }
 
     /// What `system.sockprotoname` says of a descriptor: the name of the protocol that its socket was made for, which ends

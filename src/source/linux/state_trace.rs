@@ -32,6 +32,9 @@ use crate::source::linux::netlink::Reader;
 const RING_LEN_MAX: usize = 1 << 20;
 /// The shortest one.
 const RING_LEN_MIN: usize = 64 << 10;
+/// Without `CAP_IPC_LOCK` all rings of a user share `kernel.perf_event_mlock_kb` (516 as a rule) for each CPU, and what
+/// `RLIMIT_MEMLOCK` leaves (`perf_mmap`, kernel/events/core.c): where they do not fit, a quarter of the length is tried.
+const RING_SHRINKS_BY: usize = 4;
 /// All rings together, where there are many CPUs.
 const RINGS_LEN_MAX: usize = 32 << 20;
 /// Errors are fewer than steps: their rings are so many times shorter.
@@ -48,6 +51,10 @@ const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 
 /// What a user without the right to it is told.
 const NOT_ALLOWED: &str = "exact transitions need root, or CAP_PERFMON and a readable tracefs";
+
+/// What a user is told who has the right to it and may not lock the memory.
+const NO_MEMORY: &str = "exact transitions need more locked memory than this user may have: raise kernel.perf_event_mlock_kb \
+    (sysctl) or the limit of locked memory (ulimit -l), or grant CAP_IPC_LOCK";
 
 /// What is said where the records bear another time than that of the samples.
 const OTHER_CLOCK: &str = "no exact transitions: the kernel stamps them by another clock than the one that conntop is given, \
@@ -80,12 +87,12 @@ impl StateTrace {
         let cpus = fs::read_to_string(ONLINE_CPUS).map_err(|error| refusal("CPUs cannot be listed", &error))?;
         let cpus = cpu_list(&cpus);
         let len = (RINGS_LEN_MAX / cpus.len().max(1)).clamp(RING_LEN_MIN, RING_LEN_MAX);
-        let open = |clock| cpus.iter().map(|cpu| ring(id, *cpu, len, clock)).collect::<io::Result<Vec<_>>>();
         let opened = clock::now().0;
-        let rings = open(Clock::BOOTTIME).map(|rings| (rings, Clock::BOOTTIME, RecordClock::boottime()));
-        let (rings, clockid, clock) = rings
+        let open = |clock| Rings::open(id, &cpus, len, clock);
+        let opening = open(Clock::BOOTTIME).map(|rings| (rings, Clock::BOOTTIME, RecordClock::boottime()));
+        let (Rings { rings, len }, clockid, clock) = opening
             .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, Clock::MONOTONIC, RecordClock::monotonic())))
-            .map_err(|error| refusal("the tracepoint cannot be opened", &error))?;
+            .map_err(RingError::refusal)?;
         let errors = open_errors(&tracefs, &cpus, len / ERRORS_SHARE, clockid);
         Ok(Self { rings, format, errors, clock, opened, keys: RandomState::new() })
     }
@@ -161,12 +168,59 @@ fn open_errors(tracefs: &Tracefs, cpus: &[usize], len: usize, clock: Clock) -> O
     TRACEPOINTS.iter().find_map(|directory| {
         let read = |file: &str| tracefs.read(&format!("{directory}/{file}")).ok();
         let (id, format) = (read("id")?.trim().parse().ok()?, ErrorFormat::parse(&read("format")?)?);
-        let rings = cpus.iter().map(|cpu| ring(id, *cpu, len.max(RING_LEN_MIN), clock)).collect::<io::Result<_>>();
-        Some((rings.ok()?, format))
+        let rings = Rings::open(id, cpus, len.max(RING_LEN_MIN), clock).ok()?;
+        Some((rings.rings, format))
     })
 }
 
-fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> io::Result<Sampler> {
+/// The rings of one tracepoint: one a CPU.
+struct Rings {
+    rings: Vec<Sampler>,
+    /// The length of each, in bytes.
+    len: usize,
+}
+
+/// Why a ring could not be opened.
+#[derive(Debug)]
+enum RingError {
+    /// The tracepoint may not be opened, or cannot be.
+    Tracepoint(io::Error),
+    /// The memory of the ring may not be locked, or there is none.
+    Memory(io::Error),
+}
+
+impl Rings {
+    /// Rings of `len` bytes on each of `cpus`, or shorter ones where the memory may not be locked.
+    fn open(id: u64, cpus: &[usize], len: usize, clock: Clock) -> Result<Self, RingError> {
+        let with_len = |len| cpus.iter().map(|cpu| ring(id, *cpu, len, clock)).collect();
+        shrinking(len, with_len).map(|(rings, len)| Self { rings, len })
+    }
+}
+
+/// What `open` gives for the longest length that can be had, and that length.
+fn shrinking<T>(len: usize, open: impl Fn(usize) -> Result<T, RingError>) -> Result<(T, usize), RingError> {
+    match open(len) {
+        Err(RingError::Memory(_)) if len > RING_LEN_MIN => shrinking((len / RING_SHRINKS_BY).max(RING_LEN_MIN), open),
+        opened => opened.map(|opened| (opened, len)),
+    }
+}
+
+impl RingError {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Tracepoint(error) => refusal("the tracepoint cannot be opened", &error),
+            Self::Memory(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Refusal(DisplayText::new(NO_MEMORY))
+            }
+            Self::Memory(error) => Refusal(DisplayText::new(&format!(
+                "no exact transitions: the kernel has no memory for them ({}); try again later",
+                error.kind()
+            ))),
+        }
+    }
+}
+
+fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> Result<Sampler, RingError> {
     let mut builder = Builder::new(Tracepoint::with_id(id));
     // Without the kernel the counter is silent: that is where sockets change their state.
     builder.any_pid().one_cpu(cpu).include_kernel().sample_period(1);
@@ -174,8 +228,9 @@ fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> io::Result<Sampler> {
     // Nobody waits at a ring.
     builder.wakeup_watermark(RING_LEN_MAX);
     builder.clockid(clock);
-    let mut ring = builder.build()?.sampled(len)?;
-    ring.enable()?;
+    let counter = builder.build().map_err(RingError::Tracepoint)?;
+    let mut ring = counter.sampled(len).map_err(RingError::Memory)?;
+    ring.enable().map_err(RingError::Tracepoint)?;
     Ok(ring)
 }
 
@@ -264,6 +319,19 @@ mod tests {
         };
         assert_eq!((opened.from, opened.to), (TcpState::SynSent, TcpState::Established));
         assert!(before <= opened.at && opened.at <= after, "{before:?} {opened:?} {after:?}");
+    }
+
+    #[test]
+    fn rings_are_shorter_where_the_memory_may_not_be_locked() {
+        let refused = || RingError::Memory(io::ErrorKind::PermissionDenied.into());
+        let up_to = |most: usize| move |len: usize| if len <= most { Ok(len) } else { Err(refused()) };
+        for (most, len) in [(2 << 20, 1 << 20), (512 << 10, 256 << 10), (100 << 10, 64 << 10)] {
+            assert_eq!(shrinking(RING_LEN_MAX, up_to(most)).ok(), Some((len, len)));
+        }
+        let too_little = shrinking(RING_LEN_MAX, up_to(1 << 10)).expect_err("not even the shortest");
+        assert!(too_little.refusal().0.as_str().contains("perf_event_mlock_kb"));
+        let forbidden = |_| Err::<(), _>(RingError::Tracepoint(io::ErrorKind::PermissionDenied.into()));
+        assert_eq!(shrinking(RING_LEN_MAX, forbidden).expect_err("no right").refusal().0.as_str(), NOT_ALLOWED);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
+use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
@@ -33,7 +33,7 @@ use crate::source::linux::owners::Owners;
 /// Where cgroup v2 is mounted: alone, or beside v1.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 /// `CGROUP2_SUPER_MAGIC` (`include/uapi/linux/magic.h`).
-const CGROUP2: i64 = 0x6367_7270;
+const CGROUP2: FsWord = 0x6367_7270;
 /// The longest name of a unit, in bytes.
 const UNIT_LEN_MAX: usize = 128;
 /// One walk looks into so many directories: some 100 ms.
