@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real programs in trouble that tests/real_programs.rs does not carry: what conntop says, beside what is true.
+"""Real programs in trouble that tests/scenarios/real_programs.rs does not carry: what conntop says, beside what is true.
 
     tests/by_hand/incidents.py [NAME ...] [--conntop target/release/conntop] [--at-once 2]
 

@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::skip::skip;
+
 /// Where it listens.
 const ADDRESS: &str = "127.0.0.53";
 
@@ -20,7 +22,7 @@ pub struct NameServer {
 
 impl NameServer {
     /// Starts it and makes it the only one that the resolver knows; `None`, said loudly, where that cannot be.
-    pub fn start(test: &str) -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let files = tempfile::tempdir().expect("a directory");
         // As long as the resolver goes: an answer that is late is no reason to ask again.
         let resolv = format!("nameserver {ADDRESS}\noptions timeout:30 attempts:1\n");
@@ -33,7 +35,7 @@ impl NameServer {
             let (file, place) = (files.path().join(name), Path::new("/etc").join(name));
             fs::write(&file, text).expect("writable");
             if !place.exists() || !done(Command::new("mount").arg("--bind").args([&file, &place])) {
-                eprintln!("SKIPPED {test}: {} cannot be put aside here", place.display());
+                skip(&format!("{} cannot be put aside here", place.display()));
                 return None;
             }
         }

@@ -1,8 +1,10 @@
-//! Runs a test again inside a network namespace of its own, where nothing but its own sockets exists.
+//! Runs a test again in a process of its own, inside a network namespace where nothing but its own sockets exists.
 
 #![allow(dead_code, reason = "each test that uses this file takes one of the two ways")]
 
 use std::process::{Command, Stdio};
+
+use crate::skip::{skip, this_test};
 
 /// Set in the environment of the run inside.
 const INSIDE: &str = "CONNTOP_TEST_NAMESPACE";
@@ -16,32 +18,46 @@ const NETWORK_AND_PROCESSES: &[&str] = &["-n", "-p", "-f", "--mount-proc"];
 /// Also of mounts: files of the system can be put aside there.
 const NETWORK_AND_MOUNTS: &[&str] = &["-n", "-m"];
 
-/// Whether the caller runs inside a namespace made by this function; if not, runs the test called `test` again inside
-/// one and reports its failure as its own. Where the system allows no namespaces, says loudly that it was skipped.
-pub fn inside_namespace(test: &str) -> bool {
-    inside(test, NETWORK)
+/// Whether the caller runs inside a namespace made by this function; if not, runs the calling test again inside one and
+/// reports its failure as its own. Where the system allows no namespaces, the test says that it was skipped.
+pub fn inside_namespace() -> bool {
+    inside(NETWORK)
 }
 
 /// The same with a `/proc` that shows no other processes. The standard input is the network namespace that the test
 /// was started in.
-pub fn alone_in_namespace(test: &str) -> bool {
-    inside(test, NETWORK_AND_PROCESSES)
+pub fn alone_in_namespace() -> bool {
+    inside(NETWORK_AND_PROCESSES)
 }
 
 /// The same with mounts of its own.
-pub fn inside_namespace_of_mounts(test: &str) -> bool {
-    inside(test, NETWORK_AND_MOUNTS)
+pub fn inside_namespace_of_mounts() -> bool {
+    inside(NETWORK_AND_MOUNTS)
 }
 
-fn inside(test: &str, flags: &[&str]) -> bool {
+/// Whether the caller is the only test of its process; if not, runs it again in a process of its own and reports its failure
+/// as its own. For tests that count what their process has open.
+pub fn alone_in_process() -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
+    let test = this_test();
+    let this = std::env::current_exe().expect("a test knows its program");
+    let status = Command::new(this).args(["--exact", &test, "--nocapture"]).env(INSIDE, "1").status();
+    assert!(status.expect("it runs already").success(), "{test} failed in a process of its own");
+    false
+}
+
+fn inside(flags: &[&str]) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let test = this_test();
     let root: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["-Ur"] };
     let flags = [root, flags].concat();
     let works = Command::new("unshare").args(&flags).args(["ip", "link", "set", "lo", "up"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED {test}: `unshare {}` or `ip` does not work here", flags.join(" "));
+        skip(&format!("`unshare {}` or `ip` does not work here", flags.join(" ")));
         return false;
     }
     let this = std::env::current_exe().expect("a test knows its program");
@@ -50,7 +66,7 @@ fn inside(test: &str, flags: &[&str]) -> bool {
         .args(&flags)
         .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
         .arg(this)
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", &test, "--nocapture"])
         .env(INSIDE, "1")
         .stdin(Stdio::from(outside))
         .status()

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::skip::skip;
+
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A network namespace with a name of its own; gone with the value.
@@ -19,11 +21,11 @@ pub struct Netns {
 
 impl Netns {
     /// A new one with its loopback up; `None` where that is not allowed, which is said loudly.
-    pub fn new(test: &str) -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let name = format!("conntop-test-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let made = Command::new("ip").args(["netns", "add", &name]).output();
         if !made.is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIPPED {test}: `ip netns add` does not work here");
+            skip("`ip netns add` does not work here");
             return None;
         }
         let up = Command::new("ip").args(["-n", &name, "link", "set", "lo", "up"]).status();

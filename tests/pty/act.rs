@@ -70,7 +70,7 @@ fn only_a_yes_kills() {
 
 #[test]
 fn only_a_yes_closes() {
-    if !inside_namespace("act::only_a_yes_closes") {
+    if !inside_namespace() {
         return;
     }
     let pair = Pair::new();
@@ -87,7 +87,7 @@ fn only_a_yes_closes() {
 
 #[test]
 fn x_closes_the_socket_that_its_dialog_shows() {
-    if !inside_namespace("act::x_closes_the_socket_that_its_dialog_shows") {
+    if !inside_namespace() {
         return;
     }
     let (pair, other) = (Pair::new(), Pair::new());

@@ -162,7 +162,7 @@ fn seconds(session: &mut Session, count: usize, wanted: impl Fn(&[usize]) -> boo
 /// In a namespace of its own: elsewhere other programs open and close sockets, which the screen counts.
 #[test]
 fn a_quiet_screen_costs_few_bytes_and_an_unchanged_one_none() {
-    if !inside_namespace("story::a_quiet_screen_costs_few_bytes_and_an_unchanged_one_none") {
+    if !inside_namespace() {
         return;
     }
     let server = Server::start("quiet", "quiet");

@@ -5,8 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::session::{Control, DEADLINE, Session};
 use rustix::process::Signal;
+
+use crate::session::{Control, DEADLINE, Session};
 
 const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
 const DEMO: &[&str] = &["--demo"];

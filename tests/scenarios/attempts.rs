@@ -23,8 +23,7 @@ fn sentence(checked: &Checked) -> &str {
 /// A host that nobody answers for, and a client that gives up after a second: no socket is ever old.
 #[test]
 fn a_host_that_does_not_answer_and_a_short_time_out() {
-    let test = "attempts::a_host_that_does_not_answer_and_a_short_time_out";
-    if !alone_in_namespace(test) || !silent_host(test) {
+    if !alone_in_namespace() || !silent_host() {
         return;
     }
     let (mut client, begun) = (Puppet::new("shop-api"), Instant::now());
@@ -40,7 +39,7 @@ fn a_host_that_does_not_answer_and_a_short_time_out() {
 /// The backend is down: its host answers with a reset.
 #[test]
 fn a_port_on_which_nobody_listens() {
-    if !alone_in_namespace("attempts::a_port_on_which_nobody_listens") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut client, begun) = (Puppet::new("web-proxy"), Instant::now());
@@ -54,7 +53,7 @@ fn a_port_on_which_nobody_listens() {
 /// A server that resets what it accepts: it is named, and its clients are no second trouble.
 #[test]
 fn a_server_that_resets_what_it_accepts() {
-    if !alone_in_namespace("attempts::a_server_that_resets_what_it_accepts") {
+    if !alone_in_namespace() {
         return;
     }
     let (server, mut client) = cast("gate", "127.0.0.1 7092 64 reset", "visitor");
@@ -73,7 +72,7 @@ fn a_server_that_resets_what_it_accepts() {
 /// Connections without keep-alive whose `TIME_WAIT` lies at the end that closes first.
 #[test]
 fn churn_that_the_other_end_closes() {
-    if !alone_in_namespace("attempts::churn_that_the_other_end_closes") {
+    if !alone_in_namespace() {
         return;
     }
     let (_server, mut client) = cast("upstream", "127.0.0.1 7093 256 once", "no-keepalive");
@@ -89,7 +88,7 @@ fn churn_that_the_other_end_closes() {
 /// A client that tries IPv6 first, where nobody listens, and then IPv4; and health checks that send nothing.
 #[test]
 fn clients_that_try_both_families_and_health_checks_are_healthy() {
-    if !alone_in_namespace("attempts::clients_that_try_both_families_and_health_checks_are_healthy") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut server, mut client) = cast("web", "127.0.0.1 7094 64 answer", "browser");

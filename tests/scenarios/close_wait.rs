@@ -31,7 +31,7 @@ fn assert_about(finding: &Value, why: &str, verdict: &str) {
 
 #[test]
 fn missing_close() {
-    if !alone_in_namespace("close_wait::missing_close") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
@@ -44,7 +44,7 @@ fn missing_close() {
 
 #[test]
 fn not_reading() {
-    if !alone_in_namespace("close_wait::not_reading") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut pool, mut browser) = cast("idle-pool", "127.0.0.1 7101 256 ignore", "browser");
@@ -56,7 +56,7 @@ fn not_reading() {
 
 #[test]
 fn stuck_reader() {
-    if !alone_in_namespace("close_wait::stuck_reader") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut parser, mut browser) = cast("stuck-parser", "127.0.0.1 7101 256 ignore", "browser");
@@ -69,7 +69,7 @@ fn stuck_reader() {
 
 #[test]
 fn not_accepted() {
-    if !alone_in_namespace("close_wait::not_accepted") {
+    if !alone_in_namespace() {
         return;
     }
     let (sleeper, mut browser) = cast("sleepy-server", "127.0.0.1 7101 256 never", "browser");

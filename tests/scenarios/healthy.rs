@@ -7,7 +7,7 @@ use crate::verdict::check;
 /// Keep-alive and short connections, idle ones, a slow client, a half-closed one, and unread mail: all of it normal.
 #[test]
 fn a_busy_server_raises_nothing() {
-    if !alone_in_namespace("healthy::a_busy_server_raises_nothing") {
+    if !alone_in_namespace() {
         return;
     }
     let mut server = Puppet::new("web-server");

@@ -12,7 +12,7 @@ use crate::verdict::{Expected, check, check_soon};
 /// its speed and with the time until the process has no descriptors left.
 #[test]
 fn a_pool_leaks_to_one_server() {
-    if !alone_in_namespace("leak::a_pool_leaks_to_one_server") {
+    if !alone_in_namespace() {
         return;
     }
     let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
@@ -38,7 +38,7 @@ fn a_pool_leaks_to_one_server() {
 /// The same pool near its limit: the leak and the limit are two findings about one process.
 #[test]
 fn a_pool_near_its_limit_of_descriptors() {
-    if !alone_in_namespace("leak::a_pool_near_its_limit_of_descriptors") {
+    if !alone_in_namespace() {
         return;
     }
     let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
@@ -60,7 +60,7 @@ fn a_pool_near_its_limit_of_descriptors() {
 /// A leak that is older than conntop: its age is known all the same, to 50 ms.
 #[test]
 fn a_leak_older_than_conntop() {
-    if !alone_in_namespace("leak::a_leak_older_than_conntop") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");

@@ -23,7 +23,7 @@ fn sentence(finding: &Value) -> &str {
 /// A UDP server that does not read, beside one that nothing is sent to.
 #[test]
 fn datagrams_that_nobody_reads() {
-    if !alone_in_namespace("losses::datagrams_that_nobody_reads") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut slow, mut idle, mut sender) = (Puppet::new("slow-syslog"), Puppet::new("idle"), Puppet::new("sender"));
@@ -48,8 +48,7 @@ fn datagrams_that_nobody_reads() {
 /// The kernel is told to keep ten `TIME_WAIT` sockets.
 #[test]
 fn connections_that_get_no_time_wait() {
-    let test = "losses::connections_that_get_no_time_wait";
-    if !alone_in_namespace(test) || !set(test, "ipv4/tcp_max_tw_buckets", "10") {
+    if !alone_in_namespace() || !set("ipv4/tcp_max_tw_buckets", "10") {
         return;
     }
     let (_server, mut client) = cast("brisk-server", "127.0.0.1 7060 128 answer", "short-lived");
@@ -65,7 +64,7 @@ fn connections_that_get_no_time_wait() {
 /// One packet in five of one peer is lost, none of the other's: the first is named, with how long it was watched.
 #[test]
 fn the_peer_to_which_segments_are_lost_is_named() {
-    if !alone_in_namespace("losses::the_peer_to_which_segments_are_lost_is_named") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut lossy, mut clean) = (Puppet::new("lossy-server"), Puppet::new("clean-server"));

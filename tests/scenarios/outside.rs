@@ -11,7 +11,7 @@ const MANY: usize = 120;
 
 #[test]
 fn what_was_reset_and_is_held_is_found() {
-    if !alone_in_namespace("outside::what_was_reset_and_is_held_is_found") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
@@ -30,7 +30,7 @@ fn what_was_reset_and_is_held_is_found() {
 
 #[test]
 fn a_leak_that_is_reset_stays_one_finding_with_its_beginning() {
-    if !alone_in_namespace("outside::a_leak_that_is_reset_stays_one_finding_with_its_beginning") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
@@ -53,7 +53,7 @@ fn a_leak_that_is_reset_stays_one_finding_with_its_beginning() {
 
 #[test]
 fn tcp_sockets_that_never_connected_are_found_and_unix_sockets_are_not() {
-    if !alone_in_namespace("outside::tcp_sockets_that_never_connected_are_found_and_unix_sockets_are_not") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut leaky, mut chatty, mut few) = (Puppet::new("leaky"), Puppet::new("chatty"), Puppet::new("few"));

@@ -7,7 +7,7 @@ use crate::verdict::{Checked, Expected, check, check_soon, check_with};
 /// A peer that does not read: the window is closed and the kernel probes it. It is a process of this machine, and named.
 #[test]
 fn a_zero_window_reader() {
-    if !alone_in_namespace("peers::a_zero_window_reader") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut sleeper, mut uploader) = cast("sleepy-reader", "127.0.0.1 7030 16 ignore", "uploader");
@@ -27,8 +27,7 @@ fn a_zero_window_reader() {
 /// A peer that nobody answers for: packets leave over a link at whose other end nobody has the address.
 #[test]
 fn a_peer_that_does_not_answer() {
-    let test = "peers::a_peer_that_does_not_answer";
-    if !alone_in_namespace(test) || !silent_host(test) {
+    if !alone_in_namespace() || !silent_host() {
         return;
     }
     let mut sync = Puppet::new("order-sync");
@@ -46,7 +45,7 @@ fn a_peer_that_does_not_answer() {
 /// A connection whose peer has gone without a word: data is sent and never acknowledged.
 #[test]
 fn a_dead_peer() {
-    if !alone_in_namespace("peers::a_dead_peer") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut dead, mut shipper) = cast("dead-host", "127.0.0.1 7031 16 ignore", "log-shipper");
@@ -63,7 +62,7 @@ fn a_dead_peer() {
 /// A bad way: one packet in seven is lost in each direction.
 #[test]
 fn a_way_that_loses_packets() {
-    if !alone_in_namespace("peers::a_way_that_loses_packets") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut server, mut client) = cast("far-server", "127.0.0.1 7032 16 answer", "replicator");
@@ -87,7 +86,7 @@ fn a_way_that_loses_packets() {
 /// Half-closed for ever: we have closed our side, the peer never closes its.
 #[test]
 fn a_peer_that_never_closes() {
-    if !alone_in_namespace("peers::a_peer_that_never_closes") {
+    if !alone_in_namespace() {
         return;
     }
     let (_peer, mut client) = cast("half-open", "127.0.0.1 7033 16 leak", "half-closer");

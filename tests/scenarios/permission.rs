@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::namespace::alone_in_namespace;
+use crate::skip::skip;
 use crate::stage::{Puppet, cast, run, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check, check_by};
 
@@ -33,7 +34,7 @@ fn by_nobody(directory: &std::path::Path, arguments: &[&str]) -> Command {
 
 #[test]
 fn the_same_trouble_is_the_same_finding_every_time() {
-    if !alone_in_namespace("permission::the_same_trouble_is_the_same_finding_every_time") {
+    if !alone_in_namespace() {
         return;
     }
     check(&[]).none();
@@ -54,14 +55,13 @@ fn the_same_trouble_is_the_same_finding_every_time() {
 
 #[test]
 fn what_may_not_be_seen_is_said() {
-    let test = "permission::what_may_not_be_seen_is_said";
-    if !alone_in_namespace(test) {
+    if !alone_in_namespace() {
         return;
     }
     let mut nobody = Command::new("setpriv");
     nobody.args(NOBODY).arg("true");
     if !run(nobody).status.success() {
-        eprintln!("SKIPPED {test}: who runs it cannot become nobody");
+        skip("who runs it cannot become nobody");
         return;
     }
     let (_ledger, _browser) = leaking();
@@ -80,8 +80,7 @@ fn what_may_not_be_seen_is_said() {
 
 #[test]
 fn nothing_that_can_be_looked_at_is_exit_code_3() {
-    let test = "permission::nothing_that_can_be_looked_at_is_exit_code_3";
-    if !alone_in_namespace(test) {
+    if !alone_in_namespace() {
         return;
     }
     let mut blind = Command::new("unshare");

@@ -7,8 +7,7 @@ use crate::verdict::{Expected, check, check_with};
 /// 200 ports, of which one destination takes most; another takes few and is not blamed.
 #[test]
 fn ephemeral_ports_run_out_to_one_destination() {
-    let test = "ports::ephemeral_ports_run_out_to_one_destination";
-    if !alone_in_namespace(test) || !set(test, "ipv4/ip_local_port_range", "40000 40199") {
+    if !alone_in_namespace() || !set("ipv4/ip_local_port_range", "40000 40199") {
         return;
     }
     let mut server = Puppet::new("upstream");
@@ -36,7 +35,7 @@ fn ephemeral_ports_run_out_to_one_destination() {
 /// Many short connections to one destination: churn, with its speed and by whom, and no leak.
 #[test]
 fn time_wait_churn_is_no_leak() {
-    if !alone_in_namespace("ports::time_wait_churn_is_no_leak") {
+    if !alone_in_namespace() {
         return;
     }
     let mut server = Puppet::new("upstream");

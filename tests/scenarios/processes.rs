@@ -3,13 +3,14 @@
 use std::process::Command;
 
 use crate::namespace::{alone_in_namespace, lead_to_others};
+use crate::skip::skip;
 use crate::stage::{Puppet, cast, run, wait_for_sockets};
 use crate::verdict::{Expected, check, check_by, config};
 
 /// A process with many open connections, all of them healthy, and few descriptors left.
 #[test]
 fn few_descriptors_left() {
-    if !alone_in_namespace("processes::few_descriptors_left") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut server, mut gateway) = cast("backend", "127.0.0.1 7040 256 answer", "gateway");
@@ -24,7 +25,7 @@ fn few_descriptors_left() {
 /// Redis for everybody who can reach the machine; the one on loopback is nobody's business.
 #[test]
 fn a_risky_port_that_is_exposed() {
-    if !alone_in_namespace("processes::a_risky_port_that_is_exposed") {
+    if !alone_in_namespace() {
         return;
     }
     let mut redis = Puppet::new("redis-server");
@@ -46,7 +47,7 @@ fn a_risky_port_that_is_exposed() {
 /// The port of a database is held by something else.
 #[test]
 fn a_listener_that_is_not_expected() {
-    if !alone_in_namespace("processes::a_listener_that_is_not_expected") {
+    if !alone_in_namespace() {
         return;
     }
     let mut postgres = Puppet::new("postgres");
@@ -68,13 +69,12 @@ fn a_listener_that_is_not_expected() {
 /// their limit to its first network namespace only, so this is looked at from where the test was started.
 #[test]
 fn orphans_are_many() {
-    let test = "processes::orphans_are_many";
-    if !alone_in_namespace(test) {
+    if !alone_in_namespace() {
         return;
     }
     let limit = run(outside("cat", &["/proc/sys/net/ipv4/tcp_max_orphans"])).stdout;
     let Ok(limit) = String::from_utf8_lossy(&limit).trim().parse::<f64>() else {
-        eprintln!("SKIPPED {test}: the limit of orphans is not shown to where the test was started");
+        skip("the limit of orphans is not shown to where the test was started");
         return;
     };
     let (mut server, mut client) = cast("sender", "127.0.0.1 7041 128 ignore", "deaf-client");

@@ -13,7 +13,7 @@ fn says(finding: &Value, words: &str) -> bool {
 /// A listener that never accepts, among others that do: it is the one that the counters are tied to.
 #[test]
 fn a_listener_that_never_accepts() {
-    if !alone_in_namespace("queues::a_listener_that_never_accepts") {
+    if !alone_in_namespace() {
         return;
     }
     let (slow, mut impatient) = cast("slow-acceptor", "127.0.0.1 7010 16 never", "impatient");
@@ -34,7 +34,7 @@ fn a_listener_that_never_accepts() {
 /// Three workers share a port, and one of them hangs: it alone is named, whoever else listens there.
 #[test]
 fn one_of_three_listeners_on_a_port() {
-    if !alone_in_namespace("queues::one_of_three_listeners_on_a_port") {
+    if !alone_in_namespace() {
         return;
     }
     let mut workers = ["worker-a", "worker-b", "worker-c"].map(Puppet::new);
@@ -56,7 +56,7 @@ fn one_of_three_listeners_on_a_port() {
 /// A queue without newcomers: nearly full for ten seconds, so that `accept()` is to blame, but nothing is lost.
 #[test]
 fn an_accept_queue_that_is_nearly_full() {
-    if !alone_in_namespace("queues::an_accept_queue_that_is_nearly_full") {
+    if !alone_in_namespace() {
         return;
     }
     let (slow, mut client) = cast("slow-acceptor", "127.0.0.1 7010 20 never", "client");
@@ -71,8 +71,7 @@ fn an_accept_queue_that_is_nearly_full() {
 /// Clients that never finish the handshake fill the SYN queue, and the kernel answers by cookies.
 #[test]
 fn a_syn_queue_that_is_full() {
-    let test = "queues::a_syn_queue_that_is_full";
-    if !alone_in_namespace(test) || !set(test, "ipv4/tcp_syncookies", "1") {
+    if !alone_in_namespace() || !set("ipv4/tcp_syncookies", "1") {
         return;
     }
     let mut server = Puppet::new("flooded");
@@ -87,7 +86,7 @@ fn a_syn_queue_that_is_full() {
     let checked = check_with(patient, &["--for", "4"]);
     assert!(says(checked.only(&expected), "cookies/s sent"), "{checked}");
     // Without cookies, what does not fit is dropped.
-    assert!(set(test, "ipv4/tcp_syncookies", "0"));
+    assert!(set("ipv4/tcp_syncookies", "0"));
     let checked = check_with(patient, &["--for", "4"]);
     let dropped = checked.only(&Expected { rule: "syn-drops", severity: "critical", ..expected });
     assert!(says(dropped, "SYN queue full at ") && says(dropped, "(backlog of the listener 32)"), "{checked}");
@@ -96,9 +95,8 @@ fn a_syn_queue_that_is_full() {
 /// With cookies off, a listener with a long backlog loses newcomers at three quarters of `tcp_max_syn_backlog`.
 #[test]
 fn syns_that_are_dropped_before_the_backlog_is_full() {
-    let test = "queues::syns_that_are_dropped_before_the_backlog_is_full";
     let limits = [("ipv4/tcp_syncookies", "0"), ("ipv4/tcp_max_syn_backlog", "64")];
-    if !alone_in_namespace(test) || !limits.iter().all(|(path, value)| set(test, path, value)) {
+    if !alone_in_namespace() || !limits.iter().all(|(path, value)| set(path, value)) {
         return;
     }
     let (server, mut ghosts) = cast("flooded", "127.0.0.1 7014 500 answer", "ghosts");

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::skip::skip;
+
 /// How long anything may take that takes a moment; long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -105,28 +107,28 @@ pub fn sockets(filter: &str) -> usize {
 }
 
 /// Sets a value of the namespace; `false` where that is not allowed, which is said loudly.
-pub fn set(test: &str, path: &str, value: &str) -> bool {
+pub fn set(path: &str, value: &str) -> bool {
     let is_set = std::fs::write(format!("/proc/sys/net/{path}"), value);
     if let Err(error) = &is_set {
-        eprintln!("SKIPPED {test}: net/{path} cannot be set here: {error}");
+        skip(&format!("net/{path} cannot be set here: {error}"));
     }
     is_set.is_ok()
 }
 
 /// Runs each line of `ip` in the namespace; `false` where one is refused, which is said loudly.
-pub fn ip(test: &str, lines: &[&str]) -> bool {
+pub fn ip(lines: &[&str]) -> bool {
     lines.iter().all(|line| {
         let output = Command::new("ip").args(line.split(' ')).output().expect("ip is there");
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
-            eprintln!("SKIPPED {test}: ip {line}: {said}");
+            skip(&format!("ip {line}: {said}"));
         }
         output.status.success()
     })
 }
 
 /// A link to 10.66.0.2, a host that never answers; `false` where it cannot be made, which is said loudly.
-pub fn silent_host(test: &str) -> bool {
+pub fn silent_host() -> bool {
     let link = [
         "link add v0 type veth peer name v1",
         "addr add 10.66.0.1/24 dev v0",
@@ -134,7 +136,7 @@ pub fn silent_host(test: &str) -> bool {
         "link set v1 up",
         "neigh add 10.66.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent",
     ];
-    ip(test, &link)
+    ip(&link)
 }
 
 /// Runs conntop without a configuration of the user, for a bounded time.

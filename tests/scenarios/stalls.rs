@@ -19,7 +19,7 @@ fn poured(address: &str, port: u16, connections: u64) -> (Puppet, Puppet) {
 /// Both ends are here: the reader is named, and the writer beside it.
 #[test]
 fn a_stopped_reader_with_its_writer_beside_it() {
-    if !alone_in_namespace("stalls::a_stopped_reader_with_its_writer_beside_it") {
+    if !alone_in_namespace() {
         return;
     }
     let (reader, _writer) = poured("127.0.0.1", 7060, 12);
@@ -39,7 +39,7 @@ fn a_stopped_reader_with_its_writer_beside_it() {
 /// The clients of a server stop: they are the readers.
 #[test]
 fn a_stopped_client() {
-    if !alone_in_namespace("stalls::a_stopped_client") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut server, mut client) = cast("feed", "127.0.0.1 7061 16 ignore", "monitor");
@@ -59,7 +59,7 @@ fn a_stopped_client() {
 /// 4 kB a second of a stream that comes as fast as it can.
 #[test]
 fn a_slow_reader() {
-    if !alone_in_namespace("stalls::a_slow_reader") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut reader, _writer) = poured("127.0.0.1", 7062, 1);
@@ -74,7 +74,7 @@ fn a_slow_reader() {
 /// curl --limit-rate, a consumer that takes all there is every few seconds, and one that takes a part.
 #[test]
 fn readers_that_take_their_time_are_healthy() {
-    if !alone_in_namespace("stalls::readers_that_take_their_time_are_healthy") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut limited, _one) = poured("127.0.0.1", 7063, 1);
@@ -90,8 +90,7 @@ fn readers_that_take_their_time_are_healthy() {
 /// A server whose address nobody answers at, and one that answers.
 #[test]
 fn a_dns_server_that_does_not_answer() {
-    let test = "stalls::a_dns_server_that_does_not_answer";
-    if !alone_in_namespace(test) || !silent_host(test) {
+    if !alone_in_namespace() || !silent_host() {
         return;
     }
     let (mut server, mut healthy) = (Puppet::new("dnsmasq"), Puppet::new("healthy"));

@@ -7,7 +7,7 @@ use crate::verdict::{Expected, check, check_soon};
 /// One cause: a server that accepts nothing, and clients of this machine that wait for it, each a program of its own.
 #[test]
 fn a_full_queue_and_its_clients_are_one_finding() {
-    if !alone_in_namespace("together::a_full_queue_and_its_clients_are_one_finding") {
+    if !alone_in_namespace() {
         return;
     }
     let mut stuck = Puppet::new("stuck-view");
@@ -32,8 +32,7 @@ fn a_full_queue_and_its_clients_are_one_finding() {
 /// One dead host, called by many processes of one program.
 #[test]
 fn a_dead_host_of_many_processes_is_one_finding() {
-    let test = "together::a_dead_host_of_many_processes_is_one_finding";
-    if !alone_in_namespace(test) || !silent_host(test) {
+    if !alone_in_namespace() || !silent_host() {
         return;
     }
     let mut workers = [0; 12].map(|_| Puppet::new("worker"));
@@ -48,7 +47,7 @@ fn a_dead_host_of_many_processes_is_one_finding() {
 
 #[test]
 fn troubles_are_told_apart() {
-    if !alone_in_namespace("together::troubles_are_told_apart") {
+    if !alone_in_namespace() {
         return;
     }
     let (mut web, mut browsers) = cast("web-server", "127.0.0.1 7060 128 answer", "browsers");

@@ -1,0 +1,392 @@
+//! What happens between samples, on the real kernel: no connection and no transition goes untold, or the loss is.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use conntop::model::delta::{Delta, ToldBy, Transition};
+use conntop::model::event::Teller;
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::{NetnsId, SocketId};
+use conntop::model::tcp_state::TcpState::{
+    self, CloseWait, Established, FinWait1, LastAck, SynRecv, SynSent, TimeWait,
+};
+use conntop::model::time::Timestamp;
+use conntop::source::linux::destroy_events::DestroyEvents;
+use conntop::source::{self, Choice, Source};
+use conntop::tracker::Tracker;
+
+use crate::namespace;
+use crate::skip::{skip, this_test};
+
+/// How long the kernel may take to tell.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Hears ends beside the source. The kernel tells of them from a work queue, which waits for a free core like everybody
+/// else; what comes later than two samples comes without last words.
+struct Bystander(DestroyEvents);
+
+impl Bystander {
+    /// Call this before the source listens: the kernel tells who came last first.
+    fn new() -> Self {
+        Self(DestroyEvents::open(NetnsId(0)).expect("anybody may listen"))
+    }
+
+    /// Waits until the end of the socket at `port` has been told to everybody.
+    fn wait_for_end(&mut self, port: u16) {
+        let (mut told, deadline) = (false, Instant::now() + PATIENCE);
+        while !told {
+            assert!(Instant::now() < deadline, "the kernel does not tell of the end of {port}");
+            sleep(Duration::from_millis(5));
+            self.0.drain(|ended| told |= ended.socket.local.port == port).expect("it can be read");
+        }
+    }
+}
+
+struct Watch {
+    source: Box<dyn Source>,
+    snapshot: Snapshot,
+    tracker: Tracker,
+    told: Vec<Transition>,
+    /// Steps that were lost.
+    lost: usize,
+}
+
+impl Watch {
+    fn begin() -> Self {
+        let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
+        source.listen(true);
+        let mut watch =
+            Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), told: Vec::new(), lost: 0 };
+        // The trace is opened beside the samples, which takes some 40 ms.
+        let deadline = Instant::now() + PATIENCE;
+        while watch.sample().tellers.trace == Teller::Off && Instant::now() < deadline {
+            sleep(Duration::from_millis(10));
+        }
+        watch
+    }
+
+    fn sample(&mut self) -> Delta {
+        self.source.sample(&Needs::default(), &mut self.snapshot).expect("sock_diag answers");
+        let delta = self.tracker.update(&self.snapshot);
+        self.told.extend(delta.transitions.iter().cloned());
+        self.lost += delta.gaps.iter().filter(|gap| gap.of == ToldBy::Tracepoint).count();
+        delta
+    }
+
+    /// Samples until a transition of the connection at `port` goes to `to`.
+    fn until(&mut self, port: u16, to: Option<TcpState>) -> Transition {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let wanted = |step: &&Transition| (step.local.port, step.to) == (port, to) && !step.remote.is_unset();
+            if let Some(step) = self.told.iter().find(wanted) {
+                return step.clone();
+            }
+            assert!(Instant::now() < deadline, "nothing went to {to:?} at {port}, but {:?}", self.told);
+            self.sample();
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The states that the connection at `port` went through, as told; those of a listener there are left out.
+    fn path(&self, port: u16) -> Vec<(Option<TcpState>, Option<TcpState>)> {
+        self.told
+            .iter()
+            .filter(|step| step.local.port == port && !step.remote.is_unset())
+            .map(|step| (step.from, step.to))
+            .collect()
+    }
+}
+
+fn port(end: &TcpStream) -> u16 {
+    end.local_addr().expect("bound").port()
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let (server, _) = listener.accept().expect("a connection");
+    (client, server)
+}
+
+#[test]
+fn a_connection_between_two_samples_is_told_with_its_last_words() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let mut bystander = Bystander::new();
+    let mut watch = Watch::begin();
+    let (mut client, mut server) = pair();
+    let (near, far) = (port(&client), port(&server));
+    client.write_all(&[7; 3000]).expect("it is connected");
+    server.read_exact(&mut [0; 3000]).expect("it was sent");
+    drop(client);
+    assert_eq!(server.read(&mut [0; 1]).expect("it is closed in order"), 0);
+    drop(server);
+    bystander.wait_for_end(far);
+    let closed = watch.until(far, None);
+    let last = closed.last.expect("the end that closed last is gone, with its last words");
+    assert!((3000..=3002).contains(&last.bytes.expect("counted").received()), "{last:?}");
+    assert_ne!(closed.told_by, ToldBy::Samples);
+    // No sample saw whose it was, but the trace, if there is one, who closed it.
+    let process = closed.owner.process().map(|process| process.id.pid);
+    assert!(process.is_none_or(|pid| pid == std::process::id()), "{closed:?}");
+    assert_eq!(watch.path(far).first(), Some(&(None, watch.path(far)[0].1)), "it was opened");
+    // The end that closed first waits, under a cookie that its full socket never had.
+    assert_eq!(watch.until(near, Some(TimeWait)).to, Some(TimeWait));
+    for _ in 0..5 {
+        watch.sample();
+    }
+    assert!(!watch.path(near).iter().any(|step| step.1.is_none()), "{:?}", watch.path(near));
+    let ids: Vec<SocketId> = watch.told.iter().filter(|step| step.local.port == near).map(|step| step.id).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "one connection, one identity: {ids:?}");
+}
+
+#[test]
+fn a_tracked_connection_keeps_its_last_words_for_its_end() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (mut client, mut server) = pair();
+    let (near, far) = (port(&client), port(&server));
+    let mut bystander = Bystander::new();
+    let mut watch = Watch::begin();
+    client.write_all(&[7; 500]).expect("it is connected");
+    server.read_exact(&mut [0; 500]).expect("it was sent");
+    drop(client);
+    watch.until(far, Some(CloseWait));
+    drop(server);
+    bystander.wait_for_end(far);
+    let closed = watch.until(far, None);
+    assert!(closed.last.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received() >= 500), "{closed:?}");
+    watch.until(near, Some(TimeWait));
+    assert!(!watch.path(near).contains(&(Some(Established), None)), "its socket was freed, the connection is not over");
+    // A new connection from the same port to the same place takes the place of the waiting one.
+    let kept = watch.told.len();
+    assert!(watch.told.iter().all(|step| step.to.is_some() || step.local.port != near), "{kept}");
+}
+
+#[test]
+fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (mut client, server) = pair();
+    let near = port(&client);
+    let mut watch = Watch::begin();
+    // Unread data makes close(2) send a reset, which leaves the client a descriptor of nothing.
+    client.write_all(b"unread").expect("it is connected");
+    drop(server);
+    let first = watch.until(near, Some(TcpState::Close));
+    assert_eq!(first.last, None, "it is not freed yet");
+    drop(client);
+    watch.until(near, None);
+    for _ in 0..10 {
+        watch.sample();
+        sleep(Duration::from_millis(10));
+    }
+    assert_eq!(watch.path(near).iter().filter(|step| step.1.is_none()).count(), 1, "{:?}", watch.path(near));
+}
+
+#[test]
+fn it_is_said_who_tells() {
+    let mut watch = Watch::begin();
+    assert_eq!(watch.sample().tellers.ends, Teller::On);
+    let mut deaf = source::open(&Choice::Linux).expect("sock_diag answers");
+    let mut snapshot = Snapshot::default();
+    deaf.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+    assert_eq!(snapshot.events.tellers.ends, Teller::Off, "nobody asked for it");
+}
+
+/// Connections that were made and closed, as a load makes them.
+struct Load {
+    listener: u16,
+    made: u32,
+    took: Duration,
+}
+
+/// For `seconds`, about `per_second` connections a second: the client closes at once, the server when it sees that.
+fn short_connections(seconds: u32, per_second: u32) -> Load {
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a port is free");
+    let at = listener.local_addr().expect("bound").port();
+    let total = seconds * per_second;
+    let server = std::thread::spawn(move || {
+        for _ in 0..total {
+            let (mut end, _) = listener.accept().expect("a connection");
+            assert_eq!(end.read(&mut [0; 8]).expect("it is closed in order"), 0);
+        }
+    });
+    let begun = Instant::now();
+    let batch = per_second / 100;
+    let mut made = 0;
+    while made < total {
+        // Many addresses, so that the ports that wait do not run out.
+        let to = [127, 0, 1 + u8::try_from(made / 20_000).expect("few"), 1];
+        for _ in 0..batch.min(total - made) {
+            drop(TcpStream::connect((std::net::Ipv4Addr::from(to), at)).expect("the listener is there"));
+            made += 1;
+        }
+        let due = begun + Duration::from_millis(10) * (made / batch);
+        sleep(due.saturating_duration_since(Instant::now()));
+    }
+    let took = begun.elapsed();
+    server.join().expect("it accepts all of them");
+    Load { listener: at, made, took }
+}
+
+/// In seconds; `CONNTOP_LOAD_SECONDS=10` is the size that the project promises.
+fn load_seconds() -> u32 {
+    std::env::var("CONNTOP_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn every_one_of_thousands_of_short_connections_is_told() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let mut watch = Watch::begin();
+    // The trace begins with the second sample.
+    watch.sample();
+    let load = std::thread::spawn(|| short_connections(load_seconds(), 5_000));
+    let (mut ended, mut lost, mut untraced, mut rest) = (0, 0, 0, 4);
+    while rest > 0 {
+        let delta = watch.sample();
+        ended += watch.snapshot.events.ended.len();
+        let of = |teller| delta.gaps.iter().filter(move |gap| gap.of == teller).map(|gap| gap.lost.expect("counted"));
+        lost += of(ToldBy::DestroyEvent).sum::<u64>();
+        untraced += of(ToldBy::Tracepoint).sum::<u64>();
+        rest -= u32::from(load.is_finished());
+        sleep(Duration::from_millis(if load.is_finished() { 200 } else { 1_000 }));
+    }
+    let load = load.join().expect("it ran");
+    let rate = f64::from(load.made) / load.took.as_secs_f64();
+    let serving = |step: &&Transition| step.local.port == load.listener && step.remote.port != 0;
+    let count = |wanted: &dyn Fn(&Transition) -> bool| {
+        watch.told.iter().filter(serving).filter(|step| wanted(step)).count() as u64
+    };
+    let opened = count(&|step| step.from.is_none());
+    let closed = count(&|step| step.to.is_none());
+    let path = [None, Some(SynRecv), Some(Established), Some(CloseWait), Some(LastAck), None];
+    let legs: Vec<_> = path.windows(2).map(|leg| (leg[0], leg[1])).collect();
+    let traced = |leg: &(_, _)| {
+        count(&|step| (step.from, step.to) == *leg && step.told_by == ToldBy::Tracepoint && !step.skipped)
+    };
+    let traced: Vec<u64> = legs.iter().map(traced).collect();
+    let with_words = count(&|step| step.to.is_none() && step.last.is_some());
+    // The other ends wait, if a sample comes before their ports are used again.
+    let clients = watch.told.iter().filter(|step| step.remote.port == load.listener && step.from.is_none()).count();
+    eprintln!(
+        "{} connections in {:?} ({rate:.0}/s): {ended} ends heard, {lost} lost; at the server {opened} opened, \
+         {closed} closed, {with_words} with last words; traced {traced:?}, {untraced} steps of the machine lost; at the client {clients} opened",
+        load.made, load.took
+    );
+    let made = u64::from(load.made);
+    assert!(closed + lost >= made && closed <= made, "{closed} of {made} told, {lost} lost");
+    assert!(closed * 1_000 >= made * 999, "{closed} of {made} told");
+    assert_eq!(opened, closed);
+    // The kernel tells from a work queue, which a machine without a free core can hold up past two samples.
+    assert!(with_words * 1_000 >= closed * 999, "{with_words} of {closed} with last words");
+    match &watch.snapshot.events.tellers.trace {
+        // What a sample shows in the middle of a handshake is told by that sample.
+        Teller::On if untraced == 0 => assert!(traced.iter().all(|count| count * 100 >= made * 99), "{traced:?}"),
+        Teller::On => eprintln!("the machine was too busy for every step: {untraced} were lost, and said to be"),
+        other => skip(&format!("without the trace of states the steps are not compared: {other:?}")),
+    }
+    let clients = clients as u64;
+    assert!(clients.abs_diff(made) * 100 <= made + lost * 100, "{clients} of {made} other ends");
+}
+
+#[test]
+fn with_the_trace_every_step_is_told_at_its_moment() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let mut watch = Watch::begin();
+    let tellers = watch.sample().tellers;
+    if tellers.trace != Teller::On {
+        skip(&format!("there is no trace of states: {tellers:?}"));
+        return;
+    }
+    let before = since_boot();
+    let (client, server) = pair();
+    let opened = since_boot();
+    let (near, far) = (port(&client), port(&server));
+    watch.sample();
+    drop(client);
+    // Who reads the end of the stream is in CLOSE_WAIT.
+    assert_eq!(server.peek(&mut [0; 1]).expect("it is closed in order"), 0);
+    let closed = since_boot();
+    watch.until(far, Some(CloseWait));
+    drop(server);
+    watch.until(far, None);
+    watch.until(near, Some(TimeWait));
+    let lost = watch.lost;
+    if lost > 0 {
+        skip(&format!("{lost} steps were lost on a busy machine"));
+        return;
+    }
+    let exact: Vec<_> = watch.told.iter().filter(|step| step.told_by == ToldBy::Tracepoint).collect();
+    let at = |port: u16, to: Option<TcpState>| {
+        let step = exact.iter().find(|step| (step.local.port, step.to) == (port, to));
+        step.unwrap_or_else(|| panic!("{to:?} at {port} was not traced: {:?}", watch.told)).at
+    };
+    let handshake = [at(near, Some(SynSent)), at(near, Some(Established)), at(far, Some(Established))];
+    assert!(handshake.iter().all(|at| (before..=opened).contains(at)), "{before:?} {handshake:?} {opened:?}");
+    let half = [at(near, Some(FinWait1)), at(far, Some(CloseWait))];
+    assert!(half.iter().all(|at| (opened..=closed).contains(at)), "{opened:?} {half:?} {closed:?}");
+    let path = [None, Some(SynRecv), Some(Established), Some(CloseWait), Some(LastAck), None];
+    let legs: Vec<_> = path.windows(2).map(|leg| (leg[0], leg[1])).collect();
+    assert_eq!(watch.path(far), legs);
+    assert!(watch.told.iter().all(|step| !step.skipped), "{:?}", watch.told);
+}
+
+/// Now, by the clock of all samples.
+fn since_boot() -> Timestamp {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let whole = u64::try_from(time.tv_sec).expect("after boot") * 1_000_000_000;
+    Timestamp(whole + u64::try_from(time.tv_nsec).expect("not negative"))
+}
+
+#[test]
+fn in_a_time_namespace_steps_bear_the_time_of_the_samples() {
+    const INSIDE: &str = "CONNTOP_TEST_TIME_NAMESPACE";
+    if !namespace::inside_namespace() {
+        return;
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        for offset in ["604800", "-1"] {
+            let unshare = |program: &std::ffi::OsStr| {
+                let mut command = std::process::Command::new("unshare");
+                command.args(["-T", "--boottime", offset, "--fork"]).arg(program).env(INSIDE, "1");
+                command
+            };
+            if !unshare("true".as_ref()).status().is_ok_and(|status| status.success()) {
+                skip(&format!("`unshare -T --boottime {offset}` does not work here"));
+                continue;
+            }
+            let this = std::env::current_exe().expect("a test knows its program");
+            let status =
+                unshare(this.as_os_str()).args(["--exact", &this_test(), "--nocapture"]).status().expect("it runs");
+            assert!(status.success(), "failed {offset} s apart");
+        }
+        return;
+    }
+    let mut watch = Watch::begin();
+    let tellers = watch.sample().tellers;
+    if tellers.trace != Teller::On {
+        skip(&format!("there is no trace of states: {tellers:?}"));
+        return;
+    }
+    let before = since_boot();
+    let (client, _server) = pair();
+    let after = since_boot();
+    let near = port(&client);
+    watch.until(near, Some(Established));
+    let told: Vec<_> = watch.told.iter().filter(|step| step.local.port == near).collect();
+    assert!(told.iter().all(|step| (before..=after).contains(&step.at)), "{before:?} {told:?} {after:?}");
+    assert!(watch.lost > 0 || told.iter().all(|step| step.told_by == ToldBy::Tracepoint), "{told:?}");
+    assert!(told.iter().all(|step| step.owner.process().is_some_and(|it| it.id.pid == std::process::id())), "{told:?}");
+}

@@ -1,0 +1,244 @@
+//! Partial samples on the real kernel: what they see at once, what they leave alone, and that nothing is lost.
+
+#![cfg(target_os = "linux")]
+
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use conntop::model::delta::{Connection, Delta, Transition};
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::{Socket, SocketRef};
+use conntop::model::tcp_state::TcpState::{self, CloseWait, Established, FinWait2, TimeWait};
+use conntop::source::{self, Choice, Source};
+use conntop::tracker::Tracker;
+
+use crate::namespace;
+
+/// How long the kernel may take to carry out what was asked of it.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Connections of a peer that is killed.
+const COUNT: u32 = 50;
+/// As the sampler has it.
+const LOOK_UPS_MAX: usize = 4_096;
+
+struct Watch {
+    source: Box<dyn Source>,
+    needs: Needs,
+    snapshot: Snapshot,
+    tracker: Tracker,
+}
+
+impl Watch {
+    /// Has taken its first full samples; from now on all are partial.
+    fn begin() -> Self {
+        let source = source::open(&Choice::Linux).expect("sock_diag answers");
+        let mut watch =
+            Self { source, needs: Needs::default(), snapshot: Snapshot::default(), tracker: Tracker::new() };
+        assert!(watch.source.has_parts(&Needs::default()));
+        watch.full();
+        watch.part();
+        assert!(watch.snapshot.scope.is_all(), "the first partial sample begins with a full one");
+        watch.part();
+        assert!(!watch.snapshot.scope.is_all());
+        watch
+    }
+
+    fn full(&mut self) -> Delta {
+        self.source.sample(&self.needs, &mut self.snapshot).expect("sock_diag answers");
+        self.tracker.update(&self.snapshot)
+    }
+
+    fn part(&mut self) -> Delta {
+        self.source.sample_part(&self.needs, &mut self.snapshot).expect("sock_diag answers");
+        let missing = self.tracker.missing(&self.snapshot, LOOK_UPS_MAX);
+        self.source.look_up(&missing, &mut self.snapshot);
+        self.tracker.update(&self.snapshot)
+    }
+
+    /// Takes partial samples until their deltas have `done` it, all of which are given.
+    fn parts_until(&mut self, what: &str, done: impl Fn(&[Delta]) -> bool) -> Vec<Delta> {
+        let (mut deltas, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        while !done(&deltas) {
+            assert!(Instant::now() < deadline, "it never happened that {what}; seen: {:?}", steps(&deltas));
+            deltas.push(self.part());
+            sleep(Duration::from_millis(10));
+        }
+        deltas
+    }
+
+    fn reference(&self, local: u16, remote: u16) -> SocketRef {
+        let there = |socket: &&Socket| (socket.local.port, socket.remote.port) == (local, remote);
+        self.snapshot.sockets.iter().find(there).expect("it is listed").reference()
+    }
+}
+
+type Step = (u16, Option<TcpState>, Option<TcpState>);
+
+fn steps(deltas: &[Delta]) -> Vec<Step> {
+    let step = |step: &Transition| (step.local.port, step.from, step.to);
+    deltas.iter().flat_map(|delta| &delta.transitions).map(step).collect()
+}
+
+fn pair() -> (TcpStream, TcpStream, (u16, u16)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    let (server, _) = listener.accept().expect("a connection");
+    let port = |end: &TcpStream| end.local_addr().expect("bound").port();
+    let ports = (port(&client), port(&server));
+    (client, server, ports)
+}
+
+#[test]
+fn a_half_close_is_seen_by_the_next_partial_sample() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (client, server, (near, far)) = pair();
+    let mut watch = Watch::begin();
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    // Who reads the end of the stream is in CLOSE_WAIT; the acknowledgement may be delayed.
+    assert_eq!(server.peek(&mut [0; 1]).expect("it is connected"), 0);
+    let delta = watch.part();
+    assert!(steps(&[delta]).contains(&(far, Some(Established), Some(CloseWait))));
+    let deltas = watch.parts_until("nothing moves", |deltas| deltas.len() > 10);
+    assert!(steps(&deltas).iter().all(|(port, _, to)| *port == near && *to == Some(FinWait2)), "{:?}", steps(&deltas));
+}
+
+#[test]
+fn an_idle_crowd_costs_nothing_and_stays() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let crowd: Vec<_> = (0..200).map(|_| pair()).collect();
+    let mut watch = Watch::begin();
+    for _ in 0..10 {
+        let delta = watch.part();
+        assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 0, 0));
+        assert!(watch.snapshot.sockets.len() < 10, "none of them is asked for");
+    }
+    let delta = watch.full();
+    assert_eq!((delta.added.len(), delta.removed.len(), delta.rhythm.late), (0, 0, 0));
+    assert_eq!(watch.snapshot.sockets.len(), 2 * crowd.len());
+}
+
+/// `nc`-like: a python process that holds `count` connections to `port`.
+fn holder(port: u16, count: u32) -> Child {
+    let code = format!(
+        "import socket,time\nkept=[socket.create_connection(('127.0.0.1',{port})) for _ in range({count})]\nprint(1,flush=True)\ntime.sleep(60)"
+    );
+    Command::new("python3").args(["-c", &code]).stdout(Stdio::piped()).spawn().expect("python3 is there")
+}
+
+#[test]
+fn the_sockets_of_a_killed_peer_are_gone_at_once() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    // The kernel tells of ends from a work queue, which waits for a free core like everybody else.
+    let soonest = (0..5).map(|_| samples_until_a_killed_peer_is_gone()).find(|samples| *samples < 20);
+    assert!(soonest.is_some(), "it takes 20 samples every time");
+}
+
+fn samples_until_a_killed_peer_is_gone() -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    let mut peer = holder(port, COUNT);
+    let kept: Vec<_> = (0..COUNT).map(|_| listener.accept().expect("a connection").0).collect();
+    let mut watch = Watch::begin();
+    peer.kill().expect("it runs");
+    peer.wait().expect("it is ours");
+    // The peer's ends are orphans in FIN_WAIT; ours see the end of the stream.
+    let half = |deltas: &[Delta]| {
+        let to = |state| steps(deltas).iter().filter(|step| step.0 == port && step.2 == Some(state)).count();
+        to(CloseWait) == COUNT as usize
+    };
+    watch.parts_until("our ends are half closed", half);
+    // Closing ours ends them without TIME_WAIT, and the peer's go there.
+    drop(kept);
+    let ended = |deltas: &[Delta]| {
+        let gone = steps(deltas).iter().filter(|step| step.0 == port && step.2.is_none()).count();
+        let waiting = steps(deltas).iter().filter(|step| step.2 == Some(TimeWait)).count();
+        (gone, waiting) == (COUNT as usize, COUNT as usize)
+    };
+    let deltas = watch.parts_until("all are gone, and the peer's wait", ended);
+    let delta = watch.full();
+    let late = delta.rhythm.late;
+    assert_eq!(late, 0, "{:?}", steps(&[delta]));
+    deltas.len()
+}
+
+#[test]
+fn a_reset_in_the_silent_mass_is_told_by_the_kernel() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (mut client, server, (near, far)) = pair();
+    let mut watch = Watch::begin();
+    // Unread data makes close(2) send a reset: both ends go from ESTABLISHED to nothing.
+    client.write_all(b"unread").expect("it is connected");
+    drop(server);
+    assert!(client.peek(&mut [0; 1]).is_err(), "the reset has come");
+    let gone = |deltas: &[Delta], port| steps(deltas).contains(&(port, Some(Established), None));
+    watch.parts_until("the resetting end is gone", |deltas| gone(deltas, far));
+    drop(client);
+    watch.full();
+    watch.part();
+    let delta = watch.full();
+    assert!(delta.removed.is_empty() && delta.added.is_empty());
+    assert!(!watch.snapshot.sockets.iter().any(|socket| socket.local.port == near));
+}
+
+#[test]
+fn the_rows_on_the_screen_are_of_now() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (mut client, _server, (near, far)) = pair();
+    let (mut other, _others, _) = pair();
+    let mut watch = Watch::begin();
+    watch.full();
+    watch.needs.visible = vec![watch.reference(near, far)];
+    client.write_all(b"some bytes").expect("it is connected");
+    other.write_all(b"some bytes").expect("it is connected");
+    let has_sent = |row: &&Connection| row.rates.is_some_and(|rates| rates.sent > 0.0);
+    let deltas = watch.parts_until("the row has rates", |deltas| {
+        deltas.iter().flat_map(|delta| &delta.changed).any(|row| has_sent(&row))
+    });
+    let changed: Vec<_> = deltas.iter().flat_map(|delta| &delta.changed).collect();
+    assert!(changed.iter().all(|row| row.socket.local.port == near), "only what is looked at");
+    let row = changed.iter().find(|row| has_sent(row)).expect("it was waited for");
+    assert!(row.socket.owner.process().is_some());
+}
+
+#[test]
+fn while_all_namespaces_are_wanted_every_sample_is_full_and_so_are_two_after() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let (client, _server, (_, far)) = pair();
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let mut watch = Watch::begin();
+    let own = watch.snapshot.names.namespaces.clone();
+    let half_closed = |watch: &Watch| {
+        let socket = watch.snapshot.sockets.iter().find(|socket| socket.local.port == far).expect("it is listed");
+        (socket.state, socket.cgroup, socket.owner.process().expect("it is held").id)
+    };
+    let before = half_closed(&watch);
+    let is_full = |watch: &mut Watch| {
+        watch.part();
+        watch.snapshot.scope.is_all()
+    };
+    watch.needs.all_namespaces = true;
+    assert!(!watch.source.has_parts(&watch.needs));
+    assert!(is_full(&mut watch) && is_full(&mut watch));
+    assert!(watch.snapshot.names.namespaces.len() > own.len(), "the one that the tests run in is another one");
+    watch.needs.all_namespaces = false;
+    assert!(watch.source.has_parts(&watch.needs));
+    assert!(is_full(&mut watch) && is_full(&mut watch), "two of them end what is no longer looked at");
+    assert!(!is_full(&mut watch));
+    assert_eq!(watch.snapshot.names.namespaces, own);
+    assert_eq!(half_closed(&watch), before, "state, unit and owner are those of a full sample");
+}

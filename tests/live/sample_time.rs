@@ -1,0 +1,70 @@
+//! A measurement, not a test: where the time of a sample goes, for the sockets that are there.
+//! `cargo test --release --test live sample_time -- --ignored --nocapture`
+
+#![cfg(target_os = "linux")]
+
+use std::time::{Duration, Instant};
+
+use conntop::model::coverage::Coverage;
+use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::socket::NetnsId;
+use conntop::source::linux::dumper::Way;
+use conntop::source::linux::netlink::Connection;
+use conntop::source::linux::owners::{Asked, Extent, HeldOf, Owners};
+use conntop::source::linux::processes::Now;
+use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
+use conntop::source::linux::tables::Tables;
+use conntop::source::{Choice, clock, open};
+
+const ROUNDS: usize = 15;
+
+/// The median and the least of some rounds.
+fn time(name: &str, mut round: impl FnMut()) {
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let begun = Instant::now();
+            round();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    println!("{name:<44} median {:>10.1?}   least {:>10.1?}", times[ROUNDS / 2], times[0]);
+}
+
+fn asked<'a>(held: &'a mut HeldOf<'a>) -> Asked<'a> {
+    let (at, wall) = clock::now();
+    Asked { now: Now { at, wall }, own: NetnsId(0), some_invisible: false, held }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn where_the_time_of_a_sample_goes() {
+    let mut connection = Connection::open().expect("sock_diag");
+    time("floor: dump, thrown away", || {
+        for request in DumpRequest::everything() {
+            connection.dump(BY_FAMILY, &request.encode(), |_, _| true);
+        }
+    });
+    let mut tables = Tables::sock_diag(NetnsId(0)).expect("sock_diag");
+    let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
+    time("dump, decoded", || {
+        sockets.clear();
+        tables.read(Way::Whole, &mut sockets, &mut coverage).expect("a dump");
+    });
+    time("owners of all, nothing known", || {
+        Owners::open().attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+    });
+    let mut owners = Owners::open();
+    owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+    time("owners of all, everything known", || {
+        owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+    });
+    for choice in [Choice::Linux, Choice::Procfs] {
+        let (mut source, mut snapshot) = (open(&choice).expect("a source"), Snapshot::default());
+        source.sample(&Needs::default(), &mut snapshot).expect("a sample");
+        time(&format!("sample, again, {choice:?}"), || {
+            source.sample(&Needs::default(), &mut snapshot).expect("a sample");
+        });
+        println!("{} sockets, {:?}", snapshot.sockets.len(), snapshot.coverage);
+    }
+}

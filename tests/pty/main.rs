@@ -1,0 +1,17 @@
+//! The real program in a pseudo-terminal.
+#![cfg(target_os = "linux")]
+
+#[path = "../common/namespace.rs"]
+mod namespace;
+#[path = "../common/server.rs"]
+mod server;
+#[path = "../common/pty.rs"]
+mod session;
+#[path = "../common/skip.rs"]
+mod skip;
+
+mod act;
+mod escapes;
+mod haste;
+mod story;
+mod terminal;

@@ -1,0 +1,13 @@
+//! What conntop finds and says on recordings and simulated machines. Time is data here, so minutes and days take seconds.
+
+#[path = "../common/churn.rs"]
+mod churn;
+mod stories;
+
+mod healthy_day;
+mod losses;
+mod refresh_cost;
+mod remedies;
+mod rules;
+mod sentences;
+mod soak;

@@ -1,0 +1,216 @@
+//! A recording for every rule of `diagnosis`, and one of a healthy busy machine: what is found when each is played.
+//!
+//! `CONNTOP_BLESS=1 cargo test --test recorded rules` writes the recordings of `tests/recordings` anew from the stories,
+//! `INSTA_UPDATE=always` what is found in them; both are reviewed like code.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use conntop::diagnosis::Diagnosis;
+use conntop::diagnosis::finding::{Evidence, Finding, Measure};
+use conntop::diagnosis::rule::{RULES, Rule};
+use conntop::diagnosis::thresholds::Thresholds;
+use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
+use conntop::model::units;
+use conntop::report::explain::{self, Surroundings};
+use conntop::source::record::Writer;
+use conntop::source::replay::Replay;
+use conntop::source::{Pace, Source};
+use conntop::store::Store;
+use conntop::table::filter::Filter;
+use conntop::tracker::Tracker;
+
+use crate::stories::{STORIES, Story};
+
+/// A recording is no larger than this.
+const BYTES_MAX: usize = 100_000;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(format!("{name}.conntop"))
+}
+
+fn recorded(story: &Story) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, &conntop::model::testing::source_info()).expect("it writes into memory");
+    for snapshot in (story.tell)() {
+        writer.write(&snapshot).expect("it writes into memory");
+    }
+    writer.finish().expect("it writes into memory");
+    bytes
+}
+
+/// Plays a recording and calls `each` after every sample.
+fn play(path: &Path, thresholds: &str, mut each: impl FnMut(&Store, &Diagnosis)) {
+    let mut replay = Replay::open(path).expect("the recording is sound");
+    let info: SourceInfo = replay.info().clone();
+    let thresholds: Thresholds = toml::from_str(thresholds).expect("thresholds");
+    let (mut tracker, mut store, mut diagnosis) = (Tracker::new(), Store::new(info), Diagnosis::new(thresholds));
+    let mut snapshot = Snapshot::default();
+    loop {
+        let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
+        store.apply(tracker.update(&snapshot));
+        diagnosis.observe(&store);
+        each(&store, &diagnosis);
+        if pace == Pace::Last {
+            return;
+        }
+    }
+}
+
+fn told(store: &Store, finding: &Finding) -> String {
+    let mut text = format!("{} {}: {}\n", finding.severity.label(), finding.rule().id(), finding.sentence);
+    let line =
+        |text: &mut String, label: &str, words: String| writeln!(text, "    {label}: {words}").expect("a string");
+    line(&mut text, "why", finding.why.to_owned());
+    for Evidence { label, value, is_metric, .. } in &finding.evidence {
+        line(&mut text, label, format!("{}{}", measure(value), if *is_metric { " *" } else { "" }));
+    }
+    if let Some(since) = finding.since {
+        line(&mut text, "since", format!("{} ({})", units::lasted(since.age(store.at())), since.basis.label()));
+    }
+    finding.processes_in_words().into_iter().for_each(|words| line(&mut text, "who", words));
+    finding.caused.lines().for_each(|words| line(&mut text, "explains", words));
+    line(&mut text, "found", format!("{} ago", units::age(store.at().since(finding.first_found))));
+    line(&mut text, "shown by", finding.filter.clone());
+    text
+}
+
+fn measure(value: &Measure) -> String {
+    match value {
+        Measure::Count(count) => units::count(*count),
+        Measure::Id(id) => id.to_string(),
+        Measure::Of(part, whole) => format!("{} of {}", units::count(*part), units::count(*whole)),
+        Measure::Span(span) => units::lasted(*span),
+        Measure::PerSecond(rate) => format!("{rate:.1}/s"),
+        Measure::PerMinute(rate) => format!("{rate:.1}/min"),
+        Measure::Bytes(bytes) => format!("{} bytes", units::count(*bytes)),
+        Measure::Words(words) => words.clone(),
+    }
+}
+
+/// How many live sockets a filter selects.
+fn selected(store: &Store, filter: &str) -> usize {
+    let filter = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+    store.rows().iter().filter(|(_, row)| !row.is_closed() && filter.matches(row, store)).count()
+}
+
+#[test]
+fn the_recordings_are_what_the_stories_tell() {
+    for story in STORIES {
+        let (made, path) = (recorded(story), path(story.name));
+        assert!(made.len() < BYTES_MAX, "{}: {} bytes", story.name, made.len());
+        if std::env::var_os("CONNTOP_BLESS").is_some() {
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("it can be made");
+            std::fs::write(&path, &made).expect("it can be written");
+        }
+        let stored = std::fs::read(&path).unwrap_or_default();
+        assert!(stored == made, "{} differs; look at why, then write it anew with CONNTOP_BLESS=1", story.name);
+    }
+}
+
+#[test]
+fn every_rule_has_a_recording_in_which_it_finds_its_cause() {
+    for row in &RULES {
+        let story = STORIES.iter().find(|story| story.name == row.id);
+        let story = story.unwrap_or_else(|| panic!("{} has no story", row.id));
+        let (mut text, mut found) = (String::new(), false);
+        play(&path(story.name), story.thresholds, |store, diagnosis| {
+            found = diagnosis.findings().iter().any(|finding| finding.rule() == row.rule);
+            text = diagnosis.findings().iter().map(|finding| told(store, finding)).collect::<Vec<_>>().join("\n");
+            for finding in diagnosis.findings() {
+                let selected = selected(store, &finding.filter);
+                assert!(selected > 0 || finding.sockets == 0, "{} selects nothing", finding.filter);
+            }
+        });
+        assert!(found, "{} is not found at the end of its recording:\n{text}", row.id);
+        insta::assert_snapshot!(format!("finds_{}", row.id), text);
+    }
+}
+
+/// What a finding, or one that it explains, counts, and what its filter selects.
+fn counts(store: &Store, finding: &Finding) -> Vec<(Rule, String, usize, usize)> {
+    let own = (finding.rule(), &finding.filter, finding.sockets);
+    let explained = finding.caused.told.iter().map(|caused| (caused.rule, &caused.filter, caused.sockets));
+    let all = std::iter::once(own).chain(explained).filter(|(_, filter, sockets)| !filter.is_empty() || *sockets > 0);
+    all.map(|(rule, filter, sockets)| (rule, filter.clone(), sockets as usize, selected(store, filter))).collect()
+}
+
+#[test]
+fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_not() {
+    let reason = |rule: Rule| {
+        let story =
+            RULES.iter().find(|row| row.rule == rule).and_then(|row| STORIES.iter().find(|one| one.name == row.id));
+        story.expect("every rule has a story").shows_more
+    };
+    let (mut wrong, mut differing) = (BTreeSet::new(), BTreeSet::new());
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
+    let stories = STORIES.iter().map(|story| (path(story.name), story.thresholds));
+    for (path, thresholds) in stories.chain(std::iter::once((demo, ""))) {
+        play(&path, thresholds, |store, diagnosis| {
+            for (rule, filter, counted, selected) in diagnosis.findings().iter().flat_map(|one| counts(store, one)) {
+                if counted != selected || counted == 0 {
+                    differing.insert(rule);
+                }
+                if counted != selected && reason(rule).is_none() {
+                    wrong.insert(format!(
+                        "{rule:?}: '{filter}' selects {selected}, it counts {counted} in {}",
+                        path.display()
+                    ));
+                }
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for row in RULES.iter().filter(|row| reason(row.rule).is_some()) {
+        assert!(differing.contains(&row.rule), "{}: its filter is exact, it needs no reason", row.id);
+    }
+}
+
+#[test]
+fn every_finding_says_where_its_sockets_and_its_explanation_are() {
+    for story in STORIES.iter().filter(|story| Rule::named(story.name).is_some()) {
+        let source = format!("replay:{}", path(story.name).display());
+        let check = |format| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
+            let output = command.args(["check", "--source", &source, "--format", format]).output().expect("it runs");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let (text, json) = (check("text"), check("json"));
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let all = json["findings"].as_array().expect("a list").iter();
+        let shown = all.filter(|one| one["filter"].as_str().is_some_and(|filter| !filter.is_empty())).count();
+        let lines = |label: &str| text.lines().filter(|line| line.trim().starts_with(label)).count();
+        // A recording that needs other thresholds finds nothing with the usual ones.
+        let findings = text.lines().filter(|line| line.starts_with('[')).count();
+        assert!(findings > 0 || !story.thresholds.is_empty(), "{}: {text}", story.name);
+        let said = (lines("see them  conntop list "), lines("explain   conntop explain "));
+        assert_eq!(said, (shown, findings), "{text}");
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("explain   conntop explain ")) {
+            assert!(!explain::look_up(line, &Surroundings::default()).is_empty(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_healthy_busy_machine_has_no_finding() {
+    let story = STORIES.iter().find(|story| story.name == "healthy-busy").expect("it is told");
+    play(&path(story.name), story.thresholds, |store, diagnosis| {
+        let told: Vec<_> = diagnosis.findings().iter().map(|finding| told(store, finding)).collect();
+        assert_eq!(told, [""; 0]);
+    });
+}
+
+#[test]
+fn the_demo_shows_what_it_is_made_to_show() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
+    let mut text = String::new();
+    play(&path, "", |store, diagnosis| {
+        text = diagnosis.findings().iter().map(|finding| told(store, finding)).collect::<Vec<_>>().join("\n");
+        diagnosis.findings().iter().for_each(|finding| {
+            selected(store, &finding.filter);
+        });
+    });
+    insta::assert_snapshot!("the_demo", text);
+}

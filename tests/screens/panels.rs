@@ -1,0 +1,176 @@
+//! The tabs States, Ports and Listeners on the made-up server: what a person sees after a minute and a half, and where
+//! the keys lead. `INSTA_UPDATE=always cargo test --test screens` rewrites the pictures; they are reviewed like code.
+
+use std::sync::Arc;
+
+use conntop::app::msg::Msg;
+use conntop::app::{App, Config};
+use conntop::model::delta::{Connection, Delta, Transition};
+use conntop::model::facts::{Facts, PortRange};
+use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
+use conntop::model::tcp_state::TcpState;
+use conntop::model::testing::{connection, source_info, tcp};
+use conntop::model::time::Timestamp;
+use conntop::source::Source;
+use conntop::source::synthetic::Synthetic;
+use conntop::tracker::Tracker;
+use conntop::ui;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn app(source: SourceInfo, size: (u16, u16)) -> App {
+    App::new(Config::new(source, size))
+}
+
+/// The app after `seconds` of the small server.
+fn after(seconds: u32, size: (u16, u16)) -> App {
+    let mut source = Synthetic::small(1);
+    let mut app = app(source.info().clone(), size);
+    let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
+    for _ in 0..=seconds {
+        source.sample(&Needs::default(), &mut snapshot).expect("it never fails");
+        app.update(Msg::Delta(Box::new(tracker.update(&snapshot))));
+    }
+    app
+}
+
+/// Types `keys`: characters as they are, `⏎` for Enter, `⎋` for Escape.
+fn press(app: &mut App, keys: &str) {
+    for character in keys.chars() {
+        let code = match character {
+            '⏎' => KeyCode::Enter,
+            '⎋' => KeyCode::Esc,
+            character => KeyCode::Char(character),
+        };
+        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}
+
+fn picture(app: &App) -> String {
+    let (width, height) = app.config.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
+    terminal.draw(|frame| ui::draw(frame, app)).expect("it draws into memory");
+    terminal.backend().to_string()
+}
+
+fn resize(app: &mut App, (width, height): (u16, u16)) {
+    app.update(Msg::Resize(width, height));
+}
+
+/// The only line with `word` in it.
+fn line_with<'p>(picture: &'p str, word: &str) -> &'p str {
+    let mut lines = picture.lines().filter(|line| line.contains(word));
+    let line = lines.next().unwrap_or_else(|| panic!("'{word}' is missing\n{picture}"));
+    assert_eq!(lines.next(), None, "'{word}' stands twice\n{picture}");
+    line
+}
+
+#[test]
+fn the_panels_at_every_size() {
+    let mut app = after(90, SIZES[0]);
+    for (keys, name) in [("5jj", "states"), ("7", "ports"), ("4", "listeners")] {
+        press(&mut app, keys);
+        for size in SIZES {
+            resize(&mut app, size);
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture(&app));
+        }
+    }
+}
+
+#[test]
+fn the_full_queue_is_named_with_what_it_costs() {
+    let mut app = after(30, (120, 40));
+    press(&mut app, "4");
+    let picture = picture(&app);
+    let line = line_with(&picture, "overflows");
+    assert!(line.contains("tied to 0.0.0.0:9090 report-api[6002]"), "{line}");
+    let row = picture.lines().find(|line| line.starts_with("\" ▸0.0.0.0:9090 ")).expect("the listener");
+    assert!(row.contains("███████"), "{row}");
+}
+
+#[test]
+fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
+    let mut app = after(20, (120, 40));
+    press(&mut app, "7");
+    let expected: Vec<u64> = {
+        let table = app.tables.group(conntop::app::tab::Tab::Ports).expect("a table");
+        table.view.from(0).map(|group| u64::from(group.sockets())).collect()
+    };
+    assert!(expected.len() > 5, "{expected:?}");
+    for (line, sockets) in expected.into_iter().enumerate() {
+        press(&mut app, &format!("g{}⏎", "j".repeat(line)));
+        assert_eq!(app.tables.connections.live as u64, sockets, "{}", app.tables.connections.view.filter().text());
+        press(&mut app, "⎋");
+        assert_eq!(app.tab, conntop::app::tab::Tab::Ports);
+    }
+}
+
+#[test]
+fn enter_on_a_state_shows_its_connections() {
+    let mut app = after(5, (120, 40));
+    press(&mut app, "5j⏎");
+    assert_eq!(app.tables.connections.view.filter().text(), "proto:tcp state:close_wait");
+    assert_eq!(app.tables.connections.live as u64, u64::from(app.store.rows().counts().of(TcpState::CloseWait)));
+    press(&mut app, "⎋");
+    assert_eq!(app.tab, conntop::app::tab::Tab::States);
+    press(&mut app, "G⏎");
+    assert_eq!(app.tables.connections.live as u64, u64::from(app.store.rows().counts().udp));
+}
+
+#[test]
+fn the_span_of_the_charts_goes_round() {
+    let mut app = after(5, (120, 40));
+    press(&mut app, "5");
+    for ago in ["15 min ago", "24 h ago", "2 min ago"] {
+        press(&mut app, "w");
+        line_with(&picture(&app), ago);
+    }
+    press(&mut app, "1w5");
+    line_with(&picture(&app), "2 min ago");
+}
+
+/// A client that opens a connection a second on a machine with a hundred ephemeral ports, and closes none.
+fn hungry_client(seconds: u64) -> App {
+    let facts = Arc::new(Facts {
+        ephemeral_ports: Some(PortRange { first: 40_000, last: 40_099 }),
+        ephemeral_reserved: 10,
+        time_wait_reuse: Some(0),
+        ..Facts::default()
+    });
+    let mut app = app(source_info(), (120, 40));
+    for second in 0..=seconds {
+        let socket = |nth: u64| tcp(nth).local(&format!("10.0.0.7:{}", 40_000 + nth)).remote("10.0.0.31:6379");
+        let opened: Vec<Connection> =
+            (second > 0).then(|| connection(socket(second), second * 1_000)).into_iter().collect();
+        let at = Timestamp::from_millis(second * 1_000);
+        let transitions = opened
+            .iter()
+            .map(|connection| Transition::new(&connection.socket.reference(), at, None, Some(TcpState::Established)));
+        let delta = Delta {
+            at: Timestamp::from_millis(second * 1_000),
+            transitions: transitions.collect(),
+            added: opened,
+            facts: Arc::clone(&facts),
+            ..Delta::default()
+        };
+        app.update(Msg::Delta(Box::new(delta)));
+    }
+    press(&mut app, "7");
+    app
+}
+
+#[test]
+fn ports_that_run_out_say_when() {
+    let app = hungry_client(45);
+    let picture = picture(&app);
+    let summary = line_with(&picture, "in use");
+    assert!(summary.contains("45 in use · range 40000-40099 (100) · most 45 to 10.0.0.31:6379"), "{summary}");
+    assert!(summary.contains("10 reserved · TIME_WAIT reuse off"), "{summary}");
+    let row = picture.lines().find(|line| line.starts_with("\" ▸10.0.0.31:6379")).expect("the route");
+    let cells: Vec<&str> = row.trim_matches(['"', ' ']).split_whitespace().collect();
+    assert!(cells.contains(&"50%") && cells.contains(&"1.0"), "45 of 90 that are not reserved: {cells:?}");
+    assert_eq!(cells.last(), Some(&"45s"), "{cells:?}");
+}
