@@ -111,7 +111,7 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
         Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
         Some(Command::Watch(options)) => {
-            if let Some((fields, format)) = options.fields()? {
+            if let Some((fields, format)) = options.fields() {
                 return print(format, |out| report::fields::write(&fields, format, out));
             }
             let watch = options.parse()?;
@@ -132,14 +132,8 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Some(Command::Kill(options)) => kill::run(&options, &global),
         Some(Command::Close(options)) => close::run(&options, &global),
-        Some(Command::Columns(options)) => {
-            let format = options.format()?;
-            print(format, |out| report::columns::write(format, out))
-        }
-        Some(Command::Keys(options)) => {
-            let format = options.format()?;
-            print(format, |out| keys::write(format, out))
-        }
+        Some(Command::Columns(options)) => print(options.format, |out| report::columns::write(options.format, out)),
+        Some(Command::Keys(options)) => print(options.format, |out| keys::write(options.format, out)),
         Some(Command::Man(options)) => man::run(&options),
         Some(Command::Completions(options)) => completions::run(&options),
     }

@@ -13,8 +13,8 @@ use crate::cli::{Failure, parse_filter, say};
 use crate::host::Host;
 use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
-use crate::report::act::{FORMATS, Look, counted};
-use crate::report::format::Format;
+use crate::report::act::{Look, counted};
+use crate::report::format::TargetFormat;
 use crate::store::Store;
 use crate::table::filter::Filter;
 
@@ -40,9 +40,9 @@ pub(super) struct ActArguments {
     /// Show command lines as well; they may hold secrets
     #[arg(long)]
     command: bool,
-    /// text, json (one object), or ndjson (one target a line)
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: TargetFormat,
 }
 
 /// What was asked for, understood.
@@ -79,8 +79,7 @@ impl ActArguments {
                 "conntop {verb} needs a filter that says what to hit, as in conntop {verb} {such_as}"
             )));
         }
-        let format = Format::parse_among(&self.format, &FORMATS).map_err(Failure::Usage)?;
-        let look = Look { format, commands: self.command };
+        let look = Look { format: self.format, commands: self.command };
         Ok(Order { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
     }
 }
@@ -133,7 +132,7 @@ impl Order {
 
     /// How the question shows what it asks about.
     pub(super) const fn look_of_question(&self) -> Look {
-        Look { format: Format::Text, ..self.look }
+        Look { format: TargetFormat::Text, ..self.look }
     }
 
     /// Says what was left out, and whether there is something to do: else the exit code.
@@ -149,7 +148,7 @@ impl Order {
         }
         if count == 0 {
             // A heading with nothing below it tells nothing.
-            let is_bare = self.look.format == Format::Text && total == 0;
+            let is_bare = self.look.format == TargetFormat::Text && total == 0;
             print(self.look.format, |out| if is_bare { Ok(()) } else { plan(out) })?;
             say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
             return Ok(Some(ExitCode::FAILURE));

@@ -237,7 +237,7 @@ mod tests {
                 "write 'list' first, as in conntop list nginx; to look for that word, write conntop -- nginx list",
             ),
             (&["--colour", "never"], "unexpected argument '--colour' found; did you mean '--color'?"),
-            (&["--color", "red"], "invalid value 'red' for '--color <WHEN>'; there are auto, always, never"),
+            (&["--color", "red"], "invalid value 'red' for '--color <WHEN>'; there are auto, always and never"),
             (&["record"], "the following required arguments were not provided: <FILE>; see conntop --help"),
             (
                 &["list", "--limit", "many"],

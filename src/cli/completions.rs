@@ -15,7 +15,7 @@ use crate::diagnosis::rule::RULES;
 use crate::knowledge::topics;
 use crate::model::action::SIGNALS;
 use crate::model::tcp_state::STATES;
-use crate::report::format::{FORMATS, Format};
+use crate::report::format::Format;
 use crate::report::netstat::protocol::PROTOCOLS;
 use crate::report::ports::FAIL_ON;
 use crate::table::connections::COLUMNS;
@@ -56,10 +56,6 @@ fn with_values(arg: Arg, commands: &[&str]) -> Arg {
     match name.as_str() {
         "COMMAND" => arg.value_parser(PossibleValuesParser::new(commands.iter().map(|name| (*name).to_owned()))),
         "DIR" => arg.value_hint(ValueHint::DirPath),
-        "FORMAT" => {
-            let formats = formats(&arg);
-            arg.value_parser(PossibleValuesParser::new(formats))
-        }
         // A filter, a number, a time: there is nothing to offer, least of all files.
         "FILTER" | "N" | "SECONDS" => arg.value_hint(ValueHint::Other),
         name => match values(name) {
@@ -89,13 +85,6 @@ fn values(name: &str) -> Vec<String> {
         "WHAT" => own(&mut FAIL_ON.iter().map(|(name, _)| *name)),
         _ => Vec::new(),
     }
-}
-
-/// The formats that the help of `arg` names.
-fn formats(arg: &Arg) -> Vec<&'static str> {
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let words: Vec<&str> = help.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').collect();
-    FORMATS.iter().map(|(name, _)| *name).filter(|name| words.contains(name)).collect()
 }
 
 /// `script` for bash, in which the last word of a list with commas is completed, too.

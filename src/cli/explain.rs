@@ -15,7 +15,7 @@ const WIDTH: u16 = 80;
 /// Explains the topics, or lists them.
 pub(super) fn run(options: &ExplainArguments) -> Result<ExitCode, Failure> {
     let around = Surroundings { options: args::options(), client_ports: machine::client_ports() };
-    let explain = Explain { format: options.format()?, width: width(), around };
+    let explain = Explain { format: options.format, width: width(), around };
     if options.topics.is_empty() {
         return print(explain.format, |out| explain.write_topics(out));
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::app::keymap::{SECTIONS, section};
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, Heading};
 use crate::table::column::Align;
@@ -25,7 +25,7 @@ struct Row {
 }
 
 /// Writes every key once, under where it works; as text or as one JSON object.
-pub(super) fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
     let bindings = SECTIONS.iter().enumerate().flat_map(|(index, (title, _))| {
         section(index).map(|binding| Row {
             r#where: title,
@@ -34,7 +34,7 @@ pub(super) fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
             help: binding.help,
         })
     });
-    if format == Format::Json {
+    if format == DocumentFormat::Json {
         serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, keys: bindings.collect() })?;
         return writeln!(out);
     }

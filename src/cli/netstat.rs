@@ -20,7 +20,6 @@ use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, SourceKind};
 use crate::model::text::DisplayText;
-use crate::report::format::Format;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::{Netstat, Round, Wanted};
 use crate::runtime::load::Pacer;
@@ -78,7 +77,7 @@ async fn rounds(
     loop {
         let begun = Instant::now();
         let (round, pace) = looker.look(netstat.wanted())?;
-        let mut out = output::stdout(Format::json_or_text(netstat.wanted().json));
+        let mut out = output::stdout(netstat.wanted().format);
         match netstat.write(&looker.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
             Err(error) => return Err(cannot_write(&error)),

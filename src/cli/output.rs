@@ -29,8 +29,8 @@ pub(super) fn set_only_ascii(only_ascii: bool) {
 pub(super) type Out = Encoder<io::BufWriter<io::StdoutLock<'static>>>;
 
 /// stdout for data in `format`, in large pieces; flush it at the end.
-pub(super) fn stdout(format: Format) -> Out {
-    Encoder::new(io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock()), format)
+pub(super) fn stdout(format: impl Into<Format>) -> Out {
+    Encoder::new(io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock()), format.into())
 }
 
 /// Whether stdout is a terminal.
@@ -39,7 +39,10 @@ pub(super) fn is_terminal() -> bool {
 }
 
 /// Writes data in `format` to stdout. A reader that has seen enough (`| head`) is no failure.
-pub(super) fn print(format: Format, write: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<ExitCode, Failure> {
+pub(super) fn print(
+    format: impl Into<Format>,
+    write: impl FnOnce(&mut Out) -> io::Result<()>,
+) -> Result<ExitCode, Failure> {
     let mut out = stdout(format);
     let written = write(&mut out).and_then(|()| out.flush());
     match written {

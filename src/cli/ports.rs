@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::args::Global;
 use crate::cli::list::look;
 use crate::cli::{Failure, parse_filter, print, say};
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::ports::listener::Services;
 use crate::report::ports::{FAIL_ON, FailOn, Ports};
 use crate::source::services;
@@ -42,9 +42,9 @@ pub(super) struct PortsArguments {
     /// Print only what others than this machine can reach, the worst first
     #[arg(long)]
     exposed: bool,
-    /// text, or json (one object)
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: DocumentFormat,
     /// Exit with 1 if there is one: risk (the same as medium), high, medium, low, or unexpected
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     fail_on: Vec<String>,
@@ -52,10 +52,13 @@ pub(super) struct PortsArguments {
 
 impl PortsArguments {
     fn parse(&self) -> Result<Ports, Failure> {
-        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
-        let json = format == Format::Json;
         let fail_on: Result<Vec<_>, _> = self.fail_on.iter().map(|name| fail_on(name)).collect();
-        Ok(Ports { filter: parse_filter(&self.filter.join(" "))?, exposed: self.exposed, json, fail_on: fail_on? })
+        Ok(Ports {
+            filter: parse_filter(&self.filter.join(" "))?,
+            exposed: self.exposed,
+            format: self.format,
+            fail_on: fail_on?,
+        })
     }
 }
 
@@ -83,7 +86,7 @@ pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCod
         names.entry((service.protocol, service.port)).or_insert(service.name);
     }
     let listeners = ports.listeners(&store, &names);
-    print(Format::json_or_text(ports.json), |out| ports.write(&listeners, &store, out))?;
+    print(ports.format, |out| ports.write(&listeners, &store, out))?;
     Ok(ports.failure(&listeners).map_or(ExitCode::SUCCESS, |sentence| {
         say(&sentence);
         ExitCode::from(1)

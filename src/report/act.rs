@@ -9,19 +9,16 @@ use std::io::{self, Write};
 
 use crate::report::format::json::{Head, write_open};
 use crate::report::format::text::{self, Heading};
-use crate::report::format::{Format, write_all};
+use crate::report::format::{TargetFormat, write_all};
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 use crate::table::filter::Filter;
-
-/// The formats of both.
-pub const FORMATS: [Format; 3] = [Format::Text, Format::Json, Format::Ndjson];
 
 /// How a plan is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// As what.
-    pub format: Format,
+    pub format: TargetFormat,
     /// Whether command lines are shown: they may hold secrets.
     pub commands: bool,
 }
@@ -57,9 +54,9 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    fn write(&self, store: &Store, format: Format, out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, store: &Store, format: TargetFormat, out: &mut impl Write) -> io::Result<()> {
         match format {
-            Format::Json => {
+            TargetFormat::Json => {
                 write_open(out, &Head::of(store))?;
                 write!(out, "{},\"targets\":[", self.members)?;
                 write_all(out, self.objects.iter().enumerate(), |buffer, (at, object)| {
@@ -68,13 +65,11 @@ impl Written<'_> {
                 })?;
                 writeln!(out, "\n]}}")
             }
-            Format::Ndjson => write_all(out, self.objects.iter(), |buffer, object| {
+            TargetFormat::Ndjson => write_all(out, self.objects.iter(), |buffer, object| {
                 buffer.extend_from_slice(object);
                 buffer.push(b'\n');
             }),
-            Format::Text | Format::Csv | Format::CsvSafe | Format::Plain => {
-                text::write(out, &self.headings, &self.cells)
-            }
+            TargetFormat::Text => text::write(out, &self.headings, &self.cells),
         }
     }
 }

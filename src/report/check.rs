@@ -11,7 +11,7 @@ use crate::diagnosis::rule::{RULES, Rule};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::report::findings::{self, Matching};
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, Head, Objects};
 use crate::store::Store;
 use crate::table::filter::Filter;
@@ -65,7 +65,7 @@ pub struct Check {
     /// Which of them make it fail.
     pub fail_on: FailOn,
     /// Text or JSON.
-    pub format: Format,
+    pub format: DocumentFormat,
 }
 
 /// What was found in a look.
@@ -135,8 +135,8 @@ impl Check {
         let counting = shown.iter().filter(|finding| self.fail_on.counts(finding));
         let status = counting.map(|finding| Status::from(finding.severity)).max().unwrap_or(Status::Ok);
         match self.format {
-            Format::Json => write_json(out, store, found, &shown, status)?,
-            _ => self.write_text(out, store, found, &shown, status)?,
+            DocumentFormat::Json => write_json(out, store, found, &shown, status)?,
+            DocumentFormat::Text => self.write_text(out, store, found, &shown, status)?,
         }
         Ok(status)
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, Heading};
 use crate::table::column::Align;
@@ -28,7 +28,7 @@ struct Row {
 }
 
 /// Writes the columns of the connection table, as text or as one JSON object.
-pub fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
+pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
     let rows = COLUMNS.iter().map(|column| Row {
         key: column.key,
         title: column.title,
@@ -36,7 +36,7 @@ pub fn write(format: Format, out: &mut impl Write) -> io::Result<()> {
         in_json: column.in_json,
         about: column.about,
     });
-    if format == Format::Json {
+    if format == DocumentFormat::Json {
         serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
         return writeln!(out);
     }

@@ -13,7 +13,7 @@ use crate::knowledge::topics::{self, Group};
 use crate::knowledge::{ports, rules};
 use crate::model::facts::PortRange;
 use crate::model::tcp_state::STATES;
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::table::connections::COLUMNS;
 use crate::table::fit::cells;
@@ -118,7 +118,7 @@ fn unknown(word: &str, around: &Surroundings) -> String {
 #[derive(Clone, Debug)]
 pub struct Explain {
     /// Text or JSON.
-    pub format: Format,
+    pub format: DocumentFormat,
     /// The length of a line of text, in cells.
     pub width: usize,
     /// What only the caller knows.
@@ -141,7 +141,7 @@ struct Name<'a> {
 impl Explain {
     /// Writes `found`.
     pub fn write(&self, found: &[Explanation], out: &mut impl Write) -> io::Result<()> {
-        if self.format == Format::Json {
+        if self.format == DocumentFormat::Json {
             return write_json(found, out);
         }
         for (at, explanation) in found.iter().enumerate() {
@@ -197,7 +197,7 @@ impl Explain {
     pub fn write_topics(&self, out: &mut impl Write) -> io::Result<()> {
         let rule_titles: Vec<(&str, &str)> =
             RULES.iter().map(|row| (row.id, rules::text(row.id).map_or("", |text| text.title.as_str()))).collect();
-        if self.format == Format::Json {
+        if self.format == DocumentFormat::Json {
             let states = STATES.iter().map(|row| Name { topic: row.name, kind: "state", title: row.name });
             let findings = rule_titles.iter().map(|(id, title)| Name { topic: id, kind: "finding", title });
             let others =

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::model::tcp_state::STATES;
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, Heading};
 use crate::report::list::Groups;
@@ -87,8 +87,8 @@ struct Document<'a> {
 }
 
 /// Writes `fields`, as text or JSON.
-pub fn write(fields: &[Field], format: Format, out: &mut impl Write) -> io::Result<()> {
-    if format != Format::Text {
+pub fn write(fields: &[Field], format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
+    if format != DocumentFormat::Text {
         serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, fields })?;
         return writeln!(out);
     }

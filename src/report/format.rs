@@ -7,7 +7,7 @@ pub mod text;
 
 use std::io::{self, Write};
 
-use crate::table::suggest;
+use clap::ValueEnum;
 
 /// Output goes out in pieces of about this length.
 const PIECE_LEN: usize = 64 * 1024;
@@ -29,54 +29,80 @@ pub fn write_all<T>(
     out.write_all(&buffer)
 }
 
-/// How a table is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How a table of sockets or groups is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Aligned columns for people.
+    /// Aligned columns
     #[default]
     Text,
-    /// One JSON object.
+    /// One JSON object
     Json,
-    /// One JSON object a line.
+    /// One JSON object a line
     Ndjson,
-    /// Comma-separated values as in RFC 4180.
+    /// Comma-separated values as in RFC 4180
     Csv,
-    /// The same, such that a spreadsheet takes no value for a formula.
+    /// CSV for spreadsheets: no value is taken for a formula
     CsvSafe,
-    /// Bare values, a line per socket or group: for `$(...)` and pipes.
+    /// Values alone, with tabs between and no heading: for $(...) and pipes
     Plain,
 }
 
-/// The name of each format on the command line.
-pub const FORMATS: [(&str, Format); 6] = [
-    ("text", Format::Text),
-    ("json", Format::Json),
-    ("ndjson", Format::Ndjson),
-    ("csv", Format::Csv),
-    ("csv-safe", Format::CsvSafe),
-    ("plain", Format::Plain),
-];
+/// How a command prints that has one document to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DocumentFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
 
-impl Format {
-    /// One JSON object, or text.
-    pub const fn json_or_text(json: bool) -> Self {
-        if json { Self::Json } else { Self::Text }
+/// How events are printed as they come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EventFormat {
+    /// One line of text per event
+    #[default]
+    Text,
+    /// One JSON object a line, one per event
+    Ndjson,
+}
+
+/// How the targets of `conntop kill` and `conntop close` are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TargetFormat {
+    /// Aligned columns
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// One JSON object a line, one per target
+    Ndjson,
+}
+
+impl From<DocumentFormat> for Format {
+    fn from(format: DocumentFormat) -> Self {
+        match format {
+            DocumentFormat::Text => Self::Text,
+            DocumentFormat::Json => Self::Json,
+        }
     }
+}
 
-    /// The format called `name`; an unknown name is answered by a sentence.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        Self::parse_among(name, &FORMATS.map(|(_, format)| format))
+impl From<EventFormat> for Format {
+    fn from(format: EventFormat) -> Self {
+        match format {
+            EventFormat::Text => Self::Text,
+            EventFormat::Ndjson => Self::Ndjson,
+        }
     }
+}
 
-    /// As [`Self::parse`], for a command that has only these `formats`.
-    pub fn parse_among(name: &str, formats: &[Self]) -> Result<Self, String> {
-        let known = || FORMATS.iter().filter(|(_, format)| formats.contains(format));
-        let found = known().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, format)| *format);
-        found.ok_or_else(|| {
-            let names: Vec<_> = known().map(|(name, _)| *name).collect();
-            let (last, others) = names.split_last().unwrap_or((&"", &[]));
-            let all = format!("there are {} and {last}", others.join(", "));
-            format!("unknown format '{name}'; {}", suggest::hint(name, names.iter().copied(), &all))
-        })
+impl From<TargetFormat> for Format {
+    fn from(format: TargetFormat) -> Self {
+        match format {
+            TargetFormat::Text => Self::Text,
+            TargetFormat::Json => Self::Json,
+            TargetFormat::Ndjson => Self::Ndjson,
+        }
     }
 }

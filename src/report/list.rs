@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
+use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{Head, Objects};
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
@@ -186,9 +187,9 @@ impl Selection<'_> {
             Format::Text => write_text(out, store, rows, &columns)?,
             Format::Json => json::write_list(out, store, &objects(), rows.iter().copied())?,
             Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied())?,
-            format @ (Format::Csv | Format::CsvSafe | Format::Plain) => {
-                write_records(out, format, store, rows, &columns)?;
-            }
+            Format::Csv => write_records::<Csv>(out, store, rows, &columns)?,
+            Format::CsvSafe => write_records::<CsvSafe>(out, store, rows, &columns)?,
+            Format::Plain => write_records::<PlainRecords>(out, store, rows, &columns)?,
         }
         Ok(None)
     }
@@ -225,16 +226,15 @@ fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usi
     text::write(out, &headings, &cells)
 }
 
-fn write_records(
+fn write_records<F: RecordFormat>(
     out: &mut impl Write,
-    format: Format,
     store: &Store,
     rows: &[&Row],
     columns: &[usize],
 ) -> io::Result<()> {
-    csv::write_heading(out, format, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)))?;
+    csv::write_heading::<F>(out, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)))?;
     write_all(out, rows.iter(), |buffer, row| {
-        csv::append_record(buffer, format, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
+        csv::append_record::<F>(buffer, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
     })
 }
 

@@ -23,6 +23,7 @@ use crate::model::process::{Executable, ProcessId};
 use crate::model::route::Route;
 use crate::model::snapshot::SourceInfo;
 use crate::model::time::{Timestamp, WallTime};
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::{SCHEMA, rfc3339};
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::ProtocolRow;
@@ -46,8 +47,8 @@ pub struct Wanted {
     pub all: bool,
     /// `-p`.
     pub protocol: Option<&'static ProtocolRow>,
-    /// One JSON object a round instead of text.
-    pub json: bool,
+    /// How each round is printed.
+    pub format: DocumentFormat,
     /// Whether there is a change to be shown: it is shown again and again.
     pub repeats: bool,
 }
@@ -114,10 +115,9 @@ impl Netstat {
         before: Option<&Round>,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        if self.wanted.json {
-            self.write_json(store, now, before, out)
-        } else {
-            self.write_text(store, now, before, out)
+        match self.wanted.format {
+            DocumentFormat::Text => self.write_text(store, now, before, out),
+            DocumentFormat::Json => self.write_json(store, now, before, out),
         }
     }
 

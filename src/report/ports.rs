@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::knowledge::ports::Danger;
+use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, Head};
 use crate::report::format::text::{self, Heading};
 use crate::report::ports::listener::{Listener, Services};
@@ -25,8 +26,8 @@ pub struct Ports {
     pub filter: Filter,
     /// Only those that others than this machine can reach, the worst first.
     pub exposed: bool,
-    /// One JSON object instead of text.
-    pub json: bool,
+    /// How they are printed.
+    pub format: DocumentFormat,
     /// What makes the program fail.
     pub fail_on: Vec<FailOn>,
 }
@@ -83,7 +84,10 @@ impl Ports {
 
     /// Writes `listeners`.
     pub fn write(&self, listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
-        if self.json { write_json(listeners, store, out) } else { write_text(listeners, store, out) }
+        match self.format {
+            DocumentFormat::Text => write_text(listeners, store, out),
+            DocumentFormat::Json => write_json(listeners, store, out),
+        }
     }
 
     /// One sentence on the listeners that make the program fail, if there are any.

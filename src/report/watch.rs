@@ -16,7 +16,7 @@ use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::report::findings::{self, Matching};
-use crate::report::format::Format;
+use crate::report::format::EventFormat;
 use crate::report::format::json::{Objects, rfc3339};
 use crate::store::Store;
 use crate::store::rows::{Mark, Row};
@@ -33,7 +33,7 @@ pub struct Watch {
     /// Which sockets.
     pub filter: Filter,
     /// Text or NDJSON.
-    pub format: Format,
+    pub format: EventFormat,
     /// At most this many lines.
     pub count: Option<u64>,
 }
@@ -143,7 +143,7 @@ impl<'w> Stream<'w> {
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self.watch.format, Format::Text)
+        matches!(self.watch.format, EventFormat::Text)
     }
 
     fn gap(&self, store: &Store, gap: &Gap) -> Vec<u8> {

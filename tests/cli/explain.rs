@@ -4,7 +4,7 @@ use conntop::diagnosis::rule::RULES;
 use conntop::knowledge::topics;
 use conntop::model::tcp_state::STATES;
 use conntop::report::explain::{Explain, Explanation, Surroundings, find, look_up};
-use conntop::report::format::Format;
+use conntop::report::format::DocumentFormat;
 use conntop::table::connections::COLUMNS;
 
 use crate::program::{conntop, ended, run};
@@ -195,7 +195,7 @@ fn texts_stay_as_they_are() {
     insta::assert_snapshot!("time_wait", run(&["explain", "time-wait"]).stdout);
     insta::assert_snapshot!("port_6379", run(&["explain", "6379"]).stdout);
     // Not from the program: this machine may give other ports to clients.
-    let explain = Explain { format: Format::Text, width: 80, around: Surroundings::default() };
+    let explain = Explain { format: DocumentFormat::Text, width: 80, around: Surroundings::default() };
     let mut range = Vec::new();
     explain.write(&find(&["49152-65535"], &explain.around).expect("a range"), &mut range).expect("memory");
     insta::assert_snapshot!("range", String::from_utf8(range).expect("UTF-8"));

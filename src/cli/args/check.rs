@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::args::values::span;
 use crate::cli::{Failure, parse_filter};
 use crate::report::check::{Check, FailOn};
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 
 pub(in crate::cli::args) const EXAMPLES: &str = "\
 Examples:
@@ -35,16 +35,15 @@ pub(in crate::cli) struct CheckArguments {
     /// Fail only for these rules, or from this severity on (warning, critical); the others are still printed
     #[arg(long, value_name = "RULE|SEVERITY", value_delimiter = ',')]
     fail_on: Vec<String>,
-    /// text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: DocumentFormat,
 }
 
 impl CheckArguments {
     /// The check that was asked for.
     pub(in crate::cli) fn parse(&self) -> Result<Check, Failure> {
         let fail_on = FailOn::parse(self.fail_on.iter().map(String::as_str)).map_err(Failure::Usage)?;
-        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
-        Ok(Check { filter: parse_filter(&self.filter.join(" "))?, fail_on, format })
+        Ok(Check { filter: parse_filter(&self.filter.join(" "))?, fail_on, format: self.format })
     }
 }

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use crate::cli::Failure;
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 
 pub(in crate::cli::args) const EXAMPLES: &str = "\
 Examples:
@@ -47,14 +46,7 @@ pub(in crate::cli) struct ExplainArguments {
     /// What to explain; several words are first taken as one topic, then one by one
     #[arg(value_name = "TOPIC")]
     pub(in crate::cli) topics: Vec<String>,
-    /// text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
-}
-
-impl ExplainArguments {
-    /// The format that was asked for.
-    pub(in crate::cli) fn format(&self) -> Result<Format, Failure> {
-        Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)
-    }
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    pub(in crate::cli) format: DocumentFormat,
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::args::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
-use crate::report::format::Format;
+use crate::report::format::{DocumentFormat, Format};
 use crate::report::list::{Groups, List};
 use crate::table::column::{self, Order};
 use crate::table::connections::COLUMNS;
@@ -20,9 +20,9 @@ pub(in crate::cli) struct ListArguments {
     /// Print only what matches, e.g. state:close-wait
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
-    /// text, json (one object), ndjson (one socket a line), csv, csv-safe (for spreadsheets), or plain (bare values)
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: Format,
     /// Print these columns, separated by commas; see conntop columns
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
@@ -68,7 +68,7 @@ pub(in crate::cli) struct ListArguments {
 #[derive(Debug)]
 pub(in crate::cli) enum ListPlan {
     /// The names of what would be printed.
-    Fields(Vec<Field>, Format),
+    Fields(Vec<Field>, DocumentFormat),
     /// One list.
     Now(List),
     /// One list, when it is time.
@@ -100,16 +100,15 @@ pub(in crate::cli) struct Changes {
 impl ListArguments {
     /// What was asked for.
     pub(in crate::cli) fn parse(&self) -> Result<ListPlan, Failure> {
-        let format = Format::parse(&self.format).map_err(Failure::Usage)?;
         if self.fields {
-            let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
+            let format = of_fields(self.format)?;
             let fields = match &self.group_by {
                 Some(names) => fields::of_groups(&group_by(names)?),
                 None => fields::of_list(),
             };
             return Ok(ListPlan::Fields(fields, format));
         }
-        let list = self.list(format)?;
+        let list = self.list()?;
         if self.timeout.is_some() && self.wait_for.is_none() && self.until_none.is_none() {
             let sentence = "--timeout says how long to wait; say for what with --wait-for or --until-none";
             return Err(Failure::Usage(sentence.to_owned()));
@@ -120,10 +119,13 @@ impl ListArguments {
             return Err(Failure::Usage(sentence.to_owned()));
         }
         if self.on_change {
-            if !matches!(format, Format::Text | Format::Json) {
-                let sentence =
-                    "--on-change prints whole lists; write --format json, which has one a line, or leave it out";
-                return Err(Failure::Usage(sentence.to_owned()));
+            match self.format {
+                Format::Text | Format::Json => {}
+                Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => {
+                    let sentence =
+                        "--on-change prints whole lists; write --format json, which has one a line, or leave it out";
+                    return Err(Failure::Usage(sentence.to_owned()));
+                }
             }
             return Ok(ListPlan::OnChange(Changes { time: self.time, count: self.count }, list));
         }
@@ -137,10 +139,11 @@ impl ListArguments {
         }
     }
 
-    fn list(&self, format: Format) -> Result<List, Failure> {
+    fn list(&self) -> Result<List, Failure> {
         let columns = self.columns.as_ref().map(|names| names.iter().map(|name| name.trim()));
         let (limit, count_only) = (self.limit.or(self.top), self.count_only);
-        let list = List { filter: parse_filter(&self.filter.join(" "))?, format, limit, count_only, ..List::default() };
+        let (filter, format) = (parse_filter(&self.filter.join(" "))?, self.format);
+        let list = List { filter, format, limit, count_only, ..List::default() };
         if let Some(names) = &self.group_by {
             let mut groups = group_by(names)?;
             if let Some(columns) = columns {
@@ -177,6 +180,17 @@ impl ListArguments {
         let filter = parse_filter(&text)?;
         let wait = Wait { text, until_none: self.until_none.is_some(), timeout: self.timeout };
         Ok(ListPlan::When(wait, List { filter, ..list }))
+    }
+}
+
+/// The same format for the list of fields, which has two.
+fn of_fields(format: Format) -> Result<DocumentFormat, Failure> {
+    match format {
+        Format::Text => Ok(DocumentFormat::Text),
+        Format::Json => Ok(DocumentFormat::Json),
+        Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => {
+            Err(Failure::Usage("--fields has no such format; there are text and json".to_owned()))
+        }
     }
 }
 

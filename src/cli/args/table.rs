@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::Failure;
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 
 pub(in crate::cli::args) const COLUMNS_EXAMPLES: &str = "\
 Examples:
@@ -22,14 +21,7 @@ On the screen ? shows the same.";
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct TableArguments {
-    /// text, or json (one object)
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
-}
-
-impl TableArguments {
-    /// The format that was asked for.
-    pub(in crate::cli) fn format(&self) -> Result<Format, Failure> {
-        Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)
-    }
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    pub(in crate::cli) format: DocumentFormat,
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::args::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
-use crate::report::format::Format;
+use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::watch::Watch;
 
 pub(in crate::cli::args) const EXAMPLES: &str = "\
@@ -29,9 +29,9 @@ pub(in crate::cli) struct WatchArguments {
     /// it. Findings pass as in conntop check; gaps always do
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
-    /// text, or ndjson (one event a line)
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: WatchFormat,
     /// Stop after this time, as the samples count it
     #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true)]
     pub(in crate::cli) time: Option<Duration>,
@@ -43,6 +43,38 @@ pub(in crate::cli) struct WatchArguments {
     fields: bool,
     #[command(flatten)]
     of_list: OfList,
+}
+
+/// The formats of `conntop watch`: those of events, and those of the list of fields.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum WatchFormat {
+    /// One line of text per event
+    #[default]
+    Text,
+    /// One JSON object a line, one per event
+    Ndjson,
+    /// One JSON object; only with --fields
+    #[value(hide = true)]
+    Json,
+}
+
+impl WatchFormat {
+    fn of_events(self) -> Result<EventFormat, Failure> {
+        match self {
+            Self::Text => Ok(EventFormat::Text),
+            Self::Ndjson => Ok(EventFormat::Ndjson),
+            Self::Json => Err(Failure::Usage(
+                "events are printed as they come, which --format json cannot; write --format ndjson".to_owned(),
+            )),
+        }
+    }
+
+    const fn of_fields(self) -> DocumentFormat {
+        match self {
+            Self::Text => DocumentFormat::Text,
+            Self::Ndjson | Self::Json => DocumentFormat::Json,
+        }
+    }
 }
 
 /// What `conntop list` has and means something here, said otherwise.
@@ -77,16 +109,14 @@ impl OfList {
 
 impl WatchArguments {
     /// The fields of the events and how to print them, if that is asked for.
-    pub(in crate::cli) fn fields(&self) -> Result<Option<(Vec<Field>, Format)>, Failure> {
-        let format = || Format::parse_among(&self.format, &[Format::Text, Format::Json, Format::Ndjson]);
-        let fields = || Ok((fields::of_events(), format().map_err(Failure::Usage)?));
-        self.fields.then(fields).transpose()
+    pub(in crate::cli) fn fields(&self) -> Option<(Vec<Field>, DocumentFormat)> {
+        self.fields.then(|| (fields::of_events(), self.format.of_fields()))
     }
 
     /// What is to be printed.
     pub(in crate::cli) fn parse(&self) -> Result<Watch, Failure> {
         self.of_list.refuse()?;
-        let format = Format::parse_among(&self.format, &[Format::Text, Format::Ndjson]).map_err(Failure::Usage)?;
+        let format = self.format.of_events()?;
         Ok(Watch { filter: parse_filter(&self.filter.join(" "))?, format, count: self.count })
     }
 }

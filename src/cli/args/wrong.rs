@@ -1,6 +1,7 @@
 //! How wrong use is answered: in one sentence with a way out.
 
 use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::Arguments;
 use crate::table::suggest;
@@ -24,29 +25,69 @@ pub(super) fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
     ))
 }
 
-/// What clap says over several lines, as one sentence with its hint.
+/// What clap found wrong, as one sentence with its hint.
 pub(super) fn sentence(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    if what.ends_with(':') {
-        what = format!("{what} {}", lines.next().unwrap_or_default());
+    let context = Context(error);
+    let argument = context.joined(ContextKind::InvalidArg);
+    let value = context.joined(ContextKind::InvalidValue);
+    let what = match error.kind() {
+        ErrorKind::UnknownArgument => format!("unexpected argument '{argument}' found"),
+        ErrorKind::InvalidSubcommand => {
+            format!("unrecognized subcommand '{}'", context.joined(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("a value is missing for '{argument}'"),
+        ErrorKind::InvalidValue => format!("invalid value '{value}' for '{argument}'"),
+        // The parser of the value has its own words.
+        ErrorKind::ValueValidation => {
+            let why = std::error::Error::source(error).map(|why| format!(": {why}")).unwrap_or_default();
+            format!("invalid value '{value}' for '{argument}'{why}")
+        }
+        ErrorKind::NoEquals => format!("write '{argument}' with '=' and no blank before its value"),
+        ErrorKind::TooManyValues => format!("'{value}' is one value too many for '{argument}'"),
+        ErrorKind::ArgumentConflict => conflict(&argument, &context.joined(ContextKind::PriorArg)),
+        ErrorKind::MissingRequiredArgument => {
+            format!("the following required arguments were not provided: {argument}")
+        }
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8 text".to_owned(),
+        kind => kind.as_str().unwrap_or("the command line was not understood").to_owned(),
+    };
+    format!("{what}; {}", context.hint())
+}
+
+fn conflict(argument: &str, other: &str) -> String {
+    if other.is_empty() || other == argument {
+        format!("the argument '{argument}' cannot be used multiple times")
+    } else {
+        format!("the argument '{argument}' cannot be used with '{other}'")
     }
-    let what = what.replace("a value is required for", "a value is missing for");
-    let rest: Vec<&str> = lines.collect();
-    let hint = rest.iter().find_map(|line| tip(line)).or_else(|| rest.iter().find_map(|line| values(line)));
-    let hint = hint.unwrap_or_else(|| "see conntop --help".to_owned());
-    format!("{what}; {hint}")
 }
 
-/// What clap thinks was meant; "to pass '--x' as a value" is no help to somebody who meant an option.
-fn tip(line: &str) -> Option<String> {
-    let tip = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass"))?;
-    let meant = tip.strip_prefix("a similar ").and_then(|tip| tip.split_once(" exists: "));
-    Some(meant.map_or_else(|| tip.to_owned(), |(_, meant)| format!("did you mean {meant}?")))
-}
+/// What an error of clap says about itself, apart from its prose.
+struct Context<'e>(&'e clap::Error);
 
-fn values(line: &str) -> Option<String> {
-    let values = line.strip_prefix("[possible values: ")?.strip_suffix(']')?;
-    Some(format!("there are {values}"))
+impl Context<'_> {
+    fn texts(&self, kind: ContextKind) -> Vec<String> {
+        match self.0.get(kind) {
+            Some(ContextValue::String(text)) => vec![text.clone()],
+            Some(ContextValue::Strings(texts)) => texts.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn joined(&self, kind: ContextKind) -> String {
+        self.texts(kind).join(", ")
+    }
+
+    /// What to write instead: what was most likely meant, else all values there are.
+    fn hint(&self) -> String {
+        let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::SuggestedSubcommand];
+        if let Some(meant) = kinds.into_iter().find_map(|kind| self.texts(kind).into_iter().next()) {
+            return format!("did you mean '{meant}'?");
+        }
+        match self.texts(ContextKind::ValidValue).split_last() {
+            Some((last, [])) => format!("there is {last}"),
+            Some((last, others)) => format!("there are {} and {last}", others.join(", ")),
+            None => "see conntop --help".to_owned(),
+        }
+    }
 }

@@ -51,14 +51,19 @@ async fn follow(looker: Looker, changes: Changes, list: &List, mut interrupt: In
 /// One list: text with the time before it, JSON on one line. A number is a line of its own.
 fn write(selection: &Selection<'_>, list: &List, at: WallTime, follows: bool) -> Result<ExitCode, Failure> {
     print(list.format, |out| {
-        if list.format == Format::Json {
-            selection.write(&mut OneLine(&mut *out))?;
-            return writeln!(out);
+        match list.format {
+            Format::Json => {
+                selection.write(&mut OneLine(&mut *out))?;
+                writeln!(out)
+            }
+            // The command line allows text and JSON only.
+            Format::Text | Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => {
+                if !list.count_only {
+                    writeln!(out, "{}{}", if follows { "\n" } else { "" }, rfc3339(at))?;
+                }
+                selection.write(out).map(drop)
+            }
         }
-        if !list.count_only {
-            writeln!(out, "{}{}", if follows { "\n" } else { "" }, rfc3339(at))?;
-        }
-        selection.write(out).map(drop)
     })
 }
 

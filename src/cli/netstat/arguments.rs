@@ -8,7 +8,7 @@ use crate::cli::{Failure, parse_filter};
 use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState;
-use crate::report::format::Format;
+use crate::report::format::DocumentFormat;
 use crate::report::netstat::Wanted;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::{self, ProtocolRow};
@@ -77,9 +77,9 @@ pub(in crate::cli) struct NetstatArguments {
     /// takes in listeners
     #[arg(value_name = "INTERVAL | FILTER", allow_negative_numbers = true)]
     words: Vec<String>,
-    /// text, or json: one object a line and round
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
+    format: DocumentFormat,
     /// Stop after this many rounds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) count: Option<u32>,
@@ -179,7 +179,7 @@ impl NetstatArguments {
             offload: self.offload,
             all: self.all,
             protocol,
-            json: self.is_json()?,
+            format: self.format,
             repeats: interval.is_some(),
         };
         Ok(Plan { wanted, interval, hints })
@@ -195,11 +195,6 @@ impl NetstatArguments {
             pid: self.pid,
             executable: self.executable,
         })
-    }
-
-    fn is_json(&self) -> Result<bool, Failure> {
-        let format = Format::parse_among(&self.format, &[Format::Text, Format::Json]).map_err(Failure::Usage)?;
-        Ok(format == Format::Json)
     }
 
     /// The protocol of `-p`, if what is shown can be divided by it.

@@ -30,7 +30,7 @@ fn text_is_what_a_monitoring_plugin_prints() {
 
 #[test]
 fn json_has_every_field_in_the_order_of_the_contract() {
-    let (_, text) = checked(&Check { format: Format::Json, ..Check::default() }, &[leak(), descriptors()]);
+    let (_, text) = checked(&Check { format: DocumentFormat::Json, ..Check::default() }, &[leak(), descriptors()]);
     let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
     let keys: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
@@ -46,7 +46,7 @@ fn nothing_found_is_ok_in_both_formats() {
     let (status, text) = checked(&Check::default(), &[]);
     assert_eq!(status, Status::Ok);
     assert!(text.starts_with("CONNTOP OK - no problems in 3 sockets | sockets=3 "), "{text}");
-    let (status, text) = checked(&Check { format: Format::Json, ..Check::default() }, &[]);
+    let (status, text) = checked(&Check { format: DocumentFormat::Json, ..Check::default() }, &[]);
     let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
     assert_eq!((status, &value["status"], &value["findings"]), (Status::Ok, &"ok".into(), &serde_json::json!([])));
 }

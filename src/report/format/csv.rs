@@ -7,7 +7,6 @@
 
 use std::io::{self, Write};
 
-use crate::report::format::Format;
 use crate::report::format::plain::{self, Notation};
 use crate::table::value::Value;
 
@@ -38,7 +37,7 @@ impl Notation for Csv {
 }
 
 /// The way to write values that no spreadsheet takes for a formula.
-struct CsvSafe;
+pub struct CsvSafe;
 
 impl Notation for CsvSafe {
     fn null(_: &mut Vec<u8>) {}
@@ -58,9 +57,9 @@ impl Notation for CsvSafe {
 }
 
 /// The way to write bare values: what is inside a value has neither tab nor line end, see `DisplayText`.
-struct Bare;
+pub struct PlainRecords;
 
-impl Notation for Bare {
+impl Notation for PlainRecords {
     fn null(_: &mut Vec<u8>) {}
 
     fn text(out: &mut Vec<u8>, text: &str) {
@@ -83,37 +82,55 @@ fn quoted(out: &mut Vec<u8>, mark: &str, text: &str) {
     out.push(b'"');
 }
 
-/// Writes the line that names the columns; bare values have none.
-pub fn write_heading<'v>(
+/// A format of one record a line.
+pub trait RecordFormat: Notation {
+    /// What stands between two values.
+    const DELIMITER: u8;
+    /// What ends a record.
+    const LINE_END: &'static [u8];
+    /// Whether a line with the names of the columns comes first.
+    const HAS_HEADING: bool;
+}
+
+impl RecordFormat for Csv {
+    const DELIMITER: u8 = b',';
+    const LINE_END: &'static [u8] = b"\r\n";
+    const HAS_HEADING: bool = true;
+}
+
+impl RecordFormat for CsvSafe {
+    const DELIMITER: u8 = b',';
+    const LINE_END: &'static [u8] = b"\r\n";
+    const HAS_HEADING: bool = true;
+}
+
+impl RecordFormat for PlainRecords {
+    const DELIMITER: u8 = b'\t';
+    const LINE_END: &'static [u8] = b"\n";
+    const HAS_HEADING: bool = false;
+}
+
+/// Writes the line that names the columns, where the format has one.
+pub fn write_heading<'v, F: RecordFormat>(
     out: &mut impl Write,
-    format: Format,
     names: impl Iterator<Item = Value<'v>>,
 ) -> io::Result<()> {
     let mut line = Vec::new();
-    if format != Format::Plain {
-        append_record(&mut line, format, names);
+    if F::HAS_HEADING {
+        append_record::<F>(&mut line, names);
     }
     out.write_all(&line)
 }
 
-/// Appends one line of values, words among them: the same as in JSON, and nothing where JSON has `null`. `format` is one
-/// of lines: `csv-safe`, `plain` (tabs between, LF at the end), else CSV.
-pub fn append_record<'v>(out: &mut Vec<u8>, format: Format, values: impl Iterator<Item = Value<'v>>) {
-    match format {
-        Format::CsvSafe => append::<CsvSafe>(out, b',', b"\r\n", values),
-        Format::Plain => append::<Bare>(out, b'\t', b"\n", values),
-        _ => append::<Csv>(out, b',', b"\r\n", values),
-    }
-}
-
-fn append<'v, N: Notation>(out: &mut Vec<u8>, between: u8, end: &[u8], values: impl Iterator<Item = Value<'v>>) {
+/// Appends one line of values. They are the values of JSON; where JSON has `null` there is nothing.
+pub fn append_record<'v, F: RecordFormat>(out: &mut Vec<u8>, values: impl Iterator<Item = Value<'v>>) {
     for (at, value) in values.enumerate() {
         if at > 0 {
-            out.push(between);
+            out.push(F::DELIMITER);
         }
-        plain::write::<N>(out, &value);
+        plain::write::<F>(out, &value);
     }
-    out.extend_from_slice(end);
+    out.extend_from_slice(F::LINE_END);
 }
 
 #[cfg(test)]
@@ -173,7 +190,7 @@ mod tests {
         ) {
             let mut out = Vec::new();
             for record in &table {
-                append_record(&mut out, Format::Csv, record.iter().map(|field| Value::Text(field)));
+                append_record::<Csv>(&mut out, record.iter().map(|field| Value::Text(field)));
             }
             let text = String::from_utf8(out).expect("text in, text out");
             prop_assert_eq!(parse(&text), Ok(table));
@@ -183,9 +200,9 @@ mod tests {
     #[test]
     fn only_what_would_break_a_field_is_quoted() {
         let mut out = Vec::new();
-        append_record(&mut out, Format::Csv, ["plain", "a b", "a,b", "say \"hi\"", ""].map(Value::Text).into_iter());
+        append_record::<Csv>(&mut out, ["plain", "a b", "a,b", "say \"hi\"", ""].map(Value::Text).into_iter());
         let values = [Value::Missing, Value::Count(1_204), Value::BytesPerSecond(0.5), Value::Text("x,y")];
-        append_record(&mut out, Format::Csv, values.into_iter());
+        append_record::<Csv>(&mut out, values.into_iter());
         let text = String::from_utf8(out).expect("text in, text out");
         assert_eq!(text, "plain,a b,\"a,b\",\"say \"\"hi\"\"\",\r\n,1204,0.5,\"x,y\"\r\n");
     }
@@ -194,7 +211,7 @@ mod tests {
     fn no_spreadsheet_takes_a_safe_value_for_a_formula() {
         let line = |text: &str| {
             let mut out = Vec::new();
-            append_record(&mut out, Format::CsvSafe, [Value::Text(text), Value::Count(7)].into_iter());
+            append_record::<CsvSafe>(&mut out, [Value::Text(text), Value::Count(7)].into_iter());
             String::from_utf8(out).expect("text in, text out")
         };
         assert_eq!(line("nginx"), "\"nginx\",7\r\n");
@@ -208,8 +225,8 @@ mod tests {
     #[test]
     fn bare_values_are_one_line_each_with_tabs_between() {
         let mut out = Vec::new();
-        append_record(&mut out, Format::Plain, [Value::Number(812)].into_iter());
-        append_record(&mut out, Format::Plain, [Value::Missing, Value::Text("say \"hi\", x")].into_iter());
+        append_record::<PlainRecords>(&mut out, [Value::Number(812)].into_iter());
+        append_record::<PlainRecords>(&mut out, [Value::Missing, Value::Text("say \"hi\", x")].into_iter());
         assert_eq!(String::from_utf8_lossy(&out), "812\n\tsay \"hi\", x\n");
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
+use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{Head, Json};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, csv, json, plain, write_all};
@@ -247,16 +248,27 @@ impl Grouped<'_> {
                 append_object(buffer, &columns, sum, store);
                 buffer.push(b'\n');
             })?,
-            Format::Csv | Format::CsvSafe | Format::Plain => {
-                let names = columns.iter().map(|column| Value::Text(column.about().json));
-                csv::write_heading(out, format, names)?;
-                write_all(out, self.groups.iter(), |buffer, sum| {
-                    csv::append_record(buffer, format, columns.iter().map(|&column| cell(column, sum, store)));
-                })?;
-            }
+            Format::Csv => self.write_records::<Csv>(&columns, store, out)?,
+            Format::CsvSafe => self.write_records::<CsvSafe>(&columns, store, out)?,
+            Format::Plain => self.write_records::<PlainRecords>(&columns, store, out)?,
         }
-        let is_said = matches!(format, Format::Text | Format::Json) || self.left_out.groups == 0;
+        let is_said = match format {
+            Format::Text | Format::Json => true,
+            Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => self.left_out.groups == 0,
+        };
         Ok((!is_said).then_some(self.left_out))
+    }
+
+    fn write_records<F: RecordFormat>(
+        &self,
+        columns: &[GroupColumn],
+        store: &Store,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        csv::write_heading::<F>(out, columns.iter().map(|column| Value::Text(column.about().json)))?;
+        write_all(out, self.groups.iter(), |buffer, sum| {
+            csv::append_record::<F>(buffer, columns.iter().map(|&column| cell(column, sum, store)));
+        })
     }
 
     /// All of them; of those, text leaves out what says nothing.

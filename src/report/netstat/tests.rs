@@ -61,7 +61,7 @@ fn printed(wanted: Wanted, now: &Round, before: Option<&Round>) -> String {
 }
 
 fn json_of(wanted: Wanted, now: &Round, before: Option<&Round>) -> Value {
-    let text = printed(Wanted { json: true, ..wanted }, now, before);
+    let text = printed(Wanted { format: DocumentFormat::Json, ..wanted }, now, before);
     assert_eq!(text.lines().count(), 1, "a round is one line");
     serde_json::from_str(&text).expect("valid JSON")
 }

@@ -87,7 +87,7 @@ fn what_a_port_invites_is_stated_of_programs_that_are_that_service_only() {
 
 #[test]
 fn json_says_null_where_nothing_is_known() {
-    let text = printed(&Ports { json: true, ..Ports::default() });
+    let text = printed(&Ports { format: DocumentFormat::Json, ..Ports::default() });
     let value: Value = serde_json::from_str(&text).expect("valid JSON");
     let listeners = value["listeners"].as_array().expect("an array");
     assert_eq!(listeners.len(), 9);
@@ -103,7 +103,11 @@ fn json_says_null_where_nothing_is_known() {
 
 #[test]
 fn each_socket_of_a_shared_port_has_its_own_owner_and_queue() {
-    let text = printed(&Ports { json: true, filter: Filter::parse("lport:8080").expect("valid"), ..Ports::default() });
+    let text = printed(&Ports {
+        format: DocumentFormat::Json,
+        filter: Filter::parse("lport:8080").expect("valid"),
+        ..Ports::default()
+    });
     let value: Value = serde_json::from_str(&text).expect("valid JSON");
     let of = |row: &Value| (row["pid"].clone(), row["backlog"].clone(), row["sockets"].clone(), row["inode"].clone());
     let rows: Vec<_> = value["listeners"].as_array().expect("an array").iter().map(of).collect();

@@ -44,7 +44,7 @@ fn gap() -> Gap {
     Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: ToldBy::DestroyEvent }
 }
 
-fn watch(filter: &str, format: Format) -> Watch {
+fn watch(filter: &str, format: EventFormat) -> Watch {
     Watch { filter: Filter::parse(filter).expect("valid"), format, count: None }
 }
 
@@ -75,13 +75,13 @@ fn all() -> [Transition; 4] {
 #[test]
 fn text_is_a_line_for_each_event() {
     let findings = [leak(), descriptors()];
-    insta::assert_snapshot!(printed(&watch("", Format::Text), &[news(&all(), &[gap()], &findings)])[0]);
+    insta::assert_snapshot!(printed(&watch("", EventFormat::Text), &[news(&all(), &[gap()], &findings)])[0]);
 }
 
 #[test]
 fn ndjson_is_an_object_for_each_event() {
     let findings = [descriptors()];
-    let text = printed(&watch("", Format::Ndjson), &[news(&all(), &[gap()], &findings)]).concat();
+    let text = printed(&watch("", EventFormat::Ndjson), &[news(&all(), &[gap()], &findings)]).concat();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect();
     let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().expect("a name")).collect();
@@ -107,7 +107,7 @@ fn a_transition_passes_if_its_socket_matches_before_or_after() {
         ("lport:80", 2),
         ("state:listen", 0),
     ] {
-        let printed = printed(&watch(filter, Format::Text), &[news(&transitions, &[gap()], &[])]);
+        let printed = printed(&watch(filter, EventFormat::Text), &[news(&transitions, &[gap()], &[])]);
         assert_eq!(printed[0].lines().count(), lines + 1, "{filter}, and the gap: {printed:?}");
     }
 }
@@ -123,16 +123,16 @@ fn a_finding_is_told_when_it_comes_changes_its_severity_and_goes() {
         news(&[], &[], &[]),
         news(&[], &[], &[]),
     ];
-    let told = printed(&watch("", Format::Text), &samples);
+    let told = printed(&watch("", EventFormat::Text), &samples);
     let words: Vec<_> = told.iter().map(|line| line.split_whitespace().nth(2).unwrap_or("-")).collect();
     assert_eq!(words, ["found", "-", "changed", "-", "ended", "-"], "{told:?}");
-    let told = printed(&watch("process:jdbc", Format::Text), &samples);
+    let told = printed(&watch("process:jdbc", EventFormat::Text), &samples);
     assert_eq!(told.concat(), "", "not about its sockets");
 }
 
 #[test]
 fn no_more_lines_come_than_were_asked_for() {
-    let watch = Watch { count: Some(3), ..watch("", Format::Text) };
+    let watch = Watch { count: Some(3), ..watch("", EventFormat::Text) };
     let printed = printed(&watch, &[news(&all(), &[], &[]), news(&all(), &[], &[])]);
     assert_eq!(printed.concat().lines().count(), 3);
     assert_eq!(printed[1], "");
@@ -156,10 +156,10 @@ fn the_end_of_a_connection_or_an_attempt_has_its_outcome_where_that_is_known() {
         (None, Some(SynSent), Report::Untold, None),
     ] {
         let told = [Transition { report, ..transition(1, from, to) }];
-        let json = printed(&watch("", Format::Ndjson), &[news(&told, &[], &[])]).concat();
+        let json = printed(&watch("", EventFormat::Ndjson), &[news(&told, &[], &[])]).concat();
         let value: serde_json::Value = serde_json::from_str(&json).expect("one line");
         assert_eq!(value["outcome"].as_str(), expected, "{from:?} {to:?} {report:?}");
-        let text = printed(&watch("", Format::Text), &[news(&told, &[], &[])]).concat();
+        let text = printed(&watch("", EventFormat::Text), &[news(&told, &[], &[])]).concat();
         let at_end = text.trim_end().rsplit_once("  outcome ").map(|(_, word)| word);
         assert_eq!(at_end, expected, "{text}");
     }
@@ -167,7 +167,7 @@ fn the_end_of_a_connection_or_an_attempt_has_its_outcome_where_that_is_known() {
 
 #[test]
 fn an_unknown_socket_is_told_as_far_as_it_is_known() {
-    let text = printed(&watch("", Format::Ndjson), &[news(&[last_words()], &[], &[])]).concat();
+    let text = printed(&watch("", EventFormat::Ndjson), &[news(&[last_words()], &[], &[])]).concat();
     let value: serde_json::Value = serde_json::from_str(&text).expect("one line");
     for key in ["pid", "process", "user", "inode", "recvq_bytes", "verdict"] {
         assert!(value[key].is_null(), "{key} is not known: {value}");
