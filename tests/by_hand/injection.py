@@ -45,7 +45,7 @@ COMMANDS = {
     "kill --dry-run --format json lport:7000": ({0, 1}, 20),
     "close --dry-run --format json port:7000": ({0, 1}, 20),
     "explain EADDRINUSE": ({0, 1}, 10),
-    "SCREEN": ({0, 1}, 30),
+    "SCREEN": ({0, 1, 129}, 30),
 }
 
 
@@ -158,7 +158,8 @@ def judge(cell, baseline, result):
     code, out, err = result
     if code is None:
         return "HANG"
-    if code < 0 or code >= 128 or "panicked" in out + err:
+    # 129: a terminal that is gone ends the program as a SIGHUP does.
+    if code < 0 or code >= 128 and (cell.command, code) != ("SCREEN", 129) or "panicked" in out + err:
         return "PANIC"
     if code not in codes:
         return "CODE"

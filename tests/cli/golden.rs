@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::commands::commands;
 use crate::program::{conntop, ended, run};
+use crate::readable::readable;
 
 const RECORDING: &str = "replay:assets/recordings/demo.conntop";
 /// Ports that have the same name in every `/etc/services`.
@@ -51,7 +52,8 @@ fn what_every_command_prints_stays_as_it_is() {
         let ended = ended(conntop().env("TZ", "UTC").args(["--source", RECORDING]).args(*arguments));
         assert_eq!(ended.code, *code, "{name}: {}", ended.stderr);
         // What is said beside the data belongs to it.
-        let mut printed = ended.stdout;
+        let is_json = arguments.iter().any(|argument| ["json", "ndjson"].contains(argument));
+        let mut printed = if is_json { readable(&ended.stdout) } else { ended.stdout };
         for line in ended.stderr.lines() {
             printed += "stderr: ";
             printed += line;

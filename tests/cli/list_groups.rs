@@ -9,6 +9,7 @@ use conntop::table::sums::SUMS;
 use serde_json::Value;
 
 use crate::program::{conntop, ended, run};
+use crate::readable::readable;
 
 const RECORDING: &str = "replay:assets/recordings/demo.conntop";
 
@@ -111,13 +112,22 @@ fn what_differs_from_socket_to_socket_is_no_group() {
 fn every_format_stays_as_it_is() {
     insta::assert_snapshot!("text", printed(&["--group-by", "state"]));
     insta::assert_snapshot!("text_top", printed(&["--group-by", "process,state", "--top", "4"]));
-    insta::assert_snapshot!("json", printed(&["--group-by", "process", "--limit", "3", "--format", "json"]));
-    insta::assert_snapshot!("ndjson", printed(&["--group-by", "raddr,rport", "--top", "2", "--format", "ndjson"]));
+    insta::assert_snapshot!("json", readable(&printed(&["--group-by", "process", "--limit", "3", "--format", "json"])));
+    insta::assert_snapshot!(
+        "ndjson",
+        readable(&printed(&["--group-by", "raddr,rport", "--top", "2", "--format", "ndjson"]))
+    );
     let csv = printed(&["--group-by", "unit", "--sort", "unit", "--limit", "3", "--format", "csv"]);
     insta::assert_snapshot!("csv", csv.replace("\r\n", "<CRLF>\n"));
     insta::assert_snapshot!("fields", printed(&["--group-by", "process", "--fields"]));
-    insta::assert_snapshot!("fields_json", printed(&["--group-by", "state", "--fields", "--format", "json"]));
-    insta::assert_snapshot!("count_json", printed(&["--count-only", "--format", "json", "state:close-wait"]));
+    insta::assert_snapshot!(
+        "fields_json",
+        readable(&printed(&["--group-by", "state", "--fields", "--format", "json"]))
+    );
+    insta::assert_snapshot!(
+        "count_json",
+        readable(&printed(&["--count-only", "--format", "json", "state:close-wait"]))
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod skip;
 
 mod article;
 mod check;
+mod ci_scripts;
 mod completions;
 mod config;
 mod examples;
@@ -38,6 +39,7 @@ mod names;
 mod netstat;
 mod netstat_shell;
 mod patience;
+mod readable;
 mod readme;
 mod schemas;
 mod shell;

@@ -6,6 +6,7 @@ mod commands;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use assert_cmd::Command;
 use conntop::diagnosis::rule::RULES;
@@ -28,7 +29,40 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/schemas").join(name)
 }
 
+/// The schemas as the program's tables have them, each with the name of its file.
+fn fresh() -> [(&'static str, Value); 10] {
+    [
+        ("list.json", list()),
+        ("list-groups.json", groups()),
+        ("list-count.json", count()),
+        ("fields.json", fields()),
+        ("check.json", check()),
+        ("watch.json", watch()),
+        ("ports.json", commands::ports()),
+        ("netstat.json", commands::netstat()),
+        ("close.json", act::close()),
+        ("kill.json", act::kill()),
+    ]
+}
+
+fn text(schema: &Value) -> String {
+    format!("{}\n", serde_json::to_string_pretty(schema).expect("JSON"))
+}
+
+/// Writes the schemas anew where that is asked for: once, and before any test reads one.
+fn bless() {
+    static BLESSED: Once = Once::new();
+    BLESSED.call_once(|| {
+        if std::env::var_os("CONNTOP_BLESS").is_some() {
+            for (name, schema) in fresh() {
+                fs::write(path(name), text(&schema)).expect("the schema can be written");
+            }
+        }
+    });
+}
+
 fn stored(name: &str) -> Value {
+    bless();
     serde_json::from_str(&fs::read_to_string(path(name)).expect(name)).expect("JSON")
 }
 
@@ -307,25 +341,13 @@ fn watch() -> Value {
 
 #[test]
 fn the_schemas_are_those_of_the_program() {
-    let schemas = [
-        ("list.json", list()),
-        ("list-groups.json", groups()),
-        ("list-count.json", count()),
-        ("fields.json", fields()),
-        ("check.json", check()),
-        ("watch.json", watch()),
-        ("ports.json", commands::ports()),
-        ("netstat.json", commands::netstat()),
-        ("close.json", act::close()),
-        ("kill.json", act::kill()),
-    ];
-    for (name, fresh) in schemas {
-        let text = format!("{}\n", serde_json::to_string_pretty(&fresh).expect("JSON"));
-        if std::env::var_os("CONNTOP_BLESS").is_some() {
-            fs::write(path(name), &text).expect("the schema can be written");
-        }
+    bless();
+    for (name, schema) in fresh() {
         let stored = fs::read_to_string(path(name)).expect(name);
-        assert!(stored == text, "{name} is behind the program: run CONNTOP_BLESS=1 cargo test --test cli schemas");
+        assert!(
+            stored == text(&schema),
+            "{name} is behind the program: run CONNTOP_BLESS=1 cargo test --test cli schemas"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::skip::skip;
@@ -51,7 +52,8 @@ impl Netns {
         self.inside(move || {
             let local = SocketAddr::from(([127, 0, 0, 1], listen));
             let listener = TcpListener::bind(local).expect("nobody else is here");
-            let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+            // Or a child that another test starts meanwhile would hold it, too.
+            let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
             let socket = socket.expect("a descriptor is free");
             rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], client))).expect("nobody else is here");
             rustix::net::connect(&socket, &local).expect("the listener is there");

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use conntop::model::delta::{Delta, ToldBy, Transition};
+use conntop::model::delta::{ToldBy, Transition};
 use conntop::model::event::Teller;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, SocketId};
@@ -16,14 +16,11 @@ use conntop::model::tcp_state::TcpState::{
 };
 use conntop::model::time::Timestamp;
 use conntop::source::linux::destroy_events::DestroyEvents;
-use conntop::source::{self, Choice, Source};
-use conntop::tracker::Tracker;
+use conntop::source::{self, Choice};
 
 use crate::namespace;
 use crate::skip::{skip, this_test};
-
-/// How long the kernel may take to tell.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::watch::{PATIENCE, Watch};
 
 /// Hears ends beside the source. The kernel tells of them from a work queue, which waits for a free core like everybody
 /// else; what comes later than two samples comes without last words.
@@ -46,61 +43,6 @@ impl Bystander {
     }
 }
 
-struct Watch {
-    source: Box<dyn Source>,
-    snapshot: Snapshot,
-    tracker: Tracker,
-    told: Vec<Transition>,
-    /// Steps that were lost.
-    lost: usize,
-}
-
-impl Watch {
-    fn begin() -> Self {
-        let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
-        source.listen(true);
-        let mut watch =
-            Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), told: Vec::new(), lost: 0 };
-        // The trace is opened beside the samples, which takes some 40 ms.
-        let deadline = Instant::now() + PATIENCE;
-        while watch.sample().tellers.trace == Teller::Off && Instant::now() < deadline {
-            sleep(Duration::from_millis(10));
-        }
-        watch
-    }
-
-    fn sample(&mut self) -> Delta {
-        self.source.sample(&Needs::default(), &mut self.snapshot).expect("sock_diag answers");
-        let delta = self.tracker.update(&self.snapshot);
-        self.told.extend(delta.transitions.iter().cloned());
-        self.lost += delta.gaps.iter().filter(|gap| gap.of == ToldBy::Tracepoint).count();
-        delta
-    }
-
-    /// Samples until a transition of the connection at `port` goes to `to`.
-    fn until(&mut self, port: u16, to: Option<TcpState>) -> Transition {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let wanted = |step: &&Transition| (step.local.port, step.to) == (port, to) && !step.remote.is_unset();
-            if let Some(step) = self.told.iter().find(wanted) {
-                return step.clone();
-            }
-            assert!(Instant::now() < deadline, "nothing went to {to:?} at {port}, but {:?}", self.told);
-            self.sample();
-            sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// The states that the connection at `port` went through, as told; those of a listener there are left out.
-    fn path(&self, port: u16) -> Vec<(Option<TcpState>, Option<TcpState>)> {
-        self.told
-            .iter()
-            .filter(|step| step.local.port == port && !step.remote.is_unset())
-            .map(|step| (step.from, step.to))
-            .collect()
-    }
-}
-
 fn port(end: &TcpStream) -> u16 {
     end.local_addr().expect("bound").port()
 }
@@ -118,7 +60,7 @@ fn a_connection_between_two_samples_is_told_with_its_last_words() {
         return;
     }
     let mut bystander = Bystander::new();
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     let (mut client, mut server) = pair();
     let (near, far) = (port(&client), port(&server));
     client.write_all(&[7; 3000]).expect("it is connected");
@@ -153,7 +95,7 @@ fn a_tracked_connection_keeps_its_last_words_for_its_end() {
     let (mut client, mut server) = pair();
     let (near, far) = (port(&client), port(&server));
     let mut bystander = Bystander::new();
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     client.write_all(&[7; 500]).expect("it is connected");
     server.read_exact(&mut [0; 500]).expect("it was sent");
     drop(client);
@@ -176,7 +118,7 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
     }
     let (mut client, server) = pair();
     let near = port(&client);
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     // Unread data makes close(2) send a reset, which leaves the client a descriptor of nothing.
     client.write_all(b"unread").expect("it is connected");
     drop(server);
@@ -193,7 +135,7 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
 
 #[test]
 fn it_is_said_who_tells() {
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     assert_eq!(watch.sample().tellers.ends, Teller::On);
     let mut deaf = source::open(&Choice::Linux).expect("sock_diag answers");
     let mut snapshot = Snapshot::default();
@@ -247,7 +189,7 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     if !namespace::inside_namespace() {
         return;
     }
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     // The trace begins with the second sample.
     watch.sample();
     let load = std::thread::spawn(|| short_connections(load_seconds(), 5_000));
@@ -304,11 +246,20 @@ fn with_the_trace_every_step_is_told_at_its_moment() {
     if !namespace::inside_namespace() {
         return;
     }
-    let mut watch = Watch::begin();
+    // On a busy machine steps are lost, which the source tells; what is left then is looked at by other tests.
+    let deadline = Instant::now() + PATIENCE;
+    while !traces_every_step() {
+        assert!(Instant::now() < deadline, "of each connection steps were lost");
+    }
+}
+
+/// Follows one connection from open to `TIME_WAIT`; `false` if the source says that steps were lost.
+fn traces_every_step() -> bool {
+    let mut watch = Watch::begin(&Choice::Linux, true);
     let tellers = watch.sample().tellers;
     if tellers.trace != Teller::On {
         skip(&format!("there is no trace of states: {tellers:?}"));
-        return;
+        return true;
     }
     let before = since_boot();
     let (client, server) = pair();
@@ -323,10 +274,8 @@ fn with_the_trace_every_step_is_told_at_its_moment() {
     drop(server);
     watch.until(far, None);
     watch.until(near, Some(TimeWait));
-    let lost = watch.lost;
-    if lost > 0 {
-        skip(&format!("{lost} steps were lost on a busy machine"));
-        return;
+    if watch.lost > 0 {
+        return false;
     }
     let exact: Vec<_> = watch.told.iter().filter(|step| step.told_by == ToldBy::Tracepoint).collect();
     let at = |port: u16, to: Option<TcpState>| {
@@ -341,6 +290,7 @@ fn with_the_trace_every_step_is_told_at_its_moment() {
     let legs: Vec<_> = path.windows(2).map(|leg| (leg[0], leg[1])).collect();
     assert_eq!(watch.path(far), legs);
     assert!(watch.told.iter().all(|step| !step.skipped), "{:?}", watch.told);
+    true
 }
 
 /// Now, by the clock of all samples.
@@ -374,7 +324,7 @@ fn in_a_time_namespace_steps_bear_the_time_of_the_samples() {
         }
         return;
     }
-    let mut watch = Watch::begin();
+    let mut watch = Watch::begin(&Choice::Linux, true);
     let tellers = watch.sample().tellers;
     if tellers.trace != Teller::On {
         skip(&format!("there is no trace of states: {tellers:?}"));

@@ -6,20 +6,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use conntop::model::delta::{ToldBy, Transition};
+use conntop::model::delta::Transition;
 use conntop::model::endpoint::Endpoint;
 use conntop::model::event::Teller;
-use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::tcp_state::TcpState::{
     self, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait,
 };
-use conntop::source::{self, Choice, Source};
-use conntop::tracker::Tracker;
+use conntop::source::Choice;
 use rustix::net::{AddressFamily, SocketType, connect, connect_unspec, sockopt};
 
 use crate::namespace;
+use crate::watch::Watch;
 
 /// How one connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,42 +39,6 @@ enum Way {
 
 const WAYS: [Way; 6] =
     [Way::ClientReset, Way::ServerReset, Way::Refused, Way::Unspec, Way::ClientFirst, Way::ServerFirst];
-
-struct Watch {
-    source: Box<dyn Source>,
-    snapshot: Snapshot,
-    tracker: Tracker,
-    told: Vec<Transition>,
-    lost: usize,
-}
-
-impl Watch {
-    fn begin(choice: &Choice, trace: bool) -> Self {
-        let mut source = source::open(choice).expect("it can be read");
-        source.listen(trace);
-        let (snapshot, tracker) = (Snapshot::default(), Tracker::new());
-        let mut watch = Self { source, snapshot, tracker, told: Vec::new(), lost: 0 };
-        // The trace is opened beside the samples, which takes some 40 ms.
-        let deadline = Instant::now() + Duration::from_secs(2);
-        watch.sample();
-        while trace && watch.snapshot.events.tellers.trace == Teller::Off && Instant::now() < deadline {
-            sleep(Duration::from_millis(10));
-            watch.sample();
-        }
-        watch
-    }
-
-    fn sample(&mut self) {
-        self.source.sample(&Needs::default(), &mut self.snapshot).expect("it can be read");
-        let delta = self.tracker.update(&self.snapshot);
-        self.lost += delta.gaps.iter().filter(|gap| gap.of == ToldBy::Tracepoint).count();
-        self.told.extend(delta.transitions);
-    }
-
-    fn is_tracing(&self) -> bool {
-        self.snapshot.events.tellers.trace == Teller::On
-    }
-}
 
 /// What one run did: the ends of the connection, ours first, and who ended it.
 struct Scene {
@@ -214,7 +177,8 @@ fn however_a_connection_ends_it_is_told_once_and_truly() {
                             };
                             watch.told.iter().filter(is_its).collect()
                         };
-                        let exact = trace && !is_long && watch.is_tracing() && watch.lost == 0;
+                        let exact =
+                            trace && !is_long && (watch.snapshot.events.tellers.trace == Teller::On) && watch.lost == 0;
                         check(&case, &of(client, server), way, (client, server, true), exact);
                         if way != Way::Refused {
                             check(&case, &of(server, client), way, (server, client, false), exact);

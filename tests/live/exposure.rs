@@ -3,16 +3,16 @@
 
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::netns::Netns;
+use crate::scene::Scene;
 use crate::skip::skip;
 
 /// The port of redis, for which others than this machine are a risk.
-const SCENE: &str = r#"
+const SOCKETS: &str = r#"
 import socket, sys, time
 keep = []
 for port, device in ((6379, b""), (11211, b"lo"), (9200, b"v0")):
@@ -23,45 +23,18 @@ print("ready", flush=True)
 time.sleep(60)
 "#;
 
-struct Scene(Netns, Child);
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = self.1.kill();
-        let _ = self.1.wait();
-    }
+/// A namespace with lo and a veth that is down.
+fn scene() -> Option<Scene> {
+    Scene::new(&["python3"], |netns| ip(netns, &["link", "add", "v0", "type", "veth", "peer", "name", "v1"]), SOCKETS)
 }
 
-impl Scene {
-    /// A namespace with lo and a veth that is down; `None` where the tools are missing, which is said loudly.
-    fn new() -> Option<Self> {
-        if Command::new("python3").arg("-V").output().is_err() {
-            skip("python3 is missing");
-            return None;
-        }
-        let netns = Netns::new()?;
-        ip(&netns, &["link", "add", "v0", "type", "veth", "peer", "name", "v1"]);
-        let inside = ["netns", "exec", &netns.name, "python3", "-c", SCENE];
-        let mut child = Command::new("ip").args(inside).stdout(Stdio::piped()).spawn().expect("ip(8) exists");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("python3 says something");
-        assert_eq!(line.trim(), "ready");
-        Some(Self(netns, child))
-    }
-
-    /// What conntop, run inside, says reaches each port, and for which of them it has a finding.
-    fn look(&self) -> (Vec<(u64, String)>, Vec<u64>) {
-        let ports = json(&self.inside(&["ports", "--format", "json"]));
-        let reached = |one: &Value| {
-            (one["lport"].as_u64().expect("a port"), one["reached_from"].as_str().unwrap_or("?").to_owned())
-        };
-        let reached = ports["listeners"].as_array().expect("a list").iter().map(reached).collect();
-        (reached, exposed(&json(&self.inside(&["check", "--format", "json"]))))
-    }
-
-    fn inside(&self, words: &[&str]) -> String {
-        run(Command::new("ip").args(["netns", "exec", &self.0.name, env!("CARGO_BIN_EXE_conntop")]).args(words))
-    }
+/// What conntop, run inside, says reaches each port, and for which of them it has a finding.
+fn look(scene: &Scene) -> (Vec<(u64, String)>, Vec<u64>) {
+    let ports = json(&scene.conntop(&["ports", "--format", "json"]));
+    let reached =
+        |one: &Value| (one["lport"].as_u64().expect("a port"), one["reached_from"].as_str().unwrap_or("?").to_owned());
+    let reached = ports["listeners"].as_array().expect("a list").iter().map(reached).collect();
+    (reached, exposed(&json(&scene.conntop(&["check", "--format", "json"]))))
 }
 
 fn ip(netns: &Netns, words: &[&str]) {
@@ -71,10 +44,6 @@ fn ip(netns: &Netns, words: &[&str]) {
 fn try_ip(netns: &Netns, words: &[&str]) -> bool {
     let made = Command::new("ip").args(["-n", &netns.name]).args(words).output();
     made.is_ok_and(|output| output.status.success())
-}
-
-fn run(command: &mut Command) -> String {
-    String::from_utf8(command.output().expect("it runs").stdout).expect("text")
 }
 
 fn json(text: &str) -> Value {
@@ -94,41 +63,42 @@ fn exposed(check: &Value) -> Vec<u64> {
 
 #[test]
 fn a_listener_is_reached_by_others_only_through_an_interface_that_is_up_and_leads_to_them() {
-    let Some(scene) = Scene::new() else { return };
-    let netns = &scene.0;
+    let Some(scene) = scene() else { return };
+    let netns = &scene.netns;
     let all = |words: [&str; 3]| -> Vec<(u64, String)> {
         [6379, 9200, 11211].into_iter().zip(words).map(|(port, word)| (port, word.to_owned())).collect()
     };
     let nobody = (all(["this-machine", "this-machine", "this-machine"]), vec![]);
-    assert_eq!(scene.look(), nobody, "there is only lo, and a veth that is down");
+    assert_eq!(look(&scene), nobody, "there is only lo, and a veth that is down");
     ip(netns, &["addr", "add", "10.9.0.1/24", "dev", "v0"]);
-    assert_eq!(scene.look(), nobody, "it has an address and is down");
+    assert_eq!(look(&scene), nobody, "it has an address and is down");
     if try_ip(netns, &["link", "add", "d0", "type", "dummy"]) {
         ip(netns, &["addr", "add", "10.8.0.1/24", "dev", "d0"]);
         ip(netns, &["link", "set", "d0", "up"]);
-        assert_eq!(scene.look(), nobody, "behind a dummy is nobody");
+        assert_eq!(look(&scene), nobody, "behind a dummy is nobody");
     } else {
         skip("the part with a dummy interface: this kernel has no dummy interfaces");
     }
     ip(netns, &["link", "set", "v0", "up"]);
     let local = all(["local-network", "local-network", "this-machine"]);
-    assert_eq!(scene.look(), (local, vec![6379, 9200]));
+    assert_eq!(look(&scene), (local, vec![6379, 9200]));
     ip(netns, &["addr", "add", "198.51.100.7/32", "dev", "lo"]);
     let internet = all(["internet", "local-network", "this-machine"]);
-    assert_eq!(scene.look(), (internet, vec![6379, 9200]), "an address on lo is reached through v0");
+    assert_eq!(look(&scene), (internet, vec![6379, 9200]), "an address on lo is reached through v0");
 }
 
 #[test]
 fn from_another_namespace_the_interfaces_of_this_one_count_and_not_our_own() {
-    let Some(scene) = Scene::new() else { return };
+    let Some(scene) = scene() else { return };
     let Some(outside) = Netns::new() else { return };
     let look = || {
         let program = env!("CARGO_BIN_EXE_conntop");
-        let words = ["check", "--all-netns", "--format", "json", &format!("netns:{}", scene.0.inode)];
-        exposed(&json(&run(Command::new("ip").args(["netns", "exec", &outside.name, program]).args(words))))
+        let words = ["check", "--all-netns", "--format", "json", &format!("netns:{}", scene.netns.inode)];
+        let output = Command::new("ip").args(["netns", "exec", &outside.name, program]).args(words).output();
+        exposed(&json(&String::from_utf8(output.expect("it runs").stdout).expect("text")))
     };
     assert_eq!(look(), [0; 0], "it has only lo");
-    ip(&scene.0, &["addr", "add", "10.9.0.1/24", "dev", "v0"]);
-    ip(&scene.0, &["link", "set", "v0", "up"]);
+    ip(&scene.netns, &["addr", "add", "10.9.0.1/24", "dev", "v0"]);
+    ip(&scene.netns, &["link", "set", "v0", "up"]);
     assert_eq!(look(), [6379, 9200]);
 }

@@ -11,6 +11,8 @@ mod namespace;
 mod netns;
 #[path = "../common/program.rs"]
 mod program;
+#[path = "../common/scene.rs"]
+mod scene;
 #[path = "../common/schema.rs"]
 mod schema;
 #[path = "../common/skip.rs"]
@@ -36,3 +38,4 @@ mod sources;
 mod split_dump;
 mod transitions;
 mod units;
+mod watch;

@@ -3,14 +3,13 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use crate::netns::Netns;
-use crate::skip::skip;
+use crate::scene::Scene;
 
 /// Listeners and UDP sockets in every way that a socket can be bound; says when they are there and stays until killed.
-const SCENE: &str = r#"
+const SOCKETS: &str = r#"
 import socket, time
 keep = []
 def bound(kind, family, host, port, only=None, device=b"", scope=""):
@@ -32,53 +31,25 @@ print("ready", flush=True)
 time.sleep(60)
 "#;
 
-struct Scene(Netns, Child);
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = self.1.kill();
-        let _ = self.1.wait();
-    }
+/// A namespace with two veths that are up, `v0` and `w0`.
+fn scene() -> Option<Scene> {
+    Scene::new(&["ss", "python3"], add_links, SOCKETS)
 }
 
-impl Scene {
-    /// `None` where the tools are missing, which is said loudly.
-    fn new() -> Option<Self> {
-        if Command::new("ss").arg("-V").output().is_err() || Command::new("python3").arg("-V").output().is_err() {
-            skip("ss or python3 is missing");
-            return None;
+fn add_links(netns: &Netns) {
+    for link in ["v", "w"] {
+        let (a, b) = (format!("{link}0"), format!("{link}1"));
+        for words in [
+            vec!["link", "add", &a, "type", "veth", "peer", "name", &b],
+            vec!["link", "set", &a, "up"],
+            vec!["link", "set", &b, "up"],
+            vec!["-6", "addr", "add", "fe80::a/64", "dev", &a, "nodad"],
+            // Without one, nobody reaches what listens on every IPv4 address.
+            vec!["addr", "add", "10.9.0.1/24", "dev", &a],
+        ] {
+            let made = Command::new("ip").args(["-n", &netns.name]).args(words).status();
+            assert!(made.is_ok_and(|status| status.success()), "a new namespace is ours");
         }
-        let netns = Netns::new()?;
-        for link in ["v", "w"] {
-            let (a, b) = (format!("{link}0"), format!("{link}1"));
-            for words in [
-                vec!["link", "add", &a, "type", "veth", "peer", "name", &b],
-                vec!["link", "set", &a, "up"],
-                vec!["link", "set", &b, "up"],
-                vec!["-6", "addr", "add", "fe80::a/64", "dev", &a, "nodad"],
-                // Without one, nobody reaches what listens on every IPv4 address.
-                vec!["addr", "add", "10.9.0.1/24", "dev", &a],
-            ] {
-                let made = Command::new("ip").args(["-n", &netns.name]).args(words).status();
-                assert!(made.is_ok_and(|status| status.success()), "a new namespace is ours");
-            }
-        }
-        let inside = ["netns", "exec", &netns.name, "python3", "-c", SCENE];
-        let mut child = Command::new("ip").args(inside).stdout(Stdio::piped()).spawn().expect("ip(8) exists");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("python3 says something");
-        assert_eq!(line.trim(), "ready");
-        Some(Self(netns, child))
-    }
-
-    fn run(&self, words: &[&str]) -> String {
-        let output =
-            Command::new("ip").args(["netns", "exec", &self.0.name]).args(words).output().expect("ip(8) exists");
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    fn conntop(&self, words: &[&str]) -> String {
-        self.run(&[&[env!("CARGO_BIN_EXE_conntop")], words].concat())
     }
 }
 
@@ -93,7 +64,7 @@ fn as_ours(end: &str) -> String {
 
 #[test]
 fn sockets_are_bound_as_ss_says() {
-    let Some(scene) = Scene::new() else { return };
+    let Some(scene) = scene() else { return };
     let list = scene.run(&["ss", "-Htuln"]);
     let told = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -108,7 +79,7 @@ fn sockets_are_bound_as_ss_says() {
 
 #[test]
 fn who_can_reach_a_port_follows_from_address_interface_and_family() {
-    let Some(scene) = Scene::new() else { return };
+    let Some(scene) = scene() else { return };
     let ports = scene.conntop(&["ports", "--exposed"]);
     let exposed: BTreeSet<&str> = ports.lines().filter_map(|line| line.split_whitespace().nth(1)).skip(1).collect();
     assert_eq!(exposed, ["7001", "7003", "7005", "7006", "7008", "7011"].into());

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::finding::{Evidence, Finding, Measure};
@@ -27,8 +28,20 @@ use crate::stories::{STORIES, Story};
 /// A recording is no larger than this.
 const BYTES_MAX: usize = 100_000;
 
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(format!("{name}.conntop"))
+/// The recording of the story `name`. Where that is asked for, all are written anew: once, and before any test reads one.
+pub fn recording(name: &str) -> PathBuf {
+    static BLESSED: Once = Once::new();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let path = |name: &str| directory.join(format!("{name}.conntop"));
+    BLESSED.call_once(|| {
+        if std::env::var_os("CONNTOP_BLESS").is_some() {
+            std::fs::create_dir_all(&directory).expect("it can be made");
+            for story in STORIES {
+                std::fs::write(path(story.name), recorded(story)).expect("it can be written");
+            }
+        }
+    });
+    path(name)
 }
 
 fn recorded(story: &Story) -> Vec<u8> {
@@ -99,12 +112,8 @@ fn selected(store: &Store, filter: &str) -> usize {
 #[test]
 fn the_recordings_are_what_the_stories_tell() {
     for story in STORIES {
-        let (made, path) = (recorded(story), path(story.name));
+        let (made, path) = (recorded(story), recording(story.name));
         assert!(made.len() < BYTES_MAX, "{}: {} bytes", story.name, made.len());
-        if std::env::var_os("CONNTOP_BLESS").is_some() {
-            std::fs::create_dir_all(path.parent().expect("a directory")).expect("it can be made");
-            std::fs::write(&path, &made).expect("it can be written");
-        }
         let stored = std::fs::read(&path).unwrap_or_default();
         assert!(stored == made, "{} differs; look at why, then write it anew with CONNTOP_BLESS=1", story.name);
     }
@@ -116,7 +125,7 @@ fn every_rule_has_a_recording_in_which_it_finds_its_cause() {
         let story = STORIES.iter().find(|story| story.name == row.id);
         let story = story.unwrap_or_else(|| panic!("{} has no story", row.id));
         let (mut text, mut found) = (String::new(), false);
-        play(&path(story.name), story.thresholds, |store, diagnosis| {
+        play(&recording(story.name), story.thresholds, |store, diagnosis| {
             found = diagnosis.findings().iter().any(|finding| finding.rule() == row.rule);
             text = diagnosis.findings().iter().map(|finding| told(store, finding)).collect::<Vec<_>>().join("\n");
             for finding in diagnosis.findings() {
@@ -146,7 +155,7 @@ fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_
     };
     let (mut wrong, mut differing) = (BTreeSet::new(), BTreeSet::new());
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
-    let stories = STORIES.iter().map(|story| (path(story.name), story.thresholds));
+    let stories = STORIES.iter().map(|story| (recording(story.name), story.thresholds));
     for (path, thresholds) in stories.chain(std::iter::once((demo, ""))) {
         play(&path, thresholds, |store, diagnosis| {
             for (rule, filter, counted, selected) in diagnosis.findings().iter().flat_map(|one| counts(store, one)) {
@@ -171,7 +180,7 @@ fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_
 #[test]
 fn every_finding_says_where_its_sockets_and_its_explanation_are() {
     for story in STORIES.iter().filter(|story| Rule::named(story.name).is_some()) {
-        let source = format!("replay:{}", path(story.name).display());
+        let source = format!("replay:{}", recording(story.name).display());
         let check = |format| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
             let output = command.args(["check", "--source", &source, "--format", format]).output().expect("it runs");
@@ -196,7 +205,7 @@ fn every_finding_says_where_its_sockets_and_its_explanation_are() {
 #[test]
 fn a_healthy_busy_machine_has_no_finding() {
     let story = STORIES.iter().find(|story| story.name == "healthy-busy").expect("it is told");
-    play(&path(story.name), story.thresholds, |store, diagnosis| {
+    play(&recording(story.name), story.thresholds, |store, diagnosis| {
         let told: Vec<_> = diagnosis.findings().iter().map(|finding| told(store, finding)).collect();
         assert_eq!(told, [""; 0]);
     });

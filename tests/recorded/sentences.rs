@@ -6,7 +6,6 @@
 //! sentences anew; it is reviewed by reading it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use conntop::diagnosis::Diagnosis;
@@ -23,6 +22,7 @@ use conntop::source::{Pace, Source};
 use conntop::store::Store;
 use conntop::tracker::Tracker;
 
+use crate::rules::recording;
 use crate::stories;
 
 /// What is put in the place of the owner of every socket.
@@ -116,8 +116,7 @@ impl Peers {
 
 /// Plays the recording of `name` with other owners and peers, and hands over every finding of every look.
 fn play(name: &str, thresholds: &str, kind: Kind, peers: Peers, mut each: impl FnMut(&Finding)) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(format!("{name}.conntop"));
-    let mut replay = Replay::open(&path).expect("the recording is sound");
+    let mut replay = Replay::open(&recording(name)).expect("the recording is sound");
     let thresholds: Thresholds = toml::from_str(thresholds).expect("thresholds");
     let mut store = Store::new(replay.info().clone());
     let (mut tracker, mut diagnosis, mut snapshot) = (Tracker::new(), Diagnosis::new(thresholds), Snapshot::default());
