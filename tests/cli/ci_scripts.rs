@@ -66,7 +66,7 @@ fn whatever_may_be_skipped_is_a_test() {
         let file = module.replace("::", "/") + ".rs";
         let sources = ["act", "cli", "live", "pty", "recorded", "scenarios", "screens"]
             .map(|binary| format!("{}/tests/{binary}/{file}", env!("CARGO_MANIFEST_DIR")));
-        let text: String = sources.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-        assert!(text.contains(&format!("fn {function}(")), "there is no test {test}");
+        let code: String = sources.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+        assert!(code.contains(&format!("fn {function}(")), "there is no test {test}");
     }
 }
