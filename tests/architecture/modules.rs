@@ -108,7 +108,7 @@ pub fn modules() -> Vec<Module> {
     for file in files {
         let below = file.strip_prefix(&root).expect("below src").with_extension("");
         let parts: Vec<String> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        let is_test = parts.iter().any(|part| ["tests", "testing"].contains(&part.as_str()));
+        let is_test = parts.iter().any(|part| part == "tests");
         if is_test || ["main", "lib"].contains(&parts[0].as_str()) {
             continue;
         }
