@@ -192,7 +192,7 @@ impl Check {
 
 /// A finding and what belongs to it. What to do is only said once for each rule.
 fn write_block(out: &mut impl Write, finding: &Finding, store: &Store, is_told: bool) -> io::Result<()> {
-    const LABEL_LEN: usize = 8;
+    const LABEL_LEN: usize = 13;
     writeln!(out, "[{}] {}: {}", finding.severity.label(), finding.rule().id(), harmless(&finding.sentence))?;
     let mut before = "";
     for (label, text) in findings::lines(finding, store.at(), !is_told) {
@@ -268,7 +268,7 @@ fn write_json(
         findings::append_json(&mut buffer, finding, store, &objects);
     }
     out.write_all(&buffer)?;
-    writeln!(out, "\n],\"untold\":{},\"ignored\":{}}}", found.untold, found.ignored)
+    writeln!(out, "\n],\"findings_left_out\":{},\"ignored\":{}}}", found.untold, found.ignored)
 }
 
 #[cfg(test)]

@@ -17,30 +17,31 @@ struct Document {
     columns: Vec<Row>,
 }
 
-/// A column; what it is called in JSON stands under `json`, and whether it is there without being asked for.
+/// A column; what it is called in JSON stands under `field`, and whether it is there without being asked for.
 #[derive(Serialize)]
 struct Row {
-    key: &'static str,
+    column: &'static str,
     title: &'static str,
-    json: &'static str,
+    field: &'static str,
     in_json: bool,
-    about: &'static str,
+    meaning: &'static str,
 }
 
 /// Writes the columns of the connection table, as text or as one JSON object.
 pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
     let rows = COLUMNS.iter().map(|column| Row {
-        key: column.key,
+        column: column.key,
         title: column.title,
-        json: column.json,
+        field: column.json,
         in_json: column.in_json,
-        about: column.about,
+        meaning: column.about,
     });
     if format == DocumentFormat::Json {
         serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
         return writeln!(out);
     }
     let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| Heading { title, align: Align::Left });
-    let rows: Vec<_> = rows.map(|row| [row.key, row.title, row.json, row.about].map(Cow::Borrowed).to_vec()).collect();
+    let rows: Vec<_> =
+        rows.map(|row| [row.column, row.title, row.field, row.meaning].map(Cow::Borrowed).to_vec()).collect();
     text::write(out, &headings, &rows)
 }

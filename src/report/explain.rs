@@ -57,10 +57,13 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verbatim: Option<&'static str>,
     /// What to do, first thing first.
+    #[serde(rename = "remedy")]
     pub r#do: Vec<String>,
     /// What not to do, or what does not help.
+    #[serde(rename = "does_not_help")]
     pub dont: Vec<String>,
     /// What else to have explained.
+    #[serde(rename = "see_also")]
     pub see: Vec<String>,
 }
 

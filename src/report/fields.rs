@@ -20,7 +20,7 @@ use crate::table::sums::SUMS;
 /// One field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
-    /// What it is a field of: `list`, `socket`, `group`, `change`, `gap` or `finding`.
+    /// What it is a field of: `list`, `line` (one that stands alone), `socket`, `group`, `change`, `gap` or `finding`.
     pub of: &'static str,
     /// Its name.
     pub field: &'static str,
@@ -58,7 +58,8 @@ impl Field {
 
 /// The fields of a list of sockets.
 pub fn of_list() -> Vec<Field> {
-    [names::of("list", names::HEAD), names::of("list", names::SOCKETS), of_sockets("socket")].concat()
+    let list = [names::of("list", names::HEAD), names::of("list", names::SOCKETS)].concat();
+    [list, names::of("line", names::LINE), of_sockets("socket")].concat()
 }
 
 /// The fields of a list of groups.
@@ -66,7 +67,8 @@ pub fn of_groups(groups: &Groups) -> Vec<Field> {
     let keys = groups.keys().iter().map(|&index| Field::of_column("group", &COLUMNS[index]));
     let sums = SUMS.iter().map(|column| Field::of_column("group", column));
     let fields = keys.chain(sums).collect();
-    [names::of("list", names::HEAD), names::of("list", names::GROUPS), fields].concat()
+    let list = [names::of("list", names::HEAD), names::of("list", names::GROUPS)].concat();
+    [list, names::of("line", names::LINE), fields].concat()
 }
 
 /// The fields of the lines of `conntop watch`.

@@ -65,7 +65,7 @@ fn is_of_process(row: &Row, finding: &Finding) -> bool {
 #[derive(Serialize)]
 struct Head<'a> {
     rule: &'static str,
-    also: Option<&'static str>,
+    other_rule: Option<&'static str>,
     severity: &'static str,
     sentence: &'a str,
     why: Option<&'static str>,
@@ -91,8 +91,8 @@ struct Head<'a> {
     runs_out_per_minute: Option<f64>,
     evidence: Map<String, Json>,
     caused: Vec<CausedObject<'a>>,
-    caused_more: u32,
-    caused_more_sockets: u64,
+    caused_left_out: u32,
+    caused_left_out_sockets: u64,
 }
 
 #[derive(Serialize)]
@@ -117,8 +117,6 @@ struct Tail<'a> {
     filter: Option<&'a str>,
     explain: String,
     remedy: Vec<&'a str>,
-    /// The name of before; `does_not_help` is that of the contract.
-    no_help: &'a [String],
     does_not_help: &'a [String],
 }
 
@@ -134,7 +132,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
     let addr = endpoint.map(text);
     let head = Head {
         rule: finding.rule().id(),
-        also: finding.also.map(Rule::id),
+        other_rule: finding.also.map(Rule::id),
         severity: finding.severity.label(),
         sentence: &finding.sentence,
         why: Some(finding.why).filter(|why| !why.is_empty()),
@@ -164,12 +162,12 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         runs_out_per_minute: finding.runs_out.map(|limit| thousandths(limit.per_minute)),
         evidence: evidence(&finding.evidence),
         caused: finding.caused.told.iter().map(CausedObject::of).collect(),
-        caused_more: finding.caused.more,
-        caused_more_sockets: finding.caused.more_sockets,
+        caused_left_out: finding.caused.more,
+        caused_left_out_sockets: finding.caused.more_sockets,
     };
-    let (remedy, no_help) = (advice(finding), no_help(finding.rule()));
+    let (remedy, does_not_help) = (advice(finding), does_not_help(finding.rule()));
     let filter = Some(finding.filter.as_str()).filter(|text| !text.is_empty());
-    let tail = Tail { filter, explain: explain(finding), remedy, no_help, does_not_help: no_help };
+    let tail = Tail { filter, explain: explain(finding), remedy, does_not_help };
     let (head, tail) = (plain(&head), plain(&tail));
     out.extend_from_slice(head.strip_suffix(b"}").unwrap_or(&head));
     out.extend_from_slice(b",\"examples\":[");
@@ -202,7 +200,7 @@ fn in_program(finding: &Finding) -> &'static [String] {
 }
 
 /// What does not help.
-fn no_help(rule: Rule) -> &'static [String] {
+fn does_not_help(rule: Rule) -> &'static [String] {
     rules::text(rule.id()).map_or(&[], |text| &text.no_help)
 }
 
@@ -261,7 +259,7 @@ pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'sta
     lines.extend(finding.caused.lines().map(|line| ("explains", line)));
     if with_advice {
         lines.extend(advice(finding).into_iter().map(|text| ("do", text.to_owned())));
-        lines.extend(no_help(finding.rule()).iter().map(|text| ("no help", text.clone())));
+        lines.extend(does_not_help(finding.rule()).iter().map(|text| ("does not help", text.clone())));
     } else {
         lines.push(("do", "as above".to_owned()));
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
-use crate::report::format::json::{Head, Objects};
+use crate::report::format::json::{Head, LineHead, Objects};
 use crate::report::format::text::Heading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::Grouped;
@@ -66,7 +66,9 @@ enum What<'a> {
 
 /// The number alone, for machines.
 #[derive(Serialize)]
-struct Count {
+struct Count<'a> {
+    #[serde(flatten)]
+    head: LineHead<'a>,
     counted: &'static str,
     count: usize,
 }
@@ -183,13 +185,19 @@ impl Selection<'_> {
         };
         let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(store));
         let objects = || Objects::new(&columns, list.columns.is_none());
+        // Whoever names columns gets these alone.
+        let head = list.columns.is_none().then(|| LineHead::of(store));
+        let lines = || match &head {
+            Some(head) => objects().beginning_with(head),
+            None => objects(),
+        };
         match list.format {
             Format::Text => write_text(out, store, rows, &columns)?,
             Format::Json => json::write_list(out, store, &objects(), rows.iter().copied())?,
-            Format::Ndjson => json::write_lines(out, store, &objects(), rows.iter().copied())?,
-            Format::Csv => write_records::<Csv>(out, store, rows, &columns)?,
-            Format::CsvSafe => write_records::<CsvSafe>(out, store, rows, &columns)?,
-            Format::Plain => write_records::<PlainRecords>(out, store, rows, &columns)?,
+            Format::Ndjson => json::write_lines(out, store, &lines(), rows.iter().copied())?,
+            Format::Csv => write_records::<Csv>(out, store, rows, &columns, head.as_ref())?,
+            Format::CsvSafe => write_records::<CsvSafe>(out, store, rows, &columns, head.as_ref())?,
+            Format::Plain => write_records::<PlainRecords>(out, store, rows, &columns, None)?,
         }
         Ok(None)
     }
@@ -200,7 +208,9 @@ impl Selection<'_> {
         match self.list.format {
             Format::Text | Format::Plain => writeln!(out, "{count}"),
             Format::Csv | Format::CsvSafe => write!(out, "count\r\n{count}\r\n"),
-            Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&Count { counted, count })?),
+            Format::Ndjson => {
+                writeln!(out, "{}", serde_json::to_string(&Count { head: LineHead::of(self.store), counted, count })?)
+            }
             Format::Json => {
                 json::write_open(out, &Head::of(self.store))?;
                 writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
@@ -231,10 +241,13 @@ fn write_records<F: RecordFormat>(
     store: &Store,
     rows: &[&Row],
     columns: &[usize],
+    head: Option<&LineHead<'_>>,
 ) -> io::Result<()> {
-    csv::write_heading::<F>(out, columns.iter().map(|&index| Value::Text(COLUMNS[index].json)))?;
+    let names = head.map(|_| LineHead::NAMES.map(Value::Text)).into_iter().flatten();
+    csv::write_heading::<F>(out, names.chain(columns.iter().map(|&index| Value::Text(COLUMNS[index].json))))?;
     write_all(out, rows.iter(), |buffer, row| {
-        csv::append_record::<F>(buffer, columns.iter().map(|&index| (COLUMNS[index].value)(row, store)));
+        let head = head.map(LineHead::values).into_iter().flatten();
+        csv::append_record::<F>(buffer, head.chain(columns.iter().map(|&index| (COLUMNS[index].value)(row, store))));
     })
 }
 
@@ -323,7 +336,7 @@ mod tests {
     fn json_is_one_object() {
         let text = printed(&list(Format::Json));
         let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
-        assert_eq!(value["schema"], 1);
+        assert_eq!(value["schema"], 2);
         assert_eq!(value["at"], "2026-01-01T00:01:30.000Z");
         assert_eq!(value["sockets"].as_array().map(Vec::len), Some(7));
         insta::assert_snapshot!(text);

@@ -71,19 +71,21 @@ struct Told {
 struct Head<'a> {
     event: &'static str,
     at: String,
+    host: &'a str,
     from: Option<&'a str>,
     to: Option<&'a str>,
     outcome: Option<&'static str>,
     lasted_seconds: Option<f64>,
     lasted_basis: Option<&'static str>,
-    skipped: bool,
+    states_skipped: bool,
     told_by: &'static str,
 }
 
 #[derive(Serialize)]
-struct GapLine {
+struct GapLine<'a> {
     event: &'static str,
     at: String,
+    host: &'a str,
     lost: Option<u64>,
     lost_from: String,
     lost_to: String,
@@ -91,9 +93,10 @@ struct GapLine {
 }
 
 #[derive(Serialize)]
-struct FindingHead {
+struct FindingHead<'a> {
     event: &'static str,
     at: String,
+    host: &'a str,
     change: &'static str,
 }
 
@@ -161,6 +164,7 @@ impl<'w> Stream<'w> {
         json(&GapLine {
             event: "gap",
             at: at(gap.to),
+            host: host(store),
             lost: gap.lost,
             lost_from: at(gap.from),
             lost_to: at(gap.to),
@@ -193,12 +197,13 @@ impl<'w> Stream<'w> {
         let mut line = json(&Head {
             event: event(transition),
             at: rfc3339(store.wall_of(transition.at)),
+            host: host(store),
             from: transition.from.map(TcpState::name),
             to: transition.to.map(TcpState::name),
             outcome: outcome(transition),
             lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
-            skipped: transition.skipped,
+            states_skipped: transition.skipped,
             told_by: transition.told_by.label(),
         });
         // One object: the socket's fields follow.
@@ -244,7 +249,7 @@ impl<'w> Stream<'w> {
             let (severity, rule) = (finding.severity.label(), finding.rule().id());
             return format!("{at}  finding     {change} {severity} {rule}: {}", finding.sentence).into_bytes();
         }
-        let mut line = json(&FindingHead { event: "finding", at, change });
+        let mut line = json(&FindingHead { event: "finding", at, host: host(store), change });
         line.pop();
         let rest_at = line.len();
         findings::append_json(&mut line, finding, store, &Objects::new(&self.columns, true));
@@ -257,6 +262,10 @@ impl<'w> Stream<'w> {
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
+}
+
+fn host(store: &Store) -> &str {
+    store.source().host.as_str()
 }
 
 const fn event(transition: &Transition) -> &'static str {

@@ -150,7 +150,7 @@ fn whoever_listens_on_a_port_of_the_article_is_told_what_it_invites() {
     for (protocol, port) in places {
         let one = told.iter().find(|one| one["proto"] == protocol && one["lport"] == port);
         let one = one.unwrap_or_else(|| panic!("{port}/{protocol} is not in {text}"));
-        assert!(one["risk"].is_string() && one["danger"].is_string() && one["usually"][0].is_string(), "{one}");
+        assert!(one["risk"].is_string() && one["danger"].is_string() && one["usual_uses"][0].is_string(), "{one}");
         assert_eq!(one["danger_basis"], "port", "this test is none of those services: {one}");
         assert!(one["exposure"] == "all" && one["class"].is_string() && one["pid"].is_u64(), "{one}");
     }

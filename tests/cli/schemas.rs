@@ -114,6 +114,10 @@ fn socket_properties() -> Map<String, Value> {
         "owners".to_owned(),
         json!({ "type": ["array", "null"], "description": "Every process that holds it.", "items": owner }),
     );
+    properties.insert(
+        "waiter".to_owned(),
+        json!({ "enum": ["epoll", "thread", "none", null], "description": "What waits for the socket; null, as that is not asked for." }),
+    );
     properties
 }
 
@@ -131,7 +135,7 @@ fn coverage() -> Value {
 
 fn head() -> Map<String, Value> {
     map(json!({
-        "schema": { "const": 1, "description": "Changes when a name or a meaning does." },
+        "schema": { "const": 2, "description": "Changes when a name or a meaning does." },
         "at": { "type": "string", "description": "The time of the last sample, RFC 3339, UTC." },
         "host": { "type": "string" },
         "source": { "enum": ["linux", "procfs", "portable", "replay", "synthetic"] },
@@ -144,8 +148,8 @@ fn finding_properties() -> Map<String, Value> {
     let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
     let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
     let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
-    let mut also = or_null(RULES.iter().map(|row| row.id));
-    also["description"] = "Another rule that found the same cause.".into();
+    let mut other_rule = or_null(RULES.iter().map(|row| row.id));
+    other_rule["description"] = "Another rule that found the same cause.".into();
     let evidence = json!({
         "type": "object",
         "properties": {},
@@ -162,7 +166,7 @@ fn finding_properties() -> Map<String, Value> {
     let some = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
     map(json!({
         "rule": { "enum": rules, "description": "conntop explain says what it means." },
-        "also": also,
+        "other_rule": other_rule,
         "severity": { "enum": ["warning", "critical"] },
         "sentence": { "type": "string", "minLength": 1 },
         "why": text("Why, in a few words."),
@@ -194,13 +198,12 @@ fn finding_properties() -> Map<String, Value> {
             "type": "array", "items": caused,
             "description": "What else was found and is explained by this: the first 8, with their sockets.",
         },
-        "caused_more": some("How many more findings it explains."),
-        "caused_more_sockets": some("The sockets of those."),
+        "caused_left_out": some("How many more findings it explains."),
+        "caused_left_out_sockets": some("The sockets of those."),
         "examples": { "type": "array", "items": { "$ref": "#/$defs/socket" } },
         "filter": text("A filter that shows its sockets."),
         "explain": text("The command that says what it means."),
         "remedy": strings("What to do, first thing first."),
-        "no_help": strings("What does not help; the same as does_not_help, by its older name."),
         "does_not_help": strings("What does not help."),
     }))
 }
@@ -212,11 +215,21 @@ fn document(title: &str, mut body: Value, defs: Value) -> Value {
     Value::Object(document)
 }
 
+/// An object that stands alone in its line, with the host and the time.
+fn line(properties: Map<String, Value>) -> Value {
+    let mut line = head();
+    line.retain(|name, _| name == "host" || name == "at");
+    // The host comes first.
+    let mut line: Map<String, Value> = line.into_iter().rev().collect();
+    line.extend(properties);
+    object(line)
+}
+
 fn list() -> Value {
     let mut properties = head();
     properties.insert("sockets".to_owned(), json!({ "type": "array", "items": { "$ref": "#/$defs/socket" } }));
-    let defs = json!({ "socket": object(socket_properties()) });
-    document("conntop list --format json; a line of ndjson is $defs/socket", object(properties), defs)
+    let defs = json!({ "socket": object(socket_properties()), "line": line(socket_properties()) });
+    document("conntop list --format json; a line of ndjson is $defs/line", object(properties), defs)
 }
 
 /// `rule` for a value that is always known.
@@ -250,8 +263,12 @@ fn groups() -> Value {
         "total": counts("Those left out included."),
         "left_out": counts("By --limit or --top."),
     })));
-    let title = "conntop list --group-by --format json; a line of ndjson is $defs/group";
-    document(title, object(properties), json!({ "group": group }))
+    let title = "conntop list --group-by --format json; a line of ndjson is $defs/line";
+    let mut alone = line(map(group["properties"].clone()));
+    let required = alone["required"].as_array().expect("a list").iter();
+    let is_optional = |name: &&Value| keys.iter().any(|column| *name == column.json);
+    alone["required"] = required.filter(|name| !is_optional(name)).cloned().collect();
+    document(title, object(properties), json!({ "group": group, "line": alone }))
 }
 
 fn count() -> Value {
@@ -264,13 +281,13 @@ fn count() -> Value {
     let mut properties = head();
     properties.append(&mut own());
     let title = "conntop list --count-only --format json; a line of ndjson is $defs/line";
-    document(title, object(properties), json!({ "line": object(own()) }))
+    document(title, object(properties), json!({ "line": line(own()) }))
 }
 
 fn fields() -> Value {
     let text = json!({ "type": ["string", "null"], "minLength": 1 });
     let field = object(map(json!({
-        "of": { "enum": ["list", "socket", "group", "change", "gap", "finding"] },
+        "of": { "enum": ["list", "line", "socket", "group", "change", "gap", "finding"] },
         "field": { "type": "string", "minLength": 1 },
         "column": text,
         "type": { "enum": ["string", "integer", "number", "boolean", "array", "object"] },
@@ -290,7 +307,7 @@ fn check() -> Value {
         "status": { "enum": ["ok", "warning", "critical"], "description": "As the exit code: 0, 1, 2." },
         "watched_seconds": { "type": "number", "minimum": 0 },
         "findings": { "type": "array", "items": { "$ref": "#/$defs/finding" }, "description": "The worst first." },
-        "untold": { "type": "integer", "minimum": 0, "description": "How many more there are." },
+        "findings_left_out": { "type": "integer", "minimum": 0, "description": "How many more there are." },
         "ignored": { "type": "integer", "minimum": 0, "description": "How many the user has acknowledged, by [[ignore]] in the config file or --ignore; they are not listed and do not count for the status." },
     })));
     let defs = json!({ "socket": object(socket_properties()), "finding": object(finding_properties()) });
@@ -301,21 +318,24 @@ fn watch() -> Value {
     let told_by =
         json!({ "enum": ["samples", "destroy-event", "tracepoint"], "description": "conntop explain told-by." });
     let at = json!({ "type": "string", "description": "When it happened, RFC 3339, UTC." });
+    let host = json!({ "type": "string" });
     let mut change = map(json!({
         "event": { "enum": ["opened", "transition", "closed"] },
         "at": at,
+        "host": host,
         "from": or_null(states()),
         "to": or_null(states()),
         "outcome": or_null(Outcome::ALL.into_iter().filter_map(Outcome::known).map(Outcome::label)),
         "lasted_seconds": { "type": ["number", "null"], "minimum": 0, "description": "The time spent in from." },
         "lasted_basis": or_null(BASES),
-        "skipped": { "type": "boolean", "description": "Whether states between were not seen." },
+        "states_skipped": { "type": "boolean", "description": "Whether states between were not seen." },
         "told_by": told_by,
     }));
     change.append(&mut socket_properties());
     let gap = map(json!({
         "event": { "const": "gap" },
         "at": at,
+        "host": host,
         "lost": { "type": ["integer", "null"], "description": "How many events; null where the kernel does not say." },
         "lost_from": at,
         "lost_to": at,
@@ -324,6 +344,7 @@ fn watch() -> Value {
     let mut finding = map(json!({
         "event": { "const": "finding" },
         "at": at,
+        "host": host,
         "change": { "enum": ["found", "changed", "ended"], "description": "changed: its severity did." },
     }));
     finding.append(&mut finding_properties());
@@ -363,7 +384,7 @@ fn the_validator_finds_what_is_wrong() {
         schema::faults(&schema, &bad)
     };
     assert!(!broken(|bad| drop(bad.insert("status".into(), "fine".into()))).is_empty());
-    assert!(!broken(|bad| drop(bad.remove("untold"))).is_empty());
+    assert!(!broken(|bad| drop(bad.remove("findings_left_out"))).is_empty());
     assert!(!broken(|bad| drop(bad.insert("more".into(), 1.into()))).is_empty());
     assert!(!broken(|bad| drop(bad.insert("findings".into(), json!([{}])))).is_empty());
 }
@@ -413,7 +434,7 @@ fn groups_counts_and_single_lines_are_valid() {
     let keys: Vec<&str> = COLUMNS.iter().filter(|column| can_group(column)).map(|column| column.key).collect();
     let all = keys.join(",");
     for by in keys.iter().copied().chain([all.as_str()]) {
-        for (format, schema) in [("json", stored("list-groups.json")), ("ndjson", part("list-groups.json", "group"))] {
+        for (format, schema) in [("json", stored("list-groups.json")), ("ndjson", part("list-groups.json", "line"))] {
             let text = printed(&[&source[..], &["--group-by", by, "--top", "9", "--format", format]].concat(), &[0]);
             let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
             let faults: Vec<String> = values.flat_map(|value| schema::faults(&schema, &value.expect("JSON"))).collect();
@@ -423,7 +444,7 @@ fn groups_counts_and_single_lines_are_valid() {
     for (arguments, schema) in [
         (&["--count-only", "--format", "json"][..], stored("list-count.json")),
         (&["--count-only", "--format", "ndjson", "--group-by", "user"], part("list-count.json", "line")),
-        (&["--format", "ndjson"], part("list.json", "socket")),
+        (&["--format", "ndjson"], part("list.json", "line")),
         (&["--on-change", "--format", "json"], stored("list.json")),
         (&["--on-change", "--format", "json", "--group-by", "state"], stored("list-groups.json")),
         (&["--on-change", "--format", "json", "--count-only"], stored("list-count.json")),
@@ -468,7 +489,7 @@ fn the_fields_that_are_told_are_those_of_the_schemas() {
             let types = match &rule["type"] {
                 Value::Array(types) => types.clone(),
                 Value::String(_) => vec![rule["type"].clone()],
-                _ if rule["const"] == 1 => vec!["integer".into()],
+                _ if rule["const"] == 2 => vec!["integer".into()],
                 _ => vec!["string".into()],
             };
             assert!(types.contains(&r#type.into()), "{of} {name}: {type} is told, {rule}");

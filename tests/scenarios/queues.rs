@@ -28,7 +28,11 @@ fn a_listener_that_never_accepts() {
     let full = checked.only(&full);
     assert!(says(full, "17 of 16") && says(full, "accept()") && says(full, "/s dropped"), "{checked}");
     // One cause is one finding: it knows who waits, too.
-    assert_eq!((&full["also"], &full["evidence"]["not_accepted"]), (&"not-accepted".into(), &17.into()), "{checked}");
+    assert_eq!(
+        (&full["other_rule"], &full["evidence"]["not_accepted"]),
+        (&"not-accepted".into(), &17.into()),
+        "{checked}"
+    );
 }
 
 /// Three workers share a port, and one of them hangs: it alone is named, whoever else listens there.
@@ -65,7 +69,7 @@ fn an_accept_queue_that_is_nearly_full() {
     let full = Expected { rule: "accept-queue-full", severity: "warning", process: Some(&slow), place };
     let checked = check_soon(&["--for", "11"]);
     let full = checked.only(&full);
-    assert_eq!((&full["why"], &full["also"]), (&"accept() too slow".into(), &"not-accepted".into()), "{checked}");
+    assert_eq!((&full["why"], &full["other_rule"]), (&"accept() too slow".into(), &"not-accepted".into()), "{checked}");
 }
 
 /// Clients that never finish the handshake fill the SYN queue, and the kernel answers by cookies.

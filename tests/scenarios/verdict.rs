@@ -122,7 +122,7 @@ impl Checked {
         for finding in self.findings() {
             let sentence = finding["sentence"].as_str().expect("a sentence");
             assert!(sentence.len() > 20 && !sentence.contains('\n'), "{sentence:?}");
-            for list in ["remedy", "no_help"] {
+            for list in ["remedy", "does_not_help"] {
                 assert!(finding[list].is_array(), "{list}: {finding}");
             }
             assert!(finding["remedy"][0].is_string(), "something can be done: {finding}");
@@ -142,7 +142,7 @@ impl std::fmt::Display for Checked {
         writeln!(f, "exit code {}, {} findings; {}", self.code, self.findings().len(), self.stderr)?;
         for finding in self.findings() {
             let mut finding = finding.clone();
-            for long in ["remedy", "no_help"] {
+            for long in ["remedy", "does_not_help"] {
                 finding.as_object_mut().map(|object| object.remove(long));
             }
             if let Some(examples) = finding["examples"].as_array_mut() {

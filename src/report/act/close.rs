@@ -50,7 +50,7 @@ pub struct ClosePlan {
     /// Listeners that match and were not asked for.
     pub listeners: usize,
     /// Sockets that match and have no identity.
-    pub nameless: usize,
+    pub without_identity: usize,
 }
 
 /// Whether both ends are connected, so that both are told.
@@ -67,7 +67,7 @@ impl ClosePlan {
         for (index, row) in matching(store, filter) {
             let socket = &row.connection.socket;
             let Some(close) = Close::of(socket) else {
-                plan.nameless += 1;
+                plan.without_identity += 1;
                 continue;
             };
             if close.is_listening() && !meaning.listeners && !filter.names_state(close.state) {
@@ -130,8 +130,8 @@ impl ClosePlan {
             let which = counted(self.listeners, "listener");
             notes.push(format!("{which} left out; --listeners or state:listen takes them in (UDP: state:unconn)"));
         }
-        if self.nameless > 0 {
-            let which = counted(self.nameless, "socket");
+        if self.without_identity > 0 {
+            let which = counted(self.without_identity, "socket");
             notes.push(format!("{which} left out, which this source cannot tell from others; use --source linux"));
         }
         notes
@@ -184,7 +184,7 @@ impl ClosePlan {
             objects: Vec::new(),
             members: format!(
                 ",\"dry_run\":{is_plan},\"left_out\":{}",
-                json!({ "listeners": self.listeners, "nameless": self.nameless, "ssh": self.ssh() })
+                json!({ "listeners": self.listeners, "without_identity": self.without_identity, "ssh": self.ssh() })
             ),
         };
         let command = column::find(COLUMNS, COMMAND).ok().filter(|_| look.commands);

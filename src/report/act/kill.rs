@@ -56,9 +56,9 @@ pub struct KillPlan {
     /// Sockets that match whose process was not found in time.
     pub vanished: usize,
     /// Sockets that no process holds (any more, or yet).
-    pub unheld: usize,
+    pub without_process: usize,
     /// Processes left out because their parent, which shares the socket, is a target.
-    pub sharers: usize,
+    pub sharing_with_parent: usize,
     /// The sockets that match and that a target holds.
     matched: BTreeSet<SocketId>,
 }
@@ -91,7 +91,7 @@ impl KillPlan {
         let all: BTreeMap<ProcessId, u32> = store.rows().holders().collect();
         let mut plan = Self::default();
         let mut targets: BTreeMap<ProcessId, KillTarget> = BTreeMap::new();
-        let mut sharers: BTreeSet<ProcessId> = BTreeSet::new();
+        let mut sharing_with_parent: BTreeSet<ProcessId> = BTreeSet::new();
         for (_, row) in matching(store, filter) {
             let socket = &row.connection.socket;
             if only_listeners && !matches!(socket.state, TcpState::Listen | TcpState::Unconn) {
@@ -109,13 +109,13 @@ impl KillPlan {
                     continue;
                 }
                 Owner::Remembered(_) | Owner::Unaccepted | Owner::None => {
-                    plan.unheld += 1;
+                    plan.without_process += 1;
                     continue;
                 }
             };
             for process in holders.all() {
                 if !meaning.all_holders && is_below_another(process, holders, protected) {
-                    sharers.insert(process.id);
+                    sharing_with_parent.insert(process.id);
                     continue;
                 }
                 let target = targets.entry(process.id).or_insert_with(|| {
@@ -130,7 +130,7 @@ impl KillPlan {
         for target in targets.values_mut().filter(|target| target.holding.len() < target.sockets) {
             target.holding.clear();
         }
-        plan.sharers = sharers.iter().filter(|id| !targets.contains_key(id)).count();
+        plan.sharing_with_parent = sharing_with_parent.iter().filter(|id| !targets.contains_key(id)).count();
         plan.targets = targets.into_values().collect();
         plan
     }
@@ -197,10 +197,10 @@ impl KillPlan {
                 counted(self.connections, "connection")
             ));
         }
-        if self.sharers > 0 {
+        if self.sharing_with_parent > 0 {
             notes.push(format!(
                 "{} left out that share a socket with their parent; --all-holders takes them in",
-                counted(self.sharers, "process")
+                counted(self.sharing_with_parent, "process")
             ));
         }
         if self.hidden > 0 {
@@ -215,10 +215,10 @@ impl KillPlan {
                 counted(self.vanished, "socket")
             ));
         }
-        if self.unheld > 0 {
+        if self.without_process > 0 {
             notes.push(format!(
                 "{} left out that no process holds; conntop close ends them",
-                counted(self.unheld, "socket")
+                counted(self.without_process, "socket")
             ));
         }
         notes
@@ -263,8 +263,8 @@ impl KillPlan {
         let left = |title| Heading { title, align: Align::Left };
         let right = |title| Heading { title, align: Align::Right };
         let left_out = json!({
-            "connections": self.connections, "sharers": self.sharers, "hidden": self.hidden,
-            "vanished": self.vanished, "unheld": self.unheld, "ssh": self.ssh(),
+            "connections": self.connections, "sharing_with_parent": self.sharing_with_parent, "hidden": self.hidden,
+            "vanished": self.vanished, "without_process": self.without_process, "ssh": self.ssh(),
         });
         let has_namespaces = has_namespaces(store);
         let mut written = Written {
@@ -418,7 +418,7 @@ fn note(outcome: &KillOutcome, signal: Signal) -> Option<String> {
             "it hangs in the kernel (disk or network)".to_owned()
         }
         KillOutcome::StillRunning { after } => {
-            format!("still there after {}; --signal KILL ends it without mercy", units::lasted(*after))
+            format!("still there after {}; --signal KILL forces it", units::lasted(*after))
         }
         KillOutcome::AlreadyGone => "it had ended already; nothing was done".to_owned(),
         KillOutcome::PidReused => "it has ended, its pid is another process now; nothing was done".to_owned(),

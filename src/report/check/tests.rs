@@ -35,7 +35,18 @@ fn json_has_every_field_in_the_order_of_the_contract() {
     let keys: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["schema", "at", "host", "source", "coverage", "status", "watched_seconds", "findings", "untold", "ignored"]
+        [
+            "schema",
+            "at",
+            "host",
+            "source",
+            "coverage",
+            "status",
+            "watched_seconds",
+            "findings",
+            "findings_left_out",
+            "ignored"
+        ]
     );
     assert_eq!(value["findings"][0]["examples"][0]["lport"], 51_234);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("JSON"));

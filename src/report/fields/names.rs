@@ -5,11 +5,14 @@ use crate::report::fields::Field;
 /// Name, type, unit (or nothing), meaning.
 type Name = (&'static str, &'static str, &'static str, &'static str);
 
+/// Where it was seen.
+const HOST: Name = ("host", "string", "", "The host that it shows.");
+
 /// Of every list that is one object.
 pub(super) const HEAD: &[Name] = &[
     ("schema", "integer", "", "Changes when a name or a meaning does."),
     ("at", "string", "", "The time of the last sample, RFC 3339, UTC."),
-    ("host", "string", "", "The host that it shows."),
+    HOST,
     ("source", "string", "", "Where it is from: linux, procfs, portable, replay or synthetic."),
     ("coverage", "object", "", "How many sockets the sample has, and what could not be seen."),
 ];
@@ -27,12 +30,21 @@ pub(super) const GROUPS: &[Name] = &[
 ];
 
 /// Of a socket, beside its columns.
-pub(super) const OWNERS: &[Name] = &[(
-    "owners",
-    "array",
-    "",
-    "Every process that holds it, each with pid and process, and thread where the descriptor is that of one thread alone.",
-)];
+pub(super) const OWNERS: &[Name] = &[
+    (
+        "owners",
+        "array",
+        "",
+        "Every process that holds it, each with pid and process, and thread where the descriptor is that of one thread alone.",
+    ),
+    ("waiter", "string", "", "What waits for the socket: epoll, thread or none; null, as that is not asked for."),
+];
+
+/// Of a line that stands alone.
+pub(super) const LINE: &[Name] = &[
+    ("host", "string", "", "The host that it shows; with ndjson and csv, unless --columns names others."),
+    ("at", "string", "", "The time of the sample, RFC 3339, UTC; with ndjson and csv, unless --columns names others."),
+];
 
 /// Of an event about a socket, before the fields of that.
 pub(super) const CHANGE: &[Name] = &[
@@ -43,6 +55,7 @@ pub(super) const CHANGE: &[Name] = &[
         "",
         "When it happened, as well as that is known and never later than it was seen: exact by tracepoint, within some 10 ms by a destroy event or a clock of the kernel, else when the sample that showed it was taken. RFC 3339, UTC.",
     ),
+    HOST,
     (
         "from",
         "string",
@@ -58,14 +71,15 @@ pub(super) const CHANGE: &[Name] = &[
     ),
     ("lasted_seconds", "number", "seconds", "The time spent in from."),
     ("lasted_basis", "string", "", "How that time is known: observed, kernel or at-least."),
-    ("skipped", "boolean", "", "Whether states between were not seen."),
-    ("told_by", "string", "", "Who told: samples, destroy-event or tracepoint; see conntop explain told-by."),
+    ("states_skipped", "boolean", "", "Whether states between were not seen."),
+    ("told_by", "string", "", "What observed it: samples, destroy-event or tracepoint; see conntop explain told-by."),
 ];
 
 /// Of the event that others were lost.
 pub(super) const GAP: &[Name] = &[
     ("event", "string", "", "gap: events were lost, lines may be missing."),
     ("at", "string", "", "When it was noticed, RFC 3339, UTC."),
+    HOST,
     ("lost", "integer", "", "How many events; null where the kernel does not say."),
     ("lost_from", "string", "", "From when on, RFC 3339, UTC."),
     ("lost_to", "string", "", "Until when, RFC 3339, UTC."),
@@ -76,9 +90,10 @@ pub(super) const GAP: &[Name] = &[
 pub(super) const FINDING: &[Name] = &[
     ("event", "string", "", "finding: something is wrong, or no longer."),
     ("at", "string", "", "When that was known, RFC 3339, UTC."),
+    HOST,
     ("change", "string", "", "found, changed (its severity) or ended."),
     ("rule", "string", "", "Which; conntop explain says what it means."),
-    ("also", "string", "", "Another rule that found the same cause."),
+    ("other_rule", "string", "", "Another rule that found the same cause."),
     ("severity", "string", "", "warning or critical."),
     ("sentence", "string", "", "What is wrong, as text."),
     ("why", "string", "", "Why, in a few words."),
@@ -109,13 +124,12 @@ pub(super) const FINDING: &[Name] = &[
         "",
         "What else was found and is explained by this: rule, sentence, sockets, processes, filter.",
     ),
-    ("caused_more", "integer", "", "How many more findings it explains than are listed."),
-    ("caused_more_sockets", "integer", "", "The sockets of those."),
+    ("caused_left_out", "integer", "", "How many more findings it explains than are listed."),
+    ("caused_left_out_sockets", "integer", "", "The sockets of those."),
     ("examples", "array", "", "Sockets that it is about, with the fields of a list."),
     ("filter", "string", "", "A filter that shows its sockets."),
     ("explain", "string", "", "The command that says what it means."),
     ("remedy", "array", "", "What to do, first thing first."),
-    ("no_help", "array", "", "What does not help; the same as does_not_help, by its older name."),
     ("does_not_help", "array", "", "What does not help."),
 ];
 

@@ -12,9 +12,10 @@ use crate::report::format::write_all;
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
+use crate::table::value::Value;
 
 /// The version of the JSON that is printed; it changes when a name or a meaning does.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// JSON's way to write values.
 pub struct Json;
@@ -65,6 +66,14 @@ impl<'c> Objects<'c> {
         Self { columns, keys: columns.iter().enumerate().map(key).collect(), owners: with_owners.then_some(open) }
     }
 
+    /// The same objects, each for a line of its own: it begins with the fields of `head`.
+    pub fn beginning_with(mut self, head: &LineHead<'_>) -> Self {
+        if let Some(key) = self.keys.first_mut() {
+            *key = format!("{}{}", head.opening(), key.replacen('{', ",", 1));
+        }
+        self
+    }
+
     /// Appends the object of `row`.
     pub fn append(&self, out: &mut Vec<u8>, row: &Row, store: &Store) {
         for (column, key) in self.columns.iter().zip(&self.keys) {
@@ -77,6 +86,8 @@ impl<'c> Objects<'c> {
                 Some(holders) => append_owners(out, holders),
                 None => Json::null(out),
             }
+            // What waits for the socket is not asked for.
+            out.extend_from_slice(b",\"waiter\":null");
         }
         out.extend_from_slice(if self.columns.is_empty() && self.owners.is_none() { b"{}" } else { b"}" });
     }
@@ -117,6 +128,35 @@ impl<'a> Head<'a> {
             source: store.source().kind.name(),
             coverage: store.coverage(),
         }
+    }
+}
+
+/// What a line that stands alone begins with: of which host it is, and the time of the sample.
+#[derive(Serialize)]
+pub struct LineHead<'a> {
+    host: &'a str,
+    at: String,
+}
+
+impl<'a> LineHead<'a> {
+    /// That of `store`.
+    pub fn of(store: &'a Store) -> Self {
+        Self { host: store.source().host.as_str(), at: rfc3339(store.wall()) }
+    }
+
+    /// Its names, for the line that names the columns of CSV.
+    pub const NAMES: [&'static str; 2] = ["host", "at"];
+
+    /// Its values, in the order of [`Self::NAMES`].
+    pub fn values(&self) -> [Value<'_>; 2] {
+        [Value::Text(self.host), Value::Text(&self.at)]
+    }
+
+    /// It as an object without its last brace.
+    pub fn opening(&self) -> String {
+        let mut object = serde_json::to_string(self).expect("text is JSON");
+        object.pop();
+        object
     }
 }
 

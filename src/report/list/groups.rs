@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use rustc_hash::FxHashMap;
 
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
-use crate::report::format::json::{Head, Json};
+use crate::report::format::json::{Head, Json, LineHead};
 use crate::report::format::text::{self, Heading};
 use crate::report::format::{Format, csv, json, plain, write_all};
 use crate::report::list::attempts::Tried;
@@ -241,16 +241,21 @@ impl Grouped<'_> {
     /// Prints them. What text and JSON cannot say within is returned.
     pub(super) fn write(&self, format: Format, store: &Store, out: &mut impl Write) -> io::Result<Option<LeftOut>> {
         let columns = self.asked.columns.clone().unwrap_or_else(|| self.default_columns(format));
+        // Whoever names columns gets these alone.
+        let head = self.asked.columns.is_none().then(|| LineHead::of(store));
         match format {
             Format::Text => self.write_text(&columns, store, out)?,
             Format::Json => self.write_json(&columns, store, out)?,
-            Format::Ndjson => write_all(out, self.groups.iter(), |buffer, sum| {
-                append_object(buffer, &columns, sum, store);
-                buffer.push(b'\n');
-            })?,
-            Format::Csv => self.write_records::<Csv>(&columns, store, out)?,
-            Format::CsvSafe => self.write_records::<CsvSafe>(&columns, store, out)?,
-            Format::Plain => self.write_records::<PlainRecords>(&columns, store, out)?,
+            Format::Ndjson => {
+                let opening = head.as_ref().map(LineHead::opening);
+                write_all(out, self.groups.iter(), |buffer, sum| {
+                    append_object(buffer, opening.as_deref(), &columns, sum, store);
+                    buffer.push(b'\n');
+                })?;
+            }
+            Format::Csv => self.write_records::<Csv>(&columns, head.as_ref(), store, out)?,
+            Format::CsvSafe => self.write_records::<CsvSafe>(&columns, head.as_ref(), store, out)?,
+            Format::Plain => self.write_records::<PlainRecords>(&columns, None, store, out)?,
         }
         let is_said = match format {
             Format::Text | Format::Json => true,
@@ -262,12 +267,15 @@ impl Grouped<'_> {
     fn write_records<F: RecordFormat>(
         &self,
         columns: &[GroupColumn],
+        head: Option<&LineHead<'_>>,
         store: &Store,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        csv::write_heading::<F>(out, columns.iter().map(|column| Value::Text(column.about().json)))?;
+        let names = head.map(|_| LineHead::NAMES.map(Value::Text)).into_iter().flatten();
+        csv::write_heading::<F>(out, names.chain(columns.iter().map(|column| Value::Text(column.about().json))))?;
         write_all(out, self.groups.iter(), |buffer, sum| {
-            csv::append_record::<F>(buffer, columns.iter().map(|&column| cell(column, sum, store)));
+            let head = head.map(LineHead::values).into_iter().flatten();
+            csv::append_record::<F>(buffer, head.chain(columns.iter().map(|&column| cell(column, sum, store))));
         })
     }
 
@@ -302,7 +310,7 @@ impl Grouped<'_> {
         write!(out, ",\"group_by\":{by},\"groups\":[")?;
         write_all(out, self.groups.iter().enumerate(), |buffer, (at, sum)| {
             buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
-            append_object(buffer, columns, sum, store);
+            append_object(buffer, None, columns, sum, store);
         })?;
         let counts = |counts: LeftOut| format!("{{\"groups\":{},\"sockets\":{}}}", counts.groups, counts.sockets);
         writeln!(out, "\n],\"total\":{},\"left_out\":{}}}", counts(self.total), counts(self.left_out))
@@ -356,10 +364,11 @@ fn words<'a>(value: &Value<'a>) -> Cow<'a, str> {
     }
 }
 
-fn append_object(out: &mut Vec<u8>, columns: &[GroupColumn], sum: &Sum, store: &Store) {
-    out.push(b'{');
+/// Appends `sum` as an object that begins with the fields of `opening`, an object without its last brace.
+fn append_object(out: &mut Vec<u8>, opening: Option<&str>, columns: &[GroupColumn], sum: &Sum, store: &Store) {
+    out.extend_from_slice(opening.unwrap_or("{").as_bytes());
     for (at, &column) in columns.iter().enumerate() {
-        if at > 0 {
+        if at > 0 || opening.is_some() {
             out.push(b',');
         }
         // Names of columns are lower-case letters and underscores.

@@ -126,7 +126,7 @@ fn names_of_hosts_take_the_place_of_addresses_once_somebody_finds_them() {
 fn connections_in_json_are_those_of_list_and_have_their_executable() {
     let now = Round { executables: executables(), ..round(90_000) };
     let value = json_of(Wanted { connections: Some(connections()), ..Wanted::default() }, &now, None);
-    assert_eq!((&value["schema"], &value["at"]), (&1.into(), &"2026-01-01T00:01:30.000Z".into()));
+    assert_eq!((&value["schema"], &value["at"]), (&2.into(), &"2026-01-01T00:01:30.000Z".into()));
     let sockets = value["connections"].as_array().expect("an array");
     let of = |state: &str| sockets.iter().find(|socket| socket["state"] == state).expect(state);
     assert_eq!((&of("LISTEN")["executable"], &of("LISTEN")["lport"]), (&"/usr/sbin/nginx".into(), &80.into()));

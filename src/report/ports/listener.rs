@@ -197,7 +197,7 @@ impl Listener<'_> {
             "class": self.class.name(),
             "ephemeral": self.is_ephemeral,
             "service": self.service,
-            "usually": known,
+            "usual_uses": known,
             "process": column("process"),
             "pid": column("pid"),
             "user": column("user"),

@@ -49,7 +49,7 @@ pub fn close() -> Value {
     }));
     let left_out = json!({
         "listeners": "Listeners that match and were not asked for.",
-        "nameless": "Sockets that match and that the source cannot tell from others.",
+        "without_identity": "Sockets that match and that the source cannot tell from others.",
         "ssh": "Targets, refused, that are of ssh servers and were not asked for.",
     });
     let defs = map(json!({ "socket": object(socket_properties()) }));
@@ -95,10 +95,10 @@ pub fn kill() -> Value {
     }));
     let left_out = json!({
         "connections": "Connections left out because the filter names a port.",
-        "sharers": "Processes whose parent shares the socket and is meant.",
+        "sharing_with_parent": "Processes whose parent shares the socket and is meant.",
         "hidden": "Sockets whose process is hidden.",
         "vanished": "Sockets that were gone before it was seen whose they are.",
-        "unheld": "Sockets that no process holds.",
+        "without_process": "Sockets that no process holds.",
         "ssh": "Targets, refused, that are ssh servers and were not asked for.",
     });
     body(&left_out, target, "conntop kill --format json; a line of ndjson is $defs/target", Map::new())

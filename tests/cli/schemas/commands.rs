@@ -41,7 +41,7 @@ pub fn ports() -> Value {
         "reached_from": described(or_null(Reach::ALL.map(Reach::label)), "Who can reach it, by the interfaces that there are; null where they are not known."),
         "class": { "enum": classes, "description": "By RFC 6335." },
         "ephemeral": flag("Whether this kernel gives the port to clients."),
-        "usually": texts("What is usually on the port; it may have several uses."),
+        "usual_uses": texts("What is usually on the port; it may have several uses."),
         "usual_processes": texts("Which processes usually listen there."),
         "unexpected": flag("Whether the process is none of them; null where one side is not known."),
         "danger": described(or_null(Danger::ALL.map(Danger::label)), "How bad it is if others reach the port."),
