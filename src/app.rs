@@ -52,6 +52,7 @@ use crate::app::effect::Effect;
 use crate::app::findings::Findings;
 use crate::app::flows::Flows;
 use crate::app::held::Held;
+use crate::app::keymap::remap::Keymap;
 use crate::app::layout::{Layout, View as Panels};
 use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
@@ -103,6 +104,8 @@ pub struct Config {
     pub color: bool,
     /// Whether the bell rings when something becomes critical.
     pub bell: bool,
+    /// The keys of the screen.
+    pub keymap: Keymap,
     /// What the rules of the diagnosis compare with.
     pub thresholds: Thresholds,
     /// The findings that are counted and not told.
@@ -128,6 +131,7 @@ impl Config {
             ascii: false,
             color: true,
             bell: false,
+            keymap: Keymap::default(),
             thresholds: Thresholds::default(),
             ignore: Vec::new(),
         }

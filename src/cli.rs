@@ -133,7 +133,10 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Some(Command::Kill(options)) => kill::run(&options, &global),
         Some(Command::Close(options)) => close::run(&options, &global),
         Some(Command::Columns(options)) => print(options.format, |out| report::columns::write(options.format, out)),
-        Some(Command::Keys(options)) => print(options.format, |out| keys::write(options.format, out)),
+        Some(Command::Keys(options)) => {
+            let settings = global.settings()?;
+            print(options.format, |out| keys::write(options.format, &settings.keys, out))
+        }
         Some(Command::Man(options)) => man::run(&options),
         Some(Command::Completions(options)) => completions::run(&options),
     }
@@ -164,6 +167,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         ascii: settings.ascii,
         color: settings.color.is_on(is_terminal),
         bell: settings.bell,
+        keymap: settings.keys.clone(),
         thresholds: settings.thresholds.clone(),
         ignore: settings.ignore.clone(),
         remark: settings.remark.clone(),

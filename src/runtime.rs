@@ -32,6 +32,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::app::keymap::remap::Keymap;
 use crate::app::msg::Msg;
 use crate::app::{App, Config};
 use crate::diagnosis::ignore::Ignore;
@@ -86,6 +87,8 @@ pub struct ScreenOptions {
     pub bell: bool,
     /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
+    /// The keys of the screen.
+    pub keymap: Keymap,
     /// The findings that are counted and not told.
     pub ignore: Vec<Ignore>,
     /// What the user is told at the start.
@@ -180,6 +183,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         ascii: options.ascii,
         color: options.color,
         bell: options.bell,
+        keymap: options.keymap.clone(),
         thresholds: options.thresholds.clone(),
         ignore: options.ignore.clone(),
     }

@@ -75,11 +75,11 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         }
         Mode::Confirm(_) | Mode::ConfirmClose(_) => {
             if let Some(sheet) = app.sheet() {
-                confirm::draw(painter, &sheet, app.mode.scope(&app.page));
+                confirm::draw(painter, &sheet, &app.config.keymap, &app.footer());
             }
         }
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
-        Mode::Help { scroll } => help::draw(painter, layout, *scroll),
+        Mode::Help { scroll } => help::draw(painter, layout, &app.config.keymap, *scroll),
     }
 }
 

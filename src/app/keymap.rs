@@ -1,15 +1,21 @@
 //! The key table: which key does what, where. Handling, help, footer and README follow from it.
 
-use std::fmt;
 use std::ops::Range;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-use crate::app::action::{Action, Edit, Motion};
+use crate::app::App;
+use crate::app::action::{Edit, Motion};
+use crate::app::effect::Effect;
+use crate::app::keymap::key::{
+    BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, Key, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char,
+    ctrl, function,
+};
 use crate::app::tab::Tab;
 
+pub mod key;
+pub mod remap;
+
 /// Where a key is pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// A table, the states or the log.
     Table,
@@ -33,90 +39,84 @@ pub enum Scope {
     Help,
 }
 
-/// A key as it stands in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    code: KeyCode,
-    control: bool,
-}
-
-impl Key {
-    const fn char(character: char) -> Self {
-        Self { code: KeyCode::Char(character), control: false }
-    }
-
-    const fn control(character: char) -> Self {
-        Self { code: KeyCode::Char(character), control: true }
-    }
-
-    const fn code(code: KeyCode) -> Self {
-        Self { code, control: false }
-    }
-
-    /// The key that was pressed; `None` with Alt or Super held, which nothing is bound to.
-    pub fn pressed(event: KeyEvent) -> Option<Self> {
-        let modifiers = event.modifiers - KeyModifiers::SHIFT;
-        let control = modifiers.contains(KeyModifiers::CONTROL);
-        (modifiers - KeyModifiers::CONTROL).is_empty().then_some(Self { code: event.code, control })
-    }
-}
-
-/// The key as the help writes it: `q`, `^C`, `F9`, `Enter`.
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code {
-            KeyCode::Char(' ') => f.write_str("Space"),
-            KeyCode::Char(character) if self.control => write!(f, "^{}", character.to_ascii_uppercase()),
-            KeyCode::Char(character) => write!(f, "{character}"),
-            KeyCode::F(number) => write!(f, "F{number}"),
-            KeyCode::Up => f.write_str("↑"),
-            KeyCode::Down => f.write_str("↓"),
-            KeyCode::Left => f.write_str("←"),
-            KeyCode::Right => f.write_str("→"),
-            KeyCode::PageUp => f.write_str("PgUp"),
-            KeyCode::PageDown => f.write_str("PgDn"),
-            KeyCode::BackTab => f.write_str("S-Tab"),
-            KeyCode::Backspace => f.write_str("Bksp"),
-            KeyCode::Delete => f.write_str("Del"),
-            code => write!(f, "{code:?}"),
-        }
-    }
-}
-
 /// One row of the key table.
 pub struct Binding {
-    /// Where it works.
-    pub scopes: &'static [Scope],
-    /// The keys that do the same; the footer shows the first.
+    /// What it does in one word: unique, and the name by which `[keys]` of the configuration gives it other keys.
+    pub action: &'static str,
+    /// The keys unless the configuration says otherwise; the footer shows the first.
     pub keys: &'static [Key],
-    pub(crate) action: Action,
     /// One or two words, for the footer.
     pub name: &'static str,
     /// What it does, for the help.
     pub help: &'static str,
+    /// Where it works.
+    pub on: On,
+    pub(crate) run: Run,
     /// Its place in the footer of its scopes: the lowest first; 0 is not in the footer.
     pub footer: u8,
 }
 
+/// Where a binding works.
+#[derive(Clone, Copy)]
+pub struct On {
+    /// The places.
+    pub scopes: &'static [Scope],
+    /// The tabs on which it does something; this counts in [`Scope::Table`] only.
+    tabs: &'static [Tab],
+}
+
+/// What a binding does.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// Changes the app and nothing else.
+    Change(fn(&mut App)),
+    /// Also asks the runtime for something.
+    Ask(fn(&mut App) -> Vec<Effect>),
+    /// Changes nothing on the machine and leads out of what is open.
+    Back(fn(&mut App)),
+    /// Says yes to a dialog: not taken where it is pressed too soon.
+    Confirm(fn(&mut App) -> Vec<Effect>),
+}
+
 impl Binding {
     /// Whether it changes nothing and leads out of what is open.
-    pub fn leads_back(&self) -> bool {
-        self.action == Action::Back
+    pub const fn leads_back(&self) -> bool {
+        matches!(self.run, Run::Back(_))
+    }
+
+    /// Whether it says yes to a dialog.
+    pub(crate) const fn confirms(&self) -> bool {
+        matches!(self.run, Run::Confirm(_))
+    }
+
+    /// Whether the configuration can give it no other keys: a yes to a dialog, and the key that leaves from anywhere.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.confirms() || self.action == QUIT_ANYWHERE
+    }
+
+    /// Runs it; answers what is to be done outside of the app.
+    pub(crate) fn run(&self, app: &mut App) -> Vec<Effect> {
+        match self.run {
+            Run::Change(run) | Run::Back(run) => {
+                run(app);
+                Vec::new()
+            }
+            Run::Ask(run) | Run::Confirm(run) => run(app),
+        }
     }
 }
 
-const fn char(character: char) -> Key {
-    Key::char(character)
+const fn on(scopes: &'static [Scope]) -> On {
+    On { scopes, tabs: &ALL_TABS }
 }
 
-const fn ctrl(character: char) -> Key {
-    Key::control(character)
+impl On {
+    const fn tabs(self, tabs: &'static [Tab]) -> Self {
+        Self { tabs, ..self }
+    }
 }
 
-const fn code(code: KeyCode) -> Key {
-    Key::code(code)
-}
-
+use Run::{Ask, Back, Change, Confirm as Yes};
 use Scope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Table};
 
 const LISTS: &[Scope] = &[Table, Detail, Menu, Help, Explain];
@@ -124,84 +124,95 @@ const MAIN: &[Scope] = &[Table, Detail];
 const EVERYWHERE: &[Scope] =
     &[Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
 
+/// The action of the key that leaves the program from anywhere.
+const QUIT_ANYWHERE: &str = "quit-anywhere";
+
+const ALL_TABS: [Tab; 8] =
+    [Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::States, Tab::Findings, Tab::Ports, Tab::Log];
+/// The tabs whose rows are sorted by a column.
+const SORTED: &[Tab] = &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::Ports];
+/// The tabs whose lines have an owner.
+const OWNED: &[Tab] = &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::Findings, Tab::Ports];
+/// The tabs from which the next grouping is shown.
+const GROUPED: &[Tab] =
+    &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::States, Tab::Ports, Tab::Log];
+/// The tabs whose lines are one socket each.
+const SINGLE: &[Tab] = &[Tab::Connections, Tab::Log];
+
 /// Every key.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     // Moving
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::Down), char('j')],                   action: Action::Move(Motion::Down),      name: "down",     help: "down one line",                                     footer: 0 },
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::Up), char('k')],                     action: Action::Move(Motion::Up),        name: "up",       help: "up one line",                                       footer: 0 },
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::PageDown), ctrl('d'), ctrl('f')],    action: Action::Move(Motion::PageDown),  name: "page down", help: "down one page",                                    footer: 0 },
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::PageUp), ctrl('u'), ctrl('b')],      action: Action::Move(Motion::PageUp),    name: "page up",  help: "up one page",                                       footer: 0 },
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::Home), char('g')],                   action: Action::Move(Motion::First),     name: "first",    help: "to the first line",                                 footer: 0 },
-    Binding { scopes: LISTS,        keys: &[code(KeyCode::End), char('G')],                    action: Action::Move(Motion::Last),      name: "last",     help: "to the last line",                                  footer: 0 },
-    Binding { scopes: &[Table],     keys: &[code(KeyCode::Enter)],                             action: Action::Open,                    name: "open",     help: "details; of a group its connections", footer: 5 },
-    Binding { scopes: EVERYWHERE,   keys: &[code(KeyCode::Esc)], action: Action::Back,   name: "back",     help: "back: close this, clear the filter",       footer: 11 },
-    Binding { scopes: &[Table],     keys: &[char('F')],                                        action: Action::Follow,                  name: "follow",   help: "keep the selected row on its line, or not", footer: 0 },
+    Binding { action: "down",             keys: &[DOWN, char('j')],                   name: "down",        help: "down one line",                              on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Down)),                        footer: 0 },
+    Binding { action: "up",               keys: &[UP, char('k')],                     name: "up",          help: "up one line",                                on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Up)),                          footer: 0 },
+    Binding { action: "page-down",        keys: &[PAGE_DOWN, ctrl('d'), ctrl('f')],   name: "page down",   help: "down one page",                              on: on(LISTS),                                                      run: Change(|app| app.go(Motion::PageDown)),                    footer: 0 },
+    Binding { action: "page-up",          keys: &[PAGE_UP, ctrl('u'), ctrl('b')],     name: "page up",     help: "up one page",                                on: on(LISTS),                                                      run: Change(|app| app.go(Motion::PageUp)),                      footer: 0 },
+    Binding { action: "first",            keys: &[HOME, char('g')],                   name: "first",       help: "to the first line",                          on: on(LISTS),                                                      run: Change(|app| app.go(Motion::First)),                       footer: 0 },
+    Binding { action: "last",             keys: &[END, char('G')],                    name: "last",        help: "to the last line",                           on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Last)),                        footer: 0 },
+    Binding { action: "open",             keys: &[ENTER],                             name: "open",        help: "details; of a group its connections",        on: on(&[Table]),                                                   run: Change(App::open),                                         footer: 5 },
+    Binding { action: "back",             keys: &[ESC],                               name: "back",        help: "back: close this, clear the filter",         on: on(EVERYWHERE),                                                 run: Back(App::back),                                           footer: 11 },
+    Binding { action: "follow",           keys: &[char('F')],                         name: "follow",      help: "keep the selected row on its line, or not",  on: on(&[Table]),                                                   run: Change(App::follow),                                       footer: 0 },
     // Looking
-    Binding { scopes: &[Table],     keys: &[code(KeyCode::Tab)],                               action: Action::NextTab,                 name: "next tab", help: "the next tab",                                      footer: 0 },
-    Binding { scopes: &[Table],     keys: &[code(KeyCode::BackTab)],                           action: Action::PreviousTab,             name: "previous", help: "the previous tab",                                  footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('1')],                                        action: Action::Show(Tab::Connections),  name: "sockets",  help: "tab Connections: one line a socket",                footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('2')],                                        action: Action::Show(Tab::Processes),    name: "processes", help: "tab Processes: who holds how many", footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('3')],                                        action: Action::Show(Tab::Remotes),      name: "remotes",  help: "tab Remotes: the other ends",                       footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('4')],                                        action: Action::Show(Tab::Listeners),    name: "listeners", help: "tab Listeners: accept queues", footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('5')],                                        action: Action::Show(Tab::States),       name: "states",   help: "tab States: history and meaning", footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('6')],                                        action: Action::Show(Tab::Findings),     name: "findings", help: "tab Findings: what is wrong, and why",   footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('7')],                                        action: Action::Show(Tab::Ports),        name: "ports",    help: "tab Ports: ephemeral ports in use",                 footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('8'), char('H')],                             action: Action::Show(Tab::Log),          name: "log",      help: "tab Log: what happened, newest first",              footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('/'), code(KeyCode::F(4))],                   action: Action::EditFilter,              name: "filter",   help: "filter connections, as in state:close-wait", footer: 2 },
-    Binding { scopes: &[Table],     keys: &[char('s'), code(KeyCode::F(6))],                   action: Action::SortMenu,                name: "sort",     help: "choose the column to sort by",                      footer: 3 },
-    Binding { scopes: &[Table],     keys: &[char('<'), code(KeyCode::Left)],                   action: Action::SortLeft,                name: "sort left", help: "sort by the column to the left",                   footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('>'), code(KeyCode::Right)],                  action: Action::SortRight,               name: "sort right", help: "sort by the column to the right",                 footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('I'), char('r')],                             action: Action::InvertSort,              name: "invert",   help: "turn the sort round",                               footer: 0 },
-    Binding { scopes: &[Table],     keys: &[char('w')],                                        action: Action::Span,                    name: "span",     help: "States: charts of 2 min, 15 min or 24 h",           footer: 3 },
-    Binding { scopes: &[Table],     keys: &[char('t'), code(KeyCode::F(5))],                   action: Action::Group,                   name: "group",    help: "by process, remote, listener, and back",      footer: 4 },
-    Binding { scopes: MAIN,         keys: &[char('z'), char('Z')],                             action: Action::Freeze,                  name: "freeze",   help: "hold the screen still; nothing is lost",            footer: 10 },
-    Binding { scopes: MAIN,         keys: &[char('+'), char('=')],                             action: Action::Slower,                  name: "slower",   help: "more time between samples",                         footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('-')],                                        action: Action::Faster,                  name: "faster",   help: "less time between samples",                         footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('n')],                                        action: Action::Names,                   name: "names",    help: "names of the hosts on the screen, or none",         footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('N')],                                        action: Action::Namespaces,              name: "namespaces", help: "all network namespaces, or only this one",         footer: 0 },
-    Binding { scopes: &[Table, Detail, Explain], keys: &[char('e')],                           action: Action::Explain,                 name: "explain",  help: "what it means, what to do about it",            footer: 6 },
+    Binding { action: "next-tab",         keys: &[TAB],                               name: "next tab",    help: "the next tab",                               on: on(&[Table]),                                                   run: Change(|app| app.show(app.tab.step(1))),                   footer: 0 },
+    Binding { action: "previous-tab",     keys: &[BACK_TAB],                          name: "previous",    help: "the previous tab",                           on: on(&[Table]),                                                   run: Change(|app| app.show(app.tab.step(-1))),                  footer: 0 },
+    Binding { action: "tab-connections",  keys: &[char('1')],                         name: "sockets",     help: "tab Connections: one line a socket",         on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Connections)),                  footer: 0 },
+    Binding { action: "tab-processes",    keys: &[char('2')],                         name: "processes",   help: "tab Processes: who holds how many",          on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Processes)),                    footer: 0 },
+    Binding { action: "tab-remotes",      keys: &[char('3')],                         name: "remotes",     help: "tab Remotes: the other ends",                on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Remotes)),                      footer: 0 },
+    Binding { action: "tab-listeners",    keys: &[char('4')],                         name: "listeners",   help: "tab Listeners: accept queues",               on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Listeners)),                    footer: 0 },
+    Binding { action: "tab-states",       keys: &[char('5')],                         name: "states",      help: "tab States: history and meaning",            on: on(MAIN),                                                       run: Change(|app| app.show(Tab::States)),                       footer: 0 },
+    Binding { action: "tab-findings",     keys: &[char('6')],                         name: "findings",    help: "tab Findings: what is wrong, and why",       on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Findings)),                     footer: 0 },
+    Binding { action: "tab-ports",        keys: &[char('7')],                         name: "ports",       help: "tab Ports: ephemeral ports in use",          on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Ports)),                        footer: 0 },
+    Binding { action: "tab-log",          keys: &[char('8'), char('H')],              name: "log",         help: "tab Log: what happened, newest first",       on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Log)),                          footer: 0 },
+    Binding { action: "filter",           keys: &[char('/'), function(4)],            name: "filter",      help: "filter connections, as in state:close-wait", on: on(&[Table]),                                                   run: Change(App::edit_filter),                                  footer: 2 },
+    Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).tabs(SORTED),                                      run: Change(App::open_sort_menu),                               footer: 3 },
+    Binding { action: "sort-left",        keys: &[char('<'), LEFT],                   name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]),                                                   run: Change(|app| app.step_sort(-1)),                           footer: 0 },
+    Binding { action: "sort-right",       keys: &[char('>'), RIGHT],                  name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]),                                                   run: Change(|app| app.step_sort(1)),                            footer: 0 },
+    Binding { action: "reverse-sort",     keys: &[char('I'), char('r')],              name: "invert",      help: "reverse the sort",                           on: on(&[Table]),                                                   run: Change(App::invert_sort),                                  footer: 0 },
+    Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).tabs(&[Tab::States]),                              run: Change(App::next_span),                                    footer: 3 },
+    Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "by process, remote, listener, and back",     on: on(&[Table]).tabs(GROUPED),                                     run: Change(App::group),                                        footer: 4 },
+    Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "hold the screen still; nothing is lost",     on: on(MAIN),                                                       run: Change(App::toggle_freeze),                                footer: 10 },
+    Binding { action: "slower",           keys: &[char('+'), char('=')],              name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
+    Binding { action: "faster",           keys: &[char('-')],                         name: "faster",      help: "less time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(false)),                       footer: 0 },
+    Binding { action: "names",            keys: &[char('n')],                         name: "names",       help: "names of the hosts on the screen, or none",  on: on(MAIN),                                                       run: Ask(App::toggle_lookups),                                  footer: 0 },
+    Binding { action: "namespaces",       keys: &[char('N')],                         name: "namespaces",  help: "all network namespaces, or only this one",   on: on(MAIN),                                                       run: Ask(App::toggle_namespaces),                               footer: 0 },
+    Binding { action: "explain",          keys: &[char('e')],                         name: "explain",     help: "what it means, what to do about it",         on: on(&[Table, Detail, Explain]),                                  run: Change(App::toggle_explanation),                           footer: 6 },
     // Acting
-    Binding { scopes: MAIN,         keys: &[char('K'), code(KeyCode::F(9))],                   action: Action::Kill,                    name: "kill",     help: "send a signal to the owner; asks first",            footer: 7 },
-    Binding { scopes: MAIN,         keys: &[char('!')],                                        action: Action::Escalate,                name: "KILL",     help: "KILL what did not end on TERM; asks first", footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('y')],                                        action: Action::Copy,                    name: "copy",     help: "copy the selected line to the clipboard",           footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('X')],                                        action: Action::Close,                   name: "close",    help: "close just this socket; asks first",                footer: 9 },
+    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).tabs(OWNED),                                           run: Change(App::ask_for_signal),                               footer: 7 },
+    Binding { action: "escalate",         keys: &[char('!')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN),                                                       run: Change(App::escalate),                                     footer: 0 },
+    Binding { action: "copy",             keys: &[char('y')],                         name: "copy",        help: "copy the selected line to the clipboard",    on: on(MAIN),                                                       run: Ask(App::copy),                                            footer: 0 },
+    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).tabs(SINGLE),                                          run: Change(App::ask_to_close),                                 footer: 9 },
     // Menus and dialogs
-    Binding { scopes: &[Menu],      keys: &[code(KeyCode::Enter)],                             action: Action::Choose,                  name: "choose",   help: "take the selected line",                            footer: 1 },
-    Binding { scopes: &[Confirm],   keys: &[char('y')],                                        action: Action::Confirm,                 name: "send",     help: "do exactly what the dialog shows",                  footer: 1 },
-    Binding { scopes: &[ConfirmWord], keys: &[code(KeyCode::Enter)],                           action: Action::Confirm,                 name: "do it",    help: "do it, once the word is typed",                     footer: 1 },
-    Binding { scopes: &[ConfirmWord], keys: &[code(KeyCode::Backspace), ctrl('h')],            action: Action::EraseWord,               name: "delete",   help: "delete the last letter of the word",                footer: 0 },
-    Binding { scopes: &[ConfirmKill], keys: &[char('K')],                                      action: Action::ConfirmKill,             name: "send KILL", help: "the second yes, which KILL needs",                 footer: 1 },
-    Binding { scopes: &[ConfirmClose], keys: &[char('y')],                                     action: Action::Confirm,                 name: "close it", help: "close exactly that socket",                         footer: 1 },
+    Binding { action: "choose",           keys: &[ENTER],                             name: "choose",      help: "take the selected line",                     on: on(&[Menu]),                                                    run: Change(App::choose),                                       footer: 1 },
+    Binding { action: "confirm-signal",   keys: &[char('y')],                         name: "send",        help: "do exactly what the dialog shows",           on: on(&[Confirm]),                                                 run: Yes(App::confirm),                                     footer: 1 },
+    Binding { action: "confirm-word",     keys: &[ENTER],                             name: "do it",       help: "do it, once the word is typed",              on: on(&[ConfirmWord]),                                             run: Yes(App::confirm),                                     footer: 1 },
+    Binding { action: "erase-word",       keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter of the word",         on: on(&[ConfirmWord]),                                             run: Change(App::erase_word),                                   footer: 0 },
+    Binding { action: "confirm-kill",     keys: &[char('K')],                         name: "send KILL",   help: "the second yes, which KILL needs",           on: on(&[ConfirmKill]),                                             run: Yes(App::confirm_kill),                                footer: 1 },
+    Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close it",    help: "close exactly that socket",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                     footer: 1 },
     // The filter line
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Enter)],                             action: Action::AcceptFilter,            name: "apply",    help: "keep the filter",                                   footer: 1 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Left), ctrl('b')],                   action: Action::Edit(Edit::Left),        name: "left",     help: "cursor to the left",                                footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Right), ctrl('f')],                  action: Action::Edit(Edit::Right),       name: "right",    help: "cursor to the right",                               footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Home), ctrl('a')],                   action: Action::Edit(Edit::Start),       name: "start",    help: "cursor to the start",                               footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::End), ctrl('e')],                    action: Action::Edit(Edit::End),         name: "end",      help: "cursor to the end",                                 footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Backspace), ctrl('h')],              action: Action::Edit(Edit::Backspace),   name: "delete back", help: "delete before the cursor",                       footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Delete), ctrl('d')],                 action: Action::Edit(Edit::Delete),      name: "delete",   help: "delete under the cursor",                           footer: 0 },
-    Binding { scopes: &[Filter],    keys: &[ctrl('w')],                                        action: Action::Edit(Edit::DeleteWord),  name: "delete word", help: "delete the word before the cursor",              footer: 3 },
-    Binding { scopes: &[Filter],    keys: &[ctrl('u')],                                        action: Action::Edit(Edit::DeleteToStart), name: "clear",  help: "delete to the start",                               footer: 4 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Up), ctrl('p')],                     action: Action::Edit(Edit::Older),       name: "older",    help: "the filter before this one",                        footer: 5 },
-    Binding { scopes: &[Filter],    keys: &[code(KeyCode::Down), ctrl('n')],                   action: Action::Edit(Edit::Newer),       name: "newer",    help: "the filter after this one",                         footer: 0 },
+    Binding { action: "apply-filter",     keys: &[ENTER],                             name: "apply",       help: "keep the filter",                            on: on(&[Filter]),                                                  run: Change(App::accept_filter),                                footer: 1 },
+    Binding { action: "edit-left",        keys: &[LEFT, ctrl('b')],                   name: "left",        help: "cursor to the left",                         on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Left)),          footer: 0 },
+    Binding { action: "edit-right",       keys: &[RIGHT, ctrl('f')],                  name: "right",       help: "cursor to the right",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Right)),         footer: 0 },
+    Binding { action: "edit-start",       keys: &[HOME, ctrl('a')],                   name: "start",       help: "cursor to the start",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Start)),         footer: 0 },
+    Binding { action: "edit-end",         keys: &[END, ctrl('e')],                    name: "end",         help: "cursor to the end",                          on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::End)),           footer: 0 },
+    Binding { action: "edit-delete-back", keys: &[BACKSPACE, ctrl('h')],              name: "delete back", help: "delete before the cursor",                   on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Backspace)),     footer: 0 },
+    Binding { action: "edit-delete",      keys: &[DELETE, ctrl('d')],                 name: "delete",      help: "delete under the cursor",                    on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Delete)),        footer: 0 },
+    Binding { action: "edit-delete-word", keys: &[ctrl('w')],                         name: "delete word", help: "delete the word before the cursor",          on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::DeleteWord)),    footer: 3 },
+    Binding { action: "edit-clear",       keys: &[ctrl('u')],                         name: "clear",       help: "delete to the start",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::DeleteToStart)), footer: 4 },
+    Binding { action: "edit-older",       keys: &[UP, ctrl('p')],                     name: "older",       help: "the filter before this one",                 on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Older)),         footer: 5 },
+    Binding { action: "edit-newer",       keys: &[DOWN, ctrl('n')],                   name: "newer",       help: "the filter after this one",                  on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Newer)),         footer: 0 },
     // The program
-    Binding { scopes: &[Table, Detail, Help], keys: &[char('?'), code(KeyCode::F(1)), char('h')], action: Action::Help,                 name: "help",     help: "these keys; again to go back",                      footer: 1 },
-    Binding { scopes: EVERYWHERE,   keys: &[ctrl('l')],                                        action: Action::Redraw,                  name: "redraw",   help: "draw everything again",                             footer: 0 },
-    Binding { scopes: EVERYWHERE,   keys: &[ctrl('z')],                                        action: Action::Suspend,                 name: "suspend",  help: "stop conntop; fg brings it back",                   footer: 0 },
-    Binding { scopes: &[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose], keys: &[char('q'), char('n')],       action: Action::Back,                    name: "close",    help: "no; close this and change nothing",                 footer: 0 },
-    Binding { scopes: MAIN,         keys: &[char('q'), code(KeyCode::F(10))],                  action: Action::Quit,                    name: "quit",     help: "leave conntop",                                     footer: 8 },
-    Binding { scopes: EVERYWHERE,   keys: &[ctrl('c')],                                        action: Action::Quit,                    name: "quit",     help: "leave conntop, from anywhere",                      footer: 0 },
+    Binding { action: "help",             keys: &[char('?'), function(1), char('h')], name: "help",        help: "these keys; again to go back",               on: on(&[Table, Detail, Help]),                                     run: Change(App::toggle_help),                                  footer: 1 },
+    Binding { action: "redraw",           keys: &[ctrl('l')],                         name: "redraw",      help: "draw everything again",                      on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Redraw]),                             footer: 0 },
+    Binding { action: "suspend",          keys: &[ctrl('z')],                         name: "suspend",     help: "stop conntop; fg brings it back",            on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Suspend]),                            footer: 0 },
+    Binding { action: "no",               keys: &[char('q'), char('n')],              name: "close",       help: "no; close this and change nothing",          on: on(&[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose]), run: Back(App::back),                                           footer: 0 },
+    Binding { action: "quit",             keys: &[char('q'), function(10)],           name: "quit",        help: "leave conntop",                              on: on(MAIN),                                                       run: Ask(|_| vec![Effect::Quit]),                               footer: 8 },
+    Binding { action: QUIT_ANYWHERE,      keys: &[ctrl('c')],                         name: "quit",        help: "leave conntop, from anywhere",               on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Quit]),                               footer: 0 },
 ];
 
-/// What `key` does in `scope`.
-pub(crate) fn action(scope: Scope, key: Key) -> Option<Action> {
-    BINDINGS.iter().find(|row| row.scopes.contains(&scope) && row.keys.contains(&key)).map(|row| row.action)
-}
-
-/// The bindings that the footer of `scope` shows, in its order.
-pub fn footer(scope: Scope) -> Vec<&'static Binding> {
-    let mut rows: Vec<_> = BINDINGS.iter().filter(|row| row.footer > 0 && row.scopes.contains(&scope)).collect();
+/// The bindings that the footer of `scope` shows on `tab`, in its order.
+pub fn footer(scope: Scope, tab: Tab) -> Vec<&'static Binding> {
+    let works = |on: On| on.scopes.contains(&scope) && (scope != Table || on.tabs.contains(&tab));
+    let mut rows: Vec<_> = BINDINGS.iter().filter(|row| row.footer > 0 && works(row.on)).collect();
     rows.sort_by_key(|row| row.footer);
     rows
 }
@@ -220,7 +231,7 @@ pub const SECTIONS: [(&str, Scope); 7] = [
 /// The bindings under the heading of `SECTIONS[section]`.
 pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
     BINDINGS.iter().filter(move |row| {
-        let first = SECTIONS.iter().position(|(_, scope)| row.scopes.contains(scope));
+        let first = SECTIONS.iter().position(|(_, scope)| row.on.scopes.contains(scope));
         first == Some(section)
     })
 }
@@ -243,15 +254,20 @@ pub fn help_len(width: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::remap::Keymap;
 
     const SCOPES: [Scope; 10] =
         [Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
+
+    fn action(scope: Scope, key: Key) -> Option<&'static str> {
+        Keymap::default().binding(scope, key).map(|row| row.action)
+    }
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
         for scope in SCOPES {
             let mut seen = Vec::new();
-            for key in BINDINGS.iter().filter(|row| row.scopes.contains(&scope)).flat_map(|row| row.keys) {
+            for key in BINDINGS.iter().filter(|row| row.on.scopes.contains(&scope)).flat_map(|row| row.keys) {
                 assert!(!seen.contains(key), "{key} is bound twice in {scope:?}");
                 seen.push(*key);
             }
@@ -259,9 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_an_action_is_unique_and_is_written_like_a_setting() {
+        for row in BINDINGS {
+            assert_eq!(BINDINGS.iter().filter(|other| other.action == row.action).count(), 1, "{}", row.action);
+            assert!(row.action.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+        }
+    }
+
+    #[test]
     fn every_binding_is_reached_by_each_of_its_keys() {
         for row in BINDINGS {
-            for (scope, key) in row.scopes.iter().flat_map(|scope| row.keys.iter().map(move |key| (*scope, *key))) {
+            for (scope, key) in row.on.scopes.iter().flat_map(|scope| row.keys.iter().map(move |key| (*scope, *key))) {
                 assert_eq!(action(scope, key), Some(row.action), "{key} in {scope:?}");
             }
         }
@@ -276,9 +300,10 @@ mod tests {
     #[test]
     fn every_place_can_be_left_and_no_bare_k_kills() {
         for scope in SCOPES {
-            assert_eq!(action(scope, ctrl('c')), Some(Action::Quit));
-            assert_eq!(action(scope, code(KeyCode::Esc)), Some(Action::Back));
-            assert!(!matches!(action(scope, char('k')), Some(Action::Kill | Action::Confirm | Action::ConfirmKill)));
+            assert_eq!(action(scope, ctrl('c')), Some("quit-anywhere"));
+            assert_eq!(action(scope, ESC), Some("back"));
+            let bare = Keymap::default().binding(scope, char('k'));
+            assert!(bare.is_none_or(|row| row.action != "kill" && !row.confirms()));
         }
     }
 
@@ -286,18 +311,10 @@ mod tests {
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
             // Of the twelve of the tables some are left out on each tab.
-            assert!(footer(scope).len() <= 12, "{scope:?}");
+            assert!(ALL_TABS.iter().all(|tab| footer(scope, *tab).len() <= 12), "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.
         assert!(BINDINGS.iter().all(|row| row.help.len() <= 42));
-    }
-
-    #[test]
-    fn a_shifted_letter_is_its_capital() {
-        let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
-        assert_eq!(Key::pressed(event), Some(char('K')));
-        assert_eq!(Key::pressed(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
-        assert_eq!(ctrl('c').to_string(), "^C");
     }
 }

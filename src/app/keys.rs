@@ -1,16 +1,17 @@
-//! Keys: what each action of the key table does to the app.
+//! What the bindings of the key table do to the app.
 
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::App;
-use crate::app::action::{Action, Motion};
+use crate::app::action::Motion;
 use crate::app::around::Around;
 use crate::app::detail;
 use crate::app::effect::Effect;
 use crate::app::group_filter;
-use crate::app::keymap::{self, Binding, Key, Scope};
+use crate::app::keymap::key::Key;
+use crate::app::keymap::{self, Binding, Scope};
 use crate::app::mode::{Confirm, ConfirmClose, Detail, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
@@ -32,12 +33,12 @@ impl App {
         self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
         let Some(key) = Key::pressed(event) else { return Vec::new() };
-        if let Some(action) = keymap::action(scope, key) {
+        if let Some(binding) = self.config.keymap.binding(scope, key) {
             self.dirty = true;
-            if action == Action::Back && dismissed && matches!(self.mode, Mode::Normal) {
+            if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
             }
-            return if self.refuses(action, haste) { Vec::new() } else { self.perform(action) };
+            return if self.refuses(binding, haste) { Vec::new() } else { binding.run(self) };
         }
         match event.code {
             KeyCode::Char(character) if scope == Scope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) => {
@@ -57,95 +58,38 @@ impl App {
         Vec::new()
     }
 
-    /// The keys of the footer: those of them that do something on what is shown.
-    pub fn footer(&self) -> impl Iterator<Item = &'static Binding> {
-        let idle: fn(Action) -> bool = match (&self.mode, &self.page, self.tab) {
-            (Mode::Normal, Page::Tab, Tab::States) => {
-                |action| matches!(action, Action::SortMenu | Action::Kill | Action::Close)
-            }
-            (Mode::Normal, Page::Tab, Tab::Log) => {
-                |action| matches!(action, Action::SortMenu | Action::Kill | Action::Span)
-            }
-            (Mode::Normal, Page::Tab, Tab::Findings) => {
-                |action| matches!(action, Action::SortMenu | Action::Group | Action::Span | Action::Close)
-            }
-            (Mode::Normal, Page::Tab, Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports) => {
-                |action| matches!(action, Action::Span | Action::Close)
-            }
-            _ => |action| matches!(action, Action::Span),
-        };
-        keymap::footer(self.mode.scope(&self.page)).into_iter().filter(move |binding| !idle(binding.action))
-    }
-
-    fn perform(&mut self, action: Action) -> Vec<Effect> {
-        match action {
-            Action::Quit => return vec![Effect::Quit],
-            Action::Suspend => return vec![Effect::Suspend],
-            Action::Redraw => return vec![Effect::Redraw],
-            Action::Help => self.toggle_help(),
-            Action::Back => self.back(),
-            Action::Move(motion) => self.go(motion),
-            Action::NextTab => self.show(self.tab.step(1)),
-            Action::PreviousTab => self.show(self.tab.step(-1)),
-            Action::Show(tab) => self.show(tab),
-            Action::EditFilter => self.edit_filter(),
-            Action::AcceptFilter => self.accept_filter(),
-            Action::Edit(edit) => self.change_filter_line(edit),
-            Action::SortMenu => self.open_sort_menu(),
-            Action::SortLeft => self.step_sort(-1),
-            Action::SortRight => self.step_sort(1),
-            Action::InvertSort => self.invert_sort(),
-            Action::Open => self.open(),
-            Action::Explain => self.toggle_explanation(),
-            Action::Group => self.group(),
-            Action::Span => self.next_span(),
-            Action::Follow => self.follow(),
-            Action::Freeze => self.toggle_freeze(),
-            Action::Kill => self.ask_for_signal(),
-            Action::Close => self.ask_to_close(),
-            Action::Escalate => self.escalate(),
-            Action::Choose => self.choose(),
-            Action::EraseWord => self.erase_word(),
-            Action::Confirm => return self.confirm(),
-            Action::ConfirmKill => return self.confirm_kill(),
-            Action::Copy => return self.copy(),
-            Action::Names => return self.toggle_lookups(),
-            Action::Namespaces => return self.toggle_namespaces(),
-            Action::Faster => return self.step_interval(false),
-            Action::Slower => return self.step_interval(true),
-        }
-        Vec::new()
+    /// The bindings of the footer: those of them that do something on what is shown.
+    pub fn footer(&self) -> Vec<&'static Binding> {
+        keymap::footer(self.mode.scope(&self.page), self.tab)
     }
 
     /// Whether a yes is not taken: it came before its question could be read.
-    fn refuses(&mut self, action: Action, haste: Option<Haste>) -> bool {
-        let too_soon = match action {
-            // Who types a word types fast.
-            Action::Confirm if self.mode.word_mut().is_some() => haste == Some(Haste::Unread),
-            Action::Confirm | Action::ConfirmKill => haste.is_some(),
-            _ => false,
-        };
+    fn refuses(&mut self, binding: &Binding, haste: Option<Haste>) -> bool {
+        // A word is typed fast.
+        let waits_for_word = self.mode.word_mut().is_some();
+        let too_soon =
+            binding.confirms() && if waits_for_word { haste == Some(Haste::Unread) } else { haste.is_some() };
         if let Mode::Confirm(Confirm { again, .. }) | Mode::ConfirmClose(ConfirmClose { again, .. }) = &mut self.mode {
             *again = too_soon;
         }
         too_soon
     }
 
-    fn toggle_help(&mut self) {
+    pub(super) fn toggle_help(&mut self) {
         self.mode = match self.mode {
             Mode::Help { .. } => Mode::Normal,
             _ => Mode::Help { scroll: 0 },
         };
     }
 
-    fn toggle_explanation(&mut self) {
+    pub(super) fn toggle_explanation(&mut self) {
         match self.mode {
             Mode::Explain { .. } => self.mode = Mode::Normal,
             _ => self.explain(),
         }
     }
 
-    fn back(&mut self) {
+    pub(super) fn back(&mut self) {
         match (std::mem::take(&mut self.mode), &self.page) {
             (Mode::Filter(edit), _) => self.cancel_filter(&edit.before),
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
@@ -293,7 +237,7 @@ impl App {
         self.entered = Some(back);
     }
 
-    fn next_span(&mut self) {
+    pub(super) fn next_span(&mut self) {
         if self.tab == Tab::States {
             self.states.span = self.states.span.next();
         }
@@ -310,7 +254,7 @@ impl App {
     }
 
     /// The views that group the same sockets, one after the other.
-    fn group(&mut self) {
+    pub(super) fn group(&mut self) {
         self.show(match self.tab {
             Tab::Connections => Tab::Processes,
             Tab::Processes => Tab::Remotes,
@@ -319,7 +263,7 @@ impl App {
         });
     }
 
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let follows = match self.tables.group_mut(self.tab) {
             Some(table) => table.cursor.toggle_follow(),
             None if self.tab == Tab::Connections => self.tables.connections.cursor.toggle_follow(),
@@ -333,7 +277,7 @@ impl App {
         self.say(Tone::Plain, text);
     }
 
-    fn step_interval(&mut self, slower: bool) -> Vec<Effect> {
+    pub(super) fn step_interval(&mut self, slower: bool) -> Vec<Effect> {
         let now = self.config.interval;
         let mut steps = INTERVALS_MS.iter().map(|&ms| Duration::from_millis(ms));
         let next = if slower { steps.find(|step| *step > now) } else { steps.rfind(|step| *step < now) };

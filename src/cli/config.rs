@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::app::keymap::remap::Keymap;
 use crate::cli::args::{Color, values};
 use crate::cli::{Failure, say};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
@@ -54,6 +55,8 @@ pub(super) struct Settings {
     pub(super) no_dns: bool,
     /// Whether the kernel is asked for exact transitions.
     pub(super) trace: bool,
+    /// The keys of the screen.
+    pub(super) keys: Keymap,
     /// The numbers that the rules compare with.
     pub(super) thresholds: Thresholds,
     /// The findings that are counted and not told.
@@ -78,6 +81,7 @@ impl Default for Settings {
             dns_private: false,
             no_dns: false,
             trace: true,
+            keys: Keymap::default(),
             thresholds: Thresholds::default(),
             ignore: Vec::new(),
             remark: None,
@@ -304,6 +308,9 @@ mod tests {
             ("[[ignore]]\nport = 7", "line 1: missing field `rule`; see conntop"),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
             ("[thresholds]\nelephant = 1", "line 2: unknown key 'elephant'; conntop explain config lists the "),
+            ("bell = true\n[keys]\nkil = [\"K\"]", "line 2: [keys]: unknown action 'kil'; conntop keys --format json"),
+            ("[keys]\nkill = [\"f99\"]", "line 1: [keys] kill: unknown key 'f99'; write a character"),
+            ("[keys]\nkill = [\"j\"]", "line 1: [keys]: key 'j' is given to both down and kill; give each its own"),
             ("[thresholds]\nchurm = 1", "line 2: unknown key 'churm'; did you mean 'churn'?"),
             ("interval", "line 1: "),
         ] {

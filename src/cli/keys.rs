@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::app::keymap::remap::Keymap;
 use crate::app::keymap::{SECTIONS, section};
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
@@ -20,16 +21,18 @@ struct Document {
 struct Row {
     r#where: &'static str,
     keys: Vec<String>,
+    action: &'static str,
     name: &'static str,
     help: &'static str,
 }
 
 /// Writes every key once, under where it works; as text or as one JSON object.
-pub(super) fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(format: DocumentFormat, keymap: &Keymap, out: &mut impl Write) -> io::Result<()> {
     let bindings = SECTIONS.iter().enumerate().flat_map(|(index, (title, _))| {
         section(index).map(|binding| Row {
             r#where: title,
-            keys: binding.keys.iter().map(ToString::to_string).collect(),
+            keys: keymap.keys(binding).iter().map(ToString::to_string).collect(),
+            action: binding.action,
             name: binding.name,
             help: binding.help,
         })

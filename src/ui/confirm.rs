@@ -1,12 +1,13 @@
 //! The last question before a signal is sent or a socket is closed, as [`Sheet`] says it.
 
 use crate::app::dialog::{Sheet, Weight};
-use crate::app::keymap::{Scope, footer};
+use crate::app::keymap::Binding;
+use crate::app::keymap::remap::Keymap;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
-/// Draws it.
-pub fn draw(painter: &mut Painter<'_>, sheet: &Sheet, scope: Scope) {
+/// Draws it, with the keys of `bindings` below.
+pub fn draw(painter: &mut Painter<'_>, sheet: &Sheet, keymap: &Keymap, bindings: &[&Binding]) {
     let height = u16::try_from(sheet.lines.len()).unwrap_or(u16::MAX).saturating_add(1);
     let inside = painter.popup(sheet.width, height, &sheet.title);
     let bottom = inside.bottom().saturating_sub(1);
@@ -25,8 +26,8 @@ pub fn draw(painter: &mut Painter<'_>, sheet: &Sheet, scope: Scope) {
         painter.put(x, bottom, hint, inside.width, Role::Alarm);
         return;
     }
-    for binding in footer(scope).into_iter().filter(|binding| sheet.is_whole || binding.leads_back()) {
-        let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+    for binding in bindings.iter().filter(|binding| sheet.is_whole || binding.leads_back()) {
+        let keys: Vec<String> = keymap.keys(binding).iter().map(ToString::to_string).collect();
         x = painter.put(x, bottom, &keys.join(" "), inside.right().saturating_sub(x), Role::Accent) + 1;
         x = painter.put(x, bottom, binding.name, inside.right().saturating_sub(x), Role::Text) + 3;
     }

@@ -51,7 +51,7 @@ fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, app: &App, taken: u16) 
     let area = layout.footer;
     let mut x = 1;
     for binding in app.footer() {
-        let Some(key) = binding.keys.first() else { continue };
+        let Some(key) = app.config.keymap.keys(binding).first() else { continue };
         let key = key.to_string();
         let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
         if x + width + taken >= area.width {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ratatui::layout::Rect;
 
+use crate::app::keymap::remap::Keymap;
 use crate::app::keymap::{Binding, SECTIONS, help_columns, section};
 use crate::app::layout::Layout;
 use crate::ui::painter::Painter;
@@ -12,7 +13,7 @@ use crate::ui::theme::Role;
 const KEYS_WIDTH: u16 = 14;
 
 /// Draws it over the whole screen but the footer.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, scroll: usize) {
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, keymap: &Keymap, scroll: usize) {
     let area = painter.area();
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
     painter.clear(area);
@@ -21,17 +22,17 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, scroll: usize) {
     let width = area.width / u16::try_from(count).unwrap_or(1);
     for (sections, x) in help_columns(area.width).zip((0..).step_by(usize::from(width))) {
         for (line, y) in lines(sections).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
-            draw_line(painter, Rect { x, y, width, height: 1 }, line);
+            draw_line(painter, Rect { x, y, width, height: 1 }, keymap, line);
         }
     }
 }
 
-fn draw_line(painter: &mut Painter<'_>, area: Rect, line: &Line) {
+fn draw_line(painter: &mut Painter<'_>, area: Rect, keymap: &Keymap, line: &Line) {
     match line {
         Line::Blank => {}
         Line::Title(title) => drop(painter.put(area.x + 1, area.y, title, area.width, Role::Accent)),
         Line::Binding(binding) => {
-            let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+            let keys: Vec<String> = keymap.keys(binding).iter().map(ToString::to_string).collect();
             painter.put(area.x + 2, area.y, &keys.join(" "), KEYS_WIDTH, Role::Strong);
             let room = area.width.saturating_sub(3 + KEYS_WIDTH);
             painter.put(area.x + 2 + KEYS_WIDTH, area.y, binding.help, room, Role::Text);

@@ -21,7 +21,7 @@ pub fn draw(painter: &mut Painter<'_>, app: &App) {
                 (format!("{mark} {}", head.key), head.about.to_owned())
             };
             let lines: Vec<_> = heads.iter().enumerate().map(label).collect();
-            draw_lines(painter, "Sort by · Enter again turns it round", &lines, *line);
+            draw_lines(painter, "Sort by · Enter again reverses the sort", &lines, *line);
         }
         Mode::SocketMenu { sockets, line } => {
             let lines: Vec<_> = sockets.iter().map(|(_, texts)| texts.clone()).collect();

@@ -95,6 +95,7 @@ impl Global {
             dns_private: self.dns_private.unwrap_or(file.dns_private),
             no_dns: self.no_dns.unwrap_or(false),
             trace: no(self.no_trace).unwrap_or(file.trace),
+            keys: file.keys,
             thresholds: file.thresholds,
             ignore: file.ignore.into_iter().chain(self.ignore.iter().cloned()).collect(),
             remark: file.remark,

@@ -1,0 +1,178 @@
+//! A key: as the terminal reports it, as the help writes it, and as the configuration names it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// A key, with or without Ctrl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+/// A key that is not a character.
+struct NamedKey {
+    code: KeyCode,
+    /// As the help writes it.
+    label: &'static str,
+    /// As the configuration writes it, in lower case.
+    name: &'static str,
+}
+
+#[rustfmt::skip]
+const NAMED_KEYS: [NamedKey; 15] = [
+    NamedKey { code: KeyCode::Char(' '), label: "Space", name: "space" },
+    NamedKey { code: KeyCode::Up,        label: "↑",     name: "up" },
+    NamedKey { code: KeyCode::Down,      label: "↓",     name: "down" },
+    NamedKey { code: KeyCode::Left,      label: "←",     name: "left" },
+    NamedKey { code: KeyCode::Right,     label: "→",     name: "right" },
+    NamedKey { code: KeyCode::PageUp,    label: "PgUp",  name: "pgup" },
+    NamedKey { code: KeyCode::PageDown,  label: "PgDn",  name: "pgdn" },
+    NamedKey { code: KeyCode::Home,      label: "Home",  name: "home" },
+    NamedKey { code: KeyCode::End,       label: "End",   name: "end" },
+    NamedKey { code: KeyCode::Enter,     label: "Enter", name: "enter" },
+    NamedKey { code: KeyCode::Esc,       label: "Esc",   name: "esc" },
+    NamedKey { code: KeyCode::Tab,       label: "Tab",   name: "tab" },
+    NamedKey { code: KeyCode::BackTab,   label: "S-Tab", name: "s-tab" },
+    NamedKey { code: KeyCode::Backspace, label: "Bksp",  name: "bksp" },
+    NamedKey { code: KeyCode::Delete,    label: "Del",   name: "del" },
+];
+
+pub(super) const UP: Key = Key::code(KeyCode::Up);
+pub(super) const DOWN: Key = Key::code(KeyCode::Down);
+pub(super) const LEFT: Key = Key::code(KeyCode::Left);
+pub(super) const RIGHT: Key = Key::code(KeyCode::Right);
+pub(super) const PAGE_UP: Key = Key::code(KeyCode::PageUp);
+pub(super) const PAGE_DOWN: Key = Key::code(KeyCode::PageDown);
+pub(super) const HOME: Key = Key::code(KeyCode::Home);
+pub(super) const END: Key = Key::code(KeyCode::End);
+pub(super) const ENTER: Key = Key::code(KeyCode::Enter);
+pub(super) const ESC: Key = Key::code(KeyCode::Esc);
+pub(super) const TAB: Key = Key::code(KeyCode::Tab);
+pub(super) const BACK_TAB: Key = Key::code(KeyCode::BackTab);
+pub(super) const BACKSPACE: Key = Key::code(KeyCode::Backspace);
+pub(super) const DELETE: Key = Key::code(KeyCode::Delete);
+
+/// The key of this character; an upper-case letter is the letter with Shift.
+pub(super) const fn char(character: char) -> Key {
+    Key::code(KeyCode::Char(character))
+}
+
+/// The key of this character with Ctrl.
+pub(super) const fn ctrl(character: char) -> Key {
+    Key { code: KeyCode::Char(character), control: true }
+}
+
+/// The function key of this number.
+pub(super) const fn function(number: u8) -> Key {
+    Key::code(KeyCode::F(number))
+}
+
+impl Key {
+    const fn code(code: KeyCode) -> Self {
+        Self { code, control: false }
+    }
+
+    /// The key that was pressed; `None` with Alt or Super held, which nothing is bound to.
+    pub fn pressed(event: KeyEvent) -> Option<Self> {
+        let modifiers = event.modifiers - KeyModifiers::SHIFT;
+        let control = modifiers.contains(KeyModifiers::CONTROL);
+        (modifiers - KeyModifiers::CONTROL).is_empty().then_some(Self { code: event.code, control })
+    }
+
+    /// The character that the key types into a line of text.
+    pub const fn typed(self) -> Option<char> {
+        match self {
+            Self { code: KeyCode::Char(character), control: false } => Some(character),
+            _ => None,
+        }
+    }
+}
+
+/// The key as the help writes it: `q`, `^C`, `F9`, `Enter`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(named) = NAMED_KEYS.iter().find(|named| named.code == self.code && !self.control) {
+            return f.write_str(named.label);
+        }
+        match self.code {
+            KeyCode::Char(character) if self.control => write!(f, "^{}", character.to_ascii_uppercase()),
+            KeyCode::Char(character) => write!(f, "{character}"),
+            KeyCode::F(number) => write!(f, "F{number}"),
+            code => write!(f, "{code:?}"),
+        }
+    }
+}
+
+/// The key that the configuration names: one character, `^x` or `ctrl-x`, `f1` to `f12`, or a name such as `enter`.
+impl FromStr for Key {
+    type Err = UnknownKey;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKey> {
+        if let Some(character) = only_char(text).filter(|character| !character.is_control() && *character != ' ') {
+            return Ok(char(character));
+        }
+        let lower = text.to_ascii_lowercase();
+        if let Some(named) = NAMED_KEYS.iter().find(|named| named.name == lower) {
+            return Ok(Self::code(named.code));
+        }
+        let control = lower.strip_prefix('^').or_else(|| lower.strip_prefix("ctrl-")).and_then(only_char);
+        if let Some(character) = control.filter(char::is_ascii_lowercase) {
+            return Ok(ctrl(character));
+        }
+        let number = lower.strip_prefix('f').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        match number.and_then(|digits| digits.parse().ok()) {
+            Some(number @ 1..=12) => Ok(function(number)),
+            _ => Err(UnknownKey(text.to_owned())),
+        }
+    }
+}
+
+/// The configuration names a key that does not exist.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown key '{}'; write a character, such as K, or ctrl-k, f9, enter, tab, pgup", .0.escape_default())]
+pub struct UnknownKey(String);
+
+fn only_char(text: &str) -> Option<char> {
+    let mut characters = text.chars();
+    characters.next().filter(|_| characters.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shifted_letter_is_its_capital() {
+        let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
+        assert_eq!(Key::pressed(event), Some(char('K')));
+        assert_eq!(Key::pressed(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
+        assert_eq!(ctrl('c').to_string(), "^C");
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        for (text, key) in [
+            ("K", char('K')),
+            ("f9", function(9)),
+            ("F12", function(12)),
+            ("ctrl-k", ctrl('k')),
+            ("^K", ctrl('k')),
+            ("^", char('^')),
+            ("enter", ENTER),
+            ("PgUp", PAGE_UP),
+            ("space", char(' ')),
+        ] {
+            assert_eq!(text.parse(), Ok(key), "{text}");
+        }
+        for text in ["", " ", "f0", "f13", "f+9", "ctrl-", "ctrl-kk", "ctrl-é", "escape", "\u{1b}", "\u{7f}"] {
+            assert_eq!(text.parse::<Key>(), Err(UnknownKey(text.to_owned())), "{text}");
+        }
+        for named in &NAMED_KEYS {
+            assert_eq!(named.name.parse(), Ok(Key::code(named.code)));
+            assert_eq!(Key::code(named.code).to_string(), named.label);
+        }
+    }
+}
