@@ -66,7 +66,7 @@ enum What<'a> {
 
 /// The number alone, for machines.
 #[derive(Serialize)]
-struct Count<'a> {
+struct CountLine<'a> {
     #[serde(flatten)]
     head: LineHead<'a>,
     counted: &'static str,
@@ -209,7 +209,11 @@ impl Selection<'_> {
             Format::Text | Format::Plain => writeln!(out, "{count}"),
             Format::Csv | Format::CsvSafe => write!(out, "count\r\n{count}\r\n"),
             Format::Ndjson => {
-                writeln!(out, "{}", serde_json::to_string(&Count { head: LineHead::of(self.store), counted, count })?)
+                writeln!(
+                    out,
+                    "{}",
+                    serde_json::to_string(&CountLine { head: LineHead::of(self.store), counted, count })?
+                )
             }
             Format::Json => {
                 json::write_open(out, &Head::of(self.store))?;

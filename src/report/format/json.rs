@@ -67,6 +67,7 @@ impl<'c> Objects<'c> {
     }
 
     /// The same objects, each for a line of its own: it begins with the fields of `head`.
+    #[must_use]
     pub fn beginning_with(mut self, head: &LineHead<'_>) -> Self {
         if let Some(key) = self.keys.first_mut() {
             *key = format!("{}{}", head.opening(), key.replacen('{', ",", 1));
@@ -153,7 +154,7 @@ impl<'a> LineHead<'a> {
     }
 
     /// It as an object without its last brace.
-    pub fn opening(&self) -> String {
+    pub(crate) fn opening(&self) -> String {
         let mut object = serde_json::to_string(self).expect("text is JSON");
         object.pop();
         object
