@@ -10,6 +10,7 @@ mod close;
 mod completions;
 mod config;
 mod explain;
+mod global;
 mod keys;
 mod kill;
 mod list;
@@ -20,8 +21,10 @@ mod output;
 mod ports;
 mod record;
 mod samples;
+mod settings;
 mod taker;
 mod terminal;
+mod values;
 mod watch;
 
 use std::ffi::OsString;
@@ -29,8 +32,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::args::{Arguments, Command};
-use crate::cli::config::Settings;
 use crate::cli::output::{cannot_write, print};
+use crate::cli::settings::Settings;
 use crate::model::text::DisplayText;
 use crate::report;
 use crate::runtime::{self, ScreenOptions};
@@ -73,8 +76,8 @@ pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match args::parse(&arguments) {
         Ok(parsed) => run_command(parsed),
-        Err(args::Ended::Help(help)) => print_help(&help),
-        Err(args::Ended::Wrong(sentence)) => Err(Failure::Usage(sentence)),
+        Err(args::NotRun::Help(help)) => print_help(&help),
+        Err(args::NotRun::Wrong(sentence)) => Err(Failure::Usage(sentence)),
     };
     done.unwrap_or_else(|failure| {
         let (code, sentence) = match failure {
@@ -99,7 +102,7 @@ fn say(sentence: &str) {
 fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
     runtime::refuse_setuid()?;
     let Arguments { global, command, filter } = arguments;
-    output::set_only_ascii(global.only_ascii(false));
+    output::set_only_ascii(global.only_ascii());
     // What a command was asked for is looked at before its source is opened: that may take time.
     let open = || -> Result<_, Failure> {
         let settings = global.settings()?;

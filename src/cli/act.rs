@@ -5,16 +5,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::args::Global;
-use crate::cli::config::Settings;
+use crate::cli::global::GlobalOptions;
 use crate::cli::list::look;
 use crate::cli::output::{self, print};
+use crate::cli::settings::Settings;
 use crate::cli::{Failure, parse_filter, say};
 use crate::host::Host;
 use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::report::act::{Look, counted};
 use crate::report::format::TargetFormat;
+use crate::source::Choice;
 use crate::store::Store;
 use crate::table::filter::Filter;
 
@@ -46,7 +47,7 @@ pub(super) struct ActArguments {
 }
 
 /// What was asked for, understood.
-pub(super) struct Order {
+pub(super) struct ActRequest {
     /// What it does, as the name of the command.
     pub(super) verb: &'static str,
     /// What to hit.
@@ -57,22 +58,22 @@ pub(super) struct Order {
     asks: bool,
 }
 
-/// How much a plan would hit.
+/// How many targets a command has, and how many it may have.
 #[derive(Clone, Copy)]
-pub(super) struct Weight {
-    /// What it hits: a noun.
+pub(super) struct TargetCount {
+    /// What a target is, as a noun: `socket`.
     pub(super) noun: &'static str,
-    /// How many targets it has,
+    /// How many targets match.
     pub(super) total: usize,
-    /// and how many of them would be hit.
+    /// How many of the targets would be hit.
     pub(super) count: usize,
-    /// What --max allows.
+    /// How many --max allows.
     pub(super) most: usize,
 }
 
 impl ActArguments {
     /// Understands the arguments of the command `verb`; `such_as` is an example of a filter.
-    pub(super) fn parse(&self, verb: &'static str, such_as: &str) -> Result<Order, Failure> {
+    pub(super) fn parse(&self, verb: &'static str, such_as: &str) -> Result<ActRequest, Failure> {
         let filter = parse_filter(&self.filter.join(" "))?;
         if filter.is_empty() {
             return Err(Failure::Usage(format!(
@@ -80,13 +81,18 @@ impl ActArguments {
             )));
         }
         let look = Look { format: self.format, commands: self.command };
-        Ok(Order { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
+        Ok(ActRequest { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
     }
 }
 
-impl Order {
+impl ActRequest {
     /// Refuses what could not be carried out anyway, and takes one sample of what there is.
-    pub(super) fn store(&self, global: &Global, host: &dyn Host, can: fn(Abilities) -> bool) -> Result<Store, Failure> {
+    pub(super) fn store(
+        &self,
+        global: &GlobalOptions,
+        host: &dyn Host,
+        can: fn(Abilities) -> bool,
+    ) -> Result<Store, Failure> {
         let settings = global.settings()?;
         self.refuse(&settings)?;
         // Also where nothing would be done: what a plan would show is somebody else.
@@ -97,12 +103,7 @@ impl Order {
         let source = opened.map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {
-            let why = match info.kind {
-                SourceKind::Replay => "a recording cannot be acted on".to_owned(),
-                SourceKind::Synthetic => "the demo's sockets are made up".to_owned(),
-                kind => format!("the source {} cannot tell a socket from a later one", kind.name()),
-            };
-            return Err(Failure::Usage(format!("{why}; conntop {} needs --source linux", self.verb)));
+            return Err(self.cannot_act(info.kind, global.choice()? == Choice::Auto));
         }
         if let Some(doubt) = doubt {
             return Err(refused(doubt));
@@ -110,6 +111,27 @@ impl Order {
         let store = look(source, &settings)?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
         Ok(store)
+    }
+
+    /// Why sockets of this kind of source cannot be acted on. If the user chose the source, the command was used wrongly;
+    /// if conntop fell back to it (`is_automatic`), the command failed.
+    fn cannot_act(&self, kind: SourceKind, is_automatic: bool) -> Failure {
+        let verb = self.verb;
+        if is_automatic {
+            return Failure::Failed(format!(
+                "the source {} cannot tell a socket from a later one, so conntop {verb} does nothing; it needs --source \
+                 linux, which does not work here: conntop list --source linux says why",
+                kind.name()
+            ));
+        }
+        let why = match kind {
+            SourceKind::Replay => "a recording cannot be acted on".to_owned(),
+            SourceKind::Synthetic => "the demo's sockets are made up".to_owned(),
+            SourceKind::Linux | SourceKind::Procfs | SourceKind::Portable => {
+                format!("the source {} cannot tell a socket from a later one", kind.name())
+            }
+        };
+        Failure::Usage(format!("{why}; conntop {verb} needs --source linux"))
     }
 
     fn refuse(&self, settings: &Settings) -> Result<(), Failure> {
@@ -136,13 +158,13 @@ impl Order {
     }
 
     /// Says what was left out, and whether there is something to do: else the exit code.
-    pub(super) fn weigh(
+    pub(super) fn check_count(
         &self,
         notes: &[String],
-        weight: Weight,
+        target_count: TargetCount,
         plan: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Option<ExitCode>, Failure> {
-        let Weight { noun, total, count, most } = weight;
+        let TargetCount { noun, total, count, most } = target_count;
         for note in notes {
             say(note);
         }
@@ -202,4 +224,26 @@ impl Order {
 fn forget_typed_ahead() {
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_conntop_fell_back_to_is_a_failure_and_one_that_was_chosen_is_wrong_use() {
+        let look = Look { format: TargetFormat::Text, commands: false };
+        let request = ActRequest { verb: "close", filter: Filter::default(), look, dry_run: true, asks: false };
+        for (kind, is_automatic, is_failure, part) in [
+            (SourceKind::Procfs, true, true, "which does not work here"),
+            (SourceKind::Portable, true, true, "which does not work here"),
+            (SourceKind::Procfs, false, false, "needs --source linux"),
+            (SourceKind::Replay, false, false, "a recording"),
+            (SourceKind::Synthetic, false, false, "made up"),
+        ] {
+            let failure = request.cannot_act(kind, is_automatic);
+            assert_eq!(matches!(failure, Failure::Failed(_)), is_failure, "{kind:?}");
+            assert!(failure.to_string().contains(part), "{failure}");
+        }
+    }
 }

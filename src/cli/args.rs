@@ -3,13 +3,10 @@
 mod check;
 mod completions;
 mod explain;
-mod global;
 pub(in crate::cli) mod help;
-mod list;
 mod man;
 mod record;
 mod table;
-pub(in crate::cli) mod values;
 mod watch;
 mod wrong;
 
@@ -22,15 +19,15 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(in crate::cli) use check::CheckArguments;
 pub(in crate::cli) use completions::{CompletionsArguments, SHELLS};
 pub(in crate::cli) use explain::ExplainArguments;
-pub(in crate::cli) use global::{Color, Global, SOURCES};
-pub(in crate::cli) use list::{Changes, ListArguments, ListPlan, Wait};
 pub(in crate::cli) use man::ManArguments;
 pub(in crate::cli) use record::RecordArguments;
 pub(in crate::cli) use table::TableArguments;
 pub(in crate::cli) use watch::WatchArguments;
 
 use crate::cli::close::CloseArguments;
+use crate::cli::global::GlobalOptions;
 use crate::cli::kill::KillArguments;
+use crate::cli::list::arguments::{self as list, ListArguments};
 use crate::cli::netstat::NetstatArguments;
 use crate::cli::ports::PortsArguments;
 
@@ -61,7 +58,7 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) command: Option<Command>,
     // Last: its heading holds for all that follows.
     #[command(flatten)]
-    pub(in crate::cli) global: Global,
+    pub(in crate::cli) global: GlobalOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,7 +110,7 @@ pub(in crate::cli) enum Command {
 }
 
 /// Why there is nothing to run.
-pub(in crate::cli) enum Ended {
+pub(in crate::cli) enum NotRun {
     /// Help or version was asked for: what prints it.
     Help(Box<clap::Error>),
     /// What was asked makes no sense; a sentence.
@@ -121,19 +118,19 @@ pub(in crate::cli) enum Ended {
 }
 
 /// Reads the arguments, the name of the program first.
-pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, Ended> {
+pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, NotRun> {
     let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
     let moved = is_explain.then(|| explain::with_options_as_topics(arguments, takes_value));
     let arguments = moved.as_deref().unwrap_or(arguments);
     let matches = help::definition(arguments).try_get_matches_from(arguments);
     let parsed =
         matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ended::Help(Box::new(error)),
-            _ => Ended::Wrong(wrong::sentence(&error)),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NotRun::Help(Box::new(error)),
+            _ => NotRun::Wrong(wrong::sentence(&error)),
         })?;
     let is_forced = arguments.iter().any(|argument| argument == "--");
     let refused = if is_forced { None } else { wrong::refuse_misplaced(&parsed) };
-    refused.map_or(Ok(parsed), |sentence| Err(Ended::Wrong(sentence)))
+    refused.map_or(Ok(parsed), |sentence| Err(NotRun::Wrong(sentence)))
 }
 
 /// The name of the command that `arguments` begin with, right or wrong.
@@ -181,8 +178,8 @@ mod tests {
         let words: Vec<OsString> =
             std::iter::once("conntop").chain(words.iter().copied()).map(OsString::from).collect();
         parse(&words).map_err(|ended| match ended {
-            Ended::Help(_) => "printed".to_owned(),
-            Ended::Wrong(sentence) => sentence,
+            NotRun::Help(_) => "printed".to_owned(),
+            NotRun::Wrong(sentence) => sentence,
         })
     }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
 use crate::cli::args::{CheckArguments, command_name};
-use crate::cli::config::Settings;
 use crate::cli::output::{self, print};
 use crate::cli::samples::Samples;
+use crate::cli::settings::Settings;
 use crate::model::text::DisplayText;
 use crate::report::check::{Check, Found, NAME, Status};
 use crate::report::format::Format;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::act::{ActArguments, Weight};
-use crate::cli::args::{Global, values};
+use crate::cli::act::{ActArguments, TargetCount};
+use crate::cli::global::GlobalOptions;
+use crate::cli::values;
 use crate::cli::{Failure, print};
 use crate::host;
 use crate::model::closing::{CLOSE_NEEDS, CloseOutcome};
@@ -50,29 +51,29 @@ pub(super) struct CloseArguments {
 }
 
 /// Closes what is meant, if that is wanted.
-pub(super) fn run(arguments: &CloseArguments, global: &Global) -> Result<ExitCode, Failure> {
-    let order = arguments.act.parse("close", "state:close-wait pid:4121")?;
+pub(super) fn run(arguments: &CloseArguments, global: &GlobalOptions) -> Result<ExitCode, Failure> {
+    let request = arguments.act.parse("close", "state:close-wait pid:4121")?;
     let host = host::this_machine();
-    let store = order.store(global, &*host, |abilities| abilities.close)?;
+    let store = request.store(global, &*host, |abilities| abilities.close)?;
     let meaning = Meaning { listeners: arguments.listeners, including_ssh: arguments.act.including_ssh };
-    let mut plan = ClosePlan::of(&store, &order.filter, meaning);
+    let mut plan = ClosePlan::of(&store, &request.filter, meaning);
     plan.spare(host.spared(&plan.closes));
     let (total, count) = (plan.closes.len(), plan.count());
-    let weight = Weight { noun: "socket", total, count, most: arguments.max };
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, order.look, &mut out);
-    if let Some(code) = order.weigh(&plan.notes(), weight, &mut show)? {
+    let target_count = TargetCount { noun: "socket", total, count, most: arguments.max };
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, request.look, &mut out);
+    if let Some(code) = request.check_count(&plan.notes(), target_count, &mut show)? {
         return Ok(code);
     }
     if !host.may_close() {
         return Err(Failure::Failed(CLOSE_NEEDS.to_owned()));
     }
-    let question = order.look_of_question();
+    let question = request.look_of_question();
     let mut show = |mut out: &mut dyn std::io::Write| plan.write(None, &store, question, &mut out);
-    if !order.is_wanted(&plan.question(), &mut show)? {
+    if !request.is_wanted(&plan.question(), &mut show)? {
         return Ok(ExitCode::FAILURE);
     }
     let outcomes = plan.outcomes(host.close(&plan.wanted()));
-    print(order.look.format, |out| plan.write(Some(&outcomes), &store, order.look, out))?;
+    print(request.look.format, |out| plan.write(Some(&outcomes), &store, request.look, out))?;
     Ok(if outcomes.iter().all(CloseOutcome::is_done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -9,7 +9,8 @@ use clap::{Arg, Command, CommandFactory, ValueHint};
 use clap_complete::{Generator, Shell};
 
 use crate::cli::Failure;
-use crate::cli::args::{Arguments, CompletionsArguments, SHELLS, SOURCES};
+use crate::cli::args::{Arguments, CompletionsArguments, SHELLS};
+use crate::cli::global::SOURCES;
 use crate::cli::output::{cannot_write, print};
 use crate::diagnosis::rule::RULES;
 use crate::knowledge::topics;

@@ -5,20 +5,10 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-
-use crate::app::keymap::remap::Keymap;
-use crate::cli::args::{Color, values};
+use crate::cli::settings::SettingOptions;
 use crate::cli::{Failure, say};
-use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
-use crate::diagnosis::thresholds::Thresholds;
-use crate::model::host_name::Lookups;
-use crate::model::snapshot::Needs;
-use crate::model::units::parse::deserialize_span;
 use crate::source::guarded::{self, Unusable};
-use crate::source::{self, Choice, Source, users};
 use crate::table::suggest;
 
 /// The longest config file, in bytes.
@@ -26,159 +16,49 @@ const LEN_MAX: u64 = 64 * 1024;
 /// The name of a file that says nothing.
 const NOTHING: &str = "/dev/null";
 
-/// What holds for every command: defaults, changed by the config file, changed by the command line.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
-pub(super) struct Settings {
-    /// The time between samples.
-    #[serde(deserialize_with = "interval")]
-    pub(super) interval: Duration,
-    /// Whether all network namespaces are shown.
-    pub(super) all_netns: bool,
-    /// Whether signals are never sent.
-    pub(super) read_only: bool,
-    /// Whether to draw with ASCII only.
-    pub(super) ascii: bool,
-    /// Whether the screen uses the mouse.
-    pub(super) mouse: bool,
-    /// When to use colours.
-    pub(super) color: Color,
-    /// Whether the bell rings when something critical is found.
-    pub(super) bell: bool,
-    /// Whether names of hosts are asked for.
-    pub(super) dns: bool,
-    /// Whether also those of private addresses.
-    pub(super) dns_private: bool,
-    /// Whether names are never asked for; said on the command line only.
-    #[serde(skip)]
-    pub(super) no_dns: bool,
-    /// Whether the kernel is asked for exact transitions.
-    pub(super) trace: bool,
-    /// The keys of the screen.
-    pub(super) keys: Keymap,
-    /// The numbers that the rules compare with.
-    pub(super) thresholds: Thresholds,
-    /// The findings that are counted and not told.
-    #[serde(deserialize_with = "ignores")]
-    pub(super) ignore: Vec<Ignore>,
-    /// Why the default file is not used, where it is not. Was said; a screen shows it as well.
-    #[serde(skip)]
-    pub(super) remark: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(1),
-            all_netns: false,
-            read_only: false,
-            ascii: false,
-            mouse: true,
-            color: Color::Auto,
-            bell: false,
-            dns: false,
-            dns_private: false,
-            no_dns: false,
-            trace: true,
-            keys: Keymap::default(),
-            thresholds: Thresholds::default(),
-            ignore: Vec::new(),
-            remark: None,
-        }
-    }
-}
-
-impl Settings {
-    /// What a sample is to hold beside the sockets of this namespace.
-    pub(super) fn needs(&self) -> Needs {
-        Needs { all_namespaces: self.all_netns, wait_for_names: users::WAIT_ONCE, ..Needs::default() }
-    }
-
-    /// Whether names of hosts are asked for: a no beats every yes.
-    pub(super) const fn lookups(&self) -> Lookups {
-        match (self.no_dns, self.dns) {
-            (true, _) => Lookups::Forbidden,
-            (false, true) => Lookups::On,
-            (false, false) => Lookups::Off,
-        }
-    }
-
-    /// The same with names asked for, or not.
-    pub(super) fn with_dns(self, dns: bool) -> Self {
-        Self { dns, ..self }
-    }
-
-    /// Opens the source of `choice`, if it can do what is asked for.
-    pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
-        let source = source::open(choice)?;
-        let kind = source.info().kind;
-        if self.all_netns && !kind.sees_namespaces() {
-            let sentence = format!(
-                "--all-netns needs --source linux or procfs; the source {} has no other network namespaces",
-                kind.name()
-            );
-            return Err(Failure::Usage(sentence));
-        }
-        Ok(source)
-    }
-}
-
-fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let asked = deserialize_span(deserializer)?;
-    Some(asked)
-        .filter(|asked| values::is_interval(*asked))
-        .ok_or_else(|| serde::de::Error::custom(values::INTERVAL_HINT))
-}
-
-fn ignores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ignore>, D::Error> {
-    let ignores = Vec::deserialize(deserializer)?;
-    if ignores.len() <= IGNORES_MAX {
-        return Ok(ignores);
-    }
-    Err(serde::de::Error::custom(format!(
-        "more than {IGNORES_MAX} entries of [[ignore]]; leave out what names a place"
-    )))
-}
-
-/// The settings of the file that the user `named`, or of the default file if there is one that can be used.
-pub(super) fn read(named: Option<&Path>) -> Result<Settings, Failure> {
+/// The options of the file that the user `named`, or of the default file if there is one that can be used; and why the
+/// default file is not used, where it is not.
+pub(super) fn read(named: Option<&Path>) -> Result<(SettingOptions, Option<String>), Failure> {
+    let nothing = || (SettingOptions::default(), None);
     let Some(path) = named else {
-        return Ok(default_path().map_or_else(Settings::default, |path| read_default(&path)));
+        return Ok(default_path().map_or_else(nothing, |path| read_default(&path)));
     };
     if path == Path::new(NOTHING) {
-        return Ok(Settings::default());
+        return Ok(nothing());
     }
     let file = path.display();
     match load(path, |_| true) {
-        Ok(text) => parse(&text).map_err(|what| Failure::Usage(format!("{file}, {what}"))),
-        Err(Unread::Missing) => Err(Failure::Usage(format!(
+        Ok(text) => match parse(&text) {
+            Ok(options) => Ok((options, None)),
+            Err(what) => Err(Failure::Usage(format!("{file}, {what}"))),
+        },
+        Err(ConfigFileError::Missing) => Err(Failure::Usage(format!(
             "there is no config file {file}; write one (conntop explain config shows what goes in) or leave out --config"
         ))),
-        Err(Unread::Ignored) => Ok(Settings::default()),
-        Err(Unread::Wrong(what)) => Err(Failure::Failed(format!(
+        Err(ConfigFileError::Untrusted) => Ok(nothing()),
+        Err(ConfigFileError::Unusable(what)) => Err(Failure::Failed(format!(
             "the config file {file} {what}; mend that, or go without by --config {NOTHING}"
         ))),
     }
 }
 
-/// The settings of the default file. Nobody asked for it, so whatever is wrong with it stops nothing: it is said that it
-/// is not used, and what holds instead.
-fn read_default(path: &Path) -> Settings {
+/// The options of the default file. Nobody asked for it, so whatever is wrong with it stops nothing: it is said that it
+/// is not used.
+fn read_default(path: &Path) -> (SettingOptions, Option<String>) {
     let file = path.display();
     let why = match load(path, may_be_trusted).map(|text| parse(&text)) {
-        Ok(Ok(settings)) => return settings,
+        Ok(Ok(options)) => return (options, None),
         // Most people have none.
-        Err(Unread::Missing) => return Settings::default(),
+        Err(ConfigFileError::Missing) => return (SettingOptions::default(), None),
         Ok(Err(what)) => format!("{file}, {what}"),
-        Err(Unread::Ignored) => format!(
+        Err(ConfigFileError::Untrusted) => format!(
             "{file} is not used: root reads no settings that others can write; chown and chmod it, or name it with --config"
         ),
-        Err(Unread::Wrong(what)) => format!("the config file {file} {what}"),
+        Err(ConfigFileError::Unusable(what)) => format!("the config file {file} {what}"),
     };
     let remark = format!("{why}; the defaults hold");
     say(&remark);
-    Settings { remark: Some(remark), ..Settings::default() }
+    (SettingOptions::default(), Some(remark))
 }
 
 /// `$XDG_CONFIG_HOME/conntop/config.toml`, else `~/.config/conntop/config.toml`. Never below the working directory: a
@@ -190,30 +70,31 @@ fn default_path() -> Option<PathBuf> {
 }
 
 /// Why there is no text.
-enum Unread {
+enum ConfigFileError {
+    /// There is no such file.
     Missing,
-    /// It could be another user's words.
-    Ignored,
+    /// Root does not read it: another user can have written it.
+    Untrusted,
     /// What is wrong: follows "the config file FILE".
-    Wrong(String),
+    Unusable(String),
 }
 
 /// The text of the file, if `is_trusted` says so of what it is.
-fn load(path: &Path, is_trusted: impl FnOnce(&std::fs::Metadata) -> bool) -> Result<String, Unread> {
+fn load(path: &Path, is_trusted: impl FnOnce(&std::fs::Metadata) -> bool) -> Result<String, ConfigFileError> {
     let (file, about) = guarded::open(path)?;
     if !is_trusted(&about) {
-        return Err(Unread::Ignored);
+        return Err(ConfigFileError::Untrusted);
     }
     let bytes = guarded::read_opened(file, &about, LEN_MAX)?;
-    String::from_utf8(bytes).map_err(|_| Unread::Wrong("is not UTF-8 text".to_owned()))
+    String::from_utf8(bytes).map_err(|_| ConfigFileError::Unusable("is not UTF-8 text".to_owned()))
 }
 
-impl From<Unusable> for Unread {
+impl From<Unusable> for ConfigFileError {
     fn from(unusable: Unusable) -> Self {
         match unusable {
             // A file in the way of a folder is as good as none.
             Unusable::Missing => Self::Missing,
-            unusable => Self::Wrong(unusable.to_string()),
+            unusable => Self::Unusable(unusable.to_string()),
         }
     }
 }
@@ -231,8 +112,8 @@ fn may_be_trusted(_: &std::fs::Metadata) -> bool {
     true
 }
 
-/// The settings that `text` writes, or what is wrong with it: `line 3: ...`.
-fn parse(text: &str) -> Result<Settings, String> {
+/// The options that `text` gives, or what is wrong with it: `line 3: ...`.
+fn parse(text: &str) -> Result<SettingOptions, String> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
         let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
@@ -260,15 +141,23 @@ fn in_words(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::cli::settings::Settings;
+    use crate::diagnosis::ignore::Ignore;
+
+    fn settings_of(text: &str) -> Result<Settings, String> {
+        Ok(Settings::merged(&SettingOptions::default(), parse(text)?, None))
+    }
 
     const EXAMPLE: &str = include_str!("../../assets/config.toml");
 
     #[test]
     fn the_example_holds_every_key_with_its_default() {
-        assert_eq!(parse(EXAMPLE), Ok(Settings::default()));
+        assert_eq!(settings_of(EXAMPLE), settings_of(""));
         for section in ["", "[thresholds]\n"] {
-            let error = toml::from_str::<Settings>(&format!("{section}no-such-key = 1")).expect_err("unknown");
+            let error = toml::from_str::<SettingOptions>(&format!("{section}no-such-key = 1")).expect_err("unknown");
             let names: Vec<_> = error.message().split('`').skip(1).step_by(2).skip(1).collect();
             assert!(!names.is_empty(), "{error}");
             // Older names are still read, and stand in no example.
@@ -322,12 +211,13 @@ mod tests {
     #[test]
     fn settings_of_the_file_take_the_place_of_defaults() {
         let settings =
-            parse("interval = \"2000ms\"\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
+            settings_of("interval = \"2000ms\"\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
         let settings = settings.expect("valid");
         assert_eq!((settings.interval, settings.all_netns, settings.mouse), (Duration::from_secs(2), true, false));
         assert_eq!(settings.thresholds.close_wait_age, Duration::from_millis(500));
         assert!(settings.trace && !settings.bell);
-        let settings = parse("[[ignore]]\nrule = \"exposed-risky-port\"\nprocess = \"redis-server\"\nport = 6379\n");
+        let settings =
+            settings_of("[[ignore]]\nrule = \"exposed-risky-port\"\nprocess = \"redis-server\"\nport = 6379\n");
         let named = Ignore::parse("exposed-risky-port:process:redis-server port:6379");
         assert_eq!(settings.expect("valid").ignore, [named.expect("valid")]);
     }

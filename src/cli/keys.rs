@@ -12,13 +12,13 @@ use crate::report::format::text::{self, Heading};
 use crate::table::column::Align;
 
 #[derive(Serialize)]
-struct Document {
+struct KeyTable {
     schema: u32,
-    keys: Vec<Row>,
+    keys: Vec<KeyRow>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct KeyRow {
     r#where: &'static str,
     keys: Vec<String>,
     action: &'static str,
@@ -29,7 +29,7 @@ struct Row {
 /// Writes every key once, under where it works; as text or as one JSON object.
 pub(super) fn write(format: DocumentFormat, keymap: &Keymap, out: &mut impl Write) -> io::Result<()> {
     let bindings = SECTIONS.iter().enumerate().flat_map(|(index, (title, _))| {
-        section(index).map(|binding| Row {
+        section(index).map(|binding| KeyRow {
             r#where: title,
             keys: keymap.keys(binding).iter().map(ToString::to_string).collect(),
             action: binding.action,
@@ -38,10 +38,10 @@ pub(super) fn write(format: DocumentFormat, keymap: &Keymap, out: &mut impl Writ
         })
     });
     if format == DocumentFormat::Json {
-        serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, keys: bindings.collect() })?;
+        serde_json::to_writer(&mut *out, &KeyTable { schema: SCHEMA, keys: bindings.collect() })?;
         return writeln!(out);
     }
     let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
-    let cells = |row: Row| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
+    let cells = |row: KeyRow| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
     text::write(out, &headings, &bindings.map(cells).collect::<Vec<_>>())
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::cli::act::{ActArguments, Weight};
-use crate::cli::args::{Global, values};
+use crate::cli::act::{ActArguments, TargetCount};
+use crate::cli::global::GlobalOptions;
+use crate::cli::values;
 use crate::cli::{Failure, print, say};
 use crate::host::{self, Host, Watch};
 use crate::model::action::{KillOutcome, SIGNALS, Signal};
@@ -66,33 +67,33 @@ pub(super) struct KillArguments {
 }
 
 /// Signals whom is meant, if that is wanted.
-pub(super) fn run(arguments: &KillArguments, global: &Global) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &KillArguments, global: &GlobalOptions) -> Result<ExitCode, Failure> {
     let signal = if arguments.kill { Signal::Kill } else { signal(&arguments.signal)? };
-    let order = arguments.act.parse("kill", "lport:8080")?;
+    let request = arguments.act.parse("kill", "lport:8080")?;
     let host = host::this_machine();
-    let store = order.store(global, &*host, |abilities| abilities.kill)?;
+    let store = request.store(global, &*host, |abilities| abilities.kill)?;
     let meaning = Meaning {
         any_socket: arguments.any_socket,
         all_holders: arguments.all_holders,
         including_ssh: arguments.act.including_ssh,
     };
-    let plan = KillPlan::of(&store, &order.filter, meaning, &host.protected());
+    let plan = KillPlan::of(&store, &request.filter, meaning, &host.protected());
     let (total, count) = (plan.targets.len(), plan.count());
-    let weight = Weight { noun: "process", total, count, most: arguments.max };
-    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, order.look, &mut out);
-    if let Some(code) = order.weigh(&plan.notes(), weight, &mut show)? {
+    let target_count = TargetCount { noun: "process", total, count, most: arguments.max };
+    let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, request.look, &mut out);
+    if let Some(code) = request.check_count(&plan.notes(), target_count, &mut show)? {
         return Ok(code);
     }
-    let question = order.look_of_question();
+    let question = request.look_of_question();
     let mut show = |mut out: &mut dyn std::io::Write| plan.write(signal, None, &store, question, &mut out);
-    if !order.is_wanted(&plan.question(signal), &mut show)? {
+    if !request.is_wanted(&plan.question(signal), &mut show)? {
         return Ok(ExitCode::FAILURE);
     }
     let outcomes = plan.outcomes(carry_out(&plan, signal, arguments.wait, &*host));
-    print(order.look.format, |out| plan.write(signal, Some(&outcomes), &store, order.look, out))?;
+    print(request.look.format, |out| plan.write(signal, Some(&outcomes), &store, request.look, out))?;
     if outcomes.iter().any(|outcome| matches!(outcome, KillOutcome::Ended { .. })) {
         // Those who are gone may have shared their sockets, and the kernel keeps some for a while.
-        match order.store(global, &*host, |abilities| abilities.kill) {
+        match request.store(global, &*host, |abilities| abilities.kill) {
             Ok(store) => plan.left(&store).iter().for_each(|sentence| say(sentence)),
             Err(_) => say("whether their sockets are gone could not be looked at; conntop list shows it"),
         }

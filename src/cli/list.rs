@@ -1,19 +1,20 @@
 //! `conntop list`: takes what the source has and prints it: now, when it is time, or each time it changes.
 
 mod after;
+pub(in crate::cli) mod arguments;
 mod change;
-mod looker;
+mod sampler;
 mod wait;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::args::ListPlan;
-use crate::cli::config::Settings;
-use crate::cli::list::looker::Looker;
-use crate::cli::names::{Names, PATIENCE};
-use crate::cli::taker::Taker;
+use crate::cli::list::arguments::ListRequest;
+use crate::cli::list::sampler::ListSampler;
+use crate::cli::names::{HostNameLookup, PATIENCE};
+use crate::cli::settings::Settings;
+use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, print, say};
 use crate::model::endpoint::Protocol;
 use crate::model::host_name::Lookups;
@@ -27,28 +28,28 @@ use crate::tracker::{self, Tracker};
 
 /// Does what was asked for; `open` the source only if that takes one. `interval` is the one of the command line.
 pub(super) fn run(
-    plan: &ListPlan,
+    plan: &ListRequest,
     interval: Option<Duration>,
     open: impl FnOnce() -> Result<(Box<dyn Source>, Settings), Failure>,
 ) -> Result<ExitCode, Failure> {
     match plan {
-        ListPlan::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
-        ListPlan::Now(list) => {
+        ListRequest::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
+        ListRequest::Now(list) => {
             let (source, settings) = open()?;
             now(source, &settings, list)
         }
-        ListPlan::When(wait, list) => {
+        ListRequest::When(wait, list) => {
             let (source, settings) = open()?;
             let interval = interval.unwrap_or(wait::INTERVAL);
-            wait::run(Looker::new(source, &settings, interval), wait, &named(list, &settings))
+            wait::run(ListSampler::new(source, &settings, interval), wait, &named(list, &settings))
         }
-        ListPlan::After(time, list) => {
+        ListRequest::After(time, list) => {
             let (source, settings) = open()?;
-            after::run(Looker::listening(source, &settings), *time, &named(list, &settings))
+            after::run(ListSampler::listening(source, &settings), *time, &named(list, &settings))
         }
-        ListPlan::OnChange(changes, list) => {
+        ListRequest::OnChange(changes, list) => {
             let (source, settings) = open()?;
-            change::run(Looker::new(source, &settings, settings.interval), *changes, &named(list, &settings))
+            change::run(ListSampler::new(source, &settings, settings.interval), *changes, &named(list, &settings))
         }
     }
 }
@@ -58,18 +59,18 @@ pub(super) fn now(source: Box<dyn Source>, settings: &Settings, list: &List) -> 
     let mut store = look(source, settings)?;
     let list = named(list, settings);
     let peers = list.peers(&store);
-    Names::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
+    HostNameLookup::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
     for sentence in &store.coverage().degraded {
         say(sentence.as_str());
     }
-    if let Some(sentence) = told_twice(&list, &store) {
+    if let Some(sentence) = counted_twice(&list, &store) {
         say(&sentence);
     }
     write(&list.select(&store))
 }
 
 /// That a count has MPTCP connections and also the TCP sockets that carry them.
-fn told_twice(list: &List, store: &Store) -> Option<String> {
+fn counted_twice(list: &List, store: &Store) -> Option<String> {
     let counts = list.count_only || list.groups.is_some();
     if !counts || store.rows().counts().subflows == 0 {
         return None;
@@ -107,7 +108,7 @@ fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
 pub(super) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let needs = settings.needs();
-    let mut taker = Taker::new(source, Patience::Look, settings.interval);
+    let mut taker = SampleTaker::new(source, Patience::Look, settings.interval);
     loop {
         let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
         if pace == Pace::Interval {

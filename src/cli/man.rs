@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory};
 
 use crate::cli::args::{Arguments, ManArguments};
-use crate::cli::man::page::{MARK, Page};
+use crate::cli::man::page::{MARK, ManPage};
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, say};
 use crate::report::format::Format;
@@ -25,8 +25,8 @@ pub(super) fn run(options: &ManArguments) -> Result<ExitCode, Failure> {
         return write_all(&command, dir);
     }
     let page = match &options.command {
-        None => Page::of_program(&command),
-        Some(name) => Page::of_command(&command, find(&command, name)?),
+        None => ManPage::of_program(&command),
+        Some(name) => ManPage::of_command(&command, find(&command, name)?),
     };
     if output::is_terminal() {
         say("this is the source of the page; to read it: conntop man | man -l -");
@@ -48,8 +48,8 @@ fn write_all(program: &Command, dir: &Path) -> Result<ExitCode, Failure> {
         let dir = dir.display();
         return Err(Failure::Failed(format!("there is no folder {dir}; make it first: mkdir -p {dir}")));
     }
-    let commands = program.get_subcommands().map(|command| Page::of_command(program, command));
-    let pages: Vec<Page> = std::iter::once(Page::of_program(program)).chain(commands).collect();
+    let commands = program.get_subcommands().map(|command| ManPage::of_command(program, command));
+    let pages: Vec<ManPage> = std::iter::once(ManPage::of_program(program)).chain(commands).collect();
     if let Some(path) = pages.iter().map(|page| dir.join(page.file())).find(|path| !may_be_replaced(path)) {
         return Err(Failure::Failed(format!("{0} is not made by conntop; move it away first", path.display())));
     }

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::cli::config::Settings;
 use crate::cli::say;
+use crate::cli::settings::Settings;
 use crate::dns::pool::Pool;
 use crate::dns::resolver;
 use crate::model::host_name::Lookups;
@@ -18,14 +18,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) const PATIENCE_A_SAMPLE: Duration = Duration::from_millis(500);
 
 /// Asks for names, if that is wanted.
-pub(super) struct Names {
+pub(super) struct HostNameLookup {
     pool: Option<Pool>,
     patience: Duration,
     /// What was left out was said.
     has_said: bool,
 }
 
-impl Names {
+impl HostNameLookup {
     /// Asks as the settings say about what `kind` of source shows.
     pub(super) fn new(settings: &Settings, kind: SourceKind, patience: Duration) -> Self {
         let is_on = settings.lookups() == Lookups::On;

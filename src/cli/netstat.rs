@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::cli::args::Global;
-use crate::cli::names::{Names, PATIENCE};
+use crate::cli::global::GlobalOptions;
+use crate::cli::names::{HostNameLookup, PATIENCE};
 pub(super) use crate::cli::netstat::arguments::NetstatArguments;
-use crate::cli::netstat::arguments::Plan;
+use crate::cli::netstat::arguments::NetstatRequest;
 use crate::cli::output::{self, cannot_write};
-use crate::cli::samples::{Interrupt, Said};
-use crate::cli::taker::Taker;
+use crate::cli::samples::{Interrupt, Warnings};
+use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
@@ -29,8 +29,8 @@ use crate::store::Store;
 use crate::tracker::{self, Tracker};
 
 /// Shows what was asked for, once or again and again.
-pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitCode, Failure> {
-    let Plan { wanted, interval, hints } = arguments.plan()?;
+pub(super) fn run(arguments: &NetstatArguments, global: &GlobalOptions) -> Result<ExitCode, Failure> {
+    let NetstatRequest { wanted, interval, hints } = arguments.plan()?;
     let names_wanted = wanted.connections.as_ref().is_some_and(|connections| connections.names);
     // Here -f alone says whether names are wanted: digits are what netstat prints.
     let settings = global.settings()?.with_dns(names_wanted);
@@ -49,21 +49,25 @@ pub(super) fn run(arguments: &NetstatArguments, global: &Global) -> Result<ExitC
     if names_wanted && settings.lookups() == Lookups::Forbidden {
         say("-f: --no-dns forbids to ask for names; addresses are shown");
     }
-    let names = Names::new(&settings, kind, PATIENCE);
-    let looker = Looker {
+    let names = HostNameLookup::new(&settings, kind, PATIENCE);
+    let sampler = NetstatSampler {
         store: Store::new(source.info().clone()),
-        taker: Taker::new(source, if interval.is_some() { Patience::Check } else { Patience::Look }, settings.interval),
+        taker: SampleTaker::new(
+            source,
+            if interval.is_some() { Patience::Check } else { Patience::Look },
+            settings.interval,
+        ),
         tracker: Tracker::new(),
         needs: settings.needs(),
         names,
-        said: Said::default(),
+        said: Warnings::default(),
     };
-    Interrupt::run(async |interrupt| rounds(Netstat::new(wanted), looker, interval, arguments.count, interrupt).await)
+    Interrupt::run(async |interrupt| rounds(Netstat::new(wanted), sampler, interval, arguments.count, interrupt).await)
 }
 
 async fn rounds(
     mut netstat: Netstat,
-    mut looker: Looker,
+    mut sampler: NetstatSampler,
     interval: Option<Duration>,
     count: Option<u32>,
     mut interrupt: Interrupt,
@@ -76,9 +80,9 @@ async fn rounds(
     }
     loop {
         let begun = Instant::now();
-        let (round, pace) = looker.look(netstat.wanted())?;
+        let (round, pace) = sampler.look(netstat.wanted())?;
         let mut out = output::stdout(netstat.wanted().format);
-        match netstat.write(&looker.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
+        match netstat.write(&sampler.store, &round, before.as_ref(), &mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
             Err(error) => return Err(cannot_write(&error)),
             Ok(()) => {}
@@ -99,17 +103,17 @@ async fn rounds(
 }
 
 /// Looks at what is wanted.
-struct Looker {
-    taker: Taker,
+struct NetstatSampler {
+    taker: SampleTaker,
     store: Store,
     tracker: Tracker,
     needs: Needs,
-    names: Names,
+    names: HostNameLookup,
     /// What was said already, so that it is not said every round.
-    said: Said,
+    said: Warnings,
 }
 
-impl Looker {
+impl NetstatSampler {
     fn look(&mut self, wanted: &Wanted) -> Result<(Round, Pace), Failure> {
         let (at, wall) = clock::now();
         let mut round = Round { at, wall, ..Round::default() };

@@ -26,11 +26,11 @@ pub(super) fn set_only_ascii(only_ascii: bool) {
 }
 
 /// Where the data of a command goes.
-pub(super) type Out = Encoder<io::BufWriter<io::StdoutLock<'static>>>;
+pub(super) type Out = AsciiEncoder<io::BufWriter<io::StdoutLock<'static>>>;
 
 /// stdout for data in `format`, in large pieces; flush it at the end.
 pub(super) fn stdout(format: impl Into<Format>) -> Out {
-    Encoder::new(io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock()), format.into())
+    AsciiEncoder::new(io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock()), format.into())
 }
 
 /// Whether stdout is a terminal.
@@ -57,12 +57,12 @@ pub(super) fn cannot_write(error: &io::Error) -> Failure {
 }
 
 /// stderr, for what is no data.
-pub(super) fn stderr() -> Encoder<io::StderrLock<'static>> {
-    Encoder::new(io::stderr().lock(), Format::Text)
+pub(super) fn stderr() -> AsciiEncoder<io::StderrLock<'static>> {
+    AsciiEncoder::new(io::stderr().lock(), Format::Text)
 }
 
 /// A writer that passes UTF-8 on, or what stands for it in ASCII.
-pub(super) struct Encoder<W> {
+pub(super) struct AsciiEncoder<W> {
     inner: W,
     /// What stands for a character, where only ASCII may be written.
     ascii: Option<fn(&mut String, char)>,
@@ -70,7 +70,7 @@ pub(super) struct Encoder<W> {
     begun: Vec<u8>,
 }
 
-impl<W: Write> Encoder<W> {
+impl<W: Write> AsciiEncoder<W> {
     fn new(inner: W, format: Format) -> Self {
         let only_ascii = ONLY_ASCII.load(Ordering::Relaxed);
         Self { inner, ascii: only_ascii.then_some(escape_of(format)), begun: Vec::new() }
@@ -134,7 +134,7 @@ fn visible_escape(plain: &mut String, character: char) {
     plain.extend(character.escape_unicode());
 }
 
-impl<W: Write> Write for Encoder<W> {
+impl<W: Write> Write for AsciiEncoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.ascii {
             None => self.inner.write(bytes),
@@ -155,7 +155,7 @@ mod tests {
 
     /// `text` as it is written for `format`, in pieces of `len` bytes.
     fn encoded(text: &str, format: Format, len: usize) -> String {
-        let mut out = Encoder { inner: Vec::new(), ascii: Some(escape_of(format)), begun: Vec::new() };
+        let mut out = AsciiEncoder { inner: Vec::new(), ascii: Some(escape_of(format)), begun: Vec::new() };
         text.as_bytes().chunks(len).for_each(|piece| out.write_all(piece).expect("a vector takes all"));
         String::from_utf8(out.inner).expect("ASCII is UTF-8")
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::args::Global;
+use crate::cli::global::GlobalOptions;
 use crate::cli::list::look;
 use crate::cli::{Failure, parse_filter, print, say};
 use crate::report::format::DocumentFormat;
@@ -71,7 +71,7 @@ fn fail_on(name: &str) -> Result<FailOn, Failure> {
 }
 
 /// Prints the listeners of this moment, or of the end of a recording.
-pub(super) fn run(arguments: &PortsArguments, global: &Global) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &PortsArguments, global: &GlobalOptions) -> Result<ExitCode, Failure> {
     let ports = arguments.parse()?;
     let settings = global.settings()?;
     let source = settings.open(&global.choice()?)?;

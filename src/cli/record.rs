@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::cli::args::RecordArguments;
-use crate::cli::config::Settings;
 use crate::cli::samples::Interrupt;
-use crate::cli::taker::Taker;
+use crate::cli::settings::Settings;
+use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::source::Source;
 use crate::source::record::Recorder;
@@ -22,7 +22,7 @@ pub(super) fn run(
     let mut recorder = Recorder::create(&options.file, source.info())?;
     let ended = Interrupt::run(async |interrupt| {
         source.listen(settings.trace);
-        let mut taker = Taker::new(source, Patience::Follow, settings.interval);
+        let mut taker = SampleTaker::new(source, Patience::Follow, settings.interval);
         taker.for_time(options.time);
         take(taker, &mut recorder, options, settings, interrupt).await
     });
@@ -35,7 +35,7 @@ pub(super) fn run(
 
 /// A failure that passes leaves a gap: the next sample says that what happened since the last one was not seen.
 async fn take(
-    mut taker: Taker,
+    mut taker: SampleTaker,
     recorder: &mut Recorder,
     options: &RecordArguments,
     settings: &Settings,

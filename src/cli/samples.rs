@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::cli::config::Settings;
-use crate::cli::taker::Taker;
+use crate::cli::settings::Settings;
+use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
@@ -28,7 +28,7 @@ const SAID_MAX: usize = 16;
 
 /// A source, and what was learnt from it.
 pub(super) struct Samples {
-    taker: Taker,
+    taker: SampleTaker,
     needs: Needs,
     tracker: Tracker,
     store: Store,
@@ -38,7 +38,7 @@ pub(super) struct Samples {
 }
 
 /// What one sample brought.
-pub(super) struct Taken {
+pub(super) struct SampleChanges {
     /// What follows it.
     pub(super) pace: Pace,
     /// What happened since the last one.
@@ -57,7 +57,7 @@ impl Samples {
         }
         Self {
             store: Store::new(source.info().clone()),
-            taker: Taker::new(source, patience, settings.interval),
+            taker: SampleTaker::new(source, patience, settings.interval),
             needs: settings.needs(),
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.thresholds.clone()).ignoring(settings.ignore.clone()),
@@ -83,7 +83,7 @@ impl Samples {
     ///
     /// Never a partial one, as the screen takes of large tables: those tell of a new connection up to half a minute
     /// late, and what a script waits for, or a line of `watch`, shall come with the next sample.
-    pub(super) fn take(&mut self) -> Result<Option<Taken>, Failure> {
+    pub(super) fn take(&mut self) -> Result<Option<SampleChanges>, Failure> {
         let Self { taker, needs, tracker, .. } = self;
         let sampled = taker.take(|source, snapshot| {
             source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))
@@ -91,7 +91,7 @@ impl Samples {
         let Some(pace) = sampled else { return Ok(None) };
         let snapshot = &mut self.taker.snapshot;
         let delta = self.tracker.update(snapshot);
-        let taken = Taken {
+        let taken = SampleChanges {
             pace,
             transitions: delta.transitions.clone(),
             gaps: delta.gaps.clone(),
@@ -152,12 +152,12 @@ impl Samples {
 /// Why less is seen than could be, each sentence said once. The one place in which commands that go on remember what they
 /// said, so that its limit holds for all of them.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Warnings {
     sentences: Vec<DisplayText>,
     is_full: bool,
 }
 
-impl Said {
+impl Warnings {
     /// Says what of `sentences` was not said before.
     pub(super) fn say<'a>(&mut self, sentences: impl IntoIterator<Item = &'a DisplayText>) {
         self.news(sentences).iter().for_each(|sentence| say(sentence.as_str()));
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn sentences_are_said_once_and_there_is_a_limit_to_them_that_is_said_too() {
-        let mut said = Said::default();
+        let mut said = Warnings::default();
         let sentence = |nth: usize| DisplayText::from(format!("{nth} sockets could not be read").as_str());
         assert_eq!(said.news(&[sentence(0), sentence(0)]), [sentence(0)]);
         assert!(said.news(&[sentence(0)]).is_empty());

@@ -11,19 +11,19 @@ use crate::source::retries::{Patience, Retries, Verdict};
 use crate::source::{Pace, Source, SourceError};
 
 /// A source, the sample taken last, and when the next is due.
-pub(super) struct Taker {
+pub(super) struct SampleTaker {
     source: Box<dyn Source>,
     /// The last sample, if that did not fail.
     pub(super) snapshot: Snapshot,
     retries: Retries,
     pacer: Pacer,
     begun: Instant,
-    next: Next,
+    next: NextSample,
 }
 
 /// When the next sample is due, counted from the begin of the last.
 #[derive(Clone, Copy)]
-enum Next {
+enum NextSample {
     /// As the interval and the load say.
     Paced,
     /// After this time.
@@ -32,7 +32,7 @@ enum Next {
     Never,
 }
 
-impl Taker {
+impl SampleTaker {
     /// Takes samples from `source`, `interval` apart.
     pub(super) fn new(source: Box<dyn Source>, patience: Patience, interval: Duration) -> Self {
         let patience = if is_live(source.info()) { patience } else { Patience::None };
@@ -42,7 +42,7 @@ impl Taker {
             retries: Retries::new(patience),
             pacer: Pacer::new(interval),
             begun: Instant::now(),
-            next: Next::Paced,
+            next: NextSample::Paced,
         }
     }
 
@@ -64,24 +64,24 @@ impl Taker {
                     say(&sentence);
                 }
                 self.next = match pace {
-                    Pace::Interval => Next::Paced,
-                    Pace::After(time) => Next::After(time),
-                    Pace::Last => Next::Never,
+                    Pace::Interval => NextSample::Paced,
+                    Pace::After(time) => NextSample::After(time),
+                    Pace::Last => NextSample::Never,
                 };
                 Ok(Some(pace))
             }
             Err(error @ SourceError::Usage(_)) => Err(error.into()),
-            Err(error) => self.bear(&error).map(|()| None),
+            Err(error) => self.retry_or_fail(&error).map(|()| None),
         }
     }
 
-    fn bear(&mut self, error: &SourceError) -> Result<(), Failure> {
+    fn retry_or_fail(&mut self, error: &SourceError) -> Result<(), Failure> {
         match self.retries.failed(Instant::now()) {
             Verdict::Again { wait, is_first } => {
                 if is_first {
                     say(&format!("{error}; trying again"));
                 }
-                self.next = Next::After(self.begun.elapsed() + wait);
+                self.next = NextSample::After(self.begun.elapsed() + wait);
                 Ok(())
             }
             Verdict::GiveUp { failures: 0 | 1, .. } => Err(Failure::Failed(error.to_string())),
@@ -96,7 +96,7 @@ impl Taker {
     /// a pace of its own, which who only reads it need not keep.
     pub(super) fn due(&mut self) -> Option<Instant> {
         let after = match self.next {
-            Next::Paced => {
+            NextSample::Paced => {
                 let took = self.begun.elapsed();
                 let after = self.pacer.next(took);
                 if let Some(sentence) = self.pacer.remark(took) {
@@ -104,8 +104,8 @@ impl Taker {
                 }
                 after
             }
-            Next::After(time) => time,
-            Next::Never => return None,
+            NextSample::After(time) => time,
+            NextSample::Never => return None,
         };
         Some(self.begun + after)
     }
@@ -172,9 +172,9 @@ mod tests {
         }
     }
 
-    fn taker(kind: SourceKind, patience: Patience, times: u32) -> Taker {
+    fn taker(kind: SourceKind, patience: Patience, times: u32) -> SampleTaker {
         let info = SourceInfo { kind, host: "test".into(), abilities: Abilities::default() };
-        Taker::new(Box::new(Failing { info, times, left: times, calls: 0 }), patience, Duration::from_millis(1))
+        SampleTaker::new(Box::new(Failing { info, times, left: times, calls: 0 }), patience, Duration::from_millis(1))
     }
 
     fn sample(source: &mut dyn Source, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use crate::cli::Failure;
 use crate::cli::args::WatchArguments;
-use crate::cli::config::Settings;
-use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
+use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
 use crate::cli::output::{self, cannot_write};
-use crate::cli::samples::{Interrupt, Said, Samples};
+use crate::cli::samples::{Interrupt, Samples, Warnings};
+use crate::cli::settings::Settings;
 use crate::model::event::{Teller, Tellers};
 use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
@@ -49,8 +49,8 @@ async fn follow(
     mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
     let mut stream = Stream::new(watch);
-    let mut names = Names::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
-    let mut said = Said::default();
+    let mut names = HostNameLookup::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
+    let mut said = Warnings::default();
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());

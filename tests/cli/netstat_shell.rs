@@ -51,7 +51,7 @@ fn wrong_use_is_one_sentence_that_says_the_right_one() {
         (&["netstat", "/ano"], "conntop netstat -ano"),
         (&["netstat", "/A", "/N"], "conntop netstat -a"),
         (&["netstat", "-ano", "findstr", "80"], "port:80"),
-        (&["netstat", "-ano", "grep", "LISTEN"], "behind a bar"),
+        (&["netstat", "-ano", "grep", "LISTEN"], "through a pipe"),
         (&["netstat", "-an6"], "-p TCPv6"),
         (&["netstat", "-e", "state:listen"], "leave out -e"),
         (&["netstat", "-ano", "stat:listen"], "did you mean 'state'?"),

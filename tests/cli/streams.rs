@@ -48,7 +48,7 @@ fn wrong_use_is_answered_by_one_sentence_and_exit_code_2() {
         (&["--all-netns", "--source", "portable", "list"], "--source linux"),
         (&["--interval", "0"], "from 0.1 to 60"),
         (&["--interval", "soon", "list"], "from 0.1 to 60"),
-        (&["--color", "red"], "auto, always, never"),
+        (&["--color", "red"], "auto, always and never"),
         (&["listt"], "did you mean 'list'?"),
         (&["--no-such-option"], "--help"),
         (&["record"], "<FILE>"),

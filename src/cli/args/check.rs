@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::span;
+use crate::cli::values::span;
 use crate::cli::{Failure, parse_filter};
 use crate::report::check::{Check, FailOn};
 use crate::report::format::DocumentFormat;
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   conntop check                                   one look of about a second
   conntop check --for 60                          watch what grows for a minute

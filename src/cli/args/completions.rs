@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use crate::cli::Failure;
 use crate::table::suggest;
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   source <(conntop completions bash)        for this bash; in ~/.bashrc for every one
   conntop completions bash > ~/.local/share/bash-completion/completions/conntop

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::report::format::DocumentFormat;
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   conntop explain close-wait                a state, in any way of writing it
   conntop explain time-wait handshake       several

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::{amount, span};
+use crate::cli::values::{amount, span};
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   conntop record leak.conntop                   until Ctrl-C
   conntop record --for 3600 leak.conntop        for an hour

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::values::{amount, span};
+use crate::cli::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::watch::Watch;
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   conntop watch state:close-wait                  what comes into CLOSE_WAIT or leaves it
   conntop watch --format ndjson process:nginx     for scripts
@@ -32,7 +32,7 @@ pub(in crate::cli) struct WatchArguments {
     /// How to print
     #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
     format: WatchFormat,
-    /// Stop after this time, as the samples count it
+    /// Stop after this time (recordings: recorded time)
     #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true)]
     pub(in crate::cli) time: Option<Duration>,
     /// Stop after this many lines
@@ -42,7 +42,7 @@ pub(in crate::cli) struct WatchArguments {
     #[arg(long)]
     fields: bool,
     #[command(flatten)]
-    of_list: OfList,
+    of_list: ListOptionHints,
 }
 
 /// The formats of `conntop watch`: those of events, and those of the list of fields.
@@ -63,9 +63,7 @@ impl WatchFormat {
         match self {
             Self::Text => Ok(EventFormat::Text),
             Self::Ndjson => Ok(EventFormat::Ndjson),
-            Self::Json => Err(Failure::Usage(
-                "events are printed as they come, which --format json cannot; write --format ndjson".to_owned(),
-            )),
+            Self::Json => Err(Failure::Usage("--format json is only for --fields; did you mean 'ndjson'?".to_owned())),
         }
     }
 
@@ -79,14 +77,14 @@ impl WatchFormat {
 
 /// What `conntop list` has and means something here, said otherwise.
 #[derive(Args, Debug)]
-struct OfList {
+struct ListOptionHints {
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     on_change: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     wait_for: Option<String>,
 }
 
-impl OfList {
+impl ListOptionHints {
     fn refuse(&self) -> Result<(), Failure> {
         let habits = [
             (

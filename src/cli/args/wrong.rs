@@ -27,7 +27,7 @@ pub(super) fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
 
 /// What clap found wrong, as one sentence with its hint.
 pub(super) fn sentence(error: &clap::Error) -> String {
-    let context = Context(error);
+    let context = ErrorContext(error);
     let argument = context.joined(ContextKind::InvalidArg);
     let value = context.joined(ContextKind::InvalidValue);
     let what = match error.kind() {
@@ -63,9 +63,9 @@ fn conflict(argument: &str, other: &str) -> String {
 }
 
 /// What an error of clap says about itself, apart from its prose.
-struct Context<'e>(&'e clap::Error);
+struct ErrorContext<'e>(&'e clap::Error);
 
-impl Context<'_> {
+impl ErrorContext<'_> {
     fn texts(&self, kind: ContextKind) -> Vec<String> {
         match self.0.get(kind) {
             Some(ContextValue::String(text)) => vec![text.clone()],

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::list::looker::{Looked, Looker};
+use crate::cli::list::sampler::{ListSample, ListSampler};
 use crate::cli::list::wait::sleep_until;
 use crate::cli::{Failure, say};
 use crate::model::event::Teller;
@@ -12,24 +12,24 @@ use crate::store::groups::attempts::Attempts;
 use crate::store::ledger::Window;
 
 /// Prints `list` when `time` has passed, or the recording is at its end.
-pub(super) fn run(looker: Looker, time: Duration, list: &List) -> Result<ExitCode, Failure> {
-    let mut looker = looker.for_time(Some(time));
+pub(super) fn run(sampler: ListSampler, time: Duration, list: &List) -> Result<ExitCode, Failure> {
+    let mut sampler = sampler.for_time(Some(time));
     loop {
-        let Looked { is_fresh, next } = looker.look()?;
-        let is_over = is_fresh && looker.has_passed(time);
+        let ListSample { is_fresh, next } = sampler.look()?;
+        let is_over = is_fresh && sampler.has_passed(time);
         let Some(next) = next.filter(|_| !is_over) else {
-            match &looker.store().tellers().trace {
-                Teller::On if Attempts::are_at_least(looker.store(), Window::Quarter) => {
+            match &sampler.store().tellers().trace {
+                Teller::On if Attempts::are_at_least(sampler.store(), Window::Quarter) => {
                     say("the kernel dropped events: there were at least so many attempts to connect");
                 }
                 Teller::On => {}
                 Teller::Refused(sentence) => say(&format!("attempts to connect are not known: {sentence}")),
                 Teller::Off => say("attempts to connect are not known: the trace is off, or this source has none"),
             }
-            looker.learn(list);
-            return super::write(&list.select(looker.store()));
+            sampler.learn(list);
+            return super::write(&list.select(sampler.store()));
         };
-        let deadline = looker.deadline(time).filter(|_| is_fresh);
+        let deadline = sampler.deadline(time).filter(|_| is_fresh);
         if !sleep_until(deadline.map_or(next, |deadline| next.min(deadline))) {
             return Ok(ExitCode::FAILURE);
         }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::cli::args::Changes;
-use crate::cli::list::looker::{Looked, Looker};
+use crate::cli::list::arguments::ChangeLimits;
+use crate::cli::list::sampler::{ListSample, ListSampler};
 use crate::cli::samples::Interrupt;
 use crate::cli::{Failure, print};
 use crate::model::time::WallTime;
@@ -16,31 +16,36 @@ use crate::report::list::{List, Selection};
 use crate::runtime;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
-pub(super) fn run(looker: Looker, changes: Changes, list: &List) -> Result<ExitCode, Failure> {
-    Interrupt::run(async |interrupt| follow(looker, changes, list, interrupt).await)
+pub(super) fn run(sampler: ListSampler, changes: ChangeLimits, list: &List) -> Result<ExitCode, Failure> {
+    Interrupt::run(async |interrupt| follow(sampler, changes, list, interrupt).await)
 }
 
-async fn follow(looker: Looker, changes: Changes, list: &List, mut interrupt: Interrupt) -> Result<ExitCode, Failure> {
-    let mut looker = looker.for_time(changes.time);
+async fn follow(
+    sampler: ListSampler,
+    changes: ChangeLimits,
+    list: &List,
+    mut interrupt: Interrupt,
+) -> Result<ExitCode, Failure> {
+    let mut sampler = sampler.for_time(changes.time);
     let (mut shown, mut printed) = (None, 0);
     if interrupt.comes_before(Instant::now()).await {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
-        let Looked { is_fresh, next } = looker.look()?;
+        let ListSample { is_fresh, next } = sampler.look()?;
         if is_fresh {
-            looker.learn(list);
+            sampler.learn(list);
         }
-        let selection = list.select(looker.store());
+        let selection = list.select(sampler.store());
         let mark = selection.mark();
         if is_fresh && shown != Some(mark) {
-            write(&selection, list, looker.store().wall(), printed > 0)?;
+            write(&selection, list, sampler.store().wall(), printed > 0)?;
             (shown, printed) = (Some(mark), printed + 1);
         }
         let is_enough = changes.count.is_some_and(|count| printed >= count)
-            || is_fresh && changes.time.is_some_and(|time| looker.has_passed(time));
+            || is_fresh && changes.time.is_some_and(|time| sampler.has_passed(time));
         let Some(next) = next.filter(|_| !is_enough) else { return Ok(ExitCode::SUCCESS) };
-        let deadline = changes.time.filter(|_| is_fresh).and_then(|time| looker.deadline(time));
+        let deadline = changes.time.filter(|_| is_fresh).and_then(|time| sampler.deadline(time));
         let due = deadline.map_or(next, |deadline| next.min(deadline));
         if interrupt.comes_before(due).await || runtime::reader_is_gone() {
             return Ok(ExitCode::SUCCESS);

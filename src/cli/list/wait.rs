@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cli::args::Wait;
-use crate::cli::list::looker::{Looked, Looker};
+use crate::cli::list::arguments::WaitCondition;
+use crate::cli::list::sampler::{ListSample, ListSampler};
 use crate::cli::{Failure, say};
 use crate::report::list::List;
 use crate::runtime;
@@ -21,29 +21,29 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(200);
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Prints `list` as soon as there is something in it, or nothing as soon as there is nothing.
-pub(super) fn run(looker: Looker, wait: &Wait, list: &List) -> Result<ExitCode, Failure> {
-    let mut looker = looker.for_time(wait.timeout);
+pub(super) fn run(sampler: ListSampler, wait: &WaitCondition, list: &List) -> Result<ExitCode, Failure> {
+    let mut sampler = sampler.for_time(wait.timeout);
     loop {
-        let Looked { is_fresh, next } = looker.look()?;
-        let found = list.sockets(looker.store());
+        let ListSample { is_fresh, next } = sampler.look()?;
+        let found = list.sockets(sampler.store());
         if is_fresh && (found == 0) == wait.until_none {
             if wait.until_none {
-                say_hidden(list, looker.store());
+                say_hidden(list, sampler.store());
                 return Ok(ExitCode::SUCCESS);
             }
-            looker.learn(list);
-            return super::write(&list.select(looker.store()));
+            sampler.learn(list);
+            return super::write(&list.select(sampler.store()));
         }
         // What was not looked at is not what is not there.
-        let is_over = is_fresh && wait.timeout.is_some_and(|timeout| looker.has_passed(timeout));
+        let is_over = is_fresh && wait.timeout.is_some_and(|timeout| sampler.has_passed(timeout));
         let Some(next) = next.filter(|_| !is_over) else {
-            say(&in_vain(wait, is_over, found));
+            say(&timeout_sentence(wait, is_over, found));
             if !wait.until_none {
-                say_hidden(list, looker.store());
+                say_hidden(list, sampler.store());
             }
             return Ok(ExitCode::FAILURE);
         };
-        let deadline = wait.timeout.filter(|_| is_fresh).and_then(|timeout| looker.deadline(timeout));
+        let deadline = wait.timeout.filter(|_| is_fresh).and_then(|timeout| sampler.deadline(timeout));
         if !sleep_until(deadline.map_or(next, |deadline| next.min(deadline))) {
             return Ok(ExitCode::FAILURE);
         }
@@ -60,7 +60,7 @@ fn say_hidden(list: &List, store: &Store) {
 }
 
 /// What did not happen, and what to look at. `found` is how many sockets matched last.
-fn in_vain(wait: &Wait, is_over: bool, found: usize) -> String {
+fn timeout_sentence(wait: &WaitCondition, is_over: bool, found: usize) -> String {
     let quoted = wait.text.replace('\'', r"'\''");
     let end = match wait.timeout.filter(|_| is_over) {
         Some(timeout) if timeout.is_zero() => String::new(),
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_did_not_come_is_said_with_what_to_do() {
-        let wait = |until_none, seconds: Option<u64>| Wait {
+        let wait = |until_none, seconds: Option<u64>| WaitCondition {
             text: "lport:80".to_owned(),
             until_none,
             timeout: seconds.map(Duration::from_secs),
@@ -117,7 +117,7 @@ mod tests {
             (wait(true, Some(5)), true, 1, "1 socket still matches 'lport:80' after 5 s; see conntop list 'lport:80'"),
             (wait(true, Some(0)), true, 7, "7 sockets still match 'lport:80'; see conntop list 'lport:80'"),
         ] {
-            assert_eq!(in_vain(&wait, is_over, found), sentence);
+            assert_eq!(timeout_sentence(&wait, is_over, found), sentence);
         }
     }
 }

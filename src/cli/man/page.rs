@@ -38,7 +38,7 @@ const FILES: [(&str, &str); 2] = [
 const SEE_ALSO: [&str; 4] = ["ss(8)", "ip(8)", "lsof(8)", "netstat(8)"];
 
 /// One page.
-pub(super) struct Page {
+pub(super) struct ManPage {
     name: String,
     command: Command,
     notes: Notes,
@@ -46,7 +46,7 @@ pub(super) struct Page {
     others: Vec<String>,
 }
 
-impl Page {
+impl ManPage {
     /// conntop(1); `program` is built.
     pub(super) fn of_program(program: &Command) -> Self {
         let others = program.get_subcommands().map(page_name).collect();

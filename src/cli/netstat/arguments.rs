@@ -84,13 +84,13 @@ pub(in crate::cli) struct NetstatArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) count: Option<u32>,
     #[command(flatten)]
-    linux: LinuxHabits,
+    linux: LinuxOptionHints,
 }
 
 /// Options of Linux's netstat that mean something here, said otherwise.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
-struct LinuxHabits {
+struct LinuxOptionHints {
     #[arg(id = "linux_l", short = 'l', hide = true)]
     listening: bool,
     #[arg(id = "linux_u", short = 'u', hide = true)]
@@ -111,7 +111,7 @@ struct LinuxHabits {
     ipv6: bool,
 }
 
-impl LinuxHabits {
+impl LinuxOptionHints {
     /// How to say what somebody who knows Linux's netstat has asked for.
     fn refuse(&self) -> Result<(), Failure> {
         let habits = [
@@ -136,7 +136,7 @@ impl LinuxHabits {
 
 /// What was asked for, checked.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct NetstatRequest {
     pub(super) wanted: Wanted,
     /// How often; `None` for once.
     pub(super) interval: Option<Duration>,
@@ -146,7 +146,7 @@ pub(super) struct Plan {
 
 impl NetstatArguments {
     /// What they ask for.
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+    pub(super) fn plan(&self) -> Result<NetstatRequest, Failure> {
         self.linux.refuse()?;
         let protocol = self.protocol()?;
         let (interval, filter) = self.words()?;
@@ -182,7 +182,7 @@ impl NetstatArguments {
             format: self.format,
             repeats: interval.is_some(),
         };
-        Ok(Plan { wanted, interval, hints })
+        Ok(NetstatRequest { wanted, interval, hints })
     }
 
     fn connections(&self, protocol: Option<&'static ProtocolRow>, filter: &[String]) -> Result<Connections, Failure> {
@@ -234,7 +234,7 @@ impl NetstatArguments {
     fn words(&self) -> Result<(Option<Duration>, Vec<String>), Failure> {
         let (mut interval, mut filter) = (None, Vec::new());
         for word in &self.words {
-            refuse_habit(word)?;
+            refuse_foreign_word(word)?;
             let number = number_of(word);
             match number {
                 None => filter.push(as_state(word)),
@@ -269,8 +269,8 @@ fn as_state(word: &str) -> String {
     if is_state { format!("state:{word}") } else { word.to_owned() }
 }
 
-/// Options as Windows has them too (`/ano`), and commands that belong behind a bar.
-fn refuse_habit(word: &str) -> Result<(), Failure> {
+/// Options as Windows has them too (`/ano`), and commands that belong after a pipe.
+fn refuse_foreign_word(word: &str) -> Result<(), Failure> {
     const COMMANDS: [&str; 2] = ["findstr", "grep"];
     if let Some(letters) = word.strip_prefix('/').filter(|letters| are_options(letters)) {
         return Err(Failure::Usage(format!(
@@ -280,8 +280,8 @@ fn refuse_habit(word: &str) -> Result<(), Failure> {
     }
     if COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command)) {
         return Err(Failure::Usage(format!(
-            "'{word}' is another command, which reads ours behind a bar: conntop netstat -ano | grep :80; without it write \
-             conntop netstat -ano port:80"
+            "'{word}' is another command, which reads our output through a pipe: conntop netstat -ano | grep :80; without it \
+             write conntop netstat -ano port:80"
         )));
     }
     Ok(())
@@ -324,7 +324,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(words: &[&str]) -> Result<Plan, String> {
+    fn plan(words: &[&str]) -> Result<NetstatRequest, String> {
         let command = NetstatArguments::augment_args(clap::Command::new("netstat"));
         let words = std::iter::once("netstat").chain(words.iter().copied());
         let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
@@ -332,7 +332,7 @@ mod tests {
         arguments.plan().map_err(|failure| format!("{failure:?}"))
     }
 
-    fn planned(words: &[&str]) -> Plan {
+    fn planned(words: &[&str]) -> NetstatRequest {
         plan(words).unwrap_or_else(|sentence| panic!("{words:?}: {sentence}"))
     }
 

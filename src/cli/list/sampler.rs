@@ -3,37 +3,37 @@
 use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
-use crate::cli::config::Settings;
-use crate::cli::names::{Names, PATIENCE_A_SAMPLE};
-use crate::cli::samples::{Said, Samples};
+use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
+use crate::cli::samples::{Samples, Warnings};
+use crate::cli::settings::Settings;
 use crate::report::list::List;
 use crate::source::Source;
 use crate::store::Store;
 
-pub(super) struct Looker {
+pub(super) struct ListSampler {
     samples: Samples,
-    names: Names,
+    names: HostNameLookup,
     begun: Instant,
-    said: Said,
+    said: Warnings,
 }
 
 /// What a look says of the next.
-pub(super) struct Looked {
+pub(super) struct ListSample {
     /// Whether there is something new.
     pub(super) is_fresh: bool,
     /// When the next one is due; `None` if there is none.
     pub(super) next: Option<Instant>,
 }
 
-impl Looker {
+impl ListSampler {
     /// Looks each `interval`.
     pub(super) fn new(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
-        let names = Names::new(settings, source.info().kind, PATIENCE_A_SAMPLE);
+        let names = HostNameLookup::new(settings, source.info().kind, PATIENCE_A_SAMPLE);
         Self {
             names,
             samples: Samples::without_findings(source, settings, interval),
             begun: Instant::now(),
-            said: Said::default(),
+            said: Warnings::default(),
         }
     }
 
@@ -49,12 +49,12 @@ impl Looker {
     }
 
     /// Takes a sample. A live source that has worked may fail for a while: then nothing is new.
-    pub(super) fn look(&mut self) -> Result<Looked, Failure> {
+    pub(super) fn look(&mut self) -> Result<ListSample, Failure> {
         let taken = self.samples.take()?;
         if taken.is_some() {
             self.said.say(&self.samples.store().coverage().degraded);
         }
-        Ok(Looked { is_fresh: taken.is_some(), next: self.samples.due() })
+        Ok(ListSample { is_fresh: taken.is_some(), next: self.samples.due() })
     }
 
     /// Finds out what the peers are called that `list` shows, as far as that goes quickly.

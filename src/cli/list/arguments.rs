@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::values::{amount, span};
+use crate::cli::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::{DocumentFormat, Format};
@@ -53,7 +53,7 @@ pub(in crate::cli) struct ListArguments {
     /// Print again whenever a socket that matches comes, goes or changes its state, at most once a sample
     #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"], help_heading = WHEN)]
     on_change: bool,
-    /// With --on-change: stop after this time, as the samples count it; with --group-by: watch so long, count attempts to connect, then print
+    /// With --on-change: stop after this time (recordings: recorded time); with --group-by: watch for this time, count attempts to connect, then print
     #[arg(long = "for", value_name = "SECONDS", value_parser = span, allow_hyphen_values = true, help_heading = WHEN)]
     time: Option<Duration>,
     /// With --on-change: stop when it was printed this many times
@@ -66,22 +66,22 @@ pub(in crate::cli) struct ListArguments {
 
 /// What was asked for.
 #[derive(Debug)]
-pub(in crate::cli) enum ListPlan {
+pub(in crate::cli) enum ListRequest {
     /// The names of what would be printed.
     Fields(Vec<Field>, DocumentFormat),
     /// One list.
     Now(List),
     /// One list, when it is time.
-    When(Wait, List),
+    When(WaitCondition, List),
     /// One list, after so long, with what was tried in that time.
     After(Duration, List),
     /// A list each time it changes.
-    OnChange(Changes, List),
+    OnChange(ChangeLimits, List),
 }
 
 /// What to wait for.
 #[derive(Debug)]
-pub(in crate::cli) struct Wait {
+pub(in crate::cli) struct WaitCondition {
     /// What was asked for, for the sentence that it did not happen.
     pub(in crate::cli) text: String,
     /// Until no socket matches, instead of one.
@@ -92,21 +92,21 @@ pub(in crate::cli) struct Wait {
 
 /// When to stop looking for changes.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::cli) struct Changes {
+pub(in crate::cli) struct ChangeLimits {
     pub(in crate::cli) time: Option<Duration>,
     pub(in crate::cli) count: Option<u64>,
 }
 
 impl ListArguments {
     /// What was asked for.
-    pub(in crate::cli) fn parse(&self) -> Result<ListPlan, Failure> {
+    pub(in crate::cli) fn parse(&self) -> Result<ListRequest, Failure> {
         if self.fields {
             let format = of_fields(self.format)?;
             let fields = match &self.group_by {
                 Some(names) => fields::of_groups(&group_by(names)?),
                 None => fields::of_list(),
             };
-            return Ok(ListPlan::Fields(fields, format));
+            return Ok(ListRequest::Fields(fields, format));
         }
         let list = self.list()?;
         if self.timeout.is_some() && self.wait_for.is_none() && self.until_none.is_none() {
@@ -127,14 +127,14 @@ impl ListArguments {
                     return Err(Failure::Usage(sentence.to_owned()));
                 }
             }
-            return Ok(ListPlan::OnChange(Changes { time: self.time, count: self.count }, list));
+            return Ok(ListRequest::OnChange(ChangeLimits { time: self.time, count: self.count }, list));
         }
         match (&self.wait_for, &self.until_none) {
             (Some(text), _) => self.when("--wait-for", text, list),
             (None, Some(text)) => self.when("--until-none", text, list),
             (None, None) => Ok(match self.time {
-                Some(time) => ListPlan::After(time, list),
-                None => ListPlan::Now(list),
+                Some(time) => ListRequest::After(time, list),
+                None => ListRequest::Now(list),
             }),
         }
     }
@@ -169,7 +169,7 @@ impl ListArguments {
     }
 
     /// `list` of what matches `text` too, when it is time.
-    fn when(&self, option: &str, text: &str, list: List) -> Result<ListPlan, Failure> {
+    fn when(&self, option: &str, text: &str, list: List) -> Result<ListRequest, Failure> {
         if parse_filter(text)?.is_empty() {
             return Err(Failure::Usage(format!("{option} needs a filter, as in {option} 'lport:8080 state:listen'")));
         }
@@ -178,8 +178,8 @@ impl ListArguments {
             others => format!("({others}) ({text})"),
         };
         let filter = parse_filter(&text)?;
-        let wait = Wait { text, until_none: self.until_none.is_some(), timeout: self.timeout };
-        Ok(ListPlan::When(wait, List { filter, ..list }))
+        let wait = WaitCondition { text, until_none: self.until_none.is_some(), timeout: self.timeout };
+        Ok(ListRequest::When(wait, List { filter, ..list }))
     }
 }
 
@@ -198,7 +198,7 @@ fn group_by(names: &[String]) -> Result<Groups, Failure> {
     Groups::by(names.iter().map(|name| name.trim())).map_err(Failure::Usage)
 }
 
-pub(in crate::cli::args) const EXAMPLES: &str = "\
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   conntop list state:close-wait
   conntop list --format json rport:443 'age>60s'
