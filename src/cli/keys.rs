@@ -37,11 +37,16 @@ pub(super) fn write(format: DocumentFormat, keymap: &Keymap, out: &mut impl Writ
             help: binding.help,
         })
     });
-    if format == DocumentFormat::Json {
-        serde_json::to_writer(&mut *out, &KeyTable { schema: SCHEMA, keys: bindings.collect() })?;
-        return writeln!(out);
+    match format {
+        DocumentFormat::Json => {
+            serde_json::to_writer(&mut *out, &KeyTable { schema: SCHEMA, keys: bindings.collect() })?;
+            writeln!(out)
+        }
+        DocumentFormat::Text => {
+            let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
+            let cells =
+                |row: KeyRow| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
+            text::write(out, &headings, &bindings.map(cells).collect::<Vec<_>>())
+        }
     }
-    let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
-    let cells = |row: KeyRow| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
-    text::write(out, &headings, &bindings.map(cells).collect::<Vec<_>>())
 }

@@ -36,12 +36,16 @@ pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
         in_json: column.in_json,
         meaning: column.about,
     });
-    if format == DocumentFormat::Json {
-        serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
-        return writeln!(out);
+    match format {
+        DocumentFormat::Json => {
+            serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
+            writeln!(out)
+        }
+        DocumentFormat::Text => {
+            let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| Heading { title, align: Align::Left });
+            let rows: Vec<_> =
+                rows.map(|row| [row.column, row.title, row.field, row.meaning].map(Cow::Borrowed).to_vec()).collect();
+            text::write(out, &headings, &rows)
+        }
     }
-    let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| Heading { title, align: Align::Left });
-    let rows: Vec<_> =
-        rows.map(|row| [row.column, row.title, row.field, row.meaning].map(Cow::Borrowed).to_vec()).collect();
-    text::write(out, &headings, &rows)
 }

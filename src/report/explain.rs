@@ -144,8 +144,9 @@ struct Name<'a> {
 impl Explain {
     /// Writes `found`.
     pub fn write(&self, found: &[Explanation], out: &mut impl Write) -> io::Result<()> {
-        if self.format == DocumentFormat::Json {
-            return write_json(found, out);
+        match self.format {
+            DocumentFormat::Json => return write_json(found, out),
+            DocumentFormat::Text => {}
         }
         for (at, explanation) in found.iter().enumerate() {
             if at > 0 {
@@ -200,14 +201,9 @@ impl Explain {
     pub fn write_topics(&self, out: &mut impl Write) -> io::Result<()> {
         let rule_titles: Vec<(&str, &str)> =
             RULES.iter().map(|row| (row.id, rules::text(row.id).map_or("", |text| text.title.as_str()))).collect();
-        if self.format == DocumentFormat::Json {
-            let states = STATES.iter().map(|row| Name { topic: row.name, kind: "state", title: row.name });
-            let findings = rule_titles.iter().map(|(id, title)| Name { topic: id, kind: "finding", title });
-            let others =
-                topics::all().iter().map(|topic| Name { topic: &topic.id, kind: "topic", title: &topic.title });
-            let columns = COLUMNS.iter().map(|column| Name { topic: column.key, kind: "column", title: column.title });
-            let all: Vec<Name<'_>> = states.chain(findings).chain(others).chain(columns).collect();
-            return write_json(&all, out);
+        match self.format {
+            DocumentFormat::Json => return write_topics_json(&rule_titles, out),
+            DocumentFormat::Text => {}
         }
         let names: Vec<&str> = STATES.iter().map(|row| row.name).collect();
         writeln!(out, "States")?;
@@ -230,6 +226,15 @@ impl Explain {
              columns), every option (--interval).",
         )
     }
+}
+
+fn write_topics_json(rule_titles: &[(&str, &str)], out: &mut impl Write) -> io::Result<()> {
+    let states = STATES.iter().map(|row| Name { topic: row.name, kind: "state", title: row.name });
+    let findings = rule_titles.iter().map(|(id, title)| Name { topic: id, kind: "finding", title });
+    let others = topics::all().iter().map(|topic| Name { topic: &topic.id, kind: "topic", title: &topic.title });
+    let columns = COLUMNS.iter().map(|column| Name { topic: column.key, kind: "column", title: column.title });
+    let all: Vec<Name<'_>> = states.chain(findings).chain(others).chain(columns).collect();
+    write_json(&all, out)
 }
 
 fn write_json<T: Serialize>(topics: &[T], out: &mut impl Write) -> io::Result<()> {

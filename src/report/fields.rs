@@ -90,17 +90,21 @@ struct Document<'a> {
 
 /// Writes `fields`, as text or JSON.
 pub fn write(fields: &[Field], format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
-    if format != DocumentFormat::Text {
-        serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, fields })?;
-        return writeln!(out);
+    match format {
+        DocumentFormat::Json => {
+            serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, fields })?;
+            writeln!(out)
+        }
+        DocumentFormat::Text => {
+            let headings =
+                ["OF", "FIELD", "COLUMN", "TYPE", "UNIT", "MEANING"].map(|title| Heading { title, align: Align::Left });
+            let row = |field: &Field| {
+                let values = field.values.as_ref().map(|values| format!(" One of {}.", values.join(", ")));
+                let meaning = Cow::Owned(format!("{}{}", field.meaning, values.unwrap_or_default()));
+                let cells = [field.of, field.field, field.column.unwrap_or(""), field.r#type, field.unit.unwrap_or("")];
+                cells.map(Cow::Borrowed).into_iter().chain([meaning]).collect()
+            };
+            text::write(out, &headings, &fields.iter().map(row).collect::<Vec<Vec<_>>>())
+        }
     }
-    let headings =
-        ["OF", "FIELD", "COLUMN", "TYPE", "UNIT", "MEANING"].map(|title| Heading { title, align: Align::Left });
-    let row = |field: &Field| {
-        let values = field.values.as_ref().map(|values| format!(" One of {}.", values.join(", ")));
-        let meaning = Cow::Owned(format!("{}{}", field.meaning, values.unwrap_or_default()));
-        let cells = [field.of, field.field, field.column.unwrap_or(""), field.r#type, field.unit.unwrap_or("")];
-        cells.map(Cow::Borrowed).into_iter().chain([meaning]).collect()
-    };
-    text::write(out, &headings, &fields.iter().map(row).collect::<Vec<Vec<_>>>())
 }

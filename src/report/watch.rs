@@ -146,7 +146,10 @@ impl<'w> Stream<'w> {
     }
 
     const fn is_text(&self) -> bool {
-        matches!(self.watch.format, EventFormat::Text)
+        match self.watch.format {
+            EventFormat::Text => true,
+            EventFormat::Ndjson => false,
+        }
     }
 
     fn gap(&self, store: &Store, gap: &Gap) -> Vec<u8> {
