@@ -6,41 +6,49 @@
 //! `look` gathers rows into groups (`group`), asks the rule of each (`rule`, `rules`) for its judgement (`case`), and
 //! remembers the past of groups for slopes and steadiness (`memory`, `track`).
 
+mod attempts;
 mod case;
 mod causes;
+mod connects;
+mod definition;
+mod desk;
 mod destinations;
+mod dropped_syns;
 pub mod finding;
 mod flow;
 mod group;
 pub mod ignore;
+mod kernel_timers;
+mod listener_text;
 mod look;
 mod lookups;
 mod memory;
 mod one_cause;
 mod other_end;
+mod reading;
 pub mod rule;
 mod rules;
 mod settle;
 mod sharers;
 mod side;
+mod stalled;
 mod subject;
 pub mod thresholds;
 mod track;
 mod wording;
 
+use crate::diagnosis::desk::Desk;
 use crate::diagnosis::destinations::Destinations;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
-use crate::diagnosis::look::{Desk, Look};
+use crate::diagnosis::look::Look;
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::memory::Held;
 use crate::store::Store;
 
 pub use crate::diagnosis::group::EXAMPLES_MAX;
-
-/// The most findings that are kept in full; the worst ones. See [`Diagnosis::untold`].
-pub const FINDINGS_MAX: usize = 64;
+pub use crate::diagnosis::settle::FINDINGS_MAX;
 
 /// Looks at the store after each delta and remembers what slopes need.
 #[derive(Debug, Default)]

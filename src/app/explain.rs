@@ -223,7 +223,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rule::RULES;
+    use crate::diagnosis::rule::Rule;
     use crate::model::tcp_state::STATES;
 
     #[test]
@@ -233,8 +233,8 @@ mod tests {
             let explained = Explained { state: Some(row.state), ..Explained::default() };
             assert!(len(&explained, 80) > 8 && explained.title() == row.name, "{}", row.name);
         }
-        for row in &RULES {
-            assert!(len(&Explained { rule: Some(row.rule), ..Explained::default() }, 80) > 8, "{}", row.id);
+        for &rule in Rule::ALL {
+            assert!(len(&Explained { rule: Some(rule), ..Explained::default() }, 80) > 8, "{}", rule.id());
         }
     }
 }

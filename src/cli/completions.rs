@@ -12,7 +12,7 @@ use crate::cli::Failure;
 use crate::cli::args::{Arguments, CompletionsArguments, SHELLS};
 use crate::cli::global::SOURCES;
 use crate::cli::output::{cannot_write, print};
-use crate::diagnosis::rule::RULES;
+use crate::diagnosis::rule::Rule;
 use crate::knowledge::topics;
 use crate::model::action::SIGNALS;
 use crate::model::tcp_state::STATES;
@@ -69,7 +69,7 @@ fn with_values(arg: Arg, commands: &[&str]) -> Arg {
 /// What can stand for a value of this name; nothing if nobody knows.
 fn values(name: &str) -> Vec<String> {
     let own = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
-    let rules = || RULES.iter().map(|row| row.id);
+    let rules = || Rule::ALL.iter().map(|rule| rule.id());
     match name {
         "A,B" | "COL,COL" | "COL" | "[-]COL" => own(&mut COLUMNS.iter().map(|column| column.key)),
         "PROTO" => own(&mut PROTOCOLS.iter().map(|row| row.name)),

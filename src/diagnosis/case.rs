@@ -3,23 +3,30 @@
 use std::time::Duration;
 
 use crate::diagnosis::destinations::Destinations;
-use crate::diagnosis::finding::{Evidence, Measure, RunsOut, Severity, Slope};
+use crate::diagnosis::finding::{Evidence, Measure, Place, RunsOut, Severity, Slope};
 use crate::diagnosis::group::{ARRIVAL_MINUTES, Group};
 use crate::diagnosis::memory::{self, Memory};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::diagnosis::track::{SURE, Track, line};
-use crate::model::delta::Since;
+use crate::model::delta::{AgeBasis, Since};
 use crate::model::facts::Counters;
 use crate::model::process::ProcessId;
+use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::rows::Row;
 
 /// What was above a limit stays a finding until it is below this share of it, so that it does not come and go.
 const LEAVES_AT: f64 = 0.8;
 /// A slope guessed from the ages of what is there now is no fact: what has gone meanwhile is not counted.
 const GUESS_CONFIDENCE: f64 = 0.6;
+
+/// Fewer losses than this, in the time over which they are counted, are chance.
+const LOST_FEW: u64 = 10;
+/// So many times the rate of a loss is one whatever its share.
+const ANY_SHARE: f64 = 100.0;
 
 /// All that a look has at hand.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +60,20 @@ impl Context<'_> {
     /// The same, if it rose at all.
     pub(super) fn risen(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
         self.rise(window, counter).filter(|(rise, _)| *rise > 0)
+    }
+
+    /// Whether `netns` is the network namespace of which the kernel's limits and counters are known.
+    pub(super) fn is_own_namespace(&self, netns: NetnsId) -> bool {
+        self.store.names().own.is_none_or(|own| own == netns)
+    }
+
+    /// Since when the socket of `row` was in `state` before it came into `CLOSE`, if it was seen there.
+    pub(super) fn since_in(&self, row: &Row, state: TcpState) -> Option<Since> {
+        let path = self.store.path(row.connection.socket.id)?;
+        let place = path.stays().iter().position(|stay| stay.state == state)?;
+        // What came before the first stay that is known is not.
+        let basis = if place == 0 { AgeBasis::AtLeast } else { AgeBasis::Observed };
+        path.stays().get(place).map(|stay| Since { at: stay.entered, basis })
     }
 
     /// How old something is.
@@ -100,6 +121,39 @@ impl Case<'_> {
     /// The same for a limit from which on it is critical.
     pub(super) fn reaches_critical_percent(&self, part: u64, whole: u64, percent: f64) -> bool {
         near_percent(part, whole, percent, self.is_critical())
+    }
+
+    /// Whether the kernel's limits and counters are those of the group's network namespace.
+    pub(super) fn is_own_namespace(&self) -> bool {
+        self.group.key.place == Place::Machine || self.look.is_own_namespace(self.group.key.netns)
+    }
+
+    /// Whether so many peers of the group are silent or slow that it is not their own trouble: a single one that we chose
+    /// to connect to; of those that came to us, a share of all.
+    pub(super) fn is_trouble(&self) -> bool {
+        let limits = self.look.thresholds;
+        if !matches!(self.group.key.place, Place::On(_)) {
+            return self.group.sockets > 0;
+        }
+        let established = f64::from(self.look.store.rows().counts().of(TcpState::Established));
+        // However few they are: so much has waited for so long.
+        if self.reaches(self.group.aged, 1) {
+            return true;
+        }
+        let many = f64::from(limits.troubled_clients_many);
+        self.reaches(self.group.sockets, (established * limits.troubled_clients / 100.0).clamp(1.0_f64.min(many), many))
+    }
+
+    /// Whether so many losses are no chance: enough of them, often enough, and a share of `of` that matters, if that is
+    /// known.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub(super) fn is_loss(&self, amount: u64, rate: f32, of: Option<u64>) -> bool {
+        let limits = self.look.thresholds;
+        let matters = of.is_none_or(|of| {
+            f64::from(rate) >= limits.loss_rate * ANY_SHARE
+                || self.reaches(amount as f64 * 100.0, of.saturating_add(amount) as f64 * limits.loss_percent)
+        });
+        (amount >= LOST_FEW || self.is_active()) && self.reaches(rate, limits.loss_rate) && matters
     }
 
     /// How long the oldest has lasted.
@@ -162,6 +216,12 @@ fn reaches(count: f64, limit: f64, has_reached: bool) -> bool {
 pub(super) fn near_percent(part: u64, whole: u64, percent: f64, has_reached: bool) -> bool {
     let near = if has_reached { percent * (1.0 + LEAVES_AT) / 2.0 } else { percent };
     part > 0 && part as f64 * 100.0 >= whole as f64 * near
+}
+
+/// So many in that time, per second.
+#[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
+pub(super) fn per_second(rise: u64, over: Duration) -> f32 {
+    if over.is_zero() { 0.0 } else { rise as f32 / over.as_secs_f32() }
 }
 
 /// What a rule says of a group with which something is wrong.

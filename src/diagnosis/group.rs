@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::diagnosis::attempts::Attempts;
 use crate::diagnosis::finding::{FindingKey, Place, Program};
-use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::connects::Attempts;
-use crate::diagnosis::settle::family;
 use crate::diagnosis::sharers::Sharers;
 use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{NoProcess, Owner, Process};
-use crate::model::socket::{NetnsId, SocketId};
+use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
 
@@ -141,6 +139,11 @@ impl Group {
         self.sharers.only()
     }
 
+    /// What the groups of one rule and program have in common: they may be judged together.
+    pub(super) fn family(&self) -> impl Ord + use<> {
+        (self.key.rule, self.sharers.program().map(Program::named), self.key.netns)
+    }
+
     fn add(&mut self, member: &Member, id: SocketId, now: Timestamp) {
         self.sockets += 1;
         self.sharers.note(member.process, 1);
@@ -238,20 +241,12 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Adds a socket to its group.
-    pub(super) fn add(&mut self, rule: Rule, member: &Member, row: &Row, now: Timestamp) {
+    /// Adds a socket to the group of `key`.
+    pub(super) fn add(&mut self, key: FindingKey, member: &Member, row: &Row, now: Timestamp) {
         let socket = &row.connection.socket;
-        let netns: NetnsId = socket.id.netns();
-        let program = member.process.map(|process| Program::of(process));
-        let is_peers = rule.row().blames_peer && matches!(member.place, Place::To(_));
-        let mut key = FindingKey {
-            rule,
-            program: program.filter(|_| !is_peers),
-            place: member.place,
-            netns,
-            listener: member.listener,
-        };
+        let mut key = key;
         if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
+            let program = member.process.map(|process| Program::of(process));
             (key.program, key.place, key.listener) = (program, Place::Process, None);
         }
         let group = self.found.entry(key).or_insert_with(|| {
@@ -275,7 +270,7 @@ impl Groups {
     pub(super) fn into_sorted(self) -> Vec<Group> {
         // A group is large: its place is found before it is moved.
         let mut groups: Vec<Option<Group>> = self.found.into_values().map(Some).collect();
-        let key = |group: &Option<Group>| group.as_ref().map(|group| (family(group), group.key));
+        let key = |group: &Option<Group>| group.as_ref().map(|group| (group.family(), group.key));
         let mut order: Vec<usize> = (0..groups.len()).collect();
         order.sort_unstable_by_key(|nth| key(&groups[*nth]));
         order.into_iter().filter_map(|nth| groups[nth].take()).collect()
@@ -285,7 +280,14 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::rule::Rule;
+    use crate::model::socket::NetnsId;
     use crate::model::testing::{connection, destination, process, tcp};
+
+    fn key(member: &Member) -> FindingKey {
+        let program = member.process.map(|process| Program::of(process));
+        FindingKey { rule: Rule::CloseWaitLeak, program, place: member.place, netns: NetnsId(0), listener: None }
+    }
 
     fn row(cookie: u64, since_ms: u64) -> Row {
         let mut connection = connection(tcp(cookie).held_by(&[process(7, "app")]), since_ms);
@@ -299,7 +301,7 @@ mod tests {
         for cookie in 1..=9 {
             let row = row(cookie, 600_000 - cookie * 30_000);
             let member = Member::new(Place::To(destination("10.0.0.2:80")), &row);
-            groups.add(Rule::CloseWaitLeak, &member, &row, now);
+            groups.add(key(&member), &member, &row, now);
         }
         let [group] = &groups.into_sorted()[..] else { panic!("one place is one group") };
         assert_eq!((group.sockets, group.examples.len()), (9, EXAMPLES_MAX));
@@ -318,7 +320,7 @@ mod tests {
                 Place::To(Destination { address: Address::new([10, b, c, d].into(), None), port: 80 }),
                 &row,
             );
-            groups.add(Rule::CloseWaitLeak, &member, &row, now);
+            groups.add(key(&member), &member, &row, now);
         }
         let groups = groups.into_sorted();
         assert_eq!(groups.len(), GROUPS_MAX + 1);

@@ -11,7 +11,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::diagnosis::finding::{Finding, Place};
-use crate::diagnosis::rule::{RULES, Rule};
+use crate::diagnosis::rule::Rule;
 
 /// The most of them: each is compared with each finding.
 pub const IGNORES_MAX: usize = 256;
@@ -139,7 +139,7 @@ fn endpoint(finding: &Finding) -> Option<(IpAddr, u16)> {
 }
 
 fn unknown(name: &str) -> String {
-    let all: Vec<&str> = RULES.iter().map(|row| row.id).collect();
+    let all: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
     format!("there is no rule '{name}' to ignore; the rules are {}", all.join(", "))
 }
 

@@ -3,18 +3,13 @@
 //! Only rows are looked at that the store keeps at hand for it: listeners, `CLOSE_WAIT`, suspects. So the silent mass of
 //! established connections costs nothing; ports and churn have their own pass (see `destinations`).
 
-use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::destinations::{Count, Destinations};
-use crate::diagnosis::finding::{Effects, Finding, SHARERS_TOLD_MAX};
+use crate::diagnosis::definition::WatchedRows;
+use crate::diagnosis::desk::Desk;
+use crate::diagnosis::destinations::Count;
 use crate::diagnosis::group::{Group, Groups};
-use crate::diagnosis::ignore::Ignore;
-use crate::diagnosis::memory::Memory;
-use crate::diagnosis::rule::{Kind, RULES, Set};
+use crate::diagnosis::rules;
 use crate::diagnosis::settle::{Judged, Settling, Worst};
 use crate::diagnosis::side::Sides;
-use crate::diagnosis::thresholds::Thresholds;
-use crate::model::delta::AgeBasis;
-use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 
@@ -27,7 +22,14 @@ const GROUPS_A_STEP: usize = 8;
 
 /// The passes over rows.
 /// The queued ones first: how they move explains others.
-const PASSES: [Set; 6] = [Set::Queued, Set::Lookups, Set::Listening, Set::CloseWait, Set::HeldClosed, Set::Suspects];
+const PASSES: [WatchedRows; 6] = [
+    WatchedRows::Queued,
+    WatchedRows::Lookups,
+    WatchedRows::Listening,
+    WatchedRows::CloseWait,
+    WatchedRows::HeldClosed,
+    WatchedRows::Suspects,
+];
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -58,16 +60,6 @@ pub(super) struct Look {
     pub(super) findings: Worst,
     /// Rows gathered, groups judged and groups settled so far.
     units: u64,
-}
-
-/// What a look works with beside itself.
-#[derive(Debug)]
-pub(super) struct Desk<'a> {
-    pub(super) store: &'a Store,
-    pub(super) thresholds: &'a Thresholds,
-    pub(super) memory: &'a mut Memory,
-    pub(super) destinations: &'a mut Destinations,
-    pub(super) ignores: &'a [Ignore],
 }
 
 impl Look {
@@ -115,12 +107,12 @@ impl Look {
     fn pass(&mut self, pass: usize, desk: &mut Desk, steps: &mut usize) {
         let (set, rows) = (PASSES[pass], desk.store.rows());
         let indices = match set {
-            Set::Listening => rows.listening(),
-            Set::CloseWait => rows.close_wait(),
-            Set::HeldClosed => rows.held_closed(),
-            Set::Suspects => rows.suspects(),
-            Set::Queued => rows.queued(),
-            Set::Lookups => rows.lookups(),
+            WatchedRows::Listening => rows.listening(),
+            WatchedRows::CloseWait => rows.close_wait(),
+            WatchedRows::HeldClosed => rows.held_closed(),
+            WatchedRows::Suspects => rows.suspects(),
+            WatchedRows::Queued => rows.queued(),
+            WatchedRows::Lookups => rows.lookups(),
         };
         while *steps > 0 {
             *steps -= 1;
@@ -138,24 +130,26 @@ impl Look {
         }
     }
 
-    fn gather(&mut self, set: Set, row: &Row, desk: &mut Desk) {
+    fn gather(&mut self, set: WatchedRows, row: &Row, desk: &mut Desk) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         // Only where its process holds a socket of which is not known yet where it is, a leak may have been reset.
-        if desk.store.is_unlisted(row.connection.socket.id) && !(set == Set::CloseWait && may_be_held(row, desk.store))
+        if desk.store.is_unlisted(row.connection.socket.id)
+            && !(set == WatchedRows::CloseWait && may_be_held(row, desk.store))
         {
             return;
         }
         match set {
-            Set::Queued => desk.memory.flows.note(desk.store, row),
-            Set::Lookups => desk.memory.lookups.note(desk.store, row),
+            WatchedRows::Queued => desk.memory.flows.note(desk.store, row),
+            WatchedRows::Lookups => desk.memory.lookups.note(desk.store, row),
             _ => {}
         }
         let context = desk.context();
-        for rule in &RULES {
-            if rule.sets.contains(&set)
-                && let Some(member) = (rule.member)(&context, row)
+        for (rule, definition) in rules::all() {
+            if definition.sets.contains(&set)
+                && let Some(member) = (definition.member)(&context, row)
             {
-                self.gathered.add(rule.rule, &member, row, context.now());
+                let key = definition.key(rule, &member, row.connection.socket.id.netns());
+                self.gathered.add(key, &member, row, context.now());
             }
         }
     }
@@ -193,8 +187,8 @@ impl Look {
     fn gather_whole(&mut self, desk: &mut Desk) {
         desk.memory.lookups.close(desk.store);
         let context = desk.context();
-        for rule in &RULES {
-            for group in (rule.groups)(&context) {
+        for (_, definition) in rules::all() {
+            for group in (definition.groups)(&context) {
                 self.gathered.put(group);
             }
         }
@@ -217,7 +211,11 @@ impl Look {
         let taken = self.settling.advance(desk, &mut self.findings);
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
-            desk.memory.finish(desk.store).into_iter().for_each(|held| self.findings.take(Some(held), desk.ignores));
+            let outlasts = |rule| rules::definition(rule).outlasts_group();
+            desk.memory
+                .finish(desk.store, outlasts)
+                .into_iter()
+                .for_each(|held| self.findings.take(Some(held), desk.ignores));
             self.findings.join(desk.store);
             self.phase = Phase::Done;
         }
@@ -229,82 +227,4 @@ fn may_be_held(row: &Row, store: &Store) -> bool {
     let process = row.connection.socket.owner.process();
     let descriptors = process.and_then(|process| store.descriptors_of(process.id));
     descriptors.and_then(|descriptors| descriptors.sockets).is_some_and(|kinds| kinds.unknown > 0)
-}
-
-impl Desk<'_> {
-    fn context(&self) -> Context<'_> {
-        let Self { store, thresholds, memory, destinations, .. } = self;
-        Context { store, thresholds, sides: Sides::new(store), memory, destinations }
-    }
-
-    /// Remembers the size of a group and judges it.
-    pub(super) fn judge(&mut self, group: &Group) -> Option<Judgement> {
-        let (rule, now) = (group.key.rule.row(), self.store.at());
-        let size = (rule.size)(group);
-        if (size > 0 || self.memory.track(&group.key).is_some())
-            && let Some(track) = self.memory.track_mut(group.key, false)
-        {
-            track.push(now, size);
-        }
-        let look = self.context();
-        (rule.judge)(&Case { look: &look, group, past: self.memory.track(&group.key) })
-    }
-
-    /// The finding of a group that was judged, if it is one: it must hold for a while to become one, and be gone for a
-    /// while to be none.
-    pub(super) fn settle(&mut self, group: &Group, judgement: Option<Judgement>) -> Option<Finding> {
-        let now = self.store.at();
-        if judgement.is_none() && self.memory.track(&group.key).is_none() {
-            return None;
-        }
-        let knows_beginnings = self.memory.knows_beginnings();
-        let Some(track) = self.memory.track_mut(group.key, judgement.is_some()) else {
-            return judgement.map(|judgement| finding(group, judgement, now));
-        };
-        track.seen = now;
-        let rule = group.key.rule.row();
-        let Some(mut judgement) = judgement else { return track.held(now, rule.holds) };
-        let oldest = judgement.since;
-        let began = track.holds(now, oldest, knows_beginnings);
-        if track.active.is_none() && now.since(track.holds_since.unwrap_or(now)) < rule.enters_after {
-            return None;
-        }
-        // What stands has no beginning that anybody saw; nor has what held at the first look of all.
-        let is_known = rule.kind == Kind::Event && (began.at < now || began.basis != AgeBasis::AtLeast);
-        judgement.since = if is_known { Some(began) } else { oldest };
-        let first_found = track.active.as_ref().map_or(now, |(finding, _)| finding.first_found);
-        let finding = Finding { oldest, ..finding(group, judgement, first_found) };
-        track.active = Some((finding.clone(), now));
-        Some(finding)
-    }
-}
-
-fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Finding {
-    let Judgement { severity, sentence, why, state, sockets, evidence, slope, since, runs_out, filter } = judgement;
-    Finding {
-        key: group.key,
-        severity,
-        sentence,
-        why,
-        process: group.process().cloned(),
-        program: group
-            .sharers
-            .first()
-            .filter(|_| group.sharers.program().is_some())
-            .map(|one| one.process.name.clone()),
-        processes: group.sharers.len(),
-        sharers: group.sharers.worst(SHARERS_TOLD_MAX),
-        state,
-        sockets,
-        examples: group.example_ids(),
-        evidence,
-        slope,
-        since,
-        oldest: since,
-        first_found,
-        runs_out,
-        filter,
-        also: None,
-        caused: Effects::default(),
-    }
 }

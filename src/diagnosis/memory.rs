@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
 use crate::diagnosis::flow::Flows;
 use crate::diagnosis::lookups::Lookups;
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::track::Track;
 use crate::model::descriptors::Descriptors;
 use crate::model::memory::{Held, close_gaps};
@@ -102,18 +103,18 @@ impl Memory {
 
     /// A look has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
     /// where only a moment is seen of something that comes and goes, it stays for a while: the answer. What is about a
-    /// listener is over when that is gone.
-    pub(super) fn finish(&mut self, store: &Store) -> Vec<Finding> {
+    /// listener is over when that is gone. `outlasts` says for how long a finding of a rule outlasts what it is about.
+    pub(super) fn finish(&mut self, store: &Store, outlasts: impl Fn(Rule) -> Option<Duration>) -> Vec<Finding> {
         let now = self.at;
         self.has_looked = true;
         self.flows.finish(now);
         self.tracks.retain(|_, track| now.since(track.seen) <= FORGET_AFTER);
         let mut held = Vec::new();
         for (key, track) in self.tracks.iter_mut().filter(|(_, track)| track.seen < now) {
-            if key.rule.row().lingers && key.listener.is_none_or(|id| store.rows().live(id).is_some()) {
-                held.extend(track.held(now, key.rule.row().holds));
-            } else {
-                track.ends();
+            let is_there = key.listener.is_none_or(|id| store.rows().live(id).is_some());
+            match outlasts(key.rule).filter(|_| is_there) {
+                Some(time) => held.extend(track.held(now, time)),
+                None => track.ends(),
             }
         }
         held

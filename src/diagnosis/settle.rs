@@ -5,15 +5,16 @@
 
 use std::cmp::Reverse;
 
-use crate::diagnosis::FINDINGS_MAX;
 use crate::diagnosis::case::Judgement;
+use crate::diagnosis::desk::Desk;
 use crate::diagnosis::finding::{Finding, FindingKey, Place, Program};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::ignore::Ignore;
-use crate::diagnosis::look::Desk;
-use crate::diagnosis::{causes, one_cause};
+use crate::diagnosis::{causes, one_cause, rules};
 use crate::store::Store;
 
+/// The most findings that are kept in full; the worst ones. See [`Diagnosis::untold`](crate::diagnosis::Diagnosis::untold).
+pub const FINDINGS_MAX: usize = 64;
 /// One program with more places than this of one kind has one finding for all of them.
 const PLACES_TOLD_MAX: usize = 6;
 /// Looking at this many groups is one step, as settling one is.
@@ -25,7 +26,7 @@ pub(super) type Judged = (Group, Option<Judgement>);
 /// Judgements on their way to findings.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
-    /// Families (see [`family`]) stand together.
+    /// Families (see [`Group::family`]) stand together.
     rest: std::vec::IntoIter<Judged>,
     /// How many of the first of `rest` are of the family at hand.
     of_family: usize,
@@ -53,7 +54,7 @@ impl Settling {
         }
         self.of_family -= 1;
         let Some((group, judgement)) = self.rest.next() else { return 0 };
-        let rolls_up = group.key.rule.row().rolls_up && is_outside(&group);
+        let rolls_up = rules::definition(group.key.rule).rolls_up && is_outside(&group);
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
         findings.take(desk.settle(&group, judgement.filter(|_| !joins)), desk.ignores);
         if joins {
@@ -69,18 +70,13 @@ impl Settling {
 
     fn begin_family(&mut self) -> usize {
         let Some((first, _)) = self.rest.as_slice().first() else { return 0 };
-        let (rule, first) = (first.key.rule.row(), family(first));
-        let members = || self.rest.as_slice().iter().take_while(|(group, _)| family(group) == first);
+        let (rule, first) = (rules::definition(first.key.rule), first.family());
+        let members = || self.rest.as_slice().iter().take_while(|(group, _)| group.family() == first);
         let raised = members().filter(|(group, judgement)| judgement.is_some() && is_outside(group)).count();
         self.of_family = members().count();
         self.is_crowd = rule.rolls_up && raised > PLACES_TOLD_MAX;
         1 + self.of_family / GROUPS_A_STEP
     }
-}
-
-/// What the groups of one family have in common.
-pub(super) fn family(group: &Group) -> impl Ord + use<> {
-    (group.key.rule, group.sharers.program().map(Program::named), group.key.netns)
 }
 
 fn is_outside(group: &Group) -> bool {
@@ -124,7 +120,7 @@ impl Worst {
         kept.sort_by_key(|finding| {
             let rule = finding.rule();
             let size = finding.sockets.checked_ilog2();
-            (rule.row().kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
+            (rules::definition(rule).kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
         });
         let untold = kept.len().saturating_sub(FINDINGS_MAX);
         kept.truncate(FINDINGS_MAX);

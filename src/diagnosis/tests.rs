@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::diagnosis::finding::{Place, SHARERS_TOLD_MAX, Severity};
-use crate::diagnosis::rule::{RULES, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::model::descriptors::Descriptors;
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::process::{Owner, Process, ProcessId};
@@ -110,10 +110,10 @@ fn descriptors(used: u32, max: u64) -> Descriptors {
 }
 
 #[test]
-fn rows_stand_in_the_order_of_the_enum_and_ids_are_unique() {
-    for (index, row) in RULES.iter().enumerate() {
-        assert_eq!(row.rule as usize, index, "{}", row.id);
-        assert_eq!(Rule::named(row.id), Some(row.rule));
+fn rules_stand_in_the_order_of_the_table_and_ids_are_unique() {
+    for (index, &rule) in Rule::ALL.iter().enumerate() {
+        assert_eq!(rule as usize, index, "{}", rule.id());
+        assert_eq!(Rule::named(rule.id()), Some(rule));
     }
 }
 

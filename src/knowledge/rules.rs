@@ -58,7 +58,7 @@ pub fn all() -> &'static [RuleText] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rule::{RULES, Rule};
+    use crate::diagnosis::rule::Rule;
 
     /// For these no wrong advice is in circulation.
     const NO_FOLKLORE: &[Rule] = &[Rule::UnexpectedListener];
@@ -66,19 +66,19 @@ mod tests {
     #[test]
     fn every_rule_is_explained_once_in_order() {
         let ids: Vec<_> = all().iter().map(|text| text.id.as_str()).collect();
-        assert_eq!(ids, RULES.iter().map(|row| row.id).collect::<Vec<_>>());
+        assert_eq!(ids, Rule::ALL.iter().map(|rule| rule.id()).collect::<Vec<_>>());
     }
 
     #[test]
     fn texts_are_short_sentences_and_say_what_to_do() {
-        for row in &RULES {
-            let text = text(row.id).expect("found above");
-            assert!(!text.title.is_empty() && text.title.chars().count() <= 32, "{}", row.id);
-            assert!(text.about.ends_with('.') && text.about.len() <= 420, "{}", row.id);
-            assert!(text.remote.iter().all(|nth| (1..=text.remedy.len()).contains(nth)), "{}", row.id);
-            assert!(text.remedies(true).next().is_some(), "{}: something can be done on loopback too", row.id);
-            assert!(!text.remedy.is_empty() && !text.see.is_empty(), "{}", row.id);
-            assert!(!text.no_help.is_empty() || NO_FOLKLORE.contains(&row.rule), "{}", row.id);
+        for &rule in Rule::ALL {
+            let text = text(rule.id()).expect("found above");
+            assert!(!text.title.is_empty() && text.title.chars().count() <= 32, "{}", rule.id());
+            assert!(text.about.ends_with('.') && text.about.len() <= 420, "{}", rule.id());
+            assert!(text.remote.iter().all(|nth| (1..=text.remedy.len()).contains(nth)), "{}", rule.id());
+            assert!(text.remedies(true).next().is_some(), "{}: something can be done on loopback too", rule.id());
+            assert!(!text.remedy.is_empty() && !text.see.is_empty(), "{}", rule.id());
+            assert!(!text.no_help.is_empty() || NO_FOLKLORE.contains(&rule), "{}", rule.id());
             for sentence in text.remedy.iter().chain(&text.no_help) {
                 assert!(sentence.ends_with('.') && sentence.len() <= 240 && !sentence.contains('\n'), "{sentence}");
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::diagnosis::finding::{Finding, Severity};
-use crate::diagnosis::rule::{RULES, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::report::findings::{self, Matching};
@@ -40,7 +40,7 @@ impl FailOn {
                 (Some(severity), _) => parsed.least = Some(parsed.least.map_or(severity, |least| least.min(severity))),
                 (None, Some(rule)) => parsed.rules.push(rule),
                 (None, None) => {
-                    let known = RULES.iter().map(|row| row.id).chain(["warning", "critical"]);
+                    let known = Rule::ALL.iter().map(|rule| rule.id()).chain(["warning", "critical"]);
                     let hint = suggest::hint(name, known, "see conntop explain for the rules; or warning, critical");
                     return Err(format!("unknown rule or severity '{name}'; {hint}"));
                 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::diagnosis::rule::RULES;
+use crate::diagnosis::rule::Rule;
 use crate::knowledge::topics::{self, Group};
 use crate::knowledge::{ports, rules};
 use crate::model::facts::PortRange;
@@ -107,7 +107,7 @@ fn unknown(word: &str, around: &Surroundings) -> String {
     let known = names
         .map(String::as_str)
         .chain(labels.iter().map(String::as_str))
-        .chain(RULES.iter().map(|row| row.id))
+        .chain(Rule::ALL.iter().map(|rule| rule.id()))
         .chain(COLUMNS.iter().map(|column| column.key))
         .chain(around.options.iter().map(|option| option.name.as_str()));
     // Names of services are many, and short: they are only offered if nothing else is near.
@@ -199,8 +199,10 @@ impl Explain {
 
     /// Writes the names of all topics.
     pub fn write_topics(&self, out: &mut impl Write) -> io::Result<()> {
-        let rule_titles: Vec<(&str, &str)> =
-            RULES.iter().map(|row| (row.id, rules::text(row.id).map_or("", |text| text.title.as_str()))).collect();
+        let rule_titles: Vec<(&str, &str)> = Rule::ALL
+            .iter()
+            .map(|rule| (rule.id(), rules::text(rule.id()).map_or("", |text| text.title.as_str())))
+            .collect();
         match self.format {
             DocumentFormat::Json => return write_topics_json(&rule_titles, out),
             DocumentFormat::Text => {}

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::findings::{Entry, columns, entries, mark, panes, title};
 use crate::app::layout::Layout;
 use crate::app::prose::{Column, Line};
-use crate::diagnosis::rule::RULES;
+use crate::diagnosis::rule::Rule;
 use crate::table::fit::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -116,7 +116,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     let top = body.y + (body.height / 5).min(3);
     center(painter, body, top, "nothing wrong found", Role::Good);
     let sockets = units::count(u64::from(app.findings.sockets()));
-    let looked = format!("{} rules looked at {sockets} sockets", RULES.len());
+    let looked = format!("{} rules looked at {sockets} sockets", Rule::ALL.len());
     center(painter, body, top + 1, &looked, Role::Dim);
     let ignored = app.findings.ignored();
     if ignored > 0 {
@@ -137,7 +137,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
 
 /// What was looked for, in as many columns as there is room for.
 fn draw_rules(painter: &mut Painter<'_>, area: Rect) {
-    let titles: Vec<&str> = RULES.iter().map(|row| title(row.rule)).collect();
+    let titles: Vec<&str> = Rule::ALL.iter().map(|rule| title(*rule)).collect();
     let count = usize::from((area.width / 30).clamp(1, 3));
     let width = area.width.saturating_sub(4) / u16::try_from(count).unwrap_or(1);
     let columns: Vec<Column> = titles

@@ -1,6 +1,6 @@
 //! `conntop check` as a monitoring system runs it: again and again, from cron, with nothing in the environment.
 
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 
 use crate::program::{conntop, ended, run};
 
@@ -78,11 +78,11 @@ fn a_filter_and_fail_on_choose_what_fails() {
 
 #[test]
 fn each_rule_fails_the_check_by_its_name_and_a_healthy_machine_does_not() {
-    for row in &RULES {
-        let source = format!("replay:tests/recordings/{}.conntop", row.id);
-        let ended = run(&["check", "--source", &source, "--fail-on", row.id, "--config", SMALL]);
-        assert!((1..=2).contains(&ended.code), "{}: {}", row.id, ended.stdout);
-        assert!(ended.stdout.contains(&format!("] {}: ", row.id)), "{}", ended.stdout);
+    for &rule in Rule::ALL {
+        let source = format!("replay:tests/recordings/{}.conntop", rule.id());
+        let ended = run(&["check", "--source", &source, "--fail-on", rule.id(), "--config", SMALL]);
+        assert!((1..=2).contains(&ended.code), "{}: {}", rule.id(), ended.stdout);
+        assert!(ended.stdout.contains(&format!("] {}: ", rule.id())), "{}", ended.stdout);
     }
     let churn = ["check", "--source", "replay:tests/recordings/churn.conntop"];
     assert_eq!(run(&churn).code, 0, "it is only too fast under the thresholds of that file");

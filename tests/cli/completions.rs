@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use clap::ValueEnum;
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 use conntop::report::format::Format;
 use conntop::table::connections::COLUMNS;
 
@@ -98,7 +98,7 @@ fn bash_completes_commands_options_and_values() {
         }
     }
     let rules = offered(&["check", "--fail-on", ""]);
-    assert!(RULES.iter().all(|row| rules.iter().any(|word| word == row.id)), "{rules:?}");
+    assert!(Rule::ALL.iter().all(|rule| rules.iter().any(|word| word == rule.id())), "{rules:?}");
     let all = offered(&[""]);
     assert!(commands().iter().all(|command| all.contains(command)), "{all:?}");
     for command in commands() {

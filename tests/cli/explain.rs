@@ -1,6 +1,6 @@
 //! `conntop explain`: everything has an explanation, and everything the article teaches is in one.
 
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 use conntop::knowledge::topics;
 use conntop::model::tcp_state::STATES;
 use conntop::report::explain::{Explain, Explanation, Surroundings, find, look_up};
@@ -47,10 +47,10 @@ fn every_state_rule_column_and_topic_is_found_by_every_name() {
             assert!(states.iter().all(|one| !one.r#do.is_empty() && !one.dont.is_empty()), "{name}");
         }
     }
-    for row in &RULES {
-        let found = look_up(row.id, &Surroundings::default());
-        let finding = found.iter().find(|one| one.kind == "finding").unwrap_or_else(|| panic!("{}", row.id));
-        assert!(!finding.title.is_empty() && !finding.text.is_empty() && !finding.r#do.is_empty(), "{}", row.id);
+    for &rule in Rule::ALL {
+        let found = look_up(rule.id(), &Surroundings::default());
+        let finding = found.iter().find(|one| one.kind == "finding").unwrap_or_else(|| panic!("{}", rule.id()));
+        assert!(!finding.title.is_empty() && !finding.text.is_empty() && !finding.r#do.is_empty(), "{}", rule.id());
     }
     for column in COLUMNS {
         for name in [column.key, column.json] {
@@ -72,7 +72,7 @@ fn every_state_rule_column_and_topic_is_found_by_every_name() {
 #[test]
 fn whatever_is_referred_to_exists() {
     let names = topics::all().iter().map(|topic| topic.id.as_str());
-    let names = names.chain(STATES.iter().map(|row| row.name)).chain(RULES.iter().map(|row| row.id));
+    let names = names.chain(STATES.iter().map(|row| row.name)).chain(Rule::ALL.iter().map(|rule| rule.id()));
     for name in names.chain(["443", "0-65535", "age"]) {
         for one in look_up(name, &Surroundings::default()) {
             for see in &one.see {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use conntop::app::keymap::{SECTIONS, section};
 use conntop::diagnosis::ignore::Ignore;
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 use conntop::knowledge::habits::HABITS;
 use conntop::knowledge::rules::text;
 use conntop::table::connections::COLUMNS;
@@ -54,9 +54,9 @@ fn habits() -> String {
 
 fn rules() -> String {
     let mut table = "| rule | finds |\n|---|---|\n".to_owned();
-    for row in &RULES {
-        let text = text(row.id).expect("every rule is explained");
-        writeln!(table, "| `{}` | {} |", row.id, text.title).expect("a string takes all");
+    for &rule in Rule::ALL {
+        let text = text(rule.id()).expect("every rule is explained");
+        writeln!(table, "| `{}` | {} |", rule.id(), text.title).expect("a string takes all");
     }
     table
 }

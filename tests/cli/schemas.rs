@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use assert_cmd::Command;
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 use conntop::model::outcome::Outcome;
 use conntop::model::tcp_state::STATES;
 use conntop::report::fields::{self, Field};
@@ -147,8 +147,8 @@ fn finding_properties() -> Map<String, Value> {
     let strings = |about: &str| json!({ "type": "array", "items": { "type": "string" }, "description": about });
     let number = |about: &str| json!({ "type": ["number", "null"], "description": about });
     let text = |about: &str| json!({ "type": ["string", "null"], "minLength": 1, "description": about });
-    let rules: Vec<&str> = RULES.iter().map(|row| row.id).collect();
-    let mut other_rule = or_null(RULES.iter().map(|row| row.id));
+    let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+    let mut other_rule = or_null(Rule::ALL.iter().map(|rule| rule.id()));
     other_rule["description"] = "Another rule that found the same cause.".into();
     let evidence = json!({
         "type": "object",
@@ -523,13 +523,13 @@ fn checks_are_valid() {
 #[test]
 fn what_every_rule_finds_is_valid() {
     let (check, watch) = (stored("check.json"), stored("watch.json"));
-    for row in &RULES {
-        let source = format!("replay:tests/recordings/{}.conntop", row.id);
+    for &rule in Rule::ALL {
+        let source = format!("replay:tests/recordings/{}.conntop", rule.id());
         let text = printed(&["check", "--format", "json", "--source", &source, "--config", SMALL], &[1, 2]);
         let value: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(schema::faults(&check, &value), Vec::<String>::new(), "{}", row.id);
+        assert_eq!(schema::faults(&check, &value), Vec::<String>::new(), "{}", rule.id());
         let findings = value["findings"].as_array().expect("a list");
-        assert!(findings.iter().any(|finding| finding["rule"] == row.id), "{}", row.id);
+        assert!(findings.iter().any(|finding| finding["rule"] == rule.id()), "{}", rule.id());
         let text = printed(&["watch", "--format", "ndjson", "--source", &source, "--count", "300"], &[0]);
         for line in text.lines() {
             let value = serde_json::from_str(line).expect("JSON");

@@ -1,6 +1,6 @@
 //! "Did you mean": a word with one letter wrong is answered with the word that was meant, wherever words are taken.
 
-use conntop::diagnosis::rule::RULES;
+use conntop::diagnosis::rule::Rule;
 use conntop::model::action::SIGNALS;
 use conntop::model::tcp_state::STATES;
 use conntop::table::column;
@@ -140,9 +140,9 @@ fn every_column_state_and_rule_is_offered_for_a_slip() {
         offers(error.message.clone(), &name);
         suggests(&["list", &format!("state:{}", wrong(&name))], &name);
     }
-    for row in &RULES {
-        suggests(&["check", "--fail-on", &wrong(row.id)], row.id);
+    for &rule in Rule::ALL {
+        suggests(&["check", "--fail-on", &wrong(rule.id())], rule.id());
         // A topic may be as near.
-        offers(run(&["explain", &wrong(row.id)]).stderr, row.id);
+        offers(run(&["explain", &wrong(rule.id())]).stderr, rule.id());
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use conntop::diagnosis::Diagnosis;
-use conntop::diagnosis::rule::{RULES, Rule};
+use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::knowledge::rules;
 use conntop::model::process::Process;
@@ -66,11 +66,11 @@ fn nothing_is_said_of_the_network_where_the_peer_is_on_this_machine() {
         let advice = stuck(loopback);
         assert!(!advice.is_empty() && !network(&advice), "{advice:?}");
     }
-    for row in &RULES {
-        let text = rules::text(row.id).expect("every rule has a text");
+    for &rule in Rule::ALL {
+        let text = rules::text(rule.id()).expect("every rule has a text");
         for remedy in text.remedies(true) {
             let of_network = ["ping ", "ping,", "traceroute", "MTU"].iter().any(|word| remedy.contains(word));
-            assert!(!of_network, "{}: {remedy}", row.id);
+            assert!(!of_network, "{}: {remedy}", rule.id());
         }
     }
 }

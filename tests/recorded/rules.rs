@@ -11,7 +11,7 @@ use std::sync::Once;
 
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::finding::{Evidence, Finding, Measure};
-use conntop::diagnosis::rule::{RULES, Rule};
+use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
 use conntop::model::units;
@@ -121,20 +121,20 @@ fn the_recordings_are_what_the_stories_tell() {
 
 #[test]
 fn every_rule_has_a_recording_in_which_it_finds_its_cause() {
-    for row in &RULES {
-        let story = STORIES.iter().find(|story| story.name == row.id);
-        let story = story.unwrap_or_else(|| panic!("{} has no story", row.id));
+    for &rule in Rule::ALL {
+        let story = STORIES.iter().find(|story| story.name == rule.id());
+        let story = story.unwrap_or_else(|| panic!("{} has no story", rule.id()));
         let (mut text, mut found) = (String::new(), false);
         play(&recording(story.name), story.thresholds, |store, diagnosis| {
-            found = diagnosis.findings().iter().any(|finding| finding.rule() == row.rule);
+            found = diagnosis.findings().iter().any(|finding| finding.rule() == rule);
             text = diagnosis.findings().iter().map(|finding| told(store, finding)).collect::<Vec<_>>().join("\n");
             for finding in diagnosis.findings() {
                 let selected = selected(store, &finding.filter);
                 assert!(selected > 0 || finding.sockets == 0, "{} selects nothing", finding.filter);
             }
         });
-        assert!(found, "{} is not found at the end of its recording:\n{text}", row.id);
-        insta::assert_snapshot!(format!("finds_{}", row.id), text);
+        assert!(found, "{} is not found at the end of its recording:\n{text}", rule.id());
+        insta::assert_snapshot!(format!("finds_{}", rule.id()), text);
     }
 }
 
@@ -149,8 +149,7 @@ fn counts(store: &Store, finding: &Finding) -> Vec<(Rule, String, usize, usize)>
 #[test]
 fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_not() {
     let reason = |rule: Rule| {
-        let story =
-            RULES.iter().find(|row| row.rule == rule).and_then(|row| STORIES.iter().find(|one| one.name == row.id));
+        let story = STORIES.iter().find(|one| one.name == rule.id());
         story.expect("every rule has a story").shows_more
     };
     let (mut wrong, mut differing) = (BTreeSet::new(), BTreeSet::new());
@@ -172,8 +171,8 @@ fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_
         });
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    for row in RULES.iter().filter(|row| reason(row.rule).is_some()) {
-        assert!(differing.contains(&row.rule), "{}: its filter is exact, it needs no reason", row.id);
+    for &rule in Rule::ALL.iter().filter(|rule| reason(**rule).is_some()) {
+        assert!(differing.contains(&rule), "{}: its filter is exact, it needs no reason", rule.id());
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::diagnosis::finding::Severity;
 use crate::diagnosis::finding::testing::finding;
-use crate::diagnosis::rule::RULES;
+use crate::diagnosis::rule::Rule;
 use crate::model::address::Destination;
 use crate::model::delta::Delta;
 use crate::model::descriptors::Descriptors;
@@ -90,8 +90,8 @@ fn no_rule_explains_itself_over_whatever_ways() {
         let next = LINKS.iter().filter(|link| link.cause == from && link.effect != link.cause);
         next.into_iter().any(|link| link.effect == to || seen.insert(link.effect) && reaches(link.effect, to, seen))
     }
-    for row in &RULES {
-        assert!(!reaches(row.rule, row.rule, &mut BTreeSet::new()), "{}", row.id);
+    for &rule in Rule::ALL {
+        assert!(!reaches(rule, rule, &mut BTreeSet::new()), "{}", rule.id());
     }
     for link in LINKS.iter().filter(|link| link.cause == link.effect) {
         // By the order of the findings, or a place that explains what is said of the machine, which explains nothing.
@@ -236,10 +236,10 @@ fn places() -> impl Strategy<Value = Place> {
 
 prop_compose! {
     fn findings()(
-        rule in 0..RULES.len(), pid in 1u32..6, place in places(), sockets in 0u32..1_000, netns in 0u32..2,
+        rule in 0..Rule::ALL.len(), pid in 1u32..6, place in places(), sockets in 0u32..1_000, netns in 0u32..2,
         listener in proptest::option::of(1u64..3), critical: bool, examples in proptest::collection::vec(1u64..20, 0..3),
     ) -> Finding {
-        let mut finding = finding(RULES[rule].rule, pid, place, sockets);
+        let mut finding = finding(Rule::ALL[rule], pid, place, sockets);
         finding.key.netns = NetnsId(netns);
         finding.key.listener = listener.map(|cookie| id(cookie, 0));
         finding.examples = examples.into_iter().map(|cookie| id(cookie, 0)).collect();

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::listener_text;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::per_second;
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::socket::NetnsId;
@@ -22,7 +23,12 @@ const OVERFLOWS_OVER: Duration = Duration::from_secs(30);
 /// A queue that was never below the limit for so long does not suffer from bursts.
 const ALWAYS_FULL: Duration = Duration::from_secs(10);
 
-pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge)
+    .with_groups(groups)
+    .growing_by(|group| group.amount)
+    .lingering();
+
+fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.waiting > 0)?;
     let member = Member::new(Place::on(socket), row);
@@ -31,7 +37,7 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
 }
 
 /// Overflows of which no listener can be accused: none is nearly full when a sample is taken.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let dropped = look.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
     let rows = look.store.rows();
     let is_at_fault = |row: &Row| {
@@ -51,7 +57,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     vec![Group { amount: dropped, ..Group::new(key, None) }]
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     if group.key.place == Place::Machine {
         return Some(bursts(case));
@@ -70,7 +76,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         "{} {full} {}{}: {} of {}{told}, {why}",
         listening(group).owns("accept queue"),
         place(case),
-        super::among_sharers(case),
+        listener_text::among_sharers(case),
         units::count(group.amount),
         units::count(group.limit),
     );
@@ -113,7 +119,7 @@ impl Drops {
         if pressure.growth().is_none() {
             return Self::Unknown;
         }
-        if !super::is_own_namespace(case) {
+        if !case.is_own_namespace() {
             return Self::of_socket(case).unwrap_or(Self::Unknown);
         }
         let rate = pressure.overflows() as f32;
@@ -171,7 +177,7 @@ fn why(case: &Case) -> &'static str {
 
 /// The kernel takes the lower of listen(2)'s argument and `net.core.somaxconn`.
 fn limit_from(case: &Case) -> &'static str {
-    let max = case.look.store.facts().accept_queue_max.filter(|_| super::is_own_namespace(case));
+    let max = case.look.store.facts().accept_queue_max.filter(|_| case.is_own_namespace());
     match max {
         Some(max) if case.group.limit >= u64::from(max) => "net.core.somaxconn",
         Some(_) => "the argument of listen()",

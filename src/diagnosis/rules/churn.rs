@@ -10,7 +10,8 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, room};
+use crate::diagnosis::definition::RuleDefinition;
+use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, is_reused, room};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
@@ -36,7 +37,9 @@ const A_SECOND: usize = 1;
 const ELSEWHERE: usize = 2;
 const PEAK: usize = 3;
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     let mut found = by_timers(look);
     by_ledger(look, &mut found);
     found.into_values().collect()
@@ -51,7 +54,7 @@ fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
     let mut busiest: FxHashMap<FindingKey, Group> = FxHashMap::default();
     for (way, traffic) in look.destinations.busy(f64::INFINITY, from.max(1.0)) {
         let key = key(way.to, way.netns);
-        let limit = if super::ephemeral_ports::is_reused(look, way) { 0 } else { room(look.store, &look.sides) };
+        let limit = if is_reused(look.store, way) { 0 } else { room(look.store, &look.sides) };
         let examples = traffic.oldest.map(|(since, id)| (since.at, id));
         let group = Group {
             sockets: traffic.time_wait,
@@ -143,7 +146,7 @@ fn are_events_missing(look: &Context) -> bool {
     clippy::cast_precision_loss,
     reason = "a rate on the screen has three digits"
 )]
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     let here = f64::from(group.kinds[CHURNED]) / CHURN_WINDOW.as_secs_f64();
     let counted = f64::from(group.kinds[A_SECOND]);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
-use crate::diagnosis::rules::held_dead::since_in;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
 use crate::model::tcp_state::TcpState;
@@ -23,9 +23,14 @@ const CAUSES: [CloseWaitVerdict; 3] =
 /// The kind of those that were reset in `CLOSE_WAIT` and are held all the same: the leak goes on in another form.
 const RESET: usize = CAUSES.len() + 1;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::CloseWait, WatchedRows::HeldClosed], member, judge)
+        .growing_by(|group| u64::from(group.settled))
+        .rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let left = socket.is_outside().then(|| since_in(look.store, row, TcpState::CloseWait));
+    let left = socket.is_outside().then(|| look.since_in(row, TcpState::CloseWait));
     if left == Some(None) {
         return None;
     }
@@ -46,7 +51,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     let slope = case.slope_or_guess();
     let rises = slope.is_some_and(|slope| slope.rises());

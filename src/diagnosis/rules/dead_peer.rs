@@ -2,21 +2,26 @@
 //! (`tcp_retries2`) before it gives up.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
-use crate::diagnosis::rules::stalled;
+use crate::diagnosis::kernel_timers;
+use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
 use crate::store::rows::Row;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let since = stalled::silence(socket, look.now()).or_else(|| stalled::unanswered_keep_alive(socket))?;
+    let since = kernel_timers::silence(socket, look.now()).or_else(|| kernel_timers::unanswered_keep_alive(socket))?;
     stalled::member(look, row, since, look.thresholds.dead_peer_age)
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if !super::is_trouble(case) {
+    if !case.is_trouble() {
         return None;
     }
     let sentence = format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement, near_percent};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity, Sharer};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::memory;
@@ -20,8 +21,10 @@ const SOON_FROM_PERCENT: f64 = 50.0;
 /// Below this part of its limit, a third, a process is not looked at.
 const LOOKED_AT_FROM: u64 = 3;
 
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
 /// The processes near their limit, those of one program together.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let rows = look.store.rows();
     let sockets: FxHashMap<ProcessId, u32> = rows.holders().collect();
     let mut groups: FxHashMap<FindingKey, Group> = FxHashMap::default();
@@ -67,7 +70,7 @@ fn is_near(look: &Context, key: &FindingKey, process: ProcessId, used: u64, max:
                 .is_some_and(|limit| limit.within <= look.thresholds.runs_out_critical)
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     let runs_out = case.descriptors_run_out();
     let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical);

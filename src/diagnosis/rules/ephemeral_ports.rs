@@ -5,7 +5,8 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, room};
+use crate::diagnosis::definition::RuleDefinition;
+use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, is_reused, room};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, RunsOut, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
@@ -21,7 +22,9 @@ const CHURNED: usize = 1;
 /// Ways are remembered, for their slope, from this share of the warning on.
 const REMEMBERED_FROM: f64 = 0.7;
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     if !look.destinations.has_all() {
         return Vec::new();
     }
@@ -48,7 +51,7 @@ fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
         listener: None,
     };
     // A TIME_WAIT port that may be reused is as good as free.
-    let taken = if is_reused(look, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
+    let taken = if is_reused(look.store, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
     let empty = Group::new(key, traffic.process().cloned());
     let examples = traffic.oldest.map(|(since, id)| (since.at, id));
     Group {
@@ -62,17 +65,7 @@ fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
     }
 }
 
-/// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
-/// 2 on loopback).
-pub(super) fn is_reused(look: &Context, way: &Route) -> bool {
-    match look.store.facts().time_wait_reuse {
-        Some(1) => true,
-        Some(2) => way.to.address.ip().is_loopback(),
-        _ => false,
-    }
-}
-
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     if !case.reaches_percent(group.amount, group.limit, limits.ephemeral_ports_warning) {
         return None;

@@ -1,6 +1,7 @@
 //! A service that asks for no password by itself can be reached from outside.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::subject::listening;
@@ -15,7 +16,10 @@ use crate::store::rows::Row;
 /// The kinds of a group: its protocol, twice: of programs that are the service, then of those that may be.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
         return None;
@@ -47,7 +51,7 @@ const fn reach(group: &Group) -> Option<Reach> {
     }
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let local = case.group.endpoint()?;
     let kind = case.group.main_kind();
     let protocol = PROTOCOLS[kind % PROTOCOLS.len()];

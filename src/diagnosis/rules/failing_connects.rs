@@ -1,20 +1,24 @@
 //! Attempts to connect fail, whatever time-out the client has: the condition is that nothing succeeds, not that one socket
 //! is old.
 
+use crate::diagnosis::attempts::Attempts;
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::connects;
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::Measure;
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::connects::{self, Attempts};
 use crate::diagnosis::wording::{count, filter_by_place, peers, who};
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     connects::groups(look, Rule::FailingConnects)
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, attempts) = (case.group, case.group.attempts?);
     let severity = connects::severity(case)?;
     let under_way = match attempts.under_way {

@@ -2,6 +2,7 @@
 //! after `tcp_fin_timeout`.)
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::other_end::OtherEnd;
@@ -10,7 +11,10 @@ use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let is_held = matches!(socket.owner, Owner::Live(_)) || socket.owner.is_hidden();
     if socket.state != TcpState::FinWait2 || !is_held {
@@ -21,7 +25,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     Some(Member { settled, ..member })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     if !case.reaches(group.settled, case.look.thresholds.fin_wait2_stuck) {
         return None;

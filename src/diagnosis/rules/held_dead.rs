@@ -6,15 +6,14 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Place, RunsOut, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::memory;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
-use crate::model::delta::{AgeBasis, Since};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::store::Store;
 use crate::store::rows::Row;
 
 /// A socket that was there so soon after the first sample may have been anything before.
@@ -25,9 +24,13 @@ const RESET: usize = 0;
 const NEVER_CONNECTED: usize = 1;
 const NOT_KNOWN: usize = 2;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::HeldClosed], member, judge)
+    .growing_by(|group| u64::from(group.settled))
+    .rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    if was_in(look.store, row, TcpState::CloseWait) {
+    if was_in(look, row, TcpState::CloseWait) {
         return None;
     }
     let has_peer = !socket.remote.is_unset();
@@ -35,7 +38,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     let member = Member::new(at, row);
     let age = look.age(member.since);
     let kind = match has_peer {
-        true if was_in(look.store, row, TcpState::SynSent) && !was_connected(look.store, row) => NEVER_CONNECTED,
+        true if was_in(look, row, TcpState::SynSent) && !was_connected(look, row) => NEVER_CONNECTED,
         true => RESET,
         false if row.connection.first_seen >= watched_from(look) => NEVER_CONNECTED,
         false => NOT_KNOWN,
@@ -44,22 +47,13 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 }
 
 /// Whether a socket was seen in `state` before it came into `CLOSE`.
-fn was_in(store: &Store, row: &Row, state: TcpState) -> bool {
-    since_in(store, row, state).is_some()
+fn was_in(look: &Context, row: &Row, state: TcpState) -> bool {
+    look.since_in(row, state).is_some()
 }
 
-/// Since when it was in `state` before it came into `CLOSE`, if it was seen there.
-pub(super) fn since_in(store: &Store, row: &Row, state: TcpState) -> Option<Since> {
-    let path = store.path(row.connection.socket.id)?;
-    let place = path.stays().iter().position(|stay| stay.state == state)?;
-    // What came before the first stay that is known is not.
-    let basis = if place == 0 { AgeBasis::AtLeast } else { AgeBasis::Observed };
-    path.stays().get(place).map(|stay| Since { at: stay.entered, basis })
-}
-
-fn was_connected(store: &Store, row: &Row) -> bool {
+fn was_connected(look: &Context, row: &Row) -> bool {
     use TcpState::{Established, FinWait1, FinWait2};
-    [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(store, row, state))
+    [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(look, row, state))
 }
 
 /// From when on what is first seen was not there before.
@@ -67,7 +61,7 @@ fn watched_from(look: &Context) -> Timestamp {
     look.memory.begun.map_or(look.now(), |begun| begun.after(WATCHED_FROM))
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     let slope = case.slope();
     let rises = slope.is_some_and(|slope| slope.rises());

@@ -1,14 +1,18 @@
 //! A process of this machine does not read: its receive queues hold data, and it takes nothing out of them.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::other_end::{self, OtherEnd};
-use crate::diagnosis::rules::reading::{self, Reading};
+use crate::diagnosis::reading::{self, Reading};
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, place, who};
 use crate::store::rows::Row;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let Reading::Stuck(since) = reading::of(look, socket) else { return None };
     let unread = u64::from(socket.queues?.receive);
@@ -16,7 +20,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     Some(Member { since: Some(since), amount: unread, beyond, ..Member::new(look.sides.place(socket), row) })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     (group.sockets > 0).then_some(())?;
     let peer = OtherEnd::of(case);

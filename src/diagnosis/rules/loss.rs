@@ -5,27 +5,23 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::per_second;
 use crate::diagnosis::wording::trimmed;
 use crate::model::counters::Counters;
 use crate::model::units;
 
 /// Losses are counted over this time.
 const LOST_OVER: Duration = Duration::from_secs(30);
-/// Fewer losses than this in that time are chance.
-const LOST_FEW: u64 = 10;
-/// So many times the rate of a loss is one whatever its share.
-const ANY_SHARE: f64 = 100.0;
 
 type Counter = fn(&Counters) -> u64;
 
 /// A rule of this kind.
 #[derive(Debug)]
-pub(in crate::diagnosis) struct Loss {
+struct Loss {
     rule: Rule,
     /// What is lost; added up. Key and words of the evidence, and the counter.
     lost: &'static [(&'static str, &'static str, Counter)],
@@ -38,7 +34,7 @@ pub(in crate::diagnosis) struct Loss {
 }
 
 /// Datagrams that were not sent.
-pub(in crate::diagnosis) static UDP_SEND: Loss = Loss {
+static UDP_SEND: Loss = Loss {
     rule: Rule::UdpSendDrops,
     lost: &[("not_sent", "datagrams not sent", |counters| counters.udp_send_buffer_errors)],
     of: Some(|counters| counters.udp_sent),
@@ -48,7 +44,7 @@ pub(in crate::diagnosis) static UDP_SEND: Loss = Loss {
 };
 
 /// Segments that arrived and were thrown away.
-pub(in crate::diagnosis) static TCP_RECEIVE: Loss = Loss {
+static TCP_RECEIVE: Loss = Loss {
     rule: Rule::TcpReceiveDrops,
     lost: &[
         ("backlog", "backlog of a socket in use full", |counters| counters.backlog_drops),
@@ -64,7 +60,7 @@ pub(in crate::diagnosis) static TCP_RECEIVE: Loss = Loss {
 };
 
 /// Connections that ended without `TIME_WAIT`.
-pub(in crate::diagnosis) static TIME_WAIT: Loss = Loss {
+static TIME_WAIT: Loss = Loss {
     rule: Rule::TimeWaitOverflow,
     lost: &[("overflows", "ended without TIME_WAIT", |counters| counters.time_wait_overflows)],
     of: None,
@@ -74,7 +70,7 @@ pub(in crate::diagnosis) static TIME_WAIT: Loss = Loss {
 };
 
 /// Segments with an old time stamp.
-pub(in crate::diagnosis) static TIME_STAMPS: Loss = Loss {
+static TIME_STAMPS: Loss = Loss {
     rule: Rule::PawsDrops,
     lost: &[("rejected", "segments thrown away", |counters| counters.time_stamp_rejects)],
     of: Some(|counters| counters.segments_received),
@@ -87,7 +83,7 @@ pub(in crate::diagnosis) static TIME_STAMPS: Loss = Loss {
 };
 
 /// Packets whose checksum is wrong.
-pub(in crate::diagnosis) static DAMAGED: Loss = Loss {
+static DAMAGED: Loss = Loss {
     rule: Rule::DamagedPackets,
     lost: &[("damaged", "bad checksums", |counters| counters.checksum_errors)],
     of: Some(|counters| counters.segments_received.saturating_add(counters.udp_received)),
@@ -96,9 +92,20 @@ pub(in crate::diagnosis) static DAMAGED: Loss = Loss {
     filter: "",
 };
 
+pub(super) const UDP_SEND_DEFINITION: RuleDefinition =
+    RuleDefinition::of_machine(|look| UDP_SEND.groups(look), |case| UDP_SEND.judge(case));
+pub(super) const TCP_RECEIVE_DEFINITION: RuleDefinition =
+    RuleDefinition::of_machine(|look| TCP_RECEIVE.groups(look), |case| TCP_RECEIVE.judge(case));
+pub(super) const DAMAGED_DEFINITION: RuleDefinition =
+    RuleDefinition::of_machine(|look| DAMAGED.groups(look), |case| DAMAGED.judge(case));
+pub(super) const TIME_STAMPS_DEFINITION: RuleDefinition =
+    RuleDefinition::of_machine(|look| TIME_STAMPS.groups(look), |case| TIME_STAMPS.judge(case));
+pub(super) const TIME_WAIT_DEFINITION: RuleDefinition =
+    RuleDefinition::of_machine(|look| TIME_WAIT.groups(look), |case| TIME_WAIT.judge(case));
+
 impl Loss {
     /// The machine as a whole, if anything was lost.
-    pub(in crate::diagnosis) fn groups(&self, look: &Context) -> Vec<Group> {
+    fn groups(&self, look: &Context) -> Vec<Group> {
         // A number of a recording can be anything.
         let amount = self.lost.iter().map(|(_, _, counter)| rise(look, *counter)).fold(0, u64::saturating_add);
         if amount == 0 {
@@ -107,12 +114,12 @@ impl Loss {
         vec![Group { amount, ..Group::new(FindingKey::machine(self.rule), None) }]
     }
 
-    pub(in crate::diagnosis) fn judge(&self, case: &Case) -> Option<Judgement> {
+    fn judge(&self, case: &Case) -> Option<Judgement> {
         let (look, amount) = (case.look, case.group.amount);
         let (_, over) = look.rise(LOST_OVER, self.lost.first()?.2)?;
         let rate = per_second(amount, over);
         let of = self.of.map(|of| rise(look, of));
-        if !is_loss(case, amount, rate, of) {
+        if !case.is_loss(amount, rate, of) {
             return None;
         }
         let (before, after) = self.sentence;
@@ -133,17 +140,6 @@ impl Loss {
 
 fn rise(look: &Context, counter: Counter) -> u64 {
     look.rise(LOST_OVER, counter).map_or(0, |(rise, _)| rise)
-}
-
-/// Whether so many losses are no chance: enough of them, often enough, and a share of `of` that matters, if that is known.
-#[expect(clippy::cast_precision_loss, reason = "a share")]
-pub(super) fn is_loss(case: &Case, amount: u64, rate: f32, of: Option<u64>) -> bool {
-    let limits = case.look.thresholds;
-    let matters = of.is_none_or(|of| {
-        f64::from(rate) >= limits.loss_rate * ANY_SHARE
-            || case.reaches(amount as f64 * 100.0, of.saturating_add(amount) as f64 * limits.loss_percent)
-    });
-    (amount >= LOST_FEW || case.is_active()) && case.reaches(rate, limits.loss_rate) && matters
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]

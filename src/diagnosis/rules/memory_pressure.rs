@@ -5,18 +5,20 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::per_second;
 use crate::diagnosis::wording::trimmed;
 use crate::model::units;
 
 /// Times of pressure and resets are counted over this time.
 const COUNTED_OVER: Duration = Duration::from_secs(30);
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     let facts = look.store.facts();
     let key = FindingKey::machine(Rule::MemoryPressure);
     let group = match (facts.tcp_memory_pages, facts.tcp_memory_limits_pages) {
@@ -44,7 +46,7 @@ fn aborts(look: &Context) -> Option<f32> {
     Some(per_second(aborts, over))
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (look, group) = (case.look, case.group);
     let max = look.store.facts().tcp_memory_limits_pages.map(|[_, _, max]| max);
     let is_scarce = group.limit > 0 && case.reaches_percent(group.amount, group.limit, 100.0);

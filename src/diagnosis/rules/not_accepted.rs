@@ -1,8 +1,10 @@
 //! Connections that wait in an accept queue for accept(2), which does not come; some peers have given up already.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
+use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter_by_place, oldest, place};
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
@@ -13,7 +15,9 @@ const GIVEN_UP: usize = 0;
 /// The peer still waits: `ESTABLISHED`.
 const WAITING: usize = 1;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge);
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if !matches!(socket.owner, Owner::Unaccepted) {
         return None;
@@ -32,7 +36,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     if !case.reaches(group.settled, case.look.thresholds.not_accepted) {
         return None;
@@ -42,12 +46,12 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         number if number == group.sockets => ", all given up by their peers".to_owned(),
         number => format!(", {} given up by their peers", count(number)),
     };
-    let refuses = super::accepting(case).does("does not accept", "do not accept");
+    let refuses = listener_text::accepting(case).does("does not accept", "do not accept");
     let waits = if group.sockets == 1 { "waits" } else { "wait" };
     let sentence = format!(
         "{refuses} {}{}: {} {waits}{given_up}{}",
         place(case),
-        super::among_sharers(case),
+        listener_text::among_sharers(case),
         count(group.sockets),
         oldest(case)
     );

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
@@ -15,7 +16,9 @@ const ABORTS_OVER: Duration = Duration::from_mins(1);
 /// The states of an orphan with something left to send.
 const STATES: [TcpState; 3] = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     let facts = look.store.facts();
     let (Some(orphans), Some(max)) = (facts.orphans, facts.orphans_max) else { return Vec::new() };
     let key = FindingKey {
@@ -28,7 +31,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     vec![Group { sockets: orphans, amount: orphans.into(), limit: max.max(1).into(), ..Group::new(key, None) }]
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     if !case.reaches_percent(group.amount, group.limit, limits.orphans_warning) {
         return None;

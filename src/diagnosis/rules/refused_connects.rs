@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::connects;
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::{connects, per_second};
 use crate::diagnosis::wording::{filter_by_place, peers, trimmed, who};
 use crate::model::event::Teller;
 use crate::model::socket::NetnsId;
@@ -15,8 +16,10 @@ use crate::store::ledger::Window;
 /// The kernel's counters are compared over this time.
 const FAILS_OVER: Duration = Duration::from_secs(30);
 
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
 /// What the ledger found; without the trace, what the counters of the namespace tell of those whom nobody can name.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let found = connects::groups(look, Rule::RefusedConnects);
     let is_traced = look.store.tellers().trace == Teller::On;
     if is_traced || !found.is_empty() {
@@ -37,7 +40,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
     vec![Group { amount: fails.min(opens), limit: opens, ..Group::new(key, None) }]
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     if group.key.place == Place::Machine {
         return of_counters(case);

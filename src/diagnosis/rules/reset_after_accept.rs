@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
@@ -24,7 +25,9 @@ use crate::store::ledger::{Counts, Entry, Key, Window};
 const BY_PEER: usize = 0;
 const HERE: usize = 1;
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     let ledger = look.store.ledger();
     let found = ledger.entries().filter_map(|(key, entry)| group(look, key, entry));
     let (mut here, mut there): (Vec<_>, Vec<_>) = found.partition(|group| matches!(group.key.place, Place::On(_)));
@@ -97,7 +100,7 @@ fn listening(look: &Context, listener: Option<SocketId>, port: u16) -> Place {
     )
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.look.thresholds);
     let early = u32::try_from(group.amount).unwrap_or(u32::MAX);
     let is_enough = case.reaches(early, limits.reset_early);

@@ -9,10 +9,12 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::kernel_timers;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::stalled;
+use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, lasted, many, peers, total, who};
 use crate::model::address_text::AddressText;
 use crate::model::counters::Counters;
@@ -28,10 +30,16 @@ const PEERS_TOLD_MAX: usize = 3;
 /// Why segments within this machine are lost: no link is on the way.
 const ON_LOOPBACK: &str = "a receiver on this machine has no room";
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge)
+    .with_groups(groups)
+    .blaming_peer()
+    .rolling_up()
+    .entering_after(1);
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let silence = stalled::silence(socket, look.now())?;
-    let is_backed_off = u32::from(stalled::timeouts(socket)) >= look.thresholds.retransmit_backoff;
+    let silence = kernel_timers::silence(socket, look.now())?;
+    let is_backed_off = u32::from(kernel_timers::timeouts(socket)) >= look.thresholds.retransmit_backoff;
     if !is_backed_off || stalled::lasted(socket, silence, look.now()) >= look.thresholds.dead_peer_age {
         return None;
     }
@@ -42,7 +50,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 }
 
 /// The machine as a whole.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let Some(growth) = look.store.counters().growth(SHARE_OVER) else { return Vec::new() };
     let (lost, sent) = (lost(&growth.by), growth.by.segments_sent);
     if lost == 0 || sent < u64::from(look.thresholds.retransmit_segments) {
@@ -64,12 +72,12 @@ fn lost(by: &Counters) -> u64 {
     if tells_why { again.min(evidence) } else { again }
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     if group.key.place == Place::Machine {
         return share(case);
     }
-    if !super::is_trouble(case) {
+    if !case.is_trouble() {
         return None;
     }
     let is_here = group.endpoint().is_some_and(|end| end.address.ip().is_loopback());

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::flow::{Flow, Queue};
 use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::kernel_timers;
 use crate::diagnosis::other_end::{self, OtherEnd};
-use crate::diagnosis::rules::reading::{self, Reading};
-use crate::diagnosis::rules::stalled;
+use crate::diagnosis::reading::{self, Reading};
+use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, many, peers, place, that, who};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::Socket;
@@ -21,7 +23,10 @@ const THERE: usize = 1;
 /// A peer whose window was closed within this time is what holds us up, not the network between.
 const CLOSED_WITHIN: Duration = Duration::from_mins(1);
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let queues = socket.queues?;
     let since = |queue| {
@@ -41,7 +46,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 /// known of that counts.
 fn taken_slowly(look: &Context, socket: &Socket) -> Option<f64> {
     let limits = look.thresholds;
-    if !stalled::is_connected(socket.state) || stalled::is_told_of_reader(look, socket) {
+    if !kernel_timers::is_connected(socket.state) || stalled::is_told_of_reader(look, socket) {
         return None;
     }
     let closed = look.memory.flows.closed_at(socket.id)?;
@@ -50,10 +55,10 @@ fn taken_slowly(look: &Context, socket: &Socket) -> Option<f64> {
     (is_slow && look.now().since(closed) <= CLOSED_WITHIN).then_some(rate)
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let is_here = group.main_kind() == HERE;
-    if group.sockets == 0 || (!is_here && !super::is_trouble(case)) {
+    if group.sockets == 0 || (!is_here && !case.is_trouble()) {
         return None;
     }
     let (peer, rate) = (OtherEnd::of(case), rate(group));

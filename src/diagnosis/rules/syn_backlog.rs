@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
+use crate::diagnosis::dropped_syns;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::listener_text;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::{per_second, syn_drops};
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::facts::Counters;
 use crate::model::tcp_state::TcpState;
@@ -20,7 +22,10 @@ const COUNTED_OVER: Duration = Duration::from_secs(30);
 /// With fewer half-open connections than this in a sample, no listener is accused of what the counters say.
 const HALF_OPEN_FEW: u32 = 8;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).with_groups(groups).lingering();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynRecv {
         return None;
@@ -31,7 +36,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     // Where connections wait for accept(), handshakes cannot end: that is the finding then.
     let is_full = |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
     // Where SYNs are dropped, that is the finding.
-    let is_told = came_by.possible(socket).any(|one| syn_drops::is_dropping(look, one.id));
+    let is_told = came_by.possible(socket).any(|one| dropped_syns::is_dropping(look, one.id));
     if is_told || came_by.possible(socket).all(is_full) {
         return None;
     }
@@ -44,7 +49,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 }
 
 /// Cookies of which no listener can be accused.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     if look.risen(COUNTED_OVER, COOKIES).is_none() || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW
     {
         return Vec::new();
@@ -54,7 +59,7 @@ pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
 
 const COOKIES: fn(&Counters) -> u64 = |counters| counters.syn_queue_cookies;
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let is_machine = group.key.place == Place::Machine;
     let half_open = u64::from(group.sockets);
@@ -62,16 +67,16 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
     if !is_machine && !is_full {
         return None;
     }
-    let cookies = case.look.risen(COUNTED_OVER, COOKIES).filter(|_| super::is_own_namespace(case));
+    let cookies = case.look.risen(COUNTED_OVER, COOKIES).filter(|_| case.is_own_namespace());
     let cookies = cookies.map(|(rise, over)| per_second(rise, over));
     let told = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
     let sentence = if is_machine {
         format!("a SYN queue overflows{told}, in bursts between samples")
     } else {
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
-        let what = match super::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.sharers())) {
+        let what = match listener_text::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.sharers())) {
             Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
-            _ => format!("{} full", super::accepting(case).owns("SYN queue")),
+            _ => format!("{} full", listener_text::accepting(case).owns("SYN queue")),
         };
         format!("{what} {}: {half_open} of {limit} half open{told}", place(case))
     };

@@ -7,26 +7,19 @@
 //! counts as well. The first says which listener, in whatever network namespace; but it counts other segments to a listener
 //! that opened nothing, too, so in our own namespace both must say so.
 
-use std::time::Duration;
-
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
+use crate::diagnosis::dropped_syns::{DROPS_FEW, DROPS_OVER, dropped, excess, is_dropping};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::{Group, Member};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::{is_own, per_second};
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, listens, trimmed};
-use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::listeners::AcceptQueue;
-use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Row;
 
-/// Drops are counted over this time, so that a finding ends soon after they do.
-const DROPS_OVER: Duration = PRESSURE_WINDOW;
-/// Fewer drops than this in that time are chance.
-const DROPS_FEW: u64 = 5;
 /// In another network namespace, whose counters and limits are not read, drops are those of SYNs if at least so many
 /// handshakes are half done.
 const HALF_OPEN_FEW: u32 = 8;
@@ -38,7 +31,12 @@ const FULL_PERCENT: u64 = 75;
 const HALF_OPEN: usize = 0;
 const LISTENER: usize = 1;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Listening, WatchedRows::Suspects], member, judge)
+        .with_groups(groups)
+        .growing_by(|group| group.amount);
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if socket.state == TcpState::SynRecv {
         let came_by = look.sides.came_by(socket)?;
@@ -60,47 +58,17 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
 }
 
 /// Drops that no listener tells of: the source does not say what each lost, or it is gone.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let Some((dropped, _)) = excess(look) else { return Vec::new() };
     let losses = look.store.rows().losses().dropping(DROPS_OVER, look.now());
-    let told = losses.iter().filter(|(id, _)| is_own(look, id.netns()) && is_dropping(look, *id)).count();
+    let told = losses.iter().filter(|(id, _)| look.is_own_namespace(id.netns()) && is_dropping(look, *id)).count();
     if dropped < DROPS_FEW || told > 0 {
         return Vec::new();
     }
     vec![Group { amount: dropped, ..Group::new(FindingKey::machine(Rule::SynDrops), None) }]
 }
 
-/// Whether SYNs to the listener `id` are dropped, so often that it is no chance.
-pub(super) fn is_dropping(look: &Context, id: SocketId) -> bool {
-    look.store.rows().live(id).is_some_and(|row| dropped(look, &row.connection.socket) >= DROPS_FEW)
-}
-
-/// How many SYNs a listener dropped of late without a full accept queue.
-fn dropped(look: &Context, socket: &Socket) -> u64 {
-    let own = look.store.rows().losses().drops(socket.id, DROPS_OVER, look.now());
-    if own == 0 || !socket.is_listener() || is_accept_queue_full(look, socket) {
-        return 0;
-    }
-    match excess(look) {
-        Some((excess, _)) if is_own(look, socket.id.netns()) => own.min(excess),
-        _ => own,
-    }
-}
-
-fn is_accept_queue_full(look: &Context, socket: &Socket) -> bool {
-    let is_full = AcceptQueue::of(socket).is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
-    is_full || look.store.pressure().overflows_of(socket.id).is_some()
-}
-
-/// Drops of listeners beyond those at full accept queues, of our own network namespace, and in what time; `None` where
-/// nothing tells.
-fn excess(look: &Context) -> Option<(u64, Duration)> {
-    let (drops, over) = look.rise(DROPS_OVER, |counters| counters.listen_drops)?;
-    let (overflows, _) = look.rise(DROPS_OVER, |counters| counters.listen_overflows)?;
-    Some((drops.saturating_sub(overflows), over))
-}
-
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let is_machine = group.key.place == Place::Machine;
     let over = excess(case.look).map_or(DROPS_OVER, |(_, over)| if is_machine { over } else { over.min(DROPS_OVER) });
@@ -127,7 +95,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         filter: filter_by_place(case, state),
         ..Judgement::new(case, Severity::Critical, sentence)
     };
-    let cookies = case.look.store.facts().syncookies.filter(|_| super::is_own_namespace(case));
+    let cookies = case.look.store.facts().syncookies.filter(|_| case.is_own_namespace());
     let cookies = cookies.map(|cookies| Measure::Words(if cookies == 0 { "off" } else { "on" }.to_owned()));
     let half_open = match limit.number() {
         Some(limit) => Measure::Of(half_open.into(), limit),
@@ -159,7 +127,7 @@ impl Limit {
     fn of(case: &Case) -> Option<Self> {
         let (look, group) = (case.look, case.group);
         let half_open = group.kinds[HALF_OPEN];
-        if !super::is_own_namespace(case) {
+        if !case.is_own_namespace() {
             return (half_open >= HALF_OPEN_FEW).then_some(Self::Elsewhere);
         }
         let fills = |limit: u64| u64::from(half_open) * 100 >= limit.max(1) * FULL_PERCENT;

@@ -1,14 +1,19 @@
 //! The peer does not answer our SYN: it is down, the address is wrong, or a firewall drops.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::Place;
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::Member;
+use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter, growth, oldest, peers, total, who};
 use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up().holding_for(6);
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynSent {
         return None;
@@ -19,7 +24,7 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     Some(Member { settled, ..member })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     if !case.reaches(group.settled, 1) {
         return None;
@@ -44,7 +49,7 @@ pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("syn_sent", "in SYN_SENT", Measure::Count(group.sockets.into()))
         .evidence_if("peers", "peers", (group.places > 1).then(|| Measure::Count(group.places.into())))
-        .evidence_if("listener", "listens there", super::called_here(case).map(Measure::Words))
+        .evidence_if("listener", "listens there", listener_text::called_here(case).map(Measure::Words))
         .metric("oldest", "oldest", Measure::Span(case.oldest())),
     )
 }

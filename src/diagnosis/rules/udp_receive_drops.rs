@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::case::{Case, Context, Judgement, per_second};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::rules::{is_own, loss, per_second};
 use crate::diagnosis::subject::{listening, who};
 use crate::diagnosis::wording::{filter, place, trimmed};
 use crate::model::endpoint::Protocol;
@@ -20,13 +20,15 @@ use crate::model::time::Timestamp;
 /// Drops are counted over this time.
 const DROPS_OVER: Duration = Duration::from_secs(30);
 
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
 /// The sockets that lost datagrams of late, by process and place; and those that the kernel counts beside them.
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+fn groups(look: &Context) -> Vec<Group> {
     let rows = look.store.rows();
     let (mut groups, mut own) = (BTreeMap::new(), 0);
     for (id, dropped) in rows.losses().dropping(DROPS_OVER, look.now()) {
         let Some(row) = rows.live(id).filter(|row| row.connection.socket.protocol == Protocol::Udp) else { continue };
-        own += if is_own(look, id.netns()) { dropped } else { 0 };
+        own += if look.is_own_namespace(id.netns()) { dropped } else { 0 };
         let socket = &row.connection.socket;
         let process = socket.owner.holders().and_then(|holders| holders.all().first());
         let key = FindingKey {
@@ -63,17 +65,17 @@ fn add(group: &mut Group, socket: &Socket, seen: Timestamp, dropped: u64) {
     group.add_example(seen, socket.id);
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let (look, group) = (case.look, case.group);
     let received = look.rise(DROPS_OVER, |counters| counters.udp_received);
     let over = received.map_or(DROPS_OVER, |(_, over)| over.min(DROPS_OVER));
     let rate = per_second(group.amount, over);
-    let received = received.filter(|_| super::is_own_namespace(case)).map(|(received, _)| received);
-    if !loss::is_loss(case, group.amount, rate, received) {
+    let received = received.filter(|_| case.is_own_namespace()).map(|(received, _)| received);
+    if !case.is_loss(group.amount, rate, received) {
         return None;
     }
     let memory = look.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |(rise, _)| rise);
-    let is_memory = super::is_own_namespace(case) && memory > group.amount / 2;
+    let is_memory = case.is_own_namespace() && memory > group.amount / 2;
     let why = if is_memory { "UDP memory is used up (net.ipv4.udp_mem)" } else { "receive buffer full" };
     let sentence = if group.key.place == Place::Machine {
         format!("datagrams that arrived are thrown away, {}/s: {why}; which socket's is not known", trimmed(rate))

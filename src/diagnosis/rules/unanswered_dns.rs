@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::lookups::Lookup;
@@ -26,7 +27,9 @@ const DNS_PORT: u16 = 53;
 /// A socket that is kept for longer than so many time-outs is none of a single lookup.
 const TIMEOUTS_MAX: u32 = 4;
 
-pub(in crate::diagnosis) fn groups(look: &Context) -> Vec<Group> {
+pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
+
+fn groups(look: &Context) -> Vec<Group> {
     let mut groups: BTreeMap<FindingKey, Group> = BTreeMap::new();
     let unanswered = look.memory.lookups.ended().filter(|lookup| is_unanswered(look, lookup));
     let unanswered: Vec<&Lookup> = unanswered.collect();
@@ -103,7 +106,7 @@ fn local_server(case: &Case, server: Destination) -> Option<String> {
     Some(format!("{}[{}]", process.name, process.id.pid))
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let ended = u32::try_from(group.amount).unwrap_or(u32::MAX);
     if !case.reaches(ended, case.look.thresholds.dns_unanswered) {

@@ -1,6 +1,7 @@
 //! A well-known port is held by a process that does not usually serve it.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Place, Severity};
 use crate::diagnosis::group::Member;
 use crate::diagnosis::wording::{filter, listens, who};
@@ -12,7 +13,10 @@ use crate::store::rows::Row;
 /// The kinds of a group: its protocol.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 
-pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
+
+fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
     let Owner::Live(holders) = &socket.owner else { return None };
     let is_usual = |name: &str| owners::is_usual(socket.protocol, socket.local.port, name);
@@ -27,7 +31,7 @@ pub(in crate::diagnosis) fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<
     Some(Member { since: None, kind, ..Member::new(Place::on_any_family(socket), row) })
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let local = case.group.endpoint()?;
     let protocol = PROTOCOLS[case.group.main_kind().min(1)];
     let service = ports::service(protocol, local.port)?;

@@ -1,17 +1,23 @@
 //! The peer offers no window: it does not read what we send.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::flow::Flow;
 use crate::diagnosis::group::Member;
+use crate::diagnosis::kernel_timers;
 use crate::diagnosis::other_end::OtherEnd;
-use crate::diagnosis::rules::stalled;
+use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, peers, that, total, who};
 use crate::store::rows::Row;
 
-pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+pub(super) const DEFINITION: RuleDefinition =
+    RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
+
+fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let socket = &row.connection.socket;
-    let since = stalled::window_closed(socket, look.now()).filter(|_| stalled::is_connected(socket.state))?;
+    let since =
+        kernel_timers::window_closed(socket, look.now()).filter(|_| kernel_timers::is_connected(socket.state))?;
     // What is taken now and then is no such thing: `slow-reader` looks at it. A reader that is here is told of itself.
     if matches!(stalled::taken(look, socket), Flow::Moving(..)) || stalled::is_told_of_reader(look, socket) {
         return None;
@@ -19,9 +25,9 @@ pub(in crate::diagnosis) fn member<'a>(look: &Context<'a>, row: &'a Row) -> Opti
     stalled::member(look, row, since, look.thresholds.zero_window_age)
 }
 
-pub(in crate::diagnosis) fn judge(case: &Case) -> Option<Judgement> {
+fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if !super::is_trouble(case) {
+    if !case.is_trouble() {
         return None;
     }
     let sentence = format!(

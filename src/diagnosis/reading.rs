@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context};
 use crate::diagnosis::flow::{Flow, Queue};
-use crate::diagnosis::rules::stalled;
+use crate::diagnosis::kernel_timers;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
@@ -75,7 +75,7 @@ pub(super) fn is_watched(look: &Context, socket: &Socket) -> bool {
 /// Since when the other end, on this machine, has seen the window closed: a queue of any size is full then.
 fn closed_to_peer(look: &Context, socket: &Socket) -> Option<Since> {
     let peer = &look.store.peer(socket)?.connection.socket;
-    stalled::window_closed(peer, look.now())
+    kernel_timers::window_closed(peer, look.now())
 }
 
 /// When data last came, if that is long ago. It may have been read in part since then; what is left of it is old.

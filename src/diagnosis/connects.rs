@@ -7,19 +7,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::diagnosis::attempts::Attempts;
 use crate::diagnosis::case::{Case, Context};
 use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
 use crate::diagnosis::group::Group;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::many;
 use crate::model::address::Destination;
-use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::NoProcess;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::store::ledger::{Counts, Entry, Key, Program, Window};
+use crate::store::ledger::{Counts, Key, Program, Window};
 
 /// Attempts that all failed within less time than this are one try of somebody.
 const SPAN_MIN: Duration = Duration::from_millis(500);
@@ -32,93 +31,13 @@ const PART_TIMES: u32 = 2;
 /// Where all fail it is critical after a while, if they are at least so many times as many.
 const CRITICAL_TIMES: u32 = 2;
 
-/// What became of the attempts that a group is about.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::diagnosis) struct Attempts {
-    /// Since when all failed; `None` where some of the last minute succeeded.
-    pub(super) all_failed: Option<AllFailed>,
-    /// Over the last minute.
-    pub(super) counts: Counts,
-    /// Over the last 10 s.
-    pub(super) moment: Counts,
-    /// Attempts that wait for an answer now.
-    pub(super) under_way: u32,
-    /// When the trouble began, and whether that was seen.
-    pub(super) since: Since,
-    /// There are more processes than were told apart.
-    pub(super) more_processes: bool,
-}
-
-/// A row of attempts that all failed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AllFailed {
-    /// How many.
-    pub(super) failures: u32,
-    /// How long they waited, all together.
-    waited: Duration,
-    /// How long the last one waited.
-    pub(super) last_waited: Option<Duration>,
-    /// When the last one failed.
-    last: Timestamp,
-}
-
-impl Attempts {
-    /// Those of `entry`, if any fail and that goes on.
-    fn of(look: &Context, key: &Key, entry: &Entry) -> Option<Self> {
-        let (ledger, now) = (look.store.ledger(), look.now());
-        let counts = ledger.counts(entry, Window::Minute);
-        let under_way = ledger.under_way(key);
-        let row = entry.row().filter(|_| under_way > 0 || entry.goes_on(now));
-        let begun = row.map(|row| row.since).or_else(|| entry.failing_since(now).filter(|_| counts.failed() > 0))?;
-        let is_seen = entry.last_success().is_some();
-        let basis = if is_seen { AgeBasis::Observed } else { AgeBasis::AtLeast };
-        let all_failed = row.map(|row| AllFailed {
-            failures: row.failures,
-            waited: row.waited,
-            last_waited: row.last_waited,
-            last: row.last,
-        });
-        let since = Since { at: begun, basis };
-        let moment = ledger.counts(entry, Window::Moment);
-        // Some that succeeded within the minute do not make those good that have all failed since, if these are many.
-        let all_failed = all_failed.filter(|row| counts.succeeded() == 0 || row.failures >= counts.succeeded());
-        let (_, more_processes) = entry.processes();
-        Some(Self { all_failed, counts, moment, under_way, since, more_processes })
-    }
-
-    /// Takes in those of another program.
-    fn join(&mut self, other: &Self) {
-        self.counts = self.counts.and(&other.counts);
-        self.moment = self.moment.and(&other.moment);
-        self.under_way = self.under_way.saturating_add(other.under_way);
-        self.more_processes |= other.more_processes;
-        if other.since.at < self.since.at {
-            self.since = other.since;
-        }
-        self.all_failed = match (self.all_failed, other.all_failed) {
-            (Some(one), Some(other)) => Some(AllFailed {
-                failures: one.failures.saturating_add(other.failures),
-                waited: one.waited.saturating_add(other.waited),
-                last_waited: if one.last < other.last { other.last_waited } else { one.last_waited },
-                last: one.last.max(other.last),
-            }),
-            (one, other) => one.or(other),
-        };
-    }
-
-    /// Whether most of them are refused.
-    fn are_refused(&self) -> bool {
-        u64::from(self.counts.refused()) * 2 > u64::from(self.counts.failed())
-    }
-}
-
 /// The groups of `rule`, which is about refused attempts or about all others.
 pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
     let mut found: HashMap<(Destination, NetnsId), Group> = HashMap::new();
     let mut families = None;
     for (key, entry) in look.store.ledger().entries() {
         let Key::To { program, to, netns } = key else { continue };
-        let Some(attempts) = Attempts::of(look, key, entry) else { continue };
+        let Some(attempts) = Attempts::of(look.store, key, entry) else { continue };
         if families.get_or_insert_with(|| Families::of(look)).is_served(program, *to, *netns, &attempts.counts) {
             continue;
         }

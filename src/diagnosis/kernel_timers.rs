@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::case::Context;
-use crate::diagnosis::flow::{Flow, Queue};
-use crate::diagnosis::group::Member;
-use crate::diagnosis::rules::reading::{self, Reading};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
 
 /// `TCP_RTO_MIN`: the shortest time-out, for sources that do not tell it.
 const RTO_MIN_US: u64 = 200_000;
@@ -38,44 +33,6 @@ pub(super) fn unanswered(socket: &Socket, now: Timestamp) -> Option<Since> {
     // The timer was set one time-out before it fires.
     let set = timer.expires.timestamp().before(Duration::from_micros(rto_us)).min(now);
     Some(Since { at: set.before(Duration::from_micros(passed)), basis: AgeBasis::AtLeast })
-}
-
-/// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
-/// a connection that is not in every sample.
-pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
-    let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
-    since.age(seen)
-}
-
-/// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`. It
-/// is `aged` where so much has waited for so long that it is told however few do.
-pub(super) fn member<'a>(look: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<Member<'a>> {
-    let socket = &row.connection.socket;
-    if lasted(socket, since, look.now()) < age {
-        return None;
-    }
-    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
-    let limits = look.thresholds;
-    let aged = waiting >= limits.stalled_bytes && lasted(socket, since, look.now()) >= limits.stalled_age;
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { since: Some(since), amount: waiting.into(), aged, ..member })
-}
-
-/// How the peer takes what is sent. Where its window is small it does so in steps, so some patience is needed before what
-/// has moved counts as still.
-pub(super) fn taken(look: &Context, socket: &Socket) -> Flow {
-    look.memory.flows.of(socket.id, Queue::Send, look.thresholds.zero_window_age.saturating_mul(2))
-}
-
-/// Whether the process at the other end is one of this machine, and the rules about how it reads tell of it: now, or, if
-/// they have seen it once only, at the next look.
-pub(super) fn is_told_of_reader(look: &Context, socket: &Socket) -> bool {
-    let Some(peer) = look.store.peer(socket) else { return false };
-    let peer = &peer.connection.socket;
-    match reading::of(look, peer) {
-        Reading::Stuck(_) | Reading::Slow(_) | Reading::Steady => true,
-        Reading::Unknown => reading::is_watched(look, peer),
-    }
 }
 
 /// Since when the peer of an idle connection has been silent, if at least two keep-alive probes were not answered.

@@ -1,0 +1,66 @@
+//! Who listens where the connections of a finding came in, or where they go, in words.
+
+use crate::diagnosis::case::Case;
+use crate::diagnosis::subject::{Subject, listening, stands_for_listener};
+use crate::model::socket::Socket;
+use crate::store::listeners::{CameBy, ListenPlace};
+
+/// So many listeners are named that something may be put down to.
+const NAMED_MAX: usize = 3;
+
+/// The process that listens for connections that came in: where several listeners share the place and nothing tells them
+/// apart, all that it can be, or how many.
+pub(super) fn accepting(case: &Case) -> Subject {
+    let Some((socket, came_by)) = came_by(case) else { return listening(case.group) };
+    if case.group.sharers.len() > 0 {
+        return listening(case.group);
+    }
+    if let Some(listener) = came_by.listener {
+        let row = case.look.store.rows().live(listener.id);
+        return stands_for_listener(row.and_then(|row| row.connection.socket.owner.no_process()));
+    }
+    let mut names: Vec<Option<String>> = Vec::new();
+    for listener in came_by.possible(socket) {
+        let name = listener.process().map(|process| format!("{}[{}]", process.name, process.id.pid));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.into_iter().collect::<Option<Vec<String>>>() {
+        Some(names) if names.len() <= NAMED_MAX => Subject::one(names.join(" or ")),
+        _ => Subject::one(format!("one of {} listeners", came_by.sharers())),
+    }
+}
+
+/// One of the connections that came in, and what is known of its listener.
+pub(super) fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
+    let (_, id) = case.group.examples.first()?;
+    let socket = &case.look.store.rows().live(*id)?.connection.socket;
+    Some((socket, case.look.sides.came_by(socket)?))
+}
+
+/// Who listens on this machine where the connections of a group go; `None` where that is not known to be here.
+pub(super) fn called_here(case: &Case) -> Option<String> {
+    let store = case.look.store;
+    let sockets = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
+    let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().called_by(socket))?;
+    match called.all() {
+        [only] => only.process().map(|process| format!("{}[{}]", process.name, process.id.pid)),
+        several => Some(format!("one of {} listeners", several.len())),
+    }
+}
+
+/// ` (1 of 3 listeners)` for a listener that shares its place with others; nothing else.
+pub(super) fn among_sharers(case: &Case) -> String {
+    match sharers(case) {
+        0 | 1 => String::new(),
+        sharers => format!(" (1 of {sharers} listeners)"),
+    }
+}
+
+/// How many listeners share the place of the listener that a finding is about.
+fn sharers(case: &Case) -> usize {
+    let store = case.look.store;
+    let row = case.group.key.listener.and_then(|id| store.rows().live(id));
+    row.map_or(0, |row| store.listeners().sharers(ListenPlace::of(&row.connection.socket)))
+}

@@ -1,0 +1,50 @@
+//! Connections on which what is sent does not move: what the rules about silent and slow peers have in common.
+
+use std::time::Duration;
+
+use crate::diagnosis::case::Context;
+use crate::diagnosis::flow::{Flow, Queue};
+use crate::diagnosis::group::Member;
+use crate::diagnosis::reading::{self, Reading};
+use crate::model::delta::Since;
+use crate::model::socket::Socket;
+use crate::model::time::Timestamp;
+use crate::store::rows::Row;
+
+/// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
+/// a connection that is not in every sample.
+pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
+    let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
+    since.age(seen)
+}
+
+/// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`. It
+/// is `aged` where so much has waited for so long that it is told however few do.
+pub(super) fn member<'a>(look: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<Member<'a>> {
+    let socket = &row.connection.socket;
+    if lasted(socket, since, look.now()) < age {
+        return None;
+    }
+    let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
+    let limits = look.thresholds;
+    let aged = waiting >= limits.stalled_bytes && lasted(socket, since, look.now()) >= limits.stalled_age;
+    let member = Member::new(look.sides.place(socket), row);
+    Some(Member { since: Some(since), amount: waiting.into(), aged, ..member })
+}
+
+/// How the peer takes what is sent. Where its window is small it does so in steps, so some patience is needed before what
+/// has moved counts as still.
+pub(super) fn taken(look: &Context, socket: &Socket) -> Flow {
+    look.memory.flows.of(socket.id, Queue::Send, look.thresholds.zero_window_age.saturating_mul(2))
+}
+
+/// Whether the process at the other end is one of this machine, and the rules about how it reads tell of it: now, or, if
+/// they have seen it once only, at the next look.
+pub(super) fn is_told_of_reader(look: &Context, socket: &Socket) -> bool {
+    let Some(peer) = look.store.peer(socket) else { return false };
+    let peer = &peer.connection.socket;
+    match reading::of(look, peer) {
+        Reading::Stuck(_) | Reading::Slow(_) | Reading::Steady => true,
+        Reading::Unknown => reading::is_watched(look, peer),
+    }
+}
