@@ -3,45 +3,45 @@
 //! [`Diagnosis`] looks at the store after each delta, in slices, and keeps one [`Finding`] per cause: the same cause is
 //! one finding that updates, not one a second. Reads no clock: "now" is the moment of the last sample.
 //!
-//! `look` gathers rows into groups (`group`), asks the rule of each (`rule`, `rules`) for its judgement (`case`), and
+//! `evaluation` gathers rows into groups (`group`), asks the rule of each (`rule`, `rules`) for its judgement (`case`), and
 //! remembers the past of groups for slopes and steadiness (`memory`, `track`).
 
-mod attempts;
 mod case;
 mod causes;
+mod connect_attempts;
 mod connects;
 mod definition;
-mod desk;
 mod destinations;
+mod dns_lookups;
 mod dropped_syns;
+mod evaluation;
+mod evaluator;
 pub mod finding;
-mod flow;
 mod group;
+mod group_history;
+mod group_processes;
 pub mod ignore;
 mod kernel_timers;
 mod listener_text;
-mod look;
-mod lookups;
 mod memory;
 mod one_cause;
 mod other_end;
+mod queue_progress;
 mod reading;
 pub mod rule;
 mod rules;
 mod settle;
-mod sharers;
 mod side;
 mod stalled;
 mod subject;
 pub mod thresholds;
-mod track;
 mod wording;
 
-use crate::diagnosis::desk::Desk;
 use crate::diagnosis::destinations::Destinations;
+use crate::diagnosis::evaluation::Evaluation;
+use crate::diagnosis::evaluator::GroupEvaluator;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
-use crate::diagnosis::look::Look;
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::memory::Held;
@@ -56,9 +56,9 @@ pub struct Diagnosis {
     thresholds: Thresholds,
     memory: Memory,
     destinations: Destinations,
-    look: Option<Look>,
+    evaluation: Option<Evaluation>,
     findings: Vec<Finding>,
-    untold: usize,
+    left_out: usize,
     ignores: Vec<Ignore>,
     ignored: usize,
 }
@@ -76,7 +76,7 @@ impl Diagnosis {
         Self { ignores, ..self }
     }
 
-    /// Begins a look at `store`, after each delta that it took in. A look that was not finished is dropped.
+    /// Begins an evaluation at `store`, after each delta that it took in. An evaluation that was not finished is dropped.
     pub fn begin(&mut self, store: &Store) {
         if store.deltas() == 0 {
             return;
@@ -85,25 +85,25 @@ impl Diagnosis {
             self.destinations = Destinations::default();
         }
         self.memory.begin(store);
-        self.look = Some(Look::new());
+        self.evaluation = Some(Evaluation::new());
     }
 
-    /// Goes on with the look as far as `steps` allows (one step is about one row); answers whether it is finished, so
-    /// that [`findings`](Self::findings) are those of now. The store must not change during a look.
+    /// Goes on with the evaluation as far as `steps` allows (one step is about one row); answers whether it is finished, so
+    /// that [`findings`](Self::findings) are those of now. The store must not change during an evaluation.
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
-        let Self { thresholds, memory, destinations, ignores, look, .. } = self;
-        let Some(running) = look else { return true };
-        if !running.advance(&mut Desk { store, thresholds, memory, destinations, ignores }, steps) {
+        let Self { thresholds, memory, destinations, ignores, evaluation, .. } = self;
+        let Some(running) = evaluation else { return true };
+        if !running.advance(&mut GroupEvaluator { store, thresholds, memory, destinations, ignores }, steps) {
             return false;
         }
-        if let Some(look) = look.take() {
-            self.ignored = look.findings.ignored();
-            (self.findings, self.untold) = look.findings.into_sorted();
+        if let Some(evaluation) = evaluation.take() {
+            self.ignored = evaluation.findings.ignored();
+            (self.findings, self.left_out) = evaluation.findings.into_sorted();
         }
         true
     }
 
-    /// The whole look at once.
+    /// The whole evaluation at once.
     pub fn observe(&mut self, store: &Store) {
         self.begin(store);
         while !self.advance(store, &mut usize::MAX.clone()) {}
@@ -115,8 +115,8 @@ impl Diagnosis {
     }
 
     /// How many more there are, each smaller than those.
-    pub const fn untold(&self) -> usize {
-        self.untold
+    pub const fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// How many findings there are that the user has acknowledged: they are not among the others.

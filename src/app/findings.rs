@@ -150,7 +150,7 @@ impl Findings {
         }
         self.is_looking = false;
         let was_ignored = std::mem::replace(&mut self.ignored, self.diagnosis.ignored());
-        let (found, untold) = (self.diagnosis.findings().to_vec(), self.diagnosis.untold());
+        let (found, untold) = (self.diagnosis.findings().to_vec(), self.diagnosis.left_out());
         let mut news = self.show(found, untold, store.rows().counts().total());
         news.changed |= self.ignored != was_ignored;
         Some(news)

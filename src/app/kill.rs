@@ -214,10 +214,10 @@ impl App {
         if let Some(listener) = finding.key.listener.and_then(|id| self.store.rows().live(id)) {
             return candidates_of(listener);
         }
-        if finding.sharers.is_empty() {
+        if finding.process_shares.is_empty() {
             return Err("this finding is about no process that is known: e says what to do".to_owned());
         }
-        let all = finding.sharers.iter().map(|sharer| &sharer.process);
+        let all = finding.process_shares.iter().map(|sharer| &sharer.process);
         let owners: Vec<_> = all.filter(|one| self.store.rows().process(one.id).is_some()).cloned().collect();
         if owners.is_empty() {
             return Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned());

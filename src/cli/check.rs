@@ -35,7 +35,7 @@ pub(super) fn run(
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         let found = Found {
             findings: diagnosis.findings(),
-            untold: diagnosis.untold(),
+            untold: diagnosis.left_out(),
             ignored: diagnosis.ignored(),
             thresholds: diagnosis.thresholds(),
             watched: samples.watched(),

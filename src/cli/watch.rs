@@ -73,7 +73,7 @@ async fn follow(
             transitions: &taken.transitions,
             gaps: &taken.gaps,
             findings: diagnosis.findings(),
-            untold: diagnosis.untold(),
+            untold: diagnosis.left_out(),
         };
         let mut out = output::stdout(watch.format);
         match stream.write(store, news, &mut out).and_then(|()| out.flush()) {

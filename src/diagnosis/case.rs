@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::diagnosis::destinations::Destinations;
-use crate::diagnosis::finding::{Evidence, Measure, Place, RunsOut, Severity, Slope};
-use crate::diagnosis::group::{ARRIVAL_MINUTES, Group};
+use crate::diagnosis::finding::{Evidence, FindingScope, Measure, RunsOut, Severity, Slope};
+use crate::diagnosis::group::{ARRIVAL_MINUTES, SocketGroup};
+use crate::diagnosis::group_history::{GroupHistory, SURE, line};
 use crate::diagnosis::memory::{self, Memory};
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
-use crate::diagnosis::track::{SURE, Track, line};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::facts::Counters;
 use crate::model::process::ProcessId;
@@ -28,7 +28,7 @@ const LOST_FEW: u64 = 10;
 /// So many times the rate of a loss is one whatever its share.
 const ANY_SHARE: f64 = 100.0;
 
-/// All that a look has at hand.
+/// All that an evaluation has at hand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) store: &'a Store,
@@ -85,10 +85,10 @@ impl Context<'_> {
 /// One group before the judge.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
-    pub(super) look: &'a Context<'a>,
-    pub(super) group: &'a Group,
+    pub(super) context: &'a Context<'a>,
+    pub(super) group: &'a SocketGroup,
     /// Its past; `None` where there are too many groups to remember.
-    pub(super) past: Option<&'a Track>,
+    pub(super) past: Option<&'a GroupHistory>,
 }
 
 impl Case<'_> {
@@ -125,17 +125,17 @@ impl Case<'_> {
 
     /// Whether the kernel's limits and counters are those of the group's network namespace.
     pub(super) fn is_own_namespace(&self) -> bool {
-        self.group.key.place == Place::Machine || self.look.is_own_namespace(self.group.key.netns)
+        self.group.key.scope == FindingScope::Machine || self.context.is_own_namespace(self.group.key.netns)
     }
 
     /// Whether so many peers of the group are silent or slow that it is not their own trouble: a single one that we chose
     /// to connect to; of those that came to us, a share of all.
     pub(super) fn is_trouble(&self) -> bool {
-        let limits = self.look.thresholds;
-        if !matches!(self.group.key.place, Place::On(_)) {
+        let limits = self.context.thresholds;
+        if !matches!(self.group.key.scope, FindingScope::On(_)) {
             return self.group.sockets > 0;
         }
-        let established = f64::from(self.look.store.rows().counts().of(TcpState::Established));
+        let established = f64::from(self.context.store.rows().counts().of(TcpState::Established));
         // However few they are: so much has waited for so long.
         if self.reaches(self.group.aged, 1) {
             return true;
@@ -148,7 +148,7 @@ impl Case<'_> {
     /// known.
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     pub(super) fn is_loss(&self, amount: u64, rate: f32, of: Option<u64>) -> bool {
-        let limits = self.look.thresholds;
+        let limits = self.context.thresholds;
         let matters = of.is_none_or(|of| {
             f64::from(rate) >= limits.loss_rate * ANY_SHARE
                 || self.reaches(amount as f64 * 100.0, of.saturating_add(amount) as f64 * limits.loss_percent)
@@ -158,12 +158,12 @@ impl Case<'_> {
 
     /// How long the oldest has lasted.
     pub(super) fn oldest(&self) -> Duration {
-        self.look.age(self.group.oldest)
+        self.context.age(self.group.oldest)
     }
 
     /// How fast the group grows, as it was watched.
     pub(super) fn slope(&self) -> Option<Slope> {
-        self.past?.slope(self.look.now())
+        self.past?.slope(self.context.now())
     }
 
     /// How fast the group grows; before it was watched for long, a guess from when its sockets came.
@@ -198,11 +198,11 @@ impl Case<'_> {
     /// When the first of its processes runs out of descriptors: by their own slope if it is known, else, for a single
     /// process, by that of the group.
     pub(super) fn descriptors_run_out(&self) -> Option<RunsOut> {
-        let processes = self.group.sharers.all().map(|sharer| sharer.process.id);
-        let own = processes.filter_map(|process| self.look.descriptors_run_out(process, None));
+        let processes = self.group.processes.all().map(|share| share.process.id);
+        let own = processes.filter_map(|process| self.context.descriptors_run_out(process, None));
         own.min_by_key(|limit| limit.within).or_else(|| {
             let process = self.group.process()?.id;
-            self.look.descriptors_run_out(process, self.slope())
+            self.context.descriptors_run_out(process, self.slope())
         })
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::finding::{Caused, EFFECTS_TOLD_MAX, Effects, Finding, FindingKey, Place, Program, Slope};
+use crate::diagnosis::finding::{
+    CAUSED_LISTED_MAX, CausedFinding, CausedFindings, Finding, FindingKey, FindingScope, ProgramName, Slope,
+};
 use crate::diagnosis::memory;
 use crate::diagnosis::rule::Rule;
 use crate::model::address::Address;
@@ -25,7 +27,7 @@ const NEARLY_ALL: u64 = 90;
 
 /// What two findings must have in common to be looked at together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Meet {
+enum MatchKey {
     /// A port of a namespace: ours that is listened on, or that of a peer.
     Port(NetnsId, u16),
     /// An address and port, in whatever namespace.
@@ -33,62 +35,63 @@ enum Meet {
     /// A peer's address.
     Host(NetnsId, Address),
     /// A peer's address and port.
-    To(NetnsId, Place),
+    To(NetnsId, FindingScope),
     /// Our address and port.
-    On(NetnsId, Place),
+    On(NetnsId, FindingScope),
     /// A program.
-    Program(Program),
+    Program(ProgramName),
 }
 
 /// What a finding is met by; `None` for one that has no such thing.
-type MetBy = fn(&Finding, &Store) -> Option<Meet>;
+type MatchKeyOf = fn(&Finding, &Store) -> Option<MatchKey>;
 
 /// How a cause and its effect belong together.
-struct Relation {
+struct CauseRelation {
     /// Where a cause is looked for, and under what its effect looks; any of the pairs will do.
-    meets: &'static [(MetBy, MetBy)],
+    meets: &'static [(MatchKeyOf, MatchKeyOf)],
     /// Whether the first of two that meet explains the second.
     explains: fn(&Finding, &Finding, &Store) -> bool,
 }
 
 /// A rule that explains another one.
-struct Link {
+struct CauseLink {
     cause: Rule,
     effect: Rule,
-    by: &'static Relation,
+    by: &'static CauseRelation,
 }
 
-const fn link(cause: Rule, effect: Rule, by: &'static Relation) -> Link {
-    Link { cause, effect, by }
+const fn link(cause: Rule, effect: Rule, by: &'static CauseRelation) -> CauseLink {
+    CauseLink { cause, effect, by }
 }
 
 /// The clients of a listener of this machine.
-static CLIENTS: Relation =
-    Relation { meets: &[(listened_port, called_port), (waited_at, called)], explains: is_client_of };
+static CLIENTS: CauseRelation =
+    CauseRelation { meets: &[(listened_port, called_port), (waited_at, called)], explains: is_client_of };
 /// The connections that came in by the same listener, or on its place.
-static SAME_PLACE: Relation = Relation { meets: &[(here, here)], explains: is_same_listener };
+static SAME_PLACE: CauseRelation = CauseRelation { meets: &[(here, here)], explains: is_same_listener };
 /// Whatever goes to the same host.
-static SAME_HOST: Relation = Relation { meets: &[(host, host)], explains: |_, _, _| true };
+static SAME_HOST: CauseRelation = CauseRelation { meets: &[(host, host)], explains: |_, _, _| true };
 /// Other ports of the same host: the first by its key stands for all.
-static OTHER_PORT: Relation = Relation { meets: &[(host, host)], explains: |one, other, _| one.key < other.key };
+static OTHER_PORT: CauseRelation =
+    CauseRelation { meets: &[(host, host)], explains: |one, other, _| one.key < other.key };
 /// Whatever goes to the same address and port.
-static SAME_DESTINATION: Relation = Relation { meets: &[(there, there)], explains: |_, _, _| true };
+static SAME_DESTINATION: CauseRelation = CauseRelation { meets: &[(there, there)], explains: |_, _, _| true };
 /// The processes of the effect have no descriptor left.
-static OUT_OF_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: has_none_left };
+static OUT_OF_DESCRIPTORS: CauseRelation = CauseRelation { meets: &[(program, program)], explains: has_none_left };
 /// Most of the descriptors that the processes of the effect use, or of those by which they become more, are sockets of the
 /// cause.
-static HOLDS_DESCRIPTORS: Relation = Relation { meets: &[(program, program)], explains: holds_most };
+static HOLDS_DESCRIPTORS: CauseRelation = CauseRelation { meets: &[(program, program)], explains: holds_most };
 
 /// The processes of the cause hold the other ends of the connections of the effect.
-static OTHER_ENDS: Relation = Relation { meets: &[(program, program_beyond)], explains: holds_other_ends };
+static OTHER_ENDS: CauseRelation = CauseRelation { meets: &[(program, program_beyond)], explains: holds_other_ends };
 /// Nearly all that this machine sends again goes to the host of the cause.
-static RESENT_TO: Relation =
-    Relation { meets: &[(any_host, most_resent), (waited_host, most_resent)], explains: |_, _, _| true };
+static RESENT_TO: CauseRelation =
+    CauseRelation { meets: &[(any_host, most_resent), (waited_host, most_resent)], explains: |_, _, _| true };
 
 /// Which rule explains which, the better explanation first. No rule explains itself, over whatever ways, but for other
 /// ports of one host, of which the first explains the rest, and for a host that explains what is said of the machine.
 #[rustfmt::skip]
-static LINKS: &[Link] = &[
+static LINKS: &[CauseLink] = &[
     link(Rule::CloseWaitLeak,   Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
     link(Rule::HeldDeadSockets, Rule::DescriptorLimit, &HOLDS_DESCRIPTORS),
     link(Rule::DescriptorLimit, Rule::AcceptQueueFull, &OUT_OF_DESCRIPTORS),
@@ -133,77 +136,79 @@ static LINKS: &[Link] = &[
     link(Rule::Churn,           Rule::EphemeralPorts,  &SAME_DESTINATION),
 ];
 
-fn listened_port(finding: &Finding, _: &Store) -> Option<Meet> {
-    match finding.key.place {
-        Place::On(local) => Some(Meet::Port(finding.key.netns, local.port)),
+fn listened_port(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    match finding.key.scope {
+        FindingScope::On(local) => Some(MatchKey::Port(finding.key.netns, local.port)),
         _ => None,
     }
 }
 
-fn called_port(finding: &Finding, _: &Store) -> Option<Meet> {
-    match finding.key.place {
-        Place::To(remote) => Some(Meet::Port(finding.key.netns, remote.port)),
+fn called_port(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    match finding.key.scope {
+        FindingScope::To(remote) => Some(MatchKey::Port(finding.key.netns, remote.port)),
         _ => None,
     }
 }
 
 /// Where the connections came in that the cause is about: the address that their peers called.
-fn waited_at(finding: &Finding, store: &Store) -> Option<Meet> {
+fn waited_at(finding: &Finding, store: &Store) -> Option<MatchKey> {
     let waiting = live(finding, store).next()?;
-    Some(Meet::End(waiting.local.addr.to_canonical(), waiting.local.port))
+    Some(MatchKey::End(waiting.local.addr.to_canonical(), waiting.local.port))
 }
 
-fn called(finding: &Finding, _: &Store) -> Option<Meet> {
-    match finding.key.place {
-        Place::To(remote) => Some(Meet::End(remote.address.ip(), remote.port)),
+fn called(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    match finding.key.scope {
+        FindingScope::To(remote) => Some(MatchKey::End(remote.address.ip(), remote.port)),
         _ => None,
     }
 }
 
-fn here(finding: &Finding, _: &Store) -> Option<Meet> {
-    let place = finding.key.place;
-    matches!(place, Place::On(_)).then_some(Meet::On(finding.key.netns, place))
+fn here(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    let place = finding.key.scope;
+    matches!(place, FindingScope::On(_)).then_some(MatchKey::On(finding.key.netns, place))
 }
 
-fn there(finding: &Finding, _: &Store) -> Option<Meet> {
-    let place = finding.key.place;
-    matches!(place, Place::To(_)).then_some(Meet::To(finding.key.netns, place))
+fn there(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    let place = finding.key.scope;
+    matches!(place, FindingScope::To(_)).then_some(MatchKey::To(finding.key.netns, place))
 }
 
-fn host(finding: &Finding, _: &Store) -> Option<Meet> {
-    match finding.key.place {
+fn host(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    match finding.key.scope {
         // Each port of our own addresses is a service of its own.
-        Place::To(remote) if !remote.address.ip().is_loopback() => Some(Meet::Host(finding.key.netns, remote.address)),
+        FindingScope::To(remote) if !remote.address.ip().is_loopback() => {
+            Some(MatchKey::Host(finding.key.netns, remote.address))
+        }
         _ => None,
     }
 }
 
 /// The host that the cause is about, be it this one.
-fn any_host(finding: &Finding, _: &Store) -> Option<Meet> {
-    match finding.key.place {
-        Place::To(remote) => Some(Meet::Host(finding.key.netns, remote.address)),
+fn any_host(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    match finding.key.scope {
+        FindingScope::To(remote) => Some(MatchKey::Host(finding.key.netns, remote.address)),
         _ => None,
     }
 }
 
 /// The address that those called who wait.
-fn waited_host(finding: &Finding, store: &Store) -> Option<Meet> {
-    matches!(finding.key.place, Place::On(_)).then_some(())?;
+fn waited_host(finding: &Finding, store: &Store) -> Option<MatchKey> {
+    matches!(finding.key.scope, FindingScope::On(_)).then_some(())?;
     let waiting = live(finding, store).next()?;
-    Some(Meet::Host(waiting.id.netns(), waiting.place().address))
+    Some(MatchKey::Host(waiting.id.netns(), waiting.place().address))
 }
 
 /// The host to which nearly all of what the whole machine sends again goes.
-fn most_resent(finding: &Finding, store: &Store) -> Option<Meet> {
-    matches!(finding.key.place, Place::Machine).then_some(())?;
+fn most_resent(finding: &Finding, store: &Store) -> Option<MatchKey> {
+    matches!(finding.key.scope, FindingScope::Machine).then_some(())?;
     let resent = store.rows().losses().resent(RESENT_OVER, store.at());
     let all: u64 = resent.iter().map(|(_, number)| *number).sum();
     let (peer, most) = resent.into_iter().max_by_key(|(peer, number)| (*number, Reverse(*peer)))?;
-    (most * 100 >= all * NEARLY_ALL).then_some(Meet::Host(peer.netns, peer.address))
+    (most * 100 >= all * NEARLY_ALL).then_some(MatchKey::Host(peer.netns, peer.address))
 }
 
-fn program(finding: &Finding, _: &Store) -> Option<Meet> {
-    finding.program.as_ref().map(|name| Meet::Program(Program::named(name.as_str())))
+fn program(finding: &Finding, _: &Store) -> Option<MatchKey> {
+    finding.program.as_ref().map(|name| MatchKey::Program(ProgramName::named(name.as_str())))
 }
 
 fn is_same_listener(cause: &Finding, effect: &Finding, _: &Store) -> bool {
@@ -214,14 +219,14 @@ fn is_same_listener(cause: &Finding, effect: &Finding, _: &Store) -> bool {
 fn is_client_of(cause: &Finding, effect: &Finding, store: &Store) -> bool {
     let mut examples = live(effect, store).peekable();
     if examples.peek().is_none() {
-        return cause.key.netns == effect.key.netns && listens_on(cause.key.place, effect.key.place);
+        return cause.key.netns == effect.key.netns && listens_on(cause.key.scope, effect.key.scope);
     }
     examples.any(|socket| is_called_by(cause, socket, store) || waits_beside(cause, socket, store))
 }
 
 /// Without a socket of the client only a loopback address is known to be here.
-fn listens_on(listener: Place, called: Place) -> bool {
-    let (Place::On(local), Place::To(remote)) = (listener, called) else { return false };
+fn listens_on(listener: FindingScope, called: FindingScope) -> bool {
+    let (FindingScope::On(local), FindingScope::To(remote)) = (listener, called) else { return false };
     let (near, far) = (local.address.ip(), remote.address.ip());
     let is_any = near.is_unspecified() && near.is_ipv4() == far.is_ipv4();
     far.is_loopback() && (near == far || is_any)
@@ -234,7 +239,7 @@ fn is_called_by(cause: &Finding, client: &Socket, store: &Store) -> bool {
     let Some(called) = store.listeners().called_by(client) else { return false };
     match cause.key.listener {
         Some(id) => called.all().iter().any(|listener| listener.id == id),
-        None => cause.key.place == Place::On(called.place.destination()),
+        None => cause.key.scope == FindingScope::On(called.place.destination()),
     }
 }
 
@@ -258,10 +263,10 @@ fn live<'a>(finding: &'a Finding, store: &'a Store) -> impl Iterator<Item = &'a 
 }
 
 /// The program at the other end of the first example, where that is on this machine.
-fn program_beyond(finding: &Finding, store: &Store) -> Option<Meet> {
+fn program_beyond(finding: &Finding, store: &Store) -> Option<MatchKey> {
     let peer = live(finding, store).find_map(|socket| store.peer(socket))?;
     let holder = peer.connection.socket.owner.holders()?.first();
-    Some(Meet::Program(Program::of(holder)))
+    Some(MatchKey::Program(ProgramName::of(holder)))
 }
 
 fn holds_other_ends(cause: &Finding, effect: &Finding, store: &Store) -> bool {
@@ -285,18 +290,18 @@ fn holds_most(cause: &Finding, effect: &Finding, store: &Store) -> bool {
     let grows = |finding: &Finding| finding.slope.filter(Slope::rises).map(|slope| slope.per_minute);
     let is_growth = grows(cause).zip(grows(effect)).is_some_and(|(own, all)| own * 2.0 >= all);
     every_sharer(effect, |pid| {
-        let own = cause.sharers.iter().find(|sharer| sharer.process.id == pid);
+        let own = cause.process_shares.iter().find(|share| share.process.id == pid);
         let used = memory::descriptors(store, pid).map(|(used, _)| used);
         own.zip(used).is_some_and(|(own, used)| is_growth || u64::from(own.sockets) * 2 >= used)
     })
 }
 
 fn every_sharer(finding: &Finding, test: impl Fn(ProcessId) -> bool) -> bool {
-    !finding.sharers.is_empty() && finding.sharers.iter().all(|sharer| test(sharer.process.id))
+    !finding.process_shares.is_empty() && finding.process_shares.iter().all(|share| test(share.process.id))
 }
 
 fn of(finding: &Finding, pid: ProcessId) -> bool {
-    finding.sharers.iter().any(|sharer| sharer.process.id == pid)
+    finding.process_shares.iter().any(|share| share.process.id == pid)
 }
 
 /// Folds `findings`: those that another one explains become a part of it. The order in which they stand does not matter.
@@ -322,7 +327,7 @@ pub(super) fn fold(findings: &mut Vec<Finding>, store: &Store) {
 
 /// The finding that explains each, as an index.
 fn causes(findings: &[Finding], store: &Store) -> Vec<Option<usize>> {
-    let mut met: FxHashMap<(usize, Meet), Vec<usize>> = FxHashMap::default();
+    let mut met: FxHashMap<(usize, MatchKey), Vec<usize>> = FxHashMap::default();
     for (nth, finding) in findings.iter().enumerate() {
         for (at, link) in LINKS.iter().enumerate().filter(|(_, link)| link.cause == finding.rule()) {
             for meet in link.by.meets.iter().filter_map(|(cause, _)| cause(finding, store)) {
@@ -358,22 +363,22 @@ pub(super) fn explain(cause: &mut Finding, mut effects: Vec<Finding>) {
         cause.severity = cause.severity.max(effect.severity);
         let further = std::mem::take(&mut effect.caused);
         cause.caused.add(caused(effect));
-        further.told.into_iter().for_each(|one| cause.caused.add(one));
+        further.listed.into_iter().for_each(|one| cause.caused.add(one));
         cause.caused.more += further.more;
         cause.caused.more_sockets += further.more_sockets;
         further.more_rules.into_iter().for_each(|rule| cause.caused.note(rule));
     }
 }
 
-fn caused(finding: Finding) -> Caused {
+fn caused(finding: Finding) -> CausedFinding {
     let Finding { key: FindingKey { rule, .. }, sentence, sockets, processes, filter, .. } = finding;
-    Caused { rule, sentence, sockets, processes, filter }
+    CausedFinding { rule, sentence, sockets, processes, filter }
 }
 
-impl Effects {
-    fn add(&mut self, caused: Caused) {
-        if self.told.len() < EFFECTS_TOLD_MAX {
-            self.told.push(caused);
+impl CausedFindings {
+    fn add(&mut self, caused: CausedFinding) {
+        if self.listed.len() < CAUSED_LISTED_MAX {
+            self.listed.push(caused);
         } else {
             self.more += 1;
             self.more_sockets += u64::from(caused.sockets);

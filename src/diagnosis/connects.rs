@@ -1,4 +1,4 @@
-//! Attempts to connect that fail, from the ledger: what the rules of failing and of refused connects have in common.
+//! ConnectAttempts to connect that fail, from the ledger: what the rules of failing and of refused connects have in common.
 //!
 //! The trouble is that of the destination, whoever of this machine has it: all programs whose attempts fail there are one
 //! group. A program that reaches the same port by its other address family is well: it tries both (RFC 8305), and `localhost`
@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::diagnosis::attempts::Attempts;
 use crate::diagnosis::case::{Case, Context};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::connect_attempts::ConnectAttempts;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::many;
 use crate::model::address::Destination;
@@ -20,7 +20,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::ledger::{Counts, Key, Program, Window};
 
-/// Attempts that all failed within less time than this are one try of somebody.
+/// ConnectAttempts that all failed within less time than this are one try of somebody.
 const SPAN_MIN: Duration = Duration::from_millis(500);
 /// So many attempts are enough where they waited long.
 const WAITED_MIN: u32 = 2;
@@ -32,62 +32,67 @@ const PART_TIMES: u32 = 2;
 const CRITICAL_TIMES: u32 = 2;
 
 /// The groups of `rule`, which is about refused attempts or about all others.
-pub(super) fn groups(look: &Context, rule: Rule) -> Vec<Group> {
-    let mut found: HashMap<(Destination, NetnsId), Group> = HashMap::new();
+pub(super) fn groups(context: &Context, rule: Rule) -> Vec<SocketGroup> {
+    let mut found: HashMap<(Destination, NetnsId), SocketGroup> = HashMap::new();
     let mut families = None;
-    for (key, entry) in look.store.ledger().entries() {
+    for (key, entry) in context.store.ledger().entries() {
         let Key::To { program, to, netns } = key else { continue };
-        let Some(attempts) = Attempts::of(look.store, key, entry) else { continue };
-        if families.get_or_insert_with(|| Families::of(look)).is_served(program, *to, *netns, &attempts.counts) {
+        let Some(attempts) = ConnectAttempts::of(context.store, key, entry) else { continue };
+        if families.get_or_insert_with(|| AddressFamilies::of(context)).is_served(
+            program,
+            *to,
+            *netns,
+            &attempts.counts,
+        ) {
             continue;
         }
-        let place = FindingKey { rule, program: None, place: Place::To(*to), netns: *netns, listener: None };
-        let group = found.entry((*to, *netns)).or_insert_with(|| Group::new(place, None));
+        let place = FindingKey { rule, program: None, scope: FindingScope::To(*to), netns: *netns, listener: None };
+        let group = found.entry((*to, *netns)).or_insert_with(|| SocketGroup::new(place, None));
         group.no_process = match program {
             Program::Named(_) => group.no_process,
             Program::Unknown(NoProcess::Hidden) => Some(NoProcess::Hidden),
             // Somebody tried: there was a process.
             Program::Unknown(_) => Some(NoProcess::Vanished),
         };
-        entry.processes_since(attempts.since.at).for_each(|process| group.sharers.note(Some(process), 0));
+        entry.processes_since(attempts.since.at).for_each(|process| group.processes.note(Some(process), 0));
         match &mut group.attempts {
             Some(sum) => sum.join(&attempts),
             None => group.attempts = Some(attempts),
         }
     }
     if !found.is_empty() {
-        note_waiting(look, &mut found);
+        note_waiting(context, &mut found);
     }
-    let is_of_rule = |group: &Group| {
+    let is_of_rule = |group: &SocketGroup| {
         group.attempts.is_some_and(|attempts| attempts.are_refused() == (rule == Rule::RefusedConnects))
     };
-    let group = |group: Group| {
+    let group = |group: SocketGroup| {
         let attempts = group.attempts.as_ref()?;
         let (since, failed) = (Some(attempts.since), attempts.counts.failed());
-        Some(Group { sockets: attempts.under_way, oldest: since, amount: failed.into(), ..group })
+        Some(SocketGroup { sockets: attempts.under_way, oldest: since, amount: failed.into(), ..group })
     };
     found.into_values().filter(is_of_rule).filter_map(group).collect()
 }
 
 /// Names those whose attempts are under way: they may have begun before anything was watched.
-fn note_waiting(look: &Context, found: &mut HashMap<(Destination, NetnsId), Group>) {
-    let rows = look.store.rows();
+fn note_waiting(context: &Context, found: &mut HashMap<(Destination, NetnsId), SocketGroup>) {
+    let rows = context.store.rows();
     for socket in rows.suspects().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket) {
         if socket.state == TcpState::SynSent
             && let Some(group) = found.get_mut(&(socket.destination(), socket.id.netns()))
         {
             let process = socket.owner.holders().and_then(|holders| holders.all().first());
-            group.sharers.note(process, 1);
+            group.processes.note(process, 1);
         }
     }
 }
 
 /// Which programs reach which ports by IPv4 and by IPv6, in the last minute.
-struct Families<'a>(HashMap<(&'a Program, u16, NetnsId), [u32; 2]>);
+struct AddressFamilies<'a>(HashMap<(&'a Program, u16, NetnsId), [u32; 2]>);
 
-impl<'a> Families<'a> {
-    fn of(look: &Context<'a>) -> Self {
-        let (ledger, mut found) = (look.store.ledger(), HashMap::new());
+impl<'a> AddressFamilies<'a> {
+    fn of(context: &Context<'a>) -> Self {
+        let (ledger, mut found) = (context.store.ledger(), HashMap::new());
         for (key, entry) in ledger.entries() {
             let Key::To { program, to, netns } = key else { continue };
             let succeeded = ledger.counts(entry, Window::Minute).succeeded();
@@ -108,7 +113,7 @@ impl<'a> Families<'a> {
 
 /// How bad it is; `None` where it is nothing.
 pub(super) fn severity(case: &Case) -> Option<Severity> {
-    let (attempts, limits) = (case.group.attempts?, case.look.thresholds);
+    let (attempts, limits) = (case.group.attempts?, case.context.thresholds);
     let Some(row) = attempts.all_failed else {
         let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
         let is_enough = case.reaches(failed, limits.connect_failures.saturating_mul(PART_TIMES));
@@ -120,18 +125,18 @@ pub(super) fn severity(case: &Case) -> Option<Severity> {
     if !(is_long && (case.reaches(row.failures, limits.connect_failures) || is_patient)) {
         return None;
     }
-    let lasts = attempts.since.age(case.look.now()) >= limits.connect_failing_critical;
+    let lasts = attempts.since.age(case.context.now()) >= limits.connect_failing_critical;
     let are_many = row.failures >= limits.connect_failures.saturating_mul(CRITICAL_TIMES);
     Some(if lasts && are_many { Severity::Critical } else { Severity::Warning })
 }
 
 /// `0 of 96 attempts in 12s succeeded`, `30 of 96 attempts in 60s failed`.
-pub(super) fn told(case: &Case, attempts: &Attempts) -> String {
-    let now = case.look.now();
+pub(super) fn told(case: &Case, attempts: &ConnectAttempts) -> String {
+    let now = case.context.now();
     if let Some(row) = attempts.all_failed {
         return format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)));
     }
-    let over = units::age(case.look.store.ledger().over(Window::Minute));
+    let over = units::age(case.context.store.ledger().over(Window::Minute));
     let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
     format!("{} of {} in {over} failed", units::count(failed.into()), tries(decided))
 }
@@ -141,7 +146,7 @@ fn tries(number: u32) -> String {
 }
 
 /// How many processes it is about at least, where there are more than were told apart.
-pub(super) fn more_processes(group: &Group) -> Option<Measure> {
+pub(super) fn more_processes(group: &SocketGroup) -> Option<Measure> {
     let is_more = group.attempts.is_some_and(|attempts| attempts.more_processes);
-    is_more.then(|| Measure::Count(group.sharers.len().into()))
+    is_more.then(|| Measure::Count(group.processes.len().into()))
 }

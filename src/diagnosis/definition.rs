@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
-use crate::diagnosis::finding::{FindingKey, Place, Program};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingKey, FindingScope, ProgramName};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
+use crate::diagnosis::group_history::STAYS_FOR;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::track::HOLDS;
 use crate::model::socket::NetnsId;
 use crate::store::rows::Row;
 
@@ -20,7 +20,7 @@ pub(super) struct RuleDefinition {
     /// The groups that no rows make up.
     pub(super) groups: GroupsOf,
     /// What of a group grows.
-    pub(super) size: fn(&Group) -> u64,
+    pub(super) size: fn(&SocketGroup) -> u64,
     /// Whether something is wrong with a group, how bad it is, and how to say so.
     pub(super) judge: JudgeGroup,
     /// Whether a peer that we chose to connect to is to blame, whoever of this machine has to do with it: then all of
@@ -64,8 +64,8 @@ pub(super) enum WatchedRows {
     Lookups,
 }
 
-type MemberOf = for<'a> fn(&Context<'a>, &'a Row) -> Option<Member<'a>>;
-type GroupsOf = fn(&Context) -> Vec<Group>;
+type MemberOf = for<'a> fn(&Context<'a>, &'a Row) -> Option<GroupMember<'a>>;
+type GroupsOf = fn(&Context) -> Vec<SocketGroup>;
 type JudgeGroup = fn(&Case) -> Option<Judgement>;
 
 impl RuleDefinition {
@@ -81,7 +81,7 @@ impl RuleDefinition {
             kind: RuleKind::Event,
             rolls_up: false,
             enters_after: Duration::ZERO,
-            holds: HOLDS,
+            holds: STAYS_FOR,
             lingers: false,
         }
     }
@@ -97,7 +97,7 @@ impl RuleDefinition {
     }
 
     /// Another size of a group than its number of sockets.
-    pub(super) const fn growing_by(self, size: fn(&Group) -> u64) -> Self {
+    pub(super) const fn growing_by(self, size: fn(&SocketGroup) -> u64) -> Self {
         Self { size, ..self }
     }
 
@@ -132,10 +132,10 @@ impl RuleDefinition {
     }
 
     /// The group that `member`, a socket of the namespace `netns`, belongs to as this definition of `rule` says.
-    pub(super) fn key(&self, rule: Rule, member: &Member, netns: NetnsId) -> FindingKey {
-        let is_peers = self.blames_peer && matches!(member.place, Place::To(_));
-        let program = member.process.filter(|_| !is_peers).map(|process| Program::of(process));
-        FindingKey { rule, program, place: member.place, netns, listener: member.listener }
+    pub(super) fn key(&self, rule: Rule, member: &GroupMember, netns: NetnsId) -> FindingKey {
+        let is_peers = self.blames_peer && matches!(member.scope, FindingScope::To(_));
+        let program = member.process.filter(|_| !is_peers).map(|process| ProgramName::of(process));
+        FindingKey { rule, program, scope: member.scope, netns, listener: member.listener }
     }
 
     /// How long a finding outlasts a group that is not there any more; `None` where it ends with its group.

@@ -2,7 +2,7 @@
 //!
 //! Counted by a pass over all rows only when some destination may be short of ports (`store::ways` knows the most that
 //! any can have), over those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not
-//! at every look. Rows to destinations that cannot matter are passed over.
+//! at every evaluation. Rows to destinations that cannot matter are passed over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) const DESTINATIONS_MAX: usize = 65_536;
 pub(super) const CHURN_WINDOW: Duration = Duration::from_secs(10);
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h).
 pub(super) const TIME_WAIT_SECONDS: u64 = 60;
-/// So many rows are counted at every look; more only after a while.
+/// So many rows are counted at every evaluation; more only after a while.
 const CHEAP_ROWS: u32 = 20_000;
 const DEAR_EVERY: Duration = Duration::from_secs(5);
 /// What is looked for begins at this share of what is a finding, so that a finding can fade.
@@ -37,12 +37,12 @@ const LOOKS_FROM: f64 = 0.7;
 
 /// From so many connections on a way may matter.
 #[derive(Clone, Copy, Debug, Default)]
-struct Floors {
+struct CountingFloors {
     ports: f64,
     time_wait: f64,
 }
 
-impl Floors {
+impl CountingFloors {
     fn of(store: &Store, sides: &Sides, thresholds: &Thresholds) -> Self {
         let ports = f64::from(room(store, sides)) * thresholds.ephemeral_ports_warning / 100.0;
         let churn = thresholds.churn * CHURN_WINDOW.as_secs_f64();
@@ -62,7 +62,7 @@ impl Floors {
 
 /// Connections on one way.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Traffic {
+pub(super) struct PortUse {
     /// All that take a port.
     pub(super) ports: u32,
     /// Those of them in `TIME_WAIT`.
@@ -75,7 +75,7 @@ pub(super) struct Traffic {
     votes: u32,
 }
 
-impl Traffic {
+impl PortUse {
     fn vote(&mut self, process: Option<&Arc<Process>>) {
         let Some(process) = process else { return };
         if self.leader.as_ref().is_some_and(|leader| leader.id == process.id) {
@@ -95,7 +95,7 @@ impl Traffic {
 
 /// Which rows are to be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Count {
+pub(super) enum RowsToCount {
     /// None: nothing can have changed that matters, or too little time has passed. What was counted last stays.
     Keep,
     /// None: there is too little to matter.
@@ -109,10 +109,10 @@ pub(super) enum Count {
 /// The destinations as counted last.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
-    ways: FxHashMap<Route, Traffic>,
+    ways: FxHashMap<Route, PortUse>,
     /// When, and whether of all rows.
-    counted: Option<(Timestamp, Count)>,
-    floors: Floors,
+    counted: Option<(Timestamp, RowsToCount)>,
+    floors: CountingFloors,
 }
 
 impl Destinations {
@@ -122,30 +122,30 @@ impl Destinations {
     }
 
     /// What is to be counted now.
-    pub(super) fn due(&self, store: &Store, sides: &Sides, thresholds: &Thresholds) -> Count {
+    pub(super) fn due(&self, store: &Store, sides: &Sides, thresholds: &Thresholds) -> RowsToCount {
         let (counts, most) = (store.rows().counts(), store.rows().ways().most());
         let time_wait = counts.of(TcpState::TimeWait);
         let connected = counts.tcp.iter().sum::<u32>() - counts.of(TcpState::Listen);
-        let floors = Floors::of(store, sides, thresholds);
+        let floors = CountingFloors::of(store, sides, thresholds);
         let (count, rows) = if floors.may_be_short(most) {
-            (Count::All, connected)
+            (RowsToCount::All, connected)
         } else if floors.may_churn(most) {
-            (Count::TimeWait, time_wait)
+            (RowsToCount::TimeWait, time_wait)
         } else {
-            return Count::Nothing;
+            return RowsToCount::Nothing;
         };
         let Some((at, last)) = self.counted.filter(|(at, last)| *last == count && *at <= store.at()) else {
             return count;
         };
         let too_soon = rows > CHEAP_ROWS && store.at().since(at) < DEAR_EVERY;
-        if last == count && (too_soon || !has_moved(store, at)) { Count::Keep } else { count }
+        if last == count && (too_soon || !has_moved(store, at)) { RowsToCount::Keep } else { count }
     }
 
     /// Begins to count anew.
-    pub(super) fn begin(&mut self, count: Count, store: &Store, sides: &Sides, thresholds: &Thresholds) {
+    pub(super) fn begin(&mut self, count: RowsToCount, store: &Store, sides: &Sides, thresholds: &Thresholds) {
         self.ways.clear();
         self.counted = Some((store.at(), count));
-        self.floors = Floors::of(store, sides, thresholds);
+        self.floors = CountingFloors::of(store, sides, thresholds);
     }
 
     /// Counts a row of `store`, if its way may matter.
@@ -175,15 +175,15 @@ impl Destinations {
     }
 
     /// What was counted, for those ways that take `ports_min` ports or churn `churned_min` connections.
-    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Route, &Traffic)> {
+    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Route, &PortUse)> {
         let is_busy =
-            move |traffic: &Traffic| f64::from(traffic.ports) >= ports_min || f64::from(traffic.churned) >= churned_min;
+            move |traffic: &PortUse| f64::from(traffic.ports) >= ports_min || f64::from(traffic.churned) >= churned_min;
         self.ways.iter().filter(move |(_, traffic)| is_busy(traffic))
     }
 
     /// Whether all ports were counted, not only those in `TIME_WAIT`.
     pub(super) fn has_all(&self) -> bool {
-        self.counted.is_some_and(|(_, count)| count == Count::All)
+        self.counted.is_some_and(|(_, count)| count == RowsToCount::All)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::units;
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Look at it.
+    /// Evaluation at it.
     Warning,
     /// Something is failing now, or will within the hour.
     Critical,
@@ -35,7 +35,7 @@ impl Severity {
 
 /// Where the cause is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum FindingScope {
     /// The machine, or the network namespace as a whole.
     Machine,
     /// The process as a whole.
@@ -49,9 +49,9 @@ pub enum Place {
 /// The name of a program as a part of a key: its first 16 bytes, the rest 0. Linux keeps at most 15 (`TASK_COMM_LEN`,
 /// include/linux/sched.h); programs of other systems that begin alike count as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Program([u8; Program::LEN]);
+pub struct ProgramName([u8; ProgramName::LEN]);
 
-impl Program {
+impl ProgramName {
     const LEN: usize = 16;
 
     /// That of a process called `name`.
@@ -74,9 +74,9 @@ pub struct FindingKey {
     pub rule: Rule,
     /// Of which program; `None` where none is known, and for what is the trouble of a peer, whoever of this machine has
     /// it.
-    pub program: Option<Program>,
+    pub program: Option<ProgramName>,
     /// Where.
-    pub place: Place,
+    pub scope: FindingScope,
     /// In which network namespace.
     pub netns: NetnsId,
     /// The listening socket that it is about; `None` for what is about no single listener.
@@ -86,7 +86,7 @@ pub struct FindingKey {
 impl FindingKey {
     /// What is about the machine, or our network namespace, as a whole.
     pub(super) fn machine(rule: Rule) -> Self {
-        Self { rule, program: None, place: Place::Machine, netns: NetnsId::default(), listener: None }
+        Self { rule, program: None, scope: FindingScope::Machine, netns: NetnsId::default(), listener: None }
     }
 }
 
@@ -151,10 +151,10 @@ pub struct Finding {
     pub process: Option<Arc<Process>>,
     /// The name of the program, where all of the processes are of one.
     pub program: Option<DisplayText>,
-    /// How many known processes share the trouble; at least so many from `SHARERS_MAX` (1,024) on.
+    /// How many known processes share the trouble; at least so many from `PROCESSES_MAX` (1,024) on.
     pub processes: u32,
-    /// The first [`SHARERS_TOLD_MAX`] of them, those with most sockets first.
-    pub sharers: Vec<Sharer>,
+    /// The first [`PROCESSES_LISTED_MAX`] of them, those with most sockets first.
+    pub process_shares: Vec<ProcessShare>,
     /// The state that it is about, if it is about one: marked in the histogram.
     pub state: Option<TcpState>,
     /// How many sockets it is about.
@@ -178,12 +178,12 @@ pub struct Finding {
     /// Another rule that found the same cause; what it knows is part of this finding.
     pub also: Option<Rule>,
     /// What else was found and is explained by this.
-    pub caused: Effects,
+    pub caused: CausedFindings,
 }
 
 /// One of the processes that share a trouble.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sharer {
+pub struct ProcessShare {
     /// The process.
     pub process: Arc<Process>,
     /// How many of the sockets are its own; 0 where the rule counts no sockets of processes.
@@ -192,9 +192,9 @@ pub struct Sharer {
 
 /// Findings that another one explains: they are told as a part of it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effects {
-    /// The first [`EFFECTS_TOLD_MAX`] in full: in the order of their rules, those with most sockets first.
-    pub told: Vec<Caused>,
+pub struct CausedFindings {
+    /// The first [`CAUSED_LISTED_MAX`] in full: in the order of their rules, those with most sockets first.
+    pub listed: Vec<CausedFinding>,
     /// How many more findings there are.
     pub more: u32,
     /// The sockets of those.
@@ -205,7 +205,7 @@ pub struct Effects {
 
 /// A finding that another one explains.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Caused {
+pub struct CausedFinding {
     /// Which rule found it.
     pub rule: Rule,
     /// Its own sentence.
@@ -218,7 +218,7 @@ pub struct Caused {
     pub filter: String,
 }
 
-impl Sharer {
+impl ProcessShare {
     /// `worker[812] 3 sockets`.
     fn words(&self) -> String {
         let Self { process, sockets } = self;
@@ -228,9 +228,9 @@ impl Sharer {
 }
 
 /// So many of the processes of one finding are listed.
-pub const SHARERS_TOLD_MAX: usize = 16;
+pub const PROCESSES_LISTED_MAX: usize = 16;
 /// So many of the findings that another one explains are told in full.
-pub const EFFECTS_TOLD_MAX: usize = 8;
+pub const CAUSED_LISTED_MAX: usize = 8;
 
 /// A limit ahead.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -245,7 +245,7 @@ pub struct RunsOut {
     pub per_minute: f32,
 }
 
-impl Place {
+impl FindingScope {
     /// Whether it is an address of the loopback network: its peers are on this machine.
     pub const fn is_loopback(&self) -> bool {
         match self {
@@ -267,23 +267,23 @@ impl Place {
     }
 }
 
-impl Effects {
+impl CausedFindings {
     /// What is explained, a line each; the last says how many more there are.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        let told = self.told.iter().map(|caused| caused.sentence.clone());
+        let listed = self.listed.iter().map(|caused| caused.sentence.clone());
         let more = match self.more {
             0 => None,
             1 => Some("1 more finding".to_owned()),
             more => Some(format!("{} more findings", units::count(more.into()))),
         };
-        told.chain(more)
+        listed.chain(more)
     }
 }
 
 impl Finding {
     /// The name of the program that has the trouble, and the command line of one of its processes; blank where not known.
     pub fn program_and_command(&self) -> (&str, &str) {
-        let one = self.process.as_ref().or_else(|| self.sharers.first().map(|sharer| &sharer.process));
+        let one = self.process.as_ref().or_else(|| self.process_shares.first().map(|share| &share.process));
         let name = self.program.as_ref().map(AsRef::as_ref);
         let is_of_one = self.process.is_some() || name.is_some();
         let one = one.filter(|_| is_of_one);
@@ -292,7 +292,7 @@ impl Finding {
 
     /// The filters that show what it is about: its own first, then those of what it explains.
     pub fn filters(&self) -> impl Iterator<Item = &str> {
-        let explained = self.caused.told.iter().map(|caused| caused.filter.as_str());
+        let explained = self.caused.listed.iter().map(|caused| caused.filter.as_str());
         std::iter::once(self.filter.as_str()).chain(explained).filter(|text| !text.is_empty())
     }
 
@@ -302,7 +302,7 @@ impl Finding {
         if self.processes < 2 {
             return None;
         }
-        let named: Vec<String> = self.sharers.iter().take(NAMED_MAX).map(Sharer::words).collect();
+        let named: Vec<String> = self.process_shares.iter().take(NAMED_MAX).map(ProcessShare::words).collect();
         let more = self.processes.saturating_sub(u32::try_from(named.len()).unwrap_or(u32::MAX));
         let more = if more > 0 { format!(" and {} more", units::count(more.into())) } else { String::new() };
         Some(format!("{}: {}{more}", units::count(self.processes.into()), named.join(", ")))
@@ -315,7 +315,7 @@ impl Finding {
 
     /// Whether `rule` found it, found the same cause, or found something that it explains.
     pub fn is_of(&self, rule: Rule) -> bool {
-        let explains = self.caused.told.iter().any(|caused| caused.rule == rule);
+        let explains = self.caused.listed.iter().any(|caused| caused.rule == rule);
         self.rule() == rule || self.also == Some(rule) || explains || self.caused.more_rules.contains(&rule)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::attempts::Attempts;
-use crate::diagnosis::finding::{FindingKey, Place, Program};
-use crate::diagnosis::sharers::Sharers;
+use crate::diagnosis::connect_attempts::ConnectAttempts;
+use crate::diagnosis::finding::{FindingKey, FindingScope, ProgramName};
+use crate::diagnosis::group_processes::GroupProcesses;
 use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{NoProcess, Owner, Process};
@@ -15,7 +15,7 @@ use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::rows::Row;
 
-/// The most groups of one look. Sockets that would make another one count for their process as a whole.
+/// The most groups of one evaluation. Sockets that would make another one count for their process as a whole.
 pub(super) const GROUPS_MAX: usize = 4_096;
 /// The most examples of one finding.
 pub const EXAMPLES_MAX: usize = 5;
@@ -24,9 +24,9 @@ pub(super) const ARRIVAL_MINUTES: usize = 30;
 
 /// What a rule says of one socket.
 #[derive(Debug)]
-pub(super) struct Member<'a> {
+pub(super) struct GroupMember<'a> {
     /// Where it belongs.
-    pub(super) place: Place,
+    pub(super) scope: FindingScope,
     /// The listening socket that the rule is about, where it is about single ones and this one is known.
     pub(super) listener: Option<SocketId>,
     /// Whose it is.
@@ -49,16 +49,16 @@ pub(super) struct Member<'a> {
     pub(super) rate: f64,
 }
 
-impl<'a> Member<'a> {
+impl<'a> GroupMember<'a> {
     /// A socket of which nothing but its place is known to the rule; in its state since its row says so, or at least
     /// since it was first seen.
-    pub(super) fn new(place: Place, row: &'a Row) -> Self {
+    pub(super) fn new(scope: FindingScope, row: &'a Row) -> Self {
         let connection = &row.connection;
         let first_seen = Since { at: connection.first_seen, basis: AgeBasis::AtLeast };
         let process = connection.socket.owner.holders().and_then(|holders| holders.all().first());
         let since = Some(connection.state_since.unwrap_or(first_seen));
         Self {
-            place,
+            scope,
             listener: None,
             process,
             since,
@@ -75,10 +75,10 @@ impl<'a> Member<'a> {
 
 /// Sockets of one rule and one place, of one program; where a peer is to blame, of all who have to do with it.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct SocketGroup {
     pub(super) key: FindingKey,
     /// Whose they are.
-    pub(super) sharers: Sharers,
+    pub(super) processes: GroupProcesses,
     /// Why no process is named; `None` where one is, or nothing is known yet.
     pub(super) no_process: Option<NoProcess>,
     pub(super) sockets: u32,
@@ -102,18 +102,18 @@ pub(super) struct Group {
     /// Our address, where the rule tells our addresses apart.
     pub(super) from: Option<Address>,
     /// What became of attempts to connect, for the rules that are about those.
-    pub(super) attempts: Option<Attempts>,
+    pub(super) attempts: Option<ConnectAttempts>,
     /// How many places it is about, more than one for a process as a whole.
     pub(super) places: u32,
     /// How many came within each of the last minutes, the latest first.
     pub(super) arrivals: [u32; ARRIVAL_MINUTES],
 }
 
-impl Group {
+impl SocketGroup {
     pub(super) fn new(key: FindingKey, process: Option<Arc<Process>>) -> Self {
         Self {
             key,
-            sharers: Sharers::of(process, 0),
+            processes: GroupProcesses::of(process, 0),
             no_process: None,
             sockets: 0,
             remembered: 0,
@@ -136,17 +136,17 @@ impl Group {
 
     /// The process, if all of it is that of a single one.
     pub(super) fn process(&self) -> Option<&Arc<Process>> {
-        self.sharers.only()
+        self.processes.only()
     }
 
     /// What the groups of one rule and program have in common: they may be judged together.
     pub(super) fn family(&self) -> impl Ord + use<> {
-        (self.key.rule, self.sharers.program().map(Program::named), self.key.netns)
+        (self.key.rule, self.processes.program().map(ProgramName::named), self.key.netns)
     }
 
-    fn add(&mut self, member: &Member, id: SocketId, now: Timestamp) {
+    fn add(&mut self, member: &GroupMember, id: SocketId, now: Timestamp) {
         self.sockets += 1;
-        self.sharers.note(member.process, 1);
+        self.processes.note(member.process, 1);
         self.settled += u32::from(member.settled);
         self.aged += u32::from(member.aged);
         self.kinds[member.kind] += 1;
@@ -206,7 +206,7 @@ impl Group {
             self.is_as_old_as(since);
         }
         other.examples.iter().for_each(|(at, id)| self.add_example(*at, *id));
-        self.sharers.merge(&other.sharers);
+        self.processes.merge(&other.processes);
     }
 
     /// The oldest of its sockets, oldest first.
@@ -222,9 +222,9 @@ impl Group {
 
     /// The endpoint it is about, if it is about one.
     pub(super) const fn endpoint(&self) -> Option<Destination> {
-        match self.key.place {
-            Place::To(endpoint) | Place::On(endpoint) => Some(endpoint),
-            Place::Machine | Place::Process => None,
+        match self.key.scope {
+            FindingScope::To(endpoint) | FindingScope::On(endpoint) => Some(endpoint),
+            FindingScope::Machine | FindingScope::Process => None,
         }
     }
 
@@ -234,24 +234,24 @@ impl Group {
     }
 }
 
-/// The groups of one look.
+/// The groups of one evaluation.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
-    found: FxHashMap<FindingKey, Group>,
+pub(super) struct SocketGroups {
+    found: FxHashMap<FindingKey, SocketGroup>,
 }
 
-impl Groups {
+impl SocketGroups {
     /// Adds a socket to the group of `key`.
-    pub(super) fn add(&mut self, key: FindingKey, member: &Member, row: &Row, now: Timestamp) {
+    pub(super) fn add(&mut self, key: FindingKey, member: &GroupMember, row: &Row, now: Timestamp) {
         let socket = &row.connection.socket;
         let mut key = key;
         if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
-            let program = member.process.map(|process| Program::of(process));
-            (key.program, key.place, key.listener) = (program, Place::Process, None);
+            let program = member.process.map(|process| ProgramName::of(process));
+            (key.program, key.scope, key.listener) = (program, FindingScope::Process, None);
         }
         let group = self.found.entry(key).or_insert_with(|| {
             let no_process = socket.owner.no_process();
-            Group { no_process, ..Group::new(key, None) }
+            SocketGroup { no_process, ..SocketGroup::new(key, None) }
         });
         // Those whose owners are unknown for different reasons are called by none of them.
         group.no_process = group.no_process.filter(|why| socket.owner.no_process() == Some(*why));
@@ -260,17 +260,17 @@ impl Groups {
     }
 
     /// Adds a group that no rows make up.
-    pub(super) fn put(&mut self, group: Group) {
+    pub(super) fn put(&mut self, group: SocketGroup) {
         if self.found.len() < GROUPS_MAX {
             self.found.insert(group.key, group);
         }
     }
 
     /// All of them, in an order that does not depend on that of the rows: those of one rule and program together.
-    pub(super) fn into_sorted(self) -> Vec<Group> {
+    pub(super) fn into_sorted(self) -> Vec<SocketGroup> {
         // A group is large: its place is found before it is moved.
-        let mut groups: Vec<Option<Group>> = self.found.into_values().map(Some).collect();
-        let key = |group: &Option<Group>| group.as_ref().map(|group| (group.family(), group.key));
+        let mut groups: Vec<Option<SocketGroup>> = self.found.into_values().map(Some).collect();
+        let key = |group: &Option<SocketGroup>| group.as_ref().map(|group| (group.family(), group.key));
         let mut order: Vec<usize> = (0..groups.len()).collect();
         order.sort_unstable_by_key(|nth| key(&groups[*nth]));
         order.into_iter().filter_map(|nth| groups[nth].take()).collect()
@@ -284,9 +284,9 @@ mod tests {
     use crate::model::socket::NetnsId;
     use crate::model::testing::{connection, destination, process, tcp};
 
-    fn key(member: &Member) -> FindingKey {
-        let program = member.process.map(|process| Program::of(process));
-        FindingKey { rule: Rule::CloseWaitLeak, program, place: member.place, netns: NetnsId(0), listener: None }
+    fn key(member: &GroupMember) -> FindingKey {
+        let program = member.process.map(|process| ProgramName::of(process));
+        FindingKey { rule: Rule::CloseWaitLeak, program, scope: member.scope, netns: NetnsId(0), listener: None }
     }
 
     fn row(cookie: u64, since_ms: u64) -> Row {
@@ -297,10 +297,10 @@ mod tests {
 
     #[test]
     fn a_group_keeps_the_oldest_and_counts_arrivals_by_the_minute() {
-        let (mut groups, now) = (Groups::default(), Timestamp::from_millis(600_000));
+        let (mut groups, now) = (SocketGroups::default(), Timestamp::from_millis(600_000));
         for cookie in 1..=9 {
             let row = row(cookie, 600_000 - cookie * 30_000);
-            let member = Member::new(Place::To(destination("10.0.0.2:80")), &row);
+            let member = GroupMember::new(FindingScope::To(destination("10.0.0.2:80")), &row);
             groups.add(key(&member), &member, &row, now);
         }
         let [group] = &groups.into_sorted()[..] else { panic!("one place is one group") };
@@ -312,12 +312,12 @@ mod tests {
 
     #[test]
     fn too_many_groups_are_counted_for_their_process() {
-        let (mut groups, now) = (Groups::default(), Timestamp::from_millis(600_000));
+        let (mut groups, now) = (SocketGroups::default(), Timestamp::from_millis(600_000));
         for cookie in 0..=GROUPS_MAX as u64 + 10 {
             let row = row(cookie, 1);
             let [_, b, c, d] = u32::try_from(cookie).expect("small").to_be_bytes();
-            let member = Member::new(
-                Place::To(Destination { address: Address::new([10, b, c, d].into(), None), port: 80 }),
+            let member = GroupMember::new(
+                FindingScope::To(Destination { address: Address::new([10, b, c, d].into(), None), port: 80 }),
                 &row,
             );
             groups.add(key(&member), &member, &row, now);

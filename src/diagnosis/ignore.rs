@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use crate::diagnosis::finding::{Finding, Place};
+use crate::diagnosis::finding::{Finding, FindingScope};
 use crate::diagnosis::rule::Rule;
 
 /// The most of them: each is compared with each finding.
@@ -132,9 +132,9 @@ fn program(finding: &Finding) -> Option<&str> {
 
 /// The end that a finding is about.
 fn endpoint(finding: &Finding) -> Option<(IpAddr, u16)> {
-    match finding.key.place {
-        Place::To(end) | Place::On(end) => Some((end.address.ip(), end.port)),
-        Place::Machine | Place::Process => None,
+    match finding.key.scope {
+        FindingScope::To(end) | FindingScope::On(end) => Some((end.address.ip(), end.port)),
+        FindingScope::Machine | FindingScope::Process => None,
     }
 }
 

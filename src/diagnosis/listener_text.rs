@@ -12,11 +12,11 @@ const NAMED_MAX: usize = 3;
 /// apart, all that it can be, or how many.
 pub(super) fn accepting(case: &Case) -> Subject {
     let Some((socket, came_by)) = came_by(case) else { return listening(case.group) };
-    if case.group.sharers.len() > 0 {
+    if case.group.processes.len() > 0 {
         return listening(case.group);
     }
     if let Some(listener) = came_by.listener {
-        let row = case.look.store.rows().live(listener.id);
+        let row = case.context.store.rows().live(listener.id);
         return stands_for_listener(row.and_then(|row| row.connection.socket.owner.no_process()));
     }
     let mut names: Vec<Option<String>> = Vec::new();
@@ -35,13 +35,13 @@ pub(super) fn accepting(case: &Case) -> Subject {
 /// One of the connections that came in, and what is known of its listener.
 pub(super) fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
     let (_, id) = case.group.examples.first()?;
-    let socket = &case.look.store.rows().live(*id)?.connection.socket;
-    Some((socket, case.look.sides.came_by(socket)?))
+    let socket = &case.context.store.rows().live(*id)?.connection.socket;
+    Some((socket, case.context.sides.came_by(socket)?))
 }
 
 /// Who listens on this machine where the connections of a group go; `None` where that is not known to be here.
 pub(super) fn called_here(case: &Case) -> Option<String> {
-    let store = case.look.store;
+    let store = case.context.store;
     let sockets = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
     let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().called_by(socket))?;
     match called.all() {
@@ -60,7 +60,7 @@ pub(super) fn among_sharers(case: &Case) -> String {
 
 /// How many listeners share the place of the listener that a finding is about.
 fn sharers(case: &Case) -> usize {
-    let store = case.look.store;
+    let store = case.context.store;
     let row = case.group.key.listener.and_then(|id| store.rows().live(id));
     row.map_or(0, |row| store.listeners().sharers(ListenPlace::of(&row.connection.socket)))
 }

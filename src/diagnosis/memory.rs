@@ -1,14 +1,14 @@
-//! What is remembered from look to look: the past of groups and of descriptors. All bounded.
+//! What is remembered from evaluation to evaluation: the past of groups and of descriptors. All bounded.
 
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use crate::diagnosis::dns_lookups::DnsLookups;
 use crate::diagnosis::finding::{Finding, FindingKey, Slope};
-use crate::diagnosis::flow::Flows;
-use crate::diagnosis::lookups::Lookups;
+use crate::diagnosis::group_history::GroupHistory;
+use crate::diagnosis::queue_progress::WatchedQueues;
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::track::Track;
 use crate::model::descriptors::Descriptors;
 use crate::model::memory::{Held, close_gaps};
 use crate::model::process::ProcessId;
@@ -26,18 +26,18 @@ const TRACKED_FROM: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) at: Timestamp,
-    /// When the first look was.
+    /// When the first evaluation was.
     pub(super) begun: Option<Timestamp>,
-    /// Whether a look has ended before this one.
+    /// Whether an evaluation has ended before this one.
     has_looked: bool,
-    tracks: FxHashMap<FindingKey, Track>,
-    descriptors: FxHashMap<ProcessId, Track>,
-    pub(super) flows: Flows,
-    pub(super) lookups: Lookups,
+    tracks: FxHashMap<FindingKey, GroupHistory>,
+    descriptors: FxHashMap<ProcessId, GroupHistory>,
+    pub(super) flows: WatchedQueues,
+    pub(super) lookups: DnsLookups,
 }
 
 impl Memory {
-    /// A look at `store` begins: takes in what the store says of the machine as a whole. Another past (a recording that
+    /// An evaluation at `store` begins: takes in what the store says of the machine as a whole. Another past (a recording that
     /// was wound back) is forgotten.
     pub(super) fn begin(&mut self, store: &Store) {
         let now = store.at();
@@ -64,7 +64,7 @@ impl Memory {
     /// What it holds.
     pub(super) fn held(&self) -> [Held; 6] {
         let (rings, samples) =
-            self.tracks.values().map(Track::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+            self.tracks.values().map(GroupHistory::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
         let [open, ended] = self.lookups.held();
         [
             Held::by("tracks", &self.tracks),
@@ -77,12 +77,12 @@ impl Memory {
     }
 
     /// The past of a group.
-    pub(super) fn track(&self, key: &FindingKey) -> Option<&Track> {
+    pub(super) fn track(&self, key: &FindingKey) -> Option<&GroupHistory> {
         self.tracks.get(key)
     }
 
     /// The past of a group, to be added to. Once there are too many, only the past of findings is kept: `is_needed`.
-    pub(super) fn track_mut(&mut self, key: FindingKey, is_needed: bool) -> Option<&mut Track> {
+    pub(super) fn track_mut(&mut self, key: FindingKey, is_needed: bool) -> Option<&mut GroupHistory> {
         if !self.tracks.contains_key(&key) && self.tracks.len() >= TRACKS_MAX {
             if !is_needed {
                 return None;
@@ -95,13 +95,13 @@ impl Memory {
         Some(self.tracks.entry(key).or_default())
     }
 
-    /// Whether a condition that is not remembered has just begun: at the first look of all it may have held for long, and
+    /// Whether a condition that is not remembered has just begun: at the first evaluation of all it may have held for long, and
     /// where there are too many groups to remember, too.
     pub(super) fn knows_beginnings(&self) -> bool {
         self.has_looked && self.tracks.len() < TRACKS_MAX
     }
 
-    /// A look has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
+    /// An evaluation has ended: what it has not seen for long is forgotten. What it has not seen at all is no finding any more;
     /// where only a moment is seen of something that comes and goes, it stays for a while: the answer. What is about a
     /// listener is over when that is gone. `outlasts` says for how long a finding of a rule outlasts what it is about.
     pub(super) fn finish(&mut self, store: &Store, outlasts: impl Fn(Rule) -> Option<Duration>) -> Vec<Finding> {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use rustc_hash::FxHashMap;
 
 use crate::diagnosis::causes::explain;
-use crate::diagnosis::finding::{Finding, FindingKey, Measure, Place};
+use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, Measure};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::at_least;
 use crate::model::socket::{NetnsId, SocketId};
@@ -17,11 +17,11 @@ use crate::model::time::Timestamp;
 use crate::model::units;
 
 /// More full listeners of one place than this are told as one finding.
-const FULL_TOLD_MAX: usize = 3;
+const FULL_LISTED_MAX: usize = 3;
 
 /// A listener that is full: by itself, or as one of its place.
-type Full = FxHashMap<(NetnsId, Option<SocketId>), usize>;
-type FullOfPlace = FxHashMap<(NetnsId, Place), Vec<usize>>;
+type FullListeners = FxHashMap<(NetnsId, Option<SocketId>), usize>;
+type FullListenersByScope = FxHashMap<(NetnsId, FindingScope), Vec<usize>>;
 
 /// Joins the findings of one cause.
 pub(super) fn join(findings: &mut Vec<Finding>, now: Timestamp) {
@@ -30,7 +30,7 @@ pub(super) fn join(findings: &mut Vec<Finding>, now: Timestamp) {
     let (by_listener, by_place) = full(&others);
     for waiting in waiting {
         let key = waiting.key;
-        let there = by_place.get(&(key.netns, key.place)).map_or(&[][..], Vec::as_slice);
+        let there = by_place.get(&(key.netns, key.scope)).map_or(&[][..], Vec::as_slice);
         if key.listener.is_none() && are_told(&waiting, there, &mut others) {
             continue;
         }
@@ -44,13 +44,13 @@ pub(super) fn join(findings: &mut Vec<Finding>, now: Timestamp) {
 }
 
 /// Where the full listeners are among `findings`.
-fn full(findings: &[Finding]) -> (Full, FullOfPlace) {
-    let (mut by_listener, mut by_place) = (Full::default(), FullOfPlace::default());
+fn full(findings: &[Finding]) -> (FullListeners, FullListenersByScope) {
+    let (mut by_listener, mut by_place) = (FullListeners::default(), FullListenersByScope::default());
     let all = findings.iter().enumerate().filter(|(_, finding)| finding.rule() == Rule::AcceptQueueFull);
-    for (nth, FindingKey { netns, listener, place, .. }) in all.map(|(nth, finding)| (nth, finding.key)) {
+    for (nth, FindingKey { netns, listener, scope, .. }) in all.map(|(nth, finding)| (nth, finding.key)) {
         by_listener.entry((netns, listener)).or_insert(nth);
         if listener.is_some() {
-            by_place.entry((netns, place)).or_default().push(nth);
+            by_place.entry((netns, scope)).or_default().push(nth);
         }
     }
     (by_listener, by_place)
@@ -75,7 +75,7 @@ fn are_told(waiting: &Finding, full: &[usize], others: &mut [Finding]) -> bool {
 fn fold_full(findings: &mut Vec<Finding>) {
     let (_, by_place) = full(findings);
     let mut shown_by: FxHashMap<usize, usize> = FxHashMap::default();
-    for same in by_place.into_values().filter(|same| same.len() > FULL_TOLD_MAX) {
+    for same in by_place.into_values().filter(|same| same.len() > FULL_LISTED_MAX) {
         let badness = |nth: &usize| findings.get(*nth).map(|one| (one.severity, one.sockets, Reverse(one.key)));
         let Some(worst) = same.iter().copied().max_by_key(badness) else { continue };
         shown_by.extend(same.into_iter().filter(|nth| *nth != worst).map(|nth| (nth, worst)));
@@ -115,9 +115,9 @@ fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
     full.since = [full.since, waiting.since].into_iter().flatten().min_by_key(|since| since.at);
     full.slope = full.slope.or(waiting.slope);
     full.first_found = full.first_found.min(waiting.first_found);
-    if full.sharers.is_empty() {
-        (full.process, full.program, full.processes, full.sharers) =
-            (waiting.process, waiting.program, waiting.processes, waiting.sharers);
+    if full.process_shares.is_empty() {
+        (full.process, full.program, full.processes, full.process_shares) =
+            (waiting.process, waiting.program, waiting.processes, waiting.process_shares);
     }
     if full.examples.is_empty() {
         full.examples = waiting.examples;

@@ -25,7 +25,7 @@ pub(super) struct OtherEnd {
 impl OtherEnd {
     /// Of the examples of a group.
     pub(super) fn of(case: &Case) -> Self {
-        let store = case.look.store;
+        let store = case.context.store;
         let own = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
         let mut found: Vec<&Row> = own.filter_map(|row| store.peer(&row.connection.socket)).collect();
         found.dedup_by_key(|row| row.connection.socket.id);
@@ -48,8 +48,8 @@ impl OtherEnd {
 }
 
 /// What waits at the other end of `socket` to be sent, in bytes, where that is on this machine.
-pub(super) fn waits_there(look: &Context, socket: &Socket) -> u64 {
-    let peer = look.store.peer(socket).and_then(|row| row.connection.socket.queues);
+pub(super) fn waits_there(context: &Context, socket: &Socket) -> u64 {
+    let peer = context.store.peer(socket).and_then(|row| row.connection.socket.queues);
     peer.and_then(|queues| queues.send).map_or(0, u64::from)
 }
 
@@ -74,14 +74,14 @@ fn named(rows: &[&Row]) -> Option<String> {
 }
 
 fn namespace(case: &Case, netns: NetnsId) -> Option<String> {
-    let names = case.look.store.names();
+    let names = case.context.store.names();
     let is_other = netns != case.group.key.netns;
     is_other.then(|| names.namespaces.get(&netns).map_or_else(|| netns.0.to_string(), ToString::to_string))
 }
 
 /// A peer with an address that only a private network has may be a container of this machine.
 fn hint(case: &Case) -> Option<String> {
-    let store = case.look.store;
+    let store = case.context.store;
     let (_, id) = case.group.examples.first()?;
     let remote = store.rows().live(*id)?.connection.socket.destination().address.ip();
     let may_be = store.coverage().other_namespaces > 0 && Exposure::of(remote) == Exposure::Private;

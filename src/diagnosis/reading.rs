@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context};
-use crate::diagnosis::flow::{Flow, Queue};
 use crate::diagnosis::kernel_timers;
+use crate::diagnosis::queue_progress::{Queue, QueueProgress};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
@@ -26,30 +26,30 @@ pub(super) enum Reading {
 
 /// How the process that holds `socket` reads from it. What waits to be accepted has no reader yet, and what was
 /// closed has none any more.
-pub(super) fn of(look: &Context, socket: &Socket) -> Reading {
-    let limits = look.thresholds;
+pub(super) fn of(context: &Context, socket: &Socket) -> Reading {
+    let limits = context.thresholds;
     let receives = matches!(socket.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2);
     let queue = socket.queues.map_or(0, |queues| queues.receive);
     if !receives || matches!(socket.owner, Owner::Unaccepted | Owner::Remembered(_)) {
         return Reading::Unknown;
     }
-    let closed = closed_to_peer(look, socket);
+    let closed = closed_to_peer(context, socket);
     if queue < limits.local_reader_bytes && closed.is_none() {
         return Reading::Unknown;
     }
-    let known_at = look.store.known_at(socket);
+    let known_at = context.store.known_at(socket);
     let is_limited = limits_its_rate(socket);
     let calm = if is_limited { LIMITED_PAUSE.max(limits.local_reader_age) } else { limits.local_reader_age };
-    match look.memory.flows.of(socket.id, Queue::Receive, calm) {
-        Flow::Unknown => Reading::Unknown,
-        Flow::Still(since) => {
-            let since = earliest(since, closed, last_data(look, socket, known_at));
+    match context.memory.flows.of(socket.id, Queue::Receive, calm) {
+        QueueProgress::Unknown => Reading::Unknown,
+        QueueProgress::Still(since) => {
+            let since = earliest(since, closed, last_data(context, socket, known_at));
             if since.age(known_at) >= calm { Reading::Stuck(since) } else { Reading::Unknown }
         }
-        Flow::Moving(Some(rate), over) if !is_limited && rate < f64::from(limits.slow_reader_rate) => {
+        QueueProgress::Moving(Some(rate), over) if !is_limited && rate < f64::from(limits.slow_reader_rate) => {
             if over >= limits.local_reader_age { Reading::Slow(rate) } else { Reading::Unknown }
         }
-        Flow::Moving(..) => Reading::Steady,
+        QueueProgress::Moving(..) => Reading::Steady,
     }
 }
 
@@ -67,21 +67,21 @@ fn limits_its_rate(socket: &Socket) -> bool {
     holders.all().iter().any(|process| process.command.as_str().split(' ').any(is_limit))
 }
 
-/// Whether the queue of `socket` is watched, so that [`of`] tells more at the next look.
-pub(super) fn is_watched(look: &Context, socket: &Socket) -> bool {
-    look.memory.flows.watched_since(socket.id, Queue::Receive).is_some()
+/// Whether the queue of `socket` is watched, so that [`of`] tells more at the next evaluation.
+pub(super) fn is_watched(context: &Context, socket: &Socket) -> bool {
+    context.memory.flows.watched_since(socket.id, Queue::Receive).is_some()
 }
 
 /// Since when the other end, on this machine, has seen the window closed: a queue of any size is full then.
-fn closed_to_peer(look: &Context, socket: &Socket) -> Option<Since> {
-    let peer = &look.store.peer(socket)?.connection.socket;
-    kernel_timers::window_closed(peer, look.now())
+fn closed_to_peer(context: &Context, socket: &Socket) -> Option<Since> {
+    let peer = &context.store.peer(socket)?.connection.socket;
+    kernel_timers::window_closed(peer, context.now())
 }
 
 /// When data last came, if that is long ago. It may have been read in part since then; what is left of it is old.
-fn last_data(look: &Context, socket: &Socket, now: Timestamp) -> Option<Since> {
+fn last_data(context: &Context, socket: &Socket, now: Timestamp) -> Option<Since> {
     let at = socket.tcp.map(|tcp| tcp.last_data_received.timestamp()).filter(|at| *at != Timestamp::default())?;
-    let is_long_ago = now.since(at) >= look.thresholds.stalled_age;
+    let is_long_ago = now.since(at) >= context.thresholds.stalled_age;
     is_long_ago.then_some(Since { at, basis: AgeBasis::AtLeast })
 }
 
@@ -95,7 +95,7 @@ fn earliest(watched: Since, closed: Option<Since>, data: Option<Since>) -> Since
 
 /// The part of a filter that finds connections of which at least so much is not read as of those of the group.
 pub(super) fn filter_queue(case: &Case) -> String {
-    let floor = u64::from(case.look.thresholds.local_reader_bytes).min(case.group.least);
+    let floor = u64::from(case.context.thresholds.local_reader_bytes).min(case.group.least);
     format!("recvq>{}", floor.saturating_sub(1))
 }
 

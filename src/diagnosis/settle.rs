@@ -1,4 +1,4 @@
-//! The end of a look, in slices: judgements become findings, one group at a time.
+//! The end of an evaluation, in slices: judgements become findings, one group at a time.
 //!
 //! Places of one program that are no finding each may be one together, and too many findings of one program are told as
 //! one. Of very many findings only the worst are kept.
@@ -6,44 +6,44 @@
 use std::cmp::Reverse;
 
 use crate::diagnosis::case::Judgement;
-use crate::diagnosis::desk::Desk;
-use crate::diagnosis::finding::{Finding, FindingKey, Place, Program};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::evaluator::GroupEvaluator;
+use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, ProgramName};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::{causes, one_cause, rules};
 use crate::store::Store;
 
-/// The most findings that are kept in full; the worst ones. See [`Diagnosis::untold`](crate::diagnosis::Diagnosis::untold).
+/// The most findings that are kept in full; the worst ones. See [`Diagnosis::left_out`](crate::diagnosis::Diagnosis::left_out).
 pub const FINDINGS_MAX: usize = 64;
 /// One program with more places than this of one kind has one finding for all of them.
-const PLACES_TOLD_MAX: usize = 6;
+const SCOPES_LISTED_MAX: usize = 6;
 /// Looking at this many groups is one step, as settling one is.
 const GROUPS_A_STEP: usize = 64;
 
 /// A group and what its rule said of it.
-pub(super) type Judged = (Group, Option<Judgement>);
+pub(super) type JudgedGroup = (SocketGroup, Option<Judgement>);
 
 /// Judgements on their way to findings.
 #[derive(Debug, Default)]
-pub(super) struct Settling {
-    /// Families (see [`Group::family`]) stand together.
-    rest: std::vec::IntoIter<Judged>,
+pub(super) struct SettlingGroups {
+    /// AddressFamilies (see [`SocketGroup::family`]) stand together.
+    rest: std::vec::IntoIter<JudgedGroup>,
     /// How many of the first of `rest` are of the family at hand.
     of_family: usize,
     /// The family is one finding.
     is_crowd: bool,
     /// Those places of the family that are no finding each.
-    together: Option<Group>,
+    together: Option<SocketGroup>,
 }
 
-impl Settling {
+impl SettlingGroups {
     /// `judged` in the order of their keys.
-    pub(super) fn new(judged: Vec<Judged>) -> Self {
+    pub(super) fn new(judged: Vec<JudgedGroup>) -> Self {
         Self { rest: judged.into_iter(), ..Self::default() }
     }
 
     /// Settles the next group, or ends its family; answers how many steps that took, none once all is done.
-    pub(super) fn advance(&mut self, desk: &mut Desk, findings: &mut Worst) -> usize {
+    pub(super) fn advance(&mut self, desk: &mut GroupEvaluator, findings: &mut FindingList) -> usize {
         if self.of_family == 0 {
             if let Some(together) = self.together.take().filter(|together| together.places > 1) {
                 let judgement = desk.judge(&together);
@@ -58,11 +58,11 @@ impl Settling {
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
         findings.take(desk.settle(&group, judgement.filter(|_| !joins)), desk.ignores);
         if joins {
-            let program = group.sharers.program().map(Program::named);
-            let key = FindingKey { program, place: Place::Process, ..group.key };
+            let program = group.processes.program().map(ProgramName::named);
+            let key = FindingKey { program, scope: FindingScope::Process, ..group.key };
             match &mut self.together {
                 Some(together) => together.merge(&group),
-                None => self.together = Some(Group { key, ..group }),
+                None => self.together = Some(SocketGroup { key, ..group }),
             }
         }
         1
@@ -74,24 +74,24 @@ impl Settling {
         let members = || self.rest.as_slice().iter().take_while(|(group, _)| group.family() == first);
         let raised = members().filter(|(group, judgement)| judgement.is_some() && is_outside(group)).count();
         self.of_family = members().count();
-        self.is_crowd = rule.rolls_up && raised > PLACES_TOLD_MAX;
+        self.is_crowd = rule.rolls_up && raised > SCOPES_LISTED_MAX;
         1 + self.of_family / GROUPS_A_STEP
     }
 }
 
-fn is_outside(group: &Group) -> bool {
-    matches!(group.key.place, Place::To(_) | Place::Process)
+fn is_outside(group: &SocketGroup) -> bool {
+    matches!(group.key.scope, FindingScope::To(_) | FindingScope::Process)
 }
 
-/// The findings of a look: no more than there are groups. In the end the worst, [`FINDINGS_MAX`] of them, and how many
+/// The findings of an evaluation: no more than there are groups. In the end the worst, [`FINDINGS_MAX`] of them, and how many
 /// more there are.
 #[derive(Debug, Default)]
-pub(super) struct Worst {
+pub(super) struct FindingList {
     found: Vec<Finding>,
     ignored: usize,
 }
 
-impl Worst {
+impl FindingList {
     /// Takes a finding in, if there is one; of those that the user has acknowledged only the number.
     pub(super) fn take(&mut self, finding: Option<Finding>, ignores: &[Ignore]) {
         let Some(finding) = finding else { return };
@@ -122,8 +122,8 @@ impl Worst {
             let size = finding.sockets.checked_ilog2();
             (rules::definition(rule).kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
         });
-        let untold = kept.len().saturating_sub(FINDINGS_MAX);
+        let left_out = kept.len().saturating_sub(FINDINGS_MAX);
         kept.truncate(FINDINGS_MAX);
-        (kept, untold)
+        (kept, left_out)
     }
 }

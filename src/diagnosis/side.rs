@@ -1,6 +1,6 @@
 //! Which end of a connection is the service: ours (then it belongs to a listener) or the peer's.
 
-use crate::diagnosis::finding::Place;
+use crate::diagnosis::finding::FindingScope;
 use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::socket::Socket;
@@ -34,11 +34,11 @@ impl<'a> Sides<'a> {
     }
 
     /// The service's end of a connection.
-    pub(super) fn place(&self, socket: &Socket) -> Place {
+    pub(super) fn place(&self, socket: &Socket) -> FindingScope {
         if let Some(came_by) = self.came_by(socket) {
-            return Place::On(came_by.place.destination());
+            return FindingScope::On(came_by.place.destination());
         }
-        if self.is_client(socket) { Place::To(socket.destination()) } else { Place::on(socket) }
+        if self.is_client(socket) { FindingScope::To(socket.destination()) } else { FindingScope::on(socket) }
     }
 
     /// Whether we are the client of a connection that no listener of ours took: the end with an ephemeral port is, or
@@ -74,11 +74,11 @@ mod tests {
         store.apply(Delta { added: vec![connection(listener(1, 40_000), 0)], ..Delta::default() });
         let sides = Sides::new(&store);
         for (local, remote, place) in [
-            ("10.0.0.1:40000", "10.0.0.2:80", Place::On(destination("0.0.0.0:40000"))),
-            ("10.0.0.1:40001", "10.0.0.2:80", Place::To(destination("10.0.0.2:80"))),
-            ("10.0.0.1:8080", "10.0.0.2:50000", Place::On(destination("10.0.0.1:8080"))),
-            ("10.0.0.1:61001", "10.0.0.2:80", Place::To(destination("10.0.0.2:80"))),
-            ("10.0.0.1:50001", "10.0.0.2:50000", Place::To(destination("10.0.0.2:50000"))),
+            ("10.0.0.1:40000", "10.0.0.2:80", FindingScope::On(destination("0.0.0.0:40000"))),
+            ("10.0.0.1:40001", "10.0.0.2:80", FindingScope::To(destination("10.0.0.2:80"))),
+            ("10.0.0.1:8080", "10.0.0.2:50000", FindingScope::On(destination("10.0.0.1:8080"))),
+            ("10.0.0.1:61001", "10.0.0.2:80", FindingScope::To(destination("10.0.0.2:80"))),
+            ("10.0.0.1:50001", "10.0.0.2:50000", FindingScope::To(destination("10.0.0.2:50000"))),
         ] {
             assert_eq!(sides.place(&tcp(2).local(local).remote(remote).build()), place, "{local} {remote}");
         }

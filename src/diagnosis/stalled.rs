@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::case::Context;
-use crate::diagnosis::flow::{Flow, Queue};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
+use crate::diagnosis::queue_progress::{Queue, QueueProgress};
 use crate::diagnosis::reading::{self, Reading};
 use crate::model::delta::Since;
 use crate::model::socket::Socket;
@@ -20,31 +20,31 @@ pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration 
 
 /// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`. It
 /// is `aged` where so much has waited for so long that it is told however few do.
-pub(super) fn member<'a>(look: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<Member<'a>> {
+pub(super) fn member<'a>(context: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    if lasted(socket, since, look.now()) < age {
+    if lasted(socket, since, context.now()) < age {
         return None;
     }
     let waiting = socket.queues.and_then(|queues| queues.send).unwrap_or(0);
-    let limits = look.thresholds;
-    let aged = waiting >= limits.stalled_bytes && lasted(socket, since, look.now()) >= limits.stalled_age;
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { since: Some(since), amount: waiting.into(), aged, ..member })
+    let limits = context.thresholds;
+    let aged = waiting >= limits.stalled_bytes && lasted(socket, since, context.now()) >= limits.stalled_age;
+    let member = GroupMember::new(context.sides.place(socket), row);
+    Some(GroupMember { since: Some(since), amount: waiting.into(), aged, ..member })
 }
 
 /// How the peer takes what is sent. Where its window is small it does so in steps, so some patience is needed before what
 /// has moved counts as still.
-pub(super) fn taken(look: &Context, socket: &Socket) -> Flow {
-    look.memory.flows.of(socket.id, Queue::Send, look.thresholds.zero_window_age.saturating_mul(2))
+pub(super) fn taken(context: &Context, socket: &Socket) -> QueueProgress {
+    context.memory.flows.of(socket.id, Queue::Send, context.thresholds.zero_window_age.saturating_mul(2))
 }
 
 /// Whether the process at the other end is one of this machine, and the rules about how it reads tell of it: now, or, if
-/// they have seen it once only, at the next look.
-pub(super) fn is_told_of_reader(look: &Context, socket: &Socket) -> bool {
-    let Some(peer) = look.store.peer(socket) else { return false };
+/// they have seen it once only, at the next evaluation.
+pub(super) fn is_told_of_reader(context: &Context, socket: &Socket) -> bool {
+    let Some(peer) = context.store.peer(socket) else { return false };
     let peer = &peer.connection.socket;
-    match reading::of(look, peer) {
+    match reading::of(context, peer) {
         Reading::Stuck(_) | Reading::Slow(_) | Reading::Steady => true,
-        Reading::Unknown => reading::is_watched(look, peer),
+        Reading::Unknown => reading::is_watched(context, peer),
     }
 }

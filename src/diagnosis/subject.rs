@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use crate::diagnosis::group::Group;
+use crate::diagnosis::group::SocketGroup;
 use crate::model::process::NoProcess;
 use crate::model::units;
 
 /// So many programs are named of those that share a trouble.
-const PROGRAMS_TOLD_MAX: usize = 3;
+const PROGRAMS_NAMED_MAX: usize = 3;
 
 /// Whom a sentence is about, and in which number its verb stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Subject {
 
     /// `jdbc-pool[4121]`; `worker` for several processes of one program; `worker, api and cron`, `worker, api, cron and 2
     /// more programs` for several programs; `None` where no process is known.
-    fn named(group: &Group) -> Option<Self> {
+    fn named(group: &SocketGroup) -> Option<Self> {
         if let Some(process) = group.process() {
             return Some(Self {
                 text: format!("{}[{}]", process.name, process.id.pid),
@@ -46,7 +46,7 @@ impl Subject {
             });
         }
         let text = Some(programs(group)).filter(|text| !text.is_empty())?;
-        Some(Self { text, is_plural: group.sharers.program().is_none(), is_named: true })
+        Some(Self { text, is_plural: group.processes.program().is_none(), is_named: true })
     }
 
     /// With its verb: `jdbc-pool[4121] leaks`, `connections without a process leak`.
@@ -67,15 +67,15 @@ impl fmt::Display for Subject {
 }
 
 /// The names of its programs, those with most sockets first.
-fn programs(group: &Group) -> String {
-    let programs = group.sharers.programs();
-    let mut names: Vec<String> = programs.iter().take(PROGRAMS_TOLD_MAX).map(|(name, _)| (*name).to_owned()).collect();
-    match programs.len().saturating_sub(PROGRAMS_TOLD_MAX) {
+fn programs(group: &SocketGroup) -> String {
+    let programs = group.processes.programs();
+    let mut names: Vec<String> = programs.iter().take(PROGRAMS_NAMED_MAX).map(|(name, _)| (*name).to_owned()).collect();
+    match programs.len().saturating_sub(PROGRAMS_NAMED_MAX) {
         0 => {}
         1 => names.push("1 more program".to_owned()),
         more => names.push(format!("{} more programs", units::count(more as u64))),
     }
-    if group.sharers.ownerless > 0 && !names.is_empty() {
+    if group.processes.ownerless > 0 && !names.is_empty() {
         names.push("unidentified processes".to_owned());
     }
     match names.as_slice() {
@@ -87,7 +87,7 @@ fn programs(group: &Group) -> String {
 /// Whose the connections of `group` are: `jdbc-pool[4121]`, or what stands in for a process that is not known.
 ///
 /// `this machine` where the reasons differ, or where nothing is known.
-pub(super) fn who(group: &Group) -> Subject {
+pub(super) fn who(group: &SocketGroup) -> Subject {
     if let Some(process) = Subject::named(group) {
         // It has closed them, or has ended: what becomes of them is the kernel's work.
         let is_closed = group.remembered > 0 && group.remembered == group.sockets;
@@ -103,7 +103,7 @@ pub(super) fn who(group: &Group) -> Subject {
 }
 
 /// The process that listens, or what stands in for it.
-pub(super) fn listening(group: &Group) -> Subject {
+pub(super) fn listening(group: &SocketGroup) -> Subject {
     Subject::named(group).unwrap_or_else(|| stands_for_listener(group.no_process))
 }
 
@@ -117,27 +117,27 @@ pub(super) fn stands_for_listener(why: Option<NoProcess>) -> Subject {
     })
 }
 
-fn connections(group: &Group, which: &str) -> Subject {
+fn connections(group: &SocketGroup, which: &str) -> Subject {
     Subject::of(group.sockets, format!("a connection {which}"), format!("connections {which}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::finding::{FindingKey, Place};
+    use crate::diagnosis::finding::{FindingKey, FindingScope};
     use crate::diagnosis::rule::Rule;
     use crate::model::socket::NetnsId;
     use crate::model::testing::process;
 
-    fn group(named: bool, no_process: Option<NoProcess>, sockets: u32, remembered: u32) -> Group {
+    fn group(named: bool, no_process: Option<NoProcess>, sockets: u32, remembered: u32) -> SocketGroup {
         let key = FindingKey {
             rule: Rule::ZeroWindow,
             program: None,
-            place: Place::Machine,
+            scope: FindingScope::Machine,
             netns: NetnsId::default(),
             listener: None,
         };
-        Group { no_process, sockets, remembered, ..Group::new(key, named.then(|| process(812, "nginx"))) }
+        SocketGroup { no_process, sockets, remembered, ..SocketGroup::new(key, named.then(|| process(812, "nginx"))) }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::diagnosis::finding::{Place, SHARERS_TOLD_MAX, Severity};
+use crate::diagnosis::finding::{FindingScope, PROCESSES_LISTED_MAX, Severity};
 use crate::diagnosis::rule::Rule;
 use crate::model::descriptors::Descriptors;
 use crate::model::facts::{Counters, Facts, PortRange};
@@ -142,7 +142,7 @@ fn a_leak_tells_who_where_how_many_how_fast_since_when_why_and_what_breaks() {
         "jdbc-pool[4121] leaks CLOSE_WAIT to 10.0.0.5:5432: 57, +4/min for 3m, oldest 14m, never closed; out of descriptors in 1h42m (409 left)"
     );
     assert_eq!((found.severity, found.why, found.sockets), (Severity::Warning, "never closed", 57));
-    assert_eq!(found.key.place, Place::To(destination("10.0.0.5:5432")));
+    assert_eq!(found.key.scope, FindingScope::To(destination("10.0.0.5:5432")));
     assert_eq!(found.filter, "state:close-wait pid:4121 raddr=10.0.0.5 rport=5432");
     assert_eq!(found.examples.len(), EXAMPLES_MAX);
     assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());
@@ -230,7 +230,7 @@ fn many_places_with_a_few_each_are_one_finding_of_the_process() {
     machine.sample(leaks_to(&machine, 60, 2));
     let found = machine.found(Rule::CloseWaitLeak);
     assert_eq!(found.sentence, "jdbc-pool[4121] leaks CLOSE_WAIT to 60 peers: 120, oldest 30s, never closed");
-    assert_eq!((found.key.place, found.filter.as_str()), (Place::Process, "state:close-wait pid:4121"));
+    assert_eq!((found.key.scope, found.filter.as_str()), (FindingScope::Process, "state:close-wait pid:4121"));
     assert_eq!(machine.diagnosis.findings().len(), 1);
 }
 
@@ -414,7 +414,7 @@ fn no_part_of_a_look_is_done_in_one_go() {
     diagnosis.begin(&store);
     let (mut slices, mut before) = (0, 0);
     while !diagnosis.advance(&store, &mut 1) {
-        let units = diagnosis.look.as_ref().map_or(0, crate::diagnosis::look::Look::units);
+        let units = diagnosis.evaluation.as_ref().map_or(0, crate::diagnosis::evaluation::Evaluation::units);
         assert!(units <= before + 1, "one step did the work of {}", units - before);
         (slices, before) = (slices + 1, units);
     }
@@ -451,7 +451,7 @@ fn one_dead_host_is_one_finding_of_all_who_call_it_and_stays_while_they_come_and
         }
         let told = "worker gets no answer from 10.0.0.2:5432: 40 processes, 40 connections";
         assert!(found.sentence.starts_with(told), "{}", found.sentence);
-        assert_eq!((found.processes, found.sharers.len()), (40, SHARERS_TOLD_MAX));
+        assert_eq!((found.processes, found.process_shares.len()), (40, PROCESSES_LISTED_MAX));
         assert_eq!(found.filter, "state:syn-sent process=worker raddr=10.0.0.2 rport=5432");
         assert_eq!(found.first_found.as_millis(), 10_001_000, "it is still the same");
     }
@@ -523,7 +523,7 @@ fn who_waits_for_a_full_queue_is_told_with_it_also_from_mapped_addresses() {
     assert_eq!(machine.sentences().len(), 2, "{:?}", machine.sentences());
     let full = machine.found(Rule::AcceptQueueFull);
     assert_eq!(machine.diagnosis.findings()[0].rule(), Rule::AcceptQueueFull, "the cause comes first");
-    let caused: Vec<_> = full.caused.told.iter().map(|one| (one.rule, one.sockets, one.processes)).collect();
+    let caused: Vec<_> = full.caused.listed.iter().map(|one| (one.rule, one.sockets, one.processes)).collect();
     assert_eq!(caused, [(Rule::SynSentStuck, 21, 21)]);
     let elsewhere = machine.found(Rule::SynSentStuck);
     assert!(
@@ -662,7 +662,7 @@ mod arbitrary {
                 sliced.begin(&machine.store);
                 while !sliced.advance(&machine.store, &mut slice.clone()) {}
                 prop_assert_eq!(sliced.findings(), machine.diagnosis.findings());
-                prop_assert_eq!(sliced.untold(), machine.diagnosis.untold());
+                prop_assert_eq!(sliced.left_out(), machine.diagnosis.left_out());
                 prop_assert!(sliced.findings().len() <= FINDINGS_MAX);
             }
         }

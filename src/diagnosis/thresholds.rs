@@ -11,8 +11,6 @@ use crate::model::units::parse::{SPAN_HINT, deserialize_span};
 type PerSecond = f64;
 /// A share in percent, 0 to 100.
 type Percent = f64;
-/// A number of things.
-type Count = u32;
 
 /// Makes [`Thresholds`], its defaults and the table [`THRESHOLDS`] from one row each:
 /// `name as "older-name": type = default, reader, "unit", "what it is"`; most have no older name.
@@ -74,7 +72,7 @@ impl Number for f64 {
     }
 }
 
-impl Number for Count {
+impl Number for u32 {
     fn number(self) -> f64 {
         f64::from(self)
     }
@@ -94,53 +92,53 @@ const fn s(seconds: u64) -> Duration {
 thresholds! {
     settled: Duration = s(5), "seconds", "seconds", "A state younger than this says nothing yet: every close takes a moment.";
     close_wait_age: Duration = s(60), "seconds", "seconds", "A group of CLOSE_WAIT sockets of any size is a finding from this age on, if it grows.";
-    close_wait_some: Count = 5, "count", "sockets", "So many CLOSE_WAIT sockets of that age are a finding even if they do not grow.";
+    close_wait_some: u32 = 5, "count", "sockets", "So many CLOSE_WAIT sockets of that age are a finding even if they do not grow.";
     close_wait_old: Duration = s(600), "seconds", "seconds", "One CLOSE_WAIT socket as old as this is a finding.";
-    close_wait_many: Count = 100, "count", "sockets", "So many settled CLOSE_WAIT sockets are a finding at any age.";
-    close_wait_critical: Count = 1_000, "count", "sockets", "From so many CLOSE_WAIT sockets on it is critical.";
+    close_wait_many: u32 = 100, "count", "sockets", "So many settled CLOSE_WAIT sockets are a finding at any age.";
+    close_wait_critical: u32 = 1_000, "count", "sockets", "From so many CLOSE_WAIT sockets on it is critical.";
     held_dead_age: Duration = s(60), "seconds", "seconds", "A group of sockets held in CLOSE (reset, or never connected) of any size is a finding from this age on, if it grows.";
-    held_dead_some: Count = 20, "count", "sockets", "So many sockets held in CLOSE for that long are a finding even if they do not grow.";
-    held_dead_many: Count = 100, "count", "sockets", "So many settled sockets held in CLOSE are a finding at any age.";
-    held_dead_critical: Count = 1_000, "count", "sockets", "From so many sockets held in CLOSE on it is critical.";
+    held_dead_some: u32 = 20, "count", "sockets", "So many sockets held in CLOSE for that long are a finding even if they do not grow.";
+    held_dead_many: u32 = 100, "count", "sockets", "So many settled sockets held in CLOSE are a finding at any age.";
+    held_dead_critical: u32 = 1_000, "count", "sockets", "From so many sockets held in CLOSE on it is critical.";
     runs_out_critical: Duration = s(3_600), "seconds", "seconds", "It is critical if descriptors or ports run out sooner than this.";
-    not_accepted: Count = 1, "count", "connections", "So many settled connections that accept() has not taken are a finding.";
+    not_accepted: u32 = 1, "count", "connections", "So many settled connections that accept() has not taken are a finding.";
     not_accepted_critical: Duration = s(60), "seconds", "seconds", "It is critical if one has waited so long for accept().";
     accept_queue_warning: Percent = 80.0, "percent", "percent", "An accept queue filled to this share of its limit is a finding.";
     accept_queue_at_fault: Percent = 90.0, "percent", "percent", "Overflows that the kernel counts are put down to listeners filled to this share.";
-    accept_queue_small: Count = 128, "count", "connections", "A limit of an accept queue up to this is called small.";
+    accept_queue_small: u32 = 128, "count", "connections", "A limit of an accept queue up to this is called small.";
     ephemeral_ports_warning: Percent = 70.0, "percent", "percent", "So large a share of the ports to one destination in use is a finding.";
     ephemeral_ports_critical: Percent = 90.0, "percent", "percent", "So large a share of the ports to one destination in use is critical.";
-    connect_failures: Count = 5, "count", "attempts", "So many attempts to connect to one destination in a row that all failed are a finding; twice as many within a minute where only a part fails.";
+    connect_failures: u32 = 5, "count", "attempts", "So many attempts to connect to one destination in a row that all failed are a finding; twice as many within a minute where only a part fails.";
     connect_failures_share: Percent = 20.0, "percent", "percent", "So large a part of the attempts to connect to one destination within a minute that fails is a finding.";
     connect_waited: Duration = s(8), "seconds", "seconds", "Two attempts or more in a row that all failed are a finding if they waited for an answer so long in all.";
     connect_failing_critical: Duration = s(60), "seconds", "seconds", "It is critical if no attempt to connect to one destination has succeeded for so long, and many were made.";
-    reset_early: Count = 10, "count", "connections", "So many connections within a minute that were reset within a second of being established are a finding, ...";
+    reset_early: u32 = 10, "count", "connections", "So many connections within a minute that were reset within a second of being established are a finding, ...";
     reset_early_share: Percent = 20.0, "percent", "percent", "... if they are so large a part of all.";
     churn as "time-wait-churn": PerSecond = 200.0, "per_second", "per second", "More connections than this made and closed per second to one destination are a finding.";
     churn_elsewhere: PerSecond = 1_000.0, "per_second", "per second", "The same where the other end closes first, so that no port is held here.";
     fin_wait2_age: Duration = s(60), "seconds", "seconds", "A connection that a process holds in FIN_WAIT2 for so long is stuck.";
-    fin_wait2_stuck: Count = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
+    fin_wait2_stuck: u32 = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
     syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
-    syn_sent_critical: Count = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
+    syn_sent_critical: u32 = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
     dns_wait: Duration = s(1), "seconds", "seconds", "A lookup that has waited for less than this says nothing of its DNS server.";
-    dns_unanswered: Count = 2, "count", "lookups", "So many lookups of one program that time out within a minute are a finding.";
+    dns_unanswered: u32 = 2, "count", "lookups", "So many lookups of one program that time out within a minute are a finding.";
     syn_backlog_warning: Percent = 80.0, "percent", "percent", "A SYN queue filled to this share of its limit is a finding.";
     syn_drops: PerSecond = 1.0, "per_second", "per second", "So many new connections a second that a listener drops, without a full accept queue, are a finding.";
     loss_rate: PerSecond = 1.0, "per_second", "per second", "So many packets a second that the kernel throws away are a finding, if they are a share that matters as well.";
     loss_percent: Percent = 0.1, "percent", "percent", "A smaller share of all packets thrown away is life; a hundred times the rate above is a finding in any share.";
     conntrack_warning: Percent = 90.0, "percent", "percent", "So large a share of the connections that the firewall can track is a finding.";
-    retransmit_backoff: Count = 3, "count", "time-outs", "A connection with so many time-outs in a row is sending again and again.";
+    retransmit_backoff: u32 = 3, "count", "time-outs", "A connection with so many time-outs in a row is sending again and again.";
     retransmit_percent: Percent = 5.0, "percent", "percent", "A larger share of all segments sent again, over the last minute, is a finding.";
-    retransmit_segments: Count = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";
+    retransmit_segments: u32 = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";
     zero_window_age: Duration = s(10), "seconds", "seconds", "A peer that has offered no window for so long does not read.";
     local_reader_age: Duration = s(10), "seconds", "seconds", "A process of this machine that has read nothing for so long, though data waits for it, does not read.";
-    local_reader_bytes: Count = 16_384, "count", "bytes", "Fewer bytes than this that a process has not read say nothing, unless its window is closed; at least 4096.";
-    slow_reader_rate: Count = 8_192, "count", "bytes per second", "Who reads fewer bytes than this a second, while more and more waits, reads too slowly.";
+    local_reader_bytes: u32 = 16_384, "count", "bytes", "Fewer bytes than this that a process has not read say nothing, unless its window is closed; at least 4096.";
+    slow_reader_rate: u32 = 8_192, "count", "bytes per second", "Who reads fewer bytes than this a second, while more and more waits, reads too slowly.";
     stalled_age: Duration = s(60), "seconds", "seconds", "A connection on which nothing moves for so long is stalled, ...";
-    stalled_bytes: Count = 1_048_576, "count", "bytes", "... and told, if so much waits to be sent, however many healthy ones stand beside it.";
+    stalled_bytes: u32 = 1_048_576, "count", "bytes", "... and told, if so much waits to be sent, however many healthy ones stand beside it.";
     dead_peer_age: Duration = s(60), "seconds", "seconds", "A peer that has acknowledged nothing for so long, with data on its way to it, is taken for dead.";
     troubled_clients: Percent = 2.0, "percent", "percent", "Silent or slow clients of a listener are their own trouble while they are fewer than this share of all established connections, ...";
-    troubled_clients_many: Count = 100, "count", "connections", "... and fewer than this.";
+    troubled_clients_many: u32 = 100, "count", "connections", "... and fewer than this.";
     descriptors_warning: Percent = 80.0, "percent", "percent", "So large a share of a process's descriptors in use is a finding.";
     descriptors_critical: Percent = 95.0, "percent", "percent", "So large a share of a process's descriptors in use is critical.";
     orphans_warning: Percent = 50.0, "percent", "percent", "So large a share of the orphans the kernel allows is a finding: it begins to reset some.";
@@ -164,10 +162,10 @@ fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PerSecond, D
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
-    let count = between(deserializer, f64::from(Count::MAX), "a whole number, 0 or more")?;
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let count = between(deserializer, f64::from(u32::MAX), "a whole number, 0 or more")?;
     if count.fract() == 0.0 {
-        Ok(count as Count)
+        Ok(count as u32)
     } else {
         Err(D::Error::custom(says(count, "a whole number, 0 or more")))
     }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::diagnosis::case::Case;
-use crate::diagnosis::finding::{Place, RunsOut, Slope};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingScope, RunsOut, Slope};
+use crate::diagnosis::group::SocketGroup;
 use crate::model::address::{Address, Destination};
 use crate::model::address_text::AddressText;
 use crate::model::delta::{AgeBasis, Since};
@@ -17,8 +17,8 @@ use crate::store::listeners::ListenPlace;
 pub(super) use crate::diagnosis::subject::who;
 
 /// How many sockets it is about: in the words `of_one` for a single process, `40 processes, 312 connections` for several.
-pub(super) fn total(group: &Group, of_one: impl FnOnce() -> String) -> String {
-    match group.sharers.len() {
+pub(super) fn total(group: &SocketGroup, of_one: impl FnOnce() -> String) -> String {
+    match group.processes.len() {
         0 | 1 => of_one(),
         processes => format!("{} processes, {}", count(processes), many(group.sockets, "connection")),
     }
@@ -30,32 +30,32 @@ const OLDER_BY: Duration = Duration::from_secs(2);
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
 pub(super) fn place(case: &Case) -> String {
     let group = case.group;
-    match group.key.place {
-        Place::To(remote) => format!("to {}", end(case, remote)),
-        Place::On(local) => format!("on {}", listens(case, local)),
-        Place::Process => format!("to {}", many_peers(group)),
-        Place::Machine => String::new(),
+    match group.key.scope {
+        FindingScope::To(remote) => format!("to {}", end(case, remote)),
+        FindingScope::On(local) => format!("on {}", listens(case, local)),
+        FindingScope::Process => format!("to {}", many_peers(group)),
+        FindingScope::Machine => String::new(),
     }
 }
 
 /// Who is at the other end: `10.0.0.5:5432`, `clients of :8080`, `37 peers`.
 pub(super) fn peers(case: &Case) -> String {
     let group = case.group;
-    match group.key.place {
-        Place::To(remote) => end(case, remote),
-        Place::On(local) => format!("clients of {}", listens(case, local)),
-        Place::Process | Place::Machine => many_peers(group),
+    match group.key.scope {
+        FindingScope::To(remote) => end(case, remote),
+        FindingScope::On(local) => format!("clients of {}", listens(case, local)),
+        FindingScope::Process | FindingScope::Machine => many_peers(group),
     }
 }
 
 /// `37 peers`. (Where there were too many groups, one of them stands for an unknown number.)
-fn many_peers(group: &Group) -> String {
+fn many_peers(group: &SocketGroup) -> String {
     if group.places > 1 { format!("{} peers", count(group.places)) } else { "several peers".to_owned() }
 }
 
 /// `that is` or `that are`, for one peer or several.
-pub(super) fn that<'a>(group: &Group, one: &'a str, several: &'a str) -> &'a str {
-    if matches!(group.key.place, Place::To(_)) { one } else { several }
+pub(super) fn that<'a>(group: &SocketGroup, one: &'a str, several: &'a str) -> &'a str {
+    if matches!(group.key.scope, FindingScope::To(_)) { one } else { several }
 }
 
 /// `:8080`; `10.0.0.1:8080` or `0.0.0.0%eth1:8080` where one address or one interface is listened on.
@@ -70,7 +70,7 @@ fn end(case: &Case, end: Destination) -> String {
 
 /// `address` with the name of its interface.
 pub(super) fn text<'a>(case: &Case<'a>, address: Address) -> AddressText<'a> {
-    AddressText::of(address, case.group.key.netns, case.look.store.names())
+    AddressText::of(address, case.group.key.netns, case.context.store.names())
 }
 
 /// ` of eth1`, where only one interface is listened on.
@@ -140,7 +140,7 @@ pub(super) fn lasted(case: &Case) -> String {
 
 /// `52m`, or `>52m` where it can be more.
 pub(super) fn age(case: &Case, since: Since) -> String {
-    format!("{}{}", at_least(since), units::age(since.age(case.look.now())))
+    format!("{}{}", at_least(since), units::age(since.age(case.context.now())))
 }
 
 /// What stands before an age that can be more.
@@ -175,24 +175,24 @@ pub(super) fn filter(case: &Case, also: &str) -> String {
 }
 
 /// Nothing where several programs have to do with it: then the place selects.
-fn push_owners(text: &mut String, group: &Group) {
-    match (group.process(), group.sharers.program()) {
+fn push_owners(text: &mut String, group: &SocketGroup) {
+    match (group.process(), group.processes.program()) {
         (Some(process), _) => push(text, format_args!("pid:{}", process.id.pid)),
         (None, Some(program)) => push_program(text, group, program),
-        (None, None) if group.sharers.len() == 0 => push(text, format_args!("pid:?")),
+        (None, None) if group.processes.len() == 0 => push(text, format_args!("pid:?")),
         (None, None) => {}
     }
 }
 
 /// By name, which stays right while pids come and go; by pids where the name cannot be written in quotes.
-fn push_program(text: &mut String, group: &Group, program: &str) {
+fn push_program(text: &mut String, group: &SocketGroup, program: &str) {
     let quote = ['"', '\''].into_iter().find(|quote| !program.contains(*quote));
     let is_plain = program.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '-' | '_' | '.'));
     match quote {
         _ if is_plain => push(text, format_args!("process={program}")),
         Some(quote) => push(text, format_args!("process={quote}{program}{quote}")),
         None => {
-            let pids: Vec<String> = group.sharers.all().map(|one| one.process.id.pid.to_string()).collect();
+            let pids: Vec<String> = group.processes.all().map(|one| one.process.id.pid.to_string()).collect();
             push(text, format_args!("pid:{}", pids.join(",")));
         }
     }
@@ -208,11 +208,11 @@ pub(super) fn filter_by_place(case: &Case, also: &str) -> String {
 }
 
 fn push_place(text: &mut String, case: &Case) {
-    match case.group.key.place {
-        Place::To(remote) => {
+    match case.group.key.scope {
+        FindingScope::To(remote) => {
             push(text, format_args!("raddr={} rport={}", self::text(case, remote.address).alone(), remote.port));
         }
-        Place::On(local) => {
+        FindingScope::On(local) => {
             if !is_any(local) {
                 push(text, format_args!("{}", from(local.address)));
             } else if let Some(index) = local.address.zone() {
@@ -220,13 +220,13 @@ fn push_place(text: &mut String, case: &Case) {
             }
             push(text, format_args!("lport={}", local.port));
         }
-        Place::Machine | Place::Process => {}
+        FindingScope::Machine | FindingScope::Process => {}
     }
 }
 
 /// Only where several listeners share the place.
 fn push_listener(text: &mut String, case: &Case) {
-    let store = case.look.store;
+    let store = case.context.store;
     let Some(row) = case.group.key.listener.and_then(|id| store.rows().live(id)) else { return };
     let socket = &row.connection.socket;
     if let Some(inode) = socket.inode.filter(|_| store.listeners().sharers(ListenPlace::of(socket)) > 1) {
@@ -247,7 +247,7 @@ fn is_any(local: Destination) -> bool {
 /// Only where there is more than one to tell apart.
 fn push_netns(text: &mut String, case: &Case) {
     let netns = case.group.key.netns.0;
-    if netns != 0 && case.look.store.names().namespaces.len() > 1 {
+    if netns != 0 && case.context.store.names().namespaces.len() > 1 {
         push(text, format_args!("netns={netns}"));
     }
 }

@@ -22,7 +22,7 @@ pub struct CounterText {
 
 /// The rule that reads a counter which means loss, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss<'a> {
+pub enum CounterLoss<'a> {
     /// The id of the rule.
     Rule(&'a str),
     /// A sentence.
@@ -31,9 +31,9 @@ pub enum Loss<'a> {
 
 impl CounterText {
     /// What becomes of it if it means loss.
-    pub fn loss(&self) -> Option<Loss<'_>> {
+    pub fn loss(&self) -> Option<CounterLoss<'_>> {
         let loss = self.loss.as_deref()?;
-        Some(loss.strip_prefix("no: ").map_or(Loss::Rule(loss), Loss::NoRule))
+        Some(loss.strip_prefix("no: ").map_or(CounterLoss::Rule(loss), CounterLoss::NoRule))
     }
 
     /// Group and name, as the kernel calls them.
@@ -62,12 +62,12 @@ pub enum CounterKind {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct CountersFile {
     counter: Vec<CounterText>,
 }
 
 static TEXTS: LazyLock<FxHashMap<(&'static str, &'static str), &'static CounterText>> = LazyLock::new(|| {
-    static FILE: LazyLock<File> = LazyLock::new(|| {
+    static FILE: LazyLock<CountersFile> = LazyLock::new(|| {
         toml::from_str(include_str!("../../assets/counters.toml")).expect("assets/counters.toml is tested")
     });
     FILE.counter.iter().map(|text| ((text.group.as_str(), text.name.as_str()), text)).collect()

@@ -20,13 +20,14 @@ pub struct Habit {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct HabitsFile {
     habit: Vec<Habit>,
 }
 
 /// Every habit, by tool.
 pub static HABITS: LazyLock<Vec<Habit>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("../../assets/habits.toml")).expect("assets/habits.toml is tested");
+    let file: HabitsFile =
+        toml::from_str(include_str!("../../assets/habits.toml")).expect("assets/habits.toml is tested");
     file.habit
 });
 

@@ -121,23 +121,23 @@ const PLAIN_WORDS: [&str; 6] = ["A", "An", "The", "File", "Mail", "Remote"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct PortsFile {
     port: Vec<PortRow>,
 }
 
 static CATALOGUE: LazyLock<Vec<PortRow>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("../../assets/ports.toml")).expect("assets/ports.toml is tested");
+    let file: PortsFile = toml::from_str(include_str!("../../assets/ports.toml")).expect("assets/ports.toml is tested");
     file.port
 });
 
 /// Names by protocol and port, and the ports by name; the first of several counts.
-struct Services {
+struct ServiceNames {
     names: FxHashMap<(Protocol, u16), &'static str>,
     ports: FxHashMap<&'static str, u16>,
 }
 
-static SERVICES: LazyLock<Services> = LazyLock::new(|| {
-    let mut services = Services { names: FxHashMap::default(), ports: FxHashMap::default() };
+static SERVICES: LazyLock<ServiceNames> = LazyLock::new(|| {
+    let mut services = ServiceNames { names: FxHashMap::default(), ports: FxHashMap::default() };
     for row in CATALOGUE.iter() {
         let (Some(name), (port, _)) = (row.service.as_deref(), row.range()) else { continue };
         for protocol in Protocol::ALL.into_iter().filter(|protocol| row.covers(*protocol, port)) {
@@ -150,7 +150,7 @@ static SERVICES: LazyLock<Services> = LazyLock::new(|| {
     services
 });
 
-impl Services {
+impl ServiceNames {
     fn add(&mut self, protocol: Protocol, port: u16, name: &'static str) {
         self.names.entry((protocol, port)).or_insert(name);
         self.ports.entry(name).or_insert(port);
@@ -216,13 +216,13 @@ pub fn worst_of(rows: impl Iterator<Item = &'static PortRow>) -> Option<&'static
 }
 
 /// The rows of the catalogue that rules ask for, by protocol and port.
-struct Watched {
+struct RowsForRules {
     private: FxHashMap<(Protocol, u16), &'static PortRow>,
     owned: FxHashMap<(Protocol, u16), &'static PortRow>,
 }
 
-static WATCHED: LazyLock<Watched> = LazyLock::new(|| {
-    let mut watched = Watched { private: FxHashMap::default(), owned: FxHashMap::default() };
+static ROWS_FOR_RULES: LazyLock<RowsForRules> = LazyLock::new(|| {
+    let mut watched = RowsForRules { private: FxHashMap::default(), owned: FxHashMap::default() };
     for row in CATALOGUE.iter() {
         let (port, _) = row.range();
         for protocol in Protocol::ALL.into_iter().filter(|protocol| row.covers(*protocol, port)) {
@@ -239,12 +239,12 @@ static WATCHED: LazyLock<Watched> = LazyLock::new(|| {
 
 /// The row of a service on `port` that lets in whoever reaches it.
 pub fn danger(protocol: Protocol, port: u16) -> Option<&'static PortRow> {
-    WATCHED.private.get(&(protocol, port)).copied()
+    ROWS_FOR_RULES.private.get(&(protocol, port)).copied()
 }
 
 /// The processes that usually serve `port`; none where that says nothing.
 pub fn usual_owners(protocol: Protocol, port: u16) -> &'static [String] {
-    WATCHED.owned.get(&(protocol, port)).map_or(&[], |row| &row.owners)
+    ROWS_FOR_RULES.owned.get(&(protocol, port)).map_or(&[], |row| &row.owners)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// A program, and what to do in it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Program {
+pub struct ProgramRemedies {
     /// What people call it.
     pub name: String,
     process: Vec<String>,
@@ -23,12 +23,12 @@ pub struct Program {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    program: Vec<Program>,
+struct RemediesFile {
+    program: Vec<ProgramRemedies>,
 }
 
-static PROGRAMS: LazyLock<Vec<Program>> = LazyLock::new(|| {
-    let file: File =
+static PROGRAMS: LazyLock<Vec<ProgramRemedies>> = LazyLock::new(|| {
+    let file: RemediesFile =
         toml::from_str(include_str!("../../assets/remedies.toml")).expect("assets/remedies.toml is tested");
     file.program
 });
@@ -38,7 +38,7 @@ const WORDS_BEFORE: usize = 4;
 /// Interpreters, by the names of their processes.
 const INTERPRETERS: [&str; 2] = ["python", "python3"];
 
-impl Program {
+impl ProgramRemedies {
     fn is(&self, process: &str, command: &str) -> bool {
         self.process.iter().any(|name| is_called(process, name))
             || INTERPRETERS.iter().any(|name| is_called(process, name))

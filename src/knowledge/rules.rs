@@ -28,12 +28,12 @@ pub struct RuleText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct RulesFile {
     rule: Vec<RuleText>,
 }
 
 static RULES: LazyLock<Vec<RuleText>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("../../assets/rules.toml")).expect("assets/rules.toml is tested");
+    let file: RulesFile = toml::from_str(include_str!("../../assets/rules.toml")).expect("assets/rules.toml is tested");
     file.rule
 });
 

@@ -19,26 +19,27 @@ pub struct StateText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    state: Vec<Entry>,
+struct StatesFile {
+    state: Vec<StateEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct StateEntry {
     state: String,
     meaning: String,
     advice: String,
     vain: String,
 }
 
-static FILE: LazyLock<File> =
+static FILE: LazyLock<StatesFile> =
     LazyLock::new(|| toml::from_str(include_str!("../../assets/states.toml")).expect("assets/states.toml is tested"));
 
 /// The texts, in the order of `TcpState`.
 static TEXTS: LazyLock<Vec<StateText>> = LazyLock::new(|| {
     let entry = |name| FILE.state.iter().find(|entry| entry.state == name).expect("a test finds every state");
-    let text = |entry: &'static Entry| StateText { meaning: &entry.meaning, advice: &entry.advice, vain: &entry.vain };
+    let text =
+        |entry: &'static StateEntry| StateText { meaning: &entry.meaning, advice: &entry.advice, vain: &entry.vain };
     STATES.iter().map(|row| text(entry(row.name))).collect()
 });
 

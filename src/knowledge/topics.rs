@@ -15,7 +15,7 @@ pub struct Topic {
     #[serde(default)]
     pub aliases: Vec<String>,
     /// What it belongs to.
-    pub group: Group,
+    pub group: TopicGroup,
     /// One line.
     pub title: String,
     /// Paragraphs.
@@ -34,7 +34,7 @@ pub struct Topic {
 /// What a topic belongs to, in the order in which they are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Group {
+pub enum TopicGroup {
     /// The life of a connection.
     Connection,
     /// Numbers of ports.
@@ -47,7 +47,7 @@ pub enum Group {
     Netstat,
 }
 
-impl Group {
+impl TopicGroup {
     /// Every group.
     pub const ALL: [Self; 5] = [Self::Connection, Self::Ports, Self::Kernel, Self::Conntop, Self::Netstat];
 
@@ -65,11 +65,11 @@ impl Group {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct TopicsFile {
     topic: Vec<Topic>,
 }
 
-static FILE: LazyLock<File> =
+static FILE: LazyLock<TopicsFile> =
     LazyLock::new(|| toml::from_str(include_str!("../../assets/topics.toml")).expect("assets/topics.toml is tested"));
 
 /// Every topic, group by group.
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn topics_stand_group_by_group() {
-        let place = |group| Group::ALL.iter().position(|known| *known == group);
+        let place = |group| TopicGroup::ALL.iter().position(|known| *known == group);
         assert!(all().is_sorted_by_key(|topic| place(topic.group)));
     }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::diagnosis::rule::Rule;
-use crate::knowledge::topics::{self, Group};
+use crate::knowledge::topics::{self, TopicGroup};
 use crate::knowledge::{ports, rules};
 use crate::model::facts::PortRange;
 use crate::model::tcp_state::STATES;
@@ -214,7 +214,7 @@ impl Explain {
         for (id, title) in &rule_titles {
             writeln!(out, "{}", format!("  {id:<20}  {title}").trim_end())?;
         }
-        for group in Group::ALL {
+        for group in TopicGroup::ALL {
             writeln!(out, "\n{}", group.title())?;
             for topic in topics::all().iter().filter(|topic| topic.group == group) {
                 writeln!(out, "  {:<20}  {}", topic.id, topic.title)?;

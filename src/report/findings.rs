@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::diagnosis::finding::{Caused, Evidence, Finding, Measure, Place};
+use crate::diagnosis::finding::{CausedFinding, Evidence, Finding, FindingScope, Measure};
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::{remedies, rules};
 use crate::model::address::Destination;
@@ -59,7 +59,7 @@ impl<'a> Matching<'a> {
 
 fn is_of_process(row: &Row, finding: &Finding) -> bool {
     let holders = row.connection.socket.owner.holders().map_or(&[][..], |holders| holders.all());
-    finding.sharers.iter().any(|sharer| holders.iter().any(|one| one.id == sharer.process.id))
+    finding.process_shares.iter().any(|sharer| holders.iter().any(|one| one.id == sharer.process.id))
 }
 
 #[derive(Serialize)]
@@ -105,8 +105,8 @@ struct CausedObject<'a> {
 }
 
 impl<'a> CausedObject<'a> {
-    fn of(caused: &'a Caused) -> Self {
-        let Caused { rule, sentence, sockets, processes, filter } = caused;
+    fn of(caused: &'a CausedFinding) -> Self {
+        let CausedFinding { rule, sentence, sockets, processes, filter } = caused;
         let filter = Some(filter.as_str()).filter(|text| !text.is_empty());
         Self { rule: rule.id(), sentence, sockets: *sockets, processes: *processes, filter }
     }
@@ -122,11 +122,11 @@ struct Tail<'a> {
 
 /// Appends `finding` as one object. `objects` writes its examples.
 pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &Objects<'_>) {
-    let (place, endpoint) = match finding.key.place {
-        Place::Machine => ("machine", None),
-        Place::Process => ("process", None),
-        Place::To(endpoint) => ("to", Some(endpoint)),
-        Place::On(endpoint) => ("on", Some(endpoint)),
+    let (place, endpoint) = match finding.key.scope {
+        FindingScope::Machine => ("machine", None),
+        FindingScope::Process => ("process", None),
+        FindingScope::To(endpoint) => ("to", Some(endpoint)),
+        FindingScope::On(endpoint) => ("on", Some(endpoint)),
     };
     let text = |to: Destination| AddressText::of(to.address, finding.key.netns, store.names());
     let addr = endpoint.map(text);
@@ -139,7 +139,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         process: finding.program.as_ref().map(DisplayText::as_str),
         pid: finding.process.as_ref().map(|process| process.id.pid),
         processes: finding.processes,
-        pids: finding.sharers.iter().map(|sharer| sharer.process.id.pid).collect(),
+        pids: finding.process_shares.iter().map(|sharer| sharer.process.id.pid).collect(),
         place,
         addr: addr.map(|addr| addr.alone().to_string()),
         interface: addr.and_then(AddressText::link).map(|link| link.to_string()),
@@ -161,7 +161,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
         runs_out_left: finding.runs_out.map(|limit| limit.left),
         runs_out_per_minute: finding.runs_out.map(|limit| thousandths(limit.per_minute)),
         evidence: evidence(&finding.evidence),
-        caused: finding.caused.told.iter().map(CausedObject::of).collect(),
+        caused: finding.caused.listed.iter().map(CausedObject::of).collect(),
         caused_left_out: finding.caused.more,
         caused_left_out_sockets: finding.caused.more_sockets,
     };
@@ -189,7 +189,7 @@ fn plain(value: &impl Serialize) -> Vec<u8> {
 /// What to do about `finding`: in the program that has the trouble, then in general; what fits the place of its peers.
 pub fn advice(finding: &Finding) -> Vec<&'static str> {
     let general = rules::text(finding.rule().id()).into_iter();
-    let general = general.flat_map(|text| text.remedies(finding.key.place.is_loopback()));
+    let general = general.flat_map(|text| text.remedies(finding.key.scope.is_loopback()));
     in_program(finding).iter().chain(general).map(String::as_str).collect()
 }
 

@@ -16,7 +16,8 @@ use crate::app::Config;
 use crate::app::msg::Msg;
 use crate::app::tab::TABS;
 use crate::diagnosis::finding::{
-    Effects, Evidence, Finding, FindingKey, Measure, Place, Program, RunsOut, Severity, Sharer, Slope,
+    CausedFindings, Evidence, Finding, FindingKey, FindingScope, Measure, ProcessShare, ProgramName, RunsOut, Severity,
+    Slope,
 };
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
@@ -46,14 +47,14 @@ fn found() -> Vec<Finding> {
     let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
     let key = |rule, name, place| FindingKey {
         rule,
-        program: Some(Program::named(name)),
-        place,
+        program: Some(ProgramName::named(name)),
+        scope: place,
         netns: NetnsId(0),
         listener: None,
     };
     let evidence = |key, label, value| Evidence { key, label, value, is_metric: true };
     let leak = Finding {
-        key: key(Rule::CloseWaitLeak, "jdbc-pool", Place::To(destination("10.0.0.20:5432"))),
+        key: key(Rule::CloseWaitLeak, "jdbc-pool", FindingScope::To(destination("10.0.0.20:5432"))),
         severity: Severity::Critical,
         sentence:
             "jdbc-pool[4121] leaks 120 CLOSE_WAIT to 10.0.0.20:5432, +4/min, never closed, oldest 52m, EMFILE in 3h10m"
@@ -62,7 +63,7 @@ fn found() -> Vec<Finding> {
         process: Some(pool()),
         program: Some("jdbc-pool".into()),
         processes: 1,
-        sharers: vec![Sharer { process: pool(), sockets: 120 }],
+        process_shares: vec![ProcessShare { process: pool(), sockets: 120 }],
         state: Some(TcpState::CloseWait),
         sockets: 120,
         examples: (0..3).map(|at| leaked(at).socket.id).collect(),
@@ -79,17 +80,17 @@ fn found() -> Vec<Finding> {
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_mins(178), left: 712, per_minute: 4.0 }),
         filter: "pid:4121 state:close-wait raddr:10.0.0.20 rport:5432".into(),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     };
     let queue = Finding {
-        key: key(Rule::AcceptQueueFull, "report-api", Place::On(destination("0.0.0.0:9090"))),
+        key: key(Rule::AcceptQueueFull, "report-api", FindingScope::On(destination("0.0.0.0:9090"))),
         severity: Severity::Warning,
         sentence: "report-api[6002] accepts too slowly on :9090, accept queue 129 of 128".into(),
         why: "accept() too slow",
         process: Some(process(6002, "report-api")),
         program: Some("report-api".into()),
         processes: 1,
-        sharers: vec![Sharer { process: process(6002, "report-api"), sockets: 1 }],
+        process_shares: vec![ProcessShare { process: process(6002, "report-api"), sockets: 1 }],
         state: Some(TcpState::Listen),
         sockets: 1,
         examples: Vec::new(),
@@ -101,7 +102,7 @@ fn found() -> Vec<Finding> {
         runs_out: None,
         filter: "state:listen lport:9090".into(),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     };
     vec![leak, queue]
 }

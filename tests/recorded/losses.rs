@@ -5,7 +5,7 @@ use std::sync::Arc;
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
-use conntop::knowledge::counters::{self, CounterText, Loss};
+use conntop::knowledge::counters::{self, CounterLoss, CounterText};
 use conntop::model::counters::{COUNTERS, CounterRow, Counters};
 use conntop::model::delta::Delta;
 use conntop::model::facts::Facts;
@@ -68,8 +68,8 @@ fn every_counter_that_means_loss_has_a_rule_or_a_reason() {
         let sounds_so = says_loss(group, name, &text.about) && !NO_LOSS.contains(&(group, name)) && name != "RtoMax";
         assert!(!sounds_so || text.loss().is_some(), "{group} {name} ({}) has neither rule nor reason", text.about);
         match text.loss() {
-            Some(Loss::Rule(id)) => assert!(Rule::named(id).is_some(), "{group} {name}: no rule is called {id}"),
-            Some(Loss::NoRule(why)) => assert!(why.ends_with('.') && why.len() > 15, "{group} {name}: {why:?}"),
+            Some(CounterLoss::Rule(id)) => assert!(Rule::named(id).is_some(), "{group} {name}: no rule is called {id}"),
+            Some(CounterLoss::NoRule(why)) => assert!(why.ends_with('.') && why.len() > 15, "{group} {name}: {why:?}"),
             None => {}
         }
     }
@@ -127,7 +127,7 @@ fn row_of(text: &CounterText) -> &'static CounterRow {
 fn each_rule_reads_the_counters_that_are_put_down_to_it() {
     let mut read = 0;
     for text in counters::all() {
-        let Some(Loss::Rule(id)) = text.loss() else { continue };
+        let Some(CounterLoss::Rule(id)) = text.loss() else { continue };
         let (rule, row) = (Rule::named(id).expect("see above"), row_of(text));
         let decides = without().into_iter().any(|base| {
             let mut losing = base;

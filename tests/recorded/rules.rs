@@ -141,7 +141,7 @@ fn every_rule_has_a_recording_in_which_it_finds_its_cause() {
 /// What a finding, or one that it explains, counts, and what its filter selects.
 fn counts(store: &Store, finding: &Finding) -> Vec<(Rule, String, usize, usize)> {
     let own = (finding.rule(), &finding.filter, finding.sockets);
-    let explained = finding.caused.told.iter().map(|caused| (caused.rule, &caused.filter, caused.sockets));
+    let explained = finding.caused.listed.iter().map(|caused| (caused.rule, &caused.filter, caused.sockets));
     let all = std::iter::once(own).chain(explained).filter(|(_, filter, sockets)| !filter.is_empty() || *sockets > 0);
     all.map(|(rule, filter, sockets)| (rule, filter.clone(), sockets as usize, selected(store, filter))).collect()
 }

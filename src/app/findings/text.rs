@@ -139,7 +139,7 @@ fn silence(finding: &Finding) -> Section {
 fn advice(finding: &Finding) -> Vec<String> {
     let (name, command) = finding.program_and_command();
     let general = rules::text(finding.rule().id()).into_iter();
-    let general = general.flat_map(|text| text.remedies(finding.key.place.is_loopback()));
+    let general = general.flat_map(|text| text.remedies(finding.key.scope.is_loopback()));
     remedies::of(finding.rule().id(), name, command).iter().chain(general).cloned().collect()
 }
 

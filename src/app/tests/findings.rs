@@ -3,7 +3,9 @@
 use super::*;
 use std::sync::Arc;
 
-use crate::diagnosis::finding::{Effects, Finding, FindingKey, Place, Program, Severity, Sharer};
+use crate::diagnosis::finding::{
+    CausedFindings, Finding, FindingKey, FindingScope, ProcessShare, ProgramName, Severity,
+};
 use crate::diagnosis::rule::Rule;
 use crate::model::testing::destination;
 
@@ -12,8 +14,8 @@ fn leak(pid: u32, severity: Severity) -> Finding {
     Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,
-            program: Some(Program::of(&process)),
-            place: Place::To(destination("10.0.0.20:443")),
+            program: Some(ProgramName::of(&process)),
+            scope: FindingScope::To(destination("10.0.0.20:443")),
             netns: NetnsId(0),
             listener: None,
         },
@@ -22,7 +24,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         why: "never closed",
         program: Some(process.name.clone()),
         processes: 1,
-        sharers: vec![Sharer { process: Arc::clone(&process), sockets: 1 }],
+        process_shares: vec![ProcessShare { process: Arc::clone(&process), sockets: 1 }],
         process: Some(process),
         state: Some(TcpState::CloseWait),
         sockets: 1,
@@ -35,7 +37,7 @@ fn leak(pid: u32, severity: Severity) -> Finding {
         runs_out: None,
         filter: format!("pid:{pid} state:close-wait"),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     }
 }
 
@@ -102,13 +104,18 @@ fn a_signal_goes_to_the_process_of_the_finding() {
     press(&mut app, "6jjK");
     assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 13), "{:?}", app.mode);
     code(&mut app, KeyCode::Esc);
-    let sharers = [11, 12, 99].map(|pid| Sharer { process: process(pid, "pool"), sockets: 1 }).to_vec();
-    app.show_findings(vec![Finding { process: None, processes: 3, sharers, ..leak(11, Severity::Warning) }]);
+    let sharers = [11, 12, 99].map(|pid| ProcessShare { process: process(pid, "pool"), sockets: 1 }).to_vec();
+    app.show_findings(vec![Finding {
+        process: None,
+        processes: 3,
+        process_shares: sharers,
+        ..leak(11, Severity::Warning)
+    }]);
     press(&mut app, "gK");
     let Mode::OwnerMenu { owners, .. } = &app.mode else { panic!("{:?}", app.mode) };
     assert_eq!(owners.iter().map(|one| one.id.pid).collect::<Vec<_>>(), [11, 12], "of those that are still there");
     code(&mut app, KeyCode::Esc);
-    app.show_findings(vec![Finding { process: None, sharers: Vec::new(), ..leak(11, Severity::Warning) }]);
+    app.show_findings(vec![Finding { process: None, process_shares: Vec::new(), ..leak(11, Severity::Warning) }]);
     press(&mut app, "K");
     assert!(matches!(app.mode, Mode::Normal));
 }

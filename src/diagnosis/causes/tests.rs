@@ -17,12 +17,12 @@ use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{connection, destination, listener, process, source_info, tcp};
 
-fn on(text: &str) -> Place {
-    Place::On(destination(text))
+fn on(text: &str) -> FindingScope {
+    FindingScope::On(destination(text))
 }
 
-fn to(text: &str) -> Place {
-    Place::To(destination(text))
+fn to(text: &str) -> FindingScope {
+    FindingScope::To(destination(text))
 }
 
 /// A listener on every address that is full, one on 10.0.0.7, clients of both, and one of another host.
@@ -77,7 +77,7 @@ fn explains(cause: Finding, effect: Finding) -> bool {
     fold(&mut findings, &store());
     match findings.as_slice() {
         [one] => {
-            assert_eq!((one.caused.told.len(), one.caused.told[0].sockets, one.is_of(rule)), (1, sockets, true));
+            assert_eq!((one.caused.listed.len(), one.caused.listed[0].sockets, one.is_of(rule)), (1, sockets, true));
             true
         }
         _ => false,
@@ -141,7 +141,7 @@ fn a_dead_host_explains_what_is_seen_of_it_and_loopback_is_no_host() {
 
 #[test]
 fn who_has_no_descriptor_left_cannot_accept_and_a_leak_says_why() {
-    let limit = |pid| finding(Rule::DescriptorLimit, pid, Place::Process, 40);
+    let limit = |pid| finding(Rule::DescriptorLimit, pid, FindingScope::Process, 40);
     let queue = |pid| finding(Rule::NotAccepted, pid, on("0.0.0.0:8000"), 9);
     let leak = |pid, sockets| finding(Rule::CloseWaitLeak, pid, to("10.0.0.5:5432"), sockets);
     assert!(explains(limit(1), queue(1)));
@@ -160,7 +160,7 @@ fn who_has_no_descriptor_left_cannot_accept_and_a_leak_says_why() {
     fold(&mut findings, &store());
     let [one] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!(one.rule(), Rule::CloseWaitLeak);
-    let caused: Vec<_> = one.caused.told.iter().map(|caused| (caused.rule, caused.sockets)).collect();
+    let caused: Vec<_> = one.caused.listed.iter().map(|caused| (caused.rule, caused.sockets)).collect();
     assert_eq!(caused, [(Rule::NotAccepted, 9), (Rule::DescriptorLimit, 40)]);
 }
 
@@ -181,7 +181,8 @@ fn who_holds_the_other_ends_explains_what_is_seen_from_here() {
     let folded = |holder, examples: &[u64]| {
         let waits = finding(Rule::FinWait2Stuck, 4, to("10.0.0.1:9001"), 2);
         let examples = examples.iter().map(|cookie| id(*cookie, 0)).collect();
-        let mut findings = vec![Finding { examples, ..waits }, finding(Rule::CloseWaitLeak, holder, Place::Process, 5)];
+        let mut findings =
+            vec![Finding { examples, ..waits }, finding(Rule::CloseWaitLeak, holder, FindingScope::Process, 5)];
         fold(&mut findings, &store);
         findings.len()
     };
@@ -199,7 +200,7 @@ fn a_host_to_which_nearly_all_is_sent_again_explains_what_is_said_of_the_machine
     }
     let folded = |place| {
         let mut findings =
-            vec![finding(Rule::Retransmitting, 1, Place::Machine, 0), finding(Rule::DeadPeer, 6, to(place), 2)];
+            vec![finding(Rule::Retransmitting, 1, FindingScope::Machine, 0), finding(Rule::DeadPeer, 6, to(place), 2)];
         fold(&mut findings, &store);
         findings.len()
     };
@@ -212,25 +213,25 @@ fn a_cause_is_as_bad_as_what_it_explains_and_loses_none_of_many() {
     let mut findings = vec![full(1, "0.0.0.0:8000"), worse];
     for pid in 20..40 {
         findings.push(finding(Rule::ZeroWindow, pid, to("127.0.0.1:8000"), pid));
-        findings.last_mut().expect("just put").key.program = Some(Program::named(&pid.to_string()));
+        findings.last_mut().expect("just put").key.program = Some(ProgramName::named(&pid.to_string()));
     }
     fold(&mut findings, &store());
     let [one] = findings.as_slice() else { panic!("{findings:?}") };
-    assert_eq!((one.severity, one.caused.told.len(), one.caused.more), (Severity::Critical, EFFECTS_TOLD_MAX, 13));
+    assert_eq!((one.severity, one.caused.listed.len(), one.caused.more), (Severity::Critical, CAUSED_LISTED_MAX, 13));
     assert!(one.is_of(Rule::ZeroWindow) && one.is_of(Rule::SynSentStuck));
-    assert_eq!(one.caused.told[1].sockets, 39, "those with most first");
+    assert_eq!(one.caused.listed[1].sockets, 39, "those with most first");
     assert_eq!(one.caused.lines().last().as_deref(), Some("13 more findings"));
 }
 
-fn places() -> impl Strategy<Value = Place> {
+fn places() -> impl Strategy<Value = FindingScope> {
     let addresses = ["0.0.0.0:8000", "127.0.0.1:8000", "10.0.0.7:9000", "10.0.0.2:80", "10.0.0.2:443", "[::]:8000"];
     let ends = proptest::sample::select(addresses.map(destination).to_vec());
-    let end = |place: fn(Destination) -> Place| move |end| place(end);
+    let end = |place: fn(Destination) -> FindingScope| move |end| place(end);
     prop_oneof![
-        Just(Place::Machine),
-        Just(Place::Process),
-        ends.clone().prop_map(end(Place::To)),
-        ends.prop_map(end(Place::On))
+        Just(FindingScope::Machine),
+        Just(FindingScope::Process),
+        ends.clone().prop_map(end(FindingScope::To)),
+        ends.prop_map(end(FindingScope::On))
     ]
 }
 
@@ -252,10 +253,10 @@ prop_compose! {
 fn told(findings: &[Finding]) -> (u64, u64, BTreeMap<Rule, u64>) {
     let (mut number, mut sockets, mut rules) = (0, 0, BTreeMap::new());
     for finding in findings {
-        number += 1 + finding.caused.told.len() as u64 + u64::from(finding.caused.more);
+        number += 1 + finding.caused.listed.len() as u64 + u64::from(finding.caused.more);
         sockets += u64::from(finding.sockets) + finding.caused.more_sockets;
         *rules.entry(finding.rule()).or_default() += 1;
-        for caused in &finding.caused.told {
+        for caused in &finding.caused.listed {
             sockets += u64::from(caused.sockets);
             *rules.entry(caused.rule).or_default() += 1;
         }

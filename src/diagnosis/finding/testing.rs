@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::diagnosis::finding::{Effects, Finding, FindingKey, Place, Program, Severity, Sharer};
+use crate::diagnosis::finding::{
+    CausedFindings, Finding, FindingKey, FindingScope, ProcessShare, ProgramName, Severity,
+};
 use crate::diagnosis::rule::Rule;
 use crate::model::socket::NetnsId;
 use crate::model::testing::process;
 use crate::model::time::Timestamp;
 
 /// A warning about one process, one of ten programs by its pid, with nothing else to say.
-pub(crate) fn finding(rule: Rule, pid: u32, place: Place, sockets: u32) -> Finding {
+pub(crate) fn finding(rule: Rule, pid: u32, scope: FindingScope, sockets: u32) -> Finding {
     let process = process(pid, &format!("program-{}", pid % 10));
     Finding {
-        key: FindingKey { rule, program: Some(Program::of(&process)), place, netns: NetnsId(0), listener: None },
+        key: FindingKey { rule, program: Some(ProgramName::of(&process)), scope, netns: NetnsId(0), listener: None },
         severity: Severity::Warning,
-        sentence: format!("{} {pid} {place:?}", rule.id()),
+        sentence: format!("{} {pid} {scope:?}", rule.id()),
         why: "",
         program: Some(process.name.clone()),
         processes: 1,
-        sharers: vec![Sharer { process: Arc::clone(&process), sockets }],
+        process_shares: vec![ProcessShare { process: Arc::clone(&process), sockets }],
         process: Some(process),
         state: None,
         sockets,
@@ -31,6 +33,6 @@ pub(crate) fn finding(rule: Rule, pid: u32, place: Place, sockets: u32) -> Findi
         runs_out: None,
         filter: String::new(),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::listener_text;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::subject::listening;
@@ -28,21 +28,21 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .growing_by(|group| group.amount)
     .lingering();
 
-fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.waiting > 0)?;
-    let member = Member::new(Place::on(socket), row);
+    let member = GroupMember::new(FindingScope::on(socket), row);
     let (amount, limit) = (queue.waiting.into(), queue.room()?.into());
-    Some(Member { listener: Some(socket.id), since: None, amount, limit, ..member })
+    Some(GroupMember { listener: Some(socket.id), since: None, amount, limit, ..member })
 }
 
 /// Overflows of which no listener can be accused: none is nearly full when a sample is taken.
-fn groups(look: &Context) -> Vec<Group> {
-    let dropped = look.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
-    let rows = look.store.rows();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let dropped = context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
+    let rows = context.store.rows();
     let is_at_fault = |row: &Row| {
         let queue = AcceptQueue::of(&row.connection.socket);
-        queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_warning))
+        queue.is_some_and(|queue| queue.reaches(context.thresholds.accept_queue_warning))
     };
     if dropped == 0 || rows.listening().iter().filter_map(|index| rows.get(index)).any(is_at_fault) {
         return Vec::new();
@@ -50,25 +50,25 @@ fn groups(look: &Context) -> Vec<Group> {
     let key = FindingKey {
         rule: Rule::AcceptQueueFull,
         program: None,
-        place: Place::Machine,
+        scope: FindingScope::Machine,
         netns: NetnsId::default(),
         listener: None,
     };
-    vec![Group { amount: dropped, ..Group::new(key, None) }]
+    vec![SocketGroup { amount: dropped, ..SocketGroup::new(key, None) }]
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
-    if group.key.place == Place::Machine {
+    let (group, limits) = (case.group, case.context.thresholds);
+    if group.key.scope == FindingScope::Machine {
         return Some(bursts(case));
     }
     if !case.reaches_percent(group.amount, group.limit, limits.accept_queue_warning) {
         return None;
     }
-    let drops = Drops::of(case);
+    let drops = ListenerDrops::of(case);
     let dropped = drops.rate();
     // Without counters, a full queue is all that is known: the next connection is dropped.
-    let is_critical = dropped.is_some() || (drops == Drops::Unknown && group.amount >= group.limit);
+    let is_critical = dropped.is_some() || (drops == ListenerDrops::Unknown && group.amount >= group.limit);
     let why = why(case);
     let full = if group.amount >= group.limit { "full" } else { "nearly full" };
     let told = drops.words();
@@ -100,7 +100,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 /// What is known of the connections that a listener lost. The kernel counts overflows for the whole network namespace, and
 /// of each socket what was thrown away for it, in every namespace, which at a full queue is the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Drops {
+enum ListenerDrops {
     /// There are no counters, or those of another namespace.
     Unknown,
     /// None, or none that can be put down to it.
@@ -111,11 +111,11 @@ enum Drops {
     Together(f32, usize),
 }
 
-impl Drops {
+impl ListenerDrops {
     #[expect(clippy::cast_possible_truncation, reason = "a rate on the screen has three digits")]
     fn of(case: &Case) -> Self {
-        let (group, pressure) = (case.group, case.look.store.pressure());
-        let may_lose = case.reaches_percent(group.amount, group.limit, case.look.thresholds.accept_queue_at_fault);
+        let (group, pressure) = (case.group, case.context.store.pressure());
+        let may_lose = case.reaches_percent(group.amount, group.limit, case.context.thresholds.accept_queue_at_fault);
         if pressure.growth().is_none() {
             return Self::Unknown;
         }
@@ -133,11 +133,11 @@ impl Drops {
 
     /// What the listener's own number says; `None` where the source does not tell it.
     fn of_socket(case: &Case) -> Option<Self> {
-        let (look, id) = (case.look, case.group.key.listener?);
-        look.store.rows().live(id)?.connection.socket.drops?;
-        let dropped = look.store.rows().losses().drops(id, PRESSURE_WINDOW, look.now());
+        let (context, id) = (case.context, case.group.key.listener?);
+        context.store.rows().live(id)?.connection.socket.drops?;
+        let dropped = context.store.rows().losses().drops(id, PRESSURE_WINDOW, context.now());
         let over =
-            look.rise(PRESSURE_WINDOW, |counters| counters.listen_drops).map_or(PRESSURE_WINDOW, |(_, over)| over);
+            context.rise(PRESSURE_WINDOW, |counters| counters.listen_drops).map_or(PRESSURE_WINDOW, |(_, over)| over);
         let rate = per_second(dropped, over.min(PRESSURE_WINDOW));
         Some(if dropped > 0 { Self::Own(rate) } else { Self::None })
     }
@@ -165,8 +165,8 @@ impl Drops {
 /// `accept()` is to blame if the queue never empties; else bursts meet a small limit.
 fn why(case: &Case) -> &'static str {
     let group = case.group;
-    let floor = case.past.and_then(|past| past.floor(case.look.now(), ALWAYS_FULL));
-    let is_small = group.limit <= u64::from(case.look.thresholds.accept_queue_small);
+    let floor = case.past.and_then(|past| past.floor(case.context.now(), ALWAYS_FULL));
+    let is_small = group.limit <= u64::from(case.context.thresholds.accept_queue_small);
     match floor {
         Some(floor) if u64::from(floor) * 2 >= group.limit => "accept() too slow",
         Some(_) if is_small => "limit too small",
@@ -177,7 +177,7 @@ fn why(case: &Case) -> &'static str {
 
 /// The kernel takes the lower of listen(2)'s argument and `net.core.somaxconn`.
 fn limit_from(case: &Case) -> &'static str {
-    let max = case.look.store.facts().accept_queue_max.filter(|_| case.is_own_namespace());
+    let max = case.context.store.facts().accept_queue_max.filter(|_| case.is_own_namespace());
     match max {
         Some(max) if case.group.limit >= u64::from(max) => "net.core.somaxconn",
         Some(_) => "the argument of listen()",
@@ -186,7 +186,7 @@ fn limit_from(case: &Case) -> &'static str {
 }
 
 fn bursts(case: &Case) -> Judgement {
-    let rise = case.look.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows);
+    let rise = case.context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows);
     let rate = rise.map_or(0.0, |(rise, over)| per_second(rise, over));
     let sentence = format!("an accept queue overflows: {}/s dropped, in bursts between samples", trimmed(rate));
     Judgement {

@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, is_reused, room};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, count, filter_by_place, place, trimmed, who};
 use crate::model::address::Destination;
@@ -39,30 +39,30 @@ const PEAK: usize = 3;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let mut found = by_timers(look);
-    by_ledger(look, &mut found);
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let mut found = by_timers(context);
+    by_ledger(context, &mut found);
     found.into_values().collect()
 }
 
 fn key(to: Destination, netns: NetnsId) -> FindingKey {
-    FindingKey { rule: Rule::Churn, program: None, place: Place::To(to), netns, listener: None }
+    FindingKey { rule: Rule::Churn, program: None, scope: FindingScope::To(to), netns, listener: None }
 }
 
-fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
-    let from = look.thresholds.churn * CHURN_WINDOW.as_secs_f64() * REMEMBERED_FROM;
-    let mut busiest: FxHashMap<FindingKey, Group> = FxHashMap::default();
-    for (way, traffic) in look.destinations.busy(f64::INFINITY, from.max(1.0)) {
+fn by_timers(context: &Context) -> FxHashMap<FindingKey, SocketGroup> {
+    let from = context.thresholds.churn * CHURN_WINDOW.as_secs_f64() * REMEMBERED_FROM;
+    let mut busiest: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
+    for (way, traffic) in context.destinations.busy(f64::INFINITY, from.max(1.0)) {
         let key = key(way.to, way.netns);
-        let limit = if is_reused(look.store, way) { 0 } else { room(look.store, &look.sides) };
+        let limit = if is_reused(context.store, way) { 0 } else { room(context.store, &context.sides) };
         let examples = traffic.oldest.map(|(since, id)| (since.at, id));
-        let group = Group {
+        let group = SocketGroup {
             sockets: traffic.time_wait,
             kinds: [traffic.churned, 0, 0, 0, 0],
             amount: traffic.churned.into(),
             limit: limit.into(),
             from: Some(way.source),
-            ..Group::new(key, traffic.process().cloned()).with_examples(examples)
+            ..SocketGroup::new(key, traffic.process().cloned()).with_examples(examples)
         };
         let best = busiest.entry(key).or_insert_with(|| group.clone());
         if (group.amount, group.from) > (best.amount, best.from) {
@@ -74,7 +74,7 @@ fn by_timers(look: &Context) -> FxHashMap<FindingKey, Group> {
 
 /// What the ledger counts of one destination, whoever connects to it.
 #[derive(Default)]
-struct Counted<'a> {
+struct DestinationChurn<'a> {
     churned: u32,
     slots: Slots,
     closed: [u32; 2],
@@ -86,13 +86,13 @@ struct Counted<'a> {
 
 /// Adds what the ledger counts: connections that were made, and as many that have ended.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
-fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
-    let (ledger, now) = (look.store.ledger(), look.now());
+fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) {
+    let (ledger, now) = (context.store.ledger(), context.now());
     if ledger.over(Window::Moment) < STEADY_FOR {
         return;
     }
     let over = ledger.over(Window::Moment).as_secs_f64();
-    let mut counted: FxHashMap<FindingKey, Counted> = FxHashMap::default();
+    let mut counted: FxHashMap<FindingKey, DestinationChurn> = FxHashMap::default();
     for (own, entry) in ledger.entries() {
         let Key::To { to, netns, .. } = own else { continue };
         let counts = ledger.counts(entry, Window::Moment);
@@ -111,7 +111,7 @@ fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
         // Of what only destroy events tell nobody is named: that says nothing against those who are.
         sum.processes.extend(entry.process().map(|process| (process, churned)));
     }
-    let from = look.thresholds.churn.min(look.thresholds.churn_elsewhere) * REMEMBERED_FROM;
+    let from = context.thresholds.churn.min(context.thresholds.churn_elsewhere) * REMEMBERED_FROM;
     for (key, sum) in counted {
         let mean = f64::from(sum.churned) / over.max(1.0);
         if mean < from || sum.slots.steady(STEADY_FOR) < from * STEADY_AT {
@@ -119,10 +119,10 @@ fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
         }
         let group = found
             .entry(key)
-            .or_insert_with(|| Group { no_process: Some(NoProcess::Vanished), ..Group::new(key, None) });
-        let is_unnamed = group.sharers.len() == 0;
+            .or_insert_with(|| SocketGroup { no_process: Some(NoProcess::Vanished), ..SocketGroup::new(key, None) });
+        let is_unnamed = group.processes.len() == 0;
         for (process, churned) in sum.processes.into_iter().filter(|_| is_unnamed) {
-            group.sharers.note(Some(process), churned);
+            group.processes.note(Some(process), churned);
         }
         group.kinds[A_SECOND] = mean as u32;
         // What is told late is missing in the last slots.
@@ -135,10 +135,10 @@ fn by_ledger(look: &Context, found: &mut FxHashMap<FindingKey, Group>) {
 
 /// Whether events of the last moment were lost, because they came faster than they were read: then more connections were made
 /// than the ledger counted.
-fn are_events_missing(look: &Context) -> bool {
-    let (now, over) = (look.now(), look.store.ledger().over(Window::Moment));
+fn are_events_missing(context: &Context) -> bool {
+    let (now, over) = (context.now(), context.store.ledger().over(Window::Moment));
     let is_recent = |gap: &&Gap| gap.of != ToldBy::Samples && now.since(gap.to) <= over;
-    look.store.log().gaps().iter().rev().any(|gap| is_recent(&gap))
+    context.store.log().gaps().iter().rev().any(|gap| is_recent(&gap))
 }
 
 #[expect(
@@ -147,7 +147,7 @@ fn are_events_missing(look: &Context) -> bool {
     reason = "a rate on the screen has three digits"
 )]
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     let here = f64::from(group.kinds[CHURNED]) / CHURN_WINDOW.as_secs_f64();
     let counted = f64::from(group.kinds[A_SECOND]);
     let is_elsewhere = group.kinds[ELSEWHERE] > 0 || group.kinds[CHURNED] == 0;
@@ -164,7 +164,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     } else {
         format!(": {} in TIME_WAIT{lasts}", count(group.sockets))
     };
-    let is_lower_bound = rate > here && are_events_missing(case.look);
+    let is_lower_bound = rate > here && are_events_missing(case.context);
     let sentence = format!(
         "{} {}{} connections/s {}{time_wait}",
         who(group).does("makes and closes", "make and close"),

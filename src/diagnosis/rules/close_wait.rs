@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, RunsOut, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::memory;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
@@ -28,9 +28,9 @@ pub(super) const DEFINITION: RuleDefinition =
         .growing_by(|group| u64::from(group.settled))
         .rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let left = socket.is_outside().then(|| look.since_in(row, TcpState::CloseWait));
+    let left = socket.is_outside().then(|| context.since_in(row, TcpState::CloseWait));
     if left == Some(None) {
         return None;
     }
@@ -38,21 +38,21 @@ fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     if verdict == Some(CloseWaitVerdict::NotAccepted) {
         return None;
     }
-    let member = Member::new(look.sides.place(socket), row);
+    let member = GroupMember::new(context.sides.place(socket), row);
     // The leak began when the peer closed, not when it reset what was left of the connection.
-    let member = Member { since: left.flatten().or(member.since), ..member };
-    let age = look.age(member.since);
+    let member = GroupMember { since: left.flatten().or(member.since), ..member };
+    let age = context.age(member.since);
     let of_cause = CAUSES.iter().position(|cause| verdict == Some(*cause)).unwrap_or(CAUSES.len());
-    Some(Member {
-        settled: age >= look.thresholds.settled,
-        aged: age >= look.thresholds.close_wait_age,
+    Some(GroupMember {
+        settled: age >= context.thresholds.settled,
+        aged: age >= context.thresholds.close_wait_age,
         kind: if socket.is_outside() { RESET } else { of_cause },
         ..member
     })
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     let slope = case.slope_or_guess();
     let rises = slope.is_some_and(|slope| slope.rises());
     let is_many = case.reaches(group.settled, limits.close_wait_many);
@@ -112,7 +112,7 @@ fn with_evidence(judgement: Judgement, case: &Case) -> Judgement {
     let reset = Some(group.kinds[RESET]).filter(|reset| *reset > 0).map(|reset| Measure::Count(reset.into()));
     let causes = CAUSES.iter().zip(group.kinds).filter(|(_, number)| *number > 0);
     let causes: Vec<String> = causes.map(|(cause, number)| format!("{} {}", count(number), cause.words())).collect();
-    let descriptors = group.process().and_then(|process| memory::descriptors(case.look.store, process.id));
+    let descriptors = group.process().and_then(|process| memory::descriptors(case.context.store, process.id));
     judgement
         .metric("close_wait", "in CLOSE_WAIT", Measure::Count(u64::from(group.sockets - group.kinds[RESET])))
         .evidence_if("reset", "reset and still held", reset)
@@ -130,7 +130,7 @@ fn with_evidence(judgement: Judgement, case: &Case) -> Judgement {
 /// How many per second came into `CLOSE_WAIT` and left it over the last minute, if most of those on the machine are this
 /// group's: the same sockets stay, or others take their place.
 fn flow(case: &Case) -> Option<(f32, f32)> {
-    let store = case.look.store;
+    let store = case.context.store;
     let is_most = case.group.sockets > store.rows().counts().of(TcpState::CloseWait) / 2;
     let rates = store.history().rates(FLOW_OVER).filter(|_| is_most)?;
     Some((rates.into[TcpState::CloseWait as usize], rates.out_of[TcpState::CloseWait as usize]))

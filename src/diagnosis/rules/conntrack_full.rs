@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::trimmed;
 use crate::model::units;
@@ -18,21 +18,21 @@ const DROPS_OVER: Duration = Duration::from_secs(30);
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let facts = look.store.facts();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let facts = context.store.facts();
     // A limit of 0 is none.
     let Some((tracked, max)) = facts.conntrack.zip(facts.conntrack_max.filter(|max| *max > 0)) else {
         return Vec::new();
     };
     let key = FindingKey::machine(Rule::ConntrackFull);
-    vec![Group { amount: tracked.into(), limit: max.into(), ..Group::new(key, None) }]
+    vec![SocketGroup { amount: tracked.into(), limit: max.into(), ..SocketGroup::new(key, None) }]
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (look, group) = (case.look, case.group);
-    let (drops, over) = look.rise(DROPS_OVER, |counters| counters.conntrack_drops).unwrap_or((0, DROPS_OVER));
-    let early = look.rise(DROPS_OVER, |counters| counters.conntrack_early_drops).map_or(0, |(rise, _)| rise);
-    let is_full = case.reaches_percent(group.amount, group.limit, look.thresholds.conntrack_warning);
+    let (context, group) = (case.context, case.group);
+    let (drops, over) = context.rise(DROPS_OVER, |counters| counters.conntrack_drops).unwrap_or((0, DROPS_OVER));
+    let early = context.rise(DROPS_OVER, |counters| counters.conntrack_early_drops).map_or(0, |(rise, _)| rise);
+    let is_full = case.reaches_percent(group.amount, group.limit, context.thresholds.conntrack_warning);
     let rate = per_second(drops, over);
     let is_dropping = case.is_loss(drops, rate, None);
     if !is_full && !is_dropping {

@@ -4,7 +4,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
@@ -13,10 +13,11 @@ use crate::store::rows::Row;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let since = kernel_timers::silence(socket, look.now()).or_else(|| kernel_timers::unanswered_keep_alive(socket))?;
-    stalled::member(look, row, since, look.thresholds.dead_peer_age)
+    let since =
+        kernel_timers::silence(socket, context.now()).or_else(|| kernel_timers::unanswered_keep_alive(socket))?;
+    stalled::member(context, row, since, context.thresholds.dead_peer_age)
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement, near_percent};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity, Sharer};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, ProcessShare, ProgramName, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::memory;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{ahead, count, filter, who};
@@ -24,11 +24,11 @@ const LOOKED_AT_FROM: u64 = 3;
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
 /// The processes near their limit, those of one program together.
-fn groups(look: &Context) -> Vec<Group> {
-    let rows = look.store.rows();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let rows = context.store.rows();
     let sockets: FxHashMap<ProcessId, u32> = rows.holders().collect();
-    let mut groups: FxHashMap<FindingKey, Group> = FxHashMap::default();
-    for (id, descriptors) in look.store.descriptors() {
+    let mut groups: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
+    for (id, descriptors) in context.store.descriptors() {
         let Some(max) = descriptors.max else { continue };
         let (id, used, max) = (*id, u64::from(descriptors.used), max.max(1));
         // Thousands of processes hold sockets, and few of them are anywhere near.
@@ -37,12 +37,12 @@ fn groups(look: &Context) -> Vec<Group> {
         }
         let Some(process) = rows.process(id) else { continue };
         let key = key(process);
-        if is_near(look, &key, id, used, max) {
+        if is_near(context, &key, id, used, max) {
             let listed = || sockets.get(&id).copied().unwrap_or(0);
             let held = descriptors.sockets.map_or_else(listed, |kinds| kinds.total());
-            let group = groups.entry(key).or_insert_with(|| Group::new(key, None));
+            let group = groups.entry(key).or_insert_with(|| SocketGroup::new(key, None));
             group.sockets += held;
-            group.sharers.note(Some(process), held);
+            group.processes.note(Some(process), held);
             group.add_amount(used, max);
         }
     }
@@ -52,43 +52,43 @@ fn groups(look: &Context) -> Vec<Group> {
 fn key(process: &Arc<Process>) -> FindingKey {
     FindingKey {
         rule: Rule::DescriptorLimit,
-        program: Some(Program::of(process)),
-        place: Place::Process,
+        program: Some(ProgramName::of(process)),
+        scope: FindingScope::Process,
         netns: NetnsId::default(),
         listener: None,
     }
 }
 
 /// Whether a process has used so much of its limit, or will so soon, that it is told.
-fn is_near(look: &Context, key: &FindingKey, process: ProcessId, used: u64, max: u64) -> bool {
-    let has_been = look.memory.track(key).is_some_and(|past| past.active.is_some());
+fn is_near(context: &Context, key: &FindingKey, process: ProcessId, used: u64, max: u64) -> bool {
+    let has_been = context.memory.track(key).is_some_and(|past| past.active.is_some());
     let reaches = |percent| near_percent(used, max, percent, has_been);
-    reaches(look.thresholds.descriptors_warning)
+    reaches(context.thresholds.descriptors_warning)
         || reaches(SOON_FROM_PERCENT)
-            && look
+            && context
                 .descriptors_run_out(process, None)
-                .is_some_and(|limit| limit.within <= look.thresholds.runs_out_critical)
+                .is_some_and(|limit| limit.within <= context.thresholds.runs_out_critical)
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     let runs_out = case.descriptors_run_out();
     let is_soon = runs_out.is_some_and(|limit| limit.within <= limits.runs_out_critical);
     let is_critical = is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.descriptors_critical);
     let worst = worst(case)?;
-    let slope = case.look.memory.descriptor_slope(worst.process.id, case.look.now());
+    let slope = case.context.memory.descriptor_slope(worst.process.id, case.context.now());
     let name = format!("{}[{}]", worst.process.name, worst.process.id.pid);
-    let subject = match group.sharers.len() {
+    let subject = match group.processes.len() {
         0 | 1 => format!("{name} is near its limit of open files:"),
         processes => {
             format!("{} processes of {} are near their limit of open files: {name}", count(processes), who(group))
         }
     };
-    let descriptors = case.look.store.descriptors_of(worst.process.id);
+    let descriptors = case.context.store.descriptors_of(worst.process.id);
     let kinds = descriptors.and_then(|descriptors| descriptors.sockets).filter(|kinds| kinds.total() > 0);
     let kinds = kinds.map(|kinds| Measure::Words(kinds.words()));
     let counted = descriptors.and_then(|descriptors| descriptors.counted_at);
-    let counted = counted.map(|at| Measure::Span(Duration::from_secs(case.look.now().since(at).as_secs())));
+    let counted = counted.map(|at| Measure::Span(Duration::from_secs(case.context.now().since(at).as_secs())));
     let sentence = format!(
         "{subject} {} of {} ({}%), {} of them sockets{}",
         units::count(group.amount),
@@ -115,10 +115,10 @@ fn judge(case: &Case) -> Option<Judgement> {
 
 /// The process that has used most of its limit, whose figures are those of the group; among equals that with the lowest
 /// pid.
-fn worst<'a>(case: &Case<'a>) -> Option<&'a Sharer> {
-    let is_worst = |sharer: &&Sharer| {
-        let usage = memory::descriptors(case.look.store, sharer.process.id);
+fn worst<'a>(case: &Case<'a>) -> Option<&'a ProcessShare> {
+    let is_worst = |share: &&ProcessShare| {
+        let usage = memory::descriptors(case.context.store, share.process.id);
         usage.is_some_and(|(used, max)| (used, max.max(1)) == (case.group.amount, case.group.limit))
     };
-    case.group.sharers.all().find(is_worst)
+    case.group.processes.all().find(is_worst)
 }

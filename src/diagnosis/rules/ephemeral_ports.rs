@@ -6,9 +6,9 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, Traffic, is_reused, room};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, RunsOut, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::destinations::{CHURN_WINDOW, PortUse, TIME_WAIT_SECONDS, is_reused, room};
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, RunsOut, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, ahead, filter_by_place, place, text, who};
 
@@ -24,16 +24,16 @@ const REMEMBERED_FROM: f64 = 0.7;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    if !look.destinations.has_all() {
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    if !context.destinations.has_all() {
         return Vec::new();
     }
-    let limit = room(look.store, &look.sides);
-    let from = f64::from(limit) * look.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
+    let limit = room(context.store, &context.sides);
+    let from = f64::from(limit) * context.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
     // Ports are short per source address too; of several, the shortest tells.
-    let mut worst: FxHashMap<FindingKey, Group> = FxHashMap::default();
-    for (way, traffic) in look.destinations.busy(from, f64::INFINITY) {
-        let group = group(look, way, traffic, limit);
+    let mut worst: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
+    for (way, traffic) in context.destinations.busy(from, f64::INFINITY) {
+        let group = group(context, way, traffic, limit);
         let best = worst.entry(group.key).or_insert_with(|| group.clone());
         if (group.amount, group.from) > (best.amount, best.from) {
             *best = group;
@@ -42,19 +42,19 @@ fn groups(look: &Context) -> Vec<Group> {
     worst.into_values().collect()
 }
 
-fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
+fn group(context: &Context, way: &Route, traffic: &PortUse, limit: u32) -> SocketGroup {
     let key = FindingKey {
         rule: Rule::EphemeralPorts,
         program: None,
-        place: Place::To(way.to),
+        scope: FindingScope::To(way.to),
         netns: way.netns,
         listener: None,
     };
     // A TIME_WAIT port that may be reused is as good as free.
-    let taken = if is_reused(look.store, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
-    let empty = Group::new(key, traffic.process().cloned());
+    let taken = if is_reused(context.store, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
+    let empty = SocketGroup::new(key, traffic.process().cloned());
     let examples = traffic.oldest.map(|(since, id)| (since.at, id));
-    Group {
+    SocketGroup {
         sockets: traffic.ports,
         kinds: [traffic.time_wait, traffic.churned, 0, 0, 0],
         amount: taken.into(),
@@ -66,7 +66,7 @@ fn group(look: &Context, way: &Route, traffic: &Traffic, limit: u32) -> Group {
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     if !case.reaches_percent(group.amount, group.limit, limits.ephemeral_ports_warning) {
         return None;
     }

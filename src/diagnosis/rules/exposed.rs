@@ -2,8 +2,8 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{Measure, Place, Severity};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingScope, Measure, Severity};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter, of_interface};
 use crate::knowledge::owners::{self, Basis, Invites};
@@ -19,7 +19,7 @@ const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
         return None;
@@ -30,7 +30,7 @@ fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
         return None;
     }
     // Where no interface leads to others, every address is this machine's alone. What is not known may lead anywhere.
-    let reach = Reach::of(socket, look.store.names());
+    let reach = Reach::of(socket, context.store.names());
     if reach == Some(Reach::Machine) {
         return None;
     }
@@ -39,11 +39,11 @@ fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
     let kind = protocol + if invites.basis == Basis::Program { 0 } else { PROTOCOLS.len() };
     // Two yes-or-no questions to be counted: whether it is known who reaches it, and whether that is the internet.
     let (settled, aged) = (reach.is_some(), reach == Some(Reach::Internet));
-    Some(Member { since: None, kind, settled, aged, ..Member::new(Place::on_any_family(socket), row) })
+    Some(GroupMember { since: None, kind, settled, aged, ..GroupMember::new(FindingScope::on_any_family(socket), row) })
 }
 
 /// From where the sockets of a group can be reached, the widest; `None` where that is not known of one of them.
-const fn reach(group: &Group) -> Option<Reach> {
+const fn reach(group: &SocketGroup) -> Option<Reach> {
     match (group.aged, group.settled == group.sockets) {
         (1.., _) => Some(Reach::Internet),
         (0, true) => Some(Reach::LocalNetwork),

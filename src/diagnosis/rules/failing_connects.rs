@@ -1,12 +1,12 @@
-//! Attempts to connect fail, whatever time-out the client has: the condition is that nothing succeeds, not that one socket
+//! ConnectAttempts to connect fail, whatever time-out the client has: the condition is that nothing succeeds, not that one socket
 //! is old.
 
-use crate::diagnosis::attempts::Attempts;
 use crate::diagnosis::case::{Case, Context, Judgement};
+use crate::diagnosis::connect_attempts::ConnectAttempts;
 use crate::diagnosis::connects;
 use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::Measure;
-use crate::diagnosis::group::Group;
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{count, filter_by_place, peers, who};
 use crate::model::tcp_state::TcpState;
@@ -14,8 +14,8 @@ use crate::model::units;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    connects::groups(look, Rule::FailingConnects)
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    connects::groups(context, Rule::FailingConnects)
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
@@ -53,7 +53,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 }
 
 /// How most of them ended.
-fn why(attempts: &Attempts) -> &'static str {
+fn why(attempts: &ConnectAttempts) -> &'static str {
     let counts = attempts.counts;
     let (given_up, timed_out) = (counts.given_up(), counts.timed_out());
     let (unreachable, unknown) = (counts.unreachable(), counts.failed_unknown());
@@ -67,7 +67,7 @@ fn why(attempts: &Attempts) -> &'static str {
 }
 
 /// `, given up after 1s`, as the last one was.
-fn ending(attempts: &Attempts) -> String {
+fn ending(attempts: &ConnectAttempts) -> String {
     let Some(waited) = attempts.all_failed.and_then(|row| row.last_waited) else { return String::new() };
     match why(attempts) {
         "no way to it" => ", no way to it".to_owned(),

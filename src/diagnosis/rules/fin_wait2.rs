@@ -4,7 +4,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::other_end::OtherEnd;
 use crate::diagnosis::wording::{filter, growth, many, oldest, place, total, who};
 use crate::model::process::Owner;
@@ -14,20 +14,20 @@ use crate::store::rows::Row;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let is_held = matches!(socket.owner, Owner::Live(_)) || socket.owner.is_hidden();
     if socket.state != TcpState::FinWait2 || !is_held {
         return None;
     }
-    let member = Member::new(look.sides.place(socket), row);
-    let settled = look.age(member.since) >= look.thresholds.fin_wait2_age;
-    Some(Member { settled, ..member })
+    let member = GroupMember::new(context.sides.place(socket), row);
+    let settled = context.age(member.since) >= context.thresholds.fin_wait2_age;
+    Some(GroupMember { settled, ..member })
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if !case.reaches(group.settled, case.look.thresholds.fin_wait2_stuck) {
+    if !case.reaches(group.settled, case.context.thresholds.fin_wait2_stuck) {
         return None;
     }
     let slope = case.slope();

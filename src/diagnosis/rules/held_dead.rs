@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{Measure, Place, RunsOut, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::finding::{FindingScope, Measure, RunsOut, Severity};
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::memory;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
 use crate::model::tcp_state::TcpState;
@@ -28,41 +28,46 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .growing_by(|group| u64::from(group.settled))
     .rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    if was_in(look, row, TcpState::CloseWait) {
+    if was_in(context, row, TcpState::CloseWait) {
         return None;
     }
     let has_peer = !socket.remote.is_unset();
-    let at = if has_peer { look.sides.place(socket) } else { Place::Machine };
-    let member = Member::new(at, row);
-    let age = look.age(member.since);
+    let at = if has_peer { context.sides.place(socket) } else { FindingScope::Machine };
+    let member = GroupMember::new(at, row);
+    let age = context.age(member.since);
     let kind = match has_peer {
-        true if was_in(look, row, TcpState::SynSent) && !was_connected(look, row) => NEVER_CONNECTED,
+        true if was_in(context, row, TcpState::SynSent) && !was_connected(context, row) => NEVER_CONNECTED,
         true => RESET,
-        false if row.connection.first_seen >= watched_from(look) => NEVER_CONNECTED,
+        false if row.connection.first_seen >= watched_from(context) => NEVER_CONNECTED,
         false => NOT_KNOWN,
     };
-    Some(Member { settled: age >= look.thresholds.settled, aged: age >= look.thresholds.held_dead_age, kind, ..member })
+    Some(GroupMember {
+        settled: age >= context.thresholds.settled,
+        aged: age >= context.thresholds.held_dead_age,
+        kind,
+        ..member
+    })
 }
 
 /// Whether a socket was seen in `state` before it came into `CLOSE`.
-fn was_in(look: &Context, row: &Row, state: TcpState) -> bool {
-    look.since_in(row, state).is_some()
+fn was_in(context: &Context, row: &Row, state: TcpState) -> bool {
+    context.since_in(row, state).is_some()
 }
 
-fn was_connected(look: &Context, row: &Row) -> bool {
+fn was_connected(context: &Context, row: &Row) -> bool {
     use TcpState::{Established, FinWait1, FinWait2};
-    [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(look, row, state))
+    [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(context, row, state))
 }
 
 /// From when on what is first seen was not there before.
-fn watched_from(look: &Context) -> Timestamp {
-    look.memory.begun.map_or(look.now(), |begun| begun.after(WATCHED_FROM))
+fn watched_from(context: &Context) -> Timestamp {
+    context.memory.begun.map_or(context.now(), |begun| begun.after(WATCHED_FROM))
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     let slope = case.slope();
     let rises = slope.is_some_and(|slope| slope.rises());
     let is_many = case.reaches(group.settled, limits.held_dead_many);
@@ -74,10 +79,10 @@ fn judge(case: &Case) -> Option<Judgement> {
     let runs_out = case.descriptors_run_out().filter(|_| rises);
     let is_soon = |limit: RunsOut| limit.within <= limits.runs_out_critical;
     let is_critical = case.reaches_critical(group.settled, limits.held_dead_critical) || runs_out.is_some_and(is_soon);
-    let descriptors = group.process().and_then(|process| memory::descriptors(case.look.store, process.id));
+    let descriptors = group.process().and_then(|process| memory::descriptors(case.context.store, process.id));
     let of = descriptors
         .map_or(String::new(), |(used, max)| format!("; {} of {} descriptors", units::count(used), units::count(max)));
-    let to = if group.key.place == Place::Machine { String::new() } else { format!(" {}", place(case)) };
+    let to = if group.key.scope == FindingScope::Machine { String::new() } else { format!(" {}", place(case)) };
     let sentence = format!(
         "{} {} {}{to}{}{}{}{of}",
         who(group).does("holds", "hold"),

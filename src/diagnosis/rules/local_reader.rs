@@ -3,7 +3,7 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::other_end::{self, OtherEnd};
 use crate::diagnosis::reading::{self, Reading};
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, place, who};
@@ -12,12 +12,17 @@ use crate::store::rows::Row;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let Reading::Stuck(since) = reading::of(look, socket) else { return None };
+    let Reading::Stuck(since) = reading::of(context, socket) else { return None };
     let unread = u64::from(socket.queues?.receive);
-    let beyond = other_end::waits_there(look, socket);
-    Some(Member { since: Some(since), amount: unread, beyond, ..Member::new(look.sides.place(socket), row) })
+    let beyond = other_end::waits_there(context, socket);
+    Some(GroupMember {
+        since: Some(since),
+        amount: unread,
+        beyond,
+        ..GroupMember::new(context.sides.place(socket), row)
+    })
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::trimmed;
 use crate::model::counters::Counters;
@@ -21,7 +21,7 @@ type Counter = fn(&Counters) -> u64;
 
 /// A rule of this kind.
 #[derive(Debug)]
-struct Loss {
+struct CounterLossRule {
     rule: Rule,
     /// What is lost; added up. Key and words of the evidence, and the counter.
     lost: &'static [(&'static str, &'static str, Counter)],
@@ -34,7 +34,7 @@ struct Loss {
 }
 
 /// Datagrams that were not sent.
-static UDP_SEND: Loss = Loss {
+static UDP_SEND: CounterLossRule = CounterLossRule {
     rule: Rule::UdpSendDrops,
     lost: &[("not_sent", "datagrams not sent", |counters| counters.udp_send_buffer_errors)],
     of: Some(|counters| counters.udp_sent),
@@ -44,7 +44,7 @@ static UDP_SEND: Loss = Loss {
 };
 
 /// Segments that arrived and were thrown away.
-static TCP_RECEIVE: Loss = Loss {
+static TCP_RECEIVE: CounterLossRule = CounterLossRule {
     rule: Rule::TcpReceiveDrops,
     lost: &[
         ("backlog", "backlog of a socket in use full", |counters| counters.backlog_drops),
@@ -60,7 +60,7 @@ static TCP_RECEIVE: Loss = Loss {
 };
 
 /// Connections that ended without `TIME_WAIT`.
-static TIME_WAIT: Loss = Loss {
+static TIME_WAIT: CounterLossRule = CounterLossRule {
     rule: Rule::TimeWaitOverflow,
     lost: &[("overflows", "ended without TIME_WAIT", |counters| counters.time_wait_overflows)],
     of: None,
@@ -70,7 +70,7 @@ static TIME_WAIT: Loss = Loss {
 };
 
 /// Segments with an old time stamp.
-static TIME_STAMPS: Loss = Loss {
+static TIME_STAMPS: CounterLossRule = CounterLossRule {
     rule: Rule::PawsDrops,
     lost: &[("rejected", "segments thrown away", |counters| counters.time_stamp_rejects)],
     of: Some(|counters| counters.segments_received),
@@ -83,7 +83,7 @@ static TIME_STAMPS: Loss = Loss {
 };
 
 /// Packets whose checksum is wrong.
-static DAMAGED: Loss = Loss {
+static DAMAGED: CounterLossRule = CounterLossRule {
     rule: Rule::DamagedPackets,
     lost: &[("damaged", "bad checksums", |counters| counters.checksum_errors)],
     of: Some(|counters| counters.segments_received.saturating_add(counters.udp_received)),
@@ -93,32 +93,32 @@ static DAMAGED: Loss = Loss {
 };
 
 pub(super) const UDP_SEND_DEFINITION: RuleDefinition =
-    RuleDefinition::of_machine(|look| UDP_SEND.groups(look), |case| UDP_SEND.judge(case));
+    RuleDefinition::of_machine(|context| UDP_SEND.groups(context), |case| UDP_SEND.judge(case));
 pub(super) const TCP_RECEIVE_DEFINITION: RuleDefinition =
-    RuleDefinition::of_machine(|look| TCP_RECEIVE.groups(look), |case| TCP_RECEIVE.judge(case));
+    RuleDefinition::of_machine(|context| TCP_RECEIVE.groups(context), |case| TCP_RECEIVE.judge(case));
 pub(super) const DAMAGED_DEFINITION: RuleDefinition =
-    RuleDefinition::of_machine(|look| DAMAGED.groups(look), |case| DAMAGED.judge(case));
+    RuleDefinition::of_machine(|context| DAMAGED.groups(context), |case| DAMAGED.judge(case));
 pub(super) const TIME_STAMPS_DEFINITION: RuleDefinition =
-    RuleDefinition::of_machine(|look| TIME_STAMPS.groups(look), |case| TIME_STAMPS.judge(case));
+    RuleDefinition::of_machine(|context| TIME_STAMPS.groups(context), |case| TIME_STAMPS.judge(case));
 pub(super) const TIME_WAIT_DEFINITION: RuleDefinition =
-    RuleDefinition::of_machine(|look| TIME_WAIT.groups(look), |case| TIME_WAIT.judge(case));
+    RuleDefinition::of_machine(|context| TIME_WAIT.groups(context), |case| TIME_WAIT.judge(case));
 
-impl Loss {
+impl CounterLossRule {
     /// The machine as a whole, if anything was lost.
-    fn groups(&self, look: &Context) -> Vec<Group> {
+    fn groups(&self, context: &Context) -> Vec<SocketGroup> {
         // A number of a recording can be anything.
-        let amount = self.lost.iter().map(|(_, _, counter)| rise(look, *counter)).fold(0, u64::saturating_add);
+        let amount = self.lost.iter().map(|(_, _, counter)| rise(context, *counter)).fold(0, u64::saturating_add);
         if amount == 0 {
             return Vec::new();
         }
-        vec![Group { amount, ..Group::new(FindingKey::machine(self.rule), None) }]
+        vec![SocketGroup { amount, ..SocketGroup::new(FindingKey::machine(self.rule), None) }]
     }
 
     fn judge(&self, case: &Case) -> Option<Judgement> {
-        let (look, amount) = (case.look, case.group.amount);
-        let (_, over) = look.rise(LOST_OVER, self.lost.first()?.2)?;
+        let (context, amount) = (case.context, case.group.amount);
+        let (_, over) = context.rise(LOST_OVER, self.lost.first()?.2)?;
         let rate = per_second(amount, over);
-        let of = self.of.map(|of| rise(look, of));
+        let of = self.of.map(|of| rise(context, of));
         if !case.is_loss(amount, rate, of) {
             return None;
         }
@@ -132,14 +132,14 @@ impl Loss {
         }
         let judgement = judgement.metric("lost", "in all", Measure::PerSecond(rate));
         Some(self.lost.iter().fold(judgement, |judgement, (key, label, counter)| {
-            let rise = Some(rise(look, *counter)).filter(|rise| *rise > 0);
+            let rise = Some(rise(context, *counter)).filter(|rise| *rise > 0);
             judgement.evidence_if(key, label, rise.map(|rise| Measure::PerSecond(per_second(rise, over))))
         }))
     }
 }
 
-fn rise(look: &Context, counter: Counter) -> u64 {
-    look.rise(LOST_OVER, counter).map_or(0, |(rise, _)| rise)
+fn rise(context: &Context, counter: Counter) -> u64 {
+    context.rise(LOST_OVER, counter).map_or(0, |(rise, _)| rise)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::RuleDefinition;
 use crate::diagnosis::finding::{FindingKey, Measure, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::trimmed;
 use crate::model::units;
@@ -18,40 +18,42 @@ const COUNTED_OVER: Duration = Duration::from_secs(30);
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let facts = look.store.facts();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let facts = context.store.facts();
     let key = FindingKey::machine(Rule::MemoryPressure);
     let group = match (facts.tcp_memory_pages, facts.tcp_memory_limits_pages) {
-        (Some(used), Some([_, scarce, _])) => Group { amount: used, limit: scarce.max(1), ..Group::new(key, None) },
-        _ if pressures(look) > 0 || aborts(look).is_some() => Group::new(key, None),
+        (Some(used), Some([_, scarce, _])) => {
+            SocketGroup { amount: used, limit: scarce.max(1), ..SocketGroup::new(key, None) }
+        }
+        _ if pressures(context) > 0 || aborts(context).is_some() => SocketGroup::new(key, None),
         _ => return Vec::new(),
     };
     vec![group]
 }
 
 /// How often memory became scarce.
-fn pressures(look: &Context) -> u64 {
-    look.rise(COUNTED_OVER, |counters| counters.memory_pressures).map_or(0, |(rise, _)| rise)
+fn pressures(context: &Context) -> u64 {
+    context.rise(COUNTED_OVER, |counters| counters.memory_pressures).map_or(0, |(rise, _)| rise)
 }
 
 /// Connections that were reset for want of memory, per second; `None` where there are none, or too many orphans explain it.
-fn aborts(look: &Context) -> Option<f32> {
-    let facts = look.store.facts();
+fn aborts(context: &Context) -> Option<f32> {
+    let facts = context.store.facts();
     let many =
-        |(orphans, max): (u32, u32)| f64::from(orphans) * 100.0 >= f64::from(max) * look.thresholds.orphans_warning;
+        |(orphans, max): (u32, u32)| f64::from(orphans) * 100.0 >= f64::from(max) * context.thresholds.orphans_warning;
     if facts.orphans.zip(facts.orphans_max).is_some_and(many) {
         return None;
     }
-    let (aborts, over) = look.risen(COUNTED_OVER, |counters| counters.memory_aborts)?;
+    let (aborts, over) = context.risen(COUNTED_OVER, |counters| counters.memory_aborts)?;
     Some(per_second(aborts, over))
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (look, group) = (case.look, case.group);
-    let max = look.store.facts().tcp_memory_limits_pages.map(|[_, _, max]| max);
+    let (context, group) = (case.context, case.group);
+    let max = context.store.facts().tcp_memory_limits_pages.map(|[_, _, max]| max);
     let is_scarce = group.limit > 0 && case.reaches_percent(group.amount, group.limit, 100.0);
-    let aborts = aborts(look).filter(|rate| f64::from(*rate) >= look.thresholds.loss_rate);
-    let pressures = pressures(look);
+    let aborts = aborts(context).filter(|rate| f64::from(*rate) >= context.thresholds.loss_rate);
+    let pressures = pressures(context);
     if !is_scarce && aborts.is_none() && pressures == 0 {
         return None;
     }

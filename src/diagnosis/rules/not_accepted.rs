@@ -2,8 +2,8 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{Measure, Place, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::finding::{FindingScope, Measure, Severity};
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter_by_place, oldest, place};
 use crate::model::process::Owner;
@@ -17,20 +17,20 @@ const WAITING: usize = 1;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge);
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if !matches!(socket.owner, Owner::Unaccepted) {
         return None;
     }
-    let came_by = look.sides.came_by(socket);
+    let came_by = context.sides.came_by(socket);
     let place = came_by.map_or(socket.place(), |came_by| came_by.place.destination());
-    let member = Member::new(Place::On(place), row);
-    let age = look.age(member.since);
-    Some(Member {
+    let member = GroupMember::new(FindingScope::On(place), row);
+    let age = context.age(member.since);
+    Some(GroupMember {
         listener: came_by.and_then(|came_by| came_by.listener).map(|listener| listener.id),
         process: came_by.and_then(|came_by| came_by.process(socket)),
-        settled: age >= look.thresholds.settled,
-        aged: age >= look.thresholds.not_accepted_critical,
+        settled: age >= context.thresholds.settled,
+        aged: age >= context.thresholds.not_accepted_critical,
         kind: if socket.state == TcpState::CloseWait { GIVEN_UP } else { WAITING },
         ..member
     })
@@ -38,7 +38,7 @@ fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if !case.reaches(group.settled, case.look.thresholds.not_accepted) {
+    if !case.reaches(group.settled, case.context.thresholds.not_accepted) {
         return None;
     }
     let given_up = match group.kinds[GIVEN_UP] {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
@@ -18,25 +18,30 @@ const STATES: [TcpState; 3] = [TcpState::FinWait1, TcpState::LastAck, TcpState::
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let facts = look.store.facts();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let facts = context.store.facts();
     let (Some(orphans), Some(max)) = (facts.orphans, facts.orphans_max) else { return Vec::new() };
     let key = FindingKey {
         rule: Rule::Orphans,
         program: None,
-        place: Place::Machine,
+        scope: FindingScope::Machine,
         netns: NetnsId::default(),
         listener: None,
     };
-    vec![Group { sockets: orphans, amount: orphans.into(), limit: max.max(1).into(), ..Group::new(key, None) }]
+    vec![SocketGroup {
+        sockets: orphans,
+        amount: orphans.into(),
+        limit: max.max(1).into(),
+        ..SocketGroup::new(key, None)
+    }]
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     if !case.reaches_percent(group.amount, group.limit, limits.orphans_warning) {
         return None;
     }
-    let aborts = case.look.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
+    let aborts = case.context.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
     let is_critical = aborts > 0 || case.reaches_critical_percent(group.amount, group.limit, limits.orphans_critical);
     let resets =
         if aborts > 0 { format!(", {} reset in the last minute", units::count(aborts)) } else { String::new() };
@@ -46,7 +51,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         group.amount * 100 / group.limit,
         units::count(group.limit),
     );
-    let counts = case.look.store.rows().counts();
+    let counts = case.context.store.rows().counts();
     let judgement = Judgement {
         why: "peers do not acknowledge the end",
         filter: "state:fin-wait1,last-ack,closing".to_owned(),

@@ -1,12 +1,12 @@
-//! Attempts to connect are refused: nobody listens there, or something on the way sends a reset.
+//! ConnectAttempts to connect are refused: nobody listens there, or something on the way sends a reset.
 
 use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::connects;
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, peers, trimmed, who};
 use crate::model::event::Teller;
@@ -19,13 +19,13 @@ const FAILS_OVER: Duration = Duration::from_secs(30);
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
 /// What the ledger found; without the trace, what the counters of the namespace tell of those whom nobody can name.
-fn groups(look: &Context) -> Vec<Group> {
-    let found = connects::groups(look, Rule::RefusedConnects);
-    let is_traced = look.store.tellers().trace == Teller::On;
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let found = connects::groups(context, Rule::RefusedConnects);
+    let is_traced = context.store.tellers().trace == Teller::On;
     if is_traced || !found.is_empty() {
         return found;
     }
-    let rise = |counter| look.rise(FAILS_OVER, counter).map_or(0, |(rise, _)| rise);
+    let rise = |counter| context.rise(FAILS_OVER, counter).map_or(0, |(rise, _)| rise);
     let (fails, opens) = (rise(|counters| counters.attempt_fails), rise(|counters| counters.active_opens));
     if fails == 0 {
         return Vec::new();
@@ -33,21 +33,21 @@ fn groups(look: &Context) -> Vec<Group> {
     let key = FindingKey {
         rule: Rule::RefusedConnects,
         program: None,
-        place: Place::Machine,
+        scope: FindingScope::Machine,
         netns: NetnsId::default(),
         listener: None,
     };
-    vec![Group { amount: fails.min(opens), limit: opens, ..Group::new(key, None) }]
+    vec![SocketGroup { amount: fails.min(opens), limit: opens, ..SocketGroup::new(key, None) }]
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if group.key.place == Place::Machine {
+    if group.key.scope == FindingScope::Machine {
         return of_counters(case);
     }
     let attempts = group.attempts?;
     let severity = connects::severity(case)?;
-    let ledger = case.look.store.ledger();
+    let ledger = case.context.store.ledger();
     let rate = per_second(attempts.moment.refused().into(), ledger.over(Window::Moment));
     let verb = if attempts.all_failed.is_some() {
         who(group).does("is refused by", "are refused by")
@@ -71,8 +71,8 @@ fn judge(case: &Case) -> Option<Judgement> {
 
 /// `TcpAttemptFails` also counts what half-open clients reset, so that only a share of our own attempts says something.
 fn of_counters(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
-    let (_, over) = case.look.rise(FAILS_OVER, |counters| counters.attempt_fails)?;
+    let (group, limits) = (case.group, case.context.thresholds);
+    let (_, over) = case.context.rise(FAILS_OVER, |counters| counters.attempt_fails)?;
     let fails = u32::try_from(group.amount).unwrap_or(u32::MAX);
     let rate = per_second(group.amount, over);
     let is_enough = case.reaches(fails, limits.connect_failures.saturating_mul(2)) && case.reaches(rate, 1.0);

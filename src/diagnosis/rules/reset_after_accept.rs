@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, place, who};
 use crate::model::address::{Address, Destination};
@@ -27,10 +27,11 @@ const HERE: usize = 1;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let ledger = look.store.ledger();
-    let found = ledger.entries().filter_map(|(key, entry)| group(look, key, entry));
-    let (mut here, mut there): (Vec<_>, Vec<_>) = found.partition(|group| matches!(group.key.place, Place::On(_)));
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let ledger = context.store.ledger();
+    let found = ledger.entries().filter_map(|(key, entry)| group(context, key, entry));
+    let (mut here, mut there): (Vec<_>, Vec<_>) =
+        found.partition(|group| matches!(group.key.scope, FindingScope::On(_)));
     // The client's end of the same connections, where both ends are here, is no trouble of its own.
     for server in &mut here {
         let clients = || there.iter().filter(|client| is_other_end(server, client));
@@ -48,19 +49,19 @@ fn groups(look: &Context) -> Vec<Group> {
 }
 
 /// Whether `client` is about the other ends of what `server` is about.
-fn is_other_end(server: &Group, client: &Group) -> bool {
+fn is_other_end(server: &SocketGroup, client: &SocketGroup) -> bool {
     let (Some(near), Some(far)) = (server.endpoint(), client.endpoint()) else { return false };
     let is_same_port = near.port == far.port && server.key.netns == client.key.netns;
     let is_here = far.address.ip().is_loopback() || near.address == far.address;
     is_same_port && (is_here || server.amount >= client.amount)
 }
 
-fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
-    let counts = look.store.ledger().counts(entry, Window::Minute);
-    let (place, netns, listener, here) = match *key {
-        Key::To { to, netns, .. } => (Place::To(to), netns, None, 0),
+fn group(context: &Context, key: &Key, entry: &Entry) -> Option<SocketGroup> {
+    let counts = context.store.ledger().counts(entry, Window::Minute);
+    let (scope, netns, listener, here) = match *key {
+        Key::To { to, netns, .. } => (FindingScope::To(to), netns, None, 0),
         Key::On { listener, port, netns } => {
-            (listening(look, listener, port), netns, listener, counts.reset_early_here())
+            (listening(context, listener, port), netns, listener, counts.reset_early_here())
         }
     };
     let by_peer = counts.reset_early();
@@ -69,16 +70,16 @@ fn group(look: &Context, key: &Key, entry: &Entry) -> Option<Group> {
         return None;
     }
     // What is reset at once lives too short for its own holder to be found: that of the listener accepted it.
-    let process = entry.process().or_else(|| listening_process(look, listener)).cloned();
-    let program = process.as_deref().map(crate::diagnosis::finding::Program::of);
-    let key = FindingKey { rule: Rule::ResetAfterAccept, program, place, netns, listener };
-    let since = entry.resetting_since(look.now()).map(|at| Since { at, basis: AgeBasis::AtLeast });
-    Some(Group {
+    let process = entry.process().or_else(|| listening_process(context, listener)).cloned();
+    let program = process.as_deref().map(crate::diagnosis::finding::ProgramName::of);
+    let key = FindingKey { rule: Rule::ResetAfterAccept, program, scope, netns, listener };
+    let since = entry.resetting_since(context.now()).map(|at| Since { at, basis: AgeBasis::AtLeast });
+    Some(SocketGroup {
         kinds: [by_peer, here, 0, 0, 0],
         amount: early.into(),
         limit: established(&counts).max(early).into(),
         oldest: since,
-        ..Group::new(key, process)
+        ..SocketGroup::new(key, process)
     })
 }
 
@@ -88,26 +89,26 @@ fn established(counts: &Counts) -> u32 {
 }
 
 /// The process that holds `listener`: the first of several.
-fn listening_process<'a>(look: &Context<'a>, listener: Option<SocketId>) -> Option<&'a Arc<Process>> {
-    look.store.rows().live(listener?)?.connection.socket.owner.holders()?.all().first()
+fn listening_process<'a>(context: &Context<'a>, listener: Option<SocketId>) -> Option<&'a Arc<Process>> {
+    context.store.rows().live(listener?)?.connection.socket.owner.holders()?.all().first()
 }
 
-fn listening(look: &Context, listener: Option<SocketId>, port: u16) -> Place {
-    let row = listener.and_then(|id| look.store.rows().live(id));
+fn listening(context: &Context, listener: Option<SocketId>, port: u16) -> FindingScope {
+    let row = listener.and_then(|id| context.store.rows().live(id));
     row.map_or_else(
-        || Place::On(Destination { address: Address::new(Family::Ipv4.unspecified(), None), port }),
-        |row| Place::On(row.connection.socket.place()),
+        || FindingScope::On(Destination { address: Address::new(Family::Ipv4.unspecified(), None), port }),
+        |row| FindingScope::On(row.connection.socket.place()),
     )
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (group, limits) = (case.group, case.look.thresholds);
+    let (group, limits) = (case.group, case.context.thresholds);
     let early = u32::try_from(group.amount).unwrap_or(u32::MAX);
     let is_enough = case.reaches(early, limits.reset_early);
     if !is_enough || !case.reaches_percent(group.amount, group.limit, limits.reset_early_share) {
         return None;
     }
-    let over = case.look.store.ledger().over(Window::Minute);
+    let over = case.context.store.ledger().over(Window::Minute);
     let (by_peer, here) = (group.kinds[BY_PEER], group.kinds[HERE]);
     let (by, why) = match (by_peer, here) {
         (_, 0) => ("by the peer".to_owned(), "the peer resets them"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::stalled;
@@ -26,7 +26,7 @@ use crate::store::rows::Row;
 /// The share of segments sent again is taken over this time.
 const SHARE_OVER: Duration = Duration::from_mins(1);
 /// So many peers are named.
-const PEERS_TOLD_MAX: usize = 3;
+const PEERS_NAMED_MAX: usize = 3;
 /// Why segments within this machine are lost: no link is on the way.
 const ON_LOOPBACK: &str = "a receiver on this machine has no room";
 
@@ -36,27 +36,27 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .rolling_up()
     .entering_after(1);
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let silence = kernel_timers::silence(socket, look.now())?;
-    let is_backed_off = u32::from(kernel_timers::timeouts(socket)) >= look.thresholds.retransmit_backoff;
-    if !is_backed_off || stalled::lasted(socket, silence, look.now()) >= look.thresholds.dead_peer_age {
+    let silence = kernel_timers::silence(socket, context.now())?;
+    let is_backed_off = u32::from(kernel_timers::timeouts(socket)) >= context.thresholds.retransmit_backoff;
+    if !is_backed_off || stalled::lasted(socket, silence, context.now()) >= context.thresholds.dead_peer_age {
         return None;
     }
     let lost = |tcp: TcpInfo| tcp.retransmits_total.saturating_sub(tcp.retransmits_spurious.into());
     let again = socket.tcp.map_or(0, lost);
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { since: Some(silence), amount: again.into(), ..member })
+    let member = GroupMember::new(context.sides.place(socket), row);
+    Some(GroupMember { since: Some(silence), amount: again.into(), ..member })
 }
 
 /// The machine as a whole.
-fn groups(look: &Context) -> Vec<Group> {
-    let Some(growth) = look.store.counters().growth(SHARE_OVER) else { return Vec::new() };
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let Some(growth) = context.store.counters().growth(SHARE_OVER) else { return Vec::new() };
     let (lost, sent) = (lost(&growth.by), growth.by.segments_sent);
-    if lost == 0 || sent < u64::from(look.thresholds.retransmit_segments) {
+    if lost == 0 || sent < u64::from(context.thresholds.retransmit_segments) {
         return Vec::new();
     }
-    vec![Group { amount: lost, limit: sent, ..Group::new(FindingKey::machine(Rule::Retransmitting), None) }]
+    vec![SocketGroup { amount: lost, limit: sent, ..SocketGroup::new(FindingKey::machine(Rule::Retransmitting), None) }]
 }
 
 /// How many segments with data were lost, as far as the kernel's counters tell.
@@ -74,7 +74,7 @@ fn lost(by: &Counters) -> u64 {
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    if group.key.place == Place::Machine {
+    if group.key.scope == FindingScope::Machine {
         return share(case);
     }
     if !case.is_trouble() {
@@ -91,7 +91,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     Some(
         Judgement {
             why: if is_here { ON_LOOPBACK } else { "segments or answers are lost" },
-            filter: filter(case, &format!("timer:retransmit retries>={}", case.look.thresholds.retransmit_backoff)),
+            filter: filter(case, &format!("timer:retransmit retries>={}", case.context.thresholds.retransmit_backoff)),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("retransmitting", "backed off", Measure::Count(group.sockets.into()))
@@ -100,12 +100,12 @@ fn judge(case: &Case) -> Option<Judgement> {
 }
 
 fn share(case: &Case) -> Option<Judgement> {
-    let (group, look) = (case.group, case.look);
-    if !case.reaches_percent(group.amount, group.limit, look.thresholds.retransmit_percent) {
+    let (group, context) = (case.group, case.context);
+    if !case.reaches_percent(group.amount, group.limit, context.thresholds.retransmit_percent) {
         return None;
     }
-    let growth = look.store.counters().growth(SHARE_OVER)?;
-    let peers = Peers::new(look);
+    let growth = context.store.counters().growth(SHARE_OVER)?;
+    let peers = ResentShares::new(context);
     let sentence = format!(
         "this machine sends {} of its segments again because they were lost: {} of {} in {}{}",
         part(group.amount, group.limit),
@@ -134,24 +134,24 @@ fn share(case: &Case) -> Option<Judgement> {
 }
 
 /// The peers to which most was sent again, with the share of each; known of connections that two samples saw.
-struct Peers {
+struct ResentShares {
     told: Vec<(String, u64)>,
     /// How much of it went to this machine itself.
     here: u64,
     all: u64,
 }
 
-impl Peers {
-    fn new(look: &Context) -> Self {
-        let mut resent = look.store.rows().losses().resent(SHARE_OVER, look.now());
+impl ResentShares {
+    fn new(context: &Context) -> Self {
+        let mut resent = context.store.rows().losses().resent(SHARE_OVER, context.now());
         let sum = |resent: &[(Peer, u64)]| resent.iter().map(|(_, number)| *number).sum();
         let all = sum(&resent);
         let is_here = |(peer, _): &&(Peer, u64)| peer.address.ip().is_loopback();
         let here = resent.iter().filter(is_here).map(|(_, number)| *number).sum();
         resent.sort_by_key(|(peer, number)| (Reverse(*number), *peer));
         resent.retain(|(_, number)| *number * 10 >= all);
-        resent.truncate(PEERS_TOLD_MAX);
-        let name = |peer: &Peer| AddressText::of(peer.address, peer.netns, look.store.names()).alone().to_string();
+        resent.truncate(PEERS_NAMED_MAX);
+        let name = |peer: &Peer| AddressText::of(peer.address, peer.netns, context.store.names()).alone().to_string();
         Self { told: resent.iter().map(|(peer, number)| (name(peer), *number)).collect(), here, all }
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::flow::{Flow, Queue};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::other_end::{self, OtherEnd};
+use crate::diagnosis::queue_progress::{Queue, QueueProgress};
 use crate::diagnosis::reading::{self, Reading};
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, many, peers, place, that, who};
@@ -26,33 +26,33 @@ const CLOSED_WITHIN: Duration = Duration::from_mins(1);
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let queues = socket.queues?;
     let since = |queue| {
-        let at = look.memory.flows.watched_since(socket.id, queue)?;
+        let at = context.memory.flows.watched_since(socket.id, queue)?;
         Some(Since { at, basis: AgeBasis::AtLeast })
     };
-    let (kind, rate, amount, since) = match reading::of(look, socket) {
+    let (kind, rate, amount, since) = match reading::of(context, socket) {
         Reading::Slow(rate) => (HERE, rate, queues.receive, since(Queue::Receive)),
-        _ => (THERE, taken_slowly(look, socket)?, queues.send?, since(Queue::Send)),
+        _ => (THERE, taken_slowly(context, socket)?, queues.send?, since(Queue::Send)),
     };
-    let beyond = if kind == HERE { other_end::waits_there(look, socket) } else { 0 };
-    let member = Member::new(look.sides.place(socket), row);
-    Some(Member { kind, rate, since, amount: amount.into(), beyond, ..member })
+    let beyond = if kind == HERE { other_end::waits_there(context, socket) } else { 0 };
+    let member = GroupMember::new(context.sides.place(socket), row);
+    Some(GroupMember { kind, rate, since, amount: amount.into(), beyond, ..member })
 }
 
 /// How fast the peer takes what we send, if that is slow and the peer is the reason. Where its process is here, what is
 /// known of that counts.
-fn taken_slowly(look: &Context, socket: &Socket) -> Option<f64> {
-    let limits = look.thresholds;
-    if !kernel_timers::is_connected(socket.state) || stalled::is_told_of_reader(look, socket) {
+fn taken_slowly(context: &Context, socket: &Socket) -> Option<f64> {
+    let limits = context.thresholds;
+    if !kernel_timers::is_connected(socket.state) || stalled::is_told_of_reader(context, socket) {
         return None;
     }
-    let closed = look.memory.flows.closed_at(socket.id)?;
-    let Flow::Moving(Some(rate), over) = stalled::taken(look, socket) else { return None };
+    let closed = context.memory.flows.closed_at(socket.id)?;
+    let QueueProgress::Moving(Some(rate), over) = stalled::taken(context, socket) else { return None };
     let is_slow = rate < f64::from(limits.slow_reader_rate) && over >= limits.local_reader_age;
-    (is_slow && look.now().since(closed) <= CLOSED_WITHIN).then_some(rate)
+    (is_slow && context.now().since(closed) <= CLOSED_WITHIN).then_some(rate)
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
@@ -85,6 +85,6 @@ fn judge(case: &Case) -> Option<Judgement> {
 }
 
 /// How fast each of the connections is read from, on average.
-fn rate(group: &Group) -> String {
+fn rate(group: &SocketGroup) -> String {
     reading::rate(group.rate / f64::from(group.sockets.max(1)))
 }

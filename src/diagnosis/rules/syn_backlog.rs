@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::dropped_syns;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::listener_text;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, place, trimmed};
@@ -25,49 +25,51 @@ const HALF_OPEN_FEW: u32 = 8;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).with_groups(groups).lingering();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynRecv {
         return None;
     }
-    let came_by = look.sides.came_by(socket)?;
+    let came_by = context.sides.came_by(socket)?;
     // Where several listeners share the place, a handshake names none of them: their queues count together.
     let limit = came_by.queue()?.room()?;
     // Where connections wait for accept(), handshakes cannot end: that is the finding then.
-    let is_full = |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(look.thresholds.accept_queue_at_fault));
+    let is_full =
+        |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(context.thresholds.accept_queue_at_fault));
     // Where SYNs are dropped, that is the finding.
-    let is_told = came_by.possible(socket).any(|one| dropped_syns::is_dropping(look, one.id));
+    let is_told = came_by.possible(socket).any(|one| dropped_syns::is_dropping(context, one.id));
     if is_told || came_by.possible(socket).all(is_full) {
         return None;
     }
-    Some(Member {
+    Some(GroupMember {
         listener: came_by.listener.map(|listener| listener.id),
         process: came_by.process(socket),
         limit: limit.into(),
-        ..Member::new(Place::On(came_by.place.destination()), row)
+        ..GroupMember::new(FindingScope::On(came_by.place.destination()), row)
     })
 }
 
 /// Cookies of which no listener can be accused.
-fn groups(look: &Context) -> Vec<Group> {
-    if look.risen(COUNTED_OVER, COOKIES).is_none() || look.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    if context.risen(COUNTED_OVER, COOKIES).is_none()
+        || context.store.rows().counts().of(TcpState::SynRecv) >= HALF_OPEN_FEW
     {
         return Vec::new();
     }
-    vec![Group::new(FindingKey::machine(Rule::SynBacklog), None)]
+    vec![SocketGroup::new(FindingKey::machine(Rule::SynBacklog), None)]
 }
 
 const COOKIES: fn(&Counters) -> u64 = |counters| counters.syn_queue_cookies;
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    let is_machine = group.key.place == Place::Machine;
+    let is_machine = group.key.scope == FindingScope::Machine;
     let half_open = u64::from(group.sockets);
-    let is_full = case.reaches_percent(half_open, group.limit, case.look.thresholds.syn_backlog_warning);
+    let is_full = case.reaches_percent(half_open, group.limit, case.context.thresholds.syn_backlog_warning);
     if !is_machine && !is_full {
         return None;
     }
-    let cookies = case.look.risen(COUNTED_OVER, COOKIES).filter(|_| case.is_own_namespace());
+    let cookies = case.context.risen(COUNTED_OVER, COOKIES).filter(|_| case.is_own_namespace());
     let cookies = cookies.map(|(rise, over)| per_second(rise, over));
     let told = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
     let sentence = if is_machine {

@@ -10,8 +10,8 @@
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::dropped_syns::{DROPS_FEW, DROPS_OVER, dropped, excess, is_dropping};
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Severity};
-use crate::diagnosis::group::{Group, Member};
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
+use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, listens, trimmed};
@@ -36,50 +36,52 @@ pub(super) const DEFINITION: RuleDefinition =
         .with_groups(groups)
         .growing_by(|group| group.amount);
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state == TcpState::SynRecv {
-        let came_by = look.sides.came_by(socket)?;
+        let came_by = context.sides.came_by(socket)?;
         let id = came_by.listener?.id;
-        let listening = &look.store.rows().live(id).filter(|_| is_dropping(look, id))?.connection.socket;
+        let listening = &context.store.rows().live(id).filter(|_| is_dropping(context, id))?.connection.socket;
         // That of the listener's own row: a handshake has none.
         let process = listening.owner.holders().and_then(|holders| holders.all().first());
-        let member = Member::new(Place::On(came_by.place.destination()), row);
-        return Some(Member { listener: Some(id), process, kind: HALF_OPEN, ..member });
+        let member = GroupMember::new(FindingScope::On(came_by.place.destination()), row);
+        return Some(GroupMember { listener: Some(id), process, kind: HALF_OPEN, ..member });
     }
-    let amount = dropped(look, socket);
-    (amount > 0).then(|| Member {
+    let amount = dropped(context, socket);
+    (amount > 0).then(|| GroupMember {
         listener: Some(socket.id),
         since: None,
         kind: LISTENER,
         amount,
-        ..Member::new(Place::on(socket), row)
+        ..GroupMember::new(FindingScope::on(socket), row)
     })
 }
 
 /// Drops that no listener tells of: the source does not say what each lost, or it is gone.
-fn groups(look: &Context) -> Vec<Group> {
-    let Some((dropped, _)) = excess(look) else { return Vec::new() };
-    let losses = look.store.rows().losses().dropping(DROPS_OVER, look.now());
-    let told = losses.iter().filter(|(id, _)| look.is_own_namespace(id.netns()) && is_dropping(look, *id)).count();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let Some((dropped, _)) = excess(context) else { return Vec::new() };
+    let losses = context.store.rows().losses().dropping(DROPS_OVER, context.now());
+    let told =
+        losses.iter().filter(|(id, _)| context.is_own_namespace(id.netns()) && is_dropping(context, *id)).count();
     if dropped < DROPS_FEW || told > 0 {
         return Vec::new();
     }
-    vec![Group { amount: dropped, ..Group::new(FindingKey::machine(Rule::SynDrops), None) }]
+    vec![SocketGroup { amount: dropped, ..SocketGroup::new(FindingKey::machine(Rule::SynDrops), None) }]
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
-    let is_machine = group.key.place == Place::Machine;
-    let over = excess(case.look).map_or(DROPS_OVER, |(_, over)| if is_machine { over } else { over.min(DROPS_OVER) });
+    let is_machine = group.key.scope == FindingScope::Machine;
+    let over =
+        excess(case.context).map_or(DROPS_OVER, |(_, over)| if is_machine { over } else { over.min(DROPS_OVER) });
     let rate = per_second(group.amount, over);
     let is_many = group.amount >= DROPS_FEW || case.is_active();
-    if !is_many || !case.reaches(rate, case.look.thresholds.syn_drops) {
+    if !is_many || !case.reaches(rate, case.context.thresholds.syn_drops) {
         return None;
     }
     let dropped = format!("are dropped, {}/s", trimmed(rate));
-    let (limit, half_open) = (Limit::of(case)?, group.kinds[HALF_OPEN]);
-    let Place::On(local) = group.key.place else {
+    let (limit, half_open) = (SynQueueLimit::of(case)?, group.kinds[HALF_OPEN]);
+    let FindingScope::On(local) = group.key.scope else {
         let sentence = format!("new connections {dropped}: by which listener, and why, the kernel does not say");
         let judgement = Judgement::new(case, Severity::Warning, sentence);
         let judgement = Judgement { filter: "state:listen,syn-recv".to_owned(), ..judgement };
@@ -95,7 +97,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         filter: filter_by_place(case, state),
         ..Judgement::new(case, Severity::Critical, sentence)
     };
-    let cookies = case.look.store.facts().syncookies.filter(|_| case.is_own_namespace());
+    let cookies = case.context.store.facts().syncookies.filter(|_| case.is_own_namespace());
     let cookies = cookies.map(|cookies| Measure::Words(if cookies == 0 { "off" } else { "on" }.to_owned()));
     let half_open = match limit.number() {
         Some(limit) => Measure::Of(half_open.into(), limit),
@@ -111,7 +113,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 
 /// What a SYN queue has come up against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
+enum SynQueueLimit {
     /// The backlog of the listener, with cookies off.
     Backlog(u64),
     /// Three quarters of `tcp_max_syn_backlog`, with cookies off.
@@ -122,17 +124,17 @@ enum Limit {
     None,
 }
 
-impl Limit {
+impl SynQueueLimit {
     /// `None` where nothing says that what was dropped are SYNs.
     fn of(case: &Case) -> Option<Self> {
-        let (look, group) = (case.look, case.group);
+        let (context, group) = (case.context, case.group);
         let half_open = group.kinds[HALF_OPEN];
         if !case.is_own_namespace() {
             return (half_open >= HALF_OPEN_FEW).then_some(Self::Elsewhere);
         }
         let fills = |limit: u64| u64::from(half_open) * 100 >= limit.max(1) * FULL_PERCENT;
-        let facts = look.store.facts();
-        let row = group.key.listener.and_then(|id| look.store.rows().live(id));
+        let facts = context.store.facts();
+        let row = group.key.listener.and_then(|id| context.store.rows().live(id));
         let backlog = row.and_then(|row| AcceptQueue::of(&row.connection.socket)?.room()).map(u64::from);
         let max = facts.syn_backlog_max.filter(|_| facts.syncookies == Some(0));
         Some(match (backlog.filter(|backlog| fills(*backlog)), max) {
@@ -160,7 +162,7 @@ impl Limit {
     fn words(self, case: &Case) -> String {
         let queue = listening(case.group).owns("SYN queue");
         let half_open = units::count(case.group.kinds[HALF_OPEN].into());
-        let cookies = match case.look.store.facts().syncookies {
+        let cookies = match case.context.store.facts().syncookies {
             Some(0) => ", SYN cookies are off",
             _ => "",
         };

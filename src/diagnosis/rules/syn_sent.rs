@@ -2,9 +2,9 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::Place;
+use crate::diagnosis::finding::FindingScope;
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter, growth, oldest, peers, total, who};
 use crate::model::tcp_state::TcpState;
@@ -13,15 +13,15 @@ use crate::store::rows::Row;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up().holding_for(6);
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynSent {
         return None;
     }
     // Who sends a SYN is the client, whatever its port.
-    let member = Member::new(Place::To(socket.destination()), row);
-    let settled = look.age(member.since) >= look.thresholds.syn_sent_age;
-    Some(Member { settled, ..member })
+    let member = GroupMember::new(FindingScope::To(socket.destination()), row);
+    let settled = context.age(member.since) >= context.thresholds.syn_sent_age;
+    Some(GroupMember { settled, ..member })
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
@@ -38,7 +38,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         growth(slope),
         oldest(case)
     );
-    let is_critical = case.reaches_critical(group.settled, case.look.thresholds.syn_sent_critical);
+    let is_critical = case.reaches_critical(group.settled, case.context.thresholds.syn_sent_critical);
     Some(
         Judgement {
             why: "the peer does not answer",

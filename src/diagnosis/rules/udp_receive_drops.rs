@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement, per_second};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, ProgramName, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::subject::{listening, who};
 use crate::diagnosis::wording::{filter, place, trimmed};
@@ -23,42 +23,42 @@ const DROPS_OVER: Duration = Duration::from_secs(30);
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
 /// The sockets that lost datagrams of late, by process and place; and those that the kernel counts beside them.
-fn groups(look: &Context) -> Vec<Group> {
-    let rows = look.store.rows();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let rows = context.store.rows();
     let (mut groups, mut own) = (BTreeMap::new(), 0);
-    for (id, dropped) in rows.losses().dropping(DROPS_OVER, look.now()) {
+    for (id, dropped) in rows.losses().dropping(DROPS_OVER, context.now()) {
         let Some(row) = rows.live(id).filter(|row| row.connection.socket.protocol == Protocol::Udp) else { continue };
-        own += if look.is_own_namespace(id.netns()) { dropped } else { 0 };
+        own += if context.is_own_namespace(id.netns()) { dropped } else { 0 };
         let socket = &row.connection.socket;
         let process = socket.owner.holders().and_then(|holders| holders.all().first());
         let key = FindingKey {
             rule: Rule::UdpReceiveDrops,
-            program: process.map(|process| Program::of(process)),
-            place: place_of(socket),
+            program: process.map(|process| ProgramName::of(process)),
+            scope: scope_of(socket),
             netns: id.netns(),
             listener: None,
         };
         let no_process = socket.owner.no_process();
-        let group = groups.entry(key).or_insert_with(|| Group { no_process, ..Group::new(key, None) });
+        let group = groups.entry(key).or_insert_with(|| SocketGroup { no_process, ..SocketGroup::new(key, None) });
         group.no_process = group.no_process.filter(|why| no_process == Some(*why));
-        group.sharers.note(process, 1);
+        group.processes.note(process, 1);
         add(group, socket, row.connection.first_seen, dropped);
     }
-    let counted =
-        look.rise(DROPS_OVER, |counters| counters.udp_receive_buffer_errors.saturating_add(counters.udp_memory_errors));
+    let counted = context
+        .rise(DROPS_OVER, |counters| counters.udp_receive_buffer_errors.saturating_add(counters.udp_memory_errors));
     // What the sockets tell and what the counters tell are read one after the other.
     if let Some((counted, _)) = counted.filter(|(counted, _)| own < *counted / 2) {
         let key = FindingKey::machine(Rule::UdpReceiveDrops);
-        groups.insert(key, Group { amount: counted - own, ..Group::new(key, None) });
+        groups.insert(key, SocketGroup { amount: counted - own, ..SocketGroup::new(key, None) });
     }
     groups.into_values().collect()
 }
 
-fn place_of(socket: &Socket) -> Place {
-    if socket.remote.is_unset() { Place::on(socket) } else { Place::To(socket.destination()) }
+fn scope_of(socket: &Socket) -> FindingScope {
+    if socket.remote.is_unset() { FindingScope::on(socket) } else { FindingScope::To(socket.destination()) }
 }
 
-fn add(group: &mut Group, socket: &Socket, seen: Timestamp, dropped: u64) {
+fn add(group: &mut SocketGroup, socket: &Socket, seen: Timestamp, dropped: u64) {
     group.sockets += 1;
     group.amount += dropped;
     group.limit += u64::from(socket.queues.map_or(0, |queues| queues.receive));
@@ -66,25 +66,25 @@ fn add(group: &mut Group, socket: &Socket, seen: Timestamp, dropped: u64) {
 }
 
 fn judge(case: &Case) -> Option<Judgement> {
-    let (look, group) = (case.look, case.group);
-    let received = look.rise(DROPS_OVER, |counters| counters.udp_received);
+    let (context, group) = (case.context, case.group);
+    let received = context.rise(DROPS_OVER, |counters| counters.udp_received);
     let over = received.map_or(DROPS_OVER, |(_, over)| over.min(DROPS_OVER));
     let rate = per_second(group.amount, over);
     let received = received.filter(|_| case.is_own_namespace()).map(|(received, _)| received);
     if !case.is_loss(group.amount, rate, received) {
         return None;
     }
-    let memory = look.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |(rise, _)| rise);
+    let memory = context.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |(rise, _)| rise);
     let is_memory = case.is_own_namespace() && memory > group.amount / 2;
     let why = if is_memory { "UDP memory is used up (net.ipv4.udp_mem)" } else { "receive buffer full" };
-    let sentence = if group.key.place == Place::Machine {
+    let sentence = if group.key.scope == FindingScope::Machine {
         format!("datagrams that arrived are thrown away, {}/s: {why}; which socket's is not known", trimmed(rate))
     } else {
-        let subject = if matches!(group.key.place, Place::On(_)) { listening(group) } else { who(group) };
+        let subject = if matches!(group.key.scope, FindingScope::On(_)) { listening(group) } else { who(group) };
         let loses = subject.does("loses", "lose");
         format!("{loses} datagrams that arrive {}: {}/s thrown away, {why}", place(case), trimmed(rate))
     };
-    let is_machine = group.key.place == Place::Machine;
+    let is_machine = group.key.scope == FindingScope::Machine;
     let judgement = Judgement {
         why,
         since: None,

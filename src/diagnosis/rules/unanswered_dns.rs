@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::finding::{FindingKey, Measure, Place, Program, Severity};
-use crate::diagnosis::group::Group;
-use crate::diagnosis::lookups::Lookup;
+use crate::diagnosis::dns_lookups::DnsLookup;
+use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, ProgramName, Severity};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{count, filter, peers, who};
 use crate::model::address::Destination;
@@ -29,24 +29,24 @@ const TIMEOUTS_MAX: u32 = 4;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-fn groups(look: &Context) -> Vec<Group> {
-    let mut groups: BTreeMap<FindingKey, Group> = BTreeMap::new();
-    let unanswered = look.memory.lookups.ended().filter(|lookup| is_unanswered(look, lookup));
-    let unanswered: Vec<&Lookup> = unanswered.collect();
+fn groups(context: &Context) -> Vec<SocketGroup> {
+    let mut groups: BTreeMap<FindingKey, SocketGroup> = BTreeMap::new();
+    let unanswered = context.memory.lookups.ended().filter(|lookup| is_unanswered(context, lookup));
+    let unanswered: Vec<&DnsLookup> = unanswered.collect();
     if unanswered.is_empty() {
         return Vec::new();
     }
-    let servers = servers(look.store);
-    let is_client = |lookup: &&&Lookup| lookup.process.as_ref().is_none_or(|process| !servers.contains(&process.id));
+    let servers = servers(context.store);
+    let is_client = |lookup: &&&DnsLookup| lookup.process.as_ref().is_none_or(|process| !servers.contains(&process.id));
     for lookup in unanswered.iter().filter(is_client) {
-        let group = groups.entry(key(lookup)).or_insert_with(|| Group::new(key(lookup), None));
+        let group = groups.entry(key(lookup)).or_insert_with(|| SocketGroup::new(key(lookup), None));
         group.no_process = lookup.no_process;
-        group.sharers.note(lookup.process.as_ref(), 1);
+        group.processes.note(lookup.process.as_ref(), 1);
         group.amount += 1;
         let since = Since { at: lookup.first, basis: AgeBasis::AtLeast };
         group.oldest = group.oldest.filter(|oldest| oldest.at <= since.at).or(Some(since));
     }
-    for (id, lookup) in look.memory.lookups.open() {
+    for (id, lookup) in context.memory.lookups.open() {
         if let Some(group) = groups.get_mut(&key(lookup)) {
             group.sockets += 1;
             group.add_example(lookup.first, id);
@@ -55,22 +55,22 @@ fn groups(look: &Context) -> Vec<Group> {
     groups.into_values().collect()
 }
 
-fn key(lookup: &Lookup) -> FindingKey {
+fn key(lookup: &DnsLookup) -> FindingKey {
     FindingKey {
         rule: Rule::UnansweredDns,
-        program: lookup.process.as_ref().map(|process| Program::of(process)),
-        place: Place::To(lookup.server),
+        program: lookup.process.as_ref().map(|process| ProgramName::of(process)),
+        scope: FindingScope::To(lookup.server),
         netns: lookup.netns,
         listener: None,
     }
 }
 
 /// Whether a lookup that has ended waited until its time-out, by all that is known.
-fn is_unanswered(look: &Context, lookup: &Lookup) -> bool {
-    let (timeout, waited) = (resolver(look.store).timeout(), lookup.at_least());
+fn is_unanswered(context: &Context, lookup: &DnsLookup) -> bool {
+    let (timeout, waited) = (resolver(context.store).timeout(), lookup.at_least());
     // Samples are not taken to the millisecond.
-    let is_long = waited.saturating_mul(10) >= look.thresholds.dns_wait.saturating_mul(9);
-    // How old one was that was there at the first look, nothing tells.
+    let is_long = waited.saturating_mul(10) >= context.thresholds.dns_wait.saturating_mul(9);
+    // How old one was that was there at the first evaluation, nothing tells.
     let reaches = lookup.at_most().is_some_and(|at_most| at_most >= timeout);
     is_long && reaches && waited <= timeout.saturating_mul(TIMEOUTS_MAX)
 }
@@ -101,7 +101,7 @@ fn local_server(case: &Case, server: Destination) -> Option<String> {
         let is_any = address.is_unspecified() && server.address.ip().is_loopback();
         socket.id.netns() == case.group.key.netns && (address == server.address.ip() || is_any)
     };
-    let row = dns_listeners(case.look.store).find(is_it)?;
+    let row = dns_listeners(case.context.store).find(is_it)?;
     let process = row.connection.socket.owner.holders()?.first();
     Some(format!("{}[{}]", process.name, process.id.pid))
 }
@@ -109,11 +109,11 @@ fn local_server(case: &Case, server: Destination) -> Option<String> {
 fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let ended = u32::try_from(group.amount).unwrap_or(u32::MAX);
-    if !case.reaches(ended, case.look.thresholds.dns_unanswered) {
+    if !case.reaches(ended, case.context.thresholds.dns_unanswered) {
         return None;
     }
     let server = group.endpoint()?;
-    let resolver = resolver(case.look.store);
+    let resolver = resolver(case.context.store);
     let local = local_server(case, server);
     let named = local.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let lookups = if ended == 1 { "1 lookup".to_owned() } else { format!("{} lookups", count(ended)) };
@@ -140,7 +140,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 
 /// Where the time-out comes from: the file that conntop sees is that of its own namespaces.
 fn settings(case: &Case) -> String {
-    let store = case.look.store;
+    let store = case.context.store;
     let is_own = store.names().own.is_none_or(|own| own == case.group.key.netns);
     let attempts = |resolver: Resolver| match resolver.attempts {
         1 => "1 attempt".to_owned(),

@@ -2,8 +2,8 @@
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
-use crate::diagnosis::finding::{Measure, Place, Severity};
-use crate::diagnosis::group::Member;
+use crate::diagnosis::finding::{FindingScope, Measure, Severity};
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::wording::{filter, listens, who};
 use crate::knowledge::{owners, ports};
 use crate::model::endpoint::Protocol;
@@ -16,7 +16,7 @@ const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
 
-fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let Owner::Live(holders) = &socket.owner else { return None };
     let is_usual = |name: &str| owners::is_usual(socket.protocol, socket.local.port, name);
@@ -28,7 +28,7 @@ fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
         return None;
     }
     let kind = PROTOCOLS.iter().position(|protocol| *protocol == socket.protocol.of_ports())?;
-    Some(Member { since: None, kind, ..Member::new(Place::on_any_family(socket), row) })
+    Some(GroupMember { since: None, kind, ..GroupMember::new(FindingScope::on_any_family(socket), row) })
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

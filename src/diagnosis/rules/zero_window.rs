@@ -3,10 +3,10 @@
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
-use crate::diagnosis::flow::Flow;
-use crate::diagnosis::group::Member;
+use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::other_end::OtherEnd;
+use crate::diagnosis::queue_progress::QueueProgress;
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, peers, that, total, who};
 use crate::store::rows::Row;
@@ -14,15 +14,17 @@ use crate::store::rows::Row;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(look: &Context<'a>, row: &'a Row) -> Option<Member<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let since =
-        kernel_timers::window_closed(socket, look.now()).filter(|_| kernel_timers::is_connected(socket.state))?;
+        kernel_timers::window_closed(socket, context.now()).filter(|_| kernel_timers::is_connected(socket.state))?;
     // What is taken now and then is no such thing: `slow-reader` looks at it. A reader that is here is told of itself.
-    if matches!(stalled::taken(look, socket), Flow::Moving(..)) || stalled::is_told_of_reader(look, socket) {
+    if matches!(stalled::taken(context, socket), QueueProgress::Moving(..))
+        || stalled::is_told_of_reader(context, socket)
+    {
         return None;
     }
-    stalled::member(look, row, since, look.thresholds.zero_window_age)
+    stalled::member(context, row, since, context.thresholds.zero_window_age)
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

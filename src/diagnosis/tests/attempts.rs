@@ -1,4 +1,4 @@
-//! Attempts that fail, resets soon after connecting, and churn told by the ledger: on both sides of each limit.
+//! ConnectAttempts that fail, resets soon after connecting, and churn told by the ledger: on both sides of each limit.
 
 use std::time::Duration;
 

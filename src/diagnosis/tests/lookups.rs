@@ -87,7 +87,7 @@ fn sockets_that_are_kept_are_healthy_and_so_are_programs_that_answer_dns_themsel
         machine.sample(sockets);
         assert!(machine.diagnosis.findings().is_empty(), "{second}: {:?}", machine.sentences());
     }
-    // Those that were there at the first look end: nobody knows how long they lived.
+    // Those that were there at the first evaluation end: nobody knows how long they lived.
     let mut machine = Machine::new();
     for second in 0..20u64 {
         let left = (0..4).filter(|nth| second < 5 + nth * 2).map(|nth| lookup(200 + nth, &process(7, "envoy")));

@@ -182,7 +182,7 @@ fn datagrams_lost_by_sockets_that_nobody_knows_are_told_without_one() {
         vec![udp(6, 514).build()]
     });
     let found = machine.found(Rule::UdpReceiveDrops);
-    assert_eq!((found.why, found.key.place), ("UDP memory is used up (net.ipv4.udp_mem)", Place::Machine));
+    assert_eq!((found.why, found.key.scope), ("UDP memory is used up (net.ipv4.udp_mem)", FindingScope::Machine));
 }
 
 /// What a counter alone tells: `lost` of `of` a second.

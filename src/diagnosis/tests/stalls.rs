@@ -107,7 +107,7 @@ fn both_ends_here_are_one_finding_that_names_the_reader_and_the_writer() {
         sockets.extend((1..=12).map(|nth| read_from(nth, 0, 120_000).build()));
         sockets.extend((1..=12).map(|nth| written_to(nth, 120_000, 4_000_000, now, begin).build()));
         machine.sample(sockets);
-        // The first look alone cannot tell; it must not blame the writer meanwhile.
+        // The first evaluation alone cannot tell; it must not blame the writer meanwhile.
         assert!(rules(&machine).iter().all(|rule| *rule == "local-reader-stuck"), "{:?}", machine.sentences());
     }
     let found = machine.found(Rule::LocalReaderStuck);
@@ -283,7 +283,7 @@ fn a_peer_in_fin_wait2_is_held_by_a_leak_that_is_named() {
     }
     // Before the leak is one of that rule, and once it explains this.
     let found = machine.found(Rule::CloseWaitLeak);
-    let caused: Vec<_> = found.caused.told.iter().map(|caused| (caused.rule, caused.sentence.as_str())).collect();
+    let caused: Vec<_> = found.caused.listed.iter().map(|caused| (caused.rule, caused.sentence.as_str())).collect();
     let [(Rule::FinWait2Stuck, sentence)] = caused[..] else { panic!("{caused:?}") };
     assert!(sentence.starts_with("fast-writer[413] waits for slow-reader[412] to close"), "{sentence}");
 }
@@ -306,7 +306,7 @@ fn watched_queues_are_bounded_and_forgotten() {
     let held = |machine: &Machine| {
         machine.diagnosis.held().into_iter().find(|held| held.what == "watched queues").expect("told").len
     };
-    assert_eq!(held(&machine), crate::diagnosis::flow::FLOWS_MAX);
+    assert_eq!(held(&machine), crate::diagnosis::queue_progress::WATCHED_QUEUES_MAX);
     for _ in 0..8 {
         machine.sample(Vec::new());
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnosis::finding::{
-    Effects, Evidence, Finding, FindingKey, Measure, Place, Program, RunsOut, Severity, Sharer, Slope,
+    CausedFindings, Evidence, Finding, FindingKey, FindingScope, Measure, ProcessShare, ProgramName, RunsOut, Severity,
+    Slope,
 };
 use crate::diagnosis::rule::Rule;
 use crate::model::delta::{AgeBasis, Delta, Since};
@@ -40,12 +41,12 @@ pub(crate) fn store() -> Store {
 /// The leak of the pool: critical, with everything that a finding can say.
 pub(crate) fn leak() -> Finding {
     let process = pool();
-    let place = Place::To(destination("10.1.0.1:5432"));
+    let place = FindingScope::To(destination("10.1.0.1:5432"));
     Finding {
         key: FindingKey {
             rule: Rule::CloseWaitLeak,
-            program: Some(Program::of(&process)),
-            place,
+            program: Some(ProgramName::of(&process)),
+            scope: place,
             netns: NetnsId(0),
             listener: None,
         },
@@ -54,7 +55,7 @@ pub(crate) fn leak() -> Finding {
         why: "never closed",
         program: Some(process.name.clone()),
         processes: 1,
-        sharers: vec![Sharer { process: Arc::clone(&process), sockets: 312 }],
+        process_shares: vec![ProcessShare { process: Arc::clone(&process), sockets: 312 }],
         process: Some(process),
         state: Some(TcpState::CloseWait),
         sockets: 312,
@@ -75,7 +76,7 @@ pub(crate) fn leak() -> Finding {
         runs_out: Some(RunsOut { what: "descriptors", within: Duration::from_hours(1), left: 240, per_minute: 4.0 }),
         filter: "pid:4121 state:close-wait".to_owned(),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     }
 }
 
@@ -84,8 +85,8 @@ pub(crate) fn descriptors() -> Finding {
     let nginx = process(812, "nginx");
     let key = FindingKey {
         rule: Rule::DescriptorLimit,
-        program: Some(Program::of(&nginx)),
-        place: Place::Process,
+        program: Some(ProgramName::of(&nginx)),
+        scope: FindingScope::Process,
         netns: NetnsId(7),
         listener: None,
     };
@@ -95,7 +96,7 @@ pub(crate) fn descriptors() -> Finding {
         sentence: "nginx[812] uses 840 of 1,024 descriptors".to_owned(),
         program: Some(nginx.name.clone()),
         processes: 1,
-        sharers: vec![Sharer { process: Arc::clone(&nginx), sockets: 2 }],
+        process_shares: vec![ProcessShare { process: Arc::clone(&nginx), sockets: 2 }],
         process: Some(nginx),
         why: "",
         state: None,
@@ -109,7 +110,7 @@ pub(crate) fn descriptors() -> Finding {
         runs_out: None,
         filter: String::new(),
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a look works with beside itself, and how it makes a finding of a group.
+//! What an evaluation works with beside itself, and how it makes a finding of a group.
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleKind;
 use crate::diagnosis::destinations::Destinations;
-use crate::diagnosis::finding::{Effects, Finding, SHARERS_TOLD_MAX};
-use crate::diagnosis::group::Group;
+use crate::diagnosis::finding::{CausedFindings, Finding, PROCESSES_LISTED_MAX};
+use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::rules;
@@ -14,9 +14,9 @@ use crate::model::delta::AgeBasis;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 
-/// What a look works with beside itself.
+/// What an evaluation works with beside itself.
 #[derive(Debug)]
-pub(super) struct Desk<'a> {
+pub(super) struct GroupEvaluator<'a> {
     pub(super) store: &'a Store,
     pub(super) thresholds: &'a Thresholds,
     pub(super) memory: &'a mut Memory,
@@ -24,14 +24,14 @@ pub(super) struct Desk<'a> {
     pub(super) ignores: &'a [Ignore],
 }
 
-impl Desk<'_> {
+impl GroupEvaluator<'_> {
     pub(super) fn context(&self) -> Context<'_> {
         let Self { store, thresholds, memory, destinations, .. } = self;
         Context { store, thresholds, sides: Sides::new(store), memory, destinations }
     }
 
     /// Remembers the size of a group and judges it.
-    pub(super) fn judge(&mut self, group: &Group) -> Option<Judgement> {
+    pub(super) fn judge(&mut self, group: &SocketGroup) -> Option<Judgement> {
         let (rule, now) = (rules::definition(group.key.rule), self.store.at());
         let size = (rule.size)(group);
         if (size > 0 || self.memory.track(&group.key).is_some())
@@ -39,13 +39,13 @@ impl Desk<'_> {
         {
             track.push(now, size);
         }
-        let look = self.context();
-        (rule.judge)(&Case { look: &look, group, past: self.memory.track(&group.key) })
+        let context = self.context();
+        (rule.judge)(&Case { context: &context, group, past: self.memory.track(&group.key) })
     }
 
     /// The finding of a group that was judged, if it is one: it must hold for a while to become one, and be gone for a
     /// while to be none.
-    pub(super) fn settle(&mut self, group: &Group, judgement: Option<Judgement>) -> Option<Finding> {
+    pub(super) fn settle(&mut self, group: &SocketGroup, judgement: Option<Judgement>) -> Option<Finding> {
         let now = self.store.at();
         if judgement.is_none() && self.memory.track(&group.key).is_none() {
             return None;
@@ -62,7 +62,7 @@ impl Desk<'_> {
         if track.active.is_none() && now.since(track.holds_since.unwrap_or(now)) < rule.enters_after {
             return None;
         }
-        // What stands has no beginning that anybody saw; nor has what held at the first look of all.
+        // What stands has no beginning that anybody saw; nor has what held at the first evaluation of all.
         let is_known = rule.kind == RuleKind::Event && (began.at < now || began.basis != AgeBasis::AtLeast);
         judgement.since = if is_known { Some(began) } else { oldest };
         let first_found = track.active.as_ref().map_or(now, |(finding, _)| finding.first_found);
@@ -72,7 +72,7 @@ impl Desk<'_> {
     }
 }
 
-fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Finding {
+fn finding(group: &SocketGroup, judgement: Judgement, first_found: Timestamp) -> Finding {
     let Judgement { severity, sentence, why, state, sockets, evidence, slope, since, runs_out, filter } = judgement;
     Finding {
         key: group.key,
@@ -81,12 +81,12 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         why,
         process: group.process().cloned(),
         program: group
-            .sharers
+            .processes
             .first()
-            .filter(|_| group.sharers.program().is_some())
+            .filter(|_| group.processes.program().is_some())
             .map(|one| one.process.name.clone()),
-        processes: group.sharers.len(),
-        sharers: group.sharers.worst(SHARERS_TOLD_MAX),
+        processes: group.processes.len(),
+        process_shares: group.processes.worst(PROCESSES_LISTED_MAX),
         state,
         sockets,
         examples: group.example_ids(),
@@ -98,6 +98,6 @@ fn finding(group: &Group, judgement: Judgement, first_found: Timestamp) -> Findi
         runs_out,
         filter,
         also: None,
-        caused: Effects::default(),
+        caused: CausedFindings::default(),
     }
 }

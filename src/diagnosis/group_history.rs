@@ -1,4 +1,4 @@
-//! What is remembered of one group from look to look: its size over time, and since when it is a finding.
+//! What is remembered of one group from evaluation to evaluation: its size over time, and since when it is a finding.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const SLOPE_SPAN_MIN: Duration = Duration::from_secs(8);
 /// A line over a span shorter than this is believed in proportion.
 const SLOPE_SPAN_SURE: Duration = Duration::from_secs(15);
 /// A finding stays so long after its condition has gone, unless its rule says otherwise, so that it does not come and go.
-pub(super) const HOLDS: Duration = Duration::from_secs(3);
+pub(super) const STAYS_FOR: Duration = Duration::from_secs(3);
 /// From this confidence on a slope is said as a fact (see [`Slope::confidence`]).
 pub(super) const SURE: f32 = 0.8;
 /// A rise smaller than this may be chance.
@@ -33,9 +33,9 @@ const STALLS_AFTER_MIN: Duration = Duration::from_mins(1);
 
 /// One group over time.
 #[derive(Debug, Default)]
-pub(super) struct Track {
-    fine: Ring,
-    coarse: Ring,
+pub(super) struct GroupHistory {
+    fine: SizeSamples,
+    coarse: SizeSamples,
     /// When the size last rose above all that was seen before.
     highest: (u32, Timestamp),
     /// When it was last looked at.
@@ -48,7 +48,7 @@ pub(super) struct Track {
     pub(super) active: Option<(Finding, Timestamp)>,
 }
 
-impl Track {
+impl GroupHistory {
     /// The group has this size at `at`.
     pub(super) fn push(&mut self, at: Timestamp, size: u64) {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
@@ -160,11 +160,11 @@ pub(super) fn as_told(per_minute: f32) -> f32 {
 
 /// Sizes over time, a bounded number of them.
 #[derive(Debug, Default)]
-struct Ring {
+struct SizeSamples {
     samples: VecDeque<(Timestamp, u32)>,
 }
 
-impl Ring {
+impl SizeSamples {
     fn push(&mut self, at: Timestamp, size: u32, step: Duration, len_max: usize) {
         if self.samples.back().is_some_and(|(last, _)| at.since(*last) < step) {
             return;
@@ -221,8 +221,8 @@ mod tests {
         Timestamp::from_millis(seconds * 1_000)
     }
 
-    fn track(sizes: impl IntoIterator<Item = u64>) -> (Track, Timestamp) {
-        let (mut track, mut now) = (Track::default(), at(100));
+    fn track(sizes: impl IntoIterator<Item = u64>) -> (GroupHistory, Timestamp) {
+        let (mut track, mut now) = (GroupHistory::default(), at(100));
         for size in sizes {
             now = now.after(Duration::from_secs(1));
             track.push(now, size);
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_condition_begins_where_it_was_proved_and_a_short_break_is_none() {
-        let mut track = Track::default();
+        let mut track = GroupHistory::default();
         let since = |seconds, basis| Since { at: at(seconds), basis };
         assert_eq!(track.holds(at(100), None, false), since(100, AgeBasis::AtLeast), "it may have held before");
         track.ends();
@@ -269,7 +269,7 @@ mod tests {
             crate::diagnosis::finding::testing::finding(
                 crate::diagnosis::rule::Rule::DeadPeer,
                 7,
-                crate::diagnosis::finding::Place::Process,
+                crate::diagnosis::finding::FindingScope::Process,
                 1,
             ),
             Duration::from_secs(3),
@@ -304,7 +304,7 @@ mod tests {
     proptest! {
         #[test]
         fn memory_is_bounded_and_no_size_confuses_it(sizes: Vec<u64>, steps in proptest::collection::vec(0u64..100_000, 0..400)) {
-            let (mut track, mut now) = (Track::default(), at(1));
+            let (mut track, mut now) = (GroupHistory::default(), at(1));
             for (nth, step) in steps.into_iter().enumerate() {
                 now = now.after(Duration::from_millis(step));
                 track.push(now, sizes.get(nth % sizes.len().max(1)).copied().unwrap_or(0));

@@ -1,4 +1,4 @@
-//! Whether what waits in the queues of connections moves: what is remembered of each from look to look. Bounded.
+//! Whether what waits in the queues of connections moves: what is remembered of each from evaluation to evaluation. Bounded.
 //!
 //! What a process has read is what was received less what is in the receive queue; what a peer has taken is what it has
 //! acknowledged. Where bytes are not counted, a queue that stays exactly the same stands in.
@@ -17,7 +17,7 @@ use crate::store::rows::Row;
 use crate::store::tally::{UNREAD_MIN, UNTAKEN_MIN};
 
 /// The most queues that are remembered; of more nothing is said.
-pub(super) const FLOWS_MAX: usize = 16_384;
+pub(super) const WATCHED_QUEUES_MAX: usize = 16_384;
 /// How fast something moves is told over this time, and up to twice as long.
 const RATE_OVER: Duration = Duration::from_mins(2);
 /// A queue that was not seen for so long is another one when it is back: a sample may miss a row.
@@ -40,7 +40,7 @@ pub(super) enum Queue {
 
 /// What is known of a queue that was watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Flow {
+pub(super) enum QueueProgress {
     /// It was seen at one moment only.
     Unknown,
     /// Nothing has moved since then.
@@ -52,7 +52,7 @@ pub(super) enum Flow {
 
 /// One queue over time.
 #[derive(Clone, Copy, Debug)]
-struct Watched {
+struct WatchedQueue {
     /// Since when it is watched.
     since: Timestamp,
     /// How much had moved at the begin of the time over which the rate is told, and at some moment after it.
@@ -63,7 +63,7 @@ struct Watched {
     pause: Option<Duration>,
     /// Of which moment what is known is.
     known_at: Timestamp,
-    /// The last look that saw it.
+    /// The last evaluation that saw it.
     seen: Timestamp,
     /// At how many moments it was seen.
     sights: u32,
@@ -74,9 +74,9 @@ struct Watched {
     closed: Option<Timestamp>,
 }
 
-/// What one look sees of a queue.
+/// What one evaluation sees of a queue.
 #[derive(Clone, Copy, Debug)]
-struct Sight {
+struct QueueSample {
     now: Timestamp,
     known_at: Timestamp,
     /// Bytes that have moved since the connection began; `None` where they are not counted.
@@ -87,36 +87,38 @@ struct Sight {
 
 /// The queues.
 #[derive(Debug, Default)]
-pub(super) struct Flows {
-    watched: FxHashMap<(SocketId, Queue), Watched>,
-    /// When the last finished look was.
+pub(super) struct WatchedQueues {
+    watched: FxHashMap<(SocketId, Queue), WatchedQueue>,
+    /// When the last finished evaluation was.
     looked: Timestamp,
 }
 
-impl Flows {
+impl WatchedQueues {
     /// Takes in the queues of `row`.
     pub(super) fn note(&mut self, store: &Store, row: &Row) {
         let socket = &row.connection.socket;
         let Some(queues) = socket.queues else { return };
         let counts = socket.tcp.and_then(|tcp| tcp.bytes);
         let sight =
-            Sight { now: store.at(), known_at: store.known_at(socket), moved: None, waits: 0, is_closed: false };
+            QueueSample { now: store.at(), known_at: store.known_at(socket), moved: None, waits: 0, is_closed: false };
         if queues.receive >= UNREAD_MIN {
             let moved = counts.map(|bytes| bytes.received().saturating_sub(queues.receive.into()));
-            self.note_queue((socket.id, Queue::Receive), Sight { moved, waits: queues.receive, ..sight });
+            self.note_queue((socket.id, Queue::Receive), QueueSample { moved, waits: queues.receive, ..sight });
         }
         if let Some(waits) = queues.send.filter(|send| *send >= UNTAKEN_MIN) {
             let is_closed = socket.timer.is_some_and(|timer| timer.kind == TimerKind::ZeroWindow);
             let moved = counts.map(ByteCounts::sent);
-            self.note_queue((socket.id, Queue::Send), Sight { moved, waits, is_closed, ..sight });
+            self.note_queue((socket.id, Queue::Send), QueueSample { moved, waits, is_closed, ..sight });
         }
     }
 
-    fn note_queue(&mut self, key: (SocketId, Queue), sight: Sight) {
+    fn note_queue(&mut self, key: (SocketId, Queue), sight: QueueSample) {
         let before = self.watched.get(&key).filter(|before| self.looked.since(before.seen) <= FORGET_AFTER);
         let watched = match before {
             Some(before) => before.then(sight),
-            None if self.watched.len() < FLOWS_MAX || self.watched.contains_key(&key) => Watched::first(sight),
+            None if self.watched.len() < WATCHED_QUEUES_MAX || self.watched.contains_key(&key) => {
+                WatchedQueue::first(sight)
+            }
             None => return,
         };
         close_gaps(&mut self.watched);
@@ -125,8 +127,8 @@ impl Flows {
 
     /// How `queue` of the connection `id` moves. What has moved while it was watched counts as still once it has not for
     /// `calm`, and for much longer than ever before.
-    pub(super) fn of(&self, id: SocketId, queue: Queue, calm: Duration) -> Flow {
-        self.watched.get(&(id, queue)).map_or(Flow::Unknown, |watched| watched.flow(calm))
+    pub(super) fn of(&self, id: SocketId, queue: Queue, calm: Duration) -> QueueProgress {
+        self.watched.get(&(id, queue)).map_or(QueueProgress::Unknown, |watched| watched.flow(calm))
     }
 
     /// When the window of the peer was last seen closed.
@@ -139,7 +141,7 @@ impl Flows {
         self.watched.get(&(id, queue)).map(|watched| watched.since)
     }
 
-    /// A look has ended: what it has not seen is forgotten.
+    /// An evaluation has ended: what it has not seen is forgotten.
     pub(super) fn finish(&mut self, now: Timestamp) {
         self.looked = now;
         self.watched.retain(|_, watched| now.since(watched.seen) <= FORGET_AFTER);
@@ -151,8 +153,8 @@ impl Flows {
     }
 }
 
-impl Watched {
-    fn first(sight: Sight) -> Self {
+impl WatchedQueue {
+    fn first(sight: QueueSample) -> Self {
         let (at, moved) = (sight.known_at, sight.moved.unwrap_or(0));
         Self {
             since: at,
@@ -168,7 +170,7 @@ impl Watched {
         }
     }
 
-    fn then(self, sight: Sight) -> Self {
+    fn then(self, sight: QueueSample) -> Self {
         // What is not counted has moved where another number of bytes waits.
         let moved = sight.moved.unwrap_or(self.moved.1 + u64::from(sight.waits != self.waits));
         if moved < self.moved.1 || sight.moved.is_some() != self.is_counted {
@@ -192,15 +194,15 @@ impl Watched {
         next
     }
 
-    fn flow(&self, calm: Duration) -> Flow {
+    fn flow(&self, calm: Duration) -> QueueProgress {
         let (at, still) = (self.moved.0, self.known_at.since(self.moved.0));
         match self.pause {
-            None if still.is_zero() => Flow::Unknown,
-            None => Flow::Still(Since { at, basis: AgeBasis::AtLeast }),
+            None if still.is_zero() => QueueProgress::Unknown,
+            None => QueueProgress::Still(Since { at, basis: AgeBasis::AtLeast }),
             Some(pause) if still >= calm.max(pause.saturating_mul(PAUSES)) => {
-                Flow::Still(Since { at, basis: AgeBasis::Observed })
+                QueueProgress::Still(Since { at, basis: AgeBasis::Observed })
             }
-            Some(_) => Flow::Moving(self.rate(), self.known_at.since(self.marks[0].0)),
+            Some(_) => QueueProgress::Moving(self.rate(), self.known_at.since(self.marks[0].0)),
         }
     }
 

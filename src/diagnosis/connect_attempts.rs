@@ -9,14 +9,14 @@ use crate::store::ledger::{Counts, Entry, Key, Window};
 
 /// What became of the attempts that a group is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempts {
+pub(super) struct ConnectAttempts {
     /// Since when all failed; `None` where some of the last minute succeeded.
-    pub(super) all_failed: Option<AllFailed>,
+    pub(super) all_failed: Option<FailureStreak>,
     /// Over the last minute.
     pub(super) counts: Counts,
     /// Over the last 10 s.
     pub(super) moment: Counts,
-    /// Attempts that wait for an answer now.
+    /// ConnectAttempts that wait for an answer now.
     pub(super) under_way: u32,
     /// When the trouble began, and whether that was seen.
     pub(super) since: Since,
@@ -26,7 +26,7 @@ pub(super) struct Attempts {
 
 /// A row of attempts that all failed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AllFailed {
+pub(super) struct FailureStreak {
     /// How many.
     pub(super) failures: u32,
     /// How long they waited, all together.
@@ -37,7 +37,7 @@ pub(super) struct AllFailed {
     pub(super) last: Timestamp,
 }
 
-impl Attempts {
+impl ConnectAttempts {
     /// Those of `entry`, if any fail and that goes on.
     pub(super) fn of(store: &Store, key: &Key, entry: &Entry) -> Option<Self> {
         let (ledger, now) = (store.ledger(), store.at());
@@ -47,7 +47,7 @@ impl Attempts {
         let begun = row.map(|row| row.since).or_else(|| entry.failing_since(now).filter(|_| counts.failed() > 0))?;
         let is_seen = entry.last_success().is_some();
         let basis = if is_seen { AgeBasis::Observed } else { AgeBasis::AtLeast };
-        let all_failed = row.map(|row| AllFailed {
+        let all_failed = row.map(|row| FailureStreak {
             failures: row.failures,
             waited: row.waited,
             last_waited: row.last_waited,
@@ -71,7 +71,7 @@ impl Attempts {
             self.since = other.since;
         }
         self.all_failed = match (self.all_failed, other.all_failed) {
-            (Some(one), Some(other)) => Some(AllFailed {
+            (Some(one), Some(other)) => Some(FailureStreak {
                 failures: one.failures.saturating_add(other.failures),
                 waited: one.waited.saturating_add(other.waited),
                 last_waited: if one.last < other.last { other.last_waited } else { one.last_waited },

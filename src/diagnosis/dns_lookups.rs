@@ -1,4 +1,4 @@
-//! Lookups that waited for a DNS server in vain, as far as samples tell: how long sockets lived that were connected to one.
+//! DnsLookups that waited for a DNS server in vain, as far as samples tell: how long sockets lived that were connected to one.
 //!
 //! A resolver opens a UDP socket for each attempt, connects it to the server and closes it once the answer is there, or its
 //! time-out has passed (glibc `send_dg` in `resolv/res_send.c`; Go's `dnsclient_unix.go` does the same). Answers take
@@ -26,7 +26,7 @@ const LOOKUPS_MAX: usize = 4_096;
 
 /// A socket that was connected to a DNS server.
 #[derive(Clone, Debug)]
-pub(super) struct Lookup {
+pub(super) struct DnsLookup {
     pub(super) server: Destination,
     pub(super) netns: NetnsId,
     pub(super) process: Option<Arc<Process>>,
@@ -34,13 +34,13 @@ pub(super) struct Lookup {
     /// When it was first and last seen.
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
-    /// The last look that did not see it yet; `None` for one that was there when conntop started.
+    /// The last evaluation that did not see it yet; `None` for one that was there when conntop started.
     before: Option<Timestamp>,
-    /// The first look that did not see it any more.
+    /// The first evaluation that did not see it any more.
     after: Option<Timestamp>,
 }
 
-impl Lookup {
+impl DnsLookup {
     /// How long it lived at least.
     pub(super) fn at_least(&self) -> Duration {
         self.last.since(self.first)
@@ -54,14 +54,14 @@ impl Lookup {
 
 /// The sockets.
 #[derive(Debug, Default)]
-pub(super) struct Lookups {
-    open: FxHashMap<SocketId, Lookup>,
-    ended: VecDeque<Lookup>,
-    /// When the last look was that listed them.
+pub(super) struct DnsLookups {
+    open: FxHashMap<SocketId, DnsLookup>,
+    ended: VecDeque<DnsLookup>,
+    /// When the last evaluation was that listed them.
     looked: Option<Timestamp>,
 }
 
-impl Lookups {
+impl DnsLookups {
     /// `row` is connected to a DNS server now.
     pub(super) fn note(&mut self, store: &Store, row: &Row) {
         let socket = &row.connection.socket;
@@ -77,7 +77,7 @@ impl Lookups {
             return;
         }
         let process = socket.owner.holders().and_then(|holders| holders.all().first());
-        let lookup = Lookup {
+        let lookup = DnsLookup {
             server: socket.destination(),
             netns: socket.id.netns(),
             process: process.cloned(),
@@ -104,18 +104,18 @@ impl Lookups {
             if self.ended.len() == LOOKUPS_MAX {
                 self.ended.pop_front();
             }
-            self.ended.push_back(Lookup { after: Some(now), ..lookup });
+            self.ended.push_back(DnsLookup { after: Some(now), ..lookup });
         }
         self.looked = Some(now);
     }
 
     /// Those that ended within [`LOOKUPS_OVER`].
-    pub(super) fn ended(&self) -> impl Iterator<Item = &Lookup> {
+    pub(super) fn ended(&self) -> impl Iterator<Item = &DnsLookup> {
         self.ended.iter()
     }
 
     /// Those that are there, with the identity of their sockets.
-    pub(super) fn open(&self) -> impl Iterator<Item = (SocketId, &Lookup)> {
+    pub(super) fn open(&self) -> impl Iterator<Item = (SocketId, &DnsLookup)> {
         self.open.iter().map(|(id, lookup)| (*id, lookup))
     }
 

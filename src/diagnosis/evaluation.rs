@@ -1,21 +1,21 @@
-//! One look at the store, in slices: rows are gathered into groups, each group is judged, findings come out.
+//! One evaluation at the store, in slices: rows are gathered into groups, each group is judged, findings come out.
 //!
 //! Only rows are looked at that the store keeps at hand for it: listeners, `CLOSE_WAIT`, suspects. So the silent mass of
 //! established connections costs nothing; ports and churn have their own pass (see `destinations`).
 
 use crate::diagnosis::definition::WatchedRows;
-use crate::diagnosis::desk::Desk;
-use crate::diagnosis::destinations::Count;
-use crate::diagnosis::group::{Group, Groups};
+use crate::diagnosis::destinations::RowsToCount;
+use crate::diagnosis::evaluator::GroupEvaluator;
+use crate::diagnosis::group::{SocketGroup, SocketGroups};
 use crate::diagnosis::rules;
-use crate::diagnosis::settle::{Judged, Settling, Worst};
+use crate::diagnosis::settle::{FindingList, JudgedGroup, SettlingGroups};
 use crate::diagnosis::side::Sides;
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 
 /// The steps that one judgement costs: it may write a sentence.
 const STEPS_JUDGE: usize = 8;
-/// The steps that a finding costs once its group is judged: it is kept for the next look.
+/// The steps that a finding costs once its group is judged: it is kept for the next evaluation.
 const STEPS_SETTLE: usize = 4;
 /// Putting this many groups in order is one step, as looking at one row is.
 const GROUPS_A_STEP: usize = 8;
@@ -32,11 +32,11 @@ const PASSES: [WatchedRows; 6] = [
 ];
 
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum EvaluationPhase {
     /// A pass over one of [`PASSES`].
     Rows(usize),
     /// The pass of `destinations`.
-    Destinations(Count),
+    Destinations(RowsToCount),
     /// The rules that look at no rows.
     Whole,
     /// The judgement of the groups.
@@ -47,31 +47,31 @@ enum Phase {
     Done,
 }
 
-/// A look under way.
+/// An evaluation under way.
 #[derive(Debug)]
-pub(super) struct Look {
-    phase: Phase,
+pub(super) struct Evaluation {
+    phase: EvaluationPhase,
     next: RowIndex,
-    gathered: Groups,
+    gathered: SocketGroups,
     /// Those that are not judged yet.
-    groups: std::vec::IntoIter<Group>,
-    judged: Vec<Judged>,
-    settling: Settling,
-    pub(super) findings: Worst,
+    groups: std::vec::IntoIter<SocketGroup>,
+    judged: Vec<JudgedGroup>,
+    settling: SettlingGroups,
+    pub(super) findings: FindingList,
     /// Rows gathered, groups judged and groups settled so far.
     units: u64,
 }
 
-impl Look {
+impl Evaluation {
     pub(super) fn new() -> Self {
         Self {
-            phase: Phase::Rows(0),
+            phase: EvaluationPhase::Rows(0),
             next: RowIndex(0),
-            gathered: Groups::default(),
+            gathered: SocketGroups::default(),
             groups: Vec::new().into_iter(),
             judged: Vec::new(),
-            settling: Settling::default(),
-            findings: Worst::default(),
+            settling: SettlingGroups::default(),
+            findings: FindingList::default(),
             units: 0,
         }
     }
@@ -83,28 +83,28 @@ impl Look {
     }
 
     /// Goes on as far as `steps` allows; answers whether the findings are there.
-    pub(super) fn advance(&mut self, desk: &mut Desk, steps: &mut usize) -> bool {
+    pub(super) fn advance(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) -> bool {
         while *steps > 0 {
             match self.phase {
-                Phase::Rows(pass) => self.pass(pass, desk, steps),
-                Phase::Destinations(count) => self.count(count, desk, steps),
-                Phase::Whole => {
+                EvaluationPhase::Rows(pass) => self.pass(pass, desk, steps),
+                EvaluationPhase::Destinations(count) => self.count(count, desk, steps),
+                EvaluationPhase::Whole => {
                     self.gather_whole(desk);
                     let groups = std::mem::take(&mut self.gathered).into_sorted();
                     *steps = steps.saturating_sub(1 + groups.len() / GROUPS_A_STEP);
                     self.judged.reserve_exact(groups.len());
                     self.groups = groups.into_iter();
-                    self.phase = Phase::Judge;
+                    self.phase = EvaluationPhase::Judge;
                 }
-                Phase::Judge => self.judge_next(desk, steps),
-                Phase::Settle => self.settle_next(desk, steps),
-                Phase::Done => return true,
+                EvaluationPhase::Judge => self.judge_next(desk, steps),
+                EvaluationPhase::Settle => self.settle_next(desk, steps),
+                EvaluationPhase::Done => return true,
             }
         }
-        matches!(self.phase, Phase::Done)
+        matches!(self.phase, EvaluationPhase::Done)
     }
 
-    fn pass(&mut self, pass: usize, desk: &mut Desk, steps: &mut usize) {
+    fn pass(&mut self, pass: usize, desk: &mut GroupEvaluator, steps: &mut usize) {
         let (set, rows) = (PASSES[pass], desk.store.rows());
         let indices = match set {
             WatchedRows::Listening => rows.listening(),
@@ -118,8 +118,11 @@ impl Look {
             *steps -= 1;
             let Some(index) = indices.first_from(self.next) else {
                 self.next = RowIndex(0);
-                self.phase =
-                    if pass + 1 < PASSES.len() { Phase::Rows(pass + 1) } else { Self::destinations_phase(desk) };
+                self.phase = if pass + 1 < PASSES.len() {
+                    EvaluationPhase::Rows(pass + 1)
+                } else {
+                    Self::destinations_phase(desk)
+                };
                 return;
             };
             self.next = RowIndex(index.0 + 1);
@@ -130,7 +133,7 @@ impl Look {
         }
     }
 
-    fn gather(&mut self, set: WatchedRows, row: &Row, desk: &mut Desk) {
+    fn gather(&mut self, set: WatchedRows, row: &Row, desk: &mut GroupEvaluator) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         // Only where its process holds a socket of which is not known yet where it is, a leak may have been reset.
         if desk.store.is_unlisted(row.connection.socket.id)
@@ -154,29 +157,29 @@ impl Look {
         }
     }
 
-    fn destinations_phase(desk: &mut Desk) -> Phase {
+    fn destinations_phase(desk: &mut GroupEvaluator) -> EvaluationPhase {
         let sides = Sides::new(desk.store);
         let count = desk.destinations.due(desk.store, &sides, desk.thresholds);
-        if count != Count::Keep {
+        if count != RowsToCount::Keep {
             desk.destinations.begin(count, desk.store, &sides, desk.thresholds);
         }
-        Phase::Destinations(count)
+        EvaluationPhase::Destinations(count)
     }
 
-    fn count(&mut self, count: Count, desk: &mut Desk, steps: &mut usize) {
+    fn count(&mut self, count: RowsToCount, desk: &mut GroupEvaluator, steps: &mut usize) {
         let (rows, sides) = (desk.store.rows(), Sides::new(desk.store));
         while *steps > 0 {
             *steps -= 1;
             let found = match count {
-                Count::Keep | Count::Nothing => None,
-                Count::TimeWait => {
+                RowsToCount::Keep | RowsToCount::Nothing => None,
+                RowsToCount::TimeWait => {
                     rows.time_wait().first_from(self.next).and_then(|index| Some((index, rows.get(index)?)))
                 }
-                Count::All => rows.first_from(self.next),
+                RowsToCount::All => rows.first_from(self.next),
             };
             let Some((index, row)) = found else {
                 self.next = RowIndex(0);
-                self.phase = Phase::Whole;
+                self.phase = EvaluationPhase::Whole;
                 return;
             };
             self.next = RowIndex(index.0 + 1);
@@ -184,7 +187,7 @@ impl Look {
         }
     }
 
-    fn gather_whole(&mut self, desk: &mut Desk) {
+    fn gather_whole(&mut self, desk: &mut GroupEvaluator) {
         desk.memory.lookups.close(desk.store);
         let context = desk.context();
         for (_, definition) in rules::all() {
@@ -194,10 +197,10 @@ impl Look {
         }
     }
 
-    fn judge_next(&mut self, desk: &mut Desk, steps: &mut usize) {
+    fn judge_next(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) {
         let Some(group) = self.groups.next() else {
-            self.settling = Settling::new(std::mem::take(&mut self.judged));
-            self.phase = Phase::Settle;
+            self.settling = SettlingGroups::new(std::mem::take(&mut self.judged));
+            self.phase = EvaluationPhase::Settle;
             return;
         };
         *steps = steps.saturating_sub(STEPS_JUDGE);
@@ -206,7 +209,7 @@ impl Look {
         self.judged.push((group, judgement));
     }
 
-    fn settle_next(&mut self, desk: &mut Desk, steps: &mut usize) {
+    fn settle_next(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) {
         self.units += 1;
         let taken = self.settling.advance(desk, &mut self.findings);
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
@@ -217,7 +220,7 @@ impl Look {
                 .into_iter()
                 .for_each(|held| self.findings.take(Some(held), desk.ignores));
             self.findings.join(desk.store);
-            self.phase = Phase::Done;
+            self.phase = EvaluationPhase::Done;
         }
     }
 }
