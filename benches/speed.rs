@@ -20,10 +20,11 @@ use conntop::model::coverage::Coverage;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
-use conntop::source::linux::dumper::Way;
+use conntop::source::linux::dumper::DumpThreads;
+use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::tables::Tables;
 use conntop::source::{self, Choice, Source};
-use conntop::tracker::Tracker;
+use conntop::tracker::{Tracker, Tracking};
 use crowd::Crowd;
 
 /// `ss -tanp` takes half a minute for more.
@@ -94,11 +95,11 @@ fn measure(size: u32, runs: usize) -> Rows {
     live.diff();
     for _ in 0..runs {
         let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
-        rows.add("snapshot, one thread", tables.read(Way::Whole), dump, 1.25);
-        rows.add("snapshot, two threads", tables.read(Way::InHalves), dump, 0.9);
+        rows.add("snapshot, one thread", tables.read(DumpThreads::One), dump, 1.25);
+        rows.add("snapshot, two threads", tables.read(DumpThreads::Two), dump, 0.9);
         rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
         rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
-        rows.add("refresh and tracker, sifted", live.sifted(), dump, 1.5);
+        rows.add("refresh and tracker, compared", live.compared(), dump, 1.5);
         let walk = floor::raw_walk().expect("/proc is there").0;
         let both = ("(raw dump + raw walk)", dump.1 + walk);
         rows.add("(raw walk)", walk, dump, f64::INFINITY);
@@ -173,10 +174,11 @@ impl Dumps {
         Self { tables: Tables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
     }
 
-    fn read(&mut self, way: Way<'_, '_>) -> Duration {
+    fn read(&mut self, threads: DumpThreads) -> Duration {
         let begun = Instant::now();
         self.sockets.clear();
-        self.tables.read(way, &mut self.sockets, &mut Coverage::default()).expect("sock_diag answers");
+        let intake = &mut DumpIntake::all(&mut self.sockets);
+        self.tables.read(threads, intake, &mut Coverage::default()).expect("sock_diag answers");
         begun.elapsed()
     }
 }
@@ -209,12 +211,11 @@ impl Live {
     }
 
     /// A sample as the sampler takes it: compared while it is dumped.
-    fn sifted(&mut self) -> Duration {
+    fn compared(&mut self) -> Duration {
         let begun = Instant::now();
         let Self { source, snapshot, tracker, .. } = self;
-        let sift = &mut |at, socket: &Socket| tracker.sift(at, socket);
-        source.sample_sifted(&Needs::default(), snapshot, sift).expect("sock_diag answers");
-        std::hint::black_box(tracker.update(snapshot));
+        source.sample(&Needs::default(), &mut Tracking { tracker, snapshot }).expect("sock_diag answers");
+        std::hint::black_box(tracker.finish(snapshot));
         begun.elapsed()
     }
 

@@ -26,7 +26,7 @@ use churn::{World, lines};
 use conntop::model::memory::Held;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::{self, Choice};
-use conntop::tracker::Tracker;
+use conntop::tracker::{Tracker, Tracking};
 use crowd::Crowd;
 use pty::{Control, Session};
 
@@ -90,14 +90,15 @@ fn samples(runs: u32) {
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     let mut take = |part: bool| {
         let begun = Instant::now();
+        let needs = Needs { partial: part, ..Needs::default() };
         if part {
-            source.sample_part(&Needs::default(), &mut snapshot).expect("sock_diag answers");
-            let missing = tracker.missing(&snapshot, 4_096);
-            source.look_up(&missing, &mut snapshot);
+            let sink = &mut Tracking { tracker: &mut tracker, snapshot: &mut snapshot };
+            source.sample(&needs, sink).expect("sock_diag answers");
+            tracker.finish(&snapshot);
         } else {
-            source.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+            source.sample(&needs, &mut snapshot).expect("sock_diag answers");
+            tracker.update(&snapshot);
         }
-        tracker.update(&snapshot);
         begun.elapsed()
     };
     take(false);

@@ -24,6 +24,7 @@ pub mod process;
 pub mod reach;
 pub mod recent;
 pub mod route;
+pub mod sink;
 pub mod snapshot;
 pub mod socket;
 pub mod tcp_info;

@@ -1,7 +1,7 @@
 //! Where snapshots come from: one trait, several implementations, chosen once when the program starts.
 //!
-//! A source takes one sample at a time, on the thread that calls it, into memory that it is lent. A missing permission
-//! or a vanished process is data ([`Coverage`](crate::model::coverage::Coverage)), not an error; an error means that
+//! A source takes one sample at a time, on the thread that calls it, and pushes it into a [`SampleSink`], which lends the memory
+//! for it. A missing permission or a vanished process is data ([`Coverage`](crate::model::coverage::Coverage)), not an error; an error means that
 //! no sample could be taken at all.
 
 pub mod clock;
@@ -23,49 +23,31 @@ pub mod linux;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::snapshot::{Needs, Sifted, Snapshot, SourceInfo};
-use crate::model::socket::{Socket, SocketRef};
+use crate::model::sink::SampleSink;
+use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
-use crate::model::time::Timestamp;
 
 /// Takes samples.
 pub trait Source: Send {
     /// What this source is; the same for its whole life.
     fn info(&self) -> &SourceInfo;
 
-    /// Fills `snapshot` (cleared first, its memory reused) with the state of now.
+    /// Takes a sample of now and brings it to `sink`, to its end or not at all.
     ///
-    /// After an error `snapshot` holds nothing of use, and the next call may succeed.
-    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError>;
+    /// After an error `sink` was not told of an end, and the next call may succeed.
+    fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError>;
 
-    /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
-    /// [`Events`](crate::model::event::Events). With `trace`, from the second sample on also of every change of state.
-    fn listen(&mut self, _trace: bool) {}
-
-    /// As [`Self::sample`], where the snapshot need not list what `sift` says is the same as in the last sample: a source
-    /// that can tells `sift` of a socket before it keeps it.
-    fn sample_sifted(&mut self, needs: &Needs, snapshot: &mut Snapshot, _sift: Sift<'_>) -> Result<Pace, SourceError> {
-        self.sample(needs, snapshot)
-    }
-
-    /// Whether this source can take partial samples of what `needs` ask for, at a part of the price.
+    /// Whether this source can take partial samples of what `needs` ask for. Who plans samples has to know before it asks
+    /// for one: where it cannot, every sample is a full one, and is announced as such.
     fn has_parts(&self, _needs: &Needs) -> bool {
         false
     }
 
-    /// As [`Self::sample`], but only of the sockets of a scope that the source chooses, of those that ended, and of
-    /// [`Needs::visible`]. May be a full sample after all, as the snapshot's scope says.
-    fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        self.sample(needs, snapshot)
-    }
-
-    /// Looks for exactly these sockets, none of which `snapshot` lists, and completes `snapshot` by what was found: as
-    /// one of its sockets or, if it is certain, as one that is gone.
-    fn look_up(&mut self, _wanted: &[SocketRef], _snapshot: &mut Snapshot) {}
+    /// From now on samples carry what the kernel tells between them, as far as it may be heard: see
+    /// [`Events`](crate::model::event::Events). With `trace`, from the second sample on also of every change of state. No part
+    /// of a request: it begins once, before the first sample, and goes on between them.
+    fn listen(&mut self, _trace: bool) {}
 }
-
-/// Says of a socket of the full sample that is being taken, begun then, whether the snapshot has to list it.
-pub type Sift<'a> = &'a mut dyn FnMut(Timestamp, &Socket) -> Sifted;
 
 /// When the next sample is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,10 +21,11 @@ use crate::model::delta::{AgeBasis, AsOf, Connection, Delta, Known, Removed, Rhy
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Loss, Teller};
 use crate::model::memory::Held;
-use crate::model::snapshot::{Scope, Sifted, Snapshot};
+use crate::model::sink::{SampleSink, SinkAnswer};
+use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, WallTime};
 use crate::tracker::ends::Ends;
 use crate::tracker::entry::Entry;
 use crate::tracker::identity::Directory;
@@ -38,6 +39,9 @@ pub const JITTER: Duration = Duration::from_millis(50);
 /// The most that a slow dump, in which rows are read long after its begin, adds to [`JITTER`].
 pub const DUMP_JITTER_MAX: Duration = Duration::from_secs(1);
 
+/// The most sockets that one partial sample is asked to look up because it misses them: some 25 ms.
+const LOOK_UPS_MAX: usize = 4_096;
+
 /// Remembers the last sample and says what the next one changes.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -48,10 +52,12 @@ pub struct Tracker {
     missed: FxHashMap<u32, Timestamp>,
     /// See [`Rhythm::late`](Rhythm::late).
     late: u32,
-    /// The full sample that is being taken and sifted.
-    sifting: Option<Sifting>,
+    /// The full sample that was begun, if any of its sockets was pushed.
+    pushed: Option<Pushed>,
     /// How long the last full sample took.
     took: Duration,
+    /// When the sample was begun that is being taken.
+    begun_at: Timestamp,
     coverage: Arc<Coverage>,
     ends: Ends,
     lives: Lives,
@@ -73,9 +79,42 @@ struct Seen {
 
 /// A full sample of which some sockets were seen before its snapshot is.
 #[derive(Debug)]
-struct Sifting {
+struct Pushed {
     round: Round,
     met: usize,
+}
+
+/// Compares each socket of a sample with the last one that the tracker has seen, and keeps in the snapshot what is new or
+/// has changed. What came of it is said by [`Tracker::finish`].
+#[derive(Debug)]
+pub struct Tracking<'a> {
+    /// Knows the last sample.
+    pub tracker: &'a mut Tracker,
+    /// Takes the sample.
+    pub snapshot: &'a mut Snapshot,
+}
+
+impl SampleSink for Tracking<'_> {
+    fn begin(&mut self, at: Timestamp, wall: WallTime) -> Snapshot {
+        self.tracker.begin(at);
+        self.snapshot.begin(at, wall)
+    }
+
+    fn remembers(&self) -> bool {
+        self.tracker.seen.is_some()
+    }
+
+    fn push(&mut self, socket: &Socket) -> SinkAnswer {
+        self.tracker.push(socket)
+    }
+
+    fn missing(&self, snapshot: &Snapshot) -> Vec<SocketRef> {
+        self.tracker.missing(snapshot, LOOK_UPS_MAX)
+    }
+
+    fn finish(&mut self, snapshot: Snapshot) {
+        self.snapshot.finish(snapshot);
+    }
 }
 
 /// What one update works with.
@@ -97,32 +136,44 @@ impl Tracker {
         Self::default()
     }
 
-    /// Says whether `socket`, of a full sample begun `at`, differs in nothing from the last sample. If it does not, it is
-    /// noted as seen, and the snapshot that [`update`](Self::update) gets next need not have it: so that a table of which
-    /// little changes is never in memory a second time. A sample that fails half way does no harm.
-    pub fn sift(&mut self, at: Timestamp, socket: &Socket) -> Sifted {
-        let Some(seen) = self.seen else { return Sifted::News };
-        if self.sifting.as_ref().is_none_or(|sifting| sifting.round.at != at) {
+    /// A sample was begun `at`: what was pushed of an earlier one that was never finished is forgotten.
+    pub fn begin(&mut self, at: Timestamp) {
+        (self.begun_at, self.pushed) = (at, None);
+    }
+
+    /// Says what is known of `socket`, of the full sample that was begun. One that differs in nothing from the last sample is
+    /// noted as seen, and the snapshot that [`finish`](Self::finish) gets need not have it: so that a table of which little
+    /// changes is never in memory a second time. A sample that fails half way does no harm.
+    pub fn push(&mut self, socket: &Socket) -> SinkAnswer {
+        let Some(seen) = self.seen else { return SinkAnswer::New };
+        if self.pushed.is_none() {
             let len = self.directory.len();
-            let round = self.begin((at, self.took), (len, Scope::ALL), Some(seen));
-            self.sifting = Some(Sifting { round, met: 0 });
+            let round = self.begin_round((self.begun_at, self.took), (len, Scope::ALL), Some(seen));
+            self.pushed = Some(Pushed { round, met: 0 });
         }
-        let Some(Sifting { round, met }) = &mut self.sifting else { return Sifted::News };
-        let Some(slot) = self.directory.find(socket.id) else { return Sifted::News };
+        let Some(Pushed { round, met }) = &mut self.pushed else { return SinkAnswer::New };
+        let Some(slot) = self.directory.find(socket.id) else { return SinkAnswer::New };
         let entry = self.directory.entry(slot);
         if entry.generation == round.generation {
-            return Sifted::Repeated;
+            return SinkAnswer::Repeated;
         }
         if !entry.is_same(socket, round) {
-            return Sifted::News;
+            return SinkAnswer::Changed;
         }
         (entry.generation, entry.seen_at) = (round.generation, round.at);
         self.directory.keep(slot);
         *met += 1;
-        Sifted::Same
+        SinkAnswer::Known
     }
 
-    /// What `snapshot` changes. The first one only adds: nothing is reported as opened.
+    /// What `snapshot`, a sample of which nothing was pushed, changes.
+    pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
+        self.begin(snapshot.at);
+        self.finish(snapshot)
+    }
+
+    /// What the sample that was begun changes: `snapshot`, and what was pushed of it. The first one only adds: nothing is
+    /// reported as opened.
     ///
     /// A socket that is missing stays until a second sample misses it too; its end is then dated to the first one.
     /// Without cookies, a tuple that another connection uses stands in `changed`, with a later `first_seen`; its
@@ -130,11 +181,12 @@ impl Tracker {
     ///
     /// Outside of the scope of a partial snapshot, a socket that is not listed stays as it is. Inside, one may have
     /// moved out of it: it stays as well until it is looked up (see [`Self::missing`]) or a full sample says more.
-    pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
-        let sifting = self.sifting.take().filter(|sifting| snapshot.scope.is_all() && sifting.round.at == snapshot.at);
-        let Sifting { mut round, mut met } = sifting.unwrap_or_else(|| {
-            let round = self.begin((snapshot.at, snapshot.took), (snapshot.sockets.len(), snapshot.scope), self.seen);
-            Sifting { round, met: 0 }
+    pub fn finish(&mut self, snapshot: &Snapshot) -> Delta {
+        let pushed = self.pushed.take().filter(|_| snapshot.scope.is_all());
+        let Pushed { mut round, mut met } = pushed.unwrap_or_else(|| {
+            let len = snapshot.sockets.len();
+            let round = self.begin_round((snapshot.at, snapshot.took), (len, snapshot.scope), self.seen);
+            Pushed { round, met: 0 }
         });
         round.tolerance = tolerance(snapshot.took);
         round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
@@ -253,7 +305,7 @@ impl Tracker {
     }
 
     /// The sockets that `snapshot`, a partial one, should list and does not, and those that an earlier one missed: at
-    /// most `max`, to be looked up before the update.
+    /// most `max`, to be looked up before the sample is finished.
     pub fn missing(&self, snapshot: &Snapshot, max: usize) -> Vec<SocketRef> {
         let listed: FxHashSet<SocketId> = snapshot.sockets.iter().map(|socket| socket.id).collect();
         let gone = sorted(&snapshot.gone);
@@ -273,8 +325,13 @@ impl Tracker {
             .collect()
     }
 
-    /// Begins a sample of about `len` sockets.
-    fn begin(&mut self, (at, took): (Timestamp, Duration), (len, scope): (usize, Scope), seen: Option<Seen>) -> Round {
+    /// Begins to compare a sample of about `len` sockets.
+    fn begin_round(
+        &mut self,
+        (at, took): (Timestamp, Duration),
+        (len, scope): (usize, Scope),
+        seen: Option<Seen>,
+    ) -> Round {
         self.generation = self.generation.wrapping_add(1);
         self.directory.begin(len, scope.is_all());
         Round {

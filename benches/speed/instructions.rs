@@ -27,7 +27,7 @@ const ROUNDS: u64 = 10;
 /// What is counted, and what it is.
 const TASKS: [(&str, &str); 3] = [
     ("decode", "decode: from the kernel's messages into the model"),
-    ("sift", "sift: each socket is found to be the same before it is kept"),
+    ("push", "push: each socket is found to be the same before it is kept"),
     ("diff", "diff: a snapshot of all sockets, none of which has changed"),
 ];
 
@@ -97,9 +97,12 @@ pub fn work_if_asked() {
                 sockets.clear();
                 decode(&messages, &mut sockets);
             }
-            "sift" => snapshot.sockets.iter().for_each(|socket| {
-                black_box(tracker.sift(snapshot.at, socket));
-            }),
+            "push" => {
+                tracker.begin(snapshot.at);
+                snapshot.sockets.iter().for_each(|socket| {
+                    black_box(tracker.push(socket));
+                });
+            }
             _ => drop(black_box(tracker.update(&snapshot))),
         }
     }

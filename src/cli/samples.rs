@@ -18,7 +18,7 @@ use crate::runtime;
 use crate::source::retries::Patience;
 use crate::source::{Pace, Source};
 use crate::store::Store;
-use crate::tracker::Tracker;
+use crate::tracker::{Tracker, Tracking};
 
 /// Room for so many sockets is kept from one sample to the next.
 const SOCKETS_KEPT: usize = 4_096;
@@ -85,12 +85,10 @@ impl Samples {
     /// late, and what a script waits for, or a line of `watch`, shall come with the next sample.
     pub(super) fn take(&mut self) -> Result<Option<SampleChanges>, Failure> {
         let Self { taker, needs, tracker, .. } = self;
-        let sampled = taker.take(|source, snapshot| {
-            source.sample_sifted(needs, snapshot, &mut |at, socket| tracker.sift(at, socket))
-        })?;
+        let sampled = taker.take(|source, snapshot| source.sample(needs, &mut Tracking { tracker, snapshot }))?;
         let Some(pace) = sampled else { return Ok(None) };
         let snapshot = &mut self.taker.snapshot;
-        let delta = self.tracker.update(snapshot);
+        let delta = self.tracker.finish(snapshot);
         let taken = SampleChanges {
             pace,
             transitions: delta.transitions.clone(),

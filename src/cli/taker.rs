@@ -148,7 +148,9 @@ fn is_live(info: &SourceInfo) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::sink::SampleSink;
     use crate::model::snapshot::{Abilities, Needs};
+    use crate::model::time::{Timestamp, WallTime};
 
     /// A live source, or another one, that fails so many times before each sample.
     struct Failing {
@@ -163,12 +165,16 @@ mod tests {
             &self.info
         }
 
-        fn sample(&mut self, _: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-            snapshot.clear();
+        fn sample(&mut self, _: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
+            let snapshot = sink.begin(Timestamp::default(), WallTime::default());
             self.calls += 1;
             let fails = self.left > 0;
             self.left = if fails { self.left - 1 } else { self.times };
-            if fails { Err(SourceError::Failed("no luck".into())) } else { Ok(Pace::Interval) }
+            if fails {
+                return Err(SourceError::Failed("no luck".into()));
+            }
+            sink.finish(snapshot);
+            Ok(Pace::Interval)
         }
     }
 

@@ -70,7 +70,7 @@ pub struct SourceInfo {
     pub abilities: Abilities,
 }
 
-/// What the screen needs beyond the sockets: only what is visible.
+/// What a sample is to bring: of the sockets all or a part, and beyond them only what is visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Processes whose CPU and memory are shown. Nothing that a rule judges by is asked for here: see
@@ -80,6 +80,10 @@ pub struct Needs {
     pub details: Vec<SocketRef>,
     /// The sockets of every network namespace that the user may enter, not only of conntop's own.
     pub all_namespaces: bool,
+    /// A partial sample will do, at a part of the price: of a [`Scope`] that the source chooses, of the sockets that ended
+    /// since the last sample, of [`Self::visible`], and of those that the sink misses. It may be a full one after all, as
+    /// [`Snapshot::scope`] says.
+    pub partial: bool,
     /// Sockets on the screen: a partial sample looks them up, so that what is looked at is of now.
     pub visible: Vec<SocketRef>,
     /// How long a sample may wait for names of users that it asks for: long where it is printed and that is all. The
@@ -144,18 +148,8 @@ impl Default for Scope {
     }
 }
 
-/// What the tracker says of one socket while a full sample is being taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sifted {
-    /// It is new, or differs from the last sample: the snapshot has to list it.
-    News,
-    /// It is as the last sample had it. The snapshot need not list it.
-    Same,
-    /// The same, and said before in this sample.
-    Repeated,
-}
-
-/// The sockets at one moment: all of them, or those of a [`Scope`] and some that were looked up. Sources refill one value again and again, so that its memory is reused.
+/// The sockets at one moment: all of them, or those of a [`Scope`] and some that were looked up, but for those that the
+/// [`Sink`](crate::model::sink::SampleSink) knew. Sources refill one value again and again, so that its memory is reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// When the sample was begun.
@@ -164,7 +158,7 @@ pub struct Snapshot {
     pub wall: WallTime,
     /// How long taking it took.
     pub took: Duration,
-    /// What `sockets` lists without fail, but for what was [`Sifted`] out.
+    /// What `sockets` lists without fail, but for what the sink knew.
     pub scope: Scope,
     /// The sockets, each once.
     pub sockets: Vec<Socket>,

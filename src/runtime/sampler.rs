@@ -14,16 +14,13 @@ use crate::model::delta::{Delta, Rhythm};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
-use crate::model::time::Timestamp;
 use crate::runtime::load::stretched;
 use crate::runtime::plan::{Plan, Took};
 use crate::runtime::{os, panic_text};
 use crate::source::retries::{Patience, Retries, Verdict};
 use crate::source::{Pace, Source, SourceError};
-use crate::tracker::Tracker;
+use crate::tracker::{Tracker, Tracking};
 
-/// The most sockets that one partial sample looks up because it misses them: some 25 ms.
-const LOOK_UPS_MAX: usize = 4_096;
 /// Room for this many sockets is kept from sample to sample: 3 MB.
 const SOCKETS_KEPT: usize = 16 * 1024;
 
@@ -217,7 +214,7 @@ impl Sampling {
                     if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
                         return;
                     }
-                    let mut delta = Box::new(tracker.update(&snapshot));
+                    let mut delta = Box::new(tracker.finish(&snapshot));
                     self.settle(&begun, &order, pace, &snapshot, &mut delta);
                     give_back(&mut snapshot.sockets);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
@@ -244,19 +241,12 @@ impl Sampling {
         }
     }
 
-    /// A full sample, or a partial one completed by what it misses.
+    /// A full sample, or a partial one.
     fn sample(&mut self, order: &Order, tracker: &mut Tracker, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
         self.plan.allow_parts(self.source.has_parts(&order.needs));
-        if order.early || self.plan.wants_full(order.interval) {
-            let sift = &mut |at: Timestamp, socket: &Socket| tracker.sift(at, socket);
-            return self.source.sample_sifted(&order.needs, snapshot, sift);
-        }
-        let pace = self.source.sample_part(&order.needs, snapshot)?;
-        if !snapshot.scope.is_all() {
-            let missing = tracker.missing(snapshot, LOOK_UPS_MAX);
-            self.source.look_up(&missing, snapshot);
-        }
-        Ok(pace)
+        let partial = !order.early && !self.plan.wants_full(order.interval);
+        let needs = Needs { partial, ..order.needs.clone() };
+        self.source.sample(&needs, &mut Tracking { tracker, snapshot })
     }
 
     /// Plans the next sample by what this one cost, and lets the screen know.
@@ -318,7 +308,9 @@ mod tests {
 
     use super::*;
     use crate::model::process::ProcessId;
+    use crate::model::sink::SampleSink;
     use crate::model::snapshot::{Abilities, SourceInfo, SourceKind};
+    use crate::model::time::{Timestamp, WallTime};
 
     const SECOND: Duration = Duration::from_secs(1);
     /// Longer than any test runs: a sample that was not asked for does not come.
@@ -344,13 +336,15 @@ mod tests {
             &self.info
         }
 
-        fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+        fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
             let _ = self.asked.send(needs.clone());
-            snapshot.clear();
             self.taken += 1;
-            snapshot.at = Timestamp::from_millis(self.taken);
+            let snapshot = sink.begin(Timestamp::from_millis(self.taken), WallTime::default());
             match self.steps.next().expect("the script is long enough") {
-                Step::Sample(pace) => Ok(pace),
+                Step::Sample(pace) => {
+                    sink.finish(snapshot);
+                    Ok(pace)
+                }
                 Step::Fail(sentence) => Err(SourceError::Failed(sentence.into())),
                 Step::Panic => panic!("out of luck"),
             }

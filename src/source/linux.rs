@@ -7,6 +7,7 @@ pub mod destroy_events;
 pub mod dumper;
 pub mod executables;
 pub mod facts;
+pub mod intake;
 pub mod interfaces;
 mod mptcp_info;
 pub mod names;
@@ -23,7 +24,6 @@ pub mod proc_tables;
 pub mod processes;
 pub mod reach;
 pub mod routes;
-pub mod sieve;
 pub mod sock_diag;
 pub mod state_trace;
 mod subflows;
@@ -45,31 +45,32 @@ use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
-use self::dumper::Way;
+use self::dumper::DumpThreads;
 use self::facts::FactsReader;
+use self::intake::DumpIntake;
 use self::names::{NameReader, Others};
 use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
 use self::owners::outside::Around;
-use self::owners::{Asked, Blind, Extent, Owners};
+use self::owners::{Asked, Blind, Compared, Owners};
 use self::parts::Parts;
 use self::proc_net::expected_sockets;
 use self::processes::{Describer, Now};
 use self::reach::ReachReader;
-use self::sieve::{HeldBack, Sieve};
 use self::tables::{Tables, refusal};
 use self::tellers::Listening;
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
-use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
-use crate::model::socket::{NetnsId, Socket, SocketRef};
+use crate::model::sink::SampleSink;
+use crate::model::snapshot::{Abilities, Needs, Scope, Snapshot, SourceInfo, SourceKind};
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 use crate::source::retries;
 use crate::source::usage::Meter;
-use crate::source::{Pace, Sift, Source, SourceError, clock};
+use crate::source::{Pace, Source, SourceError, clock};
 
 /// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
@@ -249,78 +250,128 @@ impl Source for Linux {
         &self.info
     }
 
-    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        snapshot.clear();
-        (snapshot.at, snapshot.wall) = clock::now();
-        self.take_ended(snapshot);
-        self.sample_all(needs, snapshot, None)
-    }
-
-    fn sample_sifted(&mut self, needs: &Needs, snapshot: &mut Snapshot, sift: Sift<'_>) -> Result<Pace, SourceError> {
-        snapshot.clear();
-        (snapshot.at, snapshot.wall) = clock::now();
-        self.take_ended(snapshot);
-        self.sample_all(needs, snapshot, Some(sift))
+    fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
+        let (at, wall) = clock::now();
+        let mut snapshot = sink.begin(at, wall);
+        if needs.partial {
+            self.parts.engage();
+            // Partial samples rest on being told of ends.
+            self.start_listening(false);
+        }
+        self.take_ended(&mut snapshot);
+        let possible = needs.partial && self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
+        match self.parts.begin().filter(|_| possible) {
+            Some((scope, coverage)) => {
+                (snapshot.scope, snapshot.coverage) = (scope, coverage);
+                self.read_part(needs, scope, sink, &mut snapshot)?;
+            }
+            None => self.read_all(needs, sink, &mut snapshot)?,
+        }
+        if needs.partial {
+            snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+        }
+        self.add_rest(needs, &mut snapshot);
+        sink.finish(snapshot);
+        Ok(Pace::Interval)
     }
 
     fn has_parts(&self, needs: &Needs) -> bool {
         self.tables.has_parts() && !needs.all_namespaces
     }
 
-    fn sample_part(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        snapshot.clear();
-        (snapshot.at, snapshot.wall) = clock::now();
-        self.parts.engage();
-        // Partial samples rest on being told of ends.
-        self.start_listening(false);
-        self.take_ended(snapshot);
-        let possible = self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
-        let Some((scope, coverage)) = self.parts.begin().filter(|_| possible) else {
-            let pace = self.sample_all(needs, snapshot, None)?;
-            snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
-            return Ok(pace);
-        };
-        (snapshot.scope, snapshot.coverage) = (scope, coverage);
-        self.tables.read_part(scope, &mut snapshot.sockets, &mut snapshot.coverage)?;
-        snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
+    fn listen(&mut self, trace: bool) {
+        self.start_listening(trace);
+    }
+}
+
+impl Linux {
+    /// Every socket, but for those that `sink` knows: dumped first, then completed by their owners, units and names.
+    fn read_all(
+        &mut self,
+        needs: &Needs,
+        sink: &mut dyn SampleSink,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), SourceError> {
+        let is_first = std::mem::take(&mut self.is_first);
+        let compared = self.dump_all(is_first, sink, snapshot)?;
+        self.read_abroad(needs, snapshot);
+        self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
+        let now = moment(snapshot);
+        subflows::detach(&mut snapshot.sockets);
+        let attribute =
+            |owners: &mut Owners, asked: Asked<'_>| owners.attribute(&mut snapshot.sockets, compared.as_ref(), asked);
+        let blind = self.attribute(now, attribute);
+        subflows::adopt(&mut snapshot.sockets);
+        self.note_blind(blind, &mut snapshot.coverage);
+        self.look_outside(needs, is_first, compared.as_ref(), snapshot);
+        let known = compared.map_or(0, |compared| compared.known.len());
+        snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
+        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
+        snapshot.names = self.read_names(needs, snapshot);
+        snapshot.coverage.degraded.extend(self.units.lost().map(DisplayText::new));
+        if self.parts.is_engaged() {
+            let ended = self.parts.ended();
+            self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
+        }
+        self.parts.note_full(snapshot);
+        Ok(())
+    }
+
+    /// Dumps our own tables; the first time as fast as it goes. Where `sink` remembers a sample, each socket is compared
+    /// while it is dumped.
+    fn dump_all(
+        &mut self,
+        is_first: bool,
+        sink: &mut dyn SampleSink,
+        snapshot: &mut Snapshot,
+    ) -> Result<Option<Compared>, SourceError> {
+        let now = moment(snapshot);
+        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
+        if is_first {
+            let expected = expected_sockets();
+            // In one piece: a list that grows leaves holes behind that the allocator keeps.
+            sockets.reserve(expected.min(EXPECTED_MAX));
+            let threads = if expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One };
+            return self.tables.read(threads, &mut DumpIntake::all(sockets), coverage).map(|()| None);
+        }
+        if !sink.remembers() {
+            return self.tables.read(DumpThreads::One, &mut DumpIntake::all(sockets), coverage).map(|()| None);
+        }
+        let rechecked = self.owners.recheck(now);
+        let mut intake = DumpIntake::compared(sockets, sink, &self.owners);
+        self.tables.read(DumpThreads::One, &mut intake, coverage)?;
+        Ok(Some(Compared { rechecked, known: intake.into_known() }))
+    }
+
+    /// The sockets of `scope`, those on the screen, those that ended, and those that `sink` misses.
+    fn read_part(
+        &mut self,
+        needs: &Needs,
+        scope: Scope,
+        sink: &dyn SampleSink,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), SourceError> {
+        self.tables.read_part(scope, &mut DumpIntake::all(&mut snapshot.sockets), &mut snapshot.coverage)?;
         let (wanted, listed) = (parts::worth_a_look(snapshot, &needs.visible), snapshot.sockets.len());
         self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
         let ended = self.parts.ended();
         self.tables.look_up_ended(ended, &mut snapshot.sockets, &mut snapshot.gone);
         parts::drop_repeated(&mut snapshot.sockets, listed);
+        let missing = sink.missing(snapshot);
+        self.tables.look_up(&missing, &mut snapshot.sockets, &mut snapshot.gone);
         self.read_abroad(needs, snapshot);
         subflows::detach(&mut snapshot.sockets);
-        self.attribute(&mut snapshot.sockets, Extent::Part, Now { at: snapshot.at, wall: snapshot.wall });
+        let attribute = |owners: &mut Owners, asked: Asked<'_>| owners.attribute_part(&mut snapshot.sockets, asked);
+        self.attribute(Now { at: snapshot.at, wall: snapshot.wall }, attribute);
         subflows::adopt(&mut snapshot.sockets);
         self.owners.add_closed(&mut snapshot.sockets);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
         snapshot.names = self.read_names(needs, snapshot);
-        self.add_rest(needs, snapshot);
-        Ok(Pace::Interval)
+        Ok(())
     }
 
-    fn listen(&mut self, trace: bool) {
-        self.start_listening(trace);
-    }
-
-    fn look_up(&mut self, wanted: &[SocketRef], snapshot: &mut Snapshot) {
-        let listed = snapshot.sockets.len();
-        self.tables.look_up(wanted, &mut snapshot.sockets, &mut snapshot.gone);
-        let now = moment(snapshot);
-        let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
-        if !found.is_empty() {
-            self.attribute(found, Extent::Rest, now);
-            subflows::adopt(&mut snapshot.sockets);
-            let found = snapshot.sockets.get_mut(listed..).unwrap_or_default();
-            self.units.complete(found, &self.owners, snapshot.at);
-            snapshot.names = self.read_names(&Needs::default(), snapshot);
-        }
-        snapshot.took = clock::now().0.since(snapshot.at);
-    }
-}
-
-impl Linux {
-    fn attribute(&mut self, sockets: &mut [Socket], extent: Extent<'_>, now: Now) -> Blind {
+    /// Has owners sought in the way `attribute` says, with what the tables tell of sockets that nobody was found for.
+    fn attribute(&mut self, now: Now, attribute: impl FnOnce(&mut Owners, Asked<'_>) -> Blind) -> Blind {
         let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
         let held = &mut |asked: &[&Socket]| {
             let mut held = vec![None; asked.len()];
@@ -335,42 +386,11 @@ impl Linux {
         };
         self.visibility = self.visibility.made_sure();
         let some_invisible = self.visibility.is_limited();
-        self.owners.attribute(sockets, extent, Asked { now, own, some_invisible, held })
-    }
-
-    /// Every socket, into an empty snapshot that was begun, but for what `sift` lets out.
-    fn sample_all(
-        &mut self,
-        needs: &Needs,
-        snapshot: &mut Snapshot,
-        sift: Option<Sift<'_>>,
-    ) -> Result<Pace, SourceError> {
-        let is_first = self.is_first;
-        let held_back = self.read_all(snapshot, sift)?;
-        self.read_abroad(needs, snapshot);
-        self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
-        let now = moment(snapshot);
-        subflows::detach(&mut snapshot.sockets);
-        let blind = self.attribute(&mut snapshot.sockets, Extent::All(&held_back.inodes), now);
-        subflows::adopt(&mut snapshot.sockets);
-        self.note_blind(blind, &mut snapshot.coverage);
-        self.look_outside(needs, is_first, &held_back, snapshot);
-        let listed = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
-        snapshot.coverage.sockets = listed.saturating_add(held_back.count);
-        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
-        snapshot.names = self.read_names(needs, snapshot);
-        snapshot.coverage.degraded.extend(self.units.lost().map(DisplayText::new));
-        if self.parts.is_engaged() {
-            let ended = self.parts.ended();
-            self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
-        }
-        self.parts.note_full(snapshot);
-        self.add_rest(needs, snapshot);
-        Ok(Pace::Interval)
+        attribute(&mut self.owners, Asked { now, own, some_invisible, held })
     }
 
     /// Adds the sockets that processes hold and no table lists.
-    fn look_outside(&mut self, needs: &Needs, is_first: bool, held_back: &HeldBack, snapshot: &mut Snapshot) {
+    fn look_outside(&mut self, needs: &Needs, is_first: bool, compared: Option<&Compared>, snapshot: &mut Snapshot) {
         let (namespaces, abroad) = (&self.namespaces, &self.abroad);
         let own = namespaces.own();
         let shown = |pid: u32| {
@@ -379,11 +399,11 @@ impl Linux {
         };
         let others = snapshot.coverage.other_namespaces > 0;
         let around = Around { now: snapshot.at, shown: &shown, others };
-        self.owners.look_outside(&snapshot.sockets, held_back, &around);
+        self.owners.look_outside(&snapshot.sockets, compared, &around);
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
             let mut again = Vec::new();
-            if self.tables.read(Way::Whole, &mut again, &mut Coverage::default()).is_ok() {
+            if self.tables.read(DumpThreads::One, &mut DumpIntake::all(&mut again), &mut Coverage::default()).is_ok() {
                 self.owners.decide(&inodes(&again), others);
             }
         }
@@ -423,23 +443,6 @@ impl Linux {
             listening.take_ended(&mut snapshot.events);
         }
         self.parts.note_ended(&snapshot.events);
-    }
-
-    /// Reads our own tables; the first time as fast as it goes, later through a sieve if there is one.
-    fn read_all(&mut self, snapshot: &mut Snapshot, sift: Option<Sift<'_>>) -> Result<HeldBack, SourceError> {
-        let is_first = std::mem::take(&mut self.is_first);
-        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-        let expected = if is_first { expected_sockets() } else { 0 };
-        // In one piece: a list that grows leaves holes behind that the allocator keeps.
-        sockets.reserve(expected.min(EXPECTED_MAX));
-        let Some(sift) = sift.filter(|_| !is_first) else {
-            let way = if expected >= HALVES_MIN { Way::InHalves } else { Way::Whole };
-            return self.tables.read(way, sockets, coverage).map(|()| HeldBack::default());
-        };
-        self.owners.prepare(Now { at: snapshot.at, wall: snapshot.wall });
-        let mut sieve = Sieve::new(snapshot.at, &self.owners, sift);
-        self.tables.read(Way::Through(&mut sieve), sockets, coverage)?;
-        Ok(sieve.into_held_back())
     }
 
     /// What every sample has beside its sockets.

@@ -21,7 +21,8 @@ use std::error::Error;
 use netstat2::{AddressFamilyFlags, ProtocolFlags, iterate_sockets_info};
 
 use crate::model::process::{Owner, ProcessId, Usage};
-use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::sink::SampleSink;
+use crate::model::snapshot::{Abilities, Needs, SourceInfo, SourceKind};
 use crate::model::text::{DisplayText, HOST_LEN_MAX};
 use crate::source::portable::processes::{ProcessBook, UserNames};
 use crate::source::portable::system::{Visible, entry};
@@ -106,9 +107,9 @@ impl Source for Portable {
         &self.info
     }
 
-    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
-        snapshot.clear();
-        (snapshot.at, snapshot.wall) = clock::now();
+    fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
+        let (at, wall) = clock::now();
+        let mut snapshot = sink.begin(at, wall);
         let (skipped, reason) = self.read()?;
         self.book.look_up(self.entries.iter().flat_map(|entry| &entry.pids).copied());
         let visible = Visible::look(&self.entries);
@@ -136,6 +137,7 @@ impl Source for Portable {
         snapshot.usage = self.usage(&needs.usage);
         snapshot.descriptors = self.book.descriptors(snapshot.at);
         snapshot.took = clock::now().0.since(snapshot.at);
+        sink.finish(snapshot);
         Ok(Pace::Interval)
     }
 }

@@ -7,6 +7,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::text::DisplayText;
 use crate::source::guarded::{self, Unusable};
@@ -104,19 +105,22 @@ impl Source for Replay {
     }
 
     /// The next sample of the recording. It holds what was needed when it was recorded; `needs` changes nothing.
-    fn sample(&mut self, _needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+    fn sample(&mut self, _needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
         if !self.has_ahead {
             return Err(failed(&format!("{} has ended; replay it again to see more", self.name)));
         }
-        std::mem::swap(snapshot, &mut self.ahead);
-        match self.read_ahead() {
-            Ok(()) if self.has_ahead => Ok(Pace::After(self.ahead.at.since(snapshot.at).clamp(GAP_MIN, GAP_MAX))),
-            Ok(()) => Ok(Pace::Last),
+        let memory = sink.begin(self.ahead.at, self.ahead.wall);
+        let mut snapshot = std::mem::replace(&mut self.ahead, memory);
+        let pace = match self.read_ahead() {
+            Ok(()) if self.has_ahead => Pace::After(self.ahead.at.since(snapshot.at).clamp(GAP_MIN, GAP_MAX)),
+            Ok(()) => Pace::Last,
             Err(fault) => {
                 snapshot.coverage.degraded.push(self.damage(&fault));
-                Ok(Pace::Last)
+                Pace::Last
             }
-        }
+        };
+        sink.finish(snapshot);
+        Ok(pace)
     }
 }
 

@@ -23,7 +23,8 @@ use std::time::Duration;
 
 use crate::model::coverage::Coverage;
 use crate::model::process::Names;
-use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
+use crate::model::sink::SampleSink;
+use crate::model::snapshot::{Abilities, Needs, SourceInfo, SourceKind};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
 use crate::source::synthetic::world::World;
@@ -105,7 +106,7 @@ impl Source for Synthetic {
         &self.info
     }
 
-    fn sample(&mut self, needs: &Needs, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+    fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
         if self.begun {
             self.world.tick();
             for actor in &mut self.actors {
@@ -113,9 +114,7 @@ impl Source for Synthetic {
             }
         }
         self.begun = true;
-        snapshot.clear();
-        snapshot.at = self.world.now;
-        snapshot.wall = self.world.wall;
+        let mut snapshot = sink.begin(self.world.now, self.world.wall);
         for actor in &self.actors {
             actor.show(&mut snapshot.sockets);
         }
@@ -123,7 +122,8 @@ impl Source for Synthetic {
         snapshot.names = Arc::clone(&self.names);
         snapshot.coverage = coverage(&snapshot.sockets);
         snapshot.facts = kernel::facts(&self.world.counters);
-        answers::answer(needs, self.world.second, snapshot);
+        answers::answer(needs, self.world.second, &mut snapshot);
+        sink.finish(snapshot);
         Ok(Pace::Interval)
     }
 }

@@ -568,27 +568,31 @@ impl Reader {
     }
 }
 
-/// What is left of `sample` after each of its sockets was sifted so many times.
-fn sifted(tracker: &mut Tracker, sample: &Snapshot, times: usize) -> Snapshot {
+/// What is left of `sample` after each of its sockets was pushed so many times.
+fn pushed(tracker: &mut Tracker, sample: &Snapshot, times: usize) -> Snapshot {
     let mut left = sample.clone();
+    tracker.begin(sample.at);
     for time in 0..times {
-        left.sockets.retain(|socket| tracker.sift(sample.at, socket) == Sifted::News);
+        left.sockets.retain(|socket| tracker.push(socket).is_to_list());
         let known = sample.sockets.iter().filter(|socket| !left.sockets.contains(socket));
-        known.for_each(|socket| assert_eq!(tracker.sift(sample.at, socket), Sifted::Repeated, "{time}"));
+        known.for_each(|socket| assert_eq!(tracker.push(socket), SinkAnswer::Repeated, "{time}"));
     }
     left
 }
 
 #[test]
-fn a_sample_that_was_sifted_and_then_failed_is_forgotten() {
+fn a_sample_that_was_pushed_and_then_failed_is_forgotten() {
     let mut tracker = Tracker::new();
     tracker.update(&snapshot(1_000, [tcp(1), tcp(2)]));
-    assert_eq!(tracker.sift(Timestamp::from_millis(2_000), &tcp(2).build()), Sifted::Same);
+    tracker.begin(Timestamp::from_millis(2_000));
+    assert_eq!(tracker.push(&tcp(2).build()), SinkAnswer::Known);
     let delta = tracker.update(&snapshot(3_000, [tcp(1), tcp(3)]));
     assert_eq!((delta.added.len(), delta.removed.len()), (1, 0));
-    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(1).build()), Sifted::Same);
-    assert_eq!(tracker.sift(Timestamp::from_millis(4_000), &tcp(3).queues(1, 0).build()), Sifted::News);
-    let delta = tracker.update(&snapshot(4_000, [tcp(3).queues(1, 0)]));
+    tracker.begin(Timestamp::from_millis(4_000));
+    assert_eq!(tracker.push(&tcp(1).build()), SinkAnswer::Known);
+    assert_eq!(tracker.push(&tcp(3).queues(1, 0).build()), SinkAnswer::Changed);
+    assert_eq!(tracker.push(&tcp(4).build()), SinkAnswer::New);
+    let delta = tracker.finish(&snapshot(4_000, [tcp(3).queues(1, 0)]));
     assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 1, 1));
     assert_eq!(delta.removed[0].at, Timestamp::from_millis(3_000), "missed twice since then");
 }
@@ -609,14 +613,14 @@ proptest! {
     #[test]
     fn old_table_and_delta_make_the_new_table(
         events in prop::collection::vec(event(), 1..80),
-        sifts in prop::sample::select(&[0, 1, 2]),
+        pushes in prop::sample::select(&[0, 1, 2]),
     ) {
         let (mut world, mut tracker, mut reader) = (World::new(), Tracker::new(), Reader::default());
         reader.first = true;
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
-            let left = sifted(&mut tracker, &sample, sifts);
-            let delta = tracker.update(&left);
+            let left = pushed(&mut tracker, &sample, pushes);
+            let delta = tracker.finish(&left);
             prop_assert_eq!(once(sample.clone()), Tracker::new().update(&sample));
             if reader.first {
                 prop_assert!(delta.transitions.is_empty());
@@ -632,9 +636,9 @@ proptest! {
             tracker.update(&world.sample(1_000, jitter_ms));
         }
         let last = world.sample(1_000, 0);
-        let left = sifted(&mut tracker, &last, sifts);
-        prop_assert!(sifts == 0 || left.sockets.is_empty());
-        let delta = tracker.update(&left);
+        let left = pushed(&mut tracker, &last, pushes);
+        prop_assert!(pushes == 0 || left.sockets.is_empty());
+        let delta = tracker.finish(&left);
         prop_assert!(delta.added.is_empty() && delta.changed.is_empty() && delta.removed.is_empty(), "{:?}", delta);
         prop_assert!(delta.transitions.is_empty());
     }

@@ -65,7 +65,6 @@ pub const CIRCLES: &[&[&str]] = &[
 /// Names that more than one type has.
 #[rustfmt::skip]
 pub const DOUBLE_NAMES: &[&str] = &[
-    "Answer",
     "Around",
     "Caller",
     "Column",
@@ -150,7 +149,6 @@ pub const DOUBLE_NAMES: &[&str] = &[
     "Visible",
     "Wanted",
     "Watch",
-    "Way",
     "Widths",
     "Window",
     "Word",

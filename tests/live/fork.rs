@@ -13,7 +13,7 @@ use conntop::model::socket::Socket;
 use conntop::model::testing::source_info;
 use conntop::source::{Choice, Source, open};
 use conntop::store::Store;
-use conntop::tracker::Tracker;
+use conntop::tracker::{Tracker, Tracking};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::namespace;
@@ -98,9 +98,8 @@ impl Eyes {
     fn sample(&mut self) {
         std::thread::sleep(APART);
         let Self { source, snapshot, tracker, store } = self;
-        let sift = &mut |at, socket: &Socket| tracker.sift(at, socket);
-        source.sample_sifted(&Needs::default(), snapshot, sift).expect("a sample");
-        store.apply(tracker.update(snapshot));
+        source.sample(&Needs::default(), &mut Tracking { tracker, snapshot }).expect("a sample");
+        store.apply(tracker.finish(snapshot));
     }
 
     /// Who holds the sockets at `port`, and how many of them are held by just these.

@@ -18,6 +18,7 @@ mod schema;
 #[path = "../common/skip.rs"]
 mod skip;
 
+mod compared_samples;
 mod descriptor_leaks;
 mod differential;
 mod events;
@@ -33,7 +34,6 @@ mod partial_samples;
 mod reach;
 mod rows;
 mod sample_time;
-mod sifted_samples;
 mod sources;
 mod split_dump;
 mod transitions;

@@ -13,7 +13,7 @@ use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{Socket, SocketRef};
 use conntop::model::tcp_state::TcpState::{self, CloseWait, Established, FinWait2, TimeWait};
 use conntop::source::{self, Choice, Source};
-use conntop::tracker::Tracker;
+use conntop::tracker::{Tracker, Tracking};
 
 use crate::namespace;
 
@@ -21,8 +21,6 @@ use crate::namespace;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of a peer that is killed.
 const COUNT: u32 = 50;
-/// As the sampler has it.
-const LOOK_UPS_MAX: usize = 4_096;
 
 struct Watch {
     source: Box<dyn Source>,
@@ -52,10 +50,10 @@ impl Watch {
     }
 
     fn part(&mut self) -> Delta {
-        self.source.sample_part(&self.needs, &mut self.snapshot).expect("sock_diag answers");
-        let missing = self.tracker.missing(&self.snapshot, LOOK_UPS_MAX);
-        self.source.look_up(&missing, &mut self.snapshot);
-        self.tracker.update(&self.snapshot)
+        let needs = Needs { partial: true, ..self.needs.clone() };
+        let Self { source, snapshot, tracker, .. } = self;
+        source.sample(&needs, &mut Tracking { tracker, snapshot }).expect("sock_diag answers");
+        tracker.finish(snapshot)
     }
 
     /// Takes partial samples until their deltas have `done` it, all of which are given.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use conntop::model::coverage::Coverage;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::NetnsId;
-use conntop::source::linux::dumper::Way;
+use conntop::source::linux::dumper::DumpThreads;
+use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::netlink::Connection;
-use conntop::source::linux::owners::{Asked, Extent, HeldOf, Owners};
+use conntop::source::linux::owners::{Asked, HeldOf, Owners};
 use conntop::source::linux::processes::Now;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
 use conntop::source::linux::tables::Tables;
@@ -49,15 +50,15 @@ fn where_the_time_of_a_sample_goes() {
     let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
     time("dump, decoded", || {
         sockets.clear();
-        tables.read(Way::Whole, &mut sockets, &mut coverage).expect("a dump");
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage).expect("a dump");
     });
     time("owners of all, nothing known", || {
-        Owners::open().attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+        Owners::open().attribute(&mut sockets, None, asked(&mut |asked| vec![Some(true); asked.len()]));
     });
     let mut owners = Owners::open();
-    owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+    owners.attribute(&mut sockets, None, asked(&mut |asked| vec![Some(true); asked.len()]));
     time("owners of all, everything known", || {
-        owners.attribute(&mut sockets, Extent::All(&[]), asked(&mut |asked| vec![Some(true); asked.len()]));
+        owners.attribute(&mut sockets, None, asked(&mut |asked| vec![Some(true); asked.len()]));
     });
     for choice in [Choice::Linux, Choice::Procfs] {
         let (mut source, mut snapshot) = (open(&choice).expect("a source"), Snapshot::default());

@@ -9,7 +9,8 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use conntop::model::coverage::Coverage;
 use conntop::model::endpoint::{Endpoint, Protocol};
 use conntop::model::socket::{NetnsId, Socket, SocketId};
-use conntop::source::linux::dumper::Way;
+use conntop::source::linux::dumper::DumpThreads;
+use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::netlink::Connection;
 use conntop::source::linux::port_filter::{End, PortRange};
 use conntop::source::linux::sock_diag::{Decoder, DumpRequest};
@@ -25,7 +26,7 @@ const DESCRIPTORS: u64 = 14_000;
 fn dump(request: DumpRequest) -> Vec<Socket> {
     let mut connection = Connection::open().expect("sock_diag");
     let mut sockets = Vec::new();
-    let exchange = Decoder { netns: NetnsId(1) }.dump(&mut connection, request, &mut sockets);
+    let exchange = Decoder { netns: NetnsId(1) }.dump(&mut connection, request, |socket| sockets.push(socket));
     assert_eq!((exchange.error, exchange.skipped), (None, 0));
     sockets
 }
@@ -104,18 +105,18 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
         })
         .collect();
     let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
-    let mut read = |haste| {
+    let mut read = |threads| {
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        tables.read(haste, &mut sockets, &mut coverage).expect("a dump");
+        tables.read(threads, &mut DumpIntake::all(&mut sockets), &mut coverage).expect("a dump");
         assert!(coverage.is_complete(), "{coverage:?}");
         sockets
     };
-    let calm = read(Way::Whole);
-    let hasty = read(Way::InHalves);
+    let calm = read(DumpThreads::One);
+    let hasty = read(DumpThreads::Two);
     assert_eq!(hasty.len(), 2 * pairs.len() + 2);
     assert_eq!(ids(&hasty), ids(&calm));
     let order = |sockets: &[Socket]| sockets.iter().map(|socket| socket.id).collect::<Vec<_>>();
-    assert_eq!(order(&read(Way::InHalves)), order(&hasty), "always in the same order");
+    assert_eq!(order(&read(DumpThreads::Two)), order(&hasty), "always in the same order");
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
         let tcp: Vec<_> = hasty.iter().filter(|socket| socket.protocol == Protocol::Tcp).collect();
         let cut = |port: fn(&Socket) -> u16| {
@@ -135,5 +136,5 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
         };
         assert!(cut(|socket| socket.local.port) || cut(|socket| socket.remote.port), "the lower half comes first");
     }
-    assert_eq!(order(&read(Way::Whole)), order(&calm), "the probe leaves nothing behind");
+    assert_eq!(order(&read(DumpThreads::One)), order(&calm), "the probe leaves nothing behind");
 }

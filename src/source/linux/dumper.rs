@@ -15,9 +15,9 @@ use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
 use crate::source::linux::failed;
+use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::netlink::{Connection, Exchange};
 use crate::source::linux::port_filter::{End, PortRange};
-use crate::source::linux::sieve::Sieve;
 use crate::source::linux::sock_diag::{self, Decoder, DumpRequest, Found};
 use crate::source::linux::threads;
 
@@ -29,30 +29,13 @@ const SMALLER_HALF_DIVISOR: usize = 5;
 /// Room for this many cookies is kept from sample to sample.
 const SEEN_KEPT: usize = 16 * 1024;
 
-/// How a table is read.
-pub enum Way<'w, 's> {
-    /// By one thread: as little work as possible.
-    Whole,
-    /// By two threads, as soon as possible: somebody waits for the sample.
-    InHalves,
-    /// By one thread, but for what the sieve holds back.
-    Through(&'w mut Sieve<'s>),
-}
-
-impl<'s> Way<'_, 's> {
-    /// The same way, for one table of several.
-    pub fn again(&mut self) -> Way<'_, 's> {
-        match self {
-            Self::Whole => Way::Whole,
-            Self::InHalves => Way::InHalves,
-            Self::Through(sieve) => Way::Through(sieve),
-        }
-    }
-
-    /// Whether large tables are read by two threads.
-    pub const fn is_in_halves(&self) -> bool {
-        matches!(self, Self::InHalves)
-    }
+/// By how many threads a large table is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpThreads {
+    /// As little work as possible.
+    One,
+    /// As soon as possible, each thread a half: somebody waits for the sample.
+    Two,
 }
 
 /// Open connections to `sock_diag`, all in one network namespace.
@@ -95,7 +78,7 @@ impl Mptcp {
 
 /// Whether `sock_diag` answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum DumpAnswer {
     /// It did, as far as the coverage says.
     Given,
     /// It refuses this table for good.
@@ -107,7 +90,7 @@ impl Dumper {
     pub fn open(netns: NetnsId) -> Result<Self, Errno> {
         let mut connection = Connection::open()?;
         let decoder = Decoder { netns };
-        let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, &mut Vec::new());
+        let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, drop);
         if let Some(error) = probe.refusal() {
             return Err(error);
         }
@@ -145,44 +128,32 @@ impl Dumper {
         self.connection.interface_name(index)
     }
 
-    /// Appends the sockets that `request` asks for.
+    /// Takes in the sockets that `request` asks for.
     pub fn read(
         &mut self,
         request: DumpRequest,
-        way: Way<'_, '_>,
-        sockets: &mut Vec<Socket>,
+        threads: DumpThreads,
+        intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
-    ) -> Result<Answer, SourceError> {
+    ) -> Result<DumpAnswer, SourceError> {
         if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
-            return Ok(Answer::Refused(*error));
+            return Ok(DumpAnswer::Refused(*error));
         }
-        let bound = if way.is_in_halves() && request.protocol == Protocol::Tcp { sock_diag::BOUND } else { 0 };
+        let in_halves = threads == DumpThreads::Two;
+        let bound = if in_halves && request.protocol == Protocol::Tcp { sock_diag::BOUND } else { 0 };
         let request = DumpRequest { states: request.states & !bound, ..request };
-        let exchange = match way {
-            Way::InHalves => self.read_in_halves(request, sockets),
-            Way::Through(sieve) => Some(self.read_through(request, sieve, sockets)),
-            Way::Whole => None,
-        };
-        let exchange = exchange.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, sockets));
+        let exchange = if in_halves { self.read_in_halves(request, intake) } else { None };
+        let exchange = exchange.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, intake));
         if let Some(error) = exchange.refusal() {
             if is_for_good(error) {
                 self.refuse(request.table(), error);
-                return Ok(Answer::Refused(error));
+                return Ok(DumpAnswer::Refused(error));
             }
             return Err(not_listed(request, error));
         }
         coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
         coverage.degraded.extend(flaw(request, exchange).map(|sentence| DisplayText::new(&sentence)));
-        Ok(Answer::Given)
-    }
-
-    /// One dump through a sieve, repeated once if the kernel says that it went wrong: the sieve knows what it has seen.
-    fn read_through(&mut self, request: DumpRequest, sieve: &mut Sieve<'_>, sockets: &mut Vec<Socket>) -> Exchange {
-        let (decoder, connection) = (self.decoder, &mut self.connection);
-        repeat_if_wrong(sockets, |sockets| {
-            sieve.begin();
-            decoder.dump_through(connection, request, sieve, sockets)
-        })
+        Ok(DumpAnswer::Given)
     }
 
     /// Asks the kernel for this table no more.
@@ -190,60 +161,62 @@ impl Dumper {
         self.refused.push((table, error));
     }
 
-    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, appends the whole
+    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, takes in the whole
     /// table; otherwise nothing.
-    fn read_in_halves(&mut self, request: DumpRequest, sockets: &mut Vec<Socket>) -> Option<Exchange> {
+    fn read_in_halves(&mut self, request: DumpRequest, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
         if request.ports.is_some() {
             return None;
         }
         self.second.as_ref()?;
-        let before = sockets.len();
-        let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, sockets);
+        let mut first = Vec::with_capacity(PROBE_LEN as usize);
+        let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, |socket| first.push(socket));
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
+            first.into_iter().for_each(|socket| intake.push(socket));
             return Some(probe);
         }
-        let cut = sockets.get(before..).filter(|_| probe.gave_up).and_then(cut);
-        sockets.truncate(before);
-        let whole = self.dump_halves(request, cut?, sockets);
+        let cut = if probe.gave_up { cut(&first) } else { None };
+        drop(first);
+        let before = intake.mark();
+        let whole = self.dump_halves(request, cut?, intake);
         if whole.refusal().is_some() {
             // The kernel takes the request, but not its filter: never again.
-            sockets.truncate(before);
+            intake.rewind(before);
             self.second = None;
             return None;
         }
         Some(whole)
     }
 
-    /// Appends the TCP sockets that are only bound, which [`Self::read`] leaves out in halves: for them the kernel walks its
+    /// Takes in the TCP sockets that are only bound, which [`Self::read`] leaves out in halves: for them the kernel walks its
     /// table of ports, in each half and each family anew, though one walk tells them all.
-    pub fn read_bound(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) {
-        let before = sockets.len();
+    pub fn read_bound(&mut self, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) {
+        let before = intake.mark();
         let mut exchange =
-            self.decoder.dump_both_families(&mut self.connection, sock_diag::BOUND, |socket| sockets.push(socket));
+            self.decoder.dump_both_families(&mut self.connection, sock_diag::BOUND, |socket| intake.push(socket));
         if exchange.refusal().is_some() {
-            sockets.truncate(before);
+            intake.rewind(before);
             exchange = Family::ALL.into_iter().fold(Exchange::default(), |exchange, family| {
                 let request = DumpRequest { states: sock_diag::BOUND, ..DumpRequest::of((Protocol::Tcp, family)) };
-                exchange.and(dump(self.decoder, &mut self.connection, request, sockets))
+                exchange.and(dump(self.decoder, &mut self.connection, request, intake))
             });
         }
         coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
     }
 
     /// Dumps the sockets up to a port and those above it, in this order, by a thread each.
-    fn dump_halves(&mut self, request: DumpRequest, (end, last): (End, u16), sockets: &mut Vec<Socket>) -> Exchange {
+    fn dump_halves(&mut self, request: DumpRequest, (end, last): (End, u16), intake: &mut DumpIntake<'_>) -> Exchange {
         let (below, above) = PortRange::halves(end, last);
         let (Some(above), Some(second)) = (above, self.second.as_mut()) else {
-            return dump(self.decoder, &mut self.connection, request, sockets);
+            return dump(self.decoder, &mut self.connection, request, intake);
         };
         let [below, above] = [below, above].map(|ports| DumpRequest { ports: Some(ports), ..request });
         let (decoder, connection) = (self.decoder, &mut self.connection);
         // In one piece, and more than is needed, which is not touched: a list that grows leaves holes behind, and glibc
         // takes the size of what it gives back to the system (up to 32 MiB) as that of what it need not in future.
-        let mut others = Vec::with_capacity(sockets.capacity());
-        let upper = || dump(decoder, second, above, &mut others);
-        let (lower, upper) = threads::both(|| dump(decoder, connection, below, sockets), upper);
-        sockets.append(&mut others);
+        let mut others = Vec::with_capacity(intake.sockets.capacity());
+        let upper = || dump(decoder, second, above, &mut DumpIntake::all(&mut others));
+        let (lower, upper) = threads::both(|| dump(decoder, connection, below, intake), upper);
+        intake.append(&mut others);
         lower.and(upper)
     }
 
@@ -260,96 +233,82 @@ impl Dumper {
         sock_diag::is_held(&mut self.connection, &socket.reference())
     }
 
-    /// Appends the sockets of `scope`; what the kernel refuses is left out and asked for no more.
+    /// Takes in the sockets of `scope`; what the kernel refuses is left out and asked for no more.
     pub fn read_part(
         &mut self,
         scope: Scope,
-        sockets: &mut Vec<Socket>,
+        intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
-        let together = self.read_tcp_together(scope, sockets);
+        let together = self.read_tcp_together(scope, intake);
         if let Some(exchange) = together {
             coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
         }
         for request in DumpRequest::of_scope(scope) {
             if request.protocol == Protocol::Udp || together.is_none() {
-                self.read(request, Way::Whole, sockets, coverage)?;
+                self.read(request, DumpThreads::One, intake, coverage)?;
             }
         }
-        self.read_mptcp(sockets, coverage)?;
-        self.drop_repeated(sockets);
+        self.read_mptcp(intake, coverage)?;
+        self.drop_repeated(intake.sockets);
         Ok(())
     }
 
-    /// Appends the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
-    fn read_tcp_together(&mut self, scope: Scope, sockets: &mut Vec<Socket>) -> Option<Exchange> {
+    /// Takes in the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
+    fn read_tcp_together(&mut self, scope: Scope, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
         let requests = DumpRequest::of_scope(scope).filter(|request| request.protocol == Protocol::Tcp);
         // Listeners and the others are asked for apart; both belong to the scope.
         let states = requests.fold(0, |states, request| states | request.states);
-        self.read_together(states, None, sockets)
+        self.read_together(states, intake)
     }
 
-    /// Appends the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
+    /// Takes in the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
     /// says whether that is done. If not, each family is to be read by itself.
-    pub fn read_tcp(&mut self, way: Way<'_, '_>, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> bool {
-        let sieve = match way {
-            // Halves are cut by a filter, which this kind of request does not have.
-            Way::InHalves => return false,
-            Way::Through(sieve) => Some(sieve),
-            Way::Whole => None,
-        };
+    pub fn read_tcp(&mut self, threads: DumpThreads, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) -> bool {
+        // Halves are cut by a filter, which this kind of request does not have.
+        if threads == DumpThreads::Two || !self.refused.is_empty() {
+            return false;
+        }
         let states = DumpRequest::of((Protocol::Tcp, Family::Ipv4)).states;
-        let exchange = if self.refused.is_empty() { self.read_together(states, sieve, sockets) } else { None };
+        let exchange = self.read_together(states, intake);
         let skipped = exchange.map_or(0, |exchange| exchange.skipped);
         coverage.records_skipped = coverage.records_skipped.saturating_add(skipped);
         exchange.is_some()
     }
 
-    fn read_together(
-        &mut self,
-        states: u32,
-        mut sieve: Option<&mut Sieve<'_>>,
-        sockets: &mut Vec<Socket>,
-    ) -> Option<Exchange> {
+    fn read_together(&mut self, states: u32, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
         if self.separately {
             return None;
         }
-        if let Some(sieve) = &mut sieve {
-            sieve.begin();
-        }
-        let before = sockets.len();
+        let before = intake.mark();
         // Listeners by themselves: only of them is it asked what was dropped.
         let parts =
             [states & sock_diag::LISTENERS, states & !sock_diag::LISTENERS].into_iter().filter(|part| *part != 0);
         let exchange = parts.fold(Exchange::default(), |exchange, part| {
-            exchange.and(self.decoder.dump_both_families(&mut self.connection, part, |mut socket| {
-                if !sieve.as_mut().is_some_and(|sieve| sieve.holds_back(&mut socket)) {
-                    sockets.push(socket);
-                }
-            }))
+            exchange.and(self.decoder.dump_both_families(&mut self.connection, part, |socket| intake.push(socket)))
         });
         self.separately |= exchange.refusal().is_some();
         let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
         if !whole {
-            sockets.truncate(before);
+            intake.rewind(before);
         }
         whole.then_some(exchange)
     }
 
-    /// Appends the MPTCP sockets, whose subflows, if there are any, stand in `sockets` already. What carries MPTCP
+    /// Takes in the MPTCP sockets, whose subflows, if there are any, stand in the intake already. What carries MPTCP
     /// connections that the kernel does not list is said in `coverage`.
     ///
     /// The listening ones are walked for only where a subflow listens: that walk takes most of a millisecond, however few
     /// there are, the others a thirtieth of that.
-    pub fn read_mptcp(&mut self, sockets: &mut Vec<Socket>, coverage: &mut Coverage) -> Result<(), SourceError> {
-        let listen = sockets.iter().any(|socket| socket.is_subflow && socket.is_listener());
+    pub fn read_mptcp(&mut self, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) -> Result<(), SourceError> {
+        let listen = intake.sockets.iter().any(|socket| socket.is_subflow && socket.is_listener());
         for request in DumpRequest::MPTCP {
             let states = if listen { request.states } else { request.states & !sock_diag::LISTENERS };
             if self.mptcp != Mptcp::There {
                 break;
             }
             let request = DumpRequest { states, ..request };
-            let exchange = dump(self.decoder, &mut self.connection, request, sockets);
+            let exchange = dump(self.decoder, &mut self.connection, request, intake);
             match exchange.refusal() {
                 Some(error) if is_for_good(error) || error == Errno::INVAL => self.mptcp = Mptcp::Refused(error),
                 Some(error) => return Err(not_listed(request, error)),
@@ -360,7 +319,7 @@ impl Dumper {
             }
         }
         if let Mptcp::Refused(error) = self.mptcp {
-            let subflows = sockets.iter().filter(|socket| socket.is_subflow).count();
+            let subflows = intake.sockets.iter().filter(|socket| socket.is_subflow).count();
             coverage.degraded.extend(unlisted_mptcp(subflows, error).map(|sentence| DisplayText::new(&sentence)));
         }
         Ok(())
@@ -409,19 +368,15 @@ impl Dumper {
     }
 }
 
-/// One dump, repeated once if the kernel says that it went wrong.
-fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
-    repeat_if_wrong(sockets, |sockets| decoder.dump(connection, request, sockets))
-}
-
-fn repeat_if_wrong(sockets: &mut Vec<Socket>, mut dump: impl FnMut(&mut Vec<Socket>) -> Exchange) -> Exchange {
-    let before = sockets.len();
-    let exchange = dump(sockets);
+/// One dump, repeated once if the kernel says that it went wrong: a sink knows what it has seen.
+fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, intake: &mut DumpIntake<'_>) -> Exchange {
+    let before = intake.mark();
+    let exchange = decoder.dump(connection, request, |socket| intake.push(socket));
     if exchange.refusal().is_some_and(is_for_good) || (exchange.error.is_none() && !exchange.interrupted) {
         return exchange;
     }
-    sockets.truncate(before);
-    dump(sockets)
+    intake.rewind(before);
+    decoder.dump(connection, request, |socket| intake.push(socket))
 }
 
 /// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets
@@ -521,7 +476,7 @@ mod tests {
         let scope = Scope::tcp(&[TcpState::Listen]);
         let read = |dumper: &mut Dumper| {
             let mut sockets = Vec::new();
-            dumper.read_part(scope, &mut sockets, &mut Coverage::default()).expect("sock_diag");
+            dumper.read_part(scope, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("sock_diag");
             let has = |listener: &std::net::TcpListener| {
                 let local = listener.local_addr().expect("bound");
                 sockets.iter().any(|socket| socket.local == Endpoint::new(local.ip(), local.port()))

@@ -94,8 +94,6 @@ pub struct Owners {
     listed_at: Option<Timestamp>,
     /// Not to search before this moment.
     search_after: Timestamp,
-    /// What is believed was looked at for the sample of this moment, and what went wrong.
-    prepared: Option<(Timestamp, Option<Errno>)>,
     /// Where to go on asking processes that hold nothing.
     next_other: u32,
     /// The processes of the last listing, ascending.
@@ -183,15 +181,13 @@ pub struct Asked<'a> {
 /// Says of each of some sockets whether it still has an inode; `None` where the kernel does not tell.
 pub type HeldOf<'a> = dyn FnMut(&[&Socket]) -> Vec<Option<bool>> + 'a;
 
-/// Which sockets are attributed, of all there are.
-#[derive(Clone, Copy, Debug)]
-pub enum Extent<'a> {
-    /// All but those with these inodes, which are believed to belong to somebody.
-    All(&'a [u32]),
-    /// A part; nothing is forgotten of the others.
-    Part,
-    /// Some that complete the sample of the same moment.
-    Rest,
+/// What came of comparing the sockets of a full dump while it was taken.
+#[derive(Debug)]
+pub struct Compared {
+    /// Whether what is believed of the holders could be looked at before: see [`Owners::recheck`].
+    pub rechecked: Result<(), Errno>,
+    /// The inodes of the sockets that the sample does not list, as they and their holders are known.
+    pub known: Vec<u32>,
 }
 
 impl Owners {
@@ -215,7 +211,6 @@ impl Owners {
             list_failed: None,
             listed_at: None,
             search_after: Timestamp(0),
-            prepared: None,
             next_other: 0,
             entries: Vec::new(),
             pending: Vec::new(),
@@ -235,8 +230,8 @@ impl Owners {
     }
 
     /// Makes sure of what is believed before a dump, for those who ask for [`believed`](Self::believed) during it.
-    pub fn prepare(&mut self, now: Now) {
-        self.prepared = Some((now.at, self.refresh(None, now).err()));
+    pub fn recheck(&mut self, now: Now) -> Result<(), Errno> {
+        self.refresh(None, now)
     }
 
     /// Who is believed to hold the socket with this inode.
@@ -244,26 +239,25 @@ impl Owners {
         self.holdings.holders(inode.get())
     }
 
-    /// Fills in the owner of every socket of a dump that was taken before the call.
-    pub fn attribute(&mut self, sockets: &mut [Socket], extent: Extent<'_>, asked: Asked<'_>) -> Blind {
+    /// Fills in the owner of every socket of a full dump that was taken before the call: those that it lists, and where it was
+    /// `compared` while it was taken, those that are known.
+    pub fn attribute(&mut self, sockets: &mut [Socket], compared: Option<&Compared>, asked: Asked<'_>) -> Blind {
         let now = asked.now;
-        let others = if let Extent::All(others) = extent { others } else { &[] };
+        let known = known_of(compared);
         let live = OnceCell::new();
-        self.vanished.clear();
-        self.untold.clear();
-        let error = match (extent, self.prepared.take().filter(|(at, _)| *at == now.at)) {
-            (Extent::Rest, _) => None,
-            (_, Some((_, error))) => error,
-            (Extent::Part, None) => self.refresh(None, now).err(),
-            (Extent::All(_), None) => {
-                self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, others))), now).err()
-            }
+        let rechecked = match compared {
+            Some(compared) => compared.rechecked,
+            None => self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, known))), now),
         };
-        let blind = self.fill_in(sockets, others, &live, asked, error);
-        if matches!(extent, Extent::All(_)) {
-            self.unresolved.forget_unwanted(now.at);
-        }
+        let blind = self.fill_in(sockets, known, &live, asked, rechecked.err());
+        self.unresolved.forget_unwanted(now.at);
         blind
+    }
+
+    /// The same for a part of all sockets; nothing is forgotten of the others.
+    pub fn attribute_part(&mut self, sockets: &mut [Socket], asked: Asked<'_>) -> Blind {
+        let rechecked = self.refresh(None, asked.now);
+        self.fill_in(sockets, &[], &OnceCell::new(), asked, rechecked.err())
     }
 
     /// `live` are the inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search
@@ -277,6 +271,8 @@ impl Owners {
         error: Option<Errno>,
     ) -> Blind {
         let Asked { now, own, some_invisible, held } = asked;
+        self.vanished.clear();
+        self.untold.clear();
         let mut blind = Blind { error, ..Blind::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
@@ -694,6 +690,11 @@ const fn is_refusal(error: Errno) -> bool {
     matches!(error, Errno::ACCESS | Errno::PERM)
 }
 
+/// The inodes of the sockets that a dump, if it was compared, does not list.
+fn known_of(compared: Option<&Compared>) -> &[u32] {
+    compared.map(|compared| &compared.known[..]).unwrap_or_default()
+}
+
 fn inodes_of(sockets: &[Socket], others: &[u32]) -> FxHashSet<u32> {
     sockets.iter().filter_map(|socket| Some(socket.inode?.get())).chain(others.iter().copied()).collect()
 }
@@ -777,7 +778,7 @@ mod tests {
                 some_invisible: false,
                 held: &mut |sockets| vec![Some(true); sockets.len()],
             };
-            let blind = owners.attribute(&mut sockets, Extent::All(&[]), asked);
+            let blind = owners.attribute(&mut sockets, None, asked);
             let [socket] = sockets;
             (socket.owner, blind.walked_before)
         };

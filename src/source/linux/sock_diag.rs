@@ -22,7 +22,6 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
 use crate::source::linux::port_filter::PortRange;
-use crate::source::linux::sieve::Sieve;
 use crate::source::linux::{mptcp_info, tcp_info};
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -164,29 +163,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Dumps what `request` asks for onto the end of `sockets`.
-    pub fn dump(self, connection: &mut Connection, request: DumpRequest, sockets: &mut Vec<Socket>) -> Exchange {
-        self.dump_at_most(connection, request, u32::MAX, sockets)
-    }
-
-    /// The same, but for what `sieve` holds back.
-    pub fn dump_through(
-        self,
-        connection: &mut Connection,
-        request: DumpRequest,
-        sieve: &mut Sieve<'_>,
-        sockets: &mut Vec<Socket>,
-    ) -> Exchange {
-        connection.dump(BY_FAMILY, &request.encode(), |payload, moment| {
-            let socket = self.decode(payload, request.protocol, moment);
-            socket
-                .map(|mut socket| {
-                    if !sieve.holds_back(&mut socket) {
-                        sockets.push(socket);
-                    }
-                })
-                .is_some()
-        })
+    /// Dumps what `request` asks for, and hands each socket to `take`.
+    pub fn dump(self, connection: &mut Connection, request: DumpRequest, take: impl FnMut(Socket)) -> Exchange {
+        self.dump_at_most(connection, request, u32::MAX, take)
     }
 
     /// Dumps the TCP sockets in `states` of both families, for the price of one, and hands each to `take`.
@@ -205,17 +184,16 @@ impl Decoder {
         })
     }
 
-    /// The same, but gives up after about `most` sockets.
+    /// As [`Self::dump`], but gives up after about `most` sockets.
     pub fn dump_at_most(
         self,
         connection: &mut Connection,
         request: DumpRequest,
         most: u32,
-        sockets: &mut Vec<Socket>,
+        mut take: impl FnMut(Socket),
     ) -> Exchange {
         connection.dump_at_most(most, BY_FAMILY, &request.encode(), |payload, moment| {
-            let socket = self.decode(payload, request.protocol, moment);
-            socket.map(|socket| sockets.push(socket)).is_some()
+            self.decode(payload, request.protocol, moment).map(&mut take).is_some()
         })
     }
 

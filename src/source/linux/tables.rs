@@ -10,8 +10,9 @@ use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
-use crate::source::linux::dumper::{Answer, Dumper, Way};
+use crate::source::linux::dumper::{DumpAnswer, DumpThreads, Dumper};
 use crate::source::linux::failed;
+use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::netlink::Connection;
 use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::sock_diag::DumpRequest;
@@ -38,7 +39,7 @@ impl Tables {
         let refused = because.map(|error| format!("{}; /proc/net stands in", refusal("the kernel", error)));
         let standing = refused.as_deref().into_iter().chain([proc_net::LACKS]).map(DisplayText::new).collect();
         let mut tables = Self { diag: None, proc_net: ProcNet::new(netns), standing };
-        tables.read(Way::Whole, &mut Vec::new(), &mut Coverage::default())?;
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut Vec::new()), &mut Coverage::default())?;
         Ok(tables)
     }
 
@@ -51,7 +52,7 @@ impl Tables {
     /// Reads another namespace through the files of a process in it.
     pub fn procfs_of(netns: NetnsId, pid: u32) -> Result<Self, SourceError> {
         let mut tables = Self { diag: None, proc_net: ProcNet::of_process(netns, pid), standing: Vec::new() };
-        tables.read(Way::Whole, &mut Vec::new(), &mut Coverage::default())?;
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut Vec::new()), &mut Coverage::default())?;
         Ok(tables)
     }
 
@@ -60,16 +61,16 @@ impl Tables {
         self.diag.as_ref()?.interface_name(index)
     }
 
-    /// Appends every socket to `sockets`; what is missing is said in `coverage`.
+    /// Takes in every socket; what is missing is said in `coverage`.
     pub fn read(
         &mut self,
-        mut way: Way<'_, '_>,
-        sockets: &mut Vec<Socket>,
+        threads: DumpThreads,
+        intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
-        let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(way.again(), sockets, coverage));
+        let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(threads, intake, coverage));
         let rest = DumpRequest::everything().filter(|request| !(tcp_is_read && request.protocol == Protocol::Tcp));
         let mut from_proc_net = Vec::new();
         for request in rest {
@@ -77,24 +78,24 @@ impl Tables {
                 continue;
             }
             let answer = match &mut self.diag {
-                Some(diag) => Some(diag.read(request, way.again(), sockets, coverage)?),
+                Some(diag) => Some(diag.read(request, threads, intake, coverage)?),
                 None => None,
             };
-            if let Some(Answer::Refused(error)) = answer {
+            if let Some(DumpAnswer::Refused(error)) = answer {
                 let sentence = refusal(&format!("for {request} the kernel"), error);
                 coverage.degraded.push(DisplayText::new(&format!("{sentence}; /proc/net stands in")));
             }
-            if answer != Some(Answer::Given) {
-                self.read_proc_net(request, sockets, coverage)?;
+            if answer != Some(DumpAnswer::Given) {
+                self.read_proc_net(request, intake, coverage)?;
                 from_proc_net.push(request.table());
             }
         }
         if let Some(diag) = &mut self.diag {
-            if way.is_in_halves() {
-                diag.read_bound(sockets, coverage);
+            if threads == DumpThreads::Two {
+                diag.read_bound(intake, coverage);
             }
-            diag.read_mptcp(sockets, coverage)?;
-            diag.drop_repeated(sockets);
+            diag.read_mptcp(intake, coverage)?;
+            diag.drop_repeated(intake.sockets);
         }
         Ok(())
     }
@@ -104,15 +105,15 @@ impl Tables {
         self.diag.as_ref().is_some_and(Dumper::has_all_tables)
     }
 
-    /// Appends the sockets of `scope` to `sockets`. Call it only where [`Self::has_parts`].
+    /// Takes in the sockets of `scope`. Call it only where [`Self::has_parts`].
     pub fn read_part(
         &mut self,
         scope: Scope,
-        sockets: &mut Vec<Socket>,
+        intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
         match &mut self.diag {
-            Some(diag) => diag.read_part(scope, sockets, coverage),
+            Some(diag) => diag.read_part(scope, intake, coverage),
             None => Ok(()),
         }
     }
@@ -135,10 +136,10 @@ impl Tables {
     fn read_proc_net(
         &mut self,
         request: DumpRequest,
-        sockets: &mut Vec<Socket>,
+        intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
-        match self.proc_net.read(request.protocol, request.family, sockets, coverage) {
+        match self.proc_net.read(request.protocol, request.family, intake.sockets, coverage) {
             Ok(()) => Ok(()),
             // A system without IPv6 has no such file.
             Err(Errno::NOENT) if request.family == Family::Ipv6 => Ok(()),
@@ -172,8 +173,11 @@ impl Tables {
     /// The inodes in a table now; `None` where it cannot be read whole.
     fn inodes(&mut self, request: DumpRequest) -> Option<FxHashSet<u32>> {
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        let answer = self.diag.as_mut().map(|diag| diag.read(request, Way::Whole, &mut sockets, &mut coverage));
-        if !matches!(answer, Some(Ok(Answer::Given))) {
+        let answer = self
+            .diag
+            .as_mut()
+            .map(|diag| diag.read(request, DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage));
+        if !matches!(answer, Some(Ok(DumpAnswer::Given))) {
             sockets.clear();
             let read = self.proc_net.again().read(request.protocol, request.family, &mut sockets, &mut coverage);
             read.ok()?;
@@ -210,7 +214,7 @@ mod tests {
     fn proc_net_says_what_it_lacks_and_why_it_is_read() {
         let mut tables = Tables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
         let mut coverage = Coverage::default();
-        tables.read(Way::Whole, &mut Vec::new(), &mut coverage).expect("/proc/net");
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut Vec::new()), &mut coverage).expect("/proc/net");
         let refused = "the kernel refuses sock_diag (a security policy forbids it); /proc/net stands in";
         let said: Vec<_> = coverage.degraded.iter().map(DisplayText::as_str).collect();
         assert_eq!(said, [refused, proc_net::LACKS]);
@@ -224,7 +228,7 @@ mod tests {
         let udp = (Protocol::Udp, Family::Ipv4);
         tables.diag.as_mut().expect("open").refuse(udp, Errno::NOENT);
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        tables.read(Way::Whole, &mut sockets, &mut coverage).expect("readable");
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage).expect("readable");
         let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
         assert_eq!(found.expect("listed").id.cookie(), None);
         assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains("IPv4 UDP")), "{coverage:?}");
@@ -236,7 +240,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let waiting = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        tables.read(Way::Whole, &mut sockets, &mut Coverage::default()).expect("readable");
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("readable");
         let find = |port: u16, protocol| {
             // A connection of another test may linger at a port that is free again.
             let is_it =
@@ -261,7 +265,7 @@ mod tests {
         assert_eq!(procfs.held(&[&tcp, &udp]), [Some(false); 2], "without cookies the table is read again");
         let other = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        procfs.read(Way::Whole, &mut sockets, &mut Coverage::default()).expect("/proc/net");
+        procfs.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("/proc/net");
         let port = other.local_addr().expect("bound").port();
         let found = sockets.iter().find(|socket| socket.local.port == port && socket.protocol == Protocol::Udp);
         assert_eq!(procfs.held(&[found.expect("listed")]), [Some(true)]);
@@ -272,7 +276,7 @@ mod tests {
         let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
-        tables.read(Way::Whole, &mut sockets, &mut Coverage::default()).expect("readable");
+        tables.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("readable");
         let count = sockets.len();
         sockets.extend(sockets.clone());
         tables.diag.as_mut().expect("open").drop_repeated(&mut sockets);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::snapshot::Snapshot;
 use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::TcpState;
 

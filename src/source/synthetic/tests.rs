@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::*;
 use crate::model::process::Owner;
+use crate::model::snapshot::Snapshot;
 use crate::model::socket::{CloseWaitVerdict, Queues, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;

@@ -14,7 +14,8 @@ use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
-use crate::source::linux::dumper::Way;
+use crate::source::linux::dumper::DumpThreads;
+use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::namespaces::{Namespaces, Place, enter};
 use crate::source::linux::netlink::Buffer;
 use crate::source::linux::tables::Tables;
@@ -97,7 +98,7 @@ impl Abroad {
             // Apart from the others: what comes twice is sought only among those of one namespace.
             self.sockets.clear();
             let mut seen = Coverage::default();
-            match window.tables.read(Way::Whole, &mut self.sockets, &mut seen) {
+            match window.tables.read(DumpThreads::One, &mut DumpIntake::all(&mut self.sockets), &mut seen) {
                 Ok(()) => sockets.append(&mut self.sockets),
                 Err(_) => broken.push(*netns),
             }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
-use super::Owners;
+use super::{Compared, Owners};
 use crate::model::descriptors::SocketKinds;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
@@ -25,7 +25,6 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::SocketFd;
-use crate::source::linux::sieve::HeldBack;
 
 /// The first sample asks for kinds so long,
 const FIRST_BUDGET: Duration = Duration::from_millis(30);
@@ -106,16 +105,17 @@ pub struct Around<'a> {
 }
 
 impl Owners {
-    /// Compares what processes hold with what a full sample lists: `sockets`, and those held back. To be called after
+    /// Compares what processes hold with what a full sample has: `sockets`, and those that are known. To be called after
     /// owners were sought.
-    pub fn look_outside(&mut self, sockets: &[Socket], held_back: &HeldBack, around: &Around<'_>) {
-        let compared = self.compared(sockets, held_back);
+    pub fn look_outside(&mut self, sockets: &[Socket], compared: Option<&Compared>, around: &Around<'_>) {
+        let known = super::known_of(compared);
+        let compared = self.compared(sockets, known);
         let outside = &self.outside;
         let is_due = outside.looked_at.is_none_or(|at| around.now.since(at) >= LOOK_AFTER);
         if outside.compared == Some(compared) && !outside.is_open && !is_due {
             return;
         }
-        let listed: FxHashSet<u32> = sockets.iter().filter_map(inode).chain(held_back.inodes.iter().copied()).collect();
+        let listed: FxHashSet<u32> = sockets.iter().filter_map(inode).chain(known.iter().copied()).collect();
         let udp: FxHashSet<u32> =
             sockets.iter().filter(|socket| socket.protocol == Protocol::Udp).filter_map(inode).collect();
         let mut outside = std::mem::take(&mut self.outside);
@@ -245,8 +245,8 @@ impl Owners {
     }
 
     /// What decides whether there is anything to compare: the changes of the holdings, and the sockets that are listed.
-    fn compared(&self, sockets: &[Socket], held_back: &HeldBack) -> (u64, u64, u64) {
-        let inodes = sockets.iter().filter_map(inode).chain(held_back.inodes.iter().copied());
+    fn compared(&self, sockets: &[Socket], known: &[u32]) -> (u64, u64, u64) {
+        let inodes = sockets.iter().filter_map(inode).chain(known.iter().copied());
         let (count, sum) = inodes.fold((0, 0u64), |(count, sum): (u64, u64), inode| {
             (count + 1, sum.wrapping_add(u64::from(inode).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(inode % 61)))
         });

@@ -1,4 +1,4 @@
-//! A full sample of which the tracker holds back what it knows already tells the same story as one that lists all.
+//! A full sample of which the tracker keeps out what it knows already tells the same story as one that lists all.
 
 #![cfg(target_os = "linux")]
 
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use conntop::model::delta::{Connection, Delta};
 use conntop::model::snapshot::{Needs, Snapshot};
-use conntop::model::socket::{Socket, SocketId};
+use conntop::model::socket::SocketId;
 use conntop::model::tcp_info::ByteCounts;
 use conntop::source::Source;
 use conntop::source::linux::Linux;
-use conntop::tracker::Tracker;
+use conntop::tracker::{Tracker, Tracking};
 
 /// The way from the kernel to a table, as the sampler goes it.
 struct Eyes {
@@ -26,9 +26,8 @@ struct Eyes {
 impl Eyes {
     fn look(&mut self) -> Delta {
         let Self { source, snapshot, tracker, table } = self;
-        let sift = &mut |at, socket: &Socket| tracker.sift(at, socket);
-        source.sample_sifted(&Needs::default(), snapshot, sift).expect("sock_diag answers");
-        let delta = tracker.update(snapshot);
+        source.sample(&Needs::default(), &mut Tracking { tracker, snapshot }).expect("sock_diag answers");
+        let delta = tracker.finish(snapshot);
         let rows = delta.added.iter().chain(&delta.changed);
         table.extend(rows.map(|row| (row.socket.id, row.clone())));
         delta.removed.iter().for_each(|removed| drop(table.remove(&removed.id)));
@@ -55,7 +54,7 @@ fn received(row: Option<&Connection>) -> Option<u64> {
 }
 
 #[test]
-fn what_is_held_back_is_in_the_table_and_what_is_new_is_told() {
+fn what_is_known_is_in_the_table_and_what_is_new_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
     let pair = || (TcpStream::connect(address).expect("listening"), listener.accept().expect("connected").0);
