@@ -16,6 +16,8 @@ use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::counters::Rise;
+use crate::store::listeners::AcceptQueue;
 use crate::store::rows::Row;
 
 /// What was above a limit stays a finding until it is below this share of it, so that it does not come and go.
@@ -51,15 +53,20 @@ impl Context<'_> {
         own.or(other)?.runs_out("descriptors", max.saturating_sub(used))
     }
 
-    /// By how much a counter of the kernel rose within the last `window` (at most a minute), and over what time; `None` until
-    /// two samples had counters.
-    pub(super) fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+    /// By how much a counter of the kernel rose within the last `window` (at most a minute); `None` until two samples had
+    /// counters.
+    pub(super) fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<Rise> {
         self.store.counters().rise(window, counter)
     }
 
     /// The same, if it rose at all.
-    pub(super) fn risen(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
-        self.rise(window, counter).filter(|(rise, _)| *rise > 0)
+    pub(super) fn risen(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<Rise> {
+        self.rise(window, counter).filter(|rise| rise.by > 0)
+    }
+
+    /// Whether so much of the limit of `queue` is used that connections which the kernel dropped are put down to it.
+    pub(super) fn is_full(&self, queue: AcceptQueue) -> bool {
+        queue.reaches(self.thresholds.accept_queue_at_fault)
     }
 
     /// Whether `netns` is the network namespace of which the kernel's limits and counters are known.
@@ -218,10 +225,10 @@ pub(super) fn near_percent(part: u64, whole: u64, percent: f64, has_reached: boo
     part > 0 && part as f64 * 100.0 >= whole as f64 * near
 }
 
-/// So many in that time, per second.
-#[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
-pub(super) fn per_second(rise: u64, over: Duration) -> f32 {
-    if over.is_zero() { 0.0 } else { rise as f32 / over.as_secs_f32() }
+/// So many in that time, per second, as evidence tells it.
+#[expect(clippy::cast_possible_truncation, reason = "a rate on the screen has three digits")]
+pub(super) fn per_second(rise: Rise) -> f32 {
+    rise.per_second() as f32
 }
 
 /// What a rule says of a group with which something is wrong.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Context;
 use crate::model::socket::{Socket, SocketId};
+use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
 use crate::store::pressure::PRESSURE_WINDOW;
 
@@ -24,20 +25,19 @@ pub(super) fn dropped(context: &Context, socket: &Socket) -> u64 {
         return 0;
     }
     match excess(context) {
-        Some((excess, _)) if context.is_own_namespace(socket.id.netns()) => own.min(excess),
+        Some(excess) if context.is_own_namespace(socket.id.netns()) => own.min(excess.by),
         _ => own,
     }
 }
 
 fn is_accept_queue_full(context: &Context, socket: &Socket) -> bool {
-    let is_full = AcceptQueue::of(socket).is_some_and(|queue| queue.reaches(context.thresholds.accept_queue_at_fault));
+    let is_full = AcceptQueue::of(socket).is_some_and(|queue| context.is_full(queue));
     is_full || context.store.pressure().overflows_of(socket.id).is_some()
 }
 
-/// Drops of listeners beyond those at full accept queues, of our own network namespace, and in what time; `None` where
-/// nothing tells.
-pub(super) fn excess(context: &Context) -> Option<(u64, Duration)> {
-    let (drops, over) = context.rise(DROPS_OVER, |counters| counters.listen_drops)?;
-    let (overflows, _) = context.rise(DROPS_OVER, |counters| counters.listen_overflows)?;
-    Some((drops.saturating_sub(overflows), over))
+/// Drops of listeners beyond those at full accept queues, of our own network namespace; `None` where nothing tells.
+pub(super) fn excess(context: &Context) -> Option<Rise> {
+    let drops = context.rise(DROPS_OVER, |counters| counters.listen_drops)?;
+    let overflows = context.rise(DROPS_OVER, |counters| counters.listen_overflows)?;
+    Some(Rise { by: drops.by.saturating_sub(overflows.by), over: drops.over })
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use crate::model::units::parse::{SPAN_HINT, deserialize_span};
+use crate::store::pressure::FULL_PERCENT;
 
 /// A number of events per second: finite and not negative.
 type PerSecond = f64;
@@ -104,7 +105,7 @@ thresholds! {
     not_accepted: u32 = 1, "count", "connections", "So many settled connections that accept() has not taken are a finding.";
     not_accepted_critical: Duration = s(60), "seconds", "seconds", "It is critical if one has waited so long for accept().";
     accept_queue_warning: Percent = 80.0, "percent", "percent", "An accept queue filled to this share of its limit is a finding.";
-    accept_queue_at_fault: Percent = 90.0, "percent", "percent", "Overflows that the kernel counts are put down to listeners filled to this share.";
+    accept_queue_at_fault: Percent = FULL_PERCENT, "percent", "percent", "Overflows that the kernel counts are put down to listeners filled to this share.";
     accept_queue_small: u32 = 128, "count", "connections", "A limit of an accept queue up to this is called small.";
     ephemeral_ports_warning: Percent = 70.0, "percent", "percent", "So large a share of the ports to one destination in use is a finding.";
     ephemeral_ports_critical: Percent = 90.0, "percent", "percent", "So large a share of the ports to one destination in use is critical.";

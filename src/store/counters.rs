@@ -31,9 +31,25 @@ pub struct Growth {
 
 impl Growth {
     /// `count` of [`Self::by`] per second.
-    #[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
     pub fn per_second(&self, count: u64) -> f64 {
-        if self.over.is_zero() { 0.0 } else { count as f64 / self.over.as_secs_f64() }
+        Rise { by: count, over: self.over }.per_second()
+    }
+}
+
+/// By how much one counter rose, and in what time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rise {
+    /// The difference.
+    pub by: u64,
+    /// The time between the two readings.
+    pub over: Duration,
+}
+
+impl Rise {
+    /// How much that is per second; 0 where no time passed.
+    #[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
+    pub fn per_second(self) -> f64 {
+        if self.over.is_zero() { 0.0 } else { self.by as f64 / self.over.as_secs_f64() }
     }
 }
 
@@ -57,9 +73,9 @@ impl CounterHistory {
     }
 
     /// By how much one counter grew, as [`Self::growth`] tells of all.
-    pub fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<(u64, Duration)> {
+    pub fn rise(&self, window: Duration, counter: fn(&Counters) -> u64) -> Option<Rise> {
         let (newest, base, over) = self.ends(window)?;
-        Some((counter(newest).saturating_sub(counter(base)), over))
+        Some(Rise { by: counter(newest).saturating_sub(counter(base)), over })
     }
 
     /// Takes in the counters of a sample; where there are none, those of before say nothing any more.
@@ -130,7 +146,7 @@ mod tests {
         assert_eq!(overflows(&history, 10), Some((0, Duration::from_secs(1))));
         assert_eq!(
             history.rise(Duration::from_secs(10), |counters| counters.listen_overflows),
-            Some((0, Duration::from_secs(1)))
+            Some(Rise { by: 0, over: Duration::from_secs(1) })
         );
         // Fewer segments sent than before: another namespace, a recording of another boot.
         history.push(at(403_000), Some(&Counters { segments_sent: 9, ..counters(2) }));

@@ -33,8 +33,8 @@ pub struct Peer {
 /// Losses by socket and by peer.
 #[derive(Clone, Debug, Default)]
 pub struct Losses {
-    drops: Rises<SocketId>,
-    resent: Rises<Peer>,
+    drops: LossIntervals<SocketId>,
+    resent: LossIntervals<Peer>,
 }
 
 impl Losses {
@@ -80,15 +80,15 @@ impl Losses {
     }
 }
 
-/// So many between two moments.
+/// So many losses between two moments.
 #[derive(Clone, Copy, Debug)]
-struct Rise {
+struct LossInterval {
     from: Timestamp,
     to: Timestamp,
     by: u64,
 }
 
-impl Rise {
+impl LossInterval {
     /// How many of them fall between `from` and `to`.
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
     fn within(&self, from: Timestamp, to: Timestamp) -> u64 {
@@ -100,26 +100,26 @@ impl Rise {
     }
 }
 
-/// Rises of the last minute by key.
+/// Losses of the last minute by key.
 #[derive(Clone, Debug)]
-struct Rises<K> {
-    of: FxHashMap<K, VecDeque<Rise>>,
+struct LossIntervals<K> {
+    of: FxHashMap<K, VecDeque<LossInterval>>,
 }
 
-impl<K> Default for Rises<K> {
+impl<K> Default for LossIntervals<K> {
     fn default() -> Self {
         Self { of: FxHashMap::default() }
     }
 }
 
-impl<K: Copy + Eq + Hash + Ord> Rises<K> {
+impl<K: Copy + Eq + Hash + Ord> LossIntervals<K> {
     fn push(&mut self, key: K, from: Timestamp, to: Timestamp, by: u64) {
-        let is_old = |rises: &VecDeque<Rise>| rises.back().is_none_or(|last| to.since(last.to) > LOSSES_TIME);
+        let is_old = |rises: &VecDeque<LossInterval>| rises.back().is_none_or(|last| to.since(last.to) > LOSSES_TIME);
         if !self.of.contains_key(&key) && self.of.len() >= KEYS_MAX {
             self.of.retain(|_, rises| !is_old(rises));
         }
         if !self.of.contains_key(&key) && self.of.len() >= KEYS_MAX {
-            let last = |rises: &VecDeque<Rise>| rises.back().map(|last| last.to);
+            let last = |rises: &VecDeque<LossInterval>| rises.back().map(|last| last.to);
             let oldest = self.of.iter().min_by_key(|(key, rises)| (last(rises), **key)).map(|(key, _)| *key);
             oldest.and_then(|key| self.of.remove(&key));
         }
@@ -132,7 +132,7 @@ impl<K: Copy + Eq + Hash + Ord> Rises<K> {
         if rises.len() >= RISES_MAX {
             rises.pop_front();
         }
-        rises.push_back(Rise { from, to, by });
+        rises.push_back(LossInterval { from, to, by });
     }
 
     fn sum(&self, key: &K, from: Timestamp, to: Timestamp) -> u64 {
@@ -149,7 +149,7 @@ impl<K: Copy + Eq + Hash + Ord> Rises<K> {
     fn held(&self, what: &'static str) -> Held {
         let rises: usize = self.of.values().map(VecDeque::capacity).sum();
         let mut held = Held::by(what, &self.of);
-        held.bytes += rises * size_of::<Rise>();
+        held.bytes += rises * size_of::<LossInterval>();
         held
     }
 }

@@ -14,6 +14,7 @@ use crate::diagnosis::wording::{filter_by_place, place, trimmed};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
+use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
 use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Row;
@@ -38,7 +39,7 @@ fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
 
 /// Overflows of which no listener can be accused: none is nearly full when a sample is taken.
 fn groups(context: &Context) -> Vec<SocketGroup> {
-    let dropped = context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |(rise, _)| rise);
+    let dropped = context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |rise| rise.by);
     let rows = context.store.rows();
     let is_at_fault = |row: &Row| {
         let queue = AcceptQueue::of(&row.connection.socket);
@@ -137,8 +138,8 @@ impl ListenerDrops {
         context.store.rows().live(id)?.connection.socket.drops?;
         let dropped = context.store.rows().losses().drops(id, PRESSURE_WINDOW, context.now());
         let over =
-            context.rise(PRESSURE_WINDOW, |counters| counters.listen_drops).map_or(PRESSURE_WINDOW, |(_, over)| over);
-        let rate = per_second(dropped, over.min(PRESSURE_WINDOW));
+            context.rise(PRESSURE_WINDOW, |counters| counters.listen_drops).map_or(PRESSURE_WINDOW, |rise| rise.over);
+        let rate = per_second(Rise { by: dropped, over: over.min(PRESSURE_WINDOW) });
         Some(if dropped > 0 { Self::Own(rate) } else { Self::None })
     }
 
@@ -187,7 +188,7 @@ fn limit_from(case: &Case) -> &'static str {
 
 fn bursts(case: &Case) -> Judgement {
     let rise = case.context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows);
-    let rate = rise.map_or(0.0, |(rise, over)| per_second(rise, over));
+    let rate = rise.map_or(0.0, per_second);
     let sentence = format!("an accept queue overflows: {}/s dropped, in bursts between samples", trimmed(rate));
     Judgement {
         why: "limit too small",

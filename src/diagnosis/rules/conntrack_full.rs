@@ -12,6 +12,7 @@ use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::trimmed;
 use crate::model::units;
+use crate::store::counters::Rise;
 
 /// Drops are counted over this time.
 const DROPS_OVER: Duration = Duration::from_secs(30);
@@ -30,11 +31,12 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
 
 fn judge(case: &Case) -> Option<Judgement> {
     let (context, group) = (case.context, case.group);
-    let (drops, over) = context.rise(DROPS_OVER, |counters| counters.conntrack_drops).unwrap_or((0, DROPS_OVER));
-    let early = context.rise(DROPS_OVER, |counters| counters.conntrack_early_drops).map_or(0, |(rise, _)| rise);
+    let none = Rise { by: 0, over: DROPS_OVER };
+    let drops = context.rise(DROPS_OVER, |counters| counters.conntrack_drops).unwrap_or(none);
+    let early = context.rise(DROPS_OVER, |counters| counters.conntrack_early_drops).map_or(0, |rise| rise.by);
     let is_full = case.reaches_percent(group.amount, group.limit, context.thresholds.conntrack_warning);
-    let rate = per_second(drops, over);
-    let is_dropping = case.is_loss(drops, rate, None);
+    let rate = per_second(drops);
+    let is_dropping = case.is_loss(drops.by, rate, None);
     if !is_full && !is_dropping {
         return None;
     }
@@ -55,11 +57,11 @@ fn judge(case: &Case) -> Option<Judgement> {
     Some(
         judgement
             .metric("tracked", "tracked", Measure::Of(group.amount, group.limit))
-            .evidence_if("dropped", "packets dropped", (drops > 0).then_some(Measure::PerSecond(rate)))
+            .evidence_if("dropped", "packets dropped", (drops.by > 0).then_some(Measure::PerSecond(rate)))
             .evidence_if(
                 "early",
                 "thrown out for new ones",
-                (early > 0).then(|| Measure::PerSecond(per_second(early, over))),
+                (early > 0).then(|| Measure::PerSecond(per_second(Rise { by: early, ..drops }))),
             ),
     )
 }

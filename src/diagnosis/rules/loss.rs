@@ -13,6 +13,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::trimmed;
 use crate::model::counters::Counters;
 use crate::model::units;
+use crate::store::counters::Rise;
 
 /// Losses are counted over this time.
 const LOST_OVER: Duration = Duration::from_secs(30);
@@ -116,8 +117,8 @@ impl CounterLossRule {
 
     fn judge(&self, case: &Case) -> Option<Judgement> {
         let (context, amount) = (case.context, case.group.amount);
-        let (_, over) = context.rise(LOST_OVER, self.lost.first()?.2)?;
-        let rate = per_second(amount, over);
+        let Rise { over, .. } = context.rise(LOST_OVER, self.lost.first()?.2)?;
+        let rate = per_second(Rise { by: amount, over });
         let of = self.of.map(|of| rise(context, of));
         if !case.is_loss(amount, rate, of) {
             return None;
@@ -133,13 +134,13 @@ impl CounterLossRule {
         let judgement = judgement.metric("lost", "in all", Measure::PerSecond(rate));
         Some(self.lost.iter().fold(judgement, |judgement, (key, label, counter)| {
             let rise = Some(rise(context, *counter)).filter(|rise| *rise > 0);
-            judgement.evidence_if(key, label, rise.map(|rise| Measure::PerSecond(per_second(rise, over))))
+            judgement.evidence_if(key, label, rise.map(|rise| Measure::PerSecond(per_second(Rise { by: rise, over }))))
         }))
     }
 }
 
 fn rise(context: &Context, counter: Counter) -> u64 {
-    context.rise(LOST_OVER, counter).map_or(0, |(rise, _)| rise)
+    context.rise(LOST_OVER, counter).map_or(0, |rise| rise.by)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]

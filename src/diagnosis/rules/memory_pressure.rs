@@ -33,7 +33,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
 
 /// How often memory became scarce.
 fn pressures(context: &Context) -> u64 {
-    context.rise(COUNTED_OVER, |counters| counters.memory_pressures).map_or(0, |(rise, _)| rise)
+    context.rise(COUNTED_OVER, |counters| counters.memory_pressures).map_or(0, |rise| rise.by)
 }
 
 /// Connections that were reset for want of memory, per second; `None` where there are none, or too many orphans explain it.
@@ -44,8 +44,8 @@ fn aborts(context: &Context) -> Option<f32> {
     if facts.orphans.zip(facts.orphans_max).is_some_and(many) {
         return None;
     }
-    let (aborts, over) = context.risen(COUNTED_OVER, |counters| counters.memory_aborts)?;
-    Some(per_second(aborts, over))
+    let aborts = context.risen(COUNTED_OVER, |counters| counters.memory_aborts)?;
+    Some(per_second(aborts))
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

@@ -41,7 +41,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     if !case.reaches_percent(group.amount, group.limit, limits.orphans_warning) {
         return None;
     }
-    let aborts = case.context.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |(rise, _)| rise);
+    let aborts = case.context.rise(ABORTS_OVER, |counters| counters.memory_aborts).map_or(0, |rise| rise.by);
     let is_critical = aborts > 0 || case.reaches_critical_percent(group.amount, group.limit, limits.orphans_critical);
     let resets =
         if aborts > 0 { format!(", {} reset in the last minute", units::count(aborts)) } else { String::new() };

@@ -11,6 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, peers, trimmed, who};
 use crate::model::event::Teller;
 use crate::model::socket::NetnsId;
+use crate::store::counters::Rise;
 use crate::store::ledger::Window;
 
 /// The kernel's counters are compared over this time.
@@ -25,7 +26,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     if is_traced || !found.is_empty() {
         return found;
     }
-    let rise = |counter| context.rise(FAILS_OVER, counter).map_or(0, |(rise, _)| rise);
+    let rise = |counter| context.rise(FAILS_OVER, counter).map_or(0, |rise| rise.by);
     let (fails, opens) = (rise(|counters| counters.attempt_fails), rise(|counters| counters.active_opens));
     if fails == 0 {
         return Vec::new();
@@ -48,7 +49,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let attempts = group.attempts?;
     let severity = connects::severity(case)?;
     let ledger = case.context.store.ledger();
-    let rate = per_second(attempts.moment.refused().into(), ledger.over(Window::Moment));
+    let rate = per_second(Rise { by: attempts.moment.refused().into(), over: ledger.over(Window::Moment) });
     let verb = if attempts.all_failed.is_some() {
         who(group).does("is refused by", "are refused by")
     } else {
@@ -72,9 +73,9 @@ fn judge(case: &Case) -> Option<Judgement> {
 /// `TcpAttemptFails` also counts what half-open clients reset, so that only a share of our own attempts says something.
 fn of_counters(case: &Case) -> Option<Judgement> {
     let (group, limits) = (case.group, case.context.thresholds);
-    let (_, over) = case.context.rise(FAILS_OVER, |counters| counters.attempt_fails)?;
+    let Rise { over, .. } = case.context.rise(FAILS_OVER, |counters| counters.attempt_fails)?;
     let fails = u32::try_from(group.amount).unwrap_or(u32::MAX);
-    let rate = per_second(group.amount, over);
+    let rate = per_second(Rise { by: group.amount, over });
     let is_enough = case.reaches(fails, limits.connect_failures.saturating_mul(2)) && case.reaches(rate, 1.0);
     if !is_enough || !case.reaches_percent(group.amount, group.limit, limits.connect_failures_share) {
         return None;

@@ -34,8 +34,7 @@ fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
     // Where several listeners share the place, a handshake names none of them: their queues count together.
     let limit = came_by.queue()?.room()?;
     // Where connections wait for accept(), handshakes cannot end: that is the finding then.
-    let is_full =
-        |one: &Listener| one.queue.is_some_and(|queue| queue.reaches(context.thresholds.accept_queue_at_fault));
+    let is_full = |one: &Listener| one.queue.is_some_and(|queue| context.is_full(queue));
     // Where SYNs are dropped, that is the finding.
     let is_told = came_by.possible(socket).any(|one| dropped_syns::is_dropping(context, one.id));
     if is_told || came_by.possible(socket).all(is_full) {
@@ -70,7 +69,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let cookies = case.context.risen(COUNTED_OVER, COOKIES).filter(|_| case.is_own_namespace());
-    let cookies = cookies.map(|(rise, over)| per_second(rise, over));
+    let cookies = cookies.map(per_second);
     let told = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
     let sentence = if is_machine {
         format!("a SYN queue overflows{told}, in bursts between samples")

@@ -17,6 +17,7 @@ use crate::diagnosis::subject::listening;
 use crate::diagnosis::wording::{filter_by_place, listens, trimmed};
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
+use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
 use crate::store::rows::Row;
 
@@ -59,7 +60,7 @@ fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
 
 /// Drops that no listener tells of: the source does not say what each lost, or it is gone.
 fn groups(context: &Context) -> Vec<SocketGroup> {
-    let Some((dropped, _)) = excess(context) else { return Vec::new() };
+    let Some(Rise { by: dropped, .. }) = excess(context) else { return Vec::new() };
     let losses = context.store.rows().losses().dropping(DROPS_OVER, context.now());
     let told =
         losses.iter().filter(|(id, _)| context.is_own_namespace(id.netns()) && is_dropping(context, *id)).count();
@@ -73,8 +74,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     let group = case.group;
     let is_machine = group.key.scope == FindingScope::Machine;
     let over =
-        excess(case.context).map_or(DROPS_OVER, |(_, over)| if is_machine { over } else { over.min(DROPS_OVER) });
-    let rate = per_second(group.amount, over);
+        excess(case.context).map_or(DROPS_OVER, |rise| if is_machine { rise.over } else { rise.over.min(DROPS_OVER) });
+    let rate = per_second(Rise { by: group.amount, over });
     let is_many = group.amount >= DROPS_FEW || case.is_active();
     if !is_many || !case.reaches(rate, case.context.thresholds.syn_drops) {
         return None;

@@ -16,6 +16,7 @@ use crate::diagnosis::wording::{filter, place, trimmed};
 use crate::model::endpoint::Protocol;
 use crate::model::socket::Socket;
 use crate::model::time::Timestamp;
+use crate::store::counters::Rise;
 
 /// Drops are counted over this time.
 const DROPS_OVER: Duration = Duration::from_secs(30);
@@ -47,7 +48,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     let counted = context
         .rise(DROPS_OVER, |counters| counters.udp_receive_buffer_errors.saturating_add(counters.udp_memory_errors));
     // What the sockets tell and what the counters tell are read one after the other.
-    if let Some((counted, _)) = counted.filter(|(counted, _)| own < *counted / 2) {
+    if let Some(counted) = counted.map(|rise| rise.by).filter(|counted| own < *counted / 2) {
         let key = FindingKey::machine(Rule::UdpReceiveDrops);
         groups.insert(key, SocketGroup { amount: counted - own, ..SocketGroup::new(key, None) });
     }
@@ -68,13 +69,13 @@ fn add(group: &mut SocketGroup, socket: &Socket, seen: Timestamp, dropped: u64) 
 fn judge(case: &Case) -> Option<Judgement> {
     let (context, group) = (case.context, case.group);
     let received = context.rise(DROPS_OVER, |counters| counters.udp_received);
-    let over = received.map_or(DROPS_OVER, |(_, over)| over.min(DROPS_OVER));
-    let rate = per_second(group.amount, over);
-    let received = received.filter(|_| case.is_own_namespace()).map(|(received, _)| received);
+    let over = received.map_or(DROPS_OVER, |rise| rise.over.min(DROPS_OVER));
+    let rate = per_second(Rise { by: group.amount, over });
+    let received = received.filter(|_| case.is_own_namespace()).map(|rise| rise.by);
     if !case.is_loss(group.amount, rate, received) {
         return None;
     }
-    let memory = context.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |(rise, _)| rise);
+    let memory = context.rise(DROPS_OVER, |counters| counters.udp_memory_errors).map_or(0, |rise| rise.by);
     let is_memory = case.is_own_namespace() && memory > group.amount / 2;
     let why = if is_memory { "UDP memory is used up (net.ipv4.udp_mem)" } else { "receive buffer full" };
     let sentence = if group.key.scope == FindingScope::Machine {
@@ -99,7 +100,7 @@ fn judge(case: &Case) -> Option<Judgement> {
             .evidence_if(
                 "received",
                 "delivered on this machine",
-                received.map(|n| Measure::PerSecond(per_second(n, over))),
+                received.map(|by| Measure::PerSecond(per_second(Rise { by, over }))),
             ),
     )
 }
