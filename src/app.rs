@@ -36,6 +36,8 @@ pub mod notice;
 pub mod path;
 pub mod prose;
 mod samples;
+pub mod scroll;
+pub mod selection;
 mod sorting;
 pub mod states;
 pub mod summary;

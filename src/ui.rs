@@ -78,8 +78,8 @@ fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
                 confirm::draw(painter, &sheet, &app.config.keymap, &app.footer());
             }
         }
-        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
-        Mode::Help { scroll } => help::draw(painter, layout, &app.config.keymap, *scroll),
+        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, scroll.first()),
+        Mode::Help { scroll } => help::draw(painter, layout, &app.config.keymap, scroll.first()),
     }
 }
 

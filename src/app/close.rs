@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::app::dialog::{Part, Weight};
 use crate::app::effect::Effect;
 use crate::app::gather::Purpose;
-use crate::app::mode::{ConfirmClose, Mode, Page, Word};
+use crate::app::mode::{ConfirmClose, Mode, Word};
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
+use crate::app::selection::{NOTHING, Selection};
 use crate::model::action::{Caution, Protection};
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
 use crate::model::process::{Holders, Owner};
@@ -22,7 +22,7 @@ pub(super) const GONE: &str = "this connection is gone; there is nothing to clos
 impl App {
     /// Opens the dialog for the selected socket, or says why not.
     pub(super) fn ask_to_close(&mut self) {
-        let id = self.may_close().and_then(|()| self.is_picked()).and_then(|()| self.socket_to_close());
+        let id = self.may_close().and_then(|()| self.picked()).and_then(|selection| self.socket_to_close(selection));
         match id {
             Ok(Some(id)) => self.ask_to_close_socket(id),
             // Those of a group are being gathered.
@@ -70,25 +70,23 @@ impl App {
         if self.config.may_close { Ok(()) } else { Err(CLOSE_NEEDS.to_owned()) }
     }
 
-    /// The one socket that is selected; `None` where a row stands for several, which are being gathered.
-    fn socket_to_close(&mut self) -> Result<Option<SocketId>, String> {
-        Ok(Some(match (&self.page, self.tab) {
-            (Page::Detail(detail), _) => detail.id,
-            (Page::Tab, Tab::Connections) => {
-                self.tables.connections.cursor.key().ok_or("there is no connection to close")?
+    /// The one socket that `selection` means; `None` where it stands for several, which are being gathered.
+    fn socket_to_close(&mut self, selection: Selection) -> Result<Option<SocketId>, String> {
+        match selection {
+            Selection::None => Err(NOTHING.to_owned()),
+            Selection::Socket(id) => Ok(Some(id)),
+            Selection::LogLine(number) => match self.log_entry(number) {
+                Some(entry) => Ok(Some(entry.id)),
+                None => Err("there is no connection to close".to_owned()),
+            },
+            Selection::Group(key) => {
+                self.gather(key, Purpose::Close);
+                Ok(None)
             }
-            (Page::Tab, Tab::Log) => {
-                self.log_selected().map(|entry| entry.id).ok_or("there is no connection to close")?
+            Selection::State(_) | Selection::Finding(_) => {
+                Err("choose one socket first: Enter shows those of this row".to_owned())
             }
-            (Page::Tab, Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports) => {
-                let key = self.tables.group(self.tab).and_then(|table| table.cursor.key());
-                self.gather(key.ok_or("there is no row to act on")?, Purpose::Close);
-                return Ok(None);
-            }
-            (Page::Tab, Tab::States | Tab::Findings) => {
-                return Err("choose one socket first: Enter shows those of this row".to_owned());
-            }
-        }))
+        }
     }
 
     fn row(&self, id: SocketId) -> Option<&Row> {

@@ -2,9 +2,8 @@
 
 use crate::app::App;
 use crate::app::effect::Effect;
-use crate::app::mode::Page;
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
+use crate::app::selection::Selection;
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::table::column::{Column, default_columns};
@@ -12,26 +11,24 @@ use crate::table::connections::COLUMNS;
 
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = self.selected_text() else {
+        let Some(text) = self.line_of(self.selection()) else {
             return self.say(Tone::Plain, "there is no row to copy");
         };
         self.say(Tone::Good, "copied");
         vec![Effect::Copy(DisplayText::new(&text))]
     }
 
-    fn selected_text(&self) -> Option<String> {
-        match (&self.page, self.tab) {
-            (Page::Detail(detail), _) => Some(line(COLUMNS, detail.row.as_ref()?, &self.store)),
-            (Page::Tab, Tab::Connections) => {
-                let index = self.store.rows().find(self.tables.connections.cursor.key()?)?;
-                Some(line(COLUMNS, self.store.rows().get(index)?, &self.store))
+    /// One line of text that says what `selection` is; `None` where it is gone or has no line.
+    fn line_of(&self, selection: Selection) -> Option<String> {
+        match selection {
+            Selection::None | Selection::State(_) => None,
+            Selection::Socket(id) => Some(line(COLUMNS, self.seen_row(id)?, &self.store)),
+            Selection::Group(key) => {
+                let table = self.tables.group(self.tab)?;
+                Some(line(table.columns.all, table.get(key)?, &self.store))
             }
-            (Page::Tab, Tab::Findings) => Some(self.findings.selected()?.sentence.clone()),
-            (Page::Tab, Tab::Log) => self.log_selected().map(|entry| self.log_text(entry)),
-            (Page::Tab, tab) => {
-                let table = self.tables.group(tab)?;
-                Some(line(table.columns.all, table.selected()?, &self.store))
-            }
+            Selection::Finding(key) => Some(self.findings.get(key)?.sentence.clone()),
+            Selection::LogLine(number) => self.log_entry(number).map(|entry| self.log_text(entry)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The selection and the window over a list. The selection is the identity of a row, never its position.
 
 use crate::app::action::Motion;
+use crate::app::scroll::{Extent, Scroll, page_lines};
 
 /// Where the cursor is in a list of things known by `K`, whether the user picked the row under it, and which part of the
 /// list is on the screen. Only a picked row may be acted on.
@@ -9,7 +10,7 @@ pub struct Cursor<K> {
     /// The identity of the row under the cursor and where it was last; `None` in an empty list.
     under: Option<(K, usize)>,
     hold: Hold<K>,
-    offset: usize,
+    scroll: Scroll,
     follow: bool,
 }
 
@@ -35,9 +36,15 @@ pub struct Lines<'a, K> {
     pub key_at: &'a dyn Fn(usize) -> Option<K>,
 }
 
+impl<K> Lines<'_, K> {
+    const fn extent(&self) -> Extent {
+        Extent { len: self.len, height: self.height }
+    }
+}
+
 impl<K> Default for Cursor<K> {
     fn default() -> Self {
-        Self { under: None, hold: Hold::Top, offset: 0, follow: false }
+        Self { under: None, hold: Hold::Top, scroll: Scroll::default(), follow: false }
     }
 }
 
@@ -68,7 +75,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// The first line on the screen.
     pub fn offset(&self) -> usize {
-        self.offset
+        self.scroll.first()
     }
 
     /// Whether the selected row keeps its line of the screen when the order changes.
@@ -88,7 +95,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
     /// Lets the row go and goes to the top, to stay there. The list is to be refreshed afterwards.
     pub fn release(&mut self) {
         self.hold = Hold::Top;
-        self.offset = 0;
+        self.scroll = Scroll::default();
     }
 
     /// Stays with the row under the cursor from now on: the user looks at it.
@@ -113,11 +120,11 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// Moves the cursor and picks where it comes to.
     pub(crate) fn go(&mut self, motion: Motion, lines: &Lines<'_, K>) {
-        let page = lines.height.saturating_sub(1).max(1);
+        let page = page_lines(lines.height);
         let line = match (motion, self.line()) {
             (Motion::First, _) => 0,
             (Motion::Last, _) => lines.len.saturating_sub(1),
-            (_, None) => self.offset,
+            (_, None) => self.offset(),
             (Motion::Up, Some(line)) => line.saturating_sub(1),
             (Motion::Down, Some(line)) => line + 1,
             (Motion::PageUp, Some(line)) => line.saturating_sub(page),
@@ -128,11 +135,10 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// Moves the window. A cursor that would leave it stays at its edge, on a row that is not picked.
     pub fn scroll(&mut self, by: isize, lines: &Lines<'_, K>) {
-        let last = lines.len.saturating_sub(lines.height);
-        self.offset = self.offset.saturating_add_signed(by).min(last);
+        self.scroll.by(by, lines.extent());
         if let Some(line) = self.line() {
-            let bottom = (self.offset + lines.height).saturating_sub(1);
-            let within = line.clamp(self.offset, bottom);
+            let top = self.offset();
+            let within = line.clamp(top, (top + lines.height).saturating_sub(1).max(top));
             if within != line {
                 self.put(within, lines);
                 self.hold = Hold::Line(None);
@@ -142,7 +148,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// Row `row` of the window was clicked: picks it; answers whether it was picked before.
     pub fn click(&mut self, row: usize, lines: &Lines<'_, K>) -> bool {
-        let line = self.offset + row;
+        let line = self.offset() + row;
         let again = self.is_picked() && self.line() == Some(line);
         if line < lines.len {
             self.select(line, lines);
@@ -157,7 +163,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
             (Hold::Top, _) => self.put(0, lines),
             (Hold::Row, Some(line)) => {
                 if self.follow {
-                    self.offset = (self.offset + line).saturating_sub(before);
+                    self.scroll.shift(line.cast_signed() - before.cast_signed());
                 }
                 self.put(line, lines);
             }
@@ -177,18 +183,15 @@ impl<K: Copy + PartialEq> Cursor<K> {
     /// `count` lines came at the top of the list: a window that is not at the top keeps showing what it shows.
     pub fn grow_above(&mut self, count: usize) {
         if self.hold != Hold::Top {
-            self.offset += count;
+            self.scroll.shift(count.cast_signed());
             self.under = self.under.map(|(key, line)| (key, line + count));
         }
     }
 
     fn keep_visible(&mut self, lines: &Lines<'_, K>) {
-        self.offset = self.offset.min(lines.len.saturating_sub(lines.height));
-        let Some(line) = self.line() else { return };
-        if line < self.offset {
-            self.offset = line;
-        } else if line >= self.offset + lines.height {
-            self.offset = (line + 1).saturating_sub(lines.height);
+        self.scroll.clamp(lines.extent());
+        if let Some(line) = self.line() {
+            self.scroll.reveal(line, lines.extent());
         }
     }
 }

@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::app::diagram::{EDGES, Node, TIMEOUT};
 use crate::app::findings;
-use crate::app::mode::{Mode, Page};
+use crate::app::mode::Mode;
 use crate::app::notice::Tone;
 use crate::app::prose::{Column, Line, Section, longest, side_by_side};
+use crate::app::scroll::Scroll;
+use crate::app::selection::Selection;
 use crate::app::states::StateLine;
-use crate::app::tab::Tab;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::rule::Rule;
 use crate::knowledge::topics::{self, Topic};
@@ -158,8 +159,8 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
 impl App {
     /// Explains what is selected: the finding, or the state of the connection and the finding about it.
     pub(super) fn explain(&mut self) {
-        match self.explained() {
-            Some(explained) => self.mode = Mode::Explain { explained, scroll: 0 },
+        match self.explained(self.selection()) {
+            Some(explained) => self.mode = Mode::Explain { explained, scroll: Scroll::default() },
             None => {
                 self.say(
                     Tone::Plain,
@@ -169,26 +170,19 @@ impl App {
         }
     }
 
-    fn explained(&self) -> Option<Explained> {
-        match (&self.page, self.tab) {
-            (Page::Detail(detail), _) => detail.row.as_ref().map(|row| self.of_row(row)),
-            (Page::Tab, Tab::Connections) => {
-                let index = self.store.rows().find(self.tables.connections.cursor.key()?)?;
-                self.store.rows().get(index).map(|row| self.of_row(row))
+    fn explained(&self, selection: Selection) -> Option<Explained> {
+        let of_state = |state| Explained { state, ..Explained::default() };
+        match selection {
+            Selection::None => None,
+            Selection::Socket(id) => self.seen_row(id).map(|row| self.of_row(row)),
+            Selection::Group(key) => self.of_group(key),
+            Selection::State(StateLine::Tcp(state)) => Some(of_state(Some(state))),
+            Selection::State(StateLine::Udp) => Some(of_state(Some(TcpState::Unconn))),
+            Selection::Finding(key) => {
+                let finding = self.findings.get(key)?;
+                Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
-            (Page::Tab, Tab::Findings) => {
-                let finding = self.findings.selected()?;
-                Some(Explained { rule: Some(finding.rule()), state: finding.state, port: None })
-            }
-            (Page::Tab, Tab::Log) => {
-                let entry = self.log_selected()?;
-                Some(Explained { state: entry.to.or(entry.from), ..Explained::default() })
-            }
-            (Page::Tab, Tab::States) => match self.states.selected() {
-                StateLine::Tcp(state) => Some(Explained { state: Some(state), ..Explained::default() }),
-                StateLine::Udp => Some(Explained { state: Some(TcpState::Unconn), ..Explained::default() }),
-            },
-            (Page::Tab, tab) => self.of_group(self.tables.group(tab)?.cursor.key()?),
+            Selection::LogLine(number) => self.log_entry(number).map(|entry| of_state(entry.to.or(entry.from))),
         }
     }
 

@@ -7,6 +7,7 @@ mod panes;
 mod text;
 
 use crate::app::cursor::{Cursor, Lines};
+use crate::app::scroll::Scroll;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::diagnosis::ignore::Ignore;
@@ -33,8 +34,8 @@ pub struct Findings {
     sockets: u32,
     /// The selection.
     pub cursor: Cursor<FindingKey>,
-    /// The first line of the text below the list.
-    pub scroll: usize,
+    /// Which part of the text below the list is on the screen.
+    pub scroll: Scroll,
 }
 
 #[derive(Debug)]
@@ -199,7 +200,7 @@ impl Findings {
         let before = self.cursor.key();
         let answer = change(&mut self.cursor, &Lines { len: shown.len(), height, key_at: &key_at });
         if self.cursor.key() != before {
-            self.scroll = 0;
+            self.scroll = Scroll::default();
         }
         answer
     }

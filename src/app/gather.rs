@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::app::close::GONE;
 use crate::app::kill::{Candidates, nobody_sentence};
-use crate::app::mode::{Mode, Page};
+use crate::app::mode::Mode;
 use crate::app::notice::Tone;
+use crate::app::selection::Selection;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::process::{Names, Owner};
 use crate::model::socket::{Socket, SocketId};
@@ -29,8 +30,7 @@ impl App {
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.
     pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
-        let key = self.tables.group(self.tab).and_then(|table| table.cursor.key());
-        if !matches!((&self.mode, &self.page), (Mode::Normal, Page::Tab)) || key != Some(members.key()) {
+        if !matches!(self.mode, Mode::Normal) || self.selection() != Selection::Group(members.key()) {
             return;
         }
         self.dirty = true;

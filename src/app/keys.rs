@@ -15,6 +15,7 @@ use crate::app::keymap::{self, Binding, Scope};
 use crate::app::mode::{Confirm, ConfirmClose, Detail, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
+use crate::app::scroll::{Extent, Scroll, page_lines};
 use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
@@ -78,7 +79,7 @@ impl App {
     pub(super) fn toggle_help(&mut self) {
         self.mode = match self.mode {
             Mode::Help { .. } => Mode::Normal,
-            _ => Mode::Help { scroll: 0 },
+            _ => Mode::Help { scroll: Scroll::default() },
         };
     }
 
@@ -125,18 +126,17 @@ impl App {
     }
 
     pub(super) fn go(&mut self, motion: Motion) {
-        let page = self.body_height().saturating_sub(1).max(1);
+        let page = page_lines(self.body_height());
         match &mut self.mode {
             Mode::Help { scroll } => {
                 // Title line and footer are not the help's.
                 let height = usize::from(self.config.size.1).saturating_sub(2);
-                let len = (keymap::help_len(self.config.size.0) + 1).saturating_sub(height);
-                *scroll = scrolled(*scroll, motion, page, len);
+                scroll.go(motion, page, Extent { len: keymap::help_len(self.config.size.0), height });
             }
             Mode::Explain { explained, scroll } => {
                 let height = usize::from(self.config.size.1).saturating_sub(2);
-                let len = (crate::app::explain::len(explained, self.config.size.0) + 1).saturating_sub(height);
-                *scroll = scrolled(*scroll, motion, page, len);
+                let len = crate::app::explain::len(explained, self.config.size.0);
+                scroll.go(motion, page, Extent { len, height });
             }
             Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
                 self.move_in_menu(motion);
@@ -153,7 +153,7 @@ impl App {
         let height = self.body_height();
         match (&mut self.page, len) {
             (Page::Detail(detail), Some(len)) => {
-                detail.scroll = scrolled(detail.scroll, motion, page, len.saturating_sub(height) + 1);
+                detail.scroll.go(motion, page, Extent { len, height });
             }
             _ if self.tab == Tab::States => self.states.go(motion),
             _ if self.tab == Tab::Findings => self.go_in_findings(motion),
@@ -178,7 +178,7 @@ impl App {
             }
             Tab::Log => {
                 self.choose_selected();
-                if let Some(id) = self.log_selected().map(|entry| entry.id) {
+                if let Some(id) = self.log.key().and_then(|key| self.log_entry(key)).map(|entry| entry.id) {
                     self.open_detail(id);
                 }
             }
@@ -190,7 +190,13 @@ impl App {
 
     pub(crate) fn open_detail(&mut self, id: SocketId) {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
-        self.page = Page::Detail(Box::new(Detail { id, row, scroll: 0, around: Around::default(), looking: None }));
+        self.page = Page::Detail(Box::new(Detail {
+            id,
+            row,
+            scroll: Scroll::default(),
+            around: Around::default(),
+            looking: None,
+        }));
         self.start_looking_around();
     }
 
@@ -285,18 +291,4 @@ impl App {
         self.config.interval = next;
         vec![Effect::Interval(next)]
     }
-}
-
-/// `scroll` after `motion` in a text of `len` lines: the last line can come to the top, no further.
-pub(super) fn scrolled(scroll: usize, motion: Motion, page: usize, len: usize) -> usize {
-    let last = len.saturating_sub(1);
-    let to = match motion {
-        Motion::Up => scroll.saturating_sub(1),
-        Motion::Down => scroll + 1,
-        Motion::PageUp => scroll.saturating_sub(page),
-        Motion::PageDown => scroll + page,
-        Motion::First => 0,
-        Motion::Last => last,
-    };
-    to.min(last)
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::gather::Purpose;
-use crate::app::mode::{Confirm, Mode, Page, Stage, Word};
+use crate::app::mode::{Confirm, Mode, Stage, Word};
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
-use crate::app::tables::GroupTable;
+use crate::app::selection::{NOTHING, Selection};
+use crate::diagnosis::finding::{Finding, FindingKey};
 use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
@@ -21,8 +21,6 @@ use crate::store::rows::Row;
 use crate::table::units;
 use crate::table::value::Value;
 
-/// What is said instead of acting on a row that nobody picked.
-const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
 /// The longest word that may be typed into a dialog, in bytes.
 const WORD_LEN_MAX: usize = 16;
 /// What ends within this time ends at once.
@@ -47,7 +45,7 @@ impl Candidates {
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
     pub(super) fn ask_for_signal(&mut self) {
-        let candidates = self.may_act().and_then(|()| self.is_picked()).and_then(|()| self.candidates());
+        let candidates = self.may_act().and_then(|()| self.picked()).and_then(|selection| self.candidates(selection));
         self.ask_which_owner(candidates);
     }
 
@@ -62,18 +60,6 @@ impl App {
             }
             Ok(Candidates { owners, holding }) => self.mode = Mode::OwnerMenu { owners, holding, line: 0 },
         }
-    }
-
-    /// Whether the user picked the row under the cursor: nothing is done to one that nobody picked.
-    pub(super) fn is_picked(&self) -> Result<(), String> {
-        let is_picked = match (&self.page, self.tab) {
-            (Page::Detail(_), _) | (Page::Tab, Tab::States) => true,
-            (Page::Tab, Tab::Connections) => self.tables.connections.cursor.is_picked(),
-            (Page::Tab, Tab::Log) => self.log.is_picked(),
-            (Page::Tab, Tab::Findings) => self.findings.cursor.is_picked(),
-            (Page::Tab, tab) => self.tables.group(tab).is_some_and(|table| table.cursor.is_picked()),
-        };
-        if is_picked { Ok(()) } else { Err(NOT_PICKED.to_owned()) }
     }
 
     /// Asks whether to send the KILL that is offered.
@@ -191,29 +177,31 @@ impl App {
         }
     }
 
-    /// The processes behind what is selected; never none.
-    fn candidates(&mut self) -> Result<Candidates, String> {
-        if let Page::Detail(detail) = &self.page {
-            let row = detail.row.as_ref().ok_or("this connection is gone; there is nothing to act on")?;
-            return candidates_of(row);
-        }
-        match self.tab {
-            Tab::Connections => {
-                let id = self.tables.connections.cursor.key().ok_or("there is no connection to act on")?;
-                let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
-                candidates_of(row.ok_or("this connection is gone; there is nothing to act on")?)
+    /// The processes behind `selection`; none while they are being gathered.
+    fn candidates(&mut self, selection: Selection) -> Result<Candidates, String> {
+        match selection {
+            Selection::None => Err(NOTHING.to_owned()),
+            Selection::Socket(id) => {
+                candidates_of(self.seen_row(id).ok_or("this connection is gone; there is nothing to act on")?)
             }
-            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => self.candidates_of_group(),
-            Tab::Findings => self.candidates_of_finding(),
-            Tab::States | Tab::Log => Err("choose a connection or a process first: 1 or 2 shows them".to_owned()),
+            Selection::Group(key) => self.candidates_of_group(key),
+            Selection::Finding(key) => self.candidates_of_finding(key),
+            Selection::State(_) | Selection::LogLine(_) => {
+                Err("choose a connection or a process first: 1 or 2 shows them".to_owned())
+            }
         }
     }
 
-    fn candidates_of_finding(&mut self) -> Result<Candidates, String> {
-        let finding = self.findings.selected().ok_or("there is no finding to act on")?;
+    fn candidates_of_finding(&self, key: FindingKey) -> Result<Candidates, String> {
+        let finding = self.findings.get(key).ok_or("there is no finding to act on")?;
         if let Some(listener) = finding.key.listener.and_then(|id| self.store.rows().live(id)) {
             return candidates_of(listener);
         }
+        self.candidates_of_shares(finding)
+    }
+
+    /// The processes that a finding is about.
+    fn candidates_of_shares(&self, finding: &Finding) -> Result<Candidates, String> {
         if finding.process_shares.is_empty() {
             return Err("this finding is about no process that is known: e says what to do".to_owned());
         }
@@ -225,18 +213,16 @@ impl App {
         Ok(Candidates { owners, holding: Vec::new() })
     }
 
-    fn candidates_of_group(&mut self) -> Result<Candidates, String> {
-        let selected = self.tables.group(self.tab).and_then(GroupTable::selected);
-        let group = selected.ok_or("there is no row to act on")?;
-        match group.key {
+    fn candidates_of_group(&mut self, key: GroupKey) -> Result<Candidates, String> {
+        match key {
             GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),
             GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
             GroupKey::NoProcess(NoProcess::Vanished) => Err(vanished_sentence()),
             GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
-            GroupKey::Process(id) if self.store.rows().process(id).is_none() => {
-                Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned())
-            }
-            GroupKey::Process(_) => group.process.clone().map(Candidates::one).ok_or_else(nobody_sentence),
+            GroupKey::Process(id) => match self.store.rows().process(id) {
+                Some(process) => Ok(Candidates::one(Arc::clone(process))),
+                None => Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned()),
+            },
             // The owner of that one socket, never of another on the same port.
             GroupKey::Listener { id, .. } => {
                 candidates_of(self.store.rows().live(id).ok_or("this listener is gone; there is nothing to act on")?)

@@ -14,9 +14,9 @@ impl App {
         self.store.log().entries().iter().rev().enumerate().skip(self.log.offset()).take(height)
     }
 
-    /// The selected entry.
-    pub fn log_selected(&self) -> Option<&Transition> {
-        self.store.log().entries().iter().rev().nth(self.log.line()?)
+    /// The entry with number `key`, while the log keeps it.
+    pub fn log_entry(&self, key: u64) -> Option<&Transition> {
+        self.store.log().entries().iter().rev().nth(self.log_line(key)?)
     }
 
     /// When `entry` was seen, as a local time of day.

@@ -9,6 +9,7 @@ use crate::app::effect::Effect;
 use crate::app::explain::Explained;
 use crate::app::keymap::Scope;
 use crate::app::line::Line;
+use crate::app::scroll::Scroll;
 use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
@@ -71,13 +72,13 @@ pub enum Mode {
     Explain {
         /// Of what.
         explained: Explained,
-        /// The first line on the screen.
-        scroll: usize,
+        /// Which part of it is on the screen.
+        scroll: Scroll,
     },
     /// The keys.
     Help {
-        /// The first line on the screen.
-        scroll: usize,
+        /// Which part of it is on the screen.
+        scroll: Scroll,
     },
 }
 
@@ -225,8 +226,8 @@ pub struct Detail {
     pub id: SocketId,
     /// The row as last seen; it stays when the store forgets it. `None`: only the log remembers the socket.
     pub row: Option<Row>,
-    /// The first line on the screen.
-    pub scroll: usize,
+    /// Which part of it is on the screen.
+    pub scroll: Scroll,
     /// What is known of other sockets.
     pub around: Around,
     /// The look for that, while it is under way.

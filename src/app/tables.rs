@@ -181,9 +181,9 @@ impl GroupTable {
         (first..).zip(self.view.from(first)).take(height)
     }
 
-    /// The selected group.
-    pub fn selected(&self) -> Option<&Group> {
-        self.view.get(self.view.position(self.cursor.key()?)?)
+    /// The group `key`.
+    pub fn get(&self, key: GroupKey) -> Option<&Group> {
+        self.view.get(self.view.position(key)?)
     }
 
     /// The list as the cursor sees it.

@@ -100,11 +100,11 @@ fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App) {
     if rule.height > 0 {
         painter.rule(rule, title(finding.rule()));
         let lines = columns.iter().map(|column| column.lines.len()).max().unwrap_or(0);
-        let below = lines.saturating_sub(app.findings.scroll + usize::from(area.height));
+        let below = lines.saturating_sub(app.findings.scroll.first() + usize::from(area.height));
         let more = if below > 0 { format!(" {below} more lines: PgDn ") } else { String::new() };
         painter.right(rule.x, rule.y, &more, rule.width.saturating_sub(2), Role::Dim);
     }
-    prose::draw(painter, area, &columns, app.findings.scroll, None);
+    prose::draw(painter, area, &columns, app.findings.scroll.first(), None);
 }
 
 /// Nothing is wrong, or nothing is known yet.

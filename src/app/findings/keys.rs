@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::action::Motion;
 use crate::app::findings::{columns, panes};
-use crate::app::keys::scrolled;
 use crate::app::notice::Tone;
 use crate::app::prose::longest;
+use crate::app::scroll::{Extent, page_lines};
 use crate::app::tab::Tab;
 
 impl App {
@@ -37,8 +37,7 @@ impl App {
         let Some(layout) = self.layout() else { return };
         let room = usize::from(panes(layout.body, self.findings.len()).text.height);
         let len = longest(&columns(self, layout.body.width));
-        let page = room.saturating_sub(1).max(1);
-        self.findings.scroll = scrolled(self.findings.scroll, motion, page, (len + 1).saturating_sub(room));
+        self.findings.scroll.go(motion, page_lines(room), Extent { len, height: room });
     }
 
     /// Shows the sockets that the selected finding is about.
