@@ -4,7 +4,7 @@
 //! last sample.
 
 mod action;
-pub mod around;
+mod candidates;
 pub mod clock;
 mod close;
 mod copy;
@@ -33,8 +33,10 @@ mod mouse;
 pub mod msg;
 mod needs;
 pub mod notice;
+pub mod panels;
 pub mod path;
 pub mod prose;
+pub mod related;
 mod samples;
 pub mod scroll;
 pub mod selection;

@@ -1,12 +1,12 @@
 //! Closing one socket: which one, what is asked before, what is said after. Closing is the host's.
 
 use crate::app::App;
-use crate::app::dialog::{Part, Weight};
+use crate::app::candidates::{GONE, Purpose};
+use crate::app::dialog::part::{Part, Weight};
 use crate::app::effect::Effect;
-use crate::app::gather::Purpose;
 use crate::app::mode::{ConfirmClose, Mode, Word};
 use crate::app::notice::Tone;
-use crate::app::selection::{NOTHING, Selection};
+use crate::app::selection::{NOTHING, Selected};
 use crate::model::action::{Caution, Protection};
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
 use crate::model::process::{Holders, Owner};
@@ -16,8 +16,6 @@ use crate::store::logins::caution;
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
 use crate::table::{column, units};
-
-pub(super) const GONE: &str = "this connection is gone; there is nothing to close";
 
 impl App {
     /// Opens the dialog for the selected socket, or says why not.
@@ -71,19 +69,19 @@ impl App {
     }
 
     /// The one socket that `selection` means; `None` where it stands for several, which are being gathered.
-    fn socket_to_close(&mut self, selection: Selection) -> Result<Option<SocketId>, String> {
+    fn socket_to_close(&mut self, selection: Selected) -> Result<Option<SocketId>, String> {
         match selection {
-            Selection::None => Err(NOTHING.to_owned()),
-            Selection::Socket(id) => Ok(Some(id)),
-            Selection::LogLine(number) => match self.log_entry(number) {
+            Selected::None => Err(NOTHING.to_owned()),
+            Selected::Socket(id) => Ok(Some(id)),
+            Selected::LogLine(number) => match self.log_entry(number) {
                 Some(entry) => Ok(Some(entry.id)),
                 None => Err("there is no connection to close".to_owned()),
             },
-            Selection::Group(key) => {
+            Selected::Group(key) => {
                 self.gather(key, Purpose::Close);
                 Ok(None)
             }
-            Selection::State(_) | Selection::Finding(_) => {
+            Selected::State(_) | Selected::Finding(_) => {
                 Err("choose one socket first: Enter shows those of this row".to_owned())
             }
         }

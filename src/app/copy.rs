@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::notice::Tone;
-use crate::app::selection::Selection;
+use crate::app::selection::Selected;
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::table::column::{Column, default_columns};
@@ -19,16 +19,16 @@ impl App {
     }
 
     /// One line of text that says what `selection` is; `None` where it is gone or has no line.
-    fn line_of(&self, selection: Selection) -> Option<String> {
+    fn line_of(&self, selection: Selected) -> Option<String> {
         match selection {
-            Selection::None | Selection::State(_) => None,
-            Selection::Socket(id) => Some(line(COLUMNS, self.seen_row(id)?, &self.store)),
-            Selection::Group(key) => {
+            Selected::None | Selected::State(_) => None,
+            Selected::Socket(id) => Some(line(COLUMNS, self.seen_row(id)?, &self.store)),
+            Selected::Group(key) => {
                 let table = self.tables.group(self.tab)?;
                 Some(line(table.columns.all, table.get(key)?, &self.store))
             }
-            Selection::Finding(key) => Some(self.findings.get(key)?.sentence.clone()),
-            Selection::LogLine(number) => self.log_entry(number).map(|entry| self.log_text(entry)),
+            Selected::Finding(key) => Some(self.findings.get(key)?.sentence.clone()),
+            Selected::LogLine(number) => self.log_entry(number).map(|entry| self.log_text(entry)),
         }
     }
 }

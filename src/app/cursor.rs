@@ -1,7 +1,7 @@
 //! The selection and the window over a list. The selection is the identity of a row, never its position.
 
 use crate::app::action::Motion;
-use crate::app::scroll::{Extent, Scroll, page_lines};
+use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 
 /// Where the cursor is in a list of things known by `K`, whether the user picked the row under it, and which part of the
 /// list is on the screen. Only a picked row may be acted on.
@@ -37,8 +37,8 @@ pub struct Lines<'a, K> {
 }
 
 impl<K> Lines<'_, K> {
-    const fn extent(&self) -> Extent {
-        Extent { len: self.len, height: self.height }
+    const fn extent(&self) -> ScrollExtent {
+        ScrollExtent { len: self.len, height: self.height }
     }
 }
 

@@ -8,12 +8,15 @@ mod handshake;
 mod in_state;
 mod kernel;
 mod limits;
+pub mod page;
 
 use crate::app::App;
+use crate::app::detail::page::DetailPage;
 use crate::app::diagram::{Drawing, drawing};
-use crate::app::mode::{Detail, Page};
+use crate::app::mode::Page;
 use crate::app::path::{Path, opening, path};
 use crate::app::prose::{Column, Line, Section, longest, places, side_by_side};
+use crate::model::process::Process;
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -29,13 +32,13 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     let Some(row) = &detail.row else {
         return side_by_side(width, vec![vec![facts::forgotten(), course::history(app, detail)]]);
     };
-    let path = path(app, row, &detail.around);
+    let path = path(app, row, &detail.related);
     let picture = picture(app, width).zip(path.as_ref());
     // One line of words stands in for the picture.
     let words = path.as_ref().filter(|_| picture.is_none());
     let left = identity(app, row, detail, words);
     let (means, measured) = (meaning(app, row, detail, path.as_ref()), measured(app, row));
-    let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.around)];
+    let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.related)];
     let Some((drawing, path)) = picture else {
         return match column_count(width) {
             1 => side_by_side(width, vec![joined([left, means, measured, course])]),
@@ -72,7 +75,7 @@ pub fn picture(app: &App, width: u16) -> Option<&'static Drawing> {
 /// The path of the connection that is open.
 pub fn open_path(app: &App) -> Option<Path> {
     let Page::Detail(detail) = &app.page else { return None };
-    path(app, detail.row.as_ref()?, &detail.around)
+    path(app, detail.row.as_ref()?, &detail.related)
 }
 
 /// How many lines the longest column has.
@@ -81,18 +84,18 @@ pub(super) fn len(app: &App) -> usize {
 }
 
 /// What it is, whose, and what is at its other end.
-fn identity(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
+fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&Path>) -> Vec<Section> {
     vec![
         facts::connection(app, row, path),
-        ends::both(app, row, &detail.around),
-        facts::owner(app, row, &detail.around),
+        ends::both(app, row, &detail.related),
+        facts::owner(app, row, &detail.related),
     ]
 }
 
 /// What its state means, what is wrong with it, and how far a handshake got.
-fn meaning(app: &App, row: &Row, detail: &Detail, path: Option<&Path>) -> Vec<Section> {
-    let around = &detail.around;
-    let handshake = path.and_then(|path| handshake::section(app, row, around, opening(&path.steps, row, around)));
+fn meaning(app: &App, row: &Row, detail: &DetailPage, path: Option<&Path>) -> Vec<Section> {
+    let related = &detail.related;
+    let handshake = path.and_then(|path| handshake::section(app, row, related, opening(&path.steps, row, related)));
     let mut sections: Vec<Section> = handshake.into_iter().collect();
     sections.extend(facts::finding(app, row));
     sections.push(facts::meaning(row));
@@ -124,4 +127,13 @@ pub(super) fn byte_words(bytes: u64) -> String {
         None if bytes == 1 => "1 byte".to_owned(),
         None => format!("{text} bytes"),
     }
+}
+
+/// Whether the socket is no more: what counts up or down stands still.
+pub(super) fn is_gone(app: &App, row: &Row) -> bool {
+    row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
+}
+
+pub(super) fn name_and_pid(process: &Process) -> String {
+    format!("{}[{}]", process.name, process.id.pid)
 }

@@ -3,11 +3,8 @@
 use crate::app::App;
 use crate::app::diagram::{EDGES, Node, TIMEOUT};
 use crate::app::findings;
-use crate::app::mode::Mode;
-use crate::app::notice::Tone;
 use crate::app::prose::{Column, Line, Section, longest, side_by_side};
-use crate::app::scroll::Scroll;
-use crate::app::selection::Selection;
+use crate::app::selection::Selected;
 use crate::app::states::StateLine;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::rule::Rule;
@@ -157,32 +154,21 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
 }
 
 impl App {
-    /// Explains what is selected: the finding, or the state of the connection and the finding about it.
-    pub(super) fn explain(&mut self) {
-        match self.explained(self.selection()) {
-            Some(explained) => self.mode = Mode::Explain { explained, scroll: Scroll::default() },
-            None => {
-                self.say(
-                    Tone::Plain,
-                    "there is nothing to explain here; e explains a connection, a listener, a state or a finding",
-                );
-            }
-        }
-    }
-
-    fn explained(&self, selection: Selection) -> Option<Explained> {
+    /// What explains `selected`: a finding by its rule, a connection by its state and the finding about it, a group by its
+    /// port.
+    pub(super) fn explained(&self, selected: Selected) -> Option<Explained> {
         let of_state = |state| Explained { state, ..Explained::default() };
-        match selection {
-            Selection::None => None,
-            Selection::Socket(id) => self.seen_row(id).map(|row| self.of_row(row)),
-            Selection::Group(key) => self.of_group(key),
-            Selection::State(StateLine::Tcp(state)) => Some(of_state(Some(state))),
-            Selection::State(StateLine::Udp) => Some(of_state(Some(TcpState::Unconn))),
-            Selection::Finding(key) => {
+        match selected {
+            Selected::None => None,
+            Selected::Socket(id) => self.seen_row(id).map(|row| self.of_row(row)),
+            Selected::Group(key) => self.of_group(key),
+            Selected::State(StateLine::Tcp(state)) => Some(of_state(Some(state))),
+            Selected::State(StateLine::Udp) => Some(of_state(Some(TcpState::Unconn))),
+            Selected::Finding(key) => {
                 let finding = self.findings.get(key)?;
                 Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
-            Selection::LogLine(number) => self.log_entry(number).map(|entry| of_state(entry.to.or(entry.from))),
+            Selected::LogLine(number) => self.log_entry(number).map(|entry| of_state(entry.to.or(entry.from))),
         }
     }
 

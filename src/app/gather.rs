@@ -1,26 +1,16 @@
 //! Which process or socket is meant where a row stands for several: they are gathered, in slices, and asked about.
 
 use crate::app::App;
-use crate::app::close::GONE;
-use crate::app::kill::{Candidates, nobody_sentence};
+use crate::app::candidates::{Candidates, GONE, Purpose, nobody_sentence};
 use crate::app::mode::Mode;
 use crate::app::notice::Tone;
-use crate::app::selection::Selection;
+use crate::app::selection::Selected;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::process::{Names, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::store::groups::GroupKey;
 use crate::store::groups::members::{MEMBERS_MAX, Members};
 use crate::table::units;
-
-/// What the members of a group are gathered for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A signal to one of its processes.
-    Kill,
-    /// The close of one of its sockets.
-    Close,
-}
 
 impl App {
     /// Starts to gather who and what the group `key` stands for.
@@ -30,7 +20,7 @@ impl App {
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.
     pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
-        if !matches!(self.mode, Mode::Normal) || self.selection() != Selection::Group(members.key()) {
+        if !matches!(self.mode, Mode::Normal) || self.selection() != Selected::Group(members.key()) {
             return;
         }
         self.dirty = true;

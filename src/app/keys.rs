@@ -6,16 +6,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::App;
 use crate::app::action::Motion;
-use crate::app::around::Around;
 use crate::app::detail;
+use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
 use crate::app::group_filter;
 use crate::app::keymap::key::Key;
 use crate::app::keymap::{self, Binding, Scope};
-use crate::app::mode::{Confirm, ConfirmClose, Detail, Mode, Page};
+use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
-use crate::app::scroll::{Extent, Scroll, page_lines};
+use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
@@ -86,7 +86,15 @@ impl App {
     pub(super) fn toggle_explanation(&mut self) {
         match self.mode {
             Mode::Explain { .. } => self.mode = Mode::Normal,
-            _ => self.explain(),
+            _ => match self.explained(self.selection()) {
+                Some(explained) => self.mode = Mode::Explain { explained, scroll: Scroll::default() },
+                None => {
+                    self.say(
+                        Tone::Plain,
+                        "there is nothing to explain here; e explains a connection, a listener, a state or a finding",
+                    );
+                }
+            },
         }
     }
 
@@ -131,12 +139,12 @@ impl App {
             Mode::Help { scroll } => {
                 // Title line and footer are not the help's.
                 let height = usize::from(self.config.size.1).saturating_sub(2);
-                scroll.go(motion, page, Extent { len: keymap::help_len(self.config.size.0), height });
+                scroll.go(motion, page, ScrollExtent { len: keymap::help_len(self.config.size.0), height });
             }
             Mode::Explain { explained, scroll } => {
                 let height = usize::from(self.config.size.1).saturating_sub(2);
                 let len = crate::app::explain::len(explained, self.config.size.0);
-                scroll.go(motion, page, Extent { len, height });
+                scroll.go(motion, page, ScrollExtent { len, height });
             }
             Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
                 self.move_in_menu(motion);
@@ -153,7 +161,7 @@ impl App {
         let height = self.body_height();
         match (&mut self.page, len) {
             (Page::Detail(detail), Some(len)) => {
-                detail.scroll.go(motion, page, Extent { len, height });
+                detail.scroll.go(motion, page, ScrollExtent { len, height });
             }
             _ if self.tab == Tab::States => self.states.go(motion),
             _ if self.tab == Tab::Findings => self.go_in_findings(motion),
@@ -189,15 +197,7 @@ impl App {
     }
 
     pub(crate) fn open_detail(&mut self, id: SocketId) {
-        let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index)).cloned();
-        self.page = Page::Detail(Box::new(Detail {
-            id,
-            row,
-            scroll: Scroll::default(),
-            around: Around::default(),
-            looking: None,
-        }));
-        self.start_looking_around();
+        self.page = Page::Detail(Box::new(DetailPage::new(id, &self.store)));
     }
 
     fn open_group(&mut self) {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::candidates::{Candidates, Purpose, nobody_sentence};
 use crate::app::effect::Effect;
-use crate::app::gather::Purpose;
 use crate::app::mode::{Confirm, Mode, Stage, Word};
 use crate::app::notice::Tone;
-use crate::app::selection::{NOTHING, Selection};
+use crate::app::selection::{NOTHING, Selected};
 use crate::diagnosis::finding::{Finding, FindingKey};
 use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
@@ -25,22 +25,6 @@ use crate::table::value::Value;
 const WORD_LEN_MAX: usize = 16;
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
-
-/// Who may be meant by a signal: never none, but while they are being gathered.
-#[derive(Debug, Default)]
-pub(super) struct Candidates {
-    /// Who.
-    pub(super) owners: Vec<Arc<Process>>,
-    /// The sockets for which they are ([`Kill::holding`]).
-    pub(super) holding: Vec<NonZeroU32>,
-}
-
-impl Candidates {
-    /// A process that was chosen for itself.
-    fn one(process: Arc<Process>) -> Self {
-        Self { owners: vec![process], holding: Vec::new() }
-    }
-}
 
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
@@ -178,15 +162,15 @@ impl App {
     }
 
     /// The processes behind `selection`; none while they are being gathered.
-    fn candidates(&mut self, selection: Selection) -> Result<Candidates, String> {
+    fn candidates(&mut self, selection: Selected) -> Result<Candidates, String> {
         match selection {
-            Selection::None => Err(NOTHING.to_owned()),
-            Selection::Socket(id) => {
+            Selected::None => Err(NOTHING.to_owned()),
+            Selected::Socket(id) => {
                 candidates_of(self.seen_row(id).ok_or("this connection is gone; there is nothing to act on")?)
             }
-            Selection::Group(key) => self.candidates_of_group(key),
-            Selection::Finding(key) => self.candidates_of_finding(key),
-            Selection::State(_) | Selection::LogLine(_) => {
+            Selected::Group(key) => self.candidates_of_group(key),
+            Selected::Finding(key) => self.candidates_of_finding(key),
+            Selected::State(_) | Selected::LogLine(_) => {
                 Err("choose a connection or a process first: 1 or 2 shows them".to_owned())
             }
         }
@@ -291,10 +275,6 @@ fn hidden_sentence() -> String {
 
 fn vanished_sentence() -> String {
     "its process was not found in time: it closes sockets as fast as conntop looks; choose its listener (4)".to_owned()
-}
-
-pub(super) fn nobody_sentence() -> String {
-    "no process holds this socket; the kernel keeps it and ends it by itself".to_owned()
 }
 
 /// `nginx[812]`.

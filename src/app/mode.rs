@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::app::around::{Around, Looking};
-use crate::app::dialog::Part;
+use crate::app::detail::page::DetailPage;
+use crate::app::dialog::part::Part;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
 use crate::app::keymap::Scope;
@@ -13,7 +13,6 @@ use crate::app::scroll::Scroll;
 use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
-use crate::store::rows::Row;
 use crate::table::filter::FilterError;
 
 /// What the main part of the screen is.
@@ -23,7 +22,7 @@ pub enum Page {
     #[default]
     Tab,
     /// Everything about one connection.
-    Detail(Box<Detail>),
+    Detail(Box<DetailPage>),
 }
 
 /// What lies over the page.
@@ -217,19 +216,4 @@ pub enum Stage {
     Ask,
     /// Asked for the second time (KILL only).
     AskAgain,
-}
-
-/// The detail view.
-#[derive(Debug)]
-pub struct Detail {
-    /// Of which socket.
-    pub id: SocketId,
-    /// The row as last seen; it stays when the store forgets it. `None`: only the log remembers the socket.
-    pub row: Option<Row>,
-    /// Which part of it is on the screen.
-    pub scroll: Scroll,
-    /// What is known of other sockets.
-    pub around: Around,
-    /// The look for that, while it is under way.
-    pub looking: Option<Looking>,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::around::{Around, is_client};
+use crate::app::related::{RelatedSockets, is_client};
 use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::socket::SocketId;
@@ -91,7 +91,7 @@ fn brief(lasted: Duration) -> String {
 
 /// The path of the connection `row`, as far as the log and the kernel's clocks tell; `None` for what has no path: UDP
 /// sockets, listeners and sockets that are only bound.
-pub fn path(app: &App, row: &Row, around: &Around) -> Option<Path> {
+pub fn path(app: &App, row: &Row, related: &RelatedSockets) -> Option<Path> {
     let socket = &row.connection.socket;
     if socket.protocol == Protocol::Udp || socket.is_listener() || socket.state == TcpState::Bound {
         return None;
@@ -104,18 +104,18 @@ pub fn path(app: &App, row: &Row, around: &Around) -> Option<Path> {
     if let Some(last) = steps.last_mut().filter(|step| !ended && step.lasted.is_none()) {
         last.lasted = row.connection.state_since.map(|since| (since.age(app.store.at()), since.basis));
     }
-    let opening = opening(&steps, row, around);
+    let opening = opening(&steps, row, related);
     Some(Path { steps: without_gaps(&steps, opening), ended })
 }
 
 /// Which side opened it: told by a state of the handshake, by a listener on its port, or by the lower port, which is that
 /// of the service.
-pub fn opening(steps: &[Step], row: &Row, around: &Around) -> Opening {
+pub fn opening(steps: &[Step], row: &Row, related: &RelatedSockets) -> Opening {
     let seen = |state| steps.iter().any(|step| step.state == state);
     if seen(TcpState::SynSent) {
         return Opening::Active;
     }
-    if seen(TcpState::SynRecv) || around.has_listener || !is_client(&row.connection.socket) {
+    if seen(TcpState::SynRecv) || related.has_listener || !is_client(&row.connection.socket) {
         return Opening::Passive;
     }
     Opening::Active

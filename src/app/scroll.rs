@@ -11,14 +11,14 @@ pub struct Scroll {
 
 /// How much there is to scroll over, in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct ScrollExtent {
     /// Of the content.
     pub len: usize,
     /// Of the window.
     pub height: usize,
 }
 
-impl Extent {
+impl ScrollExtent {
     /// The first line when the window is at the end.
     const fn last(self) -> usize {
         self.len.saturating_sub(self.height)
@@ -37,7 +37,7 @@ impl Scroll {
     }
 
     /// Moves the window; a page has `page` lines.
-    pub(crate) fn go(&mut self, motion: Motion, page: usize, extent: Extent) {
+    pub(crate) fn go(&mut self, motion: Motion, page: usize, extent: ScrollExtent) {
         self.first = match motion {
             Motion::Up => self.first.saturating_sub(1),
             Motion::Down => self.first + 1,
@@ -50,18 +50,18 @@ impl Scroll {
     }
 
     /// Moves the window by so many lines.
-    pub fn by(&mut self, lines: isize, extent: Extent) {
+    pub fn by(&mut self, lines: isize, extent: ScrollExtent) {
         self.first = self.first.saturating_add_signed(lines);
         self.clamp(extent);
     }
 
     /// Keeps the window within the content.
-    pub fn clamp(&mut self, extent: Extent) {
+    pub fn clamp(&mut self, extent: ScrollExtent) {
         self.first = self.first.min(extent.last());
     }
 
     /// Moves the window as little as is needed to have `line` in it.
-    pub fn reveal(&mut self, line: usize, extent: Extent) {
+    pub fn reveal(&mut self, line: usize, extent: ScrollExtent) {
         if line < self.first {
             self.first = line;
         } else if line >= self.first + extent.height {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_window_stays_within_its_content() {
-        let extent = Extent { len: 10, height: 4 };
+        let extent = ScrollExtent { len: 10, height: 4 };
         let mut scroll = Scroll::default();
         for (motion, first) in [
             (Motion::Up, 0),
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(scroll.first(), 0);
         scroll.reveal(7, extent);
         assert_eq!(scroll.first(), 4);
-        scroll.clamp(Extent { len: 2, height: 4 });
+        scroll.clamp(ScrollExtent { len: 2, height: 4 });
         assert_eq!(scroll.first(), 0);
     }
 }

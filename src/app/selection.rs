@@ -1,22 +1,16 @@
 //! What the user acts on. Kill, close, copy and explain take a selection; which tab it comes from does not matter to them.
 
-use crate::app::App;
-use crate::app::mode::Page;
 use crate::app::states::StateLine;
-use crate::app::tab::Tab;
 use crate::diagnosis::finding::FindingKey;
 use crate::model::socket::SocketId;
 use crate::store::groups::GroupKey;
-use crate::store::rows::Row;
 
-/// What is said instead of acting on a row that nobody picked.
-const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
 /// What is said where there is nothing to act on.
 pub const NOTHING: &str = "there is nothing to act on here";
 
 /// The identity of what is selected. It stays valid when rows change places, and finds nothing once its thing is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub enum Selected {
     /// Nothing: the list is empty.
     None,
     /// One connection or listener.
@@ -29,51 +23,4 @@ pub enum Selection {
     Finding(FindingKey),
     /// A line of the log, by its number since the start.
     LogLine(u64),
-}
-
-impl App {
-    /// What is selected on the screen.
-    pub fn selection(&self) -> Selection {
-        match &self.page {
-            Page::Detail(detail) => Selection::Socket(detail.id),
-            Page::Tab => self.tab_selection(),
-        }
-    }
-
-    fn tab_selection(&self) -> Selection {
-        match self.tab {
-            Tab::Connections => self.tables.connections.cursor.key().map_or(Selection::None, Selection::Socket),
-            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => {
-                let key = self.tables.group(self.tab).and_then(|table| table.cursor.key());
-                key.map_or(Selection::None, Selection::Group)
-            }
-            Tab::States => Selection::State(self.states.selected()),
-            Tab::Findings => self.findings.cursor.key().map_or(Selection::None, Selection::Finding),
-            Tab::Log => self.log.key().map_or(Selection::None, Selection::LogLine),
-        }
-    }
-
-    fn is_picked(&self) -> bool {
-        match (&self.page, self.tab) {
-            (Page::Detail(_), _) | (Page::Tab, Tab::States) => true,
-            (Page::Tab, Tab::Connections) => self.tables.connections.cursor.is_picked(),
-            (Page::Tab, Tab::Log) => self.log.is_picked(),
-            (Page::Tab, Tab::Findings) => self.findings.cursor.is_picked(),
-            (Page::Tab, tab) => self.tables.group(tab).is_some_and(|table| table.cursor.is_picked()),
-        }
-    }
-
-    /// The selection, if the user picked it: nothing is done to a row that nobody picked.
-    pub(super) fn picked(&self) -> Result<Selection, String> {
-        if self.is_picked() { Ok(self.selection()) } else { Err(NOT_PICKED.to_owned()) }
-    }
-
-    /// The socket `id` as last seen: that of the open details stays when the store forgets it.
-    pub(super) fn seen_row(&self, id: SocketId) -> Option<&Row> {
-        let known = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
-        known.or(match &self.page {
-            Page::Detail(detail) if detail.id == id => detail.row.as_ref(),
-            Page::Detail(_) | Page::Tab => None,
-        })
-    }
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::action::Motion;
-use crate::app::detail::wrap;
+use crate::app::prose::wrap;
 use crate::knowledge::states::text;
 use crate::model::tcp_state::TcpState;
 use crate::store::history::edges::EdgeRates;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::app::held::HELD_BYTES_MAX;
 use crate::app::mode::{Confirm, Stage};
-use crate::app::selection::Selection;
+use crate::app::selection::Selected;
 use crate::model::action::{KillOutcome, KillReport, Signal};
 use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
 use crate::model::process::{Holders, Names, Owner, Process};
@@ -537,7 +537,7 @@ fn the_interval_is_stepped_within_bounds() {
 /// The connection of the selected line of the log.
 fn selected_entry(app: &App) -> Option<SocketId> {
     match app.selection() {
-        Selection::LogLine(number) => app.log_entry(number).map(|entry| entry.id),
+        Selected::LogLine(number) => app.log_entry(number).map(|entry| entry.id),
         _ => None,
     }
 }

@@ -1,13 +1,13 @@
-//! Work on many rows, done in slices between keys: taking in deltas, filtering, sorting, adding up, looking around.
+//! Work on many rows, done in slices between keys: taking in deltas, filtering, sorting, adding up, searching related sockets.
 //!
 //! A slice is counted in steps (rows looked at), not in time: the caller has the clock. What is on the screen stays
 //! until the new is complete, and no delta comes in while there is other work, so that each pass sees one state.
 
 use crate::app::App;
+use crate::app::candidates::Purpose;
 use crate::app::effect::Effect;
 use crate::app::findings::News;
 use crate::app::flows::Flows;
-use crate::app::gather::Purpose;
 use crate::app::held::Next;
 use crate::app::mode::Page;
 #[cfg(test)]
@@ -55,7 +55,7 @@ impl App {
             || self.work.holdings.is_some()
             || self.work.members.is_some()
             || self.findings.is_looking()
-            || self.is_looking_around()
+            || matches!(&self.page, Page::Detail(detail) if detail.is_searching())
             || self.work.intake.is_some()
             || self.held.is_merging(self.stands_still())
             || self.may_take_in()
@@ -86,8 +86,10 @@ impl App {
                 self.refresh_tables();
                 self.dirty = true;
             }
-        } else if self.is_looking_around() {
-            self.look_around(steps);
+        } else if let Page::Detail(detail) = &mut self.page
+            && detail.is_searching()
+        {
+            self.dirty |= detail.advance(&self.store, steps);
         } else if self.findings.is_looking() {
             if let Some(news) = self.findings.advance(&self.store, steps) {
                 self.on_news(news);
@@ -149,12 +151,9 @@ impl App {
         self.flows = Flows::of(self.store.history());
         self.processes = self.store.rows().processes();
         self.findings.begin(&self.store);
-        if let Page::Detail(detail) = &mut self.page
-            && let Some(index) = self.store.rows().find(detail.id)
-        {
-            detail.row = self.store.rows().get(index).cloned();
+        if let Page::Detail(detail) = &mut self.page {
+            detail.renew(&self.store);
         }
-        self.start_looking_around();
         self.refresh_tables();
         self.dirty = true;
         STEPS_A_PLACE * (touched.added.len() + touched.renewed.len())

@@ -3,14 +3,14 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::detail::page::DetailPage;
 use crate::app::detail::{columns, open_path, picture};
-use crate::app::mode::Detail;
 use crate::ui::painter::Painter;
 use crate::ui::prose;
 use crate::ui::state_diagram::Picture;
 
 /// Draws it.
-pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, detail: &Detail) {
+pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, detail: &DetailPage) {
     let path = open_path(app);
     let picture = picture(app, body.width).zip(path.as_ref()).map(|(drawing, path)| Picture::new(drawing, path));
     prose::draw(painter, body, &columns(app, body.width), detail.scroll.first(), picture.as_ref());

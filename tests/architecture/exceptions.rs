@@ -4,24 +4,6 @@
 #[rustfmt::skip]
 pub const CIRCLES: &[&[&str]] = &[
     &[
-        "app::around",
-        "app::detail",
-        "app::dialog",
-        "app::explain",
-        "app::mode",
-        "app::path",
-        "app::states",
-    ],
-    &[
-        "app::close",
-        "app::gather",
-        "app::kill",
-    ],
-    &[
-        "app::detail::facts",
-        "app::detail::in_state",
-    ],
-    &[
         "dns::book",
         "dns::pool",
     ],
@@ -65,7 +47,6 @@ pub const CIRCLES: &[&[&str]] = &[
 /// Names that more than one type has.
 #[rustfmt::skip]
 pub const DOUBLE_NAMES: &[&str] = &[
-    "Around",
     "Caller",
     "Column",
     "Connection",

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::around::{Around, is_client};
 use crate::app::detail::byte_words;
-use crate::app::detail::facts::name_and_pid;
+use crate::app::detail::name_and_pid;
+use crate::app::detail::page::DetailPage;
 use crate::app::log::{change_text, lasted_text};
-use crate::app::mode::Detail;
 use crate::app::prose::{Line, Section};
+use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::delta::{AgeBasis, LastWords, Transition};
 use crate::model::tcp_state::STATES;
@@ -20,10 +20,10 @@ use crate::table::units;
 const HISTORY_SHOWN_MAX: usize = 12;
 
 /// Those that belong with a connection, by state, and the first of them with a line each.
-pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
+pub(super) fn neighbours(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
-    if around.first.is_empty() {
+    if related.first.is_empty() {
         return section;
     }
     let names = app.store.names();
@@ -36,10 +36,10 @@ pub(super) fn neighbours(app: &App, row: &Row, around: &Around) -> Section {
         None => return section,
     };
     section.fact(label, what);
-    for (state, count) in STATES.iter().zip(around.alike).filter(|(_, count)| *count > 0) {
+    for (state, count) in STATES.iter().zip(related.alike).filter(|(_, count)| *count > 0) {
         section.fact(state.name, units::count(u64::from(count)));
     }
-    for (at, other) in around.first.iter().enumerate() {
+    for (at, other) in related.first.iter().enumerate() {
         section.fact(if at == 0 { "among them" } else { "" }, neighbour_words(app, other));
     }
     section
@@ -62,7 +62,7 @@ fn neighbour_words(app: &App, row: &Row) -> String {
 }
 
 /// Its transitions, newest first, as far as the log goes back.
-pub(super) fn history(app: &App, detail: &Detail) -> Section {
+pub(super) fn history(app: &App, detail: &DetailPage) -> Section {
     let mut section = Section::new("What happened to it");
     let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
     for entry in entries.take(HISTORY_SHOWN_MAX) {

@@ -1,10 +1,10 @@
 //! Both ends of a connection whose other end is on this machine too, side by side.
 
 use crate::app::App;
-use crate::app::around::Around;
 use crate::app::detail::byte_words;
-use crate::app::detail::facts::name_and_pid;
+use crate::app::detail::name_and_pid;
 use crate::app::prose::{Line, Section};
+use crate::app::related::RelatedSockets;
 use crate::model::address_text::local_end;
 use crate::model::delta::AgeBasis;
 use crate::model::process::Owner;
@@ -13,10 +13,10 @@ use crate::store::rows::Row;
 use crate::table::units;
 
 /// What holds of this end and of the other; empty where the other end is not on this machine.
-pub(super) fn both(app: &App, row: &Row, around: &Around) -> Section {
+pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     let mut section = Section::new("Both ends are on this machine");
     let has_peer = !row.connection.socket.remote.is_unset();
-    let Some(other) = around.other_end.as_ref().filter(|_| has_peer) else { return section };
+    let Some(other) = related.other_end.as_ref().filter(|_| has_peer) else { return section };
     let mut pair = |label, of: &dyn Fn(&Row) -> String| {
         section.lines.push(Line::Pair(label, of(row), of(other)));
     };

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::app::around::Around;
 use crate::app::clock::date_and_time;
-use crate::app::detail::{byte_words, in_state};
+use crate::app::detail::{byte_words, in_state, is_gone, name_and_pid};
 use crate::app::findings;
 use crate::app::kill::holdings_text;
 use crate::app::path::Path;
 use crate::app::prose::{Line, Section};
+use crate::app::related::RelatedSockets;
 use crate::knowledge::{ports, states};
 use crate::model::address_text::{Link, local_end, remote_end};
 use crate::model::descriptors::Descriptors;
@@ -56,11 +56,6 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     section
 }
 
-/// Whether the socket is no more: what counts up or down stands still.
-pub(super) fn is_gone(app: &App, row: &Row) -> bool {
-    row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
-}
-
 fn gone(app: &App, row: &Row) -> Option<Line> {
     let when = match row.mark {
         Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at)),
@@ -102,12 +97,12 @@ fn identity(socket: &Socket) -> String {
     parts.join(", ")
 }
 
-pub(super) fn owner(app: &App, row: &Row, around: &Around) -> Section {
+pub(super) fn owner(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Owner");
     match &socket.owner {
         Owner::Live(holders) => {
-            push_process(app, &mut section, holders.first(), around);
+            push_process(app, &mut section, holders.first(), related);
             push_others(app, &mut section, &holders.all()[1..]);
         }
         Owner::Remembered(holders) => {
@@ -143,11 +138,7 @@ fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
     }
 }
 
-pub(super) fn name_and_pid(process: &Process) -> String {
-    format!("{}[{}]", process.name, process.id.pid)
-}
-
-fn push_process(app: &App, section: &mut Section, process: &Process, around: &Around) {
+fn push_process(app: &App, section: &mut Section, process: &Process, related: &RelatedSockets) {
     section.fact("process", name_and_pid(process));
     if let Some(thread) = &process.thread {
         section.fact("thread", format!("{}[{}], which has descriptors of its own", thread.name, thread.tid));
@@ -159,7 +150,7 @@ fn push_process(app: &App, section: &mut Section, process: &Process, around: &Ar
     let offset = app.config.utc_offset_seconds;
     section.known("started", process.started.map(|at| date_and_time(at, offset)));
     // Counted over all rows, so not while a frame is drawn.
-    let counted = around.holdings.as_ref().filter(|(counted, _)| *counted == process.id);
+    let counted = related.holdings.as_ref().filter(|(counted, _)| *counted == process.id);
     section.fact("holds", counted.map_or_else(|| "…".to_owned(), |(_, holdings)| holdings_text(holdings)));
     section.known("uses", app.store.usage(process.id).map(usage_words));
     section.known("descriptors", app.store.descriptors_of(process.id).map(descriptor_words));

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::app::around::Around;
-use crate::app::detail::facts::{is_gone, name_and_pid};
+use crate::app::detail::{is_gone, name_and_pid};
 use crate::app::path::Opening;
 use crate::app::prose::{Line, Section};
+use crate::app::related::RelatedSockets;
 use crate::model::process::{Owner, Process};
 use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
@@ -23,11 +23,11 @@ const PASSIVE: [&str; 4] =
 const NAMED_MAX: usize = 3;
 
 /// The steps, while the handshake is under way or nobody has accepted the connection.
-pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -> Option<Section> {
+pub(super) fn section(app: &App, row: &Row, related: &RelatedSockets, opening: Opening) -> Option<Section> {
     let socket = &row.connection.socket;
     let (steps, waits_at, why): (&[&str], usize, String) = match (socket.state, opening) {
         _ if is_gone(app, row) => return None,
-        (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, around)),
+        (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, related)),
         (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides called at the same time".to_owned()),
         (TcpState::SynRecv, Opening::Passive) => (&PASSIVE, 2, no_ack(app, socket.timer)),
         (_, _) if matches!(socket.owner, Owner::Unaccepted) => (&PASSIVE, 3, not_accepted(app, socket)),
@@ -45,8 +45,8 @@ pub(super) fn section(app: &App, row: &Row, around: &Around, opening: Opening) -
 }
 
 /// What a call waits for: a full accept queue, if the listener is on this machine.
-fn no_answer(app: &App, timer: Option<Timer>, around: &Around) -> String {
-    let full = around.called.as_ref().and_then(|called| full_queue(called, around.called_of));
+fn no_answer(app: &App, timer: Option<Timer>, related: &RelatedSockets) -> String {
+    let full = related.called.as_ref().and_then(|called| full_queue(called, related.called_of));
     let suspects = full.unwrap_or_else(|| "the address, the route or a firewall".to_owned());
     match timer.filter(|timer| timer.kind == TimerKind::Retransmit) {
         Some(timer) => format!(

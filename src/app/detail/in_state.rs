@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::detail::facts::{is_gone, name_and_pid};
+use crate::app::detail::{is_gone, name_and_pid};
 use crate::app::fresh::is_fresh;
 use crate::app::prose::{Line, Section};
 use crate::model::delta::{AgeBasis, Since};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::detail::facts::is_gone;
+use crate::app::detail::is_gone;
 use crate::app::prose::{Line, Section};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};

@@ -7,7 +7,7 @@ use crate::app::action::Motion;
 use crate::app::findings::{columns, panes};
 use crate::app::notice::Tone;
 use crate::app::prose::longest;
-use crate::app::scroll::{Extent, page_lines};
+use crate::app::scroll::{ScrollExtent, page_lines};
 use crate::app::tab::Tab;
 
 impl App {
@@ -37,7 +37,7 @@ impl App {
         let Some(layout) = self.layout() else { return };
         let room = usize::from(panes(layout.body, self.findings.len()).text.height);
         let len = longest(&columns(self, layout.body.width));
-        self.findings.scroll.go(motion, page_lines(room), Extent { len, height: room });
+        self.findings.scroll.go(motion, page_lines(room), ScrollExtent { len, height: room });
     }
 
     /// Shows the sockets that the selected finding is about.

@@ -111,5 +111,5 @@ fn forty_by_ten_is_enough_for_both_ends_of_ipv6_and_a_long_command_line() {
         assert!(app.sheet().is_some_and(|sheet| sheet.is_whole), "{open:?}:\n{}", screen(&app));
         assert_eq!(confirm(&mut app).len(), 1);
     }
-    assert_eq!(dialog::ALWAYS, 0);
+    assert_eq!(dialog::part::ALWAYS, 0);
 }

@@ -1,8 +1,6 @@
-//! What the details tell of other sockets: the other end of the connection, and others like it. A pass over all rows,
+//! What the details tell of related sockets: the other end of the connection, and others like it. A pass over all rows,
 //! in slices, once a sample.
 
-use crate::app::App;
-use crate::app::mode::Page;
 use crate::model::endpoint::Endpoint;
 use crate::model::process::{Owner, ProcessId};
 use crate::model::socket::Socket;
@@ -15,9 +13,9 @@ use crate::store::rows::{Row, RowIndex};
 /// How many of the connections that belong with one are shown one by one.
 const NEIGHBOURS_SHOWN_MAX: usize = 8;
 
-/// What was found around a connection.
+/// The sockets that belong with a connection.
 #[derive(Debug, Default)]
-pub struct Around {
+pub struct RelatedSockets {
     /// The same connection seen from the other side, if that is on this machine too.
     pub other_end: Option<Row>,
     /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
@@ -35,7 +33,7 @@ pub struct Around {
     pub holdings: Option<(ProcessId, Holdings)>,
 }
 
-impl Around {
+impl RelatedSockets {
     /// Which of several listeners on one port is called the kernel decides, and tells nobody.
     fn note_called(&mut self, listener: &Row) {
         self.called_of += 1;
@@ -51,30 +49,39 @@ impl Around {
     }
 }
 
-/// A look around a connection under way.
+/// A search for related sockets, under way.
 #[derive(Debug, Default)]
-pub struct Looking {
+pub struct RelatedSearch {
     next: RowIndex,
-    found: Around,
+    found: RelatedSockets,
     /// What is left to count of its process.
     count: Option<HoldingsCount>,
     /// Whether nothing else is to be found.
     is_alone: bool,
 }
 
-impl Looking {
-    /// A look around `row`.
-    fn at(row: &Row, store: &Store) -> Self {
+impl RelatedSearch {
+    /// A search from `row`.
+    pub(super) fn new(row: &Row, store: &Store) -> Self {
         let socket = &row.connection.socket;
         let held = if matches!(socket.owner, Owner::Live(_)) { socket.owner.process() } else { None };
         let count = held.map(|process| HoldingsCount::new(process.id));
         let is_alone = !socket.is_listener() && socket.remote.is_unset();
         let has_listener = !socket.is_listener() && store.listeners().of_connection(socket).is_some();
-        Self { count, is_alone, found: Around { has_listener, ..Around::default() }, ..Self::default() }
+        Self { count, is_alone, found: RelatedSockets { has_listener, ..RelatedSockets::default() }, ..Self::default() }
     }
 
-    /// Looks at as many rows as `steps` allows; answers whether that was all.
-    fn advance(&mut self, socket: &Socket, store: &Store, steps: &mut usize) -> bool {
+    /// Whether there is anything to look at.
+    pub(super) const fn has_work(&self) -> bool {
+        self.count.is_some() || !self.is_alone
+    }
+
+    /// Looks at as many rows as `steps` allows; what was found, once that was all.
+    pub(super) fn advance(&mut self, socket: &Socket, store: &Store, steps: &mut usize) -> Option<RelatedSockets> {
+        self.is_finished(socket, store, steps).then(|| std::mem::take(&mut self.found))
+    }
+
+    fn is_finished(&mut self, socket: &Socket, store: &Store, steps: &mut usize) -> bool {
         if let Some(mut count) = self.count.take() {
             let Some(holdings) = count.advance(store, steps) else {
                 self.count = Some(count);
@@ -153,28 +160,4 @@ fn belongs(other: &Socket, socket: &Socket, process: Option<ProcessId>, store: &
 /// Whether the socket is the client's end: the side with the lower port is the service.
 pub(super) const fn is_client(socket: &Socket) -> bool {
     socket.remote.port < socket.local.port
-}
-
-impl App {
-    pub(super) fn is_looking_around(&self) -> bool {
-        matches!(&self.page, Page::Detail(detail) if detail.looking.is_some())
-    }
-
-    /// Looks anew, if there is anything to look from; what was found before stands until then.
-    pub(super) fn start_looking_around(&mut self) {
-        if let Page::Detail(detail) = &mut self.page {
-            let looking = detail.row.as_ref().map(|row| Looking::at(row, &self.store));
-            detail.looking = looking.filter(|looking| looking.count.is_some() || !looking.is_alone);
-        }
-    }
-
-    pub(super) fn look_around(&mut self, steps: &mut usize) {
-        let Page::Detail(detail) = &mut self.page else { return };
-        let (Some(row), Some(looking)) = (&detail.row, &mut detail.looking) else { return };
-        if looking.advance(&row.connection.socket, &self.store, steps) {
-            detail.around = std::mem::take(&mut looking.found);
-            detail.looking = None;
-            self.dirty = true;
-        }
-    }
 }

@@ -1,0 +1,49 @@
+//! What a dialog says, piece by piece.
+
+/// What is never left out.
+pub const ALWAYS: u8 = 0;
+
+/// How a part is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It informs.
+    Plain,
+    /// It says who or what is hit.
+    Target,
+    /// It says what happens.
+    Alarm,
+}
+
+/// Something that a dialog says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is about.
+    pub label: &'static str,
+    /// What there is to say.
+    pub text: String,
+    /// The same in fewer words, for a small window.
+    pub short: Option<String>,
+    /// How early it is left out where there is no room, the highest first; [`ALWAYS`] never.
+    pub spare: u8,
+    /// How it is meant.
+    pub weight: Weight,
+}
+
+impl Part {
+    /// A part that is always shown.
+    pub fn always(label: &'static str, text: impl Into<String>, weight: Weight) -> Self {
+        Self { label, text: text.into(), short: None, spare: ALWAYS, weight }
+    }
+
+    /// The same, in these words where there is little room.
+    #[must_use]
+    pub fn or(self, short: impl Into<String>) -> Self {
+        Self { short: Some(short.into()), ..self }
+    }
+
+    /// The same, left out where there is no room.
+    #[must_use]
+    pub fn unless_full(self, spare: u8) -> Self {
+        Self { spare, ..self }
+    }
+}
