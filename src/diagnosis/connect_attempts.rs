@@ -16,7 +16,7 @@ pub(super) struct ConnectAttempts {
     pub(super) counts: Counts,
     /// Over the last 10 s.
     pub(super) moment: Counts,
-    /// ConnectAttempts that wait for an answer now.
+    /// Attempts that wait for an answer now.
     pub(super) under_way: u32,
     /// When the trouble began, and whether that was seen.
     pub(super) since: Since,

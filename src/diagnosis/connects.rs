@@ -1,4 +1,4 @@
-//! ConnectAttempts to connect that fail, from the ledger: what the rules of failing and of refused connects have in common.
+//! Attempts to connect that fail, from the ledger: what the rules of failing and of refused connects have in common.
 //!
 //! The trouble is that of the destination, whoever of this machine has it: all programs whose attempts fail there are one
 //! group. A program that reaches the same port by its other address family is well: it tries both (RFC 8305), and `localhost`
@@ -20,7 +20,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::ledger::{Counts, Key, Program, Window};
 
-/// ConnectAttempts that all failed within less time than this are one try of somebody.
+/// Attempts that all failed within less time than this are one try of somebody.
 const SPAN_MIN: Duration = Duration::from_millis(500);
 /// So many attempts are enough where they waited long.
 const WAITED_MIN: u32 = 2;

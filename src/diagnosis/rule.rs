@@ -23,9 +23,9 @@ macro_rules! table_of_rules {
             ConntrackFull = "conntrack-full", conntrack_full::DEFINITION;
             /// The memory of all TCP sockets is scarce.
             MemoryPressure = "memory-pressure", memory_pressure::DEFINITION;
-            /// ConnectAttempts to connect fail.
+            /// Attempts to connect fail.
             FailingConnects = "failing-connects", failing_connects::DEFINITION;
-            /// ConnectAttempts to connect are refused.
+            /// Attempts to connect are refused.
             RefusedConnects = "refused-connects", refused_connects::DEFINITION;
             /// Connections are reset soon after they were established.
             ResetAfterAccept = "reset-after-accept", reset_after_accept::DEFINITION;

@@ -26,7 +26,7 @@ pub(super) type JudgedGroup = (SocketGroup, Option<Judgement>);
 /// Judgements on their way to findings.
 #[derive(Debug, Default)]
 pub(super) struct SettlingGroups {
-    /// AddressFamilies (see [`SocketGroup::family`]) stand together.
+    /// Address families (see [`SocketGroup::family`]) stand together.
     rest: std::vec::IntoIter<JudgedGroup>,
     /// How many of the first of `rest` are of the family at hand.
     of_family: usize,

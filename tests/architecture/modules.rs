@@ -42,7 +42,7 @@ impl Module {
                 at += 1;
             }
         }
-        paths.into_iter().map(|path| self.from_the_root(path)).collect()
+        paths.iter().map(|path| self.resolve(path)).collect()
     }
 
     fn token(&self, at: usize) -> &str {
@@ -51,12 +51,12 @@ impl Module {
 
     /// The path with `crate`, `self` and `super` resolved. A path that begins with a name begins in this module: one of its children, or a foreign crate,
     /// which is no module and is left out later.
-    fn from_the_root(&self, path: Vec<String>) -> Vec<String> {
+    fn resolve(&self, path: &[String]) -> Vec<String> {
         let mut base: Vec<String> = self.name.split("::").map(str::to_owned).collect();
         if path[0] == "crate" {
             return path[1..].to_vec();
         }
-        let mut rest = path.as_slice();
+        let mut rest = path;
         while let [first, after @ ..] = rest {
             match first.as_str() {
                 "self" => rest = after,
@@ -132,7 +132,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
 /// Which module uses which others of its own room. A parent and its own child may name each other.
 pub fn uses(modules: &[Module]) -> BTreeMap<&str, BTreeSet<&str>> {
     let names: BTreeSet<&str> = modules.iter().map(|module| module.name.as_str()).collect();
-    let mut uses = BTreeMap::new();
+    let mut used_by_name = BTreeMap::new();
     for module in modules {
         let used: BTreeSet<&str> = module
             .paths()
@@ -144,9 +144,9 @@ pub fn uses(modules: &[Module]) -> BTreeMap<&str, BTreeSet<&str>> {
             .filter(|used| used.split("::").next() == Some(module.room()))
             .filter(|used| *used != module.name && parent(used) != module.name && parent(&module.name) != *used)
             .collect();
-        uses.insert(module.name.as_str(), used);
+        used_by_name.insert(module.name.as_str(), used);
     }
-    uses
+    used_by_name
 }
 
 fn parent(name: &str) -> &str {

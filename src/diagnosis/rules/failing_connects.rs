@@ -1,4 +1,4 @@
-//! ConnectAttempts to connect fail, whatever time-out the client has: the condition is that nothing succeeds, not that one socket
+//! Attempts to connect fail, whatever time-out the client has: the condition is that nothing succeeds, not that one socket
 //! is old.
 
 use crate::diagnosis::case::{Case, Context, Judgement};

@@ -1,4 +1,4 @@
-//! ConnectAttempts to connect are refused: nobody listens there, or something on the way sends a reset.
+//! Attempts to connect are refused: nobody listens there, or something on the way sends a reset.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ use crate::store::rows::Row;
 /// handshakes are half done.
 const HALF_OPEN_FEW: u32 = 8;
 /// Of the limit of a SYN queue that drops, so much is called full: handshakes that were never finished expire in bursts
-/// (`reqsk_timer_handler`, net/ipv4/inet_connection_sock.c), and a sample may come before the queue has filled again.
+/// (`reqsk_timer_handler`, `net/ipv4/inet_connection_sock.c`), and a sample may come before the queue has filled again.
 const FULL_PERCENT: u64 = 75;
 
 /// The kinds of rows of a listener's group.

@@ -1,4 +1,4 @@
-//! ConnectAttempts that fail, resets soon after connecting, and churn told by the ledger: on both sides of each limit.
+//! Attempts that fail, resets soon after connecting, and churn told by the ledger: on both sides of each limit.
 
 use std::time::Duration;
 

@@ -171,7 +171,9 @@ impl Dumper {
         let mut first = Vec::with_capacity(PROBE_LEN as usize);
         let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, |socket| first.push(socket));
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
-            first.into_iter().for_each(|socket| intake.push(socket));
+            for socket in first {
+                intake.push(socket);
+            }
             return Some(probe);
         }
         let cut = if probe.gave_up { cut(&first) } else { None };

@@ -610,7 +610,7 @@ mod tests {
     fn attributes_are_cut_at_their_padding() {
         // len 5, type 8 (INET_DIAG_SHUTDOWN), one byte, three of padding; len 8, type 21 with the nested flag.
         let head = |len: u16, kind: u16| [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        let bytes = [&head(5, 8)[..], &[3, 0, 0, 0], &head(8, 0x8000 | 21), &[1, 2, 3, 4]].concat();
+        let bytes = [&head(5, 8)[..], &[3, 0, 0, 0], &head(8, 0x8000 | 0x15), &[1, 2, 3, 4]].concat();
         let found: Vec<_> = Attributes::new(&bytes).collect();
         assert_eq!(found, [Ok((8, &[3][..])), Ok((21, &[1, 2, 3, 4][..]))]);
         assert_eq!(Attributes::new(&head(3, 8)).next(), Some(Err(Malformed)));

@@ -82,6 +82,7 @@ impl ProcDir {
 
     /// Reads like a kernel before Linux 6.2, which does not tell the number of descriptors.
     #[cfg(test)]
+    #[must_use]
     pub fn without_counts(self) -> Self {
         Self { tells_counts: false, ..self }
     }
