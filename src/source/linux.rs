@@ -7,6 +7,7 @@ pub mod destroy_events;
 pub mod dumper;
 pub mod executables;
 pub mod facts;
+mod fields;
 pub mod intake;
 pub mod interfaces;
 mod mptcp_info;

@@ -4,6 +4,7 @@
 //! The same seed gives the same snapshots for the same calls. Its time is its own: every sample is one second after the
 //! one before, whatever the clock says. Each actor is a file of its own.
 
+mod addresses;
 mod answers;
 mod backlog;
 mod cast;

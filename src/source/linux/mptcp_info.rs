@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::time::{Moment, Timestamp};
-use crate::source::linux::tcp_info::{ne32, ne64};
+use crate::source::linux::fields::{ne32, ne64};
 
 // Where each field stands, in bytes. `last_*` are milliseconds ago.
 const RETRANSMITS: usize = 44;

@@ -10,7 +10,7 @@
 use crate::model::socket::Socket;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::source::linux::tcp_info::{ne32, ne64};
+use crate::source::linux::fields::{ne32, ne64};
 
 // Where each field of `struct tcp_info` stands, in bytes.
 const UNACKED: usize = 24;

@@ -9,6 +9,7 @@ use crate::model::socket::Socket;
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
+use crate::source::linux::fields::{ne32, ne64};
 use crate::source::linux::payload;
 
 // Where each field stands, in bytes. `last_*` are milliseconds ago, times are microseconds.
@@ -97,18 +98,6 @@ pub fn detail(info: &[u8]) -> TcpDetail {
         receive_window_limited_us: ne64(info, RWND_LIMITED),
         send_buffer_limited_us: ne64(info, SNDBUF_LIMITED),
     }
-}
-
-/// The number of the machine's byte order at `offset`, if `info` has it.
-#[inline]
-pub fn ne32(info: &[u8], offset: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
-}
-
-/// The same in 64 bits.
-#[inline]
-pub fn ne64(info: &[u8], offset: usize) -> Option<u64> {
-    Some(u64::from_ne_bytes(*info.get(offset..)?.first_chunk()?))
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState::{self, Established, SynRecv, TimeWait};
 use crate::model::time::Timestamp;
+use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::Part;
 use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info, receive_fin, retransmit};
-use crate::source::synthetic::world::{LOCAL_V4, World, any};
+use crate::source::synthetic::world::{World, any};
 use crate::source::synthetic::{Actor, Scale};
 
 /// The peers whose handshake the full queue does not let finish.

@@ -11,7 +11,7 @@ use crate::model::reach::ALL_INTERFACES;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
-use crate::source::synthetic::world::{LOCAL_V4, LOCAL_V6, NETNS};
+use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6, NETNS};
 
 /// A process of the made-up machine; the table below has its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

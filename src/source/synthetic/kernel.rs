@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::facts::{Counters, Facts, PortRange};
-use crate::source::synthetic::world::NETNS;
+use crate::source::synthetic::addresses::NETNS;
 
 /// Segments that a second of this machine sends, and one in how many of them is sent again: a healthy network.
 const SEGMENTS_PER_SECOND: u64 = 4_210;

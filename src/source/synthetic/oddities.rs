@@ -8,9 +8,10 @@ use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
+use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::Part;
 use crate::source::synthetic::life::{fresh_info, receive_fin};
-use crate::source::synthetic::world::{LOCAL_V4, Ports, World, endpoint};
+use crate::source::synthetic::world::{Ports, World, endpoint};
 
 /// A SYN is sent again so often (`tcp_syn_retries`, ip(7)) before connect(2) fails.
 const SYN_RETRIES_MAX: u8 = 6;

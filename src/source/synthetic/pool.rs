@@ -6,9 +6,10 @@ use crate::model::endpoint::Endpoint;
 use crate::model::socket::Socket;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState::{CloseWait, Established};
+use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::{Holder, Part};
 use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info, receive_fin};
-use crate::source::synthetic::world::{LOCAL_V4, Ports, World, endpoint};
+use crate::source::synthetic::world::{Ports, World, endpoint};
 use crate::source::synthetic::{Actor, Scale};
 
 /// Connections that the pool still uses.

@@ -7,9 +7,10 @@ use crate::model::socket::Socket;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
+use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::Part;
 use crate::source::synthetic::life::{Traffic, fresh_info};
-use crate::source::synthetic::world::{LOCAL_V4, World};
+use crate::source::synthetic::world::World;
 
 /// The first client's address; each client machine has `PER_HOST` connections.
 const FIRST_HOST: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);

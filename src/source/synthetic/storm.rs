@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::model::endpoint::Endpoint;
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState::{Established, TimeWait};
+use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::Part;
 use crate::source::synthetic::life::{Life, Stage, TIME_WAIT, Traffic};
-use crate::source::synthetic::world::{LOCAL_V4, Ports, World, endpoint};
+use crate::source::synthetic::world::{Ports, World, endpoint};
 use crate::source::synthetic::{Actor, Scale};
 
 #[rustfmt::skip]

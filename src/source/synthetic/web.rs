@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::model::endpoint::{Endpoint, Family};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState::{CloseWait, Established, FinWait1, FinWait2, LastAck, SynRecv, TimeWait};
+use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6};
 use crate::source::synthetic::cast::NGINX_WORKERS;
 use crate::source::synthetic::life::{Life, Stage, Traffic};
-use crate::source::synthetic::world::{LOCAL_V4, LOCAL_V6, World, any};
+use crate::source::synthetic::world::{World, any};
 use crate::source::synthetic::{Actor, Scale};
 
 /// The mean stay in `ESTABLISHED`, in seconds, of the plans below.

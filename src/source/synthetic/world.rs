@@ -1,25 +1,18 @@
 //! What every actor shares: the made-up clock, the random numbers, the cast, and new sockets with cookies of their own.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::facts::Counters;
 use crate::model::process::Owner;
-use crate::model::socket::{NetnsId, Queues, Socket, SocketId};
+use crate::model::socket::{Queues, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
+use crate::source::synthetic::addresses::NETNS;
 use crate::source::synthetic::cast::{Cast, Holder, boot};
 use crate::source::synthetic::kernel;
 use crate::source::synthetic::random::Random;
-
-/// The network namespace of the made-up machine (the first one after boot has this number or one near it).
-pub const NETNS: NetnsId = NetnsId(4_026_531_840);
-/// The machine's own address.
-pub const LOCAL_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
-/// The machine's own IPv6 address.
-pub const LOCAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 0, 0, 0, 7));
 
 /// Nine days, four hours and some.
 const UPTIME_START: Timestamp = Timestamp::from_millis(793_247_312);
