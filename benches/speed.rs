@@ -22,7 +22,7 @@ use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
 use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
-use conntop::source::linux::tables::Tables;
+use conntop::source::linux::tables::SocketTables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::{Tracker, Tracking};
 use crowd::Crowd;
@@ -165,13 +165,13 @@ fn program(name: &str, args: &[&str]) -> Duration {
 
 /// The kernel's tables, decoded, without owners.
 struct Dumps {
-    tables: Tables,
+    tables: SocketTables,
     sockets: Vec<Socket>,
 }
 
 impl Dumps {
     fn open() -> Self {
-        Self { tables: Tables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
+        Self { tables: SocketTables::sock_diag(NetnsId(0)).expect("sock_diag answers"), sockets: Vec::new() }
     }
 
     fn read(&mut self, threads: DumpThreads) -> Duration {

@@ -26,11 +26,11 @@ use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
-use crate::tracker::ends::Ends;
-use crate::tracker::entry::Entry;
+use crate::tracker::ends::EndEvents;
+use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
-use crate::tracker::lives::Lives;
-use crate::tracker::outside::Outside;
+use crate::tracker::lives::TracedLives;
+use crate::tracker::outside::UnlistedSockets;
 
 /// How far apart two reports of one past moment may be and still mean the same: the kernel counts "so long ago" in
 /// jiffies of up to 10 ms, from the moment at which it reads the row.
@@ -47,7 +47,7 @@ const LOOK_UPS_MAX: usize = 4_096;
 pub struct Tracker {
     directory: Directory,
     generation: u32,
-    seen: Option<Seen>,
+    seen: Option<SeenSamples>,
     /// The sockets that one sample has missed, by slot; few at any time.
     missed: FxHashMap<u32, Timestamp>,
     /// See [`Rhythm::late`](Rhythm::late).
@@ -59,14 +59,14 @@ pub struct Tracker {
     /// When the sample was begun that is being taken.
     begun_at: Timestamp,
     coverage: Arc<Coverage>,
-    ends: Ends,
-    lives: Lives,
-    outside: Outside,
+    ends: EndEvents,
+    lives: TracedLives,
+    outside: UnlistedSockets,
 }
 
 /// The samples so far.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct SeenSamples {
     /// When the last one was taken.
     at: Timestamp,
     /// What it listed.
@@ -80,7 +80,7 @@ struct Seen {
 /// A full sample of which some sockets were seen before its snapshot is.
 #[derive(Debug)]
 struct Pushed {
-    round: Round,
+    round: SampleContext,
     met: usize,
 }
 
@@ -119,12 +119,12 @@ impl SampleSink for Tracking<'_> {
 
 /// What one update works with.
 #[derive(Debug)]
-struct Round {
+struct SampleContext {
     at: Timestamp,
     scope: Scope,
     generation: u32,
     first: bool,
-    seen: Seen,
+    seen: SeenSamples,
     tolerance: Duration,
     /// Every end of a socket is told.
     ends_are_told: bool,
@@ -191,8 +191,8 @@ impl Tracker {
         round.tolerance = tolerance(snapshot.took);
         round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
         let mut delta = self.delta(snapshot);
-        self.ends.hear(&snapshot.events, &mut self.directory, &round);
-        self.lives.hear(&snapshot.events, &round);
+        self.ends.take_in(&snapshot.events, &mut self.directory, &round);
+        self.lives.take_in(&snapshot.events, &round);
         let gone = sorted(&snapshot.gone);
         self.outside.begin(snapshot, &mut self.directory);
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
@@ -235,7 +235,7 @@ impl Tracker {
 
     /// Sockets that no table lists any more, and that a process still holds: they are what they were, in `CLOSE`.
     /// How many of them were there before.
-    fn take_outside(&mut self, round: &Round, delta: &mut Delta) -> usize {
+    fn take_outside(&mut self, round: &SampleContext, delta: &mut Delta) -> usize {
         let mut met = 0;
         for socket in self.outside.take() {
             let Some(slot) = self.directory.slot(socket.id) else {
@@ -258,7 +258,7 @@ impl Tracker {
     }
 
     /// What only the kernel knows of the time between the samples.
-    fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &Round, delta: &mut Delta) {
+    fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &SampleContext, delta: &mut Delta) {
         let lives = &mut self.lives;
         let place = |ended: &Ended| (ended.socket.local, ended.socket.remote);
         let netns = |ended: &Ended| ended.socket.id.netns();
@@ -320,7 +320,7 @@ impl Tracker {
             .filter(|entry| entry.protocol == Protocol::Tcp && entry.state != TcpState::Listen)
             // No table has it, and yet it is there.
             .filter(|entry| !entry.socket().is_outside())
-            .map(Entry::reference)
+            .map(TrackedSocket::reference)
             .take(max)
             .collect()
     }
@@ -330,23 +330,23 @@ impl Tracker {
         &mut self,
         (at, took): (Timestamp, Duration),
         (len, scope): (usize, Scope),
-        seen: Option<Seen>,
-    ) -> Round {
+        seen: Option<SeenSamples>,
+    ) -> SampleContext {
         self.generation = self.generation.wrapping_add(1);
         self.directory.begin(len, scope.is_all());
-        Round {
+        SampleContext {
             at,
             scope,
             generation: self.generation,
             first: seen.is_none(),
-            seen: seen.unwrap_or(Seen { at, scope: Scope::ALL, all_at: at, udp_at: at }),
+            seen: seen.unwrap_or(SeenSamples { at, scope: Scope::ALL, all_at: at, udp_at: at }),
             tolerance: tolerance(took),
             ends_are_told: false,
         }
     }
 
     /// Remembers what this sample was, and counts what only a full one has shown.
-    fn reconcile(&mut self, round: &Round, delta: &mut Delta) {
+    fn reconcile(&mut self, round: &SampleContext, delta: &mut Delta) {
         if round.scope.is_all() {
             let late = delta.transitions.iter().filter(|transition| is_late(transition, round)).count();
             let scope = round.seen.scope;
@@ -359,7 +359,7 @@ impl Tracker {
         self.took = if round.scope.is_all() { delta.took } else { self.took };
         let has_udp = round.scope.covers(Protocol::Udp, TcpState::Unconn);
         let udp_at = if has_udp { round.at } else { round.seen.udp_at };
-        self.seen = Some(Seen { at: round.at, scope: round.scope, all_at, udp_at });
+        self.seen = Some(SeenSamples { at: round.at, scope: round.scope, all_at, udp_at });
         delta.as_of =
             AsOf { rest: Some(all_at).filter(|_| !round.scope.is_all()), udp: Some(udp_at).filter(|_| !has_udp) };
         delta.rhythm.late = self.late;
@@ -389,7 +389,7 @@ impl Tracker {
     /// Deals with the sockets that the sample did not list. A dump is not atomic: the kernel can step over a socket
     /// while its neighbours come and go. So one that is missing stays until a second sample does not list it either.
     /// Only two ways to be gone are certain at once: its `TIME_WAIT` is over, or another connection has its tuple.
-    fn miss(&mut self, round: &Round, delta: &mut Delta) {
+    fn miss(&mut self, round: &SampleContext, delta: &mut Delta) {
         let taken = taken_over(delta);
         for nth in 0..self.directory.len_of_last() {
             let Some(slot) = self.directory.nth_of_last(nth) else { break };
@@ -416,7 +416,7 @@ impl Tracker {
 
     /// The socket in `slot` is gone: since it was first missed, or since now; in any case since its `successor` was opened,
     /// a connection with the same endpoints.
-    fn end(&mut self, slot: u32, successor: Option<Timestamp>, round: &Round, delta: &mut Delta) {
+    fn end(&mut self, slot: u32, successor: Option<Timestamp>, round: &SampleContext, delta: &mut Delta) {
         let at = self.missed.remove(&slot).unwrap_or(round.at);
         self.outside.remember(self.directory.entry(slot));
         let entry = self.directory.entry(slot);
@@ -435,7 +435,7 @@ impl Tracker {
     }
 }
 
-impl Round {
+impl SampleContext {
     /// What is read after the sample was begun counts as its begin, so that no age is negative.
     fn not_later(&self, since: Since) -> Since {
         Since { at: since.at.min(self.at), ..since }
@@ -496,23 +496,23 @@ fn contains(sorted: &[SocketId], id: SocketId) -> bool {
 
 /// Whether a partial sample of `scope` that does not list the socket says that it is missing: it cannot have moved to
 /// a state that is not covered.
-fn is_bound_to_be_listed(entry: &Entry, scope: Scope) -> bool {
+fn is_bound_to_be_listed(entry: &TrackedSocket, scope: Scope) -> bool {
     let stays = entry.protocol != Protocol::Tcp || matches!(entry.state, TcpState::Listen | TcpState::TimeWait);
     stays && scope.covers(entry.protocol, entry.state)
 }
 
 /// Whether the sample before, a partial one, could not have shown this. That a `TIME_WAIT` ends is known before, and a
 /// socket that an earlier sample missed was counted then.
-fn is_late(transition: &Transition, round: &Round) -> bool {
+fn is_late(transition: &Transition, round: &SampleContext) -> bool {
     let mut states = transition.from.into_iter().chain(transition.to);
     let expires = transition.from == Some(TcpState::TimeWait) && transition.to.is_none();
     let counted = transition.to.is_none() && transition.at < round.at;
     !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
-fn add(socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) -> Entry {
+fn add(socket: &Socket, round: &SampleContext, lives: &mut TracedLives, delta: &mut Delta) -> TrackedSocket {
     if round.first {
-        let entry = Entry::new(socket, clocks::at_first_sight(socket, round.at), round);
+        let entry = TrackedSocket::new(socket, clocks::at_first_sight(socket, round.at), round);
         delta.added.push(entry.row());
         return entry;
     }
@@ -523,9 +523,15 @@ fn add(socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) -> 
 }
 
 /// Tracks a connection that was opened since the last sample; `since` is what the samples know of its state.
-fn open(socket: &Socket, since: Since, round: &Round, lives: &mut Lives, delta: &mut Delta) -> Entry {
+fn open(
+    socket: &Socket,
+    since: Since,
+    round: &SampleContext,
+    lives: &mut TracedLives,
+    delta: &mut Delta,
+) -> TrackedSocket {
     let Some(way) = lives.opening(socket) else {
-        let entry = Entry::new(socket, Some(since), round);
+        let entry = TrackedSocket::new(socket, Some(since), round);
         delta.transitions.push(opened(&entry, since.at));
         return entry;
     };
@@ -535,14 +541,20 @@ fn open(socket: &Socket, since: Since, round: &Round, lives: &mut Lives, delta: 
     let is_traced = telling::reaches(&told, socket.state);
     let since = if is_traced { held } else { Some(telling::in_mini_socket(since, socket, &way)) };
     let since = since.map(|since| round.not_later(since));
-    let entry = Entry::owned(socket, since, &way.owner, round);
+    let entry = TrackedSocket::owned(socket, since, &way.owner, round);
     let opened = opened(&entry, since.map_or(round.at, |since| since.at));
     let steps = telling::completed(told, opened, held, since);
     delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
     entry
 }
 
-fn change(entry: &mut Entry, socket: &Socket, round: &Round, lives: &mut Lives, delta: &mut Delta) {
+fn change(
+    entry: &mut TrackedSocket,
+    socket: &Socket,
+    round: &SampleContext,
+    lives: &mut TracedLives,
+    delta: &mut Delta,
+) {
     let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
     if identity::is_another_connection(entry, socket) {
         let since = entered();
@@ -588,7 +600,7 @@ fn change(entry: &mut Entry, socket: &Socket, round: &Round, lives: &mut Lives, 
 }
 
 /// Since when the entry is in its state; where nothing says, it is at least since it was first seen.
-fn begin(entry: &Entry) -> Since {
+fn begin(entry: &TrackedSocket) -> Since {
     entry.since().unwrap_or(Since { at: entry.first_seen(), basis: AgeBasis::AtLeast })
 }
 
@@ -597,28 +609,28 @@ const fn exactly(at: Timestamp) -> Since {
 }
 
 /// A handshake is part of opening; a socket that is first seen past `ESTABLISHED` has skipped states.
-fn opened(entry: &Entry, at: Timestamp) -> Transition {
+fn opened(entry: &TrackedSocket, at: Timestamp) -> Transition {
     use TcpState::{Close, Established, Listen, SynRecv, SynSent, Unconn};
     let begins = matches!(entry.state, Listen | SynSent | SynRecv | Established | Unconn | Close);
     Transition { from: None, skipped: !begins, ..entry.transition(Some(entry.state), at) }
 }
 
 /// Never skipped: a reset or a time-out ends a connection in any state.
-fn closed(entry: &Entry, end: Since) -> Transition {
+fn closed(entry: &TrackedSocket, end: Since) -> Transition {
     Transition { lasted: Some(clocks::lasted(begin(entry), end)), ..entry.transition(None, end.at) }
 }
 
 /// A connected TCP tuple, which the kernel gives to one socket at a time (on one interface).
-type Tuple = (Endpoint, Endpoint, NetnsId);
+type ConnectedTuple = (Endpoint, Endpoint, NetnsId);
 
-fn tuple(entry: &Entry) -> Option<Tuple> {
+fn tuple(entry: &TrackedSocket) -> Option<ConnectedTuple> {
     let socket = entry.socket();
     let unique = socket.protocol == Protocol::Tcp && socket.interface.is_none();
     unique.then_some((socket.local, socket.remote, socket.id.netns()))
 }
 
 /// The tuples of the connections that are new in `delta`, and when they were opened.
-fn taken_over(delta: &Delta) -> FxHashMap<Tuple, Timestamp> {
+fn taken_over(delta: &Delta) -> FxHashMap<ConnectedTuple, Timestamp> {
     let connected = delta.added.iter().filter(|connection| {
         let socket = &connection.socket;
         socket.protocol == Protocol::Tcp && !socket.remote.is_unset() && socket.interface.is_none()

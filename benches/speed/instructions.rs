@@ -12,8 +12,8 @@ use conntop::model::endpoint::{Family, Protocol};
 use conntop::model::snapshot::Snapshot;
 use conntop::model::socket::{NetnsId, Socket};
 use conntop::model::time::Timestamp;
-use conntop::source::linux::netlink::Connection;
-use conntop::source::linux::sock_diag::{BY_FAMILY, Decoder, DumpRequest};
+use conntop::source::linux::netlink::NetlinkSocket;
+use conntop::source::linux::sock_diag::{BY_FAMILY, DiagDecoder, DumpRequest};
 use conntop::tracker::Tracker;
 
 use crate::crowd::Crowd;
@@ -51,7 +51,7 @@ pub fn measure() {
 /// run under valgrind, which hides the vDSO.
 fn messages() -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut connection = Connection::open().expect("sock_diag answers");
+    let mut connection = NetlinkSocket::open().expect("sock_diag answers");
     let request = DumpRequest::of((Protocol::Tcp, Family::Ipv4)).encode();
     connection.dump(BY_FAMILY, &request, |payload, _| {
         bytes.extend(u32::try_from(payload.len()).expect("small").to_ne_bytes());
@@ -110,7 +110,7 @@ pub fn work_if_asked() {
 }
 
 fn decode(mut messages: &[u8], sockets: &mut Vec<Socket>) {
-    let decoder = Decoder { netns: NetnsId(1) };
+    let decoder = DiagDecoder { netns: NetnsId(1) };
     while let Some((len, rest)) = messages.split_first_chunk() {
         let (payload, rest) = rest.split_at(u32::from_ne_bytes(*len) as usize);
         sockets.extend(decoder.decode(payload, Protocol::Tcp, Timestamp::from_millis(1_000_000_000)));

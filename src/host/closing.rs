@@ -18,8 +18,8 @@ use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::socket::SocketRef;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
-use crate::source::linux::netlink::Connection;
-use crate::source::linux::sock_diag::{self, Decoder, Found};
+use crate::source::linux::netlink::NetlinkSocket;
+use crate::source::linux::sock_diag::{self, DiagDecoder, SocketLookup};
 
 /// How many made-up peers are tried to make the kernel choose one of those that share an address: of 256 sockets one is
 /// missed in one of ten million cases.
@@ -56,19 +56,19 @@ pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOut
 }
 
 /// Orders the close. For TCP it says what the kernel finds at these endpoints afterwards, about 3 microseconds later.
-fn order(connection: &mut Connection, close: &Close) -> CloseOutcome {
+fn order(connection: &mut NetlinkSocket, close: &Close) -> CloseOutcome {
     if let Some(outcome) = close.in_advance() {
         return outcome;
     }
     match sock_diag::destroy(connection, &close.socket) {
         Ok(()) if close.socket.protocol == Protocol::Udp => CloseOutcome::Disconnected { keeps_port: true },
         Ok(()) => {
-            let decoder = Decoder { netns: close.socket.id.netns() };
+            let decoder = DiagDecoder { netns: close.socket.id.netns() };
             match decoder.look_up(connection, &close.socket) {
-                Found::Here(socket) => CloseOutcome::StillThere(socket.state),
-                Found::Gone => CloseOutcome::Closed,
-                Found::Failed(errno) => unseen(errno),
-                Found::Unknown => unseen(Errno::INVAL),
+                SocketLookup::Here(socket) => CloseOutcome::StillThere(socket.state),
+                SocketLookup::Gone => CloseOutcome::Closed,
+                SocketLookup::Failed(errno) => unseen(errno),
+                SocketLookup::Unknown => unseen(Errno::INVAL),
             }
         }
         // Every close has a cookie, so that it is not the question that is wrong.
@@ -78,7 +78,7 @@ fn order(connection: &mut Connection, close: &Close) -> CloseOutcome {
 }
 
 /// What the kernel did not find at its endpoints may be behind another socket there.
-fn really_gone(connection: &mut Connection, tables: &mut Tables, close: &Close) -> CloseOutcome {
+fn really_gone(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> CloseOutcome {
     let table = match (close.socket.protocol, close.state) {
         (Protocol::Udp, _) => Table::All,
         (_, TcpState::Listen) => Table::Listening,
@@ -98,7 +98,7 @@ fn really_gone(connection: &mut Connection, tables: &mut Tables, close: &Close) 
 
 /// Closes one of several sockets that share an address. Which one the kernel takes depends on the peer, so peers are
 /// made up until it is the right one; the cookie keeps all others safe.
-fn close_among_equals(connection: &mut Connection, close: &Close) -> CloseOutcome {
+fn close_among_equals(connection: &mut NetlinkSocket, close: &Close) -> CloseOutcome {
     let nowhere = close.socket.local.family().unspecified();
     for port in 1..=PEERS_MAX {
         let reference = SocketRef { remote: Endpoint::new(nowhere, port), ..close.socket };
@@ -113,7 +113,7 @@ fn close_among_equals(connection: &mut Connection, close: &Close) -> CloseOutcom
 }
 
 /// What is left of what was closed, by the tables of the kernel.
-fn look_again(connection: &mut Connection, tables: &mut Tables, close: &Close) -> CloseOutcome {
+fn look_again(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> CloseOutcome {
     let mut has = |table| tables.has(connection, table, &close.socket);
     let seen = match (close.socket.protocol, close.state) {
         // A socket whose port the kernel chose at connect(2) loses it, and with it its place in the table.
@@ -132,7 +132,7 @@ fn look_again(connection: &mut Connection, tables: &mut Tables, close: &Close) -
 }
 
 /// Whether an MPTCP socket is behind it: the two share their inode. A kernel without MPTCP has none.
-fn is_subflow(connection: &mut Connection, tables: &mut Tables, close: &Close) -> bool {
+fn is_subflow(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> bool {
     close.inode.is_some_and(|inode| tables.has_mptcp(connection, &close.socket, inode.get()))
 }
 

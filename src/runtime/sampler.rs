@@ -30,7 +30,7 @@ const LATE_MAX: Duration = Duration::from_secs(1);
 
 /// What the main thread wants. Not a queue: only the last word counts, so it cannot grow while a sample is taken.
 #[derive(Debug)]
-struct Wanted {
+struct SamplerOrders {
     interval: Duration,
     needs: Needs,
     paused: bool,
@@ -39,13 +39,13 @@ struct Wanted {
 }
 
 #[derive(Debug)]
-struct Desk {
-    wanted: Mutex<Wanted>,
+struct SharedOrders {
+    wanted: Mutex<SamplerOrders>,
     changed: Condvar,
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Wanted> {
+impl SharedOrders {
+    fn lock(&self) -> MutexGuard<'_, SamplerOrders> {
         // Nothing can panic while it is locked; if it did, the values would still be whole.
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,19 +54,19 @@ impl Desk {
 /// The main thread's hold on the sampler; dropping it ends the sampling.
 #[derive(Debug)]
 pub struct Sampler {
-    desk: Arc<Desk>,
+    orders: Arc<SharedOrders>,
 }
 
 impl Sampler {
     /// Starts to take samples from `source`; the first one at once.
     pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
-        let wanted = Wanted { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
-        let desk = Arc::new(Desk { wanted: Mutex::new(wanted), changed: Condvar::new() });
+        let wanted = SamplerOrders { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
+        let orders = Arc::new(SharedOrders { wanted: Mutex::new(wanted), changed: Condvar::new() });
         let plan = Plan::new(source.has_parts(&Needs::default()));
         let sampling =
-            Sampling { source, messages, desk: Arc::clone(&desk), schedule: Schedule::new(Instant::now()), plan };
+            Sampling { source, messages, orders: Arc::clone(&orders), schedule: Schedule::new(Instant::now()), plan };
         thread::Builder::new().name("sampler".into()).spawn(move || sampling.run())?;
-        Ok(Self { desk })
+        Ok(Self { orders })
     }
 
     /// Collects this beside the sockets from the next sample on.
@@ -89,9 +89,9 @@ impl Sampler {
         self.tell(|wanted| wanted.sample = true);
     }
 
-    fn tell(&self, say: impl FnOnce(&mut Wanted)) {
-        say(&mut self.desk.lock());
-        self.desk.changed.notify_one();
+    fn tell(&self, say: impl FnOnce(&mut SamplerOrders)) {
+        say(&mut self.orders.lock());
+        self.orders.changed.notify_one();
     }
 }
 
@@ -106,11 +106,11 @@ impl Drop for Sampler {
 struct Schedule {
     /// When the last sample was due or begun.
     last: Instant,
-    next: Next,
+    next: SampleDue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum SampleDue {
     /// At once.
     Now,
     /// After the interval, or after this if it is longer.
@@ -125,16 +125,16 @@ enum Next {
 
 impl Schedule {
     fn new(now: Instant) -> Self {
-        Self { last: now, next: Next::Now }
+        Self { last: now, next: SampleDue::Now }
     }
 
     /// When the next sample is due.
     fn due(&self, interval: Duration) -> Option<Instant> {
         match self.next {
-            Next::Now => Some(self.last),
-            Next::Interval { at_least } => Some(self.last + interval.max(at_least)),
-            Next::After(wait) | Next::Retry(wait) => Some(self.last + wait),
-            Next::Never => None,
+            SampleDue::Now => Some(self.last),
+            SampleDue::Interval { at_least } => Some(self.last + interval.max(at_least)),
+            SampleDue::After(wait) | SampleDue::Retry(wait) => Some(self.last + wait),
+            SampleDue::Never => None,
         }
     }
 
@@ -142,35 +142,35 @@ impl Schedule {
     fn sampled(&mut self, begun: Instant, early: bool, pace: Pace, took: Duration) {
         let due = match self.next {
             // A recording's frames are counted from when they were due, so that it does not lag behind.
-            Next::After(wait) if !early && begun < self.last + wait + LATE_MAX => self.last + wait,
+            SampleDue::After(wait) if !early && begun < self.last + wait + LATE_MAX => self.last + wait,
             _ => begun,
         };
         (self.last, self.next) = match pace {
             // The first sample looks everything up and says nothing about those that follow.
-            Pace::Interval if matches!(self.next, Next::Now | Next::Retry(_)) => {
-                (begun, Next::Interval { at_least: Duration::ZERO })
+            Pace::Interval if matches!(self.next, SampleDue::Now | SampleDue::Retry(_)) => {
+                (begun, SampleDue::Interval { at_least: Duration::ZERO })
             }
-            Pace::Interval => (begun, Next::Interval { at_least: stretched(Duration::ZERO, took) }),
-            Pace::After(wait) => (due, Next::After(wait)),
-            Pace::Last => (begun, Next::Never),
+            Pace::Interval => (begun, SampleDue::Interval { at_least: stretched(Duration::ZERO, took) }),
+            Pace::After(wait) => (due, SampleDue::After(wait)),
+            Pace::Last => (begun, SampleDue::Never),
         };
     }
 
     /// A sample failed at `now` and is to be tried again after `wait`.
     fn failed(&mut self, now: Instant, wait: Duration) {
-        (self.last, self.next) = (now, Next::Retry(wait));
+        (self.last, self.next) = (now, SampleDue::Retry(wait));
     }
 
     /// Sampling went on at `now` after a pause. A recording goes on where it was; for live data a sample is overdue.
     fn resumed(&mut self, now: Instant) {
-        if matches!(self.next, Next::After(_)) {
+        if matches!(self.next, SampleDue::After(_)) {
             self.last = now;
         }
     }
 }
 
 /// A sample is to be taken.
-struct Order {
+struct SampleOrder {
     needs: Needs,
     interval: Duration,
     early: bool,
@@ -185,7 +185,7 @@ struct Begun {
 struct Sampling {
     source: Box<dyn Source>,
     messages: Sender<Msg>,
-    desk: Arc<Desk>,
+    orders: Arc<SharedOrders>,
     schedule: Schedule,
     plan: Plan,
 }
@@ -242,7 +242,12 @@ impl Sampling {
     }
 
     /// A full sample, or a partial one.
-    fn sample(&mut self, order: &Order, tracker: &mut Tracker, snapshot: &mut Snapshot) -> Result<Pace, SourceError> {
+    fn sample(
+        &mut self,
+        order: &SampleOrder,
+        tracker: &mut Tracker,
+        snapshot: &mut Snapshot,
+    ) -> Result<Pace, SourceError> {
         self.plan.allow_parts(self.source.has_parts(&order.needs));
         let partial = !order.early && !self.plan.wants_full(order.interval);
         let needs = Needs { partial, ..order.needs.clone() };
@@ -250,7 +255,7 @@ impl Sampling {
     }
 
     /// Plans the next sample by what this one cost, and lets the screen know.
-    fn settle(&mut self, begun: &Begun, order: &Order, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
+    fn settle(&mut self, begun: &Begun, order: &SampleOrder, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
         let wall = begun.at.elapsed();
         // Where the system does not tell the time of a thread, it is taken to have had its core for itself.
         let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
@@ -267,9 +272,9 @@ impl Sampling {
     }
 
     /// Waits until a sample is to be taken; `None` once none is wanted any more.
-    fn wait(&mut self) -> Option<Order> {
-        let desk = Arc::clone(&self.desk);
-        let mut wanted = desk.lock();
+    fn wait(&mut self) -> Option<SampleOrder> {
+        let orders = Arc::clone(&self.orders);
+        let mut wanted = orders.lock();
         let mut was_paused = false;
         loop {
             if wanted.stop {
@@ -280,14 +285,14 @@ impl Sampling {
                 self.schedule.resumed(now);
             }
             was_paused = wanted.paused;
-            let early = std::mem::take(&mut wanted.sample) && self.schedule.next != Next::Never;
+            let early = std::mem::take(&mut wanted.sample) && self.schedule.next != SampleDue::Never;
             let due = self.schedule.due(wanted.interval).filter(|_| !wanted.paused);
             if early || due.is_some_and(|due| due <= now) {
-                return Some(Order { needs: wanted.needs.clone(), interval: wanted.interval, early });
+                return Some(SampleOrder { needs: wanted.needs.clone(), interval: wanted.interval, early });
             }
             wanted = match due {
-                Some(due) => desk.changed.wait_timeout(wanted, due - now).unwrap_or_else(PoisonError::into_inner).0,
-                None => desk.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => orders.changed.wait_timeout(wanted, due - now).unwrap_or_else(PoisonError::into_inner).0,
+                None => orders.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
@@ -317,7 +322,7 @@ mod tests {
     const NEVER: Duration = Duration::from_secs(100_000);
 
     /// What a call of the fake source does.
-    enum Step {
+    enum ScriptStep {
         Sample(Pace),
         Fail(&'static str),
         Panic,
@@ -326,7 +331,7 @@ mod tests {
     /// Plays steps; each sample's time is its number. Tells what it was asked to collect.
     struct Script {
         info: SourceInfo,
-        steps: std::vec::IntoIter<Step>,
+        steps: std::vec::IntoIter<ScriptStep>,
         taken: u64,
         asked: mpsc::Sender<Needs>,
     }
@@ -341,12 +346,12 @@ mod tests {
             self.taken += 1;
             let snapshot = sink.begin(Timestamp::from_millis(self.taken), WallTime::default());
             match self.steps.next().expect("the script is long enough") {
-                Step::Sample(pace) => {
+                ScriptStep::Sample(pace) => {
                     sink.finish(snapshot);
                     Ok(pace)
                 }
-                Step::Fail(sentence) => Err(SourceError::Failed(sentence.into())),
-                Step::Panic => panic!("out of luck"),
+                ScriptStep::Fail(sentence) => Err(SourceError::Failed(sentence.into())),
+                ScriptStep::Panic => panic!("out of luck"),
             }
         }
     }
@@ -358,7 +363,7 @@ mod tests {
     }
 
     impl Rig {
-        fn new(interval: Duration, steps: Vec<Step>) -> Self {
+        fn new(interval: Duration, steps: Vec<ScriptStep>) -> Self {
             let (asking, asked) = mpsc::channel();
             let (sender, messages) = channel(1);
             let info = SourceInfo { kind: SourceKind::Synthetic, host: "test".into(), abilities: Abilities::default() };
@@ -379,8 +384,8 @@ mod tests {
         }
     }
 
-    fn samples(count: usize) -> Vec<Step> {
-        (0..count).map(|_| Step::Sample(Pace::Interval)).collect()
+    fn samples(count: usize) -> Vec<ScriptStep> {
+        (0..count).map(|_| ScriptStep::Sample(Pace::Interval)).collect()
     }
 
     #[test]
@@ -429,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_recording_ends_with_a_message_and_is_not_read_on() {
-        let steps = vec![Step::Sample(Pace::After(Duration::ZERO)), Step::Sample(Pace::Last)];
+        let steps = vec![ScriptStep::Sample(Pace::After(Duration::ZERO)), ScriptStep::Sample(Pace::Last)];
         let mut rig = Rig::new(NEVER, steps);
         assert_eq!((rig.next_delta(), rig.next_delta()), (1, 2));
         assert!(matches!(rig.next(), Msg::SourceEnded));
@@ -441,7 +446,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_and_the_next_sample_may_succeed() {
-        let steps = vec![Step::Fail("no luck"), Step::Sample(Pace::Interval), Step::Sample(Pace::Interval)];
+        let steps =
+            vec![ScriptStep::Fail("no luck"), ScriptStep::Sample(Pace::Interval), ScriptStep::Sample(Pace::Interval)];
         let mut rig = Rig::new(NEVER, steps);
         assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck; trying again"));
         assert!(
@@ -452,7 +458,12 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_are_told_once_and_to_who_asks_for_a_sample() {
-        let steps = vec![Step::Fail("no luck"), Step::Fail("none"), Step::Fail("asked"), Step::Sample(Pace::Last)];
+        let steps = vec![
+            ScriptStep::Fail("no luck"),
+            ScriptStep::Fail("none"),
+            ScriptStep::Fail("asked"),
+            ScriptStep::Sample(Pace::Last),
+        ];
         let mut rig = Rig::new(NEVER, steps);
         assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str() == "no luck; trying again"));
         rig.asked.iter().take(2).for_each(drop);
@@ -464,7 +475,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_and_ends_the_sampling_only() {
-        let mut rig = Rig::new(Duration::ZERO, vec![Step::Sample(Pace::Interval), Step::Panic]);
+        let mut rig = Rig::new(Duration::ZERO, vec![ScriptStep::Sample(Pace::Interval), ScriptStep::Panic]);
         assert_eq!(rig.next_delta(), 1);
         assert!(matches!(rig.next(), Msg::SourceFailed(text) if text.as_str().contains("out of luck")));
         assert!(rig.messages.blocking_recv().is_none());
@@ -483,14 +494,14 @@ mod tests {
         drop(messages);
     }
 
-    fn schedule(next: Next) -> (Schedule, Instant) {
+    fn schedule(next: SampleDue) -> (Schedule, Instant) {
         let now = Instant::now();
         (Schedule { last: now, next }, now)
     }
 
     #[test]
     fn the_interval_counts_from_start_to_start() {
-        let (mut schedule, start) = schedule(Next::Now);
+        let (mut schedule, start) = schedule(SampleDue::Now);
         assert_eq!(schedule.due(SECOND), Some(start));
         schedule.sampled(start, false, Pace::Interval, SECOND / 10);
         assert_eq!(schedule.due(SECOND), Some(start + SECOND));
@@ -499,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_sample_longer_than_a_quarter_of_the_interval_stretches_it() {
-        let (mut schedule, start) = schedule(Next::Now);
+        let (mut schedule, start) = schedule(SampleDue::Now);
         // The first one, which looks up what later ones know, does not count.
         schedule.sampled(start, false, Pace::Interval, 9 * SECOND);
         assert_eq!(schedule.due(SECOND), Some(start + SECOND));
@@ -509,7 +520,7 @@ mod tests {
 
     #[test]
     fn a_recording_does_not_lag_behind() {
-        let (mut schedule, start) = schedule(Next::Now);
+        let (mut schedule, start) = schedule(SampleDue::Now);
         schedule.sampled(start, false, Pace::After(SECOND), SECOND / 10);
         assert_eq!(schedule.due(NEVER), Some(start + SECOND));
         // Woken up 3 ms late: the frame after it is due as if it had not been.
@@ -530,7 +541,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_the_next_sample_is_due_when_it_is_to_be_tried_again() {
-        let (mut schedule, start) = schedule(Next::Interval { at_least: Duration::ZERO });
+        let (mut schedule, start) = schedule(SampleDue::Interval { at_least: Duration::ZERO });
         schedule.failed(start, SECOND / 10);
         assert_eq!(schedule.due(60 * SECOND), Some(start + SECOND / 10), "soon, also where the interval is long");
         schedule.failed(start + SECOND, 30 * SECOND);

@@ -54,12 +54,12 @@ use self::namespaces::Namespaces;
 use self::namespaces::abroad::Abroad;
 use self::owners::outside::Around;
 use self::owners::{Asked, Blind, Compared, Owners};
-use self::parts::Parts;
+use self::parts::PartialSamples;
 use self::proc_net::expected_sockets;
 use self::processes::{Describer, Now};
 use self::reach::ReachReader;
-use self::tables::{Tables, refusal};
-use self::tellers::Listening;
+use self::tables::{SocketTables, refusal};
+use self::tellers::EventListener;
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
@@ -91,7 +91,7 @@ const ELSEWHERE_DUTY: u32 = 50;
 #[derive(Debug)]
 pub struct Linux {
     info: SourceInfo,
-    tables: Tables,
+    tables: SocketTables,
     owners: Owners,
     names: NameReader,
     reach: ReachReader,
@@ -106,9 +106,9 @@ pub struct Linux {
     describer: Describer,
     /// Somebody waits for the first sample.
     is_first: bool,
-    parts: Parts,
+    parts: PartialSamples,
     /// `None` until somebody wants to know what happens between samples.
-    listening: Option<Listening>,
+    listening: Option<EventListener>,
     /// How many full samples come before the next partial one.
     full_due: u8,
     /// Not to look for sockets in namespaces that are not shown before this moment.
@@ -124,7 +124,7 @@ impl Linux {
         match open_diag(&namespaces) {
             Ok(tables) => Ok(Self::with(SourceKind::Linux, namespaces, tables)),
             Err(error) => {
-                let tables = Tables::procfs(namespaces.own(), Some(error))?;
+                let tables = SocketTables::procfs(namespaces.own(), Some(error))?;
                 Ok(Self::with(SourceKind::Procfs, namespaces, tables))
             }
         }
@@ -143,11 +143,11 @@ impl Linux {
     /// `/proc/net`, or an error.
     pub fn procfs() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
-        let tables = Tables::procfs(namespaces.own(), None)?;
+        let tables = SocketTables::procfs(namespaces.own(), None)?;
         Ok(Self::with(SourceKind::Procfs, namespaces, tables))
     }
 
-    fn with(kind: SourceKind, namespaces: Namespaces, tables: Tables) -> Self {
+    fn with(kind: SourceKind, namespaces: Namespaces, tables: SocketTables) -> Self {
         Self {
             info: SourceInfo {
                 kind,
@@ -167,7 +167,7 @@ impl Linux {
             meter: Meter::new(),
             describer: Describer::default(),
             is_first: true,
-            parts: Parts::default(),
+            parts: PartialSamples::default(),
             listening: None,
             full_due: 0,
             elsewhere_after: Timestamp(0),
@@ -435,7 +435,7 @@ impl Linux {
 
     fn start_listening(&mut self, traces: bool) {
         let own = self.namespaces.own();
-        self.listening.get_or_insert_with(|| Listening::start(own, traces));
+        self.listening.get_or_insert_with(|| EventListener::start(own, traces));
     }
 
     /// What ended before this moment, into a snapshot that was begun.
@@ -463,10 +463,10 @@ impl Linux {
 
 /// `sock_diag`, asked again where the kernel is short of something for a moment: a fall-back would be for good. That conntop
 /// itself may have no more descriptors does not pass.
-fn open_diag(namespaces: &Namespaces) -> Result<Tables, Errno> {
+fn open_diag(namespaces: &Namespaces) -> Result<SocketTables, Errno> {
     const SHORT: [Errno; 7] =
         [Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN, Errno::INTR, Errno::NFILE, Errno::BUSY, Errno::IO];
-    retries::at_last(|| Tables::sock_diag(namespaces.own()), |error| SHORT.contains(error))
+    retries::at_last(|| SocketTables::sock_diag(namespaces.own()), |error| SHORT.contains(error))
 }
 
 fn inquirer() -> Result<OwnedFd, Errno> {

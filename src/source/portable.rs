@@ -26,7 +26,7 @@ use crate::model::snapshot::{Abilities, Needs, SourceInfo, SourceKind};
 use crate::model::text::{DisplayText, HOST_LEN_MAX};
 use crate::source::portable::processes::{ProcessBook, UserNames};
 use crate::source::portable::system::{Visible, entry};
-use crate::source::portable::table::Entry;
+use crate::source::portable::table::NetstatRow;
 use crate::source::usage::Meter;
 use crate::source::{Pace, Source, SourceError, clock, descriptors};
 
@@ -38,7 +38,7 @@ const ROOM: usize = 6;
 /// The live sockets of this machine, as far as netstat2 sees them.
 pub struct Portable {
     info: SourceInfo,
-    entries: Vec<Entry>,
+    entries: Vec<NetstatRow>,
     book: ProcessBook,
     users: UserNames,
     meter: Meter,

@@ -21,7 +21,7 @@ use crate::model::snapshot::{Snapshot, SourceInfo};
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
 use crate::source::record::encode::Encoder;
-use crate::source::record::format::{FRAMES_MAX, Fault, Header, MAGIC, VERSION};
+use crate::source::record::format::{FRAMES_MAX, Header, MAGIC, RecordingFault, VERSION};
 
 /// A recording that is being written.
 #[derive(Debug)]
@@ -75,9 +75,9 @@ fn not_created(path: &DisplayText, error: &io::Error) -> SourceError {
     SourceError::Failed(DisplayText::new(&sentence))
 }
 
-fn not_written(path: &DisplayText, fault: &Fault) -> SourceError {
+fn not_written(path: &DisplayText, fault: &RecordingFault) -> SourceError {
     let sentence = match fault {
-        Fault::Io(error) => format!("cannot write to {path}: {}; make room or record elsewhere", error.kind()),
+        RecordingFault::Io(error) => format!("cannot write to {path}: {}; make room or record elsewhere", error.kind()),
         fault => format!("this sample was not recorded in {path}: {fault}; record with a filter or a longer interval"),
     };
     SourceError::Failed(DisplayText::new(&sentence))
@@ -96,7 +96,7 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Writes magic, version and header.
-    pub fn new(out: W, info: &SourceInfo) -> Result<Self, Fault> {
+    pub fn new(out: W, info: &SourceInfo) -> Result<Self, RecordingFault> {
         let header = postcard::to_stdvec(&Header { host: info.host.clone(), kind: info.kind })?;
         let mut frame = Vec::from(MAGIC);
         frame.extend_from_slice(&VERSION.to_le_bytes());
@@ -107,9 +107,9 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes one sample.
-    pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
         if self.samples >= FRAMES_MAX {
-            return Err(Fault::TooMany("samples"));
+            return Err(RecordingFault::TooMany("samples"));
         }
         self.frame.clear();
         push_frame(&mut self.frame, self.encoder.encode(snapshot)?)?;
@@ -119,15 +119,15 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes the end mark.
-    pub fn finish(&mut self) -> Result<(), Fault> {
+    pub fn finish(&mut self) -> Result<(), RecordingFault> {
         self.frame.clear();
         self.frame.extend_from_slice(&[0; 8]);
         self.flush_frame()
     }
 
-    fn flush_frame(&mut self) -> Result<(), Fault> {
+    fn flush_frame(&mut self) -> Result<(), RecordingFault> {
         if self.broken {
-            return Err(Fault::Io(io::ErrorKind::BrokenPipe.into()));
+            return Err(RecordingFault::Io(io::ErrorKind::BrokenPipe.into()));
         }
         // One call for the whole frame: an interrupted program leaves whole frames behind.
         self.out.write_all(&self.frame)?;
@@ -137,8 +137,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn push_frame(frame: &mut Vec<u8>, payload: &[u8]) -> Result<(), Fault> {
-    let length = u32::try_from(payload.len()).map_err(|_| Fault::TooLong(u64::MAX))?;
+fn push_frame(frame: &mut Vec<u8>, payload: &[u8]) -> Result<(), RecordingFault> {
+    let length = u32::try_from(payload.len()).map_err(|_| RecordingFault::TooLong(u64::MAX))?;
     frame.extend_from_slice(&length.to_le_bytes());
     frame.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
     frame.extend_from_slice(payload);

@@ -11,10 +11,10 @@ use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::text::DisplayText;
 use crate::source::guarded::{self, Unusable};
-use crate::source::record::decode::Decoder;
+use crate::source::record::decode::SampleDecoder;
 use crate::source::record::file;
-use crate::source::record::format::{Fault, Header, VERSION};
-use crate::source::replay::frames::{Frames, NotPlayable};
+use crate::source::record::format::{Header, RecordingFault, VERSION};
+use crate::source::replay::frames::{NotPlayable, RecordingFrames};
 use crate::source::{Pace, Source, SourceError};
 
 /// The longest pause between two samples: nobody waits through a night that was recorded every hour.
@@ -24,15 +24,15 @@ pub const GAP_MAX: Duration = Duration::from_secs(10);
 pub const GAP_MIN: Duration = Duration::from_millis(20);
 
 /// Where the bytes of a recording come from.
-type Input = Box<dyn Read + Send>;
+type RecordingInput = Box<dyn Read + Send>;
 
 /// A recording that is being played.
 pub struct Replay {
     info: SourceInfo,
     recorded_from: SourceKind,
     name: DisplayText,
-    frames: Frames<Input>,
-    decoder: Decoder,
+    frames: RecordingFrames<RecordingInput>,
+    decoder: SampleDecoder,
     /// The sample to be shown next: one is read ahead, so that the last one is known to be the last.
     ahead: Snapshot,
     has_ahead: bool,
@@ -54,14 +54,14 @@ impl Replay {
     }
 
     /// Plays what `input` holds; `name` is for messages.
-    pub fn read(input: Input, name: DisplayText) -> Result<Self, SourceError> {
-        let (frames, header) = Frames::open(input).map_err(|why| not_playable(&name, &why))?;
+    pub fn read(input: RecordingInput, name: DisplayText) -> Result<Self, SourceError> {
+        let (frames, header) = RecordingFrames::open(input).map_err(|why| not_playable(&name, &why))?;
         let Header { host, kind } = header;
         let mut replay = Self {
             info: SourceInfo { kind: SourceKind::Replay, host, abilities: Abilities::default() },
             recorded_from: kind,
             name,
-            decoder: Decoder::of(frames.version()),
+            decoder: SampleDecoder::of(frames.version()),
             frames,
             ahead: Snapshot::default(),
             has_ahead: false,
@@ -82,7 +82,7 @@ impl Replay {
         self.recorded_from
     }
 
-    fn read_ahead(&mut self) -> Result<(), Fault> {
+    fn read_ahead(&mut self) -> Result<(), RecordingFault> {
         self.has_ahead = false;
         if let Some(payload) = self.frames.next_sample()? {
             self.decoder.decode(payload, &mut self.ahead)?;
@@ -93,7 +93,7 @@ impl Replay {
     }
 
     /// What is said with the last good sample.
-    fn damage(&self, fault: &Fault) -> DisplayText {
+    fn damage(&self, fault: &RecordingFault) -> DisplayText {
         let (name, begin, samples) = (&self.name, self.frames.begin(), self.samples);
         DisplayText::new(&format!("{name} ends at byte {begin} after {samples} good samples: {fault}"))
     }

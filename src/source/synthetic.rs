@@ -41,7 +41,7 @@ trait Actor: Send {
 }
 
 /// How much of everything there is.
-struct Scale {
+struct DemoScale {
     /// Open connections to nginx, on average.
     web_clients: u32,
     /// Leaked connections when the demo begins.
@@ -52,8 +52,8 @@ struct Scale {
     backlog_limit: u32,
 }
 
-const BUSY: Scale = Scale { web_clients: 300, leaked: 300, storm_per_second: 20, backlog_limit: 128 };
-const SMALL: Scale = Scale { web_clients: 24, leaked: 36, storm_per_second: 1, backlog_limit: 8 };
+const BUSY: DemoScale = DemoScale { web_clients: 300, leaked: 300, storm_per_second: 20, backlog_limit: 128 };
+const SMALL: DemoScale = DemoScale { web_clients: 24, leaked: 36, storm_per_second: 1, backlog_limit: 8 };
 
 /// The made-up server.
 pub struct Synthetic {
@@ -83,10 +83,10 @@ impl Synthetic {
         source
     }
 
-    fn scaled(seed: u64, scale: &Scale) -> Self {
+    fn scaled(seed: u64, scale: &DemoScale) -> Self {
         let mut world = World::new(seed);
         let actors: Vec<Box<dyn Actor>> = vec![
-            Box::new(services::Services::new(&mut world)),
+            Box::new(services::LongLived::new(&mut world)),
             Box::new(pool::JdbcPool::new(&mut world, scale)),
             Box::new(backlog::ReportApi::new(&mut world, scale)),
             Box::new(oddities::Oddities::new(&mut world)),

@@ -19,16 +19,16 @@ use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
-use crate::tracker::Round;
-use crate::tracker::ends::nameless::Nameless;
-use crate::tracker::entry::Entry;
+use crate::tracker::SampleContext;
+use crate::tracker::ends::nameless::EndsWithoutCookie;
+use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
 
 /// The most ends of unknown sockets that wait for the next sample; more count as lost.
 pub const HELD_MAX: usize = ENDED_MAX as usize;
 /// The most sockets that are remembered because their connection was over before they were freed: a process may hold a
-/// dead one for long. Past that the oldest is forgotten, and ends that may be its are no news.
-pub const BURIED_MAX: usize = 16_384;
+/// dead one for long. Past that the oldest is forgotten, and ends that may be its change nothing.
+pub const OVER_EARLY_MAX: usize = 16_384;
 /// How much earlier than it was the kernel may say that something happened: it counts in jiffies, the longest of which
 /// have 10 ms (`CONFIG_HZ=100`).
 const JIFFY: Duration = Duration::from_millis(10);
@@ -36,7 +36,7 @@ const JIFFY: Duration = Duration::from_millis(10);
 const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// The most mini-sockets whose words are expected with the next sample.
-pub const WORDLESS_MAX: usize = 16_384;
+pub const UNREPORTED_MAX: usize = 16_384;
 /// The most half-open connections whose full socket may get another cookie.
 pub const REQUESTS_MAX: usize = 16_384;
 /// How often the same endpoints are used within one sample, at most, for words to be told apart.
@@ -44,21 +44,21 @@ pub const REUSES_MAX: usize = 8;
 
 /// What was told of ends and is not used up yet.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct EndEvents {
     /// Of tracked connections whose full socket was freed; each goes when its connection does.
-    words: FxHashMap<SocketId, Word>,
+    reports: FxHashMap<SocketId, LastReport>,
     /// Of sockets that are not tracked, ascending by endpoints and then by time.
-    held: Vec<Held>,
+    held: Vec<UnmatchedEnd>,
     /// Connections that were over before their sockets were freed.
-    buried: FxHashSet<SocketId>,
-    buried_order: VecDeque<(SocketId, Timestamp)>,
-    /// Everything that was over after this moment is told or buried: ends are heard since then, and none that was
-    /// buried later is forgotten.
+    over_early: FxHashSet<SocketId>,
+    over_early_order: VecDeque<(SocketId, Timestamp)>,
+    /// Everything that was over after this moment is told or noted as over: ends are heard since then, and none that was
+    /// noted later is forgotten.
     known_since: Timestamp,
     /// The same without cookies.
-    nameless: Nameless,
+    nameless: EndsWithoutCookie,
     /// Mini-sockets that came without the words of their full socket, and when they were first listed.
-    wordless: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
+    unreported: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
     /// Half-open connections that a sample listed as request sockets. The kernel makes cookies when they are first asked for:
     /// where that was after the full socket was cloned from it, the two have different ones (`inet_csk_clone_lock`,
     /// `net/ipv4/inet_connection_sock.c`).
@@ -69,7 +69,7 @@ pub(super) struct Ends {
 
 /// When a tracked connection's full socket was freed, and its last words.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word {
+pub(super) struct LastReport {
     pub(super) at: Timestamp,
     pub(super) last: Option<LastWords>,
     /// Nothing of a connection is left where its socket was disconnected.
@@ -80,7 +80,7 @@ pub(super) struct Word {
 
 /// The end of a connection that was in no sample.
 #[derive(Debug)]
-pub(super) struct Untold {
+pub(super) struct UntoldEnd {
     pub(super) ended: Ended,
     /// It opened after this moment.
     pub(super) not_before: Timestamp,
@@ -88,7 +88,7 @@ pub(super) struct Untold {
 
 /// An end that waits for the next sample.
 #[derive(Debug)]
-struct Held {
+struct UnmatchedEnd {
     ended: Ended,
     /// The sample of every socket before it, which did not list it.
     not_before: Timestamp,
@@ -97,34 +97,34 @@ struct Held {
     used: bool,
 }
 
-impl Ends {
+impl EndEvents {
     /// Takes in what was told since the last sample.
-    pub(super) fn hear(&mut self, events: &Events, directory: &mut Directory, round: &Round) {
+    pub(super) fn take_in(&mut self, events: &Events, directory: &mut Directory, round: &SampleContext) {
         if round.first || !round.ends_are_told {
             self.known_since = round.at;
         }
         let mut new = 0;
         for ended in &events.ended {
-            close_gaps(&mut self.words);
+            close_gaps(&mut self.reports);
             let id = ended.socket.id;
             let tracked = directory.slot(id).map(|_| id).or_else(|| directory.without_cookie(&ended.socket));
             let tracked = tracked.or_else(|| self.request_of(ended, directory));
             if let Some(id) = tracked {
-                self.words.insert(id, Word::of(ended));
-            } else if let Some(id) = self.wordless_at(ended, directory) {
-                self.words.insert(id, Word::of(ended));
+                self.reports.insert(id, LastReport::of(ended));
+            } else if let Some(id) = self.unreported_at(ended, directory) {
+                self.reports.insert(id, LastReport::of(ended));
             } else if round.first || self.unbury(id) {
                 // The end of its connection is told already.
             } else if let Some(id) = self.nameless.unbury(ended) {
                 // That is told as well, or it is only missing so far.
                 if directory.slot(id).is_some() {
-                    self.words.insert(id, Word::of(ended));
+                    self.reports.insert(id, LastReport::of(ended));
                 }
-            } else if !self.is_news(ended, round.seen.all_at) {
+            } else if !self.is_to_tell(ended, round.seen.all_at) {
                 // It was over before conntop looked.
             } else if self.held.len() < HELD_MAX {
                 let not_before = round.seen.all_at.min(self.known_since);
-                self.held.push(Held { ended: ended.clone(), not_before, waited: false, used: false });
+                self.held.push(UnmatchedEnd { ended: ended.clone(), not_before, waited: false, used: false });
                 new += 1;
             } else {
                 self.overflown += 1;
@@ -139,7 +139,7 @@ impl Ends {
 
     /// If `socket`, which is new, is what is left of a connection whose end was told under another cookie, gives it its
     /// words; they may also come with the next sample.
-    pub(super) fn recognise(&mut self, socket: &Socket, round: &Round) {
+    pub(super) fn recognise(&mut self, socket: &Socket, round: &SampleContext) {
         let is_request = socket.state == TcpState::SynRecv && socket.tcp.is_none();
         if is_request && self.requests.len() < REQUESTS_MAX {
             self.requests.insert((socket.local, socket.remote), socket.id);
@@ -154,42 +154,42 @@ impl Ends {
         let last = end.checked_sub(1).and_then(|last| self.held.get_mut(last));
         if let Some(held) = last.filter(|held| held.is_free_at(place)) {
             held.used = true;
-            close_gaps(&mut self.words);
-            self.words.insert(socket.id, Word::of(&held.ended));
-        } else if self.wordless.len() < WORDLESS_MAX {
-            self.wordless.insert(place, (socket.id, round.at));
+            close_gaps(&mut self.reports);
+            self.reports.insert(socket.id, LastReport::of(&held.ended));
+        } else if self.unreported.len() < UNREPORTED_MAX {
+            self.unreported.insert(place, (socket.id, round.at));
         }
     }
 
     /// Whether `entry`, which the sample does not list, is gone for certain: its socket was freed, and in its state
     /// nothing of a connection is left behind then.
-    pub(super) fn is_over(&self, entry: &Entry) -> bool {
+    pub(super) fn is_over(&self, entry: &TrackedSocket) -> bool {
         use TcpState::{CloseWait, LastAck, Listen};
         let leaves_nothing = entry.protocol == Protocol::Udp || matches!(entry.state, CloseWait | LastAck | Listen);
-        let is_emptied = || self.words.get(&entry.id).is_some_and(|word| word.is_emptied);
+        let is_emptied = || self.reports.get(&entry.id).is_some_and(|word| word.is_emptied);
         self.has_ended(entry) && (leaves_nothing || is_emptied())
     }
 
     /// Notes that a sample of a source without cookies does not list `entry`, whose end was not told. If it is told later,
-    /// under a cookie that no row has, it is no news.
-    pub(super) fn missing(&mut self, entry: &Entry, round: &Round) {
-        if entry.id.cookie().is_none() && round.ends_are_told && !self.words.contains_key(&entry.id) {
+    /// under a cookie that no row has, it changes nothing.
+    pub(super) fn missing(&mut self, entry: &TrackedSocket, round: &SampleContext) {
+        if entry.id.cookie().is_none() && round.ends_are_told && !self.reports.contains_key(&entry.id) {
             self.nameless.bury(entry, round.at);
         }
     }
 
     /// Whether the full socket of `entry` was freed after it was last seen.
-    pub(super) fn has_ended(&self, entry: &Entry) -> bool {
-        self.words.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
+    pub(super) fn has_ended(&self, entry: &TrackedSocket) -> bool {
+        self.reports.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
     }
 
-    /// The last words of `entry`, which is removed. Without any its socket may be freed later: that is no news then.
-    pub(super) fn take(&mut self, entry: &Entry, round: &Round) -> Option<Word> {
+    /// The last words of `entry`, which is removed. Without any its socket may be freed later: that changes nothing then.
+    pub(super) fn take(&mut self, entry: &TrackedSocket, round: &SampleContext) -> Option<LastReport> {
         let place = (entry.socket().local, entry.socket().remote);
         if self.requests.get(&place) == Some(&entry.id) {
             self.requests.remove(&place);
         }
-        let word = self.words.remove(&entry.id).or_else(|| self.late_word(entry));
+        let word = self.reports.remove(&entry.id).or_else(|| self.late_word(entry));
         if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait {
             if entry.id.cookie().is_some() {
                 self.bury(entry.id, round.at);
@@ -203,16 +203,16 @@ impl Ends {
     /// Those of untracked sockets whose connection is over for certain: there is no mini-socket of theirs.
     pub(super) fn take_untold(
         &mut self,
-        (round, directory): (&Round, &Directory),
+        (round, directory): (&SampleContext, &Directory),
         is_certain: impl Fn(&Ended) -> bool,
-    ) -> Vec<Untold> {
+    ) -> Vec<UntoldEnd> {
         let (is_full, before) = (round.scope.is_all(), round.seen.at);
         let mut untold = Vec::new();
         if is_full {
             // Events are milliseconds late, never a whole sample.
-            self.wordless.retain(|_, (_, listed)| *listed >= before);
+            self.unreported.retain(|_, (_, listed)| *listed >= before);
         }
-        let (words, nameless, used) = (&mut self.words, &mut self.nameless, self.held.len());
+        let (words, nameless, used) = (&mut self.reports, &mut self.nameless, self.held.len());
         self.held.retain_mut(|held| {
             if held.used {
                 return false;
@@ -220,18 +220,18 @@ impl Ends {
             // A source without cookies may just have missed it for the first time.
             if let Some(id) = nameless.unbury(&held.ended) {
                 if directory.slot(id).is_some() {
-                    words.insert(id, Word::of(&held.ended));
+                    words.insert(id, LastReport::of(&held.ended));
                 }
                 return false;
             }
             if directory.slot(held.ended.socket.id).is_some() {
                 // A sample lists it after all.
-                words.insert(held.ended.socket.id, Word::of(&held.ended));
+                words.insert(held.ended.socket.id, LastReport::of(&held.ended));
                 return false;
             }
             let leaves_nothing = held.ended.socket.remote.port == 0 || held.ended.socket.protocol == Protocol::Udp;
             if leaves_nothing || (held.waited && is_full) || is_certain(&held.ended) {
-                untold.push(Untold { ended: held.ended.clone(), not_before: held.not_before });
+                untold.push(UntoldEnd { ended: held.ended.clone(), not_before: held.not_before });
                 return false;
             }
             held.waited |= is_full;
@@ -245,10 +245,10 @@ impl Ends {
     /// What it holds.
     pub(super) fn holds(&self) -> [Holds; 5] {
         [
-            Holds::by("last words", &self.words),
+            Holds::by("last words", &self.reports),
             Holds::by("untold ends", &self.held),
-            Holds::by("buried sockets", &self.buried),
-            Holds::by("order of buried sockets", &self.buried_order),
+            Holds::by("sockets over before their end was told", &self.over_early),
+            Holds::by("order of sockets over before their end was told", &self.over_early_order),
             self.nameless.held(),
         ]
     }
@@ -260,7 +260,7 @@ impl Ends {
 
     /// The words of a mini-socket that came after it was first listed, where another connection has taken its endpoints
     /// since.
-    fn late_word(&mut self, entry: &Entry) -> Option<Word> {
+    fn late_word(&mut self, entry: &TrackedSocket) -> Option<LastReport> {
         let place = (entry.socket().local, entry.socket().remote);
         let begin = self.held.partition_point(|held| held.place() < place);
         let held = self.held.get_mut(begin..)?.iter_mut().take_while(|held| held.place() == place);
@@ -269,7 +269,7 @@ impl Ends {
             return None;
         }
         held.used = true;
-        Some(Word::of(&held.ended))
+        Some(LastReport::of(&held.ended))
     }
 
     /// The half-open connection that was listed before `ended`, its full socket, was told of under another cookie.
@@ -277,21 +277,21 @@ impl Ends {
         let id = *self.requests.get(&(ended.socket.local, ended.socket.remote))?;
         let entry = directory.get(directory.slot(id)?)?;
         let is_its = entry.state == TcpState::SynRecv && id.netns() == ended.socket.id.netns();
-        (is_its && !self.words.contains_key(&id)).then_some(id)
+        (is_its && !self.reports.contains_key(&id)).then_some(id)
     }
 
     /// The mini-socket that was listed before `ended`, its full socket, was told of.
-    fn wordless_at(&mut self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
+    fn unreported_at(&mut self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
         let SocketRef { protocol, local, remote, .. } = ended.socket;
-        let (id, _) = *self.wordless.get(&(local, remote)).filter(|_| protocol == Protocol::Tcp)?;
-        self.wordless.remove(&(local, remote));
+        let (id, _) = *self.unreported.get(&(local, remote)).filter(|_| protocol == Protocol::Tcp)?;
+        self.unreported.remove(&(local, remote));
         directory.slot(id).map(|_| id)
     }
 
     /// Whether the socket, which no sample listed, took part in anything after the sample of every socket taken at
     /// `all_at`. If not, its connection was over by then, and only the descriptor was left; or it never was a
     /// connection; or it is told late.
-    fn is_news(&self, ended: &Ended, all_at: Timestamp) -> bool {
+    fn is_to_tell(&self, ended: &Ended, all_at: Timestamp) -> bool {
         if ended.socket.remote.is_unset() {
             // Every sample of every socket lists listeners and UDP sockets: it has come since.
             return true;
@@ -303,25 +303,25 @@ impl Ends {
     }
 
     fn bury(&mut self, id: SocketId, at: Timestamp) {
-        if self.buried_order.len() >= BURIED_MAX
-            && let Some((oldest, over_at)) = self.buried_order.pop_front()
-            && self.buried.remove(&oldest)
+        if self.over_early_order.len() >= OVER_EARLY_MAX
+            && let Some((oldest, over_at)) = self.over_early_order.pop_front()
+            && self.over_early.remove(&oldest)
         {
             self.known_since = self.known_since.max(over_at.after(JIFFY));
         }
-        close_gaps_of(&mut self.buried);
-        if self.buried.insert(id) {
-            self.buried_order.push_back((id, at));
+        close_gaps_of(&mut self.over_early);
+        if self.over_early.insert(id) {
+            self.over_early_order.push_back((id, at));
         }
     }
 
     fn unbury(&mut self, id: SocketId) -> bool {
         // Its place in the order stays and is given up when it comes to the front.
-        self.buried.remove(&id)
+        self.over_early.remove(&id)
     }
 }
 
-impl Word {
+impl LastReport {
     fn of(ended: &Ended) -> Self {
         Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied(), is_settled: false }
     }
@@ -341,7 +341,7 @@ impl Word {
     }
 }
 
-impl Held {
+impl UnmatchedEnd {
     fn is_free_at(&self, place: (Endpoint, Endpoint)) -> bool {
         !self.used && self.place() == place && self.ended.socket.protocol == Protocol::Tcp
     }

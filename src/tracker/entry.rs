@@ -18,12 +18,12 @@ use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
-use crate::tracker::Round;
+use crate::tracker::SampleContext;
 use crate::tracker::owner_memory;
 
 /// A tracked socket.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct TrackedSocket {
     pub(super) id: SocketId,
     /// What the last row says.
     known: Arc<Known>,
@@ -54,14 +54,14 @@ enum Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Millis(u32);
 
-impl Entry {
+impl TrackedSocket {
     /// Tracks `socket` from now on.
-    pub(super) fn new(socket: &Socket, state_since: Option<Since>, round: &Round) -> Self {
+    pub(super) fn new(socket: &Socket, state_since: Option<Since>, round: &SampleContext) -> Self {
         Self::of(socket, Arc::new(Known { socket: socket.clone(), state_since, first_seen: round.at }), round)
     }
 
     /// The same, where `held` says who is known to have held it before: that completes what the sample says.
-    pub(super) fn owned(socket: &Socket, state_since: Option<Since>, held: &Owner, round: &Round) -> Self {
+    pub(super) fn owned(socket: &Socket, state_since: Option<Since>, held: &Owner, round: &SampleContext) -> Self {
         if held.holders().is_none() {
             return Self::new(socket, state_since, round);
         }
@@ -71,7 +71,7 @@ impl Entry {
     }
 
     /// An entry of what the sample says of `socket`, and what is `known` of it with that.
-    fn of(socket: &Socket, known: Arc<Known>, round: &Round) -> Self {
+    fn of(socket: &Socket, known: Arc<Known>, round: &SampleContext) -> Self {
         // Of two equal values, the one that the entry holds: the other one may go, and another come to its place.
         let said = if socket.owner.holders().is_some() { &known.socket.owner } else { &socket.owner };
         Self {
@@ -90,12 +90,12 @@ impl Entry {
     }
 
     /// Whether `socket` differs in nothing that matters. Allocates nothing, and as a rule looks at nothing but this.
-    pub(super) fn is_same(&self, socket: &Socket, round: &Round) -> bool {
+    pub(super) fn is_same(&self, socket: &Socket, round: &SampleContext) -> bool {
         self.flow == self.flow_if_unmoved(socket, round) && self.shows_the_same(socket, round)
     }
 
     /// Whether the row of `socket` would be the same, rates aside.
-    fn shows_the_same(&self, socket: &Socket, round: &Round) -> bool {
+    fn shows_the_same(&self, socket: &Socket, round: &SampleContext) -> bool {
         self.says_the_same(socket)
             && self.timer_runs_on(socket, round)
             && self.activity.iter().zip(activity(socket)).all(|(old, new)| old.is_near(new, round.tolerance))
@@ -112,7 +112,7 @@ impl Entry {
     }
 
     /// Takes in what `socket` says, completes it from memory, and gives the row.
-    pub(super) fn renew(&mut self, socket: &Socket, state_since: Option<Since>, round: &Round) -> Connection {
+    pub(super) fn renew(&mut self, socket: &Socket, state_since: Option<Since>, round: &SampleContext) -> Connection {
         let rates = self.rates_to(socket, round);
         if self.known.state_since == state_since && self.shows_the_same(socket, round) {
             // Only the rates are new: after the second sample that is so for nearly all.
@@ -188,7 +188,7 @@ impl Entry {
         bytes(self.socket())
     }
 
-    fn rates_to(&self, socket: &Socket, round: &Round) -> Option<Rates> {
+    fn rates_to(&self, socket: &Socket, round: &SampleContext) -> Option<Rates> {
         let (old, new) = (self.bytes()?, bytes(socket)?);
         let over = round.at.since(self.seen_at);
         if is_less(new, old) || over.is_zero() || socket.is_listener() {
@@ -201,14 +201,14 @@ impl Entry {
     }
 
     /// What [`Flow::of`] gives for the rates to `socket`, which has moved as many bytes as this one had.
-    fn flow_if_unmoved(&self, socket: &Socket, round: &Round) -> Flow {
+    fn flow_if_unmoved(&self, socket: &Socket, round: &SampleContext) -> Flow {
         let known = bytes(socket).is_some() && round.at > self.seen_at && !socket.is_listener();
         if known { Flow::Idle } else { Flow::Unknown }
     }
 
     /// Kind and retries are part of the fingerprint; here only the moment is left. A timer that is overdue is
-    /// reported as due now, again and again: that is no news.
-    fn timer_runs_on(&self, socket: &Socket, round: &Round) -> bool {
+    /// reported as due now, again and again: that changes nothing.
+    fn timer_runs_on(&self, socket: &Socket, round: &SampleContext) -> bool {
         let (old, new) = (self.timer_expires, expires(socket));
         if old == new {
             return true;
@@ -327,6 +327,6 @@ mod tests {
 
     #[test]
     fn an_entry_stays_small() {
-        assert!(size_of::<Option<Entry>>() <= 72, "{}", size_of::<Option<Entry>>());
+        assert!(size_of::<Option<TrackedSocket>>() <= 72, "{}", size_of::<Option<TrackedSocket>>());
     }
 }

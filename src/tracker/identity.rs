@@ -5,7 +5,7 @@ use crate::model::memory::Held;
 use crate::model::places::Places;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::Phase;
-use crate::tracker::entry::Entry;
+use crate::tracker::entry::TrackedSocket;
 
 /// How many entries after the expected one are looked at before the table of identities is asked: enough to step
 /// over a few sockets that vanished side by side.
@@ -18,7 +18,7 @@ const LOOK_AHEAD: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     /// `None` is a slot that waits to be reused.
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Option<TrackedSocket>>,
     free: Vec<u32>,
     /// Slots by the identity of what is in them.
     places: Places,
@@ -29,19 +29,19 @@ pub(super) struct Directory {
     few: Vec<u32>,
     next_few: Vec<u32>,
     /// Slots of removed sockets that `order` still names, to be freed with the next order.
-    limbo: Vec<u32>,
+    to_free: Vec<u32>,
     /// Whether the sample at hand lists every socket.
     whole: bool,
     /// How many of the tracked sockets have no cookie.
     without_cookie: usize,
     /// Those, by what else they are known by, ascending; empty until somebody asks in this sample.
-    tuples: Vec<(Tuple, u32)>,
+    tuples: Vec<(CookielessTuple, u32)>,
     /// They were gathered.
     has_tuples: bool,
 }
 
 /// What a socket without a cookie is known by.
-type Tuple = (Protocol, NetnsId, Endpoint, Endpoint);
+type CookielessTuple = (Protocol, NetnsId, Endpoint, Endpoint);
 
 impl Directory {
     /// Starts a new sample of about `len` sockets: of every socket if it is `whole`.
@@ -105,17 +105,17 @@ impl Directory {
     }
 
     /// The tracked socket in `slot`, which was found or kept, and not removed since.
-    pub(super) fn entry(&mut self, slot: u32) -> &mut Entry {
+    pub(super) fn entry(&mut self, slot: u32) -> &mut TrackedSocket {
         self.entries[slot as usize].as_mut().expect("slots of removed sockets are not given out")
     }
 
     /// Every tracked socket.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &TrackedSocket> {
         self.entries.iter().flatten()
     }
 
     /// The tracked socket in `slot`; `None` once it is removed.
-    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
+    pub(super) fn get(&self, slot: u32) -> Option<&TrackedSocket> {
         self.entries.get(slot as usize)?.as_ref()
     }
 
@@ -138,7 +138,7 @@ impl Directory {
     }
 
     /// Tracks a socket that is new.
-    pub(super) fn insert(&mut self, entry: Entry) {
+    pub(super) fn insert(&mut self, entry: TrackedSocket) {
         let id = entry.id;
         self.without_cookie += usize::from(id.cookie().is_none());
         let slot = if let Some(slot) = self.free.pop() {
@@ -171,7 +171,7 @@ impl Directory {
         let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else { return };
         self.without_cookie -= usize::from(entry.id.cookie().is_none());
         self.places.remove(entry.id, slot);
-        if self.whole { self.free.push(slot) } else { self.limbo.push(slot) }
+        if self.whole { self.free.push(slot) } else { self.to_free.push(slot) }
     }
 
     /// Ends the sample: what was kept and inserted is what the next one is compared with.
@@ -179,7 +179,7 @@ impl Directory {
         std::mem::swap(&mut self.few, &mut self.next_few);
         if self.whole {
             std::mem::swap(&mut self.order, &mut self.next_order);
-            self.free.append(&mut self.limbo);
+            self.free.append(&mut self.to_free);
         }
     }
 
@@ -211,7 +211,7 @@ impl Directory {
 ///
 /// With a cookie it is the same socket, from the handshake to the end of `TIME_WAIT`. It is another connection all the same
 /// where the process has disconnected it, by a connect(2) to `AF_UNSPEC`, and connected it anew.
-pub(super) fn is_another_connection(entry: &Entry, socket: &Socket) -> bool {
+pub(super) fn is_another_connection(entry: &TrackedSocket, socket: &Socket) -> bool {
     if socket.protocol != Protocol::Tcp {
         return false;
     }

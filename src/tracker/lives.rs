@@ -24,8 +24,8 @@ use crate::model::process::{Holders, Owner};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
-use crate::tracker::Round;
-use crate::tracker::entry::Entry;
+use crate::tracker::SampleContext;
+use crate::tracker::entry::TrackedSocket;
 
 /// The most lives that wait for a sample to show their connection; steps of more count as lost.
 pub const LIVES_MAX: usize = 65_536;
@@ -43,31 +43,31 @@ const KEPT_MAX: usize = 4_096;
 const OPEN_KEPT: usize = 4_096;
 
 /// Both ends of a connection, ours first.
-pub(super) type Place = (Endpoint, Endpoint);
+pub(super) type EndpointPair = (Endpoint, Endpoint);
 
 /// Where the steps of `socket` are told; `None` for what the trace does not tell of: an MPTCP connection has the endpoints
 /// of its first subflow, and the steps there are the subflow's.
-fn place_of(socket: &Socket) -> Option<Place> {
+fn place_of(socket: &Socket) -> Option<EndpointPair> {
     (socket.protocol == Protocol::Tcp).then_some((socket.local, socket.remote))
 }
 
 /// The lives of which steps are not told yet.
 #[derive(Debug, Default)]
-pub(super) struct Lives {
-    pending: Vec<Life>,
+pub(super) struct TracedLives {
+    pending: Vec<TracedLife>,
     /// Those that go on, by the key of their steps. Recordings choose keys, so that this table hashes with a secret.
     open: HashMap<u64, usize>,
     /// Lives by endpoints and then by time.
-    index: Vec<(Place, Timestamp, usize)>,
+    index: Vec<(EndpointPair, Timestamp, usize)>,
     overflown: u64,
 }
 
 #[derive(Debug)]
-struct Life {
+struct TracedLife {
     key: u64,
-    place: Place,
+    place: EndpointPair,
     /// Not empty, each from where the one before led.
-    hops: Vec<Hop>,
+    hops: Vec<TracedStep>,
     /// The first hop is the first one of the life.
     begun: bool,
     /// What comes after the last hop.
@@ -93,7 +93,7 @@ enum Rest {
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hop {
+pub(super) struct TracedStep {
     pub(super) at: Timestamp,
     pub(super) from: TcpState,
     pub(super) to: TcpState,
@@ -101,9 +101,9 @@ pub(super) struct Hop {
 
 /// The part of a life between two looks.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct TracedPath {
     /// The steps, without that to `CLOSE`.
-    pub(super) hops: Vec<Hop>,
+    pub(super) hops: Vec<TracedStep>,
     /// When the full socket came to its end, if it did.
     pub(super) closed: Option<Timestamp>,
     /// What the kernel reported of that.
@@ -112,16 +112,16 @@ pub(super) struct Way {
     pub(super) owner: Owner,
 }
 
-impl Way {
+impl TracedPath {
     /// What the kernel reported of its end; nothing where the trace has a hole before that.
     pub(super) fn report_of_end(&self) -> Report {
         self.closed.map_or(Report::Untold, |_| self.report)
     }
 }
 
-impl Lives {
+impl TracedLives {
     /// Takes in the steps since the last sample.
-    pub(super) fn hear(&mut self, events: &Events, round: &Round) {
+    pub(super) fn take_in(&mut self, events: &Events, round: &SampleContext) {
         if round.first {
             return;
         }
@@ -149,7 +149,7 @@ impl Lives {
 
     fn add(&mut self, step: &Step, caller: Option<&Caller>, report: Report) {
         use TcpState::{Close, Listen, SynRecv, SynSent};
-        let hop = Hop { at: step.at, from: step.from, to: step.to };
+        let hop = TracedStep { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
         if let Some(&nth) = self.open.get(&step.key) {
             let life = &mut self.pending[nth];
@@ -183,13 +183,13 @@ impl Lives {
         let (key, place) = (step.key, (step.local, step.remote));
         let (begun, process, netns) = (begins, None, None);
         let (hops, rest) = (vec![hop], Rest::after(hop));
-        let mut life = Life { key, place, hops, begun, rest, used: false, process, netns, report };
+        let mut life = TracedLife { key, place, hops, begun, rest, used: false, process, netns, report };
         life.name(caller);
         self.pending.push(life);
     }
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
-    pub(super) fn way(&mut self, entry: &Entry, now: Option<&Socket>) -> Option<Way> {
+    pub(super) fn way(&mut self, entry: &TrackedSocket, now: Option<&Socket>) -> Option<TracedPath> {
         let lives = self.at(place_of(entry.socket())?, entry.id.netns())?;
         let nth = lives.into_iter().find(|nth| {
             let life = &self.pending[*nth];
@@ -201,28 +201,28 @@ impl Lives {
     }
 
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
-    pub(super) fn opening(&mut self, socket: &Socket) -> Option<Way> {
+    pub(super) fn opening(&mut self, socket: &Socket) -> Option<TracedPath> {
         let lives = self.at(place_of(socket)?, socket.id.netns())?;
         let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, Some(socket))
     }
 
     /// The whole life of a connection that no sample listed, and which is over; as much of it as was traced.
-    pub(super) fn whole(&mut self, place: Place, netns: NetnsId) -> Option<Way> {
+    pub(super) fn whole(&mut self, place: EndpointPair, netns: NetnsId) -> Option<TracedPath> {
         let lives = self.at(place, netns)?;
         let nth = lives.into_iter().find(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, None)
     }
 
     /// Whether the connection at `place` that ended is over for certain: a socket in its last state leaves nothing.
-    pub(super) fn is_over(&self, place: Place, netns: NetnsId) -> bool {
+    pub(super) fn is_over(&self, place: EndpointPair, netns: NetnsId) -> bool {
         let Some(lives) = self.at(place, netns) else { return false };
         let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended());
-        ended.is_some_and(Life::leaves_nothing)
+        ended.is_some_and(TracedLife::leaves_nothing)
     }
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
-    pub(super) fn is_over_for(&self, entry: &Entry) -> bool {
+    pub(super) fn is_over_for(&self, entry: &TrackedSocket) -> bool {
         let netns = entry.id.netns();
         let lives = place_of(entry.socket()).and_then(|place| self.at(place, netns)).unwrap_or_default();
         let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
@@ -233,7 +233,7 @@ impl Lives {
 
     /// The lives at `place` in their order that may have been lived in `netns`; `None` if there are none, or if two were
     /// lived at the same time.
-    fn at(&self, place: Place, netns: NetnsId) -> Option<Vec<usize>> {
+    fn at(&self, place: EndpointPair, netns: NetnsId) -> Option<Vec<usize>> {
         let Range { start, end } = self.range(place);
         let lives = self.index.get(start..end)?.iter().map(|(_, _, nth)| *nth);
         let lives: Vec<usize> = lives.filter(|nth| self.pending[*nth].may_be_in(netns)).take(REUSES_MAX + 1).collect();
@@ -247,14 +247,14 @@ impl Lives {
         apart.then(|| lives.into_iter().filter(|nth| !self.pending[*nth].used).collect())
     }
 
-    fn range(&self, place: Place) -> Range<usize> {
+    fn range(&self, place: EndpointPair) -> Range<usize> {
         let start = self.index.partition_point(|(other, _, _)| *other < place);
         let end = self.index.partition_point(|(other, _, _)| *other <= place);
         start..end
     }
 
     /// Uses up the steps of a life from the one at `begin` to where `now` shows it; `None` if they do not lead there.
-    fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<Way> {
+    fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<TracedPath> {
         let life = &mut self.pending[nth];
         // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
         let len = if life.ended() { life.hops.len() - 1 } else { life.hops.len() };
@@ -262,7 +262,7 @@ impl Lives {
         let (owner, report) = (life.owner(), life.report);
         let Some(socket) = now else {
             life.used = true;
-            return Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner });
+            return Some(TracedPath { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner });
         };
         let reached = life.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
         let is_mini = socket.tcp.is_none() && matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2);
@@ -275,7 +275,7 @@ impl Lives {
                 life.hops.drain(..=last);
             }
             life.begun = false;
-            return Some(Way { hops, closed: closed.filter(|_| is_all), report, owner });
+            return Some(TracedPath { hops, closed: closed.filter(|_| is_all), report, owner });
         }
         let state = life.hops.get(len.checked_sub(1)?).filter(|_| len > begin).map_or(life.last().from, |hop| hop.to);
         let leads_there = state.leads_to(socket.state) || state == socket.state;
@@ -288,11 +288,11 @@ impl Lives {
             return None;
         }
         life.used = true;
-        Some(Way { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner })
+        Some(TracedPath { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner })
     }
 
     /// Ends a sample: what no sample can need any more is forgotten.
-    pub(super) fn finish(&mut self, round: &Round) {
+    pub(super) fn finish(&mut self, round: &SampleContext) {
         let (seen, is_full) = (round.seen, round.scope.is_all());
         let used = self.pending.len();
         let mut waiting = 0;
@@ -331,22 +331,22 @@ impl Lives {
 }
 
 impl Rest {
-    fn after(hop: Hop) -> Self {
+    fn after(hop: TracedStep) -> Self {
         if hop.to == TcpState::Close { Self::Nothing } else { Self::ToCome }
     }
 }
 
-impl Life {
+impl TracedLife {
     /// Whether its full socket came to its end.
     fn ended(&self) -> bool {
         self.rest == Rest::Nothing
     }
 
-    fn first(&self) -> Hop {
+    fn first(&self) -> TracedStep {
         self.hops[0]
     }
 
-    fn last(&self) -> Hop {
+    fn last(&self) -> TracedStep {
         self.hops[self.hops.len() - 1]
     }
 
@@ -374,7 +374,7 @@ impl Life {
     }
 
     /// Whether all of it was lived after `entry` was last seen: then it is another connection's.
-    fn is_whole_since(&self, entry: &Entry) -> bool {
+    fn is_whole_since(&self, entry: &TrackedSocket) -> bool {
         self.first().at > entry.seen_at && self.first().to != entry.state
     }
 }

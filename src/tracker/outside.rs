@@ -12,37 +12,37 @@ use crate::model::memory::Held;
 use crate::model::process::Owner;
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::{NetnsId, Socket};
-use crate::tracker::entry::Entry;
+use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
 
 /// So many sockets that are over are remembered by their inode: two samples may pass before one is known to be held.
 const ENDED_MAX: usize = 8_192;
 
-type Key = (NetnsId, NonZeroU32);
+type NetnsInode = (NetnsId, NonZeroU32);
 
 /// What is known of them.
 #[derive(Debug, Default)]
-pub(super) struct Outside {
+pub(super) struct UnlistedSockets {
     /// The sockets that were listed once, by their inode: as a row, with nothing that holds no more.
-    known: FxHashMap<Key, Socket>,
+    known: FxHashMap<NetnsInode, Socket>,
     /// Those that were over before they were known to be held; the oldest first.
-    ended: VecDeque<(Key, Socket)>,
+    ended: VecDeque<(NetnsInode, Socket)>,
     /// Those of the sample at hand.
     rows: Vec<Socket>,
 }
 
-impl Outside {
+impl UnlistedSockets {
     /// A sample is taken in: finds out what the sockets that it does not know by a cookie were.
     pub(super) fn begin(&mut self, snapshot: &Snapshot, directory: &mut Directory) {
         self.rows.clear();
-        let outside: FxHashMap<Key, &Socket> =
+        let outside: FxHashMap<NetnsInode, &Socket> =
             snapshot.sockets.iter().filter_map(|socket| Some((key_of_outside(socket)?, socket))).collect();
         self.known.retain(|key, _| outside.contains_key(key));
         if outside.is_empty() {
             return;
         }
-        let new = |key: &Key| !self.known.contains_key(key);
-        let mut sought: FxHashSet<Key> = outside.keys().copied().filter(new).collect();
+        let new = |key: &NetnsInode| !self.known.contains_key(key);
+        let mut sought: FxHashSet<NetnsInode> = outside.keys().copied().filter(new).collect();
         sought.retain(|key| directory.slot(outside[key].id).is_none());
         if !sought.is_empty() {
             for entry in directory.all() {
@@ -54,7 +54,7 @@ impl Outside {
             self.known.extend(ended.map(|(key, socket)| (*key, socket.clone())));
             self.ended.retain(|(key, _)| !sought.contains(key));
         }
-        let named = |(key, socket): (Key, &Socket)| match self.known.get(&key) {
+        let named = |(key, socket): (NetnsInode, &Socket)| match self.known.get(&key) {
             // Without cookies another connection may take the name, which is that of the endpoints.
             Some(known) => {
                 let id = if known.id.cookie().is_some() { known.id } else { socket.id };
@@ -72,7 +72,7 @@ impl Outside {
     }
 
     /// A socket is over, as far as is known.
-    pub(super) fn remember(&mut self, entry: &Entry) {
+    pub(super) fn remember(&mut self, entry: &TrackedSocket) {
         let socket = entry.socket();
         let Some(key) = key_of(socket).filter(|_| matches!(socket.owner, Owner::Live(_))) else { return };
         if self.ended.len() >= ENDED_MAX {
@@ -93,12 +93,12 @@ pub(super) fn is_apart(socket: &Socket) -> bool {
 }
 
 /// By what a socket is found again that a table lists or has listed.
-fn key_of(socket: &Socket) -> Option<Key> {
+fn key_of(socket: &Socket) -> Option<NetnsInode> {
     Some((socket.id.netns(), socket.inode?)).filter(|_| !socket.is_outside())
 }
 
 /// By what one is found that the source knows by its inode only.
-fn key_of_outside(socket: &Socket) -> Option<Key> {
+fn key_of_outside(socket: &Socket) -> Option<NetnsInode> {
     Some((socket.id.netns(), socket.inode?)).filter(|_| socket.is_outside() && socket.id.cookie().is_none())
 }
 

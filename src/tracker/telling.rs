@@ -7,18 +7,18 @@ use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
-use crate::tracker::ends::{self, Untold, Word};
-use crate::tracker::lives::{Place, Way};
-use crate::tracker::{Round, clocks};
+use crate::tracker::ends::{self, LastReport, UntoldEnd};
+use crate::tracker::lives::{EndpointPair, TracedPath};
+use crate::tracker::{SampleContext, clocks};
 
 /// What was lost, as stretches of time.
-pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &Round) -> Vec<Gap> {
+pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &SampleContext) -> Vec<Gap> {
     let lost = events.lost.iter().chain(overflown);
     lost.map(|&Loss { of, count }| Gap { from: round.seen.at, to: round.at, lost: count, of }).collect()
 }
 
 /// The opening and the end of a connection that no sample listed and of which nothing but the end was told.
-pub(super) fn short_life(Untold { ended, not_before }: &Untold, delta: &mut Delta) {
+pub(super) fn short_life(UntoldEnd { ended, not_before }: &UntoldEnd, delta: &mut Delta) {
     if ended.is_emptied() || ended.is_unconnected() {
         delta.transitions.push(end_of_unknown(ended));
         return;
@@ -51,14 +51,14 @@ pub(super) fn end_of_unknown(ended: &Ended) -> Transition {
 }
 
 /// The opening, the steps and the end of a connection of an emptied socket, at the `place` that the trace tells.
-pub(super) fn traced_life_at(place: Place, ended: &Ended, way: &Way, delta: &mut Delta) {
+pub(super) fn traced_life_at(place: EndpointPair, ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let (local, remote) = place;
     let socket = SocketRef { local, remote, ..ended.socket };
     traced_life(&Ended { socket, info: None, ..ended.clone() }, way, delta);
 }
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
-pub(super) fn along(base: &Transition, way: &Way, mut since: Option<Since>) -> (Vec<Transition>, Option<Since>) {
+pub(super) fn along(base: &Transition, way: &TracedPath, mut since: Option<Since>) -> (Vec<Transition>, Option<Since>) {
     let mut told = Vec::with_capacity(way.hops.len());
     for hop in &way.hops {
         let end = Since { at: hop.at, basis: AgeBasis::Kernel };
@@ -85,7 +85,7 @@ pub(super) fn reaches(told: &[Transition], state: TcpState) -> bool {
 /// Since when `socket` is in its state, which the trace does not tell, where the samples say `observed`. The trace never says
 /// `TIME_WAIT`, but it tells when the full socket came to its end, and then the wait begins: where the timer agrees, that is
 /// the moment.
-pub(super) fn in_mini_socket(observed: Since, socket: &Socket, way: &Way) -> Since {
+pub(super) fn in_mini_socket(observed: Since, socket: &Socket, way: &TracedPath) -> Since {
     let closed = way.closed.filter(|_| socket.state == TcpState::TimeWait);
     match closed {
         Some(at) if observed.at.since(at).max(at.since(observed.at)) <= clocks::PINNED => {
@@ -113,7 +113,7 @@ pub(super) fn completed(
 }
 
 /// The opening, the steps and the end of a connection that no sample listed and that was traced.
-pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
+pub(super) fn traced_life(ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let base = Transition { owner: way.owner.clone(), ..transition(&ended.socket, ended.at, None, None) };
     let (told, since) = along(&base, way, None);
     let (Some(last), Some(since)) = (told.last(), since) else { return };
@@ -136,7 +136,12 @@ pub(super) fn traced_life(ended: &Ended, way: &Way, delta: &mut Delta) {
 }
 
 /// The end of a tracked connection along `way`, with the steps before it; and since when its last state held.
-pub(super) fn traced_end(mut closed: Transition, way: &Way, begin: Since, delta: &mut Delta) -> (Transition, Since) {
+pub(super) fn traced_end(
+    mut closed: Transition,
+    way: &TracedPath,
+    begin: Since,
+    delta: &mut Delta,
+) -> (Transition, Since) {
     if closed.owner.holders().is_none() && way.owner.holders().is_some() {
         closed.owner = way.owner.clone();
     }
@@ -163,7 +168,7 @@ pub(super) fn with_last_words(
     mut closed: Transition,
     seen_at: Timestamp,
     begin: Since,
-    word: Option<Word>,
+    word: Option<LastReport>,
 ) -> Transition {
     let Some(word) = word else { return closed };
     closed.last = word.last;

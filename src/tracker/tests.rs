@@ -322,7 +322,7 @@ fn an_idle_table_is_silent_although_the_kernel_counts_in_jiffies() {
 }
 
 #[test]
-fn a_time_wait_that_is_overdue_is_no_news() {
+fn a_time_wait_that_is_overdue_changes_nothing() {
     let overdue = |now| tcp(1).mini(TimeWait).timer(TimerKind::TimeWait, 0, now);
     let mut tracker = Tracker::new();
     let first = tracker.update(&snapshot(100_000, [overdue(100_000)]));
@@ -358,7 +358,7 @@ fn a_socket_that_was_held_is_never_shown_as_unaccepted() {
 
 #[test]
 fn an_entry_stays_well_below_a_connection() {
-    let (entry, connection) = (size_of::<Entry>(), size_of::<Connection>());
+    let (entry, connection) = (size_of::<TrackedSocket>(), size_of::<Connection>());
     assert!(entry <= 176, "an entry takes {entry} bytes, a connection {connection}");
 }
 
@@ -421,7 +421,7 @@ impl World {
                 // A sample lists each identity once.
                 self.slots[slot] = (!self.slots.iter().flatten().any(|other| other.id == socket.id)).then_some(socket);
             }
-            // A timer that starts anew within the tolerance is no news, and is not told.
+            // A timer that starts anew within the tolerance is no change, and is not told.
             Event::Become { slot, state } => self.with(slot, |socket| {
                 if socket.state == state {
                     return;

@@ -10,11 +10,11 @@ use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::NetnsId;
 use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
-use conntop::source::linux::netlink::Connection;
+use conntop::source::linux::netlink::NetlinkSocket;
 use conntop::source::linux::owners::{Asked, HeldOf, Owners};
 use conntop::source::linux::processes::Now;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
-use conntop::source::linux::tables::Tables;
+use conntop::source::linux::tables::SocketTables;
 use conntop::source::{Choice, clock, open};
 
 const ROUNDS: usize = 15;
@@ -40,13 +40,13 @@ fn asked<'a>(held: &'a mut HeldOf<'a>) -> Asked<'a> {
 #[test]
 #[ignore = "a measurement"]
 fn where_the_time_of_a_sample_goes() {
-    let mut connection = Connection::open().expect("sock_diag");
+    let mut connection = NetlinkSocket::open().expect("sock_diag");
     time("floor: dump, thrown away", || {
         for request in DumpRequest::everything() {
             connection.dump(BY_FAMILY, &request.encode(), |_, _| true);
         }
     });
-    let mut tables = Tables::sock_diag(NetnsId(0)).expect("sock_diag");
+    let mut tables = SocketTables::sock_diag(NetnsId(0)).expect("sock_diag");
     let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
     time("dump, decoded", || {
         sockets.clear();

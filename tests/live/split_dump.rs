@@ -11,10 +11,10 @@ use conntop::model::endpoint::{Endpoint, Protocol};
 use conntop::model::socket::{NetnsId, Socket, SocketId};
 use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
-use conntop::source::linux::netlink::Connection;
-use conntop::source::linux::port_filter::{End, PortRange};
-use conntop::source::linux::sock_diag::{Decoder, DumpRequest};
-use conntop::source::linux::tables::Tables;
+use conntop::source::linux::netlink::NetlinkSocket;
+use conntop::source::linux::port_filter::{DumpedPorts, PortEnd};
+use conntop::source::linux::sock_diag::{DiagDecoder, DumpRequest};
+use conntop::source::linux::tables::SocketTables;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::namespace;
@@ -24,9 +24,9 @@ use crate::skip::skip;
 const DESCRIPTORS: u64 = 14_000;
 
 fn dump(request: DumpRequest) -> Vec<Socket> {
-    let mut connection = Connection::open().expect("sock_diag");
+    let mut connection = NetlinkSocket::open().expect("sock_diag");
     let mut sockets = Vec::new();
-    let exchange = Decoder { netns: NetnsId(1) }.dump(&mut connection, request, |socket| sockets.push(socket));
+    let exchange = DiagDecoder { netns: NetnsId(1) }.dump(&mut connection, request, |socket| sockets.push(socket));
     assert_eq!((exchange.error, exchange.skipped), (None, 0));
     sockets
 }
@@ -67,14 +67,15 @@ fn halves_meet_at_any_port_without_a_gap_or_an_overlap() {
         // Listeners are asked for apart: of IPv6 there is one, and one UDP socket.
         let is_single = whole.states == DumpRequest::LISTENERS.states || whole.protocol == Protocol::Udp;
         assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole}");
-        for (end, endpoint) in
-            [(End::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint), (End::Remote, |socket| socket.remote)]
-        {
+        for (end, endpoint) in [
+            (PortEnd::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint),
+            (PortEnd::Remote, |socket| socket.remote),
+        ] {
             let ports = all.iter().map(|socket| endpoint(socket).port);
             let near = |port: u16| [port.saturating_sub(1), port, port.saturating_add(1)];
             let lasts: BTreeSet<u16> = ports.chain([0, 1, 7000, u16::MAX]).flat_map(near).collect();
             for last in lasts {
-                let (below, above) = PortRange::halves(end, last);
+                let (below, above) = DumpedPorts::halves(end, last);
                 let below = dump(DumpRequest { ports: Some(below), ..whole });
                 let above = above.map_or_else(Vec::new, |above| dump(DumpRequest { ports: Some(above), ..whole }));
                 assert!(below.iter().all(|socket| endpoint(socket).port <= last), "{whole} {end:?} {last}");
@@ -104,7 +105,7 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
             (client, listener.accept().expect("a connection"))
         })
         .collect();
-    let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+    let mut tables = SocketTables::sock_diag(NetnsId(1)).expect("sock_diag");
     let mut read = |threads| {
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
         tables.read(threads, &mut DumpIntake::all(&mut sockets), &mut coverage).expect("a dump");

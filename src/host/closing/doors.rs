@@ -9,18 +9,22 @@ use crate::model::closing::CloseOutcome;
 use crate::model::socket::NetnsId;
 use crate::source::clock;
 use crate::source::linux::namespaces::{Namespaces, enter};
-use crate::source::linux::netlink::{Buffer, Connection};
+use crate::source::linux::netlink::{Buffer, NetlinkSocket};
 
 /// The most steps that looking for a network namespace takes: each looks at 4,096 processes.
 const STEPS_MAX: usize = 64;
 
 /// Connections by network namespace, opened when they are needed.
 #[derive(Default)]
-pub(super) struct Doors(BTreeMap<NetnsId, Result<Connection, CloseOutcome>>);
+pub(super) struct Doors(BTreeMap<NetnsId, Result<NetlinkSocket, CloseOutcome>>);
 
 impl Doors {
     /// Uses the connection in `netns`; where there is none, says why.
-    pub(super) fn with(&mut self, netns: NetnsId, act: impl FnOnce(&mut Connection) -> CloseOutcome) -> CloseOutcome {
+    pub(super) fn with(
+        &mut self,
+        netns: NetnsId,
+        act: impl FnOnce(&mut NetlinkSocket) -> CloseOutcome,
+    ) -> CloseOutcome {
         match self.0.entry(netns).or_insert_with(|| open(netns)) {
             Ok(connection) => act(connection),
             Err(outcome) => outcome.clone(),
@@ -29,10 +33,10 @@ impl Doors {
 }
 
 /// A connection in the network namespace `netns`.
-fn open(netns: NetnsId) -> Result<Connection, CloseOutcome> {
+fn open(netns: NetnsId) -> Result<NetlinkSocket, CloseOutcome> {
     let mut namespaces = Namespaces::open();
     if netns == namespaces.own() || netns == NetnsId(0) {
-        return Connection::open()
+        return NetlinkSocket::open()
             .map_err(|errno| failed(&format!("the kernel refuses sock_diag: {errno}; kill its process instead")));
     }
     let now = clock::now().0;

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::model::endpoint::{Family, Protocol};
 use crate::model::socket::{NetnsId, SocketRef};
-use crate::source::linux::netlink::Connection;
+use crate::source::linux::netlink::NetlinkSocket;
 use crate::source::linux::sock_diag::{self, BOUND, DumpRequest, Identity, LISTENERS, STATES_ALL};
 
 /// A part of the sockets of one protocol and family.
@@ -47,7 +47,7 @@ impl Tables {
     /// Whether `table` has the socket with the cookie and the local port of `reference`, whatever its peer is.
     pub(super) fn has(
         &mut self,
-        connection: &mut Connection,
+        connection: &mut NetlinkSocket,
         table: Table,
         reference: &SocketRef,
     ) -> Result<bool, Errno> {
@@ -57,14 +57,14 @@ impl Tables {
     }
 
     /// Whether there is an MPTCP socket with this inode where `reference` is; not if that cannot be read.
-    pub(super) fn has_mptcp(&mut self, connection: &mut Connection, reference: &SocketRef, inode: u32) -> bool {
+    pub(super) fn has_mptcp(&mut self, connection: &mut NetlinkSocket, reference: &SocketRef, inode: u32) -> bool {
         let sockets = self.read(connection, Protocol::Mptcp, Table::All, reference);
         sockets.is_ok_and(|sockets| sockets.inodes.contains(&inode))
     }
 
     fn read(
         &mut self,
-        connection: &mut Connection,
+        connection: &mut NetlinkSocket,
         protocol: Protocol,
         table: Table,
         place: &SocketRef,

@@ -21,13 +21,13 @@ pub struct Callers {
     proc: ProcDir,
     describer: Describer,
     content: Vec<u8>,
-    known: FxHashMap<u32, Known>,
+    known: FxHashMap<u32, KnownCaller>,
     /// How often the rings were emptied so far.
     turn: u64,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownCaller {
     process: Arc<Holders>,
     netns: Option<NetnsId>,
     /// The turn in which it was last seen to be there.
@@ -58,7 +58,7 @@ impl Callers {
         if self.known.get(&pid).is_none_or(|known| known.turn != self.turn) {
             self.look_at(pid);
         }
-        let Known { process, netns, .. } = self.known.get(&pid)?;
+        let KnownCaller { process, netns, .. } = self.known.get(&pid)?;
         let started = Timestamp(0).after(TICK.saturating_mul(u32::try_from(process.first().id.start_ticks).ok()?));
         let (process, netns) = (Arc::clone(process), *netns);
         (started <= step.at).then_some(Caller { at: step.at, key: step.key, process, netns })
@@ -71,7 +71,7 @@ impl Callers {
         };
         let turn = self.turn;
         // A process keeps its name and command line until execve(2), which as a rule gives it another name.
-        let is_same = |known: &Known, content: &[u8]| {
+        let is_same = |known: &KnownCaller, content: &[u8]| {
             let first = known.process.first();
             parse_stat(content).is_some_and(|stat| {
                 let id = ProcessId { pid, start_ticks: stat.start_ticks };
@@ -87,7 +87,7 @@ impl Callers {
         match described.and_then(|process| Holders::new(vec![Arc::new(process)])) {
             Some(process) => {
                 let netns = directory.inode_of(c"ns/net").ok().and_then(|inode| u32::try_from(inode).ok());
-                self.known.insert(pid, Known { process: Arc::new(process), netns: netns.map(NetnsId), turn });
+                self.known.insert(pid, KnownCaller { process: Arc::new(process), netns: netns.map(NetnsId), turn });
             }
             None => drop(self.known.remove(&pid)),
         }

@@ -19,7 +19,7 @@ use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::netlink::{Attributes, Messages};
-use crate::source::linux::sock_diag::{BY_FAMILY, Decoder, MESSAGE_LEN};
+use crate::source::linux::sock_diag::{BY_FAMILY, DiagDecoder, MESSAGE_LEN};
 
 /// `SKNLGRP_INET_TCP_DESTROY` (1) to `SKNLGRP_INET6_UDP_DESTROY` (4) of `include/uapi/linux/sock_diag.h`, as bits.
 const GROUPS: u32 = 0b1111;
@@ -40,7 +40,7 @@ const NETLINK_SOCKETS: &str = "/proc/thread-self/net/netlink";
 #[derive(Debug)]
 pub struct DestroyEvents {
     socket: OwnedFd,
-    decoder: Decoder,
+    decoder: DiagDecoder,
     buffer: Box<[u8]>,
     /// How many events the kernel says were lost so far.
     drops: u64,
@@ -64,11 +64,11 @@ impl DestroyEvents {
         sockopt::set_socket_recv_buffer_size_force(&socket, queue_len)
             .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, queue_len))?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-        Ok(Self { socket, decoder: Decoder { netns }, buffer: vec![0; EVENT_LEN_MAX].into(), drops: 0 })
+        Ok(Self { socket, decoder: DiagDecoder { netns }, buffer: vec![0; EVENT_LEN_MAX].into(), drops: 0 })
     }
 
     /// A second descriptor of the same subscription, to wait for events with.
-    pub fn bell(&self) -> io::Result<OwnedFd> {
+    pub fn poll_descriptor(&self) -> io::Result<OwnedFd> {
         self.socket.try_clone()
     }
 
@@ -123,13 +123,13 @@ fn drops_of(table: &str, inode: u64) -> Option<u64> {
 }
 
 /// The sockets that the events in `bytes` name.
-fn read(decoder: Decoder, at: Timestamp, bytes: &[u8]) -> impl Iterator<Item = Ended> {
+fn read(decoder: DiagDecoder, at: Timestamp, bytes: &[u8]) -> impl Iterator<Item = Ended> {
     let messages = Messages::new(bytes).filter_map(Result::ok);
     messages.filter(|message| message.kind == BY_FAMILY).filter_map(move |message| ended(decoder, at, message.payload))
 }
 
 /// The socket that an event is about; `None` for one that never had a port, or is of another protocol.
-fn ended(decoder: Decoder, at: Timestamp, payload: &[u8]) -> Option<Ended> {
+fn ended(decoder: DiagDecoder, at: Timestamp, payload: &[u8]) -> Option<Ended> {
     let mut attributes = Attributes::new(payload.get(MESSAGE_LEN..)?).filter_map(Result::ok);
     let protocol = attributes.find_map(|attribute| match attribute {
         (INET_DIAG_PROTOCOL, [IPPROTO_TCP]) => Some(Protocol::Tcp),
@@ -153,8 +153,8 @@ mod tests {
     const TCP4: &[u8] = include_bytes!("../../../tests/fixtures/sock_diag_tcp4.bin");
     const AT: Timestamp = Timestamp(7);
 
-    fn decoder() -> Decoder {
-        Decoder { netns: NetnsId(1) }
+    fn decoder() -> DiagDecoder {
+        DiagDecoder { netns: NetnsId(1) }
     }
 
     /// The first payload of the recorded dump with the attribute that an event has.

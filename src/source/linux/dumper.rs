@@ -16,9 +16,9 @@ use crate::model::text::DisplayText;
 use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::intake::DumpIntake;
-use crate::source::linux::netlink::{Connection, Exchange};
-use crate::source::linux::port_filter::{End, PortRange};
-use crate::source::linux::sock_diag::{self, Decoder, DumpRequest, Found};
+use crate::source::linux::netlink::{Exchange, NetlinkSocket};
+use crate::source::linux::port_filter::{DumpedPorts, PortEnd};
+use crate::source::linux::sock_diag::{self, DiagDecoder, DumpRequest, SocketLookup};
 use crate::source::linux::threads;
 
 /// A table is cut in two by the ports of this many of its sockets; a smaller one is not worth a second thread.
@@ -41,10 +41,10 @@ pub enum DumpThreads {
 /// Open connections to `sock_diag`, all in one network namespace.
 #[derive(Debug)]
 pub struct Dumper {
-    connection: Connection,
+    connection: NetlinkSocket,
     /// For the other half of a large table; `None` where a second thread is of no use.
-    second: Option<Connection>,
-    decoder: Decoder,
+    second: Option<NetlinkSocket>,
+    decoder: DiagDecoder,
     /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
     refused: Vec<((Protocol, Family), Errno)>,
     /// The kernel does not give both families in one dump.
@@ -88,13 +88,13 @@ pub enum DumpAnswer {
 impl Dumper {
     /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
     pub fn open(netns: NetnsId) -> Result<Self, Errno> {
-        let mut connection = Connection::open()?;
-        let decoder = Decoder { netns };
+        let mut connection = NetlinkSocket::open()?;
+        let decoder = DiagDecoder { netns };
         let probe = decoder.dump(&mut connection, DumpRequest::LISTENERS, drop);
         if let Some(error) = probe.refusal() {
             return Err(error);
         }
-        let second = if threads::cores() > 1 { Connection::open().ok() } else { None };
+        let second = if threads::cores() > 1 { NetlinkSocket::open().ok() } else { None };
         Ok(Self {
             connection,
             second,
@@ -108,8 +108,8 @@ impl Dumper {
     }
 
     /// Reads `netns` over a connection that was opened in it, which no thread of another namespace could do.
-    pub fn over(connection: Connection, netns: NetnsId) -> Self {
-        let decoder = Decoder { netns };
+    pub fn over(connection: NetlinkSocket, netns: NetnsId) -> Self {
+        let decoder = DiagDecoder { netns };
         Self {
             connection,
             second: None,
@@ -206,8 +206,13 @@ impl Dumper {
     }
 
     /// Dumps the sockets up to a port and those above it, in this order, by a thread each.
-    fn dump_halves(&mut self, request: DumpRequest, (end, last): (End, u16), intake: &mut DumpIntake<'_>) -> Exchange {
-        let (below, above) = PortRange::halves(end, last);
+    fn dump_halves(
+        &mut self,
+        request: DumpRequest,
+        (end, last): (PortEnd, u16),
+        intake: &mut DumpIntake<'_>,
+    ) -> Exchange {
+        let (below, above) = DumpedPorts::halves(end, last);
         let (Some(above), Some(second)) = (above, self.second.as_mut()) else {
             return dump(self.decoder, &mut self.connection, request, intake);
         };
@@ -331,11 +336,11 @@ impl Dumper {
     pub fn look_up(&mut self, wanted: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
         for reference in wanted {
             match self.decoder.look_up(&mut self.connection, reference) {
-                Found::Here(socket) => sockets.push(*socket),
-                Found::Gone => gone.push(reference.id),
-                Found::Unknown => {}
+                SocketLookup::Here(socket) => sockets.push(*socket),
+                SocketLookup::Gone => gone.push(reference.id),
+                SocketLookup::Unknown => {}
                 // Each silence of the kernel takes seconds.
-                Found::Failed(_) => return,
+                SocketLookup::Failed(_) => return,
             }
         }
     }
@@ -345,15 +350,15 @@ impl Dumper {
     pub fn look_up_ended(&mut self, ended: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
         for reference in ended {
             match self.decoder.look_up_endpoints(&mut self.connection, reference) {
-                Found::Here(socket) => {
+                SocketLookup::Here(socket) => {
                     if socket.id != reference.id {
                         gone.push(reference.id);
                     }
                     sockets.push(*socket);
                 }
-                Found::Gone => gone.push(reference.id),
-                Found::Unknown => {}
-                Found::Failed(_) => return,
+                SocketLookup::Gone => gone.push(reference.id),
+                SocketLookup::Unknown => {}
+                SocketLookup::Failed(_) => return,
             }
         }
     }
@@ -371,7 +376,12 @@ impl Dumper {
 }
 
 /// One dump, repeated once if the kernel says that it went wrong: a sink knows what it has seen.
-fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, intake: &mut DumpIntake<'_>) -> Exchange {
+fn dump(
+    decoder: DiagDecoder,
+    connection: &mut NetlinkSocket,
+    request: DumpRequest,
+    intake: &mut DumpIntake<'_>,
+) -> Exchange {
     let before = intake.mark();
     let exchange = decoder.dump(connection, request, |socket| intake.push(socket));
     if exchange.refusal().is_some_and(is_for_good) || (exchange.error.is_none() && !exchange.interrupted) {
@@ -383,9 +393,11 @@ fn dump(decoder: Decoder, connection: &mut Connection, request: DumpRequest, int
 
 /// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets
 /// have too few different ports.
-fn cut(sample: &[Socket]) -> Option<(End, u16)> {
-    let ends =
-        [(End::Local, ports(sample, |socket| socket.local)), (End::Remote, ports(sample, |socket| socket.remote))];
+fn cut(sample: &[Socket]) -> Option<(PortEnd, u16)> {
+    let ends = [
+        (PortEnd::Local, ports(sample, |socket| socket.local)),
+        (PortEnd::Remote, ports(sample, |socket| socket.remote)),
+    ];
     let cuts = ends.iter().filter_map(|(end, ports)| {
         let median = *ports.get(ports.len() / 2)?;
         let share = |last: u16| {
@@ -454,11 +466,11 @@ mod tests {
     #[test]
     fn a_table_is_cut_at_the_median_of_the_ports_that_differ() {
         let proxy = connections((0..100).map(|n| if n % 2 == 0 { 7_000 } else { 32_768 + n }), 0..100);
-        assert_eq!(cut(&proxy), Some((End::Local, 32_768)));
+        assert_eq!(cut(&proxy), Some((PortEnd::Local, 32_768)));
         let server = connections(std::iter::repeat(443), 40_001..40_101);
-        assert_eq!(cut(&server), Some((End::Remote, 40_050)));
+        assert_eq!(cut(&server), Some((PortEnd::Remote, 40_050)));
         let client = connections(40_001..40_101, std::iter::repeat(5_432));
-        assert_eq!(cut(&client), Some((End::Local, 40_050)));
+        assert_eq!(cut(&client), Some((PortEnd::Local, 40_050)));
     }
 
     #[test]

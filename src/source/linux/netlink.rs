@@ -223,7 +223,7 @@ impl Exchange {
 
 /// An answer taken apart, buffer by buffer, until it is complete.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct NetlinkAnswer {
     sequence: u32,
     port: u32,
     exchange: Exchange,
@@ -236,7 +236,7 @@ pub(super) enum Progress {
     Complete,
 }
 
-impl Answer {
+impl NetlinkAnswer {
     pub(super) fn new(sequence: u32, port: u32) -> Self {
         Self { sequence, port, exchange: Exchange::default() }
     }
@@ -280,7 +280,7 @@ fn errno(payload: &[u8]) -> Option<Errno> {
 
 /// Which part of the kernel to talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum NetlinkFamily {
     /// `sock_diag`(7): sockets.
     SockDiag,
     /// `rtnetlink`(7): routes.
@@ -289,7 +289,7 @@ pub enum Part {
     Generic,
 }
 
-impl Part {
+impl NetlinkFamily {
     /// The protocol of the netlink socket; `NETLINK_ROUTE` is 0, which rustix writes as none.
     const fn protocol(self) -> Option<Protocol> {
         match self {
@@ -320,8 +320,8 @@ impl Default for Buffer {
 
 /// A connection to one part of the kernel. It belongs to the network namespace of the thread that opened it, for ever.
 #[derive(Debug)]
-pub struct Connection {
-    whom: Part,
+pub struct NetlinkSocket {
+    whom: NetlinkFamily,
     socket: OwnedFd,
     port: u32,
     sequence: u32,
@@ -332,18 +332,18 @@ pub struct Connection {
     abroad: bool,
 }
 
-impl Connection {
+impl NetlinkSocket {
     /// Opens one to `sock_diag`; the error is the kernel's (`EPROTONOSUPPORT` where there is none, `EPERM` by seccomp).
     pub fn open() -> Result<Self, Errno> {
-        Self::open_to(Part::SockDiag)
+        Self::open_to(NetlinkFamily::SockDiag)
     }
 
     /// Opens one to this part; the error is the kernel's.
-    pub fn open_to(whom: Part) -> Result<Self, Errno> {
+    pub fn open_to(whom: NetlinkFamily) -> Result<Self, Errno> {
         Self::open_into(whom, Buffer::default())
     }
 
-    fn open_into(whom: Part, buffer: Buffer) -> Result<Self, Errno> {
+    fn open_into(whom: NetlinkFamily, buffer: Buffer) -> Result<Self, Errno> {
         let (socket, port) = open_socket(whom)?;
         Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
     }
@@ -353,7 +353,7 @@ impl Connection {
     ///
     /// Its answers are received in `buffer`, which it shares with connections that the same thread asks.
     pub fn open_abroad(buffer: Buffer) -> Result<Self, Errno> {
-        Ok(Self { abroad: true, ..Self::open_into(Part::SockDiag, buffer)? })
+        Ok(Self { abroad: true, ..Self::open_into(NetlinkFamily::SockDiag, buffer)? })
     }
 
     /// The name of a network interface, which each namespace numbers for itself.
@@ -381,13 +381,13 @@ impl Connection {
             Err(error) => return Exchange { error: Some(error), ..Exchange::default() },
         };
         self.unfinished = true;
-        let mut answer = Answer::new(sequence, self.port);
+        let mut answer = NetlinkAnswer::new(sequence, self.port);
         let mut buffer = self.buffer.lock();
         // The kernel fills the next buffer while it hands over this one, so that each is as old as the call before.
         let mut filled = clock::now().0;
         loop {
             match receive(&self.socket, &mut buffer) {
-                Ok(Received { len, from_kernel: true }) => {
+                Ok(ReceivedMessage { len, from_kernel: true }) => {
                     let moment = std::mem::replace(&mut filled, clock::now().0);
                     let bytes = buffer.get(..len).unwrap_or(&buffer);
                     answer.exchange.truncated |= len > bytes.len();
@@ -400,7 +400,7 @@ impl Connection {
                         return answer.exchange;
                     }
                 }
-                Ok(Received { from_kernel: false, .. }) => answer.skip(),
+                Ok(ReceivedMessage { from_kernel: false, .. }) => answer.skip(),
                 Err(error) => {
                     answer.exchange.error = Some(error);
                     return answer.exchange;
@@ -424,7 +424,7 @@ impl Connection {
         self.unfinished = true;
         let mut buffer = self.buffer.lock();
         loop {
-            let Received { len, from_kernel } = receive(&self.socket, &mut buffer)?;
+            let ReceivedMessage { len, from_kernel } = receive(&self.socket, &mut buffer)?;
             let bytes = buffer.get(..len).unwrap_or(&buffer);
             let ours = |message: &Message| message.sequence == sequence && message.port == self.port;
             let Some(message) = Messages::new(bytes).filter_map(Result::ok).find(ours).filter(|_| from_kernel) else {
@@ -456,19 +456,19 @@ impl Connection {
     }
 }
 
-fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Result<Received, Errno> {
+fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Result<ReceivedMessage, Errno> {
     // With MSG_TRUNC the true length comes back, also where it exceeds the buffer's.
     let (_, len, from) = retry(|| rustix::net::recvfrom(socket, &mut *buffer, RecvFlags::TRUNC))?;
     let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
-    Ok(Received { len, from_kernel: from.is_some_and(|from| from.pid() == 0) })
+    Ok(ReceivedMessage { len, from_kernel: from.is_some_and(|from| from.pid() == 0) })
 }
 
-struct Received {
+struct ReceivedMessage {
     len: usize,
     from_kernel: bool,
 }
 
-fn open_socket(whom: Part) -> Result<(OwnedFd, u32), Errno> {
+fn open_socket(whom: NetlinkFamily) -> Result<(OwnedFd, u32), Errno> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::DGRAM);
     let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, whom.protocol())?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(SILENCE_MAX))?;
@@ -520,7 +520,7 @@ mod tests {
 
     fn take(bytes: &[u8]) -> (Vec<Vec<u8>>, Progress, Exchange) {
         let mut seen = Vec::new();
-        let mut answer = Answer::new(5, 77);
+        let mut answer = NetlinkAnswer::new(5, 77);
         let progress = answer.take(bytes, &mut |payload| {
             seen.push(payload.to_vec());
             payload != b"bad!"

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::model::interface::{Feature, Offload};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
-use crate::source::linux::netlink::{Attributes, Connection, Part, Reader};
+use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
 
 /// `GENL_ID_CTRL`, `CTRL_CMD_GETFAMILY`, `CTRL_ATTR_FAMILY_ID`, `CTRL_ATTR_FAMILY_NAME` of
 /// `include/uapi/linux/genetlink.h`.
@@ -40,7 +40,7 @@ const INTERFACES_MAX: usize = 4096;
 
 /// The features of every interface of the network namespace of this thread. `ENOENT`: the kernel has no ethtool netlink.
 pub fn read() -> Result<Vec<Offload>, Errno> {
-    let mut connection = Connection::open_to(Part::Generic)?;
+    let mut connection = NetlinkSocket::open_to(NetlinkFamily::Generic)?;
     let family = family(&mut connection)?;
     let header = attribute(FEATURES_HEADER | NESTED, &[]);
     let request = [&[GET_FEATURES, 1, 0, 0][..], &header].concat();
@@ -56,7 +56,7 @@ pub fn read() -> Result<Vec<Offload>, Errno> {
 }
 
 /// The number that the family `ethtool` has since this boot.
-fn family(connection: &mut Connection) -> Result<u16, Errno> {
+fn family(connection: &mut NetlinkSocket) -> Result<u16, Errno> {
     let request = [&[GET_FAMILY, 1, 0, 0][..], &attribute(FAMILY_NAME, b"ethtool\0")].concat();
     let mut id = None;
     connection.ask(CONTROLLER, &request, |payload| {

@@ -21,7 +21,7 @@ const LOOK_UPS_MAX: usize = 4_096;
 
 /// What is remembered from sample to sample.
 #[derive(Debug, Default)]
-pub struct Parts {
+pub struct PartialSamples {
     /// What the next partial sample covers, and what the last full one could not see; `None` before that.
     last_full: Option<(Scope, Coverage)>,
     engaged: bool,
@@ -30,7 +30,7 @@ pub struct Parts {
     ended: Vec<SocketRef>,
 }
 
-impl Parts {
+impl PartialSamples {
     /// Partial samples will be asked for.
     pub const fn engage(&mut self) {
         self.engaged = true;
@@ -127,11 +127,12 @@ mod tests {
     #[test]
     fn a_crowd_of_waiting_sockets_is_not_asked_for_each_time() {
         let waiting = |count: usize| snapshot(1, (0..count as u64).map(|cookie| tcp(cookie).mini(TimeWait)));
-        let mut parts = Parts::default();
+        let mut parts = PartialSamples::default();
         parts.note_full(&waiting(1));
         assert_eq!(parts.begin(), None, "nobody has asked for a part");
         parts.engaged = true;
-        let covers = |parts: &Parts, state| parts.begin().is_some_and(|(scope, _)| scope.covers(Protocol::Tcp, state));
+        let covers =
+            |parts: &PartialSamples, state| parts.begin().is_some_and(|(scope, _)| scope.covers(Protocol::Tcp, state));
         parts.note_full(&waiting(TIME_WAIT_MAX));
         assert!(covers(&parts, TimeWait) && covers(&parts, CloseWait) && !covers(&parts, TcpState::Established));
         parts.note_full(&waiting(TIME_WAIT_MAX + 1));
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_a_loss_after_a_calm_sample_is_made_up_for_at_once() {
-        let parts = |flooded| Parts { flooded, ..Parts::default() };
+        let parts = |flooded| PartialSamples { flooded, ..PartialSamples::default() };
         assert!(parts((true, false)).needs_full());
         assert!(!parts((true, true)).needs_full() && !parts((false, true)).needs_full());
     }

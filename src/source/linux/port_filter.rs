@@ -20,7 +20,7 @@ pub const ATTRIBUTE_LEN: usize = 20;
 
 /// One end of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum PortEnd {
     /// Ours.
     Local,
     /// The other one; a listener's and an unconnected socket's port is 0 there.
@@ -29,18 +29,18 @@ pub enum End {
 
 /// Ports of one end, the first and the last included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
+pub struct DumpedPorts {
     /// Whose ports.
-    pub end: End,
+    pub end: PortEnd,
     /// The lowest.
     pub first: u16,
     /// The highest.
     pub last: u16,
 }
 
-impl PortRange {
+impl DumpedPorts {
     /// The ports up to `last`, and those above if there are any: each port is in one of the two.
-    pub fn halves(end: End, last: u16) -> (Self, Option<Self>) {
+    pub fn halves(end: PortEnd, last: u16) -> (Self, Option<Self>) {
         let above = last.checked_add(1).map(|first| Self { end, first, last: u16::MAX });
         (Self { end, first: 0, last }, above)
     }
@@ -53,8 +53,8 @@ impl PortRange {
     /// The request attribute: `struct nlattr` and two comparisons.
     pub fn encode(self) -> [u8; ATTRIBUTE_LEN] {
         let (at_least, at_most) = match self.end {
-            End::Local => (INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE),
-            End::Remote => (INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE),
+            PortEnd::Local => (INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE),
+            PortEnd::Remote => (INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE),
         };
         // One operation beyond the end of the code: the socket does not pass.
         let reject_from = |rest: u16| rest.saturating_add(4);
@@ -109,12 +109,12 @@ mod tests {
 
     #[test]
     fn a_socket_passes_if_its_port_is_in_the_range() {
-        for end in [End::Local, End::Remote] {
+        for end in [PortEnd::Local, PortEnd::Remote] {
             for (first, last) in [(0, 0), (0, u16::MAX), (80, 80), (1000, 2000), (u16::MAX, u16::MAX)] {
-                let range = PortRange { end, first, last };
+                let range = DumpedPorts { end, first, last };
                 let attribute = range.encode();
                 for port in [0, 79, 80, 81, 999, 1000, 1500, 2000, 2001, u16::MAX] {
-                    let (local, remote) = if end == End::Local { (port, 7) } else { (7, port) };
+                    let (local, remote) = if end == PortEnd::Local { (port, 7) } else { (7, port) };
                     assert_eq!(passes(&attribute[4..], local, remote), range.contains(port), "{range:?} {port}");
                 }
             }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn halves_have_every_port_once() {
         for last in [0, 1, 80, 32_767, u16::MAX - 1, u16::MAX] {
-            let (below, above) = PortRange::halves(End::Local, last);
+            let (below, above) = DumpedPorts::halves(PortEnd::Local, last);
             for port in 0..=u16::MAX {
                 let times = u8::from(below.contains(port)) + u8::from(above.is_some_and(|above| above.contains(port)));
                 assert_eq!(times, 1, "{port} with {last}");
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_attribute_says_its_length_and_kind() {
-        let attribute = PortRange { end: End::Local, first: 1, last: 2 }.encode();
+        let attribute = DumpedPorts { end: PortEnd::Local, first: 1, last: 2 }.encode();
         assert_eq!(attribute[..4], word16(20, 1));
         assert_eq!(usize::from(u16::from_ne_bytes([attribute[0], attribute[1]])), attribute.len());
     }

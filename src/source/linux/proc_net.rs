@@ -21,7 +21,7 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{number, read_to_end};
 use crate::source::linux::sock_diag::{known_uid, state_of};
-use crate::source::linux::tuple_ids::{Tuple, TupleIds};
+use crate::source::linux::tuple_ids::{SocketTuple, TupleIds};
 
 /// What the coverage says of this source.
 pub const LACKS: &str = "/proc/net has no round-trip times, byte counts, accept queue limits, exact identities, MPTCP \
@@ -131,7 +131,7 @@ fn sockets_in_use(sockstat: &[u8]) -> usize {
 
 /// One line of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ProcNetLine {
     protocol: Protocol,
     state: TcpState,
     local: Endpoint,
@@ -145,9 +145,9 @@ pub struct Line {
     drops: Option<u32>,
 }
 
-impl Line {
+impl ProcNetLine {
     fn socket(self, ids: &mut TupleIds, netns: NetnsId, moment: Timestamp) -> Socket {
-        let tuple = Tuple { protocol: self.protocol, local: self.local, remote: self.remote };
+        let tuple = SocketTuple { protocol: self.protocol, local: self.local, remote: self.remote };
         let expires = moment.after(TICK.saturating_mul(self.expires_ticks));
         let inode = NonZeroU32::new(self.inode);
         let kind = TimerKind::from_kernel(self.timer);
@@ -179,7 +179,7 @@ impl Line {
 ///   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 ///    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 …
 /// ```
-pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<Line> {
+pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<ProcNetLine> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     words.next()?.strip_suffix(b":")?;
     let (local, remote) = (endpoint(words.next()?)?, endpoint(words.next()?)?);
@@ -194,7 +194,7 @@ pub fn parse_line(line: &[u8], protocol: Protocol) -> Option<Line> {
     let drops = if protocol == Protocol::Udp { words.nth(2).and_then(number) } else { None };
     // A listener's line has its accept queue, but in place of the limit a 0.
     let queues = Queues { receive, send: (state != TcpState::Listen).then_some(send) };
-    Some(Line { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode, drops })
+    Some(ProcNetLine { protocol, state, local, remote, queues, timer, expires_ticks, retries, uid, inode, drops })
 }
 
 /// `0100007F:1F90`: the address as the machine's own 32-bit words, the port in plain hexadecimal.

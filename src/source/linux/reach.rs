@@ -15,7 +15,7 @@ use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 use crate::source::linux::namespaces::abroad::SHOWN_MAX;
 use crate::source::linux::namespaces::{Namespaces, enter};
-use crate::source::linux::netlink::{Attributes, Connection, Part, Reader};
+use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
 
 /// `RTM_GETLINK` and `RTM_GETADDR` (`include/uapi/linux/rtnetlink.h`).
 const GET_LINK: u16 = 18;
@@ -103,7 +103,7 @@ fn put(reachable: &mut Reachable, netns: NetnsId, interfaces: Interfaces) {
 
 /// The interfaces of the namespace of this thread, [`ALL_INTERFACES`] among them.
 pub fn read() -> Result<Interfaces, Errno> {
-    let mut connection = Connection::open_to(Part::Route)?;
+    let mut connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
     let mut interfaces = Interfaces::new();
     let mut request = [0; LINK_LEN].to_vec();
     request.extend([&8u16.to_ne_bytes()[..], &IFLA_EXT_MASK.to_ne_bytes(), &SKIP_STATS.to_ne_bytes()].concat());

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::model::endpoint::Family;
 use crate::model::route::{Hop, Metric, Route};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
-use crate::source::linux::netlink::{Attributes, Connection, Part, Reader};
+use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
 
 /// `RTM_GETROUTE` (`include/uapi/linux/rtnetlink.h`).
 const GET_ROUTE: u16 = 26;
@@ -64,7 +64,7 @@ pub struct Routes {
 
 /// Asks for all routes. A system without IPv6 has none of it.
 pub fn read() -> Result<Routes, Errno> {
-    let mut connection = Connection::open_to(Part::Route)?;
+    let mut connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
     let mut found = Routes::default();
     for family in [AF_INET, AF_INET6] {
         let mut request = [0; ROUTE_LEN];
@@ -94,7 +94,7 @@ pub fn read() -> Result<Routes, Errno> {
 }
 
 /// Interfaces are few: each is asked for once.
-fn name_interfaces(connection: &Connection, routes: &mut [Route]) {
+fn name_interfaces(connection: &NetlinkSocket, routes: &mut [Route]) {
     let mut names = rustc_hash::FxHashMap::default();
     for hop in routes.iter_mut().flat_map(|route| &mut route.hops) {
         if let Some(index) = hop.index {

@@ -20,8 +20,8 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 use crate::source::clock;
-use crate::source::linux::netlink::{Attributes, Connection, Exchange, Reader};
-use crate::source::linux::port_filter::PortRange;
+use crate::source::linux::netlink::{Attributes, Exchange, NetlinkSocket, Reader};
+use crate::source::linux::port_filter::DumpedPorts;
 use crate::source::linux::{mptcp_info, tcp_info};
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -80,7 +80,7 @@ pub struct DumpRequest {
     /// One bit a state: `1 << TCP_…` (`include/net/tcp_states.h`).
     pub states: u32,
     /// Only sockets with such a port; the kernel filters while it walks.
-    pub ports: Option<PortRange>,
+    pub ports: Option<DumpedPorts>,
 }
 
 impl DumpRequest {
@@ -157,21 +157,21 @@ impl fmt::Display for DumpRequest {
 
 /// A decoder of the sockets of one network namespace.
 #[derive(Clone, Copy, Debug)]
-pub struct Decoder {
+pub struct DiagDecoder {
     /// The namespace that the connection was opened in.
     pub netns: NetnsId,
 }
 
-impl Decoder {
+impl DiagDecoder {
     /// Dumps what `request` asks for, and hands each socket to `take`.
-    pub fn dump(self, connection: &mut Connection, request: DumpRequest, take: impl FnMut(Socket)) -> Exchange {
+    pub fn dump(self, connection: &mut NetlinkSocket, request: DumpRequest, take: impl FnMut(Socket)) -> Exchange {
         self.dump_at_most(connection, request, u32::MAX, take)
     }
 
     /// Dumps the TCP sockets in `states` of both families, for the price of one, and hands each to `take`.
     pub fn dump_both_families(
         self,
-        connection: &mut Connection,
+        connection: &mut NetlinkSocket,
         states: u32,
         mut take: impl FnMut(Socket),
     ) -> Exchange {
@@ -187,7 +187,7 @@ impl Decoder {
     /// As [`Self::dump`], but gives up after about `most` sockets.
     pub fn dump_at_most(
         self,
-        connection: &mut Connection,
+        connection: &mut NetlinkSocket,
         request: DumpRequest,
         most: u32,
         mut take: impl FnMut(Socket),
@@ -240,50 +240,50 @@ impl Decoder {
     ///
     /// The kernel finds it by its endpoints and then compares the cookie. A connection that becomes a mini-socket at
     /// that very moment can be overlooked, so that only a second answer is believed.
-    pub fn look_up(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+    pub fn look_up(self, connection: &mut NetlinkSocket, reference: &SocketRef) -> SocketLookup {
         self.look_up_by(connection, reference, encode_exact(reference, bit(INET_DIAG_INFO)))
     }
 
     /// Looks for the TCP connection with the endpoints of `reference`, whatever its cookie is.
-    pub fn look_up_endpoints(self, connection: &mut Connection, reference: &SocketRef) -> Found {
+    pub fn look_up_endpoints(self, connection: &mut NetlinkSocket, reference: &SocketRef) -> SocketLookup {
         let mut request = encode_exact(reference, bit(INET_DIAG_INFO));
         if let Some(body) = &mut request {
             write(body, COOKIE, &COOKIE_ANY);
         }
         match self.look_up_by(connection, reference, request) {
             // Where there is no such connection, the kernel gives the listener that would take it.
-            Found::Here(socket) if socket.remote != reference.remote => Found::Gone,
+            SocketLookup::Here(socket) if socket.remote != reference.remote => SocketLookup::Gone,
             found => found,
         }
     }
 
     fn look_up_by(
         self,
-        connection: &mut Connection,
+        connection: &mut NetlinkSocket,
         reference: &SocketRef,
         request: Option<[u8; REQUEST_LEN]>,
-    ) -> Found {
+    ) -> SocketLookup {
         if reference.id.netns() != self.netns || reference.protocol != Protocol::Tcp {
-            return Found::Unknown;
+            return SocketLookup::Unknown;
         }
-        let Some(request) = request else { return Found::Unknown };
+        let Some(request) = request else { return SocketLookup::Unknown };
         for _ in 0..2 {
             let mut found = None;
             let moment = clock::now().0;
             let take = |payload: &[u8]| found = self.decode(payload, reference.protocol, moment);
             match connection.ask(BY_FAMILY, &request, take) {
-                Ok(()) => return found.map_or(Found::Unknown, |socket| Found::Here(Box::new(socket))),
+                Ok(()) => return found.map_or(SocketLookup::Unknown, |socket| SocketLookup::Here(Box::new(socket))),
                 Err(Errno::NOENT) => {}
-                Err(error) => return Found::Failed(error),
+                Err(error) => return SocketLookup::Failed(error),
             }
         }
-        Found::Gone
+        SocketLookup::Gone
     }
 }
 
 /// What looking for one socket gave.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Found {
+pub enum SocketLookup {
     /// It is there.
     Here(Box<Socket>),
     /// No socket with these endpoints has this cookie.
@@ -297,7 +297,7 @@ pub enum Found {
 /// Asks for the details of exactly the socket `reference`; `None` if it is gone or the kernel keeps none.
 ///
 /// The kernel compares the cookie, so that a reused tuple is never taken for it. About 3 microseconds.
-pub fn look_up(connection: &mut Connection, reference: &SocketRef) -> Option<TcpDetail> {
+pub fn look_up(connection: &mut NetlinkSocket, reference: &SocketRef) -> Option<TcpDetail> {
     if reference.protocol != Protocol::Tcp {
         return None;
     }
@@ -309,7 +309,7 @@ pub fn look_up(connection: &mut Connection, reference: &SocketRef) -> Option<Tcp
 
 /// Whether exactly the socket `reference` still has an inode; `None` where the kernel does not say: of UDP, without a
 /// cookie, or because the question failed.
-pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> Option<bool> {
+pub fn is_held(connection: &mut NetlinkSocket, reference: &SocketRef) -> Option<bool> {
     let request = encode_exact(reference, 0).filter(|_| reference.protocol == Protocol::Tcp)?;
     let mut inode = None;
     let asked = connection.ask(BY_FAMILY, &request, |payload| {
@@ -326,14 +326,14 @@ pub fn is_held(connection: &mut Connection, reference: &SocketRef) -> Option<boo
 ///
 /// `ENOENT`: there is no such socket (any more). `EPERM`: `CAP_NET_ADMIN` in its network namespace is missing.
 /// `EOPNOTSUPP`: the kernel was built without `CONFIG_INET_DIAG_DESTROY`. `EINVAL`: `reference` has no cookie.
-pub fn destroy(connection: &mut Connection, reference: &SocketRef) -> Result<(), Errno> {
+pub fn destroy(connection: &mut NetlinkSocket, reference: &SocketRef) -> Result<(), Errno> {
     let request = encode_exact(reference, 0).ok_or(Errno::INVAL)?;
     connection.order(DESTROY, &request)
 }
 
 /// Cookies, inodes and local ports of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
 /// says that none could be read to its end (`EAGAIN`: they change too fast).
-pub fn identities(connection: &mut Connection, request: DumpRequest) -> Result<Vec<Identity>, Errno> {
+pub fn identities(connection: &mut NetlinkSocket, request: DumpRequest) -> Result<Vec<Identity>, Errno> {
     const LOOKS: usize = 4;
     for _ in 0..LOOKS {
         let mut sockets = Vec::new();
@@ -541,7 +541,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn decode(payload: &[u8], protocol: Protocol) -> Option<Socket> {
-        Decoder { netns: NetnsId(1) }.decode(payload, protocol, NOW)
+        DiagDecoder { netns: NetnsId(1) }.decode(payload, protocol, NOW)
     }
 
     /// Every socket that can be decoded from `bytes`.

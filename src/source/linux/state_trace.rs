@@ -17,10 +17,10 @@ use std::io;
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Clock, SampleFlag, Sampler};
 
-use self::clock_offset::{Fault, RecordClock};
+use self::clock_offset::{ForeignClock, RecordClock};
 use self::errors::{ErrorFormat, TRACEPOINTS};
-pub use self::errors::{Told, assign};
-use self::format::Format;
+pub use self::errors::{ErrorRecord, assign};
+use self::format::TracepointFormat;
 use self::tracefs::Tracefs;
 use crate::model::event::Step;
 use crate::model::text::DisplayText;
@@ -63,7 +63,7 @@ const OTHER_CLOCK: &str = "no exact transitions: the kernel stamps them by anoth
 /// An open tracepoint.
 pub struct StateTrace {
     rings: Vec<Sampler>,
-    format: Format,
+    format: TracepointFormat,
     /// Why sockets came to their ends; `None` where this kernel does not tell.
     errors: Option<(Vec<Sampler>, ErrorFormat)>,
     clock: RecordClock,
@@ -83,14 +83,14 @@ impl StateTrace {
         let tracefs = Tracefs::open(ID_FILE).map_err(|error| refusal("tracefs cannot be read", &error))?;
         let read = |file| tracefs.read(file).map_err(|error| refusal("tracefs cannot be read", &error));
         let id = read(ID_FILE)?.trim().parse().map_err(|_| strange())?;
-        let format = Format::parse(&read(FORMAT_FILE)?).ok_or_else(strange)?;
+        let format = TracepointFormat::parse(&read(FORMAT_FILE)?).ok_or_else(strange)?;
         let cpus = fs::read_to_string(ONLINE_CPUS).map_err(|error| refusal("CPUs cannot be listed", &error))?;
         let cpus = cpu_list(&cpus);
         let len = (RINGS_LEN_MAX / cpus.len().max(1)).clamp(RING_LEN_MIN, RING_LEN_MAX);
         let opened = clock::now().0;
-        let open = |clock| Rings::open(id, &cpus, len, clock);
+        let open = |clock| PerfRings::open(id, &cpus, len, clock);
         let opening = open(Clock::BOOTTIME).map(|rings| (rings, Clock::BOOTTIME, RecordClock::boottime()));
-        let (Rings { rings, len }, clockid, clock) = opening
+        let (PerfRings { rings, len }, clockid, clock) = opening
             .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, Clock::MONOTONIC, RecordClock::monotonic())))
             .map_err(RingError::refusal)?;
         let errors = open_errors(&tracefs, &cpus, len / ERRORS_SHARE, clockid);
@@ -104,7 +104,7 @@ impl StateTrace {
 
     /// Hands every error since the last call to `tell`, and says how many were lost. To be called after [`Self::drain`]: an
     /// error is told after its step.
-    pub fn drain_errors(&mut self, mut tell: impl FnMut(Told)) -> u64 {
+    pub fn drain_errors(&mut self, mut tell: impl FnMut(ErrorRecord)) -> u64 {
         let (ahead, mut lost) = (self.clock.ahead(), 0u64);
         let Some((rings, format)) = &mut self.errors else { return 0 };
         for ring in rings {
@@ -112,7 +112,7 @@ impl StateTrace {
                 let bytes = record.to_contiguous();
                 match record.ty() {
                     RECORD_SAMPLE => {
-                        if let Some(Sample { time, raw, .. }) = Sample::read(&bytes) {
+                        if let Some(PerfRecord { time, raw, .. }) = PerfRecord::read(&bytes) {
                             format.read(raw, ahead.apply(time)).into_iter().for_each(&mut tell);
                         }
                     }
@@ -135,7 +135,7 @@ impl StateTrace {
                 let bytes = record.to_contiguous();
                 match record.ty() {
                     RECORD_SAMPLE => {
-                        if let Some(Sample { pid, time, raw }) = Sample::read(&bytes) {
+                        if let Some(PerfRecord { pid, time, raw }) = PerfRecord::read(&bytes) {
                             let at = ahead.apply(time);
                             fault = fault.or(clock_offset::too_early(at, self.opened));
                             newest = newest.max(at);
@@ -148,7 +148,7 @@ impl StateTrace {
             }
         }
         match fault.or_else(|| clock_offset::too_late(newest, clock::now().0)) {
-            Some(Fault) => Err(Refusal(DisplayText::new(OTHER_CLOCK))),
+            Some(ForeignClock) => Err(Refusal(DisplayText::new(OTHER_CLOCK))),
             None => Ok(lost),
         }
     }
@@ -168,13 +168,13 @@ fn open_errors(tracefs: &Tracefs, cpus: &[usize], len: usize, clock: Clock) -> O
     TRACEPOINTS.iter().find_map(|directory| {
         let read = |file: &str| tracefs.read(&format!("{directory}/{file}")).ok();
         let (id, format) = (read("id")?.trim().parse().ok()?, ErrorFormat::parse(&read("format")?)?);
-        let rings = Rings::open(id, cpus, len.max(RING_LEN_MIN), clock).ok()?;
+        let rings = PerfRings::open(id, cpus, len.max(RING_LEN_MIN), clock).ok()?;
         Some((rings.rings, format))
     })
 }
 
 /// The rings of one tracepoint: one a CPU.
-struct Rings {
+struct PerfRings {
     rings: Vec<Sampler>,
     /// The length of each, in bytes.
     len: usize,
@@ -189,7 +189,7 @@ enum RingError {
     Memory(io::Error),
 }
 
-impl Rings {
+impl PerfRings {
     /// Rings of `len` bytes on each of `cpus`, or shorter ones where the memory may not be locked.
     fn open(id: u64, cpus: &[usize], len: usize, clock: Clock) -> Result<Self, RingError> {
         let with_len = |len| cpus.iter().map(|cpu| ring(id, *cpu, len, clock)).collect();
@@ -235,14 +235,14 @@ fn ring(id: u64, cpu: usize, len: usize, clock: Clock) -> Result<Sampler, RingEr
 }
 
 /// What a sample holds.
-struct Sample<'r> {
+struct PerfRecord<'r> {
     /// The process that ran, in our pid namespace.
     pid: u32,
     time: u64,
     raw: &'r [u8],
 }
 
-impl<'r> Sample<'r> {
+impl<'r> PerfRecord<'r> {
     /// The fields stand in the order of `perf_event_open`(2): pid and tid, time, raw data.
     fn read(bytes: &'r [u8]) -> Option<Self> {
         let mut fields = Reader(bytes);
@@ -345,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_record_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = (Sample::read(&bytes).map(|sample| sample.raw.len()), lost_in(&bytes));
+            let _ = (PerfRecord::read(&bytes).map(|sample| sample.raw.len()), lost_in(&bytes));
         }
     }
 }

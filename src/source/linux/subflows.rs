@@ -11,14 +11,14 @@ use crate::model::process::Owner;
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
 
-type Place = (NetnsId, Endpoint, Endpoint);
+type ConnectionTuple = (NetnsId, Endpoint, Endpoint);
 
-fn place(socket: &Socket) -> Place {
+fn place(socket: &Socket) -> ConnectionTuple {
     (socket.id.netns(), socket.local, socket.remote)
 }
 
 /// What `tell` says of every MPTCP socket, by its place; nothing where no subflow is listed.
-fn of_mptcp<T>(sockets: &[Socket], tell: impl Fn(&Socket) -> T) -> BTreeMap<Place, T> {
+fn of_mptcp<T>(sockets: &[Socket], tell: impl Fn(&Socket) -> T) -> BTreeMap<ConnectionTuple, T> {
     if !sockets.iter().any(|socket| socket.is_subflow) {
         return BTreeMap::new();
     }

@@ -13,13 +13,13 @@ use crate::source::SourceError;
 use crate::source::linux::dumper::{DumpAnswer, DumpThreads, Dumper};
 use crate::source::linux::failed;
 use crate::source::linux::intake::DumpIntake;
-use crate::source::linux::netlink::Connection;
+use crate::source::linux::netlink::NetlinkSocket;
 use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::sock_diag::DumpRequest;
 
 /// Where sockets are read from.
 #[derive(Debug)]
-pub struct Tables {
+pub struct SocketTables {
     /// `None` where only `/proc/net` is read.
     diag: Option<Dumper>,
     proc_net: ProcNet,
@@ -27,7 +27,7 @@ pub struct Tables {
     standing: Vec<DisplayText>,
 }
 
-impl Tables {
+impl SocketTables {
     /// Opens `sock_diag` and asks it a small question, so that a refusal shows now.
     pub fn sock_diag(netns: NetnsId) -> Result<Self, Errno> {
         let diag = Dumper::open(netns)?;
@@ -44,7 +44,7 @@ impl Tables {
     }
 
     /// Reads another namespace over a connection that was opened in it.
-    pub fn abroad(netns: NetnsId, connection: Connection) -> Self {
+    pub fn abroad(netns: NetnsId, connection: NetlinkSocket) -> Self {
         let diag = Dumper::over(connection, netns);
         Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() }
     }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn proc_net_says_what_it_lacks_and_why_it_is_read() {
-        let mut tables = Tables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
+        let mut tables = SocketTables::procfs(NetnsId(1), Some(Errno::PERM)).expect("/proc/net");
         let mut coverage = Coverage::default();
         tables.read(DumpThreads::One, &mut DumpIntake::all(&mut Vec::new()), &mut coverage).expect("/proc/net");
         let refused = "the kernel refuses sock_diag (a security policy forbids it); /proc/net stands in";
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_refused_comes_from_proc_net_with_a_word_about_it() {
-        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let mut tables = SocketTables::sock_diag(NetnsId(1)).expect("sock_diag");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let port = socket.local_addr().expect("bound").port();
         let udp = (Protocol::Udp, Family::Ipv4);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_socket_is_held_until_it_is_closed() {
-        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let mut tables = SocketTables::sock_diag(NetnsId(1)).expect("sock_diag");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let waiting = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
@@ -261,7 +261,7 @@ mod tests {
             assert!(Instant::now() < deadline, "still held");
         }
         assert_eq!(tables.held(&[&tcp, &udp]), [Some(false); 2]);
-        let mut procfs = Tables::procfs(NetnsId(1), None).expect("/proc/net");
+        let mut procfs = SocketTables::procfs(NetnsId(1), None).expect("/proc/net");
         assert_eq!(procfs.held(&[&tcp, &udp]), [Some(false); 2], "without cookies the table is read again");
         let other = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_came_twice_is_kept_once() {
-        let mut tables = Tables::sock_diag(NetnsId(1)).expect("sock_diag");
+        let mut tables = SocketTables::sock_diag(NetnsId(1)).expect("sock_diag");
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut sockets = Vec::new();
         tables.read(DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("readable");

@@ -23,7 +23,7 @@ use crate::model::text::DisplayText;
 use crate::source::clock;
 use crate::source::linux::callers::Callers;
 use crate::source::linux::destroy_events::{DestroyEvents, Overrun};
-use crate::source::linux::state_trace::{self, Refusal, StateTrace, Told};
+use crate::source::linux::state_trace::{self, ErrorRecord, Refusal, StateTrace};
 
 /// How often the rings of the trace are emptied, which wake nobody: a ring has room for 45,000 changes a second and CPU.
 const RINGS_EVERY: Duration = Duration::from_millis(200);
@@ -33,18 +33,18 @@ const BUSY_STEPS: usize = 500;
 /// After the first event of a batch the others have this time to come.
 const BATCH: Duration = Duration::from_millis(10);
 
-/// Ears and a thread that keeps them open.
-pub struct Listening {
-    ears: Arc<Mutex<Ears>>,
+/// Sources of events, and a thread that empties their queues.
+pub struct EventListener {
+    sources: Arc<Mutex<EventSources>>,
     /// Wakes the thread.
-    stir: Option<OwnedFd>,
+    wake: Option<OwnedFd>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is listened to, and what was heard.
+/// What is listened to, and what was told.
 #[derive(Debug, Default)]
-struct Ears {
+struct EventSources {
     ends: Option<DestroyEvents>,
     tellers: Tellers,
     ended: Vec<Ended>,
@@ -55,7 +55,7 @@ struct Ears {
     steps: Vec<Step>,
     callers: Vec<Caller>,
     steps_lost: Lost,
-    errors: Vec<Told>,
+    errors: Vec<ErrorRecord>,
     /// Errors were lost since the last sample.
     errors_lost: bool,
 }
@@ -69,7 +69,7 @@ struct Lost {
     uncounted: bool,
 }
 
-impl Listening {
+impl EventListener {
     /// Listens to the network namespace `netns`, in which the calling thread must be, and to the trace if `traces`. What
     /// cannot be listened to is data: see [`Self::take_ended`].
     pub fn start(netns: NetnsId, traces: bool) -> Self {
@@ -78,68 +78,69 @@ impl Listening {
             Ok(_) => Teller::On,
             Err(error) => Teller::Refused(refused(*error)),
         };
-        let bell = opened.as_ref().ok().and_then(|events| events.bell().ok());
+        let ends_pending = opened.as_ref().ok().and_then(|events| events.poll_descriptor().ok());
         let tellers = Tellers { ends, ..Tellers::default() };
-        let ears = Ears { ends: opened.ok(), tellers, ..Ears::default() };
-        let ears = Arc::new(Mutex::new(ears));
+        let sources = EventSources { ends: opened.ok(), tellers, ..EventSources::default() };
+        let sources = Arc::new(Mutex::new(sources));
         let stop = Arc::new(AtomicBool::new(false));
-        let stir = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
-        let stirred = stir.as_ref().and_then(|stir| stir.try_clone().ok());
-        let thread = stirred.and_then(|stirred| {
-            let ear = Ear { ears: Arc::clone(&ears), bell, stirred, stop: Arc::clone(&stop), traces };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
+        let woken = wake.as_ref().and_then(|wake| wake.try_clone().ok());
+        let thread = woken.and_then(|woken| {
+            let listener =
+                ListenerThread { sources: Arc::clone(&sources), ends_pending, woken, stop: Arc::clone(&stop), traces };
             // Without a thread the queues are emptied at each sample, and what they have lost by then is counted.
-            thread::Builder::new().name("events".to_owned()).spawn(move || ear.listen()).ok()
+            thread::Builder::new().name("events".to_owned()).spawn(move || listener.listen()).ok()
         });
-        Self { ears, stir, stop, thread }
+        Self { sources, wake, stop, thread }
     }
 
     /// Moves the steps up to this moment into `events`, by time. What a look at the sockets has shown before is among
     /// them.
     pub fn take_steps(&self, events: &mut Events) {
-        let mut ears = lock(&self.ears);
-        if ears.trace.is_none() {
+        let mut sources = lock(&self.sources);
+        if sources.trace.is_none() {
             return;
         }
         // CPUs are read one after the other: what is later than this moment is not complete.
         let until = clock::now().0;
-        ears.drain_trace();
-        ears.steps.sort_by_key(|step| step.at);
-        let end = ears.steps.partition_point(|step| step.at <= until);
-        let ears = &mut *ears;
-        events.errors.extend(state_trace::assign(&ears.steps[..end], &mut ears.errors));
-        let told = ears.errors.len();
-        ears.errors.retain(|told| told.may_be_of_later(until));
-        give_back(&mut ears.errors, told);
-        events.errors_are_told =
-            ears.trace.as_ref().is_some_and(StateTrace::tells_all_errors) && !std::mem::take(&mut ears.errors_lost);
-        events.steps.extend(ears.steps.drain(..end));
-        give_back(&mut ears.steps, end);
-        ears.callers.sort_by_key(|caller| caller.at);
-        let end = ears.callers.partition_point(|caller| caller.at <= until);
-        events.callers.extend(ears.callers.drain(..end));
-        give_back(&mut ears.callers, end);
+        sources.drain_trace();
+        sources.steps.sort_by_key(|step| step.at);
+        let end = sources.steps.partition_point(|step| step.at <= until);
+        let sources = &mut *sources;
+        events.errors.extend(state_trace::assign(&sources.steps[..end], &mut sources.errors));
+        let told = sources.errors.len();
+        sources.errors.retain(|told| told.may_be_of_later(until));
+        give_back(&mut sources.errors, told);
+        events.errors_are_told = sources.trace.as_ref().is_some_and(StateTrace::tells_all_errors)
+            && !std::mem::take(&mut sources.errors_lost);
+        events.steps.extend(sources.steps.drain(..end));
+        give_back(&mut sources.steps, end);
+        sources.callers.sort_by_key(|caller| caller.at);
+        let end = sources.callers.partition_point(|caller| caller.at <= until);
+        events.callers.extend(sources.callers.drain(..end));
+        give_back(&mut sources.callers, end);
         // The clock of the trace may have been found to be another one just now.
-        events.tellers.trace = ears.tellers.trace.clone();
-        events.lost.extend(std::mem::take(&mut ears.steps_lost).as_loss(ToldBy::Tracepoint));
+        events.tellers.trace = sources.tellers.trace.clone();
+        events.lost.extend(std::mem::take(&mut sources.steps_lost).as_loss(ToldBy::Tracepoint));
     }
 
     /// Moves what ended since the last call into `events`.
     pub fn take_ended(&self, events: &mut Events) {
-        let mut ears = lock(&self.ears);
-        ears.drain();
-        let ended = ears.ended.len();
-        events.ended.append(&mut ears.ended);
-        give_back(&mut ears.ended, ended);
-        events.lost.extend(std::mem::take(&mut ears.ended_lost).as_loss(ToldBy::DestroyEvent));
-        events.tellers = ears.tellers.clone();
+        let mut sources = lock(&self.sources);
+        sources.drain();
+        let ended = sources.ended.len();
+        events.ended.append(&mut sources.ended);
+        give_back(&mut sources.ended, ended);
+        events.lost.extend(std::mem::take(&mut sources.ended_lost).as_loss(ToldBy::DestroyEvent));
+        events.tellers = sources.tellers.clone();
     }
 }
 
-impl Drop for Listening {
+impl Drop for EventListener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(stir) = &self.stir {
-            let _ = rustix::io::write(stir, &1u64.to_ne_bytes());
+        if let Some(wake) = &self.wake {
+            let _ = rustix::io::write(wake, &1u64.to_ne_bytes());
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -147,22 +148,22 @@ impl Drop for Listening {
     }
 }
 
-impl fmt::Debug for Listening {
+impl fmt::Debug for EventListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listening").field("tellers", &lock(&self.ears).tellers).finish_non_exhaustive()
+        f.debug_struct("Listening").field("tellers", &lock(&self.sources).tellers).finish_non_exhaustive()
     }
 }
 
-impl Ears {
+impl EventSources {
     /// Empties the rings; says whether much was in them.
     fn drain_trace(&mut self) -> bool {
         let Some(trace) = &mut self.trace else { return false };
         let (steps, callers, names) = (&mut self.steps, &mut self.callers, &mut self.names);
         let lost = &mut self.steps_lost;
         names.iter_mut().for_each(Callers::begin);
-        let mut heard = 0;
+        let mut count = 0;
         let missed = trace.drain(|step, pid| {
-            heard += 1;
+            count += 1;
             if steps.len() >= STEPS_MAX as usize {
                 lost.add(Some(1));
                 return;
@@ -182,7 +183,7 @@ impl Ears {
             }
         }
         self.drain_errors();
-        heard >= BUSY_STEPS
+        count >= BUSY_STEPS
     }
 
     /// Empties the rings of errors, after those of the steps that they belong to.
@@ -198,9 +199,9 @@ impl Ears {
     fn drain(&mut self) -> bool {
         let Some(events) = &mut self.ends else { return false };
         let (ended, lost) = (&mut self.ended, &mut self.ended_lost);
-        let mut heard = false;
+        let mut is_told = false;
         let drained = events.drain(|event| {
-            heard = true;
+            is_told = true;
             if ended.len() < ENDED_MAX as usize { ended.push(event) } else { lost.add(Some(1)) }
         });
         match drained {
@@ -212,7 +213,7 @@ impl Ears {
                 lost.add(None);
             }
         }
-        heard
+        is_told
     }
 }
 
@@ -228,9 +229,9 @@ impl Lost {
     }
 }
 
-fn lock(ears: &Mutex<Ears>) -> MutexGuard<'_, Ears> {
+fn lock(sources: &Mutex<EventSources>) -> MutexGuard<'_, EventSources> {
     // Nothing can panic while it is locked; if it did, the values would still be whole.
-    ears.lock().unwrap_or_else(PoisonError::into_inner)
+    sources.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refused(error: Errno) -> DisplayText {
@@ -240,27 +241,27 @@ fn refused(error: Errno) -> DisplayText {
 }
 
 /// What the thread works with.
-struct Ear {
-    ears: Arc<Mutex<Ears>>,
+struct ListenerThread {
+    sources: Arc<Mutex<EventSources>>,
     /// Something ended; `None` where that is not told.
-    bell: Option<OwnedFd>,
-    stirred: OwnedFd,
+    ends_pending: Option<OwnedFd>,
+    woken: OwnedFd,
     stop: Arc<AtomicBool>,
     /// Whether the trace is to be listened to.
     traces: bool,
 }
 
-impl Ear {
+impl ListenerThread {
     /// Listens to the trace as well, if that is allowed. Opening takes some 40 ms, for which nobody has to wait.
     fn start_trace(&self) {
         let opened = StateTrace::open();
-        let mut ears = lock(&self.ears);
+        let mut sources = lock(&self.sources);
         match opened {
             Ok(trace) => {
-                (ears.trace, ears.tellers.trace) = (Some(trace), Teller::On);
-                ears.names = Callers::open();
+                (sources.trace, sources.tellers.trace) = (Some(trace), Teller::On);
+                sources.names = Callers::open();
             }
-            Err(Refusal(sentence)) => ears.tellers.trace = Teller::Refused(sentence),
+            Err(Refusal(sentence)) => sources.tellers.trace = Teller::Refused(sentence),
         }
     }
 
@@ -270,39 +271,39 @@ impl Ear {
             self.start_trace();
         }
         let mut is_busy = false;
-        // Asked before each wait: the pause after a batch may have heard the stir that came with the order.
+        // Asked before each wait: the pause after a batch may have used up the wake-up that came with the order.
         while !self.stop.load(Ordering::Relaxed) {
-            let is_tracing = lock(&self.ears).trace.is_some();
+            let is_tracing = lock(&self.sources).trace.is_some();
             let pause = if is_busy { RINGS_EVERY_BUSY } else { RINGS_EVERY };
-            let rang = self.wait(true, is_tracing.then_some(pause));
-            let mut ears = lock(&self.ears);
-            ears.drain();
-            is_busy = ears.drain_trace();
-            let is_deaf = ears.ends.is_none();
-            drop(ears);
-            if is_deaf {
-                self.bell = None;
+            let has_ended = self.wait(true, is_tracing.then_some(pause));
+            let mut sources = lock(&self.sources);
+            sources.drain();
+            is_busy = sources.drain_trace();
+            let hears_no_ends = sources.ends.is_none();
+            drop(sources);
+            if hears_no_ends {
+                self.ends_pending = None;
             }
-            if rang {
+            if has_ended {
                 self.wait(false, Some(BATCH));
             }
         }
     }
 
-    /// Waits for this time, for the bell if it is to be listened to, or to be stirred; whether the bell rang.
-    fn wait(&self, for_bell: bool, time: Option<Duration>) -> bool {
+    /// Waits for this time, for an end if `for_ends`, or for a wake-up; whether something ended.
+    fn wait(&self, for_ends: bool, time: Option<Duration>) -> bool {
         let time = time.and_then(|time| Timespec::try_from(time).ok());
-        let bell = self.bell.as_ref().filter(|_| for_bell);
-        let fds = [Some(&self.stirred), bell].into_iter().flatten();
+        let ends_pending = self.ends_pending.as_ref().filter(|_| for_ends);
+        let fds = [Some(&self.woken), ends_pending].into_iter().flatten();
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         if poll(&mut fds, time.as_ref()).is_err() {
             return false;
         }
         let happened = |nth: usize| fds.get(nth).is_some_and(|fd| !fd.revents().is_empty());
-        let (stirred, rang) = (happened(0), happened(1));
-        if stirred {
-            let _ = rustix::io::read(&self.stirred, &mut [0; 8]);
+        let (woken, has_ended) = (happened(0), happened(1));
+        if woken {
+            let _ = rustix::io::read(&self.woken, &mut [0; 8]);
         }
-        rang
+        has_ended
     }
 }

@@ -12,7 +12,7 @@ use crate::model::tcp_state::TcpState;
 
 /// What stands in for a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tuple {
+pub struct SocketTuple {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Our end.
@@ -24,13 +24,13 @@ pub struct Tuple {
 /// Gives out identities.
 #[derive(Debug, Default)]
 pub struct TupleIds {
-    tuples: FxHashMap<Tuple, Vec<Known>>,
+    tuples: FxHashMap<SocketTuple, Vec<NumberedTuple>>,
     sample: u64,
 }
 
 /// A socket seen under some tuple.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct NumberedTuple {
     nth: u32,
     inode: u32,
     state: TcpState,
@@ -50,7 +50,7 @@ impl TupleIds {
     }
 
     /// The identity of a socket with this tuple, inode (0 for none) and state.
-    pub fn id(&mut self, tuple: Tuple, inode: u32, state: TcpState, netns: NetnsId) -> SocketId {
+    pub fn id(&mut self, tuple: SocketTuple, inode: u32, state: TcpState, netns: NetnsId) -> SocketId {
         let sample = self.sample;
         let known = self.tuples.entry(tuple).or_default();
         let same = known
@@ -63,14 +63,14 @@ impl TupleIds {
         });
         let nth = nth.unwrap_or_else(|| {
             let nth = known.iter().map(|known| known.nth.wrapping_add(1)).max().unwrap_or(0);
-            known.push(Known { nth, inode, state, sample });
+            known.push(NumberedTuple { nth, inode, state, sample });
             nth
         });
         SocketId::from_tuple(tuple.protocol, tuple.local, tuple.remote, nth, netns)
     }
 }
 
-impl Known {
+impl NumberedTuple {
     /// Whether the same socket can have this inode and state now: an inode is gained by accept(2) and lost by
     /// close(2), never exchanged, and nothing is opened again after `TIME_WAIT`.
     fn can_become(&self, inode: u32, state: TcpState) -> bool {
@@ -89,9 +89,9 @@ mod tests {
     use super::*;
     use crate::model::endpoint::Family;
 
-    fn tuple(port: u16) -> Tuple {
+    fn tuple(port: u16) -> SocketTuple {
         let local = Endpoint::new(Family::Ipv4.unspecified(), port);
-        Tuple { protocol: Protocol::Tcp, local, remote: Endpoint::new(Family::Ipv4.unspecified(), 0) }
+        SocketTuple { protocol: Protocol::Tcp, local, remote: Endpoint::new(Family::Ipv4.unspecified(), 0) }
     }
 
     /// One sample: the identities of these sockets, all of one tuple.

@@ -5,7 +5,7 @@ use netstat2::{ProtocolSocketInfo, SocketInfo};
 use sysinfo::Uid;
 
 use crate::model::process::Owner;
-use crate::source::portable::table::Entry;
+use crate::source::portable::table::NetstatRow;
 
 /// What netstat2 leaves out. On macOS it asks the processes for their sockets, so what no process holds is not there.
 pub const NOT_SEEN: &str = if cfg!(target_os = "macos") {
@@ -18,10 +18,10 @@ pub const NOT_SEEN: &str = if cfg!(target_os = "macos") {
 pub const INSTEAD: &str = "run conntop as an administrator";
 
 /// `info` as an entry; `None` for a state without a name.
-pub fn entry(info: SocketInfo) -> Option<Entry> {
+pub fn entry(info: SocketInfo) -> Option<NetstatRow> {
     let mut entry = match &info.protocol_socket_info {
-        ProtocolSocketInfo::Tcp(tcp) => Entry::tcp(tcp)?,
-        ProtocolSocketInfo::Udp(udp) => Entry::udp(udp),
+        ProtocolSocketInfo::Tcp(tcp) => NetstatRow::tcp(tcp)?,
+        ProtocolSocketInfo::Udp(udp) => NetstatRow::udp(udp),
     };
     // Windows says 0, "the idle process", where a connection has lost its own.
     entry.pids = info.associated_pids.into_iter().filter(|pid| *pid != 0).collect();
@@ -38,7 +38,7 @@ pub struct Visible {
 
 impl Visible {
     /// Nothing to look at.
-    pub fn look(_: &[Entry]) -> Self {
+    pub fn look(_: &[NetstatRow]) -> Self {
         Self::default()
     }
 
@@ -50,7 +50,7 @@ impl Visible {
 
     /// Whose `entry` is if no process is known to hold it: one that may not be asked, if netstat2 gave its pid.
     #[expect(clippy::unused_self, reason = "on Linux there is something to look at")]
-    pub fn owner(self, entry: &Entry) -> Owner {
+    pub fn owner(self, entry: &NetstatRow) -> Owner {
         if entry.pids.is_empty() { Owner::None } else { Owner::Hidden }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
 use crate::source::linux::processes::parse_stat;
 use crate::source::linux::visibility::Visibility;
-use crate::source::portable::table::Entry;
+use crate::source::portable::table::NetstatRow;
 
 /// What netstat2 leaves out.
 pub const NOT_SEEN: &str = "the portable source sees no queues, timers, round-trip times, byte counts or UDP peers; \
@@ -21,11 +21,11 @@ pub const NOT_SEEN: &str = "the portable source sees no queues, timers, round-tr
 pub const INSTEAD: &str = "use --source linux or --source procfs";
 
 /// `info` as an entry; `None` for a state without a name.
-pub fn entry(info: SocketInfo) -> Option<Entry> {
+pub fn entry(info: SocketInfo) -> Option<NetstatRow> {
     let inode = NonZeroU32::new(info.inode);
     let mut entry = match &info.protocol_socket_info {
-        ProtocolSocketInfo::Tcp(tcp) => Entry::tcp(tcp)?,
-        ProtocolSocketInfo::Udp(udp) => Entry::udp(udp),
+        ProtocolSocketInfo::Tcp(tcp) => NetstatRow::tcp(tcp)?,
+        ProtocolSocketInfo::Udp(udp) => NetstatRow::udp(udp),
     };
     entry.inode = inode;
     // The kernel writes 0 for what it does not know; with an inode it knows.
@@ -45,7 +45,7 @@ pub struct Visible {
 
 impl Visible {
     /// Looks only if some of `entries` have an inode and no process.
-    pub fn look(entries: &[Entry]) -> Self {
+    pub fn look(entries: &[NetstatRow]) -> Self {
         if entries.iter().all(|entry| entry.inode.is_none() || !entry.pids.is_empty()) {
             return Self::default();
         }
@@ -58,7 +58,7 @@ impl Visible {
     }
 
     /// Whose `entry` is if no process is known to hold it.
-    pub fn owner(self, entry: &Entry) -> Owner {
+    pub fn owner(self, entry: &NetstatRow) -> Owner {
         match (entry.inode, entry.state) {
             // Without an inode these two states mean: no process has accepted the connection (kernel-facts).
             (None, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn without_inode_only_open_connections_wait_to_be_accepted() {
         let endpoint = crate::model::endpoint::Endpoint::new("10.0.0.7".parse().expect("an address"), 1);
-        let entry = |state, inode| Entry {
+        let entry = |state, inode| NetstatRow {
             protocol: crate::model::endpoint::Protocol::Tcp,
             state,
             local: endpoint,

@@ -27,22 +27,22 @@ pub struct ProcessBook {
     /// `None` where sysinfo does not know the system: then processes have no names.
     system: Option<System>,
     pids: Vec<Pid>,
-    known: FxHashMap<u32, Known>,
-    holders: FxHashMap<Vec<u32>, Held>,
+    known: FxHashMap<u32, KnownProcess>,
+    holders: FxHashMap<Vec<u32>, SharedHolders>,
     counted: BTreeMap<ProcessId, Descriptors>,
     /// Where the next sample goes on counting.
     counted_last: Option<ProcessId>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownProcess {
     process: Arc<Process>,
     started_seconds: u64,
 }
 
 /// A set of holders, and whether the sample at hand has it.
 #[derive(Debug)]
-struct Held {
+struct SharedHolders {
     holders: Arc<Holders>,
     used: bool,
 }
@@ -79,7 +79,7 @@ impl ProcessBook {
             let pid = described.id.pid;
             let before = self.known.remove(&pid).map(|known| known.process);
             let process_now = before.filter(|before| **before == described).unwrap_or_else(|| Arc::new(described));
-            known.insert(pid, Known { process: process_now, started_seconds: process.start_time() });
+            known.insert(pid, KnownProcess { process: process_now, started_seconds: process.start_time() });
         }
         self.known = known;
         self.holders.values_mut().for_each(|held| held.used = false);
@@ -95,7 +95,7 @@ impl ProcessBook {
             return Some(Arc::clone(&held.holders));
         }
         let holders = Arc::new(Holders::new(processes().cloned().collect())?);
-        self.holders.insert(pids.to_vec(), Held { holders: Arc::clone(&holders), used: true });
+        self.holders.insert(pids.to_vec(), SharedHolders { holders: Arc::clone(&holders), used: true });
         Some(holders)
     }
 

@@ -12,7 +12,7 @@ use crate::model::tcp_state::TcpState;
 
 /// One line of netstat2's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct NetstatRow {
     /// Protocol.
     pub protocol: Protocol,
     /// The state; `Unconn` for every UDP socket, netstat2 does not tell.
@@ -29,7 +29,7 @@ pub struct Entry {
     pub pids: Vec<u32>,
 }
 
-impl Entry {
+impl NetstatRow {
     /// A TCP entry; `None` for a state that netstat2 does not know.
     pub fn tcp(info: &netstat2::TcpSocketInfo) -> Option<Self> {
         let state = state(info.state)?;
@@ -110,7 +110,7 @@ fn state(listed: Listed) -> Option<TcpState> {
 ///
 /// A socket can be listed more than once: a list that takes a while meets a connection in two states, and systems
 /// without inodes list a shared socket once for each process that holds it.
-pub fn merge(entries: &mut Vec<Entry>) {
+pub fn merge(entries: &mut Vec<NetstatRow>) {
     // Stable: of two entries of one connection the later one is the newer one. Inodes in between only without a peer.
     entries.sort_by_key(|entry| (entry.addresses(), if entry.is_connected() { None } else { entry.inode }));
     entries.dedup_by(|later, kept| {
@@ -132,7 +132,7 @@ pub fn merge(entries: &mut Vec<Entry>) {
 }
 
 /// Every entry of a merged list, with its number among those of the same addresses.
-pub fn numbered(entries: &[Entry]) -> impl Iterator<Item = (&Entry, u32)> {
+pub fn numbered(entries: &[NetstatRow]) -> impl Iterator<Item = (&NetstatRow, u32)> {
     let mut nth = 0;
     entries.iter().enumerate().map(move |(index, entry)| {
         let before = index.checked_sub(1).and_then(|before| entries.get(before));
@@ -145,9 +145,9 @@ pub fn numbered(entries: &[Entry]) -> impl Iterator<Item = (&Entry, u32)> {
 mod tests {
     use super::*;
 
-    fn entry(remote_port: u16, inode: u32, pids: &[u32]) -> Entry {
+    fn entry(remote_port: u16, inode: u32, pids: &[u32]) -> NetstatRow {
         let remote_addr = if remote_port == 0 { "0.0.0.0" } else { "192.0.2.1" };
-        Entry {
+        NetstatRow {
             protocol: Protocol::Tcp,
             state: if remote_port == 0 { TcpState::Listen } else { TcpState::Established },
             local: Endpoint::new("10.0.0.7".parse().expect("an address"), 443),
@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    fn merged(mut entries: Vec<Entry>) -> Vec<(Option<u32>, Vec<u32>, u32)> {
+    fn merged(mut entries: Vec<NetstatRow>) -> Vec<(Option<u32>, Vec<u32>, u32)> {
         merge(&mut entries);
         numbered(&entries).map(|(entry, nth)| (entry.inode.map(NonZeroU32::get), entry.pids.clone(), nth)).collect()
     }
@@ -193,7 +193,7 @@ mod tests {
             remote_port: 31_337,
             state: Listed::Listen,
         };
-        assert!(Entry::tcp(&listed).expect("a known state").remote.is_unset());
-        assert!(Entry::tcp(&netstat2::TcpSocketInfo { state: Listed::Unknown, ..listed }).is_none());
+        assert!(NetstatRow::tcp(&listed).expect("a known state").remote.is_unset());
+        assert!(NetstatRow::tcp(&netstat2::TcpSocketInfo { state: Listed::Unknown, ..listed }).is_none());
     }
 }

@@ -15,15 +15,15 @@ use crate::model::socket::{NetnsId, SocketId};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, ENDED_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
-    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
+    DETAILS_MAX, ENDED_MAX, GONE_MAX, HOLDERS_MAX, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STEPS_MAX, SampleHead, USAGE_MAX,
 };
 use crate::source::record::older::{Ended4, Facts4};
 use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
 
 /// Decodes one payload after the other, in the order in which they were written.
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub struct SampleDecoder {
     version: u16,
     processes: Vec<Arc<Process>>,
     text_bytes: usize,
@@ -36,17 +36,17 @@ pub struct Decoder {
     ids: Vec<SocketId>,
 }
 
-impl Decoder {
+impl SampleDecoder {
     /// A decoder of what was written in `version` of the format.
     pub fn of(version: u16) -> Self {
         Self { version, ..Self::default() }
     }
 
     /// Fills `snapshot` from `payload`. After a fault the snapshot and the decoder are of no use.
-    pub fn decode(&mut self, payload: &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    pub fn decode(&mut self, payload: &[u8], snapshot: &mut Snapshot) -> Result<(), RecordingFault> {
         snapshot.clear();
         let mut rest = payload;
-        let head: Head = take(&mut rest)?;
+        let head: SampleHead = take(&mut rest)?;
         self.take_head(&head, &mut rest, snapshot)?;
         self.take_processes(&mut rest)?;
         self.take_holders(&mut rest)?;
@@ -58,15 +58,15 @@ impl Decoder {
         })?;
         self.take_descriptors(&mut rest, snapshot)?;
         self.take_end(&mut rest, snapshot)?;
-        if rest.is_empty() { Ok(()) } else { Err(Fault::Nonsense("something is left over")) }
+        if rest.is_empty() { Ok(()) } else { Err(RecordingFault::Nonsense("something is left over")) }
     }
 
-    fn take_usage(&self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    fn take_usage(&self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), RecordingFault> {
         let mut older = Vec::new();
         for _ in 0..take_count(rest, (USAGE_MAX, "processes"))? {
             let (process, usage): (ProcessId, Usage) = take(rest)?;
             if usage.cpu.is_some_and(|share| !share.is_finite()) {
-                return Err(Fault::Nonsense("a share of a core is no number"));
+                return Err(RecordingFault::Nonsense("a share of a core is no number"));
             }
             snapshot.usage.push((process, usage));
             if self.version < 5 {
@@ -80,7 +80,7 @@ impl Decoder {
     }
 
     /// Those of version 5, or those of before where they have not changed.
-    fn take_descriptors(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    fn take_descriptors(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), RecordingFault> {
         if self.version < 5 {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Decoder {
             let mut descriptors: Vec<(ProcessId, Descriptors)> = Vec::new();
             take_into(rest, (USAGE_MAX, "processes"), &mut descriptors)?;
             if !descriptors.is_sorted_by_key(|(process, _)| *process) {
-                return Err(Fault::Nonsense("processes are out of order"));
+                return Err(RecordingFault::Nonsense("processes are out of order"));
             }
             self.descriptors = Arc::new(descriptors);
         }
@@ -96,9 +96,14 @@ impl Decoder {
         Ok(())
     }
 
-    fn take_head(&mut self, head: &Head, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    fn take_head(
+        &mut self,
+        head: &SampleHead,
+        rest: &mut &[u8],
+        snapshot: &mut Snapshot,
+    ) -> Result<(), RecordingFault> {
         if head.at < self.before {
-            return Err(Fault::Nonsense("it is older than the one before"));
+            return Err(RecordingFault::Nonsense("it is older than the one before"));
         }
         if head.fresh {
             *self = Self { ids: std::mem::take(&mut self.ids), ..Self::of(self.version) };
@@ -124,37 +129,38 @@ impl Decoder {
         Ok(())
     }
 
-    fn take_processes(&mut self, rest: &mut &[u8]) -> Result<(), Fault> {
+    fn take_processes(&mut self, rest: &mut &[u8]) -> Result<(), RecordingFault> {
         take_all(rest, (PROCESSES_MAX, "processes"), |process: Process| {
             self.text_bytes += process.name.as_str().len() + process.command.as_str().len();
             if self.processes.len() >= PROCESSES_MAX as usize || self.text_bytes > PROCESS_TEXT_BYTES_MAX {
-                return Err(Fault::TooMany("processes"));
+                return Err(RecordingFault::TooMany("processes"));
             }
             self.processes.push(Arc::new(process));
             Ok(())
         })
     }
 
-    fn take_holders(&mut self, rest: &mut &[u8]) -> Result<(), Fault> {
+    fn take_holders(&mut self, rest: &mut &[u8]) -> Result<(), RecordingFault> {
         let count = take_count(rest, (HOLDERS_MAX, "holders"))?;
         for _ in 0..count {
             let mut members = Vec::new();
             take_all(rest, (MEMBERS_MAX, "holders"), |index: u32| {
-                let process = self.processes.get(index as usize).ok_or(Fault::Nonsense("a process is not there"))?;
+                let process =
+                    self.processes.get(index as usize).ok_or(RecordingFault::Nonsense("a process is not there"))?;
                 members.push(Arc::clone(process));
                 Ok(())
             })?;
             self.members_len += members.len();
             if self.holders.len() >= HOLDERS_MAX as usize || self.members_len > MEMBERS_MAX as usize {
-                return Err(Fault::TooMany("holders"));
+                return Err(RecordingFault::TooMany("holders"));
             }
-            let holders = Holders::new(members).ok_or(Fault::Nonsense("a socket is held by nobody"))?;
+            let holders = Holders::new(members).ok_or(RecordingFault::Nonsense("a socket is held by nobody"))?;
             self.holders.push(Arc::new(holders));
         }
         Ok(())
     }
 
-    fn take_sockets(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    fn take_sockets(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), RecordingFault> {
         self.ids.clear();
         for _ in 0..take_count(rest, (SOCKETS_MAX, "sockets"))? {
             let socket: WireSocket = take(rest)?;
@@ -167,11 +173,11 @@ impl Decoder {
         // Sorted rather than hashed: a file can be made so that all its ids fall into one bucket.
         self.ids.sort_unstable();
         let twice = self.ids.windows(2).any(|pair| pair[0] == pair[1]);
-        if twice { Err(Fault::Nonsense("a socket stands twice")) } else { Ok(()) }
+        if twice { Err(RecordingFault::Nonsense("a socket stands twice")) } else { Ok(()) }
     }
 
     /// What a payload may end before, as those of older versions do: then it is a full sample, and facts are as before.
-    fn take_end(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), Fault> {
+    fn take_end(&mut self, rest: &mut &[u8], snapshot: &mut Snapshot) -> Result<(), RecordingFault> {
         if !rest.is_empty() {
             snapshot.scope = take(rest)?;
             take_all(rest, (GONE_MAX, "ends"), |id| {
@@ -183,7 +189,7 @@ impl Decoder {
             && let Some(facts) = self.take_facts(rest)?
         {
             if !facts.make_sense() {
-                return Err(Fault::Nonsense("a range of ports ends before it begins"));
+                return Err(RecordingFault::Nonsense("a range of ports ends before it begins"));
             }
             self.facts = Arc::new(facts);
         }
@@ -193,7 +199,8 @@ impl Decoder {
         }
         if self.version >= 4 && !rest.is_empty() {
             take_all(rest, (STEPS_MAX, "callers"), |WireCaller { at, key, holders, netns }| {
-                let holders = self.holders.get(holders as usize).ok_or(Fault::Nonsense("a holder is not there"))?;
+                let holders =
+                    self.holders.get(holders as usize).ok_or(RecordingFault::Nonsense("a holder is not there"))?;
                 snapshot.events.callers.push(Caller { at, key, process: Arc::clone(holders), netns });
                 Ok(())
             })?;
@@ -206,12 +213,12 @@ impl Decoder {
     }
 }
 
-impl Decoder {
-    fn take_facts(&self, rest: &mut &[u8]) -> Result<Option<Facts>, Fault> {
+impl SampleDecoder {
+    fn take_facts(&self, rest: &mut &[u8]) -> Result<Option<Facts>, RecordingFault> {
         if self.version >= 5 { take(rest) } else { Ok(take::<Option<Facts4>>(rest)?.map(Facts::from)) }
     }
 
-    fn take_events(&self, rest: &mut &[u8], events: &mut Events) -> Result<(), Fault> {
+    fn take_events(&self, rest: &mut &[u8], events: &mut Events) -> Result<(), RecordingFault> {
         const LIMIT: (u32, &str) = (ENDED_MAX, "ended sockets");
         events.tellers = take(rest)?;
         if self.version >= 5 {
@@ -227,8 +234,9 @@ impl Decoder {
     }
 }
 
-fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
-    let holders = |index: u32| table.get(index as usize).cloned().ok_or(Fault::Nonsense("a holder is not there"));
+fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, RecordingFault> {
+    let holders =
+        |index: u32| table.get(index as usize).cloned().ok_or(RecordingFault::Nonsense("a holder is not there"));
     Ok(match owner {
         WireOwner::Live(index) => Owner::Live(holders(index)?),
         WireOwner::Remembered(index) => Owner::Remembered(holders(index)?),
@@ -240,7 +248,7 @@ fn owner(table: &[Arc<Holders>], owner: WireOwner) -> Result<Owner, Fault> {
     })
 }
 
-fn take_names(version: u16, rest: &mut &[u8]) -> Result<Names, Fault> {
+fn take_names(version: u16, rest: &mut &[u8]) -> Result<Names, RecordingFault> {
     let (users, interfaces) = (take_table(rest, "users")?, take_table(rest, "interfaces")?);
     let namespaces: BTreeMap<NetnsId, DisplayText> = take_table(rest, "network namespaces")?;
     // A recording has no other word on it; nothing but our own is given this name.
@@ -253,7 +261,7 @@ fn take_names(version: u16, rest: &mut &[u8]) -> Result<Names, Fault> {
 fn take_table<'a, K: Deserialize<'a> + Ord, V: Deserialize<'a>>(
     rest: &mut &'a [u8],
     what: &'static str,
-) -> Result<BTreeMap<K, V>, Fault> {
+) -> Result<BTreeMap<K, V>, RecordingFault> {
     let mut table = BTreeMap::new();
     take_all(rest, (NAMES_MAX, what), |(key, name)| {
         table.insert(key, name);
@@ -263,23 +271,23 @@ fn take_table<'a, K: Deserialize<'a> + Ord, V: Deserialize<'a>>(
 }
 
 /// The next item of `rest`.
-fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, Fault> {
+fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, RecordingFault> {
     let (item, left) = postcard::take_from_bytes(rest)?;
     *rest = left;
     Ok(item)
 }
 
-fn take_count(rest: &mut &[u8], (max, what): (u32, &'static str)) -> Result<u32, Fault> {
+fn take_count(rest: &mut &[u8], (max, what): (u32, &'static str)) -> Result<u32, RecordingFault> {
     let count = take(rest)?;
-    if count > max { Err(Fault::TooMany(what)) } else { Ok(count) }
+    if count > max { Err(RecordingFault::TooMany(what)) } else { Ok(count) }
 }
 
 /// Hands every item of the next section to `keep`. No item is empty, so the payload's length bounds the work.
 fn take_all<'a, T: Deserialize<'a>>(
     rest: &mut &'a [u8],
     limit: (u32, &'static str),
-    mut keep: impl FnMut(T) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    mut keep: impl FnMut(T) -> Result<(), RecordingFault>,
+) -> Result<(), RecordingFault> {
     for _ in 0..take_count(rest, limit)? {
         keep(take(rest)?)?;
     }
@@ -290,7 +298,7 @@ fn take_into<'a, T: Deserialize<'a>>(
     rest: &mut &'a [u8],
     limit: (u32, &'static str),
     items: &mut Vec<T>,
-) -> Result<(), Fault> {
+) -> Result<(), RecordingFault> {
     take_all(rest, limit, |item| {
         items.push(item);
         Ok(())

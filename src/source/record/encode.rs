@@ -12,8 +12,8 @@ use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
-    DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, Fault, GONE_MAX, HOLDERS_MAX, Head, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX,
-    NOTES_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, SOCKETS_MAX, STEPS_MAX, USAGE_MAX,
+    DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, GONE_MAX, HOLDERS_MAX, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STEPS_MAX, SampleHead, USAGE_MAX,
 };
 use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
 
@@ -21,7 +21,7 @@ use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, W
 #[derive(Debug, Default)]
 pub struct Encoder {
     payload: Vec<u8>,
-    tables: Tables,
+    tables: WrittenTables,
     names: Option<Arc<Names>>,
     facts: Arc<Facts>,
     descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
@@ -30,9 +30,9 @@ pub struct Encoder {
 
 impl Encoder {
     /// The payload of `snapshot`'s frame.
-    pub fn encode(&mut self, snapshot: &Snapshot) -> Result<&[u8], Fault> {
+    pub fn encode(&mut self, snapshot: &Snapshot) -> Result<&[u8], RecordingFault> {
         if snapshot.at < self.before {
-            return Err(Fault::Nonsense("a sample is older than the one before"));
+            return Err(RecordingFault::Nonsense("a sample is older than the one before"));
         }
         if self.tables.are_large() {
             self.start_anew();
@@ -48,16 +48,16 @@ impl Encoder {
 
     /// Forgets what the file has said: the next frame says everything again.
     pub fn start_anew(&mut self) {
-        self.tables = Tables::default();
+        self.tables = WrittenTables::default();
         self.names = None;
         self.facts = Arc::default();
         self.descriptors = Arc::default();
     }
 
-    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
         let coverage = &snapshot.coverage;
         let names = self.names.as_ref().is_none_or(|known| **known != *snapshot.names);
-        let head = Head {
+        let head = SampleHead {
             fresh: self.names.is_none(),
             names,
             at: snapshot.at,
@@ -95,13 +95,13 @@ impl Encoder {
         self.put_descriptors(snapshot)?;
         self.put_end(snapshot, &callers)?;
         if self.payload.len() > FRAME_BYTES_MAX as usize {
-            return Err(Fault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
+            return Err(RecordingFault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
         }
         Ok(())
     }
 
     /// The descriptors of all holders, if they are others than before.
-    fn put_descriptors(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    fn put_descriptors(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
         let are_others = *self.descriptors != *snapshot.descriptors;
         put(&mut self.payload, &are_others)?;
         if are_others {
@@ -112,7 +112,7 @@ impl Encoder {
     }
 
     /// What may be missing from the end of a payload: it ends with the last of these that says something.
-    fn put_end(&mut self, snapshot: &Snapshot, callers: &[WireCaller]) -> Result<(), Fault> {
+    fn put_end(&mut self, snapshot: &Snapshot, callers: &[WireCaller]) -> Result<(), RecordingFault> {
         let mut end = self.payload.len();
         put(&mut self.payload, &snapshot.scope)?;
         put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
@@ -141,7 +141,7 @@ impl Encoder {
     }
 }
 
-fn put(payload: &mut Vec<u8>, item: &impl Serialize) -> Result<(), Fault> {
+fn put(payload: &mut Vec<u8>, item: &impl Serialize) -> Result<(), RecordingFault> {
     let room = std::mem::take(payload);
     *payload = postcard::to_extend(item, room)?;
     Ok(())
@@ -151,8 +151,8 @@ fn put_all<T: Serialize>(
     payload: &mut Vec<u8>,
     items: impl ExactSizeIterator<Item = T>,
     (max, what): (u32, &'static str),
-) -> Result<(), Fault> {
-    let count = u32::try_from(items.len()).ok().filter(|count| *count <= max).ok_or(Fault::TooMany(what))?;
+) -> Result<(), RecordingFault> {
+    let count = u32::try_from(items.len()).ok().filter(|count| *count <= max).ok_or(RecordingFault::TooMany(what))?;
     put(payload, &count)?;
     for item in items {
         put(payload, &item)?;
@@ -162,7 +162,7 @@ fn put_all<T: Serialize>(
 
 /// What the file has said of processes, and what the frame at hand has to add.
 #[derive(Debug, Default)]
-struct Tables {
+struct WrittenTables {
     processes: FxHashMap<ProcessId, (u32, Arc<Process>)>,
     processes_len: u32,
     text_bytes: usize,
@@ -172,7 +172,7 @@ struct Tables {
     new_holders: Vec<Vec<u32>>,
 }
 
-impl Tables {
+impl WrittenTables {
     /// Half full: one more frame is sure to fit.
     fn are_large(&self) -> bool {
         self.processes_len > PROCESSES_MAX / 2
@@ -182,10 +182,10 @@ impl Tables {
     }
 
     /// The owner of every socket, in the order of the sockets.
-    fn owners(&mut self, snapshot: &Snapshot) -> Result<Vec<WireOwner>, Fault> {
+    fn owners(&mut self, snapshot: &Snapshot) -> Result<Vec<WireOwner>, RecordingFault> {
         // Thousands of sockets point to one value: each value is looked at once.
         let mut seen: FxHashMap<usize, u32> = FxHashMap::default();
-        let mut index = |holders: &Arc<Holders>| -> Result<u32, Fault> {
+        let mut index = |holders: &Arc<Holders>| -> Result<u32, RecordingFault> {
             let address = Arc::as_ptr(holders).addr();
             if let Some(index) = seen.get(&address) {
                 return Ok(*index);
@@ -209,10 +209,10 @@ impl Tables {
     }
 
     /// Who made the steps of the trace, in their order.
-    fn callers(&mut self, events: &Events) -> Result<Vec<WireCaller>, Fault> {
+    fn callers(&mut self, events: &Events) -> Result<Vec<WireCaller>, RecordingFault> {
         let mut wire = Vec::with_capacity(events.callers.len());
         for Caller { at, key, process, netns } in &events.callers {
-            // The same process, described at another moment, is no news: its start may be a millisecond apart.
+            // The same process, described at another moment, is no change: its start may be a millisecond apart.
             let is_known = |known: &Process| {
                 let first = process.first();
                 (known.id, &known.name, &known.command) == (first.id, &first.name, &first.command)
@@ -225,21 +225,21 @@ impl Tables {
         Ok(wire)
     }
 
-    fn holders_index(&mut self, holders: &Holders) -> Result<u32, Fault> {
+    fn holders_index(&mut self, holders: &Holders) -> Result<u32, RecordingFault> {
         let members: Vec<u32> =
             holders.all().iter().map(|process| self.process_index(process)).collect::<Result<_, _>>()?;
         if let Some(index) = self.holders.get(&members) {
             return Ok(*index);
         }
         let index = u32::try_from(self.holders.len()).ok().filter(|index| *index < HOLDERS_MAX);
-        let index = index.ok_or(Fault::TooMany("holders"))?;
+        let index = index.ok_or(RecordingFault::TooMany("holders"))?;
         self.members_len += members.len();
         self.new_holders.push(members.clone());
         self.holders.insert(members, index);
         Ok(index)
     }
 
-    fn process_index(&mut self, process: &Arc<Process>) -> Result<u32, Fault> {
+    fn process_index(&mut self, process: &Arc<Process>) -> Result<u32, RecordingFault> {
         if let Some((index, known)) = self.processes.get(&process.id)
             && (Arc::ptr_eq(known, process) || known == process)
         {
@@ -247,7 +247,7 @@ impl Tables {
         }
         let index = self.processes_len;
         if index >= PROCESSES_MAX {
-            return Err(Fault::TooMany("processes"));
+            return Err(RecordingFault::TooMany("processes"));
         }
         self.processes_len += 1;
         self.text_bytes += process.name.as_str().len() + process.command.as_str().len();
@@ -257,7 +257,7 @@ impl Tables {
         Ok(index)
     }
 
-    fn put_new(&mut self, payload: &mut Vec<u8>) -> Result<(), Fault> {
+    fn put_new(&mut self, payload: &mut Vec<u8>) -> Result<(), RecordingFault> {
         put_all(payload, self.new_processes.iter(), (PROCESSES_MAX, "processes"))?;
         put_all(payload, self.new_holders.iter(), (HOLDERS_MAX, "holders"))?;
         self.new_processes.clear();

@@ -18,7 +18,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     #[cfg(unix)]
-    if let Some(caller) = crate::source::record::sudo::Caller::look() {
+    if let Some(caller) = crate::source::record::sudo::SudoCaller::look() {
         caller.own(&file, path);
     }
     Ok(file)

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Numbers outside of payloads are little-endian. A payload is postcard (its specification: postcard.jamesmunns.com):
-//! of a [`Header`], or of a [`Head`] and, in this order, the sections notes, users, interfaces, network namespaces,
+//! of a [`Header`], or of a [`SampleHead`] and, in this order, the sections notes, users, interfaces, network namespaces,
 //! units, interfaces that lead to others (the last five only if the head says so), processes, holders, sockets, usage, details and, since
 //! version 5, whether the descriptors of those who hold sockets are others than before and, if so, their section. Then, as far as there is
 //! anything to say (a payload may end before each of them): the scope and the section of those gone, which says that the
@@ -80,7 +80,7 @@ pub struct Header {
 
 /// The part of a sample that is there once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct SampleHead {
     /// The tables and names start anew with this frame.
     pub fresh: bool,
     /// Names of users, interfaces, network namespaces and units follow; otherwise those of the frame before hold.
@@ -97,7 +97,7 @@ pub struct Head {
 
 /// What is wrong with a recording, or why one cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum RecordingFault {
     /// The file is shorter than it says.
     #[error("it ends in the middle of a sample")]
     Cut,
@@ -127,7 +127,7 @@ pub enum Fault {
     Io(#[from] io::Error),
 }
 
-impl From<postcard::Error> for Fault {
+impl From<postcard::Error> for RecordingFault {
     fn from(_: postcard::Error) -> Self {
         Self::Nonsense("it cannot be decoded")
     }

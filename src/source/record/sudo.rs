@@ -9,12 +9,12 @@ use std::path::Path;
 
 /// The user and group who called sudo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct SudoCaller {
     uid: u32,
     gid: u32,
 }
 
-impl Caller {
+impl SudoCaller {
     /// The caller if conntop runs as root. `SUDO_UID` and `SUDO_GID` (sudo(8)) are text that anybody can set: it must
     /// be two numbers, and it decides about nothing but files that conntop has just made.
     pub fn look() -> Option<Self> {
@@ -45,19 +45,19 @@ impl Caller {
 mod tests {
     use super::*;
 
-    fn parse(uid: &str, gid: &str) -> Option<Caller> {
-        Caller::parse(Some(uid.into()), Some(gid.into()))
+    fn parse(uid: &str, gid: &str) -> Option<SudoCaller> {
+        SudoCaller::parse(Some(uid.into()), Some(gid.into()))
     }
 
     #[test]
     fn only_two_numbers_are_a_caller() {
-        assert_eq!(parse("1000", "100"), Some(Caller { uid: 1000, gid: 100 }));
+        assert_eq!(parse("1000", "100"), Some(SudoCaller { uid: 1000, gid: 100 }));
         for (uid, gid) in
             [("abc", "1"), ("1", ""), ("", "1"), ("+1", "1"), ("-1", "1"), ("4294967296", "1"), ("1 ", "1")]
         {
             assert_eq!(parse(uid, gid), None, "{uid:?} {gid:?}");
         }
-        assert_eq!(Caller::parse(None, Some("1".into())), None);
+        assert_eq!(SudoCaller::parse(None, Some("1".into())), None);
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return;
         }
-        let caller = Caller { uid: 4_711, gid: 4_712 };
+        let caller = SudoCaller { uid: 4_711, gid: 4_712 };
         let owner_in = |directory: &Path| {
             let path = directory.join("new");
             caller.own(&File::create(&path).expect("a file"), &path);

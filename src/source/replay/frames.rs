@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 
-use crate::source::record::format::{FRAME_BYTES_MAX, FRAMES_MAX, Fault, HEADER_BYTES_MAX, Header, MAGIC, VERSION};
+use crate::source::record::format::{
+    FRAME_BYTES_MAX, FRAMES_MAX, HEADER_BYTES_MAX, Header, MAGIC, RecordingFault, VERSION,
+};
 
 /// The frames of a recording.
 #[derive(Debug)]
-pub struct Frames<R> {
+pub struct RecordingFrames<R> {
     input: R,
     payload: Vec<u8>,
     /// Where the frame at hand begins, in bytes from the start of the file.
@@ -25,10 +27,10 @@ pub enum NotPlayable {
     /// It has a format from after this conntop.
     Newer(u16),
     /// Its header is damaged.
-    Header(Fault),
+    Header(RecordingFault),
 }
 
-impl<R: Read> Frames<R> {
+impl<R: Read> RecordingFrames<R> {
     /// Reads magic, version and header.
     pub fn open(input: R) -> Result<(Self, Header), NotPlayable> {
         let mut frames = Self { input, payload: Vec::new(), begin: 0, end: 0, samples: 0, version: 0 };
@@ -53,19 +55,19 @@ impl<R: Read> Frames<R> {
         self.version
     }
 
-    fn header(&mut self) -> Result<Header, Fault> {
+    fn header(&mut self) -> Result<Header, RecordingFault> {
         let Some(payload) = self.frame(HEADER_BYTES_MAX)? else {
-            return Err(Fault::Nonsense("the header is missing"));
+            return Err(RecordingFault::Nonsense("the header is missing"));
         };
         let (header, rest) = postcard::take_from_bytes(payload)?;
-        if rest.is_empty() { Ok(header) } else { Err(Fault::Nonsense("the header is too long")) }
+        if rest.is_empty() { Ok(header) } else { Err(RecordingFault::Nonsense("the header is too long")) }
     }
 
     /// The payload of the next sample; `None` at the end mark.
-    pub fn next_sample(&mut self) -> Result<Option<&[u8]>, Fault> {
+    pub fn next_sample(&mut self) -> Result<Option<&[u8]>, RecordingFault> {
         if self.samples >= FRAMES_MAX {
             self.begin = self.end;
-            return Err(Fault::TooMany("samples"));
+            return Err(RecordingFault::TooMany("samples"));
         }
         self.samples += 1;
         self.frame(FRAME_BYTES_MAX)
@@ -82,11 +84,11 @@ impl<R: Read> Frames<R> {
         self.payload.capacity()
     }
 
-    fn frame(&mut self, length_max: u32) -> Result<Option<&[u8]>, Fault> {
+    fn frame(&mut self, length_max: u32) -> Result<Option<&[u8]>, RecordingFault> {
         self.begin = self.end;
         let mut start = [0; 8];
         if !self.fill(&mut start)? {
-            return Err(if self.end == self.begin { Fault::Unfinished } else { Fault::Cut });
+            return Err(if self.end == self.begin { RecordingFault::Unfinished } else { RecordingFault::Cut });
         }
         let [a, b, c, d, crc @ ..] = start;
         let (length, crc) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(crc));
@@ -94,27 +96,27 @@ impl<R: Read> Frames<R> {
             return self.end_mark(crc).map(|()| None);
         }
         if length > length_max {
-            return Err(Fault::TooLong(length.into()));
+            return Err(RecordingFault::TooLong(length.into()));
         }
         self.payload.clear();
         // Memory grows with what is there, not with what the length claims.
         let read = self.input.by_ref().take(length.into()).read_to_end(&mut self.payload)?;
         self.end += u64::try_from(read).unwrap_or(u64::MAX);
         if self.payload.len() < length as usize {
-            return Err(Fault::Cut);
+            return Err(RecordingFault::Cut);
         }
         if crc32fast::hash(&self.payload) != crc {
-            return Err(Fault::Checksum);
+            return Err(RecordingFault::Checksum);
         }
         Ok(Some(&self.payload))
     }
 
-    fn end_mark(&mut self, crc: u32) -> Result<(), Fault> {
+    fn end_mark(&mut self, crc: u32) -> Result<(), RecordingFault> {
         if crc != 0 {
-            return Err(Fault::EndMark);
+            return Err(RecordingFault::EndMark);
         }
         let mut one = [0];
-        if self.fill(&mut one)? { Err(Fault::Trailing) } else { Ok(()) }
+        if self.fill(&mut one)? { Err(RecordingFault::Trailing) } else { Ok(()) }
     }
 
     /// Reads as much as `buffer` takes; false if the file ends before that.

@@ -11,10 +11,10 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState::{self, Established, SynRecv, TimeWait};
 use crate::model::time::Timestamp;
 use crate::source::synthetic::addresses::LOCAL_V4;
-use crate::source::synthetic::cast::Part;
-use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info, receive_fin, retransmit};
+use crate::source::synthetic::cast::CastProcess;
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info, receive_fin, retransmit};
 use crate::source::synthetic::world::{World, any};
-use crate::source::synthetic::{Actor, Scale};
+use crate::source::synthetic::{Actor, DemoScale};
 
 /// The peers whose handshake the full queue does not let finish.
 const HANDSHAKES_LEN_MAX: usize = 9;
@@ -24,9 +24,9 @@ const SYNACK_RETRIES_MAX: u8 = 3;
 const GIVEN_UP_MAX: usize = 3;
 
 #[rustfmt::skip]
-const REPORT: &[Stage] = &[
-    Stage { state: Established, seconds: (3, 8),   percent: 100 },
-    Stage { state: TimeWait,    seconds: (60, 60), percent: 100 },
+const REPORT: &[PlannedState] = &[
+    PlannedState { state: Established, seconds: (3, 8),   percent: 100 },
+    PlannedState { state: TimeWait,    seconds: (60, 60), percent: 100 },
 ];
 const ROWS: Traffic = Traffic { received: 0, sent: 88_000, busy_percent: 90, rtt_us: 900, lost_percent: 0 };
 
@@ -36,7 +36,7 @@ pub struct ReportApi {
     listener: Socket,
     queue: VecDeque<Socket>,
     handshakes: VecDeque<Socket>,
-    served: Vec<Life>,
+    served: Vec<PlannedConnection>,
     limit: usize,
     arrived: u32,
     next_accept: u32,
@@ -44,8 +44,8 @@ pub struct ReportApi {
 
 impl ReportApi {
     /// A listener whose queue is full.
-    pub fn new(world: &mut World, scale: &Scale) -> Self {
-        let holder = world.cast.one(Part::ReportApi).clone();
+    pub fn new(world: &mut World, scale: &DemoScale) -> Self {
+        let holder = world.cast.one(CastProcess::ReportApi).clone();
         let listener = world.listener(&holder, any(Family::Ipv4, 9_090), scale.backlog_limit);
         let mut api = Self {
             listener,
@@ -92,9 +92,9 @@ impl ReportApi {
         let Some(mut socket) = self.queue.pop_front() else { return };
         // What gave up while it waited is taken, read to its end, and closed within the second.
         if socket.state == Established {
-            let holder = world.cast.one(Part::ReportApi).clone();
+            let holder = world.cast.one(CastProcess::ReportApi).clone();
             world.give(&mut socket, &holder);
-            self.served.push(Life::new(world, socket, holder, (REPORT, ROWS)));
+            self.served.push(PlannedConnection::new(world, socket, holder, (REPORT, ROWS)));
         }
     }
 

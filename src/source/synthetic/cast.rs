@@ -15,7 +15,7 @@ use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6, NETNS};
 
 /// A process of the made-up machine; the table below has its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum CastProcess {
     Resolved,
     Chronyd,
     Sshd,
@@ -40,13 +40,19 @@ pub enum Part {
 }
 
 /// Every nginx process: they share the listeners (prefork).
-pub const NGINX: [Part; 5] =
-    [Part::NginxMaster, Part::NginxWorker1, Part::NginxWorker2, Part::NginxWorker3, Part::NginxWorker4];
+pub const NGINX: [CastProcess; 5] = [
+    CastProcess::NginxMaster,
+    CastProcess::NginxWorker1,
+    CastProcess::NginxWorker2,
+    CastProcess::NginxWorker3,
+    CastProcess::NginxWorker4,
+];
 /// Those of them that serve clients.
-pub const NGINX_WORKERS: [Part; 4] = [Part::NginxWorker1, Part::NginxWorker2, Part::NginxWorker3, Part::NginxWorker4];
+pub const NGINX_WORKERS: [CastProcess; 4] =
+    [CastProcess::NginxWorker1, CastProcess::NginxWorker2, CastProcess::NginxWorker3, CastProcess::NginxWorker4];
 
-struct Row {
-    part: Part,
+struct CastRow {
+    part: CastProcess,
     pid: u32,
     parent: u32,
     /// `comm`: at most 15 bytes, as the kernel keeps it.
@@ -60,28 +66,28 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 21] = [
-    Row { part: Part::Resolved,        pid: 611,    parent: 1,    name: "systemd-resolve", uid: 101,  born: 9,       cgroup: 3_112, unit: "systemd-resolved.service",   command: "/usr/lib/systemd/systemd-resolved" },
-    Row { part: Part::Chronyd,         pid: 702,    parent: 1,    name: "chronyd",         uid: 108,  born: 11,      cgroup: 3_340, unit: "chrony.service",             command: "/usr/sbin/chronyd -F 1" },
-    Row { part: Part::Sshd,            pid: 745,    parent: 1,    name: "sshd",            uid: 0,    born: 12,      cgroup: 3_378, unit: "ssh.service",                command: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups" },
-    Row { part: Part::Session,         pid: 91_240, parent: 745,  name: "sshd",            uid: 1000, born: 790_120, cgroup: 9_021, unit: "session-3.scope",            command: "sshd: deploy@pts/0" },
-    Row { part: Part::NginxMaster,     pid: 812,    parent: 1,    name: "nginx",           uid: 0,    born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" },
-    Row { part: Part::NginxWorker1,    pid: 813,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
-    Row { part: Part::NginxWorker2,    pid: 814,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
-    Row { part: Part::NginxWorker3,    pid: 815,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
-    Row { part: Part::NginxWorker4,    pid: 816,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
-    Row { part: Part::JdbcPool,        pid: 4_121,  parent: 1,    name: "jdbc-pool",       uid: 1001, born: 788_400, cgroup: 5_210, unit: "docker:9f3c21ab04de",        command: "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -Xms512m -Xmx2g -Dspring.profiles.active=prod -Djdbc.pool.max=64 -jar /srv/orders/orders-api-3.8.1.jar --server.port=8081" },
-    Row { part: Part::CronSync,        pid: 5_377,  parent: 1,    name: "cron-sync",       uid: 1001, born: 650_020, cgroup: 5_344, unit: "cron-sync.service",          command: "/usr/bin/python3 /srv/sync/cron-sync.py --cache cache-2:6379 --every 50ms" },
-    Row { part: Part::ReportApi,       pid: 6_002,  parent: 1,    name: "report-api",      uid: 1001, born: 701_777, cgroup: 5_388, unit: "pod:4be1d07a/c2750e91fa33",  command: "/srv/report/bin/report-api --listen 0.0.0.0:9090 --workers 1" },
-    Row { part: Part::Postgres,        pid: 1_104,  parent: 1,    name: "postgres",        uid: 114,  born: 16,      cgroup: 3_702, unit: "postgresql@16-main.service", command: "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main -c config_file=/etc/postgresql/16/main/postgresql.conf" },
-    Row { part: Part::PostgresBackend, pid: 4_410,  parent: 1104, name: "postgres",        uid: 114,  born: 788_460, cgroup: 3_702, unit: "postgresql@16-main.service", command: "postgres: 16/main: web web 127.0.0.1(40310) idle" },
-    Row { part: Part::Redis,           pid: 1_131,  parent: 1,    name: "redis-server",    uid: 115,  born: 16,      cgroup: 3_744, unit: "redis-server.service",       command: "/usr/bin/redis-server 127.0.0.1:6379" },
-    Row { part: Part::NodeExporter,    pid: 1_188,  parent: 1,    name: "node_exporter",   uid: 116,  born: 17,      cgroup: 3_786, unit: "node_exporter.service",      command: "/usr/bin/node_exporter --web.listen-address=:9100" },
-    Row { part: Part::WebWorker,       pid: 3_981,  parent: 1,    name: "web-worker",      uid: 33,   born: 788_390, cgroup: 5_166, unit: "docker:51d08e7c2b96",        command: "/srv/web/bin/web-worker --upstream 127.0.0.1:8082" },
-    Row { part: Part::LogShipper,      pid: 1_240,  parent: 1,    name: "log-shipper",     uid: 0,    born: 18,      cgroup: 3_829, unit: "log-shipper.service",        command: "/usr/bin/log-shipper -c /etc/log-shipper.toml" },
-    Row { part: Part::BackupAgent,     pid: 77_310, parent: 1,    name: "backup-agent",    uid: 0,    born: 786_600, cgroup: 8_410, unit: "backup.service",             command: "/opt/backup/agent --to vault-9:873 --full" },
-    Row { part: Part::MailRelay,       pid: 1_302,  parent: 1,    name: "master",          uid: 0,    born: 19,      cgroup: 3_871, unit: "postfix@-.service",          command: "/usr/lib/postfix/sbin/master -w" },
-    Row { part: Part::Gateway,         pid: 2_750,  parent: 1,    name: "ws-gateway",      uid: 1001, born: 41,      cgroup: 4_555, unit: "podman:e40ab7719c5d",        command: "/srv/gateway/bin/ws-gateway --listen 0.0.0.0:8443" },
+const ROWS: [CastRow; 21] = [
+    CastRow { part: CastProcess::Resolved,        pid: 611,    parent: 1,    name: "systemd-resolve", uid: 101,  born: 9,       cgroup: 3_112, unit: "systemd-resolved.service",   command: "/usr/lib/systemd/systemd-resolved" },
+    CastRow { part: CastProcess::Chronyd,         pid: 702,    parent: 1,    name: "chronyd",         uid: 108,  born: 11,      cgroup: 3_340, unit: "chrony.service",             command: "/usr/sbin/chronyd -F 1" },
+    CastRow { part: CastProcess::Sshd,            pid: 745,    parent: 1,    name: "sshd",            uid: 0,    born: 12,      cgroup: 3_378, unit: "ssh.service",                command: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups" },
+    CastRow { part: CastProcess::Session,         pid: 91_240, parent: 745,  name: "sshd",            uid: 1000, born: 790_120, cgroup: 9_021, unit: "session-3.scope",            command: "sshd: deploy@pts/0" },
+    CastRow { part: CastProcess::NginxMaster,     pid: 812,    parent: 1,    name: "nginx",           uid: 0,    born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" },
+    CastRow { part: CastProcess::NginxWorker1,    pid: 813,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    CastRow { part: CastProcess::NginxWorker2,    pid: 814,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    CastRow { part: CastProcess::NginxWorker3,    pid: 815,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    CastRow { part: CastProcess::NginxWorker4,    pid: 816,    parent: 812,  name: "nginx",           uid: 33,   born: 14,      cgroup: 3_491, unit: "nginx.service",              command: "nginx: worker process" },
+    CastRow { part: CastProcess::JdbcPool,        pid: 4_121,  parent: 1,    name: "jdbc-pool",       uid: 1001, born: 788_400, cgroup: 5_210, unit: "docker:9f3c21ab04de",        command: "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -Xms512m -Xmx2g -Dspring.profiles.active=prod -Djdbc.pool.max=64 -jar /srv/orders/orders-api-3.8.1.jar --server.port=8081" },
+    CastRow { part: CastProcess::CronSync,        pid: 5_377,  parent: 1,    name: "cron-sync",       uid: 1001, born: 650_020, cgroup: 5_344, unit: "cron-sync.service",          command: "/usr/bin/python3 /srv/sync/cron-sync.py --cache cache-2:6379 --every 50ms" },
+    CastRow { part: CastProcess::ReportApi,       pid: 6_002,  parent: 1,    name: "report-api",      uid: 1001, born: 701_777, cgroup: 5_388, unit: "pod:4be1d07a/c2750e91fa33",  command: "/srv/report/bin/report-api --listen 0.0.0.0:9090 --workers 1" },
+    CastRow { part: CastProcess::Postgres,        pid: 1_104,  parent: 1,    name: "postgres",        uid: 114,  born: 16,      cgroup: 3_702, unit: "postgresql@16-main.service", command: "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main -c config_file=/etc/postgresql/16/main/postgresql.conf" },
+    CastRow { part: CastProcess::PostgresBackend, pid: 4_410,  parent: 1104, name: "postgres",        uid: 114,  born: 788_460, cgroup: 3_702, unit: "postgresql@16-main.service", command: "postgres: 16/main: web web 127.0.0.1(40310) idle" },
+    CastRow { part: CastProcess::Redis,           pid: 1_131,  parent: 1,    name: "redis-server",    uid: 115,  born: 16,      cgroup: 3_744, unit: "redis-server.service",       command: "/usr/bin/redis-server 127.0.0.1:6379" },
+    CastRow { part: CastProcess::NodeExporter,    pid: 1_188,  parent: 1,    name: "node_exporter",   uid: 116,  born: 17,      cgroup: 3_786, unit: "node_exporter.service",      command: "/usr/bin/node_exporter --web.listen-address=:9100" },
+    CastRow { part: CastProcess::WebWorker,       pid: 3_981,  parent: 1,    name: "web-worker",      uid: 33,   born: 788_390, cgroup: 5_166, unit: "docker:51d08e7c2b96",        command: "/srv/web/bin/web-worker --upstream 127.0.0.1:8082" },
+    CastRow { part: CastProcess::LogShipper,      pid: 1_240,  parent: 1,    name: "log-shipper",     uid: 0,    born: 18,      cgroup: 3_829, unit: "log-shipper.service",        command: "/usr/bin/log-shipper -c /etc/log-shipper.toml" },
+    CastRow { part: CastProcess::BackupAgent,     pid: 77_310, parent: 1,    name: "backup-agent",    uid: 0,    born: 786_600, cgroup: 8_410, unit: "backup.service",             command: "/opt/backup/agent --to vault-9:873 --full" },
+    CastRow { part: CastProcess::MailRelay,       pid: 1_302,  parent: 1,    name: "master",          uid: 0,    born: 19,      cgroup: 3_871, unit: "postfix@-.service",          command: "/usr/lib/postfix/sbin/master -w" },
+    CastRow { part: CastProcess::Gateway,         pid: 2_750,  parent: 1,    name: "ws-gateway",      uid: 1001, born: 41,      cgroup: 4_555, unit: "podman:e40ab7719c5d",        command: "/srv/gateway/bin/ws-gateway --listen 0.0.0.0:8443" },
 ];
 
 const USERS: [(u32, &str); 12] = [
@@ -103,7 +109,7 @@ const INTERFACES: [(u32, &str); 3] = [(1, "lo"), (2, "eth0"), (3, "docker0")];
 
 /// What a socket takes from the process that holds it.
 #[derive(Clone, Debug)]
-pub struct Holder {
+pub struct SocketHolder {
     /// The processes, shared by all their sockets.
     pub holders: Arc<Holders>,
     /// The uid of the one that made the socket.
@@ -112,7 +118,7 @@ pub struct Holder {
     pub cgroup: u64,
 }
 
-impl Holder {
+impl SocketHolder {
     /// These processes as a live owner.
     pub fn owner(&self) -> Owner {
         Owner::Live(Arc::clone(&self.holders))
@@ -122,35 +128,35 @@ impl Holder {
 /// Every process of the made-up machine, ready to own sockets.
 #[derive(Debug)]
 pub struct Cast {
-    singles: Vec<Holder>,
-    nginx: Holder,
+    singles: Vec<SocketHolder>,
+    nginx: SocketHolder,
 }
 
 impl Cast {
     /// The cast on a machine that was started at `boot`.
     pub fn new(boot: WallTime) -> Self {
         let processes: Vec<Arc<Process>> = ROWS.iter().map(|row| Arc::new(process(row, boot))).collect();
-        let hold = |parts: &[Part]| {
+        let hold = |parts: &[CastProcess]| {
             let held = parts.iter().map(|part| Arc::clone(&processes[*part as usize])).collect();
             let row = &ROWS[parts[0] as usize];
             let holders = Arc::new(Holders::new(held).expect("no group of parts is empty"));
-            Holder { holders, uid: row.uid, cgroup: row.cgroup }
+            SocketHolder { holders, uid: row.uid, cgroup: row.cgroup }
         };
         Self { singles: ROWS.iter().map(|row| hold(&[row.part])).collect(), nginx: hold(&NGINX) }
     }
 
     /// The holder of what `part` alone has open.
-    pub fn one(&self, part: Part) -> &Holder {
+    pub fn one(&self, part: CastProcess) -> &SocketHolder {
         &self.singles[part as usize]
     }
 
     /// The holder of the listeners that all nginx processes share.
-    pub fn nginx(&self) -> &Holder {
+    pub fn nginx(&self) -> &SocketHolder {
         &self.nginx
     }
 }
 
-fn process(row: &Row, boot: WallTime) -> Process {
+fn process(row: &CastRow, boot: WallTime) -> Process {
     Process {
         // 100 ticks a second: USER_HZ.
         id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born) * 100 + u64::from(row.pid % 100) },

@@ -8,7 +8,7 @@ use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
-use crate::source::synthetic::cast::Holder;
+use crate::source::synthetic::cast::SocketHolder;
 use crate::source::synthetic::world::World;
 
 /// `TIME_WAIT` lasts this long (`TCP_TIMEWAIT_LEN`, include/net/tcp.h); so does an orphan's `FIN_WAIT2` by default.
@@ -19,7 +19,7 @@ const AGE_START_MAX: u32 = 7_200;
 
 /// One state of a plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Stage {
+pub struct PlannedState {
     /// The state.
     pub state: TcpState,
     /// The shortest and the longest stay in seconds.
@@ -50,11 +50,11 @@ impl Traffic {
 
 /// A connection under way.
 #[derive(Debug)]
-pub struct Life {
+pub struct PlannedConnection {
     /// The connection as a sample sees it now.
     pub socket: Socket,
-    holder: Holder,
-    plan: &'static [Stage],
+    holder: SocketHolder,
+    plan: &'static [PlannedState],
     traffic: Traffic,
     /// The next stage of the plan.
     next: usize,
@@ -62,13 +62,13 @@ pub struct Life {
     ends: Timestamp,
 }
 
-impl Life {
+impl PlannedConnection {
     /// A connection that begins now: `socket` (its endpoints count), held by `holder` once there is something to hold.
     pub fn new(
         world: &mut World,
         socket: Socket,
-        holder: Holder,
-        (plan, traffic): (&'static [Stage], Traffic),
+        holder: SocketHolder,
+        (plan, traffic): (&'static [PlannedState], Traffic),
     ) -> Self {
         let mut life = Self { socket, holder, plan, traffic, next: 0, ends: world.now };
         life.move_on(world);

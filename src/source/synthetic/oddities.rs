@@ -9,9 +9,9 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
 use crate::source::synthetic::addresses::LOCAL_V4;
-use crate::source::synthetic::cast::Part;
+use crate::source::synthetic::cast::CastProcess;
 use crate::source::synthetic::life::{fresh_info, receive_fin};
-use crate::source::synthetic::world::{Ports, World, endpoint};
+use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
 
 /// A SYN is sent again so often (`tcp_syn_retries`, ip(7)) before connect(2) fails.
 const SYN_RETRIES_MAX: u8 = 6;
@@ -21,14 +21,14 @@ const RTO_MS_MAX: u64 = 120_000;
 /// Connections that the peer closed and their process does not read: whose, to where, the unread bytes (the FIN
 /// included), for how many seconds.
 #[rustfmt::skip]
-const UNREAD: [(Part, &str, u32, u32); 7] = [
-    (Part::WebWorker,   "10.0.0.31:6379",     1,      912),
-    (Part::WebWorker,   "10.0.0.31:6379",     1,      908),
-    (Part::WebWorker,   "10.0.0.31:6379",     1,      655),
-    (Part::BackupAgent, "10.0.0.88:8125",     1,      5_402),
-    (Part::LogShipper,  "10.0.0.40:5044",     18_433, 2_640),
-    (Part::LogShipper,  "10.0.0.41:5044",     65_161, 71),
-    (Part::MailRelay,   "198.51.100.25:25",   221,    34),
+const UNREAD: [(CastProcess, &str, u32, u32); 7] = [
+    (CastProcess::WebWorker,   "10.0.0.31:6379",     1,      912),
+    (CastProcess::WebWorker,   "10.0.0.31:6379",     1,      908),
+    (CastProcess::WebWorker,   "10.0.0.31:6379",     1,      655),
+    (CastProcess::BackupAgent, "10.0.0.88:8125",     1,      5_402),
+    (CastProcess::LogShipper,  "10.0.0.40:5044",     18_433, 2_640),
+    (CastProcess::LogShipper,  "10.0.0.41:5044",     65_161, 71),
+    (CastProcess::MailRelay,   "198.51.100.25:25",   221,    34),
 ];
 
 /// The connections in trouble.
@@ -38,13 +38,13 @@ pub struct Oddities {
     silent: Socket,
     orphan: Socket,
     blocked: Socket,
-    ports: Ports,
+    ports: EphemeralPorts,
 }
 
 impl Oddities {
     /// One of each.
     pub fn new(world: &mut World) -> Self {
-        let mut ports = Ports::from(39_870);
+        let mut ports = EphemeralPorts::from(39_870);
         let unread = UNREAD.iter().map(|row| unread(world, &mut ports, row)).collect();
         Self {
             unread,
@@ -99,7 +99,12 @@ fn timer(world: &World, kind: TimerKind, retries: u8, seconds: u64) -> Timer {
     Timer { kind, retries, expires: world.now.after(Duration::from_secs(seconds)).into() }
 }
 
-fn outgoing(world: &mut World, ports: &mut Ports, state: TcpState, (part, to): (Part, &'static str)) -> Socket {
+fn outgoing(
+    world: &mut World,
+    ports: &mut EphemeralPorts,
+    state: TcpState,
+    (part, to): (CastProcess, &'static str),
+) -> Socket {
     let mut socket = world.tcp(state, Endpoint::new(LOCAL_V4, ports.take()), endpoint(to));
     let holder = world.cast.one(part).clone();
     world.give(&mut socket, &holder);
@@ -107,7 +112,7 @@ fn outgoing(world: &mut World, ports: &mut Ports, state: TcpState, (part, to): (
     socket
 }
 
-fn unread(world: &mut World, ports: &mut Ports, row: &(Part, &'static str, u32, u32)) -> Socket {
+fn unread(world: &mut World, ports: &mut EphemeralPorts, row: &(CastProcess, &'static str, u32, u32)) -> Socket {
     let &(part, to, waiting, seconds) = row;
     let mut socket = outgoing(world, ports, TcpState::Established, (part, to));
     let closed = world.ago(seconds);
@@ -122,8 +127,8 @@ fn unread(world: &mut World, ports: &mut Ports, row: &(Part, &'static str, u32, 
 }
 
 /// A SYN to a machine that is switched off.
-fn syn_sent(world: &mut World, ports: &mut Ports) -> Socket {
-    let mut socket = outgoing(world, ports, TcpState::SynSent, (Part::BackupAgent, "10.0.9.99:873"));
+fn syn_sent(world: &mut World, ports: &mut EphemeralPorts) -> Socket {
+    let mut socket = outgoing(world, ports, TcpState::SynSent, (CastProcess::BackupAgent, "10.0.9.99:873"));
     socket.timer = Some(timer(world, TimerKind::Retransmit, 0, 1));
     socket.queues = Some(Queues { receive: 0, send: Some(1) });
     if let Some(tcp) = &mut socket.tcp {
@@ -150,8 +155,8 @@ fn orphan(world: &mut World) -> Socket {
 }
 
 /// The peer has closed its window: it does not read.
-fn blocked(world: &mut World, ports: &mut Ports) -> Socket {
-    let mut socket = outgoing(world, ports, TcpState::Established, (Part::LogShipper, "10.0.0.42:5044"));
+fn blocked(world: &mut World, ports: &mut EphemeralPorts) -> Socket {
+    let mut socket = outgoing(world, ports, TcpState::Established, (CastProcess::LogShipper, "10.0.0.42:5044"));
     socket.queues = Some(Queues { receive: 0, send: Some(2_610_432) });
     socket.timer = Some(timer(world, TimerKind::ZeroWindow, 6, 41));
     if let Some(tcp) = &mut socket.tcp {

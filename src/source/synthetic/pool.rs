@@ -7,10 +7,10 @@ use crate::model::socket::Socket;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState::{CloseWait, Established};
 use crate::source::synthetic::addresses::LOCAL_V4;
-use crate::source::synthetic::cast::{Holder, Part};
-use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info, receive_fin};
-use crate::source::synthetic::world::{Ports, World, endpoint};
-use crate::source::synthetic::{Actor, Scale};
+use crate::source::synthetic::cast::{CastProcess, SocketHolder};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info, receive_fin};
+use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
+use crate::source::synthetic::{Actor, DemoScale};
 
 /// Connections that the pool still uses.
 const HEALTHY: u32 = 12;
@@ -20,23 +20,24 @@ const LEAKED_LEN_MAX: usize = 3_900;
 const LEAK_EVERY: (u32, u32) = (11, 19);
 
 /// Longer than any demo: the leak below ends it.
-const OPEN: &[Stage] = &[Stage { state: Established, seconds: (100_000_000, 100_000_000), percent: 100 }];
+const OPEN: &[PlannedState] = &[PlannedState { state: Established, seconds: (100_000_000, 100_000_000), percent: 100 }];
 const QUERIES: Traffic = Traffic { received: 21_000, sent: 2_600, busy_percent: 70, rtt_us: 380, lost_percent: 0 };
 
 /// The pool's connections to the database.
 #[derive(Debug)]
 pub struct JdbcPool {
-    healthy: VecDeque<Life>,
+    healthy: VecDeque<PlannedConnection>,
     leaked: Vec<Socket>,
-    ports: Ports,
+    ports: EphemeralPorts,
     next_leak: u32,
 }
 
 impl JdbcPool {
     /// A pool that has been leaking for a while.
-    pub fn new(world: &mut World, scale: &Scale) -> Self {
-        let mut pool = Self { healthy: VecDeque::new(), leaked: Vec::new(), ports: Ports::from(51_234), next_leak: 0 };
-        let holder = world.cast.one(Part::JdbcPool).clone();
+    pub fn new(world: &mut World, scale: &DemoScale) -> Self {
+        let mut pool =
+            Self { healthy: VecDeque::new(), leaked: Vec::new(), ports: EphemeralPorts::from(51_234), next_leak: 0 };
+        let holder = world.cast.one(CastProcess::JdbcPool).clone();
         for index in (0..scale.leaked).rev() {
             let socket = pool.leaked_before(world, &holder, index);
             pool.leaked.push(socket);
@@ -55,7 +56,7 @@ impl JdbcPool {
     }
 
     /// The leak that `index` others have followed.
-    fn leaked_before(&mut self, world: &mut World, holder: &Holder, index: u32) -> Socket {
+    fn leaked_before(&mut self, world: &mut World, holder: &SocketHolder, index: u32) -> Socket {
         let (local, remote) = self.remotes();
         let mut socket = world.tcp(Established, local, remote);
         world.give(&mut socket, holder);
@@ -72,11 +73,11 @@ impl JdbcPool {
         socket
     }
 
-    fn connect(&mut self, world: &mut World) -> Life {
+    fn connect(&mut self, world: &mut World) -> PlannedConnection {
         let (local, remote) = self.remotes();
         let socket = world.tcp(Established, local, remote);
-        let holder = world.cast.one(Part::JdbcPool).clone();
-        Life::new(world, socket, holder, (OPEN, QUERIES))
+        let holder = world.cast.one(CastProcess::JdbcPool).clone();
+        PlannedConnection::new(world, socket, holder, (OPEN, QUERIES))
     }
 }
 

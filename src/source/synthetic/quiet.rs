@@ -8,7 +8,7 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
 use crate::source::synthetic::addresses::LOCAL_V4;
-use crate::source::synthetic::cast::Part;
+use crate::source::synthetic::cast::CastProcess;
 use crate::source::synthetic::life::{Traffic, fresh_info};
 use crate::source::synthetic::world::World;
 
@@ -42,7 +42,7 @@ fn quiet(world: &mut World, number: u32) -> Socket {
     let port = u16::try_from(30_000 + number % PER_HOST).expect("below 30,040");
     let remote = Endpoint::new(IpAddr::V4(host), port);
     let mut socket = world.tcp(TcpState::Established, Endpoint::new(LOCAL_V4, 8_443), remote);
-    let holder = world.cast.one(Part::Gateway).clone();
+    let holder = world.cast.one(CastProcess::Gateway).clone();
     world.give(&mut socket, &holder);
     let mut tcp = fresh_info(world, Traffic::QUIET.rtt_us);
     let idle = world.random.between(30, 86_400);

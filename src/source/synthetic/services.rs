@@ -7,55 +7,55 @@ use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
-use crate::source::synthetic::cast::Part;
-use crate::source::synthetic::life::{Life, Stage, Traffic, fresh_info};
+use crate::source::synthetic::cast::CastProcess;
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info};
 use crate::source::synthetic::web;
 use crate::source::synthetic::world::{World, endpoint};
 
 /// Listeners: whose, where, and how long the accept queue may get.
 #[rustfmt::skip]
-const LISTENERS: [(Part, &str, u32); 13] = [
-    (Part::Sshd,         "0.0.0.0:22",        128),
-    (Part::Sshd,         "[::]:22",           128),
-    (Part::Resolved,     "127.0.0.53:53",    4096),
-    (Part::Resolved,     "127.0.0.54:53",    4096),
-    (Part::Postgres,     "127.0.0.1:5432",    244),
-    (Part::Postgres,     "[::1]:5432",        244),
-    (Part::Redis,        "127.0.0.1:6379",    511),
-    (Part::NodeExporter, "[::]:9100",        4096),
-    (Part::WebWorker,    "127.0.0.1:8082",    128),
-    (Part::JdbcPool,     "[::]:8081",         100),
-    (Part::MailRelay,    "127.0.0.1:25",      100),
-    (Part::MailRelay,    "[::1]:25",          100),
-    (Part::Gateway,      "0.0.0.0:8443",     1024),
+const LISTENERS: [(CastProcess, &str, u32); 13] = [
+    (CastProcess::Sshd,         "0.0.0.0:22",        128),
+    (CastProcess::Sshd,         "[::]:22",           128),
+    (CastProcess::Resolved,     "127.0.0.53:53",    4096),
+    (CastProcess::Resolved,     "127.0.0.54:53",    4096),
+    (CastProcess::Postgres,     "127.0.0.1:5432",    244),
+    (CastProcess::Postgres,     "[::1]:5432",        244),
+    (CastProcess::Redis,        "127.0.0.1:6379",    511),
+    (CastProcess::NodeExporter, "[::]:9100",        4096),
+    (CastProcess::WebWorker,    "127.0.0.1:8082",    128),
+    (CastProcess::JdbcPool,     "[::]:8081",         100),
+    (CastProcess::MailRelay,    "127.0.0.1:25",      100),
+    (CastProcess::MailRelay,    "[::1]:25",          100),
+    (CastProcess::Gateway,      "0.0.0.0:8443",     1024),
 ];
 
 /// UDP sockets without a peer.
 #[rustfmt::skip]
-const DATAGRAMS: [(Part, &str); 7] = [
-    (Part::Resolved, "127.0.0.53:53"),
-    (Part::Resolved, "127.0.0.54:53"),
-    (Part::Chronyd,  "127.0.0.1:323"),
-    (Part::Chronyd,  "[::1]:323"),
-    (Part::Redis,    "0.0.0.0:26380"),
-    (Part::Resolved, "0.0.0.0:5355"),
-    (Part::Resolved, "[::]:5355"),
+const DATAGRAMS: [(CastProcess, &str); 7] = [
+    (CastProcess::Resolved, "127.0.0.53:53"),
+    (CastProcess::Resolved, "127.0.0.54:53"),
+    (CastProcess::Chronyd,  "127.0.0.1:323"),
+    (CastProcess::Chronyd,  "[::1]:323"),
+    (CastProcess::Redis,    "0.0.0.0:26380"),
+    (CastProcess::Resolved, "0.0.0.0:5355"),
+    (CastProcess::Resolved, "[::]:5355"),
 ];
 
 /// Connections that stay: whose, our end, the other end, and how busy. Loopback ones stand here once for each end.
 #[rustfmt::skip]
-const SESSIONS: [(Part, &str, &str, Traffic); 11] = [
-    (Part::Session,         "10.0.0.7:22",                "10.0.3.9:52210",                TYPING),
-    (Part::Session,         "[2001:db8:0:7::7]:22",       "[2001:db8:20::9]:40112",        TYPING),
-    (Part::NodeExporter,    "[::ffff:10.0.0.7]:9100",     "[::ffff:10.0.8.4]:48822",       SCRAPE),
-    (Part::WebWorker,       "127.0.0.1:40310",            "127.0.0.1:5432",                QUERIES),
-    (Part::PostgresBackend, "127.0.0.1:5432",             "127.0.0.1:40310",               ANSWERS),
-    (Part::WebWorker,       "127.0.0.1:51882",            "127.0.0.1:6379",                QUERIES),
-    (Part::Redis,           "127.0.0.1:6379",             "127.0.0.1:51882",               ANSWERS),
-    (Part::NginxWorker1,    "127.0.0.1:60114",            "127.0.0.1:8082",                QUERIES),
-    (Part::WebWorker,       "127.0.0.1:8082",             "127.0.0.1:60114",               ANSWERS),
-    (Part::NginxWorker3,    "127.0.0.1:60118",            "127.0.0.1:8082",                QUERIES),
-    (Part::WebWorker,       "127.0.0.1:8082",             "127.0.0.1:60118",               ANSWERS),
+const SESSIONS: [(CastProcess, &str, &str, Traffic); 11] = [
+    (CastProcess::Session,         "10.0.0.7:22",                "10.0.3.9:52210",                TYPING),
+    (CastProcess::Session,         "[2001:db8:0:7::7]:22",       "[2001:db8:20::9]:40112",        TYPING),
+    (CastProcess::NodeExporter,    "[::ffff:10.0.0.7]:9100",     "[::ffff:10.0.8.4]:48822",       SCRAPE),
+    (CastProcess::WebWorker,       "127.0.0.1:40310",            "127.0.0.1:5432",                QUERIES),
+    (CastProcess::PostgresBackend, "127.0.0.1:5432",             "127.0.0.1:40310",               ANSWERS),
+    (CastProcess::WebWorker,       "127.0.0.1:51882",            "127.0.0.1:6379",                QUERIES),
+    (CastProcess::Redis,           "127.0.0.1:6379",             "127.0.0.1:51882",               ANSWERS),
+    (CastProcess::NginxWorker1,    "127.0.0.1:60114",            "127.0.0.1:8082",                QUERIES),
+    (CastProcess::WebWorker,       "127.0.0.1:8082",             "127.0.0.1:60114",               ANSWERS),
+    (CastProcess::NginxWorker3,    "127.0.0.1:60118",            "127.0.0.1:8082",                QUERIES),
+    (CastProcess::WebWorker,       "127.0.0.1:8082",             "127.0.0.1:60118",               ANSWERS),
 ];
 
 #[rustfmt::skip]
@@ -67,7 +67,8 @@ const QUERIES: Traffic = Traffic { received: 18_000, sent: 2_100,  busy_percent:
 #[rustfmt::skip]
 const ANSWERS: Traffic = Traffic { received: 2_100,  sent: 18_000, busy_percent: 85, rtt_us: 45,    lost_percent: 0 };
 
-const OPEN: &[Stage] = &[Stage { state: TcpState::Established, seconds: (100_000_000, 100_000_000), percent: 100 }];
+const OPEN: &[PlannedState] =
+    &[PlannedState { state: TcpState::Established, seconds: (100_000_000, 100_000_000), percent: 100 }];
 
 /// Sockets of processes that this user may not look into: uid, state, our end, the other end.
 #[rustfmt::skip]
@@ -82,12 +83,12 @@ const HIDDEN: [(u32, TcpState, &str, &str); 6] = [
 
 /// Everything that stays.
 #[derive(Debug)]
-pub struct Services {
+pub struct LongLived {
     fixed: Vec<Socket>,
-    sessions: Vec<Life>,
+    sessions: Vec<PlannedConnection>,
 }
 
-impl Services {
+impl LongLived {
     /// All of them.
     pub fn new(world: &mut World) -> Self {
         let mut fixed = web::listeners(world);
@@ -106,7 +107,7 @@ impl Services {
         let sessions = SESSIONS.iter().map(|(part, local, remote, traffic)| {
             let holder = world.cast.one(*part).clone();
             let socket = world.tcp(TcpState::Established, endpoint(local), endpoint(remote));
-            let mut life = Life::new(world, socket, holder, (OPEN, *traffic));
+            let mut life = PlannedConnection::new(world, socket, holder, (OPEN, *traffic));
             life.age(world);
             life
         });
@@ -114,7 +115,7 @@ impl Services {
     }
 }
 
-impl Actor for Services {
+impl Actor for LongLived {
     fn tick(&mut self, world: &mut World) {
         for life in &mut self.sessions {
             life.tick(world);
@@ -129,7 +130,7 @@ impl Actor for Services {
 
 /// A connected UDP socket, bound to an interface: chronyd and its server.
 fn query(world: &mut World) -> Socket {
-    let holder = world.cast.one(Part::Chronyd).clone();
+    let holder = world.cast.one(CastProcess::Chronyd).clone();
     let mut socket = world.udp(&holder, endpoint("10.0.0.7:43811"));
     socket.state = TcpState::Established;
     socket.remote = endpoint("192.0.2.123:123");

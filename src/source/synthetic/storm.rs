@@ -6,32 +6,33 @@ use crate::model::endpoint::Endpoint;
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState::{Established, TimeWait};
 use crate::source::synthetic::addresses::LOCAL_V4;
-use crate::source::synthetic::cast::Part;
-use crate::source::synthetic::life::{Life, Stage, TIME_WAIT, Traffic};
-use crate::source::synthetic::world::{Ports, World, endpoint};
-use crate::source::synthetic::{Actor, Scale};
+use crate::source::synthetic::cast::CastProcess;
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, TIME_WAIT, Traffic};
+use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
+use crate::source::synthetic::{Actor, DemoScale};
 
 #[rustfmt::skip]
-const ONE_QUESTION: &[Stage] = &[
-    Stage { state: Established, seconds: (1, 1),   percent: 100 },
-    Stage { state: TimeWait,    seconds: (60, 60), percent: 100 },
+const ONE_QUESTION: &[PlannedState] = &[
+    PlannedState { state: Established, seconds: (1, 1),   percent: 100 },
+    PlannedState { state: TimeWait,    seconds: (60, 60), percent: 100 },
 ];
 /// Over already, before conntop came.
-const OVER: &[Stage] = &[Stage { state: TimeWait, seconds: (60, 60), percent: 100 }];
+const OVER: &[PlannedState] = &[PlannedState { state: TimeWait, seconds: (60, 60), percent: 100 }];
 const QUESTION: Traffic = Traffic { received: 480, sent: 110, busy_percent: 100, rtt_us: 290, lost_percent: 0 };
 
 /// The short connections.
 #[derive(Debug)]
 pub struct CacheClient {
-    lives: Vec<Life>,
-    ports: Ports,
+    lives: Vec<PlannedConnection>,
+    ports: EphemeralPorts,
     per_second: u32,
 }
 
 impl CacheClient {
     /// A client that has been at it for more than a minute.
-    pub fn new(world: &mut World, scale: &Scale) -> Self {
-        let mut client = Self { lives: Vec::new(), ports: Ports::from(33_410), per_second: scale.storm_per_second };
+    pub fn new(world: &mut World, scale: &DemoScale) -> Self {
+        let mut client =
+            Self { lives: Vec::new(), ports: EphemeralPorts::from(33_410), per_second: scale.storm_per_second };
         for second in (1..TIME_WAIT.as_secs()).rev() {
             for _ in 0..client.per_second {
                 let mut life = client.connect(world, OVER);
@@ -43,11 +44,11 @@ impl CacheClient {
         client
     }
 
-    fn connect(&mut self, world: &mut World, plan: &'static [Stage]) -> Life {
+    fn connect(&mut self, world: &mut World, plan: &'static [PlannedState]) -> PlannedConnection {
         let local = Endpoint::new(LOCAL_V4, self.ports.take());
         let socket = world.tcp(Established, local, endpoint("10.0.0.31:6379"));
-        let holder = world.cast.one(Part::CronSync).clone();
-        Life::new(world, socket, holder, (plan, QUESTION))
+        let holder = world.cast.one(CastProcess::CronSync).clone();
+        PlannedConnection::new(world, socket, holder, (plan, QUESTION))
     }
 
     fn questions(&mut self, world: &mut World) {

@@ -7,29 +7,29 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState::{CloseWait, Established, FinWait1, FinWait2, LastAck, SynRecv, TimeWait};
 use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6};
 use crate::source::synthetic::cast::NGINX_WORKERS;
-use crate::source::synthetic::life::{Life, Stage, Traffic};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic};
 use crate::source::synthetic::world::{World, any};
-use crate::source::synthetic::{Actor, Scale};
+use crate::source::synthetic::{Actor, DemoScale};
 
 /// The mean stay in `ESTABLISHED`, in seconds, of the plans below.
 const STAY_MEAN: u32 = 62;
 
 /// nginx closes first: its keep-alive time is over.
 #[rustfmt::skip]
-const CLOSED_BY_US: &[Stage] = &[
-    Stage { state: SynRecv,     seconds: (1, 1),   percent: 15 },
-    Stage { state: Established, seconds: (4, 120), percent: 100 },
-    Stage { state: FinWait1,    seconds: (1, 1),   percent: 8 },
-    Stage { state: FinWait2,    seconds: (1, 4),   percent: 45 },
-    Stage { state: TimeWait,    seconds: (60, 60), percent: 100 },
+const CLOSED_BY_US: &[PlannedState] = &[
+    PlannedState { state: SynRecv,     seconds: (1, 1),   percent: 15 },
+    PlannedState { state: Established, seconds: (4, 120), percent: 100 },
+    PlannedState { state: FinWait1,    seconds: (1, 1),   percent: 8 },
+    PlannedState { state: FinWait2,    seconds: (1, 4),   percent: 45 },
+    PlannedState { state: TimeWait,    seconds: (60, 60), percent: 100 },
 ];
 /// The client closes first.
 #[rustfmt::skip]
-const CLOSED_BY_CLIENT: &[Stage] = &[
-    Stage { state: SynRecv,     seconds: (1, 1),   percent: 15 },
-    Stage { state: Established, seconds: (4, 120), percent: 100 },
-    Stage { state: CloseWait,   seconds: (1, 1),   percent: 25 },
-    Stage { state: LastAck,     seconds: (1, 2),   percent: 25 },
+const CLOSED_BY_CLIENT: &[PlannedState] = &[
+    PlannedState { state: SynRecv,     seconds: (1, 1),   percent: 15 },
+    PlannedState { state: Established, seconds: (4, 120), percent: 100 },
+    PlannedState { state: CloseWait,   seconds: (1, 1),   percent: 25 },
+    PlannedState { state: LastAck,     seconds: (1, 2),   percent: 25 },
 ];
 
 /// Pages, a download, an idle keep-alive, a far and lossy mobile client.
@@ -47,14 +47,14 @@ const NETWORKS: [[u8; 3]; 5] = [[198, 51, 100], [203, 0, 113], [192, 0, 2], [10,
 /// The clients of nginx.
 #[derive(Debug)]
 pub struct WebClients {
-    lives: Vec<Life>,
+    lives: Vec<PlannedConnection>,
     target: u32,
     arrived: u32,
 }
 
 impl WebClients {
     /// As many clients as `scale` says, in the middle of their lives.
-    pub fn new(world: &mut World, scale: &Scale) -> Self {
+    pub fn new(world: &mut World, scale: &DemoScale) -> Self {
         let mut clients = Self { lives: Vec::new(), target: scale.web_clients, arrived: 0 };
         for _ in 0..scale.web_clients {
             let mut life = clients.arrive(world);
@@ -68,7 +68,7 @@ impl WebClients {
         clients
     }
 
-    fn arrive(&mut self, world: &mut World) -> Life {
+    fn arrive(&mut self, world: &mut World) -> PlannedConnection {
         let number = self.arrived;
         self.arrived = self.arrived.wrapping_add(1);
         let port = if world.random.chance(82) { 443 } else { 80 };
@@ -83,7 +83,7 @@ impl WebClients {
             61..=88 => TRAFFIC[2],
             _ => TRAFFIC[3],
         };
-        Life::new(world, socket, holder, (plan, traffic))
+        PlannedConnection::new(world, socket, holder, (plan, traffic))
     }
 }
 

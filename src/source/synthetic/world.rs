@@ -10,7 +10,7 @@ use crate::model::socket::{Queues, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::synthetic::addresses::NETNS;
-use crate::source::synthetic::cast::{Cast, Holder, boot};
+use crate::source::synthetic::cast::{Cast, SocketHolder, boot};
 use crate::source::synthetic::kernel;
 use crate::source::synthetic::random::Random;
 
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// A listener of `holder` with an empty accept queue of at most `limit`.
-    pub fn listener(&mut self, holder: &Holder, local: Endpoint, limit: u32) -> Socket {
+    pub fn listener(&mut self, holder: &SocketHolder, local: Endpoint, limit: u32) -> Socket {
         let mut socket = self.tcp(TcpState::Listen, local, unset(local));
         socket.queues = Some(Queues { receive: 0, send: Some(limit) });
         self.give(&mut socket, holder);
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// A UDP socket of `holder`, without a peer.
-    pub fn udp(&mut self, holder: &Holder, local: Endpoint) -> Socket {
+    pub fn udp(&mut self, holder: &SocketHolder, local: Endpoint) -> Socket {
         let mut socket = self.tcp(TcpState::Unconn, local, unset(local));
         socket.protocol = Protocol::Udp;
         self.give(&mut socket, holder);
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// Lets `holder` have `socket`, as accept(2) or socket(2) does.
-    pub fn give(&mut self, socket: &mut Socket, holder: &Holder) {
+    pub fn give(&mut self, socket: &mut Socket, holder: &SocketHolder) {
         socket.inode = Some(self.inode());
         socket.uid = Some(holder.uid);
         socket.cgroup = NonZeroU64::new(holder.cgroup);
@@ -141,9 +141,9 @@ pub const fn any(family: Family, port: u16) -> Endpoint {
 /// The ports of one client to one destination, in the order in which Linux prefers them for connect(2): even ones
 /// of `ip_local_port_range`, from somewhere in the middle.
 #[derive(Clone, Debug)]
-pub struct Ports(u16);
+pub struct EphemeralPorts(u16);
 
-impl Ports {
+impl EphemeralPorts {
     /// Starts at `first`.
     pub const fn from(first: u16) -> Self {
         Self(first)

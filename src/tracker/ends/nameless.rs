@@ -9,29 +9,29 @@ use crate::model::event::Ended;
 use crate::model::memory::Held;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
-use crate::tracker::ends::{BURIED_MAX, JIFFY, latest};
-use crate::tracker::entry::Entry;
+use crate::tracker::ends::{JIFFY, OVER_EARLY_MAX, latest};
+use crate::tracker::entry::TrackedSocket;
 
 /// Protocol, local port, remote address, remote port, local address: in the order in which an emptied socket forgets them
 /// last.
-type Key = (Protocol, u16, IpAddr, u16, IpAddr);
+type EmptiedTuple = (Protocol, u16, IpAddr, u16, IpAddr);
 
-/// Those over, oldest first; past [`BURIED_MAX`] the oldest is forgotten.
+/// Those over, oldest first; past [`OVER_EARLY_MAX`] the oldest is forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Nameless {
-    over: BTreeMap<Key, (SocketId, Timestamp)>,
-    order: VecDeque<(Key, Timestamp)>,
+pub(super) struct EndsWithoutCookie {
+    over: BTreeMap<EmptiedTuple, (SocketId, Timestamp)>,
+    order: VecDeque<(EmptiedTuple, Timestamp)>,
 }
 
-impl Nameless {
-    pub(super) fn bury(&mut self, entry: &Entry, at: Timestamp) {
+impl EndsWithoutCookie {
+    pub(super) fn bury(&mut self, entry: &TrackedSocket, at: Timestamp) {
         let socket = entry.socket();
         let (local, remote) = (socket.local, socket.remote);
         let key = (socket.protocol, local.port, remote.addr, remote.port, local.addr);
         if self.over.contains_key(&key) {
             return;
         }
-        if self.order.len() >= BURIED_MAX
+        if self.order.len() >= OVER_EARLY_MAX
             && let Some((oldest, at)) = self.order.pop_front()
             && self.over.get(&oldest).is_some_and(|(_, over_at)| *over_at == at)
         {

@@ -137,7 +137,7 @@ fn an_end_that_is_told_a_sample_late_is_told() {
 }
 
 #[test]
-fn a_descriptor_of_a_connection_that_was_over_is_no_news() {
+fn a_descriptor_of_a_connection_that_was_over_changes_nothing() {
     let mut tracker = begun();
     let before_conntop = heard_last(7, 900);
     let long_ago = heard_last(8, 1_500);
@@ -250,35 +250,36 @@ fn a_loss_is_a_gap_between_two_samples() {
 
 /// Something the kernel might tell, true or not: which slot it is about, and how.
 #[derive(Clone, Debug)]
-enum Rumour {
+enum FalseReport {
     Ended { slot: usize, of_other: bool, is_emptied: bool },
     Step { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
-    Life { slot: usize, key: u64 },
+    TracedLife { slot: usize, key: u64 },
 }
 
-fn rumour() -> impl Strategy<Value = Rumour> {
+fn report() -> impl Strategy<Value = FalseReport> {
     let slot = 0..SLOTS;
     prop_oneof![
-        (slot.clone(), any::<bool>(), any::<bool>()).prop_map(|(slot, of_other, is_emptied)| Rumour::Ended {
+        (slot.clone(), any::<bool>(), any::<bool>()).prop_map(|(slot, of_other, is_emptied)| FalseReport::Ended {
             slot,
             of_other,
             is_emptied
         }),
         (slot.clone(), 0..4_u64, any::<Index>(), any::<Index>(), 0..2_000_u64)
-            .prop_map(|(slot, key, from, to, ago_ms)| Rumour::Step { slot, key, from, to, ago_ms }),
-        (slot, 0..4_u64).prop_map(|(slot, key)| Rumour::Life { slot, key }),
+            .prop_map(|(slot, key, from, to, ago_ms)| FalseReport::Step { slot, key, from, to, ago_ms }),
+        (slot, 0..4_u64).prop_map(|(slot, key)| FalseReport::TracedLife { slot, key }),
     ]
 }
 
-/// `sample` with what is rumoured of the sockets in it.
-fn rumoured(sample: &Snapshot, rumours: &[Rumour], rotate: usize) -> Snapshot {
+/// `sample` with false reports of the sockets in it.
+fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Snapshot {
     let mut sample = told(sample.clone(), &[], &[]);
     let now = sample.at.as_millis();
-    for rumour in rumours {
-        let (Rumour::Ended { slot, .. } | Rumour::Step { slot, .. } | Rumour::Life { slot, .. }) = *rumour;
+    for report in reports {
+        let (FalseReport::Ended { slot, .. } | FalseReport::Step { slot, .. } | FalseReport::TracedLife { slot, .. }) =
+            *report;
         let Some(socket) = sample.sockets.get(slot).cloned() else { continue };
-        match *rumour {
-            Rumour::Ended { of_other, is_emptied, .. } => {
+        match *report {
+            FalseReport::Ended { of_other, is_emptied, .. } => {
                 let mut socket = socket;
                 socket.remote.port *= u16::from(!is_emptied);
                 let id = if of_other { tcp(90_000 + slot as u64).build().id } else { socket.id };
@@ -286,11 +287,11 @@ fn rumoured(sample: &Snapshot, rumours: &[Rumour], rotate: usize) -> Snapshot {
                     Ended { at: at(now), socket: Socket { id, ..socket.clone() }.reference(), info: socket.tcp };
                 sample.events.ended.extend([ended.clone(), ended]);
             }
-            Rumour::Step { key, from, to, ago_ms, .. } => {
+            FalseReport::Step { key, from, to, ago_ms, .. } => {
                 let (from, to) = (from.get(&STATES).state, to.get(&STATES).state);
                 sample.events.steps.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
             }
-            Rumour::Life { key, .. } => {
+            FalseReport::TracedLife { key, .. } => {
                 let life = [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
                 let life = life.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
                 sample.events.steps.extend(life);
@@ -306,10 +307,10 @@ proptest! {
     #[test]
     fn whatever_is_told_the_table_is_that_of_the_samples(
         events in prop::collection::vec(event(), 1..60),
-        rumours in prop::collection::vec((prop::collection::vec(rumour(), 0..8), any::<usize>()), 1..6),
+        reports in prop::collection::vec((prop::collection::vec(report(), 0..8), any::<usize>()), 1..6),
     ) {
         let (mut world, mut tracker, mut silent) = (World::new(), Tracker::new(), Tracker::new());
-        let (mut reader, mut rumours) = (Reader { first: true, ..Reader::default() }, rumours.iter().cycle());
+        let (mut reader, mut reports) = (Reader { first: true, ..Reader::default() }, reports.iter().cycle());
         let mut follow = |reader: &mut Reader, sample: &Snapshot, told: &Snapshot| {
             let delta = tracker.update(told);
             silent.update(sample);
@@ -327,8 +328,8 @@ proptest! {
         };
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
-            let (rumour, rotate) = rumours.next().expect("it goes on");
-            follow(&mut reader, &sample, &rumoured(&sample, rumour, *rotate));
+            let (report, rotate) = reports.next().expect("it goes on");
+            follow(&mut reader, &sample, &with_reports(&sample, report, *rotate));
         }
         for _ in 0..3 {
             let sample = world.sample(1_000, 0);

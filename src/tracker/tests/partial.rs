@@ -71,7 +71,7 @@ fn an_end_that_is_certain_needs_no_second_sample() {
     sample.gone.push(tcp(1).build().id);
     let delta = tracker.update(&sample);
     assert_eq!(delta.removed.len(), 1);
-    assert_eq!(delta.changed, [], "it is listed, but older than the news of its end");
+    assert_eq!(delta.changed, [], "it is listed, but older than the report of its end");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::source::linux::dumper::DumpThreads;
 use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::namespaces::{Namespaces, Place, enter};
 use crate::source::linux::netlink::Buffer;
-use crate::source::linux::tables::Tables;
+use crate::source::linux::tables::SocketTables;
 
 /// More namespaces are not shown: each costs a descriptor and four walks over the kernel's tables in every sample.
 pub const SHOWN_MAX: usize = 256;
@@ -45,7 +45,7 @@ pub struct Abroad {
 /// A way to look into a namespace.
 #[derive(Debug)]
 struct Window {
-    tables: Tables,
+    tables: SocketTables,
     /// Through the files of this process, where the namespace may not be entered.
     process: Option<u32>,
 }
@@ -130,7 +130,7 @@ impl Abroad {
         for (netns, entered) in entered {
             let process = places.get(&netns).and_then(|place| place.process);
             let opened = match entered {
-                Ok(connection) => Ok(Window { tables: Tables::abroad(netns, connection), process: None }),
+                Ok(connection) => Ok(Window { tables: SocketTables::abroad(netns, connection), process: None }),
                 Err(error) => look_through(netns, process).ok_or(error),
             };
             match opened {
@@ -212,7 +212,7 @@ impl Window {
 
 /// A view of the namespace through the `/proc/PID/net` of its process, which asks for fewer rights than entering it.
 fn look_through(netns: NetnsId, process: Option<u32>) -> Option<Window> {
-    let tables = Tables::procfs_of(netns, process?).ok()?;
+    let tables = SocketTables::procfs_of(netns, process?).ok()?;
     Some(Window { tables, process })
 }
 

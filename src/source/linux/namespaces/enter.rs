@@ -10,11 +10,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::socket::NetnsId;
 use crate::source::linux::namespaces::Place;
-use crate::source::linux::netlink::{Buffer, Connection};
+use crate::source::linux::netlink::{Buffer, NetlinkSocket};
 
 /// Opens a connection to `sock_diag` in each of `places`, which all receive in `buffer`. `EPERM` and `EACCES` say that the user may not enter.
-pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, Result<Connection, Errno>)> {
-    in_each(places, move || Connection::open_abroad(buffer.clone()))
+pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, Result<NetlinkSocket, Errno>)> {
+    in_each(places, move || NetlinkSocket::open_abroad(buffer.clone()))
 }
 
 /// Does `act` in each of `places`, and hands back what it answers there.

@@ -32,7 +32,7 @@ pub struct Ahead(i64);
 
 /// The clock of the records is not that of the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault;
+pub struct ForeignClock;
 
 impl RecordClock {
     /// `CLOCK_BOOTTIME`, that of [`Timestamp`].
@@ -61,13 +61,13 @@ impl Ahead {
 }
 
 /// Whether a record of `at` seems to be older than the trace, which was `opened` then.
-pub fn too_early(at: Timestamp, opened: Timestamp) -> Option<Fault> {
-    (opened.since(at) > SLACK).then_some(Fault)
+pub fn too_early(at: Timestamp, opened: Timestamp) -> Option<ForeignClock> {
+    (opened.since(at) > SLACK).then_some(ForeignClock)
 }
 
 /// Whether a record of `at`, read before `now`, seems to come from the future.
-pub fn too_late(at: Timestamp, now: Timestamp) -> Option<Fault> {
-    (at.since(now) > SLACK).then_some(Fault)
+pub fn too_late(at: Timestamp, now: Timestamp) -> Option<ForeignClock> {
+    (at.since(now) > SLACK).then_some(ForeignClock)
 }
 
 fn offset(clock: &str) -> i64 {
@@ -112,6 +112,9 @@ mod tests {
     fn a_record_outside_of_the_time_of_the_trace_shows_another_clock() {
         let at = Timestamp::from_millis;
         assert_eq!((too_early(at(1_000), at(1_050)), too_late(at(1_050), at(1_000))), (None, None));
-        assert_eq!((too_early(at(1_000), at(9_000)), too_late(at(9_000), at(1_000))), (Some(Fault), Some(Fault)));
+        assert_eq!(
+            (too_early(at(1_000), at(9_000)), too_late(at(9_000), at(1_000))),
+            (Some(ForeignClock), Some(ForeignClock))
+        );
     }
 }

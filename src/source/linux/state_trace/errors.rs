@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::format::{Ends, IPPROTO_TCP, Place, place_in};
+use super::format::{EndpointFields, FieldPlace, IPPROTO_TCP, place_in};
 use crate::model::endpoint::Endpoint;
 use crate::model::event::{Step, StepError};
 use crate::model::outcome::SocketError;
@@ -25,21 +25,21 @@ pub const TRACEPOINTS: [&str; 2] = ["events/sock/inet_sk_error_report", "events/
 /// Where the fields of one of them stand in a record (`include/trace/events/sock.h`, `include/trace/events/tcp.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorFormat {
-    ends: Ends,
+    ends: EndpointFields,
     /// The error and the protocol; missing where only resets are told.
-    error: Option<(Place, Place)>,
+    error: Option<(FieldPlace, FieldPlace)>,
 }
 
 /// What one record tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ErrorRecord {
     at: Timestamp,
     ends: (Endpoint, Endpoint),
     /// `None`: a reset came.
     error: Option<SocketError>,
 }
 
-impl Told {
+impl ErrorRecord {
     /// Whether it may belong to a step after `until`.
     pub fn may_be_of_later(&self, until: Timestamp) -> bool {
         self.at.after(APART_MAX) > until
@@ -50,7 +50,7 @@ impl ErrorFormat {
     /// Reads a `format` file; `None` if a field is missing.
     pub fn parse(text: &str) -> Option<Self> {
         let error = place_in(text, "error").zip(place_in(text, "protocol"));
-        Some(Self { ends: Ends::parse(text)?, error })
+        Some(Self { ends: EndpointFields::parse(text)?, error })
     }
 
     /// Whether every error is told, so that a step without one had none.
@@ -60,14 +60,14 @@ impl ErrorFormat {
 
     /// What the record `bytes` tells of a TCP socket. A disconnect, which reports errors too, has emptied the socket before:
     /// that has no remote port any more.
-    pub fn read(&self, bytes: &[u8], at: Timestamp) -> Option<Told> {
+    pub fn read(&self, bytes: &[u8], at: Timestamp) -> Option<ErrorRecord> {
         let error = match self.error {
             Some((_, protocol)) if protocol.number(bytes)? != IPPROTO_TCP => return None,
             Some((error, _)) => Some(socket_error(error.number(bytes)?)?),
             None => None,
         };
         let ends = self.ends.read(bytes)?;
-        (ends.1.port != 0).then_some(Told { at, ends, error })
+        (ends.1.port != 0).then_some(ErrorRecord { at, ends, error })
     }
 }
 
@@ -92,7 +92,7 @@ fn socket_error(number: u64) -> Option<SocketError> {
 }
 
 /// The errors of those `steps` that lead to `CLOSE`.
-pub fn assign(steps: &[Step], told: &mut [Told]) -> Vec<StepError> {
+pub fn assign(steps: &[Step], told: &mut [ErrorRecord]) -> Vec<StepError> {
     if told.is_empty() {
         return Vec::new();
     }
@@ -101,11 +101,11 @@ pub fn assign(steps: &[Step], told: &mut [Told]) -> Vec<StepError> {
     steps.iter().filter(ends_in_close).filter_map(|step| error_of(step, told)).collect()
 }
 
-fn error_of(step: &Step, told: &[Told]) -> Option<StepError> {
+fn error_of(step: &Step, told: &[ErrorRecord]) -> Option<StepError> {
     let ends = (step.local, step.remote);
     let begin = told.partition_point(|told| (told.ends, told.at) < (ends, step.at.before(APART_MAX)));
     let here = told.get(begin..)?.iter().take_while(|told| told.ends == ends);
-    let apart = |told: &&Told| told.at.since(step.at).max(step.at.since(told.at));
+    let apart = |told: &&ErrorRecord| told.at.since(step.at).max(step.at.since(told.at));
     let told = here.filter(|told| apart(told) <= APART_MAX).min_by_key(apart)?;
     let of_reset = if step.from == TcpState::SynSent { SocketError::Refused } else { SocketError::Reset };
     Some(StepError { at: step.at, key: step.key, error: told.error.unwrap_or(of_reset) })
@@ -162,8 +162,8 @@ format:
         (endpoint("10.0.0.1:50000"), endpoint("10.0.0.2:80"))
     }
 
-    fn told(at: u64, error: Option<SocketError>) -> Told {
-        Told { at: Timestamp(at), ends: ends(), error }
+    fn told(at: u64, error: Option<SocketError>) -> ErrorRecord {
+        ErrorRecord { at: Timestamp(at), ends: ends(), error }
     }
 
     fn closed(at: u64, from: TcpState) -> Step {
@@ -189,13 +189,13 @@ format:
     #[test]
     fn an_error_is_that_of_the_step_at_its_endpoints_and_moment() {
         let step = closed(1_000_000, TcpState::SynSent);
-        let error = |told: &mut [Told]| assign(&[step], told).first().map(|error| error.error);
+        let error = |told: &mut [ErrorRecord]| assign(&[step], told).first().map(|error| error.error);
         assert_eq!(error(&mut [told(1_002_000, Some(SocketError::TimedOut))]), Some(SocketError::TimedOut));
         assert_eq!(error(&mut [told(998_000, None)]), Some(SocketError::Refused), "a reset in SYN_SENT");
         let later = told(1_000_000_000, Some(SocketError::Reset));
         assert_eq!(error(&mut [later]), None, "another connection's");
         assert_eq!(error(&mut [later, told(1_000_500, Some(SocketError::Refused))]), Some(SocketError::Refused));
-        let elsewhere = Told { ends: (ends().1, ends().0), ..told(1_000_000, None) };
+        let elsewhere = ErrorRecord { ends: (ends().1, ends().0), ..told(1_000_000, None) };
         assert_eq!(error(&mut [elsewhere]), None);
         let established = closed(5, TcpState::Established);
         assert_eq!(assign(&[established], &mut [told(5, None)])[0].error, SocketError::Reset);

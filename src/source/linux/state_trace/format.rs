@@ -17,34 +17,34 @@ pub(super) const IPPROTO_TCP: u64 = 6;
 
 /// Where a field stands, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FieldPlace {
     offset: usize,
     size: usize,
 }
 
 /// The fields that conntop reads (`include/trace/events/sock.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    socket: Place,
-    old_state: Place,
-    new_state: Place,
-    protocol: Place,
-    ends: Ends,
+pub struct TracepointFormat {
+    socket: FieldPlace,
+    old_state: FieldPlace,
+    new_state: FieldPlace,
+    protocol: FieldPlace,
+    ends: EndpointFields,
 }
 
 /// Where both ends of a connection stand: all tracepoints of sockets call them alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ends {
-    local_port: Place,
-    remote_port: Place,
-    family: Place,
-    local: Place,
-    remote: Place,
-    local_v6: Place,
-    remote_v6: Place,
+pub(super) struct EndpointFields {
+    local_port: FieldPlace,
+    remote_port: FieldPlace,
+    family: FieldPlace,
+    local: FieldPlace,
+    remote: FieldPlace,
+    local_v6: FieldPlace,
+    remote_v6: FieldPlace,
 }
 
-impl Format {
+impl TracepointFormat {
     /// Reads a `format` file; `None` if a field is missing.
     pub fn parse(text: &str) -> Option<Self> {
         let place = |name: &str| place_in(text, name);
@@ -53,7 +53,7 @@ impl Format {
             old_state: place("oldstate")?,
             new_state: place("newstate")?,
             protocol: place("protocol")?,
-            ends: Ends::parse(text)?,
+            ends: EndpointFields::parse(text)?,
         })
     }
 
@@ -62,7 +62,7 @@ impl Format {
         if self.protocol.number(bytes)? != IPPROTO_TCP {
             return None;
         }
-        let state = |place: Place| TcpState::from_kernel(u8::try_from(place.number(bytes)?).ok()?);
+        let state = |place: FieldPlace| TcpState::from_kernel(u8::try_from(place.number(bytes)?).ok()?);
         let (local, remote) = self.ends.read(bytes)?;
         Some(Step {
             at,
@@ -75,7 +75,7 @@ impl Format {
     }
 }
 
-impl Ends {
+impl EndpointFields {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let place = |name: &str| place_in(text, name);
         Some(Self {
@@ -96,12 +96,12 @@ impl Ends {
             AF_INET6 => (self.local_v6.ipv6(bytes)?, self.remote_v6.ipv6(bytes)?),
             _ => return None,
         };
-        let port = |place: Place| u16::try_from(place.number(bytes)?).ok();
+        let port = |place: FieldPlace| u16::try_from(place.number(bytes)?).ok();
         Some((Endpoint::new(local, port(self.local_port)?), Endpoint::new(remote, port(self.remote_port)?)))
     }
 }
 
-impl Place {
+impl FieldPlace {
     fn bytes(self, record: &[u8]) -> Option<&[u8]> {
         record.get(self.offset..)?.get(..self.size)
     }
@@ -128,19 +128,19 @@ impl Place {
 }
 
 /// The place of the field `name` in the `format` file `text`.
-pub(super) fn place_in(text: &str, name: &str) -> Option<Place> {
+pub(super) fn place_in(text: &str, name: &str) -> Option<FieldPlace> {
     text.lines().find_map(|line| field(line, name))
 }
 
 /// The place of the field `name`, if `line` is about it: its declaration, offset and size, each with a semicolon.
-fn field(line: &str, name: &str) -> Option<Place> {
+fn field(line: &str, name: &str) -> Option<FieldPlace> {
     let mut parts = line.trim().split(';').map(str::trim);
     let declared = parts.next()?.strip_prefix("field:")?.rsplit([' ', '*']).next()?;
     if declared.split('[').next() != Some(name) {
         return None;
     }
     let mut number = |key: &str| parts.next()?.strip_prefix(key)?.parse().ok();
-    Some(Place { offset: number("offset:")?, size: number("size:")? })
+    Some(FieldPlace { offset: number("offset:")?, size: number("size:")? })
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ print fmt: \"family=%s\"
 
     #[test]
     fn a_record_is_read_by_the_places_that_the_format_file_names() {
-        let (format, keys) = (Format::parse(FORMAT).expect("all fields are there"), RandomState::new());
+        let (format, keys) = (TracepointFormat::parse(FORMAT).expect("all fields are there"), RandomState::new());
         let step = format.step(&record(2, 6, (1, 8)), Timestamp(5), &keys).expect("a step");
         assert_eq!((step.from, step.to, step.at), (TcpState::Established, TcpState::CloseWait, Timestamp(5)));
         assert_eq!((step.local.as_told(), step.remote.as_told()), ("10.0.0.1:443".into(), "10.0.0.2:50000".into()));
@@ -205,8 +205,8 @@ print fmt: \"family=%s\"
 
     #[test]
     fn a_format_without_a_field_is_refused() {
-        assert_eq!(Format::parse(&FORMAT.replace("daddr_v6", "elsewhere")), None);
-        assert_eq!(Format::parse(""), None);
+        assert_eq!(TracepointFormat::parse(&FORMAT.replace("daddr_v6", "elsewhere")), None);
+        assert_eq!(TracepointFormat::parse(""), None);
     }
 
     proptest! {
@@ -216,7 +216,7 @@ print fmt: \"family=%s\"
             let mut format = FORMAT.as_bytes().to_vec();
             format[at] = byte;
             let format = String::from_utf8(format).expect("ASCII");
-            for format in [FORMAT, &format, &text].into_iter().filter_map(Format::parse) {
+            for format in [FORMAT, &format, &text].into_iter().filter_map(TracepointFormat::parse) {
                 let _ = format.step(&bytes, Timestamp(0), &RandomState::new());
             }
         }

@@ -10,7 +10,7 @@ use super::*;
 use crate::model::facts::{Facts, PortRange};
 use crate::model::process::{Process, ProcessId};
 use crate::model::time::{Timestamp, WallTime};
-use crate::source::record::format::{FRAME_BYTES_MAX, Head, MAGIC, SOCKETS_MAX, VERSION};
+use crate::source::record::format::{FRAME_BYTES_MAX, MAGIC, SOCKETS_MAX, SampleHead, VERSION};
 
 /// Three samples with some sockets of every kind: small enough to try every byte.
 fn few() -> Vec<Snapshot> {
@@ -111,7 +111,8 @@ fn refusal(payload: &[u8]) -> String {
 }
 
 fn head(names: bool) -> Vec<u8> {
-    let head = Head { fresh: true, names, at: Timestamp(1), wall: WallTime(1), took: Duration::ZERO, coverage: [0; 5] };
+    let head =
+        SampleHead { fresh: true, names, at: Timestamp(1), wall: WallTime(1), took: Duration::ZERO, coverage: [0; 5] };
     postcard::to_stdvec(&head).expect("it can be encoded")
 }
 
@@ -252,8 +253,8 @@ fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
     bytes.truncate(bytes.len() - 8);
     bytes.extend_from_slice(&FRAME_BYTES_MAX.to_le_bytes());
     bytes.extend_from_slice(&[7; 300]);
-    let (mut frames, _) = Frames::open(Cursor::new(bytes)).map_err(|_| ()).expect("the header is good");
-    assert!(matches!(frames.next_sample(), Err(Fault::Cut)));
+    let (mut frames, _) = RecordingFrames::open(Cursor::new(bytes)).map_err(|_| ()).expect("the header is good");
+    assert!(matches!(frames.next_sample(), Err(RecordingFault::Cut)));
     assert!(frames.memory() < 10_000, "{} bytes", frames.memory());
 }
 
