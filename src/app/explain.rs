@@ -74,7 +74,7 @@ fn of_rule(rule: Rule) -> Vec<Section> {
     about.lines.push(Line::Text(text.about.clone()));
     let (mut first, mut vain) = (Section::new("Do this first"), Section::new("What does not help"));
     first.numbered(&text.remedy);
-    vain.listed(&text.no_help);
+    vain.listed(&text.does_not_help);
     let mut sections = vec![about, first, vain];
     sections.extend(more_sections(rule));
     sections
@@ -137,7 +137,7 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
     about.lines.push(Line::Text(text.meaning.to_owned()));
     let (mut advice, mut vain) = (Section::new("What to do"), Section::new("What does not help"));
     advice.lines.push(Line::Text(text.advice.to_owned()));
-    vain.lines.push(Line::Text(text.vain.to_owned()));
+    vain.lines.push(Line::Text(text.does_not_help.to_owned()));
     let mut next = Section::new("What can follow");
     for edge in EDGES.iter().chain([&TIMEOUT]) {
         if edge.from == Node::In(state) {

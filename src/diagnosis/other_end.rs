@@ -59,7 +59,7 @@ fn named(rows: &[&Row]) -> Option<String> {
         let owner = &row.connection.socket.owner;
         let process = owner.holders().map(|holders| holders.first());
         let name = process.map_or_else(
-            || "a process of this machine that is not known".to_owned(),
+            || "an unidentified local process".to_owned(),
             |process| format!("{}[{}]", process.name, process.id.pid),
         );
         if !names.contains(&name) {

@@ -91,7 +91,7 @@ const fn s(seconds: u64) -> Duration {
 
 #[rustfmt::skip]
 thresholds! {
-    settled: Duration = s(5), "seconds", "seconds", "A state younger than this says nothing yet: every close takes a moment.";
+    settled: Duration = s(5), "seconds", "seconds", "A socket counts only once it has been in its state for so long: every close takes a moment.";
     close_wait_age: Duration = s(60), "seconds", "seconds", "A group of CLOSE_WAIT sockets of any size is a finding from this age on, if it grows.";
     close_wait_some: u32 = 5, "count", "sockets", "So many CLOSE_WAIT sockets of that age are a finding even if they do not grow.";
     close_wait_old: Duration = s(600), "seconds", "seconds", "One CLOSE_WAIT socket as old as this is a finding.";
@@ -113,33 +113,33 @@ thresholds! {
     connect_failures_share: Percent = 20.0, "percent", "percent", "So large a part of the attempts to connect to one destination within a minute that fails is a finding.";
     connect_waited: Duration = s(8), "seconds", "seconds", "Two attempts or more in a row that all failed are a finding if they waited for an answer so long in all.";
     connect_failing_critical: Duration = s(60), "seconds", "seconds", "It is critical if no attempt to connect to one destination has succeeded for so long, and many were made.";
-    reset_early: u32 = 10, "count", "connections", "So many connections within a minute that were reset within a second of being established are a finding, ...";
-    reset_early_share: Percent = 20.0, "percent", "percent", "... if they are so large a part of all.";
+    reset_early: u32 = 10, "count", "connections", "So many connections within a minute that were reset within a second of being established are a finding, if reset-early-share is reached as well.";
+    reset_early_share: Percent = 20.0, "percent", "percent", "The share of all connections that must be reset within a second of being established for a finding.";
     churn as "time-wait-churn": PerSecond = 200.0, "per_second", "per second", "More connections than this made and closed per second to one destination are a finding.";
-    churn_elsewhere: PerSecond = 1_000.0, "per_second", "per second", "The same where the other end closes first, so that no port is held here.";
+    churn_elsewhere: PerSecond = 1_000.0, "per_second", "per second", "As churn, where the other end closes first, so that no local port is held.";
     fin_wait2_age: Duration = s(60), "seconds", "seconds", "A connection that a process holds in FIN_WAIT2 for so long is stuck.";
     fin_wait2_stuck: u32 = 10, "count", "sockets", "So many stuck FIN_WAIT2 sockets are a finding.";
     syn_sent_age: Duration = s(3), "seconds", "seconds", "A peer that has not answered a SYN for so long does not answer.";
     syn_sent_critical: u32 = 100, "count", "sockets", "So many unanswered SYNs of one process to one place are critical.";
-    dns_wait: Duration = s(1), "seconds", "seconds", "A lookup that has waited for less than this says nothing of its DNS server.";
+    dns_wait: Duration = s(1), "seconds", "seconds", "A lookup that has waited for less than this is not counted as unanswered.";
     dns_unanswered: u32 = 2, "count", "lookups", "So many lookups of one program that time out within a minute are a finding.";
     syn_backlog_warning: Percent = 80.0, "percent", "percent", "A SYN queue filled to this share of its limit is a finding.";
     syn_drops: PerSecond = 1.0, "per_second", "per second", "So many new connections a second that a listener drops, without a full accept queue, are a finding.";
-    loss_rate: PerSecond = 1.0, "per_second", "per second", "So many packets a second that the kernel throws away are a finding, if they are a share that matters as well.";
-    loss_percent: Percent = 0.1, "percent", "percent", "A smaller share of all packets thrown away is life; a hundred times the rate above is a finding in any share.";
+    loss_rate: PerSecond = 1.0, "per_second", "per second", "So many packets a second that the kernel drops are a finding, if loss-percent is reached as well.";
+    loss_percent: Percent = 0.1, "percent", "percent", "A smaller share of dropped packets is no finding, unless a hundred times loss-rate is dropped.";
     conntrack_warning: Percent = 90.0, "percent", "percent", "So large a share of the connections that the firewall can track is a finding.";
-    retransmit_backoff: u32 = 3, "count", "time-outs", "A connection with so many time-outs in a row is sending again and again.";
+    retransmit_backoff: u32 = 3, "count", "time-outs", "A connection with so many retransmission time-outs in a row is a finding.";
     retransmit_percent: Percent = 5.0, "percent", "percent", "A larger share of all segments sent again, over the last minute, is a finding.";
-    retransmit_segments: u32 = 1_000, "count", "segments", "A share of fewer segments than this per window says nothing.";
+    retransmit_segments: u32 = 1_000, "count", "segments", "The share of retransmitted segments is taken only if at least so many were sent in the last minute.";
     zero_window_age: Duration = s(10), "seconds", "seconds", "A peer that has offered no window for so long does not read.";
     local_reader_age: Duration = s(10), "seconds", "seconds", "A process of this machine that has read nothing for so long, though data waits for it, does not read.";
-    local_reader_bytes: u32 = 16_384, "count", "bytes", "Fewer bytes than this that a process has not read say nothing, unless its window is closed; at least 4096.";
+    local_reader_bytes: u32 = 16_384, "count", "bytes", "A receive queue with fewer unread bytes than this is not judged, unless its window is zero; at least 4096.";
     slow_reader_rate: u32 = 8_192, "count", "bytes per second", "Who reads fewer bytes than this a second, while more and more waits, reads too slowly.";
-    stalled_age: Duration = s(60), "seconds", "seconds", "A connection on which nothing moves for so long is stalled, ...";
-    stalled_bytes: u32 = 1_048_576, "count", "bytes", "... and told, if so much waits to be sent, however many healthy ones stand beside it.";
+    stalled_age: Duration = s(60), "seconds", "seconds", "A connection on which nothing moves for so long is stalled; see stalled-bytes.";
+    stalled_bytes: u32 = 1_048_576, "count", "bytes", "A stalled connection with so much data to send is a finding, however many healthy connections its listener has.";
     dead_peer_age: Duration = s(60), "seconds", "seconds", "A peer that has acknowledged nothing for so long, with data on its way to it, is taken for dead.";
-    troubled_clients: Percent = 2.0, "percent", "percent", "Silent or slow clients of a listener are their own trouble while they are fewer than this share of all established connections, ...";
-    troubled_clients_many: u32 = 100, "count", "connections", "... and fewer than this.";
+    troubled_clients: Percent = 2.0, "percent", "percent", "Silent or slow clients of a listener are a finding from this share of all established connections on; fewer have a problem of their own.";
+    troubled_clients_many: u32 = 100, "count", "connections", "So many silent or slow clients of a listener are a finding, whatever share of its connections they are.";
     descriptors_warning: Percent = 80.0, "percent", "percent", "So large a share of a process's descriptors in use is a finding.";
     descriptors_critical: Percent = 95.0, "percent", "percent", "So large a share of a process's descriptors in use is critical.";
     orphans_warning: Percent = 50.0, "percent", "percent", "So large a share of the orphans the kernel allows is a finding: it begins to reset some.";

@@ -21,7 +21,7 @@ pub struct RuleText {
     #[serde(default)]
     pub remote: Vec<usize>,
     /// What does not help though it is often advised; a sentence each.
-    pub no_help: Vec<String>,
+    pub does_not_help: Vec<String>,
     /// Topics of `conntop explain` that say more: states and words of TCP.
     pub see: Vec<String>,
 }
@@ -78,8 +78,8 @@ mod tests {
             assert!(text.remote.iter().all(|nth| (1..=text.remedy.len()).contains(nth)), "{}", rule.id());
             assert!(text.remedies(true).next().is_some(), "{}: something can be done on loopback too", rule.id());
             assert!(!text.remedy.is_empty() && !text.see.is_empty(), "{}", rule.id());
-            assert!(!text.no_help.is_empty() || NO_FOLKLORE.contains(&rule), "{}", rule.id());
-            for sentence in text.remedy.iter().chain(&text.no_help) {
+            assert!(!text.does_not_help.is_empty() || NO_FOLKLORE.contains(&rule), "{}", rule.id());
+            for sentence in text.remedy.iter().chain(&text.does_not_help) {
                 assert!(sentence.ends_with('.') && sentence.len() <= 240 && !sentence.contains('\n'), "{sentence}");
             }
         }

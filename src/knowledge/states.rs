@@ -14,7 +14,7 @@ pub struct StateText {
     /// One or two lines: what to do, or when to worry.
     pub advice: &'static str,
     /// What does not help, or is often believed and wrong.
-    pub vain: &'static str,
+    pub does_not_help: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct StateEntry {
     state: String,
     meaning: String,
     advice: String,
-    vain: String,
+    does_not_help: String,
 }
 
 static FILE: LazyLock<StatesFile> =
@@ -38,8 +38,11 @@ static FILE: LazyLock<StatesFile> =
 /// The texts, in the order of `TcpState`.
 static TEXTS: LazyLock<Vec<StateText>> = LazyLock::new(|| {
     let entry = |name| FILE.state.iter().find(|entry| entry.state == name).expect("a test finds every state");
-    let text =
-        |entry: &'static StateEntry| StateText { meaning: &entry.meaning, advice: &entry.advice, vain: &entry.vain };
+    let text = |entry: &'static StateEntry| StateText {
+        meaning: &entry.meaning,
+        advice: &entry.advice,
+        does_not_help: &entry.does_not_help,
+    };
     STATES.iter().map(|row| text(entry(row.name))).collect()
 });
 
@@ -57,7 +60,7 @@ mod tests {
         assert_eq!(FILE.state.len(), STATES.len());
         for row in &STATES {
             let text = text(row.state);
-            for sentence in [text.meaning, text.advice, text.vain] {
+            for sentence in [text.meaning, text.advice, text.does_not_help] {
                 assert!(sentence.ends_with('.') && sentence.len() > 20, "{}: {sentence}", row.name);
             }
             assert!(!text.meaning.contains('\n'), "{}", row.name);

@@ -201,7 +201,7 @@ fn in_program(finding: &Finding) -> &'static [String] {
 
 /// What does not help.
 fn does_not_help(rule: Rule) -> &'static [String] {
-    rules::text(rule.id()).map_or(&[], |text| &text.no_help)
+    rules::text(rule.id()).map_or(&[], |text| &text.does_not_help)
 }
 
 /// The command that says what `finding` means.

@@ -189,13 +189,15 @@ fn every_finding_says_where_its_sockets_and_its_explanation_are() {
         let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         let all = json["findings"].as_array().expect("a list").iter();
         let shown = all.filter(|one| one["filter"].as_str().is_some_and(|filter| !filter.is_empty())).count();
-        let lines = |label: &str| text.lines().filter(|line| line.trim().starts_with(label)).count();
+        let text: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let lines = |label: &str| text.iter().filter(|line| line.starts_with(label)).count();
         // A recording that needs other thresholds finds nothing with the usual ones.
-        let findings = text.lines().filter(|line| line.starts_with('[')).count();
-        assert!(findings > 0 || !story.thresholds.is_empty(), "{}: {text}", story.name);
-        let said = (lines("see them  conntop list "), lines("explain   conntop explain "));
-        assert_eq!(said, (shown, findings), "{text}");
-        for line in text.lines().filter_map(|line| line.trim().strip_prefix("explain   conntop explain ")) {
+        let findings = lines("[");
+        assert!(findings > 0 || !story.thresholds.is_empty(), "{}: {text:#?}", story.name);
+        let said = (lines("see them conntop list "), lines("explain conntop explain "));
+        assert_eq!(said, (shown, findings), "{text:#?}");
+        for line in text.iter().filter_map(|line| line.strip_prefix("explain conntop explain ")) {
             assert!(!explain::look_up(line, &Surroundings::default()).is_empty(), "{line}");
         }
     }

@@ -184,8 +184,8 @@ pub(super) fn meaning(row: &Row) -> Section {
     if !text.advice.is_empty() {
         section.fact("advice", text.advice);
     }
-    if !text.vain.is_empty() {
-        section.fact("no help", text.vain);
+    if !text.does_not_help.is_empty() {
+        section.fact("no help", text.does_not_help);
     }
     section
 }

@@ -110,7 +110,7 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     };
     let mut first = Section::new("Do this first");
     first.numbered(&advice(finding));
-    let vain = list("What does not help", |text| &text.no_help, false);
+    let vain = list("What does not help", |text| &text.does_not_help, false);
     let mut about = Section::new("What it means");
     about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
     let mut said = Section::new("");

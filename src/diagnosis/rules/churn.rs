@@ -158,7 +158,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let rate = here.max(f64::from(group.kinds[PEAK]));
     let sustained = group.limit / TIME_WAIT_SECONDS;
     let lasts =
-        if sustained > 0 { format!("; the ports last for {}/s", units::count(sustained)) } else { String::new() };
+        if sustained > 0 { format!("; the local ports allow {}/s", units::count(sustained)) } else { String::new() };
     let time_wait = if is_elsewhere && group.sockets == 0 {
         ", which the other end closes first".to_owned()
     } else {
@@ -186,7 +186,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         .metric("time_wait", "in TIME_WAIT", Measure::Count(group.sockets.into()))
         .evidence_if(
             "sustained",
-            "the ports last for",
+            "local ports allow",
             (sustained > 0).then_some(Measure::PerSecond(sustained as f32)),
         ),
     )

@@ -60,7 +60,7 @@ fn judge(case: &Case) -> Option<Judgement> {
             .evidence_if("dropped", "packets dropped", (drops.by > 0).then_some(Measure::PerSecond(rate)))
             .evidence_if(
                 "early",
-                "thrown out for new ones",
+                "evicted for new ones",
                 (early > 0).then(|| Measure::PerSecond(per_second(Rise { by: early, ..drops }))),
             ),
     )

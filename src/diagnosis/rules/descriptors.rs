@@ -108,7 +108,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         .metric("descriptors", "descriptors in use", Measure::Of(group.amount, group.limit))
         .evidence("sockets", "of them sockets", Measure::Count(worst.sockets.into()))
         .evidence_if("kinds", "kinds of sockets", kinds)
-        .evidence_if("counted", "counted before", counted)
+        .evidence_if("counted", "age of the count", counted)
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),
     )
 }

@@ -81,12 +81,12 @@ fn judge(case: &Case) -> Option<Judgement> {
     let percent = group.amount * 100 / group.limit.max(1);
     let who = who(group);
     let verb = if group.amount >= group.limit {
-        who.does("has no port left", "have no port left")
+        who.does("has no local port left", "have no local port left")
     } else {
-        who.does("runs short of ports", "run short of ports")
+        who.does("is running out of local ports", "are running out of local ports")
     };
     let sentence = format!(
-        "{verb} {}: {} of {} taken ({percent}%){waiting}{}",
+        "{verb} {}: {} of {} in use ({percent}%){waiting}{}",
         place(case),
         units::count(group.amount),
         units::count(group.limit),
@@ -103,7 +103,7 @@ fn judge(case: &Case) -> Option<Judgement> {
             filter: filter_by_place(case, &from),
             ..Judgement::new(case, severity, sentence)
         }
-        .metric("ports", "ports taken", Measure::Of(group.amount, group.limit))
+        .metric("ports", "local ports in use", Measure::Of(group.amount, group.limit))
         .metric("time_wait", "in TIME_WAIT", Measure::Count(time_wait))
         .evidence_if("from", "from", group.from.map(|from| Measure::Words(text(case, from).bracketed().to_string())))
         .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute))),

@@ -67,9 +67,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let (interface, port) = (of_interface(case, local), local.port);
     let reach = reach(case.group);
     let to = reach.map_or_else(String::new, |reach| format!(" to {}", reach.words()));
-    let sentence = format!(
-        "{offers} {service}{to} {everywhere}{interface}, port {port}: {it} is not made to be reached from outside"
-    );
+    let sentence = format!("{offers} {service}{to} {everywhere}{interface}, port {port}: {it} is not safe to expose");
     let state = if protocol == Protocol::Tcp { "state:listen" } else { "proto:udp" };
     let risk = invites.text().unwrap_or_default();
     Some(

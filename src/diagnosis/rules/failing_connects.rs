@@ -23,7 +23,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let severity = connects::severity(case)?;
     let under_way = match attempts.under_way {
         0 => String::new(),
-        number => format!(", {} under way", count(number)),
+        number => format!(", {} in progress", count(number)),
     };
     let verb = if attempts.all_failed.is_some() {
         who(group).does("cannot connect to", "cannot connect to")
@@ -43,12 +43,12 @@ fn judge(case: &Case) -> Option<Judgement> {
         }
         .metric("attempts_failed", "failed in a minute", Measure::Of(counts.failed().into(), counts.decided().into()))
         .evidence_if("processes_at_least", "processes, at least", connects::more_processes(group))
-        .metric("under_way", "under way", Measure::Count(attempts.under_way.into()))
+        .metric("under_way", "in progress", Measure::Count(attempts.under_way.into()))
         .evidence_if("given_up", "given up by the process", number(counts.given_up()))
         .evidence_if("timed_out", "given up by the kernel", number(counts.timed_out()))
-        .evidence_if("unreachable", "no way to it", number(counts.unreachable()))
+        .evidence_if("unreachable", "no route to it", number(counts.unreachable()))
         .evidence_if("refused", "refused", number(counts.refused()))
-        .evidence_if("failed_unknown", "failed, not known how", number(counts.failed_unknown())),
+        .evidence_if("failed_unknown", "failed, reason unknown", number(counts.failed_unknown())),
     )
 }
 
@@ -60,9 +60,9 @@ fn why(attempts: &ConnectAttempts) -> &'static str {
     let most = given_up.max(timed_out).max(unreachable).max(unknown);
     match most {
         0 => "",
-        most if most == unreachable => "no way to it",
+        most if most == unreachable => "no route to it",
         most if most == given_up || most == timed_out => "the peer does not answer",
-        _ => "not known how they ended",
+        _ => "reason unknown",
     }
 }
 
@@ -70,7 +70,7 @@ fn why(attempts: &ConnectAttempts) -> &'static str {
 fn ending(attempts: &ConnectAttempts) -> String {
     let Some(waited) = attempts.all_failed.and_then(|row| row.last_waited) else { return String::new() };
     match why(attempts) {
-        "no way to it" => ", no way to it".to_owned(),
+        "no route to it" => ", no route to it".to_owned(),
         "the peer does not answer" => format!(", given up after {}", units::lasted(waited)),
         _ => String::new(),
     }

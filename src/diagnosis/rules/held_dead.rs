@@ -92,7 +92,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         oldest(case),
         ahead(runs_out, slope)
     );
-    let kinds = [(RESET, "reset"), (NEVER_CONNECTED, "never connected"), (NOT_KNOWN, "not known")];
+    let kinds = [(RESET, "reset"), (NEVER_CONNECTED, "never connected"), (NOT_KNOWN, "unknown")];
     let kinds: Vec<String> = kinds
         .into_iter()
         .filter(|(kind, _)| group.kinds[*kind] > 0)
@@ -109,8 +109,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     Some(
         judgement
             .metric("held_dead", "held in CLOSE", Measure::Count(group.sockets.into()))
-            .evidence("aged", "old ones", Measure::Count(group.aged.into()))
-            .evidence("kinds", "what they were", Measure::Words(kinds.join(", ")))
+            .evidence("aged", "older than the limit", Measure::Count(group.aged.into()))
+            .evidence("kinds", "origin", Measure::Words(kinds.join(", ")))
             .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute)))
             .evidence_if("descriptors", "descriptors in use", descriptors.map(|(used, max)| Measure::Of(used, max))),
     )

@@ -31,8 +31,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     let peer = OtherEnd::of(case);
     let more = match (&peer.name, group.beyond) {
         (_, 0) => String::new(),
-        (Some(name), bytes) => format!("; {} more wait at {name}", in_bytes(bytes)),
-        (None, bytes) => format!("; {} more wait at the other end", in_bytes(bytes)),
+        (Some(name), bytes) => format!("; {} more in the send queue of {name}", in_bytes(bytes)),
+        (None, bytes) => format!("; {} more in the send queue of the peer", in_bytes(bytes)),
     };
     let sentence = format!(
         "{}: {} {}, {} unread, for {}{more}",

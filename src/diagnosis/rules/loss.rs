@@ -39,7 +39,7 @@ static UDP_SEND: CounterLossRule = CounterLossRule {
     rule: Rule::UdpSendDrops,
     lost: &[("not_sent", "datagrams not sent", |counters| counters.udp_send_buffer_errors)],
     of: Some(|counters| counters.udp_sent),
-    sentence: ("datagrams are not sent", "send buffers or the queue of an interface are full"),
+    sentence: ("UDP datagrams are not sent", "a send buffer or an interface queue is full"),
     why: "send buffer or interface queue full",
     filter: "proto:udp",
 };
@@ -48,14 +48,14 @@ static UDP_SEND: CounterLossRule = CounterLossRule {
 static TCP_RECEIVE: CounterLossRule = CounterLossRule {
     rule: Rule::TcpReceiveDrops,
     lost: &[
-        ("backlog", "backlog of a socket in use full", |counters| counters.backlog_drops),
+        ("backlog", "socket backlog full", |counters| counters.backlog_drops),
         ("receive_queue", "receive buffer full", |counters| counters.receive_queue_drops),
-        ("out_of_order", "no room out of order", |counters| counters.out_of_order_drops),
-        ("pruned", "thrown out of a receive buffer", |counters| counters.pruned),
-        ("out_of_order_pruned", "out-of-order queues emptied", |counters| counters.out_of_order_pruned),
+        ("out_of_order", "out-of-order queue full", |counters| counters.out_of_order_drops),
+        ("pruned", "pruned from a receive buffer", |counters| counters.pruned),
+        ("out_of_order_pruned", "out-of-order queues pruned", |counters| counters.out_of_order_pruned),
     ],
     of: Some(|counters| counters.segments_received),
-    sentence: ("TCP segments that arrived are thrown away", "sockets have no room for them, and peers send them again"),
+    sentence: ("incoming TCP segments are dropped", "socket buffers are full, so peers must retransmit"),
     why: "no room in receive buffers or backlogs",
     filter: "recvq>0",
 };
@@ -65,7 +65,7 @@ static TIME_WAIT: CounterLossRule = CounterLossRule {
     rule: Rule::TimeWaitOverflow,
     lost: &[("overflows", "ended without TIME_WAIT", |counters| counters.time_wait_overflows)],
     of: None,
-    sentence: ("connections end without TIME_WAIT", "there are as many as net.ipv4.tcp_max_tw_buckets allows"),
+    sentence: ("connections end without TIME_WAIT", "the limit net.ipv4.tcp_max_tw_buckets is reached"),
     why: "net.ipv4.tcp_max_tw_buckets reached",
     filter: "state:time-wait",
 };
@@ -73,13 +73,13 @@ static TIME_WAIT: CounterLossRule = CounterLossRule {
 /// Segments with an old time stamp.
 static TIME_STAMPS: CounterLossRule = CounterLossRule {
     rule: Rule::PawsDrops,
-    lost: &[("rejected", "segments thrown away", |counters| counters.time_stamp_rejects)],
+    lost: &[("rejected", "segments dropped", |counters| counters.time_stamp_rejects)],
     of: Some(|counters| counters.segments_received),
     sentence: (
-        "TCP segments are thrown away because of their time stamp",
-        "they look older than what came before (PAWS)",
+        "incoming TCP segments are dropped for an old timestamp (PAWS)",
+        "it is older than that of an earlier segment of the same connection",
     ),
-    why: "time stamps go backwards",
+    why: "timestamps go backwards",
     filter: "",
 };
 
@@ -88,8 +88,8 @@ static DAMAGED: CounterLossRule = CounterLossRule {
     rule: Rule::DamagedPackets,
     lost: &[("damaged", "bad checksums", |counters| counters.checksum_errors)],
     of: Some(|counters| counters.segments_received.saturating_add(counters.udp_received)),
-    sentence: ("packets arrive damaged", "their checksum is wrong, and they are thrown away"),
-    why: "a link, a card or a device on the way damages packets",
+    sentence: ("incoming packets are corrupted", "wrong checksum, dropped"),
+    why: "a link, a network card or a device on the path corrupts packets",
     filter: "",
 };
 
@@ -131,7 +131,7 @@ impl CounterLossRule {
         if let [(key, label, _)] = self.lost {
             return Some(judgement.metric(key, label, Measure::PerSecond(rate)));
         }
-        let judgement = judgement.metric("lost", "in all", Measure::PerSecond(rate));
+        let judgement = judgement.metric("lost", "in total", Measure::PerSecond(rate));
         Some(self.lost.iter().fold(judgement, |judgement, (key, label, counter)| {
             let rise = Some(rise(context, *counter)).filter(|rise| *rise > 0);
             judgement.evidence_if(key, label, rise.map(|rise| Measure::PerSecond(per_second(Rise { by: rise, over }))))

@@ -78,7 +78,11 @@ fn judge(case: &Case) -> Option<Judgement> {
     };
     Some(
         judgement
-            .evidence_if("pressures", "times it became scarce", (pressures > 0).then_some(Measure::Count(pressures)))
-            .evidence_if("aborts", "reset for want of memory", aborts.map(Measure::PerSecond)),
+            .evidence_if(
+                "pressures",
+                "times memory became scarce",
+                (pressures > 0).then_some(Measure::Count(pressures)),
+            )
+            .evidence_if("aborts", "reset for lack of memory", aborts.map(Measure::PerSecond)),
     )
 }

@@ -82,8 +82,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     }
     let is_here = group.endpoint().is_some_and(|end| end.address.ip().is_loopback());
     let sentence = format!(
-        "{} again and again to {}: {}, no ACK for {}",
-        who(group).does("sends", "send"),
+        "{} to {}: {}, no ACK for {}",
+        who(group).does("keeps retransmitting", "keep retransmitting"),
         peers(case),
         total(group, || many(group.sockets, "connection")),
         lasted(case)
@@ -94,8 +94,8 @@ fn judge(case: &Case) -> Option<Judgement> {
             filter: filter(case, &format!("timer:retransmit retries>={}", case.context.thresholds.retransmit_backoff)),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
-        .metric("retransmitting", "backed off", Measure::Count(group.sockets.into()))
-        .evidence("retransmits", "segments sent again", Measure::Count(group.amount)),
+        .metric("retransmitting", "retransmitting", Measure::Count(group.sockets.into()))
+        .evidence("retransmits", "retransmitted segments", Measure::Count(group.amount)),
     )
 }
 
@@ -107,7 +107,7 @@ fn share(case: &Case) -> Option<Judgement> {
     let growth = context.store.counters().growth(SHARE_OVER)?;
     let peers = ResentShares::new(context);
     let sentence = format!(
-        "this machine sends {} of its segments again because they were lost: {} of {} in {}{}",
+        "this machine retransmits {} of its segments because they were lost: {} of {} in {}{}",
         part(group.amount, group.limit),
         units::count(group.amount),
         units::count(group.limit),
@@ -123,10 +123,10 @@ fn share(case: &Case) -> Option<Judgement> {
             filter: "retries>0".to_owned(),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
-        .metric("retransmitted", "segments lost and sent again", Measure::Of(group.amount, group.limit))
-        .evidence("over", "watched for", Measure::Span(growth.over))
-        .evidence("again", "sent again in all", Measure::Count(by.segments_retransmitted))
-        .evidence_if("spurious", "arrived twice (DSACK)", count(by.spurious()))
+        .metric("retransmitted", "lost and retransmitted", Measure::Of(group.amount, group.limit))
+        .evidence("over", "observed for", Measure::Span(growth.over))
+        .evidence("again", "retransmitted in total", Measure::Count(by.segments_retransmitted))
+        .evidence_if("spurious", "received twice (DSACK)", count(by.spurious()))
         .evidence_if("probes", "tail-loss probes", count(by.loss_probes))
         .evidence_if("time_outs", "time-outs", count(by.time_outs))
         .evidence_if("peers", "peers", peers.shares().map(Measure::Words)),

@@ -78,9 +78,9 @@ fn judge(case: &Case) -> Option<Judgement> {
         Judgement { why, filter: filter(case, &queue), ..Judgement::new(case, Severity::Warning, sentence) }
             .metric("slow", "connections read from slowly", Measure::Count(group.sockets.into()))
             .metric("waiting", "waiting", Measure::Bytes(group.amount + group.beyond))
-            .evidence("rate", "read by each", Measure::Words(rate))
+            .evidence("rate", "rate per connection", Measure::Words(rate))
             .evidence_if("peer", "other end", peer.words().map(Measure::Words))
-            .evidence("watched", "as seen over", Measure::Span(case.oldest())),
+            .evidence("watched", "observed for", Measure::Span(case.oldest())),
     )
 }
 

@@ -83,7 +83,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let dropped = format!("are dropped, {}/s", trimmed(rate));
     let (limit, half_open) = (SynQueueLimit::of(case)?, group.kinds[HALF_OPEN]);
     let FindingScope::On(local) = group.key.scope else {
-        let sentence = format!("new connections {dropped}: by which listener, and why, the kernel does not say");
+        let sentence = format!("new connections {dropped}: the kernel does not say for which listener or why");
         let judgement = Judgement::new(case, Severity::Warning, sentence);
         let judgement = Judgement { filter: "state:listen,syn-recv".to_owned(), ..judgement };
         return Some(judgement.metric("dropped", "SYNs dropped", Measure::PerSecond(rate)));

@@ -79,11 +79,14 @@ fn judge(case: &Case) -> Option<Judgement> {
     let is_memory = case.is_own_namespace() && memory > group.amount / 2;
     let why = if is_memory { "UDP memory is used up (net.ipv4.udp_mem)" } else { "receive buffer full" };
     let sentence = if group.key.scope == FindingScope::Machine {
-        format!("datagrams that arrived are thrown away, {}/s: {why}; which socket's is not known", trimmed(rate))
+        format!(
+            "incoming UDP datagrams are dropped, {}/s: {why}; the kernel does not say for which socket",
+            trimmed(rate)
+        )
     } else {
         let subject = if matches!(group.key.scope, FindingScope::On(_)) { listening(group) } else { who(group) };
         let loses = subject.does("loses", "lose");
-        format!("{loses} datagrams that arrive {}: {}/s thrown away, {why}", place(case), trimmed(rate))
+        format!("{loses} incoming UDP datagrams {}: {}/s dropped, {why}", place(case), trimmed(rate))
     };
     let is_machine = group.key.scope == FindingScope::Machine;
     let judgement = Judgement {
@@ -95,12 +98,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     let waiting = (!is_machine).then_some(Measure::Bytes(group.limit));
     Some(
         judgement
-            .metric("dropped", "thrown away", Measure::PerSecond(rate))
-            .evidence_if("recv_queue", "waits to be read", waiting)
-            .evidence_if(
-                "received",
-                "delivered on this machine",
-                received.map(|by| Measure::PerSecond(per_second(Rise { by, over }))),
-            ),
+            .metric("dropped", "dropped", Measure::PerSecond(rate))
+            .evidence_if("recv_queue", "unread", waiting)
+            .evidence_if("received", "delivered", received.map(|by| Measure::PerSecond(per_second(Rise { by, over })))),
     )
 }

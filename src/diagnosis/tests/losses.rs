@@ -109,10 +109,7 @@ fn drops_of_which_no_listener_tells_are_told_without_one() {
         vec![listener(1, 8080).build()]
     });
     let found = machine.found(Rule::SynDrops);
-    assert_eq!(
-        found.sentence,
-        "new connections are dropped, 20/s: by which listener, and why, the kernel does not say"
-    );
+    assert_eq!(found.sentence, "new connections are dropped, 20/s: the kernel does not say for which listener or why");
     assert_eq!(found.severity, Severity::Warning);
 }
 
@@ -163,7 +160,7 @@ fn datagrams_that_a_socket_loses_are_put_down_to_its_process() {
     let found = machine.found(Rule::UdpReceiveDrops);
     assert_eq!(
         found.sentence,
-        "rsyslogd[300] loses datagrams that arrive on :514: 120/s thrown away, receive buffer full"
+        "rsyslogd[300] loses incoming UDP datagrams on :514: 120/s dropped, receive buffer full"
     );
     assert_eq!((found.sockets, found.filter.as_str()), (1, "proto:udp pid:300 lport=514"));
     assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());
@@ -295,7 +292,7 @@ fn the_peers_that_lose_most_are_named_and_loopback_is_no_bad_link() {
     let (sentence, why) = lossy("192.0.2.50:873");
     assert_eq!(
         sentence,
-        "this machine sends 7.0% of its segments again because they were lost: 770 of 11,000 in 11s, 97% of it to 192.0.2.50"
+        "this machine retransmits 7.0% of its segments because they were lost: 770 of 11,000 in 11s, 97% of it to 192.0.2.50"
     );
     assert_eq!(why, "segments or answers are lost");
     assert_eq!(lossy("127.0.0.1:5432").1, "a receiver on this machine has no room");

@@ -37,7 +37,7 @@ fn state_text(state: TcpState) -> Explanation {
         title: row.name.to_owned(),
         text: vec![text.meaning.to_owned()],
         r#do: vec![text.advice.to_owned()],
-        dont: vec![text.vain.to_owned()],
+        dont: vec![text.does_not_help.to_owned()],
         see: row.successors.iter().map(|next| next.name().to_owned()).collect(),
         ..Explanation::default()
     }
@@ -54,7 +54,7 @@ fn finding(rule: Rule) -> Explanation {
         title: text.title.clone(),
         text: vec![text.about.clone()],
         r#do: text.remedy.iter().chain(remedies::of_rule(rule.id())).cloned().collect(),
-        dont: text.no_help.clone(),
+        dont: text.does_not_help.clone(),
         see: text.see.clone(),
         ..Explanation::default()
     }
