@@ -15,18 +15,15 @@ pub mod dialog;
 pub mod effect;
 pub mod explain;
 mod filtering;
-pub mod findings;
 pub mod flows;
 pub mod fresh;
 mod gather;
-mod group_filter;
 pub mod held;
 pub mod keymap;
 mod keys;
 mod kill;
 pub mod layout;
 pub mod line;
-pub mod log;
 mod lookups;
 pub mod mode;
 mod mouse;
@@ -38,33 +35,28 @@ pub mod path;
 pub mod prose;
 pub mod related;
 mod samples;
+mod screen;
 pub mod scroll;
 pub mod selection;
 mod sorting;
 pub mod states;
 pub mod summary;
 pub mod tab;
-pub mod tables;
-pub mod title;
 pub mod work;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;
-use crate::app::findings::Findings;
 use crate::app::flows::Flows;
 use crate::app::held::Held;
 use crate::app::keymap::remap::Keymap;
-use crate::app::layout::{Layout, View as Panels};
 use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
-use crate::app::states::StatesTab;
+use crate::app::panels::Panels;
 use crate::app::tab::Tab;
-use crate::app::tables::Tables;
 use crate::app::work::{STEPS_AT_ONCE, Work};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
@@ -169,20 +161,14 @@ pub struct App {
     pub page: Page,
     /// What lies over it.
     pub mode: Mode,
-    /// The tables of the tabs.
-    pub tables: Tables,
-    /// The selection in the log: entries are known by their number since the start.
-    pub log: Cursor<u64>,
-    /// What the states tab is set to.
-    pub states: StatesTab,
+    /// The panels of the tabs.
+    pub panels: Panels,
     /// Messages.
     pub notices: Notices,
     /// Whether the user holds the screen still.
     pub frozen: bool,
     /// What has come since the data stands still.
     pub held: Held,
-    /// What is wrong.
-    pub findings: Findings,
     /// What enters and leaves each state.
     pub flows: Flows,
     /// How many processes hold sockets.
@@ -209,19 +195,16 @@ impl App {
     /// An app with no data yet.
     pub fn new(config: Config) -> Self {
         let store = Store::new(config.source.clone());
-        let mut tables = Tables::new(&config.filter, &store);
-        tables.show_hosts(config.lookups == Lookups::On);
+        let mut panels = Panels::new(&config, &store);
+        panels.change_tables(|table| table.show_hosts(config.lookups == Lookups::On));
         Self {
-            tables,
+            panels,
             tab: Tab::default(),
             page: Page::default(),
             mode: Mode::default(),
-            log: Cursor::default(),
-            states: StatesTab::default(),
             notices: Notices::default(),
             frozen: false,
             held: Held::default(),
-            findings: Findings::new(config.thresholds.clone(), config.ignore.clone()),
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),
@@ -266,15 +249,6 @@ impl App {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Where the panels are; `None` on a screen that is too small.
-    pub fn layout(&self) -> Option<Layout> {
-        let view = match self.page {
-            Page::Tab => Panels::Tab(self.tab),
-            Page::Detail(_) => Panels::Detail,
-        };
-        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
-    }
-
     /// The question that waits for a yes, as it is on the screen: another value means that it has to be read anew.
     pub fn question(&self) -> Option<(u64, (u16, u16))> {
         self.mode.is_dialog().then_some((self.questions, self.config.size))
@@ -285,15 +259,10 @@ impl App {
         self.offer.as_ref()
     }
 
-    /// How many rows of the table are on the screen.
-    fn body_height(&self) -> usize {
-        self.layout().map_or(1, |layout| usize::from(layout.body.height))
-    }
-
     fn on_resize(&mut self, size: (u16, u16)) -> Vec<Effect> {
         self.config.size = size;
-        self.tables.forget_widths();
-        self.refresh_tables();
+        self.panels.change_tables(|table| table.forget_widths());
+        self.refresh_panel();
         self.dirty = true;
         Vec::new()
     }

@@ -4,18 +4,16 @@ mod bars;
 mod confirm;
 mod detail;
 mod explain;
-mod findings;
 mod footer;
 mod header;
 mod headline;
 mod help;
 mod histogram;
-mod log;
 mod menu;
 mod painter;
+mod panels;
 mod prose;
 mod state_diagram;
-mod states;
 mod summary;
 mod table;
 mod tabs;
@@ -27,7 +25,6 @@ use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::mode::{Mode, Page};
 use crate::app::prose::wrap;
-use crate::app::tab::Tab;
 use crate::ui::painter::Painter;
 use crate::ui::theme::{Role, Theme};
 
@@ -44,28 +41,22 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
         draw_too_small(painter, app.mode.is_dialog());
         return;
     };
-    draw_panels(painter, app, &layout);
+    draw_screen(painter, app, &layout);
     if let Mode::Filter(edit) = &app.mode {
         frame.set_cursor_position(footer::filter_cursor(&layout, edit));
     }
 }
 
-fn draw_panels(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
+fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     header::draw(painter, layout.header, app);
     headline::draw(painter, layout.headline, app);
     histogram::draw(painter, layout, app);
     tabs::draw(painter, layout.tabs, app);
-    match (&app.page, app.tab) {
-        (Page::Detail(page), _) => detail::draw(painter, layout.body, app, page),
-        (Page::Tab, Tab::States) => states::draw(painter, layout.body, app),
-        (Page::Tab, Tab::Findings) => findings::draw(painter, layout, app),
-        (Page::Tab, Tab::Log) => log::draw_tab(painter, layout, app),
-        (Page::Tab, _) => {
-            summary::draw(painter, layout.summary, app);
-            table::draw(painter, layout, app);
-        }
+    match &app.page {
+        Page::Detail(page) => detail::draw(painter, layout.body, app, page),
+        Page::Tab => panels::draw(painter, layout, app),
     }
-    log::draw_panel(painter, layout.log, app);
+    panels::log::draw_below_table(painter, layout.log, app);
     footer::draw(painter, layout, app);
     match &app.mode {
         Mode::Normal => {}

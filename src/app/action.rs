@@ -2,7 +2,7 @@
 
 /// Where the selection or the window goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Motion {
+pub enum Motion {
     /// One line up.
     Up,
     /// One line down.

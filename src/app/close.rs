@@ -6,6 +6,7 @@ use crate::app::dialog::part::{Part, Weight};
 use crate::app::effect::Effect;
 use crate::app::mode::{ConfirmClose, Mode, Word};
 use crate::app::notice::Tone;
+use crate::app::panels::log;
 use crate::app::selection::{NOTHING, Selected};
 use crate::model::action::{Caution, Protection};
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
@@ -73,7 +74,7 @@ impl App {
         match selection {
             Selected::None => Err(NOTHING.to_owned()),
             Selected::Socket(id) => Ok(Some(id)),
-            Selected::LogLine(number) => match self.log_entry(number) {
+            Selected::LogLine(number) => match log::entry(&self.store, number) {
                 Some(entry) => Ok(Some(entry.id)),
                 None => Err("there is no connection to close".to_owned()),
             },

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::notice::Tone;
+use crate::app::panels::log;
 use crate::app::selection::Selected;
 use crate::model::text::DisplayText;
 use crate::store::Store;
@@ -11,7 +12,7 @@ use crate::table::connections::COLUMNS;
 
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = self.line_of(self.selection()) else {
+        let Some(text) = self.line_of(self.selected()) else {
             return self.say(Tone::Plain, "there is no row to copy");
         };
         self.say(Tone::Good, "copied");
@@ -24,11 +25,13 @@ impl App {
             Selected::None | Selected::State(_) => None,
             Selected::Socket(id) => Some(line(COLUMNS, self.seen_row(id)?, &self.store)),
             Selected::Group(key) => {
-                let table = self.tables.group(self.tab)?;
+                let table = self.panels.of_group(key);
                 Some(line(table.columns.all, table.get(key)?, &self.store))
             }
-            Selected::Finding(key) => Some(self.findings.get(key)?.sentence.clone()),
-            Selected::LogLine(number) => self.log_entry(number).map(|entry| self.log_text(entry)),
+            Selected::Finding(key) => Some(self.panels.findings.get(key)?.sentence.clone()),
+            Selected::LogLine(number) => {
+                log::entry(&self.store, number).map(|entry| log::entry_text(entry, &self.panel_context()))
+            }
         }
     }
 }

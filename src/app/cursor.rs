@@ -119,7 +119,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
     }
 
     /// Moves the cursor and picks where it comes to.
-    pub(crate) fn go(&mut self, motion: Motion, lines: &Lines<'_, K>) {
+    pub fn go(&mut self, motion: Motion, lines: &Lines<'_, K>) {
         let page = page_lines(lines.height);
         let line = match (motion, self.line()) {
             (Motion::First, _) => 0,

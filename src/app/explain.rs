@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::app::diagram::{EDGES, Node, TIMEOUT};
-use crate::app::findings;
+use crate::app::panels::findings;
+use crate::app::panels::log;
 use crate::app::prose::{Column, Line, Section, longest, side_by_side};
 use crate::app::selection::Selected;
 use crate::app::states::StateLine;
@@ -165,10 +166,10 @@ impl App {
             Selected::State(StateLine::Tcp(state)) => Some(of_state(Some(state))),
             Selected::State(StateLine::Udp) => Some(of_state(Some(TcpState::Unconn))),
             Selected::Finding(key) => {
-                let finding = self.findings.get(key)?;
+                let finding = self.panels.findings.get(key)?;
                 Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
-            Selected::LogLine(number) => self.log_entry(number).map(|entry| of_state(entry.to.or(entry.from))),
+            Selected::LogLine(number) => log::entry(&self.store, number).map(|entry| of_state(entry.to.or(entry.from))),
         }
     }
 
@@ -176,7 +177,7 @@ impl App {
         let socket = &row.connection.socket;
         let port = service_port(socket).or_else(|| socket.is_listener().then_some(socket.local.port));
         Explained {
-            rule: self.findings.about(row, &self.store).map(Finding::rule),
+            rule: self.panels.findings.about(row, &self.store).map(Finding::rule),
             state: Some(socket.state),
             port: port.map(|port| self.port(socket.protocol, port)),
         }

@@ -10,12 +10,12 @@ use crate::table::filter::Filter;
 impl App {
     /// Opens the filter line. Filters speak of connections, alone or in groups: where there are none, theirs is shown.
     pub(super) fn edit_filter(&mut self) {
-        if self.tab != Tab::Connections && self.tables.group(self.tab).is_none() {
+        if self.panel().filter().is_none() {
             self.show(Tab::Connections);
         }
-        let before = self.tables.connections.view.filter().text().to_owned();
+        let before = self.panels.connections.view.filter().text().to_owned();
         self.mode = Mode::Filter(FilterEdit { line: Line::new(&before), before, error: None });
-        self.refresh_tables();
+        self.refresh_panel();
     }
 
     pub(super) fn type_into_filter(&mut self, text: &str) {
@@ -39,9 +39,9 @@ impl App {
         match Filter::parse(edit.line.text()) {
             Ok(filter) => {
                 edit.error = None;
-                if filter.text() != self.tables.connections.view.filter().text() {
-                    self.tables.connections.view.start_filter(filter);
-                    self.refresh_tables();
+                if filter.text() != self.panels.connections.view.filter().text() {
+                    self.panels.connections.view.start_filter(filter);
+                    self.refresh_panel();
                 }
             }
             Err(error) => edit.error = Some(error),
@@ -67,10 +67,10 @@ impl App {
     /// Puts the filter `text`, which must parse, in force.
     pub(super) fn apply_filter(&mut self, text: &str) {
         match Filter::parse(text) {
-            Ok(filter) if filter.text() == self.tables.connections.view.filter().text() => {}
-            Ok(filter) => self.tables.connections.view.start_filter(filter),
+            Ok(filter) if filter.text() == self.panels.connections.view.filter().text() => {}
+            Ok(filter) => self.panels.connections.view.start_filter(filter),
             Err(error) => drop(self.say(crate::app::notice::Tone::Bad, error.message.as_str())),
         }
-        self.refresh_tables();
+        self.refresh_panel();
     }
 }

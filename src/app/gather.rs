@@ -20,7 +20,7 @@ impl App {
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.
     pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
-        if !matches!(self.mode, Mode::Normal) || self.selection() != Selected::Group(members.key()) {
+        if !matches!(self.mode, Mode::Normal) || self.selected() != Selected::Group(members.key()) {
             return;
         }
         self.dirty = true;

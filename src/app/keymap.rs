@@ -9,6 +9,7 @@ use crate::app::keymap::key::{
     BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, Key, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char,
     ctrl, function,
 };
+use crate::app::panels::PanelAbility;
 use crate::app::tab::Tab;
 
 pub mod key;
@@ -61,8 +62,8 @@ pub struct Binding {
 pub struct On {
     /// The places.
     pub scopes: &'static [Scope],
-    /// The tabs on which it does something; this counts in [`Scope::Table`] only.
-    tabs: &'static [Tab],
+    /// What a tab has to offer for it to do something; this counts in [`Scope::Table`] only.
+    needs: Option<PanelAbility>,
 }
 
 /// What a binding does.
@@ -107,12 +108,12 @@ impl Binding {
 }
 
 const fn on(scopes: &'static [Scope]) -> On {
-    On { scopes, tabs: &ALL_TABS }
+    On { scopes, needs: None }
 }
 
 impl On {
-    const fn tabs(self, tabs: &'static [Tab]) -> Self {
-        Self { tabs, ..self }
+    const fn needs(self, ability: PanelAbility) -> Self {
+        Self { needs: Some(ability), ..self }
     }
 }
 
@@ -126,18 +127,6 @@ const EVERYWHERE: &[Scope] =
 
 /// The action of the key that leaves the program from anywhere.
 const QUIT_ANYWHERE: &str = "quit-anywhere";
-
-const ALL_TABS: [Tab; 8] =
-    [Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::States, Tab::Findings, Tab::Ports, Tab::Log];
-/// The tabs whose rows are sorted by a column.
-const SORTED: &[Tab] = &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::Ports];
-/// The tabs whose lines have an owner.
-const OWNED: &[Tab] = &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::Findings, Tab::Ports];
-/// The tabs from which the next grouping is shown.
-const GROUPED: &[Tab] =
-    &[Tab::Connections, Tab::Processes, Tab::Remotes, Tab::Listeners, Tab::States, Tab::Ports, Tab::Log];
-/// The tabs whose lines are one socket each.
-const SINGLE: &[Tab] = &[Tab::Connections, Tab::Log];
 
 /// Every key.
 #[rustfmt::skip]
@@ -164,12 +153,12 @@ pub const BINDINGS: &[Binding] = &[
     Binding { action: "tab-ports",        keys: &[char('7')],                         name: "ports",       help: "tab Ports: ephemeral ports in use",          on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Ports)),                        footer: 0 },
     Binding { action: "tab-log",          keys: &[char('8'), char('H')],              name: "log",         help: "tab Log: what happened, newest first",       on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Log)),                          footer: 0 },
     Binding { action: "filter",           keys: &[char('/'), function(4)],            name: "filter",      help: "filter connections, as in state:close-wait", on: on(&[Table]),                                                   run: Change(App::edit_filter),                                  footer: 2 },
-    Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).tabs(SORTED),                                      run: Change(App::open_sort_menu),                               footer: 3 },
+    Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).needs(PanelAbility::Sort),                                      run: Change(App::open_sort_menu),                               footer: 3 },
     Binding { action: "sort-left",        keys: &[char('<'), LEFT],                   name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]),                                                   run: Change(|app| app.step_sort(-1)),                           footer: 0 },
     Binding { action: "sort-right",       keys: &[char('>'), RIGHT],                  name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]),                                                   run: Change(|app| app.step_sort(1)),                            footer: 0 },
     Binding { action: "reverse-sort",     keys: &[char('I'), char('r')],              name: "invert",      help: "reverse the sort",                           on: on(&[Table]),                                                   run: Change(App::invert_sort),                                  footer: 0 },
-    Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).tabs(&[Tab::States]),                              run: Change(App::next_span),                                    footer: 3 },
-    Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "by process, remote, listener, and back",     on: on(&[Table]).tabs(GROUPED),                                     run: Change(App::group),                                        footer: 4 },
+    Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).needs(PanelAbility::Span),                              run: Change(App::next_span),                                    footer: 3 },
+    Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "by process, remote, listener, and back",     on: on(&[Table]).needs(PanelAbility::Group),                                     run: Change(App::group),                                        footer: 4 },
     Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "hold the screen still; nothing is lost",     on: on(MAIN),                                                       run: Change(App::toggle_freeze),                                footer: 10 },
     Binding { action: "slower",           keys: &[char('+'), char('=')],              name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
     Binding { action: "faster",           keys: &[char('-')],                         name: "faster",      help: "less time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(false)),                       footer: 0 },
@@ -177,10 +166,10 @@ pub const BINDINGS: &[Binding] = &[
     Binding { action: "namespaces",       keys: &[char('N')],                         name: "namespaces",  help: "all network namespaces, or only this one",   on: on(MAIN),                                                       run: Ask(App::toggle_namespaces),                               footer: 0 },
     Binding { action: "explain",          keys: &[char('e')],                         name: "explain",     help: "what it means, what to do about it",         on: on(&[Table, Detail, Explain]),                                  run: Change(App::toggle_explanation),                           footer: 6 },
     // Acting
-    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).tabs(OWNED),                                           run: Change(App::ask_for_signal),                               footer: 7 },
+    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).needs(PanelAbility::Kill),                                           run: Change(App::ask_for_signal),                               footer: 7 },
     Binding { action: "escalate",         keys: &[char('!')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN),                                                       run: Change(App::escalate),                                     footer: 0 },
     Binding { action: "copy",             keys: &[char('y')],                         name: "copy",        help: "copy the selected line to the clipboard",    on: on(MAIN),                                                       run: Ask(App::copy),                                            footer: 0 },
-    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).tabs(SINGLE),                                          run: Change(App::ask_to_close),                                 footer: 9 },
+    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).needs(PanelAbility::Close),                                          run: Change(App::ask_to_close),                                 footer: 9 },
     // Menus and dialogs
     Binding { action: "choose",           keys: &[ENTER],                             name: "choose",      help: "take the selected line",                     on: on(&[Menu]),                                                    run: Change(App::choose),                                       footer: 1 },
     Binding { action: "confirm-signal",   keys: &[char('y')],                         name: "send",        help: "do exactly what the dialog shows",           on: on(&[Confirm]),                                                 run: Yes(App::confirm),                                     footer: 1 },
@@ -211,7 +200,8 @@ pub const BINDINGS: &[Binding] = &[
 
 /// The bindings that the footer of `scope` shows on `tab`, in its order.
 pub fn footer(scope: Scope, tab: Tab) -> Vec<&'static Binding> {
-    let works = |on: On| on.scopes.contains(&scope) && (scope != Table || on.tabs.contains(&tab));
+    let offers = |needs: Option<PanelAbility>| needs.is_none_or(|ability| tab.row().abilities.contains(&ability));
+    let works = |on: On| on.scopes.contains(&scope) && (scope != Table || offers(on.needs));
     let mut rows: Vec<_> = BINDINGS.iter().filter(|row| row.footer > 0 && works(row.on)).collect();
     rows.sort_by_key(|row| row.footer);
     rows
@@ -255,6 +245,7 @@ pub fn help_len(width: u16) -> usize {
 mod tests {
     use super::*;
     use crate::app::keymap::remap::Keymap;
+    use crate::app::panels::TABS;
 
     const SCOPES: [Scope; 10] =
         [Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
@@ -311,7 +302,7 @@ mod tests {
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
             // Of the twelve of the tables some are left out on each tab.
-            assert!(ALL_TABS.iter().all(|tab| footer(scope, *tab).len() <= 12), "{scope:?}");
+            assert!(TABS.iter().all(|row| footer(scope, row.tab).len() <= 12), "{scope:?}");
         }
         assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.

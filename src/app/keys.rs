@@ -9,20 +9,15 @@ use crate::app::action::Motion;
 use crate::app::detail;
 use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
-use crate::app::group_filter;
 use crate::app::keymap::key::Key;
 use crate::app::keymap::{self, Binding, Scope};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
+use crate::app::panels::Opened;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
-use crate::app::states::StateLine;
 use crate::app::tab::Tab;
 use crate::model::socket::SocketId;
-use crate::store::groups::GroupKey;
-use crate::store::listeners::ListenPlace;
-use crate::store::routes::Route;
-use crate::table::connections::has_namespaces;
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
@@ -86,7 +81,7 @@ impl App {
     pub(super) fn toggle_explanation(&mut self) {
         match self.mode {
             Mode::Explain { .. } => self.mode = Mode::Normal,
-            _ => match self.explained(self.selection()) {
+            _ => match self.explained(self.selected()) {
                 Some(explained) => self.mode = Mode::Explain { explained, scroll: Scroll::default() },
                 None => {
                     self.say(
@@ -110,8 +105,7 @@ impl App {
 
     /// From the connections of a group the way back is to the groups. The cursor stays on its row.
     fn clear_filter(&mut self) {
-        let is_filtered = self.tab == Tab::Connections || self.tables.group(self.tab).is_some();
-        if is_filtered && !self.tables.connections.view.filter().is_empty() {
+        if self.panel().filter().is_some() && !self.panels.connections.view.filter().is_empty() {
             let Some((tab, filter)) = self.entered.take() else {
                 return self.apply_filter("");
             };
@@ -122,15 +116,15 @@ impl App {
 
     fn close_detail(&mut self) {
         self.page = Page::Tab;
-        self.refresh_tables();
+        self.refresh_panel();
     }
 
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.page = Page::Tab;
         self.entered = None;
-        self.tables.forget_hidden(tab);
-        self.refresh_tables();
+        self.panels.leave_all_but(tab);
+        self.refresh_panel();
     }
 
     pub(super) fn go(&mut self, motion: Motion) {
@@ -155,44 +149,26 @@ impl App {
 
     fn go_in_page(&mut self, motion: Motion, page: usize) {
         let len = match self.page {
-            Page::Detail(_) => Some(detail::len(self)),
-            Page::Tab => None,
+            Page::Detail(_) => detail::len(self),
+            Page::Tab => return self.change_panel(|panel, context| panel.go(motion, context)),
         };
         let height = self.body_height();
-        match (&mut self.page, len) {
-            (Page::Detail(detail), Some(len)) => {
-                detail.scroll.go(motion, page, ScrollExtent { len, height });
-            }
-            _ if self.tab == Tab::States => self.states.go(motion),
-            _ if self.tab == Tab::Findings => self.go_in_findings(motion),
-            _ if self.tab == Tab::Log => self.with_log_lines(|cursor, lines| cursor.go(motion, lines)),
-            _ => match self.tables.group_mut(self.tab) {
-                Some(table) => table.with_lines(height, |cursor, lines| cursor.go(motion, lines)),
-                None => {
-                    self.tables.connections.with_lines(&self.store, height, |cursor, lines| cursor.go(motion, lines));
-                }
-            },
+        if let Page::Detail(detail) = &mut self.page {
+            detail.scroll.go(motion, page, ScrollExtent { len, height });
         }
     }
 
-    /// Opens the details of a connection, or the connections of a group.
+    /// Opens what is selected: the details of a connection, or the connections of a group.
     pub(super) fn open(&mut self) {
-        match self.tab {
-            Tab::Connections => {
-                self.choose_selected();
-                if let Some(id) = self.tables.connections.cursor.key() {
-                    self.open_detail(id);
-                }
-            }
-            Tab::Log => {
-                self.choose_selected();
-                if let Some(id) = self.log.key().and_then(|key| self.log_entry(key)).map(|entry| entry.id) {
-                    self.open_detail(id);
-                }
-            }
-            Tab::Findings => self.open_finding(),
-            Tab::States => self.open_state(),
-            Tab::Processes | Tab::Remotes | Tab::Listeners | Tab::Ports => self.open_group(),
+        // A key that acts on the row under the cursor stays with it.
+        match self.change_panel(|panel, context| {
+            panel.pick();
+            panel.open(context)
+        }) {
+            Opened::Nothing => {}
+            Opened::Details(id) => self.open_detail(id),
+            Opened::Filtered(filter) => self.enter(&filter, self.way_back()),
+            Opened::Refused(why) => drop(self.say(Tone::Plain, why)),
         }
     }
 
@@ -200,87 +176,34 @@ impl App {
         self.page = Page::Detail(Box::new(DetailPage::new(id, &self.store)));
     }
 
-    fn open_group(&mut self) {
-        self.choose_selected();
-        let Some(key) = self.tables.group(self.tab).and_then(|table| table.cursor.key()) else { return };
-        let mut filter = group_filter::of(key, &self.store);
-        // What was added up: the sockets of the group that pass the filter.
-        if let Some(before) = Some(self.tables.connections.view.filter().text().trim()).filter(|text| !text.is_empty())
-        {
-            filter = format!("({before}) {filter}");
-        }
-        if let (GroupKey::Route(_), Some(range)) = (key, self.store.facts().ephemeral_ports) {
-            filter = format!("{filter} lport:{}-{}", range.first, range.last);
-        }
-        if let GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
-        | GroupKey::OneOfListeners(ListenPlace { netns, .. })
-        | GroupKey::Route(Route { netns, .. }) = key
-            && has_namespaces(&self.store)
-        {
-            filter = format!("{filter} netns:{}", netns.0);
-        }
-        self.enter(&filter, self.way_back());
-    }
-
-    fn open_state(&mut self) {
-        let filter = match self.states.selected() {
-            StateLine::Tcp(state) => format!("proto:tcp state:{}", state.row().label),
-            StateLine::Udp => "proto:udp".to_owned(),
-        };
-        self.enter(&filter, self.way_back());
-    }
-
     /// The tab and the filter of now.
     pub(super) fn way_back(&self) -> (Tab, String) {
-        (self.tab, self.tables.connections.view.filter().text().to_owned())
+        (self.tab, self.panels.connections.view.filter().text().to_owned())
     }
 
     /// Shows the connections that pass `filter`; Esc leads back.
     pub(super) fn enter(&mut self, filter: &str, back: (Tab, String)) {
         self.apply_filter(filter);
-        self.tables.connections.cursor.release();
+        self.panels.connections.cursor.release();
         self.show(Tab::Connections);
         self.entered = Some(back);
     }
 
     pub(super) fn next_span(&mut self) {
-        if self.tab == Tab::States {
-            self.states.span = self.states.span.next();
-        }
-    }
-
-    /// A key that acts on the row under the cursor stays with it.
-    pub(super) fn choose_selected(&mut self) {
-        match self.tables.group_mut(self.tab) {
-            Some(table) => table.cursor.pick(),
-            None if self.tab == Tab::Log => self.log.pick(),
-            None if self.tab == Tab::Findings => self.findings.cursor.pick(),
-            None => self.tables.connections.cursor.pick(),
-        }
+        self.change_panel(|panel, _| panel.next_span());
     }
 
     /// The views that group the same sockets, one after the other.
     pub(super) fn group(&mut self) {
-        self.show(match self.tab {
-            Tab::Connections => Tab::Processes,
-            Tab::Processes => Tab::Remotes,
-            Tab::Remotes => Tab::Listeners,
-            Tab::Listeners | Tab::States | Tab::Findings | Tab::Ports | Tab::Log => Tab::Connections,
-        });
+        self.show(self.tab.row().next_grouping);
     }
 
     pub(super) fn follow(&mut self) {
-        let follows = match self.tables.group_mut(self.tab) {
-            Some(table) => table.cursor.toggle_follow(),
-            None if self.tab == Tab::Connections => self.tables.connections.cursor.toggle_follow(),
-            None => return,
-        };
-        let text = if follows {
-            "following: the selected row keeps its line on the screen"
-        } else {
-            "not following: the selected row moves with the order"
-        };
-        self.say(Tone::Plain, text);
+        match self.change_panel(|panel, _| panel.toggle_follow()) {
+            None => {}
+            Some(true) => drop(self.say(Tone::Plain, "following: the selected row keeps its line on the screen")),
+            Some(false) => drop(self.say(Tone::Plain, "not following: the selected row moves with the order")),
+        }
     }
 
     pub(super) fn step_interval(&mut self, slower: bool) -> Vec<Effect> {

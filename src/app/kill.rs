@@ -177,7 +177,7 @@ impl App {
     }
 
     fn candidates_of_finding(&self, key: FindingKey) -> Result<Candidates, String> {
-        let finding = self.findings.get(key).ok_or("there is no finding to act on")?;
+        let finding = self.panels.findings.get(key).ok_or("there is no finding to act on")?;
         if let Some(listener) = finding.key.listener.and_then(|id| self.store.rows().live(id)) {
             return candidates_of(listener);
         }

@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::tab::{TABS, Tab, TabRow};
+use crate::app::panels::{PanelParts, TABS, TabRow};
+use crate::app::tab::Tab;
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
@@ -18,6 +19,16 @@ pub enum View {
     Tab(Tab),
     /// The detail view.
     Detail,
+}
+
+impl View {
+    /// What it has around its main part.
+    const fn parts(self) -> PanelParts {
+        match self {
+            Self::Tab(tab) => tab.row().parts,
+            Self::Detail => PanelParts { columns: false, summary: false, states: false, log: false },
+        }
+    }
 }
 
 /// How the states are shown.
@@ -68,25 +79,24 @@ impl Layout {
             return None;
         }
         let roomy = width >= 60 && height >= 16;
-        let form = states_form(size, view);
-        let has_columns = !matches!(view, View::Detail | View::Tab(Tab::States));
-        let has_summary = matches!(view, View::Tab(Tab::Remotes | Tab::Listeners | Tab::Ports));
-        let mut top = Cursor { width, at: 0 };
+        let parts = view.parts();
+        let form = states_form(size, parts);
+        let mut top = Stack { width, at: 0 };
         let mut layout = Self {
             header: top.take(u16::from(roomy)),
             headline: top.take(if height >= ROOMY_HEIGHT_MIN { 2 } else { 1 }),
             states: top.take(states_height(form)),
             states_form: form,
             tabs: top.take(u16::from(roomy || view == View::Detail)),
-            summary: top.take(u16::from(has_summary)),
-            columns: top.take(u16::from(has_columns)),
+            summary: top.take(u16::from(parts.summary)),
+            columns: top.take(u16::from(parts.columns)),
             body: Rect::ZERO,
             log: Rect::ZERO,
             filter: Rect::ZERO,
             footer: Rect::new(0, height - 1, width, 1),
         };
         let filter_height = u16::from(filter_open);
-        let log_height = log_height(size, view);
+        let log_height = log_height(size, parts);
         layout.filter = Rect::new(0, height - 1 - filter_height, width, filter_height);
         layout.log = Rect::new(0, layout.filter.y - log_height, width, log_height);
         layout.body = Rect::new(0, top.at, width, layout.log.y - top.at);
@@ -94,12 +104,12 @@ impl Layout {
     }
 }
 
-struct Cursor {
+struct Stack {
     width: u16,
     at: u16,
 }
 
-impl Cursor {
+impl Stack {
     fn take(&mut self, height: u16) -> Rect {
         let rect = Rect::new(0, self.at, self.width, height);
         self.at += height;
@@ -107,13 +117,13 @@ impl Cursor {
     }
 }
 
-fn states_form((width, height): (u16, u16), view: View) -> StatesForm {
-    match view {
-        View::Tab(Tab::States | Tab::Findings) | View::Detail => StatesForm::Hidden,
-        View::Tab(_) if width >= 100 && height >= 28 => StatesForm::TwoColumns,
-        View::Tab(_) if width >= 60 && height >= 44 => StatesForm::OneColumn,
-        View::Tab(_) if width >= 60 && height >= 18 => StatesForm::Words,
-        View::Tab(_) => StatesForm::Hidden,
+const fn states_form((width, height): (u16, u16), parts: PanelParts) -> StatesForm {
+    match (width, height) {
+        _ if !parts.states => StatesForm::Hidden,
+        (100.., 28..) => StatesForm::TwoColumns,
+        (60.., 44..) => StatesForm::OneColumn,
+        (60.., 18..) => StatesForm::Words,
+        _ => StatesForm::Hidden,
     }
 }
 
@@ -127,12 +137,13 @@ const fn states_height(form: StatesForm) -> u16 {
 }
 
 /// The log panel takes part of what is left below a table of a readable height.
-const fn log_height((_, height): (u16, u16), view: View) -> u16 {
-    match (view, height) {
-        (View::Detail | View::Tab(Tab::Log | Tab::States | Tab::Findings), _) | (_, 0..ROOMY_HEIGHT_MIN) => 0,
-        (_, ROOMY_HEIGHT_MIN..46) => 6,
-        (_, 46..60) => 9,
-        _ => 13,
+const fn log_height((_, height): (u16, u16), parts: PanelParts) -> u16 {
+    match height {
+        _ if !parts.log => 0,
+        0..ROOMY_HEIGHT_MIN => 0,
+        ROOMY_HEIGHT_MIN..46 => 6,
+        46..60 => 9,
+        60.. => 13,
     }
 }
 

@@ -6,10 +6,7 @@ use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::mode::Page;
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
 use crate::model::host_name::{Lookups, Named};
-use crate::model::socket::Socket;
-use crate::table::column::HOST;
 
 impl App {
     /// The request for the names of what the screen shows now, if it differs from the last one.
@@ -39,8 +36,8 @@ impl App {
         };
         self.config.lookups = lookups;
         self.store.host_names_mut().clear();
-        self.tables.show_hosts(lookups == Lookups::On);
-        self.refresh_tables();
+        self.panels.change_tables(|table| table.show_hosts(lookups == Lookups::On));
+        self.refresh_panel();
         self.say(Tone::Plain, text)
     }
 
@@ -57,42 +54,19 @@ impl App {
 
     /// The peers on the screen, those at the top first; none where no name would be shown.
     fn visible_peers(&self) -> Vec<IpAddr> {
+        let shown = match &self.page {
+            Page::Detail(detail) => detail.row.iter().map(|row| row.connection.socket.remote.addr).collect(),
+            Page::Tab if self.panel().table().is_some_and(|table| table.shows_hosts(self.config.size.0)) => {
+                self.panel().peers(&self.panel_context())
+            }
+            Page::Tab => Vec::new(),
+        };
         let mut peers = Vec::new();
-        let mut push = |addr: IpAddr| {
-            let addr = addr.to_canonical();
+        for addr in shown.iter().map(IpAddr::to_canonical) {
             if !addr.is_unspecified() && !peers.contains(&addr) {
                 peers.push(addr);
-            }
-        };
-        let height = self.body_height();
-        match (&self.page, self.tables.group(self.tab)) {
-            (Page::Detail(detail), _) => {
-                detail.row.iter().for_each(|row| push(peer(&row.connection.socket)));
-            }
-            (Page::Tab, _) if !self.shows_hosts() => {}
-            (Page::Tab, Some(table)) => {
-                table
-                    .window(height)
-                    .filter_map(|(_, group)| group.key.remote_address())
-                    .for_each(|address| push(address.ip()));
-            }
-            (Page::Tab, None) => {
-                let rows = self.tables.connections.window(&self.store, height);
-                rows.for_each(|(_, row)| push(peer(&row.connection.socket)));
             }
         }
         peers
     }
-
-    /// Whether the table on the screen has room for names.
-    fn shows_hosts(&self) -> bool {
-        let tab = self.tab;
-        let heads = self.tables.heads(tab);
-        let is_table = tab == Tab::Connections || self.tables.group(tab).is_some();
-        is_table && self.tables.shown(tab, self.config.size.0).iter().any(|place| heads[place.index].key == HOST)
-    }
-}
-
-const fn peer(socket: &Socket) -> IpAddr {
-    socket.remote.addr
 }

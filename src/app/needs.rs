@@ -4,15 +4,9 @@ use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::mode::Page;
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
 use crate::model::process::Owner;
 use crate::model::snapshot::Needs;
-use crate::model::socket::SocketRef;
-use crate::store::groups::GroupKey;
-use crate::store::rows::Row;
-
-/// The most rows of a screen that are looked up between full samples: 3 ms.
-const VISIBLE_MAX: usize = 1_000;
+use crate::model::socket::Socket;
 
 impl App {
     /// The request for what the screen needs now, if it differs from the last one.
@@ -43,49 +37,31 @@ impl App {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs =
-            Needs { visible: self.visible(), all_namespaces: self.config.all_namespaces, ..Needs::default() };
+        let mut needs = Needs { all_namespaces: self.config.all_namespaces, ..Needs::default() };
         match &self.page {
             Page::Detail(detail) => {
                 let open = detail.row.as_ref().filter(|row| !row.is_closed());
                 if let Some(socket) = open.map(|row| &row.connection.socket) {
-                    needs.details.push(socket.reference());
-                    if let Owner::Live(holders) = &socket.owner {
-                        needs.usage.extend(holders.all().iter().map(|process| process.id));
-                    }
+                    self.add_needs_of(socket, &mut needs);
                 }
             }
-            Page::Tab if self.tab == Tab::Processes => {
-                let table = self.tables.group(self.tab);
-                let visible = table.into_iter().flat_map(|table| table.window(self.body_height()));
-                needs.usage.extend(visible.filter_map(|(_, group)| match group.key {
-                    GroupKey::Process(id) => Some(id),
-                    _ => None,
-                }));
-            }
-            Page::Tab => {}
+            Page::Tab => self.panel().add_needs(&mut needs, &self.panel_context()),
         }
         // Rows that change places ask for nothing new.
+        needs.visible.sort_unstable_by_key(|reference| reference.id);
         needs.usage.sort_unstable();
         needs.usage.dedup();
         needs
     }
 
-    /// The connections on the screen; none where every sample shows all of them anyway.
-    fn visible(&self) -> Vec<SocketRef> {
-        if self.store.rhythm().full_every.is_none() {
-            return Vec::new();
+    /// What the details of `socket` need.
+    fn add_needs_of(&self, socket: &Socket, needs: &mut Needs) {
+        if self.store.rhythm().full_every.is_some() {
+            needs.visible.push(socket.reference());
         }
-        let row = |row: &Row| (!row.is_closed()).then(|| row.connection.socket.reference());
-        let mut visible: Vec<_> = match &self.page {
-            Page::Detail(detail) => detail.row.as_ref().and_then(row).into_iter().collect(),
-            Page::Tab if self.tab == Tab::Connections => {
-                let window = self.tables.connections.window(&self.store, self.body_height());
-                window.filter_map(|(_, shown)| row(shown)).take(VISIBLE_MAX).collect()
-            }
-            Page::Tab => Vec::new(),
-        };
-        visible.sort_unstable_by_key(|reference| reference.id);
-        visible
+        needs.details.push(socket.reference());
+        if let Owner::Live(holders) = &socket.owner {
+            needs.usage.extend(holders.all().iter().map(|process| process.id));
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::app::effect::Effect;
 use crate::app::notice::Tone;
-use crate::app::tab::Tab;
 use crate::app::{App, Supply};
 use crate::model::delta::Delta;
 use crate::model::text::DisplayText;
@@ -53,16 +52,6 @@ impl App {
     /// Sampling is to stop now, because too much waits.
     pub(super) fn stop(&mut self) -> Option<Effect> {
         std::mem::take(&mut self.pause).then_some(Effect::Pause(true))
-    }
-
-    /// Brings the table on the screen up to date with its rows, its filter and the size of the screen.
-    pub(super) fn refresh_tables(&mut self) {
-        self.tables.refresh(self.tab, &self.store, self.body_height());
-        self.refresh_findings();
-        if self.tab == Tab::Log {
-            let found = self.log.sought().and_then(|key| self.log_line(key));
-            self.with_log_lines(|cursor, lines| cursor.refresh(found, lines));
-        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Scroll {
     }
 
     /// Moves the window; a page has `page` lines.
-    pub(crate) fn go(&mut self, motion: Motion, page: usize, extent: ScrollExtent) {
+    pub fn go(&mut self, motion: Motion, page: usize, extent: ScrollExtent) {
         self.first = match motion {
             Motion::Up => self.first.saturating_sub(1),
             Motion::Down => self.first + 1,

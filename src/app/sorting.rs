@@ -4,23 +4,23 @@ use crate::app::App;
 use crate::app::action::Motion;
 use crate::app::mode::Mode;
 use crate::app::notice::Tone;
+use crate::app::panels::table::SortedTable;
 use crate::model::action::SIGNALS;
 use crate::table::fit::Place;
 use crate::table::sort::SortKey;
 
 impl App {
     pub(super) fn open_sort_menu(&mut self) {
-        if let Some(sort) = self.tables.sort(self.tab) {
+        if let Some(sort) = self.panel().table().map(SortedTable::sort) {
             self.mode = Mode::SortMenu { line: sort.column };
         }
     }
 
     /// Sorts by the column `by` places to the right of the present one among those on the screen.
     pub(super) fn step_sort(&mut self, by: isize) {
-        let Some(sort) = self.tables.sort(self.tab) else { return };
-        let shown = self.tables.shown(self.tab, self.config.size.0);
+        let Some(table) = self.panel().table() else { return };
+        let (sort, heads, shown) = (table.sort(), table.heads(), table.shown(self.config.size.0));
         let at = shown.iter().position(|place| place.index == sort.column);
-        let heads = self.tables.heads(self.tab);
         let is_hint = |place: &Place| heads.get(place.index).is_some_and(|head| head.is_hint);
         let mut next = at.map_or(Some(0), |at| at.checked_add_signed(by));
         // Steps over what nothing is sorted by.
@@ -33,34 +33,38 @@ impl App {
     }
 
     pub(super) fn invert_sort(&mut self) {
-        if let Some(SortKey { column, order }) = self.tables.sort(self.tab) {
+        if let Some(SortKey { column, order }) = self.panel().table().map(SortedTable::sort) {
             self.set_sort(SortKey { column, order: order.reversed() });
         }
     }
 
     /// Sorts by `column`; the second time in a row in the other direction.
     pub(super) fn sort_by_or_invert(&mut self, column: usize) {
-        match self.tables.sort(self.tab) {
+        match self.panel().table().map(SortedTable::sort) {
             Some(sort) if sort.column == column => self.invert_sort(),
             _ => self.sort_by(column),
         }
     }
 
     fn sort_by(&mut self, column: usize) {
-        let head = self.tables.heads(self.tab).get(column).copied();
+        let head = self.panel().table().and_then(|table| table.heads().get(column).copied());
         if head.is_some_and(|head| head.is_hint) {
-            self.say(Tone::Plain, "nothing is sorted by names: anybody can call himself anything");
+            self.say(Tone::Plain, "reverse DNS names are not trusted, so they cannot be sorted by");
         } else if let Some(head) = head {
             self.set_sort(SortKey { column, order: head.first_order });
         }
     }
 
     fn set_sort(&mut self, sort: SortKey) {
-        self.tables.start_sort(self.tab, sort);
+        self.change_panel(|panel, _| {
+            if let Some(table) = panel.table_mut() {
+                table.start_sort(sort);
+            }
+        });
     }
 
     pub(super) fn move_in_menu(&mut self, motion: Motion) {
-        let columns = self.tables.heads(self.tab).len();
+        let columns = self.panel().table().map_or(0, |table| table.heads().len());
         let (line, len) = match &mut self.mode {
             Mode::SortMenu { line } => (line, columns),
             Mode::OwnerMenu { owners, line, .. } => (line, owners.len()),

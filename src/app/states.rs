@@ -2,12 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::action::Motion;
 use crate::app::prose::wrap;
 use crate::knowledge::states::text;
 use crate::model::tcp_state::TcpState;
 use crate::store::history::edges::EdgeRates;
-use crate::store::history::trend::Span;
 use crate::store::rows::Counts;
 
 /// One line of the histogram.
@@ -50,38 +48,6 @@ pub const BY_INTEREST: [StateLine; 12] = [
     StateLine::Tcp(TcpState::Close),
     StateLine::Udp,
 ];
-
-/// What the states tab is set to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StatesTab {
-    /// The selected line of [`BY_INTEREST`]: the state whose chart and meaning are shown.
-    pub line: usize,
-    /// How far back the charts go.
-    pub span: Span,
-}
-
-impl StatesTab {
-    /// The selected state.
-    pub fn selected(&self) -> StateLine {
-        BY_INTEREST[self.line.min(BY_INTEREST.len() - 1)]
-    }
-
-    /// Moves the selection.
-    pub(super) fn go(&mut self, motion: Motion) {
-        let last = BY_INTEREST.len() - 1;
-        self.line = match motion {
-            Motion::Up => self.line.saturating_sub(1),
-            Motion::Down => (self.line + 1).min(last),
-            Motion::PageUp | Motion::First => 0,
-            Motion::PageDown | Motion::Last => last,
-        };
-    }
-
-    /// The first line on the screen of a list that is `height` lines high.
-    pub fn offset(&self, height: usize) -> usize {
-        (self.line + 1).saturating_sub(height.max(1))
-    }
-}
 
 /// Lines of the list.
 const LIST_HEIGHT: u16 = 12;
@@ -271,17 +237,6 @@ mod tests {
                 assert!(others.into_iter().all(|(_, other)| !part.intersects(*other)), "{width}x{height} part {index}");
             }
         }
-    }
-
-    #[test]
-    fn the_selected_state_is_in_sight() {
-        let mut tab = StatesTab::default();
-        tab.go(Motion::Up);
-        assert_eq!((tab.line, tab.offset(7)), (0, 0));
-        tab.go(Motion::Last);
-        tab.go(Motion::Down);
-        assert_eq!((tab.line, tab.offset(7), tab.offset(12)), (11, 5, 0));
-        assert_eq!(tab.selected(), StateLine::Udp);
     }
 
     #[test]

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use crate::app::App;
-use crate::app::tab::Tab;
 use crate::model::address_text::AddressText;
 use crate::model::event::Teller;
 use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::store::Store;
-use crate::store::groups::GroupKey;
 use crate::store::groups::attempts::Attempts;
+use crate::store::groups::{GroupKey, Grouping};
 use crate::store::ledger::Window;
 use crate::store::pressure::{PRESSURE_WINDOW, Suspect};
+use crate::table::groups::GroupView;
 use crate::table::units;
 
 /// One thing that the line says. Pieces stand in the order of their worth: the last ones go where there is no room.
@@ -34,66 +33,62 @@ impl Piece {
     }
 }
 
-impl App {
-    /// The pieces of the line above the table on the screen; none where there is no such line.
-    pub fn summary(&self) -> Vec<Piece> {
-        match self.tab {
-            Tab::Remotes => self.attempts(),
-            Tab::Listeners => queues(&self.store),
-            Tab::Ports => self.ports(),
-            _ => Vec::new(),
-        }
+/// The pieces of the line above the table `view` of groups; none where there is no such line.
+pub(super) fn pieces(grouping: Grouping, view: &GroupView, store: &Store) -> Vec<Piece> {
+    match grouping {
+        Grouping::Process => Vec::new(),
+        Grouping::Remote => attempts(view, store),
+        Grouping::Listener => queues(store),
+        Grouping::Route => ports(view, store),
     }
+}
 
-    fn ports(&self) -> Vec<Piece> {
-        let Some(table) = self.tables.group(Tab::Ports) else { return Vec::new() };
-        let facts = self.store.facts();
-        let mut pieces = vec![Piece::plain(format!("{} in use", units::count(table.view.sockets())))];
-        let Some(range) = facts.ephemeral_ports else {
-            pieces.push(Piece::plain("this source does not know the kernel's range of ports"));
-            return pieces;
-        };
-        let ports = units::count(u64::from(range.len()));
-        pieces.push(Piece::plain(format!("range {}-{} ({ports})", range.first, range.last)));
-        if let Some(group) = table.view.largest()
-            && let GroupKey::Route(route) = group.key
-        {
-            let to = AddressText::of(route.to.address, route.netns, self.store.names());
-            let used = units::count(u64::from(group.sockets()));
-            pieces.push(Piece::plain(format!("most {used} to {}", to.with_port(route.to.port))));
-        }
-        pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
-        pieces.extend(reuse(facts).map(Piece::plain));
-        if !Attempts::are_told(&self.store) {
-            pieces.extend(untold_attempts(&self.store));
-        }
-        pieces
+fn ports(view: &GroupView, store: &Store) -> Vec<Piece> {
+    let facts = store.facts();
+    let mut pieces = vec![Piece::plain(format!("{} in use", units::count(view.sockets())))];
+    let Some(range) = facts.ephemeral_ports else {
+        pieces.push(Piece::plain("this source does not know the kernel's range of ports"));
+        return pieces;
+    };
+    let ports = units::count(u64::from(range.len()));
+    pieces.push(Piece::plain(format!("range {}-{} ({ports})", range.first, range.last)));
+    if let Some(group) = view.largest()
+        && let GroupKey::Route(route) = group.key
+    {
+        let to = AddressText::of(route.to.address, route.netns, store.names());
+        let used = units::count(u64::from(group.sockets()));
+        pieces.push(Piece::plain(format!("most {used} to {}", to.with_port(route.to.port))));
     }
+    pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
+    pieces.extend(reuse(facts).map(Piece::plain));
+    if !Attempts::are_told(store) {
+        pieces.extend(untold_attempts(store));
+    }
+    pieces
+}
 
-    fn attempts(&self) -> Vec<Piece> {
-        let Some(table) = self.tables.group(Tab::Remotes) else { return Vec::new() };
-        if !Attempts::are_told(&self.store) {
-            return untold_attempts(&self.store);
-        }
-        let ledger = self.store.ledger();
-        let over = seconds(ledger.over(Window::Minute).min(MINUTE));
-        let (made, failed) = table.view.attempts();
-        let mut pieces = vec![Piece::plain(match made {
-            0 => format!("no attempt to connect in the last {over}"),
-            1 => format!("1 attempt to connect in the last {over}"),
-            made => format!("{} attempts to connect in the last {over}", units::count(made)),
-        })];
-        if made > 0 {
-            pieces.push(Piece::plain(format!("{} failed", units::count(failed))));
-        }
-        if Attempts::are_at_least(&self.store, Window::Minute) {
-            pieces.push(Piece::plain("at least: the kernel dropped events"));
-        }
-        if ledger.is_full() {
-            pieces.push(Piece::plain("more destinations than can be told apart"));
-        }
-        pieces
+fn attempts(view: &GroupView, store: &Store) -> Vec<Piece> {
+    if !Attempts::are_told(store) {
+        return untold_attempts(store);
     }
+    let ledger = store.ledger();
+    let over = seconds(ledger.over(Window::Minute).min(MINUTE));
+    let (made, failed) = view.attempts();
+    let mut pieces = vec![Piece::plain(match made {
+        0 => format!("no attempt to connect in the last {over}"),
+        1 => format!("1 attempt to connect in the last {over}"),
+        made => format!("{} attempts to connect in the last {over}", units::count(made)),
+    })];
+    if made > 0 {
+        pieces.push(Piece::plain(format!("{} failed", units::count(failed))));
+    }
+    if Attempts::are_at_least(store, Window::Minute) {
+        pieces.push(Piece::plain("at least: the kernel dropped events"));
+    }
+    if ledger.is_full() {
+        pieces.push(Piece::plain("more destinations than can be told apart"));
+    }
+    pieces
 }
 
 /// The length of the window that attempts are counted over.

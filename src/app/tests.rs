@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::app::held::HELD_BYTES_MAX;
 use crate::app::mode::{Confirm, Stage};
+use crate::app::panels::groups::GroupPanel;
+use crate::app::panels::{PanelFace, log, table};
 use crate::app::selection::Selected;
 use crate::model::action::{KillOutcome, KillReport, Signal};
 use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
@@ -76,7 +78,7 @@ fn enter(app: &mut App) -> Vec<Effect> {
 }
 
 fn selected(app: &App) -> Option<u64> {
-    app.tables.connections.cursor.key()?.cookie()
+    app.panels.connections.cursor.key()?.cookie()
 }
 
 fn notice(app: &App) -> String {
@@ -98,12 +100,12 @@ fn the_selection_follows_its_connection_when_the_order_changes() {
     press(&mut app, "j");
     assert_eq!(selected(&app), Some(2));
     press(&mut app, "I");
-    assert_eq!((selected(&app), app.tables.connections.cursor.line()), (Some(2), Some(1)));
+    assert_eq!((selected(&app), app.panels.connections.cursor.line()), (Some(2), Some(1)));
     press(&mut app, "j");
     let chosen = selected(&app);
     press(&mut app, "I");
     assert_eq!(selected(&app), chosen);
-    assert_ne!(app.tables.connections.cursor.line(), Some(2));
+    assert_ne!(app.panels.connections.cursor.line(), Some(2));
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn other_network_namespaces_come_with_the_next_sample_and_go_again() {
 fn the_column_of_namespaces_is_shown_while_there_are_several() {
     let mut app = three();
     let is_shown = |app: &App| {
-        let columns = &app.tables.connections.columns;
+        let columns = &app.panels.connections.columns;
         columns.shown(120).iter().any(|place| columns.all[place.index].key == "netns_name")
     };
     assert!(!is_shown(&app));
@@ -329,9 +331,9 @@ fn a_term_that_does_nothing_offers_kill() {
 fn the_filter_is_previewed_while_it_is_typed_and_undone_by_escape() {
     let mut app = app_on(vec![tcp(1), tcp(2).state(TcpState::CloseWait), listener(3, 80)]);
     press(&mut app, "/state:close-wait");
-    assert_eq!(app.tables.connections.view.order().len(), 1);
+    assert_eq!(app.panels.connections.view.order().len(), 1);
     code(&mut app, KeyCode::Esc);
-    assert_eq!(app.tables.connections.view.order().len(), 3);
+    assert_eq!(app.panels.connections.view.order().len(), 3);
     assert!(matches!(app.mode, Mode::Normal));
 }
 
@@ -346,7 +348,7 @@ fn a_filter_that_cannot_be_understood_stays_open_with_its_error() {
     press(&mut app, "state:established");
     enter(&mut app);
     assert!(matches!(app.mode, Mode::Normal));
-    assert_eq!(app.tables.connections.view.filter().text(), "state:established");
+    assert_eq!(app.panels.connections.view.filter().text(), "state:established");
     assert!(app.title().contains("3 of 3 · state:established"), "{}", app.title());
 }
 
@@ -356,23 +358,23 @@ fn an_accepted_filter_is_found_again_in_the_history() {
     press(&mut app, "/proto:tcp");
     enter(&mut app);
     code(&mut app, KeyCode::Esc);
-    assert!(app.tables.connections.view.filter().is_empty());
+    assert!(app.panels.connections.view.filter().is_empty());
     press(&mut app, "/");
     code(&mut app, KeyCode::Up);
     enter(&mut app);
-    assert_eq!(app.tables.connections.view.filter().text(), "proto:tcp");
+    assert_eq!(app.panels.connections.view.filter().text(), "proto:tcp");
 }
 
 #[test]
 fn enter_on_a_process_shows_its_connections() {
     let mut app = app_on(vec![tcp(1).held_by(&[nginx()]), tcp(2).held_by(&[process(900, "other")])]);
     press(&mut app, "2");
-    let groups = &app.tables.group(Tab::Processes).expect("a group tab").view;
+    let groups = &app.panels.processes.view;
     let line = groups.from(0).position(|group| group.process.as_ref().is_some_and(|p| p.id.pid == 900)).expect("other");
     (0..=line).for_each(|_| drop(press(&mut app, "j")));
     enter(&mut app);
-    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "pid:900"));
-    assert_eq!(app.tables.connections.view.order().len(), 1);
+    assert_eq!((app.tab, app.panels.connections.view.filter().text()), (Tab::Connections, "pid:900"));
+    assert_eq!(app.panels.connections.view.order().len(), 1);
 }
 
 #[test]
@@ -392,7 +394,7 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
         let mut app = app_on(sockets());
         app.show(tab);
         app.advance(usize::MAX);
-        let len = app.tables.group(tab).expect("a group tab").view.len();
+        let len = groups(&app, tab).view.len();
         assert!(len > 0);
         for line in 0..len {
             let mut app = app_on(sockets());
@@ -401,8 +403,8 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
             (0..line).for_each(|_| drop(press(&mut app, "j")));
             enter(&mut app);
             assert_eq!(app.tab, Tab::Connections, "{tab:?} {line}");
-            let filter = app.tables.connections.view.filter().text().to_owned();
-            assert!(!filter.is_empty() && !app.tables.connections.view.order().is_empty(), "{tab:?} {filter}");
+            let filter = app.panels.connections.view.filter().text().to_owned();
+            assert!(!filter.is_empty() && !app.panels.connections.view.order().is_empty(), "{tab:?} {filter}");
         }
     }
 }
@@ -446,12 +448,12 @@ fn escape_goes_back_one_step_at_a_time() {
     assert!(matches!((&app.mode, &app.page), (Mode::Normal, Page::Detail(_))));
     code(&mut app, KeyCode::Esc);
     assert!(matches!(app.page, Page::Tab));
-    assert!(!app.tables.connections.view.filter().is_empty() && selected(&app).is_some());
+    assert!(!app.panels.connections.view.filter().is_empty() && selected(&app).is_some());
     code(&mut app, KeyCode::Esc);
-    assert!(app.tables.connections.view.filter().is_empty());
-    assert_eq!(app.tables.connections.cursor.line(), Some(1));
+    assert!(app.panels.connections.view.filter().is_empty());
+    assert_eq!(app.panels.connections.cursor.line(), Some(1));
     code(&mut app, KeyCode::Esc);
-    assert_eq!(app.tables.connections.cursor.line(), Some(1), "Esc never moves the cursor");
+    assert_eq!(app.panels.connections.cursor.line(), Some(1), "Esc never moves the cursor");
 }
 
 #[test]
@@ -461,13 +463,13 @@ fn escape_leads_from_the_connections_of_a_group_back_to_the_groups() {
     enter(&mut app);
     press(&mut app, "2");
     enter(&mut app);
-    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, "(proto:tcp) pid:812"));
+    assert_eq!((app.tab, app.panels.connections.view.filter().text()), (Tab::Connections, "(proto:tcp) pid:812"));
     code(&mut app, KeyCode::Esc);
-    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Processes, "proto:tcp"));
+    assert_eq!((app.tab, app.panels.connections.view.filter().text()), (Tab::Processes, "proto:tcp"));
     enter(&mut app);
     press(&mut app, "21");
     code(&mut app, KeyCode::Esc);
-    assert_eq!((app.tab, app.tables.connections.view.filter().text()), (Tab::Connections, ""));
+    assert_eq!((app.tab, app.panels.connections.view.filter().text()), (Tab::Connections, ""));
 }
 
 #[test]
@@ -504,9 +506,9 @@ fn the_mouse_selects_rows_sorts_by_headings_and_shows_tabs() {
     };
     click(&mut app, 10, layout.body.y + 1);
     assert_eq!(selected(&app), Some(2));
-    let before = app.tables.connections.view.sort();
-    click(&mut app, tables::MARGIN_LEFT, layout.columns.y);
-    assert_ne!(app.tables.connections.view.sort(), before);
+    let before = app.panels.connections.view.sort();
+    click(&mut app, table::MARGIN_LEFT, layout.columns.y);
+    assert_ne!(app.panels.connections.view.sort(), before);
     let places = layout::tab_places(layout.tabs.width, app.title_width(), app.tab);
     click(&mut app, places[1].x, layout.tabs.y);
     assert_eq!(app.tab, Tab::Processes);
@@ -534,10 +536,18 @@ fn the_interval_is_stepped_within_bounds() {
     assert_eq!(faster.last(), Some(&Effect::Interval(Duration::from_millis(100))));
 }
 
+/// The groups of `tab`.
+fn groups(app: &App, tab: Tab) -> &GroupPanel {
+    match app.panels.of(tab).face() {
+        PanelFace::Groups(panel) => panel,
+        _ => panic!("{tab:?} has no groups"),
+    }
+}
+
 /// The connection of the selected line of the log.
 fn selected_entry(app: &App) -> Option<SocketId> {
-    match app.selection() {
-        Selected::LogLine(number) => app.log_entry(number).map(|entry| entry.id),
+    match app.selected() {
+        Selected::LogLine(number) => log::entry(&app.store, number).map(|entry| entry.id),
         _ => None,
     }
 }
@@ -600,7 +610,7 @@ fn many() -> App {
 /// The rows that the table of connections shows.
 fn shown(app: &App) -> Vec<u64> {
     let id = |index| app.store.rows().get(index)?.connection.socket.id.cookie();
-    app.tables.connections.view.order().iter().filter_map(|index| id(*index)).collect()
+    app.panels.connections.view.order().iter().filter_map(|index| id(*index)).collect()
 }
 
 #[test]
@@ -612,7 +622,7 @@ fn a_key_is_answered_at_once_and_what_takes_longer_comes_in_slices() {
     let before = shown(&app);
     // Without the slices that `update` does by itself, as with a far larger table.
     let descending = SortKey::parse(COLUMNS, "-recvq").expect("a column");
-    app.tables.start_sort(Tab::Connections, descending);
+    app.panels.connections.view.start_sort(descending);
     app.advance(100);
     assert!(app.is_busy() && app.title().contains("sorting…"), "{}", app.title());
     assert_eq!(shown(&app), before, "the old order stands meanwhile");
@@ -632,14 +642,14 @@ fn a_key_is_answered_at_once_and_what_takes_longer_comes_in_slices() {
 fn samples_wait_while_there_is_work_and_none_is_lost() {
     let mut app = many();
     app.advance(usize::MAX);
-    app.tables.connections.view.start_filter(Filter::parse("state:close-wait").expect("valid"));
+    app.panels.connections.view.start_filter(Filter::parse("state:close-wait").expect("valid"));
     let removed = (1..=1_000).map(|cookie| removed(cookie, 101)).collect();
     app.held.push(Delta { removed, ..delta(101) });
     app.advance(500);
     assert_eq!(app.store.at(), delta(100).at, "one thing after the other");
     app.advance(usize::MAX);
     assert_eq!((app.store.at(), app.store.rows().counts().total()), (delta(101).at, 2_000));
-    assert_eq!(app.tables.connections.live, 400);
+    assert_eq!(app.panels.connections.live, 400);
     assert!(!app.is_busy());
 }
 
@@ -650,7 +660,7 @@ fn a_large_table_is_dropped_while_another_is_shown_and_keeps_its_selection() {
     app.advance(usize::MAX);
     press(&mut app, "jjj");
     let remotes = |app: &App| {
-        let table = app.tables.group(Tab::Remotes).expect("a group tab");
+        let table = &app.panels.remotes;
         (table.view.len(), table.cursor.key())
     };
     let before = remotes(&app);
@@ -714,10 +724,10 @@ proptest! {
         settle(&mut whole);
         prop_assert_eq!(shown(&sliced), shown(&whole));
         prop_assert_eq!(sliced.title(), whole.title());
-        prop_assert!(sliced.findings.iter().eq(whole.findings.iter()));
+        prop_assert!(sliced.panels.findings.iter().eq(whole.panels.findings.iter()));
         prop_assert_eq!(sliced.processes, whole.processes);
         for tab in [Tab::Processes, Tab::Remotes, Tab::Listeners] {
-            let keys = |app: &App| app.tables.group(tab).map(|table| table.view.from(0).cloned().collect::<Vec<_>>());
+            let keys = |app: &App| groups(app, tab).view.from(0).cloned().collect::<Vec<_>>();
             if sliced.tab == tab {
                 prop_assert_eq!(keys(&sliced), keys(&whole));
             }
@@ -748,16 +758,16 @@ fn the_filter_holds_for_groups_too() {
     let other = tcp(3).remote("10.0.0.9:443").held_by(&[process(77, "curl")]);
     let mut app = app_on(vec![held(1, "10.0.0.2:5000"), held(2, "10.0.0.2:5001"), other]);
     press(&mut app, "2");
-    assert_eq!((app.title().as_str(), app.tables.group(Tab::Processes).map(|table| table.view.len())), ("2", Some(2)));
+    assert_eq!((app.title().as_str(), app.panels.processes.view.len()), ("2", 2));
     // It is typed where one is, and is in force while it is typed.
     press(&mut app, "/rport:443");
     assert_eq!(app.tab, Tab::Processes);
     assert_eq!(app.title(), "1 · rport:443");
     enter(&mut app);
-    let sockets = |app: &App| app.tables.group(app.tab).map(|table| table.view.sockets());
-    assert_eq!(sockets(&app), Some(1));
+    let sockets = |app: &App| groups(app, app.tab).view.sockets();
+    assert_eq!(sockets(&app), 1);
     press(&mut app, "3");
-    assert_eq!((app.title().as_str(), sockets(&app)), ("1 · rport:443", Some(1)));
+    assert_eq!((app.title().as_str(), sockets(&app)), ("1 · rport:443", 1));
     // A group leads to the connections that were added up, and Esc back.
     press(&mut app, "2");
     enter(&mut app);
@@ -765,5 +775,5 @@ fn the_filter_holds_for_groups_too() {
     code(&mut app, KeyCode::Esc);
     assert_eq!((app.tab, app.title().as_str()), (Tab::Processes, "1 · rport:443"));
     code(&mut app, KeyCode::Esc);
-    assert_eq!((app.title().as_str(), sockets(&app)), ("2", Some(3)));
+    assert_eq!((app.title().as_str(), sockets(&app)), ("2", 3));
 }

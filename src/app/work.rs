@@ -6,10 +6,11 @@
 use crate::app::App;
 use crate::app::candidates::Purpose;
 use crate::app::effect::Effect;
-use crate::app::findings::News;
 use crate::app::flows::Flows;
 use crate::app::held::Next;
 use crate::app::mode::Page;
+use crate::app::panels::findings::News;
+use crate::app::tab::Tab;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
 use crate::model::process::ProcessId;
@@ -51,10 +52,10 @@ impl Work {
 impl App {
     /// Whether [`advance`](Self::advance) has work to do.
     pub fn is_busy(&self) -> bool {
-        self.tables.is_busy()
+        self.panels.is_busy()
             || self.work.holdings.is_some()
             || self.work.members.is_some()
-            || self.findings.is_looking()
+            || self.panels.findings.is_looking()
             || matches!(&self.page, Page::Detail(detail) if detail.is_searching())
             || self.work.intake.is_some()
             || self.held.is_merging(self.stands_still())
@@ -81,17 +82,17 @@ impl App {
             } else {
                 self.work.members = Some((members, purpose));
             }
-        } else if self.tables.is_busy() {
-            if self.tables.advance(&self.store, steps) {
-                self.refresh_tables();
+        } else if self.panels.is_busy() {
+            if self.panels.advance(&self.store, steps) {
+                self.refresh_panel();
                 self.dirty = true;
             }
         } else if let Page::Detail(detail) = &mut self.page
             && detail.is_searching()
         {
             self.dirty |= detail.advance(&self.store, steps);
-        } else if self.findings.is_looking() {
-            if let Some(news) = self.findings.advance(&self.store, steps) {
+        } else if self.panels.findings.is_looking() {
+            if let Some(news) = self.panels.findings.advance(&self.store, steps) {
                 self.on_news(news);
             }
         } else if let Some(mut intake) = self.work.intake.take() {
@@ -114,15 +115,15 @@ impl App {
     fn on_news(&mut self, news: News) {
         self.dirty |= news.changed;
         self.work.bell |= news.newly_critical && self.config.bell;
-        if news.changed {
-            self.refresh_findings();
+        if news.changed && self.tab == Tab::Findings {
+            self.refresh_panel();
         }
     }
 
     /// Puts made-up findings on the screen, until the next sample.
     #[cfg(test)]
     pub(crate) fn show_findings(&mut self, found: Vec<Finding>) -> News {
-        let news = self.findings.show(found, 0, self.store.rows().counts().total());
+        let news = self.panels.findings.show(found, 0, self.store.rows().counts().total());
         self.on_news(news);
         news
     }
@@ -146,15 +147,15 @@ impl App {
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
     fn finish(&mut self, intake: Intake) -> usize {
         let touched = self.store.finish(intake);
-        self.tables.connections.view.apply(&touched, &self.store);
-        self.log.grow_above(self.work.logged);
+        self.panels.connections.view.apply(&touched, &self.store);
+        self.panels.log.cursor.grow_above(self.work.logged);
         self.flows = Flows::of(self.store.history());
         self.processes = self.store.rows().processes();
-        self.findings.begin(&self.store);
+        self.panels.findings.begin(&self.store);
         if let Page::Detail(detail) = &mut self.page {
             detail.renew(&self.store);
         }
-        self.refresh_tables();
+        self.refresh_panel();
         self.dirty = true;
         STEPS_A_PLACE * (touched.added.len() + touched.renewed.len())
     }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::findings::mark;
+use crate::app::panels::findings::mark;
 use crate::app::{App, Supply};
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
@@ -13,7 +13,7 @@ const MORE_WIDTH_MIN: u16 = 60;
 
 /// Draws it: as many processes as there are lines, each with its worst finding; the last line tells how many more there are.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
-    let findings = &app.findings;
+    let findings = &app.panels.findings;
     if findings.is_empty() {
         let (text, role) = calm(app);
         painter.put(1, area.y, &text, area.width.saturating_sub(2), role);
@@ -61,8 +61,8 @@ fn calm(app: &App) -> (String, Role) {
     let (text, role) = match (&app.supply, app.store.at().0) {
         (Supply::Failed(_), 0) => ("no sample could be taken yet; conntop goes on trying", Role::Dim),
         (_, 0) => ("taking the first sample…", Role::Dim),
-        _ if !app.findings.has_looked() => ("looking…", Role::Dim),
-        _ if app.findings.ignored() > 0 => return (ignored(app.findings.ignored()), Role::Good),
+        _ if !app.panels.findings.has_looked() => ("looking…", Role::Dim),
+        _ if app.panels.findings.ignored() > 0 => return (ignored(app.panels.findings.ignored()), Role::Good),
         _ => ("nothing wrong found", Role::Good),
     };
     (text.to_owned(), role)

@@ -3,9 +3,9 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::app::findings::mark;
 use crate::app::flows::Rate;
 use crate::app::layout::{Layout, StatesForm};
+use crate::app::panels::findings::mark;
 use crate::app::states::{STATE_LINES, StateLine, largest};
 use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::{Phase, TcpState};
@@ -54,7 +54,7 @@ pub fn role(line: StateLine) -> Role {
 /// How bad the worst finding about the state is.
 pub fn alarm(app: &App, line: StateLine) -> Option<Severity> {
     match line {
-        StateLine::Tcp(state) => app.findings.concerns(state),
+        StateLine::Tcp(state) => app.panels.findings.concerns(state),
         StateLine::Udp => None,
     }
 }

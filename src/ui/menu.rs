@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::mode::Mode;
-use crate::app::title::arrow;
+use crate::app::panels::table::{ColumnHead, SortedTable, arrow};
 use crate::model::action::SIGNALS;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
@@ -14,9 +14,10 @@ use crate::ui::theme::Role;
 pub fn draw(painter: &mut Painter<'_>, app: &App) {
     match &app.mode {
         Mode::SortMenu { line } => {
-            let sort = app.tables.sort(app.tab);
-            let heads = app.tables.heads(app.tab);
-            let label = |(index, head): (usize, &crate::app::tables::ColumnHead)| {
+            let table = app.panel().table();
+            let sort = table.map(SortedTable::sort);
+            let heads = table.map(SortedTable::heads).unwrap_or_default();
+            let label = |(index, head): (usize, &ColumnHead)| {
                 let mark = sort.filter(|sort| sort.column == index).map_or(' ', |sort| arrow(sort.order));
                 (format!("{mark} {}", head.key), head.about.to_owned())
             };

@@ -1,16 +1,12 @@
-//! The tables: headings, rows, marks, the selection. Only the rows on the screen are looked at.
+//! What the panels with columns share: headings, cells, and what stands where there are no rows.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::findings::mark;
-use crate::app::fresh::is_fresh;
-use crate::app::layout::Layout;
-use crate::app::tables::Columns;
-use crate::app::title::arrow;
+use crate::app::panels::table::TableColumns;
+use crate::app::panels::table::arrow;
 use crate::app::{App, Supply};
 use crate::store::Store;
-use crate::store::rows::{Mark, Row};
 use crate::table::column::{Align, Column};
 use crate::table::fit::{Place, cells};
 use crate::table::sort::SortKey;
@@ -19,46 +15,14 @@ use crate::ui::bars::bar;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
-/// Draws the table of the tab on the screen.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
-    let (body, width) = (layout.body, layout.body.width);
-    let Some(sort) = app.tables.sort(app.tab) else { return };
-    let height = usize::from(body.height);
-    match app.tables.group(app.tab) {
-        Some(table) => {
-            let shown = table.columns.shown(width);
-            draw_headings(painter, layout.columns, &table.columns, &shown, sort);
-            for ((line, group), y) in table.window(height).zip(body.y..) {
-                draw_cells(painter, y, (&table.columns, &shown), group, &app.store, None);
-                if table.cursor.line() == Some(line) {
-                    painter.cursor(Rect { y, height: 1, ..body }, 1, table.cursor.is_picked());
-                }
-            }
-            if table.view.is_empty() {
-                draw_empty(painter, body, app);
-            }
-        }
-        None => draw_connections(painter, layout, app, sort),
-    }
-}
-
-fn draw_connections(painter: &mut Painter<'_>, layout: &Layout, app: &App, sort: SortKey) {
-    let (body, table) = (layout.body, &app.tables.connections);
-    let shown = table.columns.shown(body.width);
-    draw_headings(painter, layout.columns, &table.columns, &shown, sort);
-    for ((line, row), y) in table.window(&app.store, usize::from(body.height)).zip(body.y..) {
-        draw_mark(painter, y, row, app);
-        draw_cells(painter, y, (&table.columns, &shown), row, &app.store, row_style(painter, row));
-        if table.cursor.line() == Some(line) {
-            painter.cursor(Rect { y, height: 1, ..body }, 1, table.cursor.is_picked());
-        }
-    }
-    if table.view.order().is_empty() {
-        draw_empty(painter, body, app);
-    }
-}
-
-fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>, shown: &[Place], sort: SortKey) {
+/// Draws the headings of the columns; that of the sorted one is marked.
+pub fn draw_headings<R>(
+    painter: &mut Painter<'_>,
+    area: Rect,
+    columns: &TableColumns<R>,
+    shown: &[Place],
+    sort: SortKey,
+) {
     for &Place { index, x, width } in shown {
         let column = &columns.all[index];
         let sorted = index == sort.column;
@@ -77,34 +41,11 @@ fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, columns: &Columns<R>,
     }
 }
 
-/// What just happened to the row; else how bad the finding that it is part of is.
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
-    let (mark, role) = match row.mark {
-        Some(Mark::New(_)) => ("+", Role::New),
-        Some(Mark::Changed(_)) => ("~", Role::Changed),
-        Some(Mark::Closed(_) | Mark::Untold { .. }) => ("-", Role::Closed),
-        None => match app.findings.about(row, &app.store) {
-            Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
-            None => return,
-        },
-    };
-    painter.put(0, y, mark, 1, role);
-}
-
-/// The style of the cells of a row that something just happened to.
-fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
-    let role = match row.mark? {
-        Mark::New(_) => Role::New,
-        Mark::Changed(_) => Role::Changed,
-        Mark::Closed(_) | Mark::Untold { .. } => Role::Closed,
-    };
-    Some(role.style(painter.theme()))
-}
-
-fn draw_cells<R: Look>(
+/// Draws the cells of `row` in line `y`; `marked` is their style where something just happened to it.
+pub fn draw_cells<R: RowLook>(
     painter: &mut Painter<'_>,
     y: u16,
-    (columns, shown): (&Columns<R>, &[Place]),
+    (columns, shown): (&TableColumns<R>, &[Place]),
     row: &R,
     store: &Store,
     marked: Option<Style>,
@@ -167,13 +108,13 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
     }
 }
 
-/// What stands where no row does.
-fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
-    let filter = app.tables.connections.view.filter();
+/// What stands where no row does; `is_being_made`: rows may be about to come.
+pub fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, is_being_made: bool) {
+    let filter = app.panels.connections.view.filter();
     let text = match &app.supply {
         Supply::Starting => "taking the first sample…".to_owned(),
         Supply::Failed(why) => why.to_string(),
-        _ if is_being_made(app) => "counting…".to_owned(),
+        _ if is_being_made => "counting…".to_owned(),
         _ if !filter.is_empty() && app.store.rows().counts().total() > 0 => {
             format!("nothing matches {} · Esc clears the filter", filter.text().trim())
         }
@@ -183,36 +124,11 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
     painter.put(body.x + (body.width - width) / 2, body.y + body.height / 3, &text, width, Role::Dim);
 }
 
-/// Whether rows may be about to come.
-fn is_being_made(app: &App) -> bool {
-    match app.tables.group(app.tab) {
-        Some(table) => table.view.is_busy(),
-        None => app.store.deltas() == 0 || app.tables.connections.view.is_arranging(),
-    }
-}
-
 /// What of a row says how it looks, beside its cells.
-trait Look {
+pub trait RowLook {
+    /// Whether it stands for something that is gone.
     fn is_closed(&self) -> bool;
+
+    /// Whether it is too young to be held against anybody.
     fn is_fresh(&self, store: &Store) -> bool;
-}
-
-impl Look for Row {
-    fn is_closed(&self) -> bool {
-        Self::is_closed(self)
-    }
-
-    fn is_fresh(&self, store: &Store) -> bool {
-        is_fresh(self, store)
-    }
-}
-
-impl Look for crate::store::groups::Group {
-    fn is_closed(&self) -> bool {
-        false
-    }
-
-    fn is_fresh(&self, _store: &Store) -> bool {
-        false
-    }
 }

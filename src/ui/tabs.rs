@@ -5,7 +5,6 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::layout::tab_places;
 use crate::app::mode::Page;
-use crate::app::tab::Tab;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -23,9 +22,8 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     for place in &places {
         let row = place.tab.row();
         let active = place.tab == app.tab && matches!(app.page, Page::Tab);
-        let worst = app.findings.iter().next().filter(|_| place.tab == Tab::Findings);
-        let (number, name) = if let Some(worst) = worst {
-            (Role::of(worst.severity), Role::of(worst.severity))
+        let (number, name) = if let Some(severity) = app.panels.of(place.tab).severity() {
+            (Role::of(severity), Role::of(severity))
         } else if active {
             (Role::Accent, Role::Accent)
         } else {

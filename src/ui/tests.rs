@@ -14,7 +14,7 @@ mod paths;
 use super::*;
 use crate::app::Config;
 use crate::app::msg::Msg;
-use crate::app::tab::TABS;
+use crate::app::panels::TABS;
 use crate::diagnosis::finding::{
     CausedFindings, Evidence, Finding, FindingKey, FindingScope, Measure, ProcessShare, ProgramName, RunsOut, Severity,
     Slope,

@@ -39,10 +39,8 @@ pub const CIRCLES: &[&[&str]] = &[
 #[rustfmt::skip]
 pub const DOUBLE_NAMES: &[&str] = &[
     "Column",
-    "Connections",
     "CounterRow",
     "Counts",
-    "Cursor",
     "Document",
     "Entry",
     "FailOn",

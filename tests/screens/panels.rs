@@ -96,13 +96,13 @@ fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
     let mut app = after(20, (120, 40));
     press(&mut app, "7");
     let expected: Vec<u64> = {
-        let table = app.tables.group(conntop::app::tab::Tab::Ports).expect("a table");
+        let table = &app.panels.ports;
         table.view.from(0).map(|group| u64::from(group.sockets())).collect()
     };
     assert!(expected.len() > 5, "{expected:?}");
     for (line, sockets) in expected.into_iter().enumerate() {
         press(&mut app, &format!("g{}⏎", "j".repeat(line)));
-        assert_eq!(app.tables.connections.live as u64, sockets, "{}", app.tables.connections.view.filter().text());
+        assert_eq!(app.panels.connections.live as u64, sockets, "{}", app.panels.connections.view.filter().text());
         press(&mut app, "⎋");
         assert_eq!(app.tab, conntop::app::tab::Tab::Ports);
     }
@@ -112,12 +112,12 @@ fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
 fn enter_on_a_state_shows_its_connections() {
     let mut app = after(5, (120, 40));
     press(&mut app, "5j⏎");
-    assert_eq!(app.tables.connections.view.filter().text(), "proto:tcp state:close_wait");
-    assert_eq!(app.tables.connections.live as u64, u64::from(app.store.rows().counts().of(TcpState::CloseWait)));
+    assert_eq!(app.panels.connections.view.filter().text(), "proto:tcp state:close_wait");
+    assert_eq!(app.panels.connections.live as u64, u64::from(app.store.rows().counts().of(TcpState::CloseWait)));
     press(&mut app, "⎋");
     assert_eq!(app.tab, conntop::app::tab::Tab::States);
     press(&mut app, "G⏎");
-    assert_eq!(app.tables.connections.live as u64, u64::from(app.store.rows().counts().udp));
+    assert_eq!(app.panels.connections.live as u64, u64::from(app.store.rows().counts().udp));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::detail::name_and_pid;
 use crate::app::detail::page::DetailPage;
-use crate::app::log::{change_text, lasted_text};
+use crate::app::panels::log::{change_text, lasted_text};
 use crate::app::prose::{Line, Section};
 use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
@@ -66,7 +66,7 @@ pub(super) fn history(app: &App, detail: &DetailPage) -> Section {
     let mut section = Section::new("What happened to it");
     let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
     for entry in entries.take(HISTORY_SHOWN_MAX) {
-        section.lines.push(Line::Event(app.log_time(entry), happened(entry)));
+        section.lines.push(Line::Event(app.time_of_day(entry.at), happened(entry)));
     }
     if section.lines.is_empty() {
         let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));

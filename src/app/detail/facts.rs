@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::app::clock::date_and_time;
 use crate::app::detail::{byte_words, in_state, is_gone, name_and_pid};
-use crate::app::findings;
 use crate::app::kill::holdings_text;
+use crate::app::panels::findings;
 use crate::app::path::Path;
 use crate::app::prose::{Line, Section};
 use crate::app::related::RelatedSockets;
@@ -67,7 +67,7 @@ fn gone(app: &App, row: &Row) -> Option<Line> {
 
 /// The finding that the connection is part of.
 pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
-    let finding = app.findings.about(row, &app.store)?;
+    let finding = app.panels.findings.about(row, &app.store)?;
     let mut section = Section::new("It is part of a problem");
     let mark = findings::mark(finding.severity).to_owned();
     section.lines.push(Line::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));

@@ -52,7 +52,7 @@ fn leaking() -> App {
 }
 
 fn chosen(app: &App) -> Option<u32> {
-    app.findings.selected()?.process.as_ref().map(|process| process.id.pid)
+    app.panels.findings.selected_finding()?.process.as_ref().map(|process| process.id.pid)
 }
 
 #[test]
@@ -60,13 +60,13 @@ fn a_row_knows_the_finding_that_it_is_part_of() {
     let app = leaking();
     let worst = |cookie| {
         let index = app.store.rows().find(id(cookie))?;
-        app.findings.about(app.store.rows().get(index)?, &app.store).map(|finding| finding.severity)
+        app.panels.findings.about(app.store.rows().get(index)?, &app.store).map(|finding| finding.severity)
     };
     assert_eq!(worst(11), Some(Severity::Critical));
     assert_eq!(worst(13), Some(Severity::Warning));
     assert_eq!(worst(14), None);
-    assert_eq!(app.findings.concerns(TcpState::CloseWait), Some(Severity::Critical));
-    assert_eq!(app.findings.concerns(TcpState::TimeWait), None);
+    assert_eq!(app.panels.findings.concerns(TcpState::CloseWait), Some(Severity::Critical));
+    assert_eq!(app.panels.findings.concerns(TcpState::TimeWait), None);
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn one_key_shows_the_sockets_of_a_finding_and_one_leads_back() {
     code(&mut app, KeyCode::Enter);
     press(&mut app, "6j");
     code(&mut app, KeyCode::Enter);
-    assert_eq!((app.tab, app.tables.connections.live), (Tab::Connections, 1));
-    assert_eq!(app.tables.connections.cursor.key(), Some(id(12)));
+    assert_eq!((app.tab, app.panels.connections.live), (Tab::Connections, 1));
+    assert_eq!(app.panels.connections.cursor.key(), Some(id(12)));
     code(&mut app, KeyCode::Esc);
     assert_eq!((app.tab, chosen(&app)), (Tab::Findings, Some(12)));
-    assert_eq!(app.tables.connections.view.filter().text(), "established");
+    assert_eq!(app.panels.connections.view.filter().text(), "established");
 }
 
 #[test]

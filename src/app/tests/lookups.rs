@@ -100,8 +100,8 @@ fn a_name_moves_neither_rows_nor_columns_and_decides_nothing() {
     let mut app = app_of(60);
     press(&mut app, "nj");
     let look = |app: &App| {
-        let shown = app.tables.shown(Tab::Connections, 120);
-        (shown, app.tables.connections.view.order().to_vec(), selected(app))
+        let shown = app.panels.connections.columns.shown(120);
+        (shown, app.panels.connections.view.order().to_vec(), selected(app))
     };
     let before = look(&app);
     assert!(before.0.iter().any(|place| COLUMNS[place.index].key == HOST));
@@ -116,7 +116,7 @@ fn a_name_moves_neither_rows_nor_columns_and_decides_nothing() {
     // A word that is only in a name finds nothing, and a filter or a sort by names is refused.
     app.apply_filter("zzz");
     app.advance(usize::MAX);
-    assert!(app.tables.connections.view.order().is_empty());
+    assert!(app.panels.connections.view.order().is_empty());
     for text in ["rname:zzz", "rname:*", "!rname:/z/"] {
         let error = Filter::parse(text).expect_err(text);
         assert!(error.to_string().contains("nothing is chosen or sorted by it"), "{error}");
@@ -133,17 +133,17 @@ fn the_sort_steps_over_names_and_the_menu_says_why() {
     }
     let mut keys = Vec::new();
     for _ in 0..COLUMNS.len() {
-        let sort = app.tables.sort(Tab::Connections).expect("a table");
+        let sort = app.panels.connections.view.sort();
         keys.push(COLUMNS[sort.column].key);
         press(&mut app, ">");
     }
     assert!(keys.contains(&"remote") && keys.contains(&"state") && !keys.contains(&HOST), "{keys:?}");
     let line = COLUMNS.iter().position(|column| column.key == HOST).expect("a column");
-    let before = app.tables.sort(Tab::Connections);
+    let before = app.panels.connections.view.sort();
     app.mode = Mode::SortMenu { line };
     enter(&mut app);
-    assert_eq!(app.tables.sort(Tab::Connections), before);
-    assert!(notice(&app).contains("nothing is sorted by names"));
+    assert_eq!(app.panels.connections.view.sort(), before);
+    assert!(notice(&app).contains("reverse DNS names are not trusted"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn hasty(app: &mut App, character: char, haste: Haste) -> Vec<Effect> {
 }
 
 fn is_picked(app: &App) -> bool {
-    app.tables.connections.cursor.is_picked()
+    app.panels.connections.cursor.is_picked()
 }
 
 #[test]
@@ -33,9 +33,9 @@ fn escape_clears_a_notice_then_a_filter_and_never_moves_the_cursor() {
     press(&mut app, "!");
     assert!(!notice(&app).is_empty());
     escape(&mut app);
-    assert!(notice(&app).is_empty() && !app.tables.connections.view.filter().is_empty(), "only the notice");
+    assert!(notice(&app).is_empty() && !app.panels.connections.view.filter().is_empty(), "only the notice");
     escape(&mut app);
-    assert!(app.tables.connections.view.filter().is_empty());
+    assert!(app.panels.connections.view.filter().is_empty());
     for _ in 0..3 {
         escape(&mut app);
         assert_eq!((selected(&app), is_picked(&app)), (Some(3), true));

@@ -7,6 +7,7 @@ mod matrix;
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::panels::states::StatesPanel;
 use crate::app::states::{Areas, BY_INTEREST, FLOWS_WIDTH, NUMBERS_WIDTH, TextLine, areas, text_lines};
 use crate::ui::bars::chart;
 use crate::ui::histogram::{draw_flow, draw_name_and_count, role};
@@ -14,37 +15,36 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 /// Draws it.
-pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App) {
+pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &StatesPanel) {
     let areas = areas(body);
-    draw_list(painter, &areas, app);
-    draw_text(painter, areas.text, app);
-    chart::draw(painter, areas.chart, app);
+    draw_list(painter, &areas, app, panel);
+    draw_text(painter, areas.text, panel);
+    chart::draw(painter, areas.chart, app, panel);
     matrix::draw_busiest(painter, areas.edges, app);
     matrix::draw(painter, areas.matrix, app);
 }
 
-fn draw_list(painter: &mut Painter<'_>, areas: &Areas, app: &App) {
+fn draw_list(painter: &mut Painter<'_>, areas: &Areas, app: &App, panel: &StatesPanel) {
     let (list, trend_width) = (areas.list, areas.trend_width);
-    let offset = app.states.offset(usize::from(list.height));
+    let offset = panel.offset(usize::from(list.height));
     for ((at, line), y) in BY_INTEREST.iter().enumerate().skip(offset).zip(list.y..list.bottom()) {
         draw_name_and_count(painter, (list.x + 1, y), app, *line);
         if trend_width > 0 {
             let x = list.x + 1 + NUMBERS_WIDTH;
-            let values =
-                app.store.history().trend(app.states.span, usize::from(trend_width), |counts| line.count(counts));
+            let values = app.store.history().trend(panel.span, usize::from(trend_width), |counts| line.count(counts));
             let trend = chart(&values, 1).pop().unwrap_or_default();
             painter.put(x, y, &trend, trend_width, role(*line));
             draw_flow(painter, (x + trend_width + 1, y), app, *line);
             debug_assert!(x + trend_width + 1 + FLOWS_WIDTH <= list.right());
         }
-        if at == app.states.line {
+        if at == panel.line {
             painter.restyle(Rect { y, height: 1, ..list }, Role::Selected.style(painter.theme()));
         }
     }
 }
 
-fn draw_text(painter: &mut Painter<'_>, area: Rect, app: &App) {
-    let lines = text_lines(app.states.selected(), area.width);
+fn draw_text(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel) {
+    let lines = text_lines(panel.state(), area.width);
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         let (text, role) = match line {
             TextLine::Meaning(text) => (text, Role::Text),

@@ -1,12 +1,13 @@
 //! The list of findings: one line each.
 
-use crate::app::App;
-use crate::app::findings::text::{since_text, slope_text, title};
+use crate::app::panels::findings::Findings;
+use crate::app::panels::findings::text::{since_text, slope_text, title};
 use crate::diagnosis::finding::Severity;
+use crate::model::time::Timestamp;
 
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct FindingLine<'a> {
     /// How bad.
     pub severity: Severity,
     /// The name of the rule.
@@ -21,15 +22,15 @@ pub struct Entry<'a> {
     pub cursor: Option<bool>,
 }
 
-/// The entries on a screen with `height` lines for them.
-pub fn entries(app: &App, height: usize) -> impl Iterator<Item = Entry<'_>> {
-    let cursor = &app.findings.cursor;
-    let lines = app.findings.iter().enumerate().skip(cursor.offset()).take(height);
-    lines.map(move |(line, finding)| Entry {
+/// The lines on a screen with `height` lines for them.
+pub fn lines(findings: &Findings, now: Timestamp, height: usize) -> impl Iterator<Item = FindingLine<'_>> {
+    let cursor = &findings.cursor;
+    let lines = findings.iter().enumerate().skip(cursor.offset()).take(height);
+    lines.map(move |(line, finding)| FindingLine {
         severity: finding.severity,
         title: title(finding.rule()),
         sentence: &finding.sentence,
-        since: since_text(finding, app.store.at()),
+        since: since_text(finding, now),
         slope: finding.slope.map_or_else(String::new, slope_text),
         cursor: (cursor.line() == Some(line)).then_some(cursor.is_picked()),
     })

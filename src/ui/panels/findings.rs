@@ -4,8 +4,8 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::app::findings::{Entry, columns, entries, mark, panes, title};
 use crate::app::layout::Layout;
+use crate::app::panels::findings::{FindingLine, Findings, columns, lines, mark, panes, title};
 use crate::app::prose::{Column, Line};
 use crate::diagnosis::rule::Rule;
 use crate::table::fit::cells;
@@ -25,14 +25,14 @@ const TITLE_WIDTH_MIN: u16 = 150;
 const SLOPE_WIDTH_MIN: u16 = 100;
 
 /// Where the columns of the list stand.
-struct Places {
+struct ListPlaces {
     title: Option<u16>,
     sentence: u16,
     since: u16,
     slope: u16,
 }
 
-impl Places {
+impl ListPlaces {
     const fn of(width: u16) -> Self {
         let first = 1 + MARK_WIDTH + SEVERITY_WIDTH + 1;
         let slope = width.saturating_sub(if width < SLOPE_WIDTH_MIN { 0 } else { SLOPE_WIDTH + 1 });
@@ -47,20 +47,20 @@ impl Places {
 }
 
 /// Draws it.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
-    if app.findings.is_empty() {
-        return draw_empty(painter, layout.body, app);
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findings) {
+    if panel.is_empty() {
+        return draw_empty(painter, layout.body, app, panel);
     }
-    let (body, places) = (layout.body, Places::of(layout.body.width));
+    let (body, places) = (layout.body, ListPlaces::of(layout.body.width));
     draw_headings(painter, layout.columns, &places);
-    let panes = panes(body, app.findings.len());
-    for (entry, y) in entries(app, usize::from(panes.list.height)).zip(panes.list.y..) {
-        draw_entry(painter, Rect { y, height: 1, ..body }, &places, &entry);
+    let panes = panes(body, panel.len());
+    for (line, y) in lines(panel, app.store.at(), usize::from(panes.list.height)).zip(panes.list.y..) {
+        draw_line(painter, Rect { y, height: 1, ..body }, &places, &line);
     }
-    draw_text(painter, panes.rule, panes.text, app);
+    draw_text(painter, panes.rule, panes.text, app, panel);
 }
 
-fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
+fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &ListPlaces) {
     if area.height == 0 {
         return;
     }
@@ -75,50 +75,50 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
     }
 }
 
-fn draw_entry(painter: &mut Painter<'_>, line: Rect, places: &Places, entry: &Entry<'_>) {
-    let (y, role) = (line.y, Role::of(entry.severity));
-    painter.put(1, y, mark(entry.severity), MARK_WIDTH, role);
-    painter.put(1 + MARK_WIDTH, y, entry.severity.label(), SEVERITY_WIDTH, role);
+fn draw_line(painter: &mut Painter<'_>, area: Rect, places: &ListPlaces, line: &FindingLine<'_>) {
+    let (y, role) = (area.y, Role::of(line.severity));
+    painter.put(1, y, mark(line.severity), MARK_WIDTH, role);
+    painter.put(1 + MARK_WIDTH, y, line.severity.label(), SEVERITY_WIDTH, role);
     if let Some(x) = places.title {
-        painter.put(x, y, entry.title, TITLE_WIDTH, Role::Strong);
+        painter.put(x, y, line.title, TITLE_WIDTH, Role::Strong);
     }
     let room = places.since.saturating_sub(places.sentence + 1);
-    painter.put(places.sentence, y, entry.sentence, room, Role::Text);
-    painter.right(places.since, y, &entry.since, SINCE_WIDTH, Role::Text);
-    if line.width >= SLOPE_WIDTH_MIN {
-        painter.right(places.slope, y, &entry.slope, SLOPE_WIDTH, Role::Text);
+    painter.put(places.sentence, y, line.sentence, room, Role::Text);
+    painter.right(places.since, y, &line.since, SINCE_WIDTH, Role::Text);
+    if area.width >= SLOPE_WIDTH_MIN {
+        painter.right(places.slope, y, &line.slope, SLOPE_WIDTH, Role::Text);
     }
-    if let Some(is_picked) = entry.cursor {
-        painter.cursor(line, 0, is_picked);
+    if let Some(is_picked) = line.cursor {
+        painter.cursor(area, 0, is_picked);
     }
 }
 
 /// The text, with a word at the end of the line above it if it goes on below the screen.
-fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App) {
-    let Some(finding) = app.findings.selected() else { return };
-    let columns = columns(app, area.width);
+fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App, panel: &Findings) {
+    let Some(finding) = panel.selected_finding() else { return };
+    let columns = columns(finding, &app.panel_context(), area.width);
     if rule.height > 0 {
         painter.rule(rule, title(finding.rule()));
         let lines = columns.iter().map(|column| column.lines.len()).max().unwrap_or(0);
-        let below = lines.saturating_sub(app.findings.scroll.first() + usize::from(area.height));
+        let below = lines.saturating_sub(panel.scroll.first() + usize::from(area.height));
         let more = if below > 0 { format!(" {below} more lines: PgDn ") } else { String::new() };
         painter.right(rule.x, rule.y, &more, rule.width.saturating_sub(2), Role::Dim);
     }
-    prose::draw(painter, area, &columns, app.findings.scroll.first(), None);
+    prose::draw(painter, area, &columns, panel.scroll.first(), None);
 }
 
 /// Nothing is wrong, or nothing is known yet.
-fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App) {
-    if !app.findings.has_looked() {
+fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &Findings) {
+    if !panel.has_looked() {
         let text = "looking…";
         return center(painter, body, body.y + body.height / 3, text, Role::Dim);
     }
     let top = body.y + (body.height / 5).min(3);
     center(painter, body, top, "nothing wrong found", Role::Good);
-    let sockets = units::count(u64::from(app.findings.sockets()));
+    let sockets = units::count(u64::from(panel.sockets()));
     let looked = format!("{} rules looked at {sockets} sockets", Rule::ALL.len());
     center(painter, body, top + 1, &looked, Role::Dim);
-    let ignored = app.findings.ignored();
+    let ignored = panel.ignored();
     if ignored > 0 {
         let text = format!("{ignored} ignored, by [[ignore]] in the config file or --ignore");
         center(painter, body, top + 3, &text, Role::Dim);

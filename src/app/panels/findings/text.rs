@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::explain::more_sections;
+use crate::app::panels::PanelContext;
 use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
 use crate::diagnosis::ignore::Ignore;
@@ -94,9 +94,8 @@ fn of_words(part: u64, all: u64) -> String {
     format!("{} of {}{share}", units::count(part), units::count(all))
 }
 
-/// The text of the selected finding on a screen of `width`.
-pub fn columns(app: &App, width: u16) -> Vec<Column> {
-    let Some(finding) = app.findings.selected() else { return Vec::new() };
+/// The text of a finding on a screen of `width`.
+pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec<Column> {
     let text = rules::text(finding.rule().id());
     let list = |title, of: fn(&rules::RuleText) -> &[String], numbered: bool| {
         let mut section = Section::new(title);
@@ -115,7 +114,7 @@ pub fn columns(app: &App, width: u16) -> Vec<Column> {
     about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
     let mut said = Section::new("");
     said.lines.push(Line::Lead(finding.sentence.clone()));
-    let (known, explained, examples) = (known(app, finding), explained(finding), examples(app, finding));
+    let (known, explained, examples) = (known(context, finding), explained(finding), examples(context, finding));
     if width < TWO_COLUMNS_WIDTH_MIN {
         return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples, silence(finding)]]);
     }
@@ -144,7 +143,7 @@ fn advice(finding: &Finding) -> Vec<String> {
 }
 
 /// Why, since when, how fast, what runs out, and the numbers behind it.
-fn known(app: &App, finding: &Finding) -> Section {
+fn known(context: &PanelContext<'_>, finding: &Finding) -> Section {
     let mut section = Section::new("What is known");
     if !finding.why.is_empty() {
         section.lines.push(Line::Strong("why", finding.why.to_owned()));
@@ -158,7 +157,7 @@ fn known(app: &App, finding: &Finding) -> Section {
     }
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));
     section.known("processes", finding.processes_in_words());
-    section.known("since", finding.since.map(|since| since_words(app, since)));
+    section.known("since", finding.since.map(|since| since_words(context, since)));
     section.known("growth", Some(growth_words(finding.slope)));
     for evidence in finding.evidence.iter().filter(|evidence| !TOLD_BEFORE.contains(&evidence.key)) {
         let (label, text) = (evidence.label, evidence_text(evidence));
@@ -183,10 +182,10 @@ fn process_words(process: &crate::model::process::Process) -> String {
     format!("{}[{}]{command}", process.name, process.id.pid)
 }
 
-fn since_words(app: &App, since: crate::model::delta::Since) -> String {
-    let age = units::lasted(since.age(app.store.at()));
+fn since_words(context: &PanelContext<'_>, since: crate::model::delta::Since) -> String {
+    let age = units::lasted(since.age(context.store.at()));
     match since.basis {
-        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it begin", app.time_of_day(since.at)),
+        AgeBasis::Observed => format!("{age}, from {} on: conntop saw it begin", context.time_of_day(since.at)),
         AgeBasis::Kernel => format!("{age}, by the kernel's clocks"),
         AgeBasis::AtLeast => format!("at least {age}; it may be longer"),
     }
@@ -212,11 +211,11 @@ fn eta(within: Duration) -> String {
 }
 
 /// The first of the sockets it is about, a line each.
-fn examples(app: &App, finding: &Finding) -> Section {
+fn examples(context: &PanelContext<'_>, finding: &Finding) -> Section {
     let mut section = Section::new("Examples");
-    let row = |id: &SocketId| app.store.rows().get(app.store.rows().find(*id)?);
+    let row = |id: &SocketId| context.store.rows().get(context.store.rows().find(*id)?);
     for row in finding.examples.iter().filter_map(row) {
-        section.lines.push(Line::Item("•".to_owned(), example_words(app, row)));
+        section.lines.push(Line::Item("•".to_owned(), example_words(context, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
         let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
@@ -233,12 +232,12 @@ fn counted(sockets: u32) -> String {
     }
 }
 
-fn example_words(app: &App, row: &Row) -> String {
+fn example_words(context: &PanelContext<'_>, row: &Row) -> String {
     let socket = &row.connection.socket;
-    let ends = both_ends(socket, app.store.names());
+    let ends = both_ends(socket, context.store.names());
     let age = row.connection.state_since.map_or_else(String::new, |since| {
         let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
-        format!("  {at_least}{}", units::age(since.age(app.store.at())))
+        format!("  {at_least}{}", units::age(since.age(context.store.at())))
     });
     let verdict = socket.verdict().map_or_else(String::new, |verdict| format!("  {}", verdict.words()));
     format!("{ends}  {}{age}{verdict}", socket.state)

@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
-use crate::app::log::{change_text, lasted_text, owner_text};
-use crate::app::tables::MARGIN_LEFT;
+use crate::app::panels::log::{LogPanel, change_text, lasted_text, owner_text};
+use crate::app::panels::table::MARGIN_LEFT;
 use crate::model::delta::Transition;
 use crate::model::process::Names;
 use crate::model::tcp_state::TcpState;
@@ -24,13 +24,13 @@ const END_WIDTH_MIN: u16 = 17;
 const END_WIDTH_MAX: u16 = 47;
 
 /// Where the parts of a line stand: the same for every line.
-struct Places {
+struct LogPlaces {
     end_width: u16,
     lasted: bool,
     owner: bool,
 }
 
-impl Places {
+impl LogPlaces {
     /// Parts go when the screen is narrow: first the owner, then how long the state lasted; the ends share the rest.
     fn of(width: u16, most: u16) -> Self {
         let room = width.saturating_sub(MARGIN_LEFT + TIME_WIDTH + 2 + CHANGE_WIDTH + 2 + 3);
@@ -42,8 +42,8 @@ impl Places {
     }
 }
 
-/// Draws the panel below a table.
-pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
+/// Draws the newest entries below a table.
+pub fn draw_below_table(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.height == 0 {
         return;
     }
@@ -54,7 +54,7 @@ pub fn draw_panel(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
     }
-    let places = Places::of(area.width, widest(&lines, app.store.names()));
+    let places = LogPlaces::of(area.width, widest(&lines, app.store.names()));
     for (entry, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
         draw_entry(painter, (area.width, y), app, entry, &places);
     }
@@ -66,19 +66,19 @@ fn is_expiry(entry: &Transition) -> bool {
 }
 
 /// Draws the tab.
-pub fn draw_tab(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &LogPanel) {
     let body = layout.body;
-    let entries: Vec<_> = app.log_window(usize::from(body.height)).collect();
+    let entries: Vec<_> = panel.window(&app.store, usize::from(body.height)).collect();
     let lines: Vec<&Transition> = entries.iter().map(|(_, entry)| *entry).collect();
-    let places = Places::of(body.width, widest(&lines, app.store.names()));
+    let places = LogPlaces::of(body.width, widest(&lines, app.store.names()));
     draw_headings(painter, layout.columns, &places);
     if entries.is_empty() {
         painter.put(MARGIN_LEFT, body.y, "no change of state yet", body.width, Role::Dim);
     }
     for ((line, entry), y) in entries.into_iter().zip(body.y..) {
         draw_entry(painter, (body.width, y), app, entry, &places);
-        if app.log.line() == Some(line) {
-            painter.cursor(Rect { y, height: 1, ..body }, 1, app.log.is_picked());
+        if panel.cursor.line() == Some(line) {
+            painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
     }
 }
@@ -90,7 +90,7 @@ fn widest(entries: &[&Transition], names: &Names) -> u16 {
     if widest <= 21 { 21 } else { END_WIDTH_MAX }
 }
 
-fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
+fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &LogPlaces) {
     let mut x = MARGIN_LEFT;
     for (title, width) in columns(places) {
         painter.put(x, area.y, title, width, Role::Heading);
@@ -98,7 +98,7 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &Places) {
     }
 }
 
-fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
+fn columns(places: &LogPlaces) -> impl Iterator<Item = (&'static str, u16)> {
     let all = [
         ("TIME ▾", TIME_WIDTH + 2, true),
         ("LOCAL", places.end_width + 3, true),
@@ -110,7 +110,7 @@ fn columns(places: &Places) -> impl Iterator<Item = (&'static str, u16)> {
     all.into_iter().filter(|(_, _, shown)| *shown).map(|(title, width, _)| (title, width))
 }
 
-fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &Places) {
+fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &LogPlaces) {
     let mark = match (entry.from, entry.to) {
         (_, None) => ("-", Role::Closed),
         (None, _) => ("+", Role::New),
@@ -118,7 +118,7 @@ fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entr
     };
     painter.put(0, y, mark.0, 1, mark.1);
     let mut x = MARGIN_LEFT;
-    painter.put(x, y, &app.log_time(entry), TIME_WIDTH, Role::Dim);
+    painter.put(x, y, &app.time_of_day(entry.at), TIME_WIDTH, Role::Dim);
     x += TIME_WIDTH + 2;
     let names = app.store.names();
     painter.put(x, y, &end_text(entry.local_text(names), places.end_width), places.end_width, Role::Text);

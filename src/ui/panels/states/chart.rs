@@ -4,6 +4,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::panels::states::StatesPanel;
 use crate::store::history::trend::Span;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -18,20 +19,20 @@ const SCALE_WIDTH: u16 = 8;
 const FRAME_HEIGHT: u16 = 3;
 
 /// Draws the chart of the selected state.
-pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
+pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPanel) {
     if area.height <= FRAME_HEIGHT || area.width <= SCALE_WIDTH {
         return;
     }
-    let line = app.states.selected();
+    let line = panel.state();
     let inside = Rect {
         x: area.x + SCALE_WIDTH,
         y: area.y + 1,
         width: area.width - SCALE_WIDTH,
         height: area.height - FRAME_HEIGHT,
     };
-    let span = app.states.span;
+    let span = panel.span;
     let values = app.store.history().trend(span, usize::from(inside.width), |counts| line.count(counts));
-    draw_title(painter, area, app, &values);
+    draw_title(painter, area, panel, &values);
     for (row, y) in chart(&values, usize::from(inside.height)).iter().zip(inside.y..) {
         painter.put(inside.x, y, row, inside.width, role(line));
     }
@@ -45,13 +46,13 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     draw_times(painter, Rect { y: inside.bottom() + 1, height: 1, ..inside }, span);
 }
 
-fn draw_title(painter: &mut Painter<'_>, area: Rect, app: &App, values: &[Option<u32>]) {
-    let line = app.states.selected();
+fn draw_title(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel, values: &[Option<u32>]) {
+    let line = panel.state();
     let x = painter.put(area.x + SCALE_WIDTH, area.y, line.name(), area.width - SCALE_WIDTH, Role::Strong);
     let known = || values.iter().flatten().copied();
     let (Some(lowest), Some(highest)) = (known().min(), known().max()) else { return };
     let count = |number: u32| units::count(u64::from(number));
-    let text = format!("  {} · lowest {}, highest {}", app.states.span.label(), count(lowest), count(highest));
+    let text = format!("  {} · lowest {}, highest {}", panel.span.label(), count(lowest), count(highest));
     painter.put(x, area.y, &text, area.right().saturating_sub(x), Role::Dim);
 }
 

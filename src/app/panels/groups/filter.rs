@@ -8,9 +8,32 @@ use crate::store::Store;
 use crate::store::groups::GroupKey;
 use crate::store::listeners::ListenPlace;
 use crate::store::routes::Route;
+use crate::table::connections::has_namespaces;
+use crate::table::filter::Filter;
+
+/// The filter that shows the connections of a group which pass `before`, the filter in force.
+pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
+    let mut filter = of(key, store);
+    // What was added up: the sockets of the group that pass the filter.
+    let before = before.text().trim();
+    if !before.is_empty() {
+        filter = format!("({before}) {filter}");
+    }
+    if let (GroupKey::Route(_), Some(range)) = (key, store.facts().ephemeral_ports) {
+        filter = format!("{filter} lport:{}-{}", range.first, range.last);
+    }
+    if let GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
+    | GroupKey::OneOfListeners(ListenPlace { netns, .. })
+    | GroupKey::Route(Route { netns, .. }) = key
+        && has_namespaces(store)
+    {
+        filter = format!("{filter} netns:{}", netns.0);
+    }
+    filter
+}
 
 /// The filter that shows the connections of a group.
-pub(super) fn of(key: GroupKey, store: &Store) -> String {
+fn of(key: GroupKey, store: &Store) -> String {
     match key {
         GroupKey::Process(id) => format!("pid:{}", id.pid),
         GroupKey::NoProcess(why) => match why {
@@ -79,7 +102,6 @@ mod tests {
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
     use crate::store::groups::{self, Grouping};
-    use crate::table::filter::Filter;
 
     /// Workers that share a port, one of which hangs; one on the very address, one on a device, one of IPv6; datagrams.
     fn store() -> Store {

@@ -1,13 +1,18 @@
 //! What is wrong, as the screen shows it: the findings of the last finished look, which of them is selected, and which
 //! rows they are about.
 
-mod keys;
 mod list;
 mod panes;
 mod text;
 
+use ratatui::layout::Position;
+
+use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::scroll::Scroll;
+use crate::app::panels::{Opened, Panel, PanelContext, PanelFace, PanelParts};
+use crate::app::prose::longest;
+use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
+use crate::app::selection::Selected;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::diagnosis::ignore::Ignore;
@@ -16,10 +21,14 @@ use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::filter::Filter;
+use crate::table::units;
 
-pub use crate::app::findings::list::{Entry, entries};
-pub use crate::app::findings::panes::{Panes, panes};
-pub use crate::app::findings::text::{columns, evidence_text, since_text, slope_text, title};
+pub use crate::app::panels::findings::list::{FindingLine, lines};
+pub use crate::app::panels::findings::panes::{Panes, panes};
+pub use crate::app::panels::findings::text::{columns, evidence_text, since_text, slope_text, title};
+
+/// What the tab has around its panel.
+pub const PARTS: PanelParts = PanelParts { columns: true, summary: false, states: false, log: false };
 
 /// The findings on the screen, and the look for those of the next sample.
 #[derive(Debug, Default)]
@@ -106,7 +115,7 @@ impl Findings {
     }
 
     /// The selected finding.
-    pub fn selected(&self) -> Option<&Finding> {
+    pub fn selected_finding(&self) -> Option<&Finding> {
         self.get(self.cursor.key()?)
     }
 
@@ -134,18 +143,18 @@ impl Findings {
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
     }
 
-    pub(super) const fn is_looking(&self) -> bool {
+    pub(in crate::app) const fn is_looking(&self) -> bool {
         self.is_looking
     }
 
     /// Starts a look at what the store has now.
-    pub(super) fn begin(&mut self, store: &Store) {
+    pub(in crate::app) fn begin(&mut self, store: &Store) {
         self.is_looking = true;
         self.diagnosis.begin(store);
     }
 
     /// Goes on with the look; what it found once it is finished.
-    pub(super) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<News> {
+    pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<News> {
         if !self.diagnosis.advance(store, steps) {
             return None;
         }
@@ -158,7 +167,7 @@ impl Findings {
     }
 
     /// Puts `found` on the screen.
-    pub(super) fn show(&mut self, found: Vec<Finding>, untold: usize, sockets: u32) -> News {
+    pub(in crate::app) fn show(&mut self, found: Vec<Finding>, untold: usize, sockets: u32) -> News {
         let same = self.iter().eq(found.iter()) && self.untold == untold;
         let was_critical = |key| self.get(key).is_some_and(|old| old.severity == Severity::Critical);
         let critical = |finding: &&Finding| finding.severity == Severity::Critical;
@@ -190,7 +199,7 @@ impl Findings {
     }
 
     /// The list as the cursor sees it.
-    pub(super) fn with_lines<T>(
+    fn with_lines<T>(
         &mut self,
         height: usize,
         change: impl FnOnce(&mut Cursor<FindingKey>, &Lines<'_, FindingKey>) -> T,
@@ -205,10 +214,84 @@ impl Findings {
         answer
     }
 
-    /// Brings the selection up to date with the list.
-    pub(super) fn refresh(&mut self, height: usize) {
+    /// Lines of the list on the screen.
+    fn list_height(&self, context: &PanelContext<'_>) -> usize {
+        context.body.map_or(1, |body| usize::from(panes(body, self.len()).list.height))
+    }
+
+    /// Scrolls the text of the selected finding.
+    fn scroll_text(&mut self, motion: Motion, context: &PanelContext<'_>) {
+        let (Some(body), Some(finding)) = (context.body, self.selected_finding()) else { return };
+        let height = usize::from(panes(body, self.len()).text.height);
+        let len = longest(&columns(finding, context, body.width));
+        self.scroll.go(motion, page_lines(height), ScrollExtent { len, height });
+    }
+}
+
+impl Panel for Findings {
+    fn face(&self) -> PanelFace<'_> {
+        PanelFace::Findings(self)
+    }
+
+    fn title(&self, _context: &PanelContext<'_>) -> String {
+        let critical = self.iter().filter(|finding| finding.severity == Severity::Critical).count();
+        let (listed, total) = (self.len() as u64, self.total() as u64);
+        let of = if listed < total { format!(" of {}", units::count(total)) } else { String::new() };
+        let critical = if critical > 0 { format!(" · {critical} critical") } else { String::new() };
+        let ignored = match self.ignored() {
+            0 => String::new(),
+            ignored => format!(" · {} ignored", units::count(ignored as u64)),
+        };
+        format!("{}{of}{critical}{ignored}", units::count(listed))
+    }
+
+    fn selected(&self) -> Selected {
+        self.cursor.key().map_or(Selected::None, Selected::Finding)
+    }
+
+    fn is_picked(&self) -> bool {
+        self.cursor.is_picked()
+    }
+
+    fn pick(&mut self) {
+        self.cursor.pick();
+    }
+
+    /// The list moves by lines, the text of the selected finding by pages.
+    fn go(&mut self, motion: Motion, context: &PanelContext<'_>) {
+        match motion {
+            Motion::PageUp | Motion::PageDown => self.scroll_text(motion, context),
+            Motion::Up | Motion::Down | Motion::First | Motion::Last => {
+                self.with_lines(self.list_height(context), |cursor, lines| cursor.go(motion, lines));
+            }
+        }
+    }
+
+    fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
+        let list = context.body.map(|body| panes(body, self.len()).list);
+        let Some(list) = list.filter(|list| list.contains(at)) else { return false };
+        let row = usize::from(at.y - list.y);
+        self.with_lines(usize::from(list.height), |cursor, lines| cursor.click(row, lines))
+    }
+
+    /// The sockets that the selected finding is about.
+    fn open(&self, _context: &PanelContext<'_>) -> Opened {
+        match self.selected_finding() {
+            None => Opened::Nothing,
+            Some(finding) if finding.filter.is_empty() => {
+                Opened::Refused("this finding is not about single sockets; e says what it means")
+            }
+            Some(finding) => Opened::Filtered(finding.filter.clone()),
+        }
+    }
+
+    fn refresh(&mut self, context: &PanelContext<'_>) {
         let found = self.cursor.sought().and_then(|key| self.iter().position(|finding| finding.key == key));
-        self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
+        self.with_lines(self.list_height(context), |cursor, lines| cursor.refresh(found, lines));
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.iter().next().map(|worst| worst.severity)
     }
 }
 

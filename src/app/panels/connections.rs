@@ -1,0 +1,205 @@
+//! The tab Connections: one line a socket.
+
+use std::net::IpAddr;
+
+use ratatui::layout::Position;
+
+use crate::app::action::Motion;
+use crate::app::cursor::{Cursor, Lines};
+use crate::app::panels::table::{ColumnHead, SortedTable, TableColumns, arrow};
+use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
+use crate::app::selection::Selected;
+use crate::model::snapshot::Needs;
+use crate::model::socket::SocketId;
+use crate::store::Store;
+use crate::store::rows::{Row, RowIndex};
+use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
+use crate::table::filter::Filter;
+use crate::table::fit::Place;
+use crate::table::sort::SortKey;
+use crate::table::units;
+use crate::table::view::View;
+
+/// The column that connections are sorted by at first: what has been in its state longest.
+const FIRST_SORT: &str = "age";
+/// The most rows of a screen that are looked up between full samples: 3 ms.
+const VISIBLE_MAX: usize = 1_000;
+
+/// The table of connections: one line a socket.
+#[derive(Debug)]
+pub struct ConnectionsPanel {
+    /// Which rows, in what order.
+    pub view: View,
+    /// The selection.
+    pub cursor: Cursor<SocketId>,
+    /// The columns.
+    pub columns: TableColumns<Row>,
+    /// How many of the rows that pass the filter are live.
+    pub live: usize,
+}
+
+impl ConnectionsPanel {
+    /// An empty table; `filter` must parse.
+    pub(super) fn new(filter: &str, store: &Store) -> Self {
+        let mut view = View::default();
+        let column = COLUMNS.iter().position(|column| column.key == FIRST_SORT).unwrap_or(0);
+        view.set_sort(SortKey::first(COLUMNS, column), store);
+        if let Ok(filter) = Filter::parse(filter) {
+            view.set_filter(filter, store);
+        }
+        Self { view, cursor: Cursor::default(), columns: TableColumns::new(COLUMNS), live: 0 }
+    }
+
+    /// The rows on a screen with `height` lines for them, and the line of the first.
+    pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, &'a Row)> {
+        let lines = self.view.order().iter().enumerate().skip(self.cursor.offset()).take(height);
+        lines.filter_map(|(line, index)| Some((line, store.rows().get(*index)?)))
+    }
+
+    /// The list as the cursor sees it.
+    pub fn with_lines<T>(
+        &mut self,
+        store: &Store,
+        height: usize,
+        change: impl FnOnce(&mut Cursor<SocketId>, &Lines<'_, SocketId>) -> T,
+    ) -> T {
+        let order = self.view.order();
+        let key_at = |line: usize| order.get(line).and_then(|index| id_of(store, *index));
+        change(&mut self.cursor, &Lines { len: order.len(), height, key_at: &key_at })
+    }
+
+    /// What the table is sorted by, if no heading on a screen of `width` says so.
+    fn hidden_order(&self, width: u16) -> String {
+        let sort = self.view.sort();
+        let shown = self.columns.shown(width);
+        let heads = self.columns.heads();
+        match heads.get(sort.column).filter(|_| shown.iter().all(|place| place.index != sort.column)) {
+            Some(head) => format!(" · by {} {}", head.key, arrow(sort.order)),
+            None => String::new(),
+        }
+    }
+}
+
+fn id_of(store: &Store, index: RowIndex) -> Option<SocketId> {
+    Some(store.rows().get(index)?.connection.socket.id)
+}
+
+impl Panel for ConnectionsPanel {
+    fn face(&self) -> PanelFace<'_> {
+        PanelFace::Connections(self)
+    }
+
+    fn title(&self, context: &PanelContext<'_>) -> String {
+        let all = units::count(u64::from(context.store.rows().counts().total()));
+        let filter = self.view.filter();
+        let sorting = if self.view.is_arranging() { " · sorting…" } else { "" };
+        let order = format!("{}{sorting}", self.hidden_order(context.config.size.0));
+        if filter.is_empty() {
+            return format!("{all}{order}");
+        }
+        let shown = if self.view.is_filtering() { "…".to_owned() } else { units::count(self.live as u64) };
+        format!("{shown} of {all} · {}{order}", filter.text().trim())
+    }
+
+    fn selected(&self) -> Selected {
+        self.cursor.key().map_or(Selected::None, Selected::Socket)
+    }
+
+    fn is_picked(&self) -> bool {
+        self.cursor.is_picked()
+    }
+
+    fn pick(&mut self) {
+        self.cursor.pick();
+    }
+
+    fn go(&mut self, motion: Motion, context: &PanelContext<'_>) {
+        self.with_lines(context.store, context.height(), |cursor, lines| cursor.go(motion, lines));
+    }
+
+    fn wheel(&mut self, lines: isize, context: &PanelContext<'_>) {
+        self.with_lines(context.store, context.height(), |cursor, list| cursor.scroll(lines, list));
+    }
+
+    fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
+        let Some(row) = context.row_of(at) else { return false };
+        self.with_lines(context.store, context.height(), |cursor, lines| cursor.click(row, lines))
+    }
+
+    fn open(&self, _context: &PanelContext<'_>) -> Opened {
+        self.cursor.key().map_or(Opened::Nothing, Opened::Details)
+    }
+
+    fn refresh(&mut self, context: &PanelContext<'_>) {
+        let (store, height) = (context.store, context.height());
+        let index = self.cursor.sought().and_then(|id| store.rows().find(id));
+        let found = index.and_then(|index| self.view.position(index));
+        self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
+        self.live = self.view.live(store);
+        self.columns.hide(if has_namespaces(store) { &[] } else { &[NAMESPACE] });
+        let shown = self.view.order().iter().skip(self.cursor.offset()).take(height);
+        self.columns.measure(shown.filter_map(|index| store.rows().get(*index)), store);
+    }
+
+    fn toggle_follow(&mut self) -> Option<bool> {
+        Some(self.cursor.toggle_follow())
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        Some(self.view.filter())
+    }
+
+    fn table(&self) -> Option<&dyn SortedTable> {
+        Some(self)
+    }
+
+    fn table_mut(&mut self) -> Option<&mut dyn SortedTable> {
+        Some(self)
+    }
+
+    /// The connections on the screen; none where every sample shows all of them anyway.
+    fn add_needs(&self, needs: &mut Needs, context: &PanelContext<'_>) {
+        if context.store.rhythm().full_every.is_some() {
+            let live = self.window(context.store, context.height()).filter(|(_, row)| !row.is_closed());
+            needs.visible.extend(live.map(|(_, row)| row.connection.socket.reference()).take(VISIBLE_MAX));
+        }
+    }
+
+    fn peers(&self, context: &PanelContext<'_>) -> Vec<IpAddr> {
+        self.window(context.store, context.height()).map(|(_, row)| row.connection.socket.remote.addr).collect()
+    }
+}
+
+impl SortedTable for ConnectionsPanel {
+    fn sort(&self) -> SortKey {
+        self.view.sort()
+    }
+
+    fn start_sort(&mut self, sort: SortKey) {
+        self.view.start_sort(sort);
+    }
+
+    fn shown(&self, width: u16) -> Vec<Place> {
+        self.columns.shown(width)
+    }
+
+    fn heads(&self) -> Vec<ColumnHead> {
+        self.columns.heads()
+    }
+
+    fn show_hosts(&mut self, has_hosts: bool) {
+        self.columns.show_hosts(has_hosts);
+    }
+
+    fn forget_widths(&mut self) {
+        self.columns.forget_widths();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.view.is_busy()
+    }
+
+    fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        self.view.advance(store, steps)
+    }
+}

@@ -1,0 +1,181 @@
+//! What the panels with columns share: which columns are shown, how wide, and by which the rows are sorted.
+
+use crate::store::Store;
+use crate::table::column::{Column, HOST, Order, default_columns};
+use crate::table::connections::NAMESPACE;
+use crate::table::fit::{COMFORT_WIDTH, Place, fit, place};
+use crate::table::groups::TRACED;
+use crate::table::sort::SortKey;
+
+/// Cells left of the first column: the mark of the row and a gap.
+pub const MARGIN_LEFT: u16 = 2;
+/// Columns up to this rank hold names and addresses, which are to be read in full.
+const NAMES_RANK_MAX: u8 = 1;
+/// Columns from this rank on may go for that.
+const SPARE_RANK_MIN: u8 = 10;
+/// The same while names of hosts are shown, too.
+const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
+/// A name of a host that has less room is mostly cut.
+const HOST_COMFORT_WIDTH: u16 = 24;
+/// What is hidden until it is known whether it is needed.
+const HIDDEN_AT_FIRST: &[&str] = &[NAMESPACE, TRACED[0], TRACED[1], TRACED[2]];
+/// Cells right of the last column.
+pub const MARGIN_RIGHT: u16 = 0;
+
+/// The columns of a table of `R` and how wide their content has been.
+pub struct TableColumns<R: 'static> {
+    /// All columns there are.
+    pub all: &'static [Column<R>],
+    /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
+    wanted: Vec<u16>,
+    /// Columns that are not shown now.
+    hidden: &'static [&'static str],
+    /// Whether names of hosts are shown.
+    has_hosts: bool,
+}
+
+impl<R> std::fmt::Debug for TableColumns<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableColumns").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+impl<R> TableColumns<R> {
+    pub(super) fn new(all: &'static [Column<R>]) -> Self {
+        Self { all, wanted: vec![0; all.len()], hidden: HIDDEN_AT_FIRST, has_hosts: false }
+    }
+
+    /// Columns that are not shown now.
+    pub(super) fn hide(&mut self, hidden: &'static [&'static str]) {
+        self.hidden = hidden;
+    }
+
+    /// Whether the columns with names of hosts are among those that are shown.
+    pub(super) fn show_hosts(&mut self, has_hosts: bool) {
+        self.has_hosts = has_hosts;
+    }
+
+    /// Lets columns find their widths anew.
+    pub(super) fn forget_widths(&mut self) {
+        self.wanted.fill(0);
+    }
+
+    /// Every column there is.
+    pub fn heads(&self) -> Vec<ColumnHead> {
+        let head = |column: &Column<R>| ColumnHead {
+            key: column.key,
+            title: column.title,
+            about: column.about,
+            first_order: column.first_order,
+            is_hint: column.is_hint,
+        };
+        self.all.iter().map(head).collect()
+    }
+
+    /// The columns that fit into a screen of `width`, and where they stand.
+    ///
+    /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
+    /// missed least goes.
+    pub fn shown(&self, width: u16) -> Vec<Place> {
+        let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
+        let mut chosen = default_columns(self.all);
+        chosen.retain(|&index| !self.hidden.contains(&self.all[index].key));
+        if self.has_hosts {
+            chosen.extend(self.all.iter().position(|column| column.key == HOST));
+            chosen.sort_unstable();
+        }
+        loop {
+            let shown = fit(self.all, &chosen, room, &self.wanted);
+            let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
+            let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
+            match least.filter(|&index| self.all[index].rank >= Some(spare)) {
+                Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
+                    chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
+                }
+                _ => return place(self.all, &shown, MARGIN_LEFT, room),
+            }
+        }
+    }
+
+    fn is_cut(&self, index: usize, width: u16) -> bool {
+        let column = &self.all[index];
+        if column.is_hint {
+            return width < HOST_COMFORT_WIDTH;
+        }
+        let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
+        column.rank <= Some(NAMES_RANK_MAX) && width < comfort
+    }
+
+    /// Takes note of how wide the cells of `rows`, those on the screen, are.
+    pub(super) fn measure<'a>(&mut self, rows: impl Iterator<Item = &'a R>, store: &'a Store)
+    where
+        R: 'a,
+    {
+        for row in rows {
+            // Names come one by one, and shall not move what stands beside them.
+            let measured = |column: &Column<R>| column.rank.is_some() && !column.is_hint;
+            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| measured(column)) {
+                let width = (column.value)(row, store).cells_needed();
+                *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
+            }
+        }
+    }
+}
+
+/// Where a column stands, whatever its table holds: for headings, menus and clicks.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnHead {
+    /// Its keyword.
+    pub key: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// The direction of the first sort by it.
+    pub first_order: Order,
+    /// Whether it is a mere hint, by which nothing is sorted.
+    pub is_hint: bool,
+}
+
+/// The direction of a sort as one character.
+pub const fn arrow(order: Order) -> char {
+    match order {
+        Order::Ascending => '▴',
+        Order::Descending => '▾',
+    }
+}
+
+/// A table whose rows are sorted by a column, whatever they are.
+pub trait SortedTable {
+    /// What it is sorted by.
+    fn sort(&self) -> SortKey;
+
+    /// Starts to sort it.
+    fn start_sort(&mut self, sort: SortKey);
+
+    /// The columns that fit into a screen of `width`, and where they stand.
+    fn shown(&self, width: u16) -> Vec<Place>;
+
+    /// Every column.
+    fn heads(&self) -> Vec<ColumnHead>;
+
+    /// Whether the columns with names of hosts are among those that are shown.
+    fn show_hosts(&mut self, has_hosts: bool);
+
+    /// Lets columns find their widths anew.
+    fn forget_widths(&mut self);
+
+    /// Whether [`advance`](Self::advance) has work to do.
+    fn is_busy(&self) -> bool;
+
+    /// Goes on with what was started, as far as `steps` allows; answers whether the rows are new.
+    fn advance(&mut self, store: &Store, steps: &mut usize) -> bool;
+}
+
+impl dyn SortedTable + '_ {
+    /// Whether names of hosts have room on a screen of `width`.
+    pub(in crate::app) fn shows_hosts(&self, width: u16) -> bool {
+        let heads = self.heads();
+        self.shown(width).iter().any(|place| heads[place.index].key == HOST)
+    }
+}

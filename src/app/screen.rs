@@ -1,0 +1,108 @@
+//! What is on the screen: where it is, what is selected, and the panel that shows it.
+
+use crate::app::App;
+use crate::app::layout::{Layout, View};
+use crate::app::mode::{Mode, Page};
+use crate::app::panels::{Panel, PanelContext};
+use crate::app::selection::Selected;
+use crate::app::summary::Piece;
+use crate::model::address_text::both_ends;
+use crate::model::socket::SocketId;
+use crate::model::time::Timestamp;
+use crate::store::rows::Row;
+use crate::table::fit::cells;
+
+/// What is said instead of acting on a row that nobody picked.
+const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
+
+impl App {
+    /// Where the parts of the screen are; `None` on a screen that is too small.
+    pub fn layout(&self) -> Option<Layout> {
+        let view = match self.page {
+            Page::Tab => View::Tab(self.tab),
+            Page::Detail(_) => View::Detail,
+        };
+        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
+    }
+
+    /// How many lines the main part of the screen has.
+    pub(super) fn body_height(&self) -> usize {
+        self.layout().map_or(1, |layout| usize::from(layout.body.height))
+    }
+
+    /// The panel of the tab.
+    pub fn panel(&self) -> &dyn Panel {
+        self.panels.of(self.tab)
+    }
+
+    /// What the panel of the tab looks at.
+    pub fn panel_context(&self) -> PanelContext<'_> {
+        let body = self.layout().map(|layout| layout.body);
+        PanelContext { store: &self.store, config: &self.config, body }
+    }
+
+    /// Does `change` to the panel of the tab.
+    pub(super) fn change_panel<T>(&mut self, change: impl FnOnce(&mut dyn Panel, &PanelContext<'_>) -> T) -> T {
+        let body = self.layout().map(|layout| layout.body);
+        let context = PanelContext { store: &self.store, config: &self.config, body };
+        change(self.panels.of_mut(self.tab), &context)
+    }
+
+    /// Brings the panel on the screen up to date with its rows, its filter and the size of the screen.
+    pub(super) fn refresh_panel(&mut self) {
+        let body = self.layout().map(|layout| layout.body);
+        let context = PanelContext { store: &self.store, config: &self.config, body };
+        self.panels.refresh(self.tab, &context);
+    }
+
+    /// What is selected on the screen.
+    pub fn selected(&self) -> Selected {
+        match &self.page {
+            Page::Detail(detail) => Selected::Socket(detail.id),
+            Page::Tab => self.panel().selected(),
+        }
+    }
+
+    /// What is selected, if the user picked it: nothing is done to a row that nobody picked.
+    pub(super) fn picked(&self) -> Result<Selected, String> {
+        let is_picked = match &self.page {
+            Page::Detail(_) => true,
+            Page::Tab => self.panel().is_picked(),
+        };
+        if is_picked { Ok(self.selected()) } else { Err(NOT_PICKED.to_owned()) }
+    }
+
+    /// The socket `id` as last seen: that of the open details stays when the store forgets it.
+    pub(super) fn seen_row(&self, id: SocketId) -> Option<&Row> {
+        let known = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
+        known.or(match &self.page {
+            Page::Detail(detail) if detail.id == id => detail.row.as_ref(),
+            Page::Detail(_) | Page::Tab => None,
+        })
+    }
+
+    /// The title beside the tabs: `312 of 4,012 · state:close-wait`.
+    pub fn title(&self) -> String {
+        match &self.page {
+            Page::Detail(detail) => {
+                let socket = detail.row.as_ref().map(|row| &row.connection.socket);
+                socket.map_or_else(String::new, |socket| both_ends(socket, self.store.names()))
+            }
+            Page::Tab => self.panel().title(&self.panel_context()),
+        }
+    }
+
+    pub(super) fn title_width(&self) -> u16 {
+        u16::try_from(cells(&self.title())).unwrap_or(u16::MAX)
+    }
+
+    /// The pieces of the line above the table on the screen; none where there is no such line.
+    pub fn summary(&self) -> Vec<Piece> {
+        self.panel().summary(&self.store)
+    }
+
+    /// The local time of day of `at`.
+    pub fn time_of_day(&self, at: Timestamp) -> String {
+        self.panel_context().time_of_day(at)
+    }
+}

@@ -1,0 +1,66 @@
+//! The tab Connections. Only the rows on the screen are looked at.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::App;
+use crate::app::fresh::is_fresh;
+use crate::app::layout::Layout;
+use crate::app::panels::connections::ConnectionsPanel;
+use crate::app::panels::findings::mark;
+use crate::store::Store;
+use crate::store::rows::{Mark, Row};
+use crate::ui::painter::Painter;
+use crate::ui::table::{RowLook, draw_cells, draw_empty, draw_headings};
+use crate::ui::theme::Role;
+
+/// Draws it.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &ConnectionsPanel) {
+    let body = layout.body;
+    let shown = panel.columns.shown(body.width);
+    draw_headings(painter, layout.columns, &panel.columns, &shown, panel.view.sort());
+    for ((line, row), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
+        draw_mark(painter, y, row, app);
+        draw_cells(painter, y, (&panel.columns, &shown), row, &app.store, row_style(painter, row));
+        if panel.cursor.line() == Some(line) {
+            painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
+        }
+    }
+    if panel.view.order().is_empty() {
+        draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_arranging());
+    }
+}
+
+/// What just happened to the row; else how bad the finding that it is part of is.
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
+    let (mark, role) = match row.mark {
+        Some(Mark::New(_)) => ("+", Role::New),
+        Some(Mark::Changed(_)) => ("~", Role::Changed),
+        Some(Mark::Closed(_) | Mark::Untold { .. }) => ("-", Role::Closed),
+        None => match app.panels.findings.about(row, &app.store) {
+            Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
+            None => return,
+        },
+    };
+    painter.put(0, y, mark, 1, role);
+}
+
+/// The style of the cells of a row that something just happened to.
+fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
+    let role = match row.mark? {
+        Mark::New(_) => Role::New,
+        Mark::Changed(_) => Role::Changed,
+        Mark::Closed(_) | Mark::Untold { .. } => Role::Closed,
+    };
+    Some(role.style(painter.theme()))
+}
+
+impl RowLook for Row {
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+
+    fn is_fresh(&self, store: &Store) -> bool {
+        is_fresh(self, store)
+    }
+}

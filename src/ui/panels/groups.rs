@@ -1,0 +1,39 @@
+//! The tabs Processes, Remotes, Listeners and Ports.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::layout::Layout;
+use crate::app::panels::groups::GroupPanel;
+use crate::store::Store;
+use crate::store::groups::Group;
+use crate::ui::painter::Painter;
+use crate::ui::summary;
+use crate::ui::table::{RowLook, draw_cells, draw_empty, draw_headings};
+
+/// Draws it.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &GroupPanel) {
+    summary::draw(painter, layout.summary, app);
+    let body = layout.body;
+    let shown = panel.columns.shown(body.width);
+    draw_headings(painter, layout.columns, &panel.columns, &shown, panel.view.sort());
+    for ((line, group), y) in panel.window(usize::from(body.height)).zip(body.y..) {
+        draw_cells(painter, y, (&panel.columns, &shown), group, &app.store, None);
+        if panel.cursor.line() == Some(line) {
+            painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
+        }
+    }
+    if panel.view.is_empty() {
+        draw_empty(painter, body, app, panel.view.is_busy());
+    }
+}
+
+impl RowLook for Group {
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn is_fresh(&self, _store: &Store) -> bool {
+        false
+    }
+}
