@@ -89,7 +89,6 @@ pub const DOUBLE_NAMES: &[&str] = &[
     "State",
     "Step",
     "Table",
-    "Tables",
     "Told",
     "View",
     "Visible",
