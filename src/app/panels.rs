@@ -174,6 +174,7 @@ impl PanelContext<'_> {
 
 /// What a tab has around its panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent parts of a screen")]
 pub struct PanelParts {
     /// Headings of columns.
     pub columns: bool,

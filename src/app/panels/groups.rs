@@ -170,7 +170,7 @@ impl Panel for GroupPanel {
 
     fn peers(&self, context: &PanelContext<'_>) -> Vec<IpAddr> {
         let addresses = self.window(context.height()).filter_map(|(_, group)| group.key.remote_address());
-        addresses.map(|address| address.ip()).collect()
+        addresses.map(crate::model::address::Address::ip).collect()
     }
 
     fn summary(&self, store: &Store) -> Vec<Piece> {

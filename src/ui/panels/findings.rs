@@ -53,11 +53,11 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findi
     }
     let (body, places) = (layout.body, ListPlaces::of(layout.body.width));
     draw_headings(painter, layout.columns, &places);
-    let panes = panes(body, panel.len());
-    for (line, y) in lines(panel, app.store.at(), usize::from(panes.list.height)).zip(panes.list.y..) {
+    let split = panes(body, panel.len());
+    for (line, y) in lines(panel, app.store.at(), usize::from(split.list.height)).zip(split.list.y..) {
         draw_line(painter, Rect { y, height: 1, ..body }, &places, &line);
     }
-    draw_text(painter, panes.rule, panes.text, app, panel);
+    draw_text(painter, split.rule, split.text, app, panel);
 }
 
 fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &ListPlaces) {
