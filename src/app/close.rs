@@ -153,7 +153,7 @@ impl App {
 
 /// `nginx[812] and 3 more, which go on`.
 fn holders_text(owner: &Owner) -> String {
-    let first = |holders: &Holders| format!("{}[{}]", holders.first().name, holders.first().id.pid);
+    let first = |holders: &Holders| holders.first().to_string();
     match owner {
         Owner::Live(holders) => match holders.all().len() - 1 {
             0 => format!("{}, which goes on", first(holders)),
@@ -169,7 +169,7 @@ fn holders_text(owner: &Owner) -> String {
 
 /// `nginx[812] and 3 more`.
 fn holders_short(owner: &Owner) -> String {
-    let first = |holders: &Holders| format!("{}[{}]", holders.first().name, holders.first().id.pid);
+    let first = |holders: &Holders| holders.first().to_string();
     match owner {
         Owner::Live(holders) if holders.all().len() > 1 => {
             format!("{} and {} more", first(holders), holders.all().len() - 1)

@@ -325,19 +325,15 @@ pub(super) fn holdings_text(holdings: &Holdings) -> String {
         }
     }
     if holdings.peers > 0 {
-        let _ = write!(text, " with {}", counted(holdings.peers, "peer"));
+        let _ = write!(text, " with {}", units::counted(holdings.peers.into(), "peer"));
     }
     let listeners = holdings.counts.of(TcpState::Listen);
     if listeners > 0 {
-        let _ = write!(text, ", {}", counted(listeners, "listener"));
+        let _ = write!(text, ", {}", units::counted(listeners.into(), "listener"));
     }
     if holdings.counts.udp > 0 {
         let _ = write!(text, ", {} UDP", units::count(u64::from(holdings.counts.udp)));
     }
     let text = text.trim_start_matches(", ");
     if text.is_empty() { "no sockets".to_owned() } else { text.to_owned() }
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    format!("{} {noun}{}", units::count(u64::from(count)), if count == 1 { "" } else { "s" })
 }

@@ -13,7 +13,8 @@ use crate::cli::{Failure, parse_filter, say};
 use crate::host::Host;
 use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
-use crate::report::act::{Look, counted};
+use crate::model::units;
+use crate::report::act::Look;
 use crate::report::format::TargetFormat;
 use crate::source::Choice;
 use crate::store::Store;
@@ -178,7 +179,7 @@ impl ActRequest {
         let too_many = (count > most).then(|| {
             format!(
                 "that would hit {}, and --max is {most}; narrow the filter, or say --max {count}",
-                counted(count, noun)
+                units::counted(count as u64, noun)
             )
         });
         if self.dry_run {

@@ -35,7 +35,7 @@ const DEAR_EVERY: Duration = Duration::from_secs(5);
 /// What is looked for begins at this share of what is a finding, so that a finding can fade.
 const LOOKS_FROM: f64 = 0.7;
 
-/// From so many connections on a way may matter.
+/// From so many connections on a route may matter.
 #[derive(Clone, Copy, Debug, Default)]
 struct CountingFloors {
     ports: f64,
@@ -49,7 +49,7 @@ impl CountingFloors {
         Self { ports: ports * LOOKS_FROM, time_wait: churn * LOOKS_FROM }
     }
 
-    /// Whether a way with at most so many connections may be short of ports.
+    /// Whether a route with at most so many connections may be short of ports.
     fn may_be_short(&self, shared: Shared) -> bool {
         f64::from(shared.ports) >= self.ports
     }
@@ -60,7 +60,7 @@ impl CountingFloors {
     }
 }
 
-/// Connections on one way.
+/// Connections on one route.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PortUse {
     /// All that take a port.
@@ -109,7 +109,7 @@ pub(super) enum RowsToCount {
 /// The destinations as counted last.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
-    ways: FxHashMap<Route, PortUse>,
+    routes: FxHashMap<Route, PortUse>,
     /// When, and whether of all rows.
     counted: Option<(Timestamp, RowsToCount)>,
     floors: CountingFloors,
@@ -118,7 +118,7 @@ pub(super) struct Destinations {
 impl Destinations {
     /// What it holds.
     pub(super) fn held(&self) -> Held {
-        Held::by("ways", &self.ways)
+        Held::by("port use by route", &self.routes)
     }
 
     /// What is to be counted now.
@@ -143,12 +143,12 @@ impl Destinations {
 
     /// Begins to count anew.
     pub(super) fn begin(&mut self, count: RowsToCount, store: &Store, sides: &Sides, thresholds: &Thresholds) {
-        self.ways.clear();
+        self.routes.clear();
         self.counted = Some((store.at(), count));
         self.floors = CountingFloors::of(store, sides, thresholds);
     }
 
-    /// Counts a row of `store`, if its way may matter.
+    /// Counts a row of `store`, if its route may matter.
     pub(super) fn note(&mut self, row: &Row, sides: &Sides, store: &Store) {
         let socket = &row.connection.socket;
         let shared = store.rows().ways().shared_with(socket);
@@ -156,29 +156,30 @@ impl Destinations {
         if row.is_closed() || !may_matter || !sides.is_outgoing(socket) {
             return;
         }
-        let way = Route::of(&socket.reference());
-        if self.ways.len() >= DESTINATIONS_MAX && !self.ways.contains_key(&way) {
+        let route = Route::of(&socket.reference());
+        if self.routes.len() >= DESTINATIONS_MAX && !self.routes.contains_key(&route) {
             return;
         }
-        let traffic = self.ways.entry(way).or_default();
-        traffic.ports += 1;
-        traffic.vote(socket.owner.holders().and_then(|holders| holders.all().first()));
+        let port_use = self.routes.entry(route).or_default();
+        port_use.ports += 1;
+        port_use.vote(socket.owner.holders().and_then(|holders| holders.all().first()));
         let since = Since { at: row.connection.first_seen, basis: AgeBasis::AtLeast };
         let since = row.connection.state_since.unwrap_or(since);
         if socket.state == TcpState::TimeWait {
-            traffic.time_wait += 1;
-            traffic.churned += u32::from(since.age(store.at()) < CHURN_WINDOW);
+            port_use.time_wait += 1;
+            port_use.churned += u32::from(since.age(store.at()) < CHURN_WINDOW);
         }
-        if traffic.oldest.is_none_or(|(oldest, id)| (since.at, socket.id) < (oldest.at, id)) {
-            traffic.oldest = Some((since, socket.id));
+        if port_use.oldest.is_none_or(|(oldest, id)| (since.at, socket.id) < (oldest.at, id)) {
+            port_use.oldest = Some((since, socket.id));
         }
     }
 
-    /// What was counted, for those ways that take `ports_min` ports or churn `churned_min` connections.
+    /// What was counted, for those routes that take `ports_min` ports or churn `churned_min` connections.
     pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Route, &PortUse)> {
-        let is_busy =
-            move |traffic: &PortUse| f64::from(traffic.ports) >= ports_min || f64::from(traffic.churned) >= churned_min;
-        self.ways.iter().filter(move |(_, traffic)| is_busy(traffic))
+        let is_busy = move |port_use: &PortUse| {
+            f64::from(port_use.ports) >= ports_min || f64::from(port_use.churned) >= churned_min
+        };
+        self.routes.iter().filter(move |(_, port_use)| is_busy(port_use))
     }
 
     /// Whether all ports were counted, not only those in `TIME_WAIT`.
@@ -194,10 +195,10 @@ pub(super) fn room(store: &Store, sides: &Sides) -> u32 {
 
 /// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
 /// 2 on loopback).
-pub(super) fn is_reused(store: &Store, way: &Route) -> bool {
+pub(super) fn is_reused(store: &Store, route: &Route) -> bool {
     match store.facts().time_wait_reuse {
         Some(1) => true,
-        Some(2) => way.to.address.ip().is_loopback(),
+        Some(2) => route.to.address.ip().is_loopback(),
         _ => false,
     }
 }

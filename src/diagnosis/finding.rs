@@ -222,8 +222,7 @@ impl ProcessShare {
     /// `worker[812] 3 sockets`.
     fn words(&self) -> String {
         let Self { process, sockets } = self;
-        let noun = if *sockets == 1 { "socket" } else { "sockets" };
-        format!("{}[{}] {} {noun}", process.name, process.id.pid, units::count((*sockets).into()))
+        format!("{process} {}", units::counted((*sockets).into(), "socket"))
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn accepting(case: &Case) -> Subject {
     }
     let mut names: Vec<Option<String>> = Vec::new();
     for listener in came_by.possible(socket) {
-        let name = listener.process().map(|process| format!("{}[{}]", process.name, process.id.pid));
+        let name = listener.process().map(ToString::to_string);
         if !names.contains(&name) {
             names.push(name);
         }
@@ -45,7 +45,7 @@ pub(super) fn called_here(case: &Case) -> Option<String> {
     let sockets = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
     let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().called_by(socket))?;
     match called.all() {
-        [only] => only.process().map(|process| format!("{}[{}]", process.name, process.id.pid)),
+        [only] => only.process().map(ToString::to_string),
         several => Some(format!("one of {} listeners", several.len())),
     }
 }

@@ -11,7 +11,6 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::causes::explain;
 use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, Measure};
 use crate::diagnosis::rule::Rule;
-use crate::diagnosis::wording::at_least;
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::model::units;
@@ -108,7 +107,7 @@ fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
         let _ = write!(full.sentence, ", {} given up by their peers", units::count(*number));
     }
     if let Some(oldest) = waiting.oldest {
-        let _ = write!(full.sentence, ", oldest {}{}", at_least(oldest), units::age(oldest.age(now)));
+        let _ = write!(full.sentence, ", oldest {}{}", oldest.basis.mark(), units::age(oldest.age(now)));
     }
     full.severity = full.severity.max(waiting.severity);
     full.evidence.extend(waiting.evidence);

@@ -58,10 +58,7 @@ fn named(rows: &[&Row]) -> Option<String> {
     for row in rows {
         let owner = &row.connection.socket.owner;
         let process = owner.holders().map(|holders| holders.first());
-        let name = process.map_or_else(
-            || "an unidentified local process".to_owned(),
-            |process| format!("{}[{}]", process.name, process.id.pid),
-        );
+        let name = process.map_or_else(|| "an unidentified local process".to_owned(), ToString::to_string);
         if !names.contains(&name) {
             names.push(name);
         }

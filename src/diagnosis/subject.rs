@@ -39,11 +39,7 @@ impl Subject {
     /// more programs` for several programs; `None` where no process is known.
     fn named(group: &SocketGroup) -> Option<Self> {
         if let Some(process) = group.process() {
-            return Some(Self {
-                text: format!("{}[{}]", process.name, process.id.pid),
-                is_plural: false,
-                is_named: true,
-            });
+            return Some(Self { text: process.to_string(), is_plural: false, is_named: true });
         }
         let text = Some(programs(group)).filter(|text| !text.is_empty())?;
         Some(Self { text, is_plural: group.processes.program().is_none(), is_named: true })

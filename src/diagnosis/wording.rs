@@ -10,7 +10,7 @@ use crate::diagnosis::finding::{FindingScope, RunsOut, Slope};
 use crate::diagnosis::group::SocketGroup;
 use crate::model::address::{Address, Destination};
 use crate::model::address_text::AddressText;
-use crate::model::delta::{AgeBasis, Since};
+use crate::model::delta::Since;
 use crate::model::units;
 use crate::store::listeners::ListenPlace;
 
@@ -94,7 +94,7 @@ pub(super) fn in_bytes(number: u64) -> String {
 
 /// `1 connection`, `12 connections`.
 pub(super) fn many(number: u32, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+    units::counted(number.into(), one)
 }
 
 /// `, +4/min for 31m`, `, perhaps +4/min`; nothing for what does not rise.
@@ -140,12 +140,7 @@ pub(super) fn lasted(case: &Case) -> String {
 
 /// `52m`, or `>52m` where it can be more.
 pub(super) fn age(case: &Case, since: Since) -> String {
-    format!("{}{}", at_least(since), units::age(since.age(case.context.now())))
-}
-
-/// What stands before an age that can be more.
-pub(super) fn at_least(since: Since) -> &'static str {
-    if since.basis == AgeBasis::AtLeast { ">" } else { "" }
+    format!("{}{}", since.basis.mark(), units::age(since.age(case.context.now())))
 }
 
 /// `; out of descriptors in 3h10m (420 left)`, `... (420 left, +2.2/min)`: what is left and how fast it is used up, where

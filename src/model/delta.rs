@@ -40,6 +40,14 @@ impl AgeBasis {
             Self::AtLeast => "at-least",
         }
     }
+
+    /// What stands before an age in a sentence: `>` where it can be more.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Observed | Self::Kernel => "",
+            Self::AtLeast => ">",
+        }
+    }
 }
 
 /// A moment in the past, and how it is known. Stored instead of an age, so that it does not change.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,13 @@ pub struct Thread {
     pub tid: u32,
     /// `comm`: its short name.
     pub name: DisplayText,
+}
+
+/// As sentences name it: `nginx[812]`.
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}[{}]", self.name, self.id.pid)
+    }
 }
 
 impl Process {

@@ -22,6 +22,16 @@ pub fn count(count: u64) -> String {
     text
 }
 
+/// `number` things called `noun`: `1 socket`, `2,012 sockets`, `2 processes`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let ending = match (number, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {noun}{ending}", count(number))
+}
+
 /// `bytes` in at most 5 cells: `9,999`, `12.1k`, `999k`, `1.2M`.
 pub fn bytes(bytes: u64) -> String {
     if bytes < 10_000 {

@@ -31,16 +31,6 @@ fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (R
     store.rows().iter().filter(|(_, row)| !row.is_closed() && filter.matches(row, store))
 }
 
-/// `1 socket`, `3 sockets`, `2 processes`.
-pub fn counted(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with('s')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {noun}{ending}")
-}
-
 /// What is written of a plan, carried out or not.
 struct Written<'a> {
     /// The columns of text.

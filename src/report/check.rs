@@ -177,7 +177,7 @@ impl Check {
     /// `2 problems: …`, with the sentence of the first one that counts: they are ordered.
     fn summary(&self, store: &Store, shown: &[&Finding], untold: usize) -> String {
         let all = shown.len() + if self.filter.is_empty() { untold } else { 0 };
-        let problems = format!("{} problem{}", units::count(all as u64), if all == 1 { "" } else { "s" });
+        let problems = units::counted(all as u64, "problem");
         let counts = shown.iter().find(|finding| self.fail_on.counts(finding));
         match (counts, shown.first()) {
             (Some(first), _) => format!("{problems}: {}", first.sentence),

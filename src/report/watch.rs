@@ -365,8 +365,7 @@ fn text(store: &Store, transition: &Transition, row: &Row) -> String {
         (None, None) => add("  last state unknown"),
     }
     if let Some((span, basis)) = transition.lasted {
-        let at_least = if basis == AgeBasis::AtLeast { ">" } else { "" };
-        add(&format!("  after {at_least}{}", units::lasted(span)));
+        add(&format!("  after {}{}", basis.mark(), units::lasted(span)));
     }
     add(&format!("  {}", owner(&socket.owner)));
     if let Some(last) = transition.last {

@@ -25,7 +25,7 @@ use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::store::ledger::{Counts, Key, Slots, Window};
 
-/// Ways are remembered from this share of the threshold on.
+/// Routes are remembered from this share of the threshold on.
 const REMEMBERED_FROM: f64 = 0.7;
 /// Connections must be made for so long, and never at less than this share of the threshold.
 const STEADY_FOR: Duration = Duration::from_secs(4);
@@ -52,17 +52,17 @@ fn key(to: Destination, netns: NetnsId) -> FindingKey {
 fn by_timers(context: &Context) -> FxHashMap<FindingKey, SocketGroup> {
     let from = context.thresholds.churn * CHURN_WINDOW.as_secs_f64() * REMEMBERED_FROM;
     let mut busiest: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
-    for (way, traffic) in context.destinations.busy(f64::INFINITY, from.max(1.0)) {
-        let key = key(way.to, way.netns);
-        let limit = if is_reused(context.store, way) { 0 } else { room(context.store, &context.sides) };
-        let examples = traffic.oldest.map(|(since, id)| (since.at, id));
+    for (route, port_use) in context.destinations.busy(f64::INFINITY, from.max(1.0)) {
+        let key = key(route.to, route.netns);
+        let limit = if is_reused(context.store, route) { 0 } else { room(context.store, &context.sides) };
+        let examples = port_use.oldest.map(|(since, id)| (since.at, id));
         let group = SocketGroup {
-            sockets: traffic.time_wait,
-            kinds: [traffic.churned, 0, 0, 0, 0],
-            amount: traffic.churned.into(),
+            sockets: port_use.time_wait,
+            kinds: [port_use.churned, 0, 0, 0, 0],
+            amount: port_use.churned.into(),
             limit: limit.into(),
-            from: Some(way.source),
-            ..SocketGroup::new(key, traffic.process().cloned()).with_examples(examples)
+            from: Some(route.source),
+            ..SocketGroup::new(key, port_use.process().cloned()).with_examples(examples)
         };
         let best = busiest.entry(key).or_insert_with(|| group.clone());
         if (group.amount, group.from) > (best.amount, best.from) {

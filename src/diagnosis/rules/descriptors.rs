@@ -77,7 +77,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let is_critical = is_soon || case.reaches_critical_percent(group.amount, group.limit, limits.descriptors_critical);
     let worst = worst(case)?;
     let slope = case.context.memory.descriptor_slope(worst.process.id, case.context.now());
-    let name = format!("{}[{}]", worst.process.name, worst.process.id.pid);
+    let name = worst.process.to_string();
     let subject = match group.processes.len() {
         0 | 1 => format!("{name} is near its limit of open files:"),
         processes => {

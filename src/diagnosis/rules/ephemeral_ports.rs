@@ -19,7 +19,7 @@ use crate::store::routes::Route;
 const TIME_WAIT: usize = 0;
 const CHURNED: usize = 1;
 
-/// Ways are remembered, for their slope, from this share of the warning on.
+/// Routes are remembered, for their slope, from this share of the warning on.
 const REMEMBERED_FROM: f64 = 0.7;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
@@ -32,8 +32,8 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     let from = f64::from(limit) * context.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
     // Ports are short per source address too; of several, the shortest tells.
     let mut worst: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
-    for (way, traffic) in context.destinations.busy(from, f64::INFINITY) {
-        let group = group(context, way, traffic, limit);
+    for (route, port_use) in context.destinations.busy(from, f64::INFINITY) {
+        let group = group(context, route, port_use, limit);
         let best = worst.entry(group.key).or_insert_with(|| group.clone());
         if (group.amount, group.from) > (best.amount, best.from) {
             *best = group;
@@ -42,25 +42,25 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     worst.into_values().collect()
 }
 
-fn group(context: &Context, way: &Route, traffic: &PortUse, limit: u32) -> SocketGroup {
+fn group(context: &Context, route: &Route, port_use: &PortUse, limit: u32) -> SocketGroup {
     let key = FindingKey {
         rule: Rule::EphemeralPorts,
         program: None,
-        scope: FindingScope::To(way.to),
-        netns: way.netns,
+        scope: FindingScope::To(route.to),
+        netns: route.netns,
         listener: None,
     };
     // A TIME_WAIT port that may be reused is as good as free.
-    let taken = if is_reused(context.store, way) { traffic.ports - traffic.time_wait } else { traffic.ports };
-    let empty = SocketGroup::new(key, traffic.process().cloned());
-    let examples = traffic.oldest.map(|(since, id)| (since.at, id));
+    let taken = if is_reused(context.store, route) { port_use.ports - port_use.time_wait } else { port_use.ports };
+    let empty = SocketGroup::new(key, port_use.process().cloned());
+    let examples = port_use.oldest.map(|(since, id)| (since.at, id));
     SocketGroup {
-        sockets: traffic.ports,
-        kinds: [traffic.time_wait, traffic.churned, 0, 0, 0],
+        sockets: port_use.ports,
+        kinds: [port_use.time_wait, port_use.churned, 0, 0, 0],
         amount: taken.into(),
         limit: limit.into(),
-        oldest: traffic.oldest.map(|(since, _)| since),
-        from: Some(way.source),
+        oldest: port_use.oldest.map(|(since, _)| since),
+        from: Some(route.source),
         ..empty.with_examples(examples)
     }
 }

@@ -10,7 +10,7 @@ use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{FindingScope, Measure, RunsOut, Severity};
 use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::memory;
-use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, who};
+use crate::diagnosis::wording::{ahead, count, filter, growth, many, oldest, place, who};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
@@ -86,7 +86,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{} {} {}{to}{}{}{}{of}",
         who(group).does("holds", "hold"),
-        many_dead(group.sockets),
+        many(group.sockets, "TCP socket"),
         why_words(group.main_kind()),
         growth(slope),
         oldest(case),
@@ -114,11 +114,6 @@ fn judge(case: &Case) -> Option<Judgement> {
             .evidence_if("slope", "grows by", slope.map(|slope| Measure::PerMinute(slope.per_minute)))
             .evidence_if("descriptors", "descriptors in use", descriptors.map(|(used, max)| Measure::Of(used, max))),
     )
-}
-
-/// `150 sockets`, `1 socket`.
-fn many_dead(number: u32) -> String {
-    format!("{} TCP socket{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 const fn why_words(kind: usize) -> &'static str {

@@ -103,7 +103,7 @@ fn local_server(case: &Case, server: Destination) -> Option<String> {
     };
     let row = dns_listeners(case.context.store).find(is_it)?;
     let process = row.connection.socket.owner.holders()?.first();
-    Some(format!("{}[{}]", process.name, process.id.pid))
+    Some(process.to_string())
 }
 
 fn judge(case: &Case) -> Option<Judgement> {

@@ -11,7 +11,8 @@ use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::endpoint::Protocol;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
-use crate::report::act::{Look, PLANNED, Written, counted, matching};
+use crate::model::units;
+use crate::report::act::{Look, PLANNED, Written, matching};
 use crate::report::format::json::Objects;
 use crate::report::format::text::Heading;
 use crate::store::Store;
@@ -123,15 +124,15 @@ impl ClosePlan {
         if ssh > 0 {
             notes.push(format!(
                 "{} of ssh left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
-                counted(ssh, "socket")
+                units::counted(ssh as u64, "socket")
             ));
         }
         if self.listeners > 0 {
-            let which = counted(self.listeners, "listener");
+            let which = units::counted(self.listeners as u64, "listener");
             notes.push(format!("{which} left out; --listeners or state:listen takes them in (UDP: state:unconn)"));
         }
         if self.without_identity > 0 {
-            let which = counted(self.without_identity, "socket");
+            let which = units::counted(self.without_identity as u64, "socket");
             notes.push(format!("{which} left out, which this source cannot tell from others; use --source linux"));
         }
         notes
@@ -143,9 +144,9 @@ impl ClosePlan {
         let told = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
         let places = match self.namespaces.len() {
             0 | 1 => String::new(),
-            count => format!(" in {}", counted(count, "network namespace")),
+            count => format!(" in {}", units::counted(count as u64, "network namespace")),
         };
-        format!("Close {}{places} now?{told}", counted(self.count(), "socket"))
+        format!("Close {}{places} now?{told}", units::counted(self.count() as u64, "socket"))
     }
 
     /// Writes the plan or, with `outcomes`, what came of it.

@@ -18,7 +18,7 @@ use crate::model::address_text::local_end;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
-use crate::report::act::{Look, PLANNED, Written, counted, matching};
+use crate::report::act::{Look, PLANNED, Written, matching};
 use crate::report::format::text::Heading;
 use crate::store::Store;
 use crate::table::column::Align;
@@ -184,7 +184,7 @@ impl KillPlan {
         if ssh > 0 {
             notes.push(format!(
                 "{} left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
-                counted(ssh, "ssh server")
+                units::counted(ssh as u64, "ssh server")
             ));
         }
         for target in self.targets.iter().filter(|target| target.refused.is_none()) {
@@ -194,31 +194,31 @@ impl KillPlan {
         if self.connections > 0 {
             notes.push(format!(
                 "{} left out: a filter on a port means who listens there; --any-socket or a state takes them in",
-                counted(self.connections, "connection")
+                units::counted(self.connections as u64, "connection")
             ));
         }
         if self.sharing_with_parent > 0 {
             notes.push(format!(
                 "{} left out that share a socket with their parent; --all-holders takes them in",
-                counted(self.sharing_with_parent, "process")
+                units::counted(self.sharing_with_parent as u64, "process")
             ));
         }
         if self.hidden > 0 {
             notes.push(format!(
                 "{} left out: whose they are is hidden from you, for the reason said here",
-                counted(self.hidden, "socket")
+                units::counted(self.hidden as u64, "socket")
             ));
         }
         if self.vanished > 0 {
             notes.push(format!(
                 "{} left out whose process was not found in time; a filter on its listener finds it",
-                counted(self.vanished, "socket")
+                units::counted(self.vanished as u64, "socket")
             ));
         }
         if self.without_process > 0 {
             notes.push(format!(
                 "{} left out that no process holds; conntop close ends them",
-                counted(self.without_process, "socket")
+                units::counted(self.without_process as u64, "socket")
             ));
         }
         notes
@@ -230,9 +230,9 @@ impl KillPlan {
         let namespaces: BTreeSet<NetnsId> = targets().flat_map(|target| target.namespaces.iter().copied()).collect();
         let places = match namespaces.len() {
             0 | 1 => String::new(),
-            count => format!(" in {}", counted(count, "network namespace")),
+            count => format!(" in {}", units::counted(count as u64, "network namespace")),
         };
-        format!("Send {signal} ({}) to {}{places}?", signal.row().about, counted(self.count(), "process"))
+        format!("Send {signal} ({}) to {}{places}?", signal.row().about, units::counted(self.count() as u64, "process"))
     }
 
     /// Writes the plan or, with `outcomes` (one for each target), what came of it.

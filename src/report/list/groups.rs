@@ -212,10 +212,10 @@ fn counted(groups: &[Sum]) -> LeftOut {
 impl LeftOut {
     /// `3 more groups with 17 sockets`; `None` if that is nothing.
     pub fn sentence(self) -> Option<String> {
-        let named =
-            |count: u64, name: &str| format!("{}{name}{}", units::count(count), if count == 1 { "" } else { "s" });
-        let sentence =
-            || format!("{} with {}", named(self.groups as u64, " more group"), named(self.sockets, " socket"));
+        let sentence = || {
+            let groups = units::counted(self.groups as u64, "more group");
+            format!("{groups} with {}", units::counted(self.sockets, "socket"))
+        };
         (self.groups > 0).then(sentence)
     }
 }
