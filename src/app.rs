@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
-use crate::app::held::Held;
+use crate::app::held::HeldDeltas;
 use crate::app::keymap::remap::Keymap;
 use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
@@ -57,7 +57,7 @@ use crate::app::msg::Msg;
 use crate::app::notice::{Notices, Tone};
 use crate::app::panels::Panels;
 use crate::app::tab::Tab;
-use crate::app::work::{STEPS_AT_ONCE, Work};
+use crate::app::work::{PendingWork, STEPS_AT_ONCE};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Doubt, Kill, Protection};
@@ -168,7 +168,7 @@ pub struct App {
     /// Whether the user holds the screen still.
     pub frozen: bool,
     /// What has come since the data stands still.
-    pub held: Held,
+    pub held: HeldDeltas,
     /// What enters and leaves each state.
     pub flows: Flows,
     /// How many processes hold sockets.
@@ -185,7 +185,7 @@ pub struct App {
     asked: Needs,
     /// The peers whose names were asked for last.
     names_asked: Vec<IpAddr>,
-    work: Work,
+    work: PendingWork,
     /// Sampling is to stop: too much waits.
     pause: bool,
     dirty: bool,
@@ -204,7 +204,7 @@ impl App {
             mode: Mode::default(),
             notices: Notices::default(),
             frozen: false,
-            held: Held::default(),
+            held: HeldDeltas::default(),
             flows: Flows::default(),
             processes: 0,
             supply: Supply::default(),
@@ -214,7 +214,7 @@ impl App {
             entered: None,
             asked: Needs::default(),
             names_asked: Vec::new(),
-            work: Work::default(),
+            work: PendingWork::default(),
             pause: false,
             dirty: true,
             config,

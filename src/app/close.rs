@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::app::candidates::{GONE, Purpose};
-use crate::app::dialog::part::{Part, Weight};
+use crate::app::dialog::part::{DialogPart, Weight};
 use crate::app::effect::Effect;
-use crate::app::mode::{ConfirmClose, Mode, Word};
+use crate::app::mode::{ConfirmClose, Mode, TypedWord};
 use crate::app::notice::Tone;
 use crate::app::panels::log;
 use crate::app::selection::{NOTHING, Selected};
@@ -106,23 +106,23 @@ impl App {
         }
         let (effects, (state, long)) = (close.effect(), self.state_text(row));
         let mut parts = vec![
-            Part::always("socket", close.words(self.store.names()), Weight::Target),
-            Part::always("state", format!("{state}{long}"), Weight::Plain).or(state),
-            Part::always("held by", holders_text(&socket.owner), Weight::Plain).or(holders_short(&socket.owner)),
+            DialogPart::always("socket", close.words(self.store.names()), Weight::Target),
+            DialogPart::always("state", format!("{state}{long}"), Weight::Plain).or(state),
+            DialogPart::always("held by", holders_text(&socket.owner), Weight::Plain).or(holders_short(&socket.owner)),
         ];
-        parts.extend(lost_text(socket).map(|text| Part::always("lost", text, Weight::Plain).unless_full(1)));
+        parts.extend(lost_text(socket).map(|text| DialogPart::always("lost", text, Weight::Plain).unless_full(1)));
         let cautions: Vec<Caution> = caution(&self.store, socket).into_iter().collect();
         parts.extend(
             cautions
                 .iter()
-                .map(|caution| Part::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+                .map(|caution| DialogPart::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
         );
         parts.extend([
-            Part::always("here", effects.here, Weight::Alarm).unless_full(2),
-            Part::always("peer", effects.there, Weight::Alarm).unless_full(3),
+            DialogPart::always("here", effects.here, Weight::Alarm).unless_full(2),
+            DialogPart::always("peer", effects.there, Weight::Alarm).unless_full(3),
         ]);
         let ends = close.ends(self.store.names());
-        Ok(ConfirmClose { effect: Effect::Close(close), ends, parts, word: Word::of(&cautions), again: false })
+        Ok(ConfirmClose { effect: Effect::Close(close), ends, parts, word: TypedWord::of(&cautions), again: false })
     }
 
     /// Why it is never closed, as far as its owners tell; the host looks again.

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::app::detail::page::DetailPage;
 use crate::app::diagram::{Drawing, drawing};
 use crate::app::mode::Page;
-use crate::app::path::{Path, opening, path};
-use crate::app::prose::{Column, Line, Section, longest, places, side_by_side};
+use crate::app::path::{StatePath, opening, path};
+use crate::app::prose::{ProseColumn, ProseLine, Section, longest, places, side_by_side};
 use crate::model::process::Process;
 use crate::store::rows::Row;
 use crate::table::units;
@@ -27,7 +27,7 @@ const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
 const THREE_COLUMNS_WIDTH_MIN: u16 = 166;
 
 /// The view of what is open on a screen of `width`: one column to three, each with its lines.
-pub fn columns(app: &App, width: u16) -> Vec<Column> {
+pub fn columns(app: &App, width: u16) -> Vec<ProseColumn> {
     let Page::Detail(detail) = &app.page else { return Vec::new() };
     let Some(row) = &detail.row else {
         return side_by_side(width, vec![vec![facts::forgotten(), course::history(app, detail)]]);
@@ -73,7 +73,7 @@ pub fn picture(app: &App, width: u16) -> Option<&'static Drawing> {
 }
 
 /// The path of the connection that is open.
-pub fn open_path(app: &App) -> Option<Path> {
+pub fn open_path(app: &App) -> Option<StatePath> {
     let Page::Detail(detail) = &app.page else { return None };
     path(app, detail.row.as_ref()?, &detail.related)
 }
@@ -84,7 +84,7 @@ pub(super) fn len(app: &App) -> usize {
 }
 
 /// What it is, whose, and what is at its other end.
-fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&Path>) -> Vec<Section> {
+fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
     vec![
         facts::connection(app, row, path),
         ends::both(app, row, &detail.related),
@@ -93,7 +93,7 @@ fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&Path>) -> V
 }
 
 /// What its state means, what is wrong with it, and how far a handshake got.
-fn meaning(app: &App, row: &Row, detail: &DetailPage, path: Option<&Path>) -> Vec<Section> {
+fn meaning(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
     let related = &detail.related;
     let handshake = path.and_then(|path| handshake::section(app, row, related, opening(&path.steps, row, related)));
     let mut sections: Vec<Section> = handshake.into_iter().collect();
@@ -107,14 +107,13 @@ fn measured(app: &App, row: &Row) -> Vec<Section> {
 }
 
 /// The lines of the diagram, and how to read it.
-fn diagram(drawing: &Drawing, path: &Path) -> Section {
-    let mut section = Section::new("The way it took (RFC 9293)");
-    section.lines.extend((0..drawing.height).map(Line::Diagram));
+fn diagram(drawing: &Drawing, path: &StatePath) -> Section {
+    let mut section = Section::new("States it passed (RFC 9293)");
+    section.lines.extend((0..drawing.height).map(ProseLine::Diagram));
     if path.steps.iter().any(|step| !step.seen) {
-        let text =
-            "Thick: the way it took. States without a time lie before conntop looked; the usual way to them is drawn.";
-        section.lines.push(Line::Blank);
-        section.lines.push(Line::Dim(text.to_owned()));
+        let text = "Bold: states this connection passed. No time: before conntop started; the usual path is drawn.";
+        section.lines.push(ProseLine::Blank);
+        section.lines.push(ProseLine::Dim(text.to_owned()));
     }
     section
 }

@@ -7,7 +7,7 @@ use crate::model::tcp_state::TcpState;
 
 /// A place of the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Node {
+pub enum DiagramNode {
     /// No connection yet.
     Start,
     /// A state.
@@ -16,7 +16,7 @@ pub enum Node {
     End,
 }
 
-impl Node {
+impl DiagramNode {
     /// What stands in it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,9 +30,9 @@ impl Node {
 #[derive(Clone, Copy, Debug)]
 pub struct Edge {
     /// From where.
-    pub from: Node,
+    pub from: DiagramNode,
     /// To where.
-    pub to: Node,
+    pub to: DiagramNode,
     /// What happens.
     pub event: &'static str,
     /// What TCP does then; empty for nothing.
@@ -41,16 +41,16 @@ pub struct Edge {
 
 use TcpState::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait};
 
-const fn at(state: TcpState) -> Node {
-    Node::In(state)
+const fn at(state: TcpState) -> DiagramNode {
+    DiagramNode::In(state)
 }
 
 /// The edges of the figure that lead on. Those that lead back (a listener that is closed, a handshake that is given up) and
 /// a reset, which ends any state, are not drawn.
 #[rustfmt::skip]
 pub const EDGES: [Edge; 16] = [
-    Edge { from: Node::Start,     to: at(Listen),      event: "passive OPEN",    action: "" },
-    Edge { from: Node::Start,     to: at(SynSent),     event: "active OPEN",     action: "snd SYN" },
+    Edge { from: DiagramNode::Start,     to: at(Listen),      event: "passive OPEN",    action: "" },
+    Edge { from: DiagramNode::Start,     to: at(SynSent),     event: "active OPEN",     action: "snd SYN" },
     Edge { from: at(Listen),      to: at(SynRecv),     event: "rcv SYN",         action: "snd SYN,ACK" },
     Edge { from: at(Listen),      to: at(SynSent),     event: "SEND",            action: "snd SYN" },
     Edge { from: at(SynSent),     to: at(SynRecv),     event: "rcv SYN",         action: "snd SYN,ACK" },
@@ -64,14 +64,14 @@ pub const EDGES: [Edge; 16] = [
     Edge { from: at(CloseWait),   to: at(LastAck),     event: "CLOSE",           action: "snd FIN" },
     Edge { from: at(FinWait2),    to: at(TimeWait),    event: "rcv FIN",         action: "snd ACK" },
     Edge { from: at(Closing),     to: at(TimeWait),    event: "rcv ACK of FIN",  action: "" },
-    Edge { from: at(LastAck),     to: Node::End,       event: "rcv ACK of FIN",  action: "" },
+    Edge { from: at(LastAck),     to: DiagramNode::End,       event: "rcv ACK of FIN",  action: "" },
 ];
 
 /// The one edge that time takes.
-pub const TIMEOUT: Edge = Edge { from: at(TimeWait), to: Node::End, event: "60 s (2 MSL)", action: "" };
+pub const TIMEOUT: Edge = Edge { from: at(TimeWait), to: DiagramNode::End, event: "60 s (2 MSL)", action: "" };
 
 /// The edge between two nodes.
-pub fn edge(from: Node, to: Node) -> Option<&'static Edge> {
+pub fn edge(from: DiagramNode, to: DiagramNode) -> Option<&'static Edge> {
     EDGES.iter().chain([&TIMEOUT]).find(|edge| edge.from == from && edge.to == to)
 }
 
@@ -82,9 +82,9 @@ pub type Cell = (u16, u16);
 #[derive(Debug)]
 pub struct Wire {
     /// From where.
-    pub from: Node,
+    pub from: DiagramNode,
     /// To where.
-    pub to: Node,
+    pub to: DiagramNode,
     /// Its points: each lies in one row or one column with the next.
     pub points: &'static [Cell],
     /// Whether its last point is the head of an arrow.
@@ -112,16 +112,16 @@ pub struct Drawing {
     /// The width of the box of each node; 0 where there are none.
     pub box_width: u16,
     /// Where the middle of each node's name is.
-    pub nodes: &'static [(Node, Cell)],
+    pub nodes: &'static [(DiagramNode, Cell)],
     /// The edges.
     pub wires: &'static [Wire],
 }
 
-const fn wire(from: Node, to: Node, points: &'static [Cell]) -> Wire {
+const fn wire(from: DiagramNode, to: DiagramNode, points: &'static [Cell]) -> Wire {
     Wire { from, to, points, arrow: false, words: None }
 }
 
-const fn arrow(from: Node, to: Node, points: &'static [Cell], words: Words) -> Wire {
+const fn arrow(from: DiagramNode, to: DiagramNode, points: &'static [Cell], words: Words) -> Wire {
     Wire { from, to, points, arrow: true, words: Some(words) }
 }
 
@@ -132,18 +132,18 @@ pub static COMPACT: Drawing = Drawing {
     height: 15,
     box_width: 0,
     nodes: &[
-        (Node::Start, (25, 0)),
+        (DiagramNode::Start, (25, 0)),
         (at(Listen), (11, 2)), (at(SynSent), (39, 2)),
         (at(SynRecv), (11, 4)),
         (at(Established), (25, 6)),
         (at(FinWait1), (11, 8)), (at(CloseWait), (39, 8)),
         (at(FinWait2), (5, 10)), (at(Closing), (22, 10)), (at(LastAck), (39, 10)),
         (at(TimeWait), (11, 12)),
-        (Node::End, (25, 14)),
+        (DiagramNode::End, (25, 14)),
     ],
     wires: &[
-        wire(Node::Start, at(Listen),         &[(25, 0), (25, 1), (11, 1), (11, 2)]),
-        wire(Node::Start, at(SynSent),        &[(25, 0), (25, 1), (39, 1), (39, 2)]),
+        wire(DiagramNode::Start, at(Listen),         &[(25, 0), (25, 1), (11, 1), (11, 2)]),
+        wire(DiagramNode::Start, at(SynSent),        &[(25, 0), (25, 1), (39, 1), (39, 2)]),
         wire(at(Listen), at(SynRecv),         &[(11, 2), (11, 4)]),
         wire(at(SynRecv), at(Established),    &[(11, 4), (11, 5), (25, 5), (25, 6)]),
         wire(at(SynSent), at(Established),    &[(39, 2), (39, 5), (25, 5), (25, 6)]),
@@ -154,8 +154,8 @@ pub static COMPACT: Drawing = Drawing {
         wire(at(CloseWait), at(LastAck),      &[(39, 8), (39, 10)]),
         wire(at(FinWait2), at(TimeWait),      &[(5, 10), (5, 11), (11, 11), (11, 12)]),
         wire(at(Closing), at(TimeWait),       &[(22, 10), (22, 11), (11, 11), (11, 12)]),
-        wire(at(LastAck), Node::End,          &[(39, 10), (39, 13), (25, 13), (25, 14)]),
-        wire(at(TimeWait), Node::End,         &[(11, 12), (11, 13), (25, 13), (25, 14)]),
+        wire(at(LastAck), DiagramNode::End,          &[(39, 10), (39, 13), (25, 13), (25, 14)]),
+        wire(at(TimeWait), DiagramNode::End,         &[(11, 12), (11, 13), (25, 13), (25, 14)]),
     ],
 };
 
@@ -166,18 +166,18 @@ pub static FULL: Drawing = Drawing {
     height: 39,
     box_width: 20,
     nodes: &[
-        (Node::Start, (32, 1)),
+        (DiagramNode::Start, (32, 1)),
         (at(Listen), (10, 7)), (at(SynSent), (54, 7)),
         (at(SynRecv), (10, 12)),
         (at(Established), (32, 18)),
         (at(FinWait1), (10, 24)), (at(CloseWait), (54, 24)),
         (at(FinWait2), (10, 29)), (at(Closing), (32, 29)), (at(LastAck), (54, 29)),
         (at(TimeWait), (10, 34)),
-        (Node::End, (32, 37)),
+        (DiagramNode::End, (32, 37)),
     ],
     wires: &[
-        arrow(Node::Start, at(Listen),        &[(32, 2), (32, 3), (10, 3), (10, 5)],    Words::From((12, 4))),
-        arrow(Node::Start, at(SynSent),       &[(32, 2), (32, 3), (54, 3), (54, 5)],    Words::UpTo((52, 4))),
+        arrow(DiagramNode::Start, at(Listen),        &[(32, 2), (32, 3), (10, 3), (10, 5)],    Words::From((12, 4))),
+        arrow(DiagramNode::Start, at(SynSent),       &[(32, 2), (32, 3), (54, 3), (54, 5)],    Words::UpTo((52, 4))),
         arrow(at(Listen), at(SynSent),        &[(19, 7), (43, 7)],                      Words::From((25, 6))),
         arrow(at(Listen), at(SynRecv),        &[(10, 8), (10, 10)],                     Words::From((12, 9))),
         arrow(at(SynSent), at(SynRecv),       &[(54, 8), (54, 12), (20, 12)],           Words::From((22, 11))),
@@ -191,8 +191,8 @@ pub static FULL: Drawing = Drawing {
         arrow(at(CloseWait), at(LastAck),     &[(54, 25), (54, 27)],                    Words::UpTo((52, 26))),
         arrow(at(FinWait2), at(TimeWait),     &[(10, 30), (10, 32)],                    Words::From((12, 31))),
         arrow(at(Closing), at(TimeWait),      &[(32, 30), (32, 34), (20, 34)],          Words::From((34, 32))),
-        arrow(at(LastAck), Node::End,         &[(54, 30), (54, 37), (42, 37)],          Words::UpTo((52, 35))),
-        arrow(at(TimeWait), Node::End,        &[(10, 35), (10, 37), (21, 37)],          Words::From((4, 38))),
+        arrow(at(LastAck), DiagramNode::End,         &[(54, 30), (54, 37), (42, 37)],          Words::UpTo((52, 35))),
+        arrow(at(TimeWait), DiagramNode::End,        &[(10, 35), (10, 37), (21, 37)],          Words::From((4, 38))),
     ],
 };
 
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn edges_are_those_that_the_table_of_states_knows() {
         for edge in &EDGES {
-            if let (Node::In(from), Node::In(to)) = (edge.from, edge.to) {
+            if let (DiagramNode::In(from), DiagramNode::In(to)) = (edge.from, edge.to) {
                 // A listener stays one: what comes in by it is a new socket.
                 assert!(from == Listen || from.leads_to(to), "{from} -> {to}");
             }

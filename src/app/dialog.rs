@@ -6,9 +6,9 @@
 pub mod part;
 
 use crate::app::App;
-use crate::app::dialog::part::{ALWAYS, Part, Weight};
+use crate::app::dialog::part::{ALWAYS, DialogPart, Weight};
 use crate::app::layout::SIZE_MIN;
-use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, Word};
+use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, TypedWord};
 use crate::app::prose::wrap;
 use crate::model::action::Signal;
 use crate::table::fit::{cells, cut};
@@ -25,7 +25,7 @@ const COMMAND_WIDTH_MAX: u16 = 180;
 const ROOM_MIN: usize = 16;
 /// A line of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct DialogLine {
     /// What it is about; empty where it goes on.
     pub label: &'static str,
     /// What it says.
@@ -40,7 +40,7 @@ pub struct Sheet {
     /// The question.
     pub title: String,
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<DialogLine>,
     /// Cells for the labels.
     pub label_width: u16,
     /// Cells inside of the border.
@@ -71,7 +71,7 @@ impl App {
 impl Sheet {
     /// The dialog that asks `title` in a window of `size`. `apart` stands for the first of `parts` where that does not fit
     /// into one line.
-    fn of(title: &str, parts: &[Part], apart: &[Part], again: bool, size: (u16, u16)) -> Self {
+    fn of(title: &str, parts: &[DialogPart], apart: &[DialogPart], again: bool, size: (u16, u16)) -> Self {
         let sides = if size.0 < APART_WIDTH_MIN { BORDER.0 } else { BORDER.0 + 2 };
         let width = size.0.saturating_sub(sides).min(WIDTH_MAX);
         // The last line has the keys.
@@ -98,23 +98,23 @@ impl Sheet {
     /// Says that it does not fit.
     fn refusing(self) -> Self {
         let text = "this window is too small to show whom it hits, so nothing is done: make the window larger";
-        let line = |text| Line { label: "", text, weight: Weight::Alarm };
+        let line = |text| DialogLine { label: "", text, weight: Weight::Alarm };
         let lines = wrap(text, usize::from(self.width.max(1))).into_iter().map(line).collect();
         Self { lines, label_width: 0, hint: None, is_whole: false, ..self }
     }
 }
 
 /// The lines that fit into `height`, the least worthy parts left out; `None` where what has to be there does not fit.
-fn lines(parts: &[Part], apart: &[Part], room: usize, height: usize) -> Option<Vec<Line>> {
+fn lines(parts: &[DialogPart], apart: &[DialogPart], room: usize, height: usize) -> Option<Vec<DialogLine>> {
     let is_wide = apart.is_empty() || parts.first().is_none_or(|first| cells(&first.text) <= room);
-    let parts: Vec<&Part> =
+    let parts: Vec<&DialogPart> =
         if is_wide { parts.iter().collect() } else { apart.iter().chain(parts.iter().skip(1)).collect() };
     let mut spares: Vec<u8> = parts.iter().map(|part| part.spare).filter(|spare| *spare != ALWAYS).collect();
     spares.sort_unstable();
     loop {
         let least = spares.last().copied().unwrap_or(ALWAYS);
         let kept = || parts.iter().filter(|part| part.spare <= least);
-        let whole: Vec<Line> = kept().flat_map(|part| part.lines(&part.text, room)).collect();
+        let whole: Vec<DialogLine> = kept().flat_map(|part| part.lines(&part.text, room)).collect();
         if whole.len() <= height {
             return Some(whole);
         }
@@ -125,11 +125,11 @@ fn lines(parts: &[Part], apart: &[Part], room: usize, height: usize) -> Option<V
     }
 }
 
-impl Part {
+impl DialogPart {
     /// `text` in lines of `room` cells; nothing of it is cut.
-    fn lines(&self, text: &str, room: usize) -> Vec<Line> {
+    fn lines(&self, text: &str, room: usize) -> Vec<DialogLine> {
         let wrapped = if matches!(self.label, "local" | "remote") { wrap_end(text, room) } else { wrap(text, room) };
-        let line = |(at, text)| Line { label: if at == 0 { self.label } else { "" }, text, weight: self.weight };
+        let line = |(at, text)| DialogLine { label: if at == 0 { self.label } else { "" }, text, weight: self.weight };
         wrapped.into_iter().enumerate().map(line).collect()
     }
 }
@@ -164,44 +164,45 @@ fn title(confirm: &Confirm) -> String {
 }
 
 /// What there is to say before a signal is sent: whom it hits and what it does, always.
-fn parts(confirm: &Confirm) -> Vec<Part> {
+fn parts(confirm: &Confirm) -> Vec<DialogPart> {
     let Some(kill) = confirm.kill() else { return Vec::new() };
     let pid = kill.process.pid;
     let mut parts = vec![
-        Part::always("process", format!("{} · pid {pid}", kill.name), Weight::Target),
-        Part::always("user", confirm.user.clone(), Weight::Plain).unless_full(1),
-        Part::always("command", cut(confirm.process.command.as_str(), COMMAND_WIDTH_MAX), Weight::Plain).unless_full(3),
-        Part::always("holds", confirm.holds.clone(), Weight::Plain).unless_full(2),
+        DialogPart::always("process", format!("{} · pid {pid}", kill.name), Weight::Target),
+        DialogPart::always("user", confirm.user.clone(), Weight::Plain).unless_full(1),
+        DialogPart::always("command", cut(confirm.process.command.as_str(), COMMAND_WIDTH_MAX), Weight::Plain)
+            .unless_full(3),
+        DialogPart::always("holds", confirm.holds.clone(), Weight::Plain).unless_full(2),
     ];
     parts.extend(
         confirm
             .cautions
             .iter()
-            .map(|caution| Part::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+            .map(|caution| DialogPart::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
     );
     let about = match confirm.stage {
         Stage::Ask => kill.signal.row().about,
         Stage::AskAgain => "it cannot be caught, and nothing is saved",
     };
     let does = format!("sends {} to pid {pid}", kill.signal);
-    parts.push(Part::always("does", format!("{does}: {about}"), Weight::Alarm).or(does));
+    parts.push(DialogPart::always("does", format!("{does}: {about}"), Weight::Alarm).or(does));
     if confirm.stage == Stage::Ask {
         parts.extend(word_part(confirm.word.as_ref()));
     }
     parts
 }
 
-fn word_part(word: Option<&Word>) -> Vec<Part> {
-    let part = |word: &Word| {
-        Part::always("type", format!("{} and press Enter: {}_", word.wanted, word.typed), Weight::Target)
+fn word_part(word: Option<&TypedWord>) -> Vec<DialogPart> {
+    let part = |word: &TypedWord| {
+        DialogPart::always("type", format!("{} and press Enter: {}_", word.wanted, word.typed), Weight::Target)
             .or(format!("{} Enter: {}_", word.wanted, word.typed))
     };
     word.map(part).into_iter().collect()
 }
 
 /// Both ends on lines of their own, where they do not fit on one.
-fn ends_apart(confirm: &ConfirmClose) -> Vec<Part> {
-    let end = |label, text: &str| Part::always(label, text, Weight::Target);
+fn ends_apart(confirm: &ConfirmClose) -> Vec<DialogPart> {
+    let end = |label, text: &str| DialogPart::always(label, text, Weight::Target);
     let (local, remote) = &confirm.ends;
     let remote = Some(remote).filter(|remote| !remote.is_empty()).map(|remote| end("remote", remote));
     [end("local", local)].into_iter().chain(remote).collect()
@@ -226,10 +227,10 @@ mod tests {
     #[test]
     fn the_least_worthy_goes_first_and_what_has_to_be_there_never() {
         let parts = [
-            Part::always("process", "orders", Weight::Target),
-            Part::always("command", "a b c d e f", Weight::Plain).unless_full(3),
-            Part::always("user", "root", Weight::Plain).unless_full(1),
-            Part::always("does", "sends TERM to pid 7: it may end", Weight::Alarm).or("sends TERM to 7"),
+            DialogPart::always("process", "orders", Weight::Target),
+            DialogPart::always("command", "a b c d e f", Weight::Plain).unless_full(3),
+            DialogPart::always("user", "root", Weight::Plain).unless_full(1),
+            DialogPart::always("does", "sends TERM to pid 7: it may end", Weight::Alarm).or("sends TERM to 7"),
         ];
         let labels = |height| {
             let lines = lines(&parts, &[], 16, height)?;

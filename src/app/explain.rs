@@ -1,10 +1,10 @@
 //! Explanations: what a state or a finding means, what to do, and what does not help. A page over the screen.
 
 use crate::app::App;
-use crate::app::diagram::{EDGES, Node, TIMEOUT};
+use crate::app::diagram::{DiagramNode, EDGES, TIMEOUT};
 use crate::app::panels::findings;
 use crate::app::panels::log;
-use crate::app::prose::{Column, Line, Section, longest, side_by_side};
+use crate::app::prose::{ProseColumn, ProseLine, Section, longest, side_by_side};
 use crate::app::selection::Selected;
 use crate::app::states::StateLine;
 use crate::diagnosis::finding::Finding;
@@ -53,7 +53,7 @@ impl Explained {
 }
 
 /// The page on a screen of `width`.
-pub fn columns(explained: &Explained, width: u16) -> Vec<Column> {
+pub fn columns(explained: &Explained, width: u16) -> Vec<ProseColumn> {
     let mut state = explained.state.map(|state| of_state(state, explained.rule)).unwrap_or_default();
     state.extend(explained.port.map(of_port));
     let parts: Vec<Vec<Section>> =
@@ -72,7 +72,7 @@ pub(super) fn len(explained: &Explained, width: u16) -> usize {
 fn of_rule(rule: Rule) -> Vec<Section> {
     let Some(text) = rules::text(rule.id()) else { return Vec::new() };
     let mut about = Section::new(&text.title);
-    about.lines.push(Line::Text(text.about.clone()));
+    about.lines.push(ProseLine::Text(text.about.clone()));
     let (mut first, mut vain) = (Section::new("Do this first"), Section::new("What does not help"));
     first.numbered(&text.remedy);
     vain.listed(&text.does_not_help);
@@ -100,7 +100,7 @@ fn more_of(rule: Rule) -> Vec<&'static Topic> {
 /// A topic that says more.
 fn of_topic(topic: &'static Topic) -> Section {
     let mut section = Section::new(&topic.title);
-    section.lines.extend(topic.text.iter().cloned().map(Line::Text));
+    section.lines.extend(topic.text.iter().cloned().map(ProseLine::Text));
     section.numbered(&topic.r#do);
     section.listed(&topic.dont);
     section
@@ -127,23 +127,23 @@ fn of_port(explained: PortExplained) -> Section {
     let mut section = Section::new("The port");
     let name = port_text::usual_service(Some(protocol), port);
     let name = name.map_or_else(|| "no usual service".to_owned(), |service| format!("usually {service}"));
-    section.lines.push(Line::Lead(format!("{port}/{}: {name}", protocol.name())));
-    section.lines.extend(port_text::paragraphs(Some(protocol), port, of_kernel).into_iter().map(Line::Text));
+    section.lines.push(ProseLine::Lead(format!("{port}/{}: {name}", protocol.name())));
+    section.lines.extend(port_text::paragraphs(Some(protocol), port, of_kernel).into_iter().map(ProseLine::Text));
     section
 }
 
 fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
     let text = states::text(state);
     let mut about = Section::new(state.name());
-    about.lines.push(Line::Text(text.meaning.to_owned()));
+    about.lines.push(ProseLine::Text(text.meaning.to_owned()));
     let (mut advice, mut vain) = (Section::new("What to do"), Section::new("What does not help"));
-    advice.lines.push(Line::Text(text.advice.to_owned()));
-    vain.lines.push(Line::Text(text.does_not_help.to_owned()));
+    advice.lines.push(ProseLine::Text(text.advice.to_owned()));
+    vain.lines.push(ProseLine::Text(text.does_not_help.to_owned()));
     let mut next = Section::new("What can follow");
     for edge in EDGES.iter().chain([&TIMEOUT]) {
-        if edge.from == Node::In(state) {
+        if edge.from == DiagramNode::In(state) {
             let action = if edge.action.is_empty() { String::new() } else { format!(", {}", edge.action) };
-            next.lines.push(Line::Item("→".to_owned(), format!("{}: {}{action}", edge.to.name(), edge.event)));
+            next.lines.push(ProseLine::Item("→".to_owned(), format!("{}: {}{action}", edge.to.name(), edge.event)));
         }
     }
     let mut sections = vec![about, advice, vain, next];

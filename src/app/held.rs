@@ -15,7 +15,7 @@ pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Deltas in the order in which they came.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct HeldDeltas {
     /// The oldest ones, as one.
     merged: Option<Box<Merged>>,
     deltas: VecDeque<Delta>,
@@ -24,14 +24,14 @@ pub struct Held {
 
 /// What is to be taken in next.
 #[derive(Debug)]
-pub enum Next {
+pub enum HeldDelta {
     /// A delta.
     One(Box<Delta>),
     /// Several as one.
     Merged(Box<Merged>),
 }
 
-impl Held {
+impl HeldDeltas {
     /// Keeps `delta`.
     pub fn push(&mut self, delta: Delta) {
         self.deltas.push_back(delta);
@@ -83,9 +83,9 @@ impl Held {
     }
 
     /// The oldest, once nothing is being merged.
-    pub fn take(&mut self) -> Option<Next> {
-        let merged = self.merged.take().map(Next::Merged);
-        merged.or_else(|| self.deltas.pop_front().map(|delta| Next::One(Box::new(delta))))
+    pub fn take(&mut self) -> Option<HeldDelta> {
+        let merged = self.merged.take().map(HeldDelta::Merged);
+        merged.or_else(|| self.deltas.pop_front().map(|delta| HeldDelta::One(Box::new(delta))))
     }
 
     /// Nothing holds the deltas any more; answers whether sampling was paused for them.

@@ -17,7 +17,7 @@ pub mod remap;
 
 /// Where a key is pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
+pub enum KeyScope {
     /// A table, the states or the log.
     Table,
     /// The detail view.
@@ -61,8 +61,8 @@ pub struct Binding {
 #[derive(Clone, Copy)]
 pub struct On {
     /// The places.
-    pub scopes: &'static [Scope],
-    /// What a tab has to offer for it to do something; this counts in [`Scope::Table`] only.
+    pub scopes: &'static [KeyScope],
+    /// What a tab has to offer for it to do something; this counts in [`KeyScope::Table`] only.
     needs: Option<PanelAbility>,
 }
 
@@ -107,7 +107,7 @@ impl Binding {
     }
 }
 
-const fn on(scopes: &'static [Scope]) -> On {
+const fn on(scopes: &'static [KeyScope]) -> On {
     On { scopes, needs: None }
 }
 
@@ -117,12 +117,12 @@ impl On {
     }
 }
 
+use KeyScope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Table};
 use Run::{Ask, Back, Change, Confirm as Yes};
-use Scope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Table};
 
-const LISTS: &[Scope] = &[Table, Detail, Menu, Help, Explain];
-const MAIN: &[Scope] = &[Table, Detail];
-const EVERYWHERE: &[Scope] =
+const LISTS: &[KeyScope] = &[Table, Detail, Menu, Help, Explain];
+const MAIN: &[KeyScope] = &[Table, Detail];
+const EVERYWHERE: &[KeyScope] =
     &[Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
 
 /// The action of the key that leaves the program from anywhere.
@@ -199,7 +199,7 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// The bindings that the footer of `scope` shows on `tab`, in its order.
-pub fn footer(scope: Scope, tab: Tab) -> Vec<&'static Binding> {
+pub fn footer(scope: KeyScope, tab: Tab) -> Vec<&'static Binding> {
     let offers = |needs: Option<PanelAbility>| needs.is_none_or(|ability| tab.row().abilities.contains(&ability));
     let works = |on: On| on.scopes.contains(&scope) && (scope != Table || offers(on.needs));
     let mut rows: Vec<_> = BINDINGS.iter().filter(|row| row.footer > 0 && works(row.on)).collect();
@@ -208,7 +208,7 @@ pub fn footer(scope: Scope, tab: Tab) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, Scope); 7] = [
+pub const SECTIONS: [(&str, KeyScope); 7] = [
     ("Tables and the log", Table),
     ("Menus", Menu),
     ("Before a signal is sent", Confirm),
@@ -247,10 +247,10 @@ mod tests {
     use crate::app::keymap::remap::Keymap;
     use crate::app::panels::TABS;
 
-    const SCOPES: [Scope; 10] =
+    const SCOPES: [KeyScope; 10] =
         [Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
 
-    fn action(scope: Scope, key: Key) -> Option<&'static str> {
+    fn action(scope: KeyScope, key: Key) -> Option<&'static str> {
         Keymap::default().binding(scope, key).map(|row| row.action)
     }
 

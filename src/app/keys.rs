@@ -10,7 +10,7 @@ use crate::app::detail;
 use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
 use crate::app::keymap::key::Key;
-use crate::app::keymap::{self, Binding, Scope};
+use crate::app::keymap::{self, Binding, KeyScope};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
 use crate::app::msg::Haste;
 use crate::app::notice::Tone;
@@ -37,10 +37,12 @@ impl App {
             return if self.refuses(binding, haste) { Vec::new() } else { binding.run(self) };
         }
         match event.code {
-            KeyCode::Char(character) if scope == Scope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) => {
+            KeyCode::Char(character)
+                if scope == KeyScope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) =>
+            {
                 self.type_into_filter(character.encode_utf8(&mut [0; 4]));
             }
-            KeyCode::Char(character) if scope == Scope::ConfirmWord && haste != Some(Haste::Unread) => {
+            KeyCode::Char(character) if scope == KeyScope::ConfirmWord && haste != Some(Haste::Unread) => {
                 self.type_word(character);
             }
             _ => {}

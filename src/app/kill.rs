@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::candidates::{Candidates, Purpose, nobody_sentence};
 use crate::app::effect::Effect;
-use crate::app::mode::{Confirm, Mode, Stage, Word};
+use crate::app::mode::{Confirm, Mode, Stage, TypedWord};
 use crate::app::notice::Tone;
 use crate::app::selection::{NOTHING, Selected};
 use crate::diagnosis::finding::{Finding, FindingKey};
@@ -76,7 +76,7 @@ impl App {
         let holds = "counting…".to_owned();
         let effect = Effect::Kill(Kill { process: process.id, name: process.name.clone(), signal, holding });
         let cautions: Vec<Caution> = Caution::of(&process).collect();
-        let word = Word::of(&cautions);
+        let word = TypedWord::of(&cautions);
         self.questions += 1;
         let stage = Stage::Ask;
         self.mode = Mode::Confirm(Confirm { effect, process, user, holds, cautions, word, stage, again: false });

@@ -14,14 +14,14 @@ pub const STATE_LINES: u16 = 12;
 
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
+pub enum ScreenView {
     /// A tab.
     Tab(Tab),
     /// The detail view.
     Detail,
 }
 
-impl View {
+impl ScreenView {
     /// What it has around its main part.
     const fn parts(self) -> PanelParts {
         match self {
@@ -73,7 +73,7 @@ pub struct Layout {
 
 impl Layout {
     /// The panels on a screen of `size`; `None` if it is too small.
-    pub fn of(size: (u16, u16), view: View, filter_open: bool) -> Option<Self> {
+    pub fn of(size: (u16, u16), view: ScreenView, filter_open: bool) -> Option<Self> {
         let (width, height) = size;
         if width < SIZE_MIN.0 || height < SIZE_MIN.1 {
             return None;
@@ -87,7 +87,7 @@ impl Layout {
             headline: top.take(if height >= ROOMY_HEIGHT_MIN { 2 } else { 1 }),
             states: top.take(states_height(form)),
             states_form: form,
-            tabs: top.take(u16::from(roomy || view == View::Detail)),
+            tabs: top.take(u16::from(roomy || view == ScreenView::Detail)),
             summary: top.take(u16::from(parts.summary)),
             columns: top.take(u16::from(parts.columns)),
             body: Rect::ZERO,
@@ -188,8 +188,8 @@ fn place_tabs(gap: u16, title_of: impl Fn(&TabRow) -> &'static str) -> Vec<TabPl
 mod tests {
     use super::*;
 
-    fn views() -> impl Iterator<Item = View> {
-        TABS.iter().map(|row| View::Tab(row.tab)).chain([View::Detail])
+    fn views() -> impl Iterator<Item = ScreenView> {
+        TABS.iter().map(|row| ScreenView::Tab(row.tab)).chain([ScreenView::Detail])
     }
 
     #[test]
@@ -225,12 +225,12 @@ mod tests {
 
     #[test]
     fn a_classic_terminal_keeps_words_and_a_large_one_shows_bars_and_the_log() {
-        let at = |size| Layout::of(size, View::Tab(Tab::Connections), false).expect("large enough");
+        let at = |size| Layout::of(size, ScreenView::Tab(Tab::Connections), false).expect("large enough");
         assert_eq!((at((80, 24)).states_form, at((80, 24)).body.height), (StatesForm::Words, 17));
         assert_eq!((at((120, 40)).states_form, at((120, 40)).body.height), (StatesForm::TwoColumns, 21));
         assert_eq!(at((120, 40)).log.height, 6);
         assert_eq!((at((40, 10)).header.height, at((40, 10)).body.height), (0, 7));
-        assert!(Layout::of((39, 10), View::Detail, false).is_none());
+        assert!(Layout::of((39, 10), ScreenView::Detail, false).is_none());
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::app::detail::page::DetailPage;
-use crate::app::dialog::part::Part;
+use crate::app::dialog::part::DialogPart;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
-use crate::app::keymap::Scope;
+use crate::app::keymap::KeyScope;
 use crate::app::line::Line;
 use crate::app::scroll::Scroll;
 use crate::model::action::{Caution, Kill, Signal};
@@ -83,24 +83,24 @@ pub enum Mode {
 
 impl Mode {
     /// Where keys are looked up.
-    pub fn scope(&self, page: &Page) -> Scope {
+    pub fn scope(&self, page: &Page) -> KeyScope {
         match (self, page) {
-            (Self::Normal, Page::Tab) => Scope::Table,
-            (Self::Normal, Page::Detail(_)) => Scope::Detail,
-            (Self::Filter(_), _) => Scope::Filter,
+            (Self::Normal, Page::Tab) => KeyScope::Table,
+            (Self::Normal, Page::Detail(_)) => KeyScope::Detail,
+            (Self::Filter(_), _) => KeyScope::Filter,
             (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }, _) => {
-                Scope::Menu
+                KeyScope::Menu
             }
             (
                 Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
                 | Self::ConfirmClose(ConfirmClose { word: Some(_), .. }),
                 _,
-            ) => Scope::ConfirmWord,
-            (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => Scope::Confirm,
-            (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => Scope::ConfirmKill,
-            (Self::ConfirmClose(_), _) => Scope::ConfirmClose,
-            (Self::Explain { .. }, _) => Scope::Explain,
-            (Self::Help { .. }, _) => Scope::Help,
+            ) => KeyScope::ConfirmWord,
+            (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => KeyScope::Confirm,
+            (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => KeyScope::ConfirmKill,
+            (Self::ConfirmClose(_), _) => KeyScope::ConfirmClose,
+            (Self::Explain { .. }, _) => KeyScope::Explain,
+            (Self::Help { .. }, _) => KeyScope::Help,
         }
     }
 
@@ -115,7 +115,7 @@ impl Mode {
     }
 
     /// The word that has to be typed first, where one has.
-    pub const fn word_mut(&mut self) -> Option<&mut Word> {
+    pub const fn word_mut(&mut self) -> Option<&mut TypedWord> {
         match self {
             Self::Confirm(Confirm { stage: Stage::Ask, word, .. }) | Self::ConfirmClose(ConfirmClose { word, .. }) => {
                 word.as_mut()
@@ -150,7 +150,7 @@ pub struct Confirm {
     /// What one should know of it.
     pub cautions: Vec<Caution>,
     /// The word that has to be typed first, where one has.
-    pub word: Option<Word>,
+    pub word: Option<TypedWord>,
     /// How far the question got.
     pub stage: Stage,
     /// A yes came before the question could be read: it has to come again.
@@ -159,14 +159,14 @@ pub struct Confirm {
 
 /// A word that has to be typed before something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub struct TypedWord {
     /// The word.
     pub wanted: &'static str,
     /// What is typed of it.
     pub typed: String,
 }
 
-impl Word {
+impl TypedWord {
     /// The word that the first of `cautions` with one wants.
     pub fn of(cautions: &[Caution]) -> Option<Self> {
         let wanted = cautions.iter().find_map(|caution| caution.word())?;
@@ -202,9 +202,9 @@ pub struct ConfirmClose {
     /// Our end and the other one, for a screen on which they do not fit on one line; the other empty where there is none.
     pub ends: (String, String),
     /// What is to be known of it.
-    pub parts: Vec<Part>,
+    pub parts: Vec<DialogPart>,
     /// The word that has to be typed first, where one has.
-    pub word: Option<Word>,
+    pub word: Option<TypedWord>,
     /// A yes came before the question could be read: it has to come again.
     pub again: bool,
 }

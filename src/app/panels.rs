@@ -174,7 +174,7 @@ impl PanelContext<'_> {
 
 /// What a tab has around its panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent parts of a screen")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of the screen of its own")]
 pub struct PanelParts {
     /// Headings of columns.
     pub columns: bool,

@@ -14,7 +14,7 @@ use crate::table::units;
 
 /// One state of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct PathStep {
     /// The state.
     pub state: TcpState,
     /// How long it was in it, or is by now; `None` where nothing says.
@@ -25,9 +25,9 @@ pub struct Step {
 
 /// A path; the last step is the state now, or the last one before the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Path {
+pub struct StatePath {
     /// The states, oldest first.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PathStep>,
     /// Whether the connection is no more.
     pub ended: bool,
 }
@@ -51,9 +51,9 @@ impl Opening {
     }
 }
 
-impl Path {
+impl StatePath {
     /// The step in `state`.
-    pub fn step(&self, state: TcpState) -> Option<&Step> {
+    pub fn step(&self, state: TcpState) -> Option<&PathStep> {
         self.steps.iter().find(|step| step.state == state)
     }
 
@@ -64,7 +64,7 @@ impl Path {
 
     /// The path in one line: `SYN_SENT → ESTABLISHED 4m12s → CLOSE_WAIT 52m`.
     pub fn words(&self) -> String {
-        let step = |step: &Step| match step.lasted {
+        let step = |step: &PathStep| match step.lasted {
             Some(_) => format!("{} {}", step.state, lasted_words(step)),
             None if step.seen => step.state.to_string(),
             None => format!("({})", step.state),
@@ -76,7 +76,7 @@ impl Path {
 }
 
 /// The time in a state, short: `4m12s`, `≥52m`; blank where nothing says.
-pub fn lasted_words(step: &Step) -> String {
+pub fn lasted_words(step: &PathStep) -> String {
     match step.lasted {
         Some((lasted, AgeBasis::AtLeast)) => format!("≥{}", brief(lasted)),
         Some((lasted, _)) => brief(lasted),
@@ -91,26 +91,26 @@ fn brief(lasted: Duration) -> String {
 
 /// The path of the connection `row`, as far as the log and the kernel's clocks tell; `None` for what has no path: UDP
 /// sockets, listeners and sockets that are only bound.
-pub fn path(app: &App, row: &Row, related: &RelatedSockets) -> Option<Path> {
+pub fn path(app: &App, row: &Row, related: &RelatedSockets) -> Option<StatePath> {
     let socket = &row.connection.socket;
     if socket.protocol == Protocol::Udp || socket.is_listener() || socket.state == TcpState::Bound {
         return None;
     }
     let mut steps = seen_steps(app, socket.id);
     if steps.last().is_none_or(|step| step.state != socket.state) {
-        steps.push(Step { state: socket.state, lasted: None, seen: true });
+        steps.push(PathStep { state: socket.state, lasted: None, seen: true });
     }
     let ended = row.is_closed() || app.store.rows().find(socket.id).is_none();
     if let Some(last) = steps.last_mut().filter(|step| !ended && step.lasted.is_none()) {
         last.lasted = row.connection.state_since.map(|since| (since.age(app.store.at()), since.basis));
     }
     let opening = opening(&steps, row, related);
-    Some(Path { steps: without_gaps(&steps, opening), ended })
+    Some(StatePath { steps: without_gaps(&steps, opening), ended })
 }
 
 /// Which side opened it: told by a state of the handshake, by a listener on its port, or by the lower port, which is that
 /// of the service.
-pub fn opening(steps: &[Step], row: &Row, related: &RelatedSockets) -> Opening {
+pub fn opening(steps: &[PathStep], row: &Row, related: &RelatedSockets) -> Opening {
     let seen = |state| steps.iter().any(|step| step.state == state);
     if seen(TcpState::SynSent) {
         return Opening::Active;
@@ -122,9 +122,9 @@ pub fn opening(steps: &[Step], row: &Row, related: &RelatedSockets) -> Opening {
 }
 
 /// What was seen of `id`, oldest first: its path or, where it lost that, what the log still has.
-fn seen_steps(app: &App, id: SocketId) -> Vec<Step> {
+fn seen_steps(app: &App, id: SocketId) -> Vec<PathStep> {
     if let Some(path) = app.store.path(id) {
-        let step = |stay: &Stay| Step { state: stay.state, lasted: stay.lasted, seen: true };
+        let step = |stay: &Stay| PathStep { state: stay.state, lasted: stay.lasted, seen: true };
         return path.stays().iter().map(step).collect();
     }
     let mut steps = Vec::new();
@@ -134,21 +134,21 @@ fn seen_steps(app: &App, id: SocketId) -> Vec<Step> {
     steps
 }
 
-fn push_seen(steps: &mut Vec<Step>, entry: &Transition) {
+fn push_seen(steps: &mut Vec<PathStep>, entry: &Transition) {
     if let Some(from) = entry.from {
         match steps.last_mut().filter(|step| step.state == from) {
             Some(step) => step.lasted = entry.lasted,
-            None => steps.push(Step { state: from, lasted: entry.lasted, seen: true }),
+            None => steps.push(PathStep { state: from, lasted: entry.lasted, seen: true }),
         }
     }
     if let Some(to) = entry.to {
-        steps.push(Step { state: to, lasted: None, seen: true });
+        steps.push(PathStep { state: to, lasted: None, seen: true });
     }
 }
 
 /// The steps with what must lie before and between them.
-fn without_gaps(seen: &[Step], opening: Opening) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+fn without_gaps(seen: &[PathStep], opening: Opening) -> Vec<PathStep> {
+    let mut steps: Vec<PathStep> = Vec::new();
     for step in seen {
         let mut way = usual_way(step.state, opening);
         if let Some(before) = steps.last() {
@@ -158,7 +158,7 @@ fn without_gaps(seen: &[Step], opening: Opening) -> Vec<Step> {
                 None => way.clear(),
             }
         }
-        steps.extend(way.into_iter().map(|state| Step { state, lasted: None, seen: false }));
+        steps.extend(way.into_iter().map(|state| PathStep { state, lasted: None, seen: false }));
         steps.push(*step);
     }
     steps
@@ -188,11 +188,11 @@ const fn before(state: TcpState, opening: Opening) -> Option<TcpState> {
 mod tests {
     use super::*;
 
-    const fn seen(state: TcpState) -> Step {
-        Step { state, lasted: None, seen: true }
+    const fn seen(state: TcpState) -> PathStep {
+        PathStep { state, lasted: None, seen: true }
     }
 
-    fn states(steps: &[Step]) -> Vec<(TcpState, bool)> {
+    fn states(steps: &[PathStep]) -> Vec<(TcpState, bool)> {
         steps.iter().map(|step| (step.state, step.seen)).collect()
     }
 
@@ -212,11 +212,11 @@ mod tests {
     fn a_path_reads_in_one_line() {
         let lasted = |seconds, basis| Some((Duration::from_secs(seconds), basis));
         let steps = vec![
-            Step { state: TcpState::SynSent, lasted: None, seen: false },
-            Step { state: TcpState::Established, lasted: lasted(252, AgeBasis::Observed), seen: true },
-            Step { state: TcpState::CloseWait, lasted: lasted(3_150, AgeBasis::AtLeast), seen: true },
+            PathStep { state: TcpState::SynSent, lasted: None, seen: false },
+            PathStep { state: TcpState::Established, lasted: lasted(252, AgeBasis::Observed), seen: true },
+            PathStep { state: TcpState::CloseWait, lasted: lasted(3_150, AgeBasis::AtLeast), seen: true },
         ];
-        let path = Path { steps, ended: false };
+        let path = StatePath { steps, ended: false };
         assert_eq!(path.words(), "(SYN_SENT) → ESTABLISHED 4m12s → CLOSE_WAIT ≥52m");
         assert_eq!(path.now(), Some(TcpState::CloseWait));
     }

@@ -12,7 +12,7 @@ pub const ITEM_WIDTH: usize = 3;
 
 /// A line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ProseLine {
     /// Nothing.
     Blank,
     /// The heading of a section.
@@ -47,7 +47,7 @@ pub enum Line {
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) title: &'static str,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ProseLine>,
 }
 
 impl Section {
@@ -56,7 +56,7 @@ impl Section {
     }
 
     pub(super) fn fact(&mut self, label: &'static str, text: impl Into<String>) {
-        self.lines.push(Line::Fact(label, text.into()));
+        self.lines.push(ProseLine::Fact(label, text.into()));
     }
 
     /// Adds the fact if it is known.
@@ -68,13 +68,13 @@ impl Section {
 
     /// Adds a numbered list.
     pub(super) fn numbered(&mut self, items: &[String]) {
-        let item = |(at, text): (usize, &String)| Line::Item(format!("{}.", at + 1), text.clone());
+        let item = |(at, text): (usize, &String)| ProseLine::Item(format!("{}.", at + 1), text.clone());
         self.lines.extend(items.iter().enumerate().map(item));
     }
 
     /// Adds a list without an order.
     pub(super) fn listed(&mut self, items: &[String]) {
-        self.lines.extend(items.iter().map(|text| Line::Item("•".to_owned(), text.clone())));
+        self.lines.extend(items.iter().map(|text| ProseLine::Item("•".to_owned(), text.clone())));
     }
 
     pub(super) fn says_something(&self) -> bool {
@@ -87,13 +87,13 @@ const COLUMN_GAP: u16 = 3;
 
 /// Text beside other text.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct ProseColumn {
     /// Where it begins.
     pub x: u16,
     /// How wide it is.
     pub width: u16,
     /// What stands in it.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ProseLine>,
 }
 
 /// How wide each of `count` columns is on a screen of `width`, and where it begins.
@@ -109,55 +109,61 @@ pub(super) fn places(width: u16, count: u16) -> impl Iterator<Item = (u16, u16)>
 }
 
 /// Each part in a column of its own, side by side on a screen of `width`.
-pub(super) fn side_by_side(width: u16, parts: Vec<Vec<Section>>) -> Vec<Column> {
+pub(super) fn side_by_side(width: u16, parts: Vec<Vec<Section>>) -> Vec<ProseColumn> {
     let count = u16::try_from(parts.len()).unwrap_or(1);
     let columns = places(width, count).zip(parts);
-    columns.map(|((x, width), sections)| Column { x, width, lines: laid_out(sections, width) }).collect()
+    columns.map(|((x, width), sections)| ProseColumn { x, width, lines: laid_out(sections, width) }).collect()
 }
 
 /// How many lines the longest of `columns` has.
-pub(super) fn longest(columns: &[Column]) -> usize {
+pub(super) fn longest(columns: &[ProseColumn]) -> usize {
     columns.iter().map(|column| column.lines.len()).max().unwrap_or(0)
 }
 
 /// The lines of `sections` for a width of `width` cells.
-fn laid_out(sections: impl IntoIterator<Item = Section>, width: u16) -> Vec<Line> {
+fn laid_out(sections: impl IntoIterator<Item = Section>, width: u16) -> Vec<ProseLine> {
     let mut lines = Vec::new();
     for section in sections.into_iter().filter(Section::says_something) {
         if !lines.is_empty() {
-            lines.push(Line::Blank);
+            lines.push(ProseLine::Blank);
         }
         if !section.title.is_empty() {
-            lines.push(Line::Title(section.title));
+            lines.push(ProseLine::Title(section.title));
         }
         section.lines.into_iter().for_each(|line| push_wrapped(&mut lines, line, usize::from(width)));
     }
     lines
 }
 
-fn push_wrapped(lines: &mut Vec<Line>, line: Line, width: usize) {
+fn push_wrapped(lines: &mut Vec<ProseLine>, line: ProseLine, width: usize) {
     let room = width.saturating_sub(LABEL_WIDTH).max(8);
     let item_room = width.saturating_sub(ITEM_WIDTH).max(8);
     match line {
-        Line::Text(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(Line::Text)),
-        Line::Dim(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(Line::Dim)),
-        Line::Lead(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(Line::Lead)),
-        Line::Fact(label, text) => labelled(lines, &text, room, label, Line::Fact),
-        Line::Strong(label, text) => labelled(lines, &text, room, label, Line::Strong),
-        Line::Alarm(label, text) => labelled(lines, &text, room, label, Line::Alarm),
-        Line::Event(time, text) => labelled(lines, &text, room, time, Line::Event),
-        Line::Item(mark, text) => labelled(lines, &text, item_room, mark, Line::Item),
-        Line::Here(mark, text) => labelled(lines, &text, item_room, mark, Line::Here),
-        Line::Pair(label, left, right) => {
+        ProseLine::Text(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(ProseLine::Text)),
+        ProseLine::Dim(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(ProseLine::Dim)),
+        ProseLine::Lead(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(ProseLine::Lead)),
+        ProseLine::Fact(label, text) => labelled(lines, &text, room, label, ProseLine::Fact),
+        ProseLine::Strong(label, text) => labelled(lines, &text, room, label, ProseLine::Strong),
+        ProseLine::Alarm(label, text) => labelled(lines, &text, room, label, ProseLine::Alarm),
+        ProseLine::Event(time, text) => labelled(lines, &text, room, time, ProseLine::Event),
+        ProseLine::Item(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Item),
+        ProseLine::Here(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Here),
+        ProseLine::Pair(label, left, right) => {
             let half = u16::try_from((room / 2).saturating_sub(1)).unwrap_or(u16::MAX);
-            lines.push(Line::Pair(label, cut(&left, half).into_owned(), cut(&right, half).into_owned()));
+            lines.push(ProseLine::Pair(label, cut(&left, half).into_owned(), cut(&right, half).into_owned()));
         }
         other => lines.push(other),
     }
 }
 
 /// The label stands on the first line only.
-fn labelled<L: Default>(lines: &mut Vec<Line>, text: &str, room: usize, label: L, make: fn(L, String) -> Line) {
+fn labelled<L: Default>(
+    lines: &mut Vec<ProseLine>,
+    text: &str,
+    room: usize,
+    label: L,
+    make: fn(L, String) -> ProseLine,
+) {
     let mut label = Some(label);
     lines.extend(wrap(text, room).into_iter().map(|part| make(label.take().unwrap_or_default(), part)));
 }
@@ -204,7 +210,7 @@ mod tests {
     fn a_label_stands_on_the_first_line_only() {
         let mut section = Section::new("");
         section.numbered(&["one two three four".to_owned()]);
-        let item = |mark: &str, text: &str| Line::Item(mark.to_owned(), text.to_owned());
+        let item = |mark: &str, text: &str| ProseLine::Item(mark.to_owned(), text.to_owned());
         assert_eq!(laid_out([section], 11), [item("1.", "one two"), item("", "three"), item("", "four")]);
     }
 }

@@ -18,8 +18,7 @@ impl App {
     /// Goes on merging what waits for the user.
     pub(super) fn merge_held(&mut self, steps: &mut usize) {
         if self.held.merge(&self.store, steps) {
-            self.notices
-                .push(Tone::Plain, "sampling is paused: too much has changed since the screen is held; z resumes");
+            self.notices.push(Tone::Plain, "sampling paused: too much has changed while frozen; z resumes");
             self.pause = true;
         }
     }

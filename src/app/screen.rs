@@ -1,7 +1,7 @@
 //! What is on the screen: where it is, what is selected, and the panel that shows it.
 
 use crate::app::App;
-use crate::app::layout::{Layout, View};
+use crate::app::layout::{Layout, ScreenView};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{Panel, PanelContext};
 use crate::app::selection::Selected;
@@ -19,8 +19,8 @@ impl App {
     /// Where the parts of the screen are; `None` on a screen that is too small.
     pub fn layout(&self) -> Option<Layout> {
         let view = match self.page {
-            Page::Tab => View::Tab(self.tab),
-            Page::Detail(_) => View::Detail,
+            Page::Tab => ScreenView::Tab(self.tab),
+            Page::Detail(_) => ScreenView::Detail,
         };
         Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
     }

@@ -62,14 +62,14 @@ fn ports(view: &GroupView, store: &Store) -> Vec<Piece> {
     pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
     pieces.extend(reuse(facts).map(Piece::plain));
     if !Attempts::are_told(store) {
-        pieces.extend(untold_attempts(store));
+        pieces.extend(attempts_the_kernel_counts(store));
     }
     pieces
 }
 
 fn attempts(view: &GroupView, store: &Store) -> Vec<Piece> {
     if !Attempts::are_told(store) {
-        return untold_attempts(store);
+        return attempts_the_kernel_counts(store);
     }
     let ledger = store.ledger();
     let over = seconds(ledger.over(Window::Minute).min(MINUTE));
@@ -95,7 +95,7 @@ fn attempts(view: &GroupView, store: &Store) -> Vec<Piece> {
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Without the trace nothing tells what becomes of short attempts; the kernel counts those of its namespace together.
-fn untold_attempts(store: &Store) -> Vec<Piece> {
+fn attempts_the_kernel_counts(store: &Store) -> Vec<Piece> {
     let is_refused = matches!(store.tellers().trace, Teller::Refused(_));
     let Some(growth) = store.pressure().growth() else {
         let help = if is_refused { "run as root or with CAP_PERFMON" } else { "this source has none" };

@@ -7,9 +7,9 @@ use crate::app::App;
 use crate::app::candidates::Purpose;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
-use crate::app::held::Next;
+use crate::app::held::HeldDelta;
 use crate::app::mode::Page;
-use crate::app::panels::findings::News;
+use crate::app::panels::findings::FindingsChange;
 use crate::app::tab::Tab;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
@@ -27,7 +27,7 @@ const STEPS_A_PLACE: usize = 4;
 
 /// What is under way, beside that of the tables.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct PendingWork {
     intake: Option<Intake>,
     /// How many transitions of the intake the log will have got.
     logged: usize,
@@ -37,7 +37,7 @@ pub(super) struct Work {
     bell: bool,
 }
 
-impl Work {
+impl PendingWork {
     /// Starts to count what `process` holds, for the dialog that asks about it.
     pub(super) fn count_holdings(&mut self, process: ProcessId) {
         self.holdings = Some(HoldingsCount::new(process));
@@ -92,8 +92,8 @@ impl App {
         {
             self.dirty |= detail.advance(&self.store, steps);
         } else if self.panels.findings.is_looking() {
-            if let Some(news) = self.panels.findings.advance(&self.store, steps) {
-                self.on_news(news);
+            if let Some(change) = self.panels.findings.advance(&self.store, steps) {
+                self.on_findings_change(change);
             }
         } else if let Some(mut intake) = self.work.intake.take() {
             if self.store.advance(&mut intake, steps) {
@@ -112,20 +112,20 @@ impl App {
     }
 
     /// A look at what is wrong is finished.
-    fn on_news(&mut self, news: News) {
-        self.dirty |= news.changed;
-        self.work.bell |= news.newly_critical && self.config.bell;
-        if news.changed && self.tab == Tab::Findings {
+    fn on_findings_change(&mut self, change: FindingsChange) {
+        self.dirty |= change.changed;
+        self.work.bell |= change.newly_critical && self.config.bell;
+        if change.changed && self.tab == Tab::Findings {
             self.refresh_panel();
         }
     }
 
     /// Puts made-up findings on the screen, until the next sample.
     #[cfg(test)]
-    pub(crate) fn show_findings(&mut self, found: Vec<Finding>) -> News {
-        let news = self.panels.findings.show(found, 0, self.store.rows().counts().total());
-        self.on_news(news);
-        news
+    pub(crate) fn show_findings(&mut self, found: Vec<Finding>) -> FindingsChange {
+        let change = self.panels.findings.show(found, 0, self.store.rows().counts().total());
+        self.on_findings_change(change);
+        change
     }
 
     fn may_take_in(&self) -> bool {
@@ -136,8 +136,8 @@ impl App {
         let Some(next) = self.held.take() else { return };
         self.notices.age();
         let (logged, intake) = match next {
-            Next::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
-            Next::Merged(merged) => {
+            HeldDelta::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
+            HeldDelta::Merged(merged) => {
                 (usize::try_from(merged.transitions_total()).unwrap_or(usize::MAX), self.store.begin_merged(*merged))
             }
         };

@@ -13,6 +13,8 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const DOT: &str = " · ";
+/// From this width on there is room for `READ-ONLY` beside other limits.
+const READ_ONLY_WIDTH_MIN: u16 = 100;
 /// An interval that is longer than wanted by more than this share (a divisor) is called slow.
 const SLOW_DIVISOR: u32 = 20;
 
@@ -36,22 +38,22 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     }
 }
 
-type Part = (String, Role);
+type HeaderPart = (String, Role);
 
-fn width_of(parts: &[Part]) -> u16 {
+fn width_of(parts: &[HeaderPart]) -> u16 {
     let text: usize = parts.iter().map(|(text, _)| cells(text)).sum();
     u16::try_from(text + parts.len().saturating_sub(1) * cells(DOT)).unwrap_or(u16::MAX)
 }
 
 /// As many parts as fit, the first ones first.
-fn fitting(mut parts: Vec<Part>, width: u16) -> Vec<Part> {
+fn fitting(mut parts: Vec<HeaderPart>, width: u16) -> Vec<HeaderPart> {
     while parts.len() > 1 && width_of(&parts) > width {
         parts.pop();
     }
     parts
 }
 
-fn facts(app: &App) -> Vec<Part> {
+fn facts(app: &App) -> Vec<HeaderPart> {
     let counts = app.store.rows().counts();
     let sockets = counts.total();
     let mut parts = vec![
@@ -114,7 +116,7 @@ fn interval(interval: Duration) -> String {
 }
 
 /// What limits what is seen, the most urgent first.
-fn limits(app: &App) -> Vec<Part> {
+fn limits(app: &App) -> Vec<HeaderPart> {
     let coverage = app.store.coverage();
     let mut parts = Vec::new();
     if app.frozen {
@@ -133,7 +135,8 @@ fn limits(app: &App) -> Vec<Part> {
         parts.push(("paused".to_owned(), Role::Accent));
     }
     if app.config.read_only {
-        parts.push(("RO".to_owned(), Role::Strong));
+        let text = if app.config.size.0 < READ_ONLY_WIDTH_MIN { "RO" } else { "READ-ONLY" };
+        parts.push((text.to_owned(), Role::Strong));
     }
     parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
     if coverage.owners_hidden > 0 {
@@ -171,7 +174,8 @@ fn namespaces(app: &App) -> Option<String> {
         (false, _) if app.config.source.kind.sees_namespaces() => Some(format!("{} (N)", more())),
         (false, _) => Some(more()),
         (true, 0) => Some("all namespaces (N)".to_owned()),
-        (true, _) => Some(format!("{} closed to you (N)", more())),
+        (true, 1) => Some(format!("{} needs root (N)", more())),
+        (true, _) => Some(format!("{} need root (N)", more())),
     }
 }
 

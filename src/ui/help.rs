@@ -27,11 +27,11 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, keymap: &Keymap, scroll:
     }
 }
 
-fn draw_line(painter: &mut Painter<'_>, area: Rect, keymap: &Keymap, line: &Line) {
+fn draw_line(painter: &mut Painter<'_>, area: Rect, keymap: &Keymap, line: &HelpLine) {
     match line {
-        Line::Blank => {}
-        Line::Title(title) => drop(painter.put(area.x + 1, area.y, title, area.width, Role::Accent)),
-        Line::Binding(binding) => {
+        HelpLine::Blank => {}
+        HelpLine::Title(title) => drop(painter.put(area.x + 1, area.y, title, area.width, Role::Accent)),
+        HelpLine::Binding(binding) => {
             let keys: Vec<String> = keymap.keys(binding).iter().map(ToString::to_string).collect();
             painter.put(area.x + 2, area.y, &keys.join(" "), KEYS_WIDTH, Role::Strong);
             let room = area.width.saturating_sub(3 + KEYS_WIDTH);
@@ -40,18 +40,18 @@ fn draw_line(painter: &mut Painter<'_>, area: Rect, keymap: &Keymap, line: &Line
     }
 }
 
-enum Line {
+enum HelpLine {
     Blank,
     Title(&'static str),
     Binding(&'static Binding),
 }
 
-fn lines(sections: Range<usize>) -> Vec<Line> {
+fn lines(sections: Range<usize>) -> Vec<HelpLine> {
     let mut lines = Vec::new();
     for index in sections {
-        lines.push(Line::Title(SECTIONS[index].0));
-        lines.extend(section(index).map(Line::Binding));
-        lines.push(Line::Blank);
+        lines.push(HelpLine::Title(SECTIONS[index].0));
+        lines.extend(section(index).map(HelpLine::Binding));
+        lines.push(HelpLine::Blank);
     }
     lines
 }

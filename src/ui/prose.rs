@@ -2,17 +2,23 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::prose::{Column, ITEM_WIDTH, LABEL_WIDTH, Line};
+use crate::app::prose::{ITEM_WIDTH, LABEL_WIDTH, ProseColumn, ProseLine};
 use crate::ui::painter::Painter;
 use crate::ui::state_diagram::Picture;
 use crate::ui::theme::Role;
 
 /// Draws `columns` into `area`, from line `scroll` on; `picture` stands for their lines of diagram.
-pub fn draw(painter: &mut Painter<'_>, area: Rect, columns: &[Column], scroll: usize, picture: Option<&Picture<'_>>) {
+pub fn draw(
+    painter: &mut Painter<'_>,
+    area: Rect,
+    columns: &[ProseColumn],
+    scroll: usize,
+    picture: Option<&Picture<'_>>,
+) {
     for column in columns {
         for (line, y) in column.lines.iter().skip(scroll).zip(area.y..area.bottom()) {
             match (line, picture) {
-                (Line::Diagram(row), Some(picture)) => {
+                (ProseLine::Diagram(row), Some(picture)) => {
                     let indent = column.width.saturating_sub(picture.width()) / 2;
                     picture.draw(painter, (area.x + column.x + indent, y), *row);
                 }
@@ -22,23 +28,23 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, columns: &[Column], scroll: u
     }
 }
 
-fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &Line) {
+fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &ProseLine) {
     let label_width = u16::try_from(LABEL_WIDTH).unwrap_or(width);
     let item_width = u16::try_from(ITEM_WIDTH).unwrap_or(width);
     let (label, label_role, indent, text, role) = match line {
-        Line::Blank | Line::Diagram(_) => return,
-        Line::Title(title) => return painter.rule(Rect::new(x, y, width, 1), title),
-        Line::Pair(label, left, right) => return draw_pair(painter, (x, y), width, (label, left, right)),
-        Line::Text(text) => ("", Role::Dim, 0, text.as_str(), Role::Text),
-        Line::Lead(text) => ("", Role::Dim, 0, text.as_str(), Role::Strong),
-        Line::Dim(text) => ("", Role::Dim, 0, text.as_str(), Role::Dim),
-        Line::Item(mark, text) => (mark.as_str(), Role::Accent, item_width, text.as_str(), Role::Text),
-        Line::Here(mark, text) => (mark.as_str(), Role::Alarm, item_width, text.as_str(), Role::Strong),
-        Line::Fact(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Text),
-        Line::Strong(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Strong),
-        Line::Alarm(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Alarm),
-        Line::State(label, state) => (*label, Role::Dim, label_width, state.name(), Role::Phase(state.phase())),
-        Line::Event(time, text) => (time.as_str(), Role::Dim, label_width, text.as_str(), Role::Text),
+        ProseLine::Blank | ProseLine::Diagram(_) => return,
+        ProseLine::Title(title) => return painter.rule(Rect::new(x, y, width, 1), title),
+        ProseLine::Pair(label, left, right) => return draw_pair(painter, (x, y), width, (label, left, right)),
+        ProseLine::Text(text) => ("", Role::Dim, 0, text.as_str(), Role::Text),
+        ProseLine::Lead(text) => ("", Role::Dim, 0, text.as_str(), Role::Strong),
+        ProseLine::Dim(text) => ("", Role::Dim, 0, text.as_str(), Role::Dim),
+        ProseLine::Item(mark, text) => (mark.as_str(), Role::Accent, item_width, text.as_str(), Role::Text),
+        ProseLine::Here(mark, text) => (mark.as_str(), Role::Alarm, item_width, text.as_str(), Role::Strong),
+        ProseLine::Fact(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Text),
+        ProseLine::Strong(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Strong),
+        ProseLine::Alarm(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Alarm),
+        ProseLine::State(label, state) => (*label, Role::Dim, label_width, state.name(), Role::Phase(state.phase())),
+        ProseLine::Event(time, text) => (time.as_str(), Role::Dim, label_width, text.as_str(), Role::Text),
     };
     painter.put(x, y, label, indent, label_role);
     painter.put(x + indent, y, text, width.saturating_sub(indent), role);

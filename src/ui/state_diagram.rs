@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use ratatui::layout::Rect;
 
-use crate::app::diagram::{Cell, Drawing, Node, Wire, Words, edge};
-use crate::app::path::{Path, lasted_words};
+use crate::app::diagram::{Cell, DiagramNode, Drawing, Wire, Words, edge};
+use crate::app::path::{StatePath, lasted_words};
 use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
@@ -25,14 +25,14 @@ const LEFT: usize = 3;
 /// The lines of a drawing with a path in it.
 pub struct Picture<'a> {
     drawing: &'static Drawing,
-    path: &'a Path,
+    path: &'a StatePath,
     arms: HashMap<Cell, [u8; 4]>,
     heads: HashMap<Cell, (char, bool)>,
 }
 
 impl<'a> Picture<'a> {
     /// `drawing` with `path` lit in it.
-    pub fn new(drawing: &'static Drawing, path: &'a Path) -> Self {
+    pub fn new(drawing: &'static Drawing, path: &'a StatePath) -> Self {
         let mut picture = Self { drawing, path, arms: HashMap::new(), heads: HashMap::new() };
         for (node, middle) in drawing.nodes.iter().filter(|_| drawing.box_width > 0) {
             picture.add_box(*middle, is_lit(path, *node));
@@ -130,10 +130,10 @@ impl<'a> Picture<'a> {
     }
 
     /// The name of a node, with the time spent in it.
-    fn draw_node(&self, painter: &mut Painter<'_>, (x, y): (u16, u16), node: Node, middle: u16) {
+    fn draw_node(&self, painter: &mut Painter<'_>, (x, y): (u16, u16), node: DiagramNode, middle: u16) {
         let step = match node {
-            Node::In(state) => self.path.step(state),
-            Node::Start | Node::End => None,
+            DiagramNode::In(state) => self.path.step(state),
+            DiagramNode::Start | DiagramNode::End => None,
         };
         let name = node.name();
         let time = step.map(lasted_words).unwrap_or_default();
@@ -151,20 +151,20 @@ impl<'a> Picture<'a> {
         painter.put(after + 1, y, &time, 7, if self.is_now(node) { Role::Strong } else { Role::Text });
     }
 
-    fn node_role(&self, node: Node) -> Role {
+    fn node_role(&self, node: DiagramNode) -> Role {
         match node {
             _ if self.is_now(node) => Role::Selected,
-            Node::In(state) if is_lit(self.path, node) => Role::Phase(state.phase()),
+            DiagramNode::In(state) if is_lit(self.path, node) => Role::Phase(state.phase()),
             _ if is_lit(self.path, node) => Role::Text,
             _ => Role::Dim,
         }
     }
 
-    fn is_now(&self, node: Node) -> bool {
+    fn is_now(&self, node: DiagramNode) -> bool {
         match node {
-            Node::In(state) => self.path.now() == Some(state),
-            Node::End => self.path.ended,
-            Node::Start => false,
+            DiagramNode::In(state) => self.path.now() == Some(state),
+            DiagramNode::End => self.path.ended,
+            DiagramNode::Start => false,
         }
     }
 }
@@ -173,20 +173,20 @@ const fn line_role(lit: bool) -> Role {
     if lit { Role::Accent } else { Role::Dim }
 }
 
-fn is_lit(path: &Path, node: Node) -> bool {
+fn is_lit(path: &StatePath, node: DiagramNode) -> bool {
     match node {
-        Node::Start => true,
-        Node::In(state) => path.step(state).is_some(),
-        Node::End => path.ended || path.now() == Some(TcpState::Close),
+        DiagramNode::Start => true,
+        DiagramNode::In(state) => path.step(state).is_some(),
+        DiagramNode::End => path.ended || path.now() == Some(TcpState::Close),
     }
 }
 
 /// Whether the path goes along the wire: from one of its states to the next.
-fn takes(path: &Path, wire: &Wire) -> bool {
+fn takes(path: &StatePath, wire: &Wire) -> bool {
     let place = |node| match node {
-        Node::Start => Some(0),
-        Node::In(state) => path.steps.iter().position(|step| step.state == state).map(|at| at + 1),
-        Node::End => path.ended.then_some(path.steps.len() + 1),
+        DiagramNode::Start => Some(0),
+        DiagramNode::In(state) => path.steps.iter().position(|step| step.state == state).map(|at| at + 1),
+        DiagramNode::End => path.ended.then_some(path.steps.len() + 1),
     };
     matches!((place(wire.from), place(wire.to)), (Some(from), Some(to)) if to == from + 1)
 }

@@ -8,7 +8,7 @@ use crate::app::detail::byte_words;
 use crate::app::detail::name_and_pid;
 use crate::app::detail::page::DetailPage;
 use crate::app::panels::log::{change_text, lasted_text};
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::delta::{AgeBasis, LastWords, Transition};
@@ -66,11 +66,11 @@ pub(super) fn history(app: &App, detail: &DetailPage) -> Section {
     let mut section = Section::new("What happened to it");
     let entries = app.store.log().entries().iter().rev().filter(|entry| entry.id == detail.id);
     for entry in entries.take(HISTORY_SHOWN_MAX) {
-        section.lines.push(Line::Event(app.time_of_day(entry.at), happened(entry)));
+        section.lines.push(ProseLine::Event(app.time_of_day(entry.at), happened(entry)));
     }
     if section.lines.is_empty() {
         let watched = detail.row.as_ref().map_or(Duration::ZERO, |row| app.store.at().since(row.connection.first_seen));
-        section.lines.push(Line::Event(
+        section.lines.push(ProseLine::Event(
             String::new(),
             format!("Nothing in the {} that conntop has watched it.", units::lasted(watched)),
         ));

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::detail::name_and_pid;
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::app::related::RelatedSockets;
 use crate::model::address_text::local_end;
 use crate::model::delta::AgeBasis;
@@ -18,7 +18,7 @@ pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     let has_peer = !row.connection.socket.remote.is_unset();
     let Some(other) = related.other_end.as_ref().filter(|_| has_peer) else { return section };
     let mut pair = |label, of: &dyn Fn(&Row) -> String| {
-        section.lines.push(Line::Pair(label, of(row), of(other)));
+        section.lines.push(ProseLine::Pair(label, of(row), of(other)));
     };
     pair("", &|end| {
         if end.connection.socket.id == row.connection.socket.id { "this end" } else { "other end" }.to_owned()

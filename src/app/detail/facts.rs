@@ -7,8 +7,8 @@ use crate::app::clock::date_and_time;
 use crate::app::detail::{byte_words, in_state, is_gone, name_and_pid};
 use crate::app::kill::holdings_text;
 use crate::app::panels::findings;
-use crate::app::path::Path;
-use crate::app::prose::{Line, Section};
+use crate::app::path::StatePath;
+use crate::app::prose::{ProseLine, Section};
 use crate::app::related::RelatedSockets;
 use crate::knowledge::{ports, states};
 use crate::model::address_text::{Link, local_end, remote_end};
@@ -29,18 +29,18 @@ pub(super) fn forgotten() -> Section {
     section
 }
 
-pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
+pub(super) fn connection(app: &App, row: &Row, path: Option<&StatePath>) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
     section.lines.extend(in_state::lines(app, row));
-    section.known("path", path.map(Path::words));
+    section.known("path", path.map(StatePath::words));
     let named = |port: u16| ports::service(socket.protocol, port).map_or(String::new(), |name| format!("  ({name})"));
     section.fact("local", format!("{}{}", local_end(socket, app.store.names()), named(socket.local.port)));
     if !socket.remote.is_unset() {
         section.fact("remote", format!("{}{}", remote_end(socket, app.store.names()), named(socket.remote.port)));
         let name = app.store.host_names().get(socket.remote.addr);
-        section.known("calls itself", name.map(|name| name.as_str().to_owned()));
+        section.known("reverse DNS", name.map(|name| name.as_str().to_owned()));
     }
     section.fact("protocol", format!("{} over {}", socket.protocol.name().to_uppercase(), family_words(socket)));
     section.known("interface", interface(app, socket));
@@ -56,13 +56,13 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&Path>) -> Section {
     section
 }
 
-fn gone(app: &App, row: &Row) -> Option<Line> {
+fn gone(app: &App, row: &Row) -> Option<ProseLine> {
     let when = match row.mark {
         Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at)),
         _ => String::new(),
     };
     let text = format!("This connection is gone{when}; below is how it was last seen.");
-    is_gone(app, row).then_some(Line::Strong("closed", text))
+    is_gone(app, row).then_some(ProseLine::Strong("closed", text))
 }
 
 /// The finding that the connection is part of.
@@ -70,7 +70,7 @@ pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
     let finding = app.panels.findings.about(row, &app.store)?;
     let mut section = Section::new("It is part of a problem");
     let mark = findings::mark(finding.severity).to_owned();
-    section.lines.push(Line::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
+    section.lines.push(ProseLine::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
     Some(section)
 }
 
@@ -117,7 +117,7 @@ pub(super) fn owner(app: &App, row: &Row, related: &RelatedSockets) -> Section {
             section.fact("", "Hidden: a process holds it that /proc does not show; the header says why.");
         }
         Owner::Vanished => {
-            section.fact("", "Not found in time: it was closed or passed on before conntop looked at its process.");
+            section.fact("", "Not found in time: it was closed or passed on before conntop read its process.");
         }
         Owner::None if socket.state == TcpState::SynRecv => {
             section.fact("", "No process yet: the handshake is not finished.");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::app::detail::{is_gone, name_and_pid};
 use crate::app::path::Opening;
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::app::related::RelatedSockets;
 use crate::model::process::{Owner, Process};
 use crate::model::socket::{Socket, Timer, TimerKind};
@@ -36,9 +36,9 @@ pub(super) fn section(app: &App, row: &Row, related: &RelatedSockets, opening: O
     let mut section = Section::new("Handshake");
     for (at, text) in steps.iter().enumerate() {
         section.lines.push(match at.cmp(&waits_at) {
-            std::cmp::Ordering::Less => Line::Item("✓".to_owned(), (*text).to_owned()),
-            std::cmp::Ordering::Equal => Line::Here("▸".to_owned(), format!("waits: {text} ({why})")),
-            std::cmp::Ordering::Greater => Line::Item("·".to_owned(), (*text).to_owned()),
+            std::cmp::Ordering::Less => ProseLine::Item("✓".to_owned(), (*text).to_owned()),
+            std::cmp::Ordering::Equal => ProseLine::Here("▸".to_owned(), format!("waits: {text} ({why})")),
+            std::cmp::Ordering::Greater => ProseLine::Item("·".to_owned(), (*text).to_owned()),
         });
     }
     Some(section)

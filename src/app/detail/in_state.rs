@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::detail::{is_gone, name_and_pid};
 use crate::app::fresh::is_fresh;
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::Owner;
 use crate::model::socket::{CloseWaitVerdict, Socket};
@@ -14,17 +14,17 @@ use crate::store::rows::Row;
 use crate::table::units;
 
 /// The state and all that is known of it.
-pub(super) fn lines(app: &App, row: &Row) -> Vec<Line> {
+pub(super) fn lines(app: &App, row: &Row) -> Vec<ProseLine> {
     let socket = &row.connection.socket;
     let mut section = Section::new("");
-    section.lines.push(Line::State("state", socket.state));
+    section.lines.push(ProseLine::State("state", socket.state));
     if !is_gone(app, row) {
         section.fact("since", age_words(app, row));
         section.known("bounds", close_wait_bounds(app, row));
         section.known("ends in", time_wait_end(app, socket));
     }
     if let Some(verdict) = socket.verdict() {
-        let line = if is_fresh(row, &app.store) { Line::Fact } else { Line::Alarm };
+        let line = if is_fresh(row, &app.store) { ProseLine::Fact } else { ProseLine::Alarm };
         section.lines.push(line("why", verdict_words(verdict).to_owned()));
         section.known("known by", verdict_evidence(socket));
     }
@@ -32,7 +32,7 @@ pub(super) fn lines(app: &App, row: &Row) -> Vec<Line> {
 }
 
 fn age_words(app: &App, row: &Row) -> String {
-    let Some(since) = row.connection.state_since else { return "before conntop looked".to_owned() };
+    let Some(since) = row.connection.state_since else { return "before conntop started".to_owned() };
     let Since { at, basis } = since;
     let age = units::lasted(since.age(app.store.at()));
     match basis {

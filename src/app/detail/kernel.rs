@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::detail::is_gone;
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
@@ -42,16 +42,16 @@ fn rate_words(rate: f32) -> String {
     byte_words(rate as u64)
 }
 
-fn accept_queue(queues: Queues) -> Line {
+fn accept_queue(queues: Queues) -> ProseLine {
     let waiting = u64::from(queues.receive);
     let Some(limit) = queues.send.map(u64::from) else {
-        return Line::Fact("accept queue", format!("{} connections wait to be accepted", units::count(waiting)));
+        return ProseLine::Fact("accept queue", format!("{} connections wait to be accepted", units::count(waiting)));
     };
     let text = format!("{} of {} connections wait to be accepted", units::count(waiting), units::count(limit));
     if limit > 0 && waiting >= limit {
-        return Line::Alarm("accept queue", format!("{text}: full, new ones are dropped"));
+        return ProseLine::Alarm("accept queue", format!("{text}: full, new ones are dropped"));
     }
-    Line::Fact("accept queue", text)
+    ProseLine::Fact("accept queue", text)
 }
 
 fn to_read(socket: &Socket, bytes: u32) -> String {
@@ -92,8 +92,8 @@ fn timer_words(timer: Timer, state: TcpState, now: Timestamp) -> String {
     let when = units::lasted(timer.expires.timestamp().since(now));
     let tried = match timer.retries {
         0 => String::new(),
-        1 => ", after 1 try in vain".to_owned(),
-        tries => format!(", after {tries} tries in vain"),
+        1 => ", after 1 failed retry".to_owned(),
+        tries => format!(", after {tries} failed retries"),
     };
     format!("{}: {what} in {when}{tried}", timer.kind.name())
 }
@@ -117,7 +117,7 @@ pub(super) fn measured(app: &App, row: &Row) -> Section {
         section.fact("in flight", format!("{} segments", units::count(info.unacked.into())));
     }
     if info.probes > 0 {
-        section.lines.push(Line::Alarm("probes", format!("{} unanswered", info.probes)));
+        section.lines.push(ProseLine::Alarm("probes", format!("{} unanswered", info.probes)));
     }
     if let Some(detail) = detail {
         push_detail(&mut section, detail);
@@ -163,9 +163,9 @@ fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
     ))
 }
 
-fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
+fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> ProseLine {
     if info.retransmits_total == 0 {
-        return Line::Fact("sent again", "nothing was lost".to_owned());
+        return ProseLine::Fact("sent again", "nothing was lost".to_owned());
     }
     let of = match detail.and_then(|detail| detail.segments_out).filter(|&out| out > 0) {
         Some(out) => {
@@ -179,8 +179,8 @@ fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
     };
     let text = format!("{} segments{of}", units::count(info.retransmits_total.into()));
     match info.backoff {
-        0 => Line::Fact("sent again", text),
-        times => Line::Alarm("sent again", format!("{text}; now {times} time-outs in a row")),
+        0 => ProseLine::Fact("sent again", text),
+        times => ProseLine::Alarm("sent again", format!("{text}; now {times} time-outs in a row")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::prose::{Line, Section};
+use crate::app::prose::{ProseLine, Section};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
@@ -27,22 +27,22 @@ pub(super) fn section(app: &App, row: &Row) -> Section {
 }
 
 /// The first of these that is so, the most telling first.
-fn now(socket: &Socket, info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
+fn now(socket: &Socket, info: &TcpInfo, detail: Option<&TcpDetail>) -> ProseLine {
     let queues = socket.queues.unwrap_or_default();
     let probing = socket.timer.is_some_and(|timer| timer.kind == TimerKind::ZeroWindow);
     let closed = detail.and_then(|detail| detail.send_window_bytes) == Some(0) && queues.send.unwrap_or(0) > 0;
     if probing || closed {
-        return Line::Alarm("now", "the peer's window is closed: its program does not read".to_owned());
+        return ProseLine::Alarm("now", "the peer's window is closed: its program does not read".to_owned());
     }
     if info.backoff > 0 {
         let text = format!("the peer does not answer: {} time-outs in a row", info.backoff);
-        return Line::Alarm("now", text);
+        return ProseLine::Alarm("now", text);
     }
     if matches!(socket.owner, Owner::Unaccepted) {
-        return Line::Fact("now", "nobody has accepted it".to_owned());
+        return ProseLine::Fact("now", "nobody has accepted it".to_owned());
     }
     if queues.receive > 1 {
-        return Line::Fact("now", "our program: data has arrived and is not read".to_owned());
+        return ProseLine::Fact("now", "our program: data has arrived and is not read".to_owned());
     }
     let text = match queues.send {
         Some(0) => "nothing: all is sent and acknowledged; the programs have nothing to say (application-limited)",
@@ -50,7 +50,7 @@ fn now(socket: &Socket, info: &TcpInfo, detail: Option<&TcpDetail>) -> Line {
         Some(_) => "data waits to be sent",
         None => "not known: this source has no queues",
     };
-    Line::Fact("now", text.to_owned())
+    ProseLine::Fact("now", text.to_owned())
 }
 
 /// Shares of the time in which data was to be sent (`tcpi_busy_time` and its parts).

@@ -16,7 +16,7 @@ pub enum Weight {
 
 /// Something that a dialog says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct DialogPart {
     /// What it is about.
     pub label: &'static str,
     /// What there is to say.
@@ -29,7 +29,7 @@ pub struct Part {
     pub weight: Weight,
 }
 
-impl Part {
+impl DialogPart {
     /// A part that is always shown.
     pub fn always(label: &'static str, text: impl Into<String>, weight: Weight) -> Self {
         Self { label, text: text.into(), short: None, spare: ALWAYS, weight }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::app::keymap::key::{Key, UnknownKey};
-use crate::app::keymap::{BINDINGS, Binding, Scope};
+use crate::app::keymap::{BINDINGS, Binding, KeyScope};
 
 /// The keys of every binding.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -71,7 +71,7 @@ fn keys(binding: &Binding, names: &[String]) -> Result<Vec<Key>, RemapError> {
     }
     let parsed = names.iter().map(|name| name.parse().map_err(|error| RemapError::UnknownKey(action, error)));
     let keys: Vec<Key> = parsed.collect::<Result<_, _>>()?;
-    let types_text = binding.on.scopes.iter().any(|scope| matches!(scope, Scope::Filter | Scope::ConfirmWord));
+    let types_text = binding.on.scopes.iter().any(|scope| matches!(scope, KeyScope::Filter | KeyScope::ConfirmWord));
     match keys.iter().find(|key| types_text && key.typed().is_some()) {
         Some(key) => Err(RemapError::TypesText(action, *key)),
         None => Ok(keys),
@@ -86,7 +86,7 @@ impl Keymap {
     }
 
     /// The binding that `key` has in `scope`.
-    pub fn binding(&self, scope: Scope, key: Key) -> Option<&'static Binding> {
+    pub fn binding(&self, scope: KeyScope, key: Key) -> Option<&'static Binding> {
         let mut rows = BINDINGS.iter().zip(&self.keys);
         rows.find(|(row, keys)| row.on.scopes.contains(&scope) && keys.contains(&key)).map(|(row, _)| row)
     }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn an_action_has_the_keys_that_the_configuration_gives_it_and_no_others() {
         let keymap = remapped(&[("kill", &["D", "f8"]), ("span", &[])]).expect("valid");
-        let action = |key| keymap.binding(Scope::Table, key).map(|binding| binding.action);
+        let action = |key| keymap.binding(KeyScope::Table, key).map(|binding| binding.action);
         assert_eq!(action(char('D')), Some("kill"));
         assert_eq!(action(function(8)), Some("kill"));
         assert_eq!((action(char('K')), action(function(9)), action(char('w'))), (None, None, None));
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn two_actions_may_exchange_their_keys() {
         let keymap = remapped(&[("freeze", &["w"]), ("span", &["z"])]).expect("valid");
-        assert_eq!(keymap.binding(Scope::Table, char('w')).map(|binding| binding.action), Some("freeze"));
+        assert_eq!(keymap.binding(KeyScope::Table, char('w')).map(|binding| binding.action), Some("freeze"));
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub struct Findings {
     diagnosis: Diagnosis,
     is_looking: bool,
     has_looked: bool,
-    shown: Vec<Shown>,
-    untold: usize,
+    shown: Vec<ListedFinding>,
+    left_out: usize,
     ignored: usize,
     /// How many sockets the last finished look covered.
     sockets: u32,
@@ -48,7 +48,7 @@ pub struct Findings {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct ListedFinding {
     finding: Finding,
     /// Which rows it and what it explains are about; none where it is not about sockets.
     filters: Vec<Filter>,
@@ -56,7 +56,7 @@ struct Shown {
 
 /// What a finished look changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
+pub(crate) struct FindingsChange {
     /// Anything that is drawn.
     pub(crate) changed: bool,
     /// Something is critical that was not at the look before.
@@ -86,12 +86,12 @@ impl Findings {
 
     /// How many there are, those that are not listed too.
     pub fn total(&self) -> usize {
-        self.shown.len() + self.untold
+        self.shown.len() + self.left_out
     }
 
     /// How many more there are than are listed, each smaller than those.
-    pub const fn untold(&self) -> usize {
-        self.untold
+    pub const fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// How many there are that the user has acknowledged, which are not listed.
@@ -139,7 +139,7 @@ impl Findings {
 
     /// The worst finding about `row`. Asked for the rows on the screen only.
     pub fn about(&self, row: &Row, store: &Store) -> Option<&Finding> {
-        let is_about = |shown: &&Shown| shown.filters.iter().any(|filter| filter.matches(row, store));
+        let is_about = |shown: &&ListedFinding| shown.filters.iter().any(|filter| filter.matches(row, store));
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
     }
 
@@ -154,34 +154,34 @@ impl Findings {
     }
 
     /// Goes on with the look; what it found once it is finished.
-    pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<News> {
+    pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<FindingsChange> {
         if !self.diagnosis.advance(store, steps) {
             return None;
         }
         self.is_looking = false;
         let was_ignored = std::mem::replace(&mut self.ignored, self.diagnosis.ignored());
-        let (found, untold) = (self.diagnosis.findings().to_vec(), self.diagnosis.left_out());
-        let mut news = self.show(found, untold, store.rows().counts().total());
-        news.changed |= self.ignored != was_ignored;
-        Some(news)
+        let (found, left_out) = (self.diagnosis.findings().to_vec(), self.diagnosis.left_out());
+        let mut change = self.show(found, left_out, store.rows().counts().total());
+        change.changed |= self.ignored != was_ignored;
+        Some(change)
     }
 
     /// Puts `found` on the screen.
-    pub(in crate::app) fn show(&mut self, found: Vec<Finding>, untold: usize, sockets: u32) -> News {
-        let same = self.iter().eq(found.iter()) && self.untold == untold;
+    pub(in crate::app) fn show(&mut self, found: Vec<Finding>, left_out: usize, sockets: u32) -> FindingsChange {
+        let same = self.iter().eq(found.iter()) && self.left_out == left_out;
         let was_critical = |key| self.get(key).is_some_and(|old| old.severity == Severity::Critical);
         let critical = |finding: &&Finding| finding.severity == Severity::Critical;
         let newly_critical = found.iter().filter(critical).any(|finding| !was_critical(finding.key));
-        // What is there when conntop starts is no news: the user looks at it.
-        let news = News {
+        // What is there when conntop starts is nothing new: the user looks at it.
+        let change = FindingsChange {
             changed: !same || !self.has_looked || self.sockets != sockets,
             newly_critical: newly_critical && self.has_looked,
         };
-        (self.has_looked, self.untold, self.sockets) = (true, untold, sockets);
+        (self.has_looked, self.left_out, self.sockets) = (true, left_out, sockets);
         if !same {
             self.replace(found);
         }
-        news
+        change
     }
 
     /// Filters are read again only if their texts are others.
@@ -193,7 +193,7 @@ impl Findings {
                 Some(shown) => shown.filters.clone(),
                 None => finding.filters().filter_map(|text| Filter::parse(text).ok()).collect(),
             };
-            Shown { finding, filters }
+            ListedFinding { finding, filters }
         });
         self.shown = shown.collect();
     }

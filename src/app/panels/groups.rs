@@ -12,6 +12,7 @@ use crate::app::panels::table::{ColumnHead, SortedTable, TableColumns};
 use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
 use crate::app::selection::Selected;
 use crate::app::summary::{self, Piece};
+use crate::model::address::Address;
 use crate::model::snapshot::Needs;
 use crate::store::Store;
 use crate::store::groups::attempts::Attempts;
@@ -170,7 +171,7 @@ impl Panel for GroupPanel {
 
     fn peers(&self, context: &PanelContext<'_>) -> Vec<IpAddr> {
         let addresses = self.window(context.height()).filter_map(|(_, group)| group.key.remote_address());
-        addresses.map(crate::model::address::Address::ip).collect()
+        addresses.map(Address::ip).collect()
     }
 
     fn summary(&self, store: &Store) -> Vec<Piece> {

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::panels::findings::{FindingLine, Findings, columns, lines, mark, panes, title};
-use crate::app::prose::{Column, Line};
+use crate::app::prose::{ProseColumn, ProseLine};
 use crate::diagnosis::rule::Rule;
 use crate::table::fit::cells;
 use crate::table::units;
@@ -53,11 +53,11 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findi
     }
     let (body, places) = (layout.body, ListPlaces::of(layout.body.width));
     draw_headings(painter, layout.columns, &places);
-    let split = panes(body, panel.len());
-    for (line, y) in lines(panel, app.store.at(), usize::from(split.list.height)).zip(split.list.y..) {
+    let areas = panes(body, panel.len());
+    for (line, y) in lines(panel, app.store.at(), usize::from(areas.list.height)).zip(areas.list.y..) {
         draw_line(painter, Rect { y, height: 1, ..body }, &places, &line);
     }
-    draw_text(painter, split.rule, split.text, app, panel);
+    draw_text(painter, areas.rule, areas.text, app, panel);
 }
 
 fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &ListPlaces) {
@@ -140,13 +140,13 @@ fn draw_rules(painter: &mut Painter<'_>, area: Rect) {
     let titles: Vec<&str> = Rule::ALL.iter().map(|rule| title(*rule)).collect();
     let count = usize::from((area.width / 30).clamp(1, 3));
     let width = area.width.saturating_sub(4) / u16::try_from(count).unwrap_or(1);
-    let columns: Vec<Column> = titles
+    let columns: Vec<ProseColumn> = titles
         .chunks(titles.len().div_ceil(count))
         .zip(0..)
-        .map(|(titles, at)| Column {
+        .map(|(titles, at)| ProseColumn {
             x: 2 + at * width,
             width: width.saturating_sub(1),
-            lines: titles.iter().map(|title| Line::Item("✓".to_owned(), (*title).to_owned())).collect(),
+            lines: titles.iter().map(|title| ProseLine::Item("✓".to_owned(), (*title).to_owned())).collect(),
         })
         .collect();
     prose::draw(painter, area, &columns, 0, None);

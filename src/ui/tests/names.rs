@@ -36,5 +36,5 @@ fn the_details_have_the_whole_name_and_say_whose_word_it_is() {
     app.update(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
     let text = screen(&app);
     assert!(text.contains("8.8.4.4:40122"), "{text}");
-    assert!(text.contains("calls itself  web-8-8-4-4.compute.example.com"), "{text}");
+    assert!(text.contains("reverse DNS   web-8-8-4-4.compute.example.com"), "{text}");
 }

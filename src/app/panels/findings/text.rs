@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::detail::byte_words;
 use crate::app::explain::more_sections;
 use crate::app::panels::PanelContext;
-use crate::app::prose::{Column, LABEL_WIDTH, Line, Section, side_by_side};
+use crate::app::prose::{LABEL_WIDTH, ProseColumn, ProseLine, Section, side_by_side};
 use crate::diagnosis::finding::{Evidence, Finding, Measure, Slope};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::rule::Rule;
@@ -95,7 +95,7 @@ fn of_words(part: u64, all: u64) -> String {
 }
 
 /// The text of a finding on a screen of `width`.
-pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec<Column> {
+pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec<ProseColumn> {
     let text = rules::text(finding.rule().id());
     let list = |title, of: fn(&rules::RuleText) -> &[String], numbered: bool| {
         let mut section = Section::new(title);
@@ -111,9 +111,9 @@ pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec
     first.numbered(&advice(finding));
     let vain = list("What does not help", |text| &text.does_not_help, false);
     let mut about = Section::new("What it means");
-    about.lines.extend(text.map(|text| Line::Text(text.about.clone())));
+    about.lines.extend(text.map(|text| ProseLine::Text(text.about.clone())));
     let mut said = Section::new("");
-    said.lines.push(Line::Lead(finding.sentence.clone()));
+    said.lines.push(ProseLine::Lead(finding.sentence.clone()));
     let (known, explained, examples) = (known(context, finding), explained(finding), examples(context, finding));
     if width < TWO_COLUMNS_WIDTH_MIN {
         return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples, silence(finding)]]);
@@ -129,8 +129,8 @@ pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec
 fn silence(finding: &Finding) -> Section {
     let mut section = Section::new("To be silent about it");
     let ignore = Ignore::like(finding);
-    section.lines.push(Line::Dim(format!("conntop --ignore '{}', or in the config file:", ignore.words())));
-    section.lines.extend(ignore.config().into_iter().map(Line::Dim));
+    section.lines.push(ProseLine::Dim(format!("conntop --ignore '{}', or in the config file:", ignore.words())));
+    section.lines.extend(ignore.config().into_iter().map(ProseLine::Dim));
     section
 }
 
@@ -146,14 +146,14 @@ fn advice(finding: &Finding) -> Vec<String> {
 fn known(context: &PanelContext<'_>, finding: &Finding) -> Section {
     let mut section = Section::new("What is known");
     if !finding.why.is_empty() {
-        section.lines.push(Line::Strong("why", finding.why.to_owned()));
+        section.lines.push(ProseLine::Strong("why", finding.why.to_owned()));
     }
     if let Some(runs_out) = finding.runs_out {
         let left = units::count(runs_out.left);
         let rate = per_minute(runs_out.per_minute);
         let rate = if rate.is_empty() { String::new() } else { format!(", {rate}") };
         let text = format!("{} run out in {}: {left} left{rate}", runs_out.what, eta(runs_out.within));
-        section.lines.push(Line::Alarm("next", text));
+        section.lines.push(ProseLine::Alarm("next", text));
     }
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));
     section.known("processes", finding.processes_in_words());
@@ -172,7 +172,7 @@ fn known(context: &PanelContext<'_>, finding: &Finding) -> Section {
 /// What else was found and is explained by it.
 fn explained(finding: &Finding) -> Section {
     let mut section = Section::new("What it explains");
-    section.lines.extend(finding.caused.lines().map(|line| Line::Item("•".to_owned(), line)));
+    section.lines.extend(finding.caused.lines().map(|line| ProseLine::Item("•".to_owned(), line)));
     section
 }
 
@@ -215,13 +215,13 @@ fn examples(context: &PanelContext<'_>, finding: &Finding) -> Section {
     let mut section = Section::new("Examples");
     let row = |id: &SocketId| context.store.rows().get(context.store.rows().find(*id)?);
     for row in finding.examples.iter().filter_map(row) {
-        section.lines.push(Line::Item("•".to_owned(), example_words(context, row)));
+        section.lines.push(ProseLine::Item("•".to_owned(), example_words(context, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
         let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
-        section.lines.push(Line::Dim(text));
+        section.lines.push(ProseLine::Dim(text));
     }
-    section.lines.push(Line::Dim(format!("e explains it, as conntop explain {} does", finding.rule().id())));
+    section.lines.push(ProseLine::Dim(format!("e explains it, as conntop explain {} does", finding.rule().id())));
     section
 }
 
