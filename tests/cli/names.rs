@@ -222,7 +222,7 @@ fn a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end() {
     session.keys("/\x15raddr:8.8.3.4\r");
     wait(&mut session, "only that row is there", |text| !text.contains(peers::SILENT) && text.contains("8.8.3.4:443"));
     session.keys("\r");
-    session.wait_for_text("calls itself");
+    session.wait_for_text("reverse DNS");
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
