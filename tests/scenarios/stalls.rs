@@ -33,7 +33,10 @@ fn a_stopped_reader_with_its_writer_beside_it() {
     let finding = checked.only(&expected);
     assert_eq!(finding["sockets"], 12, "{checked}");
     let sentence = finding["sentence"].as_str().expect("words");
-    assert!(sentence.contains("slow-reader") && sentence.contains("wait at fast-writer["), "{checked}");
+    assert!(
+        sentence.contains("slow-reader") && sentence.contains("more in the send queue of fast-writer["),
+        "{checked}"
+    );
 }
 
 /// The clients of a server stop: they are the readers.
@@ -53,7 +56,10 @@ fn a_stopped_client() {
         place: "to 127.0.0.1:7061",
     };
     let checked = check_with(SOON, &["--for", "6"]);
-    assert!(checked.only(&expected)["sentence"].as_str().expect("words").contains("wait at feed["), "{checked}");
+    assert!(
+        checked.only(&expected)["sentence"].as_str().expect("words").contains("more in the send queue of feed["),
+        "{checked}"
+    );
 }
 
 /// 4 kB a second of a stream that comes as fast as it can.
