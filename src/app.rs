@@ -196,7 +196,7 @@ impl App {
     pub fn new(config: Config) -> Self {
         let store = Store::new(config.source.clone());
         let mut panels = Panels::new(&config, &store);
-        panels.change_tables(|table| table.show_hosts(config.lookups == Lookups::On));
+        panels.change_tables(|table| table.columns_mut().show_hosts(config.lookups == Lookups::On));
         Self {
             panels,
             tab: Tab::default(),
@@ -261,7 +261,7 @@ impl App {
 
     fn on_resize(&mut self, size: (u16, u16)) -> Vec<Effect> {
         self.config.size = size;
-        self.panels.change_tables(|table| table.forget_widths());
+        self.panels.change_tables(|table| table.columns_mut().forget_widths());
         self.refresh_panel();
         self.dirty = true;
         Vec::new()

@@ -36,7 +36,7 @@ impl App {
         };
         self.config.lookups = lookups;
         self.store.host_names_mut().clear();
-        self.panels.change_tables(|table| table.show_hosts(lookups == Lookups::On));
+        self.panels.change_tables(|table| table.columns_mut().show_hosts(lookups == Lookups::On));
         self.refresh_panel();
         self.say(Tone::Plain, text)
     }
@@ -56,7 +56,7 @@ impl App {
     fn visible_peers(&self) -> Vec<IpAddr> {
         let shown = match &self.page {
             Page::Detail(detail) => detail.row.iter().map(|row| row.connection.socket.remote.addr).collect(),
-            Page::Tab if self.panel().table().is_some_and(|table| table.shows_hosts(self.config.size.0)) => {
+            Page::Tab if self.panel().table().is_some_and(|table| table.columns().shows_hosts(self.config.size.0)) => {
                 self.panel().peers(&self.panel_context())
             }
             Page::Tab => Vec::new(),

@@ -47,7 +47,7 @@ impl App {
 
     /// The column whose heading is at `x`.
     fn column_at(&self, x: u16) -> Option<usize> {
-        let shown = self.panel().table()?.shown(self.config.size.0);
+        let shown = self.panel().table()?.columns().shown(self.config.size.0);
         // The gap after a column is its own.
         shown.iter().rev().find(|place| place.x <= x).map(|place| place.index)
     }

@@ -19,7 +19,7 @@ impl App {
     /// Sorts by the column `by` places to the right of the present one among those on the screen.
     pub(super) fn step_sort(&mut self, by: isize) {
         let Some(table) = self.panel().table() else { return };
-        let (sort, heads, shown) = (table.sort(), table.heads(), table.shown(self.config.size.0));
+        let (sort, heads, shown) = (table.sort(), table.columns().heads(), table.columns().shown(self.config.size.0));
         let at = shown.iter().position(|place| place.index == sort.column);
         let is_hint = |place: &Place| heads.get(place.index).is_some_and(|head| head.is_hint);
         let mut next = at.map_or(Some(0), |at| at.checked_add_signed(by));
@@ -47,7 +47,7 @@ impl App {
     }
 
     fn sort_by(&mut self, column: usize) {
-        let head = self.panel().table().and_then(|table| table.heads().get(column).copied());
+        let head = self.panel().table().and_then(|table| table.columns().heads().get(column).copied());
         if head.is_some_and(|head| head.is_hint) {
             self.say(Tone::Plain, "reverse DNS names are not trusted, so they cannot be sorted by");
         } else if let Some(head) = head {
@@ -64,7 +64,7 @@ impl App {
     }
 
     pub(super) fn move_in_menu(&mut self, motion: Motion) {
-        let columns = self.panel().table().map_or(0, |table| table.heads().len());
+        let columns = self.panel().table().map_or(0, |table| table.columns().heads().len());
         let (line, len) = match &mut self.mode {
             Mode::SortMenu { line } => (line, columns),
             Mode::OwnerMenu { owners, line, .. } => (line, owners.len()),

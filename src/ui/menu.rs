@@ -16,7 +16,7 @@ pub fn draw(painter: &mut Painter<'_>, app: &App) {
         Mode::SortMenu { line } => {
             let table = app.panel().table();
             let sort = table.map(SortedTable::sort);
-            let heads = table.map(SortedTable::heads).unwrap_or_default();
+            let heads = table.map(|table| table.columns().heads()).unwrap_or_default();
             let label = |(index, head): (usize, &ColumnHead)| {
                 let mark = sort.filter(|sort| sort.column == index).map_or(' ', |sort| arrow(sort.order));
                 (format!("{mark} {}", head.key), head.about.to_owned())

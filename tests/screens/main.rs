@@ -3,3 +3,4 @@
 
 mod panels;
 mod recording;
+mod typing;

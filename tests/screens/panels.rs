@@ -14,10 +14,8 @@ use conntop::model::time::Timestamp;
 use conntop::source::Source;
 use conntop::source::synthetic::Synthetic;
 use conntop::tracker::Tracker;
-use conntop::ui;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+
+use crate::typing::{picture, press};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -35,25 +33,6 @@ fn after(seconds: u32, size: (u16, u16)) -> App {
         app.update(Msg::Delta(Box::new(tracker.update(&snapshot))));
     }
     app
-}
-
-/// Types `keys`: characters as they are, `⏎` for Enter, `⎋` for Escape.
-fn press(app: &mut App, keys: &str) {
-    for character in keys.chars() {
-        let code = match character {
-            '⏎' => KeyCode::Enter,
-            '⎋' => KeyCode::Esc,
-            character => KeyCode::Char(character),
-        };
-        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-}
-
-fn picture(app: &App) -> String {
-    let (width, height) = app.config.size;
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
-    terminal.draw(|frame| ui::draw(frame, app)).expect("it draws into memory");
-    terminal.backend().to_string()
 }
 
 fn resize(app: &mut App, (width, height): (u16, u16)) {

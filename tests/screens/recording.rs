@@ -9,10 +9,8 @@ use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::replay::Replay;
 use conntop::source::{Pace, Source};
 use conntop::tracker::Tracker;
-use conntop::ui;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+
+use crate::typing::{self, press};
 
 /// The app after the whole of `assets/recordings/demo.conntop`, on a terminal of `size`.
 fn after_the_recording(size: (u16, u16)) -> App {
@@ -30,24 +28,10 @@ fn after_the_recording(size: (u16, u16)) -> App {
     }
 }
 
-/// Types `keys`: characters as they are, `⏎` for Enter, `⎋` for Escape.
-fn press(app: &mut App, keys: &str) {
-    for character in keys.chars() {
-        let code = match character {
-            '⏎' => KeyCode::Enter,
-            '⎋' => KeyCode::Esc,
-            character => KeyCode::Char(character),
-        };
-        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-}
-
 fn picture((width, height): (u16, u16), keys: &str) -> String {
     let mut app = after_the_recording((width, height));
     press(&mut app, keys);
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
-    terminal.draw(|frame| ui::draw(frame, &app)).expect("it draws into memory");
-    terminal.backend().to_string()
+    typing::picture(&app)
 }
 
 #[test]

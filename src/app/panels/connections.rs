@@ -6,7 +6,7 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::table::{ColumnHead, SortedTable, TableColumns, arrow};
+use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
 use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
@@ -15,7 +15,6 @@ use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
-use crate::table::fit::Place;
 use crate::table::sort::SortKey;
 use crate::table::units;
 use crate::table::view::View;
@@ -171,28 +170,20 @@ impl Panel for ConnectionsPanel {
 }
 
 impl SortedTable for ConnectionsPanel {
+    fn columns(&self) -> &dyn ColumnSet {
+        &self.columns
+    }
+
+    fn columns_mut(&mut self) -> &mut dyn ColumnSet {
+        &mut self.columns
+    }
+
     fn sort(&self) -> SortKey {
         self.view.sort()
     }
 
     fn start_sort(&mut self, sort: SortKey) {
         self.view.start_sort(sort);
-    }
-
-    fn shown(&self, width: u16) -> Vec<Place> {
-        self.columns.shown(width)
-    }
-
-    fn heads(&self) -> Vec<ColumnHead> {
-        self.columns.heads()
-    }
-
-    fn show_hosts(&mut self, has_hosts: bool) {
-        self.columns.show_hosts(has_hosts);
-    }
-
-    fn forget_widths(&mut self) {
-        self.columns.forget_widths();
     }
 
     fn is_busy(&self) -> bool {

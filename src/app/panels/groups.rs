@@ -8,7 +8,7 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::table::{ColumnHead, SortedTable, TableColumns};
+use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
 use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
 use crate::app::selection::Selected;
 use crate::app::summary::{self, Piece};
@@ -18,7 +18,6 @@ use crate::store::Store;
 use crate::store::groups::attempts::Attempts;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::table::filter::Filter;
-use crate::table::fit::Place;
 use crate::table::groups::{GroupView, TRACED};
 use crate::table::sort::SortKey;
 use crate::table::units;
@@ -187,28 +186,20 @@ impl Panel for GroupPanel {
 }
 
 impl SortedTable for GroupPanel {
+    fn columns(&self) -> &dyn ColumnSet {
+        &self.columns
+    }
+
+    fn columns_mut(&mut self) -> &mut dyn ColumnSet {
+        &mut self.columns
+    }
+
     fn sort(&self) -> SortKey {
         self.view.sort()
     }
 
     fn start_sort(&mut self, sort: SortKey) {
         self.view.start_sort(sort);
-    }
-
-    fn shown(&self, width: u16) -> Vec<Place> {
-        self.columns.shown(width)
-    }
-
-    fn heads(&self) -> Vec<ColumnHead> {
-        self.columns.heads()
-    }
-
-    fn show_hosts(&mut self, has_hosts: bool) {
-        self.columns.show_hosts(has_hosts);
-    }
-
-    fn forget_widths(&mut self) {
-        self.columns.forget_widths();
     }
 
     fn is_busy(&self) -> bool {

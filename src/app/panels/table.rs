@@ -50,28 +50,6 @@ impl<R> TableColumns<R> {
         self.hidden = hidden;
     }
 
-    /// Whether the columns with names of hosts are among those that are shown.
-    pub(super) fn show_hosts(&mut self, has_hosts: bool) {
-        self.has_hosts = has_hosts;
-    }
-
-    /// Lets columns find their widths anew.
-    pub(super) fn forget_widths(&mut self) {
-        self.wanted.fill(0);
-    }
-
-    /// Every column there is.
-    pub fn heads(&self) -> Vec<ColumnHead> {
-        let head = |column: &Column<R>| ColumnHead {
-            key: column.key,
-            title: column.title,
-            about: column.about,
-            first_order: column.first_order,
-            is_hint: column.is_hint,
-        };
-        self.all.iter().map(head).collect()
-    }
-
     /// The columns that fit into a screen of `width`, and where they stand.
     ///
     /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
@@ -145,37 +123,71 @@ pub const fn arrow(order: Order) -> char {
     }
 }
 
-/// A table whose rows are sorted by a column, whatever they are.
-pub trait SortedTable {
-    /// What it is sorted by.
-    fn sort(&self) -> SortKey;
-
-    /// Starts to sort it.
-    fn start_sort(&mut self, sort: SortKey);
+/// The columns of a table, whatever its rows are.
+pub trait ColumnSet {
+    /// Every column there is.
+    fn heads(&self) -> Vec<ColumnHead>;
 
     /// The columns that fit into a screen of `width`, and where they stand.
     fn shown(&self, width: u16) -> Vec<Place>;
-
-    /// Every column.
-    fn heads(&self) -> Vec<ColumnHead>;
 
     /// Whether the columns with names of hosts are among those that are shown.
     fn show_hosts(&mut self, has_hosts: bool);
 
     /// Lets columns find their widths anew.
     fn forget_widths(&mut self);
+}
+
+impl<R> ColumnSet for TableColumns<R> {
+    fn heads(&self) -> Vec<ColumnHead> {
+        let head = |column: &Column<R>| ColumnHead {
+            key: column.key,
+            title: column.title,
+            about: column.about,
+            first_order: column.first_order,
+            is_hint: column.is_hint,
+        };
+        self.all.iter().map(head).collect()
+    }
+
+    fn shown(&self, width: u16) -> Vec<Place> {
+        Self::shown(self, width)
+    }
+
+    fn show_hosts(&mut self, has_hosts: bool) {
+        self.has_hosts = has_hosts;
+    }
+
+    fn forget_widths(&mut self) {
+        self.wanted.fill(0);
+    }
+}
+
+impl dyn ColumnSet + '_ {
+    /// Whether names of hosts have room on a screen of `width`.
+    pub(in crate::app) fn shows_hosts(&self, width: u16) -> bool {
+        let heads = self.heads();
+        self.shown(width).iter().any(|place| heads[place.index].key == HOST)
+    }
+}
+
+/// A table whose rows are sorted by a column, whatever they are.
+pub trait SortedTable {
+    /// Its columns.
+    fn columns(&self) -> &dyn ColumnSet;
+
+    /// The same, to change how they are shown.
+    fn columns_mut(&mut self) -> &mut dyn ColumnSet;
+
+    /// What it is sorted by.
+    fn sort(&self) -> SortKey;
+
+    /// Starts to sort it.
+    fn start_sort(&mut self, sort: SortKey);
 
     /// Whether [`advance`](Self::advance) has work to do.
     fn is_busy(&self) -> bool;
 
     /// Goes on with what was started, as far as `steps` allows; answers whether the rows are new.
     fn advance(&mut self, store: &Store, steps: &mut usize) -> bool;
-}
-
-impl dyn SortedTable + '_ {
-    /// Whether names of hosts have room on a screen of `width`.
-    pub(in crate::app) fn shows_hosts(&self, width: u16) -> bool {
-        let heads = self.heads();
-        self.shown(width).iter().any(|place| heads[place.index].key == HOST)
-    }
 }

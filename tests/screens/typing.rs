@@ -1,0 +1,28 @@
+//! Keys into the app, and the screen out of it as text.
+
+use conntop::app::App;
+use conntop::app::msg::Msg;
+use conntop::ui;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+/// Types `keys`: characters as they are, `⏎` for Enter, `⎋` for Escape.
+pub fn press(app: &mut App, keys: &str) {
+    for character in keys.chars() {
+        let code = match character {
+            '⏎' => KeyCode::Enter,
+            '⎋' => KeyCode::Esc,
+            character => KeyCode::Char(character),
+        };
+        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+}
+
+/// The screen of `app`, as large as its terminal, one line of text a row.
+pub fn picture(app: &App) -> String {
+    let (width, height) = app.config.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
+    terminal.draw(|frame| ui::draw(frame, app)).expect("it draws into memory");
+    terminal.backend().to_string()
+}
