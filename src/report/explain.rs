@@ -167,7 +167,7 @@ impl Explain {
                 writeln!(out, "    {line}")?;
             }
         }
-        for (label, texts) in [("Do", &one.r#do), ("No help", &one.dont)] {
+        for (label, texts) in [("Do", &one.r#do), ("Does not help", &one.dont)] {
             if !texts.is_empty() {
                 writeln!(out, "  {label}")?;
             }

@@ -185,7 +185,7 @@ pub(super) fn meaning(row: &Row) -> Section {
         section.fact("advice", text.advice);
     }
     if !text.does_not_help.is_empty() {
-        section.fact("no help", text.does_not_help);
+        section.fact("does not help", text.does_not_help);
     }
     section
 }
