@@ -7,7 +7,7 @@ mod holding;
 #[cfg(target_os = "linux")]
 mod identity;
 #[cfg(target_os = "linux")]
-mod kin;
+mod ancestry;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod portable;
@@ -26,7 +26,7 @@ use crate::model::text::DisplayText;
 pub trait Host: Send + Sync {
     /// Sends the signal of `kill`, if the process is still the one that was meant and may be signalled.
     /// `Ok` watches what comes of it; `Err` says why nothing was done.
-    fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome>;
+    fn kill(&self, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome>;
 
     /// Processes that are never signalled, as far as they can be told in advance: pid 1, conntop, its ancestors.
     fn protected(&self) -> Vec<(u32, Protection)>;
@@ -53,7 +53,7 @@ pub trait Host: Send + Sync {
 }
 
 /// Watches one process.
-pub trait Watch: Send {
+pub trait ExitWatch: Send {
     /// Waits for its end for at most `timeout`; whether it ended.
     fn ended_within(&mut self, timeout: Duration) -> bool;
 
@@ -66,9 +66,9 @@ pub trait Watch: Send {
 /// This machine, acted on as safely as the system allows.
 pub fn this_machine() -> Box<dyn Host> {
     #[cfg(target_os = "linux")]
-    let host = linux::Linux;
+    let host = linux::LinuxHost;
     #[cfg(not(target_os = "linux"))]
-    let host = portable::Portable;
+    let host = portable::PortableHost;
     Box::new(host)
 }
 

@@ -9,7 +9,7 @@ use crate::cli::act::{ActArguments, TargetCount};
 use crate::cli::global::GlobalOptions;
 use crate::cli::values;
 use crate::cli::{Failure, print, say};
-use crate::host::{self, Host, Watch};
+use crate::host::{self, Host, ExitWatch};
 use crate::model::action::{KillOutcome, SIGNALS, Signal};
 use crate::report::act::kill::{KillPlan, Meaning, is_done};
 use crate::table::suggest;
@@ -116,7 +116,7 @@ fn signal(name: &str) -> Result<Signal, Failure> {
 fn carry_out(plan: &KillPlan, signal: Signal, wait: Option<Duration>, host: &dyn Host) -> Vec<KillOutcome> {
     let begun = Instant::now();
     let mut outcomes = Vec::new();
-    let mut watched: Vec<(usize, Instant, Box<dyn Watch>)> = Vec::new();
+    let mut watched: Vec<(usize, Instant, Box<dyn ExitWatch>)> = Vec::new();
     for (index, target) in plan.targets.iter().filter(|target| target.refused.is_none()).enumerate() {
         let sent = Instant::now();
         let outcome = match host.kill(&target.kill(signal)) {

@@ -5,14 +5,14 @@
 //! (`SO_REUSEPORT`), it chooses one of them by a hash of both ends, so that `ENOENT` may mean "another one": whether a
 //! socket is gone is read from the kernel's tables, by its cookie.
 
-mod doors;
-mod tables;
+mod netns_connections;
+mod subsets;
 
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use crate::host::closing::doors::Doors;
-use crate::host::closing::tables::{Table, Tables};
+use crate::host::closing::netns_connections::NetnsConnections;
+use crate::host::closing::subsets::{SocketSubset, SubsetsRead};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::socket::SocketRef;
@@ -33,23 +33,23 @@ pub(super) fn is_permitted() -> bool {
 
 /// Closes each of `closes` but for those that are spared; the answers stand in the same order.
 pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOutcome> {
-    let mut doors = Doors::default();
+    let mut connections = NetnsConnections::default();
     let first = |(close, spared): (&Close, &Option<Spared>)| match spared {
         Some(spared) => CloseOutcome::Spared(*spared),
-        None => doors.with(close.socket.id.netns(), |connection| order(connection, close)),
+        None => connections.with(close.socket.id.netns(), |connection| order(connection, close)),
     };
     let mut outcomes: Vec<CloseOutcome> = closes.iter().zip(spared).map(first).collect();
     // Once what was told is told of all, each table is read once for all of them.
-    let mut tables = Tables::default();
+    let mut subsets = SubsetsRead::default();
     for (close, outcome) in closes.iter().zip(&mut outcomes) {
         if *outcome == CloseOutcome::Gone {
-            *outcome = doors.with(close.socket.id.netns(), |connection| really_gone(connection, &mut tables, close));
+            *outcome = connections.with(close.socket.id.netns(), |connection| really_gone(connection, &mut subsets, close));
         }
     }
-    let mut tables = Tables::default();
+    let mut subsets = SubsetsRead::default();
     for (close, outcome) in closes.iter().zip(&mut outcomes) {
         if matches!(outcome, CloseOutcome::Closed | CloseOutcome::Disconnected { .. }) {
-            *outcome = doors.with(close.socket.id.netns(), |connection| look_again(connection, &mut tables, close));
+            *outcome = connections.with(close.socket.id.netns(), |connection| look_again(connection, &mut subsets, close));
         }
     }
     outcomes
@@ -78,17 +78,17 @@ fn order(connection: &mut NetlinkSocket, close: &Close) -> CloseOutcome {
 }
 
 /// What the kernel did not find at its endpoints may be behind another socket there.
-fn really_gone(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> CloseOutcome {
-    let table = match (close.socket.protocol, close.state) {
-        (Protocol::Udp, _) => Table::All,
-        (_, TcpState::Listen) => Table::Listening,
-        _ if close.inode.is_some() => Table::Bound,
+fn really_gone(connection: &mut NetlinkSocket, subsets: &mut SubsetsRead, close: &Close) -> CloseOutcome {
+    let subset = match (close.socket.protocol, close.state) {
+        (Protocol::Udp, _) => SocketSubset::All,
+        (_, TcpState::Listen) => SocketSubset::Listening,
+        _ if close.inode.is_some() => SocketSubset::Bound,
         // Nobody held it.
         _ => return CloseOutcome::Gone,
     };
-    match (tables.has(connection, table, &close.socket), table) {
+    match (subsets.has(connection, subset, &close.socket), subset) {
         (Ok(false), _) => CloseOutcome::Gone,
-        (Ok(true), Table::Bound) => CloseOutcome::OnlyBound,
+        (Ok(true), SocketSubset::Bound) => CloseOutcome::OnlyBound,
         // UDP: connect(2) to another peer gives it other endpoints.
         (Ok(true), _) if close.socket.remote.port > 0 => CloseOutcome::StillThere(close.state),
         (Ok(true), _) => close_among_equals(connection, close),
@@ -113,15 +113,15 @@ fn close_among_equals(connection: &mut NetlinkSocket, close: &Close) -> CloseOut
 }
 
 /// What is left of what was closed, by the tables of the kernel.
-fn look_again(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> CloseOutcome {
-    let mut has = |table| tables.has(connection, table, &close.socket);
+fn look_again(connection: &mut NetlinkSocket, subsets: &mut SubsetsRead, close: &Close) -> CloseOutcome {
+    let mut has = |subset| subsets.has(connection, subset, &close.socket);
     let seen = match (close.socket.protocol, close.state) {
         // A socket whose port the kernel chose at connect(2) loses it, and with it its place in the table.
-        (Protocol::Udp, _) => has(Table::All).map(|keeps_port| CloseOutcome::Disconnected { keeps_port }),
-        (_, TcpState::Listen) if has(Table::Listening) == Ok(true) => Ok(CloseOutcome::StillThere(TcpState::Listen)),
+        (Protocol::Udp, _) => has(SocketSubset::All).map(|keeps_port| CloseOutcome::Disconnected { keeps_port }),
+        (_, TcpState::Listen) if has(SocketSubset::Listening) == Ok(true) => Ok(CloseOutcome::StillThere(TcpState::Listen)),
         // Without a process nobody keeps the port.
         _ if close.inode.is_none() => Ok(CloseOutcome::Closed),
-        _ => match (has(Table::Bound), is_subflow(connection, tables, close)) {
+        _ => match (has(SocketSubset::Bound), is_subflow(connection, subsets, close)) {
             (Ok(true), _) => Ok(CloseOutcome::PortKept),
             (Ok(false), true) => Ok(CloseOutcome::Subflow),
             (Ok(false), false) => Ok(CloseOutcome::Closed),
@@ -132,8 +132,8 @@ fn look_again(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close
 }
 
 /// Whether an MPTCP socket is behind it: the two share their inode. A kernel without MPTCP has none.
-fn is_subflow(connection: &mut NetlinkSocket, tables: &mut Tables, close: &Close) -> bool {
-    close.inode.is_some_and(|inode| tables.has_mptcp(connection, &close.socket, inode.get()))
+fn is_subflow(connection: &mut NetlinkSocket, subsets: &mut SubsetsRead, close: &Close) -> bool {
+    close.inode.is_some_and(|inode| subsets.has_mptcp(connection, &close.socket, inode.get()))
 }
 
 fn outcome(errno: Errno) -> CloseOutcome {

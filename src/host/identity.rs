@@ -41,7 +41,7 @@ fn doubt_of(status: &[u8], own_pid: u32) -> Option<Doubt> {
 
 /// Whom a pidfd holds, by the numbers of `/proc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum PidfdTarget {
     /// The process with this pid in `/proc`.
     Process(u32),
     /// One that has ended and was reaped.
@@ -51,21 +51,21 @@ pub(super) enum Held {
 }
 
 /// Asks the pidfd itself (`pidfd_show_fdinfo`, `fs/pidfs.c`; `proc_pid_fdinfo`(5)).
-pub(super) fn held_by(pidfd: &OwnedFd) -> io::Result<Held> {
+pub(super) fn target_of(pidfd: &OwnedFd) -> io::Result<PidfdTarget> {
     let told = fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
-    // Makes sure that what was read is about this very descriptor; before Linux 5.14 there is no such line.
+    // Makes sure that what was read is about this very descriptor; before LinuxHost 5.14 there is no such line.
     let inode = i64::try_from(fstat(pidfd)?.st_ino).ok();
     if first(&told, b"ino:").is_some_and(|told| Some(told) != inode) {
-        return Ok(Held::Elsewhere);
+        return Ok(PidfdTarget::Elsewhere);
     }
     held(&told).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
-fn held(fdinfo: &[u8]) -> Option<Held> {
+fn held(fdinfo: &[u8]) -> Option<PidfdTarget> {
     Some(match first(fdinfo, b"Pid:")? {
-        -1 => Held::Ended,
-        0 => Held::Elsewhere,
-        pid => Held::Process(u32::try_from(pid).ok()?),
+        -1 => PidfdTarget::Ended,
+        0 => PidfdTarget::Elsewhere,
+        pid => PidfdTarget::Process(u32::try_from(pid).ok()?),
     })
 }
 
@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn a_pidfd_says_whom_it_holds() {
         for (fdinfo, expected) in [
-            ("pos:\t0\nino:\t9\nPid:\t812\nNSpid:\t812\t1\n", Some(Held::Process(812))),
-            ("Pid:\t-1\nNSpid:\t-1\n", Some(Held::Ended)),
-            ("Pid:\t0\nNSpid:\t0\n", Some(Held::Elsewhere)),
+            ("pos:\t0\nino:\t9\nPid:\t812\nNSpid:\t812\t1\n", Some(PidfdTarget::Process(812))),
+            ("Pid:\t-1\nNSpid:\t-1\n", Some(PidfdTarget::Ended)),
+            ("Pid:\t0\nNSpid:\t0\n", Some(PidfdTarget::Elsewhere)),
             ("Pid:\tx\n", None),
             ("pos:\t0\n", None),
             ("", None),
@@ -123,13 +123,13 @@ mod tests {
     fn here_both_mean_the_same() {
         assert_eq!(doubt(), None);
         let own = Pid::from_raw(std::process::id().cast_signed()).expect("a pid");
-        let pidfd = pidfd_open(own, PidfdFlags::empty()).expect("Linux 5.3");
-        assert_eq!(held_by(&pidfd).expect("it is told"), Held::Process(std::process::id()));
+        let pidfd = pidfd_open(own, PidfdFlags::empty()).expect("LinuxHost 5.3");
+        assert_eq!(target_of(&pidfd).expect("it is told"), PidfdTarget::Process(std::process::id()));
         let mut child = std::process::Command::new("true").spawn().expect("it is there");
         let pid = Pid::from_raw(child.id().cast_signed()).expect("a pid");
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("it is not reaped");
         child.wait().expect("it is our child");
-        assert_eq!(held_by(&pidfd).expect("it is told"), Held::Ended);
+        assert_eq!(target_of(&pidfd).expect("it is told"), PidfdTarget::Ended);
     }
 
     proptest! {

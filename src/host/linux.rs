@@ -10,24 +10,24 @@ use rustix::process::{
 };
 use rustix::time::Timespec;
 
-use crate::host::identity::{self, Held};
-use crate::host::kin::Kin;
-use crate::host::session::Session;
-use crate::host::{Host, Watch, closing, holding, stat};
+use crate::host::identity::{self, PidfdTarget};
+use crate::host::ancestry::Ancestry;
+use crate::host::session::OwnSession;
+use crate::host::{Host, ExitWatch, closing, holding, stat};
 use crate::model::action::{Doubt, Kill, KillOutcome, Protection, Signal};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 
-/// How often a process is looked at where the kernel cannot tell its end (Linux before 5.3).
+/// How often a process is looked at where the kernel cannot tell its end (LinuxHost before 5.3).
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// This machine, through `/proc` and pidfds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Linux;
+pub struct LinuxHost;
 
-impl Host for Linux {
-    fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+impl Host for LinuxHost {
+    fn kill(&self, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
         // Without that no number from /proc may be given to the kernel at all.
         if let Some(doubt) = identity::doubt() {
             return Err(KillOutcome::Unsure(doubt));
@@ -46,13 +46,13 @@ impl Host for Linux {
         check(kill)?;
         match pidfd_send_signal(&pidfd, system_signal(kill.signal)) {
             Ok(()) => Ok(Box::new(PidfdWatch(pidfd))),
-            // Linux 5.1 and 5.2 can send but not open, so both calls are there or the first one is missing.
+            // LinuxHost 5.1 and 5.2 can send but not open, so both calls are there or the first one is missing.
             Err(errno) => Err(outcome(errno)),
         }
     }
 
     fn protected(&self) -> Vec<(u32, Protection)> {
-        Kin::look().protected()
+        Ancestry::look().protected()
     }
 
     fn doubt(&self) -> Option<Doubt> {
@@ -64,7 +64,7 @@ impl Host for Linux {
     }
 
     fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
-        let session = Session::of(&Kin::look());
+        let session = OwnSession::of(&Ancestry::look());
         closes.iter().map(|close| session.spares(close)).collect()
     }
 
@@ -92,10 +92,10 @@ fn killable(pid: u32) -> Result<Pid, KillOutcome> {
 
 /// Whether the pidfd holds the process that `/proc` calls `pid`.
 fn is_meant(pidfd: &OwnedFd, pid: u32) -> Result<(), KillOutcome> {
-    match identity::held_by(pidfd) {
-        Ok(Held::Process(held)) if held == pid => Ok(()),
-        Ok(Held::Ended) => Err(KillOutcome::AlreadyGone),
-        Ok(Held::Process(_) | Held::Elsewhere) => Err(KillOutcome::Unsure(Doubt::ForeignProc)),
+    match identity::target_of(pidfd) {
+        Ok(PidfdTarget::Process(held)) if held == pid => Ok(()),
+        Ok(PidfdTarget::Ended) => Err(KillOutcome::AlreadyGone),
+        Ok(PidfdTarget::Process(_) | PidfdTarget::Elsewhere) => Err(KillOutcome::Unsure(Doubt::ForeignProc)),
         Err(error) => Err(failed(&format!("/proc does not say which process that is ({error}); nothing was done"))),
     }
 }
@@ -113,7 +113,7 @@ fn check(kill: &Kill) -> Result<(), KillOutcome> {
     if stat.has_ended {
         return Err(KillOutcome::AlreadyGone);
     }
-    if let Some(protection) = Kin::look().protection(process.pid, stat) {
+    if let Some(protection) = Ancestry::look().protection(process.pid, stat) {
         return Err(KillOutcome::Refused(protection));
     }
     if kill.holding.is_empty() {
@@ -160,7 +160,7 @@ fn outcome(errno: Errno) -> KillOutcome {
 /// `fs/pidfs.c`), not already with the main thread.
 struct PidfdWatch(OwnedFd);
 
-impl Watch for PidfdWatch {
+impl ExitWatch for PidfdWatch {
     fn ended_within(&mut self, timeout: Duration) -> bool {
         ended(&self.0, timeout)
     }
@@ -180,8 +180,8 @@ fn ended(pidfd: &OwnedFd, timeout: Duration) -> bool {
     }
 }
 
-/// Linux before 5.3: the process could end between the check and the signal, and its pid be given away.
-fn kill_without_pidfd(pid: Pid, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+/// LinuxHost before 5.3: the process could end between the check and the signal, and its pid be given away.
+fn kill_without_pidfd(pid: Pid, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
     if test_kill_process(pid) == Err(Errno::SRCH) {
         return Err(KillOutcome::AlreadyGone);
     }
@@ -193,7 +193,7 @@ fn kill_without_pidfd(pid: Pid, kill: &Kill) -> Result<Box<dyn Watch>, KillOutco
 /// The end of a process, found by looking again and again.
 struct ProcWatch(ProcessId);
 
-impl Watch for ProcWatch {
+impl ExitWatch for ProcWatch {
     fn ended_within(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn refusal(kill: &Kill) -> KillOutcome {
-        Linux.kill(kill).err().expect("the kill is refused")
+        LinuxHost.kill(kill).err().expect("the kill is refused")
     }
 
     const LONG: Duration = Duration::from_mins(1);
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_process_that_obeys_term_is_seen_to_end() {
         let victim = Victim::new("");
-        let mut watch = Linux.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
+        let mut watch = LinuxHost.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
         assert_eq!(watch.note(), None);
     }
@@ -278,10 +278,10 @@ mod tests {
     #[test]
     fn a_process_that_ignores_term_lives_until_kill() {
         let mut victim = Victim::new("trap '' TERM;");
-        let mut watch = Linux.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
+        let mut watch = LinuxHost.kill(&victim.kill(Signal::Term)).map_err(drop).expect("it may be signalled");
         assert!(!watch.ended_within(SHORT));
         assert!(victim.lives());
-        let mut watch = Linux.kill(&victim.kill(Signal::Kill)).map_err(drop).expect("it may be signalled");
+        let mut watch = LinuxHost.kill(&victim.kill(Signal::Kill)).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
     }
 
@@ -298,7 +298,7 @@ mod tests {
     fn what_has_ended_is_already_gone_reaped_or_not() {
         let mut victim = Victim::new("");
         let kill = victim.kill(Signal::Term);
-        let mut watch = Linux.kill(&kill).map_err(drop).expect("it may be signalled");
+        let mut watch = LinuxHost.kill(&kill).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(LONG));
         assert_eq!(refusal(&kill), KillOutcome::AlreadyGone, "a zombie");
         victim.0.wait().expect("it is our child");
@@ -309,7 +309,7 @@ mod tests {
     fn stop_and_cont_do_not_end_a_process() {
         let mut victim = Victim::new("");
         for signal in [Signal::Stop, Signal::Cont] {
-            let mut watch = Linux.kill(&victim.kill(signal)).map_err(drop).expect("it may be signalled");
+            let mut watch = LinuxHost.kill(&victim.kill(signal)).map_err(drop).expect("it may be signalled");
             assert!(!watch.ended_within(SHORT));
         }
         assert!(victim.lives());
@@ -325,7 +325,7 @@ mod tests {
         ] {
             // CONT does no harm should the refusal fail.
             assert_eq!(refusal(&kill(pid, Signal::Cont)), KillOutcome::Refused(protection), "{pid}");
-            assert!(Linux.protected().contains(&(pid, protection)), "{pid}");
+            assert!(LinuxHost.protected().contains(&(pid, protection)), "{pid}");
         }
     }
 

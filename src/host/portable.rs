@@ -1,11 +1,11 @@
 //! Signals where there is no pidfd: the start time is checked right before, through sysinfo. Compiled everywhere, so
-//! that it is tested everywhere; used on systems other than Linux.
+//! that it is tested everywhere; used on systems other than LinuxHost.
 
 use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal as SystemSignal, System};
 
-use crate::host::{Host, Watch};
+use crate::host::{Host, ExitWatch};
 use crate::model::action::{Kill, KillOutcome, Protection, Signal};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
@@ -17,10 +17,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// This machine, through sysinfo. Start times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Portable;
+pub struct PortableHost;
 
-impl Host for Portable {
-    fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+impl Host for PortableHost {
+    fn kill(&self, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
         let pid = kill.process.pid;
         if let Some(protection) = protection(pid) {
             return Err(KillOutcome::Refused(protection));
@@ -104,7 +104,7 @@ struct LookWatch {
     system: System,
 }
 
-impl Watch for LookWatch {
+impl ExitWatch for LookWatch {
     fn ended_within(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
@@ -138,17 +138,17 @@ mod tests {
     #[test]
     fn a_process_is_killed_and_seen_to_end() {
         let (mut child, kill) = victim();
-        let mut watch = Portable.kill(&kill).map_err(drop).expect("it may be signalled");
+        let mut watch = PortableHost.kill(&kill).map_err(drop).expect("it may be signalled");
         assert!(watch.ended_within(Duration::from_mins(1)));
         child.wait().expect("it is our child");
-        assert_eq!(Portable.kill(&kill).err(), Some(KillOutcome::AlreadyGone));
+        assert_eq!(PortableHost.kill(&kill).err(), Some(KillOutcome::AlreadyGone));
     }
 
     #[test]
     fn an_impostor_with_the_same_pid_lives() {
         let (mut child, mut kill) = victim();
         kill.process.start_ticks -= 1;
-        assert_eq!(Portable.kill(&kill).err(), Some(KillOutcome::PidReused));
+        assert_eq!(PortableHost.kill(&kill).err(), Some(KillOutcome::PidReused));
         assert!(child.try_wait().expect("it is our child").is_none());
         child.kill().expect("it lives");
         child.wait().expect("it is our child");
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn what_must_not_be_signalled_is_refused() {
-        for (pid, expected) in Portable.protected() {
+        for (pid, expected) in PortableHost.protected() {
             let process = ProcessId { pid, start_ticks: 0 };
             let kill = Kill { process, name: "x".into(), signal: Signal::Cont, holding: Vec::new() };
-            assert_eq!(Portable.kill(&kill).err(), Some(KillOutcome::Refused(expected)), "{pid}");
+            assert_eq!(PortableHost.kill(&kill).err(), Some(KillOutcome::Refused(expected)), "{pid}");
         }
     }
 }

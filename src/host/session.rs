@@ -4,24 +4,24 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::host::holding::sockets_of;
-use crate::host::kin::Kin;
+use crate::host::ancestry::Ancestry;
 use crate::model::closing::{Close, Spared};
 use crate::model::endpoint::Endpoint;
 
 /// The sockets that carry conntop: its own and those of the processes it runs inside.
-pub(super) struct Session {
+pub(super) struct OwnSession {
     own: BTreeSet<u32>,
     ancestors: BTreeSet<u32>,
     /// Both ends of the ssh connection, as addresses without the marks of IPv6: the client's first.
     ssh: Option<(IpAddr, u16, IpAddr, u16)>,
 }
 
-impl Session {
+impl OwnSession {
     /// Looks at what conntop and its parents hold now.
-    pub(super) fn of(kin: &Kin) -> Self {
+    pub(super) fn of(ancestry: &Ancestry) -> Self {
         Self {
             own: sockets_of(std::process::id()),
-            ancestors: kin.ancestors().iter().flat_map(|pid| sockets_of(*pid)).collect(),
+            ancestors: ancestry.ancestors().iter().flat_map(|pid| sockets_of(*pid)).collect(),
             ssh: std::env::var("SSH_CONNECTION").ok().and_then(|text| parse_ssh(&text)),
         }
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_ssh_connection_of_this_session_is_spared_and_no_other() {
-        let session = Session {
+        let session = OwnSession {
             own: [1].into_iter().collect(),
             ancestors: [2].into_iter().collect(),
             ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22"),

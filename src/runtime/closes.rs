@@ -57,7 +57,7 @@ mod tests {
     use tokio::sync::mpsc::channel;
 
     use super::*;
-    use crate::host::Watch;
+    use crate::host::ExitWatch;
     use crate::model::action::{Kill, KillOutcome, Protection};
     use crate::model::testing::tcp;
 
@@ -65,7 +65,7 @@ mod tests {
     struct Fake;
 
     impl Host for Fake {
-        fn kill(&self, _: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+        fn kill(&self, _: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
             Err(KillOutcome::AlreadyGone)
         }
 

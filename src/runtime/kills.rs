@@ -131,7 +131,7 @@ mod tests {
     use tokio::sync::mpsc::{Receiver, channel};
 
     use super::*;
-    use crate::host::Watch;
+    use crate::host::ExitWatch;
     use crate::model::action::{Protection, Signal};
 
     /// A machine whose processes do what their pid says.
@@ -143,7 +143,7 @@ mod tests {
     const BREAKS: u32 = 13;
 
     impl Host for Fake {
-        fn kill(&self, kill: &Kill) -> Result<Box<dyn Watch>, KillOutcome> {
+        fn kill(&self, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
             match kill.process.pid {
                 1 => Err(KillOutcome::Refused(Protection::Init)),
                 BREAKS => panic!("no such machine"),
@@ -161,7 +161,7 @@ mod tests {
         asked: u32,
     }
 
-    impl Watch for FakeWatch {
+    impl ExitWatch for FakeWatch {
         fn ended_within(&mut self, _timeout: Duration) -> bool {
             self.asked += 1;
             self.pid == OBEYS || self.pid == ENDS_LATE && self.asked == 2

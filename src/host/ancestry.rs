@@ -12,7 +12,7 @@ const PROCESSES_MAX: usize = 65_536;
 
 /// The processes that conntop runs inside. Read anew each time: a parent that ends is replaced.
 #[derive(Debug, Default)]
-pub(super) struct Kin {
+pub(super) struct Ancestry {
     /// The parents, nearest first, without pid 1.
     ancestors: Vec<u32>,
     /// Whether `/proc` hides the parent of the last one, so that there are others.
@@ -21,20 +21,20 @@ pub(super) struct Kin {
     session: i64,
 }
 
-impl Kin {
+impl Ancestry {
     /// Looks now.
     pub(super) fn look() -> Self {
         let own = stat::read(std::process::id());
         let session = own.map_or(0, |own| own.session);
-        let mut kin = Self { ancestors: Vec::new(), is_cut: true, session };
+        let mut ancestry = Self { ancestors: Vec::new(), is_cut: true, session };
         for _ in 0..LOOKS {
             let (ancestors, is_cut) = chain(std::process::id(), stat::read);
-            kin = Self { ancestors, is_cut, session };
+            ancestry = Self { ancestors, is_cut, session };
             if !is_cut {
                 break;
             }
         }
-        kin
+        ancestry
     }
 
     /// The parents that are known, nearest first.
@@ -126,12 +126,12 @@ mod tests {
 
     #[test]
     fn where_a_parent_is_hidden_whoever_has_a_terminal_may_be_the_session() {
-        let own = Kin { ancestors: vec![8], is_cut: true, session: 5 };
+        let own = Ancestry { ancestors: vec![8], is_cut: true, session: 5 };
         assert_eq!(own.protection(8, PLAIN), Some(Protection::Ancestor));
         assert_eq!(own.protection(20, PLAIN), Some(Protection::Terminal), "the same session");
         assert_eq!(own.protection(20, Stat { session: 6, ..PLAIN }), None);
         assert_eq!(own.protection(20, Stat { session: 6, terminal: 34816, ..PLAIN }), Some(Protection::Terminal));
-        let whole = Kin { is_cut: false, ..own };
+        let whole = Ancestry { is_cut: false, ..own };
         assert_eq!(whole.protection(20, PLAIN), None);
         assert_eq!(whole.protection(8, PLAIN), Some(Protection::Ancestor));
         assert_eq!(whole.protection(20, Stat { is_kernel_thread: true, ..PLAIN }), Some(Protection::KernelThread));
@@ -140,9 +140,9 @@ mod tests {
 
     #[test]
     fn the_parent_of_this_test_is_known() {
-        let kin = Kin::look();
+        let ancestry = Ancestry::look();
         let parent = std::os::unix::process::parent_id();
-        assert!(parent == 1 || kin.ancestors().contains(&parent));
-        assert!(kin.protected().contains(&(std::process::id(), Protection::Itself)));
+        assert!(parent == 1 || ancestry.ancestors().contains(&parent));
+        assert!(ancestry.protected().contains(&(std::process::id(), Protection::Itself)));
     }
 }

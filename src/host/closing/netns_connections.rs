@@ -16,9 +16,9 @@ const STEPS_MAX: usize = 64;
 
 /// Connections by network namespace, opened when they are needed.
 #[derive(Default)]
-pub(super) struct Doors(BTreeMap<NetnsId, Result<NetlinkSocket, CloseOutcome>>);
+pub(super) struct NetnsConnections(BTreeMap<NetnsId, Result<NetlinkSocket, CloseOutcome>>);
 
-impl Doors {
+impl NetnsConnections {
     /// Uses the connection in `netns`; where there is none, says why.
     pub(super) fn with(
         &mut self,
