@@ -1,13 +1,13 @@
 //! Acts on the machine: signals to processes, and closes sockets. What may never be hit is decided here, last.
 
 #[cfg(target_os = "linux")]
+mod ancestry;
+#[cfg(target_os = "linux")]
 mod closing;
 #[cfg(target_os = "linux")]
 mod holding;
 #[cfg(target_os = "linux")]
 mod identity;
-#[cfg(target_os = "linux")]
-mod ancestry;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod portable;

@@ -129,7 +129,7 @@ pub fn open(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
     match choice {
         Choice::Auto => open_auto(),
         Choice::Linux | Choice::Procfs => open_linux(choice),
-        Choice::Portable => Ok(Box::new(portable::Portable::open()?)),
+        Choice::Portable => Ok(Box::new(portable::PortableSource::open()?)),
         Choice::Synthetic { seed } => Ok(Box::new(synthetic::Synthetic::new(*seed))),
         Choice::Replay { path } => Ok(Box::new(replay::Replay::open(path)?)),
     }
@@ -137,7 +137,7 @@ pub fn open(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
 
 #[cfg(target_os = "linux")]
 fn open_auto() -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(linux::Linux::open()?))
+    Ok(Box::new(linux::LinuxSource::open()?))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -147,7 +147,11 @@ fn open_auto() -> Result<Box<dyn Source>, SourceError> {
 
 #[cfg(target_os = "linux")]
 fn open_linux(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(if *choice == Choice::Procfs { linux::Linux::procfs()? } else { linux::Linux::sock_diag()? }))
+    Ok(Box::new(if *choice == Choice::Procfs {
+        linux::LinuxSource::procfs()?
+    } else {
+        linux::LinuxSource::sock_diag()?
+    }))
 }
 
 #[cfg(not(target_os = "linux"))]

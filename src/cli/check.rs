@@ -14,7 +14,7 @@ use crate::cli::settings::Settings;
 use crate::model::text::DisplayText;
 use crate::report::check::{Check, Found, NAME, Status};
 use crate::report::format::Format;
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 
 /// The exit code of a check that could not look: UNKNOWN.
@@ -48,7 +48,7 @@ pub(super) fn run(
 
 /// A live source is watched for `time`, a recording to that point or to its end.
 fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
-    let mut samples = Samples::new(source, settings, Patience::Check, true).for_time(time);
+    let mut samples = Samples::new(source, settings, RetryLimit::Check, true).for_time(time);
     let mut taken = 0;
     loop {
         let pace = samples.take()?.map(|taken| taken.pace);

@@ -9,7 +9,7 @@ use crate::cli::act::{ActArguments, TargetCount};
 use crate::cli::global::GlobalOptions;
 use crate::cli::values;
 use crate::cli::{Failure, print, say};
-use crate::host::{self, Host, ExitWatch};
+use crate::host::{self, ExitWatch, Host};
 use crate::model::action::{KillOutcome, SIGNALS, Signal};
 use crate::report::act::kill::{KillPlan, Meaning, is_done};
 use crate::table::suggest;

@@ -20,7 +20,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::host_name::Lookups;
 use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::table::units;
@@ -108,7 +108,7 @@ fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
 pub(super) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let needs = settings.needs();
-    let mut taker = SampleTaker::new(source, Patience::Look, settings.interval);
+    let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.interval);
     loop {
         let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
         if pace == Pace::Interval {

@@ -23,7 +23,7 @@ use crate::model::text::DisplayText;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::{Netstat, Round, Wanted};
 use crate::runtime::load::Pacer;
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 use crate::source::{Pace, clock, machine};
 use crate::store::Store;
 use crate::tracker::{self, Tracker};
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &NetstatArguments, global: &GlobalOptions) -> Resul
         store: Store::new(source.info().clone()),
         taker: SampleTaker::new(
             source,
-            if interval.is_some() { Patience::Check } else { Patience::Look },
+            if interval.is_some() { RetryLimit::Check } else { RetryLimit::Look },
             settings.interval,
         ),
         tracker: Tracker::new(),
@@ -177,7 +177,7 @@ impl NetstatSampler {
     }
 }
 
-fn take<T>(table: machine::Table<T>, rows: &mut Vec<T>, degraded: &mut Vec<DisplayText>) {
+fn take<T>(table: machine::MachineTable<T>, rows: &mut Vec<T>, degraded: &mut Vec<DisplayText>) {
     *rows = table.rows;
     degraded.extend(table.degraded);
 }

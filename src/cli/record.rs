@@ -11,7 +11,7 @@ use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::source::Source;
 use crate::source::record::Recorder;
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 
 /// Records until the time or the count is reached, the source ends, or Ctrl-C.
 pub(super) fn run(
@@ -22,7 +22,7 @@ pub(super) fn run(
     let mut recorder = Recorder::create(&options.file, source.info())?;
     let ended = Interrupt::run(async |interrupt| {
         source.listen(settings.trace);
-        let mut taker = SampleTaker::new(source, Patience::Follow, settings.interval);
+        let mut taker = SampleTaker::new(source, RetryLimit::Follow, settings.interval);
         taker.for_time(options.time);
         take(taker, &mut recorder, options, settings, interrupt).await
     });

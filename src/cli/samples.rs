@@ -15,7 +15,7 @@ use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::runtime;
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::tracker::{Tracker, Tracking};
@@ -51,7 +51,7 @@ pub(super) struct SampleChanges {
 
 impl Samples {
     /// Nothing is taken yet. Where `listens`, the kernel is asked to tell what happens between samples.
-    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, patience: Patience, listens: bool) -> Self {
+    pub(super) fn new(mut source: Box<dyn Source>, settings: &Settings, patience: RetryLimit, listens: bool) -> Self {
         if listens {
             source.listen(settings.trace);
         }
@@ -69,7 +69,7 @@ impl Samples {
     /// As [`Self::new`], for who does not ask what is wrong, with an interval of its own.
     pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
         let settings = Settings { interval, ..settings.clone() };
-        Self { diagnoses: false, ..Self::new(source, &settings, Patience::Follow, false) }
+        Self { diagnoses: false, ..Self::new(source, &settings, RetryLimit::Follow, false) }
     }
 
     /// The time of a live source is over after this.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{Failure, say};
 use crate::model::snapshot::{Snapshot, SourceInfo, SourceKind};
 use crate::runtime::load::Pacer;
-use crate::source::retries::{Patience, Retries, Verdict};
+use crate::source::retries::{Retries, RetryDecision, RetryLimit};
 use crate::source::{Pace, Source, SourceError};
 
 /// A source, the sample taken last, and when the next is due.
@@ -34,8 +34,8 @@ enum NextSample {
 
 impl SampleTaker {
     /// Takes samples from `source`, `interval` apart.
-    pub(super) fn new(source: Box<dyn Source>, patience: Patience, interval: Duration) -> Self {
-        let patience = if is_live(source.info()) { patience } else { Patience::None };
+    pub(super) fn new(source: Box<dyn Source>, patience: RetryLimit, interval: Duration) -> Self {
+        let patience = if is_live(source.info()) { patience } else { RetryLimit::None };
         Self {
             source,
             snapshot: Snapshot::default(),
@@ -77,15 +77,15 @@ impl SampleTaker {
 
     fn retry_or_fail(&mut self, error: &SourceError) -> Result<(), Failure> {
         match self.retries.failed(Instant::now()) {
-            Verdict::Again { wait, is_first } => {
+            RetryDecision::Again { wait, is_first } => {
                 if is_first {
                     say(&format!("{error}; trying again"));
                 }
                 self.next = NextSample::After(self.begun.elapsed() + wait);
                 Ok(())
             }
-            Verdict::GiveUp { failures: 0 | 1, .. } => Err(Failure::Failed(error.to_string())),
-            Verdict::GiveUp { failures, within } => {
+            RetryDecision::GiveUp { failures: 0 | 1, .. } => Err(Failure::Failed(error.to_string())),
+            RetryDecision::GiveUp { failures, within } => {
                 let seconds = within.as_secs_f64();
                 Err(Failure::Failed(format!("{error}; given up after {failures} failures within {seconds:.1} s")))
             }
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    fn taker(kind: SourceKind, patience: Patience, times: u32) -> SampleTaker {
+    fn taker(kind: SourceKind, patience: RetryLimit, times: u32) -> SampleTaker {
         let info = SourceInfo { kind, host: "test".into(), abilities: Abilities::default() };
         SampleTaker::new(Box::new(Failing { info, times, left: times, calls: 0 }), patience, Duration::from_millis(1))
     }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn whoever_asks_failures_that_pass_are_borne_and_leave_a_gap() {
-        for patience in [Patience::Look, Patience::Check, Patience::Follow] {
+        for patience in [RetryLimit::Look, RetryLimit::Check, RetryLimit::Follow] {
             for times in 0..4 {
                 let mut taker = taker(SourceKind::Linux, patience, times);
                 taker.take_at_last(sample).expect("it works in the end");
@@ -203,7 +203,8 @@ mod tests {
     #[test]
     fn a_failure_that_lasts_is_the_outcome_with_how_often_it_was_tried() {
         let begun = Instant::now();
-        let failure = taker(SourceKind::Procfs, Patience::Follow, u32::MAX).take_at_last(sample).expect_err("it lasts");
+        let failure =
+            taker(SourceKind::Procfs, RetryLimit::Follow, u32::MAX).take_at_last(sample).expect_err("it lasts");
         let said = failure.to_string();
         assert!(said.starts_with("no luck; given up after 5 failures within "), "{said}");
         assert!(begun.elapsed() >= Duration::from_secs(1), "so long it was tried");
@@ -212,14 +213,14 @@ mod tests {
     #[test]
     fn what_is_not_live_is_not_asked_again() {
         for kind in [SourceKind::Replay, SourceKind::Synthetic] {
-            let failure = taker(kind, Patience::Follow, 1).take_at_last(sample).expect_err("it failed");
+            let failure = taker(kind, RetryLimit::Follow, 1).take_at_last(sample).expect_err("it failed");
             assert_eq!(failure.to_string(), "no luck");
         }
     }
 
     #[test]
     fn a_look_that_takes_long_stretches_the_interval_and_the_first_does_not() {
-        let mut taker = taker(SourceKind::Linux, Patience::Follow, 0);
+        let mut taker = taker(SourceKind::Linux, RetryLimit::Follow, 0);
         let slow = |source: &mut dyn Source, snapshot: &mut Snapshot| {
             thread::sleep(Duration::from_millis(20));
             sample(source, snapshot)

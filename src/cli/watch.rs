@@ -15,7 +15,7 @@ use crate::model::text::DisplayText;
 use crate::report::watch::{News, Stream, Watch};
 use crate::runtime;
 use crate::source::Source;
-use crate::source::retries::Patience;
+use crate::source::retries::RetryLimit;
 use crate::store::Store;
 
 /// Prints until there is a reason to end; a reader that has seen enough is one.
@@ -26,7 +26,7 @@ pub(super) fn run(
     watch: &Watch,
 ) -> Result<ExitCode, Failure> {
     Interrupt::run(async |interrupt| {
-        let samples = Samples::new(source, settings, Patience::Follow, true).for_time(options.time);
+        let samples = Samples::new(source, settings, RetryLimit::Follow, true).for_time(options.time);
         follow(samples, settings, options, watch, interrupt).await
     })?;
     Ok(ExitCode::SUCCESS)

@@ -43,13 +43,15 @@ pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOut
     let mut subsets = SubsetsRead::default();
     for (close, outcome) in closes.iter().zip(&mut outcomes) {
         if *outcome == CloseOutcome::Gone {
-            *outcome = connections.with(close.socket.id.netns(), |connection| really_gone(connection, &mut subsets, close));
+            *outcome =
+                connections.with(close.socket.id.netns(), |connection| really_gone(connection, &mut subsets, close));
         }
     }
     let mut subsets = SubsetsRead::default();
     for (close, outcome) in closes.iter().zip(&mut outcomes) {
         if matches!(outcome, CloseOutcome::Closed | CloseOutcome::Disconnected { .. }) {
-            *outcome = connections.with(close.socket.id.netns(), |connection| look_again(connection, &mut subsets, close));
+            *outcome =
+                connections.with(close.socket.id.netns(), |connection| look_again(connection, &mut subsets, close));
         }
     }
     outcomes
@@ -118,7 +120,9 @@ fn look_again(connection: &mut NetlinkSocket, subsets: &mut SubsetsRead, close: 
     let seen = match (close.socket.protocol, close.state) {
         // A socket whose port the kernel chose at connect(2) loses it, and with it its place in the table.
         (Protocol::Udp, _) => has(SocketSubset::All).map(|keeps_port| CloseOutcome::Disconnected { keeps_port }),
-        (_, TcpState::Listen) if has(SocketSubset::Listening) == Ok(true) => Ok(CloseOutcome::StillThere(TcpState::Listen)),
+        (_, TcpState::Listen) if has(SocketSubset::Listening) == Ok(true) => {
+            Ok(CloseOutcome::StillThere(TcpState::Listen))
+        }
         // Without a process nobody keeps the port.
         _ if close.inode.is_none() => Ok(CloseOutcome::Closed),
         _ => match (has(SocketSubset::Bound), is_subflow(connection, subsets, close)) {

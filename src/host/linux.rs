@@ -10,10 +10,10 @@ use rustix::process::{
 };
 use rustix::time::Timespec;
 
-use crate::host::identity::{self, PidfdTarget};
 use crate::host::ancestry::Ancestry;
+use crate::host::identity::{self, PidfdTarget};
 use crate::host::session::OwnSession;
-use crate::host::{Host, ExitWatch, closing, holding, stat};
+use crate::host::{ExitWatch, Host, closing, holding, stat};
 use crate::model::action::{Doubt, Kill, KillOutcome, Protection, Signal};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;

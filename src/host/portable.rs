@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal as SystemSignal, System};
 
-use crate::host::{Host, ExitWatch};
+use crate::host::{ExitWatch, Host};
 use crate::model::action::{Kill, KillOutcome, Protection, Signal};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;

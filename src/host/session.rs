@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::host::holding::sockets_of;
 use crate::host::ancestry::Ancestry;
+use crate::host::holding::sockets_of;
 use crate::model::closing::{Close, Spared};
 use crate::model::endpoint::Endpoint;
 

@@ -17,7 +17,7 @@ use crate::model::text::DisplayText;
 use crate::runtime::load::stretched;
 use crate::runtime::plan::{Plan, Took};
 use crate::runtime::{os, panic_text};
-use crate::source::retries::{Patience, Retries, Verdict};
+use crate::source::retries::{Retries, RetryDecision, RetryLimit};
 use crate::source::{Pace, Source, SourceError};
 use crate::tracker::{Tracker, Tracking};
 
@@ -204,7 +204,7 @@ impl Sampling {
     fn sample_until_stopped(&mut self) {
         let mut tracker = Tracker::new();
         let mut snapshot = Snapshot::default();
-        let mut retries = Retries::new(Patience::Screen);
+        let mut retries = Retries::new(RetryLimit::Screen);
         while let Some(order) = self.wait() {
             let begun = Begun { at: Instant::now(), core: os::thread_time() };
             let sampled = self.sample(&order, &mut tracker, &mut snapshot);
@@ -231,13 +231,13 @@ impl Sampling {
     fn bear(&mut self, error: &SourceError, retries: &mut Retries, asked_for: bool) -> bool {
         let now = Instant::now();
         match retries.failed(now) {
-            Verdict::Again { wait, is_first } => {
+            RetryDecision::Again { wait, is_first } => {
                 self.schedule.failed(now, wait);
                 let say = is_first || asked_for;
                 !say || self.send(Msg::SourceFailed(DisplayText::new(&format!("{error}; trying again"))))
             }
             // A screen has patience without an end.
-            Verdict::GiveUp { .. } => false,
+            RetryDecision::GiveUp { .. } => false,
         }
     }
 

@@ -1,10 +1,11 @@
-//! Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
+//! The source of Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
 pub mod backoff;
 pub mod callers;
 pub mod counters;
 pub mod destroy_events;
 pub mod dumper;
+pub mod event_listener;
 pub mod executables;
 pub mod facts;
 mod fields;
@@ -30,7 +31,6 @@ pub mod state_trace;
 mod subflows;
 pub mod tables;
 pub mod tcp_info;
-pub mod tellers;
 pub mod threads;
 pub mod tuple_ids;
 pub mod units;
@@ -47,19 +47,19 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 
 use self::dumper::DumpThreads;
+use self::event_listener::EventListener;
 use self::facts::FactsReader;
 use self::intake::DumpIntake;
-use self::names::{NameReader, Others};
+use self::names::{NameInputs, NameReader};
 use self::namespaces::Namespaces;
-use self::namespaces::abroad::Abroad;
-use self::owners::outside::Around;
-use self::owners::{Asked, Blind, Compared, Owners};
+use self::namespaces::others::OtherNamespaces;
+use self::owners::unlisted::UnlistedContext;
+use self::owners::{AttributionContext, DumpComparison, OwnerGaps, Owners};
 use self::parts::PartialSamples;
 use self::proc_net::expected_sockets;
-use self::processes::{Describer, Now};
+use self::processes::{ClockReading, Describer};
 use self::reach::ReachReader;
 use self::tables::{SocketTables, refusal};
-use self::tellers::EventListener;
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
@@ -75,7 +75,7 @@ use crate::source::{Pace, Source, SourceError, clock};
 
 /// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
-const FULL_AFTER_ABROAD: u8 = 2;
+const FULL_AFTER_OTHERS: u8 = 2;
 
 /// The first sample takes memory for at most so many sockets before it knows that there are that many.
 const EXPECTED_MAX: usize = 1_000_000;
@@ -83,13 +83,13 @@ const EXPECTED_MAX: usize = 1_000_000;
 const HALVES_MIN: usize = 10_000;
 
 /// The tables of namespaces that are not shown are read for sockets of ours at most this often,
-const ELSEWHERE_AFTER: Duration = Duration::from_secs(10);
+const OTHER_SEARCH_AFTER: Duration = Duration::from_secs(10);
 /// and at most for this part of the time: a fiftieth.
-const ELSEWHERE_DUTY: u32 = 50;
+const OTHER_SEARCH_DUTY: u32 = 50;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
 #[derive(Debug)]
-pub struct Linux {
+pub struct LinuxSource {
     info: SourceInfo,
     tables: SocketTables,
     owners: Owners,
@@ -99,7 +99,7 @@ pub struct Linux {
     /// Any socket will do to ask for the name of an interface; it decides the network namespace.
     inquirer: Option<OwnedFd>,
     namespaces: Namespaces,
-    abroad: Abroad,
+    other_namespaces: OtherNamespaces,
     units: Units,
     visibility: Visibility,
     meter: Meter,
@@ -112,12 +112,12 @@ pub struct Linux {
     /// How many full samples come before the next partial one.
     full_due: u8,
     /// Not to look for sockets in namespaces that are not shown before this moment.
-    elsewhere_after: Timestamp,
+    other_search_after: Timestamp,
     /// Not all of those may be looked into.
-    elsewhere_is_hidden: bool,
+    others_are_hidden: bool,
 }
 
-impl Linux {
+impl LinuxSource {
     /// `sock_diag` if the kernel grants it, else `/proc/net`, which the coverage then says.
     pub fn open() -> Result<Self, SourceError> {
         let namespaces = Namespaces::open();
@@ -161,7 +161,7 @@ impl Linux {
             facts: FactsReader::open(namespaces.own()),
             inquirer: inquirer().ok(),
             namespaces,
-            abroad: Abroad::new(kind == SourceKind::Procfs),
+            other_namespaces: OtherNamespaces::new(kind == SourceKind::Procfs),
             units: Units::open(),
             visibility: Visibility::look(),
             meter: Meter::new(),
@@ -170,8 +170,8 @@ impl Linux {
             parts: PartialSamples::default(),
             listening: None,
             full_due: 0,
-            elsewhere_after: Timestamp(0),
-            elsewhere_is_hidden: false,
+            other_search_after: Timestamp(0),
+            others_are_hidden: false,
         }
     }
 
@@ -194,23 +194,23 @@ impl Linux {
     }
 
     /// The sockets of other namespaces, if they are wanted; how many namespaces there are in any case.
-    fn read_abroad(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+    fn read_other_namespaces(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         self.namespaces.refresh(snapshot.at, needs.all_namespaces);
         if needs.all_namespaces {
-            self.abroad.read(&self.namespaces, snapshot.at, &mut snapshot.sockets, &mut snapshot.coverage);
+            self.other_namespaces.read(&self.namespaces, snapshot.at, &mut snapshot.sockets, &mut snapshot.coverage);
         } else {
-            self.abroad.close();
+            self.other_namespaces.close();
         }
-        let others = u32::try_from(self.namespaces.places().len()).unwrap_or(u32::MAX);
-        snapshot.coverage.other_namespaces = others.saturating_sub(self.abroad.shown());
+        let others = u32::try_from(self.namespaces.locations().len()).unwrap_or(u32::MAX);
+        snapshot.coverage.other_namespaces = others.saturating_sub(self.other_namespaces.shown());
     }
 
     /// All names for a full sample; for a partial one, those of before and what is new.
     fn read_names(&mut self, needs: &Needs, snapshot: &Snapshot) -> Arc<Names> {
-        let (own, abroad, inquirer) = (self.namespaces.own(), &self.abroad, self.inquirer.as_ref());
+        let (own, other_namespaces, inquirer) = (self.namespaces.own(), &self.other_namespaces, self.inquirer.as_ref());
         let interface = |netns: NetnsId, index: u32| {
             if netns != own {
-                return abroad.interface_name(netns, index);
+                return other_namespaces.interface_name(netns, index);
             }
             let name = netdevice::index_to_name_inlined(inquirer?, index).ok()?;
             Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
@@ -218,7 +218,7 @@ impl Linux {
         let reachable = self.reach.update(snapshot.at, &self.namespaces, needs.all_namespaces);
         let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
         let namespaces = self.namespaces.names(needs.all_namespaces);
-        let others = Others {
+        let others = NameInputs {
             namespaces,
             own: Some(own).filter(|own| own.0 != 0),
             reachable,
@@ -233,20 +233,20 @@ impl Linux {
         }
     }
 
-    fn note_blind(&self, blind: Blind, coverage: &mut Coverage) {
-        coverage.owners_hidden = blind.owners_hidden;
-        coverage.processes_unreadable = blind.processes_unreadable;
-        let has_proc = !blind.error.is_some_and(visibility::is_no_proc);
-        if blind.owners_hidden > 0 && has_proc {
-            let reasons = self.visibility.reasons(blind.processes_unreadable);
+    fn note_gaps(&self, gaps: OwnerGaps, coverage: &mut Coverage) {
+        coverage.owners_hidden = gaps.owners_hidden;
+        coverage.processes_unreadable = gaps.processes_unreadable;
+        let has_proc = !gaps.error.is_some_and(visibility::is_no_proc);
+        if gaps.owners_hidden > 0 && has_proc {
+            let reasons = self.visibility.reasons(gaps.processes_unreadable);
             coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
-        coverage.degraded.extend(blind.walked_before.map(|_| DisplayText::new(visibility::COUNTS_UNTOLD)));
-        coverage.degraded.extend(blind.error.map(|error| DisplayText::new(&visibility::failure(error))));
+        coverage.degraded.extend(gaps.walked_before.map(|_| DisplayText::new(visibility::COUNTS_UNTOLD)));
+        coverage.degraded.extend(gaps.error.map(|error| DisplayText::new(&visibility::failure(error))));
     }
 }
 
-impl Source for Linux {
+impl Source for LinuxSource {
     fn info(&self) -> &SourceInfo {
         &self.info
     }
@@ -285,7 +285,7 @@ impl Source for Linux {
     }
 }
 
-impl Linux {
+impl LinuxSource {
     /// Every socket, but for those that `sink` knows: dumped first, then completed by their owners, units and names.
     fn read_all(
         &mut self,
@@ -295,16 +295,17 @@ impl Linux {
     ) -> Result<(), SourceError> {
         let is_first = std::mem::take(&mut self.is_first);
         let compared = self.dump_all(is_first, sink, snapshot)?;
-        self.read_abroad(needs, snapshot);
-        self.full_due = if needs.all_namespaces { FULL_AFTER_ABROAD } else { self.full_due.saturating_sub(1) };
+        self.read_other_namespaces(needs, snapshot);
+        self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
         let now = moment(snapshot);
         subflows::detach(&mut snapshot.sockets);
-        let attribute =
-            |owners: &mut Owners, asked: Asked<'_>| owners.attribute(&mut snapshot.sockets, compared.as_ref(), asked);
-        let blind = self.attribute(now, attribute);
+        let attribute = |owners: &mut Owners, asked: AttributionContext<'_>| {
+            owners.attribute(&mut snapshot.sockets, compared.as_ref(), asked)
+        };
+        let gaps = self.attribute(now, attribute);
         subflows::adopt(&mut snapshot.sockets);
-        self.note_blind(blind, &mut snapshot.coverage);
-        self.look_outside(needs, is_first, compared.as_ref(), snapshot);
+        self.note_gaps(gaps, &mut snapshot.coverage);
+        self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
         let known = compared.map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
@@ -325,7 +326,7 @@ impl Linux {
         is_first: bool,
         sink: &mut dyn SampleSink,
         snapshot: &mut Snapshot,
-    ) -> Result<Option<Compared>, SourceError> {
+    ) -> Result<Option<DumpComparison>, SourceError> {
         let now = moment(snapshot);
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
         if is_first {
@@ -341,7 +342,7 @@ impl Linux {
         let rechecked = self.owners.recheck(now);
         let mut intake = DumpIntake::compared(sockets, sink, &self.owners);
         self.tables.read(DumpThreads::One, &mut intake, coverage)?;
-        Ok(Some(Compared { rechecked, known: intake.into_known() }))
+        Ok(Some(DumpComparison { rechecked, known: intake.into_known() }))
     }
 
     /// The sockets of `scope`, those on the screen, those that ended, and those that `sink` misses.
@@ -360,10 +361,11 @@ impl Linux {
         parts::drop_repeated(&mut snapshot.sockets, listed);
         let missing = sink.missing(snapshot);
         self.tables.look_up(&missing, &mut snapshot.sockets, &mut snapshot.gone);
-        self.read_abroad(needs, snapshot);
+        self.read_other_namespaces(needs, snapshot);
         subflows::detach(&mut snapshot.sockets);
-        let attribute = |owners: &mut Owners, asked: Asked<'_>| owners.attribute_part(&mut snapshot.sockets, asked);
-        self.attribute(Now { at: snapshot.at, wall: snapshot.wall }, attribute);
+        let attribute =
+            |owners: &mut Owners, asked: AttributionContext<'_>| owners.attribute_part(&mut snapshot.sockets, asked);
+        self.attribute(ClockReading { at: snapshot.at, wall: snapshot.wall }, attribute);
         subflows::adopt(&mut snapshot.sockets);
         self.owners.add_closed(&mut snapshot.sockets);
         self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
@@ -372,35 +374,45 @@ impl Linux {
     }
 
     /// Has owners sought in the way `attribute` says, with what the tables tell of sockets that nobody was found for.
-    fn attribute(&mut self, now: Now, attribute: impl FnOnce(&mut Owners, Asked<'_>) -> Blind) -> Blind {
-        let (own, tables, abroad) = (self.namespaces.own(), &mut self.tables, &mut self.abroad);
+    fn attribute(
+        &mut self,
+        now: ClockReading,
+        attribute: impl FnOnce(&mut Owners, AttributionContext<'_>) -> OwnerGaps,
+    ) -> OwnerGaps {
+        let (own, tables, other_namespaces) = (self.namespaces.own(), &mut self.tables, &mut self.other_namespaces);
         let held = &mut |asked: &[&Socket]| {
             let mut held = vec![None; asked.len()];
             let namespaces: BTreeSet<NetnsId> = asked.iter().map(|socket| socket.id.netns()).collect();
             for netns in namespaces {
-                let places: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].id.netns() == netns).collect();
-                let some: Vec<&Socket> = places.iter().map(|at| asked[*at]).collect();
-                let answers = if netns == own { tables.held(&some) } else { abroad.held(netns, &some) };
-                places.iter().zip(answers).for_each(|(at, answer)| held[*at] = answer);
+                let positions: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].id.netns() == netns).collect();
+                let some: Vec<&Socket> = positions.iter().map(|at| asked[*at]).collect();
+                let answers = if netns == own { tables.held(&some) } else { other_namespaces.held(netns, &some) };
+                positions.iter().zip(answers).for_each(|(at, answer)| held[*at] = answer);
             }
             held
         };
         self.visibility = self.visibility.made_sure();
         let some_invisible = self.visibility.is_limited();
-        attribute(&mut self.owners, Asked { now, own, some_invisible, held })
+        attribute(&mut self.owners, AttributionContext { now, own, some_invisible, held })
     }
 
     /// Adds the sockets that processes hold and no table lists.
-    fn look_outside(&mut self, needs: &Needs, is_first: bool, compared: Option<&Compared>, snapshot: &mut Snapshot) {
-        let (namespaces, abroad) = (&self.namespaces, &self.abroad);
+    fn look_for_unlisted(
+        &mut self,
+        needs: &Needs,
+        is_first: bool,
+        compared: Option<&DumpComparison>,
+        snapshot: &mut Snapshot,
+    ) {
+        let (namespaces, other_namespaces) = (&self.namespaces, &self.other_namespaces);
         let own = namespaces.own();
         let shown = |pid: u32| {
             let netns = namespaces.namespace_of(pid).ok()?;
-            (netns == own || (needs.all_namespaces && abroad.is_shown(netns))).then_some(netns)
+            (netns == own || (needs.all_namespaces && other_namespaces.is_shown(netns))).then_some(netns)
         };
         let others = snapshot.coverage.other_namespaces > 0;
-        let around = Around { now: snapshot.at, shown: &shown, others };
-        self.owners.look_outside(&snapshot.sockets, compared, &around);
+        let context = UnlistedContext { now: snapshot.at, shown: &shown, others };
+        self.owners.look_for_unlisted(&snapshot.sockets, compared, &context);
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
             let mut again = Vec::new();
@@ -409,28 +421,29 @@ impl Linux {
             }
         }
         if self.owners.unplaced() > 0 {
-            self.look_elsewhere(snapshot.at);
+            self.search_other_namespaces(snapshot.at);
         }
         let left = self.owners.add_closed(&mut snapshot.sockets);
-        let unplaced = if self.elsewhere_is_hidden { self.owners.unplaced() } else { 0 };
-        let said = outside_words(self.owners.not_asked(), unplaced, left);
+        let unplaced = if self.others_are_hidden { self.owners.unplaced() } else { 0 };
+        let said = unlisted_sentences(self.owners.not_asked(), unplaced, left);
         snapshot.coverage.degraded.extend(said.iter().map(|sentence| DisplayText::new(sentence)));
     }
 
     /// Looks for sockets that no table here lists in the other namespaces, from which a process can have them: seldom, as
     /// all of those are read for it.
-    fn look_elsewhere(&mut self, now: Timestamp) {
-        if now < self.elsewhere_after {
+    fn search_other_namespaces(&mut self, now: Timestamp) {
+        if now < self.other_search_after {
             return;
         }
         let begun = clock::now().0;
-        let (mut abroad, mut sockets) = (Abroad::new(self.info.kind == SourceKind::Procfs), Vec::new());
-        abroad.read(&self.namespaces, now, &mut sockets, &mut Coverage::default());
-        let is_whole = abroad.shown() as usize == self.namespaces.places().len();
-        self.elsewhere_is_hidden = !is_whole;
+        let (mut other_namespaces, mut sockets) =
+            (OtherNamespaces::new(self.info.kind == SourceKind::Procfs), Vec::new());
+        other_namespaces.read(&self.namespaces, now, &mut sockets, &mut Coverage::default());
+        let is_whole = other_namespaces.shown() as usize == self.namespaces.locations().len();
+        self.others_are_hidden = !is_whole;
         self.owners.place(&inodes(&sockets), is_whole);
         let took = clock::now().0.since(begun);
-        self.elsewhere_after = now.after(ELSEWHERE_AFTER.max(took.saturating_mul(ELSEWHERE_DUTY)));
+        self.other_search_after = now.after(OTHER_SEARCH_AFTER.max(took.saturating_mul(OTHER_SEARCH_DUTY)));
     }
 
     fn start_listening(&mut self, traces: bool) {
@@ -450,7 +463,7 @@ impl Linux {
     fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         snapshot.coverage.degraded.extend(self.names.trouble());
         snapshot.details = self.tables.details(&needs.details);
-        snapshot.details.extend(self.abroad.details(&needs.details));
+        snapshot.details.extend(self.other_namespaces.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
         snapshot.descriptors = self.owners.descriptors(moment(snapshot));
         if let Some(listening) = &self.listening {
@@ -478,7 +491,7 @@ fn inodes(sockets: &[Socket]) -> FxHashSet<u32> {
 }
 
 /// What is not known of sockets outside of the tables, in sentences.
-fn outside_words(not_asked: u32, unplaced: u32, left_out: u32) -> Vec<String> {
+fn unlisted_sentences(not_asked: u32, unplaced: u32, left_out: u32) -> Vec<String> {
     let mut said = Vec::new();
     if not_asked > 0 {
         let sockets = if not_asked == 1 { "1 more socket" } else { &format!("{not_asked} more sockets") };
@@ -496,8 +509,8 @@ fn outside_words(not_asked: u32, unplaced: u32, left_out: u32) -> Vec<String> {
     said
 }
 
-fn moment(snapshot: &Snapshot) -> Now {
-    Now { at: snapshot.at, wall: snapshot.wall }
+fn moment(snapshot: &Snapshot) -> ClockReading {
+    ClockReading { at: snapshot.at, wall: snapshot.wall }
 }
 
 fn host() -> DisplayText {

@@ -13,7 +13,7 @@ use crate::source::SourceError;
 
 /// A table, and one sentence for each thing that is missing from it.
 #[derive(Debug, Default)]
-pub struct Table<T> {
+pub struct MachineTable<T> {
     /// The rows.
     pub rows: Vec<T>,
     /// Why it is not complete.
@@ -22,23 +22,23 @@ pub struct Table<T> {
 
 /// What each interface counted.
 #[cfg(target_os = "linux")]
-pub fn interfaces() -> Result<Table<Interface>, SourceError> {
+pub fn interfaces() -> Result<MachineTable<Interface>, SourceError> {
     use crate::source::linux::interfaces;
     let (rows, skipped) = interfaces::read().map_err(|error| unreadable("/proc/net/dev", error))?;
-    Ok(Table { rows, degraded: lines_skipped("/proc/net/dev", skipped) })
+    Ok(MachineTable { rows, degraded: lines_skipped("/proc/net/dev", skipped) })
 }
 
 /// The counters of every protocol.
 #[cfg(target_os = "linux")]
-pub fn counters() -> Result<Table<ProtocolCounter>, SourceError> {
+pub fn counters() -> Result<MachineTable<ProtocolCounter>, SourceError> {
     use crate::source::linux::counters;
     let rows = counters::read().map_err(|error| unreadable("/proc/net/snmp and /proc/net/netstat", error))?;
-    Ok(Table { rows, degraded: Vec::new() })
+    Ok(MachineTable { rows, degraded: Vec::new() })
 }
 
 /// The routes of every table.
 #[cfg(target_os = "linux")]
-pub fn routes() -> Result<Table<Route>, SourceError> {
+pub fn routes() -> Result<MachineTable<Route>, SourceError> {
     use crate::source::linux::routes;
     let found = routes::read().map_err(|error| {
         failed(&format!(
@@ -49,21 +49,21 @@ pub fn routes() -> Result<Table<Route>, SourceError> {
     if found.interrupted {
         degraded.push(DisplayText::new("routes changed while they were read; a route may be missing or listed twice"));
     }
-    Ok(Table { rows: found.routes, degraded })
+    Ok(MachineTable { rows: found.routes, degraded })
 }
 
 /// The offload features of every interface. A kernel that does not tell gives none, and the reason.
 #[cfg(target_os = "linux")]
-pub fn offload() -> Table<Offload> {
+pub fn offload() -> MachineTable<Offload> {
     use crate::source::linux::offload;
     match offload::read() {
-        Ok(rows) => Table { rows, degraded: Vec::new() },
+        Ok(rows) => MachineTable { rows, degraded: Vec::new() },
         Err(error) => {
             let sentence = format!(
                 "this kernel does not tell offload features by netlink ({error}: needs Linux 5.7 with ethtool netlink); \
                  ethtool -k INTERFACE may"
             );
-            Table { rows: Vec::new(), degraded: vec![DisplayText::new(&sentence)] }
+            MachineTable { rows: Vec::new(), degraded: vec![DisplayText::new(&sentence)] }
         }
     }
 }
@@ -105,23 +105,23 @@ mod elsewhere {
     }
 
     /// Linux only.
-    pub fn interfaces() -> Result<Table<Interface>, SourceError> {
+    pub fn interfaces() -> Result<MachineTable<Interface>, SourceError> {
         linux_only()
     }
 
     /// Linux only.
-    pub fn counters() -> Result<Table<ProtocolCounter>, SourceError> {
+    pub fn counters() -> Result<MachineTable<ProtocolCounter>, SourceError> {
         linux_only()
     }
 
     /// Linux only.
-    pub fn routes() -> Result<Table<Route>, SourceError> {
+    pub fn routes() -> Result<MachineTable<Route>, SourceError> {
         linux_only()
     }
 
     /// Linux only.
-    pub fn offload() -> Table<Offload> {
-        Table { rows: Vec::new(), degraded: vec![DisplayText::new("offload features are shown on Linux only")] }
+    pub fn offload() -> MachineTable<Offload> {
+        MachineTable { rows: Vec::new(), degraded: vec![DisplayText::new("offload features are shown on Linux only")] }
     }
 
     /// Linux only.

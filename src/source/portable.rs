@@ -36,7 +36,7 @@ const ERRORS_MAX: u32 = 64;
 const ROOM: usize = 6;
 
 /// The live sockets of this machine, as far as netstat2 sees them.
-pub struct Portable {
+pub struct PortableSource {
     info: SourceInfo,
     entries: Vec<NetstatRow>,
     book: ProcessBook,
@@ -44,7 +44,7 @@ pub struct Portable {
     meter: Meter,
 }
 
-impl Portable {
+impl PortableSource {
     /// Opens the source; fails where netstat2 cannot read the tables at all.
     pub fn open() -> Result<Self, SourceError> {
         let host = sysinfo::System::host_name().unwrap_or_default();
@@ -102,7 +102,7 @@ impl Portable {
     }
 }
 
-impl Source for Portable {
+impl Source for PortableSource {
     fn info(&self) -> &SourceInfo {
         &self.info
     }

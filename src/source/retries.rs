@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How long failures in a row are borne.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum RetryLimit {
     /// Not at all: what failed is no live source.
     None,
     /// For a moment: one answer is wanted.
@@ -37,7 +37,7 @@ pub enum Patience {
     Screen,
 }
 
-impl Patience {
+impl RetryLimit {
     const fn limit(self) -> Option<Duration> {
         match self {
             Self::None => Some(Duration::ZERO),
@@ -52,23 +52,23 @@ impl Patience {
 /// The failures in a row, and what follows from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
-    patience: Patience,
+    patience: RetryLimit,
     /// When the time that was asked for is over.
     end: Option<Instant>,
-    row: Option<Row>,
+    run: Option<FailureRun>,
     has_worked: bool,
 }
 
 /// Failures since then.
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct FailureRun {
     since: Instant,
     failures: u32,
 }
 
 /// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetryDecision {
     /// To ask again after this time.
     Again {
         /// From now on.
@@ -87,12 +87,12 @@ pub enum Verdict {
 
 /// Calls `open` until it works, fails for a reason that does not pass, or a moment is over.
 pub fn at_last<T, E>(mut open: impl FnMut() -> Result<T, E>, may_pass: impl Fn(&E) -> bool) -> Result<T, E> {
-    let mut retries = Retries::new(Patience::Look);
+    let mut retries = Retries::new(RetryLimit::Look);
     loop {
         let opened = open();
         let Err(error) = &opened else { return opened };
         match retries.failed(Instant::now()) {
-            Verdict::Again { wait, .. } if may_pass(error) => thread::sleep(wait),
+            RetryDecision::Again { wait, .. } if may_pass(error) => thread::sleep(wait),
             _ => return opened,
         }
     }
@@ -100,8 +100,8 @@ pub fn at_last<T, E>(mut open: impl FnMut() -> Result<T, E>, may_pass: impl Fn(&
 
 impl Retries {
     /// Nothing has failed yet.
-    pub const fn new(patience: Patience) -> Self {
-        Self { patience, end: None, row: None, has_worked: false }
+    pub const fn new(patience: RetryLimit) -> Self {
+        Self { patience, end: None, run: None, has_worked: false }
     }
 
     /// The same for somebody whose time is over at `end`: then a failure that lasts is the outcome.
@@ -111,29 +111,29 @@ impl Retries {
     }
 
     /// A sample could not be taken.
-    pub fn failed(&mut self, now: Instant) -> Verdict {
-        let row = self.row.get_or_insert(Row { since: now, failures: 0 });
-        row.failures = row.failures.saturating_add(1);
-        let Row { since, failures } = *row;
+    pub fn failed(&mut self, now: Instant) -> RetryDecision {
+        let run = self.run.get_or_insert(FailureRun { since: now, failures: 0 });
+        run.failures = run.failures.saturating_add(1);
+        let FailureRun { since, failures } = *run;
         let wait = WAIT_FIRST.saturating_mul(1 << (failures - 1).min(16)).min(WAIT_MAX);
         let within = now.saturating_duration_since(since);
         // What has never worked may never do: who started it wants to know.
         let limit = match self.patience {
-            Patience::Check | Patience::Follow if !self.has_worked => Patience::Look.limit(),
+            RetryLimit::Check | RetryLimit::Follow if !self.has_worked => RetryLimit::Look.limit(),
             patience => patience.limit(),
         };
         let is_late = |limit: Duration| limit.is_zero() || within + wait > limit;
         let is_over = |end: Instant| now + wait > end.max(since + GRACE);
         if limit.is_some_and(is_late) || self.end.is_some_and(is_over) {
-            return Verdict::GiveUp { failures, within };
+            return RetryDecision::GiveUp { failures, within };
         }
-        Verdict::Again { wait, is_first: failures == 1 }
+        RetryDecision::Again { wait, is_first: failures == 1 }
     }
 
     /// `snapshot` was taken. After failures it carries that what happened since the sample before was not seen, and the
     /// sentence says that they are over.
     pub fn worked(&mut self, now: Instant, snapshot: &mut Snapshot) -> Option<String> {
-        let Row { since, failures } = self.row.take().or_else(|| {
+        let FailureRun { since, failures } = self.run.take().or_else(|| {
             self.has_worked = true;
             None
         })?;
@@ -155,18 +155,18 @@ mod tests {
         let (mut waits, mut now) = (Vec::new(), from);
         while waits.len() < 100 {
             match retries.failed(now) {
-                Verdict::Again { wait, is_first } => {
+                RetryDecision::Again { wait, is_first } => {
                     assert_eq!(is_first, waits.is_empty(), "said once");
                     now += wait;
                     waits.push(u64::try_from(wait.as_millis()).expect("short"));
                 }
-                Verdict::GiveUp { failures, within } => return (waits, Some((failures, within))),
+                RetryDecision::GiveUp { failures, within } => return (waits, Some((failures, within))),
             }
         }
         (waits, None)
     }
 
-    fn worked(patience: Patience, now: Instant) -> Retries {
+    fn worked(patience: RetryLimit, now: Instant) -> Retries {
         let mut retries = Retries::new(patience);
         assert_eq!(retries.worked(now, &mut Snapshot::default()), None);
         retries
@@ -175,13 +175,13 @@ mod tests {
     #[test]
     fn everybody_asks_again_soon_and_then_less_and_less_often_and_gives_up_in_his_time() {
         let now = Instant::now();
-        let (waits, given_up) = lasting(worked(Patience::Screen, now), now);
+        let (waits, given_up) = lasting(worked(RetryLimit::Screen, now), now);
         assert_eq!((&waits[..4], waits[50], given_up), (&[100, 200, 400, 800][..], 30_000, None));
         for (patience, tries, limit) in [
-            (Patience::Look, 5, LOOK_MAX),
-            (Patience::Check, 6, CHECK_MAX),
-            (Patience::Follow, 18, FOLLOW_MAX),
-            (Patience::None, 1, Duration::ZERO),
+            (RetryLimit::Look, 5, LOOK_MAX),
+            (RetryLimit::Check, 6, CHECK_MAX),
+            (RetryLimit::Follow, 18, FOLLOW_MAX),
+            (RetryLimit::None, 1, Duration::ZERO),
         ] {
             let (failures, within) = lasting(worked(patience, now), now).1.expect("it is given up");
             assert!(failures == tries && within <= limit, "{patience:?}: {failures} in {within:?}");
@@ -191,17 +191,17 @@ mod tests {
     #[test]
     fn what_never_worked_is_given_up_soon_but_by_a_screen() {
         let now = Instant::now();
-        for patience in [Patience::Look, Patience::Check, Patience::Follow] {
+        for patience in [RetryLimit::Look, RetryLimit::Check, RetryLimit::Follow] {
             let (failures, within) = lasting(Retries::new(patience), now).1.expect("it is given up");
             assert!(failures == 5 && within <= LOOK_MAX, "{patience:?}: {failures} in {within:?}");
         }
-        assert_eq!(lasting(Retries::new(Patience::Screen), now).1, None);
+        assert_eq!(lasting(Retries::new(RetryLimit::Screen), now).1, None);
     }
 
     #[test]
     fn where_the_time_is_over_a_failure_that_lasts_is_the_outcome_and_one_that_may_pass_is_not() {
         let now = Instant::now();
-        let within = |end: Duration| lasting(worked(Patience::Follow, now).until(Some(now + end)), now).1;
+        let within = |end: Duration| lasting(worked(RetryLimit::Follow, now).until(Some(now + end)), now).1;
         assert!(within(Duration::ZERO).is_some_and(|(failures, within)| failures > 1 && within <= GRACE));
         assert!(within(Duration::from_secs(20)).is_some_and(|(_, within)| within <= Duration::from_secs(20)));
     }
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn what_was_not_seen_is_a_gap_and_the_end_of_the_failures_is_said_once() {
         let now = Instant::now();
-        let mut retries = Retries::new(Patience::Follow);
+        let mut retries = Retries::new(RetryLimit::Follow);
         let mut snapshot = Snapshot::default();
         retries.failed(now);
         let said = retries.worked(now + Duration::from_millis(300), &mut snapshot);

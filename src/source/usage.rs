@@ -33,13 +33,13 @@ const KNOWN_MAX: usize = 1024;
 pub struct Meter {
     /// `None` where sysinfo does not know the system: then nothing is measured.
     system: Option<System>,
-    known: FxHashMap<u32, Known>,
+    known: FxHashMap<u32, MeasuredBefore>,
     measured_at: Option<Timestamp>,
 }
 
 /// A process that was measured before.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct MeasuredBefore {
     started_seconds: u64,
     /// There were two measurements: the CPU share means something.
     compared: bool,
@@ -85,7 +85,7 @@ impl Meter {
             let started_seconds = process.start_time();
             let before = self.known.get(&pid.as_u32());
             let compared = before.is_some_and(|before| before.started_seconds == started_seconds);
-            self.known.insert(pid.as_u32(), Known { started_seconds, compared });
+            self.known.insert(pid.as_u32(), MeasuredBefore { started_seconds, compared });
         }
     }
 

@@ -34,7 +34,7 @@ const FILE_LEN_MAX: u64 = 16 << 20;
 
 /// What the name service says of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum NameReply {
     /// The name, as it came.
     Name(String),
     /// There is none.
@@ -44,12 +44,12 @@ pub enum Reply {
 }
 
 /// Answers for one user; may take long.
-type Ask = dyn Fn(u32) -> Reply + Send + Sync;
+type Ask = dyn Fn(u32) -> NameReply + Send + Sync;
 
 /// The users whose names are wanted, and what is known of them.
 #[derive(Debug)]
 pub struct Users {
-    shared: Arc<Shared>,
+    shared: Arc<NameService>,
     /// Whether the thread was started.
     runs: bool,
     /// The names were not there in time, and are not waited for until they are.
@@ -58,15 +58,15 @@ pub struct Users {
     no_thread: Option<String>,
 }
 
-struct Shared {
+struct NameService {
     ask: Box<Ask>,
-    state: Mutex<State>,
+    state: Mutex<NameServiceState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    users: FxHashMap<u32, Known>,
+struct NameServiceState {
+    users: FxHashMap<u32, CachedName>,
     queue: VecDeque<u32>,
     is_asking: bool,
     /// Since when not all is answered.
@@ -80,21 +80,21 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedName {
     name: Option<DisplayText>,
     /// From when on it is to be asked again; `None` while it waits for an answer.
     until: Option<Instant>,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for NameService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("NameService").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-impl Shared {
+impl NameService {
     /// A thread that panicked has left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, NameServiceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,7 +108,7 @@ impl Default for Users {
 impl Users {
     /// Asks this one.
     fn asking(ask: Box<Ask>) -> Self {
-        let shared = Shared { ask, state: Mutex::default(), changed: Condvar::new() };
+        let shared = NameService { ask, state: Mutex::default(), changed: Condvar::new() };
         Self { shared: Arc::new(shared), runs: false, is_late: false, no_thread: None }
     }
 
@@ -196,10 +196,10 @@ fn uids(socket: &Socket) -> impl Iterator<Item = u32> {
     socket.uid.into_iter().chain(holders.filter_map(|process| process.uid))
 }
 
-impl State {
+impl NameServiceState {
     fn want(&mut self, uid: u32) {
         if !self.users.contains_key(&uid) && self.users.len() < USERS_MAX {
-            self.users.insert(uid, Known { name: None, until: None });
+            self.users.insert(uid, CachedName { name: None, until: None });
             self.queue.push_back(uid);
         }
     }
@@ -217,14 +217,14 @@ impl State {
         self.queue.is_empty() && !self.is_asking
     }
 
-    fn answered(&mut self, uid: u32, reply: Reply, now: Instant) {
+    fn answered(&mut self, uid: u32, reply: NameReply, now: Instant) {
         let Some(known) = self.users.get_mut(&uid) else { return };
         let (name, lives) = match reply {
             // An empty name names nobody.
-            Reply::Name(name) if name.is_empty() => (None, NO_NAME_LIVES),
-            Reply::Name(name) => (Some(DisplayText::name(name.as_bytes())), NAME_LIVES),
-            Reply::Nameless => (None, NO_NAME_LIVES),
-            Reply::Failed(why) => {
+            NameReply::Name(name) if name.is_empty() => (None, NO_NAME_LIVES),
+            NameReply::Name(name) => (Some(DisplayText::name(name.as_bytes())), NAME_LIVES),
+            NameReply::Nameless => (None, NO_NAME_LIVES),
+            NameReply::Failed(why) => {
                 self.trouble = Some(why);
                 known.until = Some(now + RETRY_AFTER);
                 return;
@@ -239,7 +239,7 @@ impl State {
     }
 }
 
-fn work(shared: &Shared) {
+fn work(shared: &NameService) {
     let mut state = shared.lock();
     while !state.is_over {
         if let Some(uid) = state.queue.pop_front() {
@@ -262,24 +262,24 @@ fn work(shared: &Shared) {
 /// Asks `getpwuid_r`(3). The C library reads its files itself, to their end and waiting for it: so what stands there is
 /// looked at before.
 #[cfg(unix)]
-fn ask_system(uid: u32) -> Reply {
+fn ask_system(uid: u32) -> NameReply {
     use nix::errno::Errno;
     use nix::unistd::{Uid, User};
     if let Err(why) = guarded::check_all(&FILES, FILE_LEN_MAX) {
-        return Reply::Failed(why);
+        return NameReply::Failed(why);
     }
     match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => Reply::Name(user.name),
+        Ok(Some(user)) => NameReply::Name(user.name),
         // getpwuid_r(3): name services say so, too, of a user they do not know.
-        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Reply::Nameless,
-        Err(error) => Reply::Failed(format!("the system cannot be asked what users are called ({})", error.desc())),
+        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => NameReply::Nameless,
+        Err(error) => NameReply::Failed(format!("the system cannot be asked what users are called ({})", error.desc())),
     }
 }
 
 /// Users of other systems have no number.
 #[cfg(not(unix))]
-fn ask_system(_: u32) -> Reply {
-    Reply::Nameless
+fn ask_system(_: u32) -> NameReply {
+    NameReply::Nameless
 }
 
 #[cfg(test)]
@@ -303,10 +303,10 @@ mod tests {
     #[test]
     fn users_have_the_name_they_are_given_in_visible_characters_or_none() {
         let mut users = Users::asking(Box::new(|uid| match uid {
-            1 => Reply::Name("alice".to_owned()),
-            2 => Reply::Name("e\u{1b}[2J".to_owned()),
-            3 => Reply::Name(String::new()),
-            _ => Reply::Nameless,
+            1 => NameReply::Name("alice".to_owned()),
+            2 => NameReply::Name("e\u{1b}[2J".to_owned()),
+            3 => NameReply::Name(String::new()),
+            _ => NameReply::Nameless,
         }));
         users.want(&of(&[1, 2, 3, 4_294_967_294]), PATIENCE);
         assert_eq!(names(&users), [(1, "alice".to_owned()), (2, "e␛[2J".to_owned())]);
@@ -321,7 +321,7 @@ mod tests {
             while !may_answer.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(1));
             }
-            Reply::Name("late".to_owned())
+            NameReply::Name("late".to_owned())
         }));
         let begun = Instant::now();
         users.want(&of(&[1, 2]), WAIT_ONCE);
@@ -340,8 +340,8 @@ mod tests {
     #[test]
     fn why_nobody_could_be_asked_is_said_and_ends_when_somebody_could() {
         let mut users = Users::asking(Box::new(|uid| match uid {
-            7 => Reply::Failed("it is broken".to_owned()),
-            _ => Reply::Nameless,
+            7 => NameReply::Failed("it is broken".to_owned()),
+            _ => NameReply::Nameless,
         }));
         users.want(&of(&[7]), PATIENCE);
         let said = users.trouble().expect("it is said");
@@ -352,15 +352,15 @@ mod tests {
 
     #[test]
     fn what_is_known_grows_old_at_its_own_pace_and_is_bounded() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = (NameServiceState::default(), Instant::now());
         for uid in 0..=u32::try_from(USERS_MAX).expect("small") {
             state.want(uid);
         }
         assert_eq!((state.users.len(), state.queue.len()), (USERS_MAX, USERS_MAX));
         state.queue.clear();
-        state.answered(0, Reply::Name("root".to_owned()), now);
-        state.answered(1, Reply::Nameless, now);
-        state.answered(2, Reply::Failed(String::new()), now);
+        state.answered(0, NameReply::Name("root".to_owned()), now);
+        state.answered(1, NameReply::Nameless, now);
+        state.answered(2, NameReply::Failed(String::new()), now);
         let mut again = |after: Duration| {
             state.want_old_again(now + after);
             state.queue.drain(..).collect::<Vec<_>>()
@@ -370,9 +370,9 @@ mod tests {
         assert_eq!(again(NAME_LIVES.saturating_sub(Duration::from_millis(1))), [0; 0]);
         assert_eq!(again(NAME_LIVES), [0]);
         let version = state.version;
-        state.answered(0, Reply::Failed(String::new()), now);
+        state.answered(0, NameReply::Failed(String::new()), now);
         assert_eq!(state.version, version, "a name that cannot be asked for again is still believed");
-        state.answered(0, Reply::Nameless, now);
+        state.answered(0, NameReply::Nameless, now);
         assert_ne!(state.version, version, "one that was taken away is not");
     }
 
@@ -386,7 +386,7 @@ mod tests {
                 return;
             };
             let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            let expected = if name.is_empty() { Reply::Nameless } else { Reply::Name(name) };
+            let expected = if name.is_empty() { NameReply::Nameless } else { NameReply::Name(name) };
             assert_eq!(ask_system(uid), expected);
         }
     }

@@ -12,12 +12,12 @@ use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::SocketId;
 use conntop::model::tcp_info::ByteCounts;
 use conntop::source::Source;
-use conntop::source::linux::Linux;
+use conntop::source::linux::LinuxSource;
 use conntop::tracker::{Tracker, Tracking};
 
 /// The way from the kernel to a table, as the sampler goes it.
 struct Eyes {
-    source: Linux,
+    source: LinuxSource,
     snapshot: Snapshot,
     tracker: Tracker,
     table: BTreeMap<SocketId, Connection>,
@@ -59,7 +59,7 @@ fn what_is_known_is_in_the_table_and_what_is_new_is_told() {
     let address = listener.local_addr().expect("bound");
     let pair = || (TcpStream::connect(address).expect("listening"), listener.accept().expect("connected").0);
     let mut pairs: Vec<_> = (0..20).map(|_| pair()).collect();
-    let source = Linux::sock_diag().expect("sock_diag");
+    let source = LinuxSource::sock_diag().expect("sock_diag");
     let mut eyes = Eyes { source, snapshot: Snapshot::default(), tracker: Tracker::new(), table: BTreeMap::default() };
     eyes.look();
     assert!(pairs.iter().all(|(client, server)| eyes.is_listed(client) && eyes.is_listed(server)));

@@ -11,8 +11,8 @@ use conntop::model::socket::NetnsId;
 use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::netlink::NetlinkSocket;
-use conntop::source::linux::owners::{Asked, HeldOf, Owners};
-use conntop::source::linux::processes::Now;
+use conntop::source::linux::owners::{AttributionContext, IsHeldFn, Owners};
+use conntop::source::linux::processes::ClockReading;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
 use conntop::source::linux::tables::SocketTables;
 use conntop::source::{Choice, clock, open};
@@ -32,9 +32,9 @@ fn time(name: &str, mut round: impl FnMut()) {
     println!("{name:<44} median {:>10.1?}   least {:>10.1?}", times[ROUNDS / 2], times[0]);
 }
 
-fn asked<'a>(held: &'a mut HeldOf<'a>) -> Asked<'a> {
+fn asked<'a>(held: &'a mut IsHeldFn<'a>) -> AttributionContext<'a> {
     let (at, wall) = clock::now();
-    Asked { now: Now { at, wall }, own: NetnsId(0), some_invisible: false, held }
+    AttributionContext { now: ClockReading { at, wall }, own: NetnsId(0), some_invisible: false, held }
 }
 
 #[test]

@@ -41,14 +41,14 @@ fn open(netns: NetnsId) -> Result<NetlinkSocket, CloseOutcome> {
     }
     let now = clock::now().0;
     for _ in 0..STEPS_MAX {
-        if namespaces.places().contains_key(&netns) {
+        if namespaces.locations().contains_key(&netns) {
             break;
         }
         namespaces.refresh(now, true);
     }
-    let place = namespaces.places().get(&netns).cloned();
-    let place = place.ok_or_else(|| failed("its network namespace is not to be found any more; look again"))?;
-    match enter::open_in(vec![(netns, place)], Buffer::default()).pop() {
+    let location = namespaces.locations().get(&netns).cloned();
+    let location = location.ok_or_else(|| failed("its network namespace is not to be found any more; look again"))?;
+    match enter::open_in(vec![(netns, location)], Buffer::default()).pop() {
         Some((_, Ok(connection))) => Ok(connection),
         Some((_, Err(Errno::PERM | Errno::ACCESS))) => {
             Err(failed("its network namespace may not be entered; run conntop as root, or inside of it"))

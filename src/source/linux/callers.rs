@@ -10,7 +10,7 @@ use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{ProcDir, ProcessDir};
-use crate::source::linux::processes::{Describer, Now, TICK, parse_stat};
+use crate::source::linux::processes::{ClockReading, Describer, TICK, parse_stat};
 
 /// The most processes that are remembered; past that all are described anew.
 const KNOWN_MAX: usize = 4_096;
@@ -83,7 +83,7 @@ impl Callers {
             return;
         }
         let (at, wall) = clock::now();
-        let described = self.describer.describe(&directory, pid, Now { at, wall }).ok();
+        let described = self.describer.describe(&directory, pid, ClockReading { at, wall }).ok();
         match described.and_then(|process| Holders::new(vec![Arc::new(process)])) {
             Some(process) => {
                 let netns = directory.inode_of(c"ns/net").ok().and_then(|inode| u32::try_from(inode).ok());

@@ -42,16 +42,16 @@ pub fn client_ports() -> Option<PortRange> {
 #[derive(Debug)]
 pub struct FactsReader {
     netns: NetnsId,
-    files: Files,
+    files: FactFiles,
     text: Vec<u8>,
     more_text: Vec<u8>,
     known: Arc<Facts>,
     limits_read: Option<Timestamp>,
 }
 
-/// Files of `/proc/net` that stay open; `None` where one cannot be opened: IPv6 or the tracking of connections is not there.
+/// The files of `/proc/net` that stay open; `None` where one cannot be opened: IPv6 or the tracking of connections is not there.
 #[derive(Debug, Default)]
-struct Files {
+struct FactFiles {
     netstat: Option<OwnedFd>,
     snmp: Option<OwnedFd>,
     snmp6: Option<OwnedFd>,
@@ -61,7 +61,7 @@ struct Files {
     conntrack_count: Option<OwnedFd>,
 }
 
-impl Files {
+impl FactFiles {
     fn open() -> Self {
         let mut files = Self {
             netstat: open(c"/proc/thread-self/net/netstat").ok(),
@@ -90,7 +90,7 @@ impl FactsReader {
     pub fn open(netns: NetnsId) -> Self {
         Self {
             netns,
-            files: Files::open(),
+            files: FactFiles::open(),
             text: vec![0; TEXT_LEN],
             more_text: Vec::new(),
             known: Arc::default(),

@@ -109,8 +109,8 @@ mod tests {
     use crate::model::testing::tcp;
     use crate::model::time::{Timestamp, WallTime};
     use crate::source::clock;
-    use crate::source::linux::owners::Asked;
-    use crate::source::linux::processes::Now;
+    use crate::source::linux::owners::AttributionContext;
+    use crate::source::linux::processes::ClockReading;
 
     /// Knows every socket, and says so once of each.
     #[derive(Default)]
@@ -138,10 +138,10 @@ mod tests {
     fn believing(socket: &std::net::UdpSocket) -> (Owners, Option<NonZeroU32>) {
         let inode = u32::try_from(rustix::fs::fstat(socket).expect("open").st_ino).ok().and_then(NonZeroU32::new);
         let mut owners = Owners::open();
-        let now = Now { at: clock::now().0, ..Now::default() };
+        let now = ClockReading { at: clock::now().0, ..ClockReading::default() };
         let held = &mut |asked: &[&Socket]| vec![Some(true); asked.len()];
         let mut sockets = [Socket { inode, protocol: Protocol::Udp, ..tcp(1).build() }];
-        owners.attribute(&mut sockets, None, Asked { now, own: NetnsId(1), some_invisible: false, held });
+        owners.attribute(&mut sockets, None, AttributionContext { now, own: NetnsId(1), some_invisible: false, held });
         (owners, inode)
     }
 

@@ -28,7 +28,7 @@ pub struct NameReader {
 }
 
 /// Names that others know.
-pub struct Others<'a> {
+pub struct NameInputs<'a> {
     /// Of network namespaces.
     pub namespaces: BTreeMap<NetnsId, DisplayText>,
     /// Which of them is ours.
@@ -45,39 +45,39 @@ pub struct Others<'a> {
 
 impl NameReader {
     /// As [`Self::read`] where `sockets` are a part of all: no interface is forgotten, and none is asked for again.
-    pub fn read_part(&mut self, sockets: &[Socket], others: Others<'_>) -> Arc<Names> {
+    pub fn read_part(&mut self, sockets: &[Socket], inputs: NameInputs<'_>) -> Arc<Names> {
         let new: Vec<_> = sockets.iter().filter(|socket| !self.knows_interface(socket)).cloned().collect();
-        let units = others.units.filter(|units| *units != self.names.units);
-        let users = self.new_users(sockets, others.wait);
-        let is_news = units.is_some() || users.is_some() || others.reachable.is_some();
-        if !new.is_empty() || is_news || others.namespaces != self.names.namespaces {
+        let units = inputs.units.filter(|units| *units != self.names.units);
+        let users = self.new_users(sockets, inputs.wait);
+        let is_news = units.is_some() || users.is_some() || inputs.reachable.is_some();
+        if !new.is_empty() || is_news || inputs.namespaces != self.names.namespaces {
             let mut names = Names::clone(&self.names);
             names.users = users.unwrap_or(names.users);
-            names.interfaces.extend(interfaces(&new, others.interface));
-            names.namespaces = others.namespaces;
-            names.own = others.own;
-            names.reachable = others.reachable.unwrap_or(names.reachable);
+            names.interfaces.extend(interfaces(&new, inputs.interface));
+            names.namespaces = inputs.namespaces;
+            names.own = inputs.own;
+            names.reachable = inputs.reachable.unwrap_or(names.reachable);
             names.units = units.unwrap_or(names.units);
             self.names = Arc::new(names);
         }
         Arc::clone(&self.names)
     }
 
-    /// The users of `sockets` and of those before, the interfaces that `sockets` are bound to, and what `others` know.
-    pub fn read(&mut self, sockets: &[Socket], now: Timestamp, others: Others<'_>) -> Arc<Names> {
+    /// The users of `sockets` and of those before, the interfaces that `sockets` are bound to, and what `inputs` know.
+    pub fn read(&mut self, sockets: &[Socket], now: Timestamp, inputs: NameInputs<'_>) -> Arc<Names> {
         let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
-        let users = self.new_users(sockets, others.wait);
-        let is_news = users.is_some() || others.units.is_some() || others.reachable.is_some();
-        let changed = is_news || others.namespaces != self.names.namespaces;
+        let users = self.new_users(sockets, inputs.wait);
+        let is_news = users.is_some() || inputs.units.is_some() || inputs.reachable.is_some();
+        let changed = is_news || inputs.namespaces != self.names.namespaces;
         let all_known = sockets.iter().all(|socket| self.knows_interface(socket));
         if stale || changed || !all_known {
             let names = Names {
                 users: users.unwrap_or_else(|| self.names.users.clone()),
-                interfaces: interfaces(sockets, others.interface),
-                namespaces: others.namespaces,
-                own: others.own,
-                reachable: others.reachable.unwrap_or_else(|| self.names.reachable.clone()),
-                units: others.units.unwrap_or_else(|| self.names.units.clone()),
+                interfaces: interfaces(sockets, inputs.interface),
+                namespaces: inputs.namespaces,
+                own: inputs.own,
+                reachable: inputs.reachable.unwrap_or_else(|| self.names.reachable.clone()),
+                units: inputs.units.unwrap_or_else(|| self.names.units.clone()),
             };
             if names != *self.names {
                 self.names = Arc::new(names);

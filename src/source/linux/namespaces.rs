@@ -3,9 +3,9 @@
 //! Finding them means looking at every process, so it is done in rounds: all at once at first and while the sockets of
 //! all of them are wanted, else a part of a round in every sample.
 
-pub mod abroad;
 pub mod enter;
 pub mod mounts;
+pub mod others;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,9 +40,9 @@ pub struct Namespaces {
     /// `None` where `/proc` cannot be listed.
     proc: Option<ProcDir>,
     /// What the last round found: every namespace but our own.
-    found: Round,
+    found: NamespaceScan,
     /// The round under way.
-    round: Round,
+    round: NamespaceScan,
     /// Processes it has still to look at.
     queue: Vec<u32>,
     /// How many rounds have ended.
@@ -52,22 +52,22 @@ pub struct Namespaces {
 
 /// What a round finds.
 #[derive(Debug, Default)]
-struct Round {
-    places: BTreeMap<NetnsId, Place>,
+struct NamespaceScan {
+    locations: BTreeMap<NetnsId, NamespaceLocation>,
     /// Processes whose namespace this user may not know.
     unreadable: u32,
 }
 
 /// Where a namespace is found. One of the two is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct NamespaceLocation {
     /// The process with the lowest pid in it.
     pub process: Option<u32>,
     /// Where it is mounted, as `ip netns` does.
     pub mount: Option<Mount>,
 }
 
-impl Place {
+impl NamespaceLocation {
     /// What to call the namespace: the name of its mount, else a process in it. A mount that is named as conntop names
     /// namespaces is called by its path.
     fn name(&self) -> DisplayText {
@@ -87,8 +87,8 @@ impl Namespaces {
         Self {
             own: own.ok().and_then(netns).unwrap_or_default(),
             proc: ProcDir::open().ok(),
-            found: Round::default(),
-            round: Round::default(),
+            found: NamespaceScan::default(),
+            round: NamespaceScan::default(),
             queue: Vec::new(),
             rounds: 0,
             next_round: Timestamp(0),
@@ -113,15 +113,15 @@ impl Namespaces {
         let rest = self.queue.len().saturating_sub(step);
         for pid in self.queue.split_off(rest) {
             match self.namespace_of(pid) {
-                Ok(netns) => self.round.note(netns, |place| {
-                    place.process = Some(place.process.map_or(pid, |lowest| lowest.min(pid)));
+                Ok(netns) => self.round.note(netns, |location| {
+                    location.process = Some(location.process.map_or(pid, |lowest| lowest.min(pid)));
                 }),
                 Err(Errno::ACCESS | Errno::PERM) => self.round.unreadable = self.round.unreadable.saturating_add(1),
                 Err(_) => {}
             }
         }
         if self.queue.is_empty() {
-            self.round.places.remove(&self.own);
+            self.round.locations.remove(&self.own);
             self.found = std::mem::take(&mut self.round);
             self.rounds = self.rounds.saturating_add(1);
             self.next_round = now;
@@ -129,8 +129,8 @@ impl Namespaces {
     }
 
     /// The namespaces that the last round found, without our own.
-    pub const fn places(&self) -> &BTreeMap<NetnsId, Place> {
-        &self.found.places
+    pub const fn locations(&self) -> &BTreeMap<NetnsId, NamespaceLocation> {
+        &self.found.locations
     }
 
     /// How many processes did not let this user know their namespace.
@@ -146,15 +146,15 @@ impl Namespaces {
 
     /// What to call our own namespace and, if `all`, the others.
     pub fn names(&self, all: bool) -> BTreeMap<NetnsId, DisplayText> {
-        let others = self.found.places.iter().filter(|_| all).map(|(netns, place)| (*netns, place.name()));
+        let others = self.found.locations.iter().filter(|_| all).map(|(netns, location)| (*netns, location.name()));
         others.chain([(self.own, OWN_NAMESPACE.into())]).filter(|(netns, _)| netns.0 != 0).collect()
     }
 
     fn begin(&mut self) {
-        self.round = Round::default();
+        self.round = NamespaceScan::default();
         for (inode, mount) in mounts::read() {
             if let Some(netns) = netns(inode) {
-                self.round.note(netns, |place| place.mount = Some(mount));
+                self.round.note(netns, |location| location.mount = Some(mount));
             }
         }
         let mut entries = Vec::new();
@@ -166,11 +166,11 @@ impl Namespaces {
     }
 }
 
-impl Round {
+impl NamespaceScan {
     /// Notes that a namespace is there.
-    fn note(&mut self, netns: NetnsId, note: impl FnOnce(&mut Place)) {
-        if self.places.len() < FOUND_MAX || self.places.contains_key(&netns) {
-            note(self.places.entry(netns).or_default());
+    fn note(&mut self, netns: NetnsId, note: impl FnOnce(&mut NamespaceLocation)) {
+        if self.locations.len() < FOUND_MAX || self.locations.contains_key(&netns) {
+            note(self.locations.entry(netns).or_default());
         }
     }
 }
@@ -191,21 +191,21 @@ mod tests {
         namespaces.refresh(clock::now().0, true);
         assert_ne!(namespaces.own(), NetnsId(0));
         assert_eq!(namespaces.namespace_of(std::process::id()), Ok(namespaces.own()));
-        assert!(!namespaces.places().contains_key(&namespaces.own()));
+        assert!(!namespaces.locations().contains_key(&namespaces.own()));
         assert_eq!(namespaces.names(false).into_values().collect::<Vec<_>>(), ["own".into()]);
     }
 
     #[test]
     fn a_name_comes_from_the_mount_else_from_the_lowest_process() {
-        let mut round = Round::default();
-        round.note(NetnsId(5), |place| place.process = Some(7));
-        let mut place = round.places[&NetnsId(5)].clone();
-        assert_eq!(place.name().as_str(), "pid:7");
-        place.mount = Some(Mount(b"/run/netns/blue\x1b".to_vec()));
-        assert_eq!(place.name().as_str(), "blue␛");
+        let mut round = NamespaceScan::default();
+        round.note(NetnsId(5), |location| location.process = Some(7));
+        let mut location = round.locations[&NetnsId(5)].clone();
+        assert_eq!(location.name().as_str(), "pid:7");
+        location.mount = Some(Mount(b"/run/netns/blue\x1b".to_vec()));
+        assert_eq!(location.name().as_str(), "blue␛");
         for (path, name) in [("/run/netns/own", "/run/netns/own"), ("/run/netns/pid:1", "/run/netns/pid:1")] {
-            place.mount = Some(Mount(path.into()));
-            assert_eq!(place.name().as_str(), name, "nobody else is called what we call ours");
+            location.mount = Some(Mount(path.into()));
+            assert_eq!(location.name().as_str(), name, "nobody else is called what we call ours");
         }
     }
 
@@ -214,13 +214,13 @@ mod tests {
         let mut namespaces = Namespaces::open();
         namespaces.own = NetnsId(1);
         namespaces.refresh(clock::now().0, true);
-        for (netns, place) in namespaces.places() {
-            let Some(lowest) = place.process else { continue };
+        for (netns, location) in namespaces.locations() {
+            let Some(lowest) = location.process else { continue };
             for pid in 1..lowest {
                 assert_ne!(namespaces.namespace_of(pid), Ok(*netns), "{pid} is lower than {lowest}");
             }
         }
-        assert!(namespaces.places().values().any(|place| place.process.is_some()), "ours is among them");
+        assert!(namespaces.locations().values().any(|location| location.process.is_some()), "ours is among them");
     }
 
     #[test]

@@ -11,10 +11,10 @@
 //! still there after everything was looked through, twice.
 
 mod counts;
-mod holdings;
-pub mod outside;
+mod holder_index;
 mod search;
 mod tables;
+pub mod unlisted;
 mod walk;
 
 use std::cell::OnceCell;
@@ -25,11 +25,11 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
-use self::counts::Limit;
-use self::holdings::Holdings;
-use self::outside::Outside;
+use self::counts::DescriptorLimit;
+use self::holder_index::HolderIndex;
 use self::search::{RETRY_FIRST, RETRY_MAX};
-use self::walk::{Found, Visit, walk_all};
+use self::unlisted::UnlistedRecords;
+use self::walk::{DescriptorWalk, Visit, walk_all};
 use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
 use crate::model::process::{Holders, Owner, Process, ProcessId};
@@ -38,8 +38,8 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::backoff::Backoff;
-use crate::source::linux::proc_dir::{Entry, ProcDir, ProcessDir, SocketFd};
-use crate::source::linux::processes::{Describer, Now};
+use crate::source::linux::proc_dir::{ProcDir, ProcessDir, ProcessEntry, SocketFd};
+use crate::source::linux::processes::{ClockReading, Describer};
 use crate::source::linux::threads;
 
 /// How long one sample may spend on looking again at what is believed.
@@ -72,7 +72,7 @@ pub struct Owners {
     second: Option<ProcDir>,
     describer: Describer,
     watched: FxHashMap<u32, Watched>,
-    holdings: Holdings,
+    holder_index: HolderIndex,
     /// The descriptors of each process that are sockets.
     descriptors: FxHashMap<u32, Box<[SocketFd]>>,
     /// The threads of a process that were found to have sockets in descriptor tables of their own.
@@ -97,12 +97,12 @@ pub struct Owners {
     /// Where to go on asking processes that hold nothing.
     next_other: u32,
     /// The processes of the last listing, ascending.
-    entries: Vec<Entry>,
+    entries: Vec<ProcessEntry>,
     /// Kept for its memory.
     pending: Vec<u32>,
     /// The descriptors of the holders, as they were told last.
     told: Arc<Vec<(ProcessId, Descriptors)>>,
-    outside: Outside,
+    unlisted: UnlistedRecords,
 }
 
 /// A process in `/proc`.
@@ -118,7 +118,7 @@ struct Watched {
     count: u64,
     counted_at: Option<Timestamp>,
     /// How many it may have; `None` before that was read.
-    limit: Option<Limit>,
+    limit: Option<DescriptorLimit>,
     /// `None` before the first walk.
     walked_at: Option<Timestamp>,
     /// When a search last looked at what may be new in it.
@@ -153,7 +153,7 @@ impl Watched {
 
 /// What could not be seen while owners were sought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Blind {
+pub struct OwnerGaps {
     /// Processes whose descriptors this user may not read.
     pub processes_unreadable: u32,
     /// Sockets that some process holds, but none that could be looked into.
@@ -167,23 +167,23 @@ pub struct Blind {
 }
 
 /// What an attribution goes by.
-pub struct Asked<'a> {
+pub struct AttributionContext<'a> {
     /// When the sample was begun.
-    pub now: Now,
+    pub now: ClockReading,
     /// The network namespace that conntop is in.
     pub own: NetnsId,
     /// Processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
     pub some_invisible: bool,
     /// Asks which of these sockets still have an inode, so that something holds them.
-    pub held: &'a mut HeldOf<'a>,
+    pub held: &'a mut IsHeldFn<'a>,
 }
 
 /// Says of each of some sockets whether it still has an inode; `None` where the kernel does not tell.
-pub type HeldOf<'a> = dyn FnMut(&[&Socket]) -> Vec<Option<bool>> + 'a;
+pub type IsHeldFn<'a> = dyn FnMut(&[&Socket]) -> Vec<Option<bool>> + 'a;
 
 /// What came of comparing the sockets of a full dump while it was taken.
 #[derive(Debug)]
-pub struct Compared {
+pub struct DumpComparison {
     /// Whether what is believed of the holders could be looked at before: see [`Owners::recheck`].
     pub rechecked: Result<(), Errno>,
     /// The inodes of the sockets that the sample does not list, as they and their holders are known.
@@ -198,7 +198,7 @@ impl Owners {
             second: if threads::cores() > 1 { ProcDir::open().ok() } else { None },
             describer: Describer::default(),
             watched: FxHashMap::default(),
-            holdings: Holdings::default(),
+            holder_index: HolderIndex::default(),
             descriptors: FxHashMap::default(),
             private: FxHashMap::default(),
             unresolved: Backoff::new(RETRY_FIRST, RETRY_MAX),
@@ -215,7 +215,7 @@ impl Owners {
             entries: Vec::new(),
             pending: Vec::new(),
             told: Arc::default(),
-            outside: Outside::default(),
+            unlisted: UnlistedRecords::default(),
         }
     }
 
@@ -230,18 +230,23 @@ impl Owners {
     }
 
     /// Makes sure of what is believed before a dump, for those who ask for [`believed`](Self::believed) during it.
-    pub fn recheck(&mut self, now: Now) -> Result<(), Errno> {
+    pub fn recheck(&mut self, now: ClockReading) -> Result<(), Errno> {
         self.refresh(None, now)
     }
 
     /// Who is believed to hold the socket with this inode.
     pub fn believed(&self, inode: NonZeroU32) -> Option<&Arc<Holders>> {
-        self.holdings.holders(inode.get())
+        self.holder_index.holders(inode.get())
     }
 
     /// Fills in the owner of every socket of a full dump that was taken before the call: those that it lists, and where it was
     /// `compared` while it was taken, those that are known.
-    pub fn attribute(&mut self, sockets: &mut [Socket], compared: Option<&Compared>, asked: Asked<'_>) -> Blind {
+    pub fn attribute(
+        &mut self,
+        sockets: &mut [Socket],
+        compared: Option<&DumpComparison>,
+        asked: AttributionContext<'_>,
+    ) -> OwnerGaps {
         let now = asked.now;
         let known = known_of(compared);
         let live = OnceCell::new();
@@ -249,13 +254,13 @@ impl Owners {
             Some(compared) => compared.rechecked,
             None => self.refresh(Some(&|| live.get_or_init(|| inodes_of(sockets, known))), now),
         };
-        let blind = self.fill_in(sockets, known, &live, asked, rechecked.err());
+        let gaps = self.fill_in(sockets, known, &live, asked, rechecked.err());
         self.unresolved.forget_unwanted(now.at);
-        blind
+        gaps
     }
 
     /// The same for a part of all sockets; nothing is forgotten of the others.
-    pub fn attribute_part(&mut self, sockets: &mut [Socket], asked: Asked<'_>) -> Blind {
+    pub fn attribute_part(&mut self, sockets: &mut [Socket], asked: AttributionContext<'_>) -> OwnerGaps {
         let rechecked = self.refresh(None, asked.now);
         self.fill_in(sockets, &[], &OnceCell::new(), asked, rechecked.err())
     }
@@ -267,16 +272,16 @@ impl Owners {
         sockets: &mut [Socket],
         others: &[u32],
         live: &OnceCell<FxHashSet<u32>>,
-        asked: Asked<'_>,
+        asked: AttributionContext<'_>,
         error: Option<Errno>,
-    ) -> Blind {
-        let Asked { now, own, some_invisible, held } = asked;
+    ) -> OwnerGaps {
+        let AttributionContext { now, own, some_invisible, held } = asked;
         self.vanished.clear();
         self.untold.clear();
-        let mut blind = Blind { error, ..Blind::default() };
+        let mut gaps = OwnerGaps { error, ..OwnerGaps::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
-            match socket.inode.map(|inode| self.holdings.holders(inode.get())) {
+            match socket.inode.map(|inode| self.holder_index.holders(inode.get())) {
                 None => socket.owner = owner_without_inode(socket),
                 Some(Some(holders)) => socket.owner = Owner::Live(Arc::clone(holders)),
                 Some(None) => self.pending.extend(u32::try_from(index)),
@@ -285,45 +290,45 @@ impl Owners {
         if !self.pending.is_empty() {
             let live = || live.get_or_init(|| inodes_of(sockets, others));
             let searched = self.resolve(sockets, &live, now, held).err();
-            blind.error = blind.error.or(searched);
+            gaps.error = gaps.error.or(searched);
         }
         let failed = || self.watched.values().find_map(|watched| watched.failed);
-        blind.error = blind.error.or(self.list_failed).or(self.failed).or_else(failed);
+        gaps.error = gaps.error.or(self.list_failed).or(self.failed).or_else(failed);
         (self.failed, self.failures) = (None, 0);
-        blind.walked_before = self.walked_before(now);
-        blind.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
+        gaps.walked_before = self.walked_before(now);
+        gaps.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
         // A process in another network namespace can be handed a socket of ours; as a rule it is not.
         let unreadable_here = count(self.watched.values().filter(|watched| watched.unreadable && !watched.elsewhere));
-        let nowhere = |unreadable: u32| match (unreadable, blind.error) {
+        let nowhere = |unreadable: u32| match (unreadable, gaps.error) {
             (1.., _) => Owner::Hidden,
             (0, Some(_)) => Owner::Unseen,
             (0, None) if some_invisible => Owner::Unseen,
             (0, None) if self.tables_left => Owner::Vanished,
             (0, None) => Owner::None,
         };
-        let (here, abroad) = (nowhere(unreadable_here), nowhere(blind.processes_unreadable));
+        let (here, abroad) = (nowhere(unreadable_here), nowhere(gaps.processes_unreadable));
         for index in std::mem::take(&mut self.pending) {
             let Some(socket) = sockets.get_mut(index as usize) else {
                 continue;
             };
             let inode = socket.inode.map_or(0, NonZeroU32::get);
             let nowhere = if socket.id.netns() == own { &here } else { &abroad };
-            socket.owner = match self.holdings.holders(inode) {
+            socket.owner = match self.holder_index.holders(inode) {
                 Some(holders) => Owner::Live(Arc::clone(holders)),
                 None if self.vanished.contains(&inode) => Owner::Vanished,
                 // Sought before, in vain, and there it is again: so it is held. Or nothing can be sought.
                 None if self.untold.contains(&inode) && *nowhere == Owner::None => Owner::Vanished,
-                None if self.unresolved.is_waiting(inode) || blind.error.is_some() => nowhere.clone(),
+                None if self.unresolved.is_waiting(inode) || gaps.error.is_some() => nowhere.clone(),
                 None => Owner::Vanished,
             };
-            blind.owners_hidden += u32::from(socket.owner.is_hidden());
+            gaps.owners_hidden += u32::from(socket.owner.is_hidden());
         }
-        blind
+        gaps
     }
 
     /// Makes sure that what is remembered is still true, within the budget of one sample. `live` are the inodes of all
     /// sockets; without them nothing is looked at before its turn.
-    fn refresh<'l>(&mut self, live: Option<&dyn Fn() -> &'l FxHashSet<u32>>, now: Now) -> Result<(), Errno> {
+    fn refresh<'l>(&mut self, live: Option<&dyn Fn() -> &'l FxHashSet<u32>>, now: ClockReading) -> Result<(), Errno> {
         let begun = clock::now().0;
         self.check_descriptors();
         let first = self.listed_at.is_none();
@@ -358,24 +363,24 @@ impl Owners {
             }
         }
         self.describe_again(now)?;
-        self.holdings.tidy();
+        self.holder_index.tidy();
         Ok(())
     }
 
     /// How old the oldest of what is believed is, where nothing but looking again would show that it has changed.
-    fn walked_before(&self, now: Now) -> Option<Duration> {
+    fn walked_before(&self, now: ClockReading) -> Option<Duration> {
         if self.proc.tells_counts() {
             return None;
         }
         let walked_at = |pid: u32| self.watched.get(&pid)?.walked_at;
-        let oldest = self.holdings.pids().filter_map(walked_at).min()?;
+        let oldest = self.holder_index.pids().filter_map(walked_at).min()?;
         Some(now.at.since(oldest)).filter(|age| !age.is_zero())
     }
 
     /// One stat(2) a holder tells the dead, the reborn and those with other descriptors than before; of the others some
     /// are asked in turn.
     fn check_descriptors(&mut self) {
-        let holders: Vec<_> = self.holdings.pids().collect();
+        let holders: Vec<_> = self.holder_index.pids().collect();
         for pid in holders {
             self.check_descriptors_of(pid);
         }
@@ -383,7 +388,7 @@ impl Owners {
         let (before, after) = self.entries.split_at(next);
         let may_have = |pid: &u32| {
             let walked = |watched: &Watched| watched.walked_at.is_some() && !watched.kernel_thread;
-            self.watched.get(pid).is_some_and(walked) && self.holdings.process(*pid).is_none()
+            self.watched.get(pid).is_some_and(walked) && self.holder_index.process(*pid).is_none()
         };
         let others = after.iter().chain(before).map(|entry| entry.pid).filter(may_have);
         let others: Vec<_> = others.take(OTHERS_MAX).collect();
@@ -410,14 +415,14 @@ impl Owners {
 
     /// Reads the names of holders again, some in each sample. One that is another program now is looked through: exec(2)
     /// closes descriptors too.
-    fn describe_again(&mut self, now: Now) -> Result<(), Errno> {
+    fn describe_again(&mut self, now: ClockReading) -> Result<(), Errno> {
         let is_due = |watched: &&Watched| now.at.since(watched.described_at) >= DESCRIBE_AFTER;
         let due = |pid: u32| Some((self.watched.get(&pid).filter(is_due)?.described_at, pid));
-        let mut due: Vec<_> = self.holdings.pids().filter_map(due).collect();
+        let mut due: Vec<_> = self.holder_index.pids().filter_map(due).collect();
         due.sort_unstable();
         for (_, pid) in due.into_iter().take(DESCRIBED_MAX) {
             let described = self.proc.process(pid).and_then(|directory| self.describe(&directory, pid, now));
-            if described.is_ok_and(|process| self.holdings.process(pid).is_some_and(|known| **known != process)) {
+            if described.is_ok_and(|process| self.holder_index.process(pid).is_some_and(|known| **known != process)) {
                 self.walk(pid, now)?;
             }
         }
@@ -425,13 +430,13 @@ impl Owners {
     }
 
     /// The process as it is now.
-    fn describe(&mut self, directory: &ProcessDir, pid: u32, now: Now) -> Result<Process, Errno> {
+    fn describe(&mut self, directory: &ProcessDir, pid: u32, now: ClockReading) -> Result<Process, Errno> {
         if let Some(watched) = self.watched.get_mut(&pid) {
             watched.described_at = now.at;
         }
         let mut process = self.describer.describe(directory, pid, now)?;
         // When it started is worked out from two clocks, which are never read at once.
-        if let Some(known) = self.holdings.process(pid).filter(|known| known.id == process.id) {
+        if let Some(known) = self.holder_index.process(pid).filter(|known| known.id == process.id) {
             process.started = known.started;
         }
         Ok(process)
@@ -440,7 +445,7 @@ impl Owners {
     /// Forgets what is known of `pid` if another process has it now.
     fn check_identity(&mut self, pid: u32) {
         let start_ticks = self.proc.process(pid).ok().and_then(|directory| self.describer.start_ticks(&directory));
-        let known = self.holdings.process(pid).map(|process| process.id.start_ticks);
+        let known = self.holder_index.process(pid).map(|process| process.id.start_ticks);
         if known.is_none() || known != start_ticks {
             self.forget(pid);
             self.watched.insert(pid, Watched::default());
@@ -448,7 +453,7 @@ impl Owners {
     }
 
     /// Brings `watched` in line with the processes there are.
-    fn list(&mut self, now: Now) -> Result<(), Errno> {
+    fn list(&mut self, now: ClockReading) -> Result<(), Errno> {
         self.listed_at = Some(now.at);
         let mut entries = std::mem::take(&mut self.entries);
         let listed = self.proc.list(&mut entries);
@@ -474,14 +479,14 @@ impl Owners {
     }
 
     fn forget(&mut self, pid: u32) {
-        self.holdings.forget(pid);
+        self.holder_index.forget(pid);
         self.forget_private(pid);
         self.descriptors.remove(&pid);
         self.watched.remove(&pid);
     }
 
     /// Looks at all descriptors of one process; returns the sockets. That it is gone or may not be read is no error.
-    fn walk(&mut self, pid: u32, now: Now) -> Result<Vec<u32>, Errno> {
+    fn walk(&mut self, pid: u32, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let begun = clock::now().0;
         match Visit::begin(&self.proc, pid) {
             Ok(visit) => {
@@ -493,7 +498,7 @@ impl Owners {
     }
 
     /// The same for several processes, on two threads.
-    fn walk_all(&mut self, pids: &[u32], now: Now) -> Result<Vec<u32>, Errno> {
+    fn walk_all(&mut self, pids: &[u32], now: ClockReading) -> Result<Vec<u32>, Errno> {
         let Some(mut second) = self.second.take() else {
             return Ok(pids.iter().map(|pid| self.walk(*pid, now)).collect::<Result<Vec<_>, _>>()?.concat());
         };
@@ -515,7 +520,7 @@ impl Owners {
     }
 
     /// Looks only at what can be new in a process that was walked before; walks it if that is hardly less.
-    fn glance(&mut self, pid: u32, live: &FxHashSet<u32>, now: Now) -> Result<Vec<u32>, Errno> {
+    fn glance(&mut self, pid: u32, live: &FxHashSet<u32>, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let begun = clock::now().0;
         let visit = match Visit::begin(&self.proc, pid) {
             Ok(visit) => visit,
@@ -535,7 +540,7 @@ impl Owners {
         Ok(inodes)
     }
 
-    fn conclude_walk(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
+    fn conclude_walk(&mut self, visit: &Visit, found: DescriptorWalk, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let took = found.took;
         let (count, is_whole) = (u64::from(found.count), found.error.is_none());
         let as_known = self.descriptors.get(&visit.pid).is_some_and(|known| **known == *found.sockets);
@@ -551,7 +556,7 @@ impl Owners {
     }
 
     /// Remembers what was found in a process; returns the sockets.
-    fn conclude(&mut self, visit: &Visit, found: Found, now: Now) -> Result<Vec<u32>, Errno> {
+    fn conclude(&mut self, visit: &Visit, found: DescriptorWalk, now: ClockReading) -> Result<Vec<u32>, Errno> {
         if let Some(error) = found.error {
             self.note_closed(visit.pid, error, visit.begun)?;
             if is_vanished(error) || is_refusal(error) {
@@ -595,19 +600,19 @@ impl Owners {
     }
 
     /// Enters the sockets just found in a process. Where that has vanished there are none.
-    fn hold(&mut self, visit: &Visit, inodes: &mut Vec<u32>, now: Now) -> Result<(), Errno> {
+    fn hold(&mut self, visit: &Visit, inodes: &mut Vec<u32>, now: ClockReading) -> Result<(), Errno> {
         if inodes.is_empty() {
-            self.holdings.forget(visit.pid);
+            self.holder_index.forget(visit.pid);
             return Ok(());
         }
         // Described again each time: exec(2) gives it another name and command line.
         match self.describe(&visit.directory, visit.pid, now) {
             Ok(process) => {
-                self.holdings.set(&Arc::new(process), inodes);
+                self.holder_index.set(&Arc::new(process), inodes);
                 Ok(())
             }
             Err(error) => {
-                self.holdings.forget(visit.pid);
+                self.holder_index.forget(visit.pid);
                 inodes.clear();
                 if is_vanished(error) { Ok(()) } else { Err(error) }
             }
@@ -620,7 +625,7 @@ impl Owners {
         if is_vanished(error) {
             self.forget(pid);
         } else if is_refusal(error) {
-            self.holdings.forget(pid);
+            self.holder_index.forget(pid);
             self.forget_private(pid);
             self.descriptors.remove(&pid);
             self.note_unreadable(pid, begun);
@@ -658,7 +663,12 @@ impl Owners {
 
 /// The place of a process in the queue of those to look at again: changed and new ones first, then the longest
 /// not looked at; `None` if it is not due.
-fn recheck_rank(pid: u32, watched: &Watched, quiet_max: u32, now: Now) -> Option<(bool, Option<Timestamp>, u32)> {
+fn recheck_rank(
+    pid: u32,
+    watched: &Watched,
+    quiet_max: u32,
+    now: ClockReading,
+) -> Option<(bool, Option<Timestamp>, u32)> {
     let urgent = watched.changed || watched.walked_at.is_none();
     let after = if urgent { Duration::ZERO } else { RECHECK_AFTER * (1 << watched.quiet.min(quiet_max)) };
     let wait = after.max(watched.walk_took.saturating_mul(RECHECK_DUTY));
@@ -691,7 +701,7 @@ const fn is_refusal(error: Errno) -> bool {
 }
 
 /// The inodes of the sockets that a dump, if it was compared, does not list.
-fn known_of(compared: Option<&Compared>) -> &[u32] {
+fn known_of(compared: Option<&DumpComparison>) -> &[u32] {
     compared.map(|compared| &compared.known[..]).unwrap_or_default()
 }
 
@@ -708,8 +718,8 @@ mod tests {
     use super::*;
     use crate::model::testing::tcp;
 
-    fn now(millis: u64) -> Now {
-        Now { at: Timestamp::from_millis(millis), ..Now::default() }
+    fn now(millis: u64) -> ClockReading {
+        ClockReading { at: Timestamp::from_millis(millis), ..ClockReading::default() }
     }
 
     #[test]
@@ -772,15 +782,15 @@ mod tests {
         let mut attribute = |millis: u64| {
             let at = clock::now().0.after(Duration::from_millis(millis));
             let mut sockets = [Socket { inode, protocol: Protocol::Udp, ..tcp(1).build() }];
-            let asked = Asked {
-                now: Now { at, ..Now::default() },
+            let asked = AttributionContext {
+                now: ClockReading { at, ..ClockReading::default() },
                 own: NetnsId(1),
                 some_invisible: false,
                 held: &mut |sockets| vec![Some(true); sockets.len()],
             };
-            let blind = owners.attribute(&mut sockets, None, asked);
+            let gaps = owners.attribute(&mut sockets, None, asked);
             let [socket] = sockets;
-            (socket.owner, blind.walked_before)
+            (socket.owner, gaps.walked_before)
         };
         let (owner, walked_before) = attribute(0);
         assert!(owner.holders().is_some_and(|holders| holders.first().id.pid == std::process::id()), "{owner:?}");

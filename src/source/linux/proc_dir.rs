@@ -29,7 +29,7 @@ pub struct ProcDir {
 
 /// An entry of `/proc` that is a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ProcessEntry {
     /// The pid.
     pub pid: u32,
     /// The inode of the directory. Another process under the same pid has another one; the same process may get
@@ -40,7 +40,7 @@ pub struct Entry {
 /// What `stat("/proc/PID/fd")` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FdHint {
-    /// The inode of that directory; it tells processes under one pid apart, as [`Entry::inode`] does.
+    /// The inode of that directory; it tells processes under one pid apart, as [`ProcessEntry::inode`] does.
     pub inode: u64,
     /// How many descriptors are open (`st_size`, since Linux 6.2; 0 before).
     pub count: u64,
@@ -93,7 +93,7 @@ impl ProcDir {
 
     /// Lists the processes into `entries` (cleared first), ascending by pid. There is always one, ourselves, except in a
     /// `/proc` of another pid namespace: `ENODEV` says that what is there is no `/proc`, or an empty one.
-    pub fn list(&mut self, entries: &mut Vec<Entry>) -> Result<(), Errno> {
+    pub fn list(&mut self, entries: &mut Vec<ProcessEntry>) -> Result<(), Errno> {
         entries.clear();
         if self.root.is_err() {
             self.root = root();
@@ -103,7 +103,7 @@ impl ProcDir {
         let mut names = RawDir::new(root, &mut self.names);
         while let Some(name) = names.next() {
             let name = name?;
-            entries.extend(number(name.file_name().to_bytes()).map(|pid| Entry { pid, inode: name.ino() }));
+            entries.extend(number(name.file_name().to_bytes()).map(|pid| ProcessEntry { pid, inode: name.ino() }));
         }
         entries.sort_unstable_by_key(|entry| entry.pid);
         if entries.is_empty() { Err(Errno::NODEV) } else { Ok(()) }

@@ -119,14 +119,14 @@ mod tests {
 
     use super::*;
 
-    type Found = Vec<(String, String, i64)>;
+    type PairRows = Vec<(String, String, i64)>;
 
     fn text(bytes: &[u8]) -> String {
         String::from_utf8_lossy(bytes).into_owned()
     }
 
-    fn pairs_of(content: &[u8]) -> (Found, u32) {
-        let mut found = Found::new();
+    fn pairs_of(content: &[u8]) -> (PairRows, u32) {
+        let mut found = PairRows::new();
         let skipped = pairs(content, |group, name, value| found.push((text(group), text(name), value)));
         (found, skipped)
     }
@@ -143,8 +143,8 @@ mod tests {
         hexadecimal_columns(b"", |_, _| panic!("nothing is there"));
     }
 
-    fn lines_of(content: &[u8]) -> (Found, u32) {
-        let mut found = Found::new();
+    fn lines_of(content: &[u8]) -> (PairRows, u32) {
+        let mut found = PairRows::new();
         let skipped = lines(content, |group, name, value| found.push((text(group), text(name), value)));
         (found, skipped)
     }

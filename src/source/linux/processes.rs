@@ -106,7 +106,7 @@ pub struct Describer {
 
 impl Describer {
     /// The process behind `directory` with this `pid`, as it is now. Only its `stat` must be readable.
-    pub fn describe(&mut self, directory: &ProcessDir, pid: u32, now: Now) -> Result<Process, Errno> {
+    pub fn describe(&mut self, directory: &ProcessDir, pid: u32, now: ClockReading) -> Result<Process, Errno> {
         let content = &mut self.content;
         directory.read(c"stat", content)?;
         let stat = parse_stat(content).ok_or(Errno::INVAL)?;
@@ -156,14 +156,14 @@ impl Describer {
 
 /// One moment on both clocks: what turns ticks since boot into a time of day.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Now {
+pub struct ClockReading {
     /// Since boot.
     pub at: Timestamp,
     /// The time of day.
     pub wall: WallTime,
 }
 
-impl Now {
+impl ClockReading {
     fn started(self, start_ticks: u64) -> WallTime {
         let after_boot = Duration::from_millis(start_ticks.saturating_mul(TICK.as_millis().try_into().unwrap_or(10)));
         self.wall.before(Timestamp(self.at.0).since(Timestamp(0).after(after_boot)))
@@ -233,7 +233,7 @@ mod tests {
         let (at, wall) = clock::now();
         let me = std::process::id();
         let directory = ProcDir::open().and_then(|proc| proc.process(me)).expect("own");
-        let process = Describer::default().describe(&directory, me, Now { at, wall }).expect("own");
+        let process = Describer::default().describe(&directory, me, ClockReading { at, wall }).expect("own");
         assert_eq!(process.id.pid, me);
         assert_eq!(process.parent_pid, std::os::unix::process::parent_id());
         assert_eq!(process.uid, Some(rustix::process::getuid().as_raw()));

@@ -13,7 +13,7 @@ use crate::model::exposure::AddressKinds;
 use crate::model::reach::ALL_INTERFACES;
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
-use crate::source::linux::namespaces::abroad::SHOWN_MAX;
+use crate::source::linux::namespaces::others::SHOWN_MAX;
 use crate::source::linux::namespaces::{Namespaces, enter};
 use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
 
@@ -68,19 +68,19 @@ impl ReachReader {
             self.asked.clear();
         }
         let own = namespaces.own();
-        let others = namespaces.places().iter().filter(|_| all).take(SHOWN_MAX);
+        let others = namespaces.locations().iter().filter(|_| all).take(SHOWN_MAX);
         let new: Vec<_> = others.filter(|(netns, _)| !self.asked.contains(netns)).collect();
         let is_own_due = !self.asked.contains(&own);
         if !is_own_due && new.is_empty() {
             return None;
         }
-        let new: Vec<_> = new.into_iter().map(|(netns, place)| (*netns, place.clone())).collect();
+        let new: Vec<_> = new.into_iter().map(|(netns, location)| (*netns, location.clone())).collect();
         let mut answers = if new.is_empty() { Vec::new() } else { enter::in_each(new, read) };
         if is_own_due {
             answers.push((own, read()));
         }
         let mut reachable = self.reachable.clone();
-        let is_there = |netns: NetnsId| netns == own || all && namespaces.places().contains_key(&netns);
+        let is_there = |netns: NetnsId| netns == own || all && namespaces.locations().contains_key(&netns);
         reachable.retain(|(netns, _), _| is_there(*netns));
         for (netns, answer) in answers {
             self.asked.insert(netns);

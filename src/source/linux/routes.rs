@@ -53,7 +53,7 @@ const RTAX_CC_ALGO: u16 = 16;
 
 /// The routes of the network namespace of this thread, IPv4 first, in the kernel's order.
 #[derive(Debug, Default)]
-pub struct Routes {
+pub struct RouteDump {
     /// Those that could be read.
     pub routes: Vec<Route>,
     /// Messages that made no sense, or that were too many.
@@ -63,9 +63,9 @@ pub struct Routes {
 }
 
 /// Asks for all routes. A system without IPv6 has none of it.
-pub fn read() -> Result<Routes, Errno> {
+pub fn read() -> Result<RouteDump, Errno> {
     let mut connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
-    let mut found = Routes::default();
+    let mut found = RouteDump::default();
     for family in [AF_INET, AF_INET6] {
         let mut request = [0; ROUTE_LEN];
         request[0] = family;
@@ -75,9 +75,9 @@ pub fn read() -> Result<Routes, Errno> {
                 return true;
             }
             match parse(payload) {
-                Some(Parsed::Route(route)) if found.routes.len() < ROUTES_MAX => found.routes.push(route),
-                Some(Parsed::Cloned) => {}
-                Some(Parsed::Route(_)) | None => return false,
+                Some(ParsedRoute::Route(route)) if found.routes.len() < ROUTES_MAX => found.routes.push(route),
+                Some(ParsedRoute::Cloned) => {}
+                Some(ParsedRoute::Route(_)) | None => return false,
             }
             true
         });
@@ -105,14 +105,14 @@ fn name_interfaces(connection: &NetlinkSocket, routes: &mut [Route]) {
 
 /// What a message is about.
 #[derive(Debug, PartialEq, Eq)]
-enum Parsed {
+enum ParsedRoute {
     Route(Route),
     /// Not a route of a table.
     Cloned,
 }
 
 /// Reads `struct rtmsg` and its attributes.
-fn parse(payload: &[u8]) -> Option<Parsed> {
+fn parse(payload: &[u8]) -> Option<ParsedRoute> {
     let mut reader = Reader(payload);
     let [family, prefix_len, from_len, tos, table, protocol, scope, kind] = reader.take::<8>()?;
     let flags = reader.ne32()?;
@@ -122,7 +122,7 @@ fn parse(payload: &[u8]) -> Option<Parsed> {
         _ => return None,
     };
     if flags & CLONED != 0 {
-        return Some(Parsed::Cloned);
+        return Some(ParsedRoute::Cloned);
     }
     let any = family.unspecified();
     let bits_max = if family == Family::Ipv4 { 32 } else { 128 };
@@ -156,7 +156,7 @@ fn parse(payload: &[u8]) -> Option<Parsed> {
     if route.hops.is_empty() && (hop.gateway.is_some() || hop.index.is_some()) {
         route.hops.push(hop);
     }
-    Some(Parsed::Route(route))
+    Some(ParsedRoute::Route(route))
 }
 
 fn read_attribute(route: &mut Route, hop: &mut Hop, name: u16, value: &[u8]) -> Option<()> {
@@ -277,7 +277,7 @@ mod tests {
 
     fn route(bytes: &[u8]) -> Route {
         match parse(bytes) {
-            Some(Parsed::Route(route)) => route,
+            Some(ParsedRoute::Route(route)) => route,
             other => panic!("{other:?}"),
         }
     }
@@ -341,7 +341,7 @@ mod tests {
         let life = |ticks| route(&message(AF_INET6, 0, 0, &[attribute(RTA_CACHEINFO, &cache(ticks))])).expires;
         assert_eq!(life(1500), Some(Duration::from_secs(15)));
         assert_eq!((life(0), life(i32::MAX), life(-5)), (None, None, None));
-        assert_eq!(parse(&message(AF_INET6, 128, CLONED, &[])), Some(Parsed::Cloned));
+        assert_eq!(parse(&message(AF_INET6, 128, CLONED, &[])), Some(ParsedRoute::Cloned));
         assert_eq!(parse(&message(7, 0, 0, &[])), None);
         assert_eq!(parse(&message(AF_INET, 33, 0, &[])), None);
     }

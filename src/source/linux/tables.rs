@@ -44,7 +44,7 @@ impl SocketTables {
     }
 
     /// Reads another namespace over a connection that was opened in it.
-    pub fn abroad(netns: NetnsId, connection: NetlinkSocket) -> Self {
+    pub fn others(netns: NetnsId, connection: NetlinkSocket) -> Self {
         let diag = Dumper::over(connection, netns);
         Self { diag: Some(diag), proc_net: ProcNet::new(netns), standing: Vec::new() }
     }

@@ -56,11 +56,11 @@ const BELIEVED_FOR: Duration = Duration::from_secs(30);
 pub struct Units {
     /// The root of cgroup v2; `None` where there is none.
     root: Option<OwnedFd>,
-    known: FxHashMap<u64, Known>,
+    known: FxHashMap<u64, CgroupUnit>,
     unresolved: Backoff<u64>,
     processes: FxHashMap<ProcessId, (Option<NonZeroU64>, Timestamp)>,
     /// What `/proc/PID/cgroup` of holders says, where directories do not.
-    holders: FxHashMap<ProcessId, (Option<Place>, Timestamp)>,
+    holders: FxHashMap<ProcessId, (Option<ProcessCgroup>, Timestamp)>,
     walk_after: Timestamp,
     tidied_at: Timestamp,
     /// Cgroups that are not known; kept for its memory.
@@ -71,7 +71,7 @@ pub struct Units {
 
 /// Where a process is: the unit of its path, `None` at the root; the path itself tells paths apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct ProcessCgroup {
     path: Vec<u8>,
     unit: Option<DisplayText>,
 }
@@ -82,7 +82,7 @@ const NOT_MOUNTED: &str = "cgroups are not mounted here (see /sys/fs/cgroup): un
 
 /// What is known of a cgroup.
 #[derive(Debug)]
-struct Known {
+struct CgroupUnit {
     /// `None` for the root, and where holders disagree.
     unit: Option<DisplayText>,
     used_at: Timestamp,
@@ -100,7 +100,7 @@ impl Units {
     fn over(root: Option<OwnedFd>) -> Self {
         let mut known = FxHashMap::default();
         if let Some(stat) = root.as_ref().and_then(|root| fstat(root).ok()) {
-            known.insert(stat.st_ino, Known { unit: None, used_at: Timestamp(u64::MAX), from_holder: false });
+            known.insert(stat.st_ino, CgroupUnit { unit: None, used_at: Timestamp(u64::MAX), from_holder: false });
         }
         Self {
             root,
@@ -136,7 +136,7 @@ impl Units {
         let learned = !found.is_empty();
         for (id, unit) in found {
             self.unresolved.forget(id);
-            self.known.insert(id, Known { unit, used_at: now, from_holder: false });
+            self.known.insert(id, CgroupUnit { unit, used_at: now, from_holder: false });
         }
         let ended = clock::now().0;
         self.walk_after = ended.after(ended.since(begun) * WALK_DUTY);
@@ -176,13 +176,13 @@ impl Units {
         for socket in sockets {
             let Owner::Live(holders) = &socket.owner else { continue };
             let process = holders.first();
-            let is_believed = |(_, read_at): &&(Option<Place>, Timestamp)| now.since(*read_at) < BELIEVED_FOR;
+            let is_believed = |(_, read_at): &&(Option<ProcessCgroup>, Timestamp)| now.since(*read_at) < BELIEVED_FOR;
             if !self.holders.get(&process.id).is_some_and(|known| is_believed(&known)) {
                 self.holders.insert(process.id, (place_of(process.id.pid, owners), now));
             }
             let Some((Some(place), _)) = self.holders.get(&process.id) else { continue };
             let id = *socket.cgroup.get_or_insert_with(|| stand_in(&place.path));
-            let known = Known { unit: place.unit.clone(), used_at: now, from_holder: true };
+            let known = CgroupUnit { unit: place.unit.clone(), used_at: now, from_holder: true };
             let is_new = !self.known.contains_key(&id.get());
             if is_new && self.known.len() >= KNOWN_MAX {
                 continue;
@@ -276,12 +276,12 @@ fn mount() -> Option<OwnedFd> {
 }
 
 /// Where process `pid` is, by its `/proc/PID/cgroup`; `None` if that cannot be read.
-fn place_of(pid: u32, owners: &Owners) -> Option<Place> {
+fn place_of(pid: u32, owners: &Owners) -> Option<ProcessCgroup> {
     let mut content = Vec::new();
     owners.process_dir(pid).and_then(|directory| directory.read(c"cgroup", &mut content)).ok()?;
     let path = path_of(&content)?.to_vec();
     let unit = unit_text(&path);
-    Some(Place { path, unit })
+    Some(ProcessCgroup { path, unit })
 }
 
 /// The path in `/proc/PID/cgroup` (cgroups(7)) that says the unit: that of v2, else that of systemd's own hierarchy of v1,
@@ -428,9 +428,9 @@ mod tests {
         assert_eq!(units.lost(), None);
 
         // A process that has moved since it made the socket.
-        let other = Place { path: b"/other.service".to_vec(), unit: Some("other.service".into()) };
+        let other = ProcessCgroup { path: b"/other.service".to_vec(), unit: Some("other.service".into()) };
         for (id, unit) in [(6, "a.service"), (7, "other.service")] {
-            units.known.insert(id, Known { unit: Some(unit.into()), used_at: at(0), from_holder: true });
+            units.known.insert(id, CgroupUnit { unit: Some(unit.into()), used_at: at(0), from_holder: true });
         }
         units.holders.insert(me.id, (Some(other), at(0)));
         units.complete(&mut [held(3, 6), held(4, 7)], &owners, at(0));

@@ -22,14 +22,14 @@ pub struct Visibility {
     /// `/proc` is mounted with `hidepid`, and this user is subject to it.
     pub hidepid: bool,
     /// Which processes `/proc` is of.
-    pub shows: Shows,
+    pub scope: ProcScope,
     /// Who asks.
-    pub asker: Asker,
+    pub credentials: Credentials,
 }
 
 /// The processes that a `/proc` can show: those of the pid namespace that it was mounted for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shows {
+pub enum ProcScope {
     /// All of the machine.
     #[default]
     Machine,
@@ -43,7 +43,7 @@ pub enum Shows {
 
 /// What this process may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asker {
+pub struct Credentials {
     /// Its effective uid is 0.
     pub is_root: bool,
     /// It has `CAP_SYS_PTRACE`, which reading the descriptors of other users' processes takes (`proc_pid_fd`(5)).
@@ -52,7 +52,7 @@ pub struct Asker {
     pub in_user_namespace: bool,
 }
 
-impl Asker {
+impl Credentials {
     fn look() -> Self {
         let effective = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
         let namespace = statat(CWD, c"/proc/self/ns/user", AtFlags::empty());
@@ -86,26 +86,27 @@ impl Asker {
 impl Visibility {
     /// Looks at the mount of `/proc` and at what this process may do.
     pub fn look() -> Self {
-        let asker = Asker::look();
+        let credentials = Credentials::look();
         let (mounts, is_known) = match read(c"/proc/self/mountinfo") {
             Ok(mounts) => (mounts, true),
             // Not our /proc, or none.
             Err(error) => (Vec::new(), error == Errno::NOENT),
         };
-        let hidepid = hidepid(&mounts).is_some_and(|hides| !asker.may_ptrace && !hides.group.is_some_and(is_member));
-        let shows = if is_known { Shows::look(hidepid).unwrap_or(Shows::Unknown) } else { Shows::Unknown };
-        Self { hidepid, shows, asker }
+        let hidepid =
+            hidepid(&mounts).is_some_and(|hides| !credentials.may_ptrace && !hides.group.is_some_and(is_member));
+        let scope = if is_known { ProcScope::look(hidepid).unwrap_or(ProcScope::Unknown) } else { ProcScope::Unknown };
+        Self { hidepid, scope, credentials }
     }
 
     /// This, or what there is now if it could not be read before.
     #[must_use]
     pub fn made_sure(self) -> Self {
-        if self.shows == Shows::Unknown { Self::look() } else { self }
+        if self.scope == ProcScope::Unknown { Self::look() } else { self }
     }
 
     /// Whether processes may exist that `/proc` does not list.
     pub const fn is_limited(self) -> bool {
-        self.hidepid || !matches!(self.shows, Shows::Machine)
+        self.hidepid || !matches!(self.scope, ProcScope::Machine)
     }
 
     /// Why owners are hidden, and what to do: one sentence each. `unreadable` processes did not let themselves be looked
@@ -113,7 +114,7 @@ impl Visibility {
     pub fn reasons(self, unreadable: u32) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.hidepid {
-            let advice = if self.asker.is_root {
+            let advice = if self.credentials.is_root {
                 "give conntop CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)"
             } else {
                 "run conntop as root or in the group that the mount option gid= names"
@@ -122,22 +123,22 @@ impl Visibility {
                 "/proc is mounted with hidepid, so processes of other users are invisible and owners hidden; {advice}"
             ));
         }
-        match self.shows {
-            Shows::Machine => {}
-            Shows::Unknown => reasons.push("it could not be read which processes /proc shows, so owners may be missing".into()),
-            Shows::Namespace => reasons.push(
+        match self.scope {
+            ProcScope::Machine => {}
+            ProcScope::Unknown => reasons.push("it could not be read which processes /proc shows, so owners may be missing".into()),
+            ProcScope::Namespace => reasons.push(
                 "conntop runs in a pid namespace (a container) and cannot see processes outside it, which may be owners \
                  of sockets here; run it on the host to see whose their sockets are"
                     .to_owned(),
             ),
-            Shows::OtherNamespace => reasons.push(
+            ProcScope::OtherNamespace => reasons.push(
                 "/proc is that of another pid namespace (a container's) and does not show the processes outside it, \
                  which may be owners of sockets here; run conntop where /proc is that of the host"
                     .to_owned(),
             ),
         }
         if unreadable > 0 && !self.hidepid {
-            reasons.push(self.asker.refused(unreadable));
+            reasons.push(self.credentials.refused(unreadable));
         }
         reasons
     }
@@ -156,7 +157,7 @@ pub const COUNTS_UNTOLD: &str = "before Linux 6.2 the kernel does not tell which
 pub fn failure(error: Errno) -> String {
     match error {
         error if is_no_proc(error) => {
-            "/proc is not mounted here, or shows no processes, so that no owner is known; mount \
+            "/proc is not mounted here, or scope no processes, so that no owner is known; mount \
                                         it with 'mount -t proc proc /proc'"
                 .to_owned()
         }
@@ -170,7 +171,7 @@ pub fn failure(error: Errno) -> String {
     }
 }
 
-impl Shows {
+impl ProcScope {
     fn look(hidepid: bool) -> Result<Self, Errno> {
         let stat = stat_of(c"/proc/self/stat")?;
         let pid = number(stat.split(|byte| *byte == b' ').next().unwrap_or_default());
@@ -199,14 +200,14 @@ fn stat_of(path: &std::ffi::CStr) -> Result<Vec<u8>, Errno> {
 
 /// What a `/proc` that is mounted with `hidepid` hides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hides {
+struct HidepidMount {
     /// The group that it does not bind (0 unless `gid=` says otherwise); none for `hidepid=ptraceable`, which asks for
     /// the rights of ptrace(2) alone (`has_pid_permissions`, fs/proc/base.c).
     group: Option<u32>,
 }
 
 /// What `/proc` hides; `None` without `hidepid`.
-fn hidepid(mountinfo: &[u8]) -> Option<Hides> {
+fn hidepid(mountinfo: &[u8]) -> Option<HidepidMount> {
     // Of several mounts on one place the last is on top (proc_pid_mountinfo(5)).
     let options = mountinfo.split(|byte| *byte == b'\n').rev().find_map(|line| {
         let mut words = line.split(|byte| *byte == b' ');
@@ -221,8 +222,8 @@ fn hidepid(mountinfo: &[u8]) -> Option<Hides> {
     let group = option(b"gid=").and_then(number).unwrap_or(0);
     match options.find_map(|option| option.strip_prefix(b"hidepid="))? {
         b"0" | b"off" => None,
-        b"4" | b"ptraceable" => Some(Hides { group: None }),
-        _ => Some(Hides { group: Some(group) }),
+        b"4" | b"ptraceable" => Some(HidepidMount { group: None }),
+        _ => Some(HidepidMount { group: Some(group) }),
     }
 }
 
@@ -249,36 +250,38 @@ mod tests {
         let hiding = b"90 22 0:60 / /proc rw,nosuid - proc proc rw,gid=27,hidepid=invisible\n".as_slice();
         assert_eq!(hidepid(plain), None);
         assert_eq!(hidepid(&[plain, other].concat()), None);
-        assert_eq!(hidepid(&[plain, hiding].concat()), Some(Hides { group: Some(27) }));
+        assert_eq!(hidepid(&[plain, hiding].concat()), Some(HidepidMount { group: Some(27) }));
         assert_eq!(hidepid(&[hiding, plain].concat()), None);
         assert_eq!(hidepid(b"22 28 0:21 / /proc rw - proc proc rw,hidepid=0"), None);
-        assert_eq!(hidepid(b"22 28 0:21 / /proc rw - proc proc rw,hidepid=2"), Some(Hides { group: Some(0) }));
+        assert_eq!(hidepid(b"22 28 0:21 / /proc rw - proc proc rw,hidepid=2"), Some(HidepidMount { group: Some(0) }));
         let ptraceable = b"22 28 0:21 / /proc rw - proc proc rw,hidepid=ptraceable";
-        assert_eq!(hidepid(ptraceable), Some(Hides { group: None }), "no group is exempt");
+        assert_eq!(hidepid(ptraceable), Some(HidepidMount { group: None }), "no group is exempt");
         assert_eq!(hidepid(b"nonsense\n\n- -"), None);
     }
 
     #[test]
     fn advice_fits_who_asks() {
-        let user = Asker::default();
-        let root = Asker { is_root: true, ..user };
-        let whole = Asker { may_ptrace: true, ..root };
+        let user = Credentials::default();
+        let root = Credentials { is_root: true, ..user };
+        let whole = Credentials { may_ptrace: true, ..root };
         assert!(user.refused(3).contains("3 processes of other users") && user.refused(3).contains("as root"));
         assert!(root.refused(1).starts_with("1 process may not") && root.refused(1).contains("--cap-add SYS_PTRACE"));
-        for asker in [root, whole] {
-            assert!(!asker.refused(2).contains("run conntop as root"), "root is not told to become root");
+        for credentials in [root, whole] {
+            assert!(!credentials.refused(2).contains("run conntop as root"), "root is not told to become root");
         }
         assert!(whole.refused(2).contains("security module"));
-        let inside = Asker { in_user_namespace: true, ..whole };
+        let inside = Credentials { in_user_namespace: true, ..whole };
         assert!(inside.refused(2).contains("root of its user namespace only"));
 
-        let hiding = Visibility { hidepid: true, asker: user, ..Visibility::default() };
+        let hiding = Visibility { hidepid: true, credentials: user, ..Visibility::default() };
         assert!(hiding.is_limited() && hiding.reasons(0)[0].contains("run conntop as root or in the group"));
-        let hiding = Visibility { asker: root, ..hiding };
+        let hiding = Visibility { credentials: root, ..hiding };
         assert!(hiding.reasons(9).len() == 1 && hiding.reasons(9)[0].contains("CAP_SYS_PTRACE"));
         assert!(!Visibility::default().is_limited() && Visibility::default().reasons(0).is_empty());
-        for (shows, words) in [(Shows::Namespace, "run it on the host"), (Shows::OtherNamespace, "that of the host")] {
-            let visibility = Visibility { shows, asker: whole, ..Visibility::default() };
+        for (scope, words) in
+            [(ProcScope::Namespace, "run it on the host"), (ProcScope::OtherNamespace, "that of the host")]
+        {
+            let visibility = Visibility { scope, credentials: whole, ..Visibility::default() };
             assert!(visibility.is_limited() && visibility.reasons(0)[0].contains(words));
         }
     }

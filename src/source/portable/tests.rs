@@ -15,7 +15,7 @@ use crate::model::tcp_state::TcpState;
 /// How long anything may take; long, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn sample(source: &mut Portable, needs: &Needs) -> Snapshot {
+fn sample(source: &mut PortableSource, needs: &Needs) -> Snapshot {
     let mut snapshot = Snapshot::default();
     assert_eq!(source.sample(needs, &mut snapshot).expect("netstat2 works here"), Pace::Interval);
     snapshot
@@ -37,7 +37,7 @@ fn is_mine(socket: &Socket) -> bool {
 }
 
 /// A sample that is as wanted.
-fn sample_until(source: &mut Portable, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+fn sample_until(source: &mut PortableSource, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let snapshot = sample(source, &Needs::default());
@@ -49,7 +49,7 @@ fn sample_until(source: &mut Portable, wanted: impl Fn(&Snapshot) -> bool) -> Sn
 }
 
 /// The connection from `local` to `remote` once it is in `state`: the kernel takes a moment.
-fn wait_for(source: &mut Portable, (local, remote): (SocketAddr, SocketAddr), state: TcpState) -> Socket {
+fn wait_for(source: &mut PortableSource, (local, remote): (SocketAddr, SocketAddr), state: TcpState) -> Socket {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let snapshot = sample(source, &Needs::default());
@@ -63,7 +63,7 @@ fn wait_for(source: &mut Portable, (local, remote): (SocketAddr, SocketAddr), st
 
 #[test]
 fn listeners_connections_and_datagrams_of_both_families_are_there_with_their_process() {
-    let mut source = Portable::open().expect("netstat2 works here");
+    let mut source = PortableSource::open().expect("netstat2 works here");
     for address in [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))] {
         let listener = TcpListener::bind(address).expect("a port");
         let datagrams = UdpSocket::bind(address).expect("a port");
@@ -90,7 +90,7 @@ fn listeners_connections_and_datagrams_of_both_families_are_there_with_their_pro
 
 #[test]
 fn what_netstat2_does_not_tell_is_unknown_and_said() {
-    let mut source = Portable::open().expect("netstat2 works here");
+    let mut source = PortableSource::open().expect("netstat2 works here");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let snapshot = sample(&mut source, &Needs::default());
     let sockets = at(&snapshot, Protocol::Tcp, listener.local_addr().expect("bound"));
@@ -106,7 +106,7 @@ fn what_netstat2_does_not_tell_is_unknown_and_said() {
 
 #[test]
 fn its_process_is_described_measured_and_shared() {
-    let mut source = Portable::open().expect("netstat2 works here");
+    let mut source = PortableSource::open().expect("netstat2 works here");
     let listeners = [0; 2].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port"));
     let held = |snapshot: &Snapshot| {
         let local = |listener: &TcpListener| listener.local_addr().expect("bound");
@@ -133,7 +133,7 @@ fn its_process_is_described_measured_and_shared() {
 #[cfg(target_os = "linux")]
 #[test]
 fn on_linux_the_start_is_in_ticks_and_names_of_users_are_there() {
-    let mut source = Portable::open().expect("netstat2 works here");
+    let mut source = PortableSource::open().expect("netstat2 works here");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let here = listener.local_addr().expect("bound");
     let is_there = |snapshot: &Snapshot| at(snapshot, Protocol::Tcp, here).iter().any(|socket| is_mine(socket));
@@ -150,7 +150,7 @@ fn on_linux_the_start_is_in_ticks_and_names_of_users_are_there() {
 #[cfg(target_os = "linux")]
 #[test]
 fn on_linux_a_connection_in_the_accept_queue_says_so_and_a_finished_one_waits_without_owner() {
-    let mut source = Portable::open().expect("netstat2 works here");
+    let mut source = PortableSource::open().expect("netstat2 works here");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let here = listener.local_addr().expect("bound");
     let client = TcpStream::connect(here).expect("it listens");

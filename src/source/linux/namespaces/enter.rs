@@ -9,23 +9,27 @@ use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::socket::NetnsId;
-use crate::source::linux::namespaces::Place;
+use crate::source::linux::namespaces::NamespaceLocation;
 use crate::source::linux::netlink::{Buffer, NetlinkSocket};
 
-/// Opens a connection to `sock_diag` in each of `places`, which all receive in `buffer`. `EPERM` and `EACCES` say that the user may not enter.
-pub fn open_in(places: Vec<(NetnsId, Place)>, buffer: Buffer) -> Vec<(NetnsId, Result<NetlinkSocket, Errno>)> {
-    in_each(places, move || NetlinkSocket::open_abroad(buffer.clone()))
+/// Opens a connection to `sock_diag` in each of `locations`, which all receive in `buffer`. `EPERM` and `EACCES` say that the user may not enter.
+pub fn open_in(
+    locations: Vec<(NetnsId, NamespaceLocation)>,
+    buffer: Buffer,
+) -> Vec<(NetnsId, Result<NetlinkSocket, Errno>)> {
+    in_each(locations, move || NetlinkSocket::open_abroad(buffer.clone()))
 }
 
-/// Does `act` in each of `places`, and hands back what it answers there.
+/// Does `act` in each of `locations`, and hands back what it answers there.
 pub fn in_each<T: Send + 'static>(
-    places: Vec<(NetnsId, Place)>,
+    locations: Vec<(NetnsId, NamespaceLocation)>,
     act: impl Fn() -> Result<T, Errno> + Send + 'static,
 ) -> Vec<(NetnsId, Result<T, Errno>)> {
-    let asked: Vec<NetnsId> = places.iter().map(|(netns, _)| *netns).collect();
+    let asked: Vec<NetnsId> = locations.iter().map(|(netns, _)| *netns).collect();
     let open = move || {
-        let each = |(netns, place): &(NetnsId, Place)| (*netns, enter(*netns, place).and_then(|()| act()));
-        places.iter().map(each).collect()
+        let each =
+            |(netns, location): &(NetnsId, NamespaceLocation)| (*netns, enter(*netns, location).and_then(|()| act()));
+        locations.iter().map(each).collect()
     };
     let opened = thread::Builder::new().name("netns".into()).spawn(open).map(thread::JoinHandle::join);
     match opened {
@@ -35,15 +39,15 @@ pub fn in_each<T: Send + 'static>(
 }
 
 /// Moves this thread into a namespace.
-fn enter(netns: NetnsId, place: &Place) -> Result<(), Errno> {
-    let door = door(netns, place)?;
+fn enter(netns: NetnsId, location: &NamespaceLocation) -> Result<(), Errno> {
+    let door = door(netns, location)?;
     move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))
 }
 
 /// The file of the namespace: of its mount or of its process, whichever still leads there.
-fn door(netns: NetnsId, place: &Place) -> Result<OwnedFd, Errno> {
-    let process = place.process.map(|pid| format!("/proc/{pid}/ns/net").into_bytes());
-    let paths = [place.mount.as_ref().map(|mount| mount.0.clone()), process];
+fn door(netns: NetnsId, location: &NamespaceLocation) -> Result<OwnedFd, Errno> {
+    let process = location.process.map(|pid| format!("/proc/{pid}/ns/net").into_bytes());
+    let paths = [location.mount.as_ref().map(|mount| mount.0.clone()), process];
     let mut error = Errno::NOENT;
     for path in paths.into_iter().flatten() {
         match openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {

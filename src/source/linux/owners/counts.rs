@@ -13,7 +13,7 @@ use crate::model::descriptors::Descriptors;
 use crate::model::process::ProcessId;
 use crate::model::time::Timestamp;
 use crate::source::clock;
-use crate::source::linux::processes::Now;
+use crate::source::linux::processes::ClockReading;
 
 /// The first sample spends up to this on limits (some 10 us each),
 const FIRST_BUDGET: Duration = Duration::from_millis(30);
@@ -29,7 +29,7 @@ const GROWN_BY: u64 = 4;
 
 /// A limit that was read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
+pub(super) struct DescriptorLimit {
     /// `None` where it may not be read.
     max: Option<u64>,
     read_at: Timestamp,
@@ -37,7 +37,7 @@ pub(super) struct Limit {
     count: u64,
 }
 
-impl Limit {
+impl DescriptorLimit {
     /// Whether it is to be read again, at `now` and with `count` descriptors in use.
     fn is_stale(&self, count: u64, now: Timestamp) -> bool {
         let age = now.since(self.read_at);
@@ -50,9 +50,9 @@ impl Limit {
 impl Owners {
     /// The descriptors of every process that holds a socket, ascending by process; the same value as before where nothing
     /// has changed. To be called once owners are known.
-    pub fn descriptors(&mut self, now: Now) -> Arc<Vec<(ProcessId, Descriptors)>> {
+    pub fn descriptors(&mut self, now: ClockReading) -> Arc<Vec<(ProcessId, Descriptors)>> {
         self.read_limits(now);
-        let mut all: Vec<_> = self.holdings.pids().filter_map(|pid| self.descriptors_of(pid)).collect();
+        let mut all: Vec<_> = self.holder_index.pids().filter_map(|pid| self.descriptors_of(pid)).collect();
         all.sort_unstable_by_key(|(process, _)| *process);
         if *self.told != all {
             self.told = Arc::new(all);
@@ -62,28 +62,28 @@ impl Owners {
 
     fn descriptors_of(&self, pid: u32) -> Option<(ProcessId, Descriptors)> {
         // What a thread has in a table of its own is not what /proc/PID/fd counts.
-        let process = self.holdings.process(pid).filter(|process| process.thread.is_none())?;
+        let process = self.holder_index.process(pid).filter(|process| process.thread.is_none())?;
         let watched = self.watched.get(&pid).filter(|watched| watched.count > 0)?;
         let used = u32::try_from(watched.count).unwrap_or(u32::MAX);
         let max = watched.limit.and_then(|limit| limit.max);
-        let sockets = self.outside.kinds.get(&pid).copied();
+        let sockets = self.unlisted.kinds.get(&pid).copied();
         // What holds no socket of these tables is in none of their rows.
         let is_of_tables = sockets.is_none_or(|kinds| kinds.tcp + kinds.closed + kinds.udp + kinds.unknown > 0);
         is_of_tables.then_some((process.id, Descriptors { used, max, counted_at: watched.counted_at, sockets }))
     }
 
-    fn read_limits(&mut self, now: Now) {
+    fn read_limits(&mut self, now: ClockReading) {
         let is_due = |watched: &Watched| watched.limit.is_none_or(|limit| limit.is_stale(watched.count, now.at));
         let due =
             |pid: u32| self.watched.get(&pid).filter(|watched| is_due(watched)).map(|watched| (watched.count, pid));
-        let mut due: Vec<(u64, u32)> = self.holdings.pids().filter_map(due).collect();
+        let mut due: Vec<(u64, u32)> = self.holder_index.pids().filter_map(due).collect();
         due.sort_unstable_by_key(|(count, pid)| (Reverse(*count), *pid));
         let begun = clock::now().0;
         let budget = if self.told.is_empty() { FIRST_BUDGET } else { BUDGET };
         for (count, pid) in due {
             let max = self.proc.process(pid).ok().and_then(|directory| self.describer.descriptors_max(&directory));
             if let Some(watched) = self.watched.get_mut(&pid) {
-                watched.limit = Some(Limit { max, read_at: now.at, count });
+                watched.limit = Some(DescriptorLimit { max, read_at: now.at, count });
             }
             if clock::now().0.since(begun) > budget {
                 break;
@@ -99,13 +99,13 @@ mod tests {
     #[test]
     fn a_limit_is_read_again_when_it_is_old_near_or_far_fewer_were_open() {
         let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
-        let limit = Limit { max: Some(1_000), read_at: at(100), count: 400 };
+        let limit = DescriptorLimit { max: Some(1_000), read_at: at(100), count: 400 };
         for (count, second, stale) in
             [(400, 159, false), (400, 160, true), (500, 101, false), (501, 101, true), (300, 104, false)]
         {
             assert_eq!(limit.is_stale(count, at(second)), stale, "{count} at {second}");
         }
-        let near = Limit { count: 700, ..limit };
+        let near = DescriptorLimit { count: 700, ..limit };
         assert!(!near.is_stale(700, at(104)) && near.is_stale(700, at(105)));
         assert!(!near.is_stale(699, at(105)), "below the share nothing is urgent");
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
-use super::{HeldOf, Owners, Watched};
+use super::{IsHeldFn, Owners, Watched};
 use crate::model::socket::Socket;
 use crate::source::clock;
-use crate::source::linux::processes::Now;
+use crate::source::linux::processes::ClockReading;
 
 /// After a search that took longer than this,
 const SEARCH_FREE: Duration = Duration::from_millis(20);
@@ -35,8 +35,8 @@ impl Owners {
         &mut self,
         sockets: &[Socket],
         live: &dyn Fn() -> &'l FxHashSet<u32>,
-        now: Now,
-        held: &mut HeldOf<'_>,
+        now: ClockReading,
+        held: &mut IsHeldFn<'_>,
     ) -> Result<(), Errno> {
         let mut wanted = self.wanted(sockets, now);
         let begun = clock::now().0;
@@ -46,14 +46,14 @@ impl Owners {
         if self.listed_at != Some(now.at) {
             self.list(now)?;
         }
-        self.holdings.reserve(wanted.len());
+        self.holder_index.reserve(wanted.len());
         self.search_new(&mut wanted, now)?;
-        for tier in [Tier::ChangedHolder, Tier::Holder, Tier::Other] {
-            if tier == Tier::Other && wanted.len() <= QUESTIONS_MAX {
+        for rank in [SearchRank::ChangedHolder, SearchRank::Holder, SearchRank::Other] {
+            if rank == SearchRank::Other && wanted.len() <= QUESTIONS_MAX {
                 self.drop_closed(sockets, &mut wanted, held, QUESTIONS_MAX);
             }
-            for pid in self.in_tier(tier, now) {
-                if wanted.is_empty() && tier >= Tier::Holder {
+            for pid in self.in_tier(rank, now) {
+                if wanted.is_empty() && rank >= SearchRank::Holder {
                     break;
                 }
                 for inode in self.glance(pid, live(), now)? {
@@ -73,9 +73,9 @@ impl Owners {
     }
 
     /// Walks the processes that have never been walked, all of them: they may share sockets whose holders are known.
-    fn search_new(&mut self, wanted: &mut FxHashSet<u32>, now: Now) -> Result<(), Errno> {
+    fn search_new(&mut self, wanted: &mut FxHashSet<u32>, now: ClockReading) -> Result<(), Errno> {
         let step = if wanted.len() >= WIDE_SEARCH_MIN { WIDE_SEARCH_STEP } else { 1 };
-        for pids in self.in_tier(Tier::New, now).chunks(step) {
+        for pids in self.in_tier(SearchRank::New, now).chunks(step) {
             let found = match pids {
                 [pid] if step == 1 => self.walk(*pid, now)?,
                 _ => self.walk_all(pids, now)?,
@@ -94,8 +94,8 @@ impl Owners {
         &mut self,
         sockets: &[Socket],
         wanted: &mut FxHashSet<u32>,
-        now: Now,
-        held: &mut HeldOf<'_>,
+        now: ClockReading,
+        held: &mut IsHeldFn<'_>,
     ) -> Result<(), Errno> {
         self.drop_closed(sockets, wanted, held, LAST_QUESTIONS_MAX);
         if wanted.is_empty() {
@@ -117,7 +117,7 @@ impl Owners {
     }
 
     fn drop_found(&self, wanted: &mut FxHashSet<u32>) {
-        wanted.retain(|inode| self.holdings.holders(*inode).is_none());
+        wanted.retain(|inode| self.holder_index.holders(*inode).is_none());
     }
 
     /// Seeks no longer what was closed between the dump and the search. What the kernel does not tell is sought on.
@@ -125,7 +125,7 @@ impl Owners {
         &mut self,
         sockets: &[Socket],
         wanted: &mut FxHashSet<u32>,
-        held: &mut HeldOf<'_>,
+        held: &mut IsHeldFn<'_>,
         questions_max: usize,
     ) {
         let pending = self.pending.iter().filter_map(|index| sockets.get(*index as usize));
@@ -145,10 +145,10 @@ impl Owners {
     }
 
     /// The processes of a tier that this sample has not looked at, ascending.
-    fn in_tier(&self, tier: Tier, now: Now) -> Vec<u32> {
+    fn in_tier(&self, rank: SearchRank, now: ClockReading) -> Vec<u32> {
         let is_due = |pid: u32, watched: &Watched| {
             let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.glanced_at));
-            !watched.kernel_thread && self.tier(pid, watched) == tier && looked_at.is_none_or(|at| at < now.at)
+            !watched.kernel_thread && self.rank(pid, watched) == rank && looked_at.is_none_or(|at| at < now.at)
         };
         let mut pids: Vec<_> =
             self.watched.iter().filter(|(pid, watched)| is_due(**pid, watched)).map(|(pid, _)| *pid).collect();
@@ -157,7 +157,7 @@ impl Owners {
     }
 
     /// The inodes of the pending sockets that are worth a search now.
-    fn wanted(&mut self, sockets: &[Socket], now: Now) -> FxHashSet<u32> {
+    fn wanted(&mut self, sockets: &[Socket], now: ClockReading) -> FxHashSet<u32> {
         let mut wanted = FxHashSet::default();
         for index in &self.pending {
             let Some(inode) = sockets.get(*index as usize).and_then(|socket| socket.inode) else {
@@ -170,20 +170,20 @@ impl Owners {
         wanted
     }
 
-    fn tier(&self, pid: u32, watched: &Watched) -> Tier {
-        let holder = self.holdings.process(pid).is_some();
+    fn rank(&self, pid: u32, watched: &Watched) -> SearchRank {
+        let holder = self.holder_index.process(pid).is_some();
         match (watched.walked_at, holder) {
-            (None, _) => Tier::New,
-            (Some(_), true) if watched.changed => Tier::ChangedHolder,
-            (Some(_), true) => Tier::Holder,
-            (Some(_), false) => Tier::Other,
+            (None, _) => SearchRank::New,
+            (Some(_), true) if watched.changed => SearchRank::ChangedHolder,
+            (Some(_), true) => SearchRank::Holder,
+            (Some(_), false) => SearchRank::Other,
         }
     }
 }
 
-/// In which order a search goes; it stops only from [`Tier::Holder`] on.
+/// In which order a search goes; it stops only from [`SearchRank::Holder`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
+enum SearchRank {
     New,
     ChangedHolder,
     Holder,

@@ -15,7 +15,7 @@ use super::{Owners, is_refusal, is_vanished};
 use crate::model::process::Process;
 use crate::source::clock;
 use crate::source::linux::proc_dir::{ProcessDir, SocketFd};
-use crate::source::linux::processes::Now;
+use crate::source::linux::processes::ClockReading;
 
 /// One visit looks at so many threads of a process,
 const THREADS_MAX: usize = 4_096;
@@ -31,7 +31,7 @@ const TABLES_BUDGET: Duration = Duration::from_millis(50);
 const TABLES_AGAIN: Duration = Duration::from_secs(30);
 
 /// A table that was read.
-struct Table {
+struct DescriptorTable {
     /// How many descriptors it has; 0 before Linux 6.2.
     count: u64,
     /// Its sockets, ascending by descriptor.
@@ -41,7 +41,13 @@ struct Table {
 impl Owners {
     /// Looks through the tables of the threads of process `pid` that are not the one of its main thread, which has
     /// `sockets`. What they have beside that is entered as the threads' own; returns their sockets.
-    pub(super) fn walk_tables(&mut self, directory: &ProcessDir, pid: u32, sockets: &[SocketFd], now: Now) -> Vec<u32> {
+    pub(super) fn walk_tables(
+        &mut self,
+        directory: &ProcessDir,
+        pid: u32,
+        sockets: &[SocketFd],
+        now: ClockReading,
+    ) -> Vec<u32> {
         self.forget_private(pid);
         let threads = match directory.threads(THREADS_MAX) {
             Ok(threads) => threads,
@@ -51,7 +57,7 @@ impl Owners {
             }
         };
         let count = directory.descriptors_hint().unwrap_or(0);
-        let mut tables = vec![Table { count, sockets: sockets.to_vec() }];
+        let mut tables = vec![DescriptorTable { count, sockets: sockets.to_vec() }];
         let mut inodes = Vec::new();
         for tid in threads.into_iter().filter(|tid| *tid != pid) {
             if tables.len() > TABLES_MAX {
@@ -70,14 +76,19 @@ impl Owners {
     }
 
     /// The table of a thread; `None` if it is one of `tables`, as far as can be told.
-    fn read_table(&mut self, directory: &ProcessDir, tid: u32, tables: &[Table]) -> Result<Option<Table>, Errno> {
+    fn read_table(
+        &mut self,
+        directory: &ProcessDir,
+        tid: u32,
+        tables: &[DescriptorTable],
+    ) -> Result<Option<DescriptorTable>, Errno> {
         let thread = directory.thread(tid)?;
         let count = thread.descriptors_hint()?;
         let mut sockets = Vec::new();
         if count <= COMPARED_WHOLE {
             self.proc.sockets(&thread, 0..u32::MAX, &mut sockets)?;
             let known = tables.iter().any(|table| table.count == count && table.sockets == sockets);
-            return Ok((!known).then_some(Table { count, sockets }));
+            return Ok((!known).then_some(DescriptorTable { count, sockets }));
         }
         for table in tables.iter().filter(|table| table.count == count) {
             if self.has_the_same(&thread, &table.sockets)? {
@@ -85,7 +96,7 @@ impl Owners {
             }
         }
         self.proc.sockets(&thread, 0..u32::MAX, &mut sockets)?;
-        Ok(Some(Table { count, sockets }))
+        Ok(Some(DescriptorTable { count, sockets }))
     }
 
     /// Whether a thread has, at some places, the sockets that a table has there.
@@ -104,9 +115,9 @@ impl Owners {
         &mut self,
         directory: &ProcessDir,
         (pid, tid): (u32, u32),
-        table: &Table,
-        before: &[Table],
-        now: Now,
+        table: &DescriptorTable,
+        before: &[DescriptorTable],
+        now: ClockReading,
     ) -> Vec<u32> {
         let is_known = |inode: u32| before.iter().any(|table| table.sockets.iter().any(|known| known.inode == inode));
         let mut inodes: Vec<u32> =
@@ -127,7 +138,7 @@ impl Owners {
         });
         match process {
             Ok(process) => {
-                self.holdings.set(&Arc::new(process), &mut inodes);
+                self.holder_index.set(&Arc::new(process), &mut inodes);
                 self.private.entry(pid).or_default().push(tid);
             }
             Err(error) => {
@@ -139,7 +150,7 @@ impl Owners {
     }
 
     /// Looks through all processes with several threads for private tables that have any of `wanted`, within a budget.
-    pub(super) fn search_tables(&mut self, wanted: &mut FxHashSet<u32>, now: Now) {
+    pub(super) fn search_tables(&mut self, wanted: &mut FxHashSet<u32>, now: ClockReading) {
         let begun = clock::now().0;
         let mut pids: Vec<u32> = self.pids().collect();
         pids.sort_unstable();
@@ -160,7 +171,7 @@ impl Owners {
         }
     }
 
-    fn search_tables_of(&mut self, pid: u32, now: Now) -> Vec<u32> {
+    fn search_tables_of(&mut self, pid: u32, now: ClockReading) -> Vec<u32> {
         let is_readable = self.watched.get(&pid).is_some_and(|watched| !watched.unreadable);
         let Some(directory) = self.proc.process(pid).ok().filter(|_| is_readable) else { return Vec::new() };
         let Ok(threads @ 2..) = directory.thread_count() else { return Vec::new() };
@@ -177,7 +188,7 @@ impl Owners {
     /// Forgets what the threads of a process hold in tables of their own.
     pub(super) fn forget_private(&mut self, pid: u32) {
         for tid in self.private.remove(&pid).unwrap_or_default() {
-            self.holdings.forget(tid);
+            self.holder_index.forget(tid);
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Visit {
 
 /// What the descriptors of a process are.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct DescriptorWalk {
     /// Its sockets, ascending by descriptor.
     pub sockets: Vec<SocketFd>,
     /// How many descriptors were looked at.
@@ -53,25 +53,30 @@ impl Visit {
     }
 
     /// Looks through it.
-    pub fn walk(&self, proc: &mut ProcDir) -> Found {
+    pub fn walk(&self, proc: &mut ProcDir) -> DescriptorWalk {
         self.walk_piece(proc, 0..u32::MAX)
     }
 
-    fn walk_piece(&self, proc: &mut ProcDir, piece: Range<u32>) -> Found {
+    fn walk_piece(&self, proc: &mut ProcDir, piece: Range<u32>) -> DescriptorWalk {
         let begun = clock::now().0;
         let mut sockets = Vec::new();
         let (count, error) = match proc.sockets(&self.directory, piece, &mut sockets) {
             Ok(count) => (count, None),
             Err(error) => (0, Some(error)),
         };
-        Found { sockets, count, took: clock::now().0.since(begun), error }
+        DescriptorWalk { sockets, count, took: clock::now().0.since(begun), error }
     }
 
     /// Looks only where something can be new: at descriptors that were no socket when it was looked through, at those
     /// whose socket `is_gone`, and above the highest one. Only a descriptor that was closed and is another socket
     /// now, while some process still holds the old one, can be overlooked, until the next walk. `None` if a walk
     /// costs hardly more.
-    pub fn glance(&self, proc: &mut ProcDir, known: &[SocketFd], is_gone: impl Fn(u32) -> bool) -> Option<Found> {
+    pub fn glance(
+        &self,
+        proc: &mut ProcDir,
+        known: &[SocketFd],
+        is_gone: impl Fn(u32) -> bool,
+    ) -> Option<DescriptorWalk> {
         let begun = clock::now().0;
         let end = known.last().map_or(0, |last| last.descriptor.saturating_add(1));
         let kept: Vec<_> = known.iter().filter(|socket| !is_gone(socket.inode)).copied().collect();
@@ -88,7 +93,7 @@ impl Visit {
         sockets.extend(kept);
         sockets.sort_unstable();
         let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX);
-        Some(Found { sockets, count, took: clock::now().0.since(begun), error: looked.err() })
+        Some(DescriptorWalk { sockets, count, took: clock::now().0.since(begun), error: looked.err() })
     }
 
     /// Ranges of descriptors that have all of them; the last one is open, because the hint counts descriptors and
@@ -104,7 +109,7 @@ impl Visit {
 }
 
 /// Looks through all of `visits` on two threads, each with a `/proc` of its own; the answers are in the same order.
-pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> Vec<Found> {
+pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> Vec<DescriptorWalk> {
     let pieces: Vec<_> =
         visits.iter().enumerate().flat_map(|(at, visit)| visit.pieces().map(move |piece| (at, visit, piece))).collect();
     let next = AtomicUsize::new(0);
@@ -116,7 +121,7 @@ pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> V
         done
     };
     let (mine, theirs) = threads::both(|| walk(proc), || walk(second));
-    let mut found: Vec<Found> = visits.iter().map(|_| Found::default()).collect();
+    let mut found: Vec<DescriptorWalk> = visits.iter().map(|_| DescriptorWalk::default()).collect();
     for (at, piece) in mine.into_iter().chain(theirs) {
         if let Some(whole) = found.get_mut(at) {
             whole.add(piece);
@@ -128,7 +133,7 @@ pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> V
     found
 }
 
-impl Found {
+impl DescriptorWalk {
     fn add(&mut self, mut piece: Self) {
         if self.sockets.is_empty() {
             self.sockets = piece.sockets;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::io::Errno;
 
-use super::{Compared, Owners};
+use super::{DumpComparison, Owners};
 use crate::model::descriptors::SocketKinds;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
@@ -39,7 +39,7 @@ const ROWS_MAX: usize = 50_000;
 
 /// What is known of the sockets outside of the tables.
 #[derive(Debug, Default)]
-pub(super) struct Outside {
+pub(super) struct UnlistedRecords {
     known: FxHashMap<u32, Unlisted>,
     /// How many descriptors of each process are TCP and UDP sockets that are listed.
     listed: FxHashMap<u32, (u32, u32)>,
@@ -58,7 +58,7 @@ pub(super) struct Outside {
 /// A socket that no table lists.
 #[derive(Clone, Copy, Debug)]
 struct Unlisted {
-    kind: Kind,
+    kind: UnlistedKind,
     /// The network namespace of its process.
     netns: NetnsId,
     /// The last look that found it unlisted, and how many in a row did.
@@ -70,7 +70,7 @@ struct Unlisted {
 
 /// What `system.sockprotoname` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum UnlistedKind {
     /// Not asked yet.
     Unknown,
     /// TCP or MPTCP, which what an MPTCP listener accepts is called too.
@@ -82,7 +82,7 @@ enum Kind {
     Elsewhere,
 }
 
-impl Kind {
+impl UnlistedKind {
     fn named(name: &[u8]) -> Self {
         match name.split(|byte| *byte == 0).next().unwrap_or_default() {
             b"TCP" | b"MPTCP" => Self::Tcp(Family::Ipv4),
@@ -95,7 +95,7 @@ impl Kind {
 }
 
 /// What a look goes by.
-pub struct Around<'a> {
+pub struct UnlistedContext<'a> {
     /// When the sample was begun.
     pub now: Timestamp,
     /// The network namespace of a process, if its sockets are shown.
@@ -107,23 +107,28 @@ pub struct Around<'a> {
 impl Owners {
     /// Compares what processes hold with what a full sample has: `sockets`, and those that are known. To be called after
     /// owners were sought.
-    pub fn look_outside(&mut self, sockets: &[Socket], compared: Option<&Compared>, around: &Around<'_>) {
+    pub fn look_for_unlisted(
+        &mut self,
+        sockets: &[Socket],
+        compared: Option<&DumpComparison>,
+        context: &UnlistedContext<'_>,
+    ) {
         let known = super::known_of(compared);
         let compared = self.compared(sockets, known);
-        let outside = &self.outside;
-        let is_due = outside.looked_at.is_none_or(|at| around.now.since(at) >= LOOK_AFTER);
-        if outside.compared == Some(compared) && !outside.is_open && !is_due {
+        let unlisted = &self.unlisted;
+        let is_due = unlisted.looked_at.is_none_or(|at| context.now.since(at) >= LOOK_AFTER);
+        if unlisted.compared == Some(compared) && !unlisted.is_open && !is_due {
             return;
         }
         let listed: FxHashSet<u32> = sockets.iter().filter_map(inode).chain(known.iter().copied()).collect();
         let udp: FxHashSet<u32> =
             sockets.iter().filter(|socket| socket.protocol == Protocol::Udp).filter_map(inode).collect();
-        let mut outside = std::mem::take(&mut self.outside);
-        let budget = if outside.looked_at.is_none() { FIRST_BUDGET } else { BUDGET };
-        (outside.compared, outside.looked_at) = (Some(compared), Some(around.now));
-        outside.round = outside.round.wrapping_add(1);
-        (outside.is_open, outside.left) = (false, 0);
-        outside.listed.clear();
+        let mut unlisted = std::mem::take(&mut self.unlisted);
+        let budget = if unlisted.looked_at.is_none() { FIRST_BUDGET } else { BUDGET };
+        (unlisted.compared, unlisted.looked_at) = (Some(compared), Some(context.now));
+        unlisted.round = unlisted.round.wrapping_add(1);
+        (unlisted.is_open, unlisted.left) = (false, 0);
+        unlisted.listed.clear();
         let begun = clock::now().0;
         let mut pids: Vec<u32> = self.descriptors.keys().copied().collect();
         pids.sort_unstable();
@@ -136,37 +141,37 @@ impl Owners {
                     *(if udp.contains(&socket.inode) { &mut of_udp } else { &mut tcp }) += 1;
                     continue;
                 }
-                let known = outside.known.entry(socket.inode).or_insert_with(|| {
-                    let netns = *shown.get_or_insert_with(|| (around.shown)(pid));
+                let known = unlisted.known.entry(socket.inode).or_insert_with(|| {
+                    let netns = *shown.get_or_insert_with(|| (context.shown)(pid));
                     Unlisted::new(netns)
                 });
-                if known.kind == Kind::Unknown {
+                if known.kind == UnlistedKind::Unknown {
                     // One that was asked and is not there any more is gone, not left over.
                     if clock::now().0.since(begun) <= budget {
                         known.kind = self.kind_of(pid, *socket);
                     } else {
-                        outside.left += 1;
+                        unlisted.left += 1;
                     }
                 }
-                known.meet(outside.round, around.others);
-                outside.is_open |= known.is_open();
+                known.meet(unlisted.round, context.others);
+                unlisted.is_open |= known.is_open();
             }
-            outside.listed.insert(pid, (tcp, of_udp));
+            unlisted.listed.insert(pid, (tcp, of_udp));
         }
-        let round = outside.round;
-        outside.known.retain(|_, known| known.round == round);
-        self.outside = outside;
+        let round = unlisted.round;
+        unlisted.known.retain(|_, known| known.round == round);
+        self.unlisted = unlisted;
         self.count_kinds();
     }
 
     /// Whether one more look decides of some sockets whether they are in `CLOSE`.
     pub fn is_undecided(&self) -> bool {
-        self.outside.known.values().any(|known| known.is_tcp() && known.times == 1)
+        self.unlisted.known.values().any(|known| known.is_tcp() && known.times == 1)
     }
 
     /// That second look: `listed` are the inodes that the tables have by now.
     pub fn decide(&mut self, listed: &FxHashSet<u32>, others: bool) {
-        for (inode, known) in self.outside.known.iter_mut().filter(|(_, known)| known.is_tcp() && known.times == 1) {
+        for (inode, known) in self.unlisted.known.iter_mut().filter(|(_, known)| known.is_tcp() && known.times == 1) {
             if !listed.contains(inode) {
                 known.times = 2;
                 known.is_placed |= !others;
@@ -177,20 +182,20 @@ impl Owners {
 
     /// How many TCP sockets are in no table here and may be in that of another network namespace.
     pub fn unplaced(&self) -> u32 {
-        super::count(self.outside.known.values().filter(|known| known.is_unplaced()))
+        super::count(self.unlisted.known.values().filter(|known| known.is_unplaced()))
     }
 
     /// How many sockets were not asked for their kind yet.
     pub const fn not_asked(&self) -> u32 {
-        self.outside.left
+        self.unlisted.left
     }
 
     /// `elsewhere` are the inodes that the tables of other namespaces list, of all of them if it `is_whole`: what is in none
     /// of those is in no table at all.
     pub fn place(&mut self, elsewhere: &FxHashSet<u32>, is_whole: bool) {
-        for (inode, known) in self.outside.known.iter_mut().filter(|(_, known)| known.is_unplaced()) {
+        for (inode, known) in self.unlisted.known.iter_mut().filter(|(_, known)| known.is_unplaced()) {
             if elsewhere.contains(inode) {
-                known.kind = Kind::Elsewhere;
+                known.kind = UnlistedKind::Elsewhere;
             } else {
                 known.is_placed = is_whole;
             }
@@ -199,15 +204,15 @@ impl Owners {
     }
 
     fn count_kinds(&mut self) {
-        let outside = &mut self.outside;
-        outside.kinds.clear();
-        for (pid, (tcp, udp)) in &outside.listed {
+        let unlisted = &mut self.unlisted;
+        unlisted.kinds.clear();
+        for (pid, (tcp, udp)) in &unlisted.listed {
             let mut kinds = SocketKinds { tcp: *tcp, udp: *udp, ..SocketKinds::default() };
             let held = self.descriptors.get(pid).map(|held| &held[..]).unwrap_or_default();
-            let unlisted = held.iter().filter_map(|socket| outside.known.get(&socket.inode));
-            unlisted.for_each(|known| known.count(&mut kinds));
+            let known = held.iter().filter_map(|socket| unlisted.known.get(&socket.inode));
+            known.for_each(|known| known.count(&mut kinds));
             if kinds.total() > 0 {
-                outside.kinds.insert(*pid, kinds);
+                unlisted.kinds.insert(*pid, kinds);
             }
         }
     }
@@ -217,7 +222,7 @@ impl Owners {
     pub fn add_closed(&self, sockets: &mut Vec<Socket>) -> u32 {
         let is_closed = |known: &Unlisted| known.is_closed();
         let mut closed: Vec<(u32, &Unlisted)> = self
-            .outside
+            .unlisted
             .known
             .iter()
             .filter(|(_, known)| is_closed(known))
@@ -230,7 +235,7 @@ impl Owners {
         let listed: FxHashSet<u32> = sockets.iter().filter_map(inode).collect();
         let (mut rows, mut of_process, mut left) = (0, FxHashMap::<u32, u32>::default(), 0);
         for (inode, known) in closed {
-            let Some(holders) = self.holdings.holders(inode).filter(|_| !listed.contains(&inode)) else { continue };
+            let Some(holders) = self.holder_index.holders(inode).filter(|_| !listed.contains(&inode)) else { continue };
             let Some(socket) = known.row(inode, Owner::Live(Arc::clone(holders))) else { continue };
             let of_process = of_process.entry(holders.first().id.pid).or_default();
             if rows >= ROWS_MAX || *of_process >= ROWS_OF_PROCESS_MAX {
@@ -250,15 +255,15 @@ impl Owners {
         let (count, sum) = inodes.fold((0, 0u64), |(count, sum): (u64, u64), inode| {
             (count + 1, sum.wrapping_add(u64::from(inode).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(inode % 61)))
         });
-        (self.holdings.changes(), count, sum)
+        (self.holder_index.changes(), count, sum)
     }
 
-    fn kind_of(&self, pid: u32, socket: SocketFd) -> Kind {
+    fn kind_of(&self, pid: u32, socket: SocketFd) -> UnlistedKind {
         match self.proc.socket_kind(pid, socket) {
-            Ok(name) => Kind::named(&name),
+            Ok(name) => UnlistedKind::named(&name),
             // Closed or another one by now: the next look sees.
-            Err(Errno::NOENT | Errno::SRCH | Errno::AGAIN | Errno::INTR) => Kind::Unknown,
-            Err(_) => Kind::Other,
+            Err(Errno::NOENT | Errno::SRCH | Errno::AGAIN | Errno::INTR) => UnlistedKind::Unknown,
+            Err(_) => UnlistedKind::Other,
         }
     }
 }
@@ -266,7 +271,7 @@ impl Owners {
 impl Unlisted {
     /// One that is new, of a process in `netns`, or in a namespace that is not shown.
     fn new(netns: Option<NetnsId>) -> Self {
-        let kind = if netns.is_some() { Kind::Unknown } else { Kind::Elsewhere };
+        let kind = if netns.is_some() { UnlistedKind::Unknown } else { UnlistedKind::Elsewhere };
         Self { kind, netns: netns.unwrap_or_default(), round: 0, times: 0, is_placed: false }
     }
 
@@ -279,7 +284,7 @@ impl Unlisted {
     }
 
     const fn is_tcp(&self) -> bool {
-        matches!(self.kind, Kind::Tcp(_))
+        matches!(self.kind, UnlistedKind::Tcp(_))
     }
 
     const fn is_unplaced(&self) -> bool {
@@ -291,23 +296,23 @@ impl Unlisted {
     }
 
     const fn is_open(&self) -> bool {
-        matches!(self.kind, Kind::Unknown) || (self.is_tcp() && !self.is_closed())
+        matches!(self.kind, UnlistedKind::Unknown) || (self.is_tcp() && !self.is_closed())
     }
 
     fn count(&self, kinds: &mut SocketKinds) {
         let count = match self.kind {
-            Kind::Tcp(_) if self.is_closed() => &mut kinds.closed,
-            Kind::Tcp(_) | Kind::Unknown => &mut kinds.unknown,
-            Kind::Udp => &mut kinds.udp,
-            Kind::Unix => &mut kinds.unix,
-            Kind::Other | Kind::Elsewhere => &mut kinds.other,
+            UnlistedKind::Tcp(_) if self.is_closed() => &mut kinds.closed,
+            UnlistedKind::Tcp(_) | UnlistedKind::Unknown => &mut kinds.unknown,
+            UnlistedKind::Udp => &mut kinds.udp,
+            UnlistedKind::Unix => &mut kinds.unix,
+            UnlistedKind::Other | UnlistedKind::Elsewhere => &mut kinds.other,
         };
         *count += 1;
     }
 
     /// Its row. Whose endpoints they were the kernel does not tell any more.
     fn row(&self, inode: u32, owner: Owner) -> Option<Socket> {
-        let Kind::Tcp(family) = self.kind else { return None };
+        let UnlistedKind::Tcp(family) = self.kind else { return None };
         let inode = NonZeroU32::new(inode)?;
         let unset = Endpoint::new(family.unspecified(), 0);
         Some(Socket::outside(SocketId::from_inode(inode, self.netns), (family, unset), inode, owner))
@@ -325,24 +330,24 @@ mod tests {
     #[test]
     fn names_of_protocols_say_what_a_socket_is() {
         for (name, kind) in [
-            (&b"TCP\0"[..], Kind::Tcp(Family::Ipv4)),
-            (b"TCPv6\0", Kind::Tcp(Family::Ipv6)),
-            (b"MPTCP\0", Kind::Tcp(Family::Ipv4)),
-            (b"UDP\0", Kind::Udp),
-            (b"UDPv6", Kind::Udp),
-            (b"UNIX\0", Kind::Unix),
-            (b"UNIX-STREAM\0", Kind::Unix),
-            (b"NETLINK\0", Kind::Other),
-            (b"PACKET\0", Kind::Other),
-            (b"", Kind::Other),
+            (&b"TCP\0"[..], UnlistedKind::Tcp(Family::Ipv4)),
+            (b"TCPv6\0", UnlistedKind::Tcp(Family::Ipv6)),
+            (b"MPTCP\0", UnlistedKind::Tcp(Family::Ipv4)),
+            (b"UDP\0", UnlistedKind::Udp),
+            (b"UDPv6", UnlistedKind::Udp),
+            (b"UNIX\0", UnlistedKind::Unix),
+            (b"UNIX-STREAM\0", UnlistedKind::Unix),
+            (b"NETLINK\0", UnlistedKind::Other),
+            (b"PACKET\0", UnlistedKind::Other),
+            (b"", UnlistedKind::Other),
         ] {
-            assert_eq!(Kind::named(name), kind);
+            assert_eq!(UnlistedKind::named(name), kind);
         }
     }
 
     #[test]
     fn one_look_decides_nothing_and_another_namespace_may_have_it() {
-        let mut one = Unlisted { kind: Kind::Tcp(Family::Ipv4), ..Unlisted::new(Some(NetnsId(1))) };
+        let mut one = Unlisted { kind: UnlistedKind::Tcp(Family::Ipv4), ..Unlisted::new(Some(NetnsId(1))) };
         one.meet(1, false);
         one.meet(1, false);
         assert!(!one.is_closed() && one.is_open(), "two descriptors of it are one look");
@@ -351,6 +356,6 @@ mod tests {
         one.meet(3, false);
         assert!(one.is_closed() && !one.is_open());
         let abroad = Unlisted::new(None);
-        assert!(abroad.kind == Kind::Elsewhere && !abroad.is_open() && !abroad.is_closed());
+        assert!(abroad.kind == UnlistedKind::Elsewhere && !abroad.is_open() && !abroad.is_closed());
     }
 }

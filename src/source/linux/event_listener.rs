@@ -48,13 +48,13 @@ struct EventSources {
     ends: Option<DestroyEvents>,
     tellers: Tellers,
     ended: Vec<Ended>,
-    ended_lost: Lost,
+    ended_lost: LossCount,
     trace: Option<StateTrace>,
     /// Who names processes; `None` where there is no /proc.
     names: Option<Callers>,
     steps: Vec<Step>,
     callers: Vec<Caller>,
-    steps_lost: Lost,
+    steps_lost: LossCount,
     errors: Vec<ErrorRecord>,
     /// Errors were lost since the last sample.
     errors_lost: bool,
@@ -62,7 +62,7 @@ struct EventSources {
 
 /// How much was lost since the last sample.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lost {
+struct LossCount {
     any: bool,
     count: u64,
     /// Of some the kernel did not say how many.
@@ -217,7 +217,7 @@ impl EventSources {
     }
 }
 
-impl Lost {
+impl LossCount {
     fn add(&mut self, count: Option<u64>) {
         self.any = true;
         self.count = self.count.saturating_add(count.unwrap_or(0));

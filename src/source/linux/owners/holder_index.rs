@@ -14,21 +14,21 @@ const INODES_MAX: usize = 8_000_000;
 ///
 /// Sockets with the same holders share one value: a thousand connections of one server cost one.
 #[derive(Debug, Default)]
-pub struct Holdings {
+pub struct HolderIndex {
     holders_of: FxHashMap<u32, Arc<Holders>>,
-    held_by: FxHashMap<u32, Held>,
+    held_by: FxHashMap<u32, HeldSockets>,
     sets: FxHashMap<Box<[u32]>, Arc<Holders>>,
     changes: u64,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldSockets {
     process: Arc<Process>,
     /// Ascending, each once.
     inodes: Box<[u32]>,
 }
 
-impl Holdings {
+impl HolderIndex {
     /// The processes that hold the socket `inode`.
     pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
         self.holders_of.get(&inode)
@@ -65,8 +65,10 @@ impl Holdings {
         if inodes.is_empty() {
             return self.forget(pid);
         }
-        let held =
-            self.held_by.entry(pid).or_insert_with(|| Held { process: Arc::clone(process), inodes: Box::default() });
+        let held = self
+            .held_by
+            .entry(pid)
+            .or_insert_with(|| HeldSockets { process: Arc::clone(process), inodes: Box::default() });
         let process = Arc::clone(&held.process);
         let before = std::mem::take(&mut held.inodes);
         for inode in missing_from(&before, inodes) {
@@ -176,47 +178,47 @@ mod tests {
         })
     }
 
-    fn pids_of(holdings: &Holdings, inode: u32) -> Vec<u32> {
-        let holders = holdings.holders(inode).map(|holders| holders.all());
+    fn pids_of(holder_index: &HolderIndex, inode: u32) -> Vec<u32> {
+        let holders = holder_index.holders(inode).map(|holders| holders.all());
         holders.unwrap_or_default().iter().map(|process| process.id.pid).collect()
     }
 
     #[test]
     fn all_workers_of_a_shared_listener_are_its_holders() {
-        let mut holdings = Holdings::default();
+        let mut holder_index = HolderIndex::default();
         for pid in [12, 10, 11] {
-            holdings.set(&process(pid, 5), &mut vec![100, 200 + pid]);
+            holder_index.set(&process(pid, 5), &mut vec![100, 200 + pid]);
         }
-        assert_eq!(pids_of(&holdings, 100), [10, 11, 12]);
-        assert_eq!(pids_of(&holdings, 211), [11]);
-        holdings.forget(10);
-        assert_eq!(pids_of(&holdings, 100), [11, 12]);
-        holdings.set(&process(11, 5), &mut vec![211]);
-        assert_eq!(pids_of(&holdings, 100), [12]);
+        assert_eq!(pids_of(&holder_index, 100), [10, 11, 12]);
+        assert_eq!(pids_of(&holder_index, 211), [11]);
+        holder_index.forget(10);
+        assert_eq!(pids_of(&holder_index, 100), [11, 12]);
+        holder_index.set(&process(11, 5), &mut vec![211]);
+        assert_eq!(pids_of(&holder_index, 100), [12]);
     }
 
     #[test]
     fn sockets_with_the_same_holders_share_one_value() {
-        let mut holdings = Holdings::default();
-        holdings.set(&process(1, 5), &mut vec![7, 8, 9]);
-        holdings.set(&process(2, 5), &mut vec![8, 9]);
-        let holders = |inode| holdings.holders(inode).expect("held");
+        let mut holder_index = HolderIndex::default();
+        holder_index.set(&process(1, 5), &mut vec![7, 8, 9]);
+        holder_index.set(&process(2, 5), &mut vec![8, 9]);
+        let holders = |inode| holder_index.holders(inode).expect("held");
         assert!(Arc::ptr_eq(holders(8), holders(9)));
         assert!(!Arc::ptr_eq(holders(7), holders(8)));
     }
 
     #[test]
     fn a_new_name_or_a_reused_pid_replaces_the_process_everywhere() {
-        let mut holdings = Holdings::default();
-        holdings.set(&process(1, 5), &mut vec![7, 8]);
-        holdings.set(&process(2, 5), &mut vec![8]);
+        let mut holder_index = HolderIndex::default();
+        holder_index.set(&process(1, 5), &mut vec![7, 8]);
+        holder_index.set(&process(2, 5), &mut vec![8]);
         let renamed = Arc::new(Process { name: "other".into(), ..(*process(1, 5)).clone() });
-        holdings.set(&renamed, &mut vec![7, 8]);
-        assert_eq!(holdings.holders(7).expect("held").first().name.as_str(), "other");
-        assert_eq!(holdings.holders(8).expect("held").first().name.as_str(), "other");
-        holdings.set(&process(1, 99), &mut vec![8]);
-        assert!(pids_of(&holdings, 7).is_empty());
-        assert_eq!(holdings.holders(8).expect("held").first().id.start_ticks, 99);
+        holder_index.set(&renamed, &mut vec![7, 8]);
+        assert_eq!(holder_index.holders(7).expect("held").first().name.as_str(), "other");
+        assert_eq!(holder_index.holders(8).expect("held").first().name.as_str(), "other");
+        holder_index.set(&process(1, 99), &mut vec![8]);
+        assert!(pids_of(&holder_index, 7).is_empty());
+        assert_eq!(holder_index.holders(8).expect("held").first().id.start_ticks, 99);
     }
 
     proptest! {
@@ -224,23 +226,23 @@ mod tests {
         fn whatever_is_set_and_forgotten_the_index_agrees(
             steps in proptest::collection::vec((0u32..6, proptest::collection::vec(0u32..8, 0..6), any::<bool>()), 0..40)
         ) {
-            let mut holdings = Holdings::default();
+            let mut holder_index = HolderIndex::default();
             let mut model: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
             for (pid, mut inodes, forget) in steps {
                 if forget {
-                    holdings.forget(pid);
+                    holder_index.forget(pid);
                     model.remove(&pid);
                 } else {
                     model.insert(pid, inodes.iter().copied().collect());
-                    holdings.set(&process(pid, 5), &mut inodes);
+                    holder_index.set(&process(pid, 5), &mut inodes);
                 }
-                holdings.tidy();
+                holder_index.tidy();
                 for inode in 0..8 {
                     let expected: Vec<_> = model.iter().filter(|(_, held)| held.contains(&inode)).map(|(pid, _)| *pid).collect();
-                    prop_assert_eq!(pids_of(&holdings, inode), expected);
+                    prop_assert_eq!(pids_of(&holder_index, inode), expected);
                 }
             }
-            prop_assert!(holdings.sets.len() <= 8);
+            prop_assert!(holder_index.sets.len() <= 8);
         }
     }
 }

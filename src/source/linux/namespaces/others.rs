@@ -16,7 +16,7 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::linux::dumper::DumpThreads;
 use crate::source::linux::intake::DumpIntake;
-use crate::source::linux::namespaces::{Namespaces, Place, enter};
+use crate::source::linux::namespaces::{NamespaceLocation, Namespaces, enter};
 use crate::source::linux::netlink::Buffer;
 use crate::source::linux::tables::SocketTables;
 
@@ -31,8 +31,8 @@ const THROUGH_PROCESS: &str = "network namespaces that may not be entered are re
 
 /// The tables of other namespaces.
 #[derive(Debug)]
-pub struct Abroad {
-    open: BTreeMap<NetnsId, Window>,
+pub struct OtherNamespaces {
+    open: BTreeMap<NetnsId, NamespaceTables>,
     refused: BTreeMap<NetnsId, Refused>,
     /// Not even our own namespace has `sock_diag`.
     without_diag: bool,
@@ -44,7 +44,7 @@ pub struct Abroad {
 
 /// A way to look into a namespace.
 #[derive(Debug)]
-struct Window {
+struct NamespaceTables {
     tables: SocketTables,
     /// Through the files of this process, where the namespace may not be entered.
     process: Option<u32>,
@@ -57,7 +57,7 @@ struct Refused {
     at: Timestamp,
 }
 
-impl Abroad {
+impl OtherNamespaces {
     /// Looks nowhere yet; `without_diag` says that there is only `/proc/net`.
     pub const fn new(without_diag: bool) -> Self {
         Self { open: BTreeMap::new(), refused: BTreeMap::new(), without_diag, sockets: Vec::new(), buffer: None }
@@ -91,8 +91,8 @@ impl Abroad {
     ) {
         self.open.retain(|netns, window| window.is_there(*netns, namespaces));
         self.refused
-            .retain(|netns, refused| namespaces.places().contains_key(netns) && now.since(refused.at) < RETRY_AFTER);
-        self.open_new(namespaces.places(), now);
+            .retain(|netns, refused| namespaces.locations().contains_key(netns) && now.since(refused.at) < RETRY_AFTER);
+        self.open_new(namespaces.locations(), now);
         let mut broken = Vec::new();
         for (netns, window) in &mut self.open {
             // Apart from the others: what comes twice is sought only among those of one namespace.
@@ -114,23 +114,25 @@ impl Abroad {
         self.say_what_is_missing(namespaces, broken.len(), coverage);
     }
 
-    fn open_new(&mut self, places: &BTreeMap<NetnsId, Place>, now: Timestamp) {
+    fn open_new(&mut self, locations: &BTreeMap<NetnsId, NamespaceLocation>, now: Timestamp) {
         let room = SHOWN_MAX.saturating_sub(self.open.len());
         let is_new = |netns: &NetnsId| !self.open.contains_key(netns) && !self.refused.contains_key(netns);
-        let new: Vec<_> = places.iter().filter(|(netns, _)| is_new(netns)).take(room).collect();
+        let new: Vec<_> = locations.iter().filter(|(netns, _)| is_new(netns)).take(room).collect();
         if new.is_empty() {
             return;
         }
-        let new: Vec<_> = new.into_iter().map(|(netns, place)| (*netns, place.clone())).collect();
+        let new: Vec<_> = new.into_iter().map(|(netns, location)| (*netns, location.clone())).collect();
         let entered = if self.without_diag {
             new.into_iter().map(|(netns, _)| (netns, Err(Errno::OPNOTSUPP))).collect()
         } else {
             enter::open_in(new, self.buffer.get_or_insert_default().clone())
         };
         for (netns, entered) in entered {
-            let process = places.get(&netns).and_then(|place| place.process);
+            let process = locations.get(&netns).and_then(|location| location.process);
             let opened = match entered {
-                Ok(connection) => Ok(Window { tables: SocketTables::abroad(netns, connection), process: None }),
+                Ok(connection) => {
+                    Ok(NamespaceTables { tables: SocketTables::others(netns, connection), process: None })
+                }
                 Err(error) => look_through(netns, process).ok_or(error),
             };
             match opened {
@@ -170,7 +172,7 @@ impl Abroad {
             let sentence = format!("{} could not be read in this sample; trying again", counted(broken));
             say(coverage, DisplayText::new(&sentence));
         }
-        let left_out = namespaces.places().len().saturating_sub(SHOWN_MAX);
+        let left_out = namespaces.locations().len().saturating_sub(SHOWN_MAX);
         if left_out > 0 {
             let sentence = format!("conntop shows {SHOWN_MAX} network namespaces at most; {left_out} are left out");
             say(coverage, DisplayText::new(&sentence));
@@ -202,18 +204,18 @@ impl Abroad {
     }
 }
 
-impl Window {
+impl NamespaceTables {
     /// Whether the namespace is in use, as of the last round, and its process is still in it.
     fn is_there(&self, netns: NetnsId, namespaces: &Namespaces) -> bool {
         let process_is_there = self.process.is_none_or(|pid| namespaces.namespace_of(pid) == Ok(netns));
-        namespaces.places().contains_key(&netns) && process_is_there
+        namespaces.locations().contains_key(&netns) && process_is_there
     }
 }
 
 /// A view of the namespace through the `/proc/PID/net` of its process, which asks for fewer rights than entering it.
-fn look_through(netns: NetnsId, process: Option<u32>) -> Option<Window> {
+fn look_through(netns: NetnsId, process: Option<u32>) -> Option<NamespaceTables> {
     let tables = SocketTables::procfs_of(netns, process?).ok()?;
-    Some(Window { tables, process })
+    Some(NamespaceTables { tables, process })
 }
 
 /// Sentences are said once, however many namespaces they are about.
