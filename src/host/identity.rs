@@ -53,7 +53,7 @@ pub(super) enum PidfdTarget {
 /// Asks the pidfd itself (`pidfd_show_fdinfo`, `fs/pidfs.c`; `proc_pid_fdinfo`(5)).
 pub(super) fn target_of(pidfd: &OwnedFd) -> io::Result<PidfdTarget> {
     let told = fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
-    // Makes sure that what was read is about this very descriptor; before LinuxHost 5.14 there is no such line.
+    // Makes sure that what was read is about this very descriptor; before Linux 5.14 there is no such line.
     let inode = i64::try_from(fstat(pidfd)?.st_ino).ok();
     if first(&told, b"ino:").is_some_and(|told| Some(told) != inode) {
         return Ok(PidfdTarget::Elsewhere);
@@ -123,7 +123,7 @@ mod tests {
     fn here_both_mean_the_same() {
         assert_eq!(doubt(), None);
         let own = Pid::from_raw(std::process::id().cast_signed()).expect("a pid");
-        let pidfd = pidfd_open(own, PidfdFlags::empty()).expect("LinuxHost 5.3");
+        let pidfd = pidfd_open(own, PidfdFlags::empty()).expect("Linux 5.3");
         assert_eq!(target_of(&pidfd).expect("it is told"), PidfdTarget::Process(std::process::id()));
         let mut child = std::process::Command::new("true").spawn().expect("it is there");
         let pid = Pid::from_raw(child.id().cast_signed()).expect("a pid");

@@ -19,7 +19,7 @@ use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 
-/// How often a process is looked at where the kernel cannot tell its end (LinuxHost before 5.3).
+/// How often a process is looked at where the kernel cannot tell its end (Linux before 5.3).
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// This machine, through `/proc` and pidfds.
@@ -46,7 +46,7 @@ impl Host for LinuxHost {
         check(kill)?;
         match pidfd_send_signal(&pidfd, system_signal(kill.signal)) {
             Ok(()) => Ok(Box::new(PidfdWatch(pidfd))),
-            // LinuxHost 5.1 and 5.2 can send but not open, so both calls are there or the first one is missing.
+            // Linux 5.1 and 5.2 can send but not open, so both calls are there or the first one is missing.
             Err(errno) => Err(outcome(errno)),
         }
     }
@@ -180,7 +180,7 @@ fn ended(pidfd: &OwnedFd, timeout: Duration) -> bool {
     }
 }
 
-/// LinuxHost before 5.3: the process could end between the check and the signal, and its pid be given away.
+/// Linux before 5.3: the process could end between the check and the signal, and its pid be given away.
 fn kill_without_pidfd(pid: Pid, kill: &Kill) -> Result<Box<dyn ExitWatch>, KillOutcome> {
     if test_kill_process(pid) == Err(Errno::SRCH) {
         return Err(KillOutcome::AlreadyGone);

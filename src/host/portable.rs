@@ -1,5 +1,5 @@
 //! Signals where there is no pidfd: the start time is checked right before, through sysinfo. Compiled everywhere, so
-//! that it is tested everywhere; used on systems other than LinuxHost.
+//! that it is tested everywhere; used on systems other than Linux.
 
 use std::time::{Duration, Instant};
 
