@@ -13,6 +13,7 @@ use conntop::app::msg::Msg;
 use conntop::app::{App, Config};
 use conntop::model::testing::source_info;
 use conntop::ui;
+use conntop::ui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use machine::Machine;
 use ratatui::Terminal;
@@ -175,7 +176,7 @@ impl Desk {
     fn draw(&mut self) -> Duration {
         let begun = used();
         let Self { app, terminal, .. } = self;
-        terminal.draw(|frame| ui::draw(frame, app)).expect("a test terminal cannot fail");
+        terminal.draw(|frame| ui::draw(frame, app, Theme::DEFAULT)).expect("a test terminal cannot fail");
         used().saturating_sub(begun)
     }
 }

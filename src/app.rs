@@ -94,10 +94,6 @@ pub struct Config {
     pub may_close: bool,
     /// Local time minus UTC, in seconds.
     pub utc_offset_seconds: i32,
-    /// Whether to draw with ASCII only.
-    pub ascii: bool,
-    /// Whether colours may be used.
-    pub color: bool,
     /// Whether the bell rings when something becomes critical.
     pub bell: bool,
     /// The keys of the screen.
@@ -124,8 +120,6 @@ impl Config {
             doubt: None,
             may_close: true,
             utc_offset_seconds: 0,
-            ascii: false,
-            color: true,
             bell: false,
             keymap: Keymap::default(),
             thresholds: Thresholds::default(),

@@ -39,6 +39,7 @@ use crate::report;
 use crate::runtime::{self, ScreenOptions};
 use crate::source::{Choice, SourceError};
 use crate::table::filter::Filter;
+use crate::ui::theme::Theme;
 
 /// Why the program ends without having done what it was asked for.
 #[derive(Debug)]
@@ -167,8 +168,7 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         lookups: settings.lookups(),
         private_names: settings.dns_private,
         mouse: settings.mouse,
-        ascii: settings.ascii,
-        color: settings.color.is_on(is_terminal),
+        theme: theme(settings, is_terminal),
         bell: settings.bell,
         keymap: settings.keys.clone(),
         thresholds: settings.thresholds.clone(),
@@ -176,6 +176,12 @@ fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitC
         remark: settings.remark.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)
+}
+
+/// How the screen is drawn.
+fn theme(settings: &Settings, is_terminal: bool) -> Theme {
+    let theme = if settings.color.is_on(is_terminal) { Theme::DEFAULT } else { Theme::MONO };
+    theme.with_ascii(settings.ascii)
 }
 
 fn parse_filter(text: &str) -> Result<Filter, Failure> {

@@ -53,6 +53,7 @@ use crate::runtime::terminal::Screen;
 #[cfg(unix)]
 use crate::runtime::time_zone::utc_offset_seconds;
 use crate::source::{Source, descriptors, guarded};
+use crate::ui::theme::Theme;
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
 const EVENTS_MAX: usize = 256;
@@ -79,10 +80,8 @@ pub struct ScreenOptions {
     pub private_names: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
-    /// Whether to draw with ASCII only.
-    pub ascii: bool,
-    /// Whether colours may be used.
-    pub color: bool,
+    /// How the screen is drawn.
+    pub theme: Theme,
     /// Whether the bell rings when something critical is found.
     pub bell: bool,
     /// The numbers that the rules compare with.
@@ -130,7 +129,8 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
     let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
-    let screen = Screen::enter(options.mouse).context("cannot prepare the terminal; use `conntop list`")?;
+    let screen =
+        Screen::enter(options.mouse, options.theme).context("cannot prepare the terminal; use `conntop list`")?;
     let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
 
     let queues = Queues { calls, events, messages };
@@ -180,8 +180,6 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         doubt: host.doubt(),
         may_close: host.may_close(),
         utc_offset_seconds: 0,
-        ascii: options.ascii,
-        color: options.color,
         bell: options.bell,
         keymap: options.keymap.clone(),
         thresholds: options.thresholds.clone(),

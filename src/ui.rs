@@ -28,10 +28,9 @@ use crate::app::prose::wrap;
 use crate::ui::painter::Painter;
 use crate::ui::theme::{Role, Theme};
 
-/// Draws everything.
-pub fn draw(frame: &mut Frame<'_>, app: &App) {
+/// Draws everything in `theme`.
+pub fn draw(frame: &mut Frame<'_>, app: &App, theme: Theme) {
     let area = frame.area();
-    let theme = Theme { color: app.config.color, ascii: app.config.ascii };
     let painter = &mut Painter::new(frame.buffer_mut(), theme);
     if (area.width, area.height) != app.config.size {
         // The terminal has just changed its size; the message that tells the app is on its way.

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::runtime::backend::{Frames, Sink};
 use crate::runtime::os;
 use crate::ui;
+use crate::ui::theme::Theme;
 
 /// The longest text that is put on the clipboard, in bytes; terminals take less than 100,000 of base64.
 pub const COPY_LEN_MAX: usize = 16 * 1024;
@@ -40,13 +41,14 @@ impl Sink for Stdout {
 pub struct Screen {
     terminal: Terminal<Frames<Stdout>>,
     mouse: bool,
+    theme: Theme,
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub fn enter(mouse: bool) -> io::Result<Self> {
+    /// Takes the terminal, with its mouse or not, to draw in `theme`.
+    pub fn enter(mouse: bool, theme: Theme) -> io::Result<Self> {
         let terminal = Terminal::new(Frames::new(Stdout))?;
-        let mut screen = Self { terminal, mouse };
+        let mut screen = Self { terminal, mouse, theme };
         screen.show()?;
         Ok(screen)
     }
@@ -63,7 +65,7 @@ impl Screen {
 
     /// Draws; only what differs from what is on the terminal is written.
     pub fn draw(&mut self, app: &App) -> io::Result<()> {
-        self.terminal.draw(|frame| ui::draw(frame, app)).map(|_| ())
+        self.terminal.draw(|frame| ui::draw(frame, app, self.theme)).map(|_| ())
     }
 
     /// Clears the terminal; the next frame is drawn whole.

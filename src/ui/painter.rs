@@ -39,7 +39,7 @@ impl<'a> Painter<'a> {
             return x;
         }
         let text = cut(text, width.min(area.right() - x));
-        let text = if self.theme.ascii && !text.is_ascii() { Cow::Owned(ascii::text(&text)) } else { text };
+        let text = if self.theme.is_ascii() && !text.is_ascii() { Cow::Owned(ascii::text(&text)) } else { text };
         self.buffer.set_stringn(x, y, &text, usize::from(width), style).0
     }
 
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn writing_outside_of_the_screen_is_nothing() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
-        let mut painter = Painter::new(&mut buffer, Theme { color: true, ascii: false });
+        let mut painter = Painter::new(&mut buffer, Theme::DEFAULT);
         painter.put(9, 0, "x", 5, Role::Text);
         painter.put(0, 9, "x", 5, Role::Text);
         painter.put(2, 1, "abcdef", 9, Role::Text);

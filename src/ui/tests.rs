@@ -34,8 +34,8 @@ use crate::model::time::{Timestamp, WallTime};
 /// "Now" of the last sample, in seconds after boot.
 const NOW: u64 = 10_000;
 
-fn app(size: (u16, u16), color: bool, ascii: bool) -> App {
-    let mut app = App::new(Config { ascii, color, ..Config::new(source_info(), size) });
+fn app(size: (u16, u16)) -> App {
+    let mut app = App::new(Config::new(source_info(), size));
     app.update(Msg::Delta(Box::new(first_sample())));
     app.update(Msg::Delta(Box::new(second_sample())));
     app.show_findings(found());
@@ -207,11 +207,16 @@ fn type_keys(app: &mut App, keys: &str) {
     keys.chars().for_each(|key| press(app, &[KeyCode::Char(key)]));
 }
 
-fn screen(app: &App) -> String {
+/// A terminal of the app's size with the app on it, in `theme`.
+fn drawn(app: &App, theme: Theme) -> Terminal<TestBackend> {
     let (width, height) = app.config.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, app)).expect("a test terminal cannot fail");
-    terminal.backend().to_string()
+    terminal.draw(|frame| draw(frame, app, theme)).expect("a test terminal cannot fail");
+    terminal
+}
+
+fn screen(app: &App) -> String {
+    drawn(app, Theme::DEFAULT).backend().to_string()
 }
 
 /// Everything that can be open, by the keys that open it.
@@ -247,7 +252,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
 #[test]
 fn every_size_can_be_drawn_whatever_is_open() {
     for (name, keys) in scenes() {
-        let mut app = app((80, 24), true, false);
+        let mut app = app((80, 24));
         press(&mut app, &keys);
         let sizes = (1..=60).flat_map(|width| (1..=30).map(move |height| (width, height)));
         for size in sizes.chain([(80, 24), (120, 40), (200, 60), (300, 100), (40, 200), (500, 10)]) {
@@ -260,18 +265,17 @@ fn every_size_can_be_drawn_whatever_is_open() {
 
 #[test]
 fn a_frame_of_another_size_than_the_app_was_told_of_is_survived() {
-    let app = app((120, 40), true, false);
+    let app = app((120, 40));
     let mut terminal = Terminal::new(TestBackend::new(30, 9)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
 }
 
 #[test]
 fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
     for (name, keys) in scenes() {
-        let mut app = app((120, 40), false, true);
+        let mut app = app((120, 40));
         press(&mut app, &keys);
-        let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
-        terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+        let terminal = drawn(&app, Theme::MONO.with_ascii(true));
         for cell in terminal.backend().buffer().content() {
             assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
             assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset), "{name}");
@@ -281,10 +285,9 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
 
 #[test]
 fn the_selected_row_has_one_style_from_edge_to_edge() {
-    let mut app = app((120, 40), true, false);
+    let mut app = app((120, 40));
     type_keys(&mut app, "j");
-    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    let terminal = drawn(&app, Theme::DEFAULT);
     let y = app.layout().expect("large enough").body.y + 1;
     let buffer = terminal.backend().buffer();
     let styles: std::collections::HashSet<_> = (0..120).map(|x| buffer[(x, y)].style()).collect();
@@ -294,27 +297,26 @@ fn the_selected_row_has_one_style_from_edge_to_edge() {
 
 #[test]
 fn a_healthy_machine_looks_calm() {
-    let mut calm = App::new(app((120, 40), true, false).config);
+    let mut calm = App::new(app((120, 40)).config);
     let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
     calm.update(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
     let text = screen(&calm);
     assert!(text.contains("nothing wrong found") && !text.contains('▲'), "{text}");
-    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &calm)).expect("a test terminal cannot fail");
-    let alarm = Role::Alarm.style(Theme { color: true, ascii: false }).fg;
+    let terminal = drawn(&calm, Theme::DEFAULT);
+    let alarm = Role::Alarm.style(Theme::DEFAULT).fg;
     assert!(terminal.backend().buffer().content().iter().all(|cell| Some(cell.fg) != alarm));
 }
 
 #[test]
 fn a_quiet_second_changes_few_cells_at_80x24() {
-    let mut app = app((80, 24), true, false);
+    let mut app = app((80, 24));
     // The marks of what just happened go first.
     (1..=6).for_each(|second| drop(app.update(Msg::Delta(Box::new(delta(NOW + second))))));
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
     let before = terminal.backend().buffer().clone();
     app.update(Msg::Delta(Box::new(delta(NOW + 7))));
-    terminal.draw(|frame| draw(frame, &app)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
     let changed = before.diff(terminal.backend().buffer()).len();
     assert!(changed <= 20, "{changed} cells changed");
 }
@@ -322,19 +324,19 @@ fn a_quiet_second_changes_few_cells_at_80x24() {
 #[test]
 fn the_leaking_process_is_named_at_every_size() {
     for size in [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)] {
-        let text = screen(&app(size, true, false));
+        let text = screen(&app(size));
         assert!(text.contains("jdbc-pool[4121] leaks 120 CLOSE_WAIT"), "{size:?}\n{text}");
     }
 }
 
 #[test]
 fn a_terminal_that_is_too_small_says_so() {
-    assert!(screen(&app((39, 9), true, false)).contains("terminal too small"));
+    assert!(screen(&app((39, 9))).contains("terminal too small"));
 }
 
 #[test]
 fn before_the_first_sample_the_screen_says_what_it_waits_for() {
-    let mut app = app((80, 24), true, false);
+    let mut app = app((80, 24));
     app = App::new(app.config);
     assert!(screen(&app).contains("taking the first sample…"));
     app.update(Msg::SourceFailed("no netlink here; try --source procfs".into()));
@@ -344,30 +346,30 @@ fn before_the_first_sample_the_screen_says_what_it_waits_for() {
 
 #[test]
 fn the_screen_at_80x24() {
-    insta::assert_snapshot!(screen(&app((80, 24), true, false)));
+    insta::assert_snapshot!(screen(&app((80, 24))));
 }
 
 #[test]
 fn the_screen_at_120x40() {
-    let mut app = app((120, 40), true, false);
+    let mut app = app((120, 40));
     type_keys(&mut app, "jj");
     insta::assert_snapshot!(screen(&app));
 }
 
 #[test]
 fn the_screen_at_200x60() {
-    insta::assert_snapshot!(screen(&app((200, 60), true, false)));
+    insta::assert_snapshot!(screen(&app((200, 60))));
 }
 
 #[test]
 fn the_screen_at_40x10() {
-    insta::assert_snapshot!(screen(&app((40, 10), true, false)));
+    insta::assert_snapshot!(screen(&app((40, 10))));
 }
 
 #[test]
 fn the_other_tabs_at_120x40() {
     for row in &TABS[1..] {
-        let mut app = app((120, 40), true, false);
+        let mut app = app((120, 40));
         press(&mut app, &[KeyCode::Char(row.number)]);
         insta::assert_snapshot!(format!("tab_{}", row.title), screen(&app));
     }
@@ -376,7 +378,7 @@ fn the_other_tabs_at_120x40() {
 #[test]
 fn the_findings_tab() {
     for size in [(80, 24), (120, 40), (200, 60)] {
-        let mut app = app(size, true, false);
+        let mut app = app(size);
         type_keys(&mut app, "6");
         insta::assert_snapshot!(format!("findings_{}x{}", size.0, size.1), screen(&app));
         app.show_findings(Vec::new());
@@ -387,18 +389,18 @@ fn the_findings_tab() {
 #[test]
 fn details_dialogs_and_help() {
     for (name, keys) in scenes().into_iter().skip(TABS.len()) {
-        let mut app = app((100, 30), true, false);
+        let mut app = app((100, 30));
         press(&mut app, &keys);
         insta::assert_snapshot!(format!("scene_{}", name.replace(' ', "_")), screen(&app));
     }
-    let mut app = app((140, 40), true, false);
+    let mut app = app((140, 40));
     press(&mut app, &[KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter]);
     insta::assert_snapshot!("detail_at_140x40", screen(&app));
 }
 
 #[test]
 fn the_header_says_how_often_samples_come_in_truth() {
-    let mut app = app((160, 24), true, false);
+    let mut app = app((160, 24));
     let mut with = |rhythm: Rhythm| {
         app.update(Msg::Delta(Box::new(Delta { rhythm, ..delta(NOW + 1) })));
         screen(&app).lines().next().unwrap_or_default().to_owned()

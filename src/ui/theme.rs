@@ -1,6 +1,6 @@
-//! What things look like: one table of roles, and the characters that replace others in ASCII mode.
+//! What things look like: a theme is one row of [`THEMES`], with a style for each role.
 //!
-//! The sixteen colours are those of the user's terminal. No colour carries meaning alone: beside each stands a word, a
+//! No colour carries meaning alone: beside each stands a word, a
 //! mark or a place.
 
 use ratatui::style::{Color, Modifier, Style};
@@ -11,11 +11,97 @@ use crate::model::tcp_state::Phase;
 /// How the screen is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
-    /// Whether colours may be used; without them bold and reverse are.
-    pub color: bool,
-    /// Whether only ASCII may be drawn.
-    pub ascii: bool,
+    row: &'static ThemeRow,
+    is_ascii: bool,
 }
+
+impl Theme {
+    /// The theme that holds unless the user says otherwise.
+    pub const DEFAULT: Self = Self { row: &THEMES[0], is_ascii: false };
+    /// The theme without colours, for `NO_COLOR` and `--color never`.
+    pub const MONO: Self = Self { row: &THEMES[1], is_ascii: false };
+
+    /// The theme of this name; `None` where [`THEMES`] has no such row.
+    pub fn named(name: &str) -> Option<Self> {
+        THEMES.iter().find(|row| row.name == name).map(|row| Self { row, is_ascii: false })
+    }
+
+    /// The same, drawn with ASCII characters only or not.
+    #[must_use]
+    pub const fn with_ascii(self, is_ascii: bool) -> Self {
+        Self { is_ascii, ..self }
+    }
+
+    /// Whether only ASCII may be drawn.
+    pub const fn is_ascii(self) -> bool {
+        self.is_ascii
+    }
+}
+
+/// One theme: a style for each [`Role`].
+#[derive(Debug)]
+pub struct ThemeRow {
+    /// Its name, as the user writes it.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    text: Style,
+    dim: Style,
+    strong: Style,
+    accent: Style,
+    alarm: Style,
+    warning: Style,
+    verdict: Style,
+    good: Style,
+    new: Style,
+    changed: Style,
+    closed: Style,
+    selected: Style,
+    heading: Style,
+    listening: Style,
+    opening: Style,
+    open: Style,
+    closing: Style,
+    waiting: Style,
+    idle: Style,
+}
+
+const PLAIN: Style = Style::new();
+const BOLD: Style = PLAIN.add_modifier(Modifier::BOLD);
+const REVERSED: Style = PLAIN.add_modifier(Modifier::REVERSED);
+
+/// Every theme; the first is the default, the second has no colours.
+#[rustfmt::skip]
+pub const THEMES: &[ThemeRow] = &[
+    ThemeRow {
+        name: "default", about: "the sixteen colours of the terminal",
+        text:      PLAIN.fg(Color::Reset),
+        dim:       PLAIN.fg(Color::DarkGray),
+        strong:    BOLD.fg(Color::Reset),
+        accent:    BOLD.fg(Color::Cyan),
+        alarm:     BOLD.fg(Color::LightRed),
+        warning:   BOLD.fg(Color::Yellow),
+        verdict:   PLAIN.fg(Color::LightRed),
+        good:      PLAIN.fg(Color::Green),
+        new:       PLAIN.fg(Color::Green),
+        changed:   PLAIN.fg(Color::Yellow),
+        closed:    PLAIN.fg(Color::Red),
+        selected:  REVERSED.fg(Color::Reset),
+        heading:   PLAIN.fg(Color::DarkGray),
+        listening: PLAIN.fg(Color::Cyan),
+        opening:   PLAIN.fg(Color::Yellow),
+        open:      PLAIN.fg(Color::Green),
+        closing:   PLAIN.fg(Color::Magenta),
+        waiting:   PLAIN.fg(Color::Blue),
+        idle:      PLAIN.fg(Color::DarkGray),
+    },
+    ThemeRow {
+        name: "mono", about: "no colours: bold and reverse only",
+        text: PLAIN, dim: PLAIN, strong: BOLD, accent: BOLD, alarm: BOLD, warning: BOLD, verdict: BOLD, good: PLAIN,
+        new: PLAIN, changed: PLAIN, closed: PLAIN, selected: REVERSED, heading: PLAIN, listening: PLAIN, opening: PLAIN,
+        open: PLAIN, closing: PLAIN, waiting: PLAIN, idle: PLAIN,
+    },
+];
 
 /// What something is on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,41 +136,6 @@ pub enum Role {
     Phase(Phase),
 }
 
-struct RoleRow {
-    role: Role,
-    color: Color,
-    modifier: Modifier,
-    /// What stands in without colours.
-    plain: Modifier,
-}
-
-const NONE: Modifier = Modifier::empty();
-const BOLD: Modifier = Modifier::BOLD;
-const REVERSED: Modifier = Modifier::REVERSED;
-
-#[rustfmt::skip]
-const ROLES: [RoleRow; 19] = [
-    RoleRow { role: Role::Text,                    color: Color::Reset,    modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Dim,                     color: Color::DarkGray, modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Strong,                  color: Color::Reset,    modifier: BOLD,     plain: BOLD },
-    RoleRow { role: Role::Accent,                  color: Color::Cyan,     modifier: BOLD,     plain: BOLD },
-    RoleRow { role: Role::Alarm,                   color: Color::LightRed, modifier: BOLD,     plain: BOLD },
-    RoleRow { role: Role::Warning,                 color: Color::Yellow,   modifier: BOLD,     plain: BOLD },
-    RoleRow { role: Role::Verdict,                 color: Color::LightRed, modifier: NONE,     plain: BOLD },
-    RoleRow { role: Role::Good,                    color: Color::Green,    modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::New,                     color: Color::Green,    modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Changed,                 color: Color::Yellow,   modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Closed,                  color: Color::Red,      modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Selected,                color: Color::Reset,    modifier: REVERSED, plain: REVERSED },
-    RoleRow { role: Role::Heading,                 color: Color::DarkGray, modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Listening), color: Color::Cyan,     modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Opening),   color: Color::Yellow,   modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Open),      color: Color::Green,    modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Closing),   color: Color::Magenta,  modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Waiting),   color: Color::Blue,     modifier: NONE,     plain: NONE },
-    RoleRow { role: Role::Phase(Phase::Idle),      color: Color::DarkGray, modifier: NONE,     plain: NONE },
-];
-
 impl Role {
     /// What a finding of this severity looks like; its mark says the same without colours.
     pub const fn of(severity: Severity) -> Self {
@@ -94,13 +145,33 @@ impl Role {
         }
     }
 
-    /// The style of the role in `theme`.
-    pub fn style(self, theme: Theme) -> Style {
-        let Some(row) = ROLES.iter().find(|row| row.role == self) else { return Style::new() };
-        if theme.color {
-            Style::new().fg(row.color).add_modifier(row.modifier)
-        } else {
-            Style::new().add_modifier(row.plain)
+    /// The style of the role in `theme`. The row is taken apart without `..`, so that no style of a theme is unused.
+    #[rustfmt::skip]
+    pub const fn style(self, theme: Theme) -> Style {
+        let &ThemeRow {
+            name: _, about: _, text, dim, strong, accent, alarm, warning, verdict, good, new, changed, closed, selected,
+            heading, listening, opening, open, closing, waiting, idle,
+        } = theme.row;
+        match self {
+            Self::Text     => text,
+            Self::Dim      => dim,
+            Self::Strong   => strong,
+            Self::Accent   => accent,
+            Self::Alarm    => alarm,
+            Self::Warning  => warning,
+            Self::Verdict  => verdict,
+            Self::Good     => good,
+            Self::New      => new,
+            Self::Changed  => changed,
+            Self::Closed   => closed,
+            Self::Selected => selected,
+            Self::Heading  => heading,
+            Self::Phase(Phase::Listening) => listening,
+            Self::Phase(Phase::Opening)   => opening,
+            Self::Phase(Phase::Open)      => open,
+            Self::Phase(Phase::Closing)   => closing,
+            Self::Phase(Phase::Waiting)   => waiting,
+            Self::Phase(Phase::Idle)      => idle,
         }
     }
 }
@@ -109,20 +180,53 @@ impl Role {
 mod tests {
     use super::*;
 
+    const ROLES: [Role; 19] = [
+        Role::Text,
+        Role::Dim,
+        Role::Strong,
+        Role::Accent,
+        Role::Alarm,
+        Role::Warning,
+        Role::Verdict,
+        Role::Good,
+        Role::New,
+        Role::Changed,
+        Role::Closed,
+        Role::Selected,
+        Role::Heading,
+        Role::Phase(Phase::Listening),
+        Role::Phase(Phase::Opening),
+        Role::Phase(Phase::Open),
+        Role::Phase(Phase::Closing),
+        Role::Phase(Phase::Waiting),
+        Role::Phase(Phase::Idle),
+    ];
+
     #[test]
-    fn every_role_has_one_row_and_no_colours_means_none() {
-        for row in &ROLES {
-            assert_eq!(ROLES.iter().filter(|other| other.role == row.role).count(), 1);
-            let plain = row.role.style(Theme { color: false, ascii: false });
-            assert_eq!((plain.fg, plain.bg), (None, None));
+    fn a_theme_is_found_by_its_name_which_is_unique() {
+        for row in THEMES {
+            assert_eq!(Theme::named(row.name).map(|theme| theme.row.about), Some(row.about));
+            assert_eq!(THEMES.iter().filter(|other| other.name == row.name).count(), 1);
+        }
+        assert!(Theme::named("no such theme").is_none());
+        assert_eq!((Theme::DEFAULT.row.name, Theme::MONO.row.name), ("default", "mono"));
+    }
+
+    #[test]
+    fn mono_has_no_colours() {
+        for role in ROLES {
+            let style = role.style(Theme::MONO);
+            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }
     }
 
     #[test]
-    fn what_matters_stands_out_without_colours() {
-        let plain = Theme { color: false, ascii: false };
-        for role in [Role::Alarm, Role::Selected, Role::Accent] {
-            assert_ne!(role.style(plain), Role::Text.style(plain), "{role:?}");
+    fn what_matters_stands_out_in_every_theme_without_its_colours() {
+        for theme in THEMES.iter().map(|row| Theme { row, is_ascii: false }) {
+            let modifiers = |role: Role| role.style(theme).add_modifier;
+            for role in [Role::Alarm, Role::Selected, Role::Accent] {
+                assert_ne!(modifiers(role), modifiers(Role::Text), "{role:?} in {}", theme.row.name);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use conntop::app::App;
 use conntop::app::msg::Msg;
 use conntop::ui;
+use conntop::ui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -23,6 +24,6 @@ pub fn press(app: &mut App, keys: &str) {
 pub fn picture(app: &App) -> String {
     let (width, height) = app.config.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
-    terminal.draw(|frame| ui::draw(frame, app)).expect("it draws into memory");
+    terminal.draw(|frame| ui::draw(frame, app, Theme::DEFAULT)).expect("it draws into memory");
     terminal.backend().to_string()
 }

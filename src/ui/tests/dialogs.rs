@@ -9,14 +9,14 @@ const REMOTE: &str = "[2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:65535";
 
 /// An app in which a program with a long name and a long command line holds an IPv6 connection, a short one of IPv4, or a
 /// listener; `name` may need more than one line.
-fn app_with_target(name: &str, socket: crate::model::testing::SocketBuilder, ascii: bool) -> App {
+fn app_with_target(name: &str, socket: crate::model::testing::SocketBuilder) -> App {
     let holder = Process {
         command: format!("/usr/bin/{name} --config=/etc/orders/production/orders-api.yaml {}", "--flag ".repeat(60))
             .as_str()
             .into(),
         ..(*process(4_194_303, name)).clone()
     };
-    let mut app = App::new(Config { ascii, ..Config::new(source_info(), (80, 24)) });
+    let mut app = App::new(Config::new(source_info(), (80, 24)));
     let added = vec![connection(socket.held_by(&[std::sync::Arc::new(holder)]), 0)];
     let first = Delta { at: Timestamp::from_millis(100_000), added, ..Delta::default() };
     app.update(Msg::Delta(Box::new(first)));
@@ -25,10 +25,9 @@ fn app_with_target(name: &str, socket: crate::model::testing::SocketBuilder, asc
 
 /// All that is drawn inside of the dialog beside the labels, or on a screen too small for one, without blanks: texts that go
 /// on in the next line are whole.
-fn written(app: &App) -> String {
+fn written(app: &App, theme: Theme) -> String {
     let (width, height) = app.config.size;
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, app)).expect("a test terminal cannot fail");
+    let terminal = drawn(app, theme);
     let buffer = terminal.backend().buffer();
     let (mut columns, mut rows) = (0..width, 0..height);
     if let Some(sheet) = app.sheet().filter(|_| app.layout().is_some()) {
@@ -56,7 +55,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
     ];
     for ((name, socket, ends), ascii) in scenes.into_iter().flat_map(|scene| [(scene.clone(), false), (scene, true)]) {
         for (open, is_close) in [("gX", true), ("gK\n", false), ("gKjjj\n", false)] {
-            let mut app = app_with_target(name, socket.clone(), ascii);
+            let mut app = app_with_target(name, socket.clone());
             let keys: Vec<_> =
                 open.chars().map(|key| if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) }).collect();
             press(&mut app, &keys);
@@ -69,7 +68,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
             for size in sizes {
                 app.update(Msg::Resize(size.0, size.1));
                 let may = app.sheet().is_some_and(|sheet| sheet.is_whole);
-                let text = written(&app);
+                let text = written(&app, Theme::DEFAULT.with_ascii(ascii));
                 if !may {
                     let says = text.contains("makethewindowlarger") || size.0 < 40 || size.1 < 10;
                     assert!(says, "{name} {open} {size:?} refuses and does not say it:\n{}", screen(&app));
@@ -103,7 +102,7 @@ fn confirm(app: &mut App) -> Vec<Effect> {
 fn forty_by_ten_is_enough_for_both_ends_of_ipv6_and_a_long_command_line() {
     let socket = || tcp(1).local(LOCAL).remote(REMOTE).state(TcpState::CloseWait).queues(20_001, 300);
     for open in [vec!['g', 'X'], vec!['g', 'K', '\n']] {
-        let mut app = app_with_target("orders-api-serv", socket(), false);
+        let mut app = app_with_target("orders-api-serv", socket());
         app.update(Msg::Resize(40, 10));
         let keys: Vec<_> =
             open.iter().map(|key| if *key == '\n' { KeyCode::Enter } else { KeyCode::Char(*key) }).collect();

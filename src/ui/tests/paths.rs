@@ -24,10 +24,10 @@ fn walked(socket: SocketBuilder, way: &[(TcpState, u64)]) -> (Connection, Vec<Tr
 }
 
 /// The detail view of a connection that went `way`, on a screen of `size`.
-fn detail_of(size: (u16, u16), color: bool, ascii: bool, socket: SocketBuilder, way: &[(TcpState, u64)]) -> App {
+fn detail_of(size: (u16, u16), socket: SocketBuilder, way: &[(TcpState, u64)]) -> App {
     let (connection, transitions) = walked(socket, way);
     let id = connection.socket.id;
-    let mut app = App::new(Config { size, ascii, color, ..app((80, 24), true, false).config });
+    let mut app = App::new(Config { size, ..app((80, 24)).config });
     app.update(Msg::Delta(Box::new(delta(NOW - 1))));
     let server = connection_of_the_other_end(&connection);
     app.update(Msg::Delta(Box::new(Delta { added: vec![connection, server], transitions, ..delta(NOW) })));
@@ -80,7 +80,7 @@ fn scenes() -> Vec<Scene> {
 fn the_way_a_connection_took() {
     for (name, socket, way) in scenes() {
         for size in [(80, 24), (120, 40), (200, 60)] {
-            let app = detail_of(size, true, false, socket.clone(), &way);
+            let app = detail_of(size, socket.clone(), &way);
             insta::assert_snapshot!(format!("path_{name}_{}x{}", size.0, size.1), screen(&app));
         }
     }
@@ -89,7 +89,8 @@ fn the_way_a_connection_took() {
 #[test]
 fn a_path_can_be_drawn_in_ascii_and_at_every_size() {
     let (_, socket, way) = scenes().remove(1);
-    let mut app = detail_of((200, 60), false, true, socket, &way);
+    let mut app = detail_of((200, 60), socket, &way);
+    let screen = |app: &App| drawn(app, Theme::MONO.with_ascii(true)).backend().to_string();
     insta::assert_snapshot!("path_time_wait_ascii", screen(&app));
     for size in (40..230).step_by(3).flat_map(|width| (10..70).step_by(3).map(move |height| (width, height))) {
         app.update(Msg::Resize(size.0, size.1));
