@@ -14,7 +14,7 @@ use conntop::model::time::Timestamp;
 use conntop::store::Store;
 
 /// The first sample is taken so long after boot.
-const BEGIN: Duration = Duration::from_hours(10);
+const BEGIN: Duration = Duration::from_secs(10 * 3_600);
 /// So many looks are taken; the middle one counts.
 const LOOKS: u32 = 15;
 

@@ -42,7 +42,7 @@ const HOUR_PART: u64 = 300;
 /// The size of the screen.
 const SCREEN: (u16, u16) = (120, 40);
 /// How long a soak runs unless it is said.
-const SOAK: Duration = Duration::from_mins(10);
+const SOAK: Duration = Duration::from_secs(10 * 60);
 
 fn main() {
     crowd::hold_if_asked();

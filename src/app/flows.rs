@@ -8,7 +8,7 @@ use crate::store::history::{EventRates, History};
 /// The window of a rate per second.
 const SHORT: Duration = Duration::from_secs(10);
 /// The window in which rare events are counted.
-const LONG: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_secs(60);
 /// From this rate on events are told per second.
 const PER_SECOND_MIN: f32 = 0.95;
 

@@ -86,7 +86,7 @@ pub fn lasted_words(step: &PathStep) -> String {
 
 /// From ten minutes on, seconds say nothing.
 fn brief(lasted: Duration) -> String {
-    if lasted < Duration::from_mins(10) { units::lasted(lasted) } else { units::age(lasted) }
+    if lasted < Duration::from_secs(10 * 60) { units::lasted(lasted) } else { units::age(lasted) }
 }
 
 /// The path of the connection `row`, as far as the log and the kernel's clocks tell; `None` for what has no path: UDP

@@ -92,7 +92,7 @@ fn attempts(view: &GroupView, store: &Store) -> Vec<Piece> {
 }
 
 /// The length of the window that attempts are counted over.
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Without the trace nothing tells what becomes of short attempts; the kernel counts those of its namespace together.
 fn attempts_the_kernel_counts(store: &Store) -> Vec<Piece> {

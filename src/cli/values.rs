@@ -7,7 +7,7 @@ use crate::table::units;
 
 /// The shortest and the longest time between samples.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
-const INTERVAL_MAX: Duration = Duration::from_mins(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// A whole number.
 pub(in crate::cli) fn amount<N: FromStr>(text: &str) -> Result<N, String> {

@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::store::rows::Row;
 
 /// What is sent again is counted over this time.
-const RESENT_OVER: Duration = Duration::from_mins(1);
+const RESENT_OVER: Duration = Duration::from_secs(60);
 /// So many percent are nearly all.
 const NEARLY_ALL: u64 = 90;
 

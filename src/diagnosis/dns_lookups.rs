@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::rows::Row;
 
 /// Ends are remembered for so long.
-pub(super) const LOOKUPS_OVER: Duration = Duration::from_mins(1);
+pub(super) const LOOKUPS_OVER: Duration = Duration::from_secs(60);
 /// The most sockets, and the most ends, that are remembered.
 const LOOKUPS_MAX: usize = 4_096;
 

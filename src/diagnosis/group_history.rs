@@ -29,7 +29,7 @@ pub(super) const SURE: f32 = 0.8;
 const RISE_MIN: f32 = 3.0;
 /// What has not risen for as long as it took to rise by so much rises no more.
 const STALLS_AFTER_STEPS: f32 = 5.0;
-const STALLS_AFTER_MIN: Duration = Duration::from_mins(1);
+const STALLS_AFTER_MIN: Duration = Duration::from_secs(60);
 
 /// One group over time.
 #[derive(Debug, Default)]
@@ -235,7 +235,7 @@ mod tests {
         let (rising, now) = track((0..240).map(|second| 10 + second / 15));
         let slope = rising.slope(now).expect("enough is known");
         assert!(slope.rises() && (slope.per_minute - 4.0).abs() < 0.2, "{slope:?}");
-        assert!(slope.over > Duration::from_mins(3), "over all that is known: {slope:?}");
+        assert!(slope.over > Duration::from_secs(3 * 60), "over all that is known: {slope:?}");
         let (noisy, now) = track((0..240).map(|second| (second * 7 + second * second) % 5));
         assert!(!noisy.slope(now).expect("enough is known").rises());
         let (level, now) = track([7; 60]);
@@ -247,7 +247,7 @@ mod tests {
         for (per_minute, told) in
             [(0.026, 0.026_667), (0.5, 0.5), (3.653, 3.7), (42.4, 42.0), (107.3, 107.0), (1_234.0, 1_260.0)]
         {
-            let slope = Slope { per_minute, over: Duration::from_hours(3), confidence: 0.99 };
+            let slope = Slope { per_minute, over: Duration::from_secs(3 * 3_600), confidence: 0.99 };
             let limit = slope.runs_out("descriptors", 10_000).expect("it rises");
             assert!((limit.per_minute - told).abs() < told / 1e3, "{per_minute}: {}", limit.per_minute);
             let sum = 10_000.0 / f64::from(told) * 60.0;
@@ -298,7 +298,7 @@ mod tests {
     fn the_floor_is_known_once_the_window_was_watched() {
         let (track, now) = track([5, 1, 9, 8, 7, 9]);
         assert_eq!(track.floor(now, Duration::from_secs(3)), Some(7));
-        assert_eq!(track.floor(now, Duration::from_mins(1)), None);
+        assert_eq!(track.floor(now, Duration::from_secs(60)), None);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use crate::model::time::Timestamp;
 /// `TCP_RTO_MIN`: the shortest time-out, for sources that do not tell it.
 const RTO_MIN_US: u64 = 200_000;
 /// `TCP_RTO_MAX`: no time-out and no probe waits longer.
-const RTO_MAX: Duration = Duration::from_mins(2);
+const RTO_MAX: Duration = Duration::from_secs(2 * 60);
 
 /// Whether data or a FIN of ours can be on its way: not in the handshake, not after the end.
 pub(super) const fn is_connected(state: TcpState) -> bool {

@@ -19,7 +19,7 @@ use crate::store::tally::{UNREAD_MIN, UNTAKEN_MIN};
 /// The most queues that are remembered; of more nothing is said.
 pub(super) const WATCHED_QUEUES_MAX: usize = 16_384;
 /// How fast something moves is told over this time, and up to twice as long.
-const RATE_OVER: Duration = Duration::from_mins(2);
+const RATE_OVER: Duration = Duration::from_secs(2 * 60);
 /// A queue that was not seen for so long is another one when it is back: a sample may miss a row.
 const FORGET_AFTER: Duration = Duration::from_secs(5);
 /// What moves in steps stands still only when it has not moved for so many of its longest pauses.

@@ -58,7 +58,7 @@ pub(super) fn of(context: &Context, socket: &Socket) -> Reading {
 /// reader that is stuck.
 const RATE_LIMITS: [&str; 2] = ["--limit-rate", "--bwlimit"];
 /// One that was told so may pause for so long.
-const LIMITED_PAUSE: Duration = Duration::from_mins(2);
+const LIMITED_PAUSE: Duration = Duration::from_secs(2 * 60);
 
 /// Whether the process that holds `socket` was told to limit its rate.
 fn limits_its_rate(socket: &Socket) -> bool {

@@ -147,7 +147,7 @@ thresholds! {
 }
 
 /// The longest time that a threshold may be: a hundred years.
-const SECONDS_MAX: Duration = Duration::from_hours(100 * 365 * 24);
+const SECONDS_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let asked = deserialize_span(deserializer)?;

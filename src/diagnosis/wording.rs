@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     fn slope(per_minute: f32, confidence: f32) -> Slope {
-        Slope { per_minute, over: Duration::from_mins(31), confidence }
+        Slope { per_minute, over: Duration::from_secs(31 * 60), confidence }
     }
 
     #[test]

@@ -16,11 +16,11 @@ pub(super) const QUESTIONS_PER_SECOND_MAX: usize = 20;
 /// The most addresses of which something is remembered: a name of 253 bytes at most each.
 const KNOWN_MAX: usize = 4_096;
 /// How long a name is believed. getnameinfo(3) does not tell how long its owner wants it believed.
-pub(super) const NAME_LIFE: Duration = Duration::from_hours(1);
+pub(super) const NAME_LIFE: Duration = Duration::from_secs(3_600);
 /// How long it is believed that there is no name.
-pub(super) const NAMELESS_LIFE: Duration = Duration::from_mins(5);
+pub(super) const NAMELESS_LIFE: Duration = Duration::from_secs(5 * 60);
 /// How long nobody is asked again after no answer.
-pub(super) const FAILURE_LIFE: Duration = Duration::from_mins(1);
+pub(super) const FAILURE_LIFE: Duration = Duration::from_secs(60);
 /// When a question counts as unanswered: what comes later is dropped.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 

@@ -127,7 +127,7 @@ mod tests {
     use crate::dns::resolver::Reply;
 
     /// How long a test waits for what must come.
-    const PATIENCE: Duration = Duration::from_mins(1);
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Says who is asked and answers when it is told to.
     struct Slow {

@@ -264,7 +264,7 @@ mod tests {
         LinuxHost.kill(kill).err().expect("the kill is refused")
     }
 
-    const LONG: Duration = Duration::from_mins(1);
+    const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(20);
 
     #[test]

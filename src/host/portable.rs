@@ -25,7 +25,10 @@ impl Host for PortableHost {
         if let Some(protection) = protection(pid) {
             return Err(KillOutcome::Refused(protection));
         }
-        let mut system = System::new().map_err(|error| KillOutcome::Failed(DisplayText::new(&error.to_string())))?;
+        if !sysinfo::IS_SUPPORTED_SYSTEM {
+            return Err(KillOutcome::Failed(DisplayText::new("the library sysinfo does not support this system")));
+        }
+        let mut system = System::new();
         let Some(process) = look(&mut system, pid) else {
             return Err(KillOutcome::AlreadyGone);
         };
@@ -69,9 +72,7 @@ fn look(system: &mut System, pid: u32) -> Option<&sysinfo::Process> {
 
 fn ancestors() -> Vec<u32> {
     let mut ancestors = Vec::new();
-    let Ok(mut system) = System::new() else {
-        return ancestors;
-    };
+    let mut system = System::new();
     let mut pid = std::process::id();
     while ancestors.len() < ANCESTORS_MAX {
         let parent = look(&mut system, pid).and_then(sysinfo::Process::parent).map(Pid::as_u32);
@@ -130,7 +131,7 @@ mod tests {
     fn victim() -> (Child, Kill) {
         let child = Command::new("sleep").arg("60").spawn().expect("sleep is there");
         let pid = child.id();
-        let start_ticks = look(&mut System::new().expect("a system"), pid).expect("it was just started").start_time();
+        let start_ticks = look(&mut System::new(), pid).expect("it was just started").start_time();
         let process = ProcessId { pid, start_ticks };
         (child, Kill { process, name: "sleep".into(), signal: Signal::Kill, holding: Vec::new() })
     }
@@ -139,7 +140,7 @@ mod tests {
     fn a_process_is_killed_and_seen_to_end() {
         let (mut child, kill) = victim();
         let mut watch = PortableHost.kill(&kill).map_err(drop).expect("it may be signalled");
-        assert!(watch.ended_within(Duration::from_mins(1)));
+        assert!(watch.ended_within(Duration::from_secs(60)));
         child.wait().expect("it is our child");
         assert_eq!(PortableHost.kill(&kill).err(), Some(KillOutcome::AlreadyGone));
     }

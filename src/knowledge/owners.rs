@@ -3,6 +3,7 @@
 
 use crate::knowledge::ports::{self, PortRow};
 use crate::model::endpoint::Protocol;
+use crate::model::text::floor_char_boundary;
 
 /// What forwards any port for others, or holds it for them: super-servers, proxies, container runtimes, tunnels.
 const HOLD_ANY_PORT: &[&str] = &[
@@ -62,7 +63,7 @@ pub fn is_usual(protocol: Protocol, port: u16, name: &str) -> bool {
 
 /// Whether a process called `name` (`comm`, which the kernel cuts) is the program `known`.
 fn is_called(name: &str, known: &str) -> bool {
-    name == &known[..known.floor_char_boundary(COMM_LEN_MAX)]
+    name == &known[..floor_char_boundary(known, COMM_LEN_MAX)]
 }
 
 /// How it is known what a port invites.

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use crate::model::address::{Address, needs_zone};
 use crate::model::process::Names;
 use crate::model::socket::{NetnsId, Socket, SocketRef};
+use crate::model::text;
 
 /// An interface: its index in its network namespace, and its name where that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ impl<'a> AddressText<'a> {
     /// Without a port.
     pub fn alone(self) -> impl fmt::Display {
         let link = self.written_link(false);
-        fmt::from_fn(move |f| match link {
+        text::from_fn(move |f| match link {
             Some(link) => write!(f, "{}%{link}", self.ip()),
             None => write!(f, "{}", self.ip()),
         })
@@ -143,7 +144,7 @@ impl<'a> AddressText<'a> {
 
     /// With `port`, in which 0 stands for none (`*`).
     pub fn with_port(self, port: u16) -> impl fmt::Display {
-        fmt::from_fn(move |f| {
+        text::from_fn(move |f| {
             self.write_bracketed(f)?;
             match port {
                 0 => f.write_str(":*"),
@@ -154,11 +155,11 @@ impl<'a> AddressText<'a> {
 
     /// As it stands before a port, without one: `*%eth1`, `[::]`, `[fe80::1%eth0]`.
     pub fn bracketed(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| self.write_bracketed(f))
+        text::from_fn(move |f| self.write_bracketed(f))
     }
 
     fn write_bracketed(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let behind = fmt::from_fn(|f| match self.link_before_port() {
+        let behind = text::from_fn(|f| match self.link_before_port() {
             Some(link) => write!(f, "%{link}"),
             None => Ok(()),
         });

@@ -145,13 +145,32 @@ fn push_hex(clean: &mut String, byte: u32) {
     clean.extend(["\\x", &format!("{byte:02x}")]);
 }
 
+/// The last place of `text`, in bytes and at most `at`, where no character is cut apart.
+/// `str::floor_char_boundary` of Rust 1.91, which is later than our `rust-version`.
+pub fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// Text that `write` writes. `fmt::from_fn` of Rust 1.93, which is later than our `rust-version`.
+pub fn from_fn<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(write: F) -> impl fmt::Display {
+    WrittenText(write)
+}
+
+struct WrittenText<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for WrittenText<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
 fn cut(mut text: String, len_max: usize) -> String {
     if text.len() <= len_max {
         return text;
     }
     let mark = '…';
     let room = len_max.saturating_sub(mark.len_utf8());
-    text.truncate(text.floor_char_boundary(room));
+    text.truncate(floor_char_boundary(&text, room));
     // A joiner has nothing to join where the text ends.
     text.truncate(text.trim_end_matches(JOINERS).len());
     if len_max >= mark.len_utf8() {

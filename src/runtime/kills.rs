@@ -30,7 +30,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { still_running: Duration::from_secs(5), end: Duration::from_mins(2) }
+        Self { still_running: Duration::from_secs(5), end: Duration::from_secs(2 * 60) }
     }
 }
 

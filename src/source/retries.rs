@@ -18,7 +18,7 @@ const LOOK_MAX: Duration = Duration::from_secs(2);
 /// How long a check is, once it has begun to look: monitoring systems wait for some 10 s.
 const CHECK_MAX: Duration = Duration::from_secs(5);
 /// How long what goes on for long is.
-const FOLLOW_MAX: Duration = Duration::from_mins(5);
+const FOLLOW_MAX: Duration = Duration::from_secs(5 * 60);
 /// A failure just before the end of the time that was asked for may pass, too.
 const GRACE: Duration = Duration::from_secs(2);
 

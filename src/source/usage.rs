@@ -31,8 +31,8 @@ const KNOWN_MAX: usize = 1024;
 /// Measures processes again and again.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// `None` where sysinfo does not know the system: then nothing is measured.
-    system: Option<System>,
+    /// Is empty where sysinfo does not support the system: then nothing is measured.
+    system: System,
     known: FxHashMap<u32, MeasuredBefore>,
     measured_at: Option<Timestamp>,
 }
@@ -48,7 +48,7 @@ struct MeasuredBefore {
 impl Meter {
     /// A meter that has measured nothing.
     pub fn new() -> Self {
-        Self { system: System::new().ok(), known: FxHashMap::default(), measured_at: None }
+        Self { system: System::new(), known: FxHashMap::default(), measured_at: None }
     }
 
     /// Measures those of `pids` that exist. A process has a CPU share from the second time on.
@@ -71,14 +71,11 @@ impl Meter {
     }
 
     fn refresh(&mut self, pids: &[Pid], now: Timestamp) {
-        let Some(system) = &mut self.system else {
-            return;
-        };
         let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), true, wanted);
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), true, wanted);
         self.measured_at = Some(now);
         for pid in pids {
-            let Some(process) = system.process(*pid) else {
+            let Some(process) = self.system.process(*pid) else {
                 self.known.remove(&pid.as_u32());
                 continue;
             };
@@ -90,7 +87,7 @@ impl Meter {
     }
 
     fn measured(&self, pid: Pid) -> Option<Measured> {
-        let process = self.system.as_ref()?.process(pid)?;
+        let process = self.system.process(pid)?;
         let known = self.known.get(&pid.as_u32())?;
         let cpu = known.compared.then(|| process.cpu_usage() / 100.0);
         let usage = Usage { cpu, memory_bytes: process.memory() };

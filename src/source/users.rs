@@ -18,7 +18,7 @@ pub const WAIT_ONCE: Duration = Duration::from_millis(300);
 /// How long any sample does: a local file is read within.
 const WAIT: Duration = Duration::from_millis(20);
 /// How long a name is believed.
-const NAME_LIVES: Duration = Duration::from_mins(5);
+const NAME_LIVES: Duration = Duration::from_secs(5 * 60);
 /// How long it is believed that a user has no name; it may be given one.
 const NO_NAME_LIVES: Duration = Duration::from_secs(30);
 /// When somebody who could not be asked is asked again.
@@ -290,7 +290,7 @@ mod tests {
     use crate::model::testing::tcp;
 
     /// How long a test waits for what must come.
-    const PATIENCE: Duration = Duration::from_mins(1);
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn of(uids: &[u32]) -> Vec<Socket> {
         uids.iter().zip(1..).map(|(uid, cookie)| tcp(cookie).uid(*uid).into()).collect()

@@ -7,7 +7,7 @@ use crate::model::facts::Counters;
 use crate::model::time::Timestamp;
 
 /// How far back the ring reaches.
-pub const COUNTERS_TIME: Duration = Duration::from_mins(1);
+pub const COUNTERS_TIME: Duration = Duration::from_secs(60);
 /// Samples that are closer together than this count as one.
 const TOGETHER: Duration = Duration::from_millis(900);
 /// So many entries a minute can have, and one before it.

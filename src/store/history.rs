@@ -16,7 +16,7 @@ use crate::store::history::minutes::{Minute, Minutes};
 use crate::store::rows::Counts;
 
 /// How far back the seconds reach.
-pub const HISTORY_TIME: Duration = Duration::from_mins(15);
+pub const HISTORY_TIME: Duration = Duration::from_secs(15 * 60);
 /// How many seconds are kept at most: those of [`HISTORY_TIME`], at `TOGETHER` each.
 pub const HISTORY_LEN_MAX: usize = 1_000;
 /// Samples that are closer together than this count as one: the rings are as long at ten samples a second.

@@ -39,7 +39,7 @@ pub const LEDGER_LEN_MAX: usize = 2_048;
 /// A connection that is reset within this time of being established was reset early.
 pub const EARLY: Duration = Duration::from_secs(1);
 /// An entry that is needed for another gives way if nothing was counted in it for so long.
-const IDLE: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Who makes attempts: a program, whichever of its processes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

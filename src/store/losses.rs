@@ -15,7 +15,7 @@ use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::time::Timestamp;
 
 /// How far back losses are kept.
-pub const LOSSES_TIME: Duration = Duration::from_mins(1);
+pub const LOSSES_TIME: Duration = Duration::from_secs(60);
 /// Of so many sockets drops are kept, and of so many peers segments sent again: of those that lost something last.
 const KEYS_MAX: usize = 256;
 /// So many rises are kept of each: one a second.
@@ -173,7 +173,7 @@ mod tests {
         socket.info(|info| (info.retransmits_total, info.retransmits_spurious) = (total, spurious)).build()
     }
 
-    const MINUTE: Duration = Duration::from_mins(1);
+    const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn drops_are_those_of_the_window_and_a_long_pause_is_spread_over_its_time() {

@@ -216,7 +216,10 @@ impl Merged {
 
     /// Forgets the rows of sockets that came and went while the screen was held, once they would have left it.
     fn forget_gone(&mut self, now: Timestamp) {
-        while let Some((_, id)) = self.gone.pop_front_if(|(at, _)| at.after(MARK_TIME) <= now) {
+        while let Some(&(at, id)) = self.gone.front()
+            && at.after(MARK_TIME) <= now
+        {
+            self.gone.pop_front();
             let is_past = self.place(id).is_some_and(|pending| pending.is_new && pending.is_past(now));
             if is_past && let Some(slot) = self.places.remove(&id) {
                 self.slots[slot as usize] = None;

@@ -355,7 +355,10 @@ impl Rows {
     /// no row of this delta can have got one.
     fn end_marks(&mut self, now: Timestamp, touched: &mut Touched) {
         let before = touched.changed.len();
-        while let Some(end) = self.marks.pop_front_if(|end| end.at <= now) {
+        while let Some(&end) = self.marks.front()
+            && end.at <= now
+        {
+            self.marks.pop_front();
             let slot = &mut self.slots[end.index.0 as usize];
             let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { continue };
             if row.is_closed() {

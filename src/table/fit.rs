@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::text::floor_char_boundary;
 use crate::table::column::{Column, Kind};
 
 /// Blank cells between two columns, at least.
@@ -40,7 +41,7 @@ pub fn cut(text: &str, width: u16) -> Cow<'_, str> {
 /// `text` in at most `width` cells, with all from byte `end_at` on kept if there is room for it: an address may lose
 /// its middle, its port may not.
 pub fn cut_keeping_end(text: &str, end_at: usize, width: u16) -> String {
-    let (start, end) = text.split_at(text.floor_char_boundary(end_at));
+    let (start, end) = text.split_at(floor_char_boundary(text, end_at));
     let room = usize::from(width).saturating_sub(cells(end));
     if room < 2 {
         return cut(text, width).into_owned();

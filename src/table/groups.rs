@@ -421,7 +421,7 @@ fn churn<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 }
 
 /// Beyond that nobody knows.
-const RUNS_OUT_MAX: Duration = Duration::from_hours(24);
+const RUNS_OUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 fn runs_out<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     let left = || Some(usable(group, store)?.saturating_sub(group.sockets()));

@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(json(&Value::Missing), "null");
         assert_eq!(json(&Value::Process(&Owner::Hidden)), "null");
         assert_eq!(json(&Value::Span(Duration::from_micros(1_234))), "0.001234");
-        assert_eq!(json(&Value::Age(Duration::from_mins(1), AgeBasis::Kernel)), "60.0");
+        assert_eq!(json(&Value::Age(Duration::from_secs(60), AgeBasis::Kernel)), "60.0");
         assert_eq!(json(&Value::BytesPerSecond(1_234.567)), "1234.6");
         assert_eq!(json(&Value::State(TcpState::CloseWait)), "\"CLOSE_WAIT\"");
         assert_eq!(json(&Value::Word { text: "never closed", label: "missing-close" }), "\"missing-close\"");

@@ -9,7 +9,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
 
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
-pub const TIME_WAIT_LEN: Duration = Duration::from_mins(1);
+pub const TIME_WAIT_LEN: Duration = Duration::from_secs(60);
 
 /// Two bounds this close pin the moment between them: the kernel says exactly when it was.
 pub const PINNED: Duration = Duration::from_millis(50);

@@ -5,6 +5,7 @@ use crate::app::layout::Layout;
 use crate::app::line::Line;
 use crate::app::mode::{FilterEdit, Mode};
 use crate::app::notice::Tone;
+use crate::model::text::floor_char_boundary;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -96,7 +97,7 @@ fn window(line: &Line, width: u16) -> (String, u16) {
 /// The sentence, with a mark under the place where the trouble starts if there is room for both.
 fn draw_error(painter: &mut Painter<'_>, layout: &Layout, text: &str, at: usize, message: &str) {
     let area = layout.footer;
-    let before = cells(&text[..text.floor_char_boundary(at)]) + usize::from(PROMPT_WIDTH);
+    let before = cells(&text[..floor_char_boundary(text, at)]) + usize::from(PROMPT_WIDTH);
     let column = u16::try_from(before).unwrap_or(u16::MAX);
     let needed = u16::try_from(cells(message)).unwrap_or(u16::MAX);
     let x = if column.saturating_add(2).saturating_add(needed) < area.width {

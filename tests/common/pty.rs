@@ -16,7 +16,7 @@ use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use rustix::time::Timespec;
 
 /// How long anything may take; long, because the machine that runs the tests may be busy.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Written behind what the program wrote, to know when all of that has come: the kernel hands it on in a work queue.
 const MARK: &[u8] = b"\x1b_all that was written\x1b\\";

@@ -38,7 +38,7 @@ const SOCKETS: usize = 21;
 /// Samples are a second apart, as they are unless somebody asks for more.
 const APART: Duration = Duration::from_secs(1);
 /// Long enough on any machine.
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_secs(2 * 60);
 
 /// The process that holds sockets, and what it says.
 struct Parent {

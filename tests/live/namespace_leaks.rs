@@ -23,7 +23,7 @@ fn descriptors() -> usize {
 /// Waits until `done`; how many namespaces are known then.
 fn wait(source: &mut dyn Source, what: &str, done: impl Fn(&Snapshot) -> bool) -> usize {
     let needs = Needs { all_namespaces: true, ..Needs::default() };
-    let (mut snapshot, deadline) = (Snapshot::default(), Instant::now() + Duration::from_mins(1));
+    let (mut snapshot, deadline) = (Snapshot::default(), Instant::now() + Duration::from_secs(60));
     loop {
         source.sample(&needs, &mut snapshot).expect("a sample");
         if done(&snapshot) {

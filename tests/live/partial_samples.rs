@@ -18,7 +18,7 @@ use conntop::tracker::{Tracker, Tracking};
 use crate::namespace;
 
 /// How long the kernel may take to carry out what was asked of it.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of a peer that is killed.
 const COUNT: u32 = 50;
 

@@ -24,7 +24,7 @@ use crate::skip::skip;
 const CHOICES: [Choice; 2] = [Choice::Linux, Choice::Procfs];
 
 /// How long anything may take; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A source and its latest sample.
 struct Eyes {

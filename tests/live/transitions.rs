@@ -19,7 +19,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::namespace;
 
 /// How long anything may take; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How far an age may be off where a sample is read at once: jiffies of up to 10 ms, twice.
 const PRECISION: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use conntop::source::{self, Choice, Source};
 use conntop::tracker::Tracker;
 
 /// How long the kernel may take to tell.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A live source, its latest sample, and what the tracker has told since it was opened.
 pub struct Watch {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::skip::skip;
 
 /// How long anything may take that takes a moment; long, because the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process called as it is wanted, which holds sockets; gone with the value.
 pub struct Puppet {

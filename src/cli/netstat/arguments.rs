@@ -376,7 +376,7 @@ mod tests {
         for word in ["0.5", "500ms", ".5"] {
             assert_eq!(planned(&[word]).interval, Some(Duration::from_millis(500)), "{word}");
         }
-        assert_eq!(planned(&["2m"]).interval, Some(Duration::from_mins(2)));
+        assert_eq!(planned(&["2m"]).interval, Some(Duration::from_secs(2 * 60)));
         for words in [&["3601"][..], &["0"], &["-1"], &["1e9"], &["5", "6"], &["1.2.3.4.5", "x:y"]] {
             assert!(plan(words).is_err(), "{words:?}");
         }

@@ -150,7 +150,7 @@ fn who_has_no_descriptor_left_cannot_accept_and_a_leak_says_why() {
     assert!(explains(leak(2, 125), limit(2)));
     assert!(!explains(leak(2, 124), limit(2)), "fewer than half of 250");
     let growing = |finding: Finding, per_minute| {
-        let slope = Slope { per_minute, over: Duration::from_mins(3), confidence: 0.99 };
+        let slope = Slope { per_minute, over: Duration::from_secs(3 * 60), confidence: 0.99 };
         Finding { slope: Some(slope), ..finding }
     };
     assert!(explains(growing(leak(2, 20), 4.0), growing(limit(2), 4.2)), "it grows as they do");

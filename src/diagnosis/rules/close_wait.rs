@@ -13,7 +13,7 @@ use crate::model::tcp_state::TcpState;
 use crate::store::rows::Row;
 
 /// What comes and goes is counted over this time.
-const FLOW_OVER: Duration = Duration::from_mins(1);
+const FLOW_OVER: Duration = Duration::from_secs(60);
 
 /// The causes told apart here, by kind; the last kind is "the source does not say". What `accept()` has not taken is
 /// another rule's.

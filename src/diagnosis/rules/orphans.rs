@@ -12,7 +12,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::units;
 
 /// Resets for want of memory are counted over this time.
-const ABORTS_OVER: Duration = Duration::from_mins(1);
+const ABORTS_OVER: Duration = Duration::from_secs(60);
 /// The states of an orphan with something left to send.
 const STATES: [TcpState; 3] = [TcpState::FinWait1, TcpState::LastAck, TcpState::Closing];
 

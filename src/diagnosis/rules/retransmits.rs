@@ -24,7 +24,7 @@ use crate::store::losses::Peer;
 use crate::store::rows::Row;
 
 /// The share of segments sent again is taken over this time.
-const SHARE_OVER: Duration = Duration::from_mins(1);
+const SHARE_OVER: Duration = Duration::from_secs(60);
 /// So many peers are named.
 const PEERS_NAMED_MAX: usize = 3;
 /// Why segments within this machine are lost: no link is on the way.

@@ -21,7 +21,7 @@ use crate::store::tally::UNTAKEN_MIN;
 const HERE: usize = 0;
 const THERE: usize = 1;
 /// A peer whose window was closed within this time is what holds us up, not the network between.
-const CLOSED_WITHIN: Duration = Duration::from_mins(1);
+const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();

@@ -275,7 +275,7 @@ fn routed() -> Round {
         preference: Some(0),
         protocol: 9,
         metric: Some(1024),
-        expires: Some(Duration::from_mins(30)),
+        expires: Some(Duration::from_secs(30 * 60)),
         ..route(Family::Ipv6, "::", 0)
     };
     let local = Route { table: 255, kind: 2, hops: vec![hop("", "lo")], ..route(Family::Ipv6, "::1", 128) };

@@ -98,12 +98,14 @@ pub(super) fn without_strings(text: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
-        match after.split_first().filter(|(second, _)| byte == ESC && opens_string(**second)) {
-            Some((_, inside)) if let Some(len) = len_of(inside) => rest = &inside[len..],
-            _ => {
-                kept.push(byte);
-                rest = after;
-            }
+        let string = after.split_first().filter(|(second, _)| byte == ESC && opens_string(**second));
+        if let Some((_, inside)) = string
+            && let Some(len) = len_of(inside)
+        {
+            rest = &inside[len..];
+        } else {
+            kept.push(byte);
+            rest = after;
         }
     }
     kept

@@ -41,11 +41,11 @@ const DIRECTORIES_MAX: usize = 16_384;
 /// So many cgroups are remembered.
 const KNOWN_MAX: usize = 16_384;
 /// A cgroup without sockets is remembered for so long: its sockets in `TIME_WAIT` are still shown with its unit.
-const UNUSED_MAX: Duration = Duration::from_mins(5);
+const UNUSED_MAX: Duration = Duration::from_secs(5 * 60);
 /// A cgroup that was not found is sought again after this time, then after twice that, and so on,
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
-const RETRY_MAX: Duration = Duration::from_mins(5);
+const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 /// The next walk waits for this many times what the last one took: at most a twentieth of a core.
 const WALK_DUTY: u32 = 20;
 /// The cgroup of a process is believed for so long.

@@ -24,8 +24,8 @@ const COUNTED_MAX: usize = 64;
 /// What is known of processes.
 #[derive(Debug)]
 pub struct ProcessBook {
-    /// `None` where sysinfo does not know the system: then processes have no names.
-    system: Option<System>,
+    /// Is empty where sysinfo does not support the system: then processes have no names.
+    system: System,
     pids: Vec<Pid>,
     known: FxHashMap<u32, KnownProcess>,
     holders: FxHashMap<Vec<u32>, SharedHolders>,
@@ -52,7 +52,7 @@ impl ProcessBook {
     pub fn new() -> Self {
         let (known, holders) = (FxHashMap::default(), FxHashMap::default());
         let (counted, counted_last) = (BTreeMap::new(), None);
-        Self { system: System::new().ok(), pids: Vec::new(), known, holders, counted, counted_last }
+        Self { system: System::new(), pids: Vec::new(), known, holders, counted, counted_last }
     }
 
     /// Looks up `pids` and forgets all others.
@@ -61,11 +61,9 @@ impl ProcessBook {
         self.pids.extend(pids.map(Pid::from_u32));
         self.pids.sort_unstable();
         self.pids.dedup();
-        let Some(system) = &mut self.system else { return };
-        if system.processes().len() > self.pids.len() + STALE_MAX
-            && let Ok(fresh) = System::new()
-        {
-            *system = fresh;
+        let system = &mut self.system;
+        if system.processes().len() > self.pids.len() + STALE_MAX {
+            *system = System::new();
         }
         // A process may change its name and command line, but not so often that it pays to read them each time.
         let wanted = ProcessRefreshKind::nothing()
@@ -131,7 +129,7 @@ impl ProcessBook {
     }
 
     fn count(&self, id: ProcessId) -> Option<(u32, Option<u64>)> {
-        let process = self.system.as_ref()?.process(Pid::from_u32(id.pid))?;
+        let process = self.system.process(Pid::from_u32(id.pid))?;
         let used = u32::try_from(process.open_files()?).ok()?;
         Some((used, process.open_files_limit().and_then(|count| u64::try_from(count).ok())))
     }

@@ -13,7 +13,7 @@ use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::TcpState;
 
 /// How long anything may take; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn sample(source: &mut PortableSource, needs: &Needs) -> Snapshot {
     let mut snapshot = Snapshot::default();

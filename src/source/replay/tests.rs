@@ -88,7 +88,7 @@ fn it_says_whose_it_is_and_can_do_nothing() {
 #[test]
 fn long_pauses_are_cut_missing_ones_made_and_the_end_is_the_end() {
     let mut recorded = samples(3);
-    recorded[1].at = recorded[0].at.after(Duration::from_hours(8));
+    recorded[1].at = recorded[0].at.after(Duration::from_secs(8 * 3_600));
     recorded[2].at = recorded[1].at;
     let mut replay = open(&recording(&recorded)).expect("a recording");
     let played = rest(&mut replay);

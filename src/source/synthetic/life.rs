@@ -12,7 +12,7 @@ use crate::source::synthetic::cast::SocketHolder;
 use crate::source::synthetic::world::World;
 
 /// `TIME_WAIT` lasts this long (`TCP_TIMEWAIT_LEN`, include/net/tcp.h); so does an orphan's `FIN_WAIT2` by default.
-pub const TIME_WAIT: Duration = Duration::from_mins(1);
+pub const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// The oldest that a connection in its usual state is when the demo begins, in seconds.
 const AGE_START_MAX: u32 = 7_200;

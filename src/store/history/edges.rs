@@ -10,7 +10,7 @@ use crate::model::time::Timestamp;
 use crate::store::history::TOGETHER;
 
 /// What the rates are told over.
-pub const EDGES_TIME: Duration = Duration::from_mins(1);
+pub const EDGES_TIME: Duration = Duration::from_secs(60);
 /// Samples that a minute can have, and the one before it.
 const EDGES_LEN_MAX: usize = 68;
 /// Every state, and what is before the first and after the last one: no socket.

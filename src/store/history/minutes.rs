@@ -9,7 +9,7 @@ use crate::store::rows::Counts;
 
 /// How many minutes are kept: a day.
 pub const MINUTES_LEN_MAX: usize = 24 * 60;
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the samples of one minute (a whole one since boot) showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,7 @@ fn seconds_and_minutes_end_where_they_are_said_to() {
     }
     assert_eq!(history.samples().len(), 900);
     assert_eq!(history.minutes().len(), MINUTES_LEN_MAX);
-    assert_eq!(history.edges().expect("there are samples").over, Duration::from_mins(1));
+    assert_eq!(history.edges().expect("there are samples").over, Duration::from_secs(60));
 }
 
 #[test]

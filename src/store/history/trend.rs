@@ -21,7 +21,7 @@ pub enum Span {
 /// A count is taken to hold for at least so long, where samples come more often than the parts of a chart ask for.
 const HOLD_MIN: Duration = Duration::from_secs(3);
 /// And at most so long: three times the longest interval that can be chosen.
-const HOLD_MAX: Duration = Duration::from_mins(3);
+const HOLD_MAX: Duration = Duration::from_secs(3 * 60);
 /// How often samples come is seen from the last few.
 const SPACING_SAMPLES: usize = 8;
 
@@ -29,9 +29,9 @@ impl Span {
     /// Its length.
     pub const fn length(self) -> Duration {
         match self {
-            Self::Short => Duration::from_mins(2),
-            Self::Middle => Duration::from_mins(15),
-            Self::Long => Duration::from_hours(24),
+            Self::Short => Duration::from_secs(2 * 60),
+            Self::Middle => Duration::from_secs(15 * 60),
+            Self::Long => Duration::from_secs(24 * 3_600),
         }
     }
 
@@ -66,8 +66,8 @@ impl History {
             // A minute that is missing is a gap; the parts of a narrow chart are longer than one anyway.
             for minute in self.minutes() {
                 let highest = pick(&minute.highest);
-                parts.put(minute.begun, highest, Duration::from_mins(1));
-                parts.put(minute.until, highest, Duration::from_mins(1));
+                parts.put(minute.begun, highest, Duration::from_secs(60));
+                parts.put(minute.until, highest, Duration::from_secs(60));
             }
             return parts.found;
         }

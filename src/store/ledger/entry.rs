@@ -11,12 +11,12 @@ use crate::store::ledger::windows::{Counts, Kind, Rings, Slots, Window};
 /// So many processes of one entry are told apart; of more it is said that there are at least so many.
 pub const PROCESSES_MAX: usize = 64;
 /// Failures further apart than this have nothing to do with each other.
-const LULL: Duration = Duration::from_mins(1);
+const LULL: Duration = Duration::from_secs(60);
 /// What nobody tries any more is over after this time, or after three times the usual time between two attempts,
 const OVER_AFTER: Duration = Duration::from_secs(10);
 const OVER_AFTER_GAPS: u32 = 3;
 /// but after this time in any case.
-const OVER_AFTER_MAX: Duration = Duration::from_mins(3);
+const OVER_AFTER_MAX: Duration = Duration::from_secs(3 * 60);
 
 /// What is known of the attempts of one program at one destination, or of what came in by one listener.
 #[derive(Clone, Debug, PartialEq)]

@@ -193,14 +193,17 @@ impl<'t> Lexer<'t> {
     fn item(&mut self) -> Result<Item, FilterError> {
         let at = self.at;
         match self.rest().chars().next() {
-            Some(quote @ ('"' | '\'')) => self.quoted(quote),
-            Some('/') if let Some(item) = self.regex() => Ok(item),
-            _ => {
-                let rest = self.rest();
-                let len = boundary(rest).min(rest.find(',').unwrap_or(rest.len()));
-                Ok(Item { text: self.take(len).to_owned(), form: Form::Plain, at })
+            Some(quote @ ('"' | '\'')) => return self.quoted(quote),
+            Some('/') => {
+                if let Some(item) = self.regex() {
+                    return Ok(item);
+                }
             }
+            _ => {}
         }
+        let rest = self.rest();
+        let len = boundary(rest).min(rest.find(',').unwrap_or(rest.len()));
+        Ok(Item { text: self.take(len).to_owned(), form: Form::Plain, at })
     }
 
     /// `/…/`, where the closing slash is the first that is not escaped and ends the word; `None` if there is none.

@@ -10,7 +10,7 @@ use crate::commands::commands;
 pub const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
 /// What takes longer hangs: everything here is done within a second, on a machine that is busy within ten.
-const HANGS: Duration = Duration::from_mins(5);
+const HANGS: Duration = Duration::from_secs(5 * 60);
 /// Stands for a file that does not exist yet.
 const NEW: &str = "NEW";
 

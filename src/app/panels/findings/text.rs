@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn slopes_say_how_sure_they_are() {
-        let slope = |per_minute, confidence| Slope { per_minute, over: Duration::from_mins(5), confidence };
+        let slope = |per_minute, confidence| Slope { per_minute, over: Duration::from_secs(5 * 60), confidence };
         assert_eq!(slope_text(slope(4.0, 0.99)), "+4/min");
         assert_eq!(slope_text(slope(0.5, 0.9)), "+0.5/min");
         assert_eq!(slope_text(slope(-1_200.0, 0.5)), "−1,200/min?");

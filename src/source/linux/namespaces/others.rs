@@ -23,7 +23,7 @@ use crate::source::linux::tables::SocketTables;
 /// More namespaces are not shown: each costs a descriptor and four walks over the kernel's tables in every sample.
 pub const SHOWN_MAX: usize = 256;
 /// A namespace that could not be entered is tried again after this time.
-const RETRY_AFTER: Duration = Duration::from_mins(1);
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// What is said of namespaces that are looked at through a process.
 const THROUGH_PROCESS: &str = "network namespaces that may not be entered are read from /proc/PID/net, without \

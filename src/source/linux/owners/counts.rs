@@ -20,7 +20,7 @@ const FIRST_BUDGET: Duration = Duration::from_millis(30);
 /// each other one up to this.
 const BUDGET: Duration = Duration::from_millis(2);
 /// A limit is read again after this time: prlimit(2) can change it;
-const AGAIN_AFTER: Duration = Duration::from_mins(1);
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// one that more than this share of is used, after this time.
 const NEAR_PERCENT: u64 = 70;
 const NEAR_AFTER: Duration = Duration::from_secs(5);

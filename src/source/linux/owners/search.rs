@@ -27,7 +27,7 @@ const LAST_QUESTIONS_MAX: usize = 20_000;
 /// A socket that no process has is sought again after this time, then after twice that, and so on,
 pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// up to this.
-pub(super) const RETRY_MAX: Duration = Duration::from_mins(1);
+pub(super) const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Owners {
     /// Seeks the holders of the pending sockets.
