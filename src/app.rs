@@ -53,7 +53,7 @@ use crate::app::held::HeldDeltas;
 use crate::app::keymap::remap::Keymap;
 use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
-use crate::app::msg::Msg;
+use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{Notices, Tone};
 use crate::app::panels::Panels;
 use crate::app::tab::Tab;
@@ -221,7 +221,7 @@ impl App {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = match msg {
             Msg::Key(event) => self.on_key(event, None),
-            Msg::HastyKey(event, haste) => self.on_key(event, Some(haste)),
+            Msg::EarlyKey(event, early) => self.on_key(event, Some(early)),
             Msg::Mouse(event) => self.on_mouse(event),
             Msg::Paste(text) => self.on_paste(&text),
             Msg::Resize(width, height) => self.on_resize((width, height)),
@@ -243,9 +243,10 @@ impl App {
         std::mem::take(&mut self.dirty)
     }
 
-    /// The question that waits for a yes, as it is on the screen: another value means that it has to be read anew.
-    pub fn question(&self) -> Option<(u64, (u16, u16))> {
-        self.mode.is_dialog().then_some((self.questions, self.config.size))
+    /// The question that waits for an answer, as it is on the screen.
+    pub fn question(&self) -> Option<ShownQuestion> {
+        let question = ShownQuestion { number: self.questions, screen: self.config.size };
+        self.mode.is_dialog().then_some(question)
     }
 
     /// The KILL that is offered now.

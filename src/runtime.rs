@@ -2,24 +2,23 @@
 
 mod backend;
 mod closes;
+mod confirm_guard;
 mod event_loop;
-mod haste;
 mod keys;
 mod kills;
 pub mod load;
-mod plan;
+mod os;
+#[cfg(not(unix))]
+mod other;
+mod sample_plan;
 mod sampler;
+mod signal_event;
 mod signals;
 mod terminal;
 #[cfg(unix)]
 mod time_zone;
-
-#[cfg(not(unix))]
-#[path = "runtime/other.rs"]
-mod os;
 #[cfg(unix)]
-#[path = "runtime/unix.rs"]
-mod os;
+mod unix;
 
 use std::any::Any;
 use std::io;
@@ -44,9 +43,9 @@ use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
 use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
-use crate::runtime::event_loop::{EventLoop, Hands, Queues};
-use crate::runtime::haste::Input;
-use crate::runtime::kills::{Kills, Patience};
+use crate::runtime::confirm_guard::TerminalInput;
+use crate::runtime::event_loop::{EffectHandlers, EventLoop, EventQueues};
+use crate::runtime::kills::{KillWait, Kills};
 use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
@@ -110,7 +109,7 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     terminal::install_panic_hook();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let answered = Arc::new(AtomicBool::new(false));
-    let calls = signals::listen(Arc::clone(&answered))
+    let signals = signals::listen(Arc::clone(&answered))
         .context("cannot listen for signals; raise the limit with ulimit -n, or use `conntop list`")?;
     let (sender, messages) = channel(MESSAGES_MAX);
     // The queue is empty: there is room for them.
@@ -127,15 +126,15 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     });
     let close_allowed = source.info().abilities.close && !options.read_only;
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
-    let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), Patience::default()));
+    let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
     let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
     let screen =
         Screen::enter(options.mouse, options.theme).context("cannot prepare the terminal; use `conntop list`")?;
-    let events = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
+    let input = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
 
-    let queues = Queues { calls, events, messages };
-    let hands = Hands { screen, keyboard, sampler, kills, names, closes };
-    let ended = runtime.block_on(EventLoop::new(app, queues, hands).run());
+    let queues = EventQueues { signals, input, messages };
+    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes };
+    let ended = runtime.block_on(EventLoop::new(app, queues, handlers).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
 }
@@ -144,7 +143,7 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
 /// Ctrl-C ends the program in the system's own way.
 pub fn for_waiting() -> io::Result<(tokio::runtime::Runtime, bool)> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let hears = descriptors::check_room(signals::ROOM).is_ok();
+    let hears = descriptors::check_room(signals::DESCRIPTORS_NEEDED).is_ok();
     let runtime = if hears { builder.enable_all().build() } else { builder.enable_time().build() }?;
     Ok((runtime, hears))
 }
@@ -194,8 +193,8 @@ fn utc_offset_seconds() -> (i32, Option<String>) {
 }
 
 /// Starts the thread that reads the terminal; its queue closes when the terminal is gone.
-fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<Input>> {
-    let (sender, receiver): (Sender<Input>, _) = channel(EVENTS_MAX);
+fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<TerminalInput>> {
+    let (sender, receiver): (Sender<TerminalInput>, _) = channel(EVENTS_MAX);
     thread::Builder::new().name("keys".into()).spawn(move || keyboard.read_to(&sender))?;
     Ok(receiver)
 }

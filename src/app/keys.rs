@@ -12,7 +12,7 @@ use crate::app::effect::Effect;
 use crate::app::keymap::key::Key;
 use crate::app::keymap::{self, Binding, KeyScope};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
-use crate::app::msg::Haste;
+use crate::app::msg::EarlyKey;
 use crate::app::notice::Tone;
 use crate::app::panels::Opened;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
@@ -23,7 +23,7 @@ use crate::model::socket::SocketId;
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
 impl App {
-    pub(super) fn on_key(&mut self, event: KeyEvent, haste: Option<Haste>) -> Vec<Effect> {
+    pub(super) fn on_key(&mut self, event: KeyEvent, early: Option<EarlyKey>) -> Vec<Effect> {
         // What stood in the footer has been read; the key still does what it does.
         let dismissed = self.notices.dismiss();
         self.dirty |= dismissed;
@@ -34,7 +34,7 @@ impl App {
             if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
             }
-            return if self.refuses(binding, haste) { Vec::new() } else { binding.run(self) };
+            return if self.refuses(binding, early) { Vec::new() } else { binding.run(self) };
         }
         match event.code {
             KeyCode::Char(character)
@@ -42,7 +42,7 @@ impl App {
             {
                 self.type_into_filter(character.encode_utf8(&mut [0; 4]));
             }
-            KeyCode::Char(character) if scope == KeyScope::ConfirmWord && haste != Some(Haste::Unread) => {
+            KeyCode::Char(character) if scope == KeyScope::ConfirmWord && early != Some(EarlyKey::QuestionUnread) => {
                 self.type_word(character);
             }
             _ => {}
@@ -62,11 +62,11 @@ impl App {
     }
 
     /// Whether a yes is not taken: it came before its question could be read.
-    fn refuses(&mut self, binding: &Binding, haste: Option<Haste>) -> bool {
+    fn refuses(&mut self, binding: &Binding, early: Option<EarlyKey>) -> bool {
         // A word is typed fast.
         let waits_for_word = self.mode.word_mut().is_some();
-        let too_soon =
-            binding.confirms() && if waits_for_word { haste == Some(Haste::Unread) } else { haste.is_some() };
+        let too_soon = binding.confirms()
+            && if waits_for_word { early == Some(EarlyKey::QuestionUnread) } else { early.is_some() };
         if let Mode::Confirm(Confirm { again, .. }) | Mode::ConfirmClose(ConfirmClose { again, .. }) = &mut self.mode {
             *again = too_soon;
         }

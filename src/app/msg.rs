@@ -8,14 +8,23 @@ use crate::model::delta::Delta;
 use crate::model::host_name::Named;
 use crate::model::text::DisplayText;
 
-/// Why a key is not taken for a yes to a question: whoever pressed it may not have read it.
+/// A question on the screen. Another value is another question, which has to be read anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Haste {
-    /// The question was not on the screen, or not for long enough, or the key is none that a person just pressed: the
-    /// terminal says that it repeats, or it came together with others (typed ahead, or pasted).
-    Unread,
-    /// It came right after another key, or is the same as the one before and may be held down.
-    Quick,
+pub struct ShownQuestion {
+    /// How many questions had been asked when it was.
+    pub number: u64,
+    /// The size of the screen: columns, rows.
+    pub screen: (u16, u16),
+}
+
+/// Why a key does not confirm a question: the user may not have read the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyKey {
+    /// The question was not on the screen for long enough to be read, or nobody just pressed the key: the terminal says
+    /// that it repeats, or it came together with other keys (typed ahead, or pasted).
+    QuestionUnread,
+    /// The key came right after another key, or is the same as the one before and may be held down.
+    TypedTooFast,
 }
 
 /// Something that happened.
@@ -23,8 +32,8 @@ pub enum Haste {
 pub enum Msg {
     /// A key was pressed (never a release).
     Key(KeyEvent),
-    /// The same, too soon to be a yes.
-    HastyKey(KeyEvent, Haste),
+    /// A key was pressed too early to confirm the question on the screen.
+    EarlyKey(KeyEvent, EarlyKey),
     /// The mouse did something.
     Mouse(MouseEvent),
     /// Text was pasted.

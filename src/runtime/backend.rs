@@ -12,7 +12,7 @@ use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
 /// Where the bytes go and how large the terminal is.
-pub trait Sink {
+pub trait TerminalWriter {
     /// Writes all of `bytes`.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
 
@@ -30,21 +30,22 @@ const MODIFIERS: [(Modifier, &str); 5] = [
     (Modifier::CROSSED_OUT, "9"),
 ];
 
-/// How cells look from now on.
+/// Colours and attributes of the cells that are written next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Look {
+struct CellStyle {
     foreground: Color,
     background: Color,
     modifier: Modifier,
 }
 
-const PLAIN: Look = Look { foreground: Color::Reset, background: Color::Reset, modifier: Modifier::empty() };
+const PLAIN_STYLE: CellStyle =
+    CellStyle { foreground: Color::Reset, background: Color::Reset, modifier: Modifier::empty() };
 
 /// A ratatui backend for terminals that understand ECMA-48.
-pub struct Frames<S> {
-    sink: S,
+pub struct FrameWriter<S> {
+    out: S,
     bytes: Vec<u8>,
-    look: Look,
+    style: CellStyle,
     /// Where the terminal's cursor is, as far as that is sure.
     at: Option<Position>,
     shown: Option<bool>,
@@ -52,17 +53,17 @@ pub struct Frames<S> {
     columns: u16,
 }
 
-impl<S: Sink> Frames<S> {
-    /// Frames for `sink`; nothing is known about its cursor.
-    pub fn new(sink: S) -> Self {
-        Self { sink, bytes: Vec::new(), look: PLAIN, at: None, shown: None, columns: 0 }
+impl<S: TerminalWriter> FrameWriter<S> {
+    /// A writer to `out`; nothing is known about its cursor.
+    pub fn new(out: S) -> Self {
+        Self { out, bytes: Vec::new(), style: PLAIN_STYLE, at: None, shown: None, columns: 0 }
     }
 
     /// Forgets what is known about the terminal: another program has written to it.
     pub fn forget(&mut self) {
         self.bytes.clear();
         (self.at, self.shown) = (None, None);
-        self.look = PLAIN;
+        self.style = PLAIN_STYLE;
         self.push("\x1b[m");
     }
 
@@ -82,35 +83,35 @@ impl<S: Sink> Frames<S> {
         self.at = Some(to);
     }
 
-    /// Changes the look with one sequence of as few parameters as are needed.
-    fn wear(&mut self, look: Look) {
-        if look == self.look {
+    /// Changes the style with one sequence of as few parameters as are needed.
+    fn set_style(&mut self, style: CellStyle) {
+        if style == self.style {
             return;
         }
         let mut parameters: Vec<String> = Vec::new();
-        let mut from = self.look;
+        let mut from = self.style;
         // Single attributes can be switched off too, but not all terminals agree on the codes.
-        if !look.modifier.contains(from.modifier) || look == PLAIN {
-            parameters.push(if look == PLAIN { String::new() } else { "0".to_owned() });
-            from = PLAIN;
+        if !style.modifier.contains(from.modifier) || style == PLAIN_STYLE {
+            parameters.push(if style == PLAIN_STYLE { String::new() } else { "0".to_owned() });
+            from = PLAIN_STYLE;
         }
-        let added = look.modifier.difference(from.modifier);
+        let added = style.modifier.difference(from.modifier);
         let codes = MODIFIERS.iter().filter(|(modifier, _)| added.contains(*modifier)).map(|(_, code)| *code);
         parameters.extend(codes.map(str::to_owned));
-        if look.foreground != from.foreground {
-            parameters.push(color_code(look.foreground, 30));
+        if style.foreground != from.foreground {
+            parameters.push(color_code(style.foreground, 30));
         }
-        if look.background != from.background {
-            parameters.push(color_code(look.background, 40));
+        if style.background != from.background {
+            parameters.push(color_code(style.background, 40));
         }
-        self.look = look;
+        self.style = style;
         if !parameters.is_empty() {
             self.push(&format!("\x1b[{}m", parameters.join(";")));
         }
     }
 
     fn put(&mut self, at: Position, symbol: &str) {
-        // Text is sanitised where it enters; this is the last door and costs nothing.
+        // Text is sanitised where it enters; this check makes sure once more and costs nothing.
         if symbol.chars().any(char::is_control) {
             return self.put(at, "?");
         }
@@ -149,23 +150,23 @@ fn color_code(color: Color, base: u8) -> String {
     }
 }
 
-impl<S: Sink> Backend for Frames<S> {
+impl<S: TerminalWriter> Backend for FrameWriter<S> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        self.columns = self.sink.size()?.0;
+        self.columns = self.out.size()?.0;
         for (x, y, cell) in content {
             let at = Position { x, y };
             self.go_to(at);
             let known = MODIFIERS.iter().fold(Modifier::empty(), |all, (modifier, _)| all | *modifier);
-            self.wear(Look { foreground: cell.fg, background: cell.bg, modifier: cell.modifier & known });
+            self.set_style(CellStyle { foreground: cell.fg, background: cell.bg, modifier: cell.modifier & known });
             self.put(at, cell.symbol());
         }
         // What others write in between (a message of wall(1)) shall look plain.
-        self.wear(PLAIN);
+        self.set_style(PLAIN_STYLE);
         Ok(())
     }
 
@@ -198,7 +199,7 @@ impl<S: Sink> Backend for Frames<S> {
     }
 
     fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        self.wear(PLAIN);
+        self.set_style(PLAIN_STYLE);
         self.push(match clear_type {
             ClearType::All => "\x1b[2J",
             ClearType::AfterCursor => "\x1b[J",
@@ -210,7 +211,7 @@ impl<S: Sink> Backend for Frames<S> {
     }
 
     fn size(&self) -> io::Result<Size> {
-        self.sink.size().map(|(width, height)| Size { width, height })
+        self.out.size().map(|(width, height)| Size { width, height })
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
@@ -221,7 +222,7 @@ impl<S: Sink> Backend for Frames<S> {
         if self.bytes.is_empty() {
             return Ok(());
         }
-        let written = self.sink.write_all(&self.bytes);
+        let written = self.out.write_all(&self.bytes);
         self.bytes.clear();
         written
     }
@@ -250,7 +251,7 @@ mod tests {
         }
     }
 
-    impl Sink for Emulator {
+    impl TerminalWriter for Emulator {
         fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
             self.parser.process(bytes);
             self.writes.push(bytes.to_vec());
@@ -262,10 +263,11 @@ mod tests {
         }
     }
 
-    type Screen = Terminal<Frames<Emulator>>;
+    type Screen = Terminal<FrameWriter<Emulator>>;
 
     fn screen(columns: u16, rows: u16) -> Screen {
-        let mut screen = Terminal::new(Frames::new(Emulator::new(columns, rows))).expect("the emulator has a size");
+        let mut screen =
+            Terminal::new(FrameWriter::new(Emulator::new(columns, rows))).expect("the emulator has a size");
         draw(&mut screen, &[]);
         screen
     }
@@ -279,26 +281,26 @@ mod tests {
         drawn.expect("the emulator takes everything");
     }
 
-    fn sink(screen: &mut Screen) -> &mut Emulator {
-        &mut screen.backend_mut().sink
+    fn out(screen: &mut Screen) -> &mut Emulator {
+        &mut screen.backend_mut().out
     }
 
     #[test]
     fn a_frame_without_a_change_writes_nothing() {
         let mut screen = screen(20, 3);
         draw(&mut screen, &[(0, 0, "same", Style::new())]);
-        sink(&mut screen).writes.clear();
+        out(&mut screen).writes.clear();
         draw(&mut screen, &[(0, 0, "same", Style::new())]);
-        assert_eq!(sink(&mut screen).writes, Vec::<Vec<u8>>::new());
+        assert_eq!(out(&mut screen).writes, Vec::<Vec<u8>>::new());
     }
 
     #[test]
     fn a_frame_is_one_write_of_few_bytes() {
         let mut screen = screen(80, 24);
         draw(&mut screen, &[(40, 3, "1s", Style::new())]);
-        sink(&mut screen).writes.clear();
+        out(&mut screen).writes.clear();
         draw(&mut screen, &[(40, 3, "2s", Style::new().fg(Color::Green))]);
-        let writes = &sink(&mut screen).writes;
+        let writes = &out(&mut screen).writes;
         assert_eq!(writes.len(), 1);
         assert_eq!(String::from_utf8_lossy(&writes[0]), "\u{1b}[4;41H\u{1b}[32m2s\u{1b}[m");
     }
@@ -325,18 +327,18 @@ mod tests {
             screen.draw(|frame| frame.set_cursor_position((5, 1))).expect("the emulator takes everything");
         };
         with_cursor(&mut screen);
-        assert_eq!(sink(&mut screen).parser.screen().cursor_position(), (1, 5));
-        assert!(!sink(&mut screen).parser.screen().hide_cursor());
-        sink(&mut screen).writes.clear();
+        assert_eq!(out(&mut screen).parser.screen().cursor_position(), (1, 5));
+        assert!(!out(&mut screen).parser.screen().hide_cursor());
+        out(&mut screen).writes.clear();
         with_cursor(&mut screen);
-        assert_eq!(sink(&mut screen).writes.len(), 0);
+        assert_eq!(out(&mut screen).writes.len(), 0);
         draw(&mut screen, &[]);
-        assert!(sink(&mut screen).parser.screen().hide_cursor());
+        assert!(out(&mut screen).parser.screen().hide_cursor());
     }
 
     #[test]
     fn a_control_character_never_gets_through() {
-        let mut frames = Frames::new(Emulator::new(10, 1));
+        let mut frames = FrameWriter::new(Emulator::new(10, 1));
         let mut cell = Cell::default();
         for symbol in ["\u{1b}", "\u{9b}", "a\u{7}"] {
             cell.set_symbol(symbol);
@@ -350,7 +352,7 @@ mod tests {
     fn after_a_character_of_uncertain_width_the_next_cell_is_addressed() {
         let mut screen = screen(20, 2);
         draw(&mut screen, &[(0, 0, "漢a👩\u{200d}🚀b", Style::new()), (0, 1, "é", Style::new())]);
-        let bytes = String::from_utf8_lossy(sink(&mut screen).writes.last().expect("one frame")).into_owned();
+        let bytes = String::from_utf8_lossy(out(&mut screen).writes.last().expect("one frame")).into_owned();
         assert_eq!(bytes, "\u{1b}[1H漢\u{1b}[1;3Ha👩\u{200d}🚀\u{1b}[1;6Hb\r\né");
     }
 
@@ -388,7 +390,7 @@ mod tests {
                     expected.set_string(*x, *y, text, *style);
                 }
                 for (x, y) in (0..12).flat_map(|x| (0..4).map(move |y| (x, y))) {
-                    let shown = sink(&mut screen).parser.screen().cell(y, x).expect("inside");
+                    let shown = out(&mut screen).parser.screen().cell(y, x).expect("inside");
                     if shown.is_wide_continuation() {
                         continue;
                     }

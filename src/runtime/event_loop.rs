@@ -15,11 +15,11 @@ use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::runtime::closes::Closes;
-use crate::runtime::haste::{Input, Judge};
+use crate::runtime::confirm_guard::{ConfirmGuard, TerminalInput};
 use crate::runtime::kills::Kills;
 use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
-use crate::runtime::signals::{Call, exit_code};
+use crate::runtime::signal_event::{SignalEvent, exit_code};
 use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
 
 /// The shortest time between two frames; what comes in between is drawn together.
@@ -40,17 +40,17 @@ const CONTINUE_WAIT: Duration = Duration::from_millis(500);
 const HANGUP: i32 = 1;
 
 /// The queues that the loop waits for, in the order of their importance.
-pub struct Queues {
+pub struct EventQueues {
     /// From the system.
-    pub calls: Receiver<Call>,
+    pub signals: Receiver<SignalEvent>,
     /// From the terminal; closed when it is gone.
-    pub events: Receiver<Input>,
+    pub input: Receiver<TerminalInput>,
     /// From the sampler, the kills and the lookups of names.
     pub messages: Receiver<Msg>,
 }
 
 /// Who does what the app wants done.
-pub struct Hands {
+pub struct EffectHandlers {
     /// The terminal.
     pub screen: Screen,
     /// Where keys come from.
@@ -67,54 +67,54 @@ pub struct Hands {
 
 /// Whose the terminal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum TerminalUse {
     /// Ours.
-    InFront,
+    Foreground,
     /// Ours, to be given back now.
-    Leaving,
+    Suspending,
     /// Another program's.
-    Away,
+    Background,
 }
 
 /// The main thread at work.
 pub struct EventLoop {
     app: App,
-    queues: Queues,
-    hands: Hands,
+    queues: EventQueues,
+    handlers: EffectHandlers,
     /// The exit code, once the program is to end.
     end: Option<u8>,
     dirty: bool,
     resized: bool,
-    place: Place,
+    terminal_use: TerminalUse,
     /// No frame before this.
     next_frame: Instant,
     panic_wanted: bool,
     /// Which keys come too soon.
-    judge: Judge,
+    confirm_guard: ConfirmGuard,
 }
 
 impl EventLoop {
     /// A loop that has not drawn yet.
-    pub fn new(app: App, queues: Queues, hands: Hands) -> Self {
+    pub fn new(app: App, queues: EventQueues, handlers: EffectHandlers) -> Self {
         Self {
             app,
             queues,
-            hands,
+            handlers,
             end: None,
             dirty: true,
             // The terminal may have got a new size since the app was told of it.
             resized: true,
-            place: Place::InFront,
+            terminal_use: TerminalUse::Foreground,
             next_frame: Instant::now(),
             panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),
-            judge: Judge::default(),
+            confirm_guard: ConfirmGuard::default(),
         }
     }
 
     /// Runs until the user quits, a signal comes or the terminal is gone; the exit code.
     pub async fn run(mut self) -> io::Result<u8> {
         let ended = self.run_until_end().await;
-        self.hands.keyboard.let_go();
+        self.handlers.keyboard.release();
         match ended {
             Err(error) if is_gone(&error) => Ok(exit_code(HANGUP)),
             other => other,
@@ -129,11 +129,11 @@ impl EventLoop {
             }
             self.wait().await?;
             self.drain()?;
-            match self.place {
+            match self.terminal_use {
                 _ if self.end.is_some() => {}
-                Place::Leaving => self.suspend().await?,
-                Place::InFront => self.draw_if_due()?,
-                Place::Away => {}
+                TerminalUse::Suspending => self.suspend().await?,
+                TerminalUse::Foreground => self.draw_if_due()?,
+                TerminalUse::Background => {}
             }
         }
     }
@@ -142,16 +142,16 @@ impl EventLoop {
     async fn wait(&mut self) -> io::Result<()> {
         tokio::select! {
             biased;
-            call = self.queues.calls.recv() => self.on_call(call.unwrap_or(Call::End(HANGUP))),
-            event = self.queues.events.recv() => match event {
+            signal = self.queues.signals.recv() => self.on_signal(signal.unwrap_or(SignalEvent::End(HANGUP))),
+            event = self.queues.input.recv() => match event {
                 Some(input) => self.on_input(&input),
-                None => self.on_call(Call::End(HANGUP)),
+                None => self.on_signal(SignalEvent::End(HANGUP)),
             },
             // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
             Some(msg) = self.queues.messages.recv(), if !self.app.is_busy() => self.tell(msg),
-            () = sleep_until(self.next_frame), if self.dirty && self.place == Place::InFront => Ok(()),
+            () = sleep_until(self.next_frame), if self.dirty && self.terminal_use == TerminalUse::Foreground => Ok(()),
             () = yield_now(), if self.app.is_busy() => self.work(WORK_SLICE),
-            () = sleep(FRONT_WAIT), if self.place == Place::Away => self.show_if_in_front(),
+            () = sleep(FRONT_WAIT), if self.terminal_use == TerminalUse::Background => self.show_if_in_front(),
         }
     }
 
@@ -160,9 +160,9 @@ impl EventLoop {
         for _ in 0..DRAIN_MAX {
             if self.end.is_some() {
                 break;
-            } else if let Ok(call) = self.queues.calls.try_recv() {
-                self.on_call(call)?;
-            } else if let Ok(input) = self.queues.events.try_recv() {
+            } else if let Ok(signal) = self.queues.signals.try_recv() {
+                self.on_signal(signal)?;
+            } else if let Ok(input) = self.queues.input.try_recv() {
                 self.on_input(&input)?;
             } else if self.app.is_busy() {
                 break;
@@ -181,29 +181,29 @@ impl EventLoop {
         while self.app.is_busy() && Instant::now() < end {
             let effects = self.app.advance(STEPS);
             effects.into_iter().try_for_each(|effect| self.perform(effect))?;
-            if !(self.queues.events.is_empty() && self.queues.calls.is_empty()) {
+            if !(self.queues.input.is_empty() && self.queues.signals.is_empty()) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn on_call(&mut self, call: Call) -> io::Result<()> {
-        match call {
-            Call::End(signal) => self.end = Some(exit_code(signal)),
-            Call::Stop => self.place = Place::Leaving,
+    fn on_signal(&mut self, signal: SignalEvent) -> io::Result<()> {
+        match signal {
+            SignalEvent::End(signal) => self.end = Some(exit_code(signal)),
+            SignalEvent::Stop => self.terminal_use = TerminalUse::Suspending,
             // Whoever stopped the program may have used the terminal since.
-            Call::Continue => self.show_if_in_front()?,
-            Call::Resize => self.resized = true,
+            SignalEvent::Continue => self.show_if_in_front()?,
+            SignalEvent::Resize => self.resized = true,
         }
         Ok(())
     }
 
-    fn on_input(&mut self, input: &Input) -> io::Result<()> {
+    fn on_input(&mut self, input: &TerminalInput) -> io::Result<()> {
         match &input.event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
-                match self.judge.judge(*key, input, self.app.question()) {
-                    Some(haste) => self.tell(Msg::HastyKey(*key, haste)),
+                match self.confirm_guard.check(*key, input, self.app.question()) {
+                    Some(haste) => self.tell(Msg::EarlyKey(*key, haste)),
                     None => self.tell(Msg::Key(*key)),
                 }
             }
@@ -224,23 +224,23 @@ impl EventLoop {
     fn perform(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
             Effect::Quit => self.end = Some(0),
-            Effect::Suspend => self.place = Place::Leaving,
+            Effect::Suspend => self.terminal_use = TerminalUse::Suspending,
             Effect::Redraw => {
-                self.hands.screen.forget()?;
+                self.handlers.screen.forget()?;
                 self.dirty = true;
             }
             Effect::Kill(kill) => return self.kill(kill),
             Effect::Close(close) => return self.close(close),
-            Effect::Collect(needs) => self.hands.sampler.collect(needs),
+            Effect::Collect(needs) => self.handlers.sampler.collect(needs),
             Effect::LookUp(addresses) => {
-                let known = self.hands.names.as_mut().map_or_else(Vec::new, |names| names.want(&addresses));
+                let known = self.handlers.names.as_mut().map_or_else(Vec::new, |names| names.want(&addresses));
                 if !known.is_empty() {
                     return self.tell(Msg::HostNames(known));
                 }
             }
-            Effect::Interval(interval) => self.hands.sampler.set_interval(interval),
-            Effect::Pause(paused) => self.hands.sampler.pause(paused),
-            Effect::Sample => self.hands.sampler.sample_now(),
+            Effect::Interval(interval) => self.handlers.sampler.set_interval(interval),
+            Effect::Pause(paused) => self.handlers.sampler.pause(paused),
+            Effect::Sample => self.handlers.sampler.sample_now(),
             Effect::Bell => terminal::ring()?,
             Effect::Copy(text) if text.as_str().len() > COPY_LEN_MAX => {
                 return self.tell(Msg::Notice("that is too long for the clipboard; choose something shorter".into()));
@@ -251,7 +251,7 @@ impl EventLoop {
     }
 
     fn kill(&mut self, kill: Kill) -> io::Result<()> {
-        let begun = match &mut self.hands.kills {
+        let begun = match &mut self.handlers.kills {
             Some(kills) => kills.start(kill),
             // The app does not offer it then; this is the second lock.
             None => Err(KillReport { kill, outcome: KillOutcome::Failed("signals are switched off here".into()) }),
@@ -263,7 +263,7 @@ impl EventLoop {
     }
 
     fn close(&mut self, close: Close) -> io::Result<()> {
-        let begun = match &mut self.hands.closes {
+        let begun = match &mut self.handlers.closes {
             Some(closes) => closes.start(close),
             // The app does not offer it then; this is the second lock.
             None => Err(CloseReport { close, outcome: CloseOutcome::Failed("that is switched off here".into()) }),
@@ -276,12 +276,12 @@ impl EventLoop {
 
     /// Gives the terminal back and stops, as a shell expects of Ctrl-Z.
     async fn suspend(&mut self) -> io::Result<()> {
-        self.hands.keyboard.let_go();
+        self.handlers.keyboard.release();
         terminal::restore();
-        self.place = Place::Away;
+        self.terminal_use = TerminalUse::Background;
         os::stop_self();
         // Continued. The news of it may still be on its way, and pid 1 of a container cannot be stopped at all.
-        if let Ok(Some(Call::End(signal))) = timeout(CONTINUE_WAIT, self.queues.calls.recv()).await {
+        if let Ok(Some(SignalEvent::End(signal))) = timeout(CONTINUE_WAIT, self.queues.signals.recv()).await {
             self.end = Some(exit_code(signal));
             return Ok(());
         }
@@ -290,11 +290,12 @@ impl EventLoop {
 
     /// Takes the terminal again, unless this program was continued in the background: then it stays silent.
     fn show_if_in_front(&mut self) -> io::Result<()> {
-        self.place = if self.hands.keyboard.is_in_front() { Place::InFront } else { Place::Away };
-        if self.place == Place::InFront {
-            self.hands.screen.show()?;
-            self.hands.keyboard.take();
-            self.judge.forget();
+        self.terminal_use =
+            if self.handlers.keyboard.is_in_front() { TerminalUse::Foreground } else { TerminalUse::Background };
+        if self.terminal_use == TerminalUse::Foreground {
+            self.handlers.screen.show()?;
+            self.handlers.keyboard.take();
+            self.confirm_guard.forget();
             self.resized = true;
             self.dirty = true;
         }
@@ -312,8 +313,8 @@ impl EventLoop {
             self.work(WORK_BEFORE_FRAME)?;
             // What that has changed is part of this frame.
             self.app.take_dirty();
-            self.hands.screen.draw(&self.app)?;
-            self.judge.drawn(self.app.question(), std::time::Instant::now());
+            self.handlers.screen.draw(&self.app)?;
+            self.confirm_guard.frame_drawn(self.app.question(), std::time::Instant::now());
             self.dirty = false;
             self.next_frame = Instant::now() + FRAME;
             assert!(!self.panic_wanted, "a test asked for this panic");

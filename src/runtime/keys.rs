@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-use crate::runtime::keys::strings::{ControlString, Taken, looks_like_rest, opens_string, without_strings};
+use crate::runtime::keys::strings::{ControlString, StringProgress, looks_like_rest, opens_string, without_strings};
 
 /// The longest control sequence that is kept; what a longer one has beyond that is no key's.
 const SEQUENCE_LEN_MAX: usize = 64;
@@ -37,31 +37,31 @@ pub struct Decoder {
     /// Bytes of a sequence that is not complete yet.
     pending: Vec<u8>,
     /// What the escape at the start of `pending` is.
-    lead: Lead,
+    escape: EscapeOrigin,
     /// What was pasted so far, between the brackets of a bracketed paste.
     paste: Option<Vec<u8>>,
     /// The control string that has begun and not ended.
     string: Option<ControlString>,
-    /// What was told as a key and may have been the beginning of a reply that is torn apart, and when.
-    torn: Option<(u8, Duration)>,
+    /// What was told as a key and may have been the beginning of a reply that came in pieces, and when.
+    split_reply: Option<(u8, Duration)>,
     /// When the last byte came.
     at: Duration,
 }
 
 /// What the escape at the start of a sequence is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Lead {
+enum EscapeOrigin {
     /// An escape that came.
     #[default]
     Escape,
     /// One that was told as the Esc key already, because nothing followed it for a while.
-    Told,
+    Reported,
     /// It stands for an 8-bit control, so that it is no key.
     Control,
 }
 
 /// What the first bytes of the input are.
-enum Found {
+enum InputPrefix {
     /// This many bytes make this event, or nothing that is known.
     Event(usize, Option<Event>),
     /// A paste begins after this many bytes.
@@ -94,8 +94,8 @@ impl Decoder {
         match self.pending.as_slice() {
             [] => self.paste.is_some().then_some(PASTE_WAIT),
             // Each of these may be a key.
-            [ESC] | [ESC, b'[' | b'O'] if self.lead != Lead::Control => Some(ESCAPE_WAIT),
-            [ESC, second] if self.lead != Lead::Control && opens_string(*second) => Some(ESCAPE_WAIT),
+            [ESC] | [ESC, b'[' | b'O'] if self.escape != EscapeOrigin::Control => Some(ESCAPE_WAIT),
+            [ESC, second] if self.escape != EscapeOrigin::Control && opens_string(*second) => Some(ESCAPE_WAIT),
             _ => Some(SEQUENCE_WAIT),
         }
     }
@@ -106,20 +106,20 @@ impl Decoder {
         if self.string.take().is_some_and(|string| string.ends_with_escape()) {
             self.pending = vec![ESC];
         }
-        match (self.lead, self.pending.as_slice()) {
-            (Lead::Control, _) => {}
-            (Lead::Told, [ESC, second]) => {
-                self.torn = Some((*second, now));
+        match (self.escape, self.pending.as_slice()) {
+            (EscapeOrigin::Control, _) => {}
+            (EscapeOrigin::Reported, [ESC, second]) => {
+                self.split_reply = Some((*second, now));
                 events.extend(plain(*second));
             }
             (_, [first] | [ESC, first]) => {
-                self.torn = Some((*first, now));
+                self.split_reply = Some((*first, now));
                 self.decode(true, events);
             }
             _ => self.decode(true, events),
         }
         self.pending.clear();
-        self.lead = Lead::Escape;
+        self.escape = EscapeOrigin::Escape;
         self.end_paste(events);
     }
 
@@ -128,10 +128,10 @@ impl Decoder {
             self.feed_paste(byte, events);
         } else if let Some(mut string) = self.string.take() {
             match string.take(byte) {
-                Taken::Swallowed => self.string = Some(string),
-                Taken::Ended => {}
-                Taken::Aborted => self.take_first(byte, events),
-                Taken::AbortedByEscape => {
+                StringProgress::Swallowed => self.string = Some(string),
+                StringProgress::Ended => {}
+                StringProgress::Aborted => self.take_first(byte, events),
+                StringProgress::AbortedByEscape => {
                     self.pending = vec![ESC];
                     self.take_first(byte, events);
                 }
@@ -142,13 +142,13 @@ impl Decoder {
     }
 
     fn take_first(&mut self, byte: u8, events: &mut Vec<Event>) {
-        if let Some((begun, told)) = self.torn.take()
+        if let Some((begun, told)) = self.split_reply.take()
             && self.pending.is_empty()
             && self.at.saturating_sub(told) < SEQUENCE_WAIT
         {
             if begun == ESC && (byte == b'[' || opens_string(byte)) {
                 self.pending = vec![ESC, byte];
-                self.lead = Lead::Told;
+                self.escape = EscapeOrigin::Reported;
                 return;
             }
             if looks_like_rest(begun, byte) {
@@ -156,8 +156,8 @@ impl Decoder {
             }
         }
         self.pending.push(byte);
-        if self.lead == Lead::Told {
-            self.lead = Lead::Escape;
+        if self.escape == EscapeOrigin::Reported {
+            self.escape = EscapeOrigin::Escape;
             if let [ESC, second, third] = self.pending[..]
                 && !looks_like_rest(second, third)
             {
@@ -171,22 +171,22 @@ impl Decoder {
     fn decode(&mut self, last: bool, events: &mut Vec<Event>) {
         while !self.pending.is_empty() {
             match first(&self.pending, last) {
-                Found::Incomplete if self.pending.len() < SEQUENCE_LEN_MAX => return,
+                InputPrefix::Incomplete if self.pending.len() < SEQUENCE_LEN_MAX => return,
                 // No key has so many parameters; what ends the sequence is still to come.
-                Found::Incomplete => return self.pending.truncate(SEQUENCE_LEN_MAX - 1),
-                Found::Event(len, event) => {
+                InputPrefix::Incomplete => return self.pending.truncate(SEQUENCE_LEN_MAX - 1),
+                InputPrefix::Event(len, event) => {
                     self.pending.drain(..len);
-                    self.lead = Lead::Escape;
+                    self.escape = EscapeOrigin::Escape;
                     events.extend(event);
                 }
-                Found::Paste(len) => {
+                InputPrefix::Paste(len) => {
                     self.pending.drain(..len);
-                    self.lead = Lead::Escape;
+                    self.escape = EscapeOrigin::Escape;
                     self.paste = Some(Vec::new());
                     return;
                 }
-                Found::String(len) => return self.begin_string(len, events),
-                Found::Control(len, control) => {
+                InputPrefix::String(len) => return self.begin_string(len, events),
+                InputPrefix::Control(len, control) => {
                     let second = control - 0x40;
                     if opens_string(second) {
                         return self.begin_string(len, events);
@@ -194,7 +194,7 @@ impl Decoder {
                     self.pending.drain(..len);
                     if matches!(second, b'[' | b'O') {
                         self.pending.splice(..0, [ESC, second]);
-                        self.lead = Lead::Control;
+                        self.escape = EscapeOrigin::Control;
                     }
                 }
             }
@@ -204,7 +204,7 @@ impl Decoder {
     fn begin_string(&mut self, len: usize, events: &mut Vec<Event>) {
         let rest = self.pending.split_off(len);
         self.pending.clear();
-        self.lead = Lead::Escape;
+        self.escape = EscapeOrigin::Escape;
         self.string = Some(ControlString::begin(self.at));
         for byte in rest {
             self.take(byte, events);
@@ -235,19 +235,19 @@ impl Decoder {
 }
 
 /// What `bytes` (not empty) begin with; `last` says that nothing follows them.
-fn first(bytes: &[u8], last: bool) -> Found {
+fn first(bytes: &[u8], last: bool) -> InputPrefix {
     match bytes {
-        [ESC] if last => Found::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
-        [ESC, b'[' | b'O'] if last => Found::Event(2, with_alt(&bytes[1..])),
-        [ESC] | [ESC, b'O'] => Found::Incomplete,
-        [ESC, second] if !last && opens_string(*second) => Found::Incomplete,
-        [ESC, second, _, ..] if opens_string(*second) => Found::String(2),
+        [ESC] if last => InputPrefix::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
+        [ESC, b'[' | b'O'] if last => InputPrefix::Event(2, with_alt(&bytes[1..])),
+        [ESC] | [ESC, b'O'] => InputPrefix::Incomplete,
+        [ESC, second] if !last && opens_string(*second) => InputPrefix::Incomplete,
+        [ESC, second, _, ..] if opens_string(*second) => InputPrefix::String(2),
         // Two escapes are two keys, or the second one begins something.
-        [ESC, ESC, ..] => Found::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
+        [ESC, ESC, ..] => InputPrefix::Event(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [ESC, b'[', rest @ ..] => control_sequence(rest),
-        [ESC, b'O', letter, ..] => Found::Event(3, single_shift(*letter)),
+        [ESC, b'O', letter, ..] => InputPrefix::Event(3, single_shift(*letter)),
         [ESC, rest @ ..] => match character(rest, last) {
-            Found::Event(len, _) => Found::Event(len + 1, with_alt(&rest[..len])),
+            InputPrefix::Event(len, _) => InputPrefix::Event(len + 1, with_alt(&rest[..len])),
             other => other,
         },
         _ => character(bytes, last),
@@ -257,55 +257,58 @@ fn first(bytes: &[u8], last: bool) -> Found {
 /// The key of one byte, no modifier held.
 fn plain(byte: u8) -> Option<Event> {
     match character(&[byte], true) {
-        Found::Event(_, event) => event,
+        InputPrefix::Event(_, event) => event,
         _ => None,
     }
 }
 
 fn with_alt(bytes: &[u8]) -> Option<Event> {
     match character(bytes, true) {
-        Found::Event(_, Some(Event::Key(event))) => Some(key(event.code, event.modifiers | KeyModifiers::ALT)),
+        InputPrefix::Event(_, Some(Event::Key(event))) => Some(key(event.code, event.modifiers | KeyModifiers::ALT)),
         _ => None,
     }
 }
 
 /// One key that is no sequence: a control character or a character in UTF-8.
-fn character(bytes: &[u8], last: bool) -> Found {
+fn character(bytes: &[u8], last: bool) -> InputPrefix {
     let code = match bytes[0] {
         b'\r' => KeyCode::Enter,
         b'\t' => KeyCode::Tab,
         0x08 | 0x7f => KeyCode::Backspace,
         ESC => KeyCode::Esc,
-        0 => return Found::Event(1, Some(key(KeyCode::Char(' '), KeyModifiers::CONTROL))),
+        0 => return InputPrefix::Event(1, Some(key(KeyCode::Char(' '), KeyModifiers::CONTROL))),
         byte @ 0x01..=0x1a => {
-            return Found::Event(1, Some(key(KeyCode::Char(char::from(byte - 1 + b'a')), KeyModifiers::CONTROL)));
+            return InputPrefix::Event(1, Some(key(KeyCode::Char(char::from(byte - 1 + b'a')), KeyModifiers::CONTROL)));
         }
         // Ctrl-\ to Ctrl-_ share their codes with Ctrl-4 to Ctrl-7; crossterm names the digits.
         byte @ 0x1c..=0x1f => {
-            return Found::Event(1, Some(key(KeyCode::Char(char::from(byte - 0x1c + b'4')), KeyModifiers::CONTROL)));
+            return InputPrefix::Event(
+                1,
+                Some(key(KeyCode::Char(char::from(byte - 0x1c + b'4')), KeyModifiers::CONTROL)),
+            );
         }
         byte => return utf8(byte, bytes, last),
     };
-    Found::Event(1, Some(key(code, KeyModifiers::NONE)))
+    InputPrefix::Event(1, Some(key(code, KeyModifiers::NONE)))
 }
 
-fn utf8(lead: u8, bytes: &[u8], last: bool) -> Found {
+fn utf8(lead: u8, bytes: &[u8], last: bool) -> InputPrefix {
     let len = match lead {
         0..=0x7f => 1,
         // In the middle of a character they are parts of it; alone they are the 8-bit controls.
-        0x80..=0x9f => return Found::Control(1, lead),
+        0x80..=0x9f => return InputPrefix::Control(1, lead),
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
-        _ => return Found::Event(1, None),
+        _ => return InputPrefix::Event(1, None),
     };
     match std::str::from_utf8(&bytes[..len.min(bytes.len())]) {
         Ok(text) => match text.chars().next() {
-            Some(control @ '\u{80}'..='\u{9f}') => Found::Control(len, u8::try_from(control).unwrap_or(0x80)),
-            character => Found::Event(len, character.filter(|character| !character.is_control()).map(typed)),
+            Some(control @ '\u{80}'..='\u{9f}') => InputPrefix::Control(len, u8::try_from(control).unwrap_or(0x80)),
+            character => InputPrefix::Event(len, character.filter(|character| !character.is_control()).map(typed)),
         },
-        Err(error) if error.error_len().is_none() && !last => Found::Incomplete,
-        Err(_) => Found::Event(1, None),
+        Err(error) if error.error_len().is_none() && !last => InputPrefix::Incomplete,
+        Err(_) => InputPrefix::Event(1, None),
     }
 }
 
@@ -355,33 +358,35 @@ fn numbered(number: u32) -> Option<KeyCode> {
 }
 
 /// What follows `ESC [`: parameters, intermediates and a final byte (ECMA-48, section 5.4).
-fn control_sequence(rest: &[u8]) -> Found {
+fn control_sequence(rest: &[u8]) -> InputPrefix {
     // The Linux console's F1 to F5.
     if rest.first() == Some(&b'[') {
         return match rest.get(1) {
-            None => Found::Incomplete,
-            Some(letter @ b'A'..=b'E') => Found::Event(4, Some(key(KeyCode::F(letter - b'A' + 1), KeyModifiers::NONE))),
-            Some(_) => Found::Event(4, None),
+            None => InputPrefix::Incomplete,
+            Some(letter @ b'A'..=b'E') => {
+                InputPrefix::Event(4, Some(key(KeyCode::F(letter - b'A' + 1), KeyModifiers::NONE)))
+            }
+            Some(_) => InputPrefix::Event(4, None),
         };
     }
     let Some(end) = rest.iter().position(|byte| !(0x20..=0x3f).contains(byte)) else {
-        return Found::Incomplete;
+        return InputPrefix::Incomplete;
     };
     let (parameters, len) = (&rest[..end], 2 + end + 1);
     match rest[end] {
         b'M' if parameters.is_empty() => match rest.get(end + 1..end + 4) {
-            Some(bytes) => Found::Event(len + 3, old_mouse(bytes)),
+            Some(bytes) => InputPrefix::Event(len + 3, old_mouse(bytes)),
             // No mouse sends a control character; a report that was cut short must not hide Ctrl-C.
-            None if rest[end + 1..].iter().any(|byte| *byte < b' ') => Found::Event(len, None),
-            None => Found::Incomplete,
+            None if rest[end + 1..].iter().any(|byte| *byte < b' ') => InputPrefix::Event(len, None),
+            None => InputPrefix::Incomplete,
         },
         letter @ (b'M' | b'm') if parameters.first() == Some(&b'<') => {
-            Found::Event(len, mouse(&numbers(&parameters[1..]), letter == b'm'))
+            InputPrefix::Event(len, mouse(&numbers(&parameters[1..]), letter == b'm'))
         }
-        b'~' if parameters == b"200" => Found::Paste(len),
-        letter @ 0x40..=0x7e => Found::Event(len, function_key(parameters, letter)),
+        b'~' if parameters == b"200" => InputPrefix::Paste(len),
+        letter @ 0x40..=0x7e => InputPrefix::Event(len, function_key(parameters, letter)),
         // A byte that cannot be in a sequence ends it; it may begin the next one.
-        _ => Found::Event(len - 1, None),
+        _ => InputPrefix::Event(len - 1, None),
     }
 }
 

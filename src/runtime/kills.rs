@@ -21,14 +21,14 @@ const WATCHED_MAX: usize = 32;
 
 /// How long an end is waited for.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct KillWait {
     /// After this time a process that has not ended is reported.
     pub still_running: Duration,
     /// After this time it is no longer watched.
     pub end: Duration,
 }
 
-impl Default for Patience {
+impl Default for KillWait {
     fn default() -> Self {
         Self { still_running: Duration::from_secs(5), end: Duration::from_secs(2 * 60) }
     }
@@ -38,7 +38,7 @@ impl Default for Patience {
 pub struct Kills {
     host: Arc<dyn Host>,
     messages: Sender<Msg>,
-    patience: Patience,
+    wait: KillWait,
     /// One flag for each process that is being watched, set once a later signal is watched instead. The thread holds
     /// the other half.
     watched: HashMap<ProcessId, Vec<Arc<AtomicBool>>>,
@@ -46,8 +46,8 @@ pub struct Kills {
 
 impl Kills {
     /// Sends signals through `host` and reports to `messages`.
-    pub fn new(host: Arc<dyn Host>, messages: Sender<Msg>, patience: Patience) -> Self {
-        Self { host, messages, patience, watched: HashMap::new() }
+    pub fn new(host: Arc<dyn Host>, messages: Sender<Msg>, wait: KillWait) -> Self {
+        Self { host, messages, wait, watched: HashMap::new() }
     }
 
     /// Sends the signal on a thread of its own; what comes of it comes as messages. `Err` is what could not be begun.
@@ -67,30 +67,30 @@ impl Kills {
         }
         flags.push(Arc::clone(&superseded));
 
-        let (host, messages, patience) = (Arc::clone(&self.host), self.messages.clone(), self.patience);
-        let report = Report { kill: kill.clone(), messages, superseded };
+        let (host, messages, wait) = (Arc::clone(&self.host), self.messages.clone(), self.wait);
+        let watcher = KillWatcher { kill: kill.clone(), messages, superseded };
         let name = format!("kill-{}", kill.process.pid);
-        let spawned = thread::Builder::new().name(name).spawn(move || report.run(&*host, patience));
+        let spawned = thread::Builder::new().name(name).spawn(move || watcher.run(&*host, wait));
         spawned.map(|_| ()).or_else(|_| failed(kill, "no thread could be started; try again"))
     }
 }
 
 /// One signal and who is told.
-struct Report {
+struct KillWatcher {
     kill: Kill,
     messages: Sender<Msg>,
     superseded: Arc<AtomicBool>,
 }
 
-impl Report {
-    fn run(&self, host: &dyn Host, patience: Patience) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.send_and_watch(host, patience))) {
+impl KillWatcher {
+    fn run(&self, host: &dyn Host, wait: KillWait) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.send_and_watch(host, wait))) {
             let text = format!("the signal could not be followed ({})", panic_text(&*panic));
             self.send(KillOutcome::Failed(DisplayText::new(&text)));
         }
     }
 
-    fn send_and_watch(&self, host: &dyn Host, patience: Patience) {
+    fn send_and_watch(&self, host: &dyn Host, wait: KillWait) {
         let sent = Instant::now();
         let mut watch = match host.kill(&self.kill) {
             Ok(watch) => watch,
@@ -103,10 +103,10 @@ impl Report {
         if !self.kill.signal.row().ends {
             return;
         }
-        let mut ended = watch.ended_within(patience.still_running);
+        let mut ended = watch.ended_within(wait.still_running);
         if !ended {
             self.send_if_last(KillOutcome::StillRunning { after: sent.elapsed() });
-            ended = watch.ended_within(patience.end.saturating_sub(sent.elapsed()));
+            ended = watch.ended_within(wait.end.saturating_sub(sent.elapsed()));
         }
         if ended {
             self.send_if_last(KillOutcome::Ended { after: sent.elapsed() });
@@ -178,7 +178,7 @@ mod tests {
 
     fn kills() -> (Kills, Receiver<Msg>) {
         let (sender, messages) = channel(1);
-        (Kills::new(Arc::new(Fake), sender, Patience::default()), messages)
+        (Kills::new(Arc::new(Fake), sender, KillWait::default()), messages)
     }
 
     /// Everything that is reported about one signal, without the times.
@@ -210,10 +210,11 @@ mod tests {
     #[test]
     fn only_the_last_signal_to_a_process_reports_its_end() {
         let (kills, mut messages) = kills();
-        let report = Report { kill: kill(OBEYS, Signal::Term), messages: kills.messages, superseded: Arc::default() };
-        report.superseded.store(true, Ordering::Release);
-        report.send_if_last(KillOutcome::AlreadyGone);
-        report.send(KillOutcome::Sent);
+        let watcher =
+            KillWatcher { kill: kill(OBEYS, Signal::Term), messages: kills.messages, superseded: Arc::default() };
+        watcher.superseded.store(true, Ordering::Release);
+        watcher.send_if_last(KillOutcome::AlreadyGone);
+        watcher.send(KillOutcome::Sent);
         assert!(matches!(messages.blocking_recv(), Some(Msg::Kill(KillReport { outcome: KillOutcome::Sent, .. }))));
     }
 

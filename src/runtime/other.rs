@@ -9,24 +9,24 @@ use crossterm::style::ResetColor;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use tokio::sync::mpsc::Sender;
 
-use crate::runtime::haste::Input;
-use crate::runtime::signals::Call;
+use crate::runtime::confirm_guard::TerminalInput;
+use crate::runtime::signal_event::SignalEvent;
 
 /// What Ctrl-C counts as, so that the exit code is the same everywhere.
 const INTERRUPT: i32 = 2;
 
 /// The console.
 #[derive(Debug)]
-pub struct Keyboard;
+pub struct ConsoleKeyboard;
 
-impl Keyboard {
+impl ConsoleKeyboard {
     /// Opens it.
     pub fn open() -> io::Result<Self> {
         Ok(Self)
     }
 
     /// Nobody else reads the console.
-    pub fn let_go(&self) {}
+    pub fn release(&self) {}
 
     /// Nobody else has read the console.
     pub fn take(&self) {}
@@ -37,10 +37,10 @@ impl Keyboard {
     }
 
     /// Sends what is typed to `events` until it cannot be read or nobody listens.
-    pub fn read_to(&self, events: &Sender<Input>) {
+    pub fn read_to(&self, events: &Sender<TerminalInput>) {
         while let Ok(event) = crossterm::event::read() {
             // Nothing says here whether keys came together: only their times tell.
-            if Input::of_one_read(&mut vec![event]).any(|input| events.blocking_send(input).is_err()) {
+            if TerminalInput::of_one_read(&mut vec![event]).any(|input| events.blocking_send(input).is_err()) {
                 return;
             }
         }
@@ -90,16 +90,16 @@ pub fn is_setuid() -> bool {
 
 /// The signals that this program answers: Ctrl-C, when it does not come as a key.
 #[derive(Debug)]
-pub struct Signals;
+pub struct ConsoleSignals;
 
-impl Signals {
+impl ConsoleSignals {
     /// Nothing is to be prepared.
     pub fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) -> io::Result<Call> {
-        tokio::signal::ctrl_c().await.map(|()| Call::End(INTERRUPT))
+    pub async fn next(&mut self) -> io::Result<SignalEvent> {
+        tokio::signal::ctrl_c().await.map(|()| SignalEvent::End(INTERRUPT))
     }
 }

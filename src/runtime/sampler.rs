@@ -15,7 +15,7 @@ use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
 use crate::runtime::load::stretched;
-use crate::runtime::plan::{Plan, Took};
+use crate::runtime::sample_plan::{SampleCost, SamplePlan};
 use crate::runtime::{os, panic_text};
 use crate::source::retries::{Retries, RetryDecision, RetryLimit};
 use crate::source::{Pace, Source, SourceError};
@@ -62,7 +62,7 @@ impl Sampler {
     pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
         let wanted = SamplerOrders { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
         let orders = Arc::new(SharedOrders { wanted: Mutex::new(wanted), changed: Condvar::new() });
-        let plan = Plan::new(source.has_parts(&Needs::default()));
+        let plan = SamplePlan::new(source.has_parts(&Needs::default()));
         let sampling =
             Sampling { source, messages, orders: Arc::clone(&orders), schedule: Schedule::new(Instant::now()), plan };
         thread::Builder::new().name("sampler".into()).spawn(move || sampling.run())?;
@@ -177,7 +177,7 @@ struct SampleOrder {
 }
 
 /// When a sample was begun, and how long its thread had worked by then.
-struct Begun {
+struct SampleStart {
     at: Instant,
     core: Option<Duration>,
 }
@@ -187,7 +187,7 @@ struct Sampling {
     messages: Sender<Msg>,
     orders: Arc<SharedOrders>,
     schedule: Schedule,
-    plan: Plan,
+    plan: SamplePlan,
 }
 
 impl Sampling {
@@ -206,7 +206,7 @@ impl Sampling {
         let mut snapshot = Snapshot::default();
         let mut retries = Retries::new(RetryLimit::Screen);
         while let Some(order) = self.wait() {
-            let begun = Begun { at: Instant::now(), core: os::thread_time() };
+            let begun = SampleStart { at: Instant::now(), core: os::thread_time() };
             let sampled = self.sample(&order, &mut tracker, &mut snapshot);
             let sent = match sampled {
                 Ok(pace) => {
@@ -219,7 +219,7 @@ impl Sampling {
                     give_back(&mut snapshot.sockets);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
                 }
-                Err(error) => self.bear(&error, &mut retries, order.early),
+                Err(error) => self.retry_or_stop(&error, &mut retries, order.early),
             };
             if !sent {
                 return;
@@ -228,7 +228,7 @@ impl Sampling {
     }
 
     /// Plans another try; says why once, and to who asked for the sample. `false` once the main thread is gone.
-    fn bear(&mut self, error: &SourceError, retries: &mut Retries, asked_for: bool) -> bool {
+    fn retry_or_stop(&mut self, error: &SourceError, retries: &mut Retries, asked_for: bool) -> bool {
         let now = Instant::now();
         match retries.failed(now) {
             RetryDecision::Again { wait, is_first } => {
@@ -255,11 +255,11 @@ impl Sampling {
     }
 
     /// Plans the next sample by what this one cost, and lets the screen know.
-    fn settle(&mut self, begun: &Begun, order: &SampleOrder, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
+    fn settle(&mut self, begun: &SampleStart, order: &SampleOrder, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
         let wall = begun.at.elapsed();
         // Where the system does not tell the time of a thread, it is taken to have had its core for itself.
         let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
-        self.plan.sampled(snapshot, delta, Took { wall, core });
+        self.plan.sampled(snapshot, delta, SampleCost { wall, core });
         self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
         if pace == Pace::Interval {
             delta.rhythm = Rhythm { late: delta.rhythm.late, ..self.plan.rhythm(order.interval, wall) };

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::runtime::os::Signals;
+use crate::runtime::os::SignalStream;
+use crate::runtime::signal_event::{SignalEvent, exit_code};
 use crate::source::descriptors;
 
 /// How long the main thread may take to answer a signal before the program is ended without it.
@@ -20,46 +21,28 @@ const ANSWER_WAIT: Duration = Duration::from_secs(1);
 const CALLS_MAX: usize = 16;
 
 /// The descriptors of a runtime that hears signals, and some: tokio panics where its pair of sockets cannot be opened.
-pub const ROOM: usize = 8;
-
-/// What the system says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// End, because of the signal with this number.
-    End(i32),
-    /// Stop until continued (SIGTSTP).
-    Stop,
-    /// Somebody continued the program (SIGCONT).
-    Continue,
-    /// The terminal has a new size.
-    Resize,
-}
-
-/// The exit code of a program that a signal ended, as shells have it.
-pub fn exit_code(signal: i32) -> u8 {
-    u8::try_from(128 + signal).unwrap_or(u8::MAX)
-}
+pub const DESCRIPTORS_NEEDED: usize = 8;
 
 /// Listens from now on; the receiver gets every call. `answered` is to be set once the program is about to end.
-pub fn listen(answered: Arc<AtomicBool>) -> io::Result<Receiver<Call>> {
+pub fn listen(answered: Arc<AtomicBool>) -> io::Result<Receiver<SignalEvent>> {
     let (sender, receiver) = channel(CALLS_MAX);
-    descriptors::check_room(ROOM)?;
+    descriptors::check_room(DESCRIPTORS_NEEDED)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Registered here, not on the thread: the terminal is taken right after this.
     let signals = {
         let _guard = runtime.enter();
-        Signals::new()?
+        SignalStream::new()?
     };
     let listening = async move || pass_on(signals, sender, &answered).await;
     thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listening()))?;
     Ok(receiver)
 }
 
-async fn pass_on(mut signals: Signals, main: Sender<Call>, answered: &AtomicBool) {
+async fn pass_on(mut signals: SignalStream, main: Sender<SignalEvent>, answered: &AtomicBool) {
     while let Ok(call) = signals.next().await {
         // A full queue means that the main thread does not answer; what it missed it need not know.
         let _ = main.try_send(call);
-        let Call::End(signal) = call else { continue };
+        let SignalEvent::End(signal) = call else { continue };
         tokio::time::sleep(ANSWER_WAIT).await;
         if !answered.load(Ordering::Acquire) {
             // Only the modes: a write would get stuck as well.

@@ -12,7 +12,7 @@ use ratatui::Terminal;
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::runtime::backend::{Frames, Sink};
+use crate::runtime::backend::{FrameWriter, TerminalWriter};
 use crate::runtime::os;
 use crate::ui;
 use crate::ui::theme::Theme;
@@ -27,7 +27,7 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 struct Stdout;
 
-impl Sink for Stdout {
+impl TerminalWriter for Stdout {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         os::write_all(bytes)
     }
@@ -39,7 +39,7 @@ impl Sink for Stdout {
 
 /// The terminal while it shows the app; gives it back when dropped.
 pub struct Screen {
-    terminal: Terminal<Frames<Stdout>>,
+    terminal: Terminal<FrameWriter<Stdout>>,
     mouse: bool,
     theme: Theme,
 }
@@ -47,7 +47,7 @@ pub struct Screen {
 impl Screen {
     /// Takes the terminal, with its mouse or not, to draw in `theme`.
     pub fn enter(mouse: bool, theme: Theme) -> io::Result<Self> {
-        let terminal = Terminal::new(Frames::new(Stdout))?;
+        let terminal = Terminal::new(FrameWriter::new(Stdout))?;
         let mut screen = Self { terminal, mouse, theme };
         screen.show()?;
         Ok(screen)

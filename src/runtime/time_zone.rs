@@ -30,7 +30,7 @@ fn zone(tz: Option<&str>) -> Result<TimeZone, String> {
     let Some(tz) = tz else {
         return match read(Path::new(LOCALTIME)) {
             // Many containers have none; the C library takes it for UTC as well.
-            Err(Unread::Unusable(Unusable::Missing)) => Ok(TimeZone::UTC),
+            Err(ZoneError::Unusable(Unusable::Missing)) => Ok(TimeZone::UTC),
             read => read.map_err(|why| format!("{LOCALTIME} {}", why.words())),
         };
     };
@@ -39,7 +39,7 @@ fn zone(tz: Option<&str>) -> Result<TimeZone, String> {
         return Ok(TimeZone::UTC);
     }
     match read(&file_of(name)) {
-        Err(Unread::Unusable(Unusable::Missing)) => TimeZone::posix(name)
+        Err(ZoneError::Unusable(Unusable::Missing)) => TimeZone::posix(name)
             .map_err(|_| format!("TZ says '{tz}', which is neither a time zone of this system nor a rule")),
         read => read.map_err(|why| format!("TZ says '{tz}', and {} {}", file_of(name).display(), why.words())),
     }
@@ -52,12 +52,12 @@ fn file_of(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-enum Unread {
+enum ZoneError {
     Unusable(Unusable),
     NoZone,
 }
 
-impl Unread {
+impl ZoneError {
     fn words(&self) -> String {
         match self {
             Self::Unusable(why) => why.to_string(),
@@ -66,9 +66,9 @@ impl Unread {
     }
 }
 
-fn read(path: &Path) -> Result<TimeZone, Unread> {
-    let content = guarded::read(path, LEN_MAX).map_err(Unread::Unusable)?;
-    TimeZone::tzif("local", &content).map_err(|_| Unread::NoZone)
+fn read(path: &Path) -> Result<TimeZone, ZoneError> {
+    let content = guarded::read(path, LEN_MAX).map_err(ZoneError::Unusable)?;
+    TimeZone::tzif("local", &content).map_err(|_| ZoneError::NoZone)
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -14,9 +14,9 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
-use crate::runtime::haste::Input;
+use crate::runtime::confirm_guard::TerminalInput;
 use crate::runtime::keys::Decoder;
-use crate::runtime::signals::Call;
+use crate::runtime::signal_event::SignalEvent;
 
 /// How often a reader in the background looks whether it is in front again.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
@@ -34,13 +34,13 @@ const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h
 
 /// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
 #[derive(Debug)]
-pub struct Keyboard {
+pub struct UnixKeyboard {
     tty: OwnedFd,
     /// Whether what is typed is for another program.
-    is_let_go: AtomicBool,
+    is_released: AtomicBool,
 }
 
-impl Keyboard {
+impl UnixKeyboard {
     /// Opens it.
     pub fn open() -> io::Result<Self> {
         let stdin = rustix::stdio::stdin();
@@ -49,17 +49,17 @@ impl Keyboard {
         } else {
             File::options().read(true).write(true).open("/dev/tty")?.into()
         };
-        Ok(Self { tty, is_let_go: AtomicBool::new(false) })
+        Ok(Self { tty, is_released: AtomicBool::new(false) })
     }
 
     /// From now on what is typed is for the next program: the shell gets it, not the reader.
-    pub fn let_go(&self) {
-        self.is_let_go.store(true, Ordering::Release);
+    pub fn release(&self) {
+        self.is_released.store(true, Ordering::Release);
     }
 
-    /// Reads again after [`Keyboard::let_go`].
+    /// Reads again after [`UnixKeyboard::release`].
     pub fn take(&self) {
-        self.is_let_go.store(false, Ordering::Release);
+        self.is_released.store(false, Ordering::Release);
     }
 
     /// Whether this program may use the terminal now: it is in front, or nobody can say (no job control, or the
@@ -69,7 +69,7 @@ impl Keyboard {
     }
 
     /// Sends what is typed to `events` until the terminal is gone or nobody listens.
-    pub fn read_to(&self, events: &Sender<Input>) {
+    pub fn read_to(&self, events: &Sender<TerminalInput>) {
         let (begun, mut decoder) = (Instant::now(), Decoder::default());
         let mut buffer = [0; READ_LEN];
         let mut ready = Vec::new();
@@ -90,14 +90,14 @@ impl Keyboard {
                 },
                 Wait::Gone => return,
             }
-            if Input::of_one_read(&mut ready).any(|input| events.blocking_send(input).is_err()) {
+            if TerminalInput::of_one_read(&mut ready).any(|input| events.blocking_send(input).is_err()) {
                 return;
             }
         }
     }
 
     fn may_read(&self) -> bool {
-        !self.is_let_go.load(Ordering::Acquire) && self.is_in_front()
+        !self.is_released.load(Ordering::Acquire) && self.is_in_front()
     }
 
     fn wait(&self, flags: PollFlags, timeout: Option<Duration>) -> Wait {
@@ -188,7 +188,7 @@ pub fn is_setuid() -> bool {
 
 /// The signals that this program answers.
 #[derive(Debug)]
-pub struct Signals {
+pub struct UnixSignals {
     hangup: Signal,
     interrupt: Signal,
     quit: Signal,
@@ -198,7 +198,7 @@ pub struct Signals {
     resize: Signal,
 }
 
-impl Signals {
+impl UnixSignals {
     /// From now on they do nothing by themselves; must be called within a tokio runtime.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
@@ -213,15 +213,15 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) -> io::Result<Call> {
+    pub async fn next(&mut self) -> io::Result<SignalEvent> {
         Ok(tokio::select! {
-            _ = self.hangup.recv() => Call::End(SignalKind::hangup().as_raw_value()),
-            _ = self.interrupt.recv() => Call::End(SignalKind::interrupt().as_raw_value()),
-            _ = self.quit.recv() => Call::End(SignalKind::quit().as_raw_value()),
-            _ = self.terminate.recv() => Call::End(SignalKind::terminate().as_raw_value()),
-            _ = self.stop.recv() => Call::Stop,
-            _ = self.go_on.recv() => Call::Continue,
-            _ = self.resize.recv() => Call::Resize,
+            _ = self.hangup.recv() => SignalEvent::End(SignalKind::hangup().as_raw_value()),
+            _ = self.interrupt.recv() => SignalEvent::End(SignalKind::interrupt().as_raw_value()),
+            _ = self.quit.recv() => SignalEvent::End(SignalKind::quit().as_raw_value()),
+            _ = self.terminate.recv() => SignalEvent::End(SignalKind::terminate().as_raw_value()),
+            _ = self.stop.recv() => SignalEvent::Stop,
+            _ = self.go_on.recv() => SignalEvent::Continue,
+            _ = self.resize.recv() => SignalEvent::Resize,
         })
     }
 }

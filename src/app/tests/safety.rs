@@ -2,7 +2,7 @@
 //! is held down or came too soon answers it.
 
 use super::*;
-use crate::app::msg::Haste;
+use crate::app::msg::EarlyKey;
 use crate::model::action::Caution;
 
 fn acts(effects: &[Effect]) -> bool {
@@ -13,8 +13,8 @@ fn escape(app: &mut App) {
     code(app, KeyCode::Esc);
 }
 
-fn hasty(app: &mut App, character: char, haste: Haste) -> Vec<Effect> {
-    app.update(Msg::HastyKey(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE), haste))
+fn press_early(app: &mut App, character: char, early: EarlyKey) -> Vec<Effect> {
+    app.update(Msg::EarlyKey(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE), early))
 }
 
 fn is_picked(app: &App) -> bool {
@@ -144,14 +144,14 @@ fn the_key_that_opens_a_question_never_answers_it_however_often_it_comes() {
 #[test]
 fn a_yes_that_comes_too_soon_is_none_and_is_said_in_the_dialog() {
     for open in ["jX", "jK\n"] {
-        for haste in [Haste::Unread, Haste::Quick] {
+        for early in [EarlyKey::QuestionUnread, EarlyKey::TypedTooFast] {
             let mut app = three();
             for character in open.chars() {
                 code(&mut app, if character == '\n' { KeyCode::Enter } else { KeyCode::Char(character) });
             }
-            assert!(hasty(&mut app, 'y', haste).is_empty());
+            assert!(press_early(&mut app, 'y', early).is_empty());
             assert!(app.sheet().is_some_and(|sheet| sheet.hint.is_some() && sheet.is_whole));
-            assert!(acts(&press(&mut app, "y")), "{open} {haste:?}");
+            assert!(acts(&press(&mut app, "y")), "{open} {early:?}");
         }
     }
     // The second yes of KILL as well.
@@ -159,12 +159,12 @@ fn a_yes_that_comes_too_soon_is_none_and_is_said_in_the_dialog() {
     press(&mut app, "jKjjj");
     enter(&mut app);
     press(&mut app, "y");
-    assert!(hasty(&mut app, 'K', Haste::Quick).is_empty());
+    assert!(press_early(&mut app, 'K', EarlyKey::TypedTooFast).is_empty());
     assert!(acts(&press(&mut app, "K")));
     // A no is always one.
     let mut app = three();
     press(&mut app, "jX");
-    hasty(&mut app, 'n', Haste::Unread);
+    press_early(&mut app, 'n', EarlyKey::QuestionUnread);
     assert!(matches!(app.mode, Mode::Normal));
 }
 
@@ -208,10 +208,10 @@ fn what_ssh_holds_needs_its_word_typed_for_a_signal_as_for_a_close() {
             (0..4).for_each(|_| drop(code(&mut app, KeyCode::Backspace)));
         }
         assert!(app.update(Msg::Paste("ssh\n".into())).is_empty(), "pasted text types nothing");
-        "ssh".chars().for_each(|letter| drop(hasty(&mut app, letter, Haste::Unread)));
+        "ssh".chars().for_each(|letter| drop(press_early(&mut app, letter, EarlyKey::QuestionUnread)));
         assert!(!acts(&enter(&mut app)), "typed ahead");
         // Who types a word types fast.
-        "ssh".chars().for_each(|letter| drop(hasty(&mut app, letter, Haste::Quick)));
+        "ssh".chars().for_each(|letter| drop(press_early(&mut app, letter, EarlyKey::TypedTooFast)));
         app.update(Msg::Resize(39, 9));
         assert!(!acts(&enter(&mut app)), "nothing of it is on the screen");
         app.update(Msg::Resize(80, 24));

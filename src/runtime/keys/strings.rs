@@ -25,7 +25,7 @@ pub(super) struct ControlString {
 
 /// What a byte is to a control string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum StringProgress {
     /// A part of it.
     Swallowed,
     /// Its end.
@@ -53,26 +53,26 @@ impl ControlString {
     }
 
     /// Takes the next byte.
-    pub(super) fn take(&mut self, byte: u8) -> Taken {
+    pub(super) fn take(&mut self, byte: u8) -> StringProgress {
         let last = std::mem::replace(&mut self.last, byte);
         self.len = self.len.saturating_add(1);
         if last == ESC {
-            return if byte == b'\\' { Taken::Ended } else { Taken::AbortedByEscape };
+            return if byte == b'\\' { StringProgress::Ended } else { StringProgress::AbortedByEscape };
         }
         let lacked = std::mem::take(&mut self.lacks);
         match byte {
-            BEL => return Taken::Ended,
-            ST if lacked == 0 || last == UTF8_C1 => return Taken::Ended,
+            BEL => return StringProgress::Ended,
+            ST if lacked == 0 || last == UTF8_C1 => return StringProgress::Ended,
             0x80..=0xbf if lacked > 0 => self.lacks = lacked - 1,
             0xc2..=0xdf => self.lacks = 1,
             0xe0..=0xef => self.lacks = 2,
             0xf0..=0xf4 => self.lacks = 3,
             // A string holds BS to CR and what is printed. Other control characters, 8-bit ones too, came after one that
             // was cut short: Ctrl-C always works.
-            0..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f | 0x80..=0x9f => return Taken::Aborted,
+            0..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f | 0x80..=0x9f => return StringProgress::Aborted,
             _ => {}
         }
-        Taken::Swallowed
+        StringProgress::Swallowed
     }
 }
 
@@ -114,6 +114,10 @@ pub(super) fn without_strings(text: &[u8]) -> Vec<u8> {
 /// How long the string is that `inside` begins with, its end included; `None` if it has none.
 fn len_of(inside: &[u8]) -> Option<usize> {
     let mut string = ControlString::begin(Duration::ZERO);
-    let taken = inside.iter().map(|byte| string.take(*byte)).enumerate().find(|(_, taken)| *taken != Taken::Swallowed);
-    taken.filter(|(_, taken)| *taken == Taken::Ended).map(|(at, _)| at + 1)
+    let progress = inside
+        .iter()
+        .map(|byte| string.take(*byte))
+        .enumerate()
+        .find(|(_, progress)| *progress != StringProgress::Swallowed);
+    progress.filter(|(_, progress)| *progress == StringProgress::Ended).map(|(at, _)| at + 1)
 }

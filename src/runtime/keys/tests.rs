@@ -192,18 +192,18 @@ fn no_reply_is_a_key_and_no_key_is_lost_beside_one() {
 fn a_reply_that_is_torn_apart_after_its_first_bytes_brings_no_more_than_a_key_that_does_nothing() {
     for reply in REPLIES.iter().filter(|reply| reply[0] == ESC && !matches!(reply[1], b'X' | b'^')) {
         for pause in [ms(30), ms(200), ms(400)] {
-            let torn = decode_pieces([(ms(0), &reply[..1]), (pause, &reply[1..]), (ms(600), b"K")]);
-            let more = codes(&torn);
+            let split_reply = decode_pieces([(ms(0), &reply[..1]), (pause, &reply[1..]), (ms(600), b"K")]);
+            let more = codes(&split_reply);
             let is_known = matches!(reply[1..], [b'[', b'I' | b'O'] | [b']', b'l', ..]);
             assert!(more == [KeyCode::Esc, KeyCode::Char('K')] || is_known, "{reply:?} {pause:?}: {more:?}");
-            let torn = decode_pieces([(ms(0), &reply[..2]), (pause, &reply[2..]), (ms(600), b"K")]);
+            let split_reply = decode_pieces([(ms(0), &reply[..2]), (pause, &reply[2..]), (ms(600), b"K")]);
             let alt = key(KeyCode::Char(char::from(reply[1])), KeyModifiers::ALT);
             let unshifted =
                 |event: &Event| event.as_key_press_event().map(|key| (key.code, key.modifiers - KeyModifiers::SHIFT));
             let is_known = matches!(reply[1..], [b'[', b'I' | b'O']);
             assert!(
-                torn.iter().map(unshifted).eq([&alt, &typed('K')].into_iter().map(unshifted)) || is_known,
-                "{reply:?} {pause:?}: {torn:?}"
+                split_reply.iter().map(unshifted).eq([&alt, &typed('K')].into_iter().map(unshifted)) || is_known,
+                "{reply:?} {pause:?}: {split_reply:?}"
             );
         }
     }

@@ -20,18 +20,18 @@ const FULL_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What samples have cost so far, and what follows from it.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct SamplePlan {
     has_parts: bool,
     sockets: usize,
-    full: Cost,
-    part: Cost,
+    full: AverageCost,
+    part: AverageCost,
     parts_since: u32,
     stretch: u32,
 }
 
 /// What taking and tracking a sample took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Took {
+pub struct SampleCost {
     /// From its begin to its end.
     pub wall: Duration,
     /// Of a core; less than `wall` where others want it too.
@@ -40,15 +40,15 @@ pub struct Took {
 
 /// What one kind of sample costs: averages that forget.
 #[derive(Clone, Copy, Debug, Default)]
-struct Cost {
+struct AverageCost {
     taken: u32,
     wall: Duration,
     core: Duration,
 }
 
-impl Cost {
+impl AverageCost {
     /// The first one is no measure: it seeks every owner.
-    fn add(&mut self, took: Took) {
+    fn add(&mut self, took: SampleCost) {
         let first = self.taken < 2;
         let mean = |old: Duration, new: Duration| if first { new } else { (old + new) / 2 };
         (self.wall, self.core) = (mean(self.wall, took.wall), mean(self.core, took.core));
@@ -56,10 +56,17 @@ impl Cost {
     }
 }
 
-impl Plan {
+impl SamplePlan {
     /// Nothing was sampled yet; `has_parts` says whether there are partial samples at all.
     pub fn new(has_parts: bool) -> Self {
-        Self { has_parts, sockets: 0, full: Cost::default(), part: Cost::default(), parts_since: 0, stretch: 1 }
+        Self {
+            has_parts,
+            sockets: 0,
+            full: AverageCost::default(),
+            part: AverageCost::default(),
+            parts_since: 0,
+            stretch: 1,
+        }
     }
 
     /// Whether there are partial samples of what is wanted now.
@@ -73,7 +80,7 @@ impl Plan {
     }
 
     /// A sample was taken and tracked.
-    pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: Took) {
+    pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: SampleCost) {
         if !snapshot.scope.is_all() {
             self.part.add(took);
             self.parts_since += 1;
@@ -136,24 +143,24 @@ mod tests {
     }
 
     /// With the machine for itself.
-    fn took(time: Duration) -> Took {
-        Took { wall: time, core: time }
+    fn took(time: Duration) -> SampleCost {
+        SampleCost { wall: time, core: time }
     }
 
-    fn full(plan: &mut Plan, sockets: usize, changed: usize, time: Duration) {
+    fn full(plan: &mut SamplePlan, sockets: usize, changed: usize, time: Duration) {
         let sample = snapshot(1, std::iter::repeat_n(tcp(1), sockets));
         let removed = vec![REMOVED; changed];
         plan.sampled(&sample, &Delta { removed, ..Delta::default() }, took(time));
     }
 
-    fn part(plan: &mut Plan, time: Duration) {
+    fn part(plan: &mut SamplePlan, time: Duration) {
         let mut sample = snapshot(1, [tcp(1)]);
         sample.scope = Scope::tcp(&[]);
         plan.sampled(&sample, &Delta::default(), took(time));
     }
 
     /// How many partial samples come before the next full one.
-    fn parts_before_full(plan: &mut Plan, took: Duration) -> u32 {
+    fn parts_before_full(plan: &mut SamplePlan, took: Duration) -> u32 {
         (0..100)
             .find(|_| {
                 plan.wants_full(SECOND) || {
@@ -166,18 +173,18 @@ mod tests {
 
     #[test]
     fn small_tables_and_sources_without_parts_are_read_whole_each_time() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         assert!(plan.wants_full(SECOND));
         full(&mut plan, WHOLE_MAX, 0, millis(900));
         assert!(plan.wants_full(SECOND));
-        let mut plan = Plan::new(false);
+        let mut plan = SamplePlan::new(false);
         full(&mut plan, WHOLE_MAX + 1, 0, millis(900));
         assert!(plan.wants_full(SECOND));
     }
 
     #[test]
     fn a_large_table_is_read_whole_as_often_as_a_tenth_of_a_core_pays_for() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         full(&mut plan, 30_000, 30_000, millis(800));
         full(&mut plan, 30_000, 30_000, millis(260));
         part(&mut plan, millis(20));
@@ -190,10 +197,10 @@ mod tests {
 
     #[test]
     fn others_that_want_the_core_too_make_full_samples_no_rarer() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         full(&mut plan, 30_000, 30_000, millis(260));
         let sample = snapshot(1, std::iter::repeat_n(tcp(1), 30_000));
-        let busy = Took { wall: SECOND, core: millis(260) };
+        let busy = SampleCost { wall: SECOND, core: millis(260) };
         plan.sampled(&sample, &Delta { removed: vec![REMOVED; 30_000], ..Delta::default() }, busy);
         assert_eq!(parts_before_full(&mut plan, millis(20)), 3);
         assert_eq!(plan.cost(SECOND, SECOND), (SECOND + 3 * millis(20)) / 4, "but they take their time");
@@ -201,7 +208,7 @@ mod tests {
 
     #[test]
     fn where_parts_do_not_do_for_what_is_wanted_every_sample_is_whole_and_said_to_be() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         full(&mut plan, 30_000, 30_000, millis(260));
         full(&mut plan, 30_000, 30_000, millis(260));
         part(&mut plan, millis(20));
@@ -214,7 +221,7 @@ mod tests {
 
     #[test]
     fn while_nothing_happens_full_samples_come_less_often() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         full(&mut plan, 30_000, 30_000, millis(260));
         let waits: Vec<_> = (0..4)
             .map(|_| {
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn however_dear_they_are_full_samples_come() {
-        let mut plan = Plan::new(true);
+        let mut plan = SamplePlan::new(true);
         full(&mut plan, 30_000, 0, millis(5_000));
         assert_eq!(parts_before_full(&mut plan, millis(200)), 29);
         assert_eq!(parts_before_full(&mut plan, millis(200)), 0);

@@ -1,16 +1,16 @@
-//! Which keys are too soon to be a yes: to a question that was not on the screen for long enough to be read, held down, typed
-//! ahead or pasted. Whoever reads a question and answers it is never so fast.
+//! Which keys do not confirm a question: those that come before the question could be read, or are held down, typed ahead or
+//! pasted. Nobody who reads a question and answers it is that fast.
 
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 
-use crate::app::msg::Haste;
+use crate::app::msg::{EarlyKey, ShownQuestion};
 
-/// How long a question has to be on the screen before a yes counts: nobody reads a line faster. Longer would be in the way
-/// of who knows the dialog.
+/// How long a question has to be on the screen before a key confirms it: nobody reads a line faster. A longer time would
+/// slow down users who know the dialog.
 const READ_TIME: Duration = Duration::from_millis(250);
-/// How long after another key a yes counts.
+/// How long after another key a key confirms.
 const QUICK_TIME: Duration = Duration::from_millis(250);
 /// How long after a key the same one may be its repetition: the longest delay before a held key repeats is 1 s (`kbdrate`
 /// of the Linux console; desktops have 0.2 to 0.66 s).
@@ -18,7 +18,7 @@ const REPEAT_TIME: Duration = Duration::from_secs(1);
 
 /// Something that came from the terminal.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct TerminalInput {
     /// What.
     pub event: Event,
     /// When it was read.
@@ -27,7 +27,7 @@ pub struct Input {
     pub alone: bool,
 }
 
-impl Input {
+impl TerminalInput {
     /// What one read brought, ready for the queue.
     pub fn of_one_read(events: &mut Vec<Event>) -> impl Iterator<Item = Self> {
         let at = Instant::now();
@@ -36,44 +36,41 @@ impl Input {
     }
 }
 
-/// A question on the screen; another value is another one.
-pub type Question = (u64, (u16, u16));
-
-/// What the judgement needs to remember.
+/// Which question is on the screen since when, and which key came last.
 #[derive(Debug, Default)]
-pub struct Judge {
-    shown: Option<(Question, Instant)>,
+pub struct ConfirmGuard {
+    shown: Option<(ShownQuestion, Instant)>,
     last: Option<(KeyCode, Instant)>,
 }
 
-impl Judge {
+impl ConfirmGuard {
     /// A frame with this question, if any, is on the screen since `now`.
-    pub fn drawn(&mut self, question: Option<Question>, now: Instant) {
+    pub fn frame_drawn(&mut self, question: Option<ShownQuestion>, now: Instant) {
         let is_known = self.shown.map(|(shown, _)| shown) == question;
         if !is_known {
             self.shown = question.map(|question| (question, now));
         }
     }
 
-    /// The screen was another program's in between.
+    /// Another program has used the screen: the question has to be read anew.
     pub fn forget(&mut self) {
         self.shown = None;
     }
 
-    /// Whether `key` is too soon to be a yes to `question`; `None` where it is none or there is no question.
-    pub fn judge(&mut self, key: KeyEvent, input: &Input, question: Option<Question>) -> Option<Haste> {
+    /// Why `key` does not confirm `question`; `None` where it does, or where there is no question.
+    pub fn check(&mut self, key: KeyEvent, input: &TerminalInput, question: Option<ShownQuestion>) -> Option<EarlyKey> {
         let last = self.last.replace((key.code, input.at));
         let question = question?;
         let is_read = self
             .shown
             .is_some_and(|(shown, since)| shown == question && input.at.saturating_duration_since(since) >= READ_TIME);
         if !is_read || !input.alone || key.kind == KeyEventKind::Repeat {
-            return Some(Haste::Unread);
+            return Some(EarlyKey::QuestionUnread);
         }
         let (code, at) = last?;
         let pause = input.at.saturating_duration_since(at);
         let enough = if code == key.code { REPEAT_TIME } else { QUICK_TIME };
-        (pause < enough).then_some(Haste::Quick)
+        (pause < enough).then_some(EarlyKey::TypedTooFast)
     }
 }
 
@@ -83,20 +80,20 @@ mod tests {
 
     use super::*;
 
-    const QUESTION: Question = (1, (80, 24));
+    const QUESTION: ShownQuestion = ShownQuestion { number: 1, screen: (80, 24) };
 
-    /// A judge of a screen on which the question is since `at_ms` = 1,000, X having been pressed just before.
+    /// A guard of a screen on which the question is since `at_ms` = 1,000, X having been pressed just before.
     struct Scene {
         begun: Instant,
-        judge: Judge,
+        guard: ConfirmGuard,
     }
 
     impl Scene {
         fn new() -> Self {
-            let mut scene = Self { begun: Instant::now(), judge: Judge::default() };
+            let mut scene = Self { begun: Instant::now(), guard: ConfirmGuard::default() };
             assert_eq!(scene.press('X', 990, None), None);
             let now = scene.at(1_000);
-            scene.judge.drawn(Some(QUESTION), now);
+            scene.guard.frame_drawn(Some(QUESTION), now);
             scene
         }
 
@@ -104,10 +101,10 @@ mod tests {
             self.begun + Duration::from_millis(ms)
         }
 
-        fn press(&mut self, key: char, ms: u64, question: Option<Question>) -> Option<Haste> {
+        fn press(&mut self, key: char, ms: u64, question: Option<ShownQuestion>) -> Option<EarlyKey> {
             let event = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
-            let input = Input { event: Event::Key(event), at: self.at(ms), alone: true };
-            self.judge.judge(event, &input, question)
+            let input = TerminalInput { event: Event::Key(event), at: self.at(ms), alone: true };
+            self.guard.check(event, &input, question)
         }
     }
 
@@ -121,15 +118,15 @@ mod tests {
     fn what_was_typed_before_the_question_could_be_read_is_none() {
         for ms in [991, 1_000, 1_100, 1_249] {
             let mut scene = Scene::new();
-            assert_eq!(scene.press('y', ms, Some(QUESTION)), Some(Haste::Unread), "{ms}");
+            assert_eq!(scene.press('y', ms, Some(QUESTION)), Some(EarlyKey::QuestionUnread), "{ms}");
         }
         // Another question, or the same one in a window of another size, is to be read anew.
-        for other in [(2, (80, 24)), (1, (80, 25))] {
+        for other in [ShownQuestion { number: 2, ..QUESTION }, ShownQuestion { screen: (80, 25), ..QUESTION }] {
             let mut scene = Scene::new();
-            assert_eq!(scene.press('y', 9_000, Some(other)), Some(Haste::Unread));
+            assert_eq!(scene.press('y', 9_000, Some(other)), Some(EarlyKey::QuestionUnread));
             let now = scene.at(9_000);
-            scene.judge.drawn(Some(other), now);
-            assert_eq!(scene.press('y', 9_100, Some(other)), Some(Haste::Unread));
+            scene.guard.frame_drawn(Some(other), now);
+            assert_eq!(scene.press('y', 9_100, Some(other)), Some(EarlyKey::QuestionUnread));
             assert_eq!(scene.press('y', 11_000, Some(other)), None);
         }
     }
@@ -146,8 +143,8 @@ mod tests {
         }
         let mut scene = Scene::new();
         let event = KeyEvent::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Repeat);
-        let input = Input { event: Event::Key(event), at: scene.at(5_000), alone: true };
-        assert_eq!(scene.judge.judge(event, &input, Some(QUESTION)), Some(Haste::Unread));
+        let input = TerminalInput { event: Event::Key(event), at: scene.at(5_000), alone: true };
+        assert_eq!(scene.guard.check(event, &input, Some(QUESTION)), Some(EarlyKey::QuestionUnread));
     }
 
     #[test]
@@ -158,6 +155,6 @@ mod tests {
         }
         let mut events: Vec<Event> =
             "ab".chars().map(|key| Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))).collect();
-        assert!(Input::of_one_read(&mut events).all(|input| !input.alone));
+        assert!(TerminalInput::of_one_read(&mut events).all(|input| !input.alone));
     }
 }

@@ -1,0 +1,12 @@
+//! What differs between operating systems, under one name each: the terminal, signals and this process.
+
+#[cfg(not(unix))]
+pub use crate::runtime::other::{
+    ConsoleKeyboard as Keyboard, ConsoleSignals as SignalStream, enter, is_setuid, leave, reader_is_gone, size,
+    stop_self, thread_time, write_all,
+};
+#[cfg(unix)]
+pub use crate::runtime::unix::{
+    UnixKeyboard as Keyboard, UnixSignals as SignalStream, enter, is_setuid, leave, reader_is_gone, size, stop_self,
+    thread_time, write_all,
+};
