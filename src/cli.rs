@@ -120,12 +120,12 @@ fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
             }
             let watch = options.parse()?;
             let (source, settings) = open()?;
-            watch::run(source, &settings, &options, &watch)
+            watch::run(source, &settings.asking(watch.filter.asked_by_name()), &options, &watch)
         }
         Some(Command::Check(options)) => {
             let check = options.parse()?;
             let (source, settings) = open()?;
-            check::run(source, &settings, &options, &check)
+            check::run(source, &settings.asking(check.filter.asked_by_name()), &options, &check)
         }
         Some(Command::Netstat(options)) => netstat::run(&options, &global),
         Some(Command::Ports(options)) => ports::run(&options, &global),

@@ -47,6 +47,7 @@ impl App {
             }
             Page::Tab => self.panel().add_needs(&mut needs, &self.panel_context()),
         }
+        needs.by_name = self.panels.connections.view.filter().asked_by_name();
         // Rows that change places ask for nothing new.
         needs.visible.sort_unstable_by_key(|reference| reference.id);
         needs.usage.sort_unstable();

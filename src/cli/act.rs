@@ -109,7 +109,7 @@ impl ActRequest {
         if let Some(doubt) = doubt {
             return Err(refused(doubt));
         }
-        let store = look(source, &settings)?;
+        let store = look(source, &settings.asking(self.filter.asked_by_name()))?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
         Ok(store)
     }

@@ -32,23 +32,24 @@ pub(super) fn run(
     interval: Option<Duration>,
     open: impl FnOnce() -> Result<(Box<dyn Source>, Settings), Failure>,
 ) -> Result<ExitCode, Failure> {
+    let open_for = |list: &List| open().map(|(source, settings)| (source, settings.asking(list.asked_by_name())));
     match plan {
         ListRequest::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
         ListRequest::Now(list) => {
-            let (source, settings) = open()?;
+            let (source, settings) = open_for(list)?;
             now(source, &settings, list)
         }
         ListRequest::When(wait, list) => {
-            let (source, settings) = open()?;
+            let (source, settings) = open_for(list)?;
             let interval = interval.unwrap_or(wait::INTERVAL);
             wait::run(ListSampler::new(source, &settings, interval), wait, &named(list, &settings))
         }
         ListRequest::After(time, list) => {
-            let (source, settings) = open()?;
+            let (source, settings) = open_for(list)?;
             after::run(ListSampler::listening(source, &settings), *time, &named(list, &settings))
         }
         ListRequest::OnChange(changes, list) => {
-            let (source, settings) = open()?;
+            let (source, settings) = open_for(list)?;
             change::run(ListSampler::new(source, &settings, settings.interval), *changes, &named(list, &settings))
         }
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::global::GlobalOptions;
 use crate::cli::list::look;
 use crate::cli::{Failure, parse_filter, print, say};
+use crate::model::snapshot::AskedByName;
 use crate::report::format::DocumentFormat;
 use crate::report::ports::listener::Services;
 use crate::report::ports::{FAIL_ON, FailOn, Ports};
@@ -75,7 +76,8 @@ pub(super) fn run(arguments: &PortsArguments, global: &GlobalOptions) -> Result<
     let ports = arguments.parse()?;
     let settings = global.settings()?;
     let source = settings.open(&global.choice()?)?;
-    let store = look(source, &settings)?;
+    let units = AskedByName { units: true, ..AskedByName::default() };
+    let store = look(source, &settings.asking(units))?;
     store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
     let mut names = Services::default();
     let services = services::read().unwrap_or_else(|sentence| {

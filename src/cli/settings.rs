@@ -11,7 +11,7 @@ use crate::cli::{Failure, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
-use crate::model::snapshot::Needs;
+use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
 
@@ -122,6 +122,8 @@ pub(super) struct Settings {
     pub(super) ignore: Vec<Ignore>,
     /// Why the default config file is not used, where it is not. It was said on stderr; a screen shows it as well.
     pub(super) remark: Option<String>,
+    /// What the command asks for by name, beside what every sample has.
+    pub(super) by_name: AskedByName,
 }
 
 impl Settings {
@@ -144,12 +146,18 @@ impl Settings {
             thresholds: given.thresholds.unwrap_or_default(),
             ignore: given.ignore,
             remark,
+            by_name: AskedByName::default(),
         }
     }
 
     /// What a sample is to hold beside the sockets of this namespace.
     pub(super) fn needs(&self) -> Needs {
-        Needs { all_namespaces: self.all_netns, wait_for_names: users::WAIT_ONCE, ..Needs::default() }
+        Needs {
+            all_namespaces: self.all_netns,
+            wait_for_names: users::WAIT_ONCE,
+            by_name: self.by_name,
+            ..Needs::default()
+        }
     }
 
     /// Whether names of hosts are asked for: a no beats every yes.
@@ -159,6 +167,11 @@ impl Settings {
             (false, true) => Lookups::On,
             (false, false) => Lookups::Off,
         }
+    }
+
+    /// The same for a command that asks for this by name.
+    pub(super) fn asking(self, by_name: AskedByName) -> Self {
+        Self { by_name, ..self }
     }
 
     /// The same with names asked for, or not.

@@ -89,6 +89,27 @@ pub struct Needs {
     /// How long a sample may wait for names of users that it asks for: long where it is printed and that is all. The
     /// names that come later come with a later sample.
     pub wait_for_names: Duration,
+    /// What the user asks for by name: where this kernel does not tell it, the coverage says so.
+    pub by_name: AskedByName,
+}
+
+/// What a filter or a choice of columns names and some kernels do not tell. Who only lists everything asks for none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AskedByName {
+    /// TCP sockets that are bound and neither listen nor are connected: `state:bound`.
+    pub bound: bool,
+    /// MPTCP connections: `proto:mptcp`.
+    pub mptcp: bool,
+    /// The units of sockets: `unit:`, or the column.
+    pub units: bool,
+}
+
+impl AskedByName {
+    /// What either asks for.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { bound: self.bound || other.bound, mptcp: self.mptcp || other.mptcp, units: self.units || other.units }
+    }
 }
 
 /// Which sockets a sample lists without fail. A socket outside of it that is not listed is unknown, not gone.

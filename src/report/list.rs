@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
+use crate::model::snapshot::AskedByName;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{Head, LineHead, Objects};
 use crate::report::format::text::Heading;
@@ -17,7 +18,7 @@ use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
 use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
-use crate::table::filter::Filter;
+use crate::table::filter::{Filter, UNIT_KEYS};
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::table::view::View;
@@ -48,6 +49,15 @@ pub struct List {
     pub count_only: bool,
     /// Whether names of hosts are asked for.
     pub names: bool,
+}
+
+impl List {
+    /// What its filter and its columns name that some kernels do not tell.
+    pub fn asked_by_name(&self) -> AskedByName {
+        let columns = self.columns.iter().flatten().filter_map(|nth| COLUMNS.get(*nth));
+        let units = columns.map(|column| column.key).any(|key| UNIT_KEYS.contains(&key));
+        self.filter.asked_by_name().and(AskedByName { units, ..AskedByName::default() })
+    }
 }
 
 /// What of a store is to be printed.

@@ -11,6 +11,7 @@ pub mod facts;
 mod fields;
 pub mod intake;
 pub mod interfaces;
+pub mod kernel_features;
 mod mptcp_info;
 pub mod names;
 pub mod namespaces;
@@ -50,6 +51,7 @@ use self::dumper::DumpThreads;
 use self::event_listener::EventListener;
 use self::facts::FactsReader;
 use self::intake::DumpIntake;
+use self::kernel_features::KernelFeatures;
 use self::names::{NameInputs, NameReader};
 use self::namespaces::Namespaces;
 use self::namespaces::others::OtherNamespaces;
@@ -65,7 +67,7 @@ use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::sink::SampleSink;
-use crate::model::snapshot::{Abilities, Needs, Scope, Snapshot, SourceInfo, SourceKind};
+use crate::model::snapshot::{Abilities, AskedByName, Needs, Scope, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
@@ -104,6 +106,7 @@ pub struct LinuxSource {
     visibility: Visibility,
     meter: Meter,
     describer: Describer,
+    features: KernelFeatures,
     /// Somebody waits for the first sample.
     is_first: bool,
     parts: PartialSamples,
@@ -166,6 +169,7 @@ impl LinuxSource {
             visibility: Visibility::look(),
             meter: Meter::new(),
             describer: Describer::default(),
+            features: KernelFeatures::default(),
             is_first: true,
             parts: PartialSamples::default(),
             listening: None,
@@ -173,6 +177,12 @@ impl LinuxSource {
             other_search_after: Timestamp(0),
             others_are_hidden: false,
         }
+    }
+
+    /// The same on a kernel that tells only this: for tests, which run on a new one.
+    #[must_use]
+    pub fn with_features(self, features: KernelFeatures) -> Self {
+        Self { features, ..self }
     }
 
     /// What the processes `wanted` use; those that are gone, or whose pid is another's now, are left out.
@@ -230,6 +240,20 @@ impl LinuxSource {
             self.names.read(&snapshot.sockets, snapshot.at, others)
         } else {
             self.names.read_part(&snapshot.sockets, others)
+        }
+    }
+
+    /// What the user asked for by name and this kernel does not tell. Where only `/proc/net` is read, it says so itself.
+    fn note_missing(&self, asked: AskedByName, coverage: &mut Coverage) {
+        if self.info.kind == SourceKind::Linux {
+            coverage.degraded.extend(self.features.missing(asked).map(DisplayText::new));
+            let unlisted = self.tables.unlisted_mptcp().filter(|_| asked.mptcp);
+            coverage.degraded.extend(unlisted.filter(|sentence| !coverage.degraded.contains(sentence)));
+        }
+        if let Some(listener) = &self.listening
+            && let Some(sentence) = listener.untold_errors()
+        {
+            coverage.degraded.push(DisplayText::new(sentence));
         }
     }
 
@@ -462,6 +486,7 @@ impl LinuxSource {
     /// What every sample has beside its sockets.
     fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         snapshot.coverage.degraded.extend(self.names.trouble());
+        self.note_missing(needs.by_name, &mut snapshot.coverage);
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.other_namespaces.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);

@@ -23,6 +23,7 @@ mod pattern;
 mod test;
 mod word;
 
+use crate::model::snapshot::AskedByName;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::store::Store;
@@ -38,6 +39,8 @@ pub use crate::table::filter::parser::EITHER_END;
 pub const FILTER_LEN_MAX: usize = 4_096;
 /// The columns that hold ports.
 const PORT_KEYS: [&str; 5] = ["lport", "rport", "local", "remote", "service"];
+/// The columns that come from the control group of a socket.
+pub const UNIT_KEYS: [&str; 2] = ["unit", "cgroup"];
 /// How deep parentheses and negations may nest.
 pub const FILTER_DEPTH_MAX: usize = 32;
 
@@ -191,6 +194,16 @@ impl Filter {
         self.root.as_ref().is_none_or(|root| !root.any(&is_other))
     }
 
+    /// What it names that some kernels do not tell.
+    pub fn asked_by_name(&self) -> AskedByName {
+        let is_unit = |column: Option<&Column<Row>>| column.is_some_and(|column| UNIT_KEYS.contains(&column.key));
+        AskedByName {
+            bound: self.names_state(TcpState::Bound),
+            mptcp: self.names(|node| matches!(node, Node::Column(_, Test::Label("mptcp")))),
+            units: self.root.as_ref().is_some_and(|root| root.any(&is_unit)),
+        }
+    }
+
     /// Whether it may change its mind about a row that nothing touched, because time passes.
     pub fn depends_on_time(&self) -> bool {
         self.root.as_ref().is_some_and(|root| root.any_column(&|drift| matches!(drift, Drift::Even | Drift::Free)))
@@ -276,6 +289,22 @@ mod tests {
             assert!(!filter(text).names_state(TcpState::Listen), "{text}");
         }
         assert!(filter("state:connected").names_a_state() && !filter("lport:80").names_a_state());
+    }
+
+    #[test]
+    fn what_some_kernels_do_not_tell_is_known_by_name() {
+        let asked = |text: &str| Filter::parse(text).expect(text).asked_by_name();
+        let nothing = AskedByName::default();
+        for text in ["state:bound", "lport:80 state:bound,listen", "x or state=bound"] {
+            assert_eq!(asked(text), AskedByName { bound: true, ..nothing }, "{text}");
+        }
+        assert_eq!(asked("proto:mptcp"), AskedByName { mptcp: true, ..nothing });
+        for text in ["unit:nginx.service", "!unit:*", "cgroup:42"] {
+            assert_eq!(asked(text), AskedByName { units: true, ..nothing }, "{text}");
+        }
+        for text in ["", "state:listen", "!state:bound", "proto:tcp", "!proto:mptcp"] {
+            assert_eq!(asked(text), nothing, "{text}");
+        }
     }
 
     #[test]

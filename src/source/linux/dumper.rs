@@ -332,6 +332,12 @@ impl Dumper {
         Ok(())
     }
 
+    /// What is said to who asks for MPTCP connections, where the kernel has some and was found not to list them.
+    pub fn unlisted_mptcp(&self) -> Option<DisplayText> {
+        let Mptcp::Refused(error) = self.mptcp else { return None };
+        Some(DisplayText::new(&format!("the kernel does not list MPTCP connections ({error}); {LOADS_MPTCP}")))
+    }
+
     /// Looks for each of `wanted`: those found are appended to `sockets`, those that are no more to `gone`.
     pub fn look_up(&mut self, wanted: &[SocketRef], sockets: &mut Vec<Socket>, gone: &mut Vec<SocketId>) {
         for reference in wanted {
@@ -429,12 +435,15 @@ fn not_listed(request: DumpRequest, error: Errno) -> SourceError {
     failed(&format!("the kernel did not list its {request} sockets ({error})"))
 }
 
+/// What helps where MPTCP connections are not listed.
+const LOADS_MPTCP: &str = "modprobe mptcp_diag loads what lists them (Linux 5.9 and later)";
+
 /// That so many TCP sockets carry MPTCP connections that the kernel does not list.
 fn unlisted_mptcp(subflows: usize, error: Errno) -> Option<String> {
     (subflows > 0).then(|| {
         format!(
             "{subflows} TCP sockets carry MPTCP connections, whose own states, queues and owners the kernel does not list \
-             ({error}); modprobe mptcp_diag loads what lists them"
+             ({error}); {LOADS_MPTCP}"
         )
     })
 }
@@ -501,6 +510,21 @@ mod tests {
         assert!(!dumper.separately, "the kernel takes the request");
         dumper.separately = true;
         assert_eq!(read(&mut dumper), (true, true));
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_list_mptcp_is_named_to_who_asks_for_it() {
+        let mut dumper = Dumper::open(NetnsId(1)).expect("sock_diag");
+        dumper.mptcp = Mptcp::There;
+        assert_eq!(dumper.unlisted_mptcp(), None);
+        // Linux 5.6 to 5.8 have MPTCP and no mptcp_diag: the answer to a dump is ENOENT.
+        dumper.mptcp = Mptcp::Refused(Errno::NOENT);
+        let said = dumper.unlisted_mptcp().expect("it is refused");
+        assert!(said.as_str().contains("does not list MPTCP") && said.as_str().contains("Linux 5.9"), "{said}");
+        let subflow = Socket { is_subflow: true, ..tcp(1).build() };
+        let (mut sockets, mut coverage) = (vec![subflow], Coverage::default());
+        dumper.read_mptcp(&mut DumpIntake::all(&mut sockets), &mut coverage).expect("it is not asked");
+        assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().starts_with("1 TCP sockets carry MPTCP")));
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl EventListener {
         events.lost.extend(std::mem::take(&mut sources.steps_lost).as_loss(ToldBy::Tracepoint));
     }
 
+    /// What is said where the trace is on and this kernel does not tell why every connection ended.
+    pub fn untold_errors(&self) -> Option<&'static str> {
+        lock(&self.sources).trace.as_ref().and_then(StateTrace::untold_errors)
+    }
+
     /// Moves what ended since the last call into `events`.
     pub fn take_ended(&self, events: &mut Events) {
         let mut sources = lock(&self.sources);

@@ -102,6 +102,11 @@ impl StateTrace {
         self.errors.as_ref().is_some_and(|(_, format)| format.tells_all())
     }
 
+    /// What is said where this kernel does not tell every error.
+    pub fn untold_errors(&self) -> Option<&'static str> {
+        errors::untold(self.errors.as_ref().map(|(_, format)| format))
+    }
+
     /// Hands every error since the last call to `tell`, and says how many were lost. To be called after [`Self::drain`]: an
     /// error is told after its step.
     pub fn drain_errors(&mut self, mut tell: impl FnMut(ErrorRecord)) -> u64 {

@@ -100,6 +100,11 @@ impl SocketTables {
         Ok(())
     }
 
+    /// What is said to who asks for MPTCP connections that this kernel has and does not list.
+    pub fn unlisted_mptcp(&self) -> Option<DisplayText> {
+        self.diag.as_ref().and_then(Dumper::unlisted_mptcp)
+    }
+
     /// Whether partial samples and look-ups are possible: only where `sock_diag` answers for everything.
     pub fn has_parts(&self) -> bool {
         self.diag.as_ref().is_some_and(Dumper::has_all_tables)

@@ -1,5 +1,5 @@
 //! Which service unit, container or pod a socket belongs to: finds the directory of its cgroup by the directory's
-//! inode, which is what the kernel calls the cgroup (`cgroup_id`, Linux 5.7 and later), and reads the path (`name`).
+//! inode, which is what the kernel calls the cgroup (`INET_DIAG_CGROUP_ID`, Linux 5.8 and later), and reads the path (`name`).
 //!
 //! There is no way from the number to the path but to look through the directories (`open_by_handle_at`(2) needs a
 //! capability). So that is done only when a number appears that is not known, and seldom while it stays unknown.
@@ -153,7 +153,8 @@ impl Units {
         (self.root.is_none() && !self.wanted.is_empty()).then_some(NOT_MOUNTED)
     }
 
-    /// Gives `sockets` without a cgroup that of the process that holds them: for `/proc/net`, which has none. Learns the
+    /// Gives `sockets` without a cgroup that of the process that holds them: for `/proc/net`, and for kernels before Linux
+    /// 5.8, which tell none. Learns the
     /// units of those whose cgroup has no directory here from who holds them.
     pub fn complete(&mut self, sockets: &mut [Socket], owners: &Owners, now: Timestamp) {
         if self.root.is_none() {

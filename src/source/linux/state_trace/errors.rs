@@ -1,6 +1,6 @@
 //! Why a socket came to `CLOSE`: the tracepoint `sock:inet_sk_error_report` (Linux 5.14) tells of every error that the kernel
 //! reports to the process that holds a socket, a moment after the step. Where it is missing, `tcp:tcp_receive_reset`
-//! (Linux 4.16) tells that a reset came, a moment before the step. Neither names the socket: endpoints and the moment do.
+//! (Linux 4.15) tells that a reset came, a moment before the step. Neither names the socket: endpoints and the moment do.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -21,6 +21,22 @@ const APART_MAX: Duration = Duration::from_millis(20);
 
 /// The tracepoints, the better one first, by their directories in tracefs.
 pub const TRACEPOINTS: [&str; 2] = ["events/sock/inet_sk_error_report", "events/tcp/tcp_receive_reset"];
+
+/// What is said where only resets are told.
+const ONLY_RESETS: &str = "of how connections end only resets are told, other outcomes are unknown: this kernel has no tracepoint \
+                           for all errors (Linux 5.14 and later have)";
+/// What is said where no error is told.
+const NO_ERRORS: &str = "how connections end with an error is unknown: this kernel has no tracepoint for errors that conntop can \
+                         open (Linux 5.14 and later have)";
+
+/// What is said of a trace whose errors have this format; `None` where every error is told.
+pub fn untold(format: Option<&ErrorFormat>) -> Option<&'static str> {
+    match format {
+        Some(format) if format.tells_all() => None,
+        Some(_) => Some(ONLY_RESETS),
+        None => Some(NO_ERRORS),
+    }
+}
 
 /// Where the fields of one of them stand in a record (`include/trace/events/sock.h`, `include/trace/events/tcp.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +133,20 @@ mod tests {
 
     use super::*;
     use crate::model::testing::endpoint;
+
+    #[test]
+    fn a_kernel_that_does_not_tell_every_error_is_named() {
+        let new = ErrorFormat::parse(FORMAT).expect("Linux 6.18");
+        // Linux 4.15 to 5.13: the record of tcp_receive_reset has no error.
+        let old: String = FORMAT
+            .lines()
+            .filter(|line| !line.contains("int error"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let old = ErrorFormat::parse(&old).expect("endpoints are enough");
+        assert_eq!(untold(Some(&new)), None);
+        assert_eq!(untold(Some(&old)), Some(ONLY_RESETS));
+        assert_eq!(untold(None), Some(NO_ERRORS));
+    }
 
     /// As Linux 6.18 has it.
     const FORMAT: &str = "name: inet_sk_error_report
