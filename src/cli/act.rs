@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::units;
-use crate::report::act::Look;
+use crate::report::act::PlanStyle;
 use crate::report::format::TargetFormat;
 use crate::source::Choice;
 use crate::store::Store;
@@ -54,7 +54,7 @@ pub(super) struct ActRequest {
     /// What to hit.
     pub(super) filter: Filter,
     /// How to print.
-    pub(super) look: Look,
+    pub(super) look: PlanStyle,
     dry_run: bool,
     asks: bool,
 }
@@ -81,7 +81,7 @@ impl ActArguments {
                 "conntop {verb} needs a filter that says what to hit, as in conntop {verb} {such_as}"
             )));
         }
-        let look = Look { format: self.format, commands: self.command };
+        let look = PlanStyle { format: self.format, commands: self.command };
         Ok(ActRequest { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
     }
 }
@@ -154,8 +154,8 @@ impl ActRequest {
     }
 
     /// How the question shows what it asks about.
-    pub(super) const fn look_of_question(&self) -> Look {
-        Look { format: TargetFormat::Text, ..self.look }
+    pub(super) const fn look_of_question(&self) -> PlanStyle {
+        PlanStyle { format: TargetFormat::Text, ..self.look }
     }
 
     /// Says what was left out, and whether there is something to do: else the exit code.
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_source_that_conntop_fell_back_to_is_a_failure_and_one_that_was_chosen_is_wrong_use() {
-        let look = Look { format: TargetFormat::Text, commands: false };
+        let look = PlanStyle { format: TargetFormat::Text, commands: false };
         let request = ActRequest { verb: "close", filter: Filter::default(), look, dry_run: true, asks: false };
         for (kind, is_automatic, is_failure, part) in [
             (SourceKind::Procfs, true, true, "which does not work here"),

@@ -12,7 +12,7 @@ use crate::cli::output::{self, print};
 use crate::cli::samples::Samples;
 use crate::cli::settings::Settings;
 use crate::model::text::DisplayText;
-use crate::report::check::{Check, Found, NAME, Status};
+use crate::report::check::{Check, CheckInput, CheckStatus, PLUGIN_NAME};
 use crate::report::format::Format;
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
@@ -30,10 +30,10 @@ pub(super) fn run(
     check: &Check,
 ) -> Result<ExitCode, Failure> {
     let samples = look(source, settings, options.time)?;
-    let mut status = Status::Ok;
+    let mut status = CheckStatus::Ok;
     print(check.format, |out| {
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
-        let found = Found {
+        let found = CheckInput {
             findings: diagnosis.findings(),
             untold: diagnosis.left_out(),
             ignored: diagnosis.ignored(),
@@ -80,6 +80,6 @@ pub(super) fn say_unknown(sentence: &str, arguments: &[OsString]) {
     let wants_json = arguments.iter().any(|word| word == "json" || word == "--format=json");
     if !wants_json && !output::is_terminal() {
         let text = DisplayText::new(sentence).to_string().replace('|', "/");
-        let _ = print(Format::Text, |out| writeln!(out, "{NAME} UNKNOWN - {text}"));
+        let _ = print(Format::Text, |out| writeln!(out, "{PLUGIN_NAME} UNKNOWN - {text}"));
     }
 }

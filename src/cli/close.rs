@@ -10,7 +10,7 @@ use crate::cli::values;
 use crate::cli::{Failure, print};
 use crate::host;
 use crate::model::closing::{CLOSE_NEEDS, CloseOutcome};
-use crate::report::act::close::{ClosePlan, Meaning};
+use crate::report::act::close::{ClosePlan, CloseScope};
 
 /// The most sockets that are closed unless --max says otherwise.
 const MAX: usize = 100;
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &CloseArguments, global: &GlobalOptions) -> Result<
     let request = arguments.act.parse("close", "state:close-wait pid:4121")?;
     let host = host::this_machine();
     let store = request.store(global, &*host, |abilities| abilities.close)?;
-    let meaning = Meaning { listeners: arguments.listeners, including_ssh: arguments.act.including_ssh };
+    let meaning = CloseScope { listeners: arguments.listeners, including_ssh: arguments.act.including_ssh };
     let mut plan = ClosePlan::of(&store, &request.filter, meaning);
     plan.spare(host.spared(&plan.closes));
     let (total, count) = (plan.closes.len(), plan.count());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::Failure;
 use crate::cli::args::{self, ExplainArguments};
 use crate::cli::output::{self, print};
-use crate::report::explain::{self, Explain, Surroundings};
+use crate::report::explain::{self, Explain, ExplainContext};
 use crate::source::machine;
 
 /// The narrowest and the widest lines on a terminal; in a file they are as long as [`WIDTH`].
@@ -14,7 +14,7 @@ const WIDTH: u16 = 80;
 
 /// Explains the topics, or lists them.
 pub(super) fn run(options: &ExplainArguments) -> Result<ExitCode, Failure> {
-    let around = Surroundings { options: args::options(), client_ports: machine::client_ports() };
+    let around = ExplainContext { options: args::options(), client_ports: machine::client_ports() };
     let explain = Explain { format: options.format, width: width(), around };
     if options.topics.is_empty() {
         return print(explain.format, |out| explain.write_topics(out));

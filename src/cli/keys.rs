@@ -8,7 +8,7 @@ use crate::app::keymap::remap::Keymap;
 use crate::app::keymap::{SECTIONS, section};
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
-use crate::report::format::text::{self, Heading};
+use crate::report::format::text::{self, TextHeading};
 use crate::table::column::Align;
 
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) fn write(format: DocumentFormat, keymap: &Keymap, out: &mut impl Writ
             writeln!(out)
         }
         DocumentFormat::Text => {
-            let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| Heading { title, align: Align::Left });
+            let headings = ["WHERE", "KEYS", "NAME", "HELP"].map(|title| TextHeading { title, align: Align::Left });
             let cells =
                 |row: KeyRow| vec![row.r#where.into(), row.keys.join(" ").into(), row.name.into(), row.help.into()];
             text::write(out, &headings, &bindings.map(cells).collect::<Vec<_>>())

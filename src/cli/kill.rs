@@ -11,7 +11,7 @@ use crate::cli::values;
 use crate::cli::{Failure, print, say};
 use crate::host::{self, ExitWatch, Host};
 use crate::model::action::{KillOutcome, SIGNALS, Signal};
-use crate::report::act::kill::{KillPlan, Meaning, is_done};
+use crate::report::act::kill::{KillPlan, KillScope, is_done};
 use crate::table::suggest;
 
 /// The most processes that are signalled unless --max says otherwise.
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &KillArguments, global: &GlobalOptions) -> Result<E
     let request = arguments.act.parse("kill", "lport:8080")?;
     let host = host::this_machine();
     let store = request.store(global, &*host, |abilities| abilities.kill)?;
-    let meaning = Meaning {
+    let meaning = KillScope {
         any_socket: arguments.any_socket,
         all_holders: arguments.all_holders,
         including_ssh: arguments.act.including_ssh,

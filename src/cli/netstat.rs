@@ -21,7 +21,7 @@ use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, SourceKind};
 use crate::model::text::DisplayText;
 use crate::report::netstat::connections::Connections;
-use crate::report::netstat::{Netstat, Round, Wanted};
+use crate::report::netstat::{Netstat, NetstatOptions, NetstatSample};
 use crate::runtime::load::Pacer;
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, clock, machine};
@@ -114,9 +114,9 @@ struct NetstatSampler {
 }
 
 impl NetstatSampler {
-    fn look(&mut self, wanted: &Wanted) -> Result<(Round, Pace), Failure> {
+    fn look(&mut self, wanted: &NetstatOptions) -> Result<(NetstatSample, Pace), Failure> {
         let (at, wall) = clock::now();
-        let mut round = Round { at, wall, ..Round::default() };
+        let mut round = NetstatSample { at, wall, ..NetstatSample::default() };
         let mut pace = Pace::Interval;
         if let Some(connections) = &wanted.connections {
             pace = self.sample(wanted.repeats)?;

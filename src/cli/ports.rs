@@ -10,7 +10,7 @@ use crate::cli::{Failure, parse_filter, print, say};
 use crate::model::snapshot::AskedByName;
 use crate::report::format::DocumentFormat;
 use crate::report::ports::listener::Services;
-use crate::report::ports::{FAIL_ON, FailOn, Ports};
+use crate::report::ports::{FAIL_ON, Ports, PortsFailOn};
 use crate::source::services;
 use crate::table::suggest;
 
@@ -63,8 +63,8 @@ impl PortsArguments {
     }
 }
 
-fn fail_on(name: &str) -> Result<FailOn, Failure> {
-    FailOn::parse(name).ok_or_else(|| {
+fn fail_on(name: &str) -> Result<PortsFailOn, Failure> {
+    PortsFailOn::parse(name).ok_or_else(|| {
         let names = FAIL_ON.iter().map(|(name, _)| *name);
         let hint = suggest::hint(name, names, "there are risk, high, medium, low and unexpected");
         Failure::Usage(format!("unknown word '{name}' for --fail-on; {hint}"))

@@ -12,7 +12,7 @@ use crate::cli::samples::{Interrupt, Samples, Warnings};
 use crate::cli::settings::Settings;
 use crate::model::event::{Teller, Tellers};
 use crate::model::text::DisplayText;
-use crate::report::watch::{News, Stream, Watch};
+use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
 use crate::runtime;
 use crate::source::Source;
 use crate::source::retries::RetryLimit;
@@ -23,7 +23,7 @@ pub(super) fn run(
     source: Box<dyn Source>,
     settings: &Settings,
     options: &WatchArguments,
-    watch: &Watch,
+    watch: &WatchOptions,
 ) -> Result<ExitCode, Failure> {
     Interrupt::run(async |interrupt| {
         let samples = Samples::new(source, settings, RetryLimit::Follow, true).for_time(options.time);
@@ -45,10 +45,10 @@ async fn follow(
     mut samples: Samples,
     settings: &Settings,
     options: &WatchArguments,
-    watch: &Watch,
+    watch: &WatchOptions,
     mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
-    let mut stream = Stream::new(watch);
+    let mut stream = EventStream::new(watch);
     let mut names = HostNameLookup::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
     let mut said = Warnings::default();
     // From the first line on Ctrl-C ends it in good order.
@@ -69,7 +69,7 @@ async fn follow(
         }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         said.say(shortcomings(store, &taken.tellers));
-        let news = News {
+        let news = SampleEvents {
             transitions: &taken.transitions,
             gaps: &taken.gaps,
             findings: diagnosis.findings(),

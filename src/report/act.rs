@@ -7,8 +7,8 @@ pub mod kill;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::report::format::json::{Head, write_open};
-use crate::report::format::text::{self, Heading};
+use crate::report::format::json::{DocumentHead, write_open};
+use crate::report::format::text::{self, TextHeading};
 use crate::report::format::{TargetFormat, write_all};
 use crate::store::Store;
 use crate::store::rows::{Row, RowIndex};
@@ -16,7 +16,7 @@ use crate::table::filter::Filter;
 
 /// How a plan is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct PlanStyle {
     /// As what.
     pub format: TargetFormat,
     /// Whether command lines are shown: they may hold secrets.
@@ -32,9 +32,9 @@ fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (R
 }
 
 /// What is written of a plan, carried out or not.
-struct Written<'a> {
+struct PlanTable<'a> {
     /// The columns of text.
-    headings: Vec<Heading>,
+    headings: Vec<TextHeading>,
     /// The lines of text.
     cells: Vec<Vec<Cow<'a, str>>>,
     /// The targets as JSON objects.
@@ -43,11 +43,11 @@ struct Written<'a> {
     members: String,
 }
 
-impl Written<'_> {
+impl PlanTable<'_> {
     fn write(&self, store: &Store, format: TargetFormat, out: &mut impl Write) -> io::Result<()> {
         match format {
             TargetFormat::Json => {
-                write_open(out, &Head::of(store))?;
+                write_open(out, &DocumentHead::of(store))?;
                 write!(out, "{},\"targets\":[", self.members)?;
                 write_all(out, self.objects.iter().enumerate(), |buffer, (at, object)| {
                     buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });

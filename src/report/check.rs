@@ -10,26 +10,26 @@ use crate::diagnosis::finding::{Finding, Severity};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::{STATES, TcpState};
-use crate::report::findings::{self, Matching};
+use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::DocumentFormat;
-use crate::report::format::json::{self, Head, Objects};
+use crate::report::format::json::{self, DocumentHead, SocketWriter};
 use crate::store::Store;
 use crate::table::filter::Filter;
 use crate::table::suggest;
 use crate::table::units;
 
 /// What the first line begins with.
-pub const NAME: &str = "CONNTOP";
+pub const PLUGIN_NAME: &str = "CONNTOP";
 
 /// Which findings make the check fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FailOn {
+pub struct CheckFailOn {
     rules: Vec<Rule>,
     /// That bad or worse.
     least: Option<Severity>,
 }
 
-impl FailOn {
+impl CheckFailOn {
     /// The rules and severities called `names`; none of them means every finding. An unknown name is answered by a
     /// sentence.
     pub fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
@@ -63,14 +63,14 @@ pub struct Check {
     /// Only findings about these sockets.
     pub filter: Filter,
     /// Which of them make it fail.
-    pub fail_on: FailOn,
+    pub fail_on: CheckFailOn,
     /// Text or JSON.
     pub format: DocumentFormat,
 }
 
 /// What was found in a look.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'a> {
+pub struct CheckInput<'a> {
     /// The findings, the worst first.
     pub findings: &'a [Finding],
     /// How many more there are.
@@ -85,7 +85,7 @@ pub struct Found<'a> {
 
 /// How it stands, as monitoring plugins say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum CheckStatus {
     /// Nothing that counts.
     Ok,
     /// A warning.
@@ -94,7 +94,7 @@ pub enum Status {
     Critical,
 }
 
-impl Status {
+impl CheckStatus {
     /// The name in JSON.
     pub const fn label(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl Status {
     }
 }
 
-impl From<Severity> for Status {
+impl From<Severity> for CheckStatus {
     fn from(severity: Severity) -> Self {
         match severity {
             Severity::Warning => Self::Warning,
@@ -122,18 +122,18 @@ impl From<Severity> for Status {
 #[derive(Serialize)]
 struct CheckHead<'a> {
     #[serde(flatten)]
-    head: Head<'a>,
+    head: DocumentHead<'a>,
     status: &'static str,
     watched_seconds: f64,
 }
 
 impl Check {
     /// Writes what was found in `store`, and says how it stands.
-    pub fn write(&self, store: &Store, found: Found<'_>, out: &mut impl Write) -> io::Result<Status> {
-        let matching = Matching::new(&self.filter, store);
+    pub fn write(&self, store: &Store, found: CheckInput<'_>, out: &mut impl Write) -> io::Result<CheckStatus> {
+        let matching = MatchingSockets::new(&self.filter, store);
         let shown: Vec<&Finding> = found.findings.iter().filter(|finding| matching.concerns(finding)).collect();
         let counting = shown.iter().filter(|finding| self.fail_on.counts(finding));
-        let status = counting.map(|finding| Status::from(finding.severity)).max().unwrap_or(Status::Ok);
+        let status = counting.map(|finding| CheckStatus::from(finding.severity)).max().unwrap_or(CheckStatus::Ok);
         match self.format {
             DocumentFormat::Json => write_json(out, store, found, &shown, status)?,
             DocumentFormat::Text => self.write_text(out, store, found, &shown, status)?,
@@ -145,9 +145,9 @@ impl Check {
         &self,
         out: &mut impl Write,
         store: &Store,
-        found: Found<'_>,
+        found: CheckInput<'_>,
         shown: &[&Finding],
-        status: Status,
+        status: CheckStatus,
     ) -> io::Result<()> {
         let summary = self.summary(store, shown, found.untold);
         let ignored = match found.ignored {
@@ -157,7 +157,7 @@ impl Check {
         let label = status.label().to_uppercase();
         writeln!(
             out,
-            "{NAME} {label} - {}{ignored} | {}",
+            "{PLUGIN_NAME} {label} - {}{ignored} | {}",
             harmless(&summary),
             performance(store, found.thresholds, shown)
         )?;
@@ -253,16 +253,19 @@ fn limits(state: TcpState, thresholds: &Thresholds) -> String {
 fn write_json(
     out: &mut impl Write,
     store: &Store,
-    found: Found<'_>,
+    found: CheckInput<'_>,
     shown: &[&Finding],
-    status: Status,
+    status: CheckStatus,
 ) -> io::Result<()> {
     let watched_seconds = findings::seconds(found.watched);
     let mut buffer = Vec::new();
-    json::write_open(&mut buffer, &CheckHead { head: Head::of(store), status: status.label(), watched_seconds })?;
+    json::write_open(
+        &mut buffer,
+        &CheckHead { head: DocumentHead::of(store), status: status.label(), watched_seconds },
+    )?;
     buffer.extend_from_slice(b",\"findings\":[");
     let columns = findings::socket_columns();
-    let objects = Objects::new(&columns, true);
+    let objects = SocketWriter::new(&columns, true);
     for (at, finding) in shown.iter().enumerate() {
         buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
         findings::append_json(&mut buffer, finding, store, &objects);

@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
-use crate::report::format::text::{self, Heading};
+use crate::report::format::text::{self, TextHeading};
 use crate::table::column::Align;
 use crate::table::connections::COLUMNS;
 
 #[derive(Serialize)]
-struct Document {
+struct ColumnsDocument {
     schema: u32,
-    columns: Vec<Row>,
+    columns: Vec<ColumnDescription>,
 }
 
 /// A column; what it is called in JSON stands under `field`, and whether it is there without being asked for.
 #[derive(Serialize)]
-struct Row {
+struct ColumnDescription {
     column: &'static str,
     title: &'static str,
     field: &'static str,
@@ -29,7 +29,7 @@ struct Row {
 
 /// Writes the columns of the connection table, as text or as one JSON object.
 pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
-    let rows = COLUMNS.iter().map(|column| Row {
+    let rows = COLUMNS.iter().map(|column| ColumnDescription {
         column: column.key,
         title: column.title,
         field: column.json,
@@ -38,11 +38,11 @@ pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
     });
     match format {
         DocumentFormat::Json => {
-            serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, columns: rows.collect() })?;
+            serde_json::to_writer(&mut *out, &ColumnsDocument { schema: SCHEMA, columns: rows.collect() })?;
             writeln!(out)
         }
         DocumentFormat::Text => {
-            let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| Heading { title, align: Align::Left });
+            let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| TextHeading { title, align: Align::Left });
             let rows: Vec<_> =
                 rows.map(|row| [row.column, row.title, row.field, row.meaning].map(Cow::Borrowed).to_vec()).collect();
             text::write(out, &headings, &rows)

@@ -35,7 +35,7 @@ pub struct OptionText {
 
 /// What only the caller knows: the command line, and this machine.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct ExplainContext {
     /// The options of the command line.
     pub options: Vec<OptionText>,
     /// What this kernel takes the ports of clients from; `None` where it does not say.
@@ -68,7 +68,7 @@ pub struct Explanation {
 }
 
 /// What `words` mean: all of them as one topic, else one by one. An unknown one is answered by a sentence.
-pub fn find(words: &[&str], around: &Surroundings) -> Result<Vec<Explanation>, String> {
+pub fn find(words: &[&str], around: &ExplainContext) -> Result<Vec<Explanation>, String> {
     if words.len() > WORDS_MAX {
         return Err(format!("those are more than {WORDS_MAX} words; ask for fewer topics at once"));
     }
@@ -92,12 +92,12 @@ pub fn find(words: &[&str], around: &Surroundings) -> Result<Vec<Explanation>, S
 }
 
 /// Everything that is called `name`; nothing if it is unknown.
-pub fn look_up(name: &str, around: &Surroundings) -> Vec<Explanation> {
+pub fn look_up(name: &str, around: &ExplainContext) -> Vec<Explanation> {
     let named = words::look_up(name, &around.options);
     if named.is_empty() { numbers::look_up(name, around.client_ports) } else { named }
 }
 
-fn unknown(word: &str, around: &Surroundings) -> String {
+fn unknown(word: &str, around: &ExplainContext) -> String {
     if word.split(['-', '/', ':']).any(|part| part.parse::<u64>().is_ok_and(|number| number > u16::MAX.into())) {
         return format!("there is nothing to explain under '{word}'; ports end at {}", u16::MAX);
     }
@@ -125,17 +125,17 @@ pub struct Explain {
     /// The length of a line of text, in cells.
     pub width: usize,
     /// What only the caller knows.
-    pub around: Surroundings,
+    pub around: ExplainContext,
 }
 
 #[derive(Serialize)]
-struct Document<'a, T> {
+struct ExplainDocument<'a, T> {
     schema: u32,
     topics: &'a [T],
 }
 
 #[derive(Serialize)]
-struct Name<'a> {
+struct TopicName<'a> {
     topic: &'a str,
     kind: &'static str,
     title: &'a str,
@@ -231,15 +231,15 @@ impl Explain {
 }
 
 fn write_topics_json(rule_titles: &[(&str, &str)], out: &mut impl Write) -> io::Result<()> {
-    let states = STATES.iter().map(|row| Name { topic: row.name, kind: "state", title: row.name });
-    let findings = rule_titles.iter().map(|(id, title)| Name { topic: id, kind: "finding", title });
-    let others = topics::all().iter().map(|topic| Name { topic: &topic.id, kind: "topic", title: &topic.title });
-    let columns = COLUMNS.iter().map(|column| Name { topic: column.key, kind: "column", title: column.title });
-    let all: Vec<Name<'_>> = states.chain(findings).chain(others).chain(columns).collect();
+    let states = STATES.iter().map(|row| TopicName { topic: row.name, kind: "state", title: row.name });
+    let findings = rule_titles.iter().map(|(id, title)| TopicName { topic: id, kind: "finding", title });
+    let others = topics::all().iter().map(|topic| TopicName { topic: &topic.id, kind: "topic", title: &topic.title });
+    let columns = COLUMNS.iter().map(|column| TopicName { topic: column.key, kind: "column", title: column.title });
+    let all: Vec<TopicName<'_>> = states.chain(findings).chain(others).chain(columns).collect();
     write_json(&all, out)
 }
 
 fn write_json<T: Serialize>(topics: &[T], out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, topics })?;
+    serde_json::to_writer(&mut *out, &ExplainDocument { schema: SCHEMA, topics })?;
     writeln!(out)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::model::tcp_state::STATES;
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
-use crate::report::format::text::{self, Heading};
+use crate::report::format::text::{self, TextHeading};
 use crate::report::list::Groups;
 use crate::table::column::{Align, Column, Kind};
 use crate::table::connections::COLUMNS;
@@ -83,7 +83,7 @@ fn of_sockets(of: &'static str) -> Vec<Field> {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct FieldsDocument<'a> {
     schema: u32,
     fields: &'a [Field],
 }
@@ -92,12 +92,12 @@ struct Document<'a> {
 pub fn write(fields: &[Field], format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
     match format {
         DocumentFormat::Json => {
-            serde_json::to_writer(&mut *out, &Document { schema: SCHEMA, fields })?;
+            serde_json::to_writer(&mut *out, &FieldsDocument { schema: SCHEMA, fields })?;
             writeln!(out)
         }
         DocumentFormat::Text => {
-            let headings =
-                ["OF", "FIELD", "COLUMN", "TYPE", "UNIT", "MEANING"].map(|title| Heading { title, align: Align::Left });
+            let headings = ["OF", "FIELD", "COLUMN", "TYPE", "UNIT", "MEANING"]
+                .map(|title| TextHeading { title, align: Align::Left });
             let row = |field: &Field| {
                 let values = field.values.as_ref().map(|values| format!(" One of {}.", values.join(", ")));
                 let meaning = Cow::Owned(format!("{}{}", field.meaning, values.unwrap_or_default()));

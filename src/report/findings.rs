@@ -14,7 +14,7 @@ use crate::model::address_text::AddressText;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
-use crate::report::format::json::Objects;
+use crate::report::format::json::SocketWriter;
 use crate::store::Store;
 use crate::store::rows::Row;
 use crate::table::connections::COLUMNS;
@@ -28,13 +28,13 @@ pub fn socket_columns() -> Vec<usize> {
 
 /// The sockets that a user's filter shows, for the question which findings are about one of them.
 #[derive(Debug)]
-pub struct Matching<'a> {
+pub struct MatchingSockets<'a> {
     store: &'a Store,
     /// `None`: everything matches.
     rows: Option<Vec<&'a Row>>,
 }
 
-impl<'a> Matching<'a> {
+impl<'a> MatchingSockets<'a> {
     /// One pass over the rows of `store`.
     pub fn new(filter: &Filter, store: &'a Store) -> Self {
         let live = || store.rows().iter().map(|(_, row)| row).filter(|row| !row.is_closed());
@@ -63,7 +63,7 @@ fn is_of_process(row: &Row, finding: &Finding) -> bool {
 }
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct FindingRow<'a> {
     rule: &'static str,
     other_rule: Option<&'static str>,
     severity: &'static str,
@@ -121,7 +121,7 @@ struct Tail<'a> {
 }
 
 /// Appends `finding` as one object. `objects` writes its examples.
-pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &Objects<'_>) {
+pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &SocketWriter<'_>) {
     let (place, endpoint) = match finding.key.scope {
         FindingScope::Machine => ("machine", None),
         FindingScope::Process => ("process", None),
@@ -130,7 +130,7 @@ pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects:
     };
     let text = |to: Destination| AddressText::of(to.address, finding.key.netns, store.names());
     let addr = endpoint.map(text);
-    let head = Head {
+    let head = FindingRow {
         rule: finding.rule().id(),
         other_rule: finding.also.map(Rule::id),
         severity: finding.severity.label(),

@@ -10,8 +10,8 @@ pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
 
 use crate::model::snapshot::AskedByName;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
-use crate::report::format::json::{Head, LineHead, Objects};
-use crate::report::format::text::Heading;
+use crate::report::format::json::{DocumentHead, LineHead, SocketWriter};
+use crate::report::format::text::TextHeading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::Grouped;
 use crate::store::Store;
@@ -194,7 +194,7 @@ impl Selection<'_> {
             What::Sockets(rows) => rows,
         };
         let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(store));
-        let objects = || Objects::new(&columns, list.columns.is_none());
+        let objects = || SocketWriter::new(&columns, list.columns.is_none());
         // Whoever names columns gets these alone.
         let head = list.columns.is_none().then(|| LineHead::of(store));
         let lines = || match &head {
@@ -226,7 +226,7 @@ impl Selection<'_> {
                 )
             }
             Format::Json => {
-                json::write_open(out, &Head::of(self.store))?;
+                json::write_open(out, &DocumentHead::of(self.store))?;
                 writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
             }
         }
@@ -242,7 +242,7 @@ fn mark_of(value: &impl Hash) -> u64 {
 
 fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
     let headings: Vec<_> =
-        columns.iter().map(|&index| Heading { title: COLUMNS[index].title, align: COLUMNS[index].align }).collect();
+        columns.iter().map(|&index| TextHeading { title: COLUMNS[index].title, align: COLUMNS[index].align }).collect();
     let cells: Vec<Vec<_>> = rows
         .iter()
         .map(|row| columns.iter().map(|&index| (COLUMNS[index].value)(row, store).text()).collect())

@@ -32,7 +32,7 @@ use crate::store::Store;
 /// What was asked for.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
-pub struct Wanted {
+pub struct NetstatOptions {
     /// The connections, if they are wanted.
     pub connections: Option<Connections>,
     /// `-e`.
@@ -56,23 +56,23 @@ pub struct Wanted {
 /// Writes what was asked for, round after round.
 #[derive(Debug)]
 pub struct Netstat {
-    wanted: Wanted,
-    widths: Widths,
+    wanted: NetstatOptions,
+    widths: TableWidths,
 }
 
 /// The widths of the columns of each part, which only grow.
 #[derive(Debug, Default)]
-struct Widths {
-    connections: layout::Widths,
-    interfaces: layout::Widths,
-    statistics: layout::Widths,
-    routes: layout::Widths,
-    offload: layout::Widths,
+struct TableWidths {
+    connections: layout::ColumnWidths,
+    interfaces: layout::ColumnWidths,
+    statistics: layout::ColumnWidths,
+    routes: layout::ColumnWidths,
+    offload: layout::ColumnWidths,
 }
 
 /// What was found in one round; a part that nobody asked for is empty.
 #[derive(Debug, Default)]
-pub struct Round {
+pub struct NetstatSample {
     /// When.
     pub at: Timestamp,
     /// The same moment as a time of day.
@@ -89,7 +89,7 @@ pub struct Round {
     pub executables: FxHashMap<ProcessId, Executable>,
 }
 
-impl Round {
+impl NetstatSample {
     /// The time since `before`; `None` for the first round.
     fn since(&self, before: Option<&Self>) -> Option<Duration> {
         before.map(|before| self.at.since(before.at)).filter(|passed| !passed.is_zero())
@@ -98,12 +98,12 @@ impl Round {
 
 impl Netstat {
     /// One that has written nothing yet.
-    pub fn new(wanted: Wanted) -> Self {
-        Self { wanted, widths: Widths::default() }
+    pub fn new(wanted: NetstatOptions) -> Self {
+        Self { wanted, widths: TableWidths::default() }
     }
 
     /// What was asked for.
-    pub const fn wanted(&self) -> &Wanted {
+    pub const fn wanted(&self) -> &NetstatOptions {
         &self.wanted
     }
 
@@ -111,8 +111,8 @@ impl Netstat {
     pub fn write(
         &mut self,
         store: &Store,
-        now: &Round,
-        before: Option<&Round>,
+        now: &NetstatSample,
+        before: Option<&NetstatSample>,
         out: &mut impl Write,
     ) -> io::Result<()> {
         match self.wanted.format {
@@ -124,8 +124,8 @@ impl Netstat {
     fn write_text(
         &mut self,
         store: &Store,
-        now: &Round,
-        before: Option<&Round>,
+        now: &NetstatSample,
+        before: Option<&NetstatSample>,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let (wanted, widths) = (&self.wanted, &mut self.widths);
@@ -136,7 +136,8 @@ impl Netstat {
             interfaces::write(now, before, wanted.repeats, &mut widths.interfaces, out)?;
         }
         if wanted.statistics {
-            let shown = statistics::Shown { protocol: wanted.protocol, all: wanted.all, repeats: wanted.repeats };
+            let shown =
+                statistics::StatisticsOptions { protocol: wanted.protocol, all: wanted.all, repeats: wanted.repeats };
             statistics::write(&shown, now, before, &mut widths.statistics, out)?;
         }
         if wanted.routes {
@@ -149,7 +150,13 @@ impl Netstat {
     }
 
     /// One object on one line, so that rounds are NDJSON.
-    fn write_json(&self, store: &Store, now: &Round, before: Option<&Round>, out: &mut impl Write) -> io::Result<()> {
+    fn write_json(
+        &self,
+        store: &Store,
+        now: &NetstatSample,
+        before: Option<&NetstatSample>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let wanted = &self.wanted;
         let SourceInfo { kind, host, .. } = store.source();
         write!(out, "{{\"schema\":{SCHEMA},\"at\":\"{}\",\"host\":", rfc3339(now.wall))?;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::knowledge::ports::Danger;
 use crate::report::format::DocumentFormat;
-use crate::report::format::json::{self, Head};
-use crate::report::format::text::{self, Heading};
-use crate::report::ports::listener::{Listener, Services};
+use crate::report::format::json::{self, DocumentHead};
+use crate::report::format::text::{self, TextHeading};
+use crate::report::ports::listener::{ListenerReport, Services};
 use crate::store::Store;
 use crate::table::column::Align;
 use crate::table::connections::has_namespaces;
@@ -29,34 +29,34 @@ pub struct Ports {
     /// How they are printed.
     pub format: DocumentFormat,
     /// What makes the program fail.
-    pub fail_on: Vec<FailOn>,
+    pub fail_on: Vec<PortsFailOn>,
 }
 
 /// What makes the program fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailOn {
+pub enum PortsFailOn {
     /// A listener that others can reach, with at least this danger.
     Danger(Danger),
     /// A listener on a port whose usual program is another.
     Unexpected,
 }
 
-/// The names of [`FailOn`]: `risk` is what is worth a look, everyday services left out.
-pub const FAIL_ON: [(&str, FailOn); 5] = [
-    ("risk", FailOn::Danger(Danger::Medium)),
-    ("high", FailOn::Danger(Danger::High)),
-    ("medium", FailOn::Danger(Danger::Medium)),
-    ("low", FailOn::Danger(Danger::Low)),
-    ("unexpected", FailOn::Unexpected),
+/// The names of [`PortsFailOn`]: `risk` is what is worth a look, everyday services left out.
+pub const FAIL_ON: [(&str, PortsFailOn); 5] = [
+    ("risk", PortsFailOn::Danger(Danger::Medium)),
+    ("high", PortsFailOn::Danger(Danger::High)),
+    ("medium", PortsFailOn::Danger(Danger::Medium)),
+    ("low", PortsFailOn::Danger(Danger::Low)),
+    ("unexpected", PortsFailOn::Unexpected),
 ];
 
-impl FailOn {
+impl PortsFailOn {
     /// The one called `name`.
     pub fn parse(name: &str) -> Option<Self> {
         FAIL_ON.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, fail_on)| *fail_on)
     }
 
-    fn applies(self, listener: &Listener<'_>) -> bool {
+    fn applies(self, listener: &ListenerReport<'_>) -> bool {
         match self {
             Self::Danger(least) => listener.exposed_danger().is_some_and(|danger| danger >= least),
             Self::Unexpected => listener.is_unexpected == Some(true),
@@ -66,10 +66,10 @@ impl FailOn {
 
 impl Ports {
     /// The listeners of `store`, each socket by itself: by port or, with `exposed`, the worst first.
-    pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<Listener<'s>> {
+    pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<ListenerReport<'s>> {
         let mut listeners = listener::all(store, &self.filter, services);
         if self.exposed {
-            listeners.retain(Listener::is_reached_by_others);
+            listeners.retain(ListenerReport::is_reached_by_others);
             listeners.sort_by_key(|listener| {
                 (
                     Reverse(listener.danger()),
@@ -83,7 +83,7 @@ impl Ports {
     }
 
     /// Writes `listeners`.
-    pub fn write(&self, listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+    pub fn write(&self, listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
         match self.format {
             DocumentFormat::Text => write_text(listeners, store, out),
             DocumentFormat::Json => write_json(listeners, store, out),
@@ -91,7 +91,7 @@ impl Ports {
     }
 
     /// One sentence on the listeners that make the program fail, if there are any.
-    pub fn failure(&self, listeners: &[Listener<'_>]) -> Option<String> {
+    pub fn failure(&self, listeners: &[ListenerReport<'_>]) -> Option<String> {
         let failing: Vec<_> =
             listeners.iter().filter(|listener| self.fail_on.iter().any(|what| what.applies(listener))).collect();
         let worst = failing.iter().max_by_key(|listener| (listener.exposed_danger(), Reverse(listener.local.port)))?;
@@ -101,9 +101,9 @@ impl Ports {
     }
 }
 
-fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
-    let left = |title| Heading { title, align: Align::Left };
-    let right = |title| Heading { title, align: Align::Right };
+fn write_text(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+    let left = |title| TextHeading { title, align: Align::Left };
+    let right = |title| TextHeading { title, align: Align::Right };
     let mut headings = vec![
         left("PROTO"),
         right("PORT"),
@@ -146,14 +146,14 @@ fn write_text(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -
 #[derive(Serialize)]
 struct PortsHead<'a> {
     #[serde(flatten)]
-    head: Head<'a>,
+    head: DocumentHead<'a>,
     ephemeral_ports: Option<Value>,
 }
 
 /// One object: what, when and where from, and the `listeners`, each on a line of its own.
-fn write_json(listeners: &[Listener<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
+fn write_json(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
     let ephemeral = store.facts().ephemeral_ports.map(|range| json!({"first": range.first, "last": range.last}));
-    json::write_open(out, &PortsHead { head: Head::of(store), ephemeral_ports: ephemeral })?;
+    json::write_open(out, &PortsHead { head: DocumentHead::of(store), ephemeral_ports: ephemeral })?;
     write!(out, ",\"listeners\":[")?;
     for (at, listener) in listeners.iter().enumerate() {
         write!(out, "{}\n{}", if at == 0 { "" } else { "," }, listener.json())?;

@@ -15,9 +15,9 @@ use crate::model::outcome::Outcome;
 use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
-use crate::report::findings::{self, Matching};
+use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
-use crate::report::format::json::{Objects, rfc3339};
+use crate::report::format::json::{SocketWriter, rfc3339};
 use crate::store::Store;
 use crate::store::rows::{Mark, Row};
 use crate::table::filter::Filter;
@@ -29,7 +29,7 @@ const KNOWN_MAX: usize = 1_024;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Watch {
+pub struct WatchOptions {
     /// Which sockets.
     pub filter: Filter,
     /// Text or NDJSON.
@@ -40,7 +40,7 @@ pub struct Watch {
 
 /// What one sample brought, beside what the store holds.
 #[derive(Clone, Copy, Debug)]
-pub struct News<'a> {
+pub struct SampleEvents<'a> {
     /// The transitions of the delta that the store has just taken in.
     pub transitions: &'a [Transition],
     /// Where events were lost.
@@ -52,23 +52,23 @@ pub struct News<'a> {
 }
 
 /// Writes the lines, and remembers what it has said.
-pub struct Stream<'w> {
-    watch: &'w Watch,
+pub struct EventStream<'w> {
+    watch: &'w WatchOptions,
     columns: Vec<usize>,
     lines: u64,
-    known: BTreeMap<FindingKey, Told>,
+    known: BTreeMap<FindingKey, ReportedFinding>,
 }
 
 /// A finding that was told.
 #[derive(Debug)]
-struct Told {
+struct ReportedFinding {
     severity: Severity,
     /// As last seen, for its end.
     last: Finding,
 }
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct TransitionRecord<'a> {
     event: &'static str,
     at: String,
     host: &'a str,
@@ -100,9 +100,9 @@ struct FindingHead<'a> {
     change: &'static str,
 }
 
-impl<'w> Stream<'w> {
+impl<'w> EventStream<'w> {
     /// A stream that has said nothing yet.
-    pub fn new(watch: &'w Watch) -> Self {
+    pub fn new(watch: &'w WatchOptions) -> Self {
         Self { watch, columns: findings::socket_columns(), lines: 0, known: BTreeMap::new() }
     }
 
@@ -113,7 +113,7 @@ impl<'w> Stream<'w> {
 
     /// Writes what a sample brought: gaps, then transitions in their order, then findings. Every line goes out whole
     /// and at once.
-    pub fn write(&mut self, store: &Store, news: News<'_>, out: &mut impl Write) -> io::Result<()> {
+    pub fn write(&mut self, store: &Store, news: SampleEvents<'_>, out: &mut impl Write) -> io::Result<()> {
         for gap in news.gaps {
             let line = self.gap(store, gap);
             self.put(out, line)?;
@@ -197,7 +197,7 @@ impl<'w> Stream<'w> {
     }
 
     fn object(&self, store: &Store, transition: &Transition, row: &Row) -> Vec<u8> {
-        let mut line = json(&Head {
+        let mut line = json(&TransitionRecord {
             event: event(transition),
             at: rfc3339(store.wall_of(transition.at)),
             host: host(store),
@@ -212,16 +212,17 @@ impl<'w> Stream<'w> {
         // One object: the socket's fields follow.
         line.pop();
         let socket_at = line.len();
-        Objects::new(&self.columns, true).append(&mut line, row, store);
+        SocketWriter::new(&self.columns, true).append(&mut line, row, store);
         if let Some(brace) = line.get_mut(socket_at) {
             *brace = b',';
         }
         line
     }
 
-    fn findings(&mut self, store: &Store, news: News<'_>) -> Vec<Vec<u8>> {
+    fn findings(&mut self, store: &Store, news: SampleEvents<'_>) -> Vec<Vec<u8>> {
         let matching = std::cell::OnceCell::new();
-        let concerns = |finding| matching.get_or_init(|| Matching::new(&self.watch.filter, store)).concerns(finding);
+        let concerns =
+            |finding| matching.get_or_init(|| MatchingSockets::new(&self.watch.filter, store)).concerns(finding);
         let mut told: Vec<(&'static str, &Finding)> = Vec::new();
         for finding in news.findings {
             match self.known.get(&finding.key) {
@@ -234,12 +235,12 @@ impl<'w> Stream<'w> {
         // What is not among the worst ones may still be there.
         let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
-        let ended: Vec<Told> = over.iter().filter_map(|key| self.known.remove(key)).collect();
+        let ended: Vec<ReportedFinding> = over.iter().filter_map(|key| self.known.remove(key)).collect();
         told.extend(ended.iter().map(|known| ("ended", &known.last)));
         let lines = told.iter().map(|(change, finding)| self.finding(store, change, finding)).collect();
         for (change, finding) in told {
             if change != "ended" && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key)) {
-                let known = Told { severity: finding.severity, last: finding.clone() };
+                let known = ReportedFinding { severity: finding.severity, last: finding.clone() };
                 self.known.insert(finding.key, known);
             }
         }
@@ -255,7 +256,7 @@ impl<'w> Stream<'w> {
         let mut line = json(&FindingHead { event: "finding", at, host: host(store), change });
         line.pop();
         let rest_at = line.len();
-        findings::append_json(&mut line, finding, store, &Objects::new(&self.columns, true));
+        findings::append_json(&mut line, finding, store, &SocketWriter::new(&self.columns, true));
         if let Some(brace) = line.get_mut(rest_at) {
             *brace = b',';
         }

@@ -3,7 +3,7 @@
 use conntop::diagnosis::rule::Rule;
 use conntop::knowledge::topics;
 use conntop::model::tcp_state::STATES;
-use conntop::report::explain::{Explain, Explanation, Surroundings, find, look_up};
+use conntop::report::explain::{Explain, ExplainContext, Explanation, find, look_up};
 use conntop::report::format::DocumentFormat;
 use conntop::table::connections::COLUMNS;
 
@@ -12,9 +12,9 @@ use crate::readable::readable;
 
 /// All that is said under `name`, in one text.
 fn said(name: &str) -> String {
-    let all = look_up(name, &Surroundings::default());
+    let all = look_up(name, &ExplainContext::default());
     let found =
-        if all.is_empty() { find(&name.split(' ').collect::<Vec<_>>(), &Surroundings::default()) } else { Ok(all) };
+        if all.is_empty() { find(&name.split(' ').collect::<Vec<_>>(), &ExplainContext::default()) } else { Ok(all) };
     let texts = |one: Explanation| [vec![one.topic, one.title], one.text, one.r#do, one.dont].concat().join("\n");
     found.unwrap_or_else(|sentence| panic!("{sentence}")).into_iter().map(texts).collect::<Vec<_>>().join("\n")
 }
@@ -42,20 +42,20 @@ fn every_state_rule_column_and_topic_is_found_by_every_name() {
     for row in &STATES {
         for name in [&[row.name, row.label][..], row.aliases].concat() {
             let states: Vec<_> =
-                look_up(name, &Surroundings::default()).into_iter().filter(|one| one.kind == "state").collect();
+                look_up(name, &ExplainContext::default()).into_iter().filter(|one| one.kind == "state").collect();
             assert!(states.iter().any(|one| one.topic == row.name), "{name}");
             assert!(states.iter().all(|one| !one.r#do.is_empty() && !one.dont.is_empty()), "{name}");
         }
     }
     for &rule in Rule::ALL {
-        let found = look_up(rule.id(), &Surroundings::default());
+        let found = look_up(rule.id(), &ExplainContext::default());
         let finding = found.iter().find(|one| one.kind == "finding").unwrap_or_else(|| panic!("{}", rule.id()));
         assert!(!finding.title.is_empty() && !finding.text.is_empty() && !finding.r#do.is_empty(), "{}", rule.id());
     }
     for column in COLUMNS {
         for name in [column.key, column.json] {
             assert!(
-                look_up(name, &Surroundings::default())
+                look_up(name, &ExplainContext::default())
                     .iter()
                     .any(|one| one.kind == "column" && one.topic == column.key),
                 "{name}"
@@ -64,7 +64,7 @@ fn every_state_rule_column_and_topic_is_found_by_every_name() {
     }
     for topic in topics::all() {
         for name in std::iter::once(&topic.id).chain(&topic.aliases) {
-            assert!(look_up(name, &Surroundings::default()).iter().any(|one| one.topic == topic.id), "{name}");
+            assert!(look_up(name, &ExplainContext::default()).iter().any(|one| one.topic == topic.id), "{name}");
         }
     }
 }
@@ -74,9 +74,9 @@ fn whatever_is_referred_to_exists() {
     let names = topics::all().iter().map(|topic| topic.id.as_str());
     let names = names.chain(STATES.iter().map(|row| row.name)).chain(Rule::ALL.iter().map(|rule| rule.id()));
     for name in names.chain(["443", "0-65535", "age"]) {
-        for one in look_up(name, &Surroundings::default()) {
+        for one in look_up(name, &ExplainContext::default()) {
             for see in &one.see {
-                assert!(!look_up(see, &Surroundings::default()).is_empty(), "{name} refers to {see}");
+                assert!(!look_up(see, &ExplainContext::default()).is_empty(), "{name} refers to {see}");
             }
         }
     }
@@ -85,7 +85,7 @@ fn whatever_is_referred_to_exists() {
 #[test]
 fn every_port_and_range_has_an_answer() {
     for port in 0..=u16::MAX {
-        let found = look_up(&port.to_string(), &Surroundings::default());
+        let found = look_up(&port.to_string(), &ExplainContext::default());
         assert!(found.len() == 1 && !found[0].text.is_empty(), "{port}");
     }
     for (name, topic) in [
@@ -100,11 +100,11 @@ fn every_port_and_range_has_an_answer() {
         ("registered ports", "1024-49151"),
         ("8000-8000", "8000-8000"),
     ] {
-        let found = look_up(name, &Surroundings::default());
+        let found = look_up(name, &ExplainContext::default());
         assert_eq!(found.iter().map(|one| one.topic.as_str()).collect::<Vec<_>>(), [topic], "{name}");
     }
     for name in ["65536", "9-8", "1-65536", "-1-5", "1-2-3", ":", "/", "443/sctp", "", " "] {
-        assert!(look_up(name, &Surroundings::default()).is_empty(), "{name}");
+        assert!(look_up(name, &ExplainContext::default()).is_empty(), "{name}");
     }
 }
 
@@ -120,7 +120,7 @@ fn a_port_is_told_by_what_this_kernel_gives_to_clients() {
 #[test]
 fn several_words_are_one_topic_or_many() {
     let topics = |words: &[&str]| -> Vec<String> {
-        find(words, &Surroundings::default()).expect("known").into_iter().map(|one| one.topic).collect()
+        find(words, &ExplainContext::default()).expect("known").into_iter().map(|one| one.topic).collect()
     };
     assert_eq!(topics(&["accept", "queue"]), ["accept-queue"]);
     assert_eq!(topics(&["SYN", "cookies"]), ["syn-cookies"]);
@@ -196,7 +196,7 @@ fn texts_stay_as_they_are() {
     insta::assert_snapshot!("time_wait", run(&["explain", "time-wait"]).stdout);
     insta::assert_snapshot!("port_6379", run(&["explain", "6379"]).stdout);
     // Not from the program: this machine may give other ports to clients.
-    let explain = Explain { format: DocumentFormat::Text, width: 80, around: Surroundings::default() };
+    let explain = Explain { format: DocumentFormat::Text, width: 80, around: ExplainContext::default() };
     let mut range = Vec::new();
     explain.write(&find(&["49152-65535"], &explain.around).expect("a range"), &mut range).expect("memory");
     insta::assert_snapshot!("range", String::from_utf8(range).expect("UTF-8"));

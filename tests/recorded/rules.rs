@@ -15,7 +15,7 @@ use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
 use conntop::model::units;
-use conntop::report::explain::{self, Surroundings};
+use conntop::report::explain::{self, ExplainContext};
 use conntop::source::record::Writer;
 use conntop::source::replay::Replay;
 use conntop::source::{Pace, Source};
@@ -198,7 +198,7 @@ fn every_finding_says_where_its_sockets_and_its_explanation_are() {
         let said = (lines("see them conntop list "), lines("explain conntop explain "));
         assert_eq!(said, (shown, findings), "{text:#?}");
         for line in text.iter().filter_map(|line| line.strip_prefix("explain conntop explain ")) {
-            assert!(!explain::look_up(line, &Surroundings::default()).is_empty(), "{line}");
+            assert!(!explain::look_up(line, &ExplainContext::default()).is_empty(), "{line}");
         }
     }
 }

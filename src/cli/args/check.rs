@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::values::span;
 use crate::cli::{Failure, parse_filter};
-use crate::report::check::{Check, FailOn};
+use crate::report::check::{Check, CheckFailOn};
 use crate::report::format::DocumentFormat;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ pub(in crate::cli) struct CheckArguments {
 impl CheckArguments {
     /// The check that was asked for.
     pub(in crate::cli) fn parse(&self) -> Result<Check, Failure> {
-        let fail_on = FailOn::parse(self.fail_on.iter().map(String::as_str)).map_err(Failure::Usage)?;
+        let fail_on = CheckFailOn::parse(self.fail_on.iter().map(String::as_str)).map_err(Failure::Usage)?;
         Ok(Check { filter: parse_filter(&self.filter.join(" "))?, fail_on, format: self.format })
     }
 }

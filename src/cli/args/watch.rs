@@ -8,7 +8,7 @@ use crate::cli::values::{amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::{DocumentFormat, EventFormat};
-use crate::report::watch::Watch;
+use crate::report::watch::WatchOptions;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -112,9 +112,9 @@ impl WatchArguments {
     }
 
     /// What is to be printed.
-    pub(in crate::cli) fn parse(&self) -> Result<Watch, Failure> {
+    pub(in crate::cli) fn parse(&self) -> Result<WatchOptions, Failure> {
         self.of_list.refuse()?;
         let format = self.format.of_events()?;
-        Ok(Watch { filter: parse_filter(&self.filter.join(" "))?, format, count: self.count })
+        Ok(WatchOptions { filter: parse_filter(&self.filter.join(" "))?, format, count: self.count })
     }
 }

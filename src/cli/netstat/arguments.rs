@@ -9,7 +9,7 @@ use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState;
 use crate::report::format::DocumentFormat;
-use crate::report::netstat::Wanted;
+use crate::report::netstat::NetstatOptions;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::protocol::{self, ProtocolRow};
 use crate::table::{suggest, units};
@@ -137,7 +137,7 @@ impl LinuxOptionHints {
 /// What was asked for, checked.
 #[derive(Debug)]
 pub(super) struct NetstatRequest {
-    pub(super) wanted: Wanted,
+    pub(super) wanted: NetstatOptions,
     /// How often; `None` for once.
     pub(super) interval: Option<Duration>,
     /// What the user should know, though it is no error.
@@ -171,7 +171,7 @@ impl NetstatArguments {
             hints.push("-p TCPv6: Linux counts TCP over IPv4 and IPv6 together".to_owned());
         }
         let connections = shows_connections.then(|| self.connections(protocol, &filter)).transpose()?;
-        let wanted = Wanted {
+        let wanted = NetstatOptions {
             connections,
             interfaces: self.interfaces,
             statistics: self.statistics,

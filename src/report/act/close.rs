@@ -12,9 +12,9 @@ use crate::model::endpoint::Protocol;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
-use crate::report::act::{Look, PLANNED, Written, matching};
-use crate::report::format::json::Objects;
-use crate::report::format::text::Heading;
+use crate::report::act::{PLANNED, PlanStyle, PlanTable, matching};
+use crate::report::format::json::SocketWriter;
+use crate::report::format::text::TextHeading;
 use crate::store::Store;
 use crate::store::logins::Logins;
 use crate::store::rows::RowIndex;
@@ -29,7 +29,7 @@ const COMMAND: &str = "command";
 
 /// What a filter is taken to mean.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Meaning {
+pub struct CloseScope {
     /// Also listeners, and UDP sockets that take what comes from anybody, whose state the filter does not name.
     pub listeners: bool,
     /// Also connections and listeners of ssh servers.
@@ -62,7 +62,7 @@ fn is_reset(close: &Close) -> bool {
 
 impl ClosePlan {
     /// What `filter` means, as `meaning` says.
-    pub fn of(store: &Store, filter: &Filter, meaning: Meaning) -> Self {
+    pub fn of(store: &Store, filter: &Filter, meaning: CloseScope) -> Self {
         let mut plan = Self::default();
         let logins = Logins::of(store);
         for (index, row) in matching(store, filter) {
@@ -154,7 +154,7 @@ impl ClosePlan {
         &self,
         outcomes: Option<&[CloseOutcome]>,
         store: &Store,
-        look: Look,
+        look: PlanStyle,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let results: Vec<Option<CloseOutcome>> = match outcomes {
@@ -169,17 +169,18 @@ impl ClosePlan {
         results: &[Option<CloseOutcome>],
         is_plan: bool,
         store: &'s Store,
-        look: Look,
-    ) -> Written<'s> {
+        look: PlanStyle,
+    ) -> PlanTable<'s> {
         let more = [(has_namespaces(store), NAMESPACE), (look.commands, COMMAND)];
         let more = more.into_iter().filter_map(|(is_shown, column)| is_shown.then_some(column));
         let columns: Vec<usize> =
             TEXT_COLUMNS.into_iter().chain(more).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
         let all: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
-        let objects = Objects::new(&all, true);
-        let left = |title| Heading { title, align: Align::Left };
-        let sockets = columns.iter().map(|&index| Heading { title: COLUMNS[index].title, align: COLUMNS[index].align });
-        let mut written = Written {
+        let objects = SocketWriter::new(&all, true);
+        let left = |title| TextHeading { title, align: Align::Left };
+        let sockets =
+            columns.iter().map(|&index| TextHeading { title: COLUMNS[index].title, align: COLUMNS[index].align });
+        let mut written = PlanTable {
             headings: [left("RESULT")].into_iter().chain(sockets).chain([left("NOTE")]).collect(),
             cells: Vec::new(),
             objects: Vec::new(),

@@ -18,8 +18,8 @@ use crate::model::address_text::local_end;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
-use crate::report::act::{Look, PLANNED, Written, matching};
-use crate::report::format::text::Heading;
+use crate::report::act::{PLANNED, PlanStyle, PlanTable, matching};
+use crate::report::format::text::TextHeading;
 use crate::store::Store;
 use crate::table::column::Align;
 use crate::table::connections::has_namespaces;
@@ -35,7 +35,7 @@ const LEFT_MAX: usize = 5;
 
 /// What a filter is taken to mean.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Meaning {
+pub struct KillScope {
     /// Also clients that only hold a connection to a port that the filter names.
     pub any_socket: bool,
     /// All that share a socket, not only the master.
@@ -86,7 +86,7 @@ pub struct KillTarget {
 
 impl KillPlan {
     /// Whom `filter` means; those in `protected` are marked.
-    pub fn of(store: &Store, filter: &Filter, meaning: Meaning, protected: &[(u32, Protection)]) -> Self {
+    pub fn of(store: &Store, filter: &Filter, meaning: KillScope, protected: &[(u32, Protection)]) -> Self {
         let only_listeners = filter.names_a_port() && !filter.names_a_state() && !meaning.any_socket;
         let all: BTreeMap<ProcessId, u32> = store.rows().holders().collect();
         let mut plan = Self::default();
@@ -241,7 +241,7 @@ impl KillPlan {
         signal: Signal,
         outcomes: Option<&[KillOutcome]>,
         store: &Store,
-        look: Look,
+        look: PlanStyle,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let planned = self.targets.iter().map(|target| target.refused.map(KillOutcome::Refused));
@@ -258,16 +258,16 @@ impl KillPlan {
         results: &[Option<KillOutcome>],
         is_plan: bool,
         store: &Store,
-        look: Look,
-    ) -> Written<'_> {
-        let left = |title| Heading { title, align: Align::Left };
-        let right = |title| Heading { title, align: Align::Right };
+        look: PlanStyle,
+    ) -> PlanTable<'_> {
+        let left = |title| TextHeading { title, align: Align::Left };
+        let right = |title| TextHeading { title, align: Align::Right };
         let left_out = json!({
             "connections": self.connections, "sharing_with_parent": self.sharing_with_parent, "hidden": self.hidden,
             "vanished": self.vanished, "without_process": self.without_process, "ssh": self.ssh(),
         });
         let has_namespaces = has_namespaces(store);
-        let mut written = Written {
+        let mut written = PlanTable {
             headings: vec![
                 left("RESULT"),
                 right("PID"),
@@ -344,7 +344,7 @@ impl KillTarget {
     fn new(
         process: &Arc<Process>,
         (holds, example): (u32, String),
-        meaning: Meaning,
+        meaning: KillScope,
         protected: &[(u32, Protection)],
     ) -> Self {
         let cautions: Vec<Caution> = Caution::of(process).collect();
@@ -450,7 +450,7 @@ mod tests {
         store
     }
 
-    fn plan(store: &Store, filter: &str, meaning: Meaning, protected: &[(u32, Protection)]) -> KillPlan {
+    fn plan(store: &Store, filter: &str, meaning: KillScope, protected: &[(u32, Protection)]) -> KillPlan {
         KillPlan::of(store, &Filter::parse(filter).expect(filter), meaning, protected)
     }
 
@@ -464,13 +464,13 @@ mod tests {
         let sockets =
             vec![listener(1, 80).held_by(&nginx), listener(2, 81).held_by(&nginx), listener(3, 82).held_by(&nginx)];
         let holding = |filter: &str| {
-            plan(&store(sockets.clone()), filter, Meaning::default(), &[]).targets[0].kill(Signal::Term).holding
+            plan(&store(sockets.clone()), filter, KillScope::default(), &[]).targets[0].kill(Signal::Term).holding
         };
         // The builder gives inode cookie + 1.
         assert_eq!(holding("lport:80"), inodes(&[2]));
         assert_eq!(holding("lport:80,82"), inodes(&[2, 4]));
         let nameless = vec![listener(1, 80).held_by(&nginx).with(|socket| socket.inode = None)];
-        let nameless = plan(&store(nameless), "lport:80", Meaning::default(), &[]);
+        let nameless = plan(&store(nameless), "lport:80", KillScope::default(), &[]);
         assert_eq!(nameless.targets[0].kill(Signal::Term).holding, inodes(&[]), "there is nothing to look for");
     }
 
@@ -480,14 +480,14 @@ mod tests {
         let store =
             store(vec![of(1, 22, 5, "sshd"), of(2, 80, 6, "nginx"), of(3, 81, 7, "bash"), of(4, 82, 8, "redis")]);
         let plan = |meaning| plan(&store, "state:listen", meaning, &[(7, Protection::Ancestor)]);
-        let spared = plan(Meaning::default());
+        let spared = plan(KillScope::default());
         assert_eq!(spared.count(), 2);
         let outcomes = spared.outcomes(vec![KillOutcome::Sent, KillOutcome::LetGo]);
         let refused = KillOutcome::Refused;
         let expected = [refused(Protection::Ssh), KillOutcome::Sent, refused(Protection::Ancestor), KillOutcome::LetGo];
         assert_eq!(outcomes, expected);
         assert!(spared.notes()[0].contains("--including-ssh"), "{:?}", spared.notes());
-        assert_eq!(plan(Meaning { including_ssh: true, ..Meaning::default() }).count(), 3);
+        assert_eq!(plan(KillScope { including_ssh: true, ..KillScope::default() }).count(), 3);
         assert!(
             matches!(spared.outcomes(Vec::new())[1], KillOutcome::Failed(_)),
             "an answer that is missing is no success"
@@ -498,7 +498,7 @@ mod tests {
     fn what_is_left_of_the_sockets_is_told_by_state_and_holder() {
         let master = [process(7, "nginx")];
         let before = store(vec![listener(1, 80).held_by(&master), tcp(2).held_by(&master), tcp(3).held_by(&master)]);
-        let plan = plan(&before, "process:nginx", Meaning::default(), &[]);
+        let plan = plan(&before, "process:nginx", KillScope::default(), &[]);
         let worker = [process(8, "worker")];
         let after =
             store(vec![listener(1, 80).held_by(&worker), tcp(2).mini(TcpState::TimeWait), tcp(9).held_by(&worker)]);

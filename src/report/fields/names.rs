@@ -3,13 +3,13 @@
 use crate::report::fields::Field;
 
 /// Name, type, unit (or nothing), meaning.
-type Name = (&'static str, &'static str, &'static str, &'static str);
+type FieldRow = (&'static str, &'static str, &'static str, &'static str);
 
 /// Where it was seen.
-const HOST: Name = ("host", "string", "", "The host that it shows.");
+const HOST: FieldRow = ("host", "string", "", "The host that it shows.");
 
 /// Of every list that is one object.
-pub(super) const HEAD: &[Name] = &[
+pub(super) const HEAD: &[FieldRow] = &[
     ("schema", "integer", "", "Changes when a name or a meaning does."),
     ("at", "string", "", "The time of the last sample, RFC 3339, UTC."),
     HOST,
@@ -18,11 +18,11 @@ pub(super) const HEAD: &[Name] = &[
 ];
 
 /// Of a list of sockets.
-pub(super) const SOCKETS: &[Name] =
+pub(super) const SOCKETS: &[FieldRow] =
     &[("sockets", "array", "", "The sockets; with ndjson one a line, without the list.")];
 
 /// Of a list of groups.
-pub(super) const GROUPS: &[Name] = &[
+pub(super) const GROUPS: &[FieldRow] = &[
     ("group_by", "array", "", "The fields that the sockets of a group have in common."),
     ("groups", "array", "", "The groups; with ndjson one a line, without the list."),
     ("total", "object", "", "How many groups and sockets there are, those left out included."),
@@ -30,7 +30,7 @@ pub(super) const GROUPS: &[Name] = &[
 ];
 
 /// Of a socket, beside its columns.
-pub(super) const OWNERS: &[Name] = &[
+pub(super) const OWNERS: &[FieldRow] = &[
     (
         "owners",
         "array",
@@ -41,13 +41,13 @@ pub(super) const OWNERS: &[Name] = &[
 ];
 
 /// Of a line that stands alone.
-pub(super) const LINE: &[Name] = &[
+pub(super) const LINE: &[FieldRow] = &[
     ("host", "string", "", "The host that it shows; with ndjson and csv, unless --columns names others."),
     ("at", "string", "", "The time of the sample, RFC 3339, UTC; with ndjson and csv, unless --columns names others."),
 ];
 
 /// Of an event about a socket, before the fields of that.
-pub(super) const CHANGE: &[Name] = &[
+pub(super) const CHANGE: &[FieldRow] = &[
     ("event", "string", "", "What happened: opened, transition, or closed, when the last trace is gone."),
     (
         "at",
@@ -76,7 +76,7 @@ pub(super) const CHANGE: &[Name] = &[
 ];
 
 /// Of the event that others were lost.
-pub(super) const GAP: &[Name] = &[
+pub(super) const GAP: &[FieldRow] = &[
     ("event", "string", "", "gap: events were lost, lines may be missing."),
     ("at", "string", "", "When it was noticed, RFC 3339, UTC."),
     HOST,
@@ -87,7 +87,7 @@ pub(super) const GAP: &[Name] = &[
 ];
 
 /// Of the event that something is found wrong, or no longer.
-pub(super) const FINDING: &[Name] = &[
+pub(super) const FINDING: &[FieldRow] = &[
     ("event", "string", "", "finding: something is wrong, or no longer."),
     ("at", "string", "", "When that was known, RFC 3339, UTC."),
     HOST,
@@ -133,8 +133,8 @@ pub(super) const FINDING: &[Name] = &[
     ("does_not_help", "array", "", "What does not help."),
 ];
 
-pub(super) fn of(of: &'static str, names: &[Name]) -> Vec<Field> {
-    let field = |&(field, r#type, unit, meaning): &Name| Field {
+pub(super) fn of(of: &'static str, names: &[FieldRow]) -> Vec<Field> {
+    let field = |&(field, r#type, unit, meaning): &FieldRow| Field {
         of,
         field,
         column: None,

@@ -46,7 +46,7 @@ impl Notation for Json {
 }
 
 /// Writes one socket after the other as objects with the same names.
-pub struct Objects<'c> {
+pub struct SocketWriter<'c> {
     columns: &'c [usize],
     /// What stands before each value: `{"proto":`, `,"family":`.
     keys: Vec<String>,
@@ -54,8 +54,8 @@ pub struct Objects<'c> {
     owners: Option<&'static str>,
 }
 
-impl<'c> Objects<'c> {
-    /// Objects of these `columns`; `with_owners` adds every process that holds the socket under `owners`.
+impl<'c> SocketWriter<'c> {
+    /// A writer of these `columns`; `with_owners` adds every process that holds the socket under `owners`.
     pub fn new(columns: &'c [usize], with_owners: bool) -> Self {
         let key = |(at, column): (usize, &usize)| {
             let open = if at == 0 { '{' } else { ',' };
@@ -111,7 +111,7 @@ fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
 
 /// What every object begins with: what, when and where from.
 #[derive(Serialize)]
-pub struct Head<'a> {
+pub struct DocumentHead<'a> {
     schema: u32,
     at: String,
     host: &'a str,
@@ -119,7 +119,7 @@ pub struct Head<'a> {
     coverage: &'a Coverage,
 }
 
-impl<'a> Head<'a> {
+impl<'a> DocumentHead<'a> {
     /// That of `store`.
     pub fn of(store: &'a Store) -> Self {
         Self {
@@ -171,10 +171,10 @@ pub fn write_open(out: &mut impl Write, head: &impl Serialize) -> io::Result<()>
 pub fn write_list<'a>(
     out: &mut impl Write,
     store: &Store,
-    objects: &Objects<'_>,
+    objects: &SocketWriter<'_>,
     rows: impl Iterator<Item = &'a Row>,
 ) -> io::Result<()> {
-    write_open(out, &Head::of(store))?;
+    write_open(out, &DocumentHead::of(store))?;
     write!(out, ",\"sockets\":[")?;
     write_all(out, rows.enumerate(), |buffer, (at, row)| {
         buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
@@ -187,7 +187,7 @@ pub fn write_list<'a>(
 pub fn write_lines<'a>(
     out: &mut impl Write,
     store: &Store,
-    objects: &Objects<'_>,
+    objects: &SocketWriter<'_>,
     rows: impl Iterator<Item = &'a Row>,
 ) -> io::Result<()> {
     write_all(out, rows, |buffer, row| {

@@ -14,7 +14,7 @@ const GAP: usize = 2;
 
 /// The heading and alignment of a printed column.
 #[derive(Clone, Copy, Debug)]
-pub struct Heading {
+pub struct TextHeading {
     /// Its title.
     pub title: &'static str,
     /// Where its cells are aligned.
@@ -22,7 +22,7 @@ pub struct Heading {
 }
 
 /// Writes `rows` under `headings`; every row has as many cells as there are headings.
-pub fn write(out: &mut impl Write, headings: &[Heading], rows: &[Vec<Cow<'_, str>>]) -> io::Result<()> {
+pub fn write(out: &mut impl Write, headings: &[TextHeading], rows: &[Vec<Cow<'_, str>>]) -> io::Result<()> {
     let mut widths: Vec<_> = headings.iter().map(|heading| cells(heading.title)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -42,7 +42,7 @@ fn shown(cell: &str) -> &str {
 
 fn write_line<'c>(
     out: &mut impl Write,
-    headings: &[Heading],
+    headings: &[TextHeading],
     widths: &[usize],
     line: impl Iterator<Item = &'c str>,
 ) -> io::Result<()> {

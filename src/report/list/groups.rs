@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use rustc_hash::FxHashMap;
 
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
-use crate::report::format::json::{Head, Json, LineHead};
-use crate::report::format::text::{self, Heading};
+use crate::report::format::json::{DocumentHead, Json, LineHead};
+use crate::report::format::text::{self, TextHeading};
 use crate::report::format::{Format, csv, json, plain, write_all};
 use crate::report::list::attempts::Tried;
 use crate::report::list::mark_of;
@@ -295,8 +295,10 @@ impl Grouped<'_> {
     }
 
     fn write_text(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
-        let headings: Vec<_> =
-            columns.iter().map(|column| Heading { title: column.about().title, align: column.about().align }).collect();
+        let headings: Vec<_> = columns
+            .iter()
+            .map(|column| TextHeading { title: column.about().title, align: column.about().align })
+            .collect();
         let cells = |sum| columns.iter().map(|&column| words(&cell(column, sum, store))).collect();
         let rows: Vec<Vec<_>> = self.groups.iter().map(cells).collect();
         text::write(out, &headings, &rows)?;
@@ -306,7 +308,7 @@ impl Grouped<'_> {
     fn write_json(&self, columns: &[GroupColumn], store: &Store, out: &mut impl Write) -> io::Result<()> {
         let by: Vec<&str> = self.asked.by.iter().map(|&index| COLUMNS[index].json).collect();
         let by = serde_json::to_string(&by)?;
-        json::write_open(out, &Head::of(store))?;
+        json::write_open(out, &DocumentHead::of(store))?;
         write!(out, ",\"group_by\":{by},\"groups\":[")?;
         write_all(out, self.groups.iter().enumerate(), |buffer, (at, sum)| {
             buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });

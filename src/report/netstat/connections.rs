@@ -11,9 +11,9 @@ use crate::model::host_name::HostName;
 use crate::model::process::{Executable, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
-use crate::report::format::json::Objects;
-use crate::report::netstat::Round;
-use crate::report::netstat::layout::{self, Heading, Widths, left, right};
+use crate::report::format::json::SocketWriter;
+use crate::report::netstat::NetstatSample;
+use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::protocol::ProtocolRow;
 use crate::store::Store;
 use crate::store::rows::Row;
@@ -65,9 +65,15 @@ impl Connections {
     }
 
     /// Writes them as text.
-    pub fn write(&self, store: &Store, round: &Round, widths: &mut Widths, out: &mut impl Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        store: &Store,
+        round: &NetstatSample,
+        widths: &mut ColumnWidths,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let with_namespace = has_namespaces(store);
-        let mut headings: Vec<Heading> =
+        let mut headings: Vec<NetstatHeading> =
             vec![left("Proto", 5), left("Local Address", 21), left("Foreign Address", 21), left("State", 11)];
         headings.extend(self.pid.then_some(right("PID", 7)));
         headings.extend(self.executable.then_some([left("Process", 15), left("Executable", 12)]).into_iter().flatten());
@@ -85,7 +91,7 @@ impl Connections {
         layout::table(out, &headings, &rows, widths)
     }
 
-    fn cells(&self, socket: &Socket, store: &Store, round: &Round) -> Vec<String> {
+    fn cells(&self, socket: &Socket, store: &Store, round: &NetstatSample) -> Vec<String> {
         let protocol = socket.protocol.name().to_uppercase();
         let names = store.names();
         let local = self.endpoint((AddressText::local(socket, names), socket.local.port), socket, store, None);
@@ -118,9 +124,9 @@ impl Connections {
     }
 
     /// Writes them as the objects that `conntop list` writes, with `executable` where it was asked for.
-    pub fn write_json(&self, store: &Store, round: &Round, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_json(&self, store: &Store, round: &NetstatSample, out: &mut impl Write) -> io::Result<()> {
         let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
-        let objects = Objects::new(&columns, true);
+        let objects = SocketWriter::new(&columns, true);
         let mut buffer = Vec::new();
         for (at, row) in self.rows(store).into_iter().enumerate() {
             buffer.clear();
@@ -174,11 +180,11 @@ fn pid(owner: &Owner) -> String {
     }
 }
 
-fn executable<'r>(owner: &Owner, round: &'r Round) -> Option<&'r Executable> {
+fn executable<'r>(owner: &Owner, round: &'r NetstatSample) -> Option<&'r Executable> {
     round.executables.get(&owner.process()?.id)
 }
 
-fn executable_text(owner: &Owner, round: &Round) -> String {
+fn executable_text(owner: &Owner, round: &NetstatSample) -> String {
     match (owner, executable(owner, round)) {
         (_, Some(Executable::Path(path))) => path.as_str().to_owned(),
         (Owner::Hidden, _) | (_, Some(Executable::Hidden)) => "no permission".to_owned(),

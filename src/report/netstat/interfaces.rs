@@ -5,19 +5,20 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 
 use crate::model::interface::{COUNTERS, CounterRow, Interface};
-use crate::report::netstat::layout::{self, Heading, Widths, left, right};
-use crate::report::netstat::{Round, per_second, rate_json, rate_text};
+use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
+use crate::report::netstat::{NetstatSample, per_second, rate_json, rate_text};
 
 /// Writes one line a counter of each interface, so that every line says what it is about.
 pub fn write(
-    now: &Round,
-    before: Option<&Round>,
+    now: &NetstatSample,
+    before: Option<&NetstatSample>,
     repeats: bool,
-    widths: &mut Widths,
+    widths: &mut ColumnWidths,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let plain: &[Heading] = &[left("Interface", 9), left("Counter", 17), right("Received", 15), right("Sent", 15)];
-    let changing: &[Heading] = &[
+    let plain: &[NetstatHeading] =
+        &[left("Interface", 9), left("Counter", 17), right("Received", 15), right("Sent", 15)];
+    let changing: &[NetstatHeading] = &[
         left("Interface", 9),
         left("Counter", 17),
         right("Received", 15),
@@ -42,8 +43,8 @@ pub fn write(
 
 /// Each counter of each interface with its change per second in both directions.
 fn each<'r>(
-    now: &'r Round,
-    before: Option<&'r Round>,
+    now: &'r NetstatSample,
+    before: Option<&'r NetstatSample>,
 ) -> impl Iterator<Item = (&'r Interface, &'static CounterRow, [Option<f64>; 2])> {
     let passed = now.since(before);
     now.interfaces.iter().flat_map(move |interface| {
@@ -64,7 +65,7 @@ fn each<'r>(
 }
 
 /// One object an interface: `rx_bytes`, `rx_bytes_per_second`, `tx_bytes`, ….
-pub fn json(now: &Round, before: Option<&Round>) -> Vec<Value> {
+pub fn json(now: &NetstatSample, before: Option<&NetstatSample>) -> Vec<Value> {
     let mut objects: Vec<Map<String, Value>> = Vec::new();
     for (interface, row, [received, sent]) in each(now, before) {
         let is_same = objects

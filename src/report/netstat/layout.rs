@@ -12,25 +12,25 @@ const GAP: usize = 2;
 
 /// The heading of a column: its words, its alignment, and its least width.
 #[derive(Clone, Copy, Debug)]
-pub struct Heading {
+pub struct NetstatHeading {
     title: &'static str,
     align: Align,
     least: usize,
 }
 
 /// A column of words.
-pub const fn left(title: &'static str, least: usize) -> Heading {
-    Heading { title, align: Align::Left, least }
+pub const fn left(title: &'static str, least: usize) -> NetstatHeading {
+    NetstatHeading { title, align: Align::Left, least }
 }
 
 /// A column of numbers.
-pub const fn right(title: &'static str, least: usize) -> Heading {
-    Heading { title, align: Align::Right, least }
+pub const fn right(title: &'static str, least: usize) -> NetstatHeading {
+    NetstatHeading { title, align: Align::Right, least }
 }
 
 /// How wide each column has been so far: columns never become narrower, so that rounds stand below each other.
 #[derive(Debug, Default)]
-pub struct Widths(Vec<usize>);
+pub struct ColumnWidths(Vec<usize>);
 
 /// Writes a title.
 pub fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
@@ -38,7 +38,12 @@ pub fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 /// Writes `rows` under `headings`; every row has as many cells as there are headings. Text is never cut.
-pub fn table(out: &mut impl Write, headings: &[Heading], rows: &[Vec<String>], widths: &mut Widths) -> io::Result<()> {
+pub fn table(
+    out: &mut impl Write,
+    headings: &[NetstatHeading],
+    rows: &[Vec<String>],
+    widths: &mut ColumnWidths,
+) -> io::Result<()> {
     grow(headings, rows, widths);
     let widths = &widths.0;
     line(out, headings, widths, headings.iter().map(|heading| heading.title))?;
@@ -49,7 +54,7 @@ pub fn table(out: &mut impl Write, headings: &[Heading], rows: &[Vec<String>], w
 }
 
 /// Makes every column wide enough for `rows`.
-pub fn grow(headings: &[Heading], rows: &[Vec<String>], widths: &mut Widths) {
+pub fn grow(headings: &[NetstatHeading], rows: &[Vec<String>], widths: &mut ColumnWidths) {
     widths.0.resize(headings.len(), 0);
     for (width, heading) in widths.0.iter_mut().zip(headings) {
         *width = cells(heading.title).max(heading.least).max(*width);
@@ -63,7 +68,7 @@ pub fn grow(headings: &[Heading], rows: &[Vec<String>], widths: &mut Widths) {
 
 fn line<'c>(
     out: &mut impl Write,
-    headings: &[Heading],
+    headings: &[NetstatHeading],
     widths: &[usize],
     cells_of_line: impl Iterator<Item = &'c str>,
 ) -> io::Result<()> {

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::model::interface::Feature;
-use crate::report::netstat::Round;
-use crate::report::netstat::layout::{self, Widths, left};
+use crate::report::netstat::NetstatSample;
+use crate::report::netstat::layout::{self, ColumnWidths, left};
 
 /// What the features that matter to TCP and UDP are, in words.
 const ABOUT: [(&str, &str); 16] = [
@@ -29,7 +29,7 @@ const ABOUT: [(&str, &str); 16] = [
 ];
 
 /// Writes one line a feature that is on or could be turned on; with `all` every one.
-pub fn write(all: bool, now: &Round, widths: &mut Widths, out: &mut impl Write) -> io::Result<()> {
+pub fn write(all: bool, now: &NetstatSample, widths: &mut ColumnWidths, out: &mut impl Write) -> io::Result<()> {
     let headings = [left("Interface", 9), left("Feature", 28), left("State", 12), left("Meaning", 7)];
     let mut rows: Vec<Vec<String>> = Vec::new();
     for offload in &now.offload {
@@ -54,7 +54,7 @@ const fn state(feature: &Feature) -> &'static str {
 }
 
 /// One object an interface, with every feature.
-pub fn json(now: &Round) -> Vec<Value> {
+pub fn json(now: &NetstatSample) -> Vec<Value> {
     let feature =
         |feature: &Feature| json!({"name": feature.name.as_str(), "on": feature.is_on, "fixed": feature.is_fixed});
     let object = |offload: &crate::model::interface::Offload| {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::model::endpoint::Family;
 use crate::model::route::{Hop, Route, TABLE_MAIN};
-use crate::report::netstat::Round;
-use crate::report::netstat::layout::{self, Heading, Widths, left, right};
+use crate::report::netstat::NetstatSample;
+use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::protocol::ProtocolRow;
 
 /// The tables of both families.
@@ -17,11 +17,11 @@ const FAMILIES: [(Family, &str); 2] = [(Family::Ipv4, "IPv4 Route Table"), (Fami
 pub fn write(
     protocol: Option<&ProtocolRow>,
     all: bool,
-    now: &Round,
-    widths: &mut Widths,
+    now: &NetstatSample,
+    widths: &mut ColumnWidths,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut headings: Vec<Heading> = vec![
+    let mut headings: Vec<NetstatHeading> = vec![
         left("Destination", 18),
         left("Gateway", 15),
         left("Interface", 9),
@@ -46,7 +46,7 @@ fn is_wanted(protocol: Option<&ProtocolRow>, family: Family) -> bool {
     protocol.is_none_or(|row| row.routes == Some(family))
 }
 
-fn shown(all: bool, now: &Round) -> impl Iterator<Item = &Route> {
+fn shown(all: bool, now: &NetstatSample) -> impl Iterator<Item = &Route> {
     now.routes.iter().filter(move |route| all || route.table == TABLE_MAIN)
 }
 
@@ -92,7 +92,7 @@ fn notes(route: &Route, hop: &Hop) -> String {
 }
 
 /// One object a route, under the names that `ip -json route` has; what is not known is `null`.
-pub fn json(protocol: Option<&ProtocolRow>, all: bool, now: &Round) -> Vec<Value> {
+pub fn json(protocol: Option<&ProtocolRow>, all: bool, now: &NetstatSample) -> Vec<Value> {
     let routes = shown(all, now).filter(|route| is_wanted(protocol, route.family));
     routes
         .map(|route| {

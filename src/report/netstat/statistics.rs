@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::knowledge::counters::{self, CounterKind};
 use crate::model::interface::ProtocolCounter;
-use crate::report::netstat::layout::{self, Heading, Widths, left, right};
+use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::protocol::{PROTOCOLS, ProtocolRow};
-use crate::report::netstat::{Round, per_second, rate_json, rate_text};
+use crate::report::netstat::{NetstatSample, per_second, rate_json, rate_text};
 
 /// The groups that an RFC defines (4293, 4022, 4113): their counters are shown even at zero.
 const STANDARD: [&str; 7] = ["Ip", "Ip6", "Icmp", "Icmp6", "Tcp", "Udp", "Udp6"];
 
 /// What is shown.
 #[derive(Debug)]
-pub struct Shown {
+pub struct StatisticsOptions {
     /// Only of this protocol.
     pub protocol: Option<&'static ProtocolRow>,
     /// Every counter at zero, too.
@@ -27,13 +27,13 @@ pub struct Shown {
 
 /// Writes one section a protocol, one line a counter.
 pub fn write(
-    shown: &Shown,
-    now: &Round,
-    before: Option<&Round>,
-    widths: &mut Widths,
+    shown: &StatisticsOptions,
+    now: &NetstatSample,
+    before: Option<&NetstatSample>,
+    widths: &mut ColumnWidths,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut headings: Vec<Heading> = vec![left("Counter", 30), right("Value", 16)];
+    let mut headings: Vec<NetstatHeading> = vec![left("Counter", 30), right("Value", 16)];
     headings.extend(shown.repeats.then_some(right("per second", 12)));
     headings.push(left("Meaning", 7));
     let passed = now.since(before);
@@ -59,7 +59,12 @@ fn is_worth_a_line(counter: &ProtocolCounter) -> bool {
     counter.value != 0 || STANDARD.contains(&counter.group.as_str())
 }
 
-fn cells(shown: &Shown, counter: &ProtocolCounter, before: Option<&Round>, passed: Option<Duration>) -> Vec<String> {
+fn cells(
+    shown: &StatisticsOptions,
+    counter: &ProtocolCounter,
+    before: Option<&NetstatSample>,
+    passed: Option<Duration>,
+) -> Vec<String> {
     let about = counters::text(counter.group.as_str(), counter.name.as_str());
     let mut cells = vec![format!("{}{}", counter.group, counter.name), counter.value.to_string()];
     cells.extend(shown.repeats.then(|| rate_text(rate(counter, before, passed))));
@@ -67,7 +72,7 @@ fn cells(shown: &Shown, counter: &ProtocolCounter, before: Option<&Round>, passe
     cells
 }
 
-fn rate(counter: &ProtocolCounter, before: Option<&Round>, passed: Option<Duration>) -> Option<f64> {
+fn rate(counter: &ProtocolCounter, before: Option<&NetstatSample>, passed: Option<Duration>) -> Option<f64> {
     let kind =
         counters::text(counter.group.as_str(), counter.name.as_str()).map_or(CounterKind::Count, |text| text.kind);
     if kind == CounterKind::Setting {
@@ -79,7 +84,10 @@ fn rate(counter: &ProtocolCounter, before: Option<&Round>, passed: Option<Durati
 }
 
 /// The counters by protocol; those of groups that no protocol of ours has come last, under a title of their own.
-fn sections<'r>(protocol: Option<&ProtocolRow>, now: &'r Round) -> Vec<(&'static str, Vec<&'r ProtocolCounter>)> {
+fn sections<'r>(
+    protocol: Option<&ProtocolRow>,
+    now: &'r NetstatSample,
+) -> Vec<(&'static str, Vec<&'r ProtocolCounter>)> {
     let of = |groups: &[&str]| now.counters.iter().filter(|counter| groups.contains(&counter.group.as_str())).collect();
     if let Some(row) = protocol {
         return vec![(row.title, of(row.groups))];
@@ -105,7 +113,7 @@ fn protocol_of(counter: &ProtocolCounter) -> Option<&'static ProtocolRow> {
 }
 
 /// One object a counter.
-pub fn json(protocol: Option<&ProtocolRow>, now: &Round, before: Option<&Round>) -> Vec<Value> {
+pub fn json(protocol: Option<&ProtocolRow>, now: &NetstatSample, before: Option<&NetstatSample>) -> Vec<Value> {
     let passed = now.since(before);
     let counters = sections(protocol, now).into_iter().flat_map(|(_, counters)| counters);
     counters

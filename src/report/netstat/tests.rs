@@ -43,12 +43,12 @@ fn connections() -> Connections {
     Connections { all: true, numeric: true, pid: true, executable: true, ..Connections::default() }
 }
 
-fn round(at_ms: u64) -> Round {
+fn round(at_ms: u64) -> NetstatSample {
     let at = Timestamp::from_millis(at_ms);
-    Round { at, wall: WallTime(BOOT.0.saturating_add_unsigned(at_ms)), ..Round::default() }
+    NetstatSample { at, wall: WallTime(BOOT.0.saturating_add_unsigned(at_ms)), ..NetstatSample::default() }
 }
 
-fn text_of(netstat: &mut Netstat, now: &Round, before: Option<&Round>) -> String {
+fn text_of(netstat: &mut Netstat, now: &NetstatSample, before: Option<&NetstatSample>) -> String {
     let mut out = Vec::new();
     netstat.write(&store(), now, before, &mut out).expect("a vector takes all");
     let text = String::from_utf8(out).expect("text in, text out");
@@ -56,31 +56,42 @@ fn text_of(netstat: &mut Netstat, now: &Round, before: Option<&Round>) -> String
     text
 }
 
-fn printed(wanted: Wanted, now: &Round, before: Option<&Round>) -> String {
+fn printed(wanted: NetstatOptions, now: &NetstatSample, before: Option<&NetstatSample>) -> String {
     text_of(&mut Netstat::new(wanted), now, before)
 }
 
-fn json_of(wanted: Wanted, now: &Round, before: Option<&Round>) -> Value {
-    let text = printed(Wanted { format: DocumentFormat::Json, ..wanted }, now, before);
+fn json_of(wanted: NetstatOptions, now: &NetstatSample, before: Option<&NetstatSample>) -> Value {
+    let text = printed(NetstatOptions { format: DocumentFormat::Json, ..wanted }, now, before);
     assert_eq!(text.lines().count(), 1, "a round is one line");
     serde_json::from_str(&text).expect("valid JSON")
 }
 
 #[test]
 fn connections_stand_in_netstats_layout() {
-    let now = Round { executables: executables(), ..round(90_000) };
-    insta::assert_snapshot!(printed(Wanted { connections: Some(connections()), ..Wanted::default() }, &now, None));
+    let now = NetstatSample { executables: executables(), ..round(90_000) };
+    insta::assert_snapshot!(printed(
+        NetstatOptions { connections: Some(connections()), ..NetstatOptions::default() },
+        &now,
+        None
+    ));
 }
 
 #[test]
 fn without_a_there_are_connections_only_and_without_n_services_have_names() {
     let plain = Connections::default();
-    insta::assert_snapshot!(printed(Wanted { connections: Some(plain), ..Wanted::default() }, &round(90_000), None));
+    insta::assert_snapshot!(printed(
+        NetstatOptions { connections: Some(plain), ..NetstatOptions::default() },
+        &round(90_000),
+        None
+    ));
 }
 
 #[test]
 fn every_line_has_the_same_number_of_fields() {
-    let wanted = Wanted { connections: Some(Connections { executable: false, ..connections() }), ..Wanted::default() };
+    let wanted = NetstatOptions {
+        connections: Some(Connections { executable: false, ..connections() }),
+        ..NetstatOptions::default()
+    };
     let text = printed(wanted, &round(90_000), None);
     let fields: Vec<usize> = text.lines().skip(4).map(|line| line.split_whitespace().count()).collect();
     assert_eq!(fields, [5; 7], "{text}");
@@ -103,7 +114,7 @@ fn a_protocol_and_a_filter_choose_and_both_words_for_listeners_are_taken() {
 #[test]
 fn columns_stay_where_they_are_from_round_to_round() {
     let filter = |text: &str| Connections { filter: Filter::parse(text).expect("valid"), ..connections() };
-    let mut netstat = Netstat::new(Wanted { connections: Some(filter("")), ..Wanted::default() });
+    let mut netstat = Netstat::new(NetstatOptions { connections: Some(filter("")), ..NetstatOptions::default() });
     let heading = |text: &str| text.lines().nth(3).expect("a heading").to_owned();
     let wide = heading(&text_of(&mut netstat, &round(1000), None));
     netstat.wanted.connections = Some(filter("udp"));
@@ -115,7 +126,7 @@ fn names_of_hosts_take_the_place_of_addresses_once_somebody_finds_them() {
     let mut store = store();
     store.host_names_mut().learn([192, 0, 2, 5].into(), HostName::new(b"db.example"));
     let names = Connections { names: true, ..connections() };
-    let mut netstat = Netstat::new(Wanted { connections: Some(names), ..Wanted::default() });
+    let mut netstat = Netstat::new(NetstatOptions { connections: Some(names), ..NetstatOptions::default() });
     let mut out = Vec::new();
     netstat.write(&store, &round(90_000), None, &mut out).expect("a vector takes all");
     let text = String::from_utf8(out).expect("text in, text out");
@@ -124,8 +135,8 @@ fn names_of_hosts_take_the_place_of_addresses_once_somebody_finds_them() {
 
 #[test]
 fn connections_in_json_are_those_of_list_and_have_their_executable() {
-    let now = Round { executables: executables(), ..round(90_000) };
-    let value = json_of(Wanted { connections: Some(connections()), ..Wanted::default() }, &now, None);
+    let now = NetstatSample { executables: executables(), ..round(90_000) };
+    let value = json_of(NetstatOptions { connections: Some(connections()), ..NetstatOptions::default() }, &now, None);
     assert_eq!((&value["schema"], &value["at"]), (&2.into(), &"2026-01-01T00:01:30.000Z".into()));
     let sockets = value["connections"].as_array().expect("an array");
     let of = |state: &str| sockets.iter().find(|socket| socket["state"] == state).expect(state);
@@ -135,7 +146,7 @@ fn connections_in_json_are_those_of_list_and_have_their_executable() {
     assert!(value.get("interfaces").is_none(), "only what was asked for");
 }
 
-fn counted(at_ms: u64, factor: u64) -> Round {
+fn counted(at_ms: u64, factor: u64) -> NetstatSample {
     let received = Received { bytes: 1000 * factor, packets: 10 * factor, multicast: factor, ..Received::default() };
     let sent = Sent { bytes: 500 * factor, packets: 5 * factor, collisions: 7, ..Sent::default() };
     let counter = |group: &str, name: &str, value: u64| ProtocolCounter {
@@ -143,7 +154,7 @@ fn counted(at_ms: u64, factor: u64) -> Round {
         name: name.into(),
         value: i64::try_from(value).expect("small"),
     };
-    Round {
+    NetstatSample {
         interfaces: vec![Interface { name: "eth0".into(), received, sent }],
         counters: vec![
             counter("Ip", "InReceives", 100 * factor),
@@ -161,7 +172,7 @@ fn counted(at_ms: u64, factor: u64) -> Round {
 
 #[test]
 fn interfaces_are_told_line_by_line() {
-    let wanted = || Wanted { interfaces: true, ..Wanted::default() };
+    let wanted = || NetstatOptions { interfaces: true, ..NetstatOptions::default() };
     insta::assert_snapshot!(printed(wanted(), &counted(1000, 1), None));
     let value = json_of(wanted(), &counted(3000, 3), Some(&counted(1000, 1)));
     let eth0 = &value["interfaces"][0];
@@ -174,7 +185,7 @@ fn interfaces_are_told_line_by_line() {
 
 #[test]
 fn an_interval_shows_the_change_per_second_beside_the_total() {
-    let wanted = Wanted { interfaces: true, statistics: true, repeats: true, ..Wanted::default() };
+    let wanted = NetstatOptions { interfaces: true, statistics: true, repeats: true, ..NetstatOptions::default() };
     let mut netstat = Netstat::new(wanted);
     let first = text_of(&mut netstat, &counted(1000, 1), None);
     assert!(first.contains("per second"), "{first}");
@@ -183,7 +194,7 @@ fn an_interval_shows_the_change_per_second_beside_the_total() {
 
 #[test]
 fn a_counter_that_went_back_has_no_rate() {
-    let wanted = || Wanted { interfaces: true, statistics: true, repeats: true, ..Wanted::default() };
+    let wanted = || NetstatOptions { interfaces: true, statistics: true, repeats: true, ..NetstatOptions::default() };
     let value = json_of(wanted(), &counted(3000, 1), Some(&counted(1000, 3)));
     assert!(value["interfaces"][0]["rx_bytes_per_second"].is_null());
     let of = |name: &str| {
@@ -197,7 +208,12 @@ fn a_counter_that_went_back_has_no_rate() {
 #[test]
 fn statistics_are_divided_by_protocol() {
     let shown = |protocol: Option<&str>, all| {
-        let wanted = Wanted { statistics: true, all, protocol: protocol.and_then(protocol::find), ..Wanted::default() };
+        let wanted = NetstatOptions {
+            statistics: true,
+            all,
+            protocol: protocol.and_then(protocol::find),
+            ..NetstatOptions::default()
+        };
         printed(wanted, &counted(1000, 1), None)
     };
     let tcp = shown(Some("tcpv6"), false);
@@ -245,7 +261,7 @@ fn hop(gateway: &str, interface: &str) -> Hop {
     }
 }
 
-fn routed() -> Round {
+fn routed() -> NetstatSample {
     let default =
         Route { hops: vec![hop("192.0.2.1", "eth0")], metric: Some(100), ..route(Family::Ipv4, "0.0.0.0", 0) };
     let link = Route {
@@ -279,16 +295,20 @@ fn routed() -> Round {
         ..route(Family::Ipv6, "::", 0)
     };
     let local = Route { table: 255, kind: 2, hops: vec![hop("", "lo")], ..route(Family::Ipv6, "::1", 128) };
-    Round { routes: vec![default, link, shared, nowhere, six, local], ..round(1000) }
+    NetstatSample { routes: vec![default, link, shared, nowhere, six, local], ..round(1000) }
 }
 
 #[test]
 fn routes_have_what_ip_route_has() {
-    insta::assert_snapshot!(printed(Wanted { routes: true, ..Wanted::default() }, &routed(), None));
-    let value = json_of(Wanted { routes: true, protocol: protocol::find("ip"), ..Wanted::default() }, &routed(), None);
+    insta::assert_snapshot!(printed(NetstatOptions { routes: true, ..NetstatOptions::default() }, &routed(), None));
+    let value = json_of(
+        NetstatOptions { routes: true, protocol: protocol::find("ip"), ..NetstatOptions::default() },
+        &routed(),
+        None,
+    );
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["routes"]).expect("JSON"));
     let six = printed(
-        Wanted { routes: true, all: true, protocol: protocol::find("ipv6"), ..Wanted::default() },
+        NetstatOptions { routes: true, all: true, protocol: protocol::find("ipv6"), ..NetstatOptions::default() },
         &routed(),
         None,
     );
@@ -303,9 +323,12 @@ fn offload_features_are_shown_if_they_are_on_or_could_be() {
         feature("rx-lro", false, true),
         feature("rx-gro", false, false),
     ];
-    let now = Round { offload: vec![Offload { interface: "eth0".into(), features }], ..round(1000) };
-    insta::assert_snapshot!(printed(Wanted { offload: true, ..Wanted::default() }, &now, None));
-    assert!(printed(Wanted { offload: true, all: true, ..Wanted::default() }, &now, None).contains("off[fixed]"));
-    let value = json_of(Wanted { offload: true, ..Wanted::default() }, &now, None);
+    let now = NetstatSample { offload: vec![Offload { interface: "eth0".into(), features }], ..round(1000) };
+    insta::assert_snapshot!(printed(NetstatOptions { offload: true, ..NetstatOptions::default() }, &now, None));
+    assert!(
+        printed(NetstatOptions { offload: true, all: true, ..NetstatOptions::default() }, &now, None)
+            .contains("off[fixed]")
+    );
+    let value = json_of(NetstatOptions { offload: true, ..NetstatOptions::default() }, &now, None);
     assert_eq!(value["offload"][0]["features"].as_array().map(Vec::len), Some(3));
 }

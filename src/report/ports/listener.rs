@@ -27,7 +27,7 @@ use crate::table::view::View;
 pub type Services = FxHashMap<(Protocol, u16), DisplayText>;
 
 /// One socket that listens.
-pub struct Listener<'s> {
+pub struct ListenerReport<'s> {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Where.
@@ -55,7 +55,7 @@ pub struct Listener<'s> {
 }
 
 /// Every listener of `store` that passes `filter`, by port, address and protocol.
-pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec<Listener<'s>> {
+pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec<ListenerReport<'s>> {
     let mut view = View::default();
     view.set_filter(filter.clone(), store);
     let mut rows: Vec<&Row> = view
@@ -82,12 +82,12 @@ fn place(row: &Row) -> impl Ord + use<> {
     (socket.local.port, socket.protocol, socket.place().address, socket.family, socket.v6only, socket.id.netns())
 }
 
-fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Listener<'s> {
+fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> ListenerReport<'s> {
     let socket = &row.connection.socket;
     let (protocol, local) = (socket.protocol, socket.local);
     let of_system = || services.get(&(protocol.of_ports(), local.port)).map(AsRef::as_ref);
     let has_usual = !ports::usual_owners(protocol, local.port).is_empty();
-    Listener {
+    ListenerReport {
         protocol,
         local,
         address: AddressText::local(socket, store.names()),
@@ -106,7 +106,7 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
     }
 }
 
-impl Listener<'_> {
+impl ListenerReport<'_> {
     /// Whether others than this machine can reach it, as far as that is known.
     pub fn is_reached_by_others(&self) -> bool {
         self.reach.map_or(self.exposure.is_beyond_loopback(), |reach| reach > Reach::Machine)

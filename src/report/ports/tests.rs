@@ -47,7 +47,7 @@ fn services() -> Services {
 }
 
 fn failure(fail_on: &[&str], filter: &str) -> Option<String> {
-    let fail_on = fail_on.iter().map(|name| FailOn::parse(name).expect("known")).collect();
+    let fail_on = fail_on.iter().map(|name| PortsFailOn::parse(name).expect("known")).collect();
     let ports = Ports { fail_on, filter: Filter::parse(filter).expect("valid"), ..Ports::default() };
     let (store, services) = (store(), services());
     ports.failure(&ports.listeners(&store, &services))

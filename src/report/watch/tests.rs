@@ -44,18 +44,18 @@ fn gap() -> Gap {
     Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: ToldBy::DestroyEvent }
 }
 
-fn watch(filter: &str, format: EventFormat) -> Watch {
-    Watch { filter: Filter::parse(filter).expect("valid"), format, count: None }
+fn watch(filter: &str, format: EventFormat) -> WatchOptions {
+    WatchOptions { filter: Filter::parse(filter).expect("valid"), format, count: None }
 }
 
-fn news<'a>(transitions: &'a [Transition], gaps: &'a [Gap], findings: &'a [Finding]) -> News<'a> {
-    News { transitions, gaps, findings, untold: 0 }
+fn news<'a>(transitions: &'a [Transition], gaps: &'a [Gap], findings: &'a [Finding]) -> SampleEvents<'a> {
+    SampleEvents { transitions, gaps, findings, untold: 0 }
 }
 
 /// Takes in samples one after the other and gives back what each printed.
-fn printed(watch: &Watch, samples: &[News<'_>]) -> Vec<String> {
-    let (mut stream, store) = (Stream::new(watch), store());
-    let mut print = |news: &News<'_>| {
+fn printed(watch: &WatchOptions, samples: &[SampleEvents<'_>]) -> Vec<String> {
+    let (mut stream, store) = (EventStream::new(watch), store());
+    let mut print = |news: &SampleEvents<'_>| {
         let mut out = Vec::new();
         stream.write(&store, *news, &mut out).expect("a vector takes all");
         String::from_utf8(out).expect("text")
@@ -119,7 +119,7 @@ fn a_finding_is_told_when_it_comes_changes_its_severity_and_goes() {
         news(&[], &[], &found),
         news(&[], &[], &found),
         news(&[], &[], &worse),
-        News { untold: 1, ..news(&[], &[], &[]) },
+        SampleEvents { untold: 1, ..news(&[], &[], &[]) },
         news(&[], &[], &[]),
         news(&[], &[], &[]),
     ];
@@ -132,7 +132,7 @@ fn a_finding_is_told_when_it_comes_changes_its_severity_and_goes() {
 
 #[test]
 fn no_more_lines_come_than_were_asked_for() {
-    let watch = Watch { count: Some(3), ..watch("", EventFormat::Text) };
+    let watch = WatchOptions { count: Some(3), ..watch("", EventFormat::Text) };
     let printed = printed(&watch, &[news(&all(), &[], &[]), news(&all(), &[], &[])]);
     assert_eq!(printed.concat().lines().count(), 3);
     assert_eq!(printed[1], "");
