@@ -61,29 +61,29 @@ fn measure(size: u32, rounds: usize) {
     println!("\n== {size} sockets, 1 % churn, 120x40; processor time of the main thread");
     let before = resident_kib();
     let mut machine = Machine::new(size);
-    let mut desk = Desk::new();
-    println!("first delta, until it is on the screen: {:.2?}", desk.take_in(machine.first()));
-    println!("first delta, longest that a key waits: {:.2?} and a frame", desk.longest_step);
+    let mut screen = ScreenDriver::new();
+    println!("first delta, until it is on the screen: {:.2?}", screen.take_in(machine.first()));
+    println!("first delta, longest that a key waits: {:.2?} and a frame", screen.longest_step);
     let resident = resident_kib().saturating_sub(before);
     let (mut deltas, mut all) = (Vec::new(), Vec::new());
     let mut lines: Vec<(Vec<Duration>, Vec<Duration>)> = vec![Default::default(); SCRIPT.len()];
     for _ in 0..rounds {
         for ((_, script), (answers, complete)) in SCRIPT.iter().zip(&mut lines) {
             for key in script.chars() {
-                desk.deliver(|| machine.next());
-                answers.push(desk.press(key));
+                screen.deliver(|| machine.next());
+                answers.push(screen.press(key));
                 all.extend(answers.last());
-                desk.work(BETWEEN_KEYS);
+                screen.work(BETWEEN_KEYS);
             }
-            complete.push(desk.settle());
-            deltas.push(desk.take_in(machine.next()));
+            complete.push(screen.settle());
+            deltas.push(screen.take_in(machine.next()));
         }
     }
     for ((name, _), (answers, complete)) in SCRIPT.iter().zip(lines) {
         println!("key to frame, {name}: {}; complete {}", spread(answers), spread(complete));
     }
     println!("key to frame, all: {} (target p99 16 ms)", spread(all));
-    println!("step of the main thread that a key may have to wait for: longest {:.2?}", desk.longest_step);
+    println!("step of the main thread that a key may have to wait for: longest {:.2?}", screen.longest_step);
     println!("delta with 1 % churn, all work for it: {} (a few ms)", spread(deltas));
     println!(
         "memory of the main thread's data: {resident} KiB, {} bytes a row",
@@ -110,13 +110,13 @@ fn used() -> Duration {
 }
 
 /// App and screen, driven as the event loop drives them.
-struct Desk {
+struct ScreenDriver {
     app: App,
     terminal: Terminal<TestBackend>,
     longest_step: Duration,
 }
 
-impl Desk {
+impl ScreenDriver {
     fn new() -> Self {
         let config = Config::new(source_info(), (120, 40));
         let terminal = Terminal::new(TestBackend::new(120, 40)).expect("a test terminal cannot fail");

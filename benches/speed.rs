@@ -1,17 +1,17 @@
-//! Kernel speed: conntop beside the floors, in one run, as medians of ratios.
+//! Kernel speed: conntop beside the baselines, in one run, as medians of ratios.
 //!
 //! `cargo bench --bench speed` makes its own network namespace and sockets; `CONNTOP_BENCH_SOCKETS=1000,20000,200000`
 //! chooses the sizes, and `-- --instructions` counts instructions instead. `cargo bench --bench speed -- --smoke` (and `cargo test --benches`) runs one small size once. No
-//! time is asserted. Each row is measured right behind its floor, so that a busy machine slows both.
+//! time is asserted. Each row is measured right behind its baseline, so that a busy machine slows both.
 
-#[path = "support/crowd.rs"]
-mod crowd;
-#[path = "support/floor.rs"]
-mod floor;
+#[path = "support/baseline.rs"]
+mod baseline;
 #[path = "speed/instructions.rs"]
 mod instructions;
 #[path = "speed/memory.rs"]
 mod memory;
+#[path = "support/socket_load.rs"]
+mod socket_load;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,16 +25,16 @@ use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::tables::SocketTables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::{Tracker, Tracking};
-use crowd::Crowd;
+use socket_load::SocketLoad;
 
 /// `ss -tanp` takes half a minute for more.
 const SS_SOCKETS_MAX: u32 = 20_000;
 
 fn main() {
-    crowd::hold_if_asked();
+    socket_load::hold_if_asked();
     memory::report_if_asked();
     instructions::work_if_asked();
-    crowd::enter_namespace();
+    socket_load::enter_namespace();
     let asked = |word: &str| std::env::args().any(|arg| arg == word);
     if asked("--instructions") {
         return instructions::measure();
@@ -50,10 +50,10 @@ fn main() {
     print_growth(&growth);
 }
 
-/// One row of the table: how long something took, beside its floor, in every round.
+/// One row of the table: how long something took, beside its baseline, in every round.
 struct Row {
     name: &'static str,
-    floor: &'static str,
+    baseline: &'static str,
     target: f64,
     rounds: Vec<(Duration, Duration)>,
 }
@@ -62,10 +62,10 @@ struct Row {
 struct Rows(Vec<Row>);
 
 impl Rows {
-    fn add(&mut self, name: &'static str, took: Duration, (floor, least): (&'static str, Duration), target: f64) {
+    fn add(&mut self, name: &'static str, took: Duration, (baseline, least): (&'static str, Duration), target: f64) {
         match self.0.iter_mut().find(|row| row.name == name) {
             Some(row) => row.rounds.push((took, least)),
-            None => self.0.push(Row { name, floor, target, rounds: vec![(took, least)] }),
+            None => self.0.push(Row { name, baseline, target, rounds: vec![(took, least)] }),
         }
     }
 }
@@ -77,30 +77,30 @@ impl Row {
 
     fn ratio(&self) -> f64 {
         let mut ratios: Vec<_> =
-            self.rounds.iter().map(|(took, floor)| took.as_secs_f64() / floor.as_secs_f64()).collect();
+            self.rounds.iter().map(|(took, baseline)| took.as_secs_f64() / baseline.as_secs_f64()).collect();
         ratios.sort_by(f64::total_cmp);
         ratios[ratios.len() / 2]
     }
 }
 
 fn measure(size: u32, runs: usize) -> Rows {
-    let holders = crowd::holders_for(size);
-    let mut crowd = Crowd::gather(size, holders);
+    let holders = socket_load::holders_for(size);
+    let mut socket_load = SocketLoad::gather(size, holders);
     println!("\n== {size} sockets in {holders} processes, medians of {runs}");
     memory::measure();
     let mut rows = Rows::default();
     let mut tables = Dumps::open();
-    let mut live = Live::open();
+    let mut live = LiveSource::open();
     live.search();
     live.diff();
     for _ in 0..runs {
-        let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
+        let dump = ("raw dump", baseline::raw_dump().expect("sock_diag answers").0);
         rows.add("snapshot, one thread", tables.read(DumpThreads::One), dump, 1.25);
         rows.add("snapshot, two threads", tables.read(DumpThreads::Two), dump, 0.9);
         rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
         rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
         rows.add("refresh and tracker, compared", live.compared(), dump, 1.5);
-        let walk = floor::raw_walk().expect("/proc is there").0;
+        let walk = baseline::raw_walk().expect("/proc is there").0;
         let both = ("(raw dump + raw walk)", dump.1 + walk);
         rows.add("(raw walk)", walk, dump, f64::INFINITY);
         rows.add("first picture, in process", first_sample(), both, 0.85);
@@ -112,8 +112,8 @@ fn measure(size: u32, runs: usize) -> Rows {
         }
         // What is measured is a refresh that searches.
         live.wait_for_search();
-        crowd.grow(size / 100);
-        let dump = ("raw dump", floor::raw_dump().expect("sock_diag answers").0);
+        socket_load.grow(size / 100);
+        let dump = ("raw dump", baseline::raw_dump().expect("sock_diag answers").0);
         rows.add("refresh, 1 % new sockets", live.search(), dump, 1.6);
         // On a busy machine a search takes longer than the last one, and the next one is put off for longer.
         for _ in 0..10 {
@@ -126,8 +126,8 @@ fn measure(size: u32, runs: usize) -> Rows {
         rows.add("tracker, 1 % changed", live.diff(), dump, 0.2);
     }
     for row in &rows.0 {
-        let target = if row.target.is_finite() { format!("target <= {}", row.target) } else { "floor".to_owned() };
-        println!("{}: {:.2} x {} ({target}); {:.2?}", row.name, row.ratio(), row.floor, row.took());
+        let target = if row.target.is_finite() { format!("target <= {}", row.target) } else { "baseline".to_owned() };
+        println!("{}: {:.2} x {} ({target}); {:.2?}", row.name, row.ratio(), row.baseline, row.took());
     }
     rows
 }
@@ -152,7 +152,7 @@ fn middle(mut times: Vec<Duration>) -> Duration {
 
 fn first_sample() -> Duration {
     let begun = Instant::now();
-    Live::open().sample();
+    LiveSource::open().sample();
     begun.elapsed()
 }
 
@@ -184,7 +184,7 @@ impl Dumps {
 }
 
 /// The way from the kernel to the delta, as the sampler goes it.
-struct Live {
+struct LiveSource {
     source: Box<dyn Source>,
     snapshot: Snapshot,
     tracker: Tracker,
@@ -192,7 +192,7 @@ struct Live {
     searched: Duration,
 }
 
-impl Live {
+impl LiveSource {
     fn open() -> Self {
         let source = source::open(&Choice::Linux).expect("sock_diag answers");
         Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), searched: Duration::ZERO }

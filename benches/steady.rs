@@ -1,4 +1,4 @@
-//! Steady state: what conntop takes of a core while it runs, screen and all, beside idle crowds and under churn.
+//! Steady state: what conntop takes of a core while it runs, screen and all, beside many idle sockets and under churn.
 //!
 //! `cargo bench --bench steady` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=10000` chooses the
 //! sizes; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
@@ -8,12 +8,12 @@
 
 #[path = "../tests/common/churn.rs"]
 mod churn;
-#[path = "support/crowd.rs"]
-#[expect(dead_code, reason = "this crowd does not grow")]
-mod crowd;
 #[path = "../tests/common/pty.rs"]
 #[expect(dead_code, reason = "a benchmark looks at less than the tests do")]
 mod pty;
+#[path = "support/socket_load.rs"]
+#[expect(dead_code, reason = "this load does not grow")]
+mod socket_load;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::process::Command;
@@ -22,13 +22,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use churn::{World, lines};
+use churn::{SimulatedMachine, lines};
 use conntop::model::memory::Held;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::{self, Choice};
 use conntop::tracker::{Tracker, Tracking};
-use crowd::Crowd;
 use pty::{Control, Session};
+use socket_load::SocketLoad;
 
 /// Sockets that do nothing while a soak runs: so many that samples are partial.
 const IDLE: u32 = 30_000;
@@ -45,8 +45,8 @@ const SCREEN: (u16, u16) = (120, 40);
 const SOAK: Duration = Duration::from_secs(10 * 60);
 
 fn main() {
-    crowd::hold_if_asked();
-    crowd::enter_namespace();
+    socket_load::hold_if_asked();
+    socket_load::enter_namespace();
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let Some(at) = args.iter().position(|arg| arg == "--soak") {
         let seconds = args.get(at + 1).and_then(|seconds| seconds.parse().ok());
@@ -65,8 +65,8 @@ fn main() {
 }
 
 fn measure(size: u32, window: Duration) {
-    let holders = crowd::holders_for(size);
-    let _crowd = Crowd::gather(size, holders);
+    let holders = socket_load::holders_for(size);
+    let _idle = SocketLoad::gather(size, holders);
     println!("\n== {size} sockets in {holders} processes, one sample a second");
     samples(if window > Duration::from_secs(5) { 9 } else { 1 });
     let mut session = conntop();
@@ -150,13 +150,13 @@ fn descriptors(session: &Session) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// Runs the program under churn beside a crowd large enough for partial samples.
+/// Runs the program under churn beside enough idle sockets for partial samples.
 fn soak(time: Duration) {
-    let _crowd = Crowd::gather(IDLE, crowd::holders_for(IDLE));
+    let _idle = SocketLoad::gather(IDLE, socket_load::holders_for(IDLE));
     let mut session = conntop();
     let _churn = Churn::begin();
     println!("soak: {IDLE} idle sockets, {CHURN} connections a second, {time:.0?}");
-    let mut world = World::new(IDLE.into(), CHURN.into());
+    let mut machine = SimulatedMachine::new(IDLE.into(), CHURN.into());
     let mut resident = Vec::new();
     for part in 0..=PARTS {
         let header = session.text().lines().next().unwrap_or_default().trim().to_owned();
@@ -167,26 +167,26 @@ fn soak(time: Duration) {
             resident[resident.len() - 1],
             descriptors(&session),
             status(&session, "Threads:"),
-            kib(&world.held()),
+            kib(&machine.held()),
         );
         if part < PARTS {
             load(&mut session, time / PARTS, "  load", "none");
-            (0..(time / PARTS).as_secs()).for_each(|_| world.tick());
+            (0..(time / PARTS).as_secs()).for_each(|_| machine.tick());
         }
     }
-    println!("what the tables of the made-up one hold:\n{}", lines(&world.held()));
+    println!("what the tables of the made-up one hold:\n{}", lines(&machine.held()));
     // TIME_WAIT fills up for a minute, paths and what waits to be forgotten for four.
     let (half, end) = (resident[resident.len() / 2], resident[resident.len() - 1]);
     #[expect(clippy::cast_precision_loss, reason = "a share with two digits")]
     let growth = (end as f64 / half as f64 - 1.0) * 100.0;
     println!("resident memory, growth over the last half: {growth:.1} % (target < 2 %)");
     for (what, keys, back) in [("frozen", "z", "z"), ("in a dialog", "jK", "\x1b")] {
-        hold_still(&mut session, what, (keys, back), time / PARTS);
+        measure_while_still(&mut session, what, (keys, back), time / PARTS);
     }
 }
 
 /// Prints what the program takes while its screen is held still, and after.
-fn hold_still(session: &mut Session, what: &str, (keys, back): (&str, &str), time: Duration) {
+fn measure_while_still(session: &mut Session, what: &str, (keys, back): (&str, &str), time: Duration) {
     let mut resident = vec![status(session, "VmRSS:")];
     session.keys(keys);
     for _ in 0..4 {
@@ -204,15 +204,15 @@ fn hold_still(session: &mut Session, what: &str, (keys, back): (&str, &str), tim
 /// An hour of the same churn on a made-up machine, and what it leaves in memory.
 fn hour() {
     println!("an hour: {IDLE} idle sockets, {CHURN} connections a second, made up");
-    let mut world = World::new(IDLE.into(), CHURN.into());
+    let mut machine = SimulatedMachine::new(IDLE.into(), CHURN.into());
     for second in 0..=HOUR {
         if second.is_multiple_of(HOUR_PART) {
             let resident = status_of("self", "VmRSS:");
-            println!("{second} s: tables {} KiB, this process {resident} KiB", kib(&world.held()));
+            println!("{second} s: tables {} KiB, this process {resident} KiB", kib(&machine.held()));
         }
-        world.tick();
+        machine.tick();
     }
-    println!("{}", lines(&world.held()));
+    println!("{}", lines(&machine.held()));
 }
 
 fn kib(held: &[Held]) -> usize {

@@ -16,7 +16,7 @@ use conntop::source::linux::netlink::NetlinkSocket;
 use conntop::source::linux::sock_diag::{BY_FAMILY, DiagDecoder, DumpRequest};
 use conntop::tracker::Tracker;
 
-use crate::crowd::Crowd;
+use crate::socket_load::SocketLoad;
 
 /// The first argument of the process that callgrind counts.
 const WORK: &str = "--work";
@@ -33,7 +33,7 @@ const TASKS: [(&str, &str); 3] = [
 
 /// Prints a row for each task.
 pub fn measure() {
-    let _crowd = Crowd::gather(SOCKETS, 4);
+    let _sockets = SocketLoad::gather(SOCKETS, 4);
     let file = std::env::temp_dir().join(format!("conntop-bench-{}", std::process::id()));
     std::fs::write(&file, messages()).expect("room for a megabyte");
     println!("instructions a socket, {SOCKETS} sockets, by callgrind");

@@ -4,16 +4,15 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use crate::acting::{Holder, Puppet, connect, document, is_reset, outcomes, wait};
+use crate::acting::{Holder, PythonProcess, connect, document, is_reset, outcomes, wait};
 use crate::namespace::{alone_in_namespace, inside_namespace};
 use crate::netns::Netns;
 use crate::program::run;
+use crate::program_copy::ProgramCopy;
 use crate::skip::skip;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_conntop");
@@ -65,7 +64,7 @@ if pid:
             7000 + number,
             number - 1
         );
-        Puppet::by(launcher, &code)
+        PythonProcess::by(launcher, &code)
     };
     for number in [bystander.id(), bystander.id() + 1_000] {
         let container = container(number);
@@ -134,7 +133,7 @@ fn where_hidepid_hides_the_parents_whoever_may_be_the_session_is_spared() {
         skip("only root can become another user");
         return;
     }
-    let copy = copy_of("conntop", BINARY);
+    let copy = ProgramCopy::of(BINARY, "conntop");
     // The shell is root's, and so hidden from who asks; 1B59 is port 7001. Another session is nobody's parent.
     let script = "mount -t proc -o hidepid=2 proc /proc
 as='setpriv --reuid=65534 --regid=65534 --clear-groups'
@@ -146,7 +145,7 @@ kill $! 2>&- && echo it lived
 exit $code";
     let asked = |launcher: &str| {
         let mut command = Command::new("setsid");
-        command.args(["-w", "unshare", "-m", "sh", "-c", script]).arg(copy.0.join("conntop")).arg(launcher);
+        command.args(["-w", "unshare", "-m", "sh", "-c", script]).arg(&copy.path).arg(launcher);
         let output = command.output().expect("util-linux is there");
         (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
@@ -158,31 +157,11 @@ exit $code";
     assert!(said.contains("ended"), "{said}");
 }
 
-/// A folder with a copy of a program under another name, which becomes that of the process; gone with the value.
-struct Copied(PathBuf);
-
-fn copy_of(name: &str, program: &str) -> Copied {
-    use std::os::unix::fs::PermissionsExt;
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("conntop-act-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a place for files");
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
-    std::fs::copy(program, folder.join(name)).expect("it can be read");
-    Copied(folder)
-}
-
-impl Drop for Copied {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A process of this name that holds `socket`.
-fn called(name: &str, socket: impl Into<OwnedFd>) -> (Holder, Copied) {
+fn called(name: &str, socket: impl Into<OwnedFd>) -> (Holder, ProgramCopy) {
     let which = ["/usr/bin/sleep", "/bin/sleep"].into_iter().find(|path| std::path::Path::new(path).exists());
-    let copied = copy_of(name, which.expect("sleep is there"));
-    let child = Command::new(copied.0.join(name))
+    let copied = ProgramCopy::of(which.expect("sleep is there"), name);
+    let child = Command::new(&copied.path)
         .arg("600")
         .stdin(std::process::Stdio::from(socket.into()))
         .spawn()
@@ -272,7 +251,7 @@ fn the_init_of_a_container_is_pointed_out() {
     let code = "s = socket.create_server(('127.0.0.1', 7001))
 if os.fork() == 0:
     s.close(); t = socket.create_server(('127.0.0.1', 7002)); print('ready', flush=True)";
-    let _container = Puppet::by(launcher, code);
+    let _container = PythonProcess::by(launcher, code);
     let document_of = |filter: &str| {
         let planned = run(&["kill", "--dry-run", "--format", "json", filter]);
         (document(&planned, "kill"), planned.stderr)

@@ -10,6 +10,8 @@ mod namespace;
 mod netns;
 #[path = "../common/program.rs"]
 mod program;
+#[path = "../common/program_copy.rs"]
+mod program_copy;
 #[path = "../common/schema.rs"]
 mod schema;
 #[path = "../common/skip.rs"]

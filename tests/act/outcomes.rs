@@ -11,7 +11,7 @@ use conntop::model::action::{Kill, KillOutcome, Signal};
 use conntop::model::process::ProcessId;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::acting::{Holder, Puppet, connect, document, listed, outcomes, wait};
+use crate::acting::{Holder, PythonProcess, connect, document, listed, outcomes, wait};
 use crate::namespace::{alone_in_namespace, inside_namespace};
 use crate::program::run;
 use crate::skip::skip;
@@ -107,9 +107,9 @@ fn a_port_that_the_process_keeps_is_said_to_be_kept() {
 
 /// A process whose main thread has ended while another one holds a listener on 7001; `private` says that the
 /// descriptors are that thread's alone.
-fn leaderless(private: bool) -> Puppet {
+fn without_main_thread(private: bool) -> PythonProcess {
     let unshare = if private { "libc.unshare(0x400)" } else { "None" };
-    Puppet::new(&format!(
+    PythonProcess::new(&format!(
         "libc = ctypes.CDLL(None)
 def work():
     {unshare}
@@ -141,18 +141,18 @@ fn a_process_without_its_main_thread_is_reached_and_ends_with_its_last_thread() 
         return;
     }
     for private in [false, true] {
-        let mut puppet = leaderless(private);
-        let status = std::fs::read_to_string(format!("/proc/{}/status", puppet.pid())).expect("it is there");
+        let mut python = without_main_thread(private);
+        let status = std::fs::read_to_string(format!("/proc/{}/status", python.pid())).expect("it is there");
         assert!(status.contains("State:\tZ"), "{status}");
-        let (process, inode) = chosen(puppet.pid(), 7001);
+        let (process, inode) = chosen(python.pid(), 7001);
         let other = NonZeroU32::new(inode.get() + 1).expect("positive");
         assert_eq!(this_machine().kill(&kill(process, vec![other])).err(), Some(KillOutcome::LetGo), "{private}");
         let reached = this_machine().kill(&Kill { signal: Signal::Cont, ..kill(process, vec![inode]) });
         let mut watch = reached.map_err(|why| panic!("{private}: {why:?}")).expect("it panics");
-        assert!(!watch.ended_within(Duration::from_millis(50)) && puppet.lives(), "a dead main thread is no end");
+        assert!(!watch.ended_within(Duration::from_millis(50)) && python.lives(), "a dead main thread is no end");
         let mut watch = this_machine().kill(&kill(process, vec![inode])).map_err(drop).expect("as before");
         assert!(watch.ended_within(Duration::from_secs(30)));
-        wait("it ends", || !puppet.lives());
+        wait("it ends", || !python.lives());
         assert!(listed("lport:7001").is_empty());
     }
 }
@@ -199,14 +199,14 @@ fn what_no_kernel_closes_is_said_to_be_there_in_the_plan_too() {
         assert!(note.contains("only bound"), "{note}");
     }
 
-    let puppet = "try:
+    let python = "try:
     s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
     s.bind(('127.0.0.1', 7001)); s.listen()
     c = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); c.connect(('127.0.0.1', 7001)); a, _ = s.accept()
     print('ready', flush=True)
 except OSError: print('none', flush=True)";
-    let puppet = Puppet::new(puppet);
-    if puppet.said == "none" {
+    let python = PythonProcess::new(python);
+    if python.said == "none" {
         skip("the part with MPTCP: this kernel has no MPTCP");
         return;
     }

@@ -15,7 +15,7 @@ use crate::namespace;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Article {
-    option: Vec<Option_>,
+    option: Vec<NetstatOption>,
     state: Vec<State>,
     fact: Vec<Fact>,
     range: Vec<Range>,
@@ -24,7 +24,7 @@ struct Article {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Option_ {
+struct NetstatOption {
     name: String,
     runs: String,
     shows: String,

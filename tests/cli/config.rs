@@ -8,6 +8,8 @@ use conntop::diagnosis::thresholds::{THRESHOLDS, Thresholds};
 
 use crate::program::{Ended, conntop, ended};
 #[cfg(target_os = "linux")]
+use crate::program_copy::ProgramCopy;
+#[cfg(target_os = "linux")]
 use crate::skip::skip;
 
 /// A home with a config file that says `text`.
@@ -167,14 +169,9 @@ fn a_home_that_may_not_be_looked_into_is_no_config() {
     }
     let (home, _) = home("all-netns = true\n");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("ours");
-    // The program may be in a folder that only root may enter. Copied by another process: a file that a thread of ours
-    // wrote could be "busy" when it is run.
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
-    let program = folder.path().join("conntop");
-    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_conntop")).arg(&program).status();
-    assert!(copied.expect("cp").success());
-    let mut command = std::process::Command::new(&program);
+    // The program itself may be in a folder that only root may enter.
+    let program = ProgramCopy::of(env!("CARGO_BIN_EXE_conntop"), "conntop");
+    let mut command = std::process::Command::new(&program.path);
     command.env_remove("XDG_CONFIG_HOME").env("HOME", home.path()).uid(65_534).gid(65_534);
     let output = command.args(["list", "--demo"]).output().expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr);

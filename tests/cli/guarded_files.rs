@@ -18,7 +18,7 @@ use crate::program::{Ended, conntop, ended};
 use crate::skip::skip;
 
 /// Nothing that is asked here takes longer, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What can stand in the place of a file, and how conntop calls it.
 type Obstacle = (&'static str, fn(&Path) -> io::Result<()>);
@@ -39,7 +39,7 @@ fn own_etc(folder: &Path) {
 }
 
 fn run_for_a_while(arguments: &[&str]) -> Ended {
-    ended(conntop().args(arguments).timeout(PATIENCE))
+    ended(conntop().args(arguments).timeout(TIMEOUT))
 }
 
 #[test]

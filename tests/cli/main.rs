@@ -10,6 +10,9 @@ mod name_server;
 mod namespace;
 #[path = "../common/program.rs"]
 mod program;
+#[cfg(target_os = "linux")]
+#[path = "../common/program_copy.rs"]
+mod program_copy;
 #[path = "../common/schema.rs"]
 mod schema;
 #[cfg(target_os = "linux")]
@@ -38,11 +41,11 @@ mod man;
 mod names;
 mod netstat;
 mod netstat_shell;
-mod patience;
 mod readable;
 mod readme;
 mod schemas;
 mod shell;
 mod streams;
 mod suggestions;
+mod transient_failures;
 mod watch;

@@ -15,7 +15,7 @@ use crate::program::run;
 use crate::session::Session;
 
 /// How long anything may take; longer than a question that failed is left alone (a minute).
-const PATIENCE: Duration = Duration::from_secs(150);
+const TIMEOUT: Duration = Duration::from_secs(150);
 
 /// A socket whose peer is `addr`; nothing is sent.
 fn connected(addr: impl Into<Ipv4Addr>) -> UdpSocket {
@@ -33,7 +33,7 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> T, done: impl Fn(&T) -> b
 where
     T: std::fmt::Debug,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let seen = look();
         if done(&seen) {
@@ -101,7 +101,7 @@ fn names_are_printed_beside_addresses_and_evil_ones_are_not() {
         return;
     }
     let Some(server) = NameServer::start() else { return };
-    let evil = [peers::NAMELESS, peers::ESCAPE, peers::ADDRESS, peers::LINES, peers::BIDI];
+    let evil = [peers::WITHOUT_NAME, peers::ESCAPE, peers::ADDRESS, peers::LINES, peers::BIDI];
     let _sockets: Vec<_> = evil.iter().chain(&["8.8.1.2", "127.0.0.9"]).map(|addr| peer(addr)).collect();
     let wanted = name(1, 2);
 

@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-mod ways;
+mod invocations;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -12,17 +12,17 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use invocations::{CONNTOP, Ended, Invocation, Running, all, ended, running};
 use rustix::process::{Pid, Signal, kill_process};
-use ways::{CONNTOP, Ended, Running, Way, all, ended, running};
 
 use crate::commands;
 
 /// Runs `script`, in which `"$@"` is the command.
-fn shell(way: &Way, script: &str) -> Ended {
+fn shell(invocation: &Invocation, script: &str) -> Ended {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let mut shell = Command::new("bash");
-    shell.args(["-c", script, "bash", CONNTOP]).args(way.arguments(folder.path()));
-    ended(way, plain(&mut shell).current_dir(folder.path()))
+    shell.args(["-c", script, "bash", CONNTOP]).args(invocation.arguments(folder.path()));
+    ended(invocation, plain(&mut shell).current_dir(folder.path()))
 }
 
 /// Without the settings of whoever runs the tests.
@@ -31,54 +31,58 @@ fn plain(command: &mut Command) -> &mut Command {
 }
 
 /// Runs the command after `prepare` has changed where and how.
-fn run(way: &Way, prepare: impl FnOnce(&mut Command)) -> Ended {
+fn run(invocation: &Invocation, prepare: impl FnOnce(&mut Command)) -> Ended {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(CONNTOP);
-    plain(&mut command).args(way.arguments(folder.path())).current_dir(folder.path()).stdin(Stdio::null());
+    plain(&mut command).args(invocation.arguments(folder.path())).current_dir(folder.path()).stdin(Stdio::null());
     prepare(&mut command);
-    ended(way, &mut command)
+    ended(invocation, &mut command)
 }
 
 #[test]
 fn every_command_does_its_work_here() {
-    for way in all() {
-        let ended = run(&way, |_| {});
-        assert_eq!(ended.code, Some(way.code), "{}: {ended:?}", way.name);
-        assert_eq!(ended.stdout.is_empty(), way.is_silent, "{}: {ended:?}", way.name);
+    for invocation in all() {
+        let ended = run(&invocation, |_| {});
+        assert_eq!(ended.code, Some(invocation.code), "{}: {ended:?}", invocation.name);
+        assert_eq!(ended.stdout.is_empty(), invocation.is_silent, "{}: {ended:?}", invocation.name);
     }
 }
 
 #[test]
 fn a_closed_stdout_is_no_panic() {
-    for way in all() {
-        let ended = shell(&way, "exec \"$@\" >&-");
-        assert!(ended.code.is_some_and(|code| code == way.code || code == way.failed()), "{}: {ended:?}", way.name);
+    for invocation in all() {
+        let ended = shell(&invocation, "exec \"$@\" >&-");
+        assert!(
+            ended.code.is_some_and(|code| code == invocation.code || code == invocation.failed()),
+            "{}: {ended:?}",
+            invocation.name
+        );
     }
 }
 
 #[test]
 fn a_closed_stderr_changes_nothing() {
-    for way in all() {
+    for invocation in all() {
         for script in ["exec \"$@\" 2>&-", "exec \"$@\" 2>/dev/full"] {
-            let ended = shell(&way, script);
-            assert_eq!(ended.code, Some(way.code), "{}: {ended:?}", way.name);
+            let ended = shell(&invocation, script);
+            assert_eq!(ended.code, Some(invocation.code), "{}: {ended:?}", invocation.name);
         }
-        let ended = shell(&way, "exec \"$@\" <&- >/dev/null 2>&1");
-        assert_eq!(ended.code, Some(way.code), "{}: {ended:?}", way.name);
+        let ended = shell(&invocation, "exec \"$@\" <&- >/dev/null 2>&1");
+        assert_eq!(ended.code, Some(invocation.code), "{}: {ended:?}", invocation.name);
     }
 }
 
 #[test]
 fn a_reader_that_goes_early_is_no_failure() {
-    for way in all() {
+    for invocation in all() {
         // The second reader is gone before the first byte comes.
         for script in
             ["\"$@\" | head -n 1; echo \"${PIPESTATUS[0]}\" >&2", "\"$@\" | true; echo \"${PIPESTATUS[0]}\" >&2"]
         {
-            let ended = shell(&way, script);
+            let ended = shell(&invocation, script);
             let code = ended.stderr.lines().last().unwrap_or_default();
-            assert_eq!(code, way.code.to_string(), "{}: {ended:?}", way.name);
-            assert!(!ended.stderr.contains("roken pipe"), "{}: {ended:?}", way.name);
+            assert_eq!(code, invocation.code.to_string(), "{}: {ended:?}", invocation.name);
+            assert!(!ended.stderr.contains("roken pipe"), "{}: {ended:?}", invocation.name);
         }
     }
 }
@@ -86,11 +90,11 @@ fn a_reader_that_goes_early_is_no_failure() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_one_sentence_and_a_failure() {
-    for way in all().iter().filter(|way| !way.is_silent) {
-        let ended = shell(way, "exec \"$@\" >/dev/full");
-        assert_eq!(ended.code, Some(way.failed()), "{}: {ended:?}", way.name);
+    for invocation in all().iter().filter(|invocation| !invocation.is_silent) {
+        let ended = shell(invocation, "exec \"$@\" >/dev/full");
+        assert_eq!(ended.code, Some(invocation.failed()), "{}: {ended:?}", invocation.name);
         let said = ended.stderr.lines().filter(|line| line.contains("cannot write the output")).count();
-        assert_eq!(said, 1, "{}: {ended:?}", way.name);
+        assert_eq!(said, 1, "{}: {ended:?}", invocation.name);
     }
     for words in ["-h", "--help", "--version", "list -h", "watch --help"] {
         let script = format!("exec {CONNTOP} {words} >/dev/full");
@@ -102,24 +106,25 @@ fn a_full_disk_is_one_sentence_and_a_failure() {
 
 #[test]
 fn bytes_that_are_no_text_are_answered_in_one_sentence() {
-    for way in all() {
-        let ended = run(&way, |command| {
+    for invocation in all() {
+        let ended = run(&invocation, |command| {
             command.args([OsStr::new("--color"), OsStr::from_bytes(b"\xff\x1b[2J")]);
         });
-        assert_eq!(ended.code, Some(way.misused()), "{}: {ended:?}", way.name);
-        assert_eq!(ended.stderr.lines().count(), 1, "{}: {ended:?}", way.name);
+        assert_eq!(ended.code, Some(invocation.misused()), "{}: {ended:?}", invocation.name);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}: {ended:?}", invocation.name);
         // Alone behind the command: a filter, a topic, or the name of a file, which may be any bytes.
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(CONNTOP);
-        command.args(Some(&way.name).filter(|name| !name.is_empty()));
+        command.args(Some(&invocation.name).filter(|name| !name.is_empty()));
         command.arg(OsStr::from_bytes(b"pid:\xff\x1b[2J")).current_dir(folder.path()).stdin(Stdio::null());
-        if way.takes_a_new_file {
+        if invocation.takes_a_new_file {
             command.args(["--demo", "--count", "1"]);
         }
-        let ended = ways::ended(&way, &mut command);
-        let is_expected = |code| if way.takes_a_new_file { code == 0 } else { [way.misused(), 1].contains(&code) };
-        assert!(ended.code.is_some_and(is_expected), "{}: {ended:?}", way.name);
-        assert_eq!(ended.stderr.lines().count(), 1, "{}: {ended:?}", way.name);
+        let ended = invocations::ended(&invocation, &mut command);
+        let is_expected =
+            |code| if invocation.takes_a_new_file { code == 0 } else { [invocation.misused(), 1].contains(&code) };
+        assert!(ended.code.is_some_and(is_expected), "{}: {ended:?}", invocation.name);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}: {ended:?}", invocation.name);
     }
 }
 
@@ -133,18 +138,18 @@ const ENVIRONMENTS: [&[(&str, &str)]; 4] = [
 
 #[test]
 fn an_environment_without_anything_is_enough() {
-    for way in all() {
-        let usual = run(&way, |_| {});
-        let ended = run(&way, |command| {
+    for invocation in all() {
+        let usual = run(&invocation, |_| {});
+        let ended = run(&invocation, |command| {
             command.env_clear();
         });
-        assert_eq!((ended.code, ended.stdout), (usual.code, usual.stdout), "{}: {}", way.name, ended.stderr);
+        assert_eq!((ended.code, ended.stdout), (usual.code, usual.stdout), "{}: {}", invocation.name, ended.stderr);
         for variables in ENVIRONMENTS {
-            let ended = run(&way, |command| {
+            let ended = run(&invocation, |command| {
                 command.env_clear().envs(variables.iter().copied());
             });
-            assert_eq!(ended.code, Some(way.code), "{} with {variables:?}: {ended:?}", way.name);
-            assert!(!ended.stdout.contains('\u{1b}'), "{} with {variables:?}: data has no colours", way.name);
+            assert_eq!(ended.code, Some(invocation.code), "{} with {variables:?}: {ended:?}", invocation.name);
+            assert!(!ended.stdout.contains('\u{1b}'), "{} with {variables:?}: data has no colours", invocation.name);
         }
     }
 }
@@ -166,23 +171,23 @@ fn a_width_that_makes_no_sense_spoils_no_help() {
 
 #[test]
 fn data_is_the_same_with_and_without_colours() {
-    for way in all() {
-        let usual = run(&way, |_| {});
+    for invocation in all() {
+        let usual = run(&invocation, |_| {});
         for option in ["--color=always", "--color=never"] {
-            let ended = run(&way, |command| {
+            let ended = run(&invocation, |command| {
                 command.arg(option);
             });
-            assert_eq!((ended.code, &ended.stdout), (usual.code, &usual.stdout), "{} {option}", way.name);
+            assert_eq!((ended.code, &ended.stdout), (usual.code, &usual.stdout), "{} {option}", invocation.name);
         }
     }
 }
 
 #[test]
 fn without_a_terminal_nothing_waits_for_one() {
-    for way in all() {
+    for invocation in all() {
         for variable in ["unset TERM", "export TERM=xterm-256color"] {
-            let ended = shell(&way, &format!("{variable}; exec setsid -w \"$@\" </dev/null"));
-            assert_eq!(ended.code, Some(way.code), "{} after {variable}: {ended:?}", way.name);
+            let ended = shell(&invocation, &format!("{variable}; exec setsid -w \"$@\" </dev/null"));
+            assert_eq!(ended.code, Some(invocation.code), "{} after {variable}: {ended:?}", invocation.name);
         }
     }
 }
@@ -190,18 +195,19 @@ fn without_a_terminal_nothing_waits_for_one() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_place_where_nothing_can_be_written_is_enough() {
-    for way in all() {
-        let ended = run(&way, |command| {
+    for invocation in all() {
+        let ended = run(&invocation, |command| {
             command.current_dir("/proc");
         });
-        assert_eq!(ended.code, Some(way.code), "{} in /proc: {ended:?}", way.name);
-        let ended = shell(&way, "cd \"$(mktemp -d)\" && rmdir \"$PWD\" && exec \"$@\"");
-        assert_eq!(ended.code, Some(way.code), "{} in a folder that is gone: {ended:?}", way.name);
-        if way.takes_a_new_file {
-            let output = Command::new(CONNTOP).args([&*way.name, "/proc/new", "--demo", "--count", "1"]).output();
+        assert_eq!(ended.code, Some(invocation.code), "{} in /proc: {ended:?}", invocation.name);
+        let ended = shell(&invocation, "cd \"$(mktemp -d)\" && rmdir \"$PWD\" && exec \"$@\"");
+        assert_eq!(ended.code, Some(invocation.code), "{} in a folder that is gone: {ended:?}", invocation.name);
+        if invocation.takes_a_new_file {
+            let output =
+                Command::new(CONNTOP).args([&*invocation.name, "/proc/new", "--demo", "--count", "1"]).output();
             let output = output.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{}: {said}", way.name);
+            assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{}: {said}", invocation.name);
         }
     }
 }
@@ -213,24 +219,26 @@ fn a_broken_config_file_is_named_with_its_line() {
     std::fs::create_dir_all(&folder).expect("writable");
     let file = folder.join("config.toml");
     std::fs::write(&file, "interval = 2\nascii = 'perhaps'\n").expect("writable");
-    for way in all() {
-        let ended = run(&way, |command| {
+    for invocation in all() {
+        let ended = run(&invocation, |command| {
             command.env("HOME", home.path()).env_remove("XDG_CONFIG_HOME");
         });
         // What prints only what conntop itself knows reads no settings.
-        if ended.code == Some(way.code) && ["explain", "columns", "keys", "man", "completions"].contains(&&*way.name) {
+        if ended.code == Some(invocation.code)
+            && ["explain", "columns", "keys", "man", "completions"].contains(&&*invocation.name)
+        {
             continue;
         }
         // Nobody named it: it is done without, and said.
-        assert_eq!(ended.code, Some(way.code), "{}: {ended:?}", way.name);
+        assert_eq!(ended.code, Some(invocation.code), "{}: {ended:?}", invocation.name);
         let names_it = |line: &&str| line.contains(path(&file)) && line.contains("line 2");
-        assert_eq!(ended.stderr.lines().filter(names_it).count(), 1, "{}: {ended:?}", way.name);
-        let named = run(&way, |command| {
+        assert_eq!(ended.stderr.lines().filter(names_it).count(), 1, "{}: {ended:?}", invocation.name);
+        let named = run(&invocation, |command| {
             command.arg("--config").arg(&file);
         });
-        assert_eq!(named.code, Some(way.misused()), "{}: {named:?}", way.name);
+        assert_eq!(named.code, Some(invocation.misused()), "{}: {named:?}", invocation.name);
         let sentence = named.stderr.trim_end();
-        assert_eq!(sentence.lines().count(), 1, "{}: {named:?}", way.name);
+        assert_eq!(sentence.lines().count(), 1, "{}: {named:?}", invocation.name);
         assert!(names_it(&sentence), "{sentence}");
     }
 }
@@ -242,18 +250,18 @@ fn path(path: &Path) -> &str {
 #[test]
 fn signals_end_those_that_run_on_and_tear_no_line() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        for way in running() {
+        for invocation in running() {
             let folder = tempfile::tempdir().expect("a temporary directory");
             let mut command = Command::new(CONNTOP);
-            command.args(way.arguments(folder.path())).stdin(Stdio::null());
+            command.args(invocation.arguments(folder.path())).stdin(Stdio::null());
             let child = plain(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
             let mut running = Running(child.expect("it starts"));
             let mut stdout = BufReader::new(running.0.stdout.take().expect("piped"));
             let mut text = String::new();
-            if way.is_silent {
-                way.wait_for_file(folder.path(), &mut running);
+            if invocation.is_silent {
+                invocation.wait_for_file(folder.path(), &mut running);
             } else {
-                assert!(stdout.read_line(&mut text).expect("text") > 0, "{} ended by itself", way.name);
+                assert!(stdout.read_line(&mut text).expect("text") > 0, "{} ended by itself", invocation.name);
             }
             kill_process(Pid::from_child(&running.0), signal).expect("it is ours");
             stdout.read_to_string(&mut text).expect("text");
@@ -262,10 +270,10 @@ fn signals_end_those_that_run_on_and_tear_no_line() {
             let status = running.0.wait().expect("it ends");
             let is_asked = signal == Signal::INT && status.code() == Some(0);
             let is_told = status.code() == Some(code) || status.signal() == Some(signal.as_raw());
-            assert!(is_asked || is_told, "{}: {status:?} {stderr}", way.name);
-            assert!(text.is_empty() || text.ends_with('\n'), "{}: a torn line", way.name);
-            assert!(!stderr.contains("panicked"), "{}: {stderr}", way.name);
-            way.is_whole(&text, folder.path());
+            assert!(is_asked || is_told, "{}: {status:?} {stderr}", invocation.name);
+            assert!(text.is_empty() || text.ends_with('\n'), "{}: a torn line", invocation.name);
+            assert!(!stderr.contains("panicked"), "{}: {stderr}", invocation.name);
+            invocation.is_whole(&text, folder.path());
         }
     }
 }

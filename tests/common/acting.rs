@@ -113,13 +113,13 @@ pub fn outcomes(document: &Value) -> Vec<&str> {
 }
 
 /// A Python program that has said what there is to know of it, in one line; it ends with the value.
-pub struct Puppet {
+pub struct PythonProcess {
     child: Child,
     /// That line.
     pub said: String,
 }
 
-impl Puppet {
+impl PythonProcess {
     /// Runs `code`, which has socket, os, sys, time, threading and ctypes, and must print one line. What it does then
     /// it does until its standard input ends.
     pub fn new(code: &str) -> Self {
@@ -133,7 +133,7 @@ impl Puppet {
         let mut child = command.spawn().expect("python3 is there");
         let mut said = String::new();
         let read = BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut said);
-        assert!(read.is_ok_and(|len| len > 0), "the puppet said nothing");
+        assert!(read.is_ok_and(|len| len > 0), "the python said nothing");
         Self { child, said: said.trim().to_owned() }
     }
 
@@ -146,7 +146,7 @@ impl Puppet {
     }
 }
 
-impl Drop for Puppet {
+impl Drop for PythonProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

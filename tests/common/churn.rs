@@ -34,7 +34,7 @@ const SERVED: u16 = 7_000;
 const SERVICES: u64 = 50;
 
 /// The machine and all of conntop that remembers.
-pub struct World {
+pub struct SimulatedMachine {
     idle: u64,
     /// New connections a second: half of them come in, half go out.
     rate: u64,
@@ -47,7 +47,7 @@ pub struct World {
     merged: Option<Merged>,
 }
 
-impl World {
+impl SimulatedMachine {
     /// A machine with so many connections that do nothing, and so many new ones a second.
     pub fn new(idle: u64, rate: u64) -> Self {
         let owner = |pid, name| tcp(0).held_by(&[process(pid, name)]).build().owner;

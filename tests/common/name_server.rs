@@ -47,8 +47,8 @@ impl NameServer {
         assert!(done(Command::new("ip").args(["address", "add", "8.8.0.0/16", "dev", "lo"])), "the namespace is ours");
         let socket = UdpSocket::bind((ADDRESS, 53)).expect("nobody else is here");
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let book = Arc::clone(&asked);
-        thread::spawn(move || answer(&socket, &book));
+        let questions = Arc::clone(&asked);
+        thread::spawn(move || answer(&socket, &questions));
         Some(Self { asked, _files: files })
     }
 
@@ -76,7 +76,7 @@ pub fn name(third: u8, fourth: u8) -> String {
 /// Peers with which something is wrong; all others of 8.8.0.0/16 have the name [`name`].
 pub mod peers {
     /// It has no name.
-    pub const NAMELESS: &str = "8.8.255.1";
+    pub const WITHOUT_NAME: &str = "8.8.255.1";
     /// Its name holds an escape sequence.
     pub const ESCAPE: &str = "8.8.255.2";
     /// Its name is an address.
@@ -105,11 +105,11 @@ fn labels(asked: &str) -> Option<Vec<Vec<u8>>> {
 }
 
 /// RFC 1035, section 4: a header of 12 bytes, the question as it came, and at most one PTR record.
-fn answer(socket: &UdpSocket, book: &Mutex<Vec<String>>) {
+fn answer(socket: &UdpSocket, questions: &Mutex<Vec<String>>) {
     let mut buffer = [0; 512];
     while let Ok((len, client)) = socket.recv_from(&mut buffer) {
         let Some((asked, end)) = question_of(&buffer[..len]) else { continue };
-        book.lock().expect("no thread panics").push(asked.clone());
+        questions.lock().expect("no thread panics").push(asked.clone());
         if asked == question(peers::SILENT.parse().expect("an address")) {
             continue;
         }

@@ -8,18 +8,17 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use conntop::model::process::Owner;
-use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::Socket;
 use conntop::model::testing::source_info;
-use conntop::source::{Choice, Source, open};
+use conntop::source::Choice;
 use conntop::store::Store;
-use conntop::tracker::{Tracker, Tracking};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::namespace;
+use crate::tracked_source::TrackedSource;
 
 /// Holds a listener and both ends of ten connections; on a line of input it forks a child that only has them, too.
-const PARENT: &str = "
+const PROGRAM: &str = "
 import os, socket, sys
 listener = socket.create_server(('127.0.0.1', 0))
 kept = []
@@ -40,39 +39,39 @@ const APART: Duration = Duration::from_secs(1);
 /// Long enough on any machine.
 const DEADLINE: Duration = Duration::from_secs(2 * 60);
 
-/// The process that holds sockets, and what it says.
-struct Parent {
+/// The process that holds the sockets, and its standard output.
+struct ForkingProcess {
     process: Child,
     input: ChildStdin,
-    said: BufReader<std::process::ChildStdout>,
+    output: BufReader<std::process::ChildStdout>,
 }
 
-impl Parent {
+impl ForkingProcess {
     fn start() -> Self {
         let mut process = Command::new("python3")
-            .args(["-c", PARENT])
+            .args(["-c", PROGRAM])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 is here, as for the scenarios");
-        let (input, said) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
-        Self { process, input, said: BufReader::new(said) }
+        let (input, output) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
+        Self { process, input, output: BufReader::new(output) }
     }
 
     fn number(&mut self) -> u32 {
         let mut line = String::new();
-        self.said.read_line(&mut line).expect("it speaks");
+        self.output.read_line(&mut line).expect("it prints a line");
         line.trim().parse().expect("a number")
     }
 
     /// Forks; the pid of the child.
     fn fork(&mut self) -> u32 {
-        writeln!(self.input, "go").expect("it listens");
+        writeln!(self.input, "go").expect("it reads");
         self.number()
     }
 }
 
-impl Drop for Parent {
+impl Drop for ForkingProcess {
     fn drop(&mut self) {
         // The child ends with its input, which is the same pipe.
         drop(self.process.kill());
@@ -80,29 +79,27 @@ impl Drop for Parent {
     }
 }
 
-/// All of conntop between the kernel and the screen.
-struct Eyes {
-    source: Box<dyn Source>,
-    snapshot: Snapshot,
-    tracker: Tracker,
+/// A tracked source, and the store behind it as the screen has it.
+struct StoredSource {
+    tracked: TrackedSource,
     store: Store,
 }
 
-impl Eyes {
+impl StoredSource {
     fn open() -> Self {
-        let source = open(&Choice::Linux).expect("sock_diag answers");
-        Self { source, snapshot: Snapshot::default(), tracker: Tracker::new(), store: Store::new(source_info()) }
+        let mut tracked = TrackedSource::open_unsampled(&Choice::Linux);
+        let mut store = Store::new(source_info());
+        store.apply(tracked.sample_compared(false));
+        Self { tracked, store }
     }
 
     /// Takes a sample as the sampler does.
     fn sample(&mut self) {
         std::thread::sleep(APART);
-        let Self { source, snapshot, tracker, store } = self;
-        source.sample(&Needs::default(), &mut Tracking { tracker, snapshot }).expect("a sample");
-        store.apply(tracker.finish(snapshot));
+        self.store.apply(self.tracked.sample_compared(false));
     }
 
-    /// Who holds the sockets at `port`, and how many of them are held by just these.
+    /// How many of the sockets at `port` are held by exactly the processes `pids`.
     fn held_by(&self, port: u16, pids: &[u32]) -> usize {
         let wanted: BTreeSet<u32> = pids.iter().copied().collect();
         let rows = self.store.rows().iter().map(|(_, row)| &row.connection.socket);
@@ -121,25 +118,25 @@ fn a_forked_process_that_inherits_sockets_shows_within_two_samples() {
     if !namespace::alone_in_namespace() {
         return;
     }
-    let mut parent = Parent::start();
+    let mut parent = ForkingProcess::start();
     let port = u16::try_from(parent.number()).expect("a port");
     let pid = parent.process.id();
-    let (mut eyes, begun) = (Eyes::open(), Instant::now());
-    while eyes.held_by(port, &[pid]) < SOCKETS {
-        assert!(begun.elapsed() < DEADLINE, "{} of {SOCKETS} sockets have their owner", eyes.held_by(port, &[pid]));
-        eyes.sample();
+    let (mut stored, begun) = (StoredSource::open(), Instant::now());
+    while stored.held_by(port, &[pid]) < SOCKETS {
+        assert!(begun.elapsed() < DEADLINE, "{} of {SOCKETS} sockets have their owner", stored.held_by(port, &[pid]));
+        stored.sample();
     }
     // So that the fork is not found by the way: another sample shows nothing new.
-    eyes.sample();
+    stored.sample();
     let child = parent.fork();
-    eyes.sample();
-    eyes.sample();
-    assert_eq!(eyes.held_by(port, &[pid, child]), SOCKETS, "both hold all of them");
+    stored.sample();
+    stored.sample();
+    assert_eq!(stored.held_by(port, &[pid, child]), SOCKETS, "both hold all of them");
     let target = Pid::from_raw(i32::try_from(child).expect("a pid")).expect("not 0");
     kill_process(target, Signal::KILL).expect("it is ours");
     let begun = Instant::now();
-    while eyes.held_by(port, &[pid]) < SOCKETS {
+    while stored.held_by(port, &[pid]) < SOCKETS {
         assert!(begun.elapsed() < DEADLINE, "the child is gone");
-        eyes.sample();
+        stored.sample();
     }
 }

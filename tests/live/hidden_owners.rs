@@ -4,13 +4,13 @@
 #![cfg(target_os = "linux")]
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::Socket;
 use conntop::source::{Choice, open};
 
+use crate::program_copy::ProgramCopy;
 use crate::skip::{skip, this_test};
 
 /// Set in the run as nobody: the port of root's listener.
@@ -58,17 +58,11 @@ fn look_as_nobody(scene: &str) -> Option<Snapshot> {
 
 fn run_as_nobody(scene: &str) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let directory = tempfile::tempdir().expect("a directory");
-    let program = directory.path().join("test");
-    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
-    let copied =
-        Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&program).status().expect("cp");
-    assert!(copied.success());
-    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("ours");
+    let program = ProgramCopy::of(std::env::current_exe().expect("this test"), "test");
     let as_nobody = "exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$0\" --exact \"$1\" --nocapture";
     let status = Command::new("unshare")
         .args(["--mount", "sh", "-c", &format!("{scene} && {as_nobody}")])
-        .arg(&program)
+        .arg(&program.path)
         .arg(this_test())
         .env(PORT, listener.local_addr().expect("bound").port().to_string())
         .status();

@@ -11,6 +11,8 @@ mod namespace;
 mod netns;
 #[path = "../common/program.rs"]
 mod program;
+#[path = "../common/program_copy.rs"]
+mod program_copy;
 #[path = "../common/scene.rs"]
 mod scene;
 #[path = "../common/schema.rs"]
@@ -36,8 +38,9 @@ mod perfmon;
 mod reach;
 mod rows;
 mod sample_time;
+mod sampled_source;
 mod sources;
 mod split_dump;
+mod tracked_source;
 mod transitions;
 mod units;
-mod watch;

@@ -4,51 +4,25 @@
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
 use conntop::model::tcp_state::TcpState;
-use conntop::source::{Choice, Source, open};
+use conntop::source::Choice;
 
 use crate::netns::Netns;
+use crate::program_copy::ProgramCopy;
+use crate::sampled_source::SampledSource;
 use crate::skip::this_test;
 
-/// Rounds of the search for namespaces are two seconds apart; the machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A source and its latest sample.
-struct Eyes {
-    source: Box<dyn Source>,
-    needs: Needs,
-    seen: Snapshot,
+fn open(choice: &Choice, all_namespaces: bool) -> SampledSource {
+    SampledSource::open(choice, Needs { all_namespaces, ..Needs::default() })
 }
 
-impl Eyes {
-    fn new(choice: &Choice, all_namespaces: bool) -> Self {
-        let source = open(choice).expect("a live source");
-        let mut eyes = Self { source, needs: Needs { all_namespaces, ..Needs::default() }, seen: Snapshot::default() };
-        eyes.look();
-        eyes
-    }
-
-    fn look(&mut self) {
-        self.source.sample(&self.needs, &mut self.seen).expect("a sample");
-    }
-
-    fn of(&self, netns: &Netns) -> Vec<&Socket> {
-        self.seen.sockets.iter().filter(|socket| socket.id.netns() == NetnsId(netns.inode)).collect()
-    }
-
-    fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        while !done(self) {
-            assert!(Instant::now() < deadline, "it never happened that {what}: {:?}", self.seen.coverage);
-            std::thread::sleep(Duration::from_millis(100));
-            self.look();
-        }
-    }
+/// The sockets of `netns`.
+fn of<'a>(snapshot: &'a Snapshot, netns: &Netns) -> Vec<&'a Socket> {
+    snapshot.sockets.iter().filter(|socket| socket.id.netns() == NetnsId(netns.inode)).collect()
 }
 
 fn established(sockets: &[&Socket]) -> Vec<(String, String)> {
@@ -72,33 +46,34 @@ fn holders(socket: &Socket) -> Vec<u32> {
 fn the_same_endpoints_in_two_namespaces_are_different_sockets_with_their_owners() {
     let (Some(red), Some(blue)) = (Netns::new(), Netns::new()) else { return };
     let sockets = [red.pair(7_001, 41_001), blue.pair(7_001, 41_001)];
-    let mut eyes = Eyes::new(&Choice::Linux, true);
+    let mut sampled = open(&Choice::Linux, true);
     // The children of other tests have copies of all descriptors until their exec.
     let is_ours = |socket: &&Socket| holders(socket) == [std::process::id()];
-    eyes.wait("owners are found across namespaces", |eyes| {
-        [&red, &blue].iter().all(|netns| eyes.of(netns).iter().filter(|socket| is_made(socket)).all(is_ours))
+    sampled.wait_until("owners are found across namespaces", |snapshot| {
+        [&red, &blue].iter().all(|netns| of(snapshot, netns).iter().filter(|socket| is_made(socket)).all(is_ours))
     });
     for netns in [&red, &blue] {
-        let seen = eyes.of(netns);
+        let seen = of(&sampled.snapshot, netns);
         let (client, server) = ("127.0.0.1:41001".to_owned(), "127.0.0.1:7001".to_owned());
         assert_eq!(established(&seen), [(client.clone(), server.clone()), (server, client)]);
         let mut made = seen.iter().filter(|socket| is_made(socket));
         assert!(made.all(|socket| socket.id.cookie().is_some() && (socket.tcp.is_some() || socket.is_listener())));
-        assert_eq!(eyes.seen.names.namespaces[&NetnsId(netns.inode)].as_str(), netns.name);
+        assert_eq!(sampled.snapshot.names.namespaces[&NetnsId(netns.inode)].as_str(), netns.name);
     }
-    assert!(eyes.seen.names.namespaces.values().any(|name| name.as_str() == "own"));
+    assert!(sampled.snapshot.names.namespaces.values().any(|name| name.as_str() == "own"));
 
     // Details are looked up in the namespace of the socket.
-    let reference = eyes.of(&blue).iter().find(|socket| socket.tcp.is_some()).expect("connected").reference();
-    eyes.needs.details = vec![reference];
-    eyes.look();
-    assert_eq!(eyes.seen.details.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [reference.id]);
+    let reference =
+        of(&sampled.snapshot, &blue).iter().find(|socket| socket.tcp.is_some()).expect("connected").reference();
+    sampled.needs.details = vec![reference];
+    sampled.sample();
+    assert_eq!(sampled.snapshot.details.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [reference.id]);
 
     // A socket keeps its namespace alive, but without name and process conntop lets go of it.
     red.delete();
-    eyes.wait("the deleted namespace is gone", |eyes| eyes.of(&red).is_empty());
-    assert!(!eyes.of(&blue).is_empty());
-    assert!(!eyes.seen.names.namespaces.contains_key(&NetnsId(red.inode)));
+    sampled.wait_until("the deleted namespace is gone", |snapshot| of(snapshot, &red).is_empty());
+    assert!(!of(&sampled.snapshot, &blue).is_empty());
+    assert!(!sampled.snapshot.names.namespaces.contains_key(&NetnsId(red.inode)));
     drop(sockets);
 }
 
@@ -106,18 +81,26 @@ fn the_same_endpoints_in_two_namespaces_are_different_sockets_with_their_owners(
 fn other_namespaces_are_counted_until_they_are_wanted() {
     let Some(other) = Netns::new() else { return };
     let sockets = other.pair(7_002, 41_002);
-    let mut eyes = Eyes::new(&Choice::Linux, false);
-    let own = |eyes: &Eyes| eyes.seen.sockets.iter().all(|socket| Some(socket.id.netns()) == own_netns());
-    assert!(own(&eyes) && eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
-    let without = eyes.seen.coverage.other_namespaces;
-    eyes.needs.all_namespaces = true;
+    let mut sampled = open(&Choice::Linux, false);
+    let own = |snapshot: &Snapshot| snapshot.sockets.iter().all(|socket| Some(socket.id.netns()) == own_netns());
+    assert!(
+        own(&sampled.snapshot) && sampled.snapshot.coverage.other_namespaces >= 1,
+        "{:?}",
+        sampled.snapshot.coverage
+    );
+    let without = sampled.snapshot.coverage.other_namespaces;
+    sampled.needs.all_namespaces = true;
     // Others on this machine make and delete namespaces as well.
-    eyes.wait("it is shown when wanted, and what is shown is not counted as missing", |eyes| {
-        !eyes.of(&other).is_empty() && eyes.seen.coverage.other_namespaces < without
+    sampled.wait_until("it is shown when wanted, and what is shown is not counted as missing", |snapshot| {
+        !of(snapshot, &other).is_empty() && snapshot.coverage.other_namespaces < without
     });
-    eyes.needs.all_namespaces = false;
-    eyes.look();
-    assert!(own(&eyes) && eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
+    sampled.needs.all_namespaces = false;
+    sampled.sample();
+    assert!(
+        own(&sampled.snapshot) && sampled.snapshot.coverage.other_namespaces >= 1,
+        "{:?}",
+        sampled.snapshot.coverage
+    );
     drop(sockets);
 }
 
@@ -135,16 +118,16 @@ fn the_proc_source_looks_through_the_processes_of_other_namespaces() {
         .stdout(Stdio::null())
         .spawn()
         .expect("ip is there");
-    let mut eyes = Eyes::new(&Choice::Procfs, true);
-    eyes.wait("the namespace of the child is shown, with owners", |eyes| {
-        let seen = eyes.of(&lived_in);
+    let mut sampled = open(&Choice::Procfs, true);
+    sampled.wait_until("the namespace of the child is shown, with owners", |snapshot| {
+        let seen = of(snapshot, &lived_in);
         seen.len() >= 3 && seen.iter().any(|socket| matches!(socket.owner, Owner::Live(_)))
     });
-    assert!(eyes.of(&empty).is_empty());
-    let mut said = eyes.seen.coverage.degraded.iter();
-    assert!(said.any(|sentence| sentence.as_str().contains("only sock_diag shows")), "{:?}", eyes.seen.coverage);
+    assert!(of(&sampled.snapshot, &empty).is_empty());
+    let mut said = sampled.snapshot.coverage.degraded.iter();
+    assert!(said.any(|sentence| sentence.as_str().contains("only sock_diag shows")), "{:?}", sampled.snapshot.coverage);
     child.kill().and_then(|()| child.wait()).expect("it is ours");
-    eyes.wait("without a process there is no way in", |eyes| eyes.of(&lived_in).is_empty());
+    sampled.wait_until("without a process there is no way in", |snapshot| of(snapshot, &lived_in).is_empty());
     drop(sockets);
 }
 
@@ -155,10 +138,10 @@ const INODE: &str = "CONNTOP_TEST_NETNS";
 fn a_namespace_that_may_not_be_entered_is_counted_and_said() {
     let test = this_test();
     if let Ok(inode) = std::env::var(INODE) {
-        let eyes = Eyes::new(&Choice::Auto, true);
+        let sampled = open(&Choice::Auto, true);
         let inode = NetnsId(inode.parse().expect("a number"));
-        assert!(eyes.seen.sockets.iter().all(|socket| socket.id.netns() != inode));
-        let coverage = &eyes.seen.coverage;
+        assert!(sampled.snapshot.sockets.iter().all(|socket| socket.id.netns() != inode));
+        let coverage = &sampled.snapshot.coverage;
         assert!(coverage.other_namespaces >= 1, "{coverage:?}");
         for part in ["may not be entered; run conntop as root", "may not be known; run conntop as root"] {
             assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().contains(part)), "{part}: {coverage:?}");
@@ -166,17 +149,10 @@ fn a_namespace_that_may_not_be_entered_is_counted_and_said() {
         return;
     }
     let Some(forbidden) = Netns::new() else { return };
-    let directory = tempfile::tempdir().expect("a directory");
-    let program = directory.path().join("test");
-    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
-    let copied =
-        Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&program).status().expect("cp");
-    assert!(copied.success());
-    let open_to_all = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-    std::fs::set_permissions(directory.path(), open_to_all).expect("ours");
+    let program = ProgramCopy::of(std::env::current_exe().expect("this test"), "test");
     let status = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(&program)
+        .arg(&program.path)
         .args(["--exact", &test, "--nocapture"])
         .env(INODE, forbidden.inode.to_string())
         .status();

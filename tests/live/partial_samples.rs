@@ -9,56 +9,36 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use conntop::model::delta::{Connection, Delta, Transition};
-use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::snapshot::Needs;
 use conntop::model::socket::{Socket, SocketRef};
 use conntop::model::tcp_state::TcpState::{self, CloseWait, Established, FinWait2, TimeWait};
-use conntop::source::{self, Choice, Source};
-use conntop::tracker::{Tracker, Tracking};
+use conntop::source::Choice;
 
 use crate::namespace;
+use crate::tracked_source::{TIMEOUT, TrackedSource};
 
-/// How long the kernel may take to carry out what was asked of it.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of a peer that is killed.
 const COUNT: u32 = 50;
 
-struct Watch {
-    source: Box<dyn Source>,
-    needs: Needs,
-    snapshot: Snapshot,
-    tracker: Tracker,
+/// Opens a tracked source and takes its first full samples; from now on all are partial.
+fn open_partial() -> TrackedSource {
+    let mut tracked = TrackedSource::open(&Choice::Linux);
+    assert!(tracked.source.has_parts(&Needs::default()));
+    tracked.sample_compared(true);
+    assert!(tracked.snapshot.scope.is_all(), "the first partial sample begins with a full one");
+    tracked.sample_compared(true);
+    assert!(!tracked.snapshot.scope.is_all());
+    tracked
 }
 
-impl Watch {
-    /// Has taken its first full samples; from now on all are partial.
-    fn begin() -> Self {
-        let source = source::open(&Choice::Linux).expect("sock_diag answers");
-        let mut watch =
-            Self { source, needs: Needs::default(), snapshot: Snapshot::default(), tracker: Tracker::new() };
-        assert!(watch.source.has_parts(&Needs::default()));
-        watch.full();
-        watch.part();
-        assert!(watch.snapshot.scope.is_all(), "the first partial sample begins with a full one");
-        watch.part();
-        assert!(!watch.snapshot.scope.is_all());
-        watch
-    }
-
-    fn full(&mut self) -> Delta {
-        self.source.sample(&self.needs, &mut self.snapshot).expect("sock_diag answers");
-        self.tracker.update(&self.snapshot)
-    }
-
+impl TrackedSource {
     fn part(&mut self) -> Delta {
-        let needs = Needs { partial: true, ..self.needs.clone() };
-        let Self { source, snapshot, tracker, .. } = self;
-        source.sample(&needs, &mut Tracking { tracker, snapshot }).expect("sock_diag answers");
-        tracker.finish(snapshot)
+        self.sample_compared(true)
     }
 
     /// Takes partial samples until their deltas have `done` it, all of which are given.
     fn parts_until(&mut self, what: &str, done: impl Fn(&[Delta]) -> bool) -> Vec<Delta> {
-        let (mut deltas, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        let (mut deltas, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
         while !done(&deltas) {
             assert!(Instant::now() < deadline, "it never happened that {what}; seen: {:?}", steps(&deltas));
             deltas.push(self.part());
@@ -95,13 +75,13 @@ fn a_half_close_is_seen_by_the_next_partial_sample() {
         return;
     }
     let (client, server, (near, far)) = pair();
-    let mut watch = Watch::begin();
+    let mut tracked = open_partial();
     client.shutdown(Shutdown::Write).expect("it is connected");
     // Who reads the end of the stream is in CLOSE_WAIT; the acknowledgement may be delayed.
     assert_eq!(server.peek(&mut [0; 1]).expect("it is connected"), 0);
-    let delta = watch.part();
+    let delta = tracked.part();
     assert!(steps(&[delta]).contains(&(far, Some(Established), Some(CloseWait))));
-    let deltas = watch.parts_until("nothing moves", |deltas| deltas.len() > 10);
+    let deltas = tracked.parts_until("nothing moves", |deltas| deltas.len() > 10);
     assert!(steps(&deltas).iter().all(|(port, _, to)| *port == near && *to == Some(FinWait2)), "{:?}", steps(&deltas));
 }
 
@@ -111,15 +91,15 @@ fn an_idle_crowd_costs_nothing_and_stays() {
         return;
     }
     let crowd: Vec<_> = (0..200).map(|_| pair()).collect();
-    let mut watch = Watch::begin();
+    let mut tracked = open_partial();
     for _ in 0..10 {
-        let delta = watch.part();
+        let delta = tracked.part();
         assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 0, 0));
-        assert!(watch.snapshot.sockets.len() < 10, "none of them is asked for");
+        assert!(tracked.snapshot.sockets.len() < 10, "none of them is asked for");
     }
-    let delta = watch.full();
+    let delta = tracked.sample();
     assert_eq!((delta.added.len(), delta.removed.len(), delta.rhythm.late), (0, 0, 0));
-    assert_eq!(watch.snapshot.sockets.len(), 2 * crowd.len());
+    assert_eq!(tracked.snapshot.sockets.len(), 2 * crowd.len());
 }
 
 /// `nc`-like: a python process that holds `count` connections to `port`.
@@ -145,7 +125,7 @@ fn samples_until_a_killed_peer_is_gone() -> usize {
     let port = listener.local_addr().expect("bound").port();
     let mut peer = holder(port, COUNT);
     let kept: Vec<_> = (0..COUNT).map(|_| listener.accept().expect("a connection").0).collect();
-    let mut watch = Watch::begin();
+    let mut tracked = open_partial();
     peer.kill().expect("it runs");
     peer.wait().expect("it is ours");
     // The peer's ends are orphans in FIN_WAIT; ours see the end of the stream.
@@ -153,7 +133,7 @@ fn samples_until_a_killed_peer_is_gone() -> usize {
         let to = |state| steps(deltas).iter().filter(|step| step.0 == port && step.2 == Some(state)).count();
         to(CloseWait) == COUNT as usize
     };
-    watch.parts_until("our ends are half closed", half);
+    tracked.parts_until("our ends are half closed", half);
     // Closing ours ends them without TIME_WAIT, and the peer's go there.
     drop(kept);
     let ended = |deltas: &[Delta]| {
@@ -161,8 +141,8 @@ fn samples_until_a_killed_peer_is_gone() -> usize {
         let waiting = steps(deltas).iter().filter(|step| step.2 == Some(TimeWait)).count();
         (gone, waiting) == (COUNT as usize, COUNT as usize)
     };
-    let deltas = watch.parts_until("all are gone, and the peer's wait", ended);
-    let delta = watch.full();
+    let deltas = tracked.parts_until("all are gone, and the peer's wait", ended);
+    let delta = tracked.sample();
     let late = delta.rhythm.late;
     assert_eq!(late, 0, "{:?}", steps(&[delta]));
     deltas.len()
@@ -174,19 +154,19 @@ fn a_reset_in_the_silent_mass_is_told_by_the_kernel() {
         return;
     }
     let (mut client, server, (near, far)) = pair();
-    let mut watch = Watch::begin();
+    let mut tracked = open_partial();
     // Unread data makes close(2) send a reset: both ends go from ESTABLISHED to nothing.
     client.write_all(b"unread").expect("it is connected");
     drop(server);
     assert!(client.peek(&mut [0; 1]).is_err(), "the reset has come");
     let gone = |deltas: &[Delta], port| steps(deltas).contains(&(port, Some(Established), None));
-    watch.parts_until("the resetting end is gone", |deltas| gone(deltas, far));
+    tracked.parts_until("the resetting end is gone", |deltas| gone(deltas, far));
     drop(client);
-    watch.full();
-    watch.part();
-    let delta = watch.full();
+    tracked.sample();
+    tracked.part();
+    let delta = tracked.sample();
     assert!(delta.removed.is_empty() && delta.added.is_empty());
-    assert!(!watch.snapshot.sockets.iter().any(|socket| socket.local.port == near));
+    assert!(!tracked.snapshot.sockets.iter().any(|socket| socket.local.port == near));
 }
 
 #[test]
@@ -196,13 +176,13 @@ fn the_rows_on_the_screen_are_of_now() {
     }
     let (mut client, _server, (near, far)) = pair();
     let (mut other, _others, _) = pair();
-    let mut watch = Watch::begin();
-    watch.full();
-    watch.needs.visible = vec![watch.reference(near, far)];
+    let mut tracked = open_partial();
+    tracked.sample();
+    tracked.needs.visible = vec![tracked.reference(near, far)];
     client.write_all(b"some bytes").expect("it is connected");
     other.write_all(b"some bytes").expect("it is connected");
     let has_sent = |row: &&Connection| row.rates.is_some_and(|rates| rates.sent > 0.0);
-    let deltas = watch.parts_until("the row has rates", |deltas| {
+    let deltas = tracked.parts_until("the row has rates", |deltas| {
         deltas.iter().flat_map(|delta| &delta.changed).any(|row| has_sent(&row))
     });
     let changed: Vec<_> = deltas.iter().flat_map(|delta| &delta.changed).collect();
@@ -218,25 +198,25 @@ fn while_all_namespaces_are_wanted_every_sample_is_full_and_so_are_two_after() {
     }
     let (client, _server, (_, far)) = pair();
     client.shutdown(Shutdown::Write).expect("it is connected");
-    let mut watch = Watch::begin();
-    let own = watch.snapshot.names.namespaces.clone();
-    let half_closed = |watch: &Watch| {
-        let socket = watch.snapshot.sockets.iter().find(|socket| socket.local.port == far).expect("it is listed");
+    let mut tracked = open_partial();
+    let own = tracked.snapshot.names.namespaces.clone();
+    let half_closed = |tracked: &TrackedSource| {
+        let socket = tracked.snapshot.sockets.iter().find(|socket| socket.local.port == far).expect("it is listed");
         (socket.state, socket.cgroup, socket.owner.process().expect("it is held").id)
     };
-    let before = half_closed(&watch);
-    let is_full = |watch: &mut Watch| {
-        watch.part();
-        watch.snapshot.scope.is_all()
+    let before = half_closed(&tracked);
+    let is_full = |tracked: &mut TrackedSource| {
+        tracked.part();
+        tracked.snapshot.scope.is_all()
     };
-    watch.needs.all_namespaces = true;
-    assert!(!watch.source.has_parts(&watch.needs));
-    assert!(is_full(&mut watch) && is_full(&mut watch));
-    assert!(watch.snapshot.names.namespaces.len() > own.len(), "the one that the tests run in is another one");
-    watch.needs.all_namespaces = false;
-    assert!(watch.source.has_parts(&watch.needs));
-    assert!(is_full(&mut watch) && is_full(&mut watch), "two of them end what is no longer looked at");
-    assert!(!is_full(&mut watch));
-    assert_eq!(watch.snapshot.names.namespaces, own);
-    assert_eq!(half_closed(&watch), before, "state, unit and owner are those of a full sample");
+    tracked.needs.all_namespaces = true;
+    assert!(!tracked.source.has_parts(&tracked.needs));
+    assert!(is_full(&mut tracked) && is_full(&mut tracked));
+    assert!(tracked.snapshot.names.namespaces.len() > own.len(), "the one that the tests run in is another one");
+    tracked.needs.all_namespaces = false;
+    assert!(tracked.source.has_parts(&tracked.needs));
+    assert!(is_full(&mut tracked) && is_full(&mut tracked), "two of them end what is no longer looked at");
+    assert!(!is_full(&mut tracked));
+    assert_eq!(tracked.snapshot.names.namespaces, own);
+    assert_eq!(half_closed(&tracked), before, "state, unit and owner are those of a full sample");
 }

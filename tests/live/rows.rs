@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::acting::{Puppet, document, listed, outcomes, wait};
+use crate::acting::{PythonProcess, document, listed, outcomes, wait};
 use crate::namespace::alone_in_namespace;
 use crate::program::run;
 use crate::skip::skip;
@@ -41,12 +41,12 @@ fn an_mptcp_connection_has_its_own_state_queue_and_owner_and_counts_once() {
     if !alone_in_namespace() {
         return;
     }
-    let puppet = Puppet::new(MPTCP);
+    let python = PythonProcess::new(MPTCP);
     wait("the ends to arrive", || told("proto:mptcp state:close-wait", "state").len() == 5);
     assert_eq!(told("proto:mptcp lport:7100 state:established owner:live", "state").len(), 5);
     assert_eq!(told("proto:mptcp lport:7100 state:established owner:unaccepted", "state").len(), 2);
     let close_wait = listed("proto:mptcp state:close-wait");
-    assert!(close_wait.iter().all(|socket| socket["pid"] == puppet.pid() && socket["age_seconds"].is_number()));
+    assert!(close_wait.iter().all(|socket| socket["pid"] == python.pid() && socket["age_seconds"].is_number()));
     let mut received: Vec<_> = close_wait.iter().map(|socket| socket["rx_bytes"].as_u64().expect("counted")).collect();
     received.sort_unstable();
     assert_eq!(received, [0, 100, 200, 300, 400], "payload, without the end");
@@ -74,7 +74,7 @@ fn a_port_that_is_only_bound_has_a_row_with_its_owner() {
     if !alone_in_namespace() {
         return;
     }
-    let puppet = Puppet::new(
+    let python = PythonProcess::new(
         "a = socket.socket(); a.bind(('127.0.0.1', 7900)); b = socket.socket(10, 1); b.bind(('::1', 7901))
 print('ready', flush=True)",
     );
@@ -86,7 +86,7 @@ print('ready', flush=True)",
     assert_eq!(told("state:bound", "lport"), ["7900", "7901"]);
     for socket in &bound {
         assert_eq!((word(&socket["state"]), word(&socket["proto"])), ("BOUND".to_owned(), "tcp".to_owned()));
-        assert!(socket["pid"] == puppet.pid() && socket["raddr"].is_null() && socket["verdict"].is_null(), "{socket}");
+        assert!(socket["pid"] == python.pid() && socket["raddr"].is_null() && socket["verdict"].is_null(), "{socket}");
     }
     assert_eq!(told("lport:7900", "owner"), ["live"], "who has my port");
     assert_eq!(told("state:connected", "state").len() + told("state:listen", "state").len(), 0);
@@ -106,7 +106,7 @@ fn drops_of_udp_and_of_listeners_are_on_the_row() {
     if !alone_in_namespace() {
         return;
     }
-    let _puppet = Puppet::new(
+    let _python = PythonProcess::new(
         "
 u = socket.socket(2, 2); u.setsockopt(1, 8, 4096); u.bind(('127.0.0.1', 7300)); c = socket.socket(2, 2)
 for i in range(50): c.sendto(b'x' * 1000, ('127.0.0.1', 7300))
@@ -147,7 +147,7 @@ fn payload_has_neither_syn_nor_fin_in_any_state_at_either_end() {
     if !alone_in_namespace() {
         return;
     }
-    let _puppet = Puppet::new(PAYLOAD);
+    let _python = PythonProcess::new(PAYLOAD);
     let counts = |filter: &str| {
         let number = |value: &Value| value.as_u64().expect("counted");
         let of = |socket: &Value| (number(&socket["rx_bytes"]), number(&socket["tx_bytes"]));
@@ -168,7 +168,7 @@ fn a_clock_that_was_never_set_makes_no_socket_old() {
     if !alone_in_namespace() {
         return;
     }
-    let _puppet = Puppet::new(
+    let _python = PythonProcess::new(
         "s = socket.socket(); s.bind(('127.0.0.1', 7501)); s.connect(('127.0.0.1', 7501))
 print('ready', flush=True)",
     );
@@ -183,7 +183,7 @@ fn a_fast_open_connection_waits_to_be_accepted() {
         return;
     }
     // Without an answer to the client, those with a cookie are queued in SYN_RECV.
-    let puppet = Puppet::new(
+    let python = PythonProcess::new(
         "
 import subprocess
 open('/proc/sys/net/ipv4/tcp_fastopen', 'w').write('3')
@@ -200,7 +200,7 @@ fast(b'queued'); fast(b'queued'); time.sleep(0.2)
 print(works, flush=True)",
     );
     assert!(told("lport:7002 owner:unaccepted state:established", "rx_bytes").contains(&"5".to_owned()));
-    if puppet.said != "True" {
+    if python.said != "True" {
         skip("the part with a firewall: nft does not work here");
         return;
     }

@@ -13,40 +13,23 @@ use std::time::{Duration, Instant};
 
 use conntop::model::endpoint::Protocol;
 use conntop::model::process::Owner;
-use conntop::model::snapshot::{Needs, Snapshot};
+use conntop::model::snapshot::Needs;
 use conntop::model::socket::{CloseWaitVerdict, Queues, Socket, TimerKind};
 use conntop::model::tcp_state::TcpState;
-use conntop::source::{Choice, Source, open};
+use conntop::source::Choice;
 
+use crate::sampled_source::{SampledSource, TIMEOUT};
 use crate::skip::skip;
 
 /// Both ways to read the kernel's tables.
 const CHOICES: [Choice; 2] = [Choice::Linux, Choice::Procfs];
 
-/// How long anything may take; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A source and its latest sample.
-struct Eyes {
-    source: Box<dyn Source>,
-    needs: Needs,
-    seen: Snapshot,
+/// Opens the source with nothing asked for beyond the sockets.
+fn open(choice: &Choice) -> SampledSource {
+    SampledSource::open(choice, Needs::default())
 }
 
-impl Eyes {
-    fn new(choice: &Choice) -> Self {
-        let mut eyes =
-            Self { source: open(choice).expect("a live source"), needs: Needs::default(), seen: Snapshot::default() };
-        eyes.look();
-        eyes
-    }
-
-    fn look(&mut self) -> &Snapshot {
-        self.source.sample(&self.needs, &mut self.seen).expect("a sample");
-        assert_eq!(self.seen.coverage.records_skipped, 0);
-        &self.seen
-    }
-
+impl SampledSource {
     /// The TCP socket with these ports (0 for no remote), if there is one.
     fn find(&self, ports: (u16, u16)) -> Option<&Socket> {
         self.find_of(Protocol::Tcp, ports)
@@ -54,7 +37,7 @@ impl Eyes {
 
     fn find_of(&self, protocol: Protocol, ports: (u16, u16)) -> Option<&Socket> {
         let is_it = |socket: &&Socket| socket.protocol == protocol && (socket.local.port, socket.remote.port) == ports;
-        self.seen.sockets.iter().find(is_it)
+        self.snapshot.sockets.iter().find(is_it)
     }
 
     /// Looks until the TCP socket with these ports is as wanted.
@@ -63,9 +46,9 @@ impl Eyes {
     }
 
     fn wait_of(&mut self, protocol: Protocol, ports: (u16, u16), wanted: impl Fn(&Socket) -> bool) -> Socket {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            self.look();
+            self.sample();
             match self.find_of(protocol, ports) {
                 Some(socket) if wanted(socket) => return socket.clone(),
                 other => assert!(Instant::now() < deadline, "not as wanted: {other:#?}"),
@@ -84,8 +67,8 @@ impl Eyes {
     }
 
     fn wait_gone(&mut self, ports: (u16, u16)) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.look().sockets.iter().any(|socket| (socket.local.port, socket.remote.port) == ports) {
+        let deadline = Instant::now() + TIMEOUT;
+        while self.sample().sockets.iter().any(|socket| (socket.local.port, socket.remote.port) == ports) {
             assert!(Instant::now() < deadline, "still there: {:#?}", self.find(ports));
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -160,9 +143,9 @@ fn me() -> u32 {
 fn both_ends_of_a_connection_and_its_listener_are_seen_with_their_owner() {
     for choice in &CHOICES {
         let mut pair = Pair::new();
-        let mut eyes = Eyes::new(choice);
+        let mut sampled = open(choice);
         let [server, client, listener] =
-            [pair.server(), pair.client(), (pair.server().0, 0)].map(|ports| eyes.wait_mine(ports));
+            [pair.server(), pair.client(), (pair.server().0, 0)].map(|ports| sampled.wait_mine(ports));
         for socket in [&server, &client, &listener] {
             assert_eq!(socket.uid, Some(rustix::process::getuid().as_raw()));
             assert_eq!(socket.local.addr, IpAddr::from([127, 0, 0, 1]));
@@ -171,9 +154,9 @@ fn both_ends_of_a_connection_and_its_listener_are_seen_with_their_owner() {
         assert_eq!(listener.state, TcpState::Listen);
 
         pair.client.write_all(b"hello").expect("connected");
-        let server = eyes.wait(pair.server(), |socket| socket.queues.is_some_and(|queues| queues.receive == 5));
+        let server = sampled.wait(pair.server(), |socket| socket.queues.is_some_and(|queues| queues.receive == 5));
         assert_eq!(server.queues.map(|queues| queues.send), Some(Some(0)));
-        let again = eyes.find(pair.client()).expect("listed");
+        let again = sampled.find(pair.client()).expect("listed");
         assert_eq!(again.id, client.id, "identity stays");
     }
 }
@@ -184,28 +167,28 @@ fn tcp_info_tells_bytes_and_when_data_last_came() {
     let before = Instant::now();
     pair.client.write_all(b"hello").expect("connected");
     pair.server.read_exact(&mut [0; 5]).expect("connected");
-    let mut eyes = Eyes::new(&Choice::Linux);
-    let info = eyes.wait(pair.server(), |_| true).tcp.expect("established");
+    let mut sampled = open(&Choice::Linux);
+    let info = sampled.wait(pair.server(), |_| true).tcp.expect("established");
     assert_eq!(info.bytes.map(conntop::model::tcp_info::ByteCounts::received), Some(5));
     // Jiffies are short of a second.
     let longest = before.elapsed() + Duration::from_secs(1);
-    assert!(eyes.seen.at.since(info.last_data_received.into()) < longest, "{info:?}");
+    assert!(sampled.snapshot.at.since(info.last_data_received.into()) < longest, "{info:?}");
     assert!(info.rto_us > 0);
-    let client = eyes.wait(pair.client(), |socket| socket.tcp.is_some_and(|tcp| tcp.rtt_us > 0));
-    assert_eq!(eyes.find((pair.server().0, 0)).expect("listed").tcp, None, "a listener has none");
+    let client = sampled.wait(pair.client(), |socket| socket.tcp.is_some_and(|tcp| tcp.rtt_us > 0));
+    assert_eq!(sampled.find((pair.server().0, 0)).expect("listed").tcp, None, "a listener has none");
 
-    eyes.needs.details = vec![client.reference()];
-    let (id, detail) = eyes.look().details.first().cloned().expect("looked up");
+    sampled.needs.details = vec![client.reference()];
+    let (id, detail) = sampled.sample().details.first().cloned().expect("looked up");
     assert_eq!(id, client.id);
     assert!(detail.congestion.is_some_and(|name| !name.as_str().is_empty()));
     assert!(detail.congestion_window.is_some_and(|segments| segments > 0));
     assert!(detail.send_mss_bytes.is_some_and(|bytes| bytes > 500));
     drop(pair);
-    eyes.needs.details = vec![conntop::model::socket::SocketRef {
+    sampled.needs.details = vec![conntop::model::socket::SocketRef {
         id: conntop::model::socket::SocketId::from_cookie(u64::MAX - 1, client.id.netns()),
         ..client.reference()
     }];
-    assert_eq!(eyes.look().details, [], "another cookie is another socket");
+    assert_eq!(sampled.sample().details, [], "another cookie is another socket");
 }
 
 #[test]
@@ -222,13 +205,13 @@ fn every_cause_of_close_wait_is_told_apart() {
         let unaccepted = (port(never_accepted.local_addr()), port(gave_up.local_addr()));
         drop(gave_up);
 
-        let mut eyes = Eyes::new(choice);
-        let mut verdict = |ports| eyes.wait_state(ports, TcpState::CloseWait).verdict();
+        let mut sampled = open(choice);
+        let mut verdict = |ports| sampled.wait_state(ports, TcpState::CloseWait).verdict();
         assert_eq!(verdict(missing.server()), Some(CloseWaitVerdict::MissingClose));
         assert_eq!(verdict(not_reading.server()), Some(CloseWaitVerdict::NotReading));
         assert_eq!(verdict(stuck.server()), Some(CloseWaitVerdict::StuckReader));
         assert_eq!(verdict(unaccepted), Some(CloseWaitVerdict::NotAccepted));
-        let stuck = eyes.find(stuck.server()).expect("listed");
+        let stuck = sampled.find(stuck.server()).expect("listed");
         assert_eq!(stuck.queues.map(|queues| queues.receive), Some(7), "six bytes and the end of the stream");
     }
 }
@@ -240,16 +223,16 @@ fn connections_wait_in_the_accept_queue_without_an_owner() {
     let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(address).expect("loopback")).collect();
     let waiting = (address.port(), port(clients[0].local_addr()));
     for choice in &CHOICES {
-        let socket = Eyes::new(choice).wait_state(waiting, TcpState::Established);
+        let socket = open(choice).wait_state(waiting, TcpState::Established);
         assert_eq!((socket.owner, socket.inode), (Owner::Unaccepted, None));
     }
-    let mut eyes = Eyes::new(&Choice::Linux);
+    let mut sampled = open(&Choice::Linux);
     let length = |socket: &Socket| socket.queues.map(|queues| queues.receive);
-    let queues = eyes.wait((address.port(), 0), |socket| length(socket) == Some(3)).queues.expect("known");
+    let queues = sampled.wait((address.port(), 0), |socket| length(socket) == Some(3)).queues.expect("known");
     assert!(queues.send >= Some(128), "the limit: {queues:?}");
     let (_accepted, _) = listener.accept().expect("a connection");
-    eyes.wait_mine(waiting);
-    let queues = Eyes::new(&Choice::Procfs).wait((address.port(), 0), |_| true).queues.expect("known");
+    sampled.wait_mine(waiting);
+    let queues = open(&Choice::Procfs).wait((address.port(), 0), |_| true).queues.expect("known");
     assert_eq!((queues.receive, queues.send), (2, None), "the limit is not known");
 }
 
@@ -260,7 +243,7 @@ fn a_full_accept_queue_leaves_others_in_syn_sent() {
     let address = listener.local_addr().expect("bound");
     let _first = TcpStream::connect(address).expect("room for one");
     let is_full = |socket: &Socket| socket.queues.is_some_and(|queues| queues.receive == 1);
-    Eyes::new(&Choice::Linux).wait((address.port(), 0), is_full);
+    open(&Choice::Linux).wait((address.port(), 0), is_full);
     let second = rustix::net::socket_with(
         rustix::net::AddressFamily::INET,
         rustix::net::SocketType::STREAM,
@@ -271,8 +254,8 @@ fn a_full_accept_queue_leaves_others_in_syn_sent() {
     assert!(rustix::net::connect(&second, &address).is_err(), "would block");
     let second = TcpStream::from(second);
     for choice in &CHOICES {
-        let mut eyes = Eyes::new(choice);
-        let socket = eyes.wait_mine((port(second.local_addr()), address.port()));
+        let mut sampled = open(choice);
+        let socket = sampled.wait_mine((port(second.local_addr()), address.port()));
         assert_eq!(socket.state, TcpState::SynSent);
         assert_eq!(socket.timer.map(|timer| timer.kind), Some(TimerKind::Retransmit));
     }
@@ -283,46 +266,46 @@ fn the_closing_states_keep_their_identity_and_lose_their_owner() {
     for choice in &CHOICES {
         let pair = Pair::new();
         let (client, server) = (pair.client(), pair.server());
-        let mut eyes = Eyes::new(choice);
-        let established = eyes.wait_state(client, TcpState::Established);
+        let mut sampled = open(choice);
+        let established = sampled.wait_state(client, TcpState::Established);
 
         pair.client.shutdown(std::net::Shutdown::Write).expect("connected");
         let is_open = |socket: &Socket| socket.state == TcpState::FinWait2 && pids(socket) == [me()];
-        let half_closed = eyes.wait(client, is_open);
+        let half_closed = sampled.wait(client, is_open);
         assert_eq!(half_closed.id, established.id, "still open");
         drop(pair.client);
-        let orphan = eyes.wait(client, |socket| socket.inode.is_none());
+        let orphan = sampled.wait(client, |socket| socket.inode.is_none());
         assert_eq!((orphan.id, orphan.state, orphan.owner), (established.id, TcpState::FinWait2, Owner::None));
 
         let before = Instant::now();
         drop(pair.server);
-        let waiting = eyes.wait_state(client, TcpState::TimeWait);
+        let waiting = sampled.wait_state(client, TcpState::TimeWait);
         assert_eq!((waiting.id, waiting.owner, waiting.uid), (established.id, Owner::None, None));
         assert_eq!((waiting.tcp, waiting.queues), (None, Some(Queues::EMPTY)));
         let timer = waiting.timer.expect("counting down");
         assert_eq!(timer.kind, TimerKind::TimeWait);
-        let left = timer.expires.timestamp().since(eyes.seen.at);
+        let left = timer.expires.timestamp().since(sampled.snapshot.at);
         // Of a minute, give or take a second.
         let most = Duration::from_secs(61);
         assert!(left <= most && left + before.elapsed() >= Duration::from_secs(59), "{left:?}");
-        eyes.wait_gone(server);
+        sampled.wait_gone(server);
     }
 }
 
 #[test]
 fn udp_sockets_are_unconn_or_established() {
     for choice in &CHOICES {
-        let open = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let unconnected = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let connected = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-        connected.connect(open.local_addr().expect("bound")).expect("loopback");
+        connected.connect(unconnected.local_addr().expect("bound")).expect("loopback");
         connected.send(b"datagram").expect("loopback");
-        let mut eyes = Eyes::new(choice);
-        let socket = eyes.wait_of(Protocol::Udp, (port(open.local_addr()), 0), |socket| {
+        let mut sampled = open(choice);
+        let socket = sampled.wait_of(Protocol::Udp, (port(unconnected.local_addr()), 0), |socket| {
             pids(socket) == [me()] && socket.queues.is_some_and(|queues| queues.receive > 0)
         });
         assert_eq!((socket.state, socket.tcp), (TcpState::Unconn, None));
-        let ports = (port(connected.local_addr()), port(open.local_addr()));
-        let socket = eyes.wait_of(Protocol::Udp, ports, |_| true);
+        let ports = (port(connected.local_addr()), port(unconnected.local_addr()));
+        let socket = sampled.wait_of(Protocol::Udp, ports, |_| true);
         assert_eq!(socket.state, TcpState::Established);
     }
 }
@@ -330,19 +313,20 @@ fn udp_sockets_are_unconn_or_established() {
 #[test]
 fn ipv6_sockets_keep_their_family() {
     let Ok(listener) = TcpListener::bind("[::]:0") else {
-        return; // No IPv6 here.
+        skip("there is no IPv6 here");
+        return;
     };
     let address = SocketAddr::from(([127, 0, 0, 1], port(listener.local_addr())));
     let client = TcpStream::connect(address).expect("mapped");
     for choice in &CHOICES {
-        let mut eyes = Eyes::new(choice);
+        let mut sampled = open(choice);
         let ports = (address.port(), port(client.local_addr()));
-        let server = eyes.wait(ports, |_| true);
+        let server = sampled.wait(ports, |_| true);
         assert_eq!(server.local.as_told(), format!("[::ffff:127.0.0.1]:{}", ports.0));
-        let client = eyes.wait((ports.1, ports.0), |_| true);
+        let client = sampled.wait((ports.1, ports.0), |_| true);
         assert_eq!(client.local.as_told(), format!("127.0.0.1:{}", ports.1));
-        eyes.needs.details = vec![server.reference(), client.reference()];
-        let found = eyes.look().details.len();
+        sampled.needs.details = vec![server.reference(), client.reference()];
+        let found = sampled.sample().details.len();
         assert_eq!(found, if *choice == Choice::Linux { 2 } else { 0 });
     }
 }
@@ -352,36 +336,36 @@ fn all_processes_that_share_a_socket_are_listed_and_the_dead_are_not() {
     for choice in &CHOICES {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let ports = (port(listener.local_addr()), 0);
-        let mut eyes = Eyes::new(choice);
-        eyes.wait_mine(ports);
+        let mut sampled = open(choice);
+        sampled.wait_mine(ports);
 
         let share = || OwnedFd::from(listener.try_clone().expect("a descriptor"));
         let mut workers: Vec<_> = (0..3).map(|_| Running::with_socket("sleep", &["600"], share())).collect();
         let mut everyone: Vec<_> = workers.iter().map(|worker| worker.0.id()).chain([me()]).collect();
         everyone.sort_unstable();
-        eyes.wait(ports, |socket| pids(socket) == everyone);
+        sampled.wait(ports, |socket| pids(socket) == everyone);
 
         workers[0].kill();
         let dead = workers[0].0.id();
-        eyes.look();
-        assert!(!pids(eyes.find(ports).expect("listed")).contains(&dead), "at once");
+        sampled.sample();
+        assert!(!pids(sampled.find(ports).expect("listed")).contains(&dead), "at once");
         everyone.retain(|pid| *pid != dead);
-        eyes.wait(ports, |socket| pids(socket) == everyone);
+        sampled.wait(ports, |socket| pids(socket) == everyone);
 
         drop(listener);
         everyone.retain(|pid| *pid != me());
-        eyes.wait(ports, |socket| pids(socket) == everyone);
+        sampled.wait(ports, |socket| pids(socket) == everyone);
     }
 }
 
 #[test]
 fn a_socket_handed_to_another_process_changes_its_owner() {
     let pair = Pair::new();
-    let mut eyes = Eyes::new(&Choice::Linux);
+    let mut sampled = open(&Choice::Linux);
     let ports = pair.server();
-    eyes.wait_mine(ports);
+    sampled.wait_mine(ports);
     let worker = Running::with_socket("sleep", &["600"], OwnedFd::from(pair.server));
-    let socket = eyes.wait(ports, |socket| pids(socket) == [worker.0.id()]);
+    let socket = sampled.wait(ports, |socket| pids(socket) == [worker.0.id()]);
     let process = socket.owner.process().expect("live").clone();
     assert_eq!((process.name.as_str(), process.command.as_str()), ("sleep", "sleep 600"));
     assert_eq!(process.parent_pid, me());
@@ -398,11 +382,11 @@ fn exec_gives_an_owner_its_new_name() {
     // The shell waits, without another process, until it is told to go on.
     let script = ["-c", "read line <\"$0\"; exec sleep 600", fifo.to_str().expect("text")];
     let worker = Running::with_socket("sh", &script, OwnedFd::from(listener));
-    let mut eyes = Eyes::new(&Choice::Linux);
+    let mut sampled = open(&Choice::Linux);
     let name = |socket: &Socket| socket.owner.process().map(|process| process.name.to_string());
-    eyes.wait(ports, |socket| name(socket).as_deref() == Some("sh"));
+    sampled.wait(ports, |socket| name(socket).as_deref() == Some("sh"));
     std::fs::write(&fifo, "go on\n").expect("the shell reads");
-    let socket = eyes.wait(ports, |socket| name(socket).as_deref() == Some("sleep"));
+    let socket = sampled.wait(ports, |socket| name(socket).as_deref() == Some("sleep"));
     assert!(pids(&socket).contains(&worker.0.id()));
 }
 
@@ -415,7 +399,7 @@ fn a_hostile_process_name_is_read_whole() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let ports = (port(listener.local_addr()), 0);
         let worker = Running::with_socket(program.to_str().expect("text"), &["600"], OwnedFd::from(listener));
-        let socket = Eyes::new(&Choice::Linux).wait(ports, |socket| pids(socket) == [worker.0.id()]);
+        let socket = open(&Choice::Linux).wait(ports, |socket| pids(socket) == [worker.0.id()]);
         let process = socket.owner.process().expect("live");
         assert_eq!(process.name.as_str(), name.replace('\x1b', "␛"));
         assert_eq!(process.parent_pid, me());
@@ -429,44 +413,44 @@ fn usage_is_that_of_the_process_asked_for_and_not_of_its_successor() {
     let worker_port = port(worker_socket.local_addr());
     let worker = Running::with_socket("sh", &["-c", "while :; do :; done"], worker_socket.into());
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let mut eyes = Eyes::new(&Choice::Linux);
-    let socket = eyes.wait_mine((port(listener.local_addr()), 0));
+    let mut sampled = open(&Choice::Linux);
+    let socket = sampled.wait_mine((port(listener.local_addr()), 0));
     let mine = socket.owner.process().expect("live").id;
-    let worker_udp = eyes.wait_of(Protocol::Udp, (worker_port, 0), |socket| pids(socket) == [worker.0.id()]);
+    let worker_udp = sampled.wait_of(Protocol::Udp, (worker_port, 0), |socket| pids(socket) == [worker.0.id()]);
     let busy = worker_udp.owner.process().expect("live").id;
     let impostor = conntop::model::process::ProcessId { start_ticks: busy.start_ticks + 1, ..busy };
-    eyes.needs.usage = vec![mine, busy, impostor];
+    sampled.needs.usage = vec![mine, busy, impostor];
 
-    let first = eyes.look().usage.clone();
+    let first = sampled.sample().usage.clone();
     assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [mine, busy]);
     let usage = first[0].1;
     assert!(usage.memory_bytes > 100_000, "{usage:?}");
     // sysinfo compares with a second measurement that must not be zero: the third one tells. On a busy machine the loop
     // gets a small part of a core.
-    let deadline = Instant::now() + PATIENCE;
-    while !eyes.look().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.01 && cpu <= 2.0) {
-        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", &eyes.seen.usage);
+    let deadline = Instant::now() + TIMEOUT;
+    while !sampled.sample().usage[1].1.cpu.is_some_and(|cpu| cpu > 0.01 && cpu <= 2.0) {
+        assert!(Instant::now() < deadline, "a loop uses a core: {:?}", &sampled.snapshot.usage);
         std::thread::sleep(Duration::from_millis(250));
     }
 }
 
 #[test]
 fn names_of_users_and_the_host_are_known_and_shared() {
-    let mut eyes = Eyes::new(&Choice::Linux);
-    assert_eq!(eyes.seen.names.users.get(&0).map(AsRef::as_ref), Some("root"));
+    let mut sampled = open(&Choice::Linux);
+    assert_eq!(sampled.snapshot.names.users.get(&0).map(AsRef::as_ref), Some("root"));
     // Others on this machine may start a unit between two looks.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut is_kept = || {
-        let before = std::sync::Arc::clone(&eyes.seen.names);
-        eyes.look();
-        std::sync::Arc::ptr_eq(&before, &eyes.seen.names)
+        let before = std::sync::Arc::clone(&sampled.snapshot.names);
+        sampled.sample();
+        std::sync::Arc::ptr_eq(&before, &sampled.snapshot.names)
     };
     while !is_kept() {
         assert!(Instant::now() < deadline, "replaced only when changed");
     }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
-    assert_eq!(eyes.source.info().host.as_str(), host.trim());
-    assert!(eyes.source.info().abilities.kill);
+    assert_eq!(sampled.source.info().host.as_str(), host.trim());
+    assert!(sampled.source.info().abilities.kill);
 }
 
 #[test]
@@ -478,8 +462,8 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     }
     let pair = Pair::new();
     let ports = pair.server();
-    let mut eyes = Eyes::new(&Choice::Linux);
-    eyes.wait_mine(ports);
+    let mut sampled = open(&Choice::Linux);
+    sampled.wait_mine(ports);
 
     let (sender, receiver) = std::os::unix::net::UnixStream::pair().expect("a pair");
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -489,7 +473,7 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     let payload = [std::io::IoSlice::new(b"x")];
     rustix::net::sendmsg(&sender, &payload, &mut rights, rustix::net::SendFlags::empty()).expect("sent");
     drop(pair.server);
-    let in_flight = eyes.wait(ports, |socket| pids(socket).is_empty());
+    let in_flight = sampled.wait(ports, |socket| pids(socket).is_empty());
     assert!(in_flight.inode.is_some() && matches!(in_flight.owner, Owner::None | Owner::Hidden), "{in_flight:?}");
 
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -498,24 +482,21 @@ fn a_socket_in_flight_to_another_process_has_no_owner_until_it_is_received() {
     let mut payload = [std::io::IoSliceMut::new(&mut byte)];
     rustix::net::recvmsg(&receiver, &mut payload, &mut rights, flags).expect("received");
     let descriptors: Vec<_> = rights.drain().collect();
-    eyes.wait_mine(ports);
+    sampled.wait_mine(ports);
     drop(descriptors);
 }
 
 #[test]
 fn other_network_namespaces_are_counted_and_their_sockets_left_out() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let Ok(child) = Command::new("unshare")
+    let child = Command::new("unshare")
         .args(["--net", "sleep", "600"])
         .stdin(listener.try_clone().map(OwnedFd::from).expect("a descriptor"))
-        .spawn()
-    else {
-        return;
-    };
-    let mut child = Running(child);
+        .spawn();
+    let mut child = Running(child.expect("unshare(1) is there, as .ci/test sees to"));
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let own = namespace("self");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while namespace(&child.0.id().to_string()).is_none_or(|its| Some(its) == own) {
         if child.0.try_wait().expect("our child").is_some() {
             skip("this user may make no network namespace");
@@ -524,8 +505,8 @@ fn other_network_namespaces_are_counted_and_their_sockets_left_out() {
         assert!(Instant::now() < deadline, "unshare(1) neither enters a namespace nor ends");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let mut eyes = Eyes::new(&Choice::Linux);
-    assert!(eyes.seen.coverage.other_namespaces >= 1, "{:?}", eyes.seen.coverage);
-    let socket = eyes.wait((port(listener.local_addr()), 0), |socket| pids(socket).len() == 2);
+    let mut sampled = open(&Choice::Linux);
+    assert!(sampled.snapshot.coverage.other_namespaces >= 1, "{:?}", sampled.snapshot.coverage);
+    let socket = sampled.wait((port(listener.local_addr()), 0), |socket| pids(socket).len() == 2);
     assert!(pids(&socket).contains(&child.0.id()), "a holder in another namespace is a holder all the same");
 }

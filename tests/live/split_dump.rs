@@ -66,7 +66,7 @@ fn halves_meet_at_any_port_without_a_gap_or_an_overlap() {
         let all = dump(whole);
         // Listeners are asked for apart: of IPv6 there is one, and one UDP socket.
         let is_single = whole.states == DumpRequest::LISTENERS.states || whole.protocol == Protocol::Udp;
-        assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole}");
+        assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole}: {} sockets", all.len());
         for (end, endpoint) in [
             (PortEnd::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint),
             (PortEnd::Remote, |socket| socket.remote),
@@ -135,7 +135,10 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
             lowest.reverse();
             highest.iter().zip(&lowest[1..]).any(|(highest, lowest)| highest < lowest)
         };
-        assert!(cut(|socket| socket.local.port) || cut(|socket| socket.remote.port), "the lower half comes first");
+        let is_cut = [cut(|socket| socket.local.port), cut(|socket| socket.remote.port)];
+        assert!(is_cut.contains(&true), "the lower half comes first, by the local or by the remote port");
+    } else {
+        skip("the part with two halves: this machine has one core");
     }
     assert_eq!(order(&read(DumpThreads::One)), order(&calm), "the probe leaves nothing behind");
 }

@@ -3,6 +3,8 @@
 
 #[path = "../common/namespace.rs"]
 mod namespace;
+#[path = "../common/program_copy.rs"]
+mod program_copy;
 #[path = "../common/server.rs"]
 mod server;
 #[path = "../common/pty.rs"]
@@ -12,6 +14,6 @@ mod skip;
 
 mod act;
 mod escapes;
-mod haste;
-mod story;
+mod screen_sessions;
 mod terminal;
+mod unintended_keys;

@@ -2,7 +2,7 @@
 
 #[path = "../common/churn.rs"]
 mod churn;
-mod stories;
+mod scripts;
 
 mod healthy_day;
 mod losses;

@@ -1,6 +1,6 @@
 //! A recording for every rule of `diagnosis`, and one of a healthy busy machine: what is found when each is played.
 //!
-//! `CONNTOP_BLESS=1 cargo test --test recorded rules` writes the recordings of `tests/recordings` anew from the stories,
+//! `CONNTOP_BLESS=1 cargo test --test recorded rules` writes the recordings of `tests/recordings` anew from the scripts,
 //! `INSTA_UPDATE=always` what is found in them; both are reviewed like code.
 
 use std::collections::BTreeSet;
@@ -23,12 +23,12 @@ use conntop::store::Store;
 use conntop::table::filter::Filter;
 use conntop::tracker::Tracker;
 
-use crate::stories::{STORIES, Story};
+use crate::scripts::{RecordingScript, SCRIPTS};
 
 /// A recording is no larger than this.
 const BYTES_MAX: usize = 100_000;
 
-/// The recording of the story `name`. Where that is asked for, all are written anew: once, and before any test reads one.
+/// The recording of the script `name`. Where that is asked for, all are written anew: once, and before any test reads one.
 pub fn recording(name: &str) -> PathBuf {
     static BLESSED: Once = Once::new();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
@@ -36,18 +36,18 @@ pub fn recording(name: &str) -> PathBuf {
     BLESSED.call_once(|| {
         if std::env::var_os("CONNTOP_BLESS").is_some() {
             std::fs::create_dir_all(&directory).expect("it can be made");
-            for story in STORIES {
-                std::fs::write(path(story.name), recorded(story)).expect("it can be written");
+            for script in SCRIPTS {
+                std::fs::write(path(script.name), recorded(script)).expect("it can be written");
             }
         }
     });
     path(name)
 }
 
-fn recorded(story: &Story) -> Vec<u8> {
+fn recorded(script: &RecordingScript) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, &conntop::model::testing::source_info()).expect("it writes into memory");
-    for snapshot in (story.tell)() {
+    for snapshot in (script.tell)() {
         writer.write(&snapshot).expect("it writes into memory");
     }
     writer.finish().expect("it writes into memory");
@@ -111,21 +111,21 @@ fn selected(store: &Store, filter: &str) -> usize {
 
 #[test]
 fn the_recordings_are_what_the_stories_tell() {
-    for story in STORIES {
-        let (made, path) = (recorded(story), recording(story.name));
-        assert!(made.len() < BYTES_MAX, "{}: {} bytes", story.name, made.len());
+    for script in SCRIPTS {
+        let (made, path) = (recorded(script), recording(script.name));
+        assert!(made.len() < BYTES_MAX, "{}: {} bytes", script.name, made.len());
         let stored = std::fs::read(&path).unwrap_or_default();
-        assert!(stored == made, "{} differs; look at why, then write it anew with CONNTOP_BLESS=1", story.name);
+        assert!(stored == made, "{} differs; look at why, then write it anew with CONNTOP_BLESS=1", script.name);
     }
 }
 
 #[test]
 fn every_rule_has_a_recording_in_which_it_finds_its_cause() {
     for &rule in Rule::ALL {
-        let story = STORIES.iter().find(|story| story.name == rule.id());
-        let story = story.unwrap_or_else(|| panic!("{} has no story", rule.id()));
+        let script = SCRIPTS.iter().find(|script| script.name == rule.id());
+        let script = script.unwrap_or_else(|| panic!("{} has no script", rule.id()));
         let (mut text, mut found) = (String::new(), false);
-        play(&recording(story.name), story.thresholds, |store, diagnosis| {
+        play(&recording(script.name), script.thresholds, |store, diagnosis| {
             found = diagnosis.findings().iter().any(|finding| finding.rule() == rule);
             text = diagnosis.findings().iter().map(|finding| told(store, finding)).collect::<Vec<_>>().join("\n");
             for finding in diagnosis.findings() {
@@ -149,13 +149,13 @@ fn counts(store: &Store, finding: &Finding) -> Vec<(Rule, String, usize, usize)>
 #[test]
 fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_not() {
     let reason = |rule: Rule| {
-        let story = STORIES.iter().find(|one| one.name == rule.id());
-        story.expect("every rule has a story").shows_more
+        let script = SCRIPTS.iter().find(|one| one.name == rule.id());
+        script.expect("every rule has a script").shows_more
     };
     let (mut wrong, mut differing) = (BTreeSet::new(), BTreeSet::new());
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
-    let stories = STORIES.iter().map(|story| (recording(story.name), story.thresholds));
-    for (path, thresholds) in stories.chain(std::iter::once((demo, ""))) {
+    let scripts = SCRIPTS.iter().map(|script| (recording(script.name), script.thresholds));
+    for (path, thresholds) in scripts.chain(std::iter::once((demo, ""))) {
         play(&path, thresholds, |store, diagnosis| {
             for (rule, filter, counted, selected) in diagnosis.findings().iter().flat_map(|one| counts(store, one)) {
                 if counted != selected || counted == 0 {
@@ -178,8 +178,8 @@ fn each_filter_selects_the_sockets_that_its_finding_counts_or_it_is_written_why_
 
 #[test]
 fn every_finding_says_where_its_sockets_and_its_explanation_are() {
-    for story in STORIES.iter().filter(|story| Rule::named(story.name).is_some()) {
-        let source = format!("replay:{}", recording(story.name).display());
+    for script in SCRIPTS.iter().filter(|script| Rule::named(script.name).is_some()) {
+        let source = format!("replay:{}", recording(script.name).display());
         let check = |format| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
             let output = command.args(["check", "--source", &source, "--format", format]).output().expect("it runs");
@@ -194,7 +194,7 @@ fn every_finding_says_where_its_sockets_and_its_explanation_are() {
         let lines = |label: &str| text.iter().filter(|line| line.starts_with(label)).count();
         // A recording that needs other thresholds finds nothing with the usual ones.
         let findings = lines("[");
-        assert!(findings > 0 || !story.thresholds.is_empty(), "{}: {text:#?}", story.name);
+        assert!(findings > 0 || !script.thresholds.is_empty(), "{}: {text:#?}", script.name);
         let said = (lines("see them conntop list "), lines("explain conntop explain "));
         assert_eq!(said, (shown, findings), "{text:#?}");
         for line in text.iter().filter_map(|line| line.strip_prefix("explain conntop explain ")) {
@@ -205,8 +205,8 @@ fn every_finding_says_where_its_sockets_and_its_explanation_are() {
 
 #[test]
 fn a_healthy_busy_machine_has_no_finding() {
-    let story = STORIES.iter().find(|story| story.name == "healthy-busy").expect("it is told");
-    play(&recording(story.name), story.thresholds, |store, diagnosis| {
+    let script = SCRIPTS.iter().find(|script| script.name == "healthy-busy").expect("it is told");
+    play(&recording(script.name), script.thresholds, |store, diagnosis| {
         let told: Vec<_> = diagnosis.findings().iter().map(|finding| told(store, finding)).collect();
         assert_eq!(told, [""; 0]);
     });

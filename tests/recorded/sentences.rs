@@ -23,11 +23,11 @@ use conntop::store::Store;
 use conntop::tracker::Tracker;
 
 use crate::rules::recording;
-use crate::stories;
+use crate::scripts;
 
 /// What is put in the place of the owner of every socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum OwnerVariant {
     AsRecorded,
     Remembered,
     Shared,
@@ -41,20 +41,20 @@ enum Kind {
     Mixed,
 }
 
-const KINDS: [Kind; 10] = [
-    Kind::AsRecorded,
-    Kind::Remembered,
-    Kind::Shared,
-    Kind::Several,
-    Kind::Hidden,
-    Kind::Unseen,
-    Kind::Vanished,
-    Kind::Unaccepted,
-    Kind::None,
-    Kind::Mixed,
+const OWNER_VARIANTS: [OwnerVariant; 10] = [
+    OwnerVariant::AsRecorded,
+    OwnerVariant::Remembered,
+    OwnerVariant::Shared,
+    OwnerVariant::Several,
+    OwnerVariant::Hidden,
+    OwnerVariant::Unseen,
+    OwnerVariant::Vanished,
+    OwnerVariant::Unaccepted,
+    OwnerVariant::None,
+    OwnerVariant::Mixed,
 ];
 
-impl Kind {
+impl OwnerVariant {
     fn owner(self, socket: &Socket) -> Owner {
         let one = |pid| Holders::new(vec![process(pid, "worker")]).map(Arc::new);
         let nth = u32::from(socket.local.port ^ socket.remote.port);
@@ -79,7 +79,7 @@ impl Kind {
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Peers {
+enum PeerVariant {
     AsRecorded,
     /// Each connection has a peer of its own.
     Each,
@@ -87,9 +87,9 @@ enum Peers {
     One,
 }
 
-const PEERS: [Peers; 3] = [Peers::AsRecorded, Peers::Each, Peers::One];
+const PEER_VARIANTS: [PeerVariant; 3] = [PeerVariant::AsRecorded, PeerVariant::Each, PeerVariant::One];
 
-impl Peers {
+impl PeerVariant {
     fn change(self, sockets: &mut Vec<Socket>) {
         match self {
             Self::AsRecorded => {}
@@ -115,7 +115,7 @@ impl Peers {
 }
 
 /// Plays the recording of `name` with other owners and peers, and hands over every finding of every look.
-fn play(name: &str, thresholds: &str, kind: Kind, peers: Peers, mut each: impl FnMut(&Finding)) {
+fn play(name: &str, thresholds: &str, kind: OwnerVariant, peers: PeerVariant, mut each: impl FnMut(&Finding)) {
     let mut replay = Replay::open(&recording(name)).expect("the recording is sound");
     let thresholds: Thresholds = toml::from_str(thresholds).expect("thresholds");
     let mut store = Store::new(replay.info().clone());
@@ -229,11 +229,11 @@ fn shape(sentence: &str) -> String {
 
 #[test]
 fn every_rule_says_a_sentence_that_can_be_read_in_one_way_whoever_the_owner_is() {
-    let (mut told, mut seen) = (BTreeMap::<(&str, Kind), String>::new(), BTreeSet::<Rule>::new());
+    let (mut told, mut seen) = (BTreeMap::<(&str, OwnerVariant), String>::new(), BTreeSet::<Rule>::new());
     let mut faults = BTreeSet::new();
-    for story in stories::STORIES {
-        for (kind, peers) in KINDS.into_iter().flat_map(|kind| PEERS.map(|peers| (kind, peers))) {
-            play(story.name, story.thresholds, kind, peers, |finding| {
+    for script in scripts::SCRIPTS {
+        for (kind, peers) in OWNER_VARIANTS.into_iter().flat_map(|kind| PEER_VARIANTS.map(|peers| (kind, peers))) {
+            play(script.name, script.thresholds, kind, peers, |finding| {
                 let (rule, sentence) = (finding.rule(), &finding.sentence);
                 seen.insert(rule);
                 if let Some(fault) = fault(sentence) {
@@ -243,9 +243,9 @@ fn every_rule_says_a_sentence_that_can_be_read_in_one_way_whoever_the_owner_is()
                     assert!(matches!(evidence.value, Measure::Id(_)), "{}: {evidence:?}", rule.id());
                 }
                 // The last one of each kind is kept: by then most is known.
-                if rule.id() == story.name && peers == Peers::AsRecorded {
+                if rule.id() == script.name && peers == PeerVariant::AsRecorded {
                     told.insert((rule.id(), kind), sentence.clone());
-                } else if rule.id() == story.name {
+                } else if rule.id() == script.name {
                     told.entry((rule.id(), kind)).or_insert_with(|| sentence.clone());
                 }
             });

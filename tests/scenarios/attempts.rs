@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, silent_host, wait_until};
+use crate::setup::{ScriptedProcess, server_and_client, silent_host, wait_until};
 use crate::verdict::{Checked, Expected, check, check_with};
 
 /// Looks for `seconds` at what has gone on since `begun`: it began no later than it was first looked at, and not before it did.
@@ -26,8 +26,8 @@ fn a_host_that_does_not_answer_and_a_short_time_out() {
     if !alone_in_namespace() || !silent_host() {
         return;
     }
-    let (mut client, begun) = (Puppet::new("shop-api"), Instant::now());
-    client.tell("knock 10.66.0.2 7090 5 1");
+    let (mut client, begun) = (ScriptedProcess::new("shop-api"), Instant::now());
+    client.tell("attempts 10.66.0.2 7090 5 1");
     let expected =
         Expected { rule: "failing-connects", severity: "warning", process: Some(&client), place: "to 10.66.0.2:7090" };
     let checked = look(begun, 8, "", &expected);
@@ -42,8 +42,8 @@ fn a_port_on_which_nobody_listens() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut client, begun) = (Puppet::new("web-proxy"), Instant::now());
-    client.tell("storm 127.0.0.1 7091 20");
+    let (mut client, begun) = (ScriptedProcess::new("web-proxy"), Instant::now());
+    client.tell("requests 127.0.0.1 7091 20");
     let expected =
         Expected { rule: "refused-connects", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7091" };
     let checked = look(begun, 6, "", &expected);
@@ -56,9 +56,9 @@ fn a_server_that_resets_what_it_accepts() {
     if !alone_in_namespace() {
         return;
     }
-    let (server, mut client) = cast("gate", "127.0.0.1 7092 64 reset", "visitor");
+    let (server, mut client) = server_and_client("gate", "127.0.0.1 7092 64 reset", "visitor");
     let begun = Instant::now();
-    client.tell("storm 127.0.0.1 7092 20");
+    client.tell("requests 127.0.0.1 7092 20");
     let expected = Expected {
         rule: "reset-after-accept",
         severity: "warning",
@@ -75,9 +75,9 @@ fn churn_that_the_other_end_closes() {
     if !alone_in_namespace() {
         return;
     }
-    let (_server, mut client) = cast("upstream", "127.0.0.1 7093 256 once", "no-keepalive");
+    let (_server, mut client) = server_and_client("upstream", "127.0.0.1 7093 256 once", "no-keepalive");
     let begun = Instant::now();
-    client.tell("storm 127.0.0.1 7093 300 0.02");
+    client.tell("requests 127.0.0.1 7093 300 0.02");
     wait_until("requests are answered", || client.tell("count")["made"].as_u64() > Some(300));
     let expected = Expected { rule: "churn", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7093" };
     // A busy machine makes fewer connections than it is told to.
@@ -91,11 +91,11 @@ fn clients_that_try_both_families_and_health_checks_are_healthy() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut server, mut client) = cast("web", "127.0.0.1 7094 64 answer", "browser");
-    client.tell("storm ::1 7094 10");
-    client.tell("storm 127.0.0.1 7094 10");
-    let mut prober = Puppet::new("prober");
-    prober.tell("knock 127.0.0.1 7094 5 0");
+    let (mut server, mut client) = server_and_client("web", "127.0.0.1 7094 64 answer", "browser");
+    client.tell("requests ::1 7094 10");
+    client.tell("requests 127.0.0.1 7094 10");
+    let mut prober = ScriptedProcess::new("prober");
+    prober.tell("attempts 127.0.0.1 7094 5 0");
     server.wait_for_count("accepted", 20);
     check(&["--for", "8"]).none();
     assert!(client.tell("count")["failed"].as_u64() > Some(20), "IPv6 is refused");

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, wait_for_sockets};
+use crate::setup::{ScriptedProcess, server_and_client, wait_for_sockets};
 use crate::verdict::{Expected, check_soon};
 
 /// As many sockets as make a leak whatever their age.
 const MANY: usize = 120;
 
 /// A leak of [`MANY`] sockets that `server` holds on 127.0.0.1:7101 is found, with this verdict, and nothing else.
-fn assert_leak(server: &Puppet, why: &str, verdict: &str) {
+fn assert_leak(server: &ScriptedProcess, why: &str, verdict: &str) {
     wait_for_sockets("state close-wait sport = :7101", MANY);
     let expected =
         Expected { rule: "close-wait-leak", severity: "warning", process: Some(server), place: "on 127.0.0.1:7101" };
@@ -34,7 +34,7 @@ fn missing_close() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+    let (mut ledger, mut browser) = server_and_client("ledger-api", "127.0.0.1 7101 256 leak", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     browser.tell("send 100");
     browser.tell("close");
@@ -47,7 +47,7 @@ fn not_reading() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut pool, mut browser) = cast("idle-pool", "127.0.0.1 7101 256 ignore", "browser");
+    let (mut pool, mut browser) = server_and_client("idle-pool", "127.0.0.1 7101 256 ignore", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     pool.wait_for_count("accepted", MANY as u64);
     browser.tell("close");
@@ -59,7 +59,7 @@ fn stuck_reader() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut parser, mut browser) = cast("stuck-parser", "127.0.0.1 7101 256 ignore", "browser");
+    let (mut parser, mut browser) = server_and_client("stuck-parser", "127.0.0.1 7101 256 ignore", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     parser.wait_for_count("accepted", MANY as u64);
     browser.tell("send 300");
@@ -72,7 +72,7 @@ fn not_accepted() {
     if !alone_in_namespace() {
         return;
     }
-    let (sleeper, mut browser) = cast("sleepy-server", "127.0.0.1 7101 256 never", "browser");
+    let (sleeper, mut browser) = server_and_client("sleepy-server", "127.0.0.1 7101 256 never", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     browser.tell("close");
     wait_for_sockets("state close-wait sport = :7101", MANY);

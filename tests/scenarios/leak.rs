@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{cast, run, sockets, wait_for_sockets, wait_until};
+use crate::setup::{run, server_and_client, sockets, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check, check_soon};
 
 /// A client whose pool never closes what the server has: found on the client's side, by the server's address, with
@@ -15,11 +15,11 @@ fn a_pool_leaks_to_one_server() {
     if !alone_in_namespace() {
         return;
     }
-    let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
+    let (_postgres, mut pool) = server_and_client("postgres", "127.0.0.1 5432 256 close", "jdbc-pool");
     pool.tell("limit 1000");
     pool.tell("connect 127.0.0.1 5432 110");
     wait_for_sockets("state close-wait dport = :5432", 110);
-    pool.tell("grow 127.0.0.1 5432 10 800");
+    pool.tell("open-steadily 127.0.0.1 5432 10 800");
     let expected =
         Expected { rule: "close-wait-leak", severity: "critical", process: Some(&pool), place: "to 127.0.0.1:5432" };
     // A slope is sure once twelve seconds of settled sockets are a straight line.
@@ -41,7 +41,7 @@ fn a_pool_near_its_limit_of_descriptors() {
     if !alone_in_namespace() {
         return;
     }
-    let (_postgres, mut pool) = cast("postgres", "127.0.0.1 5432 256 bye", "jdbc-pool");
+    let (_postgres, mut pool) = server_and_client("postgres", "127.0.0.1 5432 256 close", "jdbc-pool");
     pool.tell("limit 200");
     pool.tell("connect 127.0.0.1 5432 170");
     wait_for_sockets("state close-wait dport = :5432", 170);
@@ -63,11 +63,11 @@ fn a_leak_older_than_conntop() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+    let (mut ledger, mut browser) = server_and_client("ledger-api", "127.0.0.1 7101 256 leak", "browser");
     browser.tell("connect 127.0.0.1 7101 120");
     browser.tell("send 100");
     ledger.wait_for_count("accepted", 120);
-    let said = browser.tell("shut");
+    let said = browser.tell("half-close");
     let (began, ended) = (said["began"]["wall"].as_f64(), said["ended"]["wall"].as_f64());
     let (began, ended) = (began.expect("a time"), ended.expect("a time"));
     wait_until("the rule takes it for a leak", || wall() > ended + 5.2);

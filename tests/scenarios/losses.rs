@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, set};
+use crate::setup::{ScriptedProcess, server_and_client, set};
 use crate::verdict::{Expected, check, check_with};
 
 /// A number that `/proc/net/{snmp,netstat}` tells.
@@ -26,11 +26,12 @@ fn datagrams_that_nobody_reads() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut slow, mut idle, mut sender) = (Puppet::new("slow-syslog"), Puppet::new("idle"), Puppet::new("sender"));
+    let (mut slow, mut idle, mut sender) =
+        (ScriptedProcess::new("slow-syslog"), ScriptedProcess::new("idle"), ScriptedProcess::new("sender"));
     slow.tell("bind 127.0.0.1 5140");
     idle.tell("bind 127.0.0.1 5141");
     check(&["--for", "1"]).none();
-    sender.tell("pour 127.0.0.1 5140 1000");
+    sender.tell("datagrams 127.0.0.1 5140 1000");
     while counted("Udp", "RcvbufErrors") == 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -41,7 +42,7 @@ fn datagrams_that_nobody_reads() {
     assert!(sentence(finding).contains("receive buffer full"), "{checked}");
     let (rate, most) = (finding["evidence"]["dropped_per_second"].as_f64(), counted("Udp", "RcvbufErrors"));
     assert!(rate.is_some_and(|rate| rate > 10.0 && rate < 1_100.0) && most > 10, "{rate:?} of {most}: {checked}");
-    sender.tell("rest");
+    sender.tell("stop");
     check(&["--for", "2"]).none();
 }
 
@@ -51,13 +52,13 @@ fn connections_that_get_no_time_wait() {
     if !alone_in_namespace() || !set("ipv4/tcp_max_tw_buckets", "10") {
         return;
     }
-    let (_server, mut client) = cast("brisk-server", "127.0.0.1 7060 128 answer", "short-lived");
-    client.tell("storm 127.0.0.1 7060 60");
+    let (_server, mut client) = server_and_client("brisk-server", "127.0.0.1 7060 128 answer", "short-lived");
+    client.tell("requests 127.0.0.1 7060 60");
     let expected = Expected { rule: "time-wait-overflow", severity: "warning", process: None, place: "machine" };
     let checked = check(&["--for", "4"]);
     checked.only(&expected);
     assert!(counted("TcpExt", "TCPTimeWaitOverflow") > 10, "{checked}");
-    client.tell("rest");
+    client.tell("stop");
     check(&["--for", "2"]).none();
 }
 
@@ -67,14 +68,14 @@ fn the_peer_to_which_segments_are_lost_is_named() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut lossy, mut clean) = (Puppet::new("lossy-server"), Puppet::new("clean-server"));
+    let (mut lossy, mut clean) = (ScriptedProcess::new("lossy-server"), ScriptedProcess::new("clean-server"));
     lossy.tell("listen 127.0.0.7 7061 16 answer");
     clean.tell("listen 127.0.0.8 7061 16 answer");
-    let (mut first, mut second) = (Puppet::new("first"), Puppet::new("second"));
+    let (mut first, mut second) = (ScriptedProcess::new("first"), ScriptedProcess::new("second"));
     first.tell("connect 127.0.0.7 7061 4");
     second.tell("connect 127.0.0.8 7061 2");
     lossy.wait_for_count("accepted", 4);
-    lossy.tell("lose 20");
+    lossy.tell("drop-packets 20");
     first.tell("stream");
     second.tell("stream");
     let expected = Expected { rule: "retransmitting", severity: "warning", process: None, place: "machine" };

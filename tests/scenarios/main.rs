@@ -16,11 +16,13 @@ mod peers;
 mod permission;
 mod ports;
 mod processes;
+#[path = "../common/program_copy.rs"]
+mod program_copy;
 mod queues;
 mod real_programs;
+mod setup;
 #[path = "../common/skip.rs"]
 mod skip;
-mod stage;
 mod stalls;
 mod together;
 mod verdict;

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, sockets, wait_for_sockets, wait_until};
+use crate::setup::{ScriptedProcess, server_and_client, sockets, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check_soon};
 
 const MANY: usize = 120;
@@ -14,7 +14,7 @@ fn what_was_reset_and_is_held_is_found() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
+    let (mut ledger, mut browser) = server_and_client("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     ledger.wait_for_count("accepted", MANY as u64);
     browser.tell("reset");
@@ -33,10 +33,10 @@ fn a_leak_that_is_reset_stays_one_finding_with_its_beginning() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
+    let (mut ledger, mut browser) = server_and_client("ledger-api", "127.0.0.1 7101 256 ignore", "browser");
     browser.tell(&format!("connect 127.0.0.1 7101 {MANY}"));
     ledger.wait_for_count("accepted", MANY as u64);
-    browser.tell("shut");
+    browser.tell("half-close");
     wait_for_sockets("state close-wait sport = :7101", MANY);
     let looking = thread::spawn(|| check_soon(&["--for", "14"]));
     thread::sleep(Duration::from_secs(6));
@@ -56,7 +56,8 @@ fn tcp_sockets_that_never_connected_are_found_and_unix_sockets_are_not() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut leaky, mut chatty, mut few) = (Puppet::new("leaky"), Puppet::new("chatty"), Puppet::new("few"));
+    let (mut leaky, mut chatty, mut few) =
+        (ScriptedProcess::new("leaky"), ScriptedProcess::new("chatty"), ScriptedProcess::new("few"));
     leaky.tell(&format!("hold tcp {MANY}"));
     chatty.tell("hold unix 300");
     few.tell("hold tcp 5");

@@ -1,7 +1,7 @@
 //! Peers that do not read, answer, close or get what is sent to them.
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, silent_host, wait_for_sockets};
+use crate::setup::{ScriptedProcess, server_and_client, silent_host, wait_for_sockets};
 use crate::verdict::{Checked, Expected, check, check_soon, check_with};
 
 /// A peer that does not read: the window is closed and the kernel probes it. It is a process of this machine, and named.
@@ -10,7 +10,7 @@ fn a_zero_window_reader() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut sleeper, mut uploader) = cast("sleepy-reader", "127.0.0.1 7030 16 ignore", "uploader");
+    let (mut sleeper, mut uploader) = server_and_client("sleepy-reader", "127.0.0.1 7030 16 ignore", "uploader");
     uploader.tell("connect 127.0.0.1 7030 3");
     sleeper.wait_for_count("accepted", 3);
     uploader.tell("fill");
@@ -30,7 +30,7 @@ fn a_peer_that_does_not_answer() {
     if !alone_in_namespace() || !silent_host() {
         return;
     }
-    let mut sync = Puppet::new("order-sync");
+    let mut sync = ScriptedProcess::new("order-sync");
     sync.tell("try 10.66.0.2 8443 4");
     // The first SYN was sent again after a second, the next time two seconds later: that is younger than this, however
     // busy the machine is.
@@ -48,10 +48,10 @@ fn a_dead_peer() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut dead, mut shipper) = cast("dead-host", "127.0.0.1 7031 16 ignore", "log-shipper");
+    let (mut dead, mut shipper) = server_and_client("dead-host", "127.0.0.1 7031 16 ignore", "log-shipper");
     shipper.tell("connect 127.0.0.1 7031 2");
     dead.wait_for_count("accepted", 2);
-    dead.tell("lose 100");
+    dead.tell("drop-packets 100");
     shipper.tell("send 500");
     let expected =
         Expected { rule: "dead-peer", severity: "warning", process: Some(&shipper), place: "to 127.0.0.1:7031" };
@@ -65,12 +65,12 @@ fn a_way_that_loses_packets() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut server, mut client) = cast("far-server", "127.0.0.1 7032 16 answer", "replicator");
+    let (mut server, mut client) = server_and_client("far-server", "127.0.0.1 7032 16 answer", "replicator");
     client.tell("connect 127.0.0.1 7032 4");
     server.wait_for_count("accepted", 4);
     client.tell("stream");
-    client.tell("lose 15");
-    server.tell("lose 15");
+    client.tell("drop-packets 15");
+    server.tell("drop-packets 15");
     let expected = Expected { rule: "retransmitting", severity: "warning", process: None, place: "machine" };
     // A busy machine sends fewer segments than the rule wants to see, and chance may hold all connections up at once.
     let look = || check_with("retransmit-segments = 200", &["--for", "8"]);
@@ -89,9 +89,9 @@ fn a_peer_that_never_closes() {
     if !alone_in_namespace() {
         return;
     }
-    let (_peer, mut client) = cast("half-open", "127.0.0.1 7033 16 leak", "half-closer");
+    let (_peer, mut client) = server_and_client("half-open", "127.0.0.1 7033 16 leak", "half-closer");
     client.tell("connect 127.0.0.1 7033 12");
-    client.tell("shut");
+    client.tell("half-close");
     wait_for_sockets("state fin-wait-2 dport = :7033", 12);
     let expected =
         Expected { rule: "fin-wait2-stuck", severity: "warning", process: Some(&client), place: "to 127.0.0.1:7033" };

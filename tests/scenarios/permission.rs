@@ -1,34 +1,29 @@
 //! `conntop check` as a monitoring system runs it: over and over, and without the permission to see everything.
 
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::namespace::alone_in_namespace;
+use crate::program_copy::ProgramCopy;
+use crate::setup::{ScriptedProcess, run, server_and_client, wait_for_sockets, wait_until};
 use crate::skip::skip;
-use crate::stage::{Puppet, cast, run, wait_for_sockets, wait_until};
 use crate::verdict::{Expected, check, check_by};
 
 /// How setpriv(1) becomes nobody.
 const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 /// A leaking server, as it is in each of these scenes.
-fn leaking() -> (Puppet, Puppet) {
-    let (ledger, mut browser) = cast("ledger-api", "127.0.0.1 7101 256 leak", "browser");
+fn leaking() -> (ScriptedProcess, ScriptedProcess) {
+    let (ledger, mut browser) = server_and_client("ledger-api", "127.0.0.1 7101 256 leak", "browser");
     browser.tell("connect 127.0.0.1 7101 120");
     browser.tell("close");
     wait_for_sockets("state close-wait sport = :7101", 120);
     (ledger, browser)
 }
 
-/// conntop run by nobody, from a place that nobody may read.
-fn by_nobody(directory: &std::path::Path, arguments: &[&str]) -> Command {
-    let program = directory.join("conntop");
-    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_conntop")).arg(&program).status();
-    assert!(copied.expect("cp is there").success());
-    std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)).expect("ours");
+/// `copy` of conntop with these arguments, run by nobody.
+fn by_nobody(copy: &ProgramCopy, arguments: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(NOBODY).arg(program).args(arguments);
+    command.args(NOBODY).arg(&copy.path).args(arguments);
     command
 }
 
@@ -66,13 +61,13 @@ fn what_may_not_be_seen_is_said() {
     }
     let (_ledger, _browser) = leaking();
     wait_until("the rule takes it for a leak", || !check(&[]).findings().is_empty());
-    let directory = tempfile::tempdir().expect("a directory");
-    let checked = check_by(by_nobody(directory.path(), &["check", "--format", "json"]));
+    let copy = ProgramCopy::of(env!("CARGO_BIN_EXE_conntop"), "conntop");
+    let checked = check_by(by_nobody(&copy, &["check", "--format", "json"]));
     // The leak is there for everybody to see; whose it is, is not.
     let expected = Expected { rule: "close-wait-leak", severity: "warning", process: None, place: "on 127.0.0.1:7101" };
     assert_eq!(checked.only(&expected)["sockets"], 120, "{checked}");
     assert!(checked.json["coverage"]["owners_hidden"].as_u64() >= Some(120), "{}", checked.json["coverage"]);
-    let output = run(by_nobody(directory.path(), &["check"]));
+    let output = run(by_nobody(&copy, &["check"]));
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("may not"), "{said}");

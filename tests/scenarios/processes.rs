@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use crate::namespace::{alone_in_namespace, lead_to_others};
+use crate::setup::{ScriptedProcess, run, server_and_client, wait_for_sockets};
 use crate::skip::skip;
-use crate::stage::{Puppet, cast, run, wait_for_sockets};
 use crate::verdict::{Expected, check, check_by, config};
 
 /// A process with many open connections, all of them healthy, and few descriptors left.
@@ -13,7 +13,7 @@ fn few_descriptors_left() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut server, mut gateway) = cast("backend", "127.0.0.1 7040 256 answer", "gateway");
+    let (mut server, mut gateway) = server_and_client("backend", "127.0.0.1 7040 256 answer", "gateway");
     gateway.tell("limit 100");
     gateway.tell("connect 127.0.0.1 7040 84");
     server.wait_for_count("accepted", 84);
@@ -28,10 +28,10 @@ fn a_risky_port_that_is_exposed() {
     if !alone_in_namespace() {
         return;
     }
-    let mut redis = Puppet::new("redis-server");
+    let mut redis = ScriptedProcess::new("redis-server");
     redis.tell("listen 127.0.0.1 6379 16 answer");
     check(&[]).none();
-    let mut open = Puppet::new("redis-server");
+    let mut open = ScriptedProcess::new("redis-server");
     open.tell("listen 0.0.0.0 6380 16 answer");
     check(&[]).none();
     drop(redis);
@@ -50,11 +50,11 @@ fn a_listener_that_is_not_expected() {
     if !alone_in_namespace() {
         return;
     }
-    let mut postgres = Puppet::new("postgres");
+    let mut postgres = ScriptedProcess::new("postgres");
     postgres.tell("listen 127.0.0.1 5432 16 answer");
     check(&[]).none();
     drop(postgres);
-    let mut miner = Puppet::new("kdevtmpfsi");
+    let mut miner = ScriptedProcess::new("kdevtmpfsi");
     miner.tell("listen 127.0.0.1 5432 16 answer");
     let expected = Expected {
         rule: "unexpected-listener",
@@ -77,7 +77,7 @@ fn orphans_are_many() {
         skip("the limit of orphans is not shown to where the test was started");
         return;
     };
-    let (mut server, mut client) = cast("sender", "127.0.0.1 7041 128 ignore", "deaf-client");
+    let (mut server, mut client) = server_and_client("sender", "127.0.0.1 7041 128 ignore", "deaf-client");
     client.tell("connect 127.0.0.1 7041 60 2048");
     server.wait_for_count("accepted", 60);
     server.tell("send 20000");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, set, sockets, wait_until};
+use crate::setup::{ScriptedProcess, server_and_client, set, sockets, wait_until};
 use crate::verdict::{Expected, SOON, check_soon, check_with};
 
 fn says(finding: &Value, words: &str) -> bool {
@@ -16,12 +16,12 @@ fn a_listener_that_never_accepts() {
     if !alone_in_namespace() {
         return;
     }
-    let (slow, mut impatient) = cast("slow-acceptor", "127.0.0.1 7010 16 never", "impatient");
-    let (_brisk, mut friend) = cast("brisk-server", "127.0.0.1 7011 16 answer", "friend");
-    friend.tell("chat 127.0.0.1 7011 20");
+    let (slow, mut impatient) = server_and_client("slow-acceptor", "127.0.0.1 7010 16 never", "impatient");
+    let (_brisk, mut friend) = server_and_client("brisk-server", "127.0.0.1 7011 16 answer", "friend");
+    friend.tell("keep-alive 127.0.0.1 7011 20");
     impatient.tell("connect 127.0.0.1 7010 17");
     // Given up before the rule for peers that do not answer applies.
-    impatient.tell("knock 127.0.0.1 7010 10 0.5");
+    impatient.tell("attempts 127.0.0.1 7010 10 0.5");
     let checked = check_with(&format!("{SOON}syn-sent-age = 20"), &["--for", "4"]);
     let place = "on 127.0.0.1:7010";
     let full = Expected { rule: "accept-queue-full", severity: "critical", process: Some(&slow), place };
@@ -41,12 +41,12 @@ fn one_of_three_listeners_on_a_port() {
     if !alone_in_namespace() {
         return;
     }
-    let mut workers = ["worker-a", "worker-b", "worker-c"].map(Puppet::new);
+    let mut workers = ["worker-a", "worker-b", "worker-c"].map(ScriptedProcess::new);
     for (worker, mode) in workers.iter_mut().zip(["answer", "never", "answer"]) {
         worker.tell(&format!("listen 127.0.0.1 7013 4 {mode} share"));
     }
-    let mut impatient = Puppet::new("impatient");
-    impatient.tell("knock 127.0.0.1 7013 40 0.5");
+    let mut impatient = ScriptedProcess::new("impatient");
+    impatient.tell("attempts 127.0.0.1 7013 40 0.5");
     wait_until("all three listen", || sockets("state listening sport = :7013") == 3);
     let checked = check_with(&format!("{SOON}syn-sent-age = 20"), &["--for", "5"]);
     let full: Vec<_> = checked.findings().iter().filter(|finding| finding["rule"] == "accept-queue-full").collect();
@@ -63,7 +63,7 @@ fn an_accept_queue_that_is_nearly_full() {
     if !alone_in_namespace() {
         return;
     }
-    let (slow, mut client) = cast("slow-acceptor", "127.0.0.1 7010 20 never", "client");
+    let (slow, mut client) = server_and_client("slow-acceptor", "127.0.0.1 7010 20 never", "client");
     client.tell("connect 127.0.0.1 7010 18");
     let place = "on 127.0.0.1:7010";
     let full = Expected { rule: "accept-queue-full", severity: "warning", process: Some(&slow), place };
@@ -78,10 +78,10 @@ fn a_syn_queue_that_is_full() {
     if !alone_in_namespace() || !set("ipv4/tcp_syncookies", "1") {
         return;
     }
-    let mut server = Puppet::new("flooded");
+    let mut server = ScriptedProcess::new("flooded");
     server.tell("listen 127.0.0.1 7012 32 answer");
-    let mut ghosts = Puppet::new("ghosts");
-    ghosts.tell("vanish 127.0.0.1 7012 200");
+    let mut ghosts = ScriptedProcess::new("ghosts");
+    ghosts.tell("syn-flood 127.0.0.1 7012 200");
     wait_until("the queue is full", || sockets("state syn-recv sport = :7012") >= 30);
     // The kernel sends its answers to the ghosts again, which may make a large share of the few segments there are.
     let patient = "syn-sent-age = 20\nretransmit-percent = 100";
@@ -103,8 +103,8 @@ fn syns_that_are_dropped_before_the_backlog_is_full() {
     if !alone_in_namespace() || !limits.iter().all(|(path, value)| set(path, value)) {
         return;
     }
-    let (server, mut ghosts) = cast("flooded", "127.0.0.1 7014 500 answer", "ghosts");
-    ghosts.tell("vanish 127.0.0.1 7014 200");
+    let (server, mut ghosts) = server_and_client("flooded", "127.0.0.1 7014 500 answer", "ghosts");
+    ghosts.tell("syn-flood 127.0.0.1 7014 200");
     wait_until("the queue is full", || sockets("state syn-recv sport = :7014") >= 48);
     let checked = check_with("syn-sent-age = 20\nretransmit-percent = 100", &["--for", "4"]);
     let expected =

@@ -1,7 +1,7 @@
 //! Many troubles at once, among much that is well: each is told with its own process and place.
 
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, cast, silent_host, wait_for_sockets};
+use crate::setup::{ScriptedProcess, server_and_client, silent_host, wait_for_sockets};
 use crate::verdict::{Expected, check, check_soon};
 
 /// One cause: a server that accepts nothing, and clients of this machine that wait for it, each a program of its own.
@@ -10,10 +10,10 @@ fn a_full_queue_and_its_clients_are_one_finding() {
     if !alone_in_namespace() {
         return;
     }
-    let mut stuck = Puppet::new("stuck-view");
+    let mut stuck = ScriptedProcess::new("stuck-view");
     stuck.tell("listen 127.0.0.1 7070 4 never");
     let names = ["caller-a", "caller-b", "caller-c", "caller-d", "caller-e", "caller-f"];
-    let mut callers = names.map(Puppet::new);
+    let mut callers = names.map(ScriptedProcess::new);
     for caller in &mut callers {
         caller.tell("try 127.0.0.1 7070 4");
     }
@@ -35,7 +35,7 @@ fn a_dead_host_of_many_processes_is_one_finding() {
     if !alone_in_namespace() || !silent_host() {
         return;
     }
-    let mut workers = [0; 12].map(|_| Puppet::new("worker"));
+    let mut workers = [0; 12].map(|_| ScriptedProcess::new("worker"));
     for worker in &mut workers {
         worker.tell("try 10.66.0.2 5432 2");
     }
@@ -50,31 +50,31 @@ fn troubles_are_told_apart() {
     if !alone_in_namespace() {
         return;
     }
-    let (mut web, mut browsers) = cast("web-server", "127.0.0.1 7060 128 answer", "browsers");
+    let (mut web, mut browsers) = server_and_client("web-server", "127.0.0.1 7060 128 answer", "browsers");
     browsers.tell("connect 127.0.0.1 7060 30");
-    browsers.tell("chat 127.0.0.1 7060 50");
+    browsers.tell("keep-alive 127.0.0.1 7060 50");
 
     // Two processes leak to one server; one of them also to another.
-    let (mut postgres, mut orders) = cast("postgres", "127.0.0.1 5432 512 bye", "orders");
-    postgres.tell("listen 127.0.0.1 7061 256 bye");
-    let mut billing = Puppet::new("billing");
+    let (mut postgres, mut orders) = server_and_client("postgres", "127.0.0.1 5432 512 close", "orders");
+    postgres.tell("listen 127.0.0.1 7061 256 close");
+    let mut billing = ScriptedProcess::new("billing");
     orders.tell("connect 127.0.0.1 5432 130");
     orders.tell("connect 127.0.0.1 7061 110");
     billing.tell("connect 127.0.0.1 5432 120");
     wait_for_sockets("state close-wait", 360);
 
     // A server with a listener that leaks and one that accepts nothing.
-    let mut legacy = Puppet::new("legacy-app");
+    let mut legacy = ScriptedProcess::new("legacy-app");
     legacy.tell("listen 127.0.0.1 7062 256 leak");
     legacy.tell("listen 127.0.0.1 7063 10 never");
     browsers.tell("connect 127.0.0.1 7063 10");
-    let mut clients = Puppet::new("clients");
+    let mut clients = ScriptedProcess::new("clients");
     clients.tell("connect 127.0.0.1 7062 125");
     clients.tell("close");
     legacy.wait_for_count("ended", 125);
 
     // Not reachable from outside: there is no interface but lo.
-    let mut open = Puppet::new("redis-server");
+    let mut open = ScriptedProcess::new("redis-server");
     open.tell("listen 0.0.0.0 6379 16 answer");
     web.tell("count");
 

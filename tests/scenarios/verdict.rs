@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::stage::{Puppet, run};
+use crate::setup::{ScriptedProcess, run};
 
 /// What `conntop check --format json` said.
 pub struct Checked {
@@ -23,7 +23,7 @@ pub struct Expected<'a> {
     /// `warning` or `critical`.
     pub severity: &'a str,
     /// Whose it is; `None` where it is nobody's.
-    pub process: Option<&'a Puppet>,
+    pub process: Option<&'a ScriptedProcess>,
     /// `to 127.0.0.1:7101`, `on 127.0.0.1:7101`, `process` or `machine`.
     pub place: &'a str,
 }
@@ -166,7 +166,7 @@ impl Expected<'_> {
             place => place.expect("a place").to_owned(),
         };
         let whose = (finding["process"].as_str(), finding["pid"].as_u64());
-        let wanted = self.process.map_or((None, None), |puppet| (Some(puppet.name), Some(puppet.pid)));
+        let wanted = self.process.map_or((None, None), |process| (Some(process.name), Some(process.pid)));
         (finding["rule"].as_str(), finding["severity"].as_str()) == (Some(self.rule), Some(self.severity))
             && place == self.place
             && whose == wanted

@@ -1,4 +1,4 @@
-//! Clients that speak just enough HTTP.
+//! HttpClients that speak just enough HTTP.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,12 +8,12 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 /// The longest that a client waits for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Connects to a port of 127.0.0.1.
 pub fn dial(port: u16) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
@@ -50,8 +50,8 @@ pub fn get(port: u16, path: &str) -> Result<u16> {
     ask(&mut dial(port)?, path)
 }
 
-/// Clients that ask again and again until they are dropped.
-pub struct Clients {
+/// HttpClients that ask again and again until they are dropped.
+pub struct HttpClients {
     rest: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     /// Answers with status 200.
@@ -60,7 +60,7 @@ pub struct Clients {
     pub bad: Arc<AtomicU32>,
 }
 
-impl Clients {
+impl HttpClients {
     /// So many of them on one port, each asking once in `every`; over one connection, or one for each request.
     pub fn new(number: usize, every: Duration, port: u16, path: &'static str, is_kept: bool) -> Self {
         let (rest, good, bad) =
@@ -95,7 +95,7 @@ fn once(kept: &mut Option<TcpStream>, port: u16, path: &str) -> Result<u16> {
     status
 }
 
-impl Drop for Clients {
+impl Drop for HttpClients {
     fn drop(&mut self) {
         self.rest.store(true, Relaxed);
         // Those that wait for an answer are not waited for: they end with the test.

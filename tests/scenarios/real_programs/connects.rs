@@ -3,25 +3,25 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::clients::Clients;
+use super::clients::HttpClients;
 use super::programs::{Program, haproxy, nginx};
-use super::verdicts::{Cause, Since, look};
+use super::verdicts::{BegunWithin, Cause, look};
 use crate::namespace::alone_in_namespace;
-use crate::stage::{ip, wait_until};
+use crate::setup::{ip, wait_until};
 
 /// Proxies on port 8300 of a backend; `trouble` is what the backend does.
-struct Proxied {
+struct FailingBackend {
     rule: &'static str,
     place: &'static str,
     /// The longest that one attempt lasts.
     attempt: Duration,
 }
 
-impl Proxied {
+impl FailingBackend {
     /// Every request fails, for as long as one looks.
     fn fails(&self, proxy: &Program) {
-        let (begun, clients) = Since::during(|| {
-            let clients = Clients::new(8, Duration::from_millis(200), 8300, "/", false);
+        let (begun, clients) = BegunWithin::during(|| {
+            let clients = HttpClients::new(8, Duration::from_millis(200), 8300, "/", false);
             wait_until("requests fail", || clients.counts().1 > 8);
             clients
         });
@@ -83,9 +83,10 @@ fn nginx_to(server: &str) -> Program {
     nginx(8300, &http)
 }
 
-const SILENT: Proxied =
-    Proxied { rule: "failing-connects", place: "to 10.77.0.2:8301", attempt: Duration::from_secs(1) };
-const REFUSED: Proxied = Proxied { rule: "refused-connects", place: "to 127.0.0.1:8301", attempt: Duration::ZERO };
+const SILENT: FailingBackend =
+    FailingBackend { rule: "failing-connects", place: "to 10.77.0.2:8301", attempt: Duration::from_secs(1) };
+const REFUSED: FailingBackend =
+    FailingBackend { rule: "refused-connects", place: "to 127.0.0.1:8301", attempt: Duration::ZERO };
 
 /// No attempt lasts long enough to look stuck, and none succeeds.
 #[test]
@@ -99,7 +100,7 @@ fn haproxy_and_a_dead_host_for_one_second() {
 #[test]
 fn haproxy_and_a_firewall_for_five_seconds() {
     if firewall(8301) {
-        let silent = Proxied { place: "to 127.0.0.1:8301", attempt: Duration::from_secs(5), ..SILENT };
+        let silent = FailingBackend { place: "to 127.0.0.1:8301", attempt: Duration::from_secs(5), ..SILENT };
         silent.fails(&haproxy_to("127.0.0.1:8301", "5s"));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::clients::get;
 use super::programs::{gunicorn, nginx, redis};
-use super::verdicts::{Since, look};
+use super::verdicts::{BegunWithin, look};
 use crate::namespace::alone_in_namespace;
-use crate::stage::{set, sockets, wait_for_sockets, wait_until};
+use crate::setup::{set, sockets, wait_for_sockets, wait_until};
 
 /// nginx resets what sends no whole request within a second, and the application never looks at it again.
 #[test]
@@ -33,7 +33,7 @@ fn a_leak_that_changes_its_form_stays_one() {
     }
     let _upstream = redis(6379, &["--timeout", "1"]);
     let app = gunicorn(8402, &[]);
-    let (begun, ()) = Since::during(|| {
+    let (begun, ()) = BegunWithin::during(|| {
         (0..110).for_each(|_| assert_eq!(get(8402, "/leak-redis/6379").expect("it answers"), 200));
         wait_for_sockets("state close-wait dport = :6379", 110);
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::clients::{Clients, ask, dial};
+use super::clients::{HttpClients, ask, dial};
 use super::programs::{Program, gunicorn, haproxy, nginx, redis};
 use crate::namespace::alone_in_namespace;
 use crate::verdict::check;
@@ -22,8 +22,8 @@ fn healthy_nginx_and_haproxy_with_a_reload() {
         "frontend shop\n bind 127.0.0.1:8700\n default_backend app\nbackend app\n server app1 127.0.0.1:8701";
     let _proxy = haproxy(8700, " timeout connect 5s", sections);
     let idle: Vec<_> = (0..50).map(|_| dial(8701).expect("it listens")).collect();
-    let direct = Clients::new(4, Duration::from_millis(20), 8701, "/small", true);
-    let proxied = Clients::new(4, Duration::from_millis(20), 8700, "/small", true);
+    let direct = HttpClients::new(4, Duration::from_millis(20), 8701, "/small", true);
+    let proxied = HttpClients::new(4, Duration::from_millis(20), 8700, "/small", true);
     let reload = std::thread::spawn(move || {
         sleep(Duration::from_secs(3));
         server.signal(Signal::HUP);
@@ -63,7 +63,7 @@ fn healthy_gunicorn_with_a_graceful_reload() {
     let app = gunicorn(8711, &["--workers", "2"]);
     let http = "server { listen 127.0.0.1:8710; location / { proxy_pass http://127.0.0.1:8711; } }";
     let _proxy = nginx(8710, http);
-    let clients = Clients::new(4, Duration::from_millis(100), 8710, "/", true);
+    let clients = HttpClients::new(4, Duration::from_millis(100), 8710, "/", true);
     let reload = std::thread::spawn(move || {
         sleep(Duration::from_secs(3));
         app.signal(Signal::HUP);

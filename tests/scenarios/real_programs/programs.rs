@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::stage::wait_until;
+use crate::setup::wait_until;
 
 /// A program that was started for the test; it ends, with its children, with the value.
 pub struct Program {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::clients::Clients;
+use super::clients::HttpClients;
 use super::programs::{gunicorn, nginx, redis};
-use super::verdicts::{Cause, Since, look};
+use super::verdicts::{BegunWithin, Cause, look};
 use crate::namespace::alone_in_namespace;
-use crate::stage::{Puppet, set, sockets, wait_until};
+use crate::setup::{ScriptedProcess, set, sockets, wait_until};
 
 /// The one worker of a gunicorn sleeps, and its queue of 8 is full; the clients are those of nginx before it.
 #[test]
@@ -18,8 +18,8 @@ fn a_busy_gunicorn_behind_nginx() {
     let proxy = "proxy_read_timeout 300s; proxy_connect_timeout 60s; \
                  server { listen 127.0.0.1:8200; location / { proxy_pass http://127.0.0.1:8201; } }";
     let _proxy = nginx(8200, proxy);
-    let (begun, _clients) = Since::during(|| {
-        let clients = Clients::new(30, Duration::from_secs(1), 8200, "/sleep/60", false);
+    let (begun, _clients) = BegunWithin::during(|| {
+        let clients = HttpClients::new(30, Duration::from_secs(1), 8200, "/sleep/60", false);
         wait_until("the queue is full", || sockets("state syn-sent dport = :8201") > 5);
         clients
     });
@@ -30,7 +30,7 @@ fn a_busy_gunicorn_behind_nginx() {
     look.line_names(&["gunicorn", "8201"]);
 }
 
-/// Clients that never finish the handshake, at a redis, with SYN cookies off: whoever means well gets no answer.
+/// HttpClients that never finish the handshake, at a redis, with SYN cookies off: whoever means well gets no answer.
 #[test]
 fn syns_of_redis_are_dropped() {
     if !alone_in_namespace() || !set("ipv4/tcp_syncookies", "0") {
@@ -40,9 +40,9 @@ fn syns_of_redis_are_dropped() {
     // A peer that the kernel remembers to have connected before is let in (tcp_peer_is_proven): it shall remember none.
     assert!(set("ipv4/tcp_no_metrics_save", "1"));
     let server = redis(6380, &[]);
-    let mut ghosts = Puppet::new("ghosts");
-    let (begun, ()) = Since::during(|| {
-        ghosts.tell("vanish 127.0.0.1 6380 100");
+    let mut ghosts = ScriptedProcess::new("ghosts");
+    let (begun, ()) = BegunWithin::during(|| {
+        ghosts.tell("syn-flood 127.0.0.1 6380 100");
         wait_until("the queue is full", || sockets("state syn-recv sport = :6380") >= 48);
     });
     let look = look(6);

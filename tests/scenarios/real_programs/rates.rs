@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clients::Clients;
+use super::clients::HttpClients;
 use super::programs::nginx;
 use super::verdicts::{Cause, look};
 use crate::namespace::alone_in_namespace;
@@ -16,7 +16,7 @@ fn nginx_connects_for_every_request() {
     let _upstream = nginx(8602, "keepalive_timeout 0; server { listen 127.0.0.1:8602; }");
     let http = "keepalive_requests 1000000; server { listen 127.0.0.1:8601; location / { proxy_pass http://127.0.0.1:8602; } }";
     let proxy = nginx(8601, http);
-    let clients = Clients::new(10, Duration::from_millis(5), 8601, "/small", true);
+    let clients = HttpClients::new(10, Duration::from_millis(5), 8601, "/small", true);
     let look = look(12);
     assert_eq!(clients.counts().1, 0, "every request succeeds");
     assert!(clients.counts().0 > 15_000, "{:?}: this machine is too slow for the test", clients.counts());

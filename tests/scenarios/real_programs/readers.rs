@@ -7,9 +7,9 @@ use rustix::process::Signal;
 
 use super::clients::dial;
 use super::programs::{Program, nginx, redis};
-use super::verdicts::{Cause, Since, look};
+use super::verdicts::{BegunWithin, Cause, look};
 use crate::namespace::alone_in_namespace;
-use crate::stage::{sockets, wait_until};
+use crate::setup::{sockets, wait_until};
 
 /// How much is unread by the clients of this port of 127.0.0.1, in bytes.
 fn unread(port: u16) -> u64 {
@@ -28,7 +28,7 @@ fn a_stopped_redis_cli_monitor() {
     let monitor = Program::start("redis-cli", |_| ["-p", "6379", "monitor"].map(str::to_owned).to_vec());
     wait_until("it is connected", || sockets("state established dport = :6379") == 1 && !monitor.log().is_empty());
     monitor.signal(Signal::STOP);
-    let (begun, _writer) = Since::during(|| {
+    let (begun, _writer) = BegunWithin::during(|| {
         let mut writer = dial(6379).expect("it listens");
         let value = "x".repeat(100_000);
         for _ in 0..150 {
@@ -51,7 +51,7 @@ fn a_stopped_curl_of_nginx() {
     let server = nginx(8501, "server { listen 127.0.0.1:8501; }");
     let file = std::fs::File::create(format!("/proc/{}/cwd/large", server.pid())).expect("ours");
     file.set_len(1 << 38).expect("it is sparse");
-    let (begun, curl) = Since::during(|| {
+    let (begun, curl) = BegunWithin::during(|| {
         let arguments = ["-s", "-o", "/dev/null", "http://127.0.0.1:8501/large"];
         let curl = Program::start("curl", |_| arguments.map(str::to_owned).to_vec());
         wait_until("it is reading", || sockets("state established dport = :8501") == 1);
@@ -63,7 +63,7 @@ fn a_stopped_curl_of_nginx() {
     stuck(&curl, "to 127.0.0.1:8501", &begun);
 }
 
-fn stuck(reader: &Program, place: &str, begun: &Since) {
+fn stuck(reader: &Program, place: &str, begun: &BegunWithin) {
     let look = look(15);
     let finding = Cause { rule: "local-reader-stuck", of: &[reader], place }.only(&look);
     begun.holds(finding, &look);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::programs::Program;
-use crate::stage::{run, sockets};
+use crate::setup::{run, sockets};
 use crate::verdict::{Checked, check};
 
 /// The cause that must be found.
@@ -21,14 +21,14 @@ pub struct Cause<'a> {
 }
 
 /// How long a condition has lasted, as far as the test knows.
-pub struct Since {
+pub struct BegunWithin {
     /// It cannot have begun before this.
     pub earliest: Instant,
     /// It had begun by this.
     pub latest: Instant,
 }
 
-impl Since {
+impl BegunWithin {
     /// Something that begins while `make` runs.
     pub fn during<T>(make: impl FnOnce() -> T) -> (Self, T) {
         let earliest = Instant::now();
@@ -42,7 +42,7 @@ impl Since {
     }
 
     /// Asserts that `finding` of this look has lasted as long as it must, to a second and a half.
-    pub fn holds(&self, finding: &Value, look: &Look) {
+    pub fn holds(&self, finding: &Value, look: &CheckRun) {
         let slack = Duration::from_millis(1_500);
         let since = Duration::from_secs_f64(finding["since_seconds"].as_f64().expect("it has lasted"));
         let least = look.began.saturating_duration_since(self.latest + slack);
@@ -52,7 +52,7 @@ impl Since {
 }
 
 /// What was seen by who looked for some seconds.
-pub struct Look {
+pub struct CheckRun {
     /// As JSON.
     pub checked: Checked,
     /// The first line of the text: that of a plugin.
@@ -63,14 +63,14 @@ pub struct Look {
 }
 
 /// Looks for so many seconds, as a monitoring system and an administrator do at once.
-pub fn look(seconds: u32) -> Look {
+pub fn look(seconds: u32) -> CheckRun {
     let seconds = seconds.to_string();
     let began = Instant::now();
     let (checked, line) = std::thread::scope(|scope| {
         let line = scope.spawn(|| first_line(&seconds));
         (check(&["--for", &seconds]), line.join().expect("no panic"))
     });
-    Look { checked, line, began, ended: Instant::now() }
+    CheckRun { checked, line, began, ended: Instant::now() }
 }
 
 fn first_line(seconds: &str) -> String {
@@ -80,7 +80,7 @@ fn first_line(seconds: &str) -> String {
     String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }
 
-impl Look {
+impl CheckRun {
     /// Asserts that the first line names all of these.
     pub fn line_names(&self, words: &[&str]) {
         assert!(words.iter().all(|word| self.line.contains(word)), "{words:?}: {}", self.line);
@@ -89,14 +89,14 @@ impl Look {
 
 impl Cause<'_> {
     /// Asserts that this was found, and nothing else, and gives it.
-    pub fn only<'a>(&self, look: &'a Look) -> &'a Value {
+    pub fn only<'a>(&self, look: &'a CheckRun) -> &'a Value {
         let (finding, checked) = (self.first(look), &look.checked);
         assert_eq!(checked.findings().len(), 1, "{checked}");
         finding
     }
 
     /// Asserts that this was found first.
-    pub fn first<'a>(&self, look: &'a Look) -> &'a Value {
+    pub fn first<'a>(&self, look: &'a CheckRun) -> &'a Value {
         let checked = &look.checked;
         let finding = checked.findings().first().unwrap_or_else(|| panic!("{} is not found: {checked}", self.rule));
         assert_eq!(finding["rule"], self.rule, "{checked}");

@@ -1,4 +1,4 @@
-//! Crowds of sockets for benchmarks: processes that hold a given number of connections over 127.x addresses, inside a
+//! Many sockets for benchmarks: processes that hold a given number of connections over 127.x addresses, inside a
 //! network namespace that the benchmark makes for itself.
 
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ pub fn enter_namespace() {
 const HOLDERS_MIN: u32 = 20;
 /// What a holder has open beside its sockets, at the most.
 const DESCRIPTORS_BESIDE: u64 = 64;
-/// So many sockets more (a divisor) a crowd may grow by.
+/// By what part of its sockets (a divisor) a load may grow.
 const GROWTH_DIVISOR: u32 = 5;
 
 /// How many processes `sockets` are to be shared by: as few as are believable, as many as the limit of descriptors asks.
@@ -48,7 +48,7 @@ pub fn holders_for(sockets: u32) -> u32 {
     u32::try_from(needed).unwrap_or(u32::MAX).max(HOLDERS_MIN)
 }
 
-/// In a process started by [`Crowd::gather`]: holds its sockets until its input ends, and never returns.
+/// In a process started by [`SocketLoad::gather`]: holds its sockets until its input ends, and never returns.
 /// On `more N` it opens `N` connections more. In other processes: does nothing.
 pub fn hold_if_asked() {
     let mut args = std::env::args().skip(1);
@@ -86,11 +86,11 @@ fn raise_descriptor_limit() {
 }
 
 /// Processes that hold sockets; they end with it.
-pub struct Crowd {
+pub struct SocketLoad {
     holders: Vec<Child>,
 }
 
-impl Crowd {
+impl SocketLoad {
     /// `sockets` TCP sockets (both ends of connections), spread over `holders` processes (see [`holders_for`]).
     pub fn gather(sockets: u32, holders: u32) -> Self {
         let this = std::env::current_exe().expect("a program knows its file");
@@ -103,9 +103,9 @@ impl Crowd {
                 .spawn()
                 .expect("the program starts again")
         };
-        let mut crowd = Self { holders: (0..holders).map(start).collect() };
-        crowd.wait();
-        crowd
+        let mut socket_load = Self { holders: (0..holders).map(start).collect() };
+        socket_load.wait();
+        socket_load
     }
 
     /// Opens `sockets` more, spread over the holders.
@@ -127,7 +127,7 @@ impl Crowd {
     }
 }
 
-impl Drop for Crowd {
+impl Drop for SocketLoad {
     fn drop(&mut self) {
         for holder in &mut self.holders {
             drop(holder.kill());

@@ -19,7 +19,7 @@ use conntop::model::testing::{SocketBuilder, listener, process, snapshot, tcp, u
 use conntop::model::time::Timestamp;
 
 /// One recording.
-pub struct Story {
+pub struct RecordingScript {
     /// The name of its file: that of the rule it is about.
     pub name: &'static str,
     /// Thresholds that keep the recording small, as TOML.
@@ -30,11 +30,11 @@ pub struct Story {
     pub tell: fn() -> Vec<Snapshot>,
 }
 
-const fn story(name: &'static str, tell: fn() -> Vec<Snapshot>) -> Story {
-    Story { name, thresholds: "", shows_more: None, tell }
+const fn script(name: &'static str, tell: fn() -> Vec<Snapshot>) -> RecordingScript {
+    RecordingScript { name, thresholds: "", shows_more: None, tell }
 }
 
-impl Story {
+impl RecordingScript {
     const fn with(self, thresholds: &'static str) -> Self {
         Self { thresholds, ..self }
     }
@@ -44,49 +44,49 @@ impl Story {
     }
 }
 
-/// Every story.
-pub const STORIES: &[Story] = &[
-    story("close-wait-leak", close_wait_leak),
-    story("held-dead-sockets", held_dead_sockets),
-    story("not-accepted", not_accepted),
-    story("accept-queue-full", accept_queue_full).about_more(
+/// Every script.
+pub const SCRIPTS: &[RecordingScript] = &[
+    script("close-wait-leak", close_wait_leak),
+    script("held-dead-sockets", held_dead_sockets),
+    script("not-accepted", not_accepted),
+    script("accept-queue-full", accept_queue_full).about_more(
         "the listener is shown beside those that wait; how many wait is told by its queue, which holds more than rows",
     ),
-    story("failing-connects", failing_connects),
-    story("refused-connects", refused_connects),
-    story("reset-after-accept", reset_after_accept),
-    story("ephemeral-ports", ephemeral_ports),
-    story("churn", churn).with("churn = 20"),
-    story("fin-wait2-stuck", fin_wait2_stuck),
-    story("syn-sent-stuck", syn_sent_stuck),
-    story("syn-backlog", syn_backlog),
-    story("retransmitting", retransmitting)
+    script("failing-connects", failing_connects),
+    script("refused-connects", refused_connects),
+    script("reset-after-accept", reset_after_accept),
+    script("ephemeral-ports", ephemeral_ports),
+    script("churn", churn).with("churn = 20"),
+    script("fin-wait2-stuck", fin_wait2_stuck),
+    script("syn-sent-stuck", syn_sent_stuck),
+    script("syn-backlog", syn_backlog),
+    script("retransmitting", retransmitting)
         .about_more("segments of the whole machine were counted, no sockets; shown is who retransmits now"),
-    story("zero-window", zero_window),
-    story("local-reader-stuck", local_reader_stuck),
-    story("slow-reader", slow_reader),
-    story("unanswered-dns", unanswered_dns)
+    script("zero-window", zero_window),
+    script("local-reader-stuck", local_reader_stuck),
+    script("slow-reader", slow_reader),
+    script("unanswered-dns", unanswered_dns)
         .about_more("lookups that are over are not counted; the table can have their socket at that look still"),
-    story("descriptor-limit", descriptor_limit),
-    story("exposed-risky-port", exposed_risky_port),
-    story("unexpected-listener", unexpected_listener),
-    story("dead-peer", dead_peer),
-    story("orphans", orphans)
+    script("descriptor-limit", descriptor_limit),
+    script("exposed-risky-port", exposed_risky_port),
+    script("unexpected-listener", unexpected_listener),
+    script("dead-peer", dead_peer),
+    script("orphans", orphans)
         .about_more("the kernel counts those of all network namespaces; shown are those of this one"),
-    story("syn-drops", syn_drops),
-    story("conntrack-full", conntrack_full),
-    story("memory-pressure", memory_pressure)
+    script("syn-drops", syn_drops),
+    script("conntrack-full", conntrack_full),
+    script("memory-pressure", memory_pressure)
         .about_more("pages were counted, no sockets; shown is what holds data now"),
-    story("udp-receive-drops", udp_receive_drops),
-    story("udp-send-drops", udp_send_drops)
+    script("udp-receive-drops", udp_receive_drops),
+    script("udp-send-drops", udp_send_drops)
         .about_more("datagrams were counted, no sockets; shown is who could have sent them"),
-    story("tcp-receive-drops", tcp_receive_drops)
+    script("tcp-receive-drops", tcp_receive_drops)
         .about_more("segments were counted, no sockets; shown is what is full now"),
-    story("damaged-packets", damaged_packets),
-    story("paws-drops", paws_drops),
-    story("time-wait-overflow", time_wait_overflow)
+    script("damaged-packets", damaged_packets),
+    script("paws-drops", paws_drops),
+    script("time-wait-overflow", time_wait_overflow)
         .about_more("connections that have no socket any more were counted; shown are those that have one"),
-    story("healthy-busy", healthy_busy),
+    script("healthy-busy", healthy_busy),
 ];
 
 /// When the first sample is taken, in milliseconds since boot.

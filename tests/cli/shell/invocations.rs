@@ -40,7 +40,7 @@ const RUNNING: &[(&str, &[&str])] = &[
 ];
 
 /// One command with arguments.
-pub struct Way {
+pub struct Invocation {
     pub name: String,
     words: Vec<&'static str>,
     /// The exit code if all is as it should be.
@@ -59,7 +59,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Way {
+impl Invocation {
     fn new(name: &str, words: &[&'static str]) -> Self {
         let takes_a_new_file = words.contains(&NEW);
         // The demo is in trouble, which a check says; and what is made up cannot be hit.
@@ -118,15 +118,15 @@ impl Way {
 }
 
 /// Every command there is, and the program without one.
-pub fn all() -> Vec<Way> {
+pub fn all() -> Vec<Invocation> {
     let words = |name: &str| ARGUMENTS.iter().find(|(known, _)| *known == name).map_or(&["--demo"][..], |row| row.1);
     let names = std::iter::once(String::new()).chain(commands());
-    names.map(|name| Way::new(&name, words(&name))).collect()
+    names.map(|name| Invocation::new(&name, words(&name))).collect()
 }
 
 /// Those that run on.
-pub fn running() -> Vec<Way> {
-    RUNNING.iter().map(|(name, words)| Way::new(name, words)).collect()
+pub fn running() -> Vec<Invocation> {
+    RUNNING.iter().map(|(name, words)| Invocation::new(name, words)).collect()
 }
 
 /// A child that does not outlive its test.
@@ -141,9 +141,9 @@ impl Drop for Running {
 }
 
 /// Runs `command` to its end. Whatever happens, nothing panics and nothing hangs.
-pub fn ended(way: &Way, command: &mut Command) -> Ended {
+pub fn ended(invocation: &Invocation, command: &mut Command) -> Ended {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut running = Running(child.unwrap_or_else(|error| panic!("{}: {error}", way.name)));
+    let mut running = Running(child.unwrap_or_else(|error| panic!("{}: {error}", invocation.name)));
     let stdout = running.0.stdout.take().expect("piped");
     let stderr = running.0.stderr.take().expect("piped");
     let read = |mut pipe: Box<dyn Read + Send>| {
@@ -158,7 +158,7 @@ pub fn ended(way: &Way, command: &mut Command) -> Ended {
         if let Some(status) = running.0.try_wait().expect("it is ours") {
             break status;
         }
-        assert!(begun.elapsed() < HANGS, "{} {:?} hangs", way.name, way.words);
+        assert!(begun.elapsed() < HANGS, "{} {:?} hangs", invocation.name, invocation.words);
         std::thread::sleep(Duration::from_millis(2));
     };
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("conntop prints UTF-8");
@@ -167,6 +167,6 @@ pub fn ended(way: &Way, command: &mut Command) -> Ended {
         stdout: text(stdout.join().expect("it reads").expect("a pipe")),
         stderr: text(stderr.join().expect("it reads").expect("a pipe")),
     };
-    assert!(!ended.stderr.contains("panicked"), "{}: {}", way.name, ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}: {}", invocation.name, ended.stderr);
     ended
 }

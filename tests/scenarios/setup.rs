@@ -1,5 +1,5 @@
-//! What a scenario is made of: puppets (processes that do with sockets what they are told), the namespace they are
-//! in, and programs that look at it.
+//! What a scenario is made of: scripted processes, which do with sockets what the test tells them, the settings of their
+//! network namespace, and programs that look at it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::skip::skip;
 
 /// How long anything may take that takes a moment; long, because the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A process called as it is wanted, which holds sockets; gone with the value.
-pub struct Puppet {
+pub struct ScriptedProcess {
     child: Child,
     stdin: ChildStdin,
     answers: Receiver<String>,
@@ -25,10 +25,10 @@ pub struct Puppet {
     pub pid: u64,
 }
 
-impl Puppet {
+impl ScriptedProcess {
     /// A process of this name (at most 15 bytes) without sockets.
     pub fn new(name: &'static str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/puppet.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scripted_process.py");
         let mut child = Command::new("python3")
             .args([script, name])
             .stdin(Stdio::piped())
@@ -39,19 +39,19 @@ impl Puppet {
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let (sender, answers) = channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut puppet = Self { child, stdin, answers, name, pid: 0 };
-        puppet.pid = puppet.answer("its start")["pid"].as_u64().expect("a number");
-        puppet
+        let mut process = Self { child, stdin, answers, name, pid: 0 };
+        process.pid = process.answer("its start")["pid"].as_u64().expect("a number");
+        process
     }
 
-    /// Has it do something (see `tests/fixtures/puppet.py`) and gives its answer.
+    /// Has it do something (see `tests/fixtures/scripted_process.py`) and gives its answer.
     pub fn tell(&mut self, command: &str) -> Value {
         writeln!(self.stdin, "{command}").expect("it listens");
         self.answer(command)
     }
 
     fn answer(&self, command: &str) -> Value {
-        let line = self.answers.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{}: {command}", self.name));
+        let line = self.answers.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("{}: {command}", self.name));
         let answer: Value = serde_json::from_str(&line).expect("JSON");
         assert!(answer["error"].is_null(), "{}: {answer}", self.name);
         answer
@@ -65,7 +65,7 @@ impl Puppet {
     }
 }
 
-impl Drop for Puppet {
+impl Drop for ScriptedProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -73,15 +73,19 @@ impl Drop for Puppet {
 }
 
 /// A server and the client that is connected to it.
-pub fn cast(server: &'static str, listen: &str, client: &'static str) -> (Puppet, Puppet) {
-    let (mut server, client) = (Puppet::new(server), Puppet::new(client));
+pub fn server_and_client(
+    server: &'static str,
+    listen: &str,
+    client: &'static str,
+) -> (ScriptedProcess, ScriptedProcess) {
+    let (mut server, client) = (ScriptedProcess::new(server), ScriptedProcess::new(client));
     server.tell(&format!("listen {listen}"));
     (server, client)
 }
 
 /// Waits until `done`; `what` says what for.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !done() {
         assert!(Instant::now() < deadline, "it never happened that {what}");
         sleep(Duration::from_millis(20));
@@ -91,7 +95,7 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 /// Waits until ss(8) lists exactly so many sockets for its filter, as `state close-wait sport = :7101`.
 pub fn wait_for_sockets(filter: &str, wanted: usize) {
     let mut seen = 0;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while seen != wanted {
         assert!(Instant::now() < deadline, "{seen} instead of {wanted} sockets: {filter}");
         sleep(Duration::from_millis(20));
@@ -150,7 +154,7 @@ pub fn run(mut command: Command) -> Output {
         .expect("the program is there");
     let stdout = drain(child.stdout.take().expect("it is piped"));
     let stderr = drain(child.stderr.take().expect("it is piped"));
-    let deadline = Instant::now() + 3 * PATIENCE;
+    let deadline = Instant::now() + 3 * TIMEOUT;
     let status = loop {
         if let Some(status) = child.try_wait().expect("it is our child") {
             break status;

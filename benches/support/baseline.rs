@@ -1,4 +1,4 @@
-//! The floors that conntop is measured against: what the kernel takes at the least, with nothing done to the bytes.
+//! The baselines that conntop is measured against: what the kernel takes at the least, with nothing done to the bytes.
 
 use std::io;
 use std::time::{Duration, Instant};
