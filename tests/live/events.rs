@@ -197,13 +197,13 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     // The trace begins with the second sample.
     tracked.sample();
     let load = std::thread::spawn(|| short_connections(load_seconds(), 5_000));
-    let (mut ended, mut lost, mut untraced, mut rest) = (0, 0, 0, 4);
+    let (mut ended, mut lost, mut lost_steps, mut rest) = (0, 0, 0, 4);
     while rest > 0 {
         let delta = tracked.sample();
         ended += tracked.snapshot.events.ended.len();
         let of = |teller| delta.gaps.iter().filter(move |gap| gap.of == teller).map(|gap| gap.lost.expect("counted"));
         lost += of(ToldBy::DestroyEvent).sum::<u64>();
-        untraced += of(ToldBy::Tracepoint).sum::<u64>();
+        lost_steps += of(ToldBy::Tracepoint).sum::<u64>();
         rest -= u32::from(load.is_finished());
         sleep(Duration::from_millis(if load.is_finished() { 200 } else { 1_000 }));
     }
@@ -217,17 +217,17 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     let closed = count(&|step| step.to.is_none());
     let path = [None, Some(SynRecv), Some(Established), Some(CloseWait), Some(LastAck), None];
     let legs: Vec<_> = path.windows(2).map(|leg| (leg[0], leg[1])).collect();
-    let traced = |leg: &(_, _)| {
+    let steps_of = |leg: &(_, _)| {
         count(&|step| (step.from, step.to) == *leg && step.told_by == ToldBy::Tracepoint && !step.skipped)
     };
-    let traced: Vec<u64> = legs.iter().map(traced).collect();
+    let steps: Vec<u64> = legs.iter().map(steps_of).collect();
     let with_words = count(&|step| step.to.is_none() && step.last.is_some());
     // The other ends wait, if a sample comes before their ports are used again.
     let clients =
         tracked.transitions.iter().filter(|step| step.remote.port == load.listener && step.from.is_none()).count();
     eprintln!(
         "{} connections in {:?} ({rate:.0}/s): {ended} ends heard, {lost} lost; at the server {opened} opened, \
-         {closed} closed, {with_words} with last words; traced {traced:?}, {untraced} steps of the machine lost; at the client {clients} opened",
+         {closed} closed, {with_words} with last words; traced {steps:?}, {lost_steps} steps of the machine lost; at the client {clients} opened",
         load.made, load.took
     );
     let made = u64::from(load.made);
@@ -241,7 +241,10 @@ fn every_one_of_thousands_of_short_connections_is_told() {
         // the source counts how many.
         Teller::On => {
             let missing = |count: &u64| made.saturating_sub(*count);
-            assert!(traced.iter().all(|count| missing(count) <= untraced + made / 100), "{traced:?}, {untraced} lost");
+            assert!(
+                steps.iter().all(|count| missing(count) <= lost_steps + made / 100),
+                "{steps:?}, {lost_steps} lost"
+            );
         }
         other => skip(&format!("without the trace of states the steps are not compared: {other:?}")),
     }
