@@ -2,7 +2,6 @@
 //! again as nobody with that capability, and with `CAP_DAC_READ_SEARCH`, because only root may read tracefs as it is mounted.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use conntop::model::delta::ToldBy;
@@ -10,8 +9,9 @@ use conntop::model::event::Teller;
 use conntop::model::tcp_state::TcpState;
 use conntop::source::Choice;
 
+use crate::program_copy::ProgramCopy;
 use crate::skip::{skip, this_test};
-use crate::watch::Watch;
+use crate::tracked_source::TrackedSource;
 
 /// Set in the run as nobody.
 const AS_NOBODY: &str = "CONNTOP_TEST_PERFMON";
@@ -30,19 +30,13 @@ fn cap_perfmon_alone_gives_exact_transitions() {
     if !in_own_mounts(mount).status().expect("unshare(1) exists").success() {
         return skip("tracefs cannot be mounted here");
     }
-    let directory = tempfile::tempdir().expect("a directory");
-    let program = directory.path().join("test");
-    // By another process: a file that a thread of ours wrote could be "busy" when it is run.
-    let copied =
-        Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&program).status().expect("cp");
-    assert!(copied.success());
-    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("ours");
+    let program = ProgramCopy::of(std::env::current_exe().expect("this test"), "test");
     let capabilities = "+perfmon,+dac_read_search";
     let as_nobody = format!(
         "{mount} && ulimit -l {LOCKED_MEMORY_KIB} && exec setpriv --reuid=65534 --regid=65534 --clear-groups \
          --inh-caps={capabilities} --ambient-caps={capabilities} \"$0\" --exact \"$1\" --nocapture"
     );
-    let status = in_own_mounts(&as_nobody).arg(&program).arg(this_test()).env(AS_NOBODY, "1").status();
+    let status = in_own_mounts(&as_nobody).arg(&program.path).arg(this_test()).env(AS_NOBODY, "1").status();
     assert!(status.expect("unshare(1) exists").success());
 }
 
@@ -54,10 +48,10 @@ fn in_own_mounts(script: &str) -> Command {
 
 fn see_transitions() {
     assert!(!rustix::process::geteuid().is_root());
-    let mut watch = Watch::begin(&Choice::Linux, true);
-    assert_eq!(watch.snapshot.events.tellers.trace, Teller::On);
+    let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
+    assert_eq!(tracked.snapshot.events.tellers.trace, Teller::On);
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
-    let step = watch.until(client.local_addr().expect("bound").port(), Some(TcpState::Established));
+    let step = tracked.wait_for_transition(client.local_addr().expect("bound").port(), Some(TcpState::Established));
     assert_eq!((step.from, step.told_by), (Some(TcpState::SynSent), ToldBy::Tracepoint));
 }
