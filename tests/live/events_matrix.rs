@@ -1,4 +1,4 @@
-//! How a connection ends, on the real kernel: each ending, on IPv4 and IPv6, shorter and longer than a sample, with the trace and
+//! How a connection ends, on the real kernel: each way, on IPv4 and IPv6, shorter and longer than a sample, with the trace and
 //! without, from `sock_diag` and from `/proc/net`. Each end is told once, with its true endpoints and states, or with what is
 //! not known left out; nothing is made up.
 

@@ -1,4 +1,4 @@
-//! HttpClients that speak just enough HTTP.
+//! Clients that speak just enough HTTP.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -50,7 +50,7 @@ pub fn get(port: u16, path: &str) -> Result<u16> {
     ask(&mut dial(port)?, path)
 }
 
-/// HttpClients that ask again and again until they are dropped.
+/// Clients that ask again and again until they are dropped.
 pub struct HttpClients {
     rest: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,

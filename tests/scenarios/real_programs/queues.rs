@@ -30,7 +30,7 @@ fn a_busy_gunicorn_behind_nginx() {
     look.line_names(&["gunicorn", "8201"]);
 }
 
-/// HttpClients that never finish the handshake, at a redis, with SYN cookies off: whoever means well gets no answer.
+/// Clients that never finish the handshake, at a redis, with SYN cookies off: whoever means well gets no answer.
 #[test]
 fn syns_of_redis_are_dropped() {
     if !alone_in_namespace() || !set("ipv4/tcp_syncookies", "0") {
