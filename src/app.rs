@@ -4,6 +4,7 @@
 //! last sample.
 
 mod action;
+pub mod binding;
 mod candidates;
 pub mod clock;
 mod close;
@@ -16,6 +17,7 @@ pub mod effect;
 pub mod explain;
 mod filtering;
 pub mod flows;
+pub mod footer;
 pub mod fresh;
 mod gather;
 pub mod held;
@@ -25,6 +27,7 @@ mod kill;
 pub mod layout;
 pub mod line;
 mod lookups;
+pub mod menu;
 pub mod mode;
 mod mouse;
 pub mod msg;
@@ -41,7 +44,7 @@ pub mod selection;
 mod sorting;
 pub mod states;
 pub mod summary;
-pub mod tab;
+pub mod tabs;
 pub mod work;
 
 use std::net::IpAddr;
@@ -55,8 +58,7 @@ use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{Notices, Tone};
-use crate::app::panels::Panels;
-use crate::app::tab::Tab;
+use crate::app::tabs::{Panels, Tab};
 use crate::app::work::{PendingWork, STEPS_AT_ONCE};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;

@@ -60,16 +60,14 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     match &app.mode {
         Mode::Normal => {}
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
-        Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
-            menu::draw(painter, app);
-        }
+        Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
         Mode::Confirm(_) | Mode::ConfirmClose(_) => {
             if let Some(sheet) = app.sheet() {
                 confirm::draw(painter, &sheet, &app.config.keymap, &app.footer());
             }
         }
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, scroll.first()),
-        Mode::Help { scroll } => help::draw(painter, layout, &app.config.keymap, scroll.first()),
+        Mode::Help { scroll } => help::draw(painter, layout, app, scroll.first()),
     }
 }
 

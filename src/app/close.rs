@@ -72,7 +72,7 @@ impl App {
     /// The one socket that `selection` means; `None` where it stands for several, which are being gathered.
     fn socket_to_close(&mut self, selection: Selected) -> Result<Option<SocketId>, String> {
         match selection {
-            Selected::None => Err(NOTHING.to_owned()),
+            Selected::None | Selected::State(_) | Selected::Finding(_) => Err(NOTHING.to_owned()),
             Selected::Socket(id) => Ok(Some(id)),
             Selected::LogLine(number) => match log::entry(&self.store, number) {
                 Some(entry) => Ok(Some(entry.id)),
@@ -81,9 +81,6 @@ impl App {
             Selected::Group(key) => {
                 self.gather(key, Purpose::Close);
                 Ok(None)
-            }
-            Selected::State(_) | Selected::Finding(_) => {
-                Err("choose one socket first: Enter shows those of this row".to_owned())
             }
         }
     }

@@ -4,14 +4,14 @@ use crate::app::App;
 use crate::app::action::Edit;
 use crate::app::line::Line;
 use crate::app::mode::{FilterEdit, Mode};
-use crate::app::tab::Tab;
+use crate::app::tabs::Tab;
 use crate::table::filter::Filter;
 
 impl App {
     /// Opens the filter line. Filters speak of connections, alone or in groups: where there are none, theirs is shown.
     pub(super) fn edit_filter(&mut self) {
         if self.panel().filter().is_none() {
-            self.show(Tab::Connections);
+            self.show(Tab::SOCKETS);
         }
         let before = self.panels.connections.view.filter().text().to_owned();
         self.mode = Mode::Filter(FilterEdit { line: Line::new(&before), before, error: None });

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::app::candidates::{Candidates, GONE, Purpose, nobody_sentence};
+use crate::app::menu::{MenuChoice, MenuLine, SocketChoice};
 use crate::app::mode::Mode;
 use crate::app::notice::Tone;
 use crate::app::selection::Selected;
@@ -40,15 +41,15 @@ impl App {
                 self.say(Tone::Bad, text.as_str());
             }
             several => {
-                let sockets = several.iter().map(|id| (*id, self.socket_text(*id))).collect();
-                self.mode = Mode::SocketMenu { sockets, line: 0 };
+                let sockets = several.iter().map(|id| SocketChoice { id: *id, line: self.socket_line(*id) }).collect();
+                self.open_menu(MenuChoice::Socket(sockets), 0);
             }
         }
     }
 
-    fn socket_text(&self, id: SocketId) -> (String, String) {
+    fn socket_line(&self, id: SocketId) -> MenuLine {
         let row = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
-        row.map_or_else(Default::default, |row| socket_text(&row.connection.socket, self.store.names()))
+        row.map_or_else(Default::default, |row| socket_line(&row.connection.socket, self.store.names()))
     }
 }
 
@@ -65,11 +66,14 @@ fn owners(members: Members) -> Result<Candidates, String> {
 }
 
 /// `127.0.0.1:80 -> 10.0.0.7:51234`, and `CLOSE_WAIT nginx[812]`.
-fn socket_text(socket: &Socket, names: &Names) -> (String, String) {
+fn socket_line(socket: &Socket, names: &Names) -> MenuLine {
     let remote = if socket.remote.is_unset() { String::new() } else { format!(" -> {}", remote_end(socket, names)) };
     let holder = match &socket.owner {
-        Owner::Live(holders) => format!(" {}[{}]", holders.first().name, holders.first().id.pid),
+        Owner::Live(holders) => format!(" {}", holders.first()),
         _ => String::new(),
     };
-    (format!("{}{remote}", local_end(socket, names)), format!("{}{holder}", socket.state.row().name))
+    MenuLine {
+        label: format!("{}{remote}", local_end(socket, names)),
+        about: format!("{}{holder}", socket.state.row().name),
+    }
 }

@@ -1,164 +1,72 @@
-//! The key table: which key does what, where. Handling, help, footer and README follow from it.
+//! The key table: which key does what, where. Handling, help, footer, palette and README follow from it.
 
 use std::ops::Range;
 
 use crate::app::App;
 use crate::app::action::{Edit, Motion};
+use crate::app::binding::{Binding, KeyContext, KeyScope, MAIN, PanelAbility, Run, on};
 use crate::app::effect::Effect;
 use crate::app::keymap::key::{
-    BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, Key, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char,
-    ctrl, function,
+    BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char, ctrl,
+    function,
 };
-use crate::app::panels::PanelAbility;
-use crate::app::tab::Tab;
+use crate::app::selection::SelectionKind;
+use crate::app::tabs::TABS;
 
 pub mod key;
 pub mod remap;
 
-/// Where a key is pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum KeyScope {
-    /// A table, the states or the log.
-    Table,
-    /// The detail view.
-    Detail,
-    /// The filter line.
-    Filter,
-    /// A menu.
-    Menu,
-    /// The dialog that asks before a signal is sent.
-    Confirm,
-    /// A dialog in which a word has to be typed.
-    ConfirmWord,
-    /// The second dialog, before KILL is sent.
-    ConfirmKill,
-    /// The dialog that asks before a socket is closed.
-    ConfirmClose,
-    /// An explanation.
-    Explain,
-    /// The help screen.
-    Help,
-}
-
-/// One row of the key table.
-pub struct Binding {
-    /// What it does in one word: unique, and the name by which `[keys]` of the configuration gives it other keys.
-    pub action: &'static str,
-    /// The keys unless the configuration says otherwise; the footer shows the first.
-    pub keys: &'static [Key],
-    /// One or two words, for the footer.
-    pub name: &'static str,
-    /// What it does, for the help.
-    pub help: &'static str,
-    /// Where it works.
-    pub on: On,
-    pub(crate) run: Run,
-    /// Its place in the footer of its scopes: the lowest first; 0 is not in the footer.
-    pub footer: u8,
-}
-
-/// Where a binding works.
-#[derive(Clone, Copy)]
-pub struct On {
-    /// The places.
-    pub scopes: &'static [KeyScope],
-    /// What a tab has to offer for it to do something; this counts in [`KeyScope::Table`] only.
-    needs: Option<PanelAbility>,
-}
-
-/// What a binding does.
-#[derive(Clone, Copy)]
-pub(crate) enum Run {
-    /// Changes the app and nothing else.
-    Change(fn(&mut App)),
-    /// Also asks the runtime for something.
-    Ask(fn(&mut App) -> Vec<Effect>),
-    /// Changes nothing on the machine and leads out of what is open.
-    Back(fn(&mut App)),
-    /// Says yes to a dialog: not taken where it is pressed too soon.
-    Confirm(fn(&mut App) -> Vec<Effect>),
-}
-
-impl Binding {
-    /// Whether it changes nothing and leads out of what is open.
-    pub const fn leads_back(&self) -> bool {
-        matches!(self.run, Run::Back(_))
-    }
-
-    /// Whether it says yes to a dialog.
-    pub(crate) const fn confirms(&self) -> bool {
-        matches!(self.run, Run::Confirm(_))
-    }
-
-    /// Whether the configuration can give it no other keys: a yes to a dialog, and the key that leaves from anywhere.
-    pub(crate) fn is_fixed(&self) -> bool {
-        self.confirms() || self.action == QUIT_ANYWHERE
-    }
-
-    /// Runs it; answers what is to be done outside of the app.
-    pub(crate) fn run(&self, app: &mut App) -> Vec<Effect> {
-        match self.run {
-            Run::Change(run) | Run::Back(run) => {
-                run(app);
-                Vec::new()
-            }
-            Run::Ask(run) | Run::Confirm(run) => run(app),
-        }
-    }
-}
-
-const fn on(scopes: &'static [KeyScope]) -> On {
-    On { scopes, needs: None }
-}
-
-impl On {
-    const fn needs(self, ability: PanelAbility) -> Self {
-        Self { needs: Some(ability), ..self }
-    }
-}
-
-use KeyScope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Table};
+use KeyScope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Palette, Table};
+use PanelAbility::{Follow, Group, Sort, Span};
 use Run::{Ask, Back, Change, Confirm as Yes};
 
 const LISTS: &[KeyScope] = &[Table, Detail, Menu, Help, Explain];
-const MAIN: &[KeyScope] = &[Table, Detail];
 const EVERYWHERE: &[KeyScope] =
-    &[Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
+    &[Table, Detail, Filter, Menu, Palette, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
 
+/// What has processes that can be sent a signal.
+const OWNED: &[SelectionKind] = &[SelectionKind::Socket, SelectionKind::Group, SelectionKind::Finding];
+const NO_OWNER: &str = "choose a connection or a process first: 1 or 2 shows them";
+/// What stands for sockets that can be closed.
+const SOCKETS: &[SelectionKind] = &[SelectionKind::Socket, SelectionKind::Group, SelectionKind::LogLine];
+const NO_SOCKET: &str = "choose one socket first: Enter shows those of this row";
+
+/// The action of the key that opens the selected row; a click on it does the same.
+pub(in crate::app) const OPEN: &str = "open";
+/// The action of the key that lists all actions.
+pub(in crate::app) const PALETTE: &str = "palette";
 /// The action of the key that leaves the program from anywhere.
 const QUIT_ANYWHERE: &str = "quit-anywhere";
 
-/// Every key.
+/// The keys that move, and that lead to the next tab.
 #[rustfmt::skip]
-pub const BINDINGS: &[Binding] = &[
+const MOVING: &[Binding] = &[
     // Moving
-    Binding { action: "down",             keys: &[DOWN, char('j')],                   name: "down",        help: "down one line",                              on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Down)),                        footer: 0 },
-    Binding { action: "up",               keys: &[UP, char('k')],                     name: "up",          help: "up one line",                                on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Up)),                          footer: 0 },
-    Binding { action: "page-down",        keys: &[PAGE_DOWN, ctrl('d'), ctrl('f')],   name: "page down",   help: "down one page",                              on: on(LISTS),                                                      run: Change(|app| app.go(Motion::PageDown)),                    footer: 0 },
-    Binding { action: "page-up",          keys: &[PAGE_UP, ctrl('u'), ctrl('b')],     name: "page up",     help: "up one page",                                on: on(LISTS),                                                      run: Change(|app| app.go(Motion::PageUp)),                      footer: 0 },
-    Binding { action: "first",            keys: &[HOME, char('g')],                   name: "first",       help: "to the first line",                          on: on(LISTS),                                                      run: Change(|app| app.go(Motion::First)),                       footer: 0 },
-    Binding { action: "last",             keys: &[END, char('G')],                    name: "last",        help: "to the last line",                           on: on(LISTS),                                                      run: Change(|app| app.go(Motion::Last)),                        footer: 0 },
-    Binding { action: "open",             keys: &[ENTER],                             name: "open",        help: "details; of a group its connections",        on: on(&[Table]),                                                   run: Change(App::open),                                         footer: 5 },
-    Binding { action: "back",             keys: &[ESC],                               name: "back",        help: "back: close this, clear the filter",         on: on(EVERYWHERE),                                                 run: Back(App::back),                                           footer: 11 },
-    Binding { action: "follow",           keys: &[char('F')],                         name: "follow",      help: "keep the selected row on its line, or not",  on: on(&[Table]),                                                   run: Change(App::follow),                                       footer: 0 },
+    Binding { action: "down",         keys: &[DOWN, char('j')],                 name: "down",      help: "down one line",                             on: on(LISTS),                 run: Change(|app| app.go(Motion::Down)),       footer: 0 },
+    Binding { action: "up",           keys: &[UP, char('k')],                   name: "up",        help: "up one line",                               on: on(LISTS),                 run: Change(|app| app.go(Motion::Up)),         footer: 0 },
+    Binding { action: "page-down",    keys: &[PAGE_DOWN, ctrl('d'), ctrl('f')], name: "page down", help: "down one page",                             on: on(LISTS),                 run: Change(|app| app.go(Motion::PageDown)),   footer: 0 },
+    Binding { action: "page-up",      keys: &[PAGE_UP, ctrl('u'), ctrl('b')],   name: "page up",   help: "up one page",                               on: on(LISTS),                 run: Change(|app| app.go(Motion::PageUp)),     footer: 0 },
+    Binding { action: "first",        keys: &[HOME, char('g')],                 name: "first",     help: "to the first line",                         on: on(LISTS),                 run: Change(|app| app.go(Motion::First)),      footer: 0 },
+    Binding { action: "last",         keys: &[END, char('G')],                  name: "last",      help: "to the last line",                          on: on(LISTS),                 run: Change(|app| app.go(Motion::Last)),       footer: 0 },
+    Binding { action: OPEN,           keys: &[ENTER],                           name: "open",      help: "details; of a group its connections",       on: on(&[Table]),              run: Change(App::open),                        footer: 5 },
+    Binding { action: "back",         keys: &[ESC],                             name: "back",      help: "back: close this, clear the filter",        on: on(EVERYWHERE),            run: Back(App::back),                          footer: 11 },
+    Binding { action: "follow",       keys: &[char('F')],                       name: "follow",    help: "keep the selected row on its line, or not", on: on(&[Table]).with(Follow), run: Change(App::follow),                      footer: 0 },
     // Looking
-    Binding { action: "next-tab",         keys: &[TAB],                               name: "next tab",    help: "the next tab",                               on: on(&[Table]),                                                   run: Change(|app| app.show(app.tab.step(1))),                   footer: 0 },
-    Binding { action: "previous-tab",     keys: &[BACK_TAB],                          name: "previous",    help: "the previous tab",                           on: on(&[Table]),                                                   run: Change(|app| app.show(app.tab.step(-1))),                  footer: 0 },
-    Binding { action: "tab-connections",  keys: &[char('1')],                         name: "sockets",     help: "tab Connections: one line a socket",         on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Connections)),                  footer: 0 },
-    Binding { action: "tab-processes",    keys: &[char('2')],                         name: "processes",   help: "tab Processes: who holds how many",          on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Processes)),                    footer: 0 },
-    Binding { action: "tab-remotes",      keys: &[char('3')],                         name: "remotes",     help: "tab Remotes: the other ends",                on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Remotes)),                      footer: 0 },
-    Binding { action: "tab-listeners",    keys: &[char('4')],                         name: "listeners",   help: "tab Listeners: accept queues",               on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Listeners)),                    footer: 0 },
-    Binding { action: "tab-states",       keys: &[char('5')],                         name: "states",      help: "tab States: history and meaning",            on: on(MAIN),                                                       run: Change(|app| app.show(Tab::States)),                       footer: 0 },
-    Binding { action: "tab-findings",     keys: &[char('6')],                         name: "findings",    help: "tab Findings: what is wrong, and why",       on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Findings)),                     footer: 0 },
-    Binding { action: "tab-ports",        keys: &[char('7')],                         name: "ports",       help: "tab Ports: ephemeral ports in use",          on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Ports)),                        footer: 0 },
-    Binding { action: "tab-log",          keys: &[char('8'), char('H')],              name: "log",         help: "tab Log: what happened, newest first",       on: on(MAIN),                                                       run: Change(|app| app.show(Tab::Log)),                          footer: 0 },
+    Binding { action: "next-tab",     keys: &[TAB],                             name: "next tab",  help: "the next tab",                              on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(1))),  footer: 0 },
+    Binding { action: "previous-tab", keys: &[BACK_TAB],                        name: "previous",  help: "the previous tab",                          on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(-1))), footer: 0 },
+];
+
+/// All other keys but those of the tabs, which stand in [`TABS`].
+#[rustfmt::skip]
+const OTHERS: &[Binding] = &[
+    // Looking
     Binding { action: "filter",           keys: &[char('/'), function(4)],            name: "filter",      help: "filter connections, as in state:close-wait", on: on(&[Table]),                                                   run: Change(App::edit_filter),                                  footer: 2 },
-    Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).needs(PanelAbility::Sort),                                      run: Change(App::open_sort_menu),                               footer: 3 },
-    Binding { action: "sort-left",        keys: &[char('<'), LEFT],                   name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]),                                                   run: Change(|app| app.step_sort(-1)),                           footer: 0 },
-    Binding { action: "sort-right",       keys: &[char('>'), RIGHT],                  name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]),                                                   run: Change(|app| app.step_sort(1)),                            footer: 0 },
-    Binding { action: "reverse-sort",     keys: &[char('I'), char('r')],              name: "invert",      help: "reverse the sort",                           on: on(&[Table]),                                                   run: Change(App::invert_sort),                                  footer: 0 },
-    Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).needs(PanelAbility::Span),                              run: Change(App::next_span),                                    footer: 3 },
-    Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "by process, remote, listener, and back",     on: on(&[Table]).needs(PanelAbility::Group),                                     run: Change(App::group),                                        footer: 4 },
+    Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).with(Sort),                                        run: Change(App::open_sort_menu),                               footer: 3 },
+    Binding { action: "sort-left",        keys: &[char('<'), LEFT],                   name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(-1)),                           footer: 0 },
+    Binding { action: "sort-right",       keys: &[char('>'), RIGHT],                  name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(1)),                            footer: 0 },
+    Binding { action: "reverse-sort",     keys: &[char('I'), char('r')],              name: "reverse",     help: "reverse the sort",                           on: on(&[Table]).with(Sort),                                        run: Change(App::invert_sort),                                  footer: 0 },
+    Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).with(Span),                                        run: Change(App::next_span),                                    footer: 3 },
+    Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "by process, remote, listener, and back",     on: on(&[Table]).with(Group),                                       run: Change(App::group),                                        footer: 4 },
     Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "hold the screen still; nothing is lost",     on: on(MAIN),                                                       run: Change(App::toggle_freeze),                                footer: 10 },
     Binding { action: "slower",           keys: &[char('+'), char('=')],              name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
     Binding { action: "faster",           keys: &[char('-')],                         name: "faster",      help: "less time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(false)),                       footer: 0 },
@@ -166,17 +74,22 @@ pub const BINDINGS: &[Binding] = &[
     Binding { action: "namespaces",       keys: &[char('N')],                         name: "namespaces",  help: "all network namespaces, or only this one",   on: on(MAIN),                                                       run: Ask(App::toggle_namespaces),                               footer: 0 },
     Binding { action: "explain",          keys: &[char('e')],                         name: "explain",     help: "what it means, what to do about it",         on: on(&[Table, Detail, Explain]),                                  run: Change(App::toggle_explanation),                           footer: 6 },
     // Acting
-    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).needs(PanelAbility::Kill),                                           run: Change(App::ask_for_signal),                               footer: 7 },
-    Binding { action: "escalate",         keys: &[char('!')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN),                                                       run: Change(App::escalate),                                     footer: 0 },
+    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).selected(OWNED, NO_OWNER).changing_machine(),          run: Change(App::ask_for_signal),                               footer: 7 },
+    Binding { action: "escalate",         keys: &[char('!')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN).changing_machine(),                                    run: Change(App::escalate),                                     footer: 0 },
     Binding { action: "copy",             keys: &[char('y')],                         name: "copy",        help: "copy the selected line to the clipboard",    on: on(MAIN),                                                       run: Ask(App::copy),                                            footer: 0 },
-    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).needs(PanelAbility::Close),                                          run: Change(App::ask_to_close),                                 footer: 9 },
+    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).selected(SOCKETS, NO_SOCKET).changing_machine(),       run: Change(App::ask_to_close),                                 footer: 9 },
     // Menus and dialogs
-    Binding { action: "choose",           keys: &[ENTER],                             name: "choose",      help: "take the selected line",                     on: on(&[Menu]),                                                    run: Change(App::choose),                                       footer: 1 },
-    Binding { action: "confirm-signal",   keys: &[char('y')],                         name: "send",        help: "do exactly what the dialog shows",           on: on(&[Confirm]),                                                 run: Yes(App::confirm),                                     footer: 1 },
-    Binding { action: "confirm-word",     keys: &[ENTER],                             name: "do it",       help: "do it, once the word is typed",              on: on(&[ConfirmWord]),                                             run: Yes(App::confirm),                                     footer: 1 },
+    Binding { action: "choose",           keys: &[ENTER],                             name: "choose",      help: "take the selected line",                     on: on(&[Menu]),                                                    run: Ask(App::choose),                                          footer: 1 },
+    Binding { action: "confirm-signal",   keys: &[char('y')],                         name: "send",        help: "do exactly what the dialog shows",           on: on(&[Confirm]),                                                 run: Yes(App::confirm),                                         footer: 1 },
+    Binding { action: "confirm-word",     keys: &[ENTER],                             name: "do it",       help: "do it, once the word is typed",              on: on(&[ConfirmWord]),                                             run: Yes(App::confirm),                                         footer: 1 },
     Binding { action: "erase-word",       keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter of the word",         on: on(&[ConfirmWord]),                                             run: Change(App::erase_word),                                   footer: 0 },
-    Binding { action: "confirm-kill",     keys: &[char('K')],                         name: "send KILL",   help: "the second yes, which KILL needs",           on: on(&[ConfirmKill]),                                             run: Yes(App::confirm_kill),                                footer: 1 },
-    Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close it",    help: "close exactly that socket",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                     footer: 1 },
+    Binding { action: "confirm-kill",     keys: &[char('K')],                         name: "send KILL",   help: "the second yes, which KILL needs",           on: on(&[ConfirmKill]),                                             run: Yes(App::confirm_kill),                                    footer: 1 },
+    Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close it",    help: "close exactly that socket",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                         footer: 1 },
+    // The list of actions
+    Binding { action: "palette-run",      keys: &[ENTER],                             name: "run",         help: "run the selected action",                    on: on(&[Palette]),                                                 run: Ask(App::choose),                                          footer: 1 },
+    Binding { action: "palette-down",     keys: &[DOWN, ctrl('n')],                   name: "down",        help: "down one action",                            on: on(&[Palette]),                                                 run: Change(|app| app.go(Motion::Down)),                        footer: 0 },
+    Binding { action: "palette-up",       keys: &[UP, ctrl('p')],                     name: "up",          help: "up one action",                              on: on(&[Palette]),                                                 run: Change(|app| app.go(Motion::Up)),                          footer: 0 },
+    Binding { action: "palette-erase",    keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter typed",               on: on(&[Palette]),                                                 run: Change(App::erase_palette),                                footer: 0 },
     // The filter line
     Binding { action: "apply-filter",     keys: &[ENTER],                             name: "apply",       help: "keep the filter",                            on: on(&[Filter]),                                                  run: Change(App::accept_filter),                                footer: 1 },
     Binding { action: "edit-left",        keys: &[LEFT, ctrl('b')],                   name: "left",        help: "cursor to the left",                         on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Left)),          footer: 0 },
@@ -191,6 +104,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding { action: "edit-newer",       keys: &[DOWN, ctrl('n')],                   name: "newer",       help: "the filter after this one",                  on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Newer)),         footer: 0 },
     // The program
     Binding { action: "help",             keys: &[char('?'), function(1), char('h')], name: "help",        help: "these keys; again to go back",               on: on(&[Table, Detail, Help]),                                     run: Change(App::toggle_help),                                  footer: 1 },
+    Binding { action: PALETTE,            keys: &[char(':')],                         name: "actions",     help: "all actions that work here; type to filter", on: on(MAIN),                                                       run: Change(App::open_palette),                                 footer: 12 },
     Binding { action: "redraw",           keys: &[ctrl('l')],                         name: "redraw",      help: "draw everything again",                      on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Redraw]),                             footer: 0 },
     Binding { action: "suspend",          keys: &[ctrl('z')],                         name: "suspend",     help: "stop conntop; fg brings it back",            on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Suspend]),                            footer: 0 },
     Binding { action: "no",               keys: &[char('q'), char('n')],              name: "close",       help: "no; close this and change nothing",          on: on(&[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose]), run: Back(App::back),                                           footer: 0 },
@@ -198,19 +112,33 @@ pub const BINDINGS: &[Binding] = &[
     Binding { action: QUIT_ANYWHERE,      keys: &[ctrl('c')],                         name: "quit",        help: "leave conntop, from anywhere",               on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Quit]),                               footer: 0 },
 ];
 
-/// The bindings that the footer of `scope` shows on `tab`, in its order.
-pub fn footer(scope: KeyScope, tab: Tab) -> Vec<&'static Binding> {
-    let offers = |needs: Option<PanelAbility>| needs.is_none_or(|ability| tab.row().abilities.contains(&ability));
-    let works = |on: On| on.scopes.contains(&scope) && (scope != Table || offers(on.needs));
-    let mut rows: Vec<_> = BINDINGS.iter().filter(|row| row.footer > 0 && works(row.on)).collect();
+/// Every binding, in the order of the help.
+pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+    MOVING.iter().chain(TABS.iter().map(|row| &row.binding)).chain(OTHERS)
+}
+
+/// The binding of this action.
+pub(in crate::app) fn named(action: &str) -> Option<&'static Binding> {
+    bindings().find(|binding| binding.action == action)
+}
+
+/// Whether the configuration can give `binding` no other keys: a yes to a dialog, and the key that leaves from anywhere.
+fn is_fixed(binding: &Binding) -> bool {
+    binding.confirms() || binding.action == QUIT_ANYWHERE
+}
+
+/// The bindings that the footer shows in `context`, in its order.
+pub fn footer(context: &KeyContext) -> Vec<&'static Binding> {
+    let mut rows: Vec<_> = bindings().filter(|row| row.footer > 0 && row.on.acts(context)).collect();
     rows.sort_by_key(|row| row.footer);
     rows
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, KeyScope); 7] = [
+pub const SECTIONS: [(&str, KeyScope); 8] = [
     ("Tables and the log", Table),
     ("Menus", Menu),
+    ("The list of actions", Palette),
     ("Before a signal is sent", Confirm),
     ("Where a word is asked for", ConfirmWord),
     ("Before KILL is sent", ConfirmKill),
@@ -220,7 +148,7 @@ pub const SECTIONS: [(&str, KeyScope); 7] = [
 
 /// The bindings under the heading of `SECTIONS[section]`.
 pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |row| {
+    bindings().filter(move |row| {
         let first = SECTIONS.iter().position(|(_, scope)| row.on.scopes.contains(scope));
         first == Some(section)
     })
@@ -235,22 +163,24 @@ pub fn help_columns(width: u16) -> impl Iterator<Item = Range<usize>> {
     [0..split, split..SECTIONS.len()].into_iter().filter(|sections| !sections.is_empty())
 }
 
-/// How many lines the longest column of the help has: every binding, and a heading and a blank line for each section.
-pub fn help_len(width: u16) -> usize {
-    let lines = |columns: Range<usize>| columns.map(|index| section(index).count() + 2).sum();
+/// How many lines the longest column of the help has: every binding that may act, and a heading and a blank line for each
+/// section.
+pub fn help_len(width: u16, is_read_only: bool) -> usize {
+    let shown = |index| section(index).filter(|binding| binding.on.is_allowed(is_read_only)).count();
+    let lines = |columns: Range<usize>| columns.map(|index| shown(index) + 2).sum();
     help_columns(width).map(lines).max().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::key::KeyStroke;
     use crate::app::keymap::remap::Keymap;
-    use crate::app::panels::TABS;
 
-    const SCOPES: [KeyScope; 10] =
-        [Table, Detail, Filter, Menu, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
+    const SCOPES: [KeyScope; 11] =
+        [Table, Detail, Filter, Menu, Palette, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
 
-    fn action(scope: KeyScope, key: Key) -> Option<&'static str> {
+    fn action(scope: KeyScope, key: KeyStroke) -> Option<&'static str> {
         Keymap::default().binding(scope, key).map(|row| row.action)
     }
 
@@ -258,7 +188,7 @@ mod tests {
     fn no_key_means_two_things_in_one_place() {
         for scope in SCOPES {
             let mut seen = Vec::new();
-            for key in BINDINGS.iter().filter(|row| row.on.scopes.contains(&scope)).flat_map(|row| row.keys) {
+            for key in bindings().filter(|row| row.on.scopes.contains(&scope)).flat_map(|row| row.keys) {
                 assert!(!seen.contains(key), "{key} is bound twice in {scope:?}");
                 seen.push(*key);
             }
@@ -267,15 +197,15 @@ mod tests {
 
     #[test]
     fn the_name_of_an_action_is_unique_and_is_written_like_a_setting() {
-        for row in BINDINGS {
-            assert_eq!(BINDINGS.iter().filter(|other| other.action == row.action).count(), 1, "{}", row.action);
+        for row in bindings() {
+            assert_eq!(bindings().filter(|other| other.action == row.action).count(), 1, "{}", row.action);
             assert!(row.action.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
         }
     }
 
     #[test]
     fn every_binding_is_reached_by_each_of_its_keys() {
-        for row in BINDINGS {
+        for row in bindings() {
             for (scope, key) in row.on.scopes.iter().flat_map(|scope| row.keys.iter().map(move |key| (*scope, *key))) {
                 assert_eq!(action(scope, key), Some(row.action), "{key} in {scope:?}");
             }
@@ -285,7 +215,7 @@ mod tests {
     #[test]
     fn the_help_lists_every_binding_once() {
         let listed: usize = (0..SECTIONS.len()).map(|index| section(index).count()).sum();
-        assert_eq!(listed, BINDINGS.len());
+        assert_eq!(listed, bindings().count());
     }
 
     #[test]
@@ -302,10 +232,10 @@ mod tests {
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
             // Of the twelve of the tables some are left out on each tab.
-            assert!(TABS.iter().all(|row| footer(scope, row.tab).len() <= 12), "{scope:?}");
+            assert!(TABS.iter().all(|row| footer(&row.key_context(scope, false)).len() <= 12), "{scope:?}");
         }
-        assert!(BINDINGS.iter().all(|row| !row.help.is_empty() && row.name.len() <= 12));
+        assert!(bindings().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.
-        assert!(BINDINGS.iter().all(|row| row.help.len() <= 42));
+        assert!(bindings().all(|row| row.help.len() <= 42));
     }
 }

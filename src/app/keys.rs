@@ -6,17 +6,18 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::App;
 use crate::app::action::Motion;
+use crate::app::binding::{Binding, KeyScope};
 use crate::app::detail;
 use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
-use crate::app::keymap::key::Key;
-use crate::app::keymap::{self, Binding, KeyScope};
+use crate::app::keymap;
+use crate::app::keymap::key::KeyStroke;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
 use crate::app::msg::EarlyKey;
 use crate::app::notice::Tone;
 use crate::app::panels::Opened;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
-use crate::app::tab::Tab;
+use crate::app::tabs::Tab;
 use crate::model::socket::SocketId;
 
 /// The intervals that `+` and `-` step through.
@@ -28,19 +29,22 @@ impl App {
         let dismissed = self.notices.dismiss();
         self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
-        let Some(key) = Key::pressed(event) else { return Vec::new() };
+        let Some(key) = KeyStroke::pressed(event) else { return Vec::new() };
         if let Some(binding) = self.config.keymap.binding(scope, key) {
             self.dirty = true;
             if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
             }
-            return if self.refuses(binding, early) { Vec::new() } else { binding.run(self) };
+            return self.run(binding, early);
         }
         match event.code {
             KeyCode::Char(character)
                 if scope == KeyScope::Filter && !event.modifiers.contains(KeyModifiers::CONTROL) =>
             {
                 self.type_into_filter(character.encode_utf8(&mut [0; 4]));
+            }
+            KeyCode::Char(character) if scope == KeyScope::Palette && key.typed().is_some() => {
+                self.type_into_palette(character.encode_utf8(&mut [0; 4]));
             }
             KeyCode::Char(character) if scope == KeyScope::ConfirmWord && early != Some(EarlyKey::QuestionUnread) => {
                 self.type_word(character);
@@ -56,9 +60,13 @@ impl App {
         Vec::new()
     }
 
-    /// The bindings of the footer: those of them that do something on what is shown.
-    pub fn footer(&self) -> Vec<&'static Binding> {
-        keymap::footer(self.mode.scope(&self.page), self.tab)
+    /// Runs `binding`, by whichever key, click or menu it was called, or says why it does not act here.
+    pub(super) fn run(&mut self, binding: &Binding, early: Option<EarlyKey>) -> Vec<Effect> {
+        self.dirty = true;
+        if let Some(why) = binding.on.refusal(&self.key_context()) {
+            return self.say(Tone::Bad, why);
+        }
+        if self.refuses(binding, early) { Vec::new() } else { binding.run(self) }
     }
 
     /// Whether a yes is not taken: it came before its question could be read.
@@ -135,16 +143,15 @@ impl App {
             Mode::Help { scroll } => {
                 // Title line and footer are not the help's.
                 let height = usize::from(self.config.size.1).saturating_sub(2);
-                scroll.go(motion, page, ScrollExtent { len: keymap::help_len(self.config.size.0), height });
+                let len = keymap::help_len(self.config.size.0, self.config.read_only);
+                scroll.go(motion, page, ScrollExtent { len, height });
             }
             Mode::Explain { explained, scroll } => {
                 let height = usize::from(self.config.size.1).saturating_sub(2);
                 let len = crate::app::explain::len(explained, self.config.size.0);
                 scroll.go(motion, page, ScrollExtent { len, height });
             }
-            Mode::SortMenu { .. } | Mode::OwnerMenu { .. } | Mode::SocketMenu { .. } | Mode::SignalMenu { .. } => {
-                self.move_in_menu(motion);
-            }
+            Mode::Menu(_) => self.move_in_menu(motion),
             _ => self.go_in_page(motion, page),
         }
     }
@@ -187,7 +194,7 @@ impl App {
     pub(super) fn enter(&mut self, filter: &str, back: (Tab, String)) {
         self.apply_filter(filter);
         self.panels.connections.cursor.release();
-        self.show(Tab::Connections);
+        self.show(Tab::SOCKETS);
         self.entered = Some(back);
     }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::binding::READ_ONLY;
 use crate::app::candidates::{Candidates, Purpose, nobody_sentence};
 use crate::app::effect::Effect;
+use crate::app::menu::MenuChoice;
 use crate::app::mode::{Confirm, Mode, Stage, TypedWord};
 use crate::app::notice::Tone;
 use crate::app::selection::{NOTHING, Selected};
@@ -42,7 +44,7 @@ impl App {
             Ok(Candidates { mut owners, holding }) if owners.len() == 1 => {
                 self.open_signal_menu(owners.swap_remove(0), holding);
             }
-            Ok(Candidates { owners, holding }) => self.mode = Mode::OwnerMenu { owners, holding, line: 0 },
+            Ok(Candidates { owners, holding }) => self.open_menu(MenuChoice::Owner { owners, holding }, 0),
         }
     }
 
@@ -61,7 +63,7 @@ impl App {
     pub(super) fn open_signal_menu(&mut self, process: Arc<Process>, holding: Vec<NonZeroU32>) {
         match self.protection(&process) {
             Some(sentence) => drop(self.say(Tone::Bad, sentence)),
-            None => self.mode = Mode::SignalMenu { process, holding, line: 0 },
+            None => self.open_menu(MenuChoice::Signal { process, holding }, 0),
         }
     }
 
@@ -149,7 +151,7 @@ impl App {
     /// Whether anything may be done at all.
     pub(super) fn may_act(&self) -> Result<(), String> {
         if self.config.read_only {
-            return Err("conntop was started with --read-only; start it without to act".to_owned());
+            return Err(READ_ONLY.to_owned());
         }
         match (self.config.source.abilities.kill, self.config.source.kind) {
             (true, _) => self.config.doubt.map_or(Ok(()), |doubt| Err(doubt.sentence().to_owned())),
@@ -164,15 +166,12 @@ impl App {
     /// The processes behind `selection`; none while they are being gathered.
     fn candidates(&mut self, selection: Selected) -> Result<Candidates, String> {
         match selection {
-            Selected::None => Err(NOTHING.to_owned()),
+            Selected::None | Selected::State(_) | Selected::LogLine(_) => Err(NOTHING.to_owned()),
             Selected::Socket(id) => {
                 candidates_of(self.seen_row(id).ok_or("this connection is gone; there is nothing to act on")?)
             }
             Selected::Group(key) => self.candidates_of_group(key),
             Selected::Finding(key) => self.candidates_of_finding(key),
-            Selected::State(_) | Selected::LogLine(_) => {
-                Err("choose a connection or a process first: 1 or 2 shows them".to_owned())
-            }
         }
     }
 

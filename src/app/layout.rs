@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::panels::{PanelParts, TABS, TabRow};
-use crate::app::tab::Tab;
+use crate::app::panels::PanelParts;
+use crate::app::tabs::{TABS, Tab, TabRow};
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
@@ -145,6 +145,34 @@ const fn log_height((_, height): (u16, u16), parts: PanelParts) -> u16 {
         46..60 => 9,
         60.. => 13,
     }
+}
+
+/// Cells that the border of a box takes beside its inside: the border and a blank at each side.
+const POPUP_SIDES: u16 = 4;
+/// Lines that the border of a box takes.
+const POPUP_RULES: u16 = 2;
+
+/// A box in the middle of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Popup {
+    /// With its border.
+    pub frame: Rect,
+    /// Within its border.
+    pub inside: Rect,
+}
+
+/// A box with `width` by `height` cells inside, or as many as `screen` has room for.
+pub fn popup(screen: Rect, width: u16, height: u16) -> Popup {
+    let width = width.saturating_add(POPUP_SIDES).min(screen.width);
+    let height = height.saturating_add(POPUP_RULES).min(screen.height);
+    let frame = Rect::new((screen.width - width) / 2, (screen.height - height) / 2, width, height);
+    let inside = Rect {
+        x: frame.x + POPUP_SIDES / 2,
+        y: frame.y + POPUP_RULES / 2,
+        width: width.saturating_sub(POPUP_SIDES),
+        height: height.saturating_sub(POPUP_RULES),
+    };
+    Popup { frame, inside }
 }
 
 /// A tab's place in the line of tabs.

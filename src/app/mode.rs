@@ -1,18 +1,17 @@
 //! What is open above the tabs, and with it which keys work: one value, never a set of flags.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::app::binding::KeyScope;
 use crate::app::detail::page::DetailPage;
 use crate::app::dialog::part::DialogPart;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
-use crate::app::keymap::KeyScope;
 use crate::app::line::Line;
+use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
 use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
-use crate::model::socket::SocketId;
 use crate::table::filter::FilterError;
 
 /// What the main part of the screen is.
@@ -33,36 +32,8 @@ pub enum Mode {
     Normal,
     /// The filter is being typed.
     Filter(FilterEdit),
-    /// A column to sort by is being chosen.
-    SortMenu {
-        /// The line of the cursor, which is the index of the column.
-        line: usize,
-    },
-    /// One of the owners of what is selected is being chosen.
-    OwnerMenu {
-        /// The owners.
-        owners: Vec<Arc<Process>>,
-        /// For which sockets.
-        holding: Vec<NonZeroU32>,
-        /// The line of the cursor.
-        line: usize,
-    },
-    /// One of the sockets of a group is being chosen, to be closed.
-    SocketMenu {
-        /// The sockets, each with its ends, and its state and holder.
-        sockets: Vec<(SocketId, (String, String))>,
-        /// The line of the cursor.
-        line: usize,
-    },
-    /// A signal is being chosen.
-    SignalMenu {
-        /// For whom.
-        process: Arc<Process>,
-        /// For which sockets ([`Kill::holding`]).
-        holding: Vec<NonZeroU32>,
-        /// The line of the cursor, which is the index of the signal.
-        line: usize,
-    },
+    /// Something is being chosen.
+    Menu(Menu),
     /// A signal is about to be sent.
     Confirm(Confirm),
     /// A socket is about to be closed.
@@ -88,9 +59,8 @@ impl Mode {
             (Self::Normal, Page::Tab) => KeyScope::Table,
             (Self::Normal, Page::Detail(_)) => KeyScope::Detail,
             (Self::Filter(_), _) => KeyScope::Filter,
-            (Self::SortMenu { .. } | Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }, _) => {
-                KeyScope::Menu
-            }
+            (Self::Menu(Menu { choice: MenuChoice::Action { .. }, .. }), _) => KeyScope::Palette,
+            (Self::Menu(_), _) => KeyScope::Menu,
             (
                 Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
                 | Self::ConfirmClose(ConfirmClose { word: Some(_), .. }),
@@ -106,7 +76,13 @@ impl Mode {
 
     /// Whether the data stands still while this is open, so that an action hits what was read.
     pub const fn holds_still(&self) -> bool {
-        matches!(self, Self::OwnerMenu { .. } | Self::SocketMenu { .. } | Self::SignalMenu { .. }) || self.is_dialog()
+        match self {
+            Self::Menu(menu) => match menu.choice {
+                MenuChoice::Owner { .. } | MenuChoice::Socket(_) | MenuChoice::Signal { .. } => true,
+                MenuChoice::Column | MenuChoice::Action { .. } => false,
+            },
+            _ => self.is_dialog(),
+        }
     }
 
     /// Whether a key would act on the machine now.

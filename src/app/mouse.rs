@@ -1,4 +1,4 @@
-//! The mouse: a click selects, sorts or shows a tab; the wheel scrolls. Nothing needs it.
+//! The mouse: a click does what a key does, by the same row of the key table; the wheel scrolls. Nothing needs it.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
@@ -6,7 +6,8 @@ use ratatui::layout::Position;
 use crate::app::App;
 use crate::app::action::Motion;
 use crate::app::effect::Effect;
-use crate::app::layout::tab_places;
+use crate::app::keymap::{self, OPEN};
+use crate::app::layout::{Layout, tab_places};
 use crate::app::mode::{Mode, Page};
 
 /// Lines that one notch of the wheel moves.
@@ -16,7 +17,7 @@ impl App {
     pub(super) fn on_mouse(&mut self, event: MouseEvent) -> Vec<Effect> {
         let at = Position::new(event.column, event.row);
         match event.kind {
-            MouseEventKind::Down(MouseButton::Left) => self.click(at),
+            MouseEventKind::Down(MouseButton::Left) => return self.click(at),
             MouseEventKind::ScrollDown => self.wheel(WHEEL_LINES),
             MouseEventKind::ScrollUp => self.wheel(-WHEEL_LINES),
             _ => {}
@@ -24,40 +25,56 @@ impl App {
         Vec::new()
     }
 
-    fn click(&mut self, at: Position) {
-        let (Mode::Normal, Some(layout)) = (&self.mode, self.layout()) else { return };
+    fn click(&mut self, at: Position) -> Vec<Effect> {
+        let Some(layout) = self.layout() else { return Vec::new() };
+        if let Some(binding) = self.footer_binding_at(at) {
+            // A click is too easily made to say yes to a dialog.
+            return if binding.confirms() { Vec::new() } else { self.run(binding, None) };
+        }
+        match self.mode {
+            Mode::Normal => self.click_page(at, &layout),
+            Mode::Menu(_) => {
+                self.dirty = true;
+                if self.click_menu(at) { self.choose() } else { Vec::new() }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn click_page(&mut self, at: Position, layout: &Layout) -> Vec<Effect> {
         if layout.tabs.contains(at) {
             let places = tab_places(layout.tabs.width, self.title_width(), self.tab);
             let hit = places.iter().find(|place| (place.x..place.x + place.width).contains(&at.x));
-            if let Some(place) = hit {
-                self.dirty = true;
-                self.show(place.tab);
-            }
-        } else if !matches!(self.page, Page::Tab) {
-            // The detail view has nothing to click.
-        } else if layout.columns.contains(at) {
-            if let Some(column) = self.column_at(at.x) {
-                self.dirty = true;
-                self.sort_by_or_invert(column);
-            }
-        } else if layout.body.contains(at) {
-            self.click_row(at);
+            return hit.map_or_else(Vec::new, |place| self.run(&place.tab.row().binding, None));
         }
+        if matches!(self.page, Page::Detail(_)) {
+            // The details have nothing to click.
+            return Vec::new();
+        }
+        if layout.columns.contains(at) {
+            self.click_heading(at.x);
+        } else if layout.body.contains(at) {
+            return self.click_row(at);
+        }
+        Vec::new()
     }
 
-    /// The column whose heading is at `x`.
-    fn column_at(&self, x: u16) -> Option<usize> {
-        let shown = self.panel().table()?.columns().shown(self.config.size.0);
+    /// A click on a heading does what the menu of columns does.
+    fn click_heading(&mut self, x: u16) {
+        let Some(table) = self.panel().table() else { return };
+        let shown = table.columns().shown(self.config.size.0);
         // The gap after a column is its own.
-        shown.iter().rev().find(|place| place.x <= x).map(|place| place.index)
+        if let Some(place) = shown.iter().rev().find(|place| place.x <= x) {
+            self.dirty = true;
+            self.sort_by_or_invert(place.index);
+        }
     }
 
     /// A click selects a row, a click on the selected row opens it.
-    fn click_row(&mut self, at: Position) {
+    fn click_row(&mut self, at: Position) -> Vec<Effect> {
         self.dirty = true;
-        if self.change_panel(|panel, context| panel.click(at, context)) {
-            self.open();
-        }
+        let is_to_open = self.change_panel(|panel, context| panel.click(at, context));
+        keymap::named(OPEN).filter(|_| is_to_open).map_or_else(Vec::new, |binding| self.run(binding, None))
     }
 
     fn wheel(&mut self, by: isize) {

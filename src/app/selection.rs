@@ -24,3 +24,18 @@ pub enum Selected {
     /// A line of the log, by its number since the start.
     LogLine(u64),
 }
+
+/// What kind of thing can be selected: of this a binding says whether it acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectionKind {
+    /// One connection or listener.
+    Socket,
+    /// A row that stands for several sockets.
+    Group,
+    /// A state.
+    State,
+    /// A finding.
+    Finding,
+    /// A line of the log.
+    LogLine,
+}

@@ -1,18 +1,16 @@
-//! Sorting and menus: which column, which direction, which line of a menu.
+//! Sorting: by which column, in which direction.
 
 use crate::app::App;
-use crate::app::action::Motion;
-use crate::app::mode::Mode;
+use crate::app::menu::MenuChoice;
 use crate::app::notice::Tone;
 use crate::app::panels::table::SortedTable;
-use crate::model::action::SIGNALS;
 use crate::table::fit::Place;
 use crate::table::sort::SortKey;
 
 impl App {
     pub(super) fn open_sort_menu(&mut self) {
         if let Some(sort) = self.panel().table().map(SortedTable::sort) {
-            self.mode = Mode::SortMenu { line: sort.column };
+            self.open_menu(MenuChoice::Column, sort.column);
         }
     }
 
@@ -61,47 +59,5 @@ impl App {
                 table.start_sort(sort);
             }
         });
-    }
-
-    pub(super) fn move_in_menu(&mut self, motion: Motion) {
-        let columns = self.panel().table().map_or(0, |table| table.columns().heads().len());
-        let (line, len) = match &mut self.mode {
-            Mode::SortMenu { line } => (line, columns),
-            Mode::OwnerMenu { owners, line, .. } => (line, owners.len()),
-            Mode::SocketMenu { sockets, line } => (line, sockets.len()),
-            Mode::SignalMenu { line, .. } => (line, SIGNALS.len()),
-            _ => return,
-        };
-        let last = len.saturating_sub(1);
-        *line = match motion {
-            Motion::Up => line.checked_sub(1).unwrap_or(last),
-            Motion::Down if *line == last => 0,
-            Motion::Down => *line + 1,
-            Motion::First | Motion::PageUp => 0,
-            Motion::Last | Motion::PageDown => last,
-        };
-    }
-
-    /// Takes the line under the cursor of the menu that is open.
-    pub(super) fn choose(&mut self) {
-        match std::mem::take(&mut self.mode) {
-            Mode::SortMenu { line } => self.sort_by_or_invert(line),
-            Mode::OwnerMenu { owners, holding, line } => {
-                if let Some(process) = owners.into_iter().nth(line) {
-                    self.open_signal_menu(process, holding);
-                }
-            }
-            Mode::SocketMenu { sockets, line } => {
-                if let Some((id, _)) = sockets.get(line) {
-                    self.ask_to_close_socket(*id);
-                }
-            }
-            Mode::SignalMenu { process, holding, line } => {
-                if let Some(row) = SIGNALS.get(line) {
-                    self.ask_to_confirm(process, row.signal, holding);
-                }
-            }
-            other => self.mode = other,
-        }
     }
 }

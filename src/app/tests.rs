@@ -8,10 +8,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::app::held::HELD_BYTES_MAX;
+use crate::app::menu::{Menu, MenuChoice};
 use crate::app::mode::{Confirm, Stage};
 use crate::app::panels::groups::GroupPanel;
-use crate::app::panels::{PanelFace, log, table};
+use crate::app::panels::{log, table};
 use crate::app::selection::Selected;
+use crate::app::tabs::PanelFace;
 use crate::model::action::{KillOutcome, KillReport, Signal};
 use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
 use crate::model::process::{Holders, Names, Owner, Process};
@@ -267,10 +269,14 @@ fn pasted_text_confirms_nothing() {
 fn of_several_owners_one_is_chosen_first() {
     let mut app = app_on(vec![tcp(1).held_by(&[nginx(), process(813, "nginx")])]);
     press(&mut app, "gK");
-    assert!(matches!(&app.mode, Mode::OwnerMenu { owners, .. } if owners.len() == 2));
+    assert!(
+        matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) if owners.len() == 2)
+    );
     press(&mut app, "j");
     enter(&mut app);
-    assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 813));
+    assert!(
+        matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Signal { process, .. }, .. }) if process.id.pid == 813)
+    );
 }
 
 #[test]
@@ -538,8 +544,8 @@ fn the_interval_is_stepped_within_bounds() {
 
 /// The groups of `tab`.
 fn groups(app: &App, tab: Tab) -> &GroupPanel {
-    match app.panels.of(tab).face() {
-        PanelFace::Groups(panel) => panel,
+    match app.panels.face(tab) {
+        PanelFace::Processes(panel) | PanelFace::Remotes(panel) | PanelFace::Listeners(panel) => panel,
         _ => panic!("{tab:?} has no groups"),
     }
 }
@@ -571,6 +577,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 mod close;
 mod findings;
 mod lookups;
+mod palette;
 mod safety;
 
 #[test]

@@ -10,7 +10,7 @@ use crate::app::flows::Flows;
 use crate::app::held::HeldDelta;
 use crate::app::mode::Page;
 use crate::app::panels::findings::FindingsChange;
-use crate::app::tab::Tab;
+use crate::app::tabs::Tab;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
 use crate::model::process::ProcessId;
@@ -115,7 +115,7 @@ impl App {
     fn on_findings_change(&mut self, change: FindingsChange) {
         self.dirty |= change.changed;
         self.work.bell |= change.newly_critical && self.config.bell;
-        if change.changed && self.tab == Tab::Findings {
+        if change.changed && self.tab == Tab::PROBLEMS {
             self.refresh_panel();
         }
     }

@@ -1,8 +1,8 @@
 //! The last question before a signal is sent or a socket is closed, as [`Sheet`] says it.
 
+use crate::app::binding::Binding;
 use crate::app::dialog::Sheet;
 use crate::app::dialog::part::Weight;
-use crate::app::keymap::Binding;
 use crate::app::keymap::remap::Keymap;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;

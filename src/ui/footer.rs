@@ -1,5 +1,7 @@
 //! The last line: a notice, else the keys that matter here. Above it, while it is typed, the filter.
 
+use ratatui::layout::Rect;
+
 use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::line::Line;
@@ -30,36 +32,22 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         draw_error(painter, layout, line.text(), error.at, &error.message);
         return;
     }
-    let title_width = draw_title(painter, layout, app);
-    draw_keys(painter, layout, app, title_width);
+    draw_title(painter, area, app);
+    draw_keys(painter, area, app);
 }
 
-/// Where there is no line of tabs, the tab and its title stand at the right end; answers how much room they take.
-fn draw_title(painter: &mut Painter<'_>, layout: &Layout, app: &App) -> u16 {
-    let area = layout.footer;
-    if layout.tabs.height > 0 {
-        return 0;
+/// Where there is no line of tabs, the tab and its title stand at the right end.
+fn draw_title(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    if let Some(title) = app.footer_title() {
+        let width = app.footer_title_width();
+        painter.put(area.width - width, area.y, &title, width, Role::Strong);
     }
-    let row = app.tab.row();
-    let name = if app.title().len() > 12 { "" } else { row.title };
-    let title = format!("{} {name} {}", row.number, app.title());
-    let width = u16::try_from(cells(&title)).unwrap_or(u16::MAX).min(area.width * 2 / 3);
-    painter.put(area.width - width, area.y, &title, width, Role::Strong);
-    width + 1
 }
 
-fn draw_keys(painter: &mut Painter<'_>, layout: &Layout, app: &App, taken: u16) {
-    let area = layout.footer;
-    let mut x = 1;
-    for binding in app.footer() {
-        let Some(key) = app.config.keymap.keys(binding).first() else { continue };
-        let key = key.to_string();
-        let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
-        if x + width + taken >= area.width {
-            return;
-        }
-        x = painter.put(x, area.y, &key, width, Role::Accent) + 1;
-        x = painter.put(x, area.y, binding.name, width, Role::Dim) + 2;
+fn draw_keys(painter: &mut Painter<'_>, area: Rect, app: &App) {
+    for hint in app.footer_hints() {
+        let x = painter.put(hint.x, area.y, &hint.key, hint.width, Role::Accent) + 1;
+        painter.put(x, area.y, hint.binding.name, hint.width, Role::Dim);
     }
 }
 

@@ -4,16 +4,18 @@ use std::ops::Range;
 
 use ratatui::layout::Rect;
 
+use crate::app::App;
+use crate::app::binding::Binding;
 use crate::app::keymap::remap::Keymap;
-use crate::app::keymap::{Binding, SECTIONS, help_columns, section};
+use crate::app::keymap::{SECTIONS, help_columns, section};
 use crate::app::layout::Layout;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const KEYS_WIDTH: u16 = 14;
 
-/// Draws it over the whole screen but the footer.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, keymap: &Keymap, scroll: usize) {
+/// Draws it over the whole screen but the footer; with `--read-only` without the keys that change the machine.
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, scroll: usize) {
     let area = painter.area();
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
     painter.clear(area);
@@ -21,8 +23,8 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, keymap: &Keymap, scroll:
     let count = help_columns(area.width).count();
     let width = area.width / u16::try_from(count).unwrap_or(1);
     for (sections, x) in help_columns(area.width).zip((0..).step_by(usize::from(width))) {
-        for (line, y) in lines(sections).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
-            draw_line(painter, Rect { x, y, width, height: 1 }, keymap, line);
+        for (line, y) in lines(sections, app.config.read_only).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
+            draw_line(painter, Rect { x, y, width, height: 1 }, &app.config.keymap, line);
         }
     }
 }
@@ -46,11 +48,12 @@ enum HelpLine {
     Binding(&'static Binding),
 }
 
-fn lines(sections: Range<usize>) -> Vec<HelpLine> {
+fn lines(sections: Range<usize>, is_read_only: bool) -> Vec<HelpLine> {
     let mut lines = Vec::new();
     for index in sections {
         lines.push(HelpLine::Title(SECTIONS[index].0));
-        lines.extend(section(index).map(HelpLine::Binding));
+        let allowed = section(index).filter(|binding| binding.on.is_allowed(is_read_only));
+        lines.extend(allowed.map(HelpLine::Binding));
         lines.push(HelpLine::Blank);
     }
     lines
@@ -63,6 +66,8 @@ mod tests {
 
     #[test]
     fn the_help_has_as_many_lines_as_the_key_table_says() {
-        assert_eq!(lines(0..SECTIONS.len()).len(), help_len(80));
+        for is_read_only in [false, true] {
+            assert_eq!(lines(0..SECTIONS.len(), is_read_only).len(), help_len(80, is_read_only));
+        }
     }
 }

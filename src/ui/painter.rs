@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::app::layout::{Popup, popup};
 use crate::model::ascii;
 use crate::table::fit::{cells, cut};
 use crate::ui::theme::{Role, Theme};
@@ -95,9 +96,8 @@ impl<'a> Painter<'a> {
 
     /// A blank box in the middle of the screen with a border and a title; answers its inside.
     pub fn popup(&mut self, width: u16, height: u16, title: &str) -> Rect {
-        let area = self.area();
-        let (width, height) = ((width + 4).min(area.width), (height + 2).min(area.height));
-        let frame = Rect::new((area.width - width) / 2, (area.height - height) / 2, width, height);
+        let Popup { frame, inside } = popup(self.area(), width, height);
+        let width = frame.width;
         self.clear(Rect { x: frame.x.saturating_sub(1), width: frame.width + 2, ..frame });
         let (right, bottom) = (frame.right().saturating_sub(1), frame.bottom().saturating_sub(1));
         let bar = "─".repeat(usize::from(width.saturating_sub(2)));
@@ -108,7 +108,7 @@ impl<'a> Painter<'a> {
         }
         self.put(frame.x, bottom, &format!("╰{bar}╯"), width, Role::Accent);
         self.put(frame.x + 2, frame.y, &format!(" {title} "), width.saturating_sub(4), Role::Accent);
-        Rect::new(frame.x + 2, frame.y + 1, width.saturating_sub(4), height.saturating_sub(2))
+        inside
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -14,7 +14,7 @@ mod paths;
 use super::*;
 use crate::app::Config;
 use crate::app::msg::Msg;
-use crate::app::panels::TABS;
+use crate::app::tabs::TABS;
 use crate::diagnosis::finding::{
     CausedFindings, Evidence, Finding, FindingKey, FindingScope, Measure, ProcessShare, ProgramName, RunsOut, Severity,
     Slope,
@@ -229,7 +229,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
     let chars = |text: &str| text.chars().map(KeyCode::Char).collect::<Vec<_>>();
     let with = |text: &str, more: &[KeyCode]| [chars(text), more.to_vec()].concat();
     let mut scenes: Vec<(&'static str, Vec<KeyCode>)> =
-        TABS.iter().map(|row| (row.title, vec![KeyCode::Char(row.number), KeyCode::Char('j')])).collect();
+        TABS.iter().map(|row| (row.title, vec![KeyCode::Char(row.number()), KeyCode::Char('j')])).collect();
     scenes.extend([
         ("detail", with("j", &[KeyCode::Enter])),
         ("detail scrolled", with("j", &[KeyCode::Enter, KeyCode::PageDown, KeyCode::End])),
@@ -375,7 +375,7 @@ fn the_screen_at_40x10() {
 fn the_other_tabs_at_120x40() {
     for row in &TABS[1..] {
         let mut app = app((120, 40));
-        press(&mut app, &[KeyCode::Char(row.number)]);
+        press(&mut app, &[KeyCode::Char(row.number())]);
         insta::assert_snapshot!(format!("tab_{}", row.title), screen(&app));
     }
 }
@@ -401,6 +401,33 @@ fn details_dialogs_and_help() {
     let mut app = app((140, 40));
     press(&mut app, &[KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter]);
     insta::assert_snapshot!("detail_at_140x40", screen(&app));
+}
+
+/// Clicks on line `line` of the body.
+fn click_line(app: &mut App, line: u16) {
+    let row = app.layout().expect("large enough").body.y + line;
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    app.update(Msg::Mouse(MouseEvent { kind, column: 6, row, modifiers: KeyModifiers::NONE }));
+}
+
+#[test]
+fn on_every_tab_a_click_on_the_second_row_selects_it_and_the_next_click_opens_it() {
+    for row in TABS {
+        let (mut clicked, mut typed) = (app((120, 40)), app((120, 40)));
+        for app in [&mut clicked, &mut typed] {
+            type_keys(app, &row.number().to_string());
+            app.advance(usize::MAX);
+        }
+        press(&mut typed, &[KeyCode::Home, KeyCode::Down]);
+        let first = clicked.selected();
+        click_line(&mut clicked, 1);
+        assert_eq!(clicked.selected(), typed.selected(), "{}", row.title);
+        assert_ne!(clicked.selected(), first, "{} has a second row", row.title);
+        assert!(clicked.panel().is_picked(), "{}", row.title);
+        click_line(&mut clicked, 1);
+        press(&mut typed, &[KeyCode::Enter]);
+        assert_eq!(screen(&clicked), screen(&typed), "{}", row.title);
+    }
 }
 
 #[test]

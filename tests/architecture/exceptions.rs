@@ -42,7 +42,6 @@ pub const DOUBLE_NAMES: &[&str] = &[
     "Counts",
     "Entry",
     "Groups",
-    "Key",
     "Kind",
     "Listener",
     "Listening",

@@ -1,7 +1,7 @@
 //! What every command prints of one recording stays as it is until somebody looks at the difference: text, JSON, NDJSON
 //! and CSV, each with what is long in it left out by a filter or a limit.
 
-use conntop::app::keymap::BINDINGS;
+use conntop::app::keymap::bindings;
 use conntop::table::connections::COLUMNS;
 use serde_json::Value;
 
@@ -99,7 +99,7 @@ fn columns_and_keys_say_the_same_in_json() {
     }
     let keys = json(&["keys", "--format", "json"]);
     let keys = keys["keys"].as_array().expect("a list");
-    assert_eq!(keys.len(), BINDINGS.len());
+    assert_eq!(keys.len(), bindings().count());
     for row in keys {
         let is_said = |name: &str| row[name].as_str().is_some_and(|text| !text.is_empty());
         assert!(is_said("where") && is_said("name") && is_said("help"), "{row}");

@@ -201,7 +201,7 @@ fn columns_prints_every_column_with_a_sentence() {
 #[test]
 fn keys_prints_every_key_of_the_screen() {
     let table = printed(&["keys"]);
-    assert_eq!(table.lines().count(), 1 + conntop::app::keymap::BINDINGS.len());
+    assert_eq!(table.lines().count(), 1 + conntop::app::keymap::bindings().count());
     assert!(table.lines().any(|line| line.contains("F9") && line.contains("signal")), "{table}");
 }
 

@@ -83,7 +83,7 @@ fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
         press(&mut app, &format!("g{}⏎", "j".repeat(line)));
         assert_eq!(app.panels.connections.live as u64, sockets, "{}", app.panels.connections.view.filter().text());
         press(&mut app, "⎋");
-        assert_eq!(app.tab, conntop::app::tab::Tab::Ports);
+        assert_eq!(app.tab, conntop::app::tabs::Tab::Ports);
     }
 }
 
@@ -94,7 +94,7 @@ fn enter_on_a_state_shows_its_connections() {
     assert_eq!(app.panels.connections.view.filter().text(), "proto:tcp state:close_wait");
     assert_eq!(app.panels.connections.live as u64, u64::from(app.store.rows().counts().of(TcpState::CloseWait)));
     press(&mut app, "⎋");
-    assert_eq!(app.tab, conntop::app::tab::Tab::States);
+    assert_eq!(app.tab, conntop::app::tabs::Tab::States);
     press(&mut app, "G⏎");
     assert_eq!(app.panels.connections.live as u64, u64::from(app.store.rows().counts().udp));
 }

@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key, with or without Ctrl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct KeyStroke {
     code: KeyCode,
     control: bool,
 }
@@ -40,37 +40,37 @@ const NAMED_KEYS: [NamedKey; 15] = [
     NamedKey { code: KeyCode::Delete,    label: "Del",   name: "del" },
 ];
 
-pub(super) const UP: Key = Key::code(KeyCode::Up);
-pub(super) const DOWN: Key = Key::code(KeyCode::Down);
-pub(super) const LEFT: Key = Key::code(KeyCode::Left);
-pub(super) const RIGHT: Key = Key::code(KeyCode::Right);
-pub(super) const PAGE_UP: Key = Key::code(KeyCode::PageUp);
-pub(super) const PAGE_DOWN: Key = Key::code(KeyCode::PageDown);
-pub(super) const HOME: Key = Key::code(KeyCode::Home);
-pub(super) const END: Key = Key::code(KeyCode::End);
-pub(super) const ENTER: Key = Key::code(KeyCode::Enter);
-pub(super) const ESC: Key = Key::code(KeyCode::Esc);
-pub(super) const TAB: Key = Key::code(KeyCode::Tab);
-pub(super) const BACK_TAB: Key = Key::code(KeyCode::BackTab);
-pub(super) const BACKSPACE: Key = Key::code(KeyCode::Backspace);
-pub(super) const DELETE: Key = Key::code(KeyCode::Delete);
+pub(super) const UP: KeyStroke = KeyStroke::code(KeyCode::Up);
+pub(super) const DOWN: KeyStroke = KeyStroke::code(KeyCode::Down);
+pub(super) const LEFT: KeyStroke = KeyStroke::code(KeyCode::Left);
+pub(super) const RIGHT: KeyStroke = KeyStroke::code(KeyCode::Right);
+pub(super) const PAGE_UP: KeyStroke = KeyStroke::code(KeyCode::PageUp);
+pub(super) const PAGE_DOWN: KeyStroke = KeyStroke::code(KeyCode::PageDown);
+pub(super) const HOME: KeyStroke = KeyStroke::code(KeyCode::Home);
+pub(super) const END: KeyStroke = KeyStroke::code(KeyCode::End);
+pub(super) const ENTER: KeyStroke = KeyStroke::code(KeyCode::Enter);
+pub(super) const ESC: KeyStroke = KeyStroke::code(KeyCode::Esc);
+pub(super) const TAB: KeyStroke = KeyStroke::code(KeyCode::Tab);
+pub(super) const BACK_TAB: KeyStroke = KeyStroke::code(KeyCode::BackTab);
+pub(super) const BACKSPACE: KeyStroke = KeyStroke::code(KeyCode::Backspace);
+pub(super) const DELETE: KeyStroke = KeyStroke::code(KeyCode::Delete);
 
 /// The key of this character; an upper-case letter is the letter with Shift.
-pub(super) const fn char(character: char) -> Key {
-    Key::code(KeyCode::Char(character))
+pub(crate) const fn char(character: char) -> KeyStroke {
+    KeyStroke::code(KeyCode::Char(character))
 }
 
 /// The key of this character with Ctrl.
-pub(super) const fn ctrl(character: char) -> Key {
-    Key { code: KeyCode::Char(character), control: true }
+pub(super) const fn ctrl(character: char) -> KeyStroke {
+    KeyStroke { code: KeyCode::Char(character), control: true }
 }
 
 /// The function key of this number.
-pub(super) const fn function(number: u8) -> Key {
-    Key::code(KeyCode::F(number))
+pub(super) const fn function(number: u8) -> KeyStroke {
+    KeyStroke::code(KeyCode::F(number))
 }
 
-impl Key {
+impl KeyStroke {
     const fn code(code: KeyCode) -> Self {
         Self { code, control: false }
     }
@@ -92,7 +92,7 @@ impl Key {
 }
 
 /// The key as the help writes it: `q`, `^C`, `F9`, `Enter`.
-impl fmt::Display for Key {
+impl fmt::Display for KeyStroke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(named) = NAMED_KEYS.iter().find(|named| named.code == self.code && !self.control) {
             return f.write_str(named.label);
@@ -107,7 +107,7 @@ impl fmt::Display for Key {
 }
 
 /// The key that the configuration names: one character, `^x` or `ctrl-x`, `f1` to `f12`, or a name such as `enter`.
-impl FromStr for Key {
+impl FromStr for KeyStroke {
     type Err = UnknownKey;
 
     fn from_str(text: &str) -> Result<Self, UnknownKey> {
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn a_shifted_letter_is_its_capital() {
         let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
-        assert_eq!(Key::pressed(event), Some(char('K')));
-        assert_eq!(Key::pressed(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
+        assert_eq!(KeyStroke::pressed(event), Some(char('K')));
+        assert_eq!(KeyStroke::pressed(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
         assert_eq!(ctrl('c').to_string(), "^C");
     }
 
@@ -168,11 +168,11 @@ mod tests {
             assert_eq!(text.parse(), Ok(key), "{text}");
         }
         for text in ["", " ", "f0", "f13", "f+9", "ctrl-", "ctrl-kk", "ctrl-é", "escape", "\u{1b}", "\u{7f}"] {
-            assert_eq!(text.parse::<Key>(), Err(UnknownKey(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<KeyStroke>(), Err(UnknownKey(text.to_owned())), "{text}");
         }
         for named in &NAMED_KEYS {
-            assert_eq!(named.name.parse(), Ok(Key::code(named.code)));
-            assert_eq!(Key::code(named.code).to_string(), named.label);
+            assert_eq!(named.name.parse(), Ok(KeyStroke::code(named.code)));
+            assert_eq!(KeyStroke::code(named.code).to_string(), named.label);
         }
     }
 }

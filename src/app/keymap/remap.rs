@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::app::keymap::key::{Key, UnknownKey};
-use crate::app::keymap::{BINDINGS, Binding, KeyScope};
+use crate::app::binding::{Binding, KeyScope};
+use crate::app::keymap::key::{KeyStroke, UnknownKey};
+use crate::app::keymap::{bindings, is_fixed};
 
 /// The keys of every binding.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Vec<String>>")]
 pub struct Keymap {
-    /// One entry for each row of [`BINDINGS`], in its order.
-    keys: Vec<Vec<Key>>,
+    /// One for each of [`bindings`], in their order.
+    keys: Vec<Vec<KeyStroke>>,
 }
 
 /// Why `[keys]` of the configuration cannot be used.
@@ -32,16 +33,16 @@ pub enum RemapError {
     NeedsKey(&'static str),
     /// The key types text where the action works.
     #[error("[keys] {0}: key '{1}' types text where this action works; write one such as ctrl-k or f9")]
-    TypesText(&'static str, Key),
+    TypesText(&'static str, KeyStroke),
     /// Two actions, or one twice, have the same key in the same place.
     #[error("[keys]: key '{0}' is given to both {1} and {2}; give each its own")]
-    SameKey(Key, &'static str, &'static str),
+    SameKey(KeyStroke, &'static str, &'static str),
 }
 
 impl Default for Keymap {
     /// The keys of the table.
     fn default() -> Self {
-        Self { keys: BINDINGS.iter().map(|binding| binding.keys.to_vec()).collect() }
+        Self { keys: bindings().map(|binding| binding.keys.to_vec()).collect() }
     }
 }
 
@@ -51,9 +52,9 @@ impl TryFrom<BTreeMap<String, Vec<String>>> for Keymap {
     fn try_from(table: BTreeMap<String, Vec<String>>) -> Result<Self, RemapError> {
         let mut keymap = Self::default();
         for (action, names) in table {
-            let row = BINDINGS.iter().position(|binding| binding.action == action);
-            let Some(row) = row else { return Err(RemapError::UnknownAction(action)) };
-            keymap.keys[row] = keys(&BINDINGS[row], &names)?;
+            let found = bindings().zip(&mut keymap.keys).find(|(binding, _)| binding.action == action);
+            let Some((binding, entry)) = found else { return Err(RemapError::UnknownAction(action)) };
+            *entry = keys(binding, &names)?;
         }
         keymap.check_unique()?;
         Ok(keymap)
@@ -61,17 +62,17 @@ impl TryFrom<BTreeMap<String, Vec<String>>> for Keymap {
 }
 
 /// The keys that `names` gives to `binding`.
-fn keys(binding: &Binding, names: &[String]) -> Result<Vec<Key>, RemapError> {
+fn keys(binding: &Binding, names: &[String]) -> Result<Vec<KeyStroke>, RemapError> {
     let action = binding.action;
-    if binding.is_fixed() {
+    if is_fixed(binding) {
         return Err(RemapError::Fixed(action));
     }
     if names.is_empty() && binding.leads_back() {
         return Err(RemapError::NeedsKey(action));
     }
     let parsed = names.iter().map(|name| name.parse().map_err(|error| RemapError::UnknownKey(action, error)));
-    let keys: Vec<Key> = parsed.collect::<Result<_, _>>()?;
-    let types_text = binding.on.scopes.iter().any(|scope| matches!(scope, KeyScope::Filter | KeyScope::ConfirmWord));
+    let keys: Vec<KeyStroke> = parsed.collect::<Result<_, _>>()?;
+    let types_text = binding.on.scopes.iter().any(|scope| scope.takes_text());
     match keys.iter().find(|key| types_text && key.typed().is_some()) {
         Some(key) => Err(RemapError::TypesText(action, *key)),
         None => Ok(keys),
@@ -79,21 +80,21 @@ fn keys(binding: &Binding, names: &[String]) -> Result<Vec<Key>, RemapError> {
 }
 
 impl Keymap {
-    /// The keys of `binding`, a row of [`BINDINGS`]; the footer shows the first.
-    pub fn keys(&self, binding: &Binding) -> &[Key] {
-        let row = BINDINGS.iter().position(|row| row.action == binding.action);
+    /// The keys of `binding`; the footer shows the first.
+    pub fn keys(&self, binding: &Binding) -> &[KeyStroke] {
+        let row = bindings().position(|row| row.action == binding.action);
         row.and_then(|row| self.keys.get(row)).map_or(&[], Vec::as_slice)
     }
 
     /// The binding that `key` has in `scope`.
-    pub fn binding(&self, scope: KeyScope, key: Key) -> Option<&'static Binding> {
-        let mut rows = BINDINGS.iter().zip(&self.keys);
+    pub fn binding(&self, scope: KeyScope, key: KeyStroke) -> Option<&'static Binding> {
+        let mut rows = bindings().zip(&self.keys);
         rows.find(|(row, keys)| row.on.scopes.contains(&scope) && keys.contains(&key)).map(|(row, _)| row)
     }
 
     fn check_unique(&self) -> Result<(), RemapError> {
         let mut bound = BTreeMap::new();
-        for (row, keys) in BINDINGS.iter().zip(&self.keys) {
+        for (row, keys) in bindings().zip(&self.keys) {
             for (scope, key) in row.on.scopes.iter().flat_map(|scope| keys.iter().map(move |key| (*scope, *key))) {
                 if let Some(other) = bound.insert((scope, key.to_string()), row.action) {
                     return Err(RemapError::SameKey(key, other, row.action));

@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
+use crate::app::panels::{Opened, Panel, PanelContext};
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
@@ -39,7 +39,7 @@ pub struct ConnectionsPanel {
 
 impl ConnectionsPanel {
     /// An empty table; `filter` must parse.
-    pub(super) fn new(filter: &str, store: &Store) -> Self {
+    pub(in crate::app) fn new(filter: &str, store: &Store) -> Self {
         let mut view = View::default();
         let column = COLUMNS.iter().position(|column| column.key == FIRST_SORT).unwrap_or(0);
         view.set_sort(SortKey::first(COLUMNS, column), store);
@@ -84,10 +84,6 @@ fn id_of(store: &Store, index: RowIndex) -> Option<SocketId> {
 }
 
 impl Panel for ConnectionsPanel {
-    fn face(&self) -> PanelFace<'_> {
-        PanelFace::Connections(self)
-    }
-
     fn title(&self, context: &PanelContext<'_>) -> String {
         let all = units::count(u64::from(context.store.rows().counts().total()));
         let filter = self.view.filter();

@@ -9,7 +9,7 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelFace, PanelParts};
+use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
 use crate::app::prose::longest;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::selection::Selected;
@@ -32,7 +32,7 @@ pub const PARTS: PanelParts = PanelParts { columns: true, summary: false, states
 
 /// The findings on the screen, and the look for those of the next sample.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct FindingsPanel {
     diagnosis: Diagnosis,
     is_looking: bool,
     has_looked: bool,
@@ -63,9 +63,9 @@ pub(crate) struct FindingsChange {
     pub(crate) newly_critical: bool,
 }
 
-impl Findings {
+impl FindingsPanel {
     /// None yet.
-    pub(super) fn new(thresholds: Thresholds, ignore: Vec<Ignore>) -> Self {
+    pub(in crate::app) fn new(thresholds: Thresholds, ignore: Vec<Ignore>) -> Self {
         Self { diagnosis: Diagnosis::new(thresholds).ignoring(ignore), ..Self::default() }
     }
 
@@ -228,11 +228,7 @@ impl Findings {
     }
 }
 
-impl Panel for Findings {
-    fn face(&self) -> PanelFace<'_> {
-        PanelFace::Findings(self)
-    }
-
+impl Panel for FindingsPanel {
     fn title(&self, _context: &PanelContext<'_>) -> String {
         let critical = self.iter().filter(|finding| finding.severity == Severity::Critical).count();
         let (listed, total) = (self.len() as u64, self.total() as u64);

@@ -9,7 +9,7 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelFace};
+use crate::app::panels::{Opened, Panel, PanelContext};
 use crate::app::selection::Selected;
 use crate::app::summary::{self, Piece};
 use crate::model::address::Address;
@@ -43,7 +43,7 @@ pub struct GroupPanel {
 }
 
 impl GroupPanel {
-    pub(super) fn new(grouping: Grouping) -> Self {
+    pub(in crate::app) fn new(grouping: Grouping) -> Self {
         let view = GroupView::new(grouping);
         let columns = TableColumns::new(view.columns());
         Self { view, cursor: Cursor::default(), columns, grouping, summed: 0, is_other_filter: false }
@@ -73,10 +73,6 @@ impl GroupPanel {
 }
 
 impl Panel for GroupPanel {
-    fn face(&self) -> PanelFace<'_> {
-        PanelFace::Groups(self)
-    }
-
     /// How many groups there are; with a filter, of which sockets.
     fn title(&self, _context: &PanelContext<'_>) -> String {
         let count = units::count(self.view.len() as u64);

@@ -1,8 +1,10 @@
 //! The tab Log: what happened, newest first. An entry is known by its number since the start.
 
+use ratatui::layout::Position;
+
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelFace, PanelParts};
+use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
 use crate::app::selection::Selected;
 use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
@@ -25,19 +27,19 @@ impl LogPanel {
         store.log().entries().iter().rev().enumerate().skip(self.cursor.offset()).take(height)
     }
 
-    fn with_lines(&mut self, context: &PanelContext<'_>, change: impl FnOnce(&mut Cursor<u64>, &Lines<'_, u64>)) {
+    fn with_lines<T>(
+        &mut self,
+        context: &PanelContext<'_>,
+        change: impl FnOnce(&mut Cursor<u64>, &Lines<'_, u64>) -> T,
+    ) -> T {
         let log = context.store.log();
         let (len, height, total) = (log.entries().len(), context.height(), log.total());
         let key_at = move |line: usize| if line < len { total.checked_sub(line as u64 + 1) } else { None };
-        change(&mut self.cursor, &Lines { len, height, key_at: &key_at });
+        change(&mut self.cursor, &Lines { len, height, key_at: &key_at })
     }
 }
 
 impl Panel for LogPanel {
-    fn face(&self) -> PanelFace<'_> {
-        PanelFace::Log(self)
-    }
-
     fn title(&self, context: &PanelContext<'_>) -> String {
         let log = context.store.log();
         let (kept, total) = (log.entries().len() as u64, log.total());
@@ -62,6 +64,11 @@ impl Panel for LogPanel {
 
     fn wheel(&mut self, lines: isize, context: &PanelContext<'_>) {
         self.with_lines(context, |cursor, list| cursor.scroll(lines, list));
+    }
+
+    fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
+        let Some(row) = context.row_of(at) else { return false };
+        self.with_lines(context, |cursor, lines| cursor.click(row, lines))
     }
 
     fn open(&self, context: &PanelContext<'_>) -> Opened {
@@ -123,5 +130,5 @@ pub fn lasted_text(entry: &Transition) -> String {
 
 /// `jdbc-pool[4121]`; empty where no process is known.
 pub fn owner_text(entry: &Transition) -> String {
-    entry.owner.process().map_or_else(String::new, |process| format!("{}[{}]", process.name, process.id.pid))
+    entry.owner.process().map_or_else(String::new, ToString::to_string)
 }

@@ -3,7 +3,8 @@
 use ratatui::layout::Position;
 
 use crate::app::action::Motion;
-use crate::app::panels::{Opened, Panel, PanelContext, PanelFace, PanelParts};
+use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
+use crate::app::scroll::{Scroll, ScrollExtent};
 use crate::app::selection::Selected;
 use crate::app::states::{BY_INTEREST, StateLine, areas};
 use crate::store::history::trend::Span;
@@ -18,6 +19,8 @@ pub struct StatesPanel {
     pub line: usize,
     /// How far back the charts go.
     pub span: Span,
+    /// Which lines are on the screen.
+    pub scroll: Scroll,
 }
 
 impl StatesPanel {
@@ -26,12 +29,7 @@ impl StatesPanel {
         BY_INTEREST[self.line.min(BY_INTEREST.len() - 1)]
     }
 
-    /// The first line on the screen of a list that is `height` lines high.
-    pub fn offset(&self, height: usize) -> usize {
-        (self.line + 1).saturating_sub(height.max(1))
-    }
-
-    fn move_by(&mut self, motion: Motion) {
+    fn move_by(&mut self, motion: Motion, height: usize) {
         let last = BY_INTEREST.len() - 1;
         self.line = match motion {
             Motion::Up => self.line.saturating_sub(1),
@@ -39,14 +37,18 @@ impl StatesPanel {
             Motion::PageUp | Motion::First => 0,
             Motion::PageDown | Motion::Last => last,
         };
+        self.reveal(height);
+    }
+
+    /// Keeps the selected line among the `height` lines on the screen.
+    fn reveal(&mut self, height: usize) {
+        let extent = ScrollExtent { len: BY_INTEREST.len(), height };
+        self.scroll.clamp(extent);
+        self.scroll.reveal(self.line, extent);
     }
 }
 
 impl Panel for StatesPanel {
-    fn face(&self) -> PanelFace<'_> {
-        PanelFace::States(self)
-    }
-
     fn title(&self, _context: &PanelContext<'_>) -> String {
         self.span.label().to_owned()
     }
@@ -62,15 +64,15 @@ impl Panel for StatesPanel {
 
     fn pick(&mut self) {}
 
-    fn go(&mut self, motion: Motion, _context: &PanelContext<'_>) {
-        self.move_by(motion);
+    fn go(&mut self, motion: Motion, context: &PanelContext<'_>) {
+        self.move_by(motion, list_height(context));
     }
 
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
         let Some(list) = context.body.map(|body| areas(body).list).filter(|list| list.contains(at)) else {
             return false;
         };
-        let line = self.offset(usize::from(list.height)) + usize::from(at.y - list.y);
+        let line = (self.scroll.first() + usize::from(at.y - list.y)).min(BY_INTEREST.len() - 1);
         std::mem::replace(&mut self.line, line) == line
     }
 
@@ -81,11 +83,18 @@ impl Panel for StatesPanel {
         })
     }
 
-    fn refresh(&mut self, _context: &PanelContext<'_>) {}
+    fn refresh(&mut self, context: &PanelContext<'_>) {
+        self.reveal(list_height(context));
+    }
 
     fn next_span(&mut self) {
         self.span = self.span.next();
     }
+}
+
+/// Lines of the list on the screen.
+fn list_height(context: &PanelContext<'_>) -> usize {
+    context.body.map_or(1, |body| usize::from(areas(body).list.height))
 }
 
 #[cfg(test)]
@@ -95,11 +104,13 @@ mod tests {
     #[test]
     fn the_selected_state_is_in_sight() {
         let mut panel = StatesPanel::default();
-        panel.move_by(Motion::Up);
-        assert_eq!((panel.line, panel.offset(7)), (0, 0));
-        panel.move_by(Motion::Last);
-        panel.move_by(Motion::Down);
-        assert_eq!((panel.line, panel.offset(7), panel.offset(12)), (11, 5, 0));
+        panel.move_by(Motion::Up, 7);
+        assert_eq!((panel.line, panel.scroll.first()), (0, 0));
+        panel.move_by(Motion::Last, 7);
+        panel.move_by(Motion::Down, 7);
+        assert_eq!((panel.line, panel.scroll.first()), (11, 5));
+        panel.reveal(12);
+        assert_eq!(panel.scroll.first(), 0);
         assert_eq!(panel.state(), StateLine::Udp);
     }
 }

@@ -117,7 +117,11 @@ fn a_row_that_stands_for_one_socket_closes_it_and_one_for_several_asks_which() {
         let mut app = many(3);
         press(&mut app, tab);
         press(&mut app, "gX");
-        assert!(matches!(&app.mode, Mode::SocketMenu { sockets, .. } if sockets.len() == 4), "{tab}: {:?}", app.mode);
+        assert!(
+            matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Socket(sockets), .. }) if sockets.len() == 4),
+            "{tab}: {:?}",
+            app.mode
+        );
         press(&mut app, "j");
         enter(&mut app);
         assert_ne!(dialog(&app).0.socket.id, id(1), "the second one: {tab}");

@@ -102,7 +102,11 @@ fn one_key_shows_the_sockets_of_a_finding_and_one_leads_back() {
 fn a_signal_goes_to_the_process_of_the_finding() {
     let mut app = leaking();
     press(&mut app, "6jjK");
-    assert!(matches!(&app.mode, Mode::SignalMenu { process, .. } if process.id.pid == 13), "{:?}", app.mode);
+    assert!(
+        matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Signal { process, .. }, .. }) if process.id.pid == 13),
+        "{:?}",
+        app.mode
+    );
     code(&mut app, KeyCode::Esc);
     let sharers = [11, 12, 99].map(|pid| ProcessShare { process: process(pid, "pool"), sockets: 1 }).to_vec();
     app.show_findings(vec![Finding {
@@ -112,7 +116,7 @@ fn a_signal_goes_to_the_process_of_the_finding() {
         ..leak(11, Severity::Warning)
     }]);
     press(&mut app, "gK");
-    let Mode::OwnerMenu { owners, .. } = &app.mode else { panic!("{:?}", app.mode) };
+    let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else { panic!("{:?}", app.mode) };
     assert_eq!(owners.iter().map(|one| one.id.pid).collect::<Vec<_>>(), [11, 12], "of those that are still there");
     code(&mut app, KeyCode::Esc);
     app.show_findings(vec![Finding { process: None, process_shares: Vec::new(), ..leak(11, Severity::Warning) }]);

@@ -140,7 +140,7 @@ fn the_sort_steps_over_names_and_the_menu_says_why() {
     assert!(keys.contains(&"remote") && keys.contains(&"state") && !keys.contains(&HOST), "{keys:?}");
     let line = COLUMNS.iter().position(|column| column.key == HOST).expect("a column");
     let before = app.panels.connections.view.sort();
-    app.mode = Mode::SortMenu { line };
+    app.open_menu(MenuChoice::Column, line);
     enter(&mut app);
     assert_eq!(app.panels.connections.view.sort(), before);
     assert!(notice(&app).contains("reverse DNS names are not trusted"));

@@ -41,7 +41,7 @@ fn escape_clears_a_notice_then_a_filter_and_never_moves_the_cursor() {
         assert_eq!((selected(&app), is_picked(&app)), (Some(3), true));
     }
     press(&mut app, "K");
-    assert!(matches!(app.mode, Mode::SignalMenu { .. }), "{:?}", app.mode);
+    assert!(matches!(app.mode, Mode::Menu(Menu { choice: MenuChoice::Signal { .. }, .. })), "{:?}", app.mode);
 }
 
 #[test]
@@ -235,7 +235,9 @@ fn a_row_of_several_owners_asks_which_one() {
         let mut app = app_on(sockets());
         press(&mut app, tab);
         press(&mut app, "gK");
-        let Mode::OwnerMenu { owners, .. } = &app.mode else { panic!("{tab}: {:?} {}", app.mode, notice(&app)) };
+        let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else {
+            panic!("{tab}: {:?} {}", app.mode, notice(&app))
+        };
         assert_eq!(owners.iter().map(|owner| owner.id.pid).collect::<Vec<_>>(), pids, "{tab}");
     }
     // A listener's row asks if several hold what listens there; who holds its connections is not among them.
@@ -244,7 +246,9 @@ fn a_row_of_several_owners_asks_which_one() {
         tcp(5).local("10.0.0.1:80").held_by(&[worker(14)]),
     ]);
     press(&mut app, "4gK");
-    let Mode::OwnerMenu { owners, .. } = &app.mode else { panic!("{:?} {}", app.mode, notice(&app)) };
+    let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else {
+        panic!("{:?} {}", app.mode, notice(&app))
+    };
     assert_eq!(owners.iter().map(|owner| owner.id.pid).collect::<Vec<_>>(), [11, 12]);
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
-use crate::app::panels::findings::{FindingLine, Findings, columns, lines, mark, panes, title};
+use crate::app::panels::findings::{FindingLine, FindingsPanel, columns, lines, mark, panes, title};
 use crate::app::prose::{ProseColumn, ProseLine};
 use crate::diagnosis::rule::Rule;
 use crate::table::fit::cells;
@@ -47,7 +47,7 @@ impl ListPlaces {
 }
 
 /// Draws it.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findings) {
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &FindingsPanel) {
     if panel.is_empty() {
         return draw_empty(painter, layout.body, app, panel);
     }
@@ -94,7 +94,7 @@ fn draw_line(painter: &mut Painter<'_>, area: Rect, places: &ListPlaces, line: &
 }
 
 /// The text, with a word at the end of the line above it if it goes on below the screen.
-fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App, panel: &Findings) {
+fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App, panel: &FindingsPanel) {
     let Some(finding) = panel.selected_finding() else { return };
     let columns = columns(finding, &app.panel_context(), area.width);
     if rule.height > 0 {
@@ -108,7 +108,7 @@ fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App, panel
 }
 
 /// Nothing is wrong, or nothing is known yet.
-fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &Findings) {
+fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &FindingsPanel) {
     if !panel.has_looked() {
         let text = "looking…";
         return center(painter, body, body.y + body.height / 3, text, Role::Dim);

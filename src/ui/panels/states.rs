@@ -26,8 +26,7 @@ pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &StatesPane
 
 fn draw_list(painter: &mut Painter<'_>, areas: &Areas, app: &App, panel: &StatesPanel) {
     let (list, trend_width) = (areas.list, areas.trend_width);
-    let offset = panel.offset(usize::from(list.height));
-    for ((at, line), y) in BY_INTEREST.iter().enumerate().skip(offset).zip(list.y..list.bottom()) {
+    for ((at, line), y) in BY_INTEREST.iter().enumerate().skip(panel.scroll.first()).zip(list.y..list.bottom()) {
         draw_name_and_count(painter, (list.x + 1, y), app, *line);
         if trend_width > 0 {
             let x = list.x + 1 + NUMBERS_WIDTH;

@@ -1,6 +1,6 @@
 //! The list of findings: one line each.
 
-use crate::app::panels::findings::Findings;
+use crate::app::panels::findings::FindingsPanel;
 use crate::app::panels::findings::text::{since_text, slope_text, title};
 use crate::diagnosis::finding::Severity;
 use crate::model::time::Timestamp;
@@ -23,7 +23,7 @@ pub struct FindingLine<'a> {
 }
 
 /// The lines on a screen with `height` lines for them.
-pub fn lines(findings: &Findings, now: Timestamp, height: usize) -> impl Iterator<Item = FindingLine<'_>> {
+pub fn lines(findings: &FindingsPanel, now: Timestamp, height: usize) -> impl Iterator<Item = FindingLine<'_>> {
     let cursor = &findings.cursor;
     let lines = findings.iter().enumerate().skip(cursor.offset()).take(height);
     lines.map(move |(line, finding)| FindingLine {

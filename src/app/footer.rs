@@ -1,0 +1,86 @@
+//! The last line of the screen: which keys it shows, and where. Drawing and clicks read the same.
+
+use ratatui::layout::Position;
+
+use crate::app::App;
+use crate::app::binding::{Binding, KeyContext};
+use crate::app::keymap;
+use crate::app::mode::{FilterEdit, Mode, Page};
+use crate::app::selection::SelectionKind;
+use crate::table::fit::cells;
+
+/// A title that is longer than this leaves no room for the name of the tab, in bytes.
+const NAMED_TITLE_LEN_MAX: usize = 12;
+
+/// A key in the footer.
+pub struct FooterHint {
+    /// What it runs.
+    pub binding: &'static Binding,
+    /// The key, as it is written.
+    pub key: String,
+    /// The first column of the key.
+    pub x: u16,
+    /// Cells of the key, a blank and the name.
+    pub width: u16,
+}
+
+impl App {
+    /// What decides whether a binding acts now.
+    pub(super) fn key_context(&self) -> KeyContext {
+        let scope = self.mode.scope(&self.page);
+        let context = self.tab.row().key_context(scope, self.config.read_only);
+        match self.page {
+            Page::Tab => KeyContext { is_picked: self.panel().is_picked(), ..context },
+            Page::Detail(_) => KeyContext { selects: SelectionKind::Socket, ..context },
+        }
+    }
+
+    /// The bindings of the footer: those of them that do something on what is shown.
+    pub fn footer(&self) -> Vec<&'static Binding> {
+        keymap::footer(&self.key_context())
+    }
+
+    /// What stands at the right end of the footer: the tab and its title, where there is no line of tabs.
+    pub fn footer_title(&self) -> Option<String> {
+        self.layout().filter(|layout| layout.tabs.height == 0)?;
+        let (row, title) = (self.tab.row(), self.title());
+        let name = if title.len() > NAMED_TITLE_LEN_MAX { "" } else { row.title };
+        Some(format!("{} {name} {title}", row.number()))
+    }
+
+    /// How many cells of the footer that title may take.
+    pub fn footer_title_width(&self) -> u16 {
+        let width = self.footer_title().map_or(0, |title| u16::try_from(cells(&title)).unwrap_or(u16::MAX));
+        width.min(self.config.size.0 * 2 / 3)
+    }
+
+    /// The keys in the footer, as many as have room; none where it says something else.
+    pub fn footer_hints(&self) -> Vec<FooterHint> {
+        let says_else = matches!(&self.mode, Mode::Filter(FilterEdit { error: Some(_), .. }));
+        if says_else || self.notices.latest().is_some() {
+            return Vec::new();
+        }
+        let title_width = self.footer_title_width();
+        let end = self.config.size.0.saturating_sub(if title_width > 0 { title_width + 1 } else { 0 });
+        let mut hints = Vec::new();
+        let mut x = 1;
+        for binding in self.footer() {
+            let Some(key) = self.config.keymap.keys(binding).first() else { continue };
+            let key = key.to_string();
+            let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
+            if width >= end.saturating_sub(x) {
+                break;
+            }
+            hints.push(FooterHint { binding, key, x, width });
+            x += width + 2;
+        }
+        hints
+    }
+
+    /// The binding whose key stands at `at` in the footer.
+    pub(super) fn footer_binding_at(&self, at: Position) -> Option<&'static Binding> {
+        self.layout().filter(|layout| layout.footer.contains(at))?;
+        let hints = self.footer_hints();
+        hints.iter().find(|hint| (hint.x..hint.x + hint.width).contains(&at.x)).map(|hint| hint.binding)
+    }
+}

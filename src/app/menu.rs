@@ -1,0 +1,69 @@
+//! Menus: what there is to choose from, and where the cursor is.
+
+pub mod view;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::app::scroll::Scroll;
+#[cfg(doc)]
+use crate::model::action::SIGNALS;
+use crate::model::process::Process;
+use crate::model::socket::SocketId;
+
+/// A menu that is open.
+#[derive(Debug)]
+pub struct Menu {
+    /// What there is to choose from.
+    pub choice: MenuChoice,
+    /// The line of the cursor.
+    pub line: usize,
+    /// Which lines are on the screen.
+    scroll: Scroll,
+}
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub enum MenuChoice {
+    /// The column to sort by; a line is the index of a column.
+    Column,
+    /// One of the owners of what is selected, to be sent a signal.
+    Owner {
+        /// The owners.
+        owners: Vec<Arc<Process>>,
+        /// The sockets for which they are meant.
+        holding: Vec<NonZeroU32>,
+    },
+    /// One of the sockets of a group, to be closed.
+    Socket(Vec<SocketChoice>),
+    /// A signal; a line is the index of a row of [`SIGNALS`].
+    Signal {
+        /// For whom.
+        process: Arc<Process>,
+        /// The sockets for which that process is meant.
+        holding: Vec<NonZeroU32>,
+    },
+    /// The actions that work on what is selected (the palette).
+    Action {
+        /// What is typed to find one.
+        typed: String,
+    },
+}
+
+/// A socket that can be chosen.
+#[derive(Clone, Debug)]
+pub struct SocketChoice {
+    /// Which.
+    pub id: SocketId,
+    /// Its ends, and its state and holder.
+    pub line: MenuLine,
+}
+
+/// A line of a menu.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MenuLine {
+    /// What is chosen.
+    pub label: String,
+    /// What is to be known of it.
+    pub about: String,
+}

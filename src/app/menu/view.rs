@@ -1,0 +1,236 @@
+//! The menu that is open: its lines as they are drawn, the cursor on them, and what choosing one does.
+
+use ratatui::layout::{Position, Rect};
+
+use crate::app::App;
+use crate::app::action::Motion;
+use crate::app::binding::{Binding, KeyContext};
+use crate::app::effect::Effect;
+use crate::app::keymap::{PALETTE, bindings};
+use crate::app::layout::popup;
+use crate::app::menu::{Menu, MenuChoice, MenuLine};
+use crate::app::mode::Mode;
+use crate::app::panels::table::{ColumnHead, arrow};
+use crate::app::scroll::{Scroll, ScrollExtent};
+use crate::model::action::SIGNALS;
+use crate::table::fit::cells;
+
+/// The longest text that may be typed to find an action, in bytes.
+const TYPED_LEN_MAX: usize = 32;
+/// Lines of the screen that stay free above and below a menu, with its border.
+const LINES_AROUND: u16 = 6;
+/// Cells of the screen that stay free beside a menu, with its border.
+const CELLS_BESIDE: u16 = 8;
+/// Cells between the two parts of a line.
+const GAP: u16 = 2;
+
+/// A menu as it is drawn.
+#[derive(Debug)]
+pub struct MenuView {
+    /// What stands at its top.
+    pub title: String,
+    /// Every line.
+    pub lines: Vec<MenuLine>,
+    /// The first line on the screen.
+    pub first: usize,
+    /// The line of the cursor.
+    pub selected: usize,
+    /// Cells of the widest label.
+    pub label_width: u16,
+    /// Cells of its inside: columns, rows.
+    pub size: (u16, u16),
+}
+
+impl MenuView {
+    /// Where its inside is on a screen of `screen`.
+    fn inside(&self, screen: (u16, u16)) -> Rect {
+        popup(Rect::new(0, 0, screen.0, screen.1), self.size.0, self.size.1).inside
+    }
+}
+
+impl App {
+    /// Opens a menu with the cursor on `line`.
+    pub(in crate::app) fn open_menu(&mut self, choice: MenuChoice, line: usize) {
+        let menu = Menu { choice, line, scroll: Scroll::default() };
+        let len = self.menu_lines(&menu).len();
+        self.mode = Mode::Menu(menu);
+        self.reveal_menu_line(line, len);
+    }
+
+    /// Opens the list of the actions that work here.
+    pub(in crate::app) fn open_palette(&mut self) {
+        self.open_menu(MenuChoice::Action { typed: String::new() }, 0);
+    }
+
+    /// The menu that is open, as it is drawn.
+    pub fn menu_view(&self, menu: &Menu) -> MenuView {
+        let title = title(menu);
+        let lines = self.menu_lines(menu);
+        // What is typed makes the list shorter, not the window smaller.
+        let widest = if let MenuChoice::Action { .. } = menu.choice { self.action_lines("") } else { lines.clone() };
+        let most = |part: fn(&MenuLine) -> &str| widest.iter().map(|line| cells(part(line))).max().unwrap_or(0);
+        let width = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
+        let label_width = width(most(|line| &line.label));
+        let wanted = label_width.saturating_add(GAP).saturating_add(width(most(|line| &line.about)));
+        let wanted = wanted.max(width(cells(&title)).saturating_add(GAP));
+        let size = (wanted.min(self.config.size.0.saturating_sub(CELLS_BESIDE)), self.menu_height(widest.len()));
+        let extent = ScrollExtent { len: lines.len(), height: usize::from(size.1) };
+        let mut scroll = menu.scroll;
+        scroll.clamp(extent);
+        scroll.reveal(menu.line, extent);
+        MenuView { title, lines, first: scroll.first(), selected: menu.line, label_width, size }
+    }
+
+    fn menu_height(&self, len: usize) -> u16 {
+        u16::try_from(len).unwrap_or(u16::MAX).min(self.config.size.1.saturating_sub(LINES_AROUND))
+    }
+
+    fn menu_lines(&self, menu: &Menu) -> Vec<MenuLine> {
+        match &menu.choice {
+            MenuChoice::Column => self.column_lines(),
+            MenuChoice::Owner { owners, .. } => owners
+                .iter()
+                .map(|process| MenuLine {
+                    label: format!("{:>7}  {}", process.id.pid, process.name),
+                    about: process.command.to_string(),
+                })
+                .collect(),
+            MenuChoice::Socket(sockets) => sockets.iter().map(|socket| socket.line.clone()).collect(),
+            MenuChoice::Signal { .. } => {
+                SIGNALS.iter().map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() }).collect()
+            }
+            MenuChoice::Action { typed } => self.action_lines(typed),
+        }
+    }
+
+    fn column_lines(&self) -> Vec<MenuLine> {
+        let Some(table) = self.panel().table() else { return Vec::new() };
+        let sort = table.sort();
+        let line = |(index, head): (usize, &ColumnHead)| {
+            let mark = if sort.column == index { arrow(sort.order) } else { ' ' };
+            MenuLine { label: format!("{mark} {}", head.key), about: head.about.to_owned() }
+        };
+        table.columns().heads().iter().enumerate().map(line).collect()
+    }
+
+    fn action_lines(&self, typed: &str) -> Vec<MenuLine> {
+        let line = |binding: &Binding| {
+            let keys: Vec<String> = self.config.keymap.keys(binding).iter().map(ToString::to_string).collect();
+            MenuLine { label: keys.join(" "), about: binding.help.to_owned() }
+        };
+        self.actions(typed).into_iter().map(line).collect()
+    }
+
+    /// The actions that work on what is selected and have `typed` in their name or help.
+    fn actions(&self, typed: &str) -> Vec<&'static Binding> {
+        let context = KeyContext { scope: Mode::Normal.scope(&self.page), ..self.key_context() };
+        let typed = typed.to_lowercase();
+        let is_meant = |binding: &Binding| {
+            binding.action.contains(&typed)
+                || [binding.name, binding.help].iter().any(|text| text.to_lowercase().contains(&typed))
+        };
+        let works = |binding: &&Binding| binding.action != PALETTE && binding.on.acts(&context) && is_meant(binding);
+        bindings().filter(works).collect()
+    }
+
+    /// Adds to what is typed to find an action.
+    pub(in crate::app) fn type_into_palette(&mut self, text: &str) {
+        self.change_palette(|typed| {
+            for character in text.chars().filter(|character| !character.is_control()) {
+                if typed.len() + character.len_utf8() <= TYPED_LEN_MAX {
+                    typed.push(character);
+                }
+            }
+        });
+    }
+
+    /// Takes the last letter away from what is typed to find an action.
+    pub(in crate::app) fn erase_palette(&mut self) {
+        self.change_palette(|typed| {
+            typed.pop();
+        });
+    }
+
+    fn change_palette(&mut self, change: impl FnOnce(&mut String)) {
+        if let Mode::Menu(Menu { choice: MenuChoice::Action { typed }, line, scroll }) = &mut self.mode {
+            change(typed);
+            (*line, *scroll) = (0, Scroll::default());
+            self.dirty = true;
+        }
+    }
+
+    /// Moves the cursor of the menu; past one end comes the other.
+    pub(in crate::app) fn move_in_menu(&mut self, motion: Motion) {
+        let Mode::Menu(menu) = &self.mode else { return };
+        let len = self.menu_lines(menu).len();
+        let (line, last) = (menu.line, len.saturating_sub(1));
+        let line = match motion {
+            Motion::Up => line.checked_sub(1).unwrap_or(last),
+            Motion::Down if line >= last => 0,
+            Motion::Down => line + 1,
+            Motion::First | Motion::PageUp => 0,
+            Motion::Last | Motion::PageDown => last,
+        };
+        self.reveal_menu_line(line, len);
+    }
+
+    fn reveal_menu_line(&mut self, to: usize, len: usize) {
+        let extent = ScrollExtent { len, height: usize::from(self.menu_height(len)) };
+        if let Mode::Menu(Menu { line, scroll, .. }) = &mut self.mode {
+            *line = to;
+            scroll.clamp(extent);
+            scroll.reveal(to, extent);
+        }
+    }
+
+    /// `at` was clicked: puts the cursor on that line; answers whether it was there before, so that it is to be chosen.
+    pub(in crate::app) fn click_menu(&mut self, at: Position) -> bool {
+        let Mode::Menu(menu) = &self.mode else { return false };
+        let view = self.menu_view(menu);
+        let inside = view.inside(self.config.size);
+        let line = view.first + usize::from(at.y.saturating_sub(inside.y));
+        if !inside.contains(at) || line >= view.lines.len() {
+            return false;
+        }
+        self.reveal_menu_line(line, view.lines.len());
+        line == view.selected
+    }
+
+    /// Takes the line under the cursor of the menu that is open.
+    pub(in crate::app) fn choose(&mut self) -> Vec<Effect> {
+        let Mode::Menu(Menu { choice, line, .. }) = std::mem::take(&mut self.mode) else { return Vec::new() };
+        match choice {
+            MenuChoice::Column => self.sort_by_or_invert(line),
+            MenuChoice::Owner { owners, holding } => {
+                if let Some(process) = owners.into_iter().nth(line) {
+                    self.open_signal_menu(process, holding);
+                }
+            }
+            MenuChoice::Socket(sockets) => {
+                if let Some(socket) = sockets.get(line) {
+                    self.ask_to_close_socket(socket.id);
+                }
+            }
+            MenuChoice::Signal { process, holding } => {
+                if let Some(row) = SIGNALS.get(line) {
+                    self.ask_to_confirm(process, row.signal, holding);
+                }
+            }
+            MenuChoice::Action { typed } => {
+                return self.actions(&typed).get(line).map_or_else(Vec::new, |binding| self.run(binding, None));
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn title(menu: &Menu) -> String {
+    match &menu.choice {
+        MenuChoice::Column => "Sort by · Enter again reverses the sort".to_owned(),
+        MenuChoice::Owner { .. } => "Several processes: which one?".to_owned(),
+        MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),
+        MenuChoice::Signal { process, .. } => format!("Signal to {process}"),
+        MenuChoice::Action { typed } if typed.is_empty() => "Actions here · type to find one".to_owned(),
+        MenuChoice::Action { typed } => format!("Actions here · {typed}"),
+    }
+}
