@@ -10,6 +10,9 @@ pub mod knowledge;
 pub mod model;
 pub mod report;
 pub mod runtime;
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;
 pub mod source;
 pub mod store;
 pub mod table;

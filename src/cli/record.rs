@@ -9,6 +9,7 @@ use crate::cli::samples::Interrupt;
 use crate::cli::settings::Settings;
 use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
+use crate::model::units;
 use crate::source::Source;
 use crate::source::record::Recorder;
 use crate::source::retries::RetryLimit;
@@ -29,7 +30,8 @@ pub(super) fn run(
     let samples = recorder.samples();
     recorder.finish()?;
     ended?;
-    say(&format!("{samples} samples recorded; play them with conntop replay {}", options.file.display()));
+    let samples = units::counted(samples.into(), "sample");
+    say(&format!("{samples} recorded; play with conntop replay {}", options.file.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -67,10 +67,13 @@ impl Recorder {
 }
 
 fn not_created(path: &DisplayText, error: &io::Error) -> SourceError {
-    let sentence = if error.kind() == io::ErrorKind::AlreadyExists {
-        format!("{path} is there already, and a recording never replaces a file; choose another name")
-    } else {
-        format!("cannot create {path}: {}; choose a directory that you may write to", error.kind())
+    use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let sentence = match error.kind() {
+        AlreadyExists => format!("{path} is there already, and a recording never replaces a file; choose another name"),
+        kind @ (NotFound | NotADirectory | PermissionDenied | ReadOnlyFilesystem) => {
+            format!("cannot create {path}: {kind}; choose a directory that you may write to")
+        }
+        _ => format!("cannot create {path}: {error}"),
     };
     SourceError::Failed(DisplayText::new(&sentence))
 }

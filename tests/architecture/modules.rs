@@ -22,12 +22,12 @@ impl Module {
 
     /// Every path that the module names from the crate's root, from itself, or from the module above it, in full.
     pub fn paths(&self) -> Vec<Vec<String>> {
-        let mut paths = Vec::new();
+        let (mut paths, mut imports) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < self.tokens.len() {
             // `impl Trait + use<'a>` is no import.
             if self.tokens[at] == "use" && self.token(at + 1) != "<" {
-                at = import(&self.tokens, at + 1, &[], &mut paths);
+                at = import(&self.tokens, at + 1, &[], &mut imports);
             } else if is_name(&self.tokens[at]) {
                 let mut path = vec![self.tokens[at].clone()];
                 while self.token(at + 1) == "::" && is_name(self.token(at + 2)) {
@@ -42,7 +42,24 @@ impl Module {
                 at += 1;
             }
         }
+        paths.extend(imports.into_iter().map(|import| import.path));
         paths.iter().map(|path| self.resolve(path)).collect()
+    }
+
+    /// What the module makes others find under its own name (`pub use`): that path, and the path of the thing itself.
+    fn re_exports(&self) -> Vec<(Vec<String>, Vec<String>)> {
+        let mut imports = Vec::new();
+        let mut at = 0;
+        while at < self.tokens.len() {
+            let behind_pub = if self.token(at + 1) == "(" { end_of_group(&self.tokens, at + 1) } else { at + 1 };
+            at = if self.tokens[at] == "pub" && self.token(behind_pub) == "use" {
+                import(&self.tokens, behind_pub + 1, &[], &mut imports)
+            } else {
+                at + 1
+            };
+        }
+        let under = |name: String| self.name.split("::").map(str::to_owned).chain([name]).collect();
+        imports.into_iter().map(|import| (under(import.name), self.resolve(&import.path))).collect()
     }
 
     fn token(&self, at: usize) -> &str {
@@ -129,14 +146,47 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// The paths that others find under the name of a module that re-exports them, each with the path of the thing itself.
+pub struct ReExports(BTreeMap<Vec<String>, Vec<String>>);
+
+impl ReExports {
+    /// Those of all modules.
+    pub fn of(modules: &[Module]) -> Self {
+        Self(modules.iter().flat_map(Module::re_exports).collect())
+    }
+
+    /// `path`, and the paths to which re-exports lead from it: who names a thing under another name depends on both places.
+    pub fn follow(&self, path: Vec<String>) -> Vec<Vec<String>> {
+        let mut followed = vec![path];
+        while let Some(next) = followed.last().and_then(|path| self.next(path)) {
+            if followed.contains(&next) {
+                break;
+            }
+            followed.push(next);
+        }
+        followed
+    }
+
+    fn next(&self, path: &[String]) -> Option<Vec<String>> {
+        let mut longest_first = (1..=path.len()).rev();
+        longest_first.find_map(|len| {
+            let target = self.0.get(&path[..len])?;
+            // A module and a function in it may have one name: `a::panes::panes` is not re-exported once more.
+            (!path.starts_with(target)).then(|| [target, &path[len..]].concat())
+        })
+    }
+}
+
 /// Which module uses which others of its own room. A parent and its own child may name each other.
 pub fn uses(modules: &[Module]) -> BTreeMap<&str, BTreeSet<&str>> {
     let names: BTreeSet<&str> = modules.iter().map(|module| module.name.as_str()).collect();
+    let re_exports = ReExports::of(modules);
     let mut used_by_name = BTreeMap::new();
     for module in modules {
         let used: BTreeSet<&str> = module
             .paths()
-            .iter()
+            .into_iter()
+            .flat_map(|path| re_exports.follow(path))
             .filter_map(|path| {
                 let longest = (1..=path.len()).rev().map(|length| path[..length].join("::"));
                 longest.into_iter().find_map(|name| names.get(name.as_str()).copied())
@@ -173,31 +223,46 @@ fn reachable<'a>(from: &str, uses: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTr
     reached
 }
 
+/// One path of an import.
+struct Import {
+    path: Vec<String>,
+    /// What it is called where it is imported.
+    name: String,
+}
+
 /// Reads the tree of an import from `at`, adds its paths below `base`, and returns where it ends.
-fn import(tokens: &[String], mut at: usize, base: &[String], paths: &mut Vec<Vec<String>>) -> usize {
-    let mut path = base.to_vec();
+fn import(tokens: &[String], mut at: usize, base: &[String], imports: &mut Vec<Import>) -> usize {
+    let (mut path, mut name) = (base.to_vec(), None);
     while let Some(token) = tokens.get(at) {
         match token.as_str() {
             "{" => {
                 at += 1;
                 while tokens.get(at).is_some_and(|token| token != "}") {
-                    at = import(tokens, at, &path, paths);
+                    at = import(tokens, at, &path, imports);
                     at += usize::from(tokens.get(at).is_some_and(|token| token == ","));
                 }
                 return at + 1;
             }
-            "as" => at += 2,
+            "as" => {
+                name = tokens.get(at + 1).cloned();
+                at += 2;
+            }
             "," | "}" | ";" => break,
-            name => {
-                if is_name(name) {
-                    path.push(name.to_owned());
+            part => {
+                if is_name(part) {
+                    path.push(part.to_owned());
                 }
                 at += 1;
             }
         }
     }
-    if !path.is_empty() {
-        paths.push(path);
+    // `a::b::{self}` imports `b`.
+    if path.last().is_some_and(|last| last == "self") && path.len() > 1 {
+        path.pop();
+    }
+    if let Some(last) = path.last() {
+        let name = name.unwrap_or_else(|| last.clone());
+        imports.push(Import { path, name });
     }
     at
 }
@@ -325,19 +390,42 @@ fn find(rest: &[char], end: &[char]) -> usize {
 fn a_list_of_imports_is_read_as_its_paths() {
     let text = "use crate::{a, b::{self, C as D}}; /* use crate::no; */ fn f() -> &'static str { super::x::y(); \"use crate::not;\" }\n\
                 #[cfg(test)]\n#[rustfmt::skip]\nmod tests { use crate::tests_only; }\nimpl I for T { type Item = u8; }\nstruct Last;";
-    let module = Module { name: "room::file".to_owned(), file: PathBuf::new(), tokens: without_tests(&tokens(text)) };
+    let module = module("room::file", text);
     let paths: Vec<String> = module.paths().iter().map(|path| path.join("::")).collect();
-    assert_eq!(paths, ["a", "b::self", "b::C", "room::x::y"]);
+    assert_eq!(paths, ["room::x::y", "a", "b", "b::C"]);
     assert_eq!(module.types(), ["Last"]);
+}
+
+#[cfg(test)]
+fn module(name: &str, text: &str) -> Module {
+    Module { name: name.to_owned(), file: PathBuf::new(), tokens: without_tests(&tokens(text)) }
+}
+
+#[test]
+fn every_kind_of_type_has_a_name_that_counts() {
+    let text = "pub struct S<T>(T); enum E { A } pub(crate) type Alias = u8; union U { a: u8 } pub trait Tr { type Associated; fn f(); }\n\
+                unsafe impl Tr for S<u8> { type Associated = u8; } macro_rules! m { () => {} } fn f() { struct Local; }";
+    assert_eq!(module("room::file", text).types(), ["S", "E", "Alias", "U", "Tr", "Local"]);
+}
+
+#[test]
+fn a_circle_through_a_re_export_is_found_and_the_room_of_the_thing_counts() {
+    let modules = [
+        module("room", ""),
+        module("room::list", "pub(crate) use self::entry::{Row as Line, Other}; mod entry;"),
+        module("room::list::entry", "use crate::room::user::Width; pub struct Row;"),
+        module("room::user", "use crate::room::list::Line;"),
+        module("other", "pub use crate::room::list::Line;"),
+    ];
+    let circle = BTreeSet::from([BTreeSet::from(["room::list::entry", "room::user"])]);
+    assert_eq!(circles(&uses(&modules)), circle, "neither of them names the other");
+    let path = |text: &str| text.split("::").map(str::to_owned).collect::<Vec<_>>();
+    let followed = ReExports::of(&modules).follow(path("other::Line::new"));
+    assert_eq!(followed, ["other::Line::new", "room::list::Line::new", "room::list::entry::Row::new"].map(path));
 }
 
 #[test]
 fn a_circle_is_found_and_a_parent_with_its_child_is_none() {
-    let module = |name: &str, text: &str| Module {
-        name: name.to_owned(),
-        file: PathBuf::new(),
-        tokens: without_tests(&tokens(text)),
-    };
     let modules = [
         module("room", "mod a; mod b; use a::A;"),
         module("room::a", "use super::b::B; use crate::room::C;"),

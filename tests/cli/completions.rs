@@ -93,6 +93,7 @@ fn bash_completes_commands_options_and_values() {
         let offered = offered(typed);
         if typed == ["co"] {
             assert!(expected.iter().all(|word| offered.contains(word)), "{typed:?}: {offered:?}");
+            assert!(offered.iter().all(|word| word.starts_with("co")), "{typed:?}: {offered:?}");
         } else {
             assert_eq!(offered, expected, "{typed:?}");
         }

@@ -186,7 +186,8 @@ fn text_fits_a_narrow_screen_and_json_is_whole() {
         for key in ["topic", "kind", "title"] {
             assert!(first[key].as_str().is_some_and(|text| !text.is_empty()), "{topic}: {first}");
         }
-        assert!(first["text"].is_array() && first["remedy"].is_array() && first["does_not_help"].is_array(), "{first}");
+        assert!(first["text"].as_array().is_some_and(|text| !text.is_empty()), "{topic}: {first}");
+        assert!(first["remedy"].is_array() && first["does_not_help"].is_array(), "{first}");
     }
 }
 

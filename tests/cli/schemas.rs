@@ -383,10 +383,14 @@ fn the_validator_finds_what_is_wrong() {
         change(bad.as_object_mut().expect("an object"));
         schema::faults(&schema, &bad)
     };
-    assert!(!broken(|bad| drop(bad.insert("status".into(), "fine".into()))).is_empty());
-    assert!(!broken(|bad| drop(bad.remove("findings_left_out"))).is_empty());
-    assert!(!broken(|bad| drop(bad.insert("more".into(), 1.into()))).is_empty());
-    assert!(!broken(|bad| drop(bad.insert("findings".into(), json!([{}])))).is_empty());
+    for (faults, at) in [
+        (broken(|bad| drop(bad.insert("status".into(), "fine".into()))), ".status: enum"),
+        (broken(|bad| drop(bad.remove("findings_left_out"))), ": required"),
+        (broken(|bad| drop(bad.insert("more".into(), 1.into()))), ".more is not in the schema"),
+        (broken(|bad| drop(bad.insert("findings".into(), json!([{}])))), ".findings[0]: required"),
+    ] {
+        assert!(faults.len() == 1 && faults[0].contains(at), "{at}: {faults:?}");
+    }
 }
 
 #[test]
@@ -404,8 +408,10 @@ fn ports_and_netstat_are_valid() {
     let hold = |schema: &str, arguments: &[&str]| {
         let schema = stored(schema);
         let text = printed(&[arguments, &["--format", "json"]].concat(), &[0]);
-        let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-        for value in values.map(|value| value.expect("JSON")) {
+        let values: Vec<Value> =
+            serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().expect("JSON");
+        assert!(!values.is_empty(), "{arguments:?} prints nothing");
+        for value in values {
             assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
         }
     };
@@ -436,8 +442,10 @@ fn groups_counts_and_single_lines_are_valid() {
     for by in keys.iter().copied().chain([all.as_str()]) {
         for (format, schema) in [("json", stored("list-groups.json")), ("ndjson", part("list-groups.json", "line"))] {
             let text = printed(&[&source[..], &["--group-by", by, "--top", "9", "--format", format]].concat(), &[0]);
-            let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-            let faults: Vec<String> = values.flat_map(|value| schema::faults(&schema, &value.expect("JSON"))).collect();
+            let values: Vec<Value> =
+                serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().expect("JSON");
+            assert!(!values.is_empty(), "{by} {format} prints nothing");
+            let faults: Vec<String> = values.iter().flat_map(|value| schema::faults(&schema, value)).collect();
             assert_eq!(faults, Vec::<String>::new(), "{by} {format}");
         }
     }
@@ -452,7 +460,7 @@ fn groups_counts_and_single_lines_are_valid() {
         (&["--fields", "--format", "json", "--group-by", "state"], stored("fields.json")),
     ] {
         let text = printed(&[&source[..], arguments].concat(), &[0]);
-        assert!(!text.is_empty());
+        assert!(!text.is_empty(), "{arguments:?} prints nothing");
         for line in text.lines() {
             let value = serde_json::from_str(line).expect("one object a line");
             assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");

@@ -67,6 +67,9 @@ impl Session {
             // setsid takes the terminal from its standard input, so a replaced one is put in its place afterwards.
             setsid.arg("-c");
         }
+        // A shell without job control starts what runs in the background with SIGINT ignored, and all that it starts inherits
+        // that: Ctrl-C would end nothing.
+        setsid.args(["env", "--default-signal=INT,QUIT"]);
         setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
         setsid.env("TERM", "xterm-256color");

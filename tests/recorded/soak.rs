@@ -19,6 +19,7 @@ fn an_hour_of_churn_takes_no_more_memory_than_its_first_third() {
         "what is open, a minute of TIME_WAIT, and whose end was not told"
     );
     println!("after {WARM} s:\n{}\nafter {HOUR} s:\n{}", lines(&warm), lines(&hour));
+    assert_eq!(warm.len(), hour.len(), "the same tables");
     for (warm, hour) in warm.iter().zip(&hour) {
         assert_eq!(
             warm.bytes, hour.bytes,

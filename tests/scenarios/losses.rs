@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::namespace::alone_in_namespace;
-use crate::setup::{ScriptedProcess, server_and_client, set};
+use crate::setup::{ScriptedProcess, server_and_client, set, wait_until};
 use crate::verdict::{Expected, check, check_with};
 
 /// A number that `/proc/net/{snmp,netstat}` tells.
@@ -32,9 +32,7 @@ fn datagrams_that_nobody_reads() {
     idle.tell("bind 127.0.0.1 5141");
     check(&["--for", "1"]).none();
     sender.tell("datagrams 127.0.0.1 5140 1000");
-    while counted("Udp", "RcvbufErrors") == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    wait_until("datagrams are dropped", || counted("Udp", "RcvbufErrors") > 0);
     let expected =
         Expected { rule: "udp-receive-drops", severity: "warning", process: Some(&slow), place: "on 127.0.0.1:5140" };
     let checked = check(&["--for", "3"]);

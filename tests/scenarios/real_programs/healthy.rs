@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use super::clients::{HttpClients, ask, dial};
 use super::programs::{Program, gunicorn, haproxy, nginx, redis};
 use crate::namespace::alone_in_namespace;
+use crate::setup::{sockets, wait_until};
 use crate::verdict::check;
 
 /// Keep-alive clients of nginx and of haproxy before it, idle ones, and a reload under load.
@@ -48,8 +49,9 @@ fn healthy_redis_benchmark() {
     let _subscriber = Program::start("redis-cli", |_| ["subscribe", "news"].map(str::to_owned).to_vec());
     let idle: Vec<_> = (0..100).map(|_| dial(6379).expect("it listens")).collect();
     let words = ["-q", "-c", "20", "-n", "200000", "-t", "set,get"];
-    let _benchmark = Program::start("redis-benchmark", |_| words.map(str::to_owned).to_vec());
+    let benchmark = Program::start("redis-benchmark", |_| words.map(str::to_owned).to_vec());
     check(&["--for", "8"]).none();
+    wait_until("it has measured both commands", || benchmark.log().matches("requests per second").count() >= 2);
     drop(idle);
     check(&["--for", "2"]).none();
 }
@@ -86,6 +88,7 @@ fn healthy_curl_with_a_limit() {
     let arguments = ["-s", "--limit-rate", "2M", "-o", "/dev/null", "http://127.0.0.1:8721/large"];
     let _curl = Program::start("curl", |_| arguments.map(str::to_owned).to_vec());
     check(&["--for", "15"]).none();
+    assert_eq!(sockets("state established dport = :8721"), 1, "the download goes on");
 }
 
 /// A scraper with new connections every few seconds, some of which are refused while its target is replaced.
@@ -97,14 +100,14 @@ fn healthy_scrapes_of_a_server_that_is_replaced() {
     let conf = "server { listen 127.0.0.1:8731; }";
     let server = nginx(8731, conf);
     let scraper = std::thread::spawn(|| {
+        let mut answered = 0;
         for _ in 0..5 {
             let scrapes: Vec<_> = (0..50).map(|_| dial(8731)).collect();
-            for scrape in scrapes.into_iter().flatten() {
-                let mut scrape = scrape;
-                let _ = ask(&mut scrape, "/small");
-            }
+            let answers = scrapes.into_iter().flatten().map(|mut scrape| ask(&mut scrape, "/small"));
+            answered += answers.filter(|status| status.as_ref().is_ok_and(|status| *status == 200)).count();
             sleep(Duration::from_secs(2));
         }
+        answered
     });
     let replaced = std::thread::spawn(move || {
         sleep(Duration::from_secs(3));
@@ -113,7 +116,8 @@ fn healthy_scrapes_of_a_server_that_is_replaced() {
         nginx(8731, conf)
     });
     check(&["--for", "10"]).none();
-    scraper.join().expect("no panic");
+    // At most one of the five rounds falls into the gap.
+    assert!(scraper.join().expect("no panic") >= 4 * 50, "scrapes are answered");
     drop(replaced.join().expect("no panic"));
     let listens = Command::new("ss").args(["-Htln"]).output().expect("ss is there").stdout;
     assert!(listens.is_empty(), "{}", String::from_utf8_lossy(&listens));
