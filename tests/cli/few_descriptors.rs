@@ -26,7 +26,7 @@ const COMMANDS: [(&[&str], bool); 9] = [
     (&["list", "--on-change", "--count", "1"], true),
     (&["ports"], true),
     (&["netstat", "-an"], true),
-    (&["netstat", "-an", "-c", "1", "1"], true),
+    (&["netstat", "-an", "1", "--count", "1"], true),
     (&["watch", "--count", "1", "--for", "0.2", "--interval", "0.1"], false),
     (&["record", "--count", "1", "recording"], false),
 ];
@@ -85,7 +85,8 @@ fn an_owner_that_cannot_be_looked_up_for_want_of_descriptors_is_hidden() {
             .output()
             .expect("prlimit(1) is there, as .ci/test sees to");
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let row: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{limit}: {stderr}"));
+        let row: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{limit}: {stderr}"));
         let owner = row["owner"].as_str().expect("a word").to_owned();
         assert_eq!(owner == "hidden", stderr.contains("owners"), "{limit}: {owner}: {stderr}");
         owners.insert(owner);
