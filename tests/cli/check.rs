@@ -149,11 +149,11 @@ fn it_runs_from_cron() {
 #[test]
 fn a_closed_or_full_stdout_is_no_panic() {
     use std::process::Command;
-    for (redirection, codes) in [(">&-", &[0, 1, 2, 3][..]), (">/dev/full", &[3]), ("| head -c 1", &[0])] {
+    for (redirection, code) in [(">&-", 2), (">/dev/full", 3), ("| head -c 1", 0)] {
         let script = format!("\"$0\" check --demo {redirection}");
         let binary = assert_cmd::cargo::cargo_bin("conntop");
         let output = Command::new("sh").arg("-c").arg(script).arg(binary).output().expect("sh starts");
-        assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{redirection}: {output:?}");
+        assert_eq!(output.status.code(), Some(code), "{redirection}: {output:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{output:?}");
     }
 }

@@ -73,12 +73,27 @@ fn no_view_lets_an_escape_through() {
     let filter = format!("lport:{}", server.port);
     let mut session = Session::conntop(&[&filter], 120, 40);
     session.wait_for_text("PWNED");
-    // Every tab, the detail view, the kill dialog, a filter on the name, the help.
-    for keys in
-        ["\r", "\x1b", "2", "3", "4", "5", "8", "1", "K", "\r", "\x1b", "\x1b", "/", "process:PWNED", "\r", "?", "\x1b"]
-    {
+    // Every tab, the detail view, the kill dialog, a filter on the name, the help; and whether the name is on the screen then.
+    for (keys, shows_name) in [
+        ("j\r", true),
+        ("\x1b", true),
+        ("2", true),
+        ("3", false),
+        ("4", true),
+        ("5", false),
+        ("8", false),
+        ("1", true),
+        ("K\r", true),
+        ("\x1b\x1b", true),
+        ("/process:PWNED\r", true),
+        ("?", false),
+        ("\x1b", true),
+    ] {
         session.keys(keys);
         session.watch(Duration::from_millis(150));
+        if shows_name {
+            session.wait_for_text("PWNED");
+        }
     }
     session.keys("\x03");
     session.wait();

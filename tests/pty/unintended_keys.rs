@@ -5,21 +5,23 @@ use std::time::Duration;
 use crate::server::Server;
 use crate::session::Session;
 
-/// A row is picked, and then: what is written at once, or again and again as a keyboard that is held down sends it.
+/// A row is picked, and then: what is written at once, what is written again and again as a keyboard that is held down sends
+/// it, and what is on the screen then, so that the keys have come as far as a question.
 #[test]
 fn keys_that_nobody_can_have_meant_as_a_yes_end_nothing() {
     let mut server = Server::start("spared", "spared");
     let filter = format!("lport:{}", server.port);
-    for (what, at_once, held) in [
-        ("held K", "j", "K"),
-        ("held X", "j", "X"),
-        ("held Enter on the menu", "jK", "\r"),
-        ("typed ahead", "jK\ry", "y"),
-        ("typed ahead, with the second yes", "jKjjj\ryK", "K"),
-        ("pasted without brackets", "jK\ryyyyKKKK\r\rjX y\ry", "y"),
-        ("pasted with brackets", "jK\r\x1b[200~y\x1b[201~", ""),
-        ("repeats of kitty's protocol", "jK\r", "\x1b[121;1:2u"),
-        ("replies of the terminal", "jK\r", "\x1b]11;rgb:yyyy/yyyy/yyyy\x07"),
+    let (term, kill) = (format!("sends TERM to pid {}", server.pid()), format!("sends KILL to pid {}", server.pid()));
+    for (what, at_once, held, question) in [
+        ("held K", "j", "K", "ask to end, cleanly"),
+        ("held X", "j", "X", "nobody can connect any more"),
+        ("held Enter on the menu", "jK", "\r", &term),
+        ("typed ahead", "jK\ry", "y", &term),
+        ("typed ahead, with the second yes", "jKjjj\ryK", "K", &kill),
+        ("pasted without brackets", "jK\ryyyyKKKK\r\rjX y\ry", "y", &term),
+        ("pasted with brackets", "jK\r\x1b[200~y\x1b[201~", "", &term),
+        ("repeats of kitty's protocol", "jK\r", "\x1b[121;1:2u", &term),
+        ("replies of the terminal", "jK\r", "\x1b]11;rgb:yyyy/yyyy/yyyy\x07", &term),
     ] {
         let mut session = Session::conntop(&[&filter], 120, 40);
         session.wait_for_text("spared");
@@ -28,6 +30,7 @@ fn keys_that_nobody_can_have_meant_as_a_yes_end_nothing() {
             session.keys(held);
             session.watch(Duration::from_millis(33));
         }
+        session.wait_for_text(question);
         assert!(server.ended_within(Duration::ZERO).is_none(), "{what}: {}", session.text());
         session.keys("\x03");
         session.wait();
