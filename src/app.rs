@@ -18,14 +18,12 @@ pub mod explain;
 mod filtering;
 pub mod flows;
 pub mod footer;
-pub mod fresh;
 mod gather;
-pub mod held;
+pub mod input;
 pub mod keymap;
 mod keys;
 mod kill;
 pub mod layout;
-pub mod line;
 mod lookups;
 pub mod menu;
 pub mod mode;
@@ -35,6 +33,7 @@ mod needs;
 pub mod notice;
 pub mod panels;
 pub mod path;
+pub mod pending;
 pub mod prose;
 pub mod related;
 mod samples;
@@ -46,18 +45,19 @@ pub mod states;
 pub mod summary;
 pub mod tabs;
 pub mod work;
+pub mod young;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
-use crate::app::held::HeldDeltas;
+use crate::app::input::InputHistory;
 use crate::app::keymap::remap::Keymap;
-use crate::app::line::LineHistory;
 use crate::app::mode::{Mode, Page};
 use crate::app::msg::{Msg, ShownQuestion};
-use crate::app::notice::{Notices, Tone};
+use crate::app::notice::{NoticeLevel, Notices};
+use crate::app::pending::PendingDeltas;
 use crate::app::tabs::{Panels, Tab};
 use crate::app::work::{PendingWork, STEPS_AT_ONCE};
 use crate::diagnosis::ignore::Ignore;
@@ -132,7 +132,7 @@ impl Config {
 
 /// Whether data comes, and if not, why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Supply {
+pub enum SourceStatus {
     /// The first sample is being taken.
     #[default]
     Starting,
@@ -164,18 +164,18 @@ pub struct App {
     /// Whether the user holds the screen still.
     pub frozen: bool,
     /// What has come since the data stands still.
-    pub held: HeldDeltas,
+    pub pending: PendingDeltas,
     /// What enters and leaves each state.
     pub flows: Flows,
     /// How many processes hold sockets.
     pub processes: usize,
     /// Whether data comes.
-    pub supply: Supply,
+    pub source_status: SourceStatus,
     /// How many questions were asked; with the size of the window it tells one from another.
     questions: u64,
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
-    filters: LineHistory,
+    filters: InputHistory,
     /// Where the connections of a group were entered from, and the filter before: the way back of Esc.
     entered: Option<(Tab, String)>,
     asked: Needs,
@@ -200,13 +200,13 @@ impl App {
             mode: Mode::default(),
             notices: Notices::default(),
             frozen: false,
-            held: HeldDeltas::default(),
+            pending: PendingDeltas::default(),
             flows: Flows::default(),
             processes: 0,
-            supply: Supply::default(),
+            source_status: SourceStatus::default(),
             questions: 0,
             offer: None,
-            filters: LineHistory::default(),
+            filters: InputHistory::default(),
             entered: None,
             asked: Needs::default(),
             names_asked: Vec::new(),
@@ -233,7 +233,7 @@ impl App {
             Msg::SourceFailed(why) => self.on_source_failed(why),
             Msg::SourceEnded => self.on_source_ended(),
             Msg::HostNames(names) => self.on_host_names(names),
-            Msg::Notice(text) => self.say(Tone::Plain, text),
+            Msg::Notice(text) => self.say(NoticeLevel::Plain, text),
         };
         effects.extend(self.go_on());
         effects.extend(self.advance(STEPS_AT_ONCE));
@@ -264,8 +264,8 @@ impl App {
         Vec::new()
     }
 
-    fn say(&mut self, tone: Tone, text: impl Into<DisplayText>) -> Vec<Effect> {
-        self.notices.push(tone, text);
+    fn say(&mut self, level: NoticeLevel, text: impl Into<DisplayText>) -> Vec<Effect> {
+        self.notices.push(level, text);
         self.dirty = true;
         Vec::new()
     }

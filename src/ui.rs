@@ -62,8 +62,8 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
         Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
         Mode::Confirm(_) | Mode::ConfirmClose(_) => {
-            if let Some(sheet) = app.sheet() {
-                confirm::draw(painter, &sheet, &app.config.keymap, &app.footer());
+            if let Some(view) = app.dialog_view() {
+                confirm::draw(painter, &view, &app.config.keymap, &app.footer());
             }
         }
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, scroll.first()),

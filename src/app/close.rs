@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::app::candidates::{GONE, Purpose};
-use crate::app::dialog::part::{DialogPart, Weight};
+use crate::app::dialog::part::{DialogEmphasis, DialogPart};
 use crate::app::effect::Effect;
 use crate::app::mode::{ConfirmClose, Mode, TypedWord};
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::app::panels::log;
 use crate::app::selection::{NOTHING, Selected};
 use crate::model::action::{Caution, Protection};
@@ -26,7 +26,7 @@ impl App {
             Ok(Some(id)) => self.ask_to_close_socket(id),
             // Those of a group are being gathered.
             Ok(None) => {}
-            Err(why) => drop(self.say(Tone::Bad, why.as_str())),
+            Err(why) => drop(self.say(NoticeLevel::Bad, why.as_str())),
         }
     }
 
@@ -37,25 +37,25 @@ impl App {
                 self.questions += 1;
                 self.mode = Mode::ConfirmClose(confirm);
             }
-            Err(why) => drop(self.say(Tone::Bad, why.as_str())),
+            Err(why) => drop(self.say(NoticeLevel::Bad, why.as_str())),
         }
     }
 
     /// Says what came of it, and asks for a sample that shows it.
     pub(super) fn on_close_report(&mut self, report: &CloseReport) -> Vec<Effect> {
         let socket = report.close.words(self.store.names());
-        let (tone, text) = match (&report.outcome, report.outcome.sentence()) {
-            (CloseOutcome::Closed, _) => (Tone::Good, format!("{socket} is closed")),
+        let (level, text) = match (&report.outcome, report.outcome.sentence()) {
+            (CloseOutcome::Closed, _) => (NoticeLevel::Good, format!("{socket} is closed")),
             (CloseOutcome::PortKept | CloseOutcome::Subflow, why) => {
-                (Tone::Good, format!("{socket} is closed; {}", why.unwrap_or_default()))
+                (NoticeLevel::Good, format!("{socket} is closed; {}", why.unwrap_or_default()))
             }
             (CloseOutcome::Disconnected { .. }, why) => {
-                (Tone::Bad, format!("not closed: {socket} is {}", why.unwrap_or("disconnected")))
+                (NoticeLevel::Bad, format!("not closed: {socket} is {}", why.unwrap_or("disconnected")))
             }
-            (CloseOutcome::Gone, _) => (Tone::Plain, format!("{socket} had closed already; nothing was done")),
-            (_, why) => (Tone::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
+            (CloseOutcome::Gone, _) => (NoticeLevel::Plain, format!("{socket} had closed already; nothing was done")),
+            (_, why) => (NoticeLevel::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
         };
-        self.say(tone, text.as_str());
+        self.say(level, text.as_str());
         vec![Effect::Sample]
     }
 
@@ -103,20 +103,21 @@ impl App {
         }
         let (effects, (state, long)) = (close.effect(), self.state_text(row));
         let mut parts = vec![
-            DialogPart::always("socket", close.words(self.store.names()), Weight::Target),
-            DialogPart::always("state", format!("{state}{long}"), Weight::Plain).or(state),
-            DialogPart::always("held by", holders_text(&socket.owner), Weight::Plain).or(holders_short(&socket.owner)),
+            DialogPart::always("socket", close.words(self.store.names()), DialogEmphasis::Target),
+            DialogPart::always("state", format!("{state}{long}"), DialogEmphasis::Plain).or(state),
+            DialogPart::always("held by", holders_text(&socket.owner), DialogEmphasis::Plain)
+                .or(holders_short(&socket.owner)),
         ];
-        parts.extend(lost_text(socket).map(|text| DialogPart::always("lost", text, Weight::Plain).unless_full(1)));
-        let cautions: Vec<Caution> = caution(&self.store, socket).into_iter().collect();
         parts.extend(
-            cautions
-                .iter()
-                .map(|caution| DialogPart::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+            lost_text(socket).map(|text| DialogPart::always("lost", text, DialogEmphasis::Plain).unless_full(1)),
         );
+        let cautions: Vec<Caution> = caution(&self.store, socket).into_iter().collect();
+        parts.extend(cautions.iter().map(|caution| {
+            DialogPart::always("caution", caution.sentence(), DialogEmphasis::Alarm).or(caution.label())
+        }));
         parts.extend([
-            DialogPart::always("here", effects.here, Weight::Alarm).unless_full(2),
-            DialogPart::always("peer", effects.there, Weight::Alarm).unless_full(3),
+            DialogPart::always("here", effects.here, DialogEmphasis::Alarm).unless_full(2),
+            DialogPart::always("peer", effects.there, DialogEmphasis::Alarm).unless_full(3),
         ]);
         let ends = close.ends(self.store.names());
         Ok(ConfirmClose { effect: Effect::Close(close), ends, parts, word: TypedWord::of(&cautions), again: false })
@@ -184,8 +185,8 @@ fn lost_text(socket: &Socket) -> Option<String> {
     let queues = socket.queues?;
     let sent = queues.send.unwrap_or(0);
     if socket.state == TcpState::Listen {
-        let noun = if queues.receive == 1 { "connection" } else { "connections" };
-        return (queues.receive > 0).then(|| format!("{} {noun} that wait to be accepted", queues.receive));
+        let waiting = units::counted(queues.receive.into(), "connection");
+        return (queues.receive > 0).then(|| format!("{waiting} waiting to be accepted"));
     }
     // The end of the stream counts as one byte, and nothing is lost with it.
     let unread = queues.receive.saturating_sub(u32::from(socket.state == TcpState::CloseWait));

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::effect::Effect;
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::app::panels::log;
 use crate::app::selection::Selected;
 use crate::model::text::DisplayText;
@@ -13,9 +13,9 @@ use crate::table::connections::COLUMNS;
 impl App {
     pub(super) fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = self.line_of(self.selected()) else {
-            return self.say(Tone::Plain, "there is no row to copy");
+            return self.say(NoticeLevel::Plain, "there is no row to copy");
         };
-        self.say(Tone::Good, "copied");
+        self.say(NoticeLevel::Good, "copied");
         vec![Effect::Copy(DisplayText::new(&text))]
     }
 

@@ -9,14 +9,14 @@ use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 pub struct Cursor<K> {
     /// The identity of the row under the cursor and where it was last; `None` in an empty list.
     under: Option<(K, usize)>,
-    hold: Hold<K>,
+    anchor: CursorAnchor<K>,
     scroll: Scroll,
     follow: bool,
 }
 
 /// What a cursor stays with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold<K> {
+enum CursorAnchor<K> {
     /// The top of the list, whichever row is there: nothing was picked yet.
     Top,
     /// Its line, whichever row comes there: the row that was picked (`Some`) is gone or filtered out, and is picked
@@ -44,7 +44,7 @@ impl<K> Lines<'_, K> {
 
 impl<K> Default for Cursor<K> {
     fn default() -> Self {
-        Self { under: None, hold: Hold::Top, scroll: Scroll::default(), follow: false }
+        Self { under: None, anchor: CursorAnchor::Top, scroll: Scroll::default(), follow: false }
     }
 }
 
@@ -61,15 +61,15 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// Whether the user picked the row under the cursor.
     pub fn is_picked(&self) -> bool {
-        self.under.is_some() && self.hold == Hold::Row
+        self.under.is_some() && self.anchor == CursorAnchor::Row
     }
 
     /// The row that [`refresh`](Self::refresh) is to be told the place of.
     pub fn sought(&self) -> Option<K> {
-        match self.hold {
-            Hold::Top => None,
-            Hold::Line(lost) => lost,
-            Hold::Row => self.key(),
+        match self.anchor {
+            CursorAnchor::Top => None,
+            CursorAnchor::Line(lost) => lost,
+            CursorAnchor::Row => self.key(),
         }
     }
 
@@ -94,14 +94,14 @@ impl<K: Copy + PartialEq> Cursor<K> {
 
     /// Lets the row go and goes to the top, to stay there. The list is to be refreshed afterwards.
     pub fn release(&mut self) {
-        self.hold = Hold::Top;
+        self.anchor = CursorAnchor::Top;
         self.scroll = Scroll::default();
     }
 
     /// Stays with the row under the cursor from now on: the user looks at it.
     pub fn pick(&mut self) {
         if self.under.is_some() {
-            self.hold = Hold::Row;
+            self.anchor = CursorAnchor::Row;
         }
     }
 
@@ -141,7 +141,7 @@ impl<K: Copy + PartialEq> Cursor<K> {
             let within = line.clamp(top, (top + lines.height).saturating_sub(1).max(top));
             if within != line {
                 self.put(within, lines);
-                self.hold = Hold::Line(None);
+                self.anchor = CursorAnchor::Line(None);
             }
         }
     }
@@ -159,30 +159,30 @@ impl<K: Copy + PartialEq> Cursor<K> {
     /// The list has changed; the row that is [sought](Self::sought) is at `found` now, or is not in it.
     pub fn refresh(&mut self, found: Option<usize>, lines: &Lines<'_, K>) {
         let before = self.line().unwrap_or(0);
-        match (self.hold, found) {
-            (Hold::Top, _) => self.put(0, lines),
-            (Hold::Row, Some(line)) => {
+        match (self.anchor, found) {
+            (CursorAnchor::Top, _) => self.put(0, lines),
+            (CursorAnchor::Row, Some(line)) => {
                 if self.follow {
                     self.scroll.shift(line.cast_signed() - before.cast_signed());
                 }
                 self.put(line, lines);
             }
-            (Hold::Line(Some(_)), Some(line)) => {
+            (CursorAnchor::Line(Some(_)), Some(line)) => {
                 self.put(line, lines);
                 self.pick();
             }
-            (Hold::Row, None) => {
-                self.hold = Hold::Line(self.key());
+            (CursorAnchor::Row, None) => {
+                self.anchor = CursorAnchor::Line(self.key());
                 self.put(before, lines);
             }
-            (Hold::Line(_), _) => self.put(before, lines),
+            (CursorAnchor::Line(_), _) => self.put(before, lines),
         }
         self.keep_visible(lines);
     }
 
     /// `count` lines came at the top of the list: a window that is not at the top keeps showing what it shows.
     pub fn grow_above(&mut self, count: usize) {
-        if self.hold != Hold::Top {
+        if self.anchor != CursorAnchor::Top {
             self.scroll.shift(count.cast_signed());
             self.under = self.under.map(|(key, line)| (key, line + count));
         }

@@ -16,7 +16,6 @@ use crate::app::diagram::{Drawing, drawing};
 use crate::app::mode::Page;
 use crate::app::path::{StatePath, opening, path};
 use crate::app::prose::{ProseColumn, ProseLine, Section, longest, places, side_by_side};
-use crate::model::process::Process;
 use crate::store::rows::Row;
 use crate::table::units;
 
@@ -131,8 +130,4 @@ pub(super) fn byte_words(bytes: u64) -> String {
 /// Whether the socket is no more: what counts up or down stands still.
 pub(super) fn is_gone(app: &App, row: &Row) -> bool {
     row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
-}
-
-pub(super) fn name_and_pid(process: &Process) -> String {
-    format!("{}[{}]", process.name, process.id.pid)
 }

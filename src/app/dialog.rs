@@ -6,7 +6,7 @@
 pub mod part;
 
 use crate::app::App;
-use crate::app::dialog::part::{ALWAYS, DialogPart, Weight};
+use crate::app::dialog::part::{ALWAYS, DialogEmphasis, DialogPart};
 use crate::app::layout::SIZE_MIN;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, TypedWord};
 use crate::app::prose::wrap;
@@ -31,12 +31,12 @@ pub struct DialogLine {
     /// What it says.
     pub text: String,
     /// How it is meant.
-    pub weight: Weight,
+    pub emphasis: DialogEmphasis,
 }
 
 /// A dialog as it is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sheet {
+pub struct DialogView {
     /// The question.
     pub title: String,
     /// The lines.
@@ -53,22 +53,22 @@ pub struct Sheet {
 
 impl App {
     /// The dialog that is open, as it is drawn; `None` where none is.
-    pub fn sheet(&self) -> Option<Sheet> {
+    pub fn dialog_view(&self) -> Option<DialogView> {
         match &self.mode {
             Mode::Confirm(confirm) => {
-                Some(Sheet::of(&title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
+                Some(DialogView::of(&title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
             }
             Mode::ConfirmClose(confirm) => {
                 let parts = [confirm.parts.as_slice(), &word_part(confirm.word.as_ref())].concat();
                 let apart = ends_apart(confirm);
-                Some(Sheet::of("Close this socket?", &parts, &apart, confirm.again, self.config.size))
+                Some(DialogView::of("Close this socket?", &parts, &apart, confirm.again, self.config.size))
             }
             _ => None,
         }
     }
 }
 
-impl Sheet {
+impl DialogView {
     /// The dialog that asks `title` in a window of `size`. `apart` stands for the first of `parts` where that does not fit
     /// into one line.
     fn of(title: &str, parts: &[DialogPart], apart: &[DialogPart], again: bool, size: (u16, u16)) -> Self {
@@ -81,7 +81,7 @@ impl Sheet {
         let hint = again.then_some("too soon: wait a second, once more");
         let fits = size.0 >= SIZE_MIN.0 && size.1 >= SIZE_MIN.1 && room >= ROOM_MIN;
         let lines = fits.then(|| lines(parts, apart, room, height)).flatten();
-        let sheet = Self {
+        let view = Self {
             title: title.to_owned(),
             lines: Vec::new(),
             label_width: u16::try_from(label_width).unwrap_or(width),
@@ -90,15 +90,15 @@ impl Sheet {
             is_whole: true,
         };
         match lines {
-            Some(lines) => Self { lines, ..sheet },
-            None => sheet.refusing(),
+            Some(lines) => Self { lines, ..view },
+            None => view.refusing(),
         }
     }
 
     /// Says that it does not fit.
     fn refusing(self) -> Self {
         let text = "this window is too small to show whom it hits, so nothing is done: make the window larger";
-        let line = |text| DialogLine { label: "", text, weight: Weight::Alarm };
+        let line = |text| DialogLine { label: "", text, emphasis: DialogEmphasis::Alarm };
         let lines = wrap(text, usize::from(self.width.max(1))).into_iter().map(line).collect();
         Self { lines, label_width: 0, hint: None, is_whole: false, ..self }
     }
@@ -129,7 +129,8 @@ impl DialogPart {
     /// `text` in lines of `room` cells; nothing of it is cut.
     fn lines(&self, text: &str, room: usize) -> Vec<DialogLine> {
         let wrapped = if matches!(self.label, "local" | "remote") { wrap_end(text, room) } else { wrap(text, room) };
-        let line = |(at, text)| DialogLine { label: if at == 0 { self.label } else { "" }, text, weight: self.weight };
+        let line =
+            |(at, text)| DialogLine { label: if at == 0 { self.label } else { "" }, text, emphasis: self.emphasis };
         wrapped.into_iter().enumerate().map(line).collect()
     }
 }
@@ -168,24 +169,23 @@ fn parts(confirm: &Confirm) -> Vec<DialogPart> {
     let Some(kill) = confirm.kill() else { return Vec::new() };
     let pid = kill.process.pid;
     let mut parts = vec![
-        DialogPart::always("process", format!("{} · pid {pid}", kill.name), Weight::Target),
-        DialogPart::always("user", confirm.user.clone(), Weight::Plain).unless_full(1),
-        DialogPart::always("command", cut(confirm.process.command.as_str(), COMMAND_WIDTH_MAX), Weight::Plain)
+        DialogPart::always("process", format!("{} · pid {pid}", kill.name), DialogEmphasis::Target),
+        DialogPart::always("user", confirm.user.clone(), DialogEmphasis::Plain).unless_full(1),
+        DialogPart::always("command", cut(confirm.process.command.as_str(), COMMAND_WIDTH_MAX), DialogEmphasis::Plain)
             .unless_full(3),
-        DialogPart::always("holds", confirm.holds.clone(), Weight::Plain).unless_full(2),
+        DialogPart::always("holds", confirm.holds.clone(), DialogEmphasis::Plain).unless_full(2),
     ];
     parts.extend(
-        confirm
-            .cautions
-            .iter()
-            .map(|caution| DialogPart::always("caution", caution.sentence(), Weight::Alarm).or(caution.label())),
+        confirm.cautions.iter().map(|caution| {
+            DialogPart::always("caution", caution.sentence(), DialogEmphasis::Alarm).or(caution.label())
+        }),
     );
     let about = match confirm.stage {
         Stage::Ask => kill.signal.row().about,
         Stage::AskAgain => "it cannot be caught, and nothing is saved",
     };
     let does = format!("sends {} to pid {pid}", kill.signal);
-    parts.push(DialogPart::always("does", format!("{does}: {about}"), Weight::Alarm).or(does));
+    parts.push(DialogPart::always("does", format!("{does}: {about}"), DialogEmphasis::Alarm).or(does));
     if confirm.stage == Stage::Ask {
         parts.extend(word_part(confirm.word.as_ref()));
     }
@@ -194,7 +194,7 @@ fn parts(confirm: &Confirm) -> Vec<DialogPart> {
 
 fn word_part(word: Option<&TypedWord>) -> Vec<DialogPart> {
     let part = |word: &TypedWord| {
-        DialogPart::always("type", format!("{} and press Enter: {}_", word.wanted, word.typed), Weight::Target)
+        DialogPart::always("type", format!("{} and press Enter: {}_", word.wanted, word.typed), DialogEmphasis::Target)
             .or(format!("{} Enter: {}_", word.wanted, word.typed))
     };
     word.map(part).into_iter().collect()
@@ -202,7 +202,7 @@ fn word_part(word: Option<&TypedWord>) -> Vec<DialogPart> {
 
 /// Both ends on lines of their own, where they do not fit on one.
 fn ends_apart(confirm: &ConfirmClose) -> Vec<DialogPart> {
-    let end = |label, text: &str| DialogPart::always(label, text, Weight::Target);
+    let end = |label, text: &str| DialogPart::always(label, text, DialogEmphasis::Target);
     let (local, remote) = &confirm.ends;
     let remote = Some(remote).filter(|remote| !remote.is_empty()).map(|remote| end("remote", remote));
     [end("local", local)].into_iter().chain(remote).collect()
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn the_least_worthy_goes_first_and_what_has_to_be_there_never() {
         let parts = [
-            DialogPart::always("process", "orders", Weight::Target),
-            DialogPart::always("command", "a b c d e f", Weight::Plain).unless_full(3),
-            DialogPart::always("user", "root", Weight::Plain).unless_full(1),
-            DialogPart::always("does", "sends TERM to pid 7: it may end", Weight::Alarm).or("sends TERM to 7"),
+            DialogPart::always("process", "orders", DialogEmphasis::Target),
+            DialogPart::always("command", "a b c d e f", DialogEmphasis::Plain).unless_full(3),
+            DialogPart::always("user", "root", DialogEmphasis::Plain).unless_full(1),
+            DialogPart::always("does", "sends TERM to pid 7: it may end", DialogEmphasis::Alarm).or("sends TERM to 7"),
         ];
         let labels = |height| {
             let lines = lines(&parts, &[], 16, height)?;

@@ -73,10 +73,10 @@ fn of_rule(rule: Rule) -> Vec<Section> {
     let Some(text) = rules::text(rule.id()) else { return Vec::new() };
     let mut about = Section::new(&text.title);
     about.lines.push(ProseLine::Text(text.about.clone()));
-    let (mut first, mut vain) = (Section::new("Do this first"), Section::new("What does not help"));
+    let (mut first, mut useless) = (Section::new("Do this first"), Section::new("What does not help"));
     first.numbered(&text.remedy);
-    vain.listed(&text.does_not_help);
-    let mut sections = vec![about, first, vain];
+    useless.listed(&text.does_not_help);
+    let mut sections = vec![about, first, useless];
     sections.extend(more_sections(rule));
     sections
 }
@@ -136,9 +136,9 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
     let text = states::text(state);
     let mut about = Section::new(state.name());
     about.lines.push(ProseLine::Text(text.meaning.to_owned()));
-    let (mut advice, mut vain) = (Section::new("What to do"), Section::new("What does not help"));
+    let (mut advice, mut useless) = (Section::new("What to do"), Section::new("What does not help"));
     advice.lines.push(ProseLine::Text(text.advice.to_owned()));
-    vain.lines.push(ProseLine::Text(text.does_not_help.to_owned()));
+    useless.lines.push(ProseLine::Text(text.does_not_help.to_owned()));
     let mut next = Section::new("What can follow");
     for edge in EDGES.iter().chain([&TIMEOUT]) {
         if edge.from == DiagramNode::In(state) {
@@ -146,7 +146,7 @@ fn of_state(state: TcpState, rule: Option<Rule>) -> Vec<Section> {
             next.lines.push(ProseLine::Item("→".to_owned(), format!("{}: {}{action}", edge.to.name(), edge.event)));
         }
     }
-    let mut sections = vec![about, advice, vain, next];
+    let mut sections = vec![about, advice, useless, next];
     // What the finding beside it says already is not said twice.
     let said: Vec<&Topic> = rule.map(more_of).unwrap_or_default();
     let more = topics_of(state).iter().filter_map(|name| topics::find(name));

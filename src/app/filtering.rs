@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::action::Edit;
-use crate::app::line::Line;
+use crate::app::input::InputLine;
 use crate::app::mode::{FilterEdit, Mode};
 use crate::app::tabs::Tab;
 use crate::table::filter::Filter;
@@ -14,7 +14,7 @@ impl App {
             self.show(Tab::SOCKETS);
         }
         let before = self.panels.connections.view.filter().text().to_owned();
-        self.mode = Mode::Filter(FilterEdit { line: Line::new(&before), before, error: None });
+        self.mode = Mode::Filter(FilterEdit { line: InputLine::new(&before), before, error: None });
         self.refresh_panel();
     }
 
@@ -69,7 +69,7 @@ impl App {
         match Filter::parse(text) {
             Ok(filter) if filter.text() == self.panels.connections.view.filter().text() => {}
             Ok(filter) => self.panels.connections.view.start_filter(filter),
-            Err(error) => drop(self.say(crate::app::notice::Tone::Bad, error.message.as_str())),
+            Err(error) => drop(self.say(crate::app::notice::NoticeLevel::Bad, error.message.as_str())),
         }
         self.refresh_panel();
     }

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::candidates::{Candidates, GONE, Purpose, nobody_sentence};
 use crate::app::menu::{MenuChoice, MenuLine, SocketChoice};
 use crate::app::mode::Mode;
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::app::selection::Selected;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::process::{Names, Owner};
@@ -33,12 +33,12 @@ impl App {
 
     fn ask_which_socket(&mut self, members: &Members) {
         match members.sockets.as_slice() {
-            [] => drop(self.say(Tone::Bad, GONE)),
+            [] => drop(self.say(NoticeLevel::Bad, GONE)),
             [only] => self.ask_to_close_socket(*only),
             _ if members.count > MEMBERS_MAX => {
                 let count = units::count(members.count as u64);
                 let text = format!("this row stands for {count} sockets: Enter shows them, choose one there");
-                self.say(Tone::Bad, text.as_str());
+                self.say(NoticeLevel::Bad, text.as_str());
             }
             several => {
                 let sockets = several.iter().map(|id| SocketChoice { id: *id, line: self.socket_line(*id) }).collect();

@@ -14,8 +14,8 @@ use crate::app::keymap;
 use crate::app::keymap::key::KeyStroke;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
 use crate::app::msg::EarlyKey;
-use crate::app::notice::Tone;
-use crate::app::panels::Opened;
+use crate::app::notice::NoticeLevel;
+use crate::app::panels::OpenTarget;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::tabs::Tab;
 use crate::model::socket::SocketId;
@@ -64,7 +64,7 @@ impl App {
     pub(super) fn run(&mut self, binding: &Binding, early: Option<EarlyKey>) -> Vec<Effect> {
         self.dirty = true;
         if let Some(why) = binding.on.refusal(&self.key_context()) {
-            return self.say(Tone::Bad, why);
+            return self.say(NoticeLevel::Bad, why);
         }
         if self.refuses(binding, early) { Vec::new() } else { binding.run(self) }
     }
@@ -95,7 +95,7 @@ impl App {
                 Some(explained) => self.mode = Mode::Explain { explained, scroll: Scroll::default() },
                 None => {
                     self.say(
-                        Tone::Plain,
+                        NoticeLevel::Plain,
                         "there is nothing to explain here; e explains a connection, a listener, a state or a finding",
                     );
                 }
@@ -174,10 +174,10 @@ impl App {
             panel.pick();
             panel.open(context)
         }) {
-            Opened::Nothing => {}
-            Opened::Details(id) => self.open_detail(id),
-            Opened::Filtered(filter) => self.enter(&filter, self.way_back()),
-            Opened::Refused(why) => drop(self.say(Tone::Plain, why)),
+            OpenTarget::Nothing => {}
+            OpenTarget::Details(id) => self.open_detail(id),
+            OpenTarget::Filtered(filter) => self.enter(&filter, self.way_back()),
+            OpenTarget::Refused(why) => drop(self.say(NoticeLevel::Plain, why)),
         }
     }
 
@@ -210,8 +210,10 @@ impl App {
     pub(super) fn follow(&mut self) {
         match self.change_panel(|panel, _| panel.toggle_follow()) {
             None => {}
-            Some(true) => drop(self.say(Tone::Plain, "following: the selected row keeps its line on the screen")),
-            Some(false) => drop(self.say(Tone::Plain, "not following: the selected row moves with the order")),
+            Some(true) => {
+                drop(self.say(NoticeLevel::Plain, "following: the selected row keeps its line on the screen"));
+            }
+            Some(false) => drop(self.say(NoticeLevel::Plain, "not following: the selected row moves with the order")),
         }
     }
 

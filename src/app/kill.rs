@@ -11,7 +11,7 @@ use crate::app::candidates::{Candidates, Purpose, nobody_sentence};
 use crate::app::effect::Effect;
 use crate::app::menu::MenuChoice;
 use crate::app::mode::{Confirm, Mode, Stage, TypedWord};
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::app::selection::{NOTHING, Selected};
 use crate::diagnosis::finding::{Finding, FindingKey};
 use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
@@ -38,7 +38,7 @@ impl App {
     /// Asks which of several owners is meant.
     pub(super) fn ask_which_owner(&mut self, candidates: Result<Candidates, String>) {
         match candidates {
-            Err(why) => drop(self.say(Tone::Bad, why.as_str())),
+            Err(why) => drop(self.say(NoticeLevel::Bad, why.as_str())),
             // They are being gathered.
             Ok(Candidates { owners, .. }) if owners.is_empty() => {}
             Ok(Candidates { mut owners, holding }) if owners.len() == 1 => {
@@ -51,18 +51,20 @@ impl App {
     /// Asks whether to send the KILL that is offered.
     pub(super) fn escalate(&mut self) {
         let Some(kill) = self.offer.clone() else {
-            self.say(Tone::Plain, "nothing to escalate: ! offers KILL after a signal that did nothing for 5 s");
+            self.say(NoticeLevel::Plain, "nothing to escalate: ! offers KILL after a signal that did nothing for 5 s");
             return;
         };
         match self.process(&kill) {
             Some(process) => self.ask_to_confirm(process, Signal::Kill, kill.holding),
-            None => drop(self.say(Tone::Plain, format!("{} holds no sockets any more", name_of(&kill)).as_str())),
+            None => {
+                drop(self.say(NoticeLevel::Plain, format!("{} holds no sockets any more", name_of(&kill)).as_str()));
+            }
         }
     }
 
     pub(super) fn open_signal_menu(&mut self, process: Arc<Process>, holding: Vec<NonZeroU32>) {
         match self.protection(&process) {
-            Some(sentence) => drop(self.say(Tone::Bad, sentence)),
+            Some(sentence) => drop(self.say(NoticeLevel::Bad, sentence)),
             None => self.open_menu(MenuChoice::Signal { process, holding }, 0),
         }
     }
@@ -101,12 +103,12 @@ impl App {
 
     /// Whether all of what will be done is on the screen, and the word typed that is asked for.
     fn may_confirm(&mut self) -> bool {
-        let is_whole = self.sheet().is_some_and(|sheet| sheet.is_whole);
+        let is_whole = self.dialog_view().is_some_and(|view| view.is_whole);
         is_whole && self.mode.word_mut().is_none_or(|word| word.is_typed())
     }
 
     pub(super) fn type_word(&mut self, character: char) {
-        let is_whole = self.sheet().is_some_and(|sheet| sheet.is_whole);
+        let is_whole = self.dialog_view().is_some_and(|view| view.is_whole);
         if let Some(word) = self.mode.word_mut().filter(|word| is_whole && word.typed.len() < WORD_LEN_MAX) {
             word.typed.push(character);
             self.dirty = true;
@@ -144,8 +146,8 @@ impl App {
         } else if self.offer.as_ref().is_some_and(|offer| offer.process == kill.process) {
             self.offer = None;
         }
-        let (tone, text) = report_text(report);
-        self.say(tone, text.as_str())
+        let (level, text) = report_text(report);
+        self.say(level, text.as_str())
     }
 
     /// Whether anything may be done at all.
@@ -282,35 +284,40 @@ fn name_of(kill: &Kill) -> String {
 }
 
 /// What came of a signal, as a sentence.
-fn report_text(report: &KillReport) -> (Tone, String) {
+fn report_text(report: &KillReport) -> (NoticeLevel, String) {
     let (who, signal) = (name_of(&report.kill), report.kill.signal);
     match &report.outcome {
-        KillOutcome::Sent => (Tone::Plain, format!("{signal} sent to {who}; watching it")),
+        KillOutcome::Sent => (NoticeLevel::Plain, format!("{signal} sent to {who}; watching it")),
         KillOutcome::Ended { after } if *after < AT_ONCE_MAX => {
-            (Tone::Good, format!("{who} ended at once on {signal}"))
+            (NoticeLevel::Good, format!("{who} ended at once on {signal}"))
         }
-        KillOutcome::Ended { after } => (Tone::Good, format!("{who} ended {} after {signal}", units::lasted(*after))),
+        KillOutcome::Ended { after } => {
+            (NoticeLevel::Good, format!("{who} ended {} after {signal}", units::lasted(*after)))
+        }
         KillOutcome::StillRunning { after } if signal == Signal::Kill => (
-            Tone::Bad,
+            NoticeLevel::Bad,
             format!(
                 "{who} is still there {} after KILL; it hangs in the kernel (disk or network)",
                 units::lasted(*after)
             ),
         ),
-        KillOutcome::StillRunning { after } => {
-            (Tone::Bad, format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)))
-        }
-        KillOutcome::AlreadyGone => (Tone::Plain, format!("{who} had ended already; nothing was done")),
+        KillOutcome::StillRunning { after } => (
+            NoticeLevel::Bad,
+            format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)),
+        ),
+        KillOutcome::AlreadyGone => (NoticeLevel::Plain, format!("{who} had ended already; nothing was done")),
         KillOutcome::PidReused => {
-            (Tone::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))
+            (NoticeLevel::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))
         }
-        KillOutcome::LetGo => (Tone::Plain, format!("{who} does not hold that socket any more; nothing was done")),
-        KillOutcome::Unsure(doubt) => (Tone::Bad, doubt.sentence().to_owned()),
-        KillOutcome::Refused(why) => (Tone::Bad, why.sentence().to_owned()),
+        KillOutcome::LetGo => {
+            (NoticeLevel::Plain, format!("{who} does not hold that socket any more; nothing was done"))
+        }
+        KillOutcome::Unsure(doubt) => (NoticeLevel::Bad, doubt.sentence().to_owned()),
+        KillOutcome::Refused(why) => (NoticeLevel::Bad, why.sentence().to_owned()),
         KillOutcome::NotPermitted => {
-            (Tone::Bad, format!("you may not signal {who}; run conntop as its user or as root"))
+            (NoticeLevel::Bad, format!("you may not signal {who}; run conntop as its user or as root"))
         }
-        KillOutcome::Failed(why) => (Tone::Bad, format!("{signal} could not be sent to {who}: {why}")),
+        KillOutcome::Failed(why) => (NoticeLevel::Bad, format!("{signal} could not be sent to {who}: {why}")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::mode::Page;
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::model::host_name::{Lookups, Named};
 
 impl App {
@@ -23,8 +23,10 @@ impl App {
     pub(super) fn toggle_lookups(&mut self) -> Vec<Effect> {
         let (lookups, text) = match self.config.lookups {
             Lookups::Forbidden => {
-                return self
-                    .say(Tone::Plain, "names are switched off by --no-dns: start conntop without it to ask for them");
+                return self.say(
+                    NoticeLevel::Plain,
+                    "names are switched off by --no-dns: start conntop without it to ask for them",
+                );
             }
             Lookups::Off if self.config.private_names => {
                 (Lookups::On, "asking name servers what is on the screen, private addresses too; n stops")
@@ -38,7 +40,7 @@ impl App {
         self.store.host_names_mut().clear();
         self.panels.change_tables(|table| table.columns_mut().show_hosts(lookups == Lookups::On));
         self.refresh_panel();
-        self.say(Tone::Plain, text)
+        self.say(NoticeLevel::Plain, text)
     }
 
     /// Somebody has answered; only a name that can be seen is worth a frame.

@@ -7,7 +7,7 @@ use crate::app::detail::page::DetailPage;
 use crate::app::dialog::part::DialogPart;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
-use crate::app::line::Line;
+use crate::app::input::InputLine;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
 use crate::model::action::{Caution, Kill, Signal};
@@ -105,7 +105,7 @@ impl Mode {
 #[derive(Debug)]
 pub struct FilterEdit {
     /// The line.
-    pub line: Line,
+    pub line: InputLine,
     /// The filter as it was, for Esc.
     pub before: String,
     /// What is wrong with the line as it stands; the last good one is in force meanwhile.

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::effect::Effect;
 use crate::app::mode::Page;
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::model::process::Owner;
 use crate::model::snapshot::Needs;
 use crate::model::socket::Socket;
@@ -22,7 +22,8 @@ impl App {
     /// All network namespaces, or conntop's own only; `collect` tells the source.
     pub(super) fn toggle_namespaces(&mut self) -> Vec<Effect> {
         if !self.config.source.kind.sees_namespaces() {
-            return self.say(Tone::Plain, "this source has no other network namespaces; --source linux shows them");
+            return self
+                .say(NoticeLevel::Plain, "this source has no other network namespaces; --source linux shows them");
         }
         self.config.all_namespaces = !self.config.all_namespaces;
         let text = if self.config.all_namespaces {
@@ -30,7 +31,7 @@ impl App {
         } else {
             "only the network namespace that conntop runs in; N shows all"
         };
-        self.notices.push(Tone::Plain, text);
+        self.notices.push(NoticeLevel::Plain, text);
         // After the request for what is needed, so that the sample has it.
         let collect = self.collect();
         collect.into_iter().chain([Effect::Sample]).collect()

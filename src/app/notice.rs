@@ -11,7 +11,7 @@ const SAMPLES_SHOWN: u8 = 8;
 
 /// How a notice is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub enum NoticeLevel {
     /// Something happened.
     Plain,
     /// Something that was asked for worked.
@@ -26,7 +26,7 @@ pub struct Notice {
     /// What it says, a sentence.
     pub text: DisplayText,
     /// How it is meant.
-    pub tone: Tone,
+    pub level: NoticeLevel,
     samples_left: u8,
 }
 
@@ -36,13 +36,13 @@ pub struct Notices(VecDeque<Notice>);
 
 impl Notices {
     /// Adds a message; the same one twice is kept once, as the newest.
-    pub fn push(&mut self, tone: Tone, text: impl Into<DisplayText>) {
+    pub fn push(&mut self, level: NoticeLevel, text: impl Into<DisplayText>) {
         let text = text.into();
         self.0.retain(|old| old.text != text);
         if self.0.len() == NOTICES_LEN_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(Notice { text, tone, samples_left: SAMPLES_SHOWN });
+        self.0.push_back(Notice { text, level, samples_left: SAMPLES_SHOWN });
     }
 
     /// The newest message, and how many stand behind it.
@@ -71,12 +71,12 @@ mod tests {
     #[test]
     fn notices_are_few_grow_old_and_go_with_a_key() {
         let mut notices = Notices::default();
-        (0..20).for_each(|number| notices.push(Tone::Plain, format!("notice {number}").as_str()));
+        (0..20).for_each(|number| notices.push(NoticeLevel::Plain, format!("notice {number}").as_str()));
         let (latest, behind) = notices.latest().expect("some");
         assert_eq!((latest.text.as_str(), behind), ("notice 19", NOTICES_LEN_MAX - 1));
         (0..SAMPLES_SHOWN).for_each(|_| notices.age());
         assert!(notices.latest().is_none());
-        notices.push(Tone::Bad, "again");
+        notices.push(NoticeLevel::Bad, "again");
         assert!(notices.dismiss() && !notices.dismiss());
     }
 }

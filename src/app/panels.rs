@@ -16,7 +16,7 @@ use crate::app::action::Motion;
 use crate::app::clock::time_of_day;
 use crate::app::panels::table::SortedTable;
 use crate::app::selection::Selected;
-use crate::app::summary::Piece;
+use crate::app::summary::SummaryPart;
 use crate::diagnosis::finding::Severity;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
@@ -51,7 +51,7 @@ pub trait Panel {
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool;
 
     /// What Enter leads to.
-    fn open(&self, context: &PanelContext<'_>) -> Opened;
+    fn open(&self, context: &PanelContext<'_>) -> OpenTarget;
 
     /// Brings rows, cursor and widths up to date with the store and the size of the screen.
     fn refresh(&mut self, context: &PanelContext<'_>);
@@ -88,7 +88,7 @@ pub trait Panel {
     }
 
     /// What is true of the whole table, for the line above it.
-    fn summary(&self, _store: &Store) -> Vec<Piece> {
+    fn summary(&self, _store: &Store) -> Vec<SummaryPart> {
         Vec::new()
     }
 
@@ -106,7 +106,7 @@ pub trait Panel {
 
 /// Where Enter leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
+pub enum OpenTarget {
     /// Nowhere.
     Nothing,
     /// To the details of a socket.

@@ -38,9 +38,20 @@ pub enum ProseLine {
     /// A time of day and what happened then.
     Event(String, String),
     /// A label, and what holds of one end and of the other.
-    Pair(&'static str, String, String),
+    Ends(BothEnds),
     /// One line of the diagram of states: `diagram` draws it.
     Diagram(u16),
+}
+
+/// What holds of both ends of a connection, side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BothEnds {
+    /// What it is about; empty in the line of headings.
+    pub label: &'static str,
+    /// What holds of this end.
+    pub this: String,
+    /// What holds of the other end.
+    pub other: String,
 }
 
 /// A section: a title and what it says.
@@ -148,9 +159,10 @@ fn push_wrapped(lines: &mut Vec<ProseLine>, line: ProseLine, width: usize) {
         ProseLine::Event(time, text) => labelled(lines, &text, room, time, ProseLine::Event),
         ProseLine::Item(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Item),
         ProseLine::Here(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Here),
-        ProseLine::Pair(label, left, right) => {
+        ProseLine::Ends(BothEnds { label, this, other }) => {
             let half = u16::try_from((room / 2).saturating_sub(1)).unwrap_or(u16::MAX);
-            lines.push(ProseLine::Pair(label, cut(&left, half).into_owned(), cut(&right, half).into_owned()));
+            let cut = |text: &str| cut(text, half).into_owned();
+            lines.push(ProseLine::Ends(BothEnds { label, this: cut(&this), other: cut(&other) }));
         }
         other => lines.push(other),
     }

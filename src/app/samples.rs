@@ -1,36 +1,36 @@
 //! What happens when data comes: it waits for its turn, or is held while the screen stands still.
 
 use crate::app::effect::Effect;
-use crate::app::notice::Tone;
-use crate::app::{App, Supply};
+use crate::app::notice::NoticeLevel;
+use crate::app::{App, SourceStatus};
 use crate::model::delta::Delta;
 use crate::model::text::DisplayText;
 
 impl App {
     pub(super) fn on_delta(&mut self, mut delta: Delta) -> Vec<Effect> {
         self.dirty |= self.stands_still();
-        self.supply = Supply::Flowing;
+        self.source_status = SourceStatus::Flowing;
         sort_by_time(&mut delta);
-        self.held.push(delta);
+        self.pending.push(delta);
         Vec::new()
     }
 
     /// Goes on merging what waits for the user.
-    pub(super) fn merge_held(&mut self, steps: &mut usize) {
-        if self.held.merge(&self.store, steps) {
-            self.notices.push(Tone::Plain, "sampling paused: too much has changed while frozen; z resumes");
+    pub(super) fn merge_pending(&mut self, steps: &mut usize) {
+        if self.pending.merge(&self.store, steps) {
+            self.notices.push(NoticeLevel::Plain, "sampling paused: too much has changed while frozen; z resumes");
             self.pause = true;
         }
     }
 
     pub(super) fn on_source_failed(&mut self, why: DisplayText) -> Vec<Effect> {
-        self.supply = Supply::Failed(why.clone());
-        self.say(Tone::Bad, why)
+        self.source_status = SourceStatus::Failed(why.clone());
+        self.say(NoticeLevel::Bad, why)
     }
 
     pub(super) fn on_source_ended(&mut self) -> Vec<Effect> {
-        self.supply = Supply::Ended;
-        self.say(Tone::Plain, "the recording is at its end; everything stays on the screen")
+        self.source_status = SourceStatus::Ended;
+        self.say(NoticeLevel::Plain, "the recording is at its end; everything stays on the screen")
     }
 
     /// Whether nothing may move: the user said so, or a dialog names what is under the cursor.
@@ -44,7 +44,7 @@ impl App {
 
     /// Lets samples come again, once nothing holds them up any more.
     pub(super) fn go_on(&mut self) -> Option<Effect> {
-        let goes_on = !self.stands_still() && self.held.release();
+        let goes_on = !self.stands_still() && self.pending.release();
         goes_on.then_some(Effect::Pause(false))
     }
 

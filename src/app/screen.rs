@@ -5,7 +5,7 @@ use crate::app::layout::{Layout, ScreenView};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{Panel, PanelContext};
 use crate::app::selection::Selected;
-use crate::app::summary::Piece;
+use crate::app::summary::SummaryPart;
 use crate::model::address_text::both_ends;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
@@ -96,8 +96,8 @@ impl App {
         u16::try_from(cells(&self.title())).unwrap_or(u16::MAX)
     }
 
-    /// The pieces of the line above the table on the screen; none where there is no such line.
-    pub fn summary(&self) -> Vec<Piece> {
+    /// The parts of the line above the table on the screen; none where there is no such line.
+    pub fn summary(&self) -> Vec<SummaryPart> {
         self.panel().summary(&self.store)
     }
 

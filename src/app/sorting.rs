@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::app::menu::MenuChoice;
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::app::panels::table::SortedTable;
 use crate::table::fit::Place;
 use crate::table::sort::SortKey;
@@ -47,7 +47,7 @@ impl App {
     fn sort_by(&mut self, column: usize) {
         let head = self.panel().table().and_then(|table| table.columns().heads().get(column).copied());
         if head.is_some_and(|head| head.is_hint) {
-            self.say(Tone::Plain, "reverse DNS names are not trusted, so they cannot be sorted by");
+            self.say(NoticeLevel::Plain, "reverse DNS names are not trusted, so they cannot be sorted by");
         } else if let Some(head) = head {
             self.set_sort(SortKey { column, order: head.first_order });
         }

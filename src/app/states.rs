@@ -66,7 +66,7 @@ const EDGES_HEIGHT: u16 = 5;
 
 /// Where the parts of the states tab are. What is not shown has no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Areas {
+pub struct StatesLayout {
     /// The states.
     pub list: Rect,
     /// Cells of the trend in each line of the list; the flows follow it. 0: neither is shown.
@@ -82,7 +82,7 @@ pub struct Areas {
 }
 
 /// The parts of the states tab in `body`. They stay where they are whichever state is selected.
-pub fn areas(body: Rect) -> Areas {
+pub fn states_layout(body: Rect) -> StatesLayout {
     let text_height = BY_INTEREST.iter().map(|line| text_lines(*line, body.width).len()).max().unwrap_or(0);
     let text_height = u16::try_from(text_height).unwrap_or(u16::MAX);
     let has_matrix = body.width >= MATRIX.0 && body.height > LIST_HEIGHT + text_height + MATRIX.1;
@@ -103,7 +103,7 @@ pub fn areas(body: Rect) -> Areas {
     let text_y = body.y + top_height + 1;
     let text_room = (body.height - top_height).saturating_sub(1);
     let matrix_y = text_y + text_height;
-    Areas {
+    StatesLayout {
         list,
         trend_width,
         chart: beside(body.y, chart_height),
@@ -115,7 +115,7 @@ pub fn areas(body: Rect) -> Areas {
 
 /// A line of what is said about a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TextLine {
+pub enum StateTextLine {
     /// What the state means.
     Meaning(String),
     /// What to do about it.
@@ -123,12 +123,12 @@ pub enum TextLine {
 }
 
 /// All that is said about a state, in lines for a screen of `width`.
-pub fn text_lines(line: StateLine, width: u16) -> Vec<TextLine> {
+pub fn text_lines(line: StateLine, width: u16) -> Vec<StateTextLine> {
     let room = usize::from(width.saturating_sub(2).max(8));
     let (meaning, advice) = words(line);
     let lines = |text: &str| if text.is_empty() { Vec::new() } else { wrap(text, room) };
-    let meaning = lines(meaning).into_iter().map(TextLine::Meaning);
-    meaning.chain(lines(advice).into_iter().map(TextLine::Advice)).collect()
+    let meaning = lines(meaning).into_iter().map(StateTextLine::Meaning);
+    meaning.chain(lines(advice).into_iter().map(StateTextLine::Advice)).collect()
 }
 
 fn words(line: StateLine) -> (&'static str, &'static str) {
@@ -158,8 +158,8 @@ pub const BY_LIFE: [TcpState; 11] = [
 
 /// Whether a socket can go from `from` (`None`: it is opened) to `to` (`None`: it is gone) with no state between. What
 /// is opened is as if it came from `CLOSE`, and what is gone as if it went there; a passive open shows in `SYN_RECV`.
-pub fn is_possible(from: Option<TcpState>, to: Option<TcpState>) -> bool {
-    match (from, to) {
+pub fn is_possible(change: StateChange) -> bool {
+    match (change.from, change.to) {
         (None, None) => false,
         (None, Some(to)) => to == TcpState::SynRecv || TcpState::Close.leads_to(to) || to == TcpState::Close,
         (Some(from), None) => from == TcpState::Close || from.leads_to(TcpState::Close),
@@ -167,13 +167,23 @@ pub fn is_possible(from: Option<TcpState>, to: Option<TcpState>) -> bool {
     }
 }
 
-/// The transitions of the last minute, the most frequent first: how often each was per second.
-pub fn busiest(edges: &EdgeRates) -> Vec<(Option<TcpState>, Option<TcpState>, f32)> {
+/// From which state to which: `None` is before a socket is opened, and after it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    /// The state before.
+    pub from: Option<TcpState>,
+    /// The state after.
+    pub to: Option<TcpState>,
+}
+
+/// The transitions of the last minute, the most frequent first.
+pub fn busiest(edges: &EdgeRates) -> Vec<StateChange> {
     let places = || BY_LIFE.iter().map(|state| Some(*state)).chain([None]);
-    let pairs = places().flat_map(|from| places().map(move |to| (from, to)));
-    let mut found: Vec<_> = pairs.filter(|(from, to)| edges.count(*from, *to) > 0).collect();
-    found.sort_by_key(|(from, to)| std::cmp::Reverse(edges.count(*from, *to)));
-    found.into_iter().map(|(from, to)| (from, to, edges.of(from, to))).collect()
+    let changes = places().flat_map(|from| places().map(move |to| StateChange { from, to }));
+    let count = |change: &StateChange| edges.count(change.from, change.to);
+    let mut found: Vec<_> = changes.filter(|change| count(change) > 0).collect();
+    found.sort_by_key(|change| std::cmp::Reverse(count(change)));
+    found
 }
 
 impl StateLine {
@@ -207,14 +217,14 @@ mod tests {
     #[test]
     fn all_that_is_known_of_a_state_has_room_from_80x24_on() {
         for (width, height) in [(80, 20), (100, 25), (120, 35), (200, 55)] {
-            let room = areas(Rect::new(0, 3, width, height)).text;
+            let room = states_layout(Rect::new(0, 3, width, height)).text;
             for line in BY_INTEREST {
                 let lines = text_lines(line, width);
                 assert!(lines.len() <= usize::from(room.height), "{width}x{height} {line:?}");
                 let said: Vec<&str> = lines
                     .iter()
                     .map(|line| match line {
-                        TextLine::Meaning(text) | TextLine::Advice(text) => text.as_str(),
+                        StateTextLine::Meaning(text) | StateTextLine::Advice(text) => text.as_str(),
                     })
                     .collect();
                 assert!(said.iter().all(|text| crate::table::fit::cells(text) <= usize::from(width)), "{said:?}");
@@ -228,7 +238,7 @@ mod tests {
     fn parts_lie_within_the_body_and_not_on_each_other_at_every_size() {
         for (width, height) in (40..220).step_by(3).flat_map(|width| (4..80).map(move |height| (width, height))) {
             let body = Rect::new(0, 3, width, height);
-            let Areas { list, chart, edges, text, matrix, .. } = areas(body);
+            let StatesLayout { list, chart, edges, text, matrix, .. } = states_layout(body);
             assert!(list.height > 0 && list.height == height.min(12));
             let parts = [list, chart, edges, text, matrix].map(|part| part.intersection(Rect::new(0, 0, 500, 500)));
             for (index, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {

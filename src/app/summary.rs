@@ -14,16 +14,16 @@ use crate::store::pressure::{PRESSURE_WINDOW, Suspect};
 use crate::table::groups::GroupView;
 use crate::table::units;
 
-/// One thing that the line says. Pieces stand in the order of their worth: the last ones go where there is no room.
+/// One thing that the line says. Parts stand in the order of their worth: the last ones go where there is no room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct SummaryPart {
     /// What it is.
     pub text: String,
     /// Whether it tells of something wrong.
     pub is_alarm: bool,
 }
 
-impl Piece {
+impl SummaryPart {
     fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_alarm: false }
     }
@@ -33,8 +33,8 @@ impl Piece {
     }
 }
 
-/// The pieces of the line above the table `view` of groups; none where there is no such line.
-pub(super) fn pieces(grouping: Grouping, view: &GroupView, store: &Store) -> Vec<Piece> {
+/// The parts of the line above the table `view` of groups; none where there is no such line.
+pub(super) fn parts(grouping: Grouping, view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     match grouping {
         Grouping::Process => Vec::new(),
         Grouping::Remote => attempts(view, store),
@@ -43,70 +43,69 @@ pub(super) fn pieces(grouping: Grouping, view: &GroupView, store: &Store) -> Vec
     }
 }
 
-fn ports(view: &GroupView, store: &Store) -> Vec<Piece> {
+fn ports(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     let facts = store.facts();
-    let mut pieces = vec![Piece::plain(format!("{} in use", units::count(view.sockets())))];
+    let mut parts = vec![SummaryPart::plain(format!("{} in use", units::count(view.sockets())))];
     let Some(range) = facts.ephemeral_ports else {
-        pieces.push(Piece::plain("this source does not know the kernel's range of ports"));
-        return pieces;
+        parts.push(SummaryPart::plain("this source does not know the kernel's range of ports"));
+        return parts;
     };
-    let ports = units::count(u64::from(range.len()));
-    pieces.push(Piece::plain(format!("range {}-{} ({ports})", range.first, range.last)));
+    let in_range = units::count(u64::from(range.len()));
+    parts.push(SummaryPart::plain(format!("range {}-{} ({in_range})", range.first, range.last)));
     if let Some(group) = view.largest()
         && let GroupKey::Route(route) = group.key
     {
         let to = AddressText::of(route.to.address, route.netns, store.names());
         let used = units::count(u64::from(group.sockets()));
-        pieces.push(Piece::plain(format!("most {used} to {}", to.with_port(route.to.port))));
+        parts.push(SummaryPart::plain(format!("most {used} to {}", to.with_port(route.to.port))));
     }
-    pieces.push(Piece::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
-    pieces.extend(reuse(facts).map(Piece::plain));
+    parts.push(SummaryPart::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
+    parts.extend(reuse(facts).map(SummaryPart::plain));
     if !Attempts::are_told(store) {
-        pieces.extend(attempts_the_kernel_counts(store));
+        parts.extend(attempts_the_kernel_counts(store));
     }
-    pieces
+    parts
 }
 
-fn attempts(view: &GroupView, store: &Store) -> Vec<Piece> {
+fn attempts(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     if !Attempts::are_told(store) {
         return attempts_the_kernel_counts(store);
     }
     let ledger = store.ledger();
     let over = seconds(ledger.over(Window::Minute).min(MINUTE));
     let (made, failed) = view.attempts();
-    let mut pieces = vec![Piece::plain(match made {
+    let mut parts = vec![SummaryPart::plain(match made {
         0 => format!("no attempt to connect in the last {over}"),
-        1 => format!("1 attempt to connect in the last {over}"),
-        made => format!("{} attempts to connect in the last {over}", units::count(made)),
+        made => format!("{} to connect in the last {over}", units::counted(made, "attempt")),
     })];
     if made > 0 {
-        pieces.push(Piece::plain(format!("{} failed", units::count(failed))));
+        parts.push(SummaryPart::plain(format!("{} failed", units::count(failed))));
     }
     if Attempts::are_at_least(store, Window::Minute) {
-        pieces.push(Piece::plain("at least: the kernel dropped events"));
+        parts.push(SummaryPart::plain("at least: the kernel dropped events"));
     }
     if ledger.is_full() {
-        pieces.push(Piece::plain("more destinations than can be told apart"));
+        parts.push(SummaryPart::plain("more destinations than can be told apart"));
     }
-    pieces
+    parts
 }
 
 /// The length of the window that attempts are counted over.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Without the trace nothing tells what becomes of short attempts; the kernel counts those of its namespace together.
-fn attempts_the_kernel_counts(store: &Store) -> Vec<Piece> {
+fn attempts_the_kernel_counts(store: &Store) -> Vec<SummaryPart> {
     let is_refused = matches!(store.tellers().trace, Teller::Refused(_));
     let Some(growth) = store.pressure().growth() else {
         let help = if is_refused { "run as root or with CAP_PERFMON" } else { "this source has none" };
-        return vec![Piece::plain(format!("attempts to connect are told by the trace only: {help}"))];
+        return vec![SummaryPart::plain(format!("attempts to connect are told by the trace only: {help}"))];
     };
     let rate = |count: u64| units::per_second(growth.per_second(count));
     let (begun, failed) = (rate(growth.by.active_opens), rate(growth.by.attempt_fails));
     let help = if is_refused { "by destination: root or CAP_PERFMON" } else { "by destination: not known here" };
-    let pieces =
+    let parts =
         [format!("kernel: {begun} attempts/s, {failed}/s failed"), help.into(), "told by the trace only".into()];
-    pieces.map(Piece::plain).into()
+    parts.map(SummaryPart::plain).into()
 }
 
 /// `tcp_tw_reuse` in words (Documentation/networking/ip-sysctl.rst).
@@ -118,29 +117,29 @@ fn reuse(facts: &Facts) -> Option<&'static str> {
     })
 }
 
-fn queues(store: &Store) -> Vec<Piece> {
+fn queues(store: &Store) -> Vec<SummaryPart> {
     let pressure = store.pressure();
     let Some(growth) = pressure.growth() else {
         let waits = store.facts().counters.is_some();
         let text = if waits { "counting…" } else { "this source does not know what the kernel dropped" };
-        return vec![Piece::plain(text)];
+        return vec![SummaryPart::plain(text)];
     };
     let rate = |count: u64| format!("{}/s", units::per_second(growth.per_second(count)));
-    let mut pieces = match pressure.at_fault() {
+    let mut parts = match pressure.at_fault() {
         Some(Suspect { id, place, .. }) => {
             let who = listening(store, id);
             let local = place.text(store.names()).with_port(place.local.port);
-            vec![Piece::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
+            vec![SummaryPart::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
         }
         None if growth.by.listen_overflows > 0 && pressure.suspects() > 1 => {
             let text =
                 format!("overflows {}, {} queues are full", rate(growth.by.listen_overflows), pressure.suspects());
-            vec![Piece::alarm(text)]
+            vec![SummaryPart::alarm(text)]
         }
         None if growth.by.listen_overflows > 0 => {
-            vec![Piece::alarm(format!("overflows {}, no full queue was seen", rate(growth.by.listen_overflows)))]
+            vec![SummaryPart::alarm(format!("overflows {}, no full queue was seen", rate(growth.by.listen_overflows)))]
         }
-        None => vec![Piece::plain("overflows 0/s")],
+        None => vec![SummaryPart::plain("overflows 0/s")],
     };
     let counted = [
         ("dropped", growth.by.listen_drops),
@@ -152,15 +151,15 @@ fn queues(store: &Store) -> Vec<Piece> {
         "dropped" => count > growth.by.listen_overflows,
         _ => count > 0,
     };
-    pieces.extend(counted.map(|(name, count)| {
+    parts.extend(counted.map(|(name, count)| {
         let text = format!("{name} {}", rate(count));
-        if is_news(name, count) { Piece::alarm(text) } else { Piece::plain(text) }
+        if is_news(name, count) { SummaryPart::alarm(text) } else { SummaryPart::plain(text) }
     }));
     if let Some(most) = store.facts().accept_queue_max {
-        pieces.push(Piece::plain(format!("somaxconn {}", units::count(u64::from(most)))));
+        parts.push(SummaryPart::plain(format!("somaxconn {}", units::count(u64::from(most)))));
     }
-    pieces.push(Piece::plain(format!("over {}", seconds(growth.over.min(PRESSURE_WINDOW)))));
-    pieces
+    parts.push(SummaryPart::plain(format!("over {}", seconds(growth.over.min(PRESSURE_WINDOW)))));
+    parts
 }
 
 /// Who holds the listener `id`: ` nginx[812] +3`.
@@ -171,7 +170,7 @@ fn listening(store: &Store, id: SocketId) -> String {
         0 => String::new(),
         more => format!(" +{more}"),
     };
-    format!(" {}[{}]{more}", holders.first().name, holders.first().id.pid)
+    format!(" {}{more}", holders.first())
 }
 
 fn seconds(span: Duration) -> String {

@@ -7,11 +7,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use proptest::prelude::*;
 
 use super::*;
-use crate::app::held::HELD_BYTES_MAX;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::mode::{Confirm, Stage};
 use crate::app::panels::groups::GroupPanel;
 use crate::app::panels::{log, table};
+use crate::app::pending::PENDING_BYTES_MAX;
 use crate::app::selection::Selected;
 use crate::app::tabs::PanelFace;
 use crate::model::action::{KillOutcome, KillReport, Signal};
@@ -129,10 +129,10 @@ fn a_frozen_screen_holds_deltas_and_applies_them_afterwards() {
     press(&mut app, "z");
     send(&mut app, Delta { added: vec![connection(tcp(9), 101_000)], ..delta(101) });
     app.advance(usize::MAX);
-    assert_eq!((app.store.rows().counts().total(), app.held.len()), (3, 1));
-    assert_eq!(app.held.behind(app.store.at()), Duration::from_secs(1));
+    assert_eq!((app.store.rows().counts().total(), app.pending.len()), (3, 1));
+    assert_eq!(app.pending.behind(app.store.at()), Duration::from_secs(1));
     press(&mut app, "z");
-    assert_eq!((app.store.rows().counts().total(), app.held.len()), (4, 0));
+    assert_eq!((app.store.rows().counts().total(), app.pending.len()), (4, 0));
 }
 
 #[test]
@@ -153,14 +153,14 @@ fn a_screen_frozen_for_long_holds_no_more_than_the_sockets_there_are_and_is_up_t
                 send(&mut app, Delta { added, changed: (1..=500).map(busy).collect(), removed: went, ..delta(second) });
             assert!(effects.is_empty(), "{effects:?}");
             app.advance(usize::MAX);
-            bytes.push(app.held.bytes());
+            bytes.push(app.pending.bytes());
         }
-        assert_eq!((app.held.len(), app.store.at()), (1_000, delta(100).at));
+        assert_eq!((app.pending.len(), app.store.at()), (1_000, delta(100).at));
         assert!(bytes[999] <= bytes[99] + bytes[99] / 4, "{keys}: {} and then {}", bytes[99], bytes[999]);
         assert!(bytes[999] < 2 * 1024 * 1024, "{}", bytes[999]);
         code(&mut app, if keys == "z" { KeyCode::Char('z') } else { KeyCode::Esc });
         app.advance(usize::MAX);
-        assert_eq!((app.held.len(), app.held.bytes(), app.store.at()), (0, 0, delta(1_100).at));
+        assert_eq!((app.pending.len(), app.pending.bytes(), app.store.at()), (0, 0, delta(1_100).at));
         assert_eq!(app.store.rows().counts().total(), 502);
     }
 }
@@ -169,7 +169,7 @@ fn a_screen_frozen_for_long_holds_no_more_than_the_sockets_there_are_and_is_up_t
 fn too_much_for_memory_pauses_sampling_and_it_goes_on_afterwards() {
     let mut app = three();
     press(&mut app, "z");
-    let many = HELD_BYTES_MAX as u64 / 200;
+    let many = PENDING_BYTES_MAX as u64 / 200;
     let added = (100..100 + many).map(|cookie| connection(tcp(cookie), 101_000)).collect();
     let mut effects = send(&mut app, Delta { added, ..delta(101) });
     effects.extend(app.advance(usize::MAX));
@@ -484,9 +484,9 @@ fn a_failed_sample_keeps_the_data_and_says_why() {
     app.update(Msg::SourceFailed("the kernel said no".into()));
     assert_eq!(app.store.rows().counts().total(), 3);
     assert_eq!(notice(&app), "the kernel said no");
-    assert_eq!(app.supply, Supply::Failed("the kernel said no".into()));
+    assert_eq!(app.source_status, SourceStatus::Failed("the kernel said no".into()));
     send(&mut app, delta(101));
-    assert_eq!(app.supply, Supply::Flowing);
+    assert_eq!(app.source_status, SourceStatus::Flowing);
 }
 
 #[test]
@@ -651,7 +651,7 @@ fn samples_wait_while_there_is_work_and_none_is_lost() {
     app.advance(usize::MAX);
     app.panels.connections.view.start_filter(Filter::parse("state:close-wait").expect("valid"));
     let removed = (1..=1_000).map(|cookie| removed(cookie, 101)).collect();
-    app.held.push(Delta { removed, ..delta(101) });
+    app.pending.push(Delta { removed, ..delta(101) });
     app.advance(500);
     assert_eq!(app.store.at(), delta(100).at, "one thing after the other");
     app.advance(usize::MAX);

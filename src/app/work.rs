@@ -7,9 +7,9 @@ use crate::app::App;
 use crate::app::candidates::Purpose;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
-use crate::app::held::HeldDelta;
 use crate::app::mode::Page;
 use crate::app::panels::findings::FindingsChange;
+use crate::app::pending::PendingDelta;
 use crate::app::tabs::Tab;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
@@ -58,7 +58,7 @@ impl App {
             || self.panels.findings.is_looking()
             || matches!(&self.page, Page::Detail(detail) if detail.is_searching())
             || self.work.intake.is_some()
-            || self.held.is_merging(self.stands_still())
+            || self.pending.is_merging(self.stands_still())
             || self.may_take_in()
     }
 
@@ -101,8 +101,8 @@ impl App {
             } else {
                 self.work.intake = Some(intake);
             }
-        } else if self.held.is_merging(self.stands_still()) {
-            self.merge_held(steps);
+        } else if self.pending.is_merging(self.stands_still()) {
+            self.merge_pending(steps);
         } else if self.may_take_in() {
             self.begin();
         } else {
@@ -129,15 +129,15 @@ impl App {
     }
 
     fn may_take_in(&self) -> bool {
-        !self.held.is_empty() && !self.stands_still()
+        !self.pending.is_empty() && !self.stands_still()
     }
 
     fn begin(&mut self) {
-        let Some(next) = self.held.take() else { return };
+        let Some(next) = self.pending.take() else { return };
         self.notices.age();
         let (logged, intake) = match next {
-            HeldDelta::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
-            HeldDelta::Merged(merged) => {
+            PendingDelta::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
+            PendingDelta::Merged(merged) => {
                 (usize::try_from(merged.transitions_total()).unwrap_or(usize::MAX), self.store.begin_merged(*merged))
             }
         };

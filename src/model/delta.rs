@@ -19,6 +19,7 @@ use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpDetail};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
+use crate::model::units;
 
 /// How a moment in the past is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,11 @@ impl Since {
     /// The age at `now`.
     pub const fn age(self, now: Timestamp) -> Duration {
         now.since(self.at)
+    }
+
+    /// The same in words, with its mark: `52m`, `>52m`.
+    pub fn age_text(self, now: Timestamp) -> String {
+        format!("{}{}", self.basis.mark(), units::age(self.age(now)))
     }
 }
 

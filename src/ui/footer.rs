@@ -3,10 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::input::InputLine;
 use crate::app::layout::Layout;
-use crate::app::line::Line;
 use crate::app::mode::{FilterEdit, Mode};
-use crate::app::notice::Tone;
+use crate::app::notice::NoticeLevel;
 use crate::model::text::floor_char_boundary;
 use crate::table::fit::cells;
 use crate::ui::painter::Painter;
@@ -19,10 +19,10 @@ const PROMPT_WIDTH: u16 = 3;
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
     let area = layout.footer;
     if let Some((notice, behind)) = app.notices.latest() {
-        let role = match notice.tone {
-            Tone::Plain => Role::Strong,
-            Tone::Good => Role::Good,
-            Tone::Bad => Role::Alarm,
+        let role = match notice.level {
+            NoticeLevel::Plain => Role::Strong,
+            NoticeLevel::Good => Role::Good,
+            NoticeLevel::Bad => Role::Alarm,
         };
         let more = if behind > 0 { format!("  (+{behind})") } else { String::new() };
         painter.put(1, area.y, &format!("{}{more}", notice.text), area.width.saturating_sub(2), role);
@@ -68,7 +68,7 @@ pub fn filter_cursor(layout: &Layout, edit: &FilterEdit) -> (u16, u16) {
 }
 
 /// The part of the line that fits behind the prompt, with the cursor in it, and the cell of the cursor in that part.
-fn window(line: &Line, width: u16) -> (String, u16) {
+fn window(line: &InputLine, width: u16) -> (String, u16) {
     let width = width.saturating_sub(PROMPT_WIDTH + 1);
     let (before, after) = line.text().split_at(line.cursor());
     let mut start = 0;

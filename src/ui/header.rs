@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::app::{App, Supply};
+use crate::app::{App, SourceStatus};
 use crate::model::host_name::Lookups;
 use crate::model::tcp_state::TcpState;
 use crate::table::fit::cells;
@@ -13,8 +13,6 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const DOT: &str = " · ";
-/// From this width on there is room for `READ-ONLY` beside other limits.
-const READ_ONLY_WIDTH_MIN: u16 = 100;
 /// An interval that is longer than wanted by more than this share (a divisor) is called slow.
 const SLOW_DIVISOR: u32 = 20;
 
@@ -58,26 +56,21 @@ fn facts(app: &App) -> Vec<HeaderPart> {
     let sockets = counts.total();
     let mut parts = vec![
         (app.store.source().host.to_string(), Role::Strong),
-        (counted(u64::from(sockets), "socket", "sockets"), Role::Text),
+        (units::counted(u64::from(sockets), "socket"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
         (rhythm(app), Role::Dim),
     ];
     if app.processes > 0 {
-        parts.insert(2, (counted(app.processes as u64, "process", "processes"), Role::Text));
+        parts.insert(2, (units::counted(app.processes as u64, "process"), Role::Text));
     }
     // Neither connections nor listeners: no line of the histogram counts them.
     if counts.of(TcpState::Bound) > 0 {
         parts.push((format!("{} bound", units::count(counts.of(TcpState::Bound).into())), Role::Dim));
     }
     if counts.subflows > 0 {
-        parts.push((counted(counts.subflows.into(), "subflow", "subflows"), Role::Dim));
+        parts.push((units::counted(counts.subflows.into(), "subflow"), Role::Dim));
     }
     parts
-}
-
-/// `1 owner`, `2,012 sockets`.
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", units::count(count), if count == 1 { one } else { many })
 }
 
 /// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
@@ -120,36 +113,33 @@ fn limits(app: &App) -> Vec<HeaderPart> {
     let coverage = app.store.coverage();
     let mut parts = Vec::new();
     if app.frozen {
-        let behind = units::age(app.held.behind(app.store.at()));
+        let behind = units::age(app.pending.behind(app.store.at()));
         parts.push((
-            format!("FROZEN {behind}, {} waiting", counted(app.held.len() as u64, "sample", "samples")),
+            format!("FROZEN {behind}, {} waiting", units::counted(app.pending.len() as u64, "sample")),
             Role::Accent,
         ));
     }
-    match &app.supply {
-        Supply::Failed(why) => parts.push((format!("no sample: {why}"), Role::Alarm)),
-        Supply::Ended => parts.push(("replay ended".to_owned(), Role::Accent)),
-        Supply::Starting | Supply::Flowing => {}
+    match &app.source_status {
+        SourceStatus::Failed(why) => parts.push((format!("no sample: {why}"), Role::Alarm)),
+        SourceStatus::Ended => parts.push(("replay ended".to_owned(), Role::Accent)),
+        SourceStatus::Starting | SourceStatus::Flowing => {}
     }
-    if app.held.is_paused() {
+    if app.pending.is_paused() {
         parts.push(("paused".to_owned(), Role::Accent));
     }
     if app.config.read_only {
-        let text = if app.config.size.0 < READ_ONLY_WIDTH_MIN { "RO" } else { "READ-ONLY" };
-        parts.push((text.to_owned(), Role::Strong));
+        parts.push(("READ-ONLY".to_owned(), Role::Strong));
     }
     parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
     if coverage.owners_hidden > 0 {
-        let hidden = counted(u64::from(coverage.owners_hidden), "owner", "owners");
+        let hidden = units::counted(u64::from(coverage.owners_hidden), "owner");
         let why = if coverage.processes_unreadable > 0 { " (no permission)" } else { "" };
         parts.push((format!("{hidden} hidden{why}"), Role::Strong));
     }
     parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
     if coverage.records_skipped > 0 {
-        parts.push((
-            format!("{} skipped", counted(u64::from(coverage.records_skipped), "record", "records")),
-            Role::Strong,
-        ));
+        parts
+            .push((format!("{} skipped", units::counted(u64::from(coverage.records_skipped), "record")), Role::Strong));
     }
     parts.extend(namespaces(app).map(|text| (text, Role::Dim)));
     parts
@@ -168,7 +158,7 @@ const fn names(app: &App) -> Option<&'static str> {
 /// What is to be said of other network namespaces, and the key that changes it.
 fn namespaces(app: &App) -> Option<String> {
     let others = app.store.coverage().other_namespaces;
-    let more = || format!("+{}", counted(u64::from(others), "namespace", "namespaces"));
+    let more = || format!("+{}", units::counted(u64::from(others), "namespace"));
     match (app.config.all_namespaces, others) {
         (false, 0) => None,
         (false, _) if app.config.source.kind.sees_namespaces() => Some(format!("{} (N)", more())),

@@ -3,8 +3,9 @@
 use ratatui::layout::Rect;
 
 use crate::app::panels::findings::mark;
-use crate::app::{App, Supply};
+use crate::app::{App, SourceStatus};
 use crate::table::fit::cells;
+use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
@@ -27,7 +28,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         let more_width = u16::try_from(cells(&more)).unwrap_or(0);
         let role = Role::of(finding.severity);
         let mut x = painter.put(1, y, mark(finding.severity), area.width, role) + 1;
-        let count = counted(findings.total());
+        let count = format!("{}: ", units::counted(findings.total() as u64, "problem"));
         let room = area.width.saturating_sub(x + more_width);
         if at == 0 && cells(&count) + cells(first_clause(&finding.sentence)) <= usize::from(room) {
             x = painter.put(x, y, &count, room, role);
@@ -36,10 +37,6 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         let x = painter.put(x, y, whole_clauses(&finding.sentence, room), room, role);
         painter.put(x, y, &more, more_width, Role::Dim);
     }
-}
-
-fn counted(count: usize) -> String {
-    if count == 1 { "1 problem: ".to_owned() } else { format!("{count} problems: ") }
 }
 
 /// Who, what and where: what is to be read before anything else.
@@ -58,8 +55,8 @@ fn whole_clauses(text: &str, width: u16) -> &str {
 }
 
 fn calm(app: &App) -> (String, Role) {
-    let (text, role) = match (&app.supply, app.store.at().0) {
-        (Supply::Failed(_), 0) => ("no sample could be taken yet; conntop goes on trying", Role::Dim),
+    let (text, role) = match (&app.source_status, app.store.at().0) {
+        (SourceStatus::Failed(_), 0) => ("no sample could be taken yet; conntop goes on trying", Role::Dim),
         (_, 0) => ("taking the first sample…", Role::Dim),
         _ if !app.panels.findings.has_looked() => ("looking…", Role::Dim),
         _ if app.panels.findings.ignored() > 0 => return (ignored(app.panels.findings.ignored()), Role::Good),

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::prose::{ITEM_WIDTH, LABEL_WIDTH, ProseColumn, ProseLine};
+use crate::app::prose::{BothEnds, ITEM_WIDTH, LABEL_WIDTH, ProseColumn, ProseLine};
 use crate::ui::painter::Painter;
 use crate::ui::state_diagram::Picture;
 use crate::ui::theme::Role;
@@ -34,7 +34,7 @@ fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &P
     let (label, label_role, indent, text, role) = match line {
         ProseLine::Blank | ProseLine::Diagram(_) => return,
         ProseLine::Title(title) => return painter.rule(Rect::new(x, y, width, 1), title),
-        ProseLine::Pair(label, left, right) => return draw_pair(painter, (x, y), width, (label, left, right)),
+        ProseLine::Ends(ends) => return draw_ends(painter, Rect::new(x, y, width, 1), ends),
         ProseLine::Text(text) => ("", Role::Dim, 0, text.as_str(), Role::Text),
         ProseLine::Lead(text) => ("", Role::Dim, 0, text.as_str(), Role::Strong),
         ProseLine::Dim(text) => ("", Role::Dim, 0, text.as_str(), Role::Dim),
@@ -51,11 +51,12 @@ fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &P
 }
 
 /// What holds of one end, and of the other.
-fn draw_pair(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, (label, left, right): (&str, &str, &str)) {
+fn draw_ends(painter: &mut Painter<'_>, line: Rect, ends: &BothEnds) {
+    let Rect { x, y, width, .. } = line;
     let label_width = u16::try_from(LABEL_WIDTH).unwrap_or(width);
     let half = width.saturating_sub(label_width) / 2;
-    let role = if label.is_empty() { Role::Dim } else { Role::Text };
-    painter.put(x, y, label, label_width, Role::Dim);
-    painter.put(x + label_width, y, left, half.saturating_sub(1), role);
-    painter.put(x + label_width + half, y, right, half, role);
+    let role = if ends.label.is_empty() { Role::Dim } else { Role::Text };
+    painter.put(x, y, ends.label, label_width, Role::Dim);
+    painter.put(x + label_width, y, &ends.this, half.saturating_sub(1), role);
+    painter.put(x + label_width + half, y, &ends.other, half, role);
 }

@@ -9,20 +9,20 @@ use crate::ui::theme::Role;
 
 const GAP: &str = " · ";
 
-/// Draws as many pieces as there is room for; the first one in any case.
+/// Draws as many parts as there is room for; the first one in any case.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.height == 0 {
         return;
     }
     let mut x = area.x + 2;
-    for (at, piece) in app.summary().iter().enumerate() {
+    for (at, part) in app.summary().iter().enumerate() {
         let gap = if at == 0 { "" } else { GAP };
         let room = area.right().saturating_sub(x);
-        if at > 0 && cells(gap) + cells(&piece.text) > usize::from(room) {
+        if at > 0 && cells(gap) + cells(&part.text) > usize::from(room) {
             break;
         }
         x = painter.put(x, area.y, gap, room, Role::Dim);
-        let role = if piece.is_alarm { Role::Alarm } else { Role::Text };
-        x = painter.put(x, area.y, &piece.text, area.right().saturating_sub(x), role);
+        let role = if part.is_alarm { Role::Alarm } else { Role::Text };
+        x = painter.put(x, area.y, &part.text, area.right().saturating_sub(x), role);
     }
 }

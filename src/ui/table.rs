@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use crate::app::panels::table::TableColumns;
 use crate::app::panels::table::arrow;
-use crate::app::{App, Supply};
+use crate::app::{App, SourceStatus};
 use crate::store::Store;
 use crate::table::column::{Align, Column};
 use crate::table::fit::{Place, cells};
@@ -15,16 +15,18 @@ use crate::ui::bars::bar;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
+/// The columns of a table, and which of them stand where on the screen.
+pub struct ShownColumns<'a, R: 'static> {
+    /// Every column.
+    pub columns: &'a TableColumns<R>,
+    /// Those that are shown, from left to right.
+    pub places: &'a [Place],
+}
+
 /// Draws the headings of the columns; that of the sorted one is marked.
-pub fn draw_headings<R>(
-    painter: &mut Painter<'_>,
-    area: Rect,
-    columns: &TableColumns<R>,
-    shown: &[Place],
-    sort: SortKey,
-) {
-    for &Place { index, x, width } in shown {
-        let column = &columns.all[index];
+pub fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, shown: &ShownColumns<'_, R>, sort: SortKey) {
+    for &Place { index, x, width } in shown.places {
+        let column = &shown.columns.all[index];
         let sorted = index == sort.column;
         let role = if sorted { Role::Accent } else { Role::Heading };
         let title_width = u16::try_from(cells(column.title)).unwrap_or(width).min(width);
@@ -42,41 +44,46 @@ pub fn draw_headings<R>(
 }
 
 /// Draws the cells of `row` in line `y`; `marked` is their style where something just happened to it.
-pub fn draw_cells<R: RowLook>(
+pub fn draw_cells<R: TableRow>(
     painter: &mut Painter<'_>,
     y: u16,
-    (columns, shown): (&TableColumns<R>, &[Place]),
+    shown: &ShownColumns<'_, R>,
     row: &R,
     store: &Store,
     marked: Option<Style>,
 ) {
-    let fresh = row.is_fresh(store);
-    for &Place { index, x, width } in shown {
-        let column = &columns.all[index];
+    let too_young = row.is_too_young(store);
+    for &Place { index, x, width } in shown.places {
+        let column = &shown.columns.all[index];
         let value = (column.value)(row, store);
         // A state keeps the colour of its phase; that of a closed row is no state any more.
         let marked = marked.filter(|_| row.is_closed() || !matches!(value, Value::State(_)));
-        let style = marked.unwrap_or_else(|| cell_role(column, &value, fresh).style(painter.theme()));
-        draw_cell(painter, (x, y), (column, width), (&value, row.is_closed()), style);
+        let style = marked.unwrap_or_else(|| cell_role(column, &value, too_young).style(painter.theme()));
+        let area = Rect { x, y, width, height: 1 };
+        draw_cell(painter, &TableCell { area, align: column.align, value: &value, is_closed: row.is_closed() }, style);
     }
 }
 
-fn draw_cell<R>(
-    painter: &mut Painter<'_>,
-    (x, y): (u16, u16),
-    (column, width): (&Column<R>, u16),
-    (value, closed): (&Value<'_>, bool),
-    style: Style,
-) {
+/// One cell of a table.
+struct TableCell<'a> {
+    area: Rect,
+    align: Align,
+    value: &'a Value<'a>,
+    /// Whether its row stands for something that is gone.
+    is_closed: bool,
+}
+
+fn draw_cell(painter: &mut Painter<'_>, cell: &TableCell<'_>, style: Style) {
+    let &TableCell { area: Rect { x, y, width, .. }, align, value, is_closed } = cell;
     if let Value::Gauge(share) = value {
         draw_gauge(painter, (x, y), width, *share);
         return;
     }
     let text = match value {
-        Value::State(_) if closed => "closed".into(),
+        Value::State(_) if is_closed => "closed".into(),
         value => value.text_within(width),
     };
-    let indent = match column.align {
+    let indent = match align {
         Align::Left => 0,
         Align::Right => width.saturating_sub(u16::try_from(cells(&text)).unwrap_or(width)),
     };
@@ -97,10 +104,10 @@ fn draw_gauge(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, share: 
 
 /// States have the colour of their phase, verdicts that of the alarm once they have stood for a moment (every close takes
 /// one), what is zero steps back.
-fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
+fn cell_role<R>(column: &Column<R>, value: &Value<'_>, too_young: bool) -> Role {
     match value {
         Value::State(state) => Role::Phase(state.phase()),
-        Value::Word { .. } if column.key == "verdict" && !fresh => Role::Verdict,
+        Value::Word { .. } if column.key == "verdict" && !too_young => Role::Verdict,
         // Names of hosts are hints.
         Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,
@@ -111,9 +118,9 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, fresh: bool) -> Role {
 /// What stands where no row does; `is_being_made`: rows may be about to come.
 pub fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, is_being_made: bool) {
     let filter = app.panels.connections.view.filter();
-    let text = match &app.supply {
-        Supply::Starting => "taking the first sample…".to_owned(),
-        Supply::Failed(why) => why.to_string(),
+    let text = match &app.source_status {
+        SourceStatus::Starting => "taking the first sample…".to_owned(),
+        SourceStatus::Failed(why) => why.to_string(),
         _ if is_being_made => "counting…".to_owned(),
         _ if !filter.is_empty() && app.store.rows().counts().total() > 0 => {
             format!("nothing matches {} · Esc clears the filter", filter.text().trim())
@@ -125,10 +132,10 @@ pub fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, is_being_mad
 }
 
 /// What of a row says how it looks, beside its cells.
-pub trait RowLook {
+pub trait TableRow {
     /// Whether it stands for something that is gone.
     fn is_closed(&self) -> bool;
 
     /// Whether it is too young to be held against anybody.
-    fn is_fresh(&self, store: &Store) -> bool;
+    fn is_too_young(&self, store: &Store) -> bool;
 }

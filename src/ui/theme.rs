@@ -118,7 +118,7 @@ pub enum Role {
     Alarm,
     /// What may go wrong.
     Warning,
-    /// Why a row is wrong: the colour of the alarm, without its weight.
+    /// Why a row is wrong: the colour of the alarm, without its emphasis.
     Verdict,
     /// What worked.
     Good,

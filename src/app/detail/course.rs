@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::detail::name_and_pid;
 use crate::app::detail::page::DetailPage;
 use crate::app::panels::log::{change_text, lasted_text};
 use crate::app::prose::{ProseLine, Section};
 use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
-use crate::model::delta::{AgeBasis, LastWords, Transition};
+use crate::model::delta::{LastWords, Transition};
 use crate::model::tcp_state::STATES;
 use crate::store::rows::Row;
 use crate::table::units;
@@ -29,10 +28,8 @@ pub(super) fn neighbours(app: &App, row: &Row, related: &RelatedSockets) -> Sect
     let names = app.store.names();
     let (label, what) = match socket.owner.process() {
         _ if socket.is_listener() => ("came in by", format!("port {}", socket.local.port)),
-        Some(process) if is_client(socket) => {
-            ("process", format!("{} to {}", name_and_pid(process), remote_end(socket, names)))
-        }
-        Some(process) => ("process", format!("{} on {}", name_and_pid(process), local_end(socket, names))),
+        Some(process) if is_client(socket) => ("process", format!("{process} to {}", remote_end(socket, names))),
+        Some(process) => ("process", format!("{process} on {}", local_end(socket, names))),
         None => return section,
     };
     section.fact(label, what);
@@ -47,18 +44,12 @@ pub(super) fn neighbours(app: &App, row: &Row, related: &RelatedSockets) -> Sect
 
 fn neighbour_words(app: &App, row: &Row) -> String {
     let socket = &row.connection.socket;
-    let age = match row.connection.state_since {
-        Some(since) => {
-            let at_least = if since.basis == AgeBasis::AtLeast { ">" } else { "" };
-            format!("  {at_least}{}", units::age(since.age(app.store.at())))
-        }
-        None => String::new(),
-    };
+    let age = row.connection.state_since.map(|since| format!("  {}", since.age_text(app.store.at())));
     // The end with the higher port tells it from the others: that of the client.
     let names = app.store.names();
     let client =
         if socket.remote.port < socket.local.port { local_end(socket, names) } else { remote_end(socket, names) };
-    format!("{client}  {}{age}", socket.state)
+    format!("{client}  {}{}", socket.state, age.unwrap_or_default())
 }
 
 /// Its transitions, newest first, as far as the log goes back.

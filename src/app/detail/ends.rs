@@ -2,15 +2,12 @@
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::detail::name_and_pid;
-use crate::app::prose::{ProseLine, Section};
+use crate::app::prose::{BothEnds, ProseLine, Section};
 use crate::app::related::RelatedSockets;
 use crate::model::address_text::local_end;
-use crate::model::delta::AgeBasis;
 use crate::model::process::Owner;
 use crate::model::socket::{NetnsId, Socket};
 use crate::store::rows::Row;
-use crate::table::units;
 
 /// What holds of this end and of the other; empty where the other end is not on this machine.
 pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
@@ -18,7 +15,7 @@ pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     let has_peer = !row.connection.socket.remote.is_unset();
     let Some(other) = related.other_end.as_ref().filter(|_| has_peer) else { return section };
     let mut pair = |label, of: &dyn Fn(&Row) -> String| {
-        section.lines.push(ProseLine::Pair(label, of(row), of(other)));
+        section.lines.push(ProseLine::Ends(BothEnds { label, this: of(row), other: of(other) }));
     };
     pair("", &|end| {
         if end.connection.socket.id == row.connection.socket.id { "this end" } else { "other end" }.to_owned()
@@ -35,16 +32,13 @@ pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
 }
 
 fn age(app: &App, row: &Row) -> String {
-    row.connection.state_since.map_or_else(String::new, |since| {
-        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
-        format!("{at_least}{}", units::age(since.age(app.store.at())))
-    })
+    row.connection.state_since.map_or_else(String::new, |since| since.age_text(app.store.at()))
 }
 
 fn holder(socket: &Socket) -> String {
     match &socket.owner {
-        Owner::Live(holders) => name_and_pid(holders.first()),
-        Owner::Remembered(holders) => format!("was {}", name_and_pid(holders.first())),
+        Owner::Live(holders) => holders.first().to_string(),
+        Owner::Remembered(holders) => format!("was {}", holders.first()),
         Owner::Unaccepted => "not accepted yet".to_owned(),
         Owner::Hidden | Owner::Unseen => "hidden".to_owned(),
         Owner::Vanished => "not found in time".to_owned(),

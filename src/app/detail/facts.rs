@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::app::clock::date_and_time;
-use crate::app::detail::{byte_words, in_state, is_gone, name_and_pid};
+use crate::app::detail::{byte_words, in_state, is_gone};
 use crate::app::kill::holdings_text;
 use crate::app::panels::findings;
 use crate::app::path::StatePath;
@@ -106,7 +106,7 @@ pub(super) fn owner(app: &App, row: &Row, related: &RelatedSockets) -> Section {
             push_others(app, &mut section, &holders.all()[1..]);
         }
         Owner::Remembered(holders) => {
-            section.fact("was", name_and_pid(holders.first()));
+            section.fact("was", holders.first().to_string());
             section.fact("", "The process has closed it; the kernel keeps it and no longer says whose it was.");
         }
         Owner::Unaccepted => section.fact("", "In the accept queue: no process has taken it by accept() yet."),
@@ -131,7 +131,7 @@ pub(super) fn owner(app: &App, row: &Row, related: &RelatedSockets) -> Section {
 fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
     for (at, process) in others.iter().take(OWNERS_SHOWN_MAX).enumerate() {
         let user = process.uid.map_or_else(String::new, |uid| format!("  {}", user(app, uid)));
-        section.fact(if at == 0 { "shared with" } else { "" }, format!("{}{user}", name_and_pid(process)));
+        section.fact(if at == 0 { "shared with" } else { "" }, format!("{process}{user}"));
     }
     if others.len() > OWNERS_SHOWN_MAX {
         section.fact("", format!("and {} more", others.len() - OWNERS_SHOWN_MAX));
@@ -139,7 +139,7 @@ fn push_others(app: &App, section: &mut Section, others: &[Arc<Process>]) {
 }
 
 fn push_process(app: &App, section: &mut Section, process: &Process, related: &RelatedSockets) {
-    section.fact("process", name_and_pid(process));
+    section.fact("process", process.to_string());
     if let Some(thread) = &process.thread {
         section.fact("thread", format!("{}[{}], which has descriptors of its own", thread.name, thread.tid));
     }

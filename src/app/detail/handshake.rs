@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::app::detail::{is_gone, name_and_pid};
+use crate::app::detail::is_gone;
 use crate::app::path::Opening;
 use crate::app::prose::{ProseLine, Section};
 use crate::app::related::RelatedSockets;
@@ -64,7 +64,7 @@ fn not_accepted(app: &App, socket: &Socket) -> String {
         return "its listener is gone".to_owned();
     };
     let name =
-        |process: Option<&Arc<Process>>| process.map_or_else(|| "a hidden process".to_owned(), |it| name_and_pid(it));
+        |process: Option<&Arc<Process>>| process.map_or_else(|| "a hidden process".to_owned(), ToString::to_string);
     match came_by.listener {
         Some(listener) if listener.process().is_some() => format!("{} is slow", name(listener.process())),
         Some(_) => "the listener's process is slow".to_owned(),
@@ -82,7 +82,7 @@ fn not_accepted(app: &App, socket: &Socket) -> String {
 fn full_queue(listener: &Row, listeners: u32) -> Option<String> {
     let socket = &listener.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.is_full())?;
-    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), name_and_pid);
+    let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), ToString::to_string);
     let (waiting, limit) = (units::count(queue.waiting.into()), units::count(queue.limit.unwrap_or(0).into()));
     let among = if listeners > 1 { format!(", 1 of {listeners} listeners there") } else { String::new() };
     Some(format!("the accept queue of {who}{among} is full, {waiting} of {limit}"))

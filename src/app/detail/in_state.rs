@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::app::detail::byte_words;
-use crate::app::detail::{is_gone, name_and_pid};
-use crate::app::fresh::is_fresh;
+use crate::app::detail::is_gone;
 use crate::app::prose::{ProseLine, Section};
+use crate::app::young::is_too_young;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::Owner;
 use crate::model::socket::{CloseWaitVerdict, Socket};
@@ -24,7 +24,7 @@ pub(super) fn lines(app: &App, row: &Row) -> Vec<ProseLine> {
         section.known("ends in", time_wait_end(app, socket));
     }
     if let Some(verdict) = socket.verdict() {
-        let line = if is_fresh(row, &app.store) { ProseLine::Fact } else { ProseLine::Alarm };
+        let line = if is_too_young(row, &app.store) { ProseLine::Fact } else { ProseLine::Alarm };
         section.lines.push(line("why", verdict_words(verdict).to_owned()));
         section.known("known by", verdict_evidence(socket));
     }
@@ -76,7 +76,7 @@ fn time_wait_end(app: &App, socket: &Socket) -> Option<String> {
     let timer = socket.timer.filter(|_| socket.state == TcpState::TimeWait)?;
     let left = timer.expires.timestamp().since(app.store.at());
     let maker = match socket.owner.process() {
-        Some(process) => format!("made by {}, which closed first", name_and_pid(process)),
+        Some(process) => format!("made by {process}, which closed first"),
         None => "made by this side, which closed first; by which process was not seen".to_owned(),
     };
     Some(format!("{} of 60 s; {maker}", units::lasted(left)))

@@ -1,11 +1,11 @@
-//! What a dialog says, piece by piece.
+//! What a dialog says, part by part.
 
 /// What is never left out.
 pub const ALWAYS: u8 = 0;
 
 /// How a part is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub enum DialogEmphasis {
     /// It informs.
     Plain,
     /// It says who or what is hit.
@@ -26,13 +26,13 @@ pub struct DialogPart {
     /// How early it is left out where there is no room, the highest first; [`ALWAYS`] never.
     pub spare: u8,
     /// How it is meant.
-    pub weight: Weight,
+    pub emphasis: DialogEmphasis,
 }
 
 impl DialogPart {
     /// A part that is always shown.
-    pub fn always(label: &'static str, text: impl Into<String>, weight: Weight) -> Self {
-        Self { label, text: text.into(), short: None, spare: ALWAYS, weight }
+    pub fn always(label: &'static str, text: impl Into<String>, emphasis: DialogEmphasis) -> Self {
+        Self { label, text: text.into(), short: None, spare: ALWAYS, emphasis }
     }
 
     /// The same, in these words where there is little room.

@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
-use crate::app::panels::{Opened, Panel, PanelContext};
+use crate::app::panels::{OpenTarget, Panel, PanelContext};
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
@@ -121,8 +121,8 @@ impl Panel for ConnectionsPanel {
         self.with_lines(context.store, context.height(), |cursor, lines| cursor.click(row, lines))
     }
 
-    fn open(&self, _context: &PanelContext<'_>) -> Opened {
-        self.cursor.key().map_or(Opened::Nothing, Opened::Details)
+    fn open(&self, _context: &PanelContext<'_>) -> OpenTarget {
+        self.cursor.key().map_or(OpenTarget::Nothing, OpenTarget::Details)
     }
 
     fn refresh(&mut self, context: &PanelContext<'_>) {

@@ -1,15 +1,15 @@
 //! What is wrong, as the screen shows it: the findings of the last finished look, which of them is selected, and which
 //! rows they are about.
 
+mod layout;
 mod list;
-mod panes;
 mod text;
 
 use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
+use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::prose::longest;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::selection::Selected;
@@ -23,8 +23,8 @@ use crate::store::rows::Row;
 use crate::table::filter::Filter;
 use crate::table::units;
 
+pub use crate::app::panels::findings::layout::{FindingsLayout, findings_layout};
 pub use crate::app::panels::findings::list::{FindingLine, lines};
-pub use crate::app::panels::findings::panes::{Panes, panes};
 pub use crate::app::panels::findings::text::{columns, evidence_text, since_text, slope_text, title};
 
 /// What the tab has around its panel.
@@ -216,13 +216,13 @@ impl FindingsPanel {
 
     /// Lines of the list on the screen.
     fn list_height(&self, context: &PanelContext<'_>) -> usize {
-        context.body.map_or(1, |body| usize::from(panes(body, self.len()).list.height))
+        context.body.map_or(1, |body| usize::from(findings_layout(body, self.len()).list.height))
     }
 
     /// Scrolls the text of the selected finding.
     fn scroll_text(&mut self, motion: Motion, context: &PanelContext<'_>) {
         let (Some(body), Some(finding)) = (context.body, self.selected_finding()) else { return };
-        let height = usize::from(panes(body, self.len()).text.height);
+        let height = usize::from(findings_layout(body, self.len()).text.height);
         let len = longest(&columns(finding, context, body.width));
         self.scroll.go(motion, page_lines(height), ScrollExtent { len, height });
     }
@@ -264,20 +264,20 @@ impl Panel for FindingsPanel {
     }
 
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
-        let list = context.body.map(|body| panes(body, self.len()).list);
+        let list = context.body.map(|body| findings_layout(body, self.len()).list);
         let Some(list) = list.filter(|list| list.contains(at)) else { return false };
         let row = usize::from(at.y - list.y);
         self.with_lines(usize::from(list.height), |cursor, lines| cursor.click(row, lines))
     }
 
     /// The sockets that the selected finding is about.
-    fn open(&self, _context: &PanelContext<'_>) -> Opened {
+    fn open(&self, _context: &PanelContext<'_>) -> OpenTarget {
         match self.selected_finding() {
-            None => Opened::Nothing,
+            None => OpenTarget::Nothing,
             Some(finding) if finding.filter.is_empty() => {
-                Opened::Refused("this finding is not about single sockets; e says what it means")
+                OpenTarget::Refused("this finding is not about single sockets; e says what it means")
             }
-            Some(finding) => Opened::Filtered(finding.filter.clone()),
+            Some(finding) => OpenTarget::Filtered(finding.filter.clone()),
         }
     }
 

@@ -9,9 +9,9 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
-use crate::app::panels::{Opened, Panel, PanelContext};
+use crate::app::panels::{OpenTarget, Panel, PanelContext};
 use crate::app::selection::Selected;
-use crate::app::summary::{self, Piece};
+use crate::app::summary::{self, SummaryPart};
 use crate::model::address::Address;
 use crate::model::snapshot::Needs;
 use crate::store::Store;
@@ -107,9 +107,9 @@ impl Panel for GroupPanel {
         self.with_lines(context.height(), |cursor, lines| cursor.click(row, lines))
     }
 
-    fn open(&self, context: &PanelContext<'_>) -> Opened {
-        let Some(key) = self.cursor.key() else { return Opened::Nothing };
-        Opened::Filtered(filter::within(key, self.view.filter(), context.store))
+    fn open(&self, context: &PanelContext<'_>) -> OpenTarget {
+        let Some(key) = self.cursor.key() else { return OpenTarget::Nothing };
+        OpenTarget::Filtered(filter::within(key, self.view.filter(), context.store))
     }
 
     /// Starts to add up what passes the filter, if anything has come since the last time or the filter is another; once
@@ -169,8 +169,8 @@ impl Panel for GroupPanel {
         addresses.map(Address::ip).collect()
     }
 
-    fn summary(&self, store: &Store) -> Vec<Piece> {
-        summary::pieces(self.grouping, &self.view, store)
+    fn summary(&self, store: &Store) -> Vec<SummaryPart> {
+        summary::parts(self.grouping, &self.view, store)
     }
 
     fn leave(&mut self) {

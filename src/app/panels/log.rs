@@ -4,9 +4,9 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
-use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
+use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::selection::Selected;
-use crate::model::delta::{AgeBasis, Transition};
+use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
 use crate::store::Store;
 use crate::table::units;
@@ -71,9 +71,9 @@ impl Panel for LogPanel {
         self.with_lines(context, |cursor, lines| cursor.click(row, lines))
     }
 
-    fn open(&self, context: &PanelContext<'_>) -> Opened {
+    fn open(&self, context: &PanelContext<'_>) -> OpenTarget {
         let entry = self.cursor.key().and_then(|number| entry(context.store, number));
-        entry.map_or(Opened::Nothing, |entry| Opened::Details(entry.id))
+        entry.map_or(OpenTarget::Nothing, |entry| OpenTarget::Details(entry.id))
     }
 
     fn refresh(&mut self, context: &PanelContext<'_>) {
@@ -119,11 +119,10 @@ pub fn change_text(entry: &Transition) -> String {
     }
 }
 
-/// `4m12s`, `≥52m`; empty where nothing is known.
+/// `4m12s`, `>52m`; empty where nothing is known.
 pub fn lasted_text(entry: &Transition) -> String {
     match entry.lasted {
-        Some((lasted, AgeBasis::AtLeast)) => format!("≥{}", units::lasted(lasted)),
-        Some((lasted, _)) => units::lasted(lasted),
+        Some((lasted, basis)) => format!("{}{}", basis.mark(), units::lasted(lasted)),
         None => String::new(),
     }
 }

@@ -3,10 +3,10 @@
 use ratatui::layout::Position;
 
 use crate::app::action::Motion;
-use crate::app::panels::{Opened, Panel, PanelContext, PanelParts};
+use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::scroll::{Scroll, ScrollExtent};
 use crate::app::selection::Selected;
-use crate::app::states::{BY_INTEREST, StateLine, areas};
+use crate::app::states::{BY_INTEREST, StateLine, states_layout};
 use crate::store::history::trend::Span;
 
 /// What the tab has around its panel.
@@ -69,15 +69,15 @@ impl Panel for StatesPanel {
     }
 
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
-        let Some(list) = context.body.map(|body| areas(body).list).filter(|list| list.contains(at)) else {
+        let Some(list) = context.body.map(|body| states_layout(body).list).filter(|list| list.contains(at)) else {
             return false;
         };
         let line = (self.scroll.first() + usize::from(at.y - list.y)).min(BY_INTEREST.len() - 1);
         std::mem::replace(&mut self.line, line) == line
     }
 
-    fn open(&self, _context: &PanelContext<'_>) -> Opened {
-        Opened::Filtered(match self.state() {
+    fn open(&self, _context: &PanelContext<'_>) -> OpenTarget {
+        OpenTarget::Filtered(match self.state() {
             StateLine::Tcp(state) => format!("proto:tcp state:{}", state.row().label),
             StateLine::Udp => "proto:udp".to_owned(),
         })
@@ -94,7 +94,7 @@ impl Panel for StatesPanel {
 
 /// Lines of the list on the screen.
 fn list_height(context: &PanelContext<'_>) -> usize {
-    context.body.map_or(1, |body| usize::from(areas(body).list.height))
+    context.body.map_or(1, |body| usize::from(states_layout(body).list.height))
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ fn a_yes_that_comes_too_soon_is_none_and_is_said_in_the_dialog() {
                 code(&mut app, if character == '\n' { KeyCode::Enter } else { KeyCode::Char(character) });
             }
             assert!(press_early(&mut app, 'y', early).is_empty());
-            assert!(app.sheet().is_some_and(|sheet| sheet.hint.is_some() && sheet.is_whole));
+            assert!(app.dialog_view().is_some_and(|view| view.hint.is_some() && view.is_whole));
             assert!(acts(&press(&mut app, "y")), "{open} {early:?}");
         }
     }
@@ -200,8 +200,8 @@ fn what_ssh_holds_needs_its_word_typed_for_a_signal_as_for_a_close() {
         if open == "jK" {
             enter(&mut app);
         }
-        let sheet = app.sheet().expect("a dialog");
-        let text: Vec<_> = sheet.lines.iter().map(|line| line.text.as_str()).collect();
+        let view = app.dialog_view().expect("a dialog");
+        let text: Vec<_> = view.lines.iter().map(|line| line.text.as_str()).collect();
         assert!(text.join(" ").contains("cut off"), "{text:?}");
         for wrong in ["y", "yes", "n", "q", "K", "ss"] {
             assert!(!acts(&press(&mut app, wrong)) && !acts(&enter(&mut app)), "{open} {wrong}");

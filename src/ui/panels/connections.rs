@@ -4,24 +4,25 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::fresh::is_fresh;
 use crate::app::layout::Layout;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
+use crate::app::young::is_too_young;
 use crate::store::Store;
 use crate::store::rows::{Mark, Row};
 use crate::ui::painter::Painter;
-use crate::ui::table::{RowLook, draw_cells, draw_empty, draw_headings};
+use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
 use crate::ui::theme::Role;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &ConnectionsPanel) {
     let body = layout.body;
-    let shown = panel.columns.shown(body.width);
-    draw_headings(painter, layout.columns, &panel.columns, &shown, panel.view.sort());
+    let places = panel.columns.shown(body.width);
+    let shown = ShownColumns { columns: &panel.columns, places: &places };
+    draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, row), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
         draw_mark(painter, y, row, app);
-        draw_cells(painter, y, (&panel.columns, &shown), row, &app.store, row_style(painter, row));
+        draw_cells(painter, y, &shown, row, &app.store, row_style(painter, row));
         if panel.cursor.line() == Some(line) {
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
@@ -55,12 +56,12 @@ fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
     Some(role.style(painter.theme()))
 }
 
-impl RowLook for Row {
+impl TableRow for Row {
     fn is_closed(&self) -> bool {
         Self::is_closed(self)
     }
 
-    fn is_fresh(&self, store: &Store) -> bool {
-        is_fresh(self, store)
+    fn is_too_young(&self, store: &Store) -> bool {
+        is_too_young(self, store)
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
-use crate::app::panels::findings::{FindingLine, FindingsPanel, columns, lines, mark, panes, title};
+use crate::app::panels::findings::{FindingLine, FindingsPanel, columns, findings_layout, lines, mark, title};
 use crate::app::prose::{ProseColumn, ProseLine};
 use crate::diagnosis::rule::Rule;
 use crate::table::fit::cells;
@@ -53,7 +53,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findi
     }
     let (body, places) = (layout.body, ListPlaces::of(layout.body.width));
     draw_headings(painter, layout.columns, &places);
-    let areas = panes(body, panel.len());
+    let areas = findings_layout(body, panel.len());
     for (line, y) in lines(panel, app.store.at(), usize::from(areas.list.height)).zip(areas.list.y..) {
         draw_line(painter, Rect { y, height: 1, ..body }, &places, &line);
     }

@@ -9,16 +9,17 @@ use crate::store::Store;
 use crate::store::groups::Group;
 use crate::ui::painter::Painter;
 use crate::ui::summary;
-use crate::ui::table::{RowLook, draw_cells, draw_empty, draw_headings};
+use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &GroupPanel) {
     summary::draw(painter, layout.summary, app);
     let body = layout.body;
-    let shown = panel.columns.shown(body.width);
-    draw_headings(painter, layout.columns, &panel.columns, &shown, panel.view.sort());
+    let places = panel.columns.shown(body.width);
+    let shown = ShownColumns { columns: &panel.columns, places: &places };
+    draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, group), y) in panel.window(usize::from(body.height)).zip(body.y..) {
-        draw_cells(painter, y, (&panel.columns, &shown), group, &app.store, None);
+        draw_cells(painter, y, &shown, group, &app.store, None);
         if panel.cursor.line() == Some(line) {
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
@@ -28,12 +29,12 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Group
     }
 }
 
-impl RowLook for Group {
+impl TableRow for Group {
     fn is_closed(&self) -> bool {
         false
     }
 
-    fn is_fresh(&self, _store: &Store) -> bool {
+    fn is_too_young(&self, _store: &Store) -> bool {
         false
     }
 }

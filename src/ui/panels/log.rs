@@ -98,16 +98,17 @@ fn draw_headings(painter: &mut Painter<'_>, area: Rect, places: &LogPlaces) {
     }
 }
 
+/// The columns that are shown: the title of each and its width.
 fn columns(places: &LogPlaces) -> impl Iterator<Item = (&'static str, u16)> {
-    let all = [
-        ("TIME ▾", TIME_WIDTH + 2, true),
-        ("LOCAL", places.end_width + 3, true),
-        ("REMOTE", places.end_width + 2, true),
-        ("CHANGE", CHANGE_WIDTH, true),
-        ("LASTED", LASTED_WIDTH, places.lasted),
-        ("PROCESS", OWNER_WIDTH, places.owner),
+    let always = [
+        ("TIME ▾", TIME_WIDTH + 2),
+        ("LOCAL", places.end_width + 3),
+        ("REMOTE", places.end_width + 2),
+        ("CHANGE", CHANGE_WIDTH),
     ];
-    all.into_iter().filter(|(_, _, shown)| *shown).map(|(title, width, _)| (title, width))
+    let lasted = places.lasted.then_some(("LASTED", LASTED_WIDTH));
+    let owner = places.owner.then_some(("PROCESS", OWNER_WIDTH));
+    always.into_iter().chain(lasted).chain(owner)
 }
 
 fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &LogPlaces) {

@@ -8,7 +8,9 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::panels::states::StatesPanel;
-use crate::app::states::{Areas, BY_INTEREST, FLOWS_WIDTH, NUMBERS_WIDTH, TextLine, areas, text_lines};
+use crate::app::states::{
+    BY_INTEREST, FLOWS_WIDTH, NUMBERS_WIDTH, StateTextLine, StatesLayout, states_layout, text_lines,
+};
 use crate::ui::bars::chart;
 use crate::ui::histogram::{draw_flow, draw_name_and_count, role};
 use crate::ui::painter::Painter;
@@ -16,7 +18,7 @@ use crate::ui::theme::Role;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &StatesPanel) {
-    let areas = areas(body);
+    let areas = states_layout(body);
     draw_list(painter, &areas, app, panel);
     draw_text(painter, areas.text, panel);
     chart::draw(painter, areas.chart, app, panel);
@@ -24,7 +26,7 @@ pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &StatesPane
     matrix::draw(painter, areas.matrix, app);
 }
 
-fn draw_list(painter: &mut Painter<'_>, areas: &Areas, app: &App, panel: &StatesPanel) {
+fn draw_list(painter: &mut Painter<'_>, areas: &StatesLayout, app: &App, panel: &StatesPanel) {
     let (list, trend_width) = (areas.list, areas.trend_width);
     for ((at, line), y) in BY_INTEREST.iter().enumerate().skip(panel.scroll.first()).zip(list.y..list.bottom()) {
         draw_name_and_count(painter, (list.x + 1, y), app, *line);
@@ -46,8 +48,8 @@ fn draw_text(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel) {
     let lines = text_lines(panel.state(), area.width);
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         let (text, role) = match line {
-            TextLine::Meaning(text) => (text, Role::Text),
-            TextLine::Advice(text) => (text, Role::Dim),
+            StateTextLine::Meaning(text) => (text, Role::Text),
+            StateTextLine::Advice(text) => (text, Role::Dim),
         };
         painter.put(area.x + 1, y, text, area.width.saturating_sub(1), role);
     }

@@ -30,11 +30,11 @@ fn written(app: &App, theme: Theme) -> String {
     let terminal = drawn(app, theme);
     let buffer = terminal.backend().buffer();
     let (mut columns, mut rows) = (0..width, 0..height);
-    if let Some(sheet) = app.sheet().filter(|_| app.layout().is_some()) {
-        let lines = u16::try_from(sheet.lines.len()).expect("few");
-        let (wide, high) = ((sheet.width + 4).min(width), (lines + 3).min(height));
+    if let Some(view) = app.dialog_view().filter(|_| app.layout().is_some()) {
+        let lines = u16::try_from(view.lines.len()).expect("few");
+        let (wide, high) = ((view.width + 4).min(width), (lines + 3).min(height));
         let (left, top) = ((width - wide) / 2, (height - high) / 2);
-        columns = left + 2 + sheet.label_width..left + wide - 2;
+        columns = left + 2 + view.label_width..left + wide - 2;
         rows = top + 1..top + high - 2;
     }
     let cells = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
@@ -60,14 +60,14 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
                 open.chars().map(|key| if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) }).collect();
             press(&mut app, &keys);
             app.advance(usize::MAX);
-            assert!(app.sheet().is_some(), "{name} {open}: {:?}", app.mode);
+            assert!(app.dialog_view().is_some(), "{name} {open}: {:?}", app.mode);
             // Every size for the one that needs most room, and sizes all over for the others.
             let (across, down) = if name == "orders-api-serv" && !ascii && open != "gKjjj\n" { (1, 1) } else { (7, 3) };
             let sizes =
                 (1..=130).step_by(across).flat_map(|width| (1..=40).step_by(down).map(move |height| (width, height)));
             for size in sizes {
                 app.update(Msg::Resize(size.0, size.1));
-                let may = app.sheet().is_some_and(|sheet| sheet.is_whole);
+                let may = app.dialog_view().is_some_and(|view| view.is_whole);
                 let text = written(&app, Theme::DEFAULT.with_ascii(ascii));
                 if !may {
                     let says = text.contains("makethewindowlarger") || size.0 < 40 || size.1 < 10;
@@ -107,7 +107,7 @@ fn forty_by_ten_is_enough_for_both_ends_of_ipv6_and_a_long_command_line() {
         let keys: Vec<_> =
             open.iter().map(|key| if *key == '\n' { KeyCode::Enter } else { KeyCode::Char(*key) }).collect();
         press(&mut app, &keys);
-        assert!(app.sheet().is_some_and(|sheet| sheet.is_whole), "{open:?}:\n{}", screen(&app));
+        assert!(app.dialog_view().is_some_and(|view| view.is_whole), "{open:?}:\n{}", screen(&app));
         assert_eq!(confirm(&mut app).len(), 1);
     }
     assert_eq!(dialog::part::ALWAYS, 0);

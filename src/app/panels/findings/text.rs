@@ -37,12 +37,9 @@ pub fn title(rule: Rule) -> &'static str {
     rules::text(rule.id()).map_or(rule.id(), |text| text.title.as_str())
 }
 
-/// For how long the cause lasts: `52m`, `≥52m`; blank where nothing says.
+/// For how long the cause lasts: `52m`, `>52m`; blank where nothing says.
 pub fn since_text(finding: &Finding, now: Timestamp) -> String {
-    finding.since.map_or_else(String::new, |since| {
-        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
-        format!("{at_least}{}", units::age(since.age(now)))
-    })
+    finding.since.map_or_else(String::new, |since| since.age_text(now))
 }
 
 /// `+4/min`, `steady`, `−12/min?`, `up & down`.
@@ -70,7 +67,7 @@ fn whole(size: f32) -> String {
     units::count(size.round() as u64)
 }
 
-/// The value of a piece of evidence, with its unit.
+/// The value of a part of evidence, with its unit.
 pub fn evidence_text(evidence: &Evidence) -> String {
     match &evidence.value {
         Measure::Count(count) => units::count(*count),
@@ -109,20 +106,23 @@ pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec
     };
     let mut first = Section::new("Do this first");
     first.numbered(&advice(finding));
-    let vain = list("What does not help", |text| &text.does_not_help, false);
+    let useless = list("What does not help", |text| &text.does_not_help, false);
     let mut about = Section::new("What it means");
     about.lines.extend(text.map(|text| ProseLine::Text(text.about.clone())));
-    let mut said = Section::new("");
-    said.lines.push(ProseLine::Lead(finding.sentence.clone()));
+    let mut lead = Section::new("");
+    lead.lines.push(ProseLine::Lead(finding.sentence.clone()));
     let (known, explained, examples) = (known(context, finding), explained(finding), examples(context, finding));
     if width < TWO_COLUMNS_WIDTH_MIN {
-        return side_by_side(width, vec![vec![said, first, known, explained, vain, about, examples, silence(finding)]]);
+        return side_by_side(
+            width,
+            vec![vec![lead, first, known, explained, useless, about, examples, silence(finding)]],
+        );
     }
-    let mut advice = vec![first, vain, about];
+    let mut advice = vec![first, useless, about];
     if width >= MORE_WIDTH_MIN {
         advice.extend(more_sections(finding.rule()));
     }
-    side_by_side(width, vec![vec![said, known, explained, examples, silence(finding)], advice])
+    side_by_side(width, vec![vec![lead, known, explained, examples, silence(finding)], advice])
 }
 
 /// What to write for who knows of it: then it is counted and not told.
@@ -179,7 +179,7 @@ fn explained(finding: &Finding) -> Section {
 fn process_words(process: &crate::model::process::Process) -> String {
     let command = cut(process.command.as_str(), COMMAND_WIDTH);
     let command = if command.is_empty() { String::new() } else { format!("  {command}") };
-    format!("{}[{}]{command}", process.name, process.id.pid)
+    format!("{process}{command}")
 }
 
 fn since_words(context: &PanelContext<'_>, since: crate::model::delta::Since) -> String {
@@ -218,29 +218,26 @@ fn examples(context: &PanelContext<'_>, finding: &Finding) -> Section {
         section.lines.push(ProseLine::Item("•".to_owned(), example_words(context, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
-        let text = format!("Enter shows {}: {}", counted(finding.sockets), finding.filter);
+        let text = format!("Enter shows {}: {}", those_sockets(finding.sockets), finding.filter);
         section.lines.push(ProseLine::Dim(text));
     }
     section.lines.push(ProseLine::Dim(format!("e explains it, as conntop explain {} does", finding.rule().id())));
     section
 }
 
-fn counted(sockets: u32) -> String {
+fn those_sockets(sockets: u32) -> String {
     match sockets {
         1 => "the socket".to_owned(),
-        count => format!("all {} sockets", units::count(u64::from(count))),
+        count => format!("all {}", units::counted(count.into(), "socket")),
     }
 }
 
 fn example_words(context: &PanelContext<'_>, row: &Row) -> String {
     let socket = &row.connection.socket;
     let ends = both_ends(socket, context.store.names());
-    let age = row.connection.state_since.map_or_else(String::new, |since| {
-        let at_least = if since.basis == AgeBasis::AtLeast { "≥" } else { "" };
-        format!("  {at_least}{}", units::age(since.age(context.store.at())))
-    });
+    let age = row.connection.state_since.map(|since| format!("  {}", since.age_text(context.store.at())));
     let verdict = socket.verdict().map_or_else(String::new, |verdict| format!("  {}", verdict.words()));
-    format!("{ends}  {}{age}{verdict}", socket.state)
+    format!("{ends}  {}{}{verdict}", socket.state, age.unwrap_or_default())
 }
 
 #[cfg(test)]

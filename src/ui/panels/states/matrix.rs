@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::app::states::{BY_LIFE, busiest, is_possible};
+use crate::app::states::{BY_LIFE, StateChange, busiest, is_possible};
 use crate::model::tcp_state::TcpState;
 use crate::store::history::edges::EdgeRates;
 use crate::table::fit::cells;
@@ -33,7 +33,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         return;
     }
     let edges = app.store.history().edges();
-    let skipped = edges.as_ref().is_some_and(|edges| busiest(edges).iter().any(|edge| !is_possible(edge.0, edge.1)));
+    let skipped = edges.as_ref().is_some_and(|edges| busiest(edges).iter().any(|change| !is_possible(*change)));
     let note = if skipped { " · * states in between were not seen" } else { "" };
     painter.rule(Rect { height: 1, ..area }, &format!("{TITLE} · from the left to the top{note}"));
     for (column, to) in (0_u16..).zip(places()) {
@@ -47,7 +47,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         let role = from.map_or(Role::Text, |from| Role::Phase(from.phase()));
         painter.put(area.x + 1, y, name, NAME_WIDTH, role);
         for (column, to) in (0_u16..).zip(places()) {
-            draw_cell(painter, (cell_x(area, column), y), edges.as_ref(), (from, to));
+            draw_cell(painter, (cell_x(area, column), y), edges.as_ref(), StateChange { from, to });
         }
     }
 }
@@ -56,13 +56,8 @@ fn cell_x(area: Rect, column: u16) -> u16 {
     area.x + 1 + NAME_WIDTH + column * CELL_WIDTH
 }
 
-fn draw_cell(
-    painter: &mut Painter<'_>,
-    (x, y): (u16, u16),
-    edges: Option<&EdgeRates>,
-    (from, to): (Option<TcpState>, Option<TcpState>),
-) {
-    let possible = is_possible(from, to);
+fn draw_cell(painter: &mut Painter<'_>, (x, y): (u16, u16), edges: Option<&EdgeRates>, change: StateChange) {
+    let (possible, StateChange { from, to }) = (is_possible(change), change);
     match edges.filter(|edges| edges.count(from, to) > 0) {
         Some(edges) => {
             painter.right(x, y, &rate(edges, from, to), CELL_WIDTH - 1, Role::Strong);
@@ -83,7 +78,7 @@ pub fn draw_busiest(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let columns = (area.width / EDGE_WIDTH).max(1);
     let width = (area.width / columns).min(EDGE_WIDTH + 6);
     let places = (0..columns).flat_map(|column| (area.y + 1..area.bottom()).map(move |y| (area.x + column * width, y)));
-    for ((from, to, _), (x, y)) in busiest(&edges).into_iter().zip(places) {
+    for (StateChange { from, to }, (x, y)) in busiest(&edges).into_iter().zip(places) {
         let (before, after) = (from.map_or("opened", TcpState::name), to.map_or("gone", TcpState::name));
         let rate = rate(&edges, from, to);
         let room = (EDGE_WIDTH - 1).saturating_sub(u16::try_from(cells(&rate)).unwrap_or(0));

@@ -11,11 +11,11 @@ use crate::store::merge::Merged;
 
 /// From how many bytes of merged deltas on sampling is paused: some 200,000 sockets that changed. The few that are on
 /// their way already are still merged: a lost delta would make every later one wrong.
-pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Deltas in the order in which they came.
 #[derive(Debug, Default)]
-pub struct HeldDeltas {
+pub struct PendingDeltas {
     /// The oldest ones, as one.
     merged: Option<Box<Merged>>,
     deltas: VecDeque<Delta>,
@@ -24,14 +24,14 @@ pub struct HeldDeltas {
 
 /// What is to be taken in next.
 #[derive(Debug)]
-pub enum HeldDelta {
+pub enum PendingDelta {
     /// A delta.
     One(Box<Delta>),
     /// Several as one.
     Merged(Box<Merged>),
 }
 
-impl HeldDeltas {
+impl PendingDeltas {
     /// Keeps `delta`.
     pub fn push(&mut self, delta: Delta) {
         self.deltas.push_back(delta);
@@ -77,15 +77,15 @@ impl HeldDeltas {
             return false;
         }
         self.deltas.pop_front();
-        let pause = merged.bytes() > HELD_BYTES_MAX && !self.paused;
+        let pause = merged.bytes() > PENDING_BYTES_MAX && !self.paused;
         self.paused |= pause;
         pause
     }
 
     /// The oldest, once nothing is being merged.
-    pub fn take(&mut self) -> Option<HeldDelta> {
-        let merged = self.merged.take().map(HeldDelta::Merged);
-        merged.or_else(|| self.deltas.pop_front().map(|delta| HeldDelta::One(Box::new(delta))))
+    pub fn take(&mut self) -> Option<PendingDelta> {
+        let merged = self.merged.take().map(PendingDelta::Merged);
+        merged.or_else(|| self.deltas.pop_front().map(|delta| PendingDelta::One(Box::new(delta))))
     }
 
     /// Nothing holds the deltas any more; answers whether sampling was paused for them.

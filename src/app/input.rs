@@ -7,22 +7,22 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::app::action::Edit;
 
 /// The longest line, in bytes; what is typed or pasted beyond it is refused.
-pub const LINE_LEN_MAX: usize = 1024;
+pub const INPUT_LEN_MAX: usize = 1024;
 /// How many lines the history keeps.
-pub const LINE_HISTORY_LEN_MAX: usize = 50;
+pub const INPUT_HISTORY_LEN_MAX: usize = 50;
 
 /// Lines that were accepted, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct LineHistory(VecDeque<String>);
+pub struct InputHistory(VecDeque<String>);
 
-impl LineHistory {
+impl InputHistory {
     /// Keeps `line` as the newest; a line that is there already moves.
     pub fn push(&mut self, line: &str) {
         if line.is_empty() {
             return;
         }
         self.0.retain(|old| old != line);
-        if self.0.len() == LINE_HISTORY_LEN_MAX {
+        if self.0.len() == INPUT_HISTORY_LEN_MAX {
             self.0.pop_front();
         }
         self.0.push_back(line.to_owned());
@@ -31,7 +31,7 @@ impl LineHistory {
 
 /// A line being edited.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
+pub struct InputLine {
     text: String,
     /// A byte of `text`, at a character boundary.
     cursor: usize,
@@ -41,7 +41,7 @@ pub struct Line {
     draft: String,
 }
 
-impl Line {
+impl InputLine {
     /// `text` with the cursor at its end.
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), cursor: text.len(), ..Self::default() }
@@ -61,7 +61,7 @@ impl Line {
     pub fn insert(&mut self, text: &str) {
         for character in text.trim_end_matches(['\n', '\r']).chars() {
             let character = if character.is_control() { ' ' } else { character };
-            if self.text.len() + character.len_utf8() > LINE_LEN_MAX {
+            if self.text.len() + character.len_utf8() > INPUT_LEN_MAX {
                 return;
             }
             self.text.insert(self.cursor, character);
@@ -70,7 +70,7 @@ impl Line {
     }
 
     /// Applies `edit`; `history` is what `Older` and `Newer` walk.
-    pub(crate) fn edit(&mut self, edit: Edit, history: &LineHistory) {
+    pub(crate) fn edit(&mut self, edit: Edit, history: &InputHistory) {
         match edit {
             Edit::Left => self.cursor = self.before(),
             Edit::Right => self.cursor = self.after(),
@@ -106,7 +106,7 @@ impl Line {
             .map_or(0, |(at, space)| at + space.len_utf8())
     }
 
-    fn recall(&mut self, back: usize, history: &LineHistory) {
+    fn recall(&mut self, back: usize, history: &InputHistory) {
         if back > history.0.len() || back == self.back {
             return;
         }
@@ -129,9 +129,9 @@ mod tests {
     use super::*;
 
     fn edited(text: &str, edits: &[Edit]) -> (String, usize) {
-        let mut line = Line::new(text);
+        let mut line = InputLine::new(text);
         for edit in edits {
-            line.edit(*edit, &LineHistory::default());
+            line.edit(*edit, &InputHistory::default());
         }
         (line.text().to_owned(), line.cursor())
     }
@@ -150,11 +150,11 @@ mod tests {
 
     #[test]
     fn the_history_is_walked_and_the_draft_comes_back() {
-        let mut history = LineHistory::default();
+        let mut history = InputHistory::default();
         for line in ["one", "two", "one"] {
             history.push(line);
         }
-        let mut line = Line::new("draft");
+        let mut line = InputLine::new("draft");
         line.edit(Edit::Older, &history);
         assert_eq!(line.text(), "one");
         line.edit(Edit::Older, &history);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_pasted_line_break_accepts_nothing() {
-        let mut line = Line::default();
+        let mut line = InputLine::default();
         line.insert("state:listen\nq\n");
         assert_eq!(line.text(), "state:listen q");
     }
@@ -175,16 +175,16 @@ mod tests {
     proptest! {
         #[test]
         fn the_cursor_stays_on_a_character(text: String, steps in prop::collection::vec(0..10u8, 0..40)) {
-            let mut line = Line::default();
+            let mut line = InputLine::default();
             line.insert(&text);
             for step in steps {
                 let edit = [Edit::Left, Edit::Right, Edit::Start, Edit::End, Edit::Backspace, Edit::Delete,
                     Edit::DeleteWord, Edit::DeleteToStart, Edit::Older, Edit::Newer][usize::from(step)];
-                line.edit(edit, &LineHistory::default());
+                line.edit(edit, &InputHistory::default());
                 prop_assert!(line.text().is_char_boundary(line.cursor()));
                 line.insert("é");
             }
-            prop_assert!(line.text().len() <= LINE_LEN_MAX);
+            prop_assert!(line.text().len() <= INPUT_LEN_MAX);
         }
     }
 }

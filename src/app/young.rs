@@ -6,9 +6,9 @@ use crate::store::Store;
 use crate::store::rows::Row;
 
 /// A verdict on a state as young as this is no news yet: every close takes a moment.
-const FRESH_MAX: Duration = Duration::from_secs(5);
+const VERDICT_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether a connection is in its state for so short a time that nothing can be said against it.
-pub fn is_fresh(row: &Row, store: &Store) -> bool {
-    row.connection.state_since.is_some_and(|since| since.age(store.at()) < FRESH_MAX)
+pub fn is_too_young(row: &Row, store: &Store) -> bool {
+    row.connection.state_since.is_some_and(|since| since.age(store.at()) < VERDICT_AFTER)
 }

@@ -8,7 +8,7 @@ const LIST_HEIGHT_MIN: u16 = 3;
 
 /// The parts of the body, from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panes {
+pub struct FindingsLayout {
     /// One line a finding.
     pub list: Rect,
     /// The line between, with the name of the rule.
@@ -18,13 +18,13 @@ pub struct Panes {
 }
 
 /// The parts of `body` for a list of `count` findings.
-pub fn panes(body: Rect, count: usize) -> Panes {
+pub fn findings_layout(body: Rect, count: usize) -> FindingsLayout {
     let most = (body.height / LIST_DIVISOR).max(LIST_HEIGHT_MIN);
     let wanted = u16::try_from(count).unwrap_or(u16::MAX).clamp(1, most);
     let list_height = wanted.min(body.height.saturating_sub(1));
     let list = Rect { height: list_height, ..body };
     let rule = Rect { y: list.bottom(), height: 1.min(body.height - list_height), ..body };
-    Panes { list, rule, text: Rect { y: rule.bottom(), height: body.bottom() - rule.bottom(), ..body } }
+    FindingsLayout { list, rule, text: Rect { y: rule.bottom(), height: body.bottom() - rule.bottom(), ..body } }
 }
 
 #[cfg(test)]
@@ -35,10 +35,10 @@ mod tests {
     fn the_parts_fill_the_body() {
         for (height, count) in (1..80).flat_map(|height| [0, 1, 2, 5, 64].map(|count| (height, count))) {
             let body = Rect::new(0, 4, 80, height);
-            let panes = panes(body, count);
+            let panes = findings_layout(body, count);
             assert_eq!(panes.list.height + panes.rule.height + panes.text.height, height, "{panes:?}");
             assert_eq!(panes.text.bottom(), body.bottom());
         }
-        assert_eq!(panes(Rect::new(0, 4, 80, 19), 20).list.height, 6);
+        assert_eq!(findings_layout(Rect::new(0, 4, 80, 19), 20).list.height, 6);
     }
 }
