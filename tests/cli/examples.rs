@@ -59,12 +59,19 @@ fn output(words: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// The commands in the README: lines of shell blocks, and what stands between backticks.
-fn commands_of_readme() -> BTreeSet<String> {
-    let readme = file("README.md");
+/// README.md and the pages of docs, by their paths.
+fn pages() -> Vec<String> {
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs");
+    let docs = docs.map(|page| format!("docs/{}", page.expect("readable").file_name().display()));
+    ["README.md".to_owned()].into_iter().chain(docs).collect()
+}
+
+/// The commands in README.md and docs: lines of shell blocks, and what stands between backticks.
+fn commands_of_pages() -> BTreeSet<String> {
+    let text: String = pages().iter().map(|page| file(page)).collect();
     let mut found = BTreeSet::new();
     let mut in_shell = false;
-    for line in readme.lines() {
+    for line in text.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
             in_shell = language == "sh";
         } else if in_shell {
@@ -114,7 +121,7 @@ fn every_command_is_understood() {
     fs::create_dir_all(path(".zfunc")).expect("writable");
     fs::create_dir_all(path(".local/share/bash-completion/completions")).expect("writable");
     fs::create_dir_all(path(".config/fish/completions")).expect("writable");
-    let examples: BTreeSet<String> = commands_of_readme().union(&commands_of_help()).cloned().collect();
+    let examples: BTreeSet<String> = commands_of_pages().union(&commands_of_help()).cloned().collect();
     assert!(examples.len() > 90, "the examples are where this test looks for them: {examples:#?}");
     for example in &examples {
         let _ = fs::remove_file(path("leak.conntop"));
@@ -159,7 +166,7 @@ static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
 
 #[test]
 fn every_filter_is_one() {
-    let mut texts = vec![("README.md".to_owned(), file("README.md"))];
+    let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.clone(), file(&page))).collect();
     for asset in ["topics", "rules", "states", "ports", "habits", "counters"] {
         texts.push((asset.to_owned(), file(&format!("assets/{asset}.toml"))));
     }

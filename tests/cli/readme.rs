@@ -1,27 +1,90 @@
-//! The tables of the README are made from the program's own; `CONNTOP_BLESS=1 cargo test --test cli readme` rewrites them.
+//! The tables of README.md and docs/ are made from the program's own; `CONNTOP_BLESS=1 cargo test --test cli readme` rewrites them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use conntop::app::binding::Binding;
 use conntop::app::keymap::{SECTIONS, section};
 use conntop::diagnosis::ignore::Ignore;
 use conntop::diagnosis::rule::Rule;
-use conntop::knowledge::habits::HABITS;
+use conntop::knowledge::habits::{HABITS, Habit};
 use conntop::knowledge::rules::text;
 use conntop::table::connections::COLUMNS;
 
+/// A text in a page that is made from a table of the program.
+struct GeneratedText {
+    file: &'static str,
+    /// What the comment in front of the text calls it.
+    name: &'static str,
+    text: fn() -> String,
+}
+
+const GENERATED: &[GeneratedText] = &[
+    GeneratedText { file: "README.md", name: "first-keys", text: first_keys },
+    GeneratedText { file: "README.md", name: "first-columns", text: first_columns },
+    GeneratedText { file: "README.md", name: "first-habits", text: first_habits },
+    GeneratedText { file: "docs/columns.md", name: "columns", text: columns },
+    GeneratedText { file: "docs/keys.md", name: "keys", text: keys },
+    GeneratedText { file: "docs/from-other-tools.md", name: "habits", text: habits },
+    GeneratedText { file: "docs/rules.md", name: "rules", text: rules },
+];
+
+/// The keys that a newcomer needs, by the name of their action.
+const FIRST_KEYS: &[&str] =
+    &["help", "open", "back", "filter", "sort", "group", "tab-findings", "explain", "kill", "close"];
+/// The columns that a newcomer needs.
+const FIRST_COLUMNS: &[&str] =
+    &["local", "remote", "state", "age", "process", "user", "recvq", "sendq", "rtt", "verdict"];
+/// What most people type elsewhere.
+const FIRST_HABITS: &[&str] = &[
+    "ss -tanp",
+    "ss -tlnp",
+    "ss -s",
+    "ss -K dst 10.0.0.5",
+    "watch -n1 ss -tanp",
+    "netstat -anp | grep CLOSE_WAIT",
+    "lsof -i :80",
+    "kill $(lsof -t -i:8080)",
+];
+
 #[test]
-fn readme_tables_are_those_of_the_program() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = fs::read_to_string(&path).expect("the README");
-    let fresh = replace(&replace(&text, "columns", &columns()), "keys", &keys());
-    let fresh = replace(&replace(&fresh, "habits", &habits()), "rules", &rules());
-    if std::env::var_os("CONNTOP_BLESS").is_some() {
-        fs::write(&path, fresh).expect("the README can be written");
-        return;
+fn readme_and_docs_have_the_tables_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for GeneratedText { file, name, text } in GENERATED {
+        let before = fs::read_to_string(root.join(file)).expect(file);
+        let fresh = replace(&before, name, &text());
+        if before != fresh && std::env::var_os("CONNTOP_BLESS").is_some() {
+            fs::write(root.join(file), fresh).expect("it can be written");
+        } else {
+            assert!(before == fresh, "{file} is behind the program: run CONNTOP_BLESS=1 cargo test --test cli readme");
+        }
     }
-    assert!(text == fresh, "README.md is behind the program: run CONNTOP_BLESS=1 cargo test --test cli readme");
+}
+
+/// A link that leads nowhere is found, and so is a page that nobody links to.
+#[test]
+fn readme_and_docs_link_to_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut linked = BTreeSet::new();
+    let pages = fs::read_dir(root.join("docs")).expect("docs").map(|page| page.expect("readable").path());
+    let pages: BTreeSet<PathBuf> = pages.collect();
+    for page in pages.iter().cloned().chain([root.join("README.md"), root.join("ARCHITECTURE.md")]) {
+        let text = fs::read_to_string(&page).expect("a page");
+        let folder = page.parent().expect("a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") || target.starts_with('#') {
+                continue;
+            }
+            let path = folder.join(target.split('#').next().expect("a path"));
+            assert!(path.exists(), "{}: {target}", page.display());
+            linked.insert(path.canonicalize().expect("it exists"));
+        }
+    }
+    for page in pages {
+        assert!(linked.contains(&page.canonicalize().expect("it exists")), "no page links to {}", page.display());
+    }
 }
 
 #[test]
@@ -36,38 +99,57 @@ fn readme_names_what_the_repository_has() {
 
 fn replace(text: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- generated: {name} -->\n");
-    let (head, rest) = text.split_once(&begin).expect("the README marks where the table goes");
+    let (head, rest) = text.split_once(&begin).expect("the page marks where the table goes");
     let (_, tail) = rest.split_once("<!-- end -->").expect("and where it ends");
     format!("{head}{begin}{table}<!-- end -->{tail}")
 }
 
+const HABITS_HEAD: &str = "| from | you type | here | to see |\n|---|---|---|---|\n";
+
 fn habits() -> String {
-    let mut table = "| from | you type | here | to see |\n|---|---|---|---|\n".to_owned();
-    for habit in HABITS.iter() {
-        // A bar would end the cell.
-        let typed = habit.habit.replace('|', "\\|");
-        let row = format!("| {} | `{typed}` | `{}` | {} |", habit.tool, habit.conntop, habit.about);
-        writeln!(table, "{row}").expect("a string takes all");
-    }
-    table
+    HABITS.iter().fold(HABITS_HEAD.to_owned(), |table, habit| table + &habit_row(habit))
+}
+
+fn first_habits() -> String {
+    let row = |name: &&str| HABITS.iter().find(|habit| habit.habit == **name).map(habit_row).expect(name);
+    FIRST_HABITS.iter().fold(HABITS_HEAD.to_owned(), |table, name| table + &row(name))
+}
+
+fn habit_row(habit: &Habit) -> String {
+    // A bar would end the cell.
+    let typed = habit.habit.replace('|', "\\|");
+    format!("| {} | `{typed}` | `{}` | {} |\n", habit.tool, habit.conntop, habit.about)
 }
 
 fn rules() -> String {
-    let mut table = "| rule | finds |\n|---|---|\n".to_owned();
+    let mut page = "| rule | finds |\n|---|---|\n".to_owned();
     for &rule in Rule::ALL {
         let text = text(rule.id()).expect("every rule is explained");
-        writeln!(table, "| `{}` | {} |", rule.id(), text.title).expect("a string takes all");
+        writeln!(page, "| [`{0}`](#{0}) | {1} |", rule.id(), text.title).expect("a string takes all");
     }
-    table
+    for &rule in Rule::ALL {
+        let text = text(rule.id()).expect("every rule is explained");
+        let lines = |lines: &[String]| lines.iter().fold(String::new(), |list, line| list + "- " + line + "\n");
+        let (remedy, does_not_help) = (lines(&text.remedy), lines(&text.does_not_help));
+        write!(
+            page,
+            "\n## {}\n\n{}: {}\n\nWhat to do:\n\n{remedy}\nWhat does not help:\n\n{does_not_help}",
+            rule.id(),
+            text.title,
+            text.about
+        )
+        .expect("a string takes all");
+    }
+    page
 }
 
-/// The README says how to acknowledge a finding in words that are taken.
+/// docs/scripts.md says how to acknowledge a finding in words that are taken.
 #[test]
-fn readme_acknowledges_in_words_that_the_program_takes() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
-    let (_, rest) = readme.split_once("--ignore '").expect("an example");
+fn docs_acknowledge_in_words_that_the_program_takes() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scripts.md")).expect("the page");
+    let (_, rest) = page.split_once("--ignore '").expect("an example");
     let by_option = Ignore::parse(rest.split('\'').next().expect("quoted")).expect("understood");
-    let (_, rest) = readme.split_once("```toml\n[[ignore]]\n").expect("an example");
+    let (_, rest) = page.split_once("```toml\n[[ignore]]\n").expect("an example");
     let by_file: Ignore = toml::from_str(rest.split("```").next().expect("a block")).expect("understood");
     assert_eq!(by_option, by_file);
 }
@@ -81,13 +163,35 @@ fn columns() -> String {
     table
 }
 
+fn first_columns() -> String {
+    let mut table = "| column | shows |\n|---|---|\n".to_owned();
+    for name in FIRST_COLUMNS {
+        let column = COLUMNS.iter().find(|column| column.key == *name).expect(name);
+        writeln!(table, "| `{}` | {} |", column.key, column.about).expect("a string takes all");
+    }
+    table
+}
+
 fn keys() -> String {
-    let mut table = "| where | keys | what |\n|---|---|---|\n".to_owned();
+    let mut table = "| where | keys | what | action |\n|---|---|---|---|\n".to_owned();
     for (index, (title, _)) in SECTIONS.iter().enumerate() {
         for binding in section(index) {
-            let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
-            writeln!(table, "| {title} | {} | {} |", keys.join(" "), binding.help).expect("a string takes all");
+            let row = format!("| {title} | {} | {} | `{}` |", key_names(binding), binding.help, binding.action);
+            writeln!(table, "{row}").expect("a string takes all");
         }
     }
     table
+}
+
+fn first_keys() -> String {
+    let mut table = "| keys | what |\n|---|---|\n".to_owned();
+    for name in FIRST_KEYS {
+        let binding = (0..SECTIONS.len()).flat_map(section).find(|binding| binding.action == *name).expect(name);
+        writeln!(table, "| {} | {} |", key_names(binding), binding.help).expect("a string takes all");
+    }
+    table
+}
+
+fn key_names(binding: &Binding) -> String {
+    binding.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" ")
 }
