@@ -54,24 +54,12 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CLOCKLESS: &[&str] = &["model", "tracker", "store", "knowledge", "diagnosis", "table", "report", "app", "ui"];
 
 fn files() -> Vec<(String, PathBuf)> {
-    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(dir).expect("src is readable") {
-            let path = entry.expect("src is readable").path();
-            if path.is_dir() { walk(&path, found) } else { found.push(path) }
-        }
-    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    walk(&root, &mut found);
     let room_of = |path: &Path| {
         let first = path.strip_prefix(&root).expect("below src").components().next().expect("a name");
         first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
     };
-    found
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
-        .map(|path| (room_of(&path), path))
-        .collect()
+    rust_files(&["src"]).into_iter().map(|path| (room_of(&path), path)).collect()
 }
 
 /// The lines of a file that are neither comments nor tests, which may reach across rooms; others are left empty.
@@ -174,23 +162,23 @@ fn time_is_data_outside_of_sources_and_runtime() {
     }
 }
 
+/// Every Rust file below these folders of the repository.
+fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in folders {
+        modules::walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    }
+    files
+}
+
 /// The table of hazards in ARCHITECTURE.md names the tests that hold each rule: they must be there.
 #[test]
 fn every_hazard_names_tests_that_exist() {
-    fn walk(dir: &Path, text: &mut String) {
-        for entry in fs::read_dir(dir).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                walk(&path, text);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
-                text.push_str(&fs::read_to_string(&path).expect("a source file is text"));
-            }
-        }
-    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut code = String::new();
-    walk(&root.join("src"), &mut code);
-    walk(&root.join("tests"), &mut code);
+    let code: String = rust_files(&["src", "tests"])
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("a source file is text"))
+        .collect();
     let plan = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the plan");
     let (_, table) = plan.split_once("## Hazards").expect("it has a table of hazards");
     let rows: Vec<&str> =
@@ -204,4 +192,22 @@ fn every_hazard_names_tests_that_exist() {
             assert!(code.contains(&format!("fn {name}(")), "there is no test {name}, which the table of hazards names");
         }
     }
+}
+
+/// Every file that ARCHITECTURE.md names is there, by its whole path below the repository, `src`, or a room's own part of it.
+#[test]
+fn files_that_the_plan_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let plan = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the plan");
+    let files = rust_files(&["src", "tests", "benches"]);
+    let is_file = |name: &str| files.iter().any(|file| file.ends_with(name)) || root.join(name).exists();
+    let named: Vec<&str> = plan
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    let missing: Vec<&&str> = named.iter().filter(|name| !is_file(name)).collect();
+    assert!(named.len() > 60, "the plan names files: {named:?}");
+    assert_eq!(missing, Vec::<&&str>::new(), "the plan names files that are gone");
 }

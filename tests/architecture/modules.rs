@@ -135,7 +135,7 @@ pub fn modules() -> Vec<Module> {
     modules
 }
 
-fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+pub fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("src is readable") {
         let path = entry.expect("src is readable").path();
         if path.is_dir() {
