@@ -485,13 +485,23 @@ mod tests {
     fn the_thread_ends_when_nobody_listens_or_it_is_no_longer_wanted() {
         let Rig { sampler, messages, asked } = Rig::new(Duration::ZERO, samples(1_000_000));
         drop(messages);
-        while asked.recv().is_ok() {}
+        assert!(has_ended(&asked));
         drop(sampler);
 
         let Rig { sampler, messages, asked } = Rig::new(NEVER, samples(1));
         drop(sampler);
-        while asked.recv().is_ok() {}
+        assert!(has_ended(&asked));
         drop(messages);
+    }
+
+    /// Whether the thread ends, and with it its end of the channel, before a minute has passed without a sample.
+    fn has_ended(asked: &mpsc::Receiver<Needs>) -> bool {
+        loop {
+            match asked.recv_timeout(Duration::from_secs(60)) {
+                Ok(_) => {}
+                Err(error) => return error == mpsc::RecvTimeoutError::Disconnected,
+            }
+        }
     }
 
     fn schedule(next: SampleDue) -> (Schedule, Instant) {

@@ -125,5 +125,20 @@ mod tests {
         painter.put(2, 1, "abcdef", 9, Role::Text);
         painter.restyle(Rect::new(2, 1, 50, 50), Style::new());
         painter.popup(40, 40, "title");
+        assert_eq!(buffer.area, Rect::new(0, 0, 4, 2));
+        let mut inside = Buffer::empty(buffer.area);
+        Painter::new(&mut inside, Theme::DEFAULT).popup(4, 2, "title");
+        assert_eq!(buffer, inside, "a popup that is too large is as large as the screen");
+    }
+
+    #[test]
+    fn what_begins_inside_is_cut_at_the_edge() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
+        let mut painter = Painter::new(&mut buffer, Theme::DEFAULT);
+        painter.put(9, 0, "x", 5, Role::Text);
+        painter.put(0, 9, "x", 5, Role::Text);
+        painter.put(2, 1, "abcdef", 9, Role::Text);
+        let text: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(text, "      a…");
     }
 }

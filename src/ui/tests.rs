@@ -273,6 +273,10 @@ fn a_frame_of_another_size_than_the_app_was_told_of_is_survived() {
     let app = app((120, 40));
     let mut terminal = Terminal::new(TestBackend::new(30, 9)).expect("a test terminal cannot fail");
     terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
+    let buffer = terminal.backend().buffer();
+    assert_eq!((buffer.area.width, buffer.area.height), (30, 9));
+    let text: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+    assert_eq!(text.trim(), "", "nothing is drawn in the wrong place");
 }
 
 #[test]

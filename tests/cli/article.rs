@@ -65,7 +65,10 @@ struct Port {
 }
 
 fn article() -> Article {
-    toml::from_str(include_str!("../fixtures/article.toml")).expect("the fixture is TOML")
+    let article: Article = toml::from_str(include_str!("../fixtures/article.toml")).expect("the fixture is TOML");
+    let lens = [article.option.len(), article.state.len(), article.fact.len(), article.range.len(), article.port.len()];
+    assert!(lens.iter().all(|len| *len > 2), "every part of the article has rows: {lens:?}");
+    article
 }
 
 fn conntop<'a>(words: impl IntoIterator<Item = &'a str>) -> (bool, String, String) {

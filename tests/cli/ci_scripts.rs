@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::skip::{skip, this_test};
@@ -53,6 +54,29 @@ fn a_skip_is_seen_although_libtest_keeps_what_passing_tests_print() {
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(said, format!("SKIPPED {test}: a reason of two lines\n"));
+}
+
+/// Else a test could be skipped in words that `.ci/skips` does not read.
+#[test]
+fn one_function_alone_says_that_a_test_is_skipped() {
+    fn walk(folder: &Path, places: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                walk(&path, places);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file is text");
+                let file = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("below the root");
+                places.extend(text.contains("\"SKIPPED").then(|| file.display().to_string()));
+            }
+        }
+    }
+    let mut places = Vec::new();
+    for folder in ["src", "tests"] {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut places);
+    }
+    places.sort_unstable();
+    assert_eq!(places, ["tests/cli/ci_scripts.rs", "tests/common/skip.rs"]);
 }
 
 #[test]
