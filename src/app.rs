@@ -54,7 +54,7 @@ use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::input::InputHistory;
 use crate::app::keymap::remap::Keymap;
-use crate::app::mode::{Mode, Page};
+use crate::app::mode::{Mode, Page, ReturnPoint};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
 use crate::app::pending::PendingDeltas;
@@ -68,7 +68,7 @@ use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 
-/// What the app is told when it starts.
+/// The settings that the app starts with.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Config {
@@ -86,7 +86,7 @@ pub struct Config {
     pub all_namespaces: bool,
     /// Whether names of hosts are asked for; kept up to date.
     pub lookups: Lookups,
-    /// Whether also those of private addresses.
+    /// Whether the names of private addresses are asked for too.
     pub private_names: bool,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
@@ -102,7 +102,7 @@ pub struct Config {
     pub keymap: Keymap,
     /// What the rules of the diagnosis compare with.
     pub thresholds: Thresholds,
-    /// The findings that are counted and not told.
+    /// The findings that are counted but not shown.
     pub ignore: Vec<Ignore>,
 }
 
@@ -149,13 +149,13 @@ pub enum SourceStatus {
 pub struct App {
     /// The data.
     pub store: Store,
-    /// What it was told when it started; what can be changed is kept up to date.
+    /// The settings it was started with; those that a key changes are kept up to date.
     pub config: Config,
     /// The tab that is or was last shown.
     pub tab: Tab,
     /// What the main part of the screen is.
     pub page: Page,
-    /// What lies over it.
+    /// What lies over the main part.
     pub mode: Mode,
     /// The panels of the tabs.
     pub panels: Panels,
@@ -163,7 +163,7 @@ pub struct App {
     pub notices: Notices,
     /// Whether the user holds the screen still.
     pub frozen: bool,
-    /// What has come since the data stands still.
+    /// The deltas that came while the screen stood still.
     pub pending: PendingDeltas,
     /// What enters and leaves each state.
     pub flows: Flows,
@@ -176,8 +176,8 @@ pub struct App {
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
     filters: InputHistory,
-    /// Where the connections of a group were entered from, and the filter before: the way back of Esc.
-    entered: Option<(Tab, String)>,
+    /// Where Esc leads from the connections of a group.
+    entered_from: Option<ReturnPoint>,
     asked: Needs,
     /// The peers whose names were asked for last.
     names_asked: Vec<IpAddr>,
@@ -207,7 +207,7 @@ impl App {
             questions: 0,
             offer: None,
             filters: InputHistory::default(),
-            entered: None,
+            entered_from: None,
             asked: Needs::default(),
             names_asked: Vec::new(),
             work: PendingWork::default(),

@@ -1,4 +1,4 @@
-//! Closing one socket: which one, what is asked before, what is said after. Closing is the host's.
+//! Closing one socket: which one, what is asked before, what is said after. The host closes it.
 
 use crate::app::App;
 use crate::app::candidates::{GONE, Purpose};

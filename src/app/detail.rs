@@ -21,8 +21,9 @@ use crate::table::units;
 
 pub use crate::app::prose::wrap;
 
-/// From this width on there are two columns, and from that width on three.
+/// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
+/// From this width on there are three columns.
 const THREE_COLUMNS_WIDTH_MIN: u16 = 166;
 
 /// The view of what is open on a screen of `width`: one column to three, each with its lines.
@@ -127,7 +128,7 @@ pub(super) fn byte_words(bytes: u64) -> String {
     }
 }
 
-/// Whether the socket is no more: what counts up or down stands still.
+/// Whether the socket is gone: its counters and timers stand still then.
 pub(super) fn is_gone(app: &App, row: &Row) -> bool {
     row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
 }

@@ -5,7 +5,7 @@
 
 use crate::model::tcp_state::TcpState;
 
-/// A place of the diagram.
+/// A node of the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiagramNode {
     /// No connection yet.
@@ -17,7 +17,7 @@ pub enum DiagramNode {
 }
 
 impl DiagramNode {
-    /// What stands in it.
+    /// The text in the node.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Start | Self::End => "CLOSED",
@@ -26,16 +26,16 @@ impl DiagramNode {
     }
 }
 
-/// A way from one state to another: what happens, and what is done about it.
+/// A transition from one state to another: the event, and the action that TCP takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Edge {
-    /// From where.
+    /// The node it starts at.
     pub from: DiagramNode,
-    /// To where.
+    /// The node it leads to.
     pub to: DiagramNode,
-    /// What happens.
+    /// The event that causes it.
     pub event: &'static str,
-    /// What TCP does then; empty for nothing.
+    /// The action that TCP takes; empty for none.
     pub action: &'static str,
 }
 
@@ -67,7 +67,7 @@ pub const EDGES: [Edge; 16] = [
     Edge { from: at(LastAck),     to: DiagramNode::End,       event: "rcv ACK of FIN",  action: "" },
 ];
 
-/// The one edge that time takes.
+/// The one edge that a time-out takes.
 pub const TIMEOUT: Edge = Edge { from: at(TimeWait), to: DiagramNode::End, event: "60 s (2 MSL)", action: "" };
 
 /// The edge between two nodes.
@@ -81,9 +81,9 @@ pub type Cell = (u16, u16);
 /// The line of an edge, from its node to its node; corners between.
 #[derive(Debug)]
 pub struct Wire {
-    /// From where.
+    /// The node it starts at.
     pub from: DiagramNode,
-    /// To where.
+    /// The node it leads to.
     pub to: DiagramNode,
     /// Its points: each lies in one row or one column with the next.
     pub points: &'static [Cell],
@@ -105,9 +105,9 @@ pub enum Words {
 /// A way to draw the diagram.
 #[derive(Debug)]
 pub struct Drawing {
-    /// Cells.
+    /// Its width in cells.
     pub width: u16,
-    /// Lines.
+    /// Its height in lines.
     pub height: u16,
     /// The width of the box of each node; 0 where there are none.
     pub box_width: u16,

@@ -1,4 +1,4 @@
-//! What a dialog that acts shows, in a window of a certain size: all of whom it hits, or that it refuses.
+//! What a dialog that acts shows in a window of a certain size: the whole target of the action, or a refusal.
 //!
 //! A pure function of the question and the size, which drawing and confirming both use: what is not on the screen
 //! cannot be confirmed.
@@ -15,7 +15,7 @@ use crate::table::fit::{cells, cut};
 
 /// The widest a dialog is, inside of its border.
 const WIDTH_MAX: u16 = 70;
-/// Cells that the border and the gap beside it take, and lines that the border takes.
+/// The size of the border: cells beside the inside with the gap, and lines above and below it.
 const BORDER: (u16, u16) = (4, 2);
 /// From this width on the dialog stands apart from the sides of the window.
 const APART_WIDTH_MIN: u16 = 60;
@@ -26,11 +26,11 @@ const ROOM_MIN: usize = 16;
 /// A line of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialogLine {
-    /// What it is about; empty where it goes on.
+    /// What the line is about; empty where the line before goes on.
     pub label: &'static str,
     /// What it says.
     pub text: String,
-    /// How it is meant.
+    /// How much it stands out.
     pub emphasis: DialogEmphasis,
 }
 
@@ -78,7 +78,7 @@ impl DialogView {
         let height = usize::from(size.1.saturating_sub(BORDER.1 + 1));
         let label_width = parts.iter().chain(apart).map(|part| cells(part.label)).max().unwrap_or(0) + 1;
         let room = usize::from(width).saturating_sub(label_width);
-        let hint = again.then_some("too soon: wait a second, once more");
+        let hint = again.then_some("too soon: wait 1 s, press it again");
         let fits = size.0 >= SIZE_MIN.0 && size.1 >= SIZE_MIN.1 && room >= ROOM_MIN;
         let lines = fits.then(|| lines(parts, apart, room, height)).flatten();
         let view = Self {
@@ -104,7 +104,7 @@ impl DialogView {
     }
 }
 
-/// The lines that fit into `height`, the least worthy parts left out; `None` where what has to be there does not fit.
+/// The lines that fit into `height`, the parts that matter least left out; `None` where what has to be there does not fit.
 fn lines(parts: &[DialogPart], apart: &[DialogPart], room: usize, height: usize) -> Option<Vec<DialogLine>> {
     let is_wide = apart.is_empty() || parts.first().is_none_or(|first| cells(&first.text) <= room);
     let parts: Vec<&DialogPart> =
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_worthy_goes_first_and_what_has_to_be_there_never() {
+    fn what_matters_least_goes_first_and_what_has_to_be_there_never() {
         let parts = [
             DialogPart::always("process", "orders", DialogEmphasis::Target),
             DialogPart::always("command", "a b c d e f", DialogEmphasis::Plain).unless_full(3),

@@ -32,14 +32,14 @@ pub struct Explained {
     pub port: Option<PortExplained>,
 }
 
-/// A port, and what this kernel takes the ports of clients from.
+/// A port, and the range that this kernel takes the ports of clients from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortExplained {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// The port.
     pub port: u16,
-    /// `None` where the source does not say.
+    /// The range of ephemeral ports; `None` where the source does not say.
     pub of_kernel: Option<PortRange>,
 }
 

@@ -52,7 +52,7 @@ impl App {
     pub(super) fn accept_filter(&mut self) {
         match std::mem::take(&mut self.mode) {
             Mode::Filter(edit) if edit.error.is_none() => {
-                self.entered = None;
+                self.entered_from = None;
                 self.filters.push(edit.line.text().trim());
                 self.apply_filter(edit.line.text().trim());
             }

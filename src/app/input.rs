@@ -1,4 +1,4 @@
-//! The line editor behind the filter: text, cursor, history. Knows nothing of filters.
+//! The line editor behind the filter: text, cursor, history. It knows nothing of filters.
 
 use std::collections::VecDeque;
 

@@ -12,7 +12,7 @@ use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
 use crate::app::keymap;
 use crate::app::keymap::key::KeyStroke;
-use crate::app::mode::{Confirm, ConfirmClose, Mode, Page};
+use crate::app::mode::{Confirm, ConfirmClose, Mode, Page, ReturnPoint};
 use crate::app::msg::EarlyKey;
 use crate::app::notice::NoticeLevel;
 use crate::app::panels::OpenTarget;
@@ -71,7 +71,7 @@ impl App {
 
     /// Whether a yes is not taken: it came before its question could be read.
     fn refuses(&mut self, binding: &Binding, early: Option<EarlyKey>) -> bool {
-        // A word is typed fast.
+        // The letters of a word come fast, one after the other.
         let waits_for_word = self.mode.word_mut().is_some();
         let too_soon = binding.confirms()
             && if waits_for_word { early == Some(EarlyKey::QuestionUnread) } else { early.is_some() };
@@ -113,10 +113,10 @@ impl App {
         }
     }
 
-    /// From the connections of a group the way back is to the groups. The cursor stays on its row.
+    /// Clears the filter; from the connections of a group it goes back to the groups. The cursor stays on its row.
     fn clear_filter(&mut self) {
         if self.panel().filter().is_some() && !self.panels.connections.view.filter().is_empty() {
-            let Some((tab, filter)) = self.entered.take() else {
+            let Some(ReturnPoint { tab, filter }) = self.entered_from.take() else {
                 return self.apply_filter("");
             };
             self.apply_filter(&filter);
@@ -132,7 +132,7 @@ impl App {
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.page = Page::Tab;
-        self.entered = None;
+        self.entered_from = None;
         self.panels.leave_all_but(tab);
         self.refresh_panel();
     }
@@ -176,7 +176,7 @@ impl App {
         }) {
             OpenTarget::Nothing => {}
             OpenTarget::Details(id) => self.open_detail(id),
-            OpenTarget::Filtered(filter) => self.enter(&filter, self.way_back()),
+            OpenTarget::Filtered(filter) => self.enter(&filter, self.return_point()),
             OpenTarget::Refused(why) => drop(self.say(NoticeLevel::Plain, why)),
         }
     }
@@ -186,16 +186,16 @@ impl App {
     }
 
     /// The tab and the filter of now.
-    pub(super) fn way_back(&self) -> (Tab, String) {
-        (self.tab, self.panels.connections.view.filter().text().to_owned())
+    pub(super) fn return_point(&self) -> ReturnPoint {
+        ReturnPoint { tab: self.tab, filter: self.panels.connections.view.filter().text().to_owned() }
     }
 
     /// Shows the connections that pass `filter`; Esc leads back.
-    pub(super) fn enter(&mut self, filter: &str, back: (Tab, String)) {
+    pub(super) fn enter(&mut self, filter: &str, from: ReturnPoint) {
         self.apply_filter(filter);
         self.panels.connections.cursor.release();
         self.show(Tab::SOCKETS);
-        self.entered = Some(back);
+        self.entered_from = Some(from);
     }
 
     pub(super) fn next_span(&mut self) {

@@ -1,4 +1,4 @@
-//! Signals: whom one may hit, what is asked before, what is said after. Sending is the runtime's.
+//! Signals: which process may get one, what is asked before, what is said after. The runtime sends them.
 
 use std::fmt::Write;
 use std::num::NonZeroU32;
@@ -307,7 +307,7 @@ fn report_text(report: &KillReport) -> (NoticeLevel, String) {
         ),
         KillOutcome::AlreadyGone => (NoticeLevel::Plain, format!("{who} had ended already; nothing was done")),
         KillOutcome::PidReused => {
-            (NoticeLevel::Plain, format!("{who} has ended, its pid is another process now; nothing was done"))
+            (NoticeLevel::Plain, format!("{who} has ended and its pid is another process now; nothing was done"))
         }
         KillOutcome::LetGo => {
             (NoticeLevel::Plain, format!("{who} does not hold that socket any more; nothing was done"))

@@ -178,7 +178,7 @@ pub fn popup(screen: Rect, width: u16, height: u16) -> Popup {
 /// A tab's place in the line of tabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TabPlace {
-    /// Which.
+    /// The tab.
     pub tab: Tab,
     /// The first column of its label.
     pub x: u16,

@@ -19,7 +19,7 @@ impl App {
         Some(Effect::LookUp(wanted))
     }
 
-    /// Names on or off; what is known is forgotten with the wish for it.
+    /// Switches names of hosts on or off; the names that are known are forgotten when they are switched off.
     pub(super) fn toggle_lookups(&mut self) -> Vec<Effect> {
         let (lookups, text) = match self.config.lookups {
             Lookups::Forbidden => {
@@ -29,12 +29,12 @@ impl App {
                 );
             }
             Lookups::Off if self.config.private_names => {
-                (Lookups::On, "asking name servers what is on the screen, private addresses too; n stops")
+                (Lookups::On, "asking name servers for all addresses on the screen, private ones too; n stops")
             }
             Lookups::Off => {
                 (Lookups::On, "asking name servers for public addresses only (--dns-private: all); n stops")
             }
-            Lookups::On => (Lookups::Off, "no names: nothing is asked any more"),
+            Lookups::On => (Lookups::Off, "names are off: name servers are not asked any more"),
         };
         self.config.lookups = lookups;
         self.store.host_names_mut().clear();

@@ -38,12 +38,12 @@ pub enum MenuChoice {
     Socket(Vec<SocketChoice>),
     /// A signal; a line is the index of a row of [`SIGNALS`].
     Signal {
-        /// For whom.
+        /// The process that gets the signal.
         process: Arc<Process>,
         /// The sockets for which that process is meant.
         holding: Vec<NonZeroU32>,
     },
-    /// The actions that work on what is selected (the palette).
+    /// The actions that work on what is selected: the palette.
     Action {
         /// What is typed to find one.
         typed: String,
@@ -53,7 +53,7 @@ pub enum MenuChoice {
 /// A socket that can be chosen.
 #[derive(Clone, Debug)]
 pub struct SocketChoice {
-    /// Which.
+    /// The socket.
     pub id: SocketId,
     /// Its ends, and its state and holder.
     pub line: MenuLine,

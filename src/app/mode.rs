@@ -10,6 +10,7 @@ use crate::app::explain::Explained;
 use crate::app::input::InputLine;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
+use crate::app::tabs::Tab;
 use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
 use crate::table::filter::FilterError;
@@ -22,6 +23,15 @@ pub enum Page {
     Tab,
     /// Everything about one connection.
     Detail(Box<DetailPage>),
+}
+
+/// Where the connections of a group were entered from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnPoint {
+    /// The tab that was shown.
+    pub tab: Tab,
+    /// The filter that was in force.
+    pub filter: String,
 }
 
 /// What lies over the page.
@@ -40,7 +50,7 @@ pub enum Mode {
     ConfirmClose(ConfirmClose),
     /// An explanation.
     Explain {
-        /// Of what.
+        /// What is explained.
         explained: Explained,
         /// Which part of it is on the screen.
         scroll: Scroll,
@@ -117,13 +127,13 @@ pub struct FilterEdit {
 pub struct Confirm {
     /// Exactly what will be done.
     pub effect: Effect,
-    /// To whom.
+    /// The process that gets the signal.
     pub process: Arc<Process>,
-    /// Its user by name or number.
+    /// The user of the process, by name or number.
     pub user: String,
-    /// What it holds, in words.
+    /// The sockets that the process holds, in words.
     pub holds: String,
-    /// What one should know of it.
+    /// What one should know of the process.
     pub cautions: Vec<Caution>,
     /// The word that has to be typed first, where one has.
     pub word: Option<TypedWord>,
@@ -138,7 +148,7 @@ pub struct Confirm {
 pub struct TypedWord {
     /// The word.
     pub wanted: &'static str,
-    /// What is typed of it.
+    /// What is typed of the word.
     pub typed: String,
 }
 
@@ -149,7 +159,7 @@ impl TypedWord {
         Some(Self { wanted, typed: String::new() })
     }
 
-    /// Whether it is typed.
+    /// Whether the word is typed.
     pub fn is_typed(&self) -> bool {
         self.typed == self.wanted
     }
@@ -177,7 +187,7 @@ pub struct ConfirmClose {
     pub effect: Effect,
     /// Our end and the other one, for a screen on which they do not fit on one line; the other empty where there is none.
     pub ends: (String, String),
-    /// What is to be known of it.
+    /// What is to be known of the socket.
     pub parts: Vec<DialogPart>,
     /// The word that has to be typed first, where one has.
     pub word: Option<TypedWord>,

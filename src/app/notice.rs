@@ -9,7 +9,7 @@ pub const NOTICES_LEN_MAX: usize = 8;
 /// For how many samples a notice stays.
 const SAMPLES_SHOWN: u8 = 8;
 
-/// How a notice is meant.
+/// Whether a notice tells of a success, of a failure, or of neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeLevel {
     /// Something happened.
@@ -25,7 +25,7 @@ pub enum NoticeLevel {
 pub struct Notice {
     /// What it says, a sentence.
     pub text: DisplayText,
-    /// How it is meant.
+    /// Whether it tells of a success, of a failure, or of neither.
     pub level: NoticeLevel,
     samples_left: u8,
 }

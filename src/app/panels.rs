@@ -1,4 +1,4 @@
-//! The panels: one for each tab. [`TABS`] is the one table of them; everything else asks the [`Panel`].
+//! The panels: one for each tab. [`TABS`](crate::app::tabs::TABS) is the one table of them; everything else asks the [`Panel`].
 
 pub mod connections;
 pub mod findings;
@@ -35,7 +35,7 @@ pub trait Panel {
     /// Whether the user picked what is under the cursor. Only what was picked may be acted on.
     fn is_picked(&self) -> bool;
 
-    /// Stays with what is under the cursor from now on.
+    /// Picks what is under the cursor.
     fn pick(&mut self);
 
     /// Moves the cursor.
@@ -107,13 +107,13 @@ pub trait Panel {
 /// Where Enter leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenTarget {
-    /// Nowhere.
+    /// Enter leads nowhere.
     Nothing,
     /// To the details of a socket.
     Details(SocketId),
     /// To the connections that pass this filter.
     Filtered(String),
-    /// Nowhere, for this reason.
+    /// Enter leads nowhere, for this reason.
     Refused(&'static str),
 }
 

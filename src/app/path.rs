@@ -28,21 +28,21 @@ pub struct PathStep {
 pub struct StatePath {
     /// The states, oldest first.
     pub steps: Vec<PathStep>,
-    /// Whether the connection is no more.
+    /// Whether the connection is gone.
     pub ended: bool,
 }
 
 /// Which side opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// We did: `SYN_SENT`.
+    /// This end opened it: `SYN_SENT`.
     Active,
-    /// The peer did: `LISTEN`, `SYN_RECV`.
+    /// The peer opened it: `LISTEN`, `SYN_RECV`.
     Passive,
 }
 
 impl Opening {
-    /// In words.
+    /// The side in words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Active => "we opened it",
@@ -153,7 +153,7 @@ fn without_gaps(seen: &[PathStep], opening: Opening) -> Vec<PathStep> {
         if let Some(before) = steps.last() {
             match way.iter().position(|state| *state == before.state) {
                 Some(at) => drop(way.drain(..=at)),
-                // No way is known from there: nothing is made up.
+                // No usual path leads on from there: nothing is invented.
                 None => way.clear(),
             }
         }

@@ -1,5 +1,5 @@
-//! Deltas that wait: for the work on the one before, or, while the screen is frozen or a dialog is open, for the user:
-//! nothing under the cursor may move. What waits for the user is merged, so that it does not grow with time.
+//! Deltas that wait to be taken in: for the work on the one before, or for the user while the screen is frozen or a dialog
+//! is open, because nothing under the cursor may move then. What waits for the user is merged, so that it does not grow with time.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -98,13 +98,13 @@ fn attempts_the_kernel_counts(store: &Store) -> Vec<SummaryPart> {
     let is_refused = matches!(store.tellers().trace, Teller::Refused(_));
     let Some(growth) = store.pressure().growth() else {
         let help = if is_refused { "run as root or with CAP_PERFMON" } else { "this source has none" };
-        return vec![SummaryPart::plain(format!("attempts to connect are told by the trace only: {help}"))];
+        return vec![SummaryPart::plain(format!("only the trace tells attempts to connect: {help}"))];
     };
     let rate = |count: u64| units::per_second(growth.per_second(count));
     let (begun, failed) = (rate(growth.by.active_opens), rate(growth.by.attempt_fails));
     let help = if is_refused { "by destination: root or CAP_PERFMON" } else { "by destination: not known here" };
     let parts =
-        [format!("kernel: {begun} attempts/s, {failed}/s failed"), help.into(), "told by the trace only".into()];
+        [format!("kernel: {begun} attempts/s, {failed}/s failed"), help.into(), "only the trace tells more".into()];
     parts.map(SummaryPart::plain).into()
 }
 

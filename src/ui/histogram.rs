@@ -143,7 +143,7 @@ fn draw_word_line(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[Sta
 }
 
 /// The name in full where it is one of the four that matter most or where all have room, else its short form. Does not
-/// depend on the counts, so that nothing dances.
+/// depend on the counts, so that nothing moves to and fro.
 const fn word(line: StateLine, width: u16) -> &'static str {
     match line {
         StateLine::Tcp(TcpState::Listen | TcpState::Established | TcpState::CloseWait | TcpState::TimeWait) => {

@@ -131,11 +131,11 @@ pub fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, is_being_mad
     painter.put(body.x + (body.width - width) / 2, body.y + body.height / 3, &text, width, Role::Dim);
 }
 
-/// What of a row says how it looks, beside its cells.
+/// What a row says about its style, beside its cells.
 pub trait TableRow {
     /// Whether it stands for something that is gone.
     fn is_closed(&self) -> bool;
 
-    /// Whether it is too young to be held against anybody.
+    /// Whether it is in its state for too short a time to be judged.
     fn is_too_young(&self, store: &Store) -> bool;
 }

@@ -68,7 +68,7 @@ fn gone(app: &App, row: &Row) -> Option<ProseLine> {
 /// The finding that the connection is part of.
 pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
     let finding = app.panels.findings.about(row, &app.store)?;
-    let mut section = Section::new("It is part of a problem");
+    let mut section = Section::new("It is part of a finding");
     let mark = findings::mark(finding.severity).to_owned();
     section.lines.push(ProseLine::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
     Some(section)

@@ -28,7 +28,7 @@ pub(super) fn section(app: &App, row: &Row, related: &RelatedSockets, opening: O
     let (steps, waits_at, why): (&[&str], usize, String) = match (socket.state, opening) {
         _ if is_gone(app, row) => return None,
         (TcpState::SynSent, _) => (&ACTIVE, 1, no_answer(app, socket.timer, related)),
-        (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides called at the same time".to_owned()),
+        (TcpState::SynRecv, Opening::Active) => (&ACTIVE, 1, "both sides opened it at the same time".to_owned()),
         (TcpState::SynRecv, Opening::Passive) => (&PASSIVE, 2, no_ack(app, socket.timer)),
         (_, _) if matches!(socket.owner, Owner::Unaccepted) => (&PASSIVE, 3, not_accepted(app, socket)),
         _ => return None,
@@ -91,11 +91,11 @@ fn full_queue(listener: &Row, listeners: u32) -> Option<String> {
 fn no_ack(app: &App, timer: Option<Timer>) -> String {
     match timer {
         Some(timer) => format!(
-            "answered {}, again in {}: the way back, or a flood",
+            "SYN-ACK sent {}, again in {}: lost on its way, or a SYN flood",
             times(u32::from(timer.retries) + 1),
             units::lasted(timer.expires.timestamp().since(app.store.at()))
         ),
-        None => "not there yet: the way back, or a flood".to_owned(),
+        None => "no ACK yet: lost on its way, or a SYN flood".to_owned(),
     }
 }
 

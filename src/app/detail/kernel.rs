@@ -84,7 +84,7 @@ fn plural_bytes(bytes: u32) -> String {
 fn timer_words(timer: Timer, state: TcpState, now: Timestamp) -> String {
     let what = match (timer.kind, state) {
         (TimerKind::Retransmit, _) => "sends again",
-        (TimerKind::KeepAlive, _) => "asks the idle peer whether it lives",
+        (TimerKind::KeepAlive, _) => "asks the idle peer whether it is still there",
         (TimerKind::TimeWait, TcpState::TimeWait) => "forgets the connection",
         (TimerKind::TimeWait, _) => "gives up waiting for the peer's end",
         (TimerKind::ZeroWindow, _) => "asks the peer whether it can take data again",

@@ -45,7 +45,7 @@ fn now(socket: &Socket, info: &TcpInfo, detail: Option<&TcpDetail>) -> ProseLine
         return ProseLine::Fact("now", "our program: data has arrived and is not read".to_owned());
     }
     let text = match queues.send {
-        Some(0) => "nothing: all is sent and acknowledged; the programs have nothing to say (application-limited)",
+        Some(0) => "nothing: all is sent and acknowledged; the programs send nothing (application-limited)",
         Some(_) if info.unacked > 0 => "the network: data is on its way and not acknowledged yet",
         Some(_) => "data waits to be sent",
         None => "not known: this source has no queues",

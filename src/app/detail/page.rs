@@ -9,7 +9,7 @@ use crate::store::rows::Row;
 /// The detail view.
 #[derive(Debug)]
 pub struct DetailPage {
-    /// Of which socket.
+    /// The socket that is shown.
     pub id: SocketId,
     /// The row as last seen; it stays when the store forgets it. `None`: only the log remembers the socket.
     pub row: Option<Row>,
@@ -17,7 +17,7 @@ pub struct DetailPage {
     pub scroll: Scroll,
     /// What is known of other sockets.
     pub related: RelatedSockets,
-    /// The search for those, while it is under way.
+    /// The search for related sockets, while it is under way.
     search: Option<RelatedSearch>,
 }
 

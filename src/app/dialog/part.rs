@@ -3,7 +3,7 @@
 /// What is never left out.
 pub const ALWAYS: u8 = 0;
 
-/// How a part is meant.
+/// How much a part stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialogEmphasis {
     /// It informs.
@@ -25,7 +25,7 @@ pub struct DialogPart {
     pub short: Option<String>,
     /// How early it is left out where there is no room, the highest first; [`ALWAYS`] never.
     pub spare: u8,
-    /// How it is meant.
+    /// How much it stands out.
     pub emphasis: DialogEmphasis,
 }
 

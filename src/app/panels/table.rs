@@ -11,9 +11,9 @@ use crate::table::sort::SortKey;
 pub const MARGIN_LEFT: u16 = 2;
 /// Columns up to this rank hold names and addresses, which are to be read in full.
 const NAMES_RANK_MAX: u8 = 1;
-/// Columns from this rank on may go for that.
+/// Columns from this rank on may give their room to names and addresses.
 const SPARE_RANK_MIN: u8 = 10;
-/// The same while names of hosts are shown, too.
+/// The same rank while names of hosts are shown too.
 const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 /// A name of a host that has less room is mostly cut.
 const HOST_COMFORT_WIDTH: u16 = 24;
@@ -26,7 +26,7 @@ pub const MARGIN_RIGHT: u16 = 0;
 pub struct TableColumns<R: 'static> {
     /// All columns there are.
     pub all: &'static [Column<R>],
-    /// The widest content seen since the widths were forgotten. It only grows, so that columns do not dance.
+    /// The widest content seen since the widths were forgotten. It only grows, so that columns do not move to and fro.
     wanted: Vec<u16>,
     /// Columns that are not shown now.
     hidden: &'static [&'static str],
@@ -111,7 +111,7 @@ pub struct ColumnHead {
     pub about: &'static str,
     /// The direction of the first sort by it.
     pub first_order: Order,
-    /// Whether it is a mere hint, by which nothing is sorted.
+    /// Whether it is a hint only, by which nothing can be sorted.
     pub is_hint: bool,
 }
 

@@ -9,9 +9,9 @@ const LIST_HEIGHT_MIN: u16 = 3;
 /// The parts of the body, from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FindingsLayout {
-    /// One line a finding.
+    /// The list, one line a finding.
     pub list: Rect,
-    /// The line between, with the name of the rule.
+    /// The line between list and text, with the name of the rule.
     pub rule: Rect,
     /// What there is to say about the selected one.
     pub text: Rect,

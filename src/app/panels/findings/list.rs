@@ -8,15 +8,15 @@ use crate::model::time::Timestamp;
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindingLine<'a> {
-    /// How bad.
+    /// How bad the finding is.
     pub severity: Severity,
     /// The name of the rule.
     pub title: &'static str,
     /// The sentence.
     pub sentence: &'a str,
-    /// For how long.
+    /// For how long the cause lasts.
     pub since: String,
-    /// How fast it grows.
+    /// How fast the number of sockets grows.
     pub slope: String,
     /// Whether the cursor is on it, and if so, whether the user picked it.
     pub cursor: Option<bool>,

@@ -24,7 +24,7 @@ const TWO_COLUMNS_WIDTH_MIN: u16 = 110;
 const MORE_WIDTH_MIN: u16 = 160;
 /// From this confidence on a slope is said as a fact.
 const SURE_MIN: f32 = 0.8;
-/// Below this one it is noise: up and down, no direction.
+/// Below this confidence a slope is noise, without a direction.
 const DIRECTION_MIN: f32 = 0.3;
 
 /// Evidence that the line about growth says already.
@@ -67,7 +67,7 @@ fn whole(size: f32) -> String {
     units::count(size.round() as u64)
 }
 
-/// The value of a part of evidence, with its unit.
+/// The value of the evidence, with its unit.
 pub fn evidence_text(evidence: &Evidence) -> String {
     match &evidence.value {
         Measure::Count(count) => units::count(*count),
@@ -125,9 +125,9 @@ pub fn columns(finding: &Finding, context: &PanelContext<'_>, width: u16) -> Vec
     side_by_side(width, vec![vec![lead, known, explained, examples, silence(finding)], advice])
 }
 
-/// What to write for who knows of it: then it is counted and not told.
+/// How to ignore it: it is counted then, but not shown.
 fn silence(finding: &Finding) -> Section {
-    let mut section = Section::new("To be silent about it");
+    let mut section = Section::new("To ignore it");
     let ignore = Ignore::like(finding);
     section.lines.push(ProseLine::Dim(format!("conntop --ignore '{}', or in the config file:", ignore.words())));
     section.lines.extend(ignore.config().into_iter().map(ProseLine::Dim));
