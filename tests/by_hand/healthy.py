@@ -98,22 +98,22 @@ def curl_limit_rate():
 def idle_websockets():
     """2,000 clients that do nothing but answer a ping every 10 s; some go and come back."""
     python("""
-eyes = selectors.DefaultSelector()
+selector = selectors.DefaultSelector()
 listener = socket.create_server(("127.0.0.1", 8090), backlog=512)
-eyes.register(listener, selectors.EVENT_READ)
+selector.register(listener, selectors.EVENT_READ)
 print("ready", flush=True)
 clients, due = {}, 0
 def has_gone(client):
     try: return not client.recv(100)
     except ConnectionError: return True  # it closed before it had read the last ping
 while True:
-    for key, _ in eyes.select(0.5):
+    for key, _ in selector.select(0.5):
         if key.fileobj is listener:
             client, _ = listener.accept()
             clients[client] = time.monotonic()
-            eyes.register(client, selectors.EVENT_READ)
+            selector.register(client, selectors.EVENT_READ)
         elif has_gone(key.fileobj):
-            eyes.unregister(key.fileobj), clients.pop(key.fileobj), key.fileobj.close()
+            selector.unregister(key.fileobj), clients.pop(key.fileobj), key.fileobj.close()
     now = time.monotonic()
     if now > due:
         due = now + 1
@@ -125,19 +125,19 @@ while True:
 """, name="websocketd")
     python("""
 import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-eyes = selectors.DefaultSelector()
+selector = selectors.DefaultSelector()
 def dial():
-    sock = socket.create_connection(("127.0.0.1", 8090)); eyes.register(sock, selectors.EVENT_READ); return sock
+    sock = socket.create_connection(("127.0.0.1", 8090)); selector.register(sock, selectors.EVENT_READ); return sock
 clients = [dial() for _ in range(2000)]
 print("ready", flush=True)
 due = time.monotonic()
 while True:
-    for key, _ in eyes.select(0.5):
+    for key, _ in selector.select(0.5):
         key.fileobj.recv(100), key.fileobj.send(b"pong")
     if time.monotonic() > due:
         due += 1
         for _ in range(3):
-            old = clients.pop(0); eyes.unregister(old); old.close(); clients.append(dial())
+            old = clients.pop(0); selector.unregister(old); old.close(); clients.append(dial())
 """, name="browsers")
     return silent()
 

@@ -58,7 +58,7 @@ fn what_is_known_is_in_the_table_and_what_is_new_is_told() {
     let mut table = Table { tracked: TrackedSource::open_unsampled(&Choice::Linux), rows: BTreeMap::default() };
     table.sample();
     assert!(pairs.iter().all(|(client, server)| table.is_listed(client) && table.is_listed(server)));
-    // The rates, which are known now, are news.
+    // The rates, which are known now, are a change.
     table.sample();
     let has_cgroups = table.row(&pairs[0].0).expect("known").socket.cgroup.is_some();
     let mut listed = || {

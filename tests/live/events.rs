@@ -1,4 +1,4 @@
-//! What happens between samples, on the real kernel: no connection and no transition goes untold, or the loss is.
+//! What happens between samples, on the real kernel: no connection and no transition is missing unless the loss is reported.
 
 #![cfg(target_os = "linux")]
 
@@ -145,9 +145,9 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
 fn it_is_said_who_tells() {
     let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
     assert_eq!(tracked.sample().tellers.ends, Teller::On);
-    let mut deaf = source::open(&Choice::Linux).expect("sock_diag answers");
+    let mut without_events = source::open(&Choice::Linux).expect("sock_diag answers");
     let mut snapshot = Snapshot::default();
-    deaf.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
+    without_events.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
     assert_eq!(snapshot.events.tellers.ends, Teller::Off, "nobody asked for it");
 }
 
@@ -230,7 +230,7 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     let clients =
         tracked.transitions.iter().filter(|step| step.remote.port == load.listener && step.from.is_none()).count();
     eprintln!(
-        "{} connections in {:?} ({rate:.0}/s): {ended} ends heard, {lost} lost; at the server {opened} opened, \
+        "{} connections in {:?} ({rate:.0}/s): {ended} ends received, {lost} lost; at the server {opened} opened, \
          {closed} closed, {with_words} with last words; traced {steps:?}, {lost_steps} steps of the machine lost; at the client {clients} opened",
         load.made, load.took
     );

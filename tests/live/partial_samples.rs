@@ -86,11 +86,11 @@ fn a_half_close_is_seen_by_the_next_partial_sample() {
 }
 
 #[test]
-fn an_idle_crowd_costs_nothing_and_stays() {
+fn idle_connections_cost_nothing_and_stay() {
     if !namespace::inside_namespace() {
         return;
     }
-    let crowd: Vec<_> = (0..200).map(|_| pair()).collect();
+    let pairs: Vec<_> = (0..200).map(|_| pair()).collect();
     let mut tracked = open_partial();
     for _ in 0..10 {
         let delta = tracked.part();
@@ -99,7 +99,7 @@ fn an_idle_crowd_costs_nothing_and_stays() {
     }
     let delta = tracked.sample();
     assert_eq!((delta.added.len(), delta.removed.len(), delta.rhythm.late), (0, 0, 0));
-    assert_eq!(tracked.snapshot.sockets.len(), 2 * crowd.len());
+    assert_eq!(tracked.snapshot.sockets.len(), 2 * pairs.len());
 }
 
 /// `nc`-like: a python process that holds `count` connections to `port`.

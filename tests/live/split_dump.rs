@@ -20,7 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::namespace;
 use crate::skip::skip;
 
-/// Descriptors that the big crowd needs.
+/// Descriptors that the large table needs.
 const DESCRIPTORS: u64 = 14_000;
 
 fn dump(request: DumpRequest) -> Vec<Socket> {

@@ -197,10 +197,10 @@ fn any_size_and_any_change_of_size_is_survived() {
 /// told by the processor time: a program that goes on reading what is no longer there takes a whole core.
 #[test]
 fn without_its_terminal_it_ends_at_once_and_quietly() {
-    let mut deaf = Command::new("sh");
-    deaf.args(["-c", &format!("trap '' HUP; exec {CONNTOP} --demo")]);
+    let mut ignores_hang_up = Command::new("sh");
+    ignores_hang_up.args(["-c", &format!("trap '' HUP; exec {CONNTOP} --demo")]);
     for (command, control) in
-        [(conntop(), Control::Controlling), (deaf, Control::Controlling), (conntop(), Control::Open)]
+        [(conntop(), Control::Controlling), (ignores_hang_up, Control::Controlling), (conntop(), Control::Open)]
     {
         let mut session = Session::start(&command, control, (80, 24));
         session.wait_for_text("conntop");

@@ -77,7 +77,7 @@ fn orphans_are_many() {
         skip("the limit of orphans is not shown to where the test was started");
         return;
     };
-    let (mut server, mut client) = server_and_client("sender", "127.0.0.1 7041 128 ignore", "deaf-client");
+    let (mut server, mut client) = server_and_client("sender", "127.0.0.1 7041 128 ignore", "not-reading");
     client.tell("connect 127.0.0.1 7041 60 2048");
     server.wait_for_count("accepted", 60);
     server.tell("send 20000");

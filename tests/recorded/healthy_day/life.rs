@@ -108,8 +108,8 @@ impl Life {
         let info = socket.tcp.get_or_insert_default();
         (info.backoff, info.unacked, info.retransmits_total) = (backoff, 1, backoff.into());
         info.rto_us = 220_000 << backoff;
-        let heard = Timestamp::from_millis((since - 500).max(self.opened)).into();
-        (info.last_data_received, info.last_ack_received) = (heard, heard);
+        let last_received = Timestamp::from_millis((since - 500).max(self.opened)).into();
+        (info.last_data_received, info.last_ack_received) = (last_received, last_received);
         info.last_data_sent = Timestamp::from_millis(since).into();
     }
 
