@@ -5,6 +5,8 @@
 mod exceptions;
 #[path = "architecture/modules.rs"]
 mod modules;
+#[path = "architecture/words.rs"]
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
