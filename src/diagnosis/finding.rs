@@ -1,10 +1,15 @@
 //! What a rule found: one value a cause, which updates while the cause lasts.
 
+pub mod record;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::diagnosis::rule::Rule;
+use crate::knowledge::{remedies, rules};
 use crate::model::address::{Address, Destination};
 use crate::model::delta::Since;
 use crate::model::process::Process;
@@ -15,9 +20,10 @@ use crate::model::time::Timestamp;
 use crate::model::units;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Evaluation at it.
+    /// It should be looked at.
     Warning,
     /// Something is failing now, or will within the hour.
     Critical,
@@ -305,6 +311,25 @@ impl Finding {
         let more = self.processes.saturating_sub(u32::try_from(named.len()).unwrap_or(u32::MAX));
         let more = if more > 0 { format!(" and {} more", units::count(more.into())) } else { String::new() };
         Some(format!("{}: {}{more}", units::count(self.processes.into()), named.join(", ")))
+    }
+
+    /// What to do about it: in the program that has the trouble, then in general, as fits the place of its peers.
+    pub fn remedy(&self) -> Vec<&'static str> {
+        let (name, command) = self.program_and_command();
+        let in_program = remedies::of(self.rule().id(), name, command);
+        let general = rules::text(self.rule().id()).into_iter();
+        let general = general.flat_map(|text| text.remedies(self.key.scope.is_loopback()));
+        in_program.iter().chain(general).map(String::as_str).collect()
+    }
+
+    /// What does not help against it.
+    pub fn does_not_help(&self) -> &'static [String] {
+        rules::text(self.rule().id()).map_or(&[], |text| &text.does_not_help)
+    }
+
+    /// The command that says what it means.
+    pub fn explain_command(&self) -> String {
+        format!("conntop explain {}", self.rule().id())
     }
 
     /// Which rule found it.

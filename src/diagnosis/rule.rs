@@ -1,6 +1,8 @@
 //! The rules by name: a leaf, which everything else of the diagnosis may import. What a rule does stands in its file below
 //! `rules`.
 
+use serde::{Serialize, Serializer};
+
 /// The table of rules: a rule, its name in JSON, `--fail-on` and `conntop explain`, and the constant below `rules` that
 /// defines it. The order is that of their weight among findings.
 ///
@@ -99,6 +101,12 @@ macro_rules! names {
 
 table_of_rules!(names);
 pub(super) use table_of_rules;
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
 
 impl Rule {
     /// The rule of that name, or of that older name.

@@ -48,6 +48,18 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// `span` in seconds as JSON writes them, to the microsecond.
+#[expect(clippy::cast_precision_loss, reason = "microseconds of 285 years fit an f64 exactly")]
+pub fn seconds(span: Duration) -> f64 {
+    span.as_micros() as f64 / 1e6
+}
+
+/// `number` as JSON writes it, to the thousandth; 0 for what is no number.
+pub fn thousandths(number: f32) -> f64 {
+    let rounded = (f64::from(number) * 1e3).round() / 1e3;
+    if rounded.is_finite() { rounded } else { 0.0 }
+}
+
 /// Bytes per second in at most 5 cells; less than one is `0`.
 #[expect(
     clippy::cast_possible_truncation,

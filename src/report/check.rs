@@ -10,13 +10,13 @@ use crate::diagnosis::finding::{Finding, Severity};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::{STATES, TcpState};
+use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, DocumentHead, SocketWriter};
 use crate::store::Store;
 use crate::table::filter::Filter;
 use crate::table::suggest;
-use crate::table::units;
 
 /// What the first line begins with.
 pub const PLUGIN_NAME: &str = "CONNTOP";
@@ -165,7 +165,7 @@ impl Check {
             let is_told = shown
                 .iter()
                 .take(at)
-                .any(|before| before.rule() == finding.rule() && findings::advice(before) == findings::advice(finding));
+                .any(|before| before.rule() == finding.rule() && before.remedy() == finding.remedy());
             write_block(out, finding, store, is_told)?;
         }
         for sentence in unseen(store) {
@@ -257,7 +257,7 @@ fn write_json(
     shown: &[&Finding],
     status: CheckStatus,
 ) -> io::Result<()> {
-    let watched_seconds = findings::seconds(found.watched);
+    let watched_seconds = units::seconds(found.watched);
     let mut buffer = Vec::new();
     json::write_open(
         &mut buffer,

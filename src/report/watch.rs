@@ -15,13 +15,13 @@ use crate::model::outcome::Outcome;
 use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
+use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
 use crate::report::format::json::{SocketWriter, rfc3339};
 use crate::store::Store;
 use crate::store::rows::{Mark, Row};
 use crate::table::filter::Filter;
-use crate::table::units;
 use crate::table::value::Value;
 
 /// The most findings whose end is awaited.
@@ -204,7 +204,7 @@ impl<'w> EventStream<'w> {
             from: transition.from.map(TcpState::name),
             to: transition.to.map(TcpState::name),
             outcome: outcome(transition),
-            lasted_seconds: transition.lasted.map(|(span, _)| findings::seconds(span)),
+            lasted_seconds: transition.lasted.map(|(span, _)| units::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
             states_skipped: transition.skipped,
             told_by: transition.told_by.label(),

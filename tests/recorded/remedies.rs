@@ -12,7 +12,6 @@ use conntop::model::snapshot::Snapshot;
 use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{listener, process, snapshot, source_info, tcp};
 use conntop::model::text::DisplayText;
-use conntop::report::findings::advice;
 use conntop::store::Store;
 use conntop::tracker::Tracker;
 
@@ -25,7 +24,7 @@ fn advised(rule: Rule, sample: impl Fn(u64) -> Snapshot) -> Vec<&'static str> {
         diagnosis.observe(&store);
     }
     let finding = diagnosis.findings().iter().find(|finding| finding.is_of(rule));
-    advice(finding.unwrap_or_else(|| panic!("{rule:?} is not among {:?}", diagnosis.findings())))
+    finding.unwrap_or_else(|| panic!("{rule:?} is not among {:?}", diagnosis.findings())).remedy()
 }
 
 fn full_queue_of(process: Arc<Process>) -> Vec<&'static str> {

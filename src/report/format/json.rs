@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::model::coverage::Coverage;
 use crate::model::process::Holders;
@@ -75,6 +76,13 @@ impl<'c> SocketWriter<'c> {
         self
     }
 
+    /// The object of `row`, for a list in another object.
+    pub fn raw(&self, row: &Row, store: &Store) -> Box<RawValue> {
+        let mut object = Vec::new();
+        self.append(&mut object, row, store);
+        raw_value(object)
+    }
+
     /// Appends the object of `row`.
     pub fn append(&self, out: &mut Vec<u8>, row: &Row, store: &Store) {
         for (column, key) in self.columns.iter().zip(&self.keys) {
@@ -92,6 +100,11 @@ impl<'c> SocketWriter<'c> {
         }
         out.extend_from_slice(if self.columns.is_empty() && self.owners.is_none() { b"{}" } else { b"}" });
     }
+}
+
+fn raw_value(object: Vec<u8>) -> Box<RawValue> {
+    let object = String::from_utf8(object).expect("names and values are text");
+    RawValue::from_string(object).expect("it was written as JSON")
 }
 
 fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
