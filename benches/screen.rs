@@ -136,7 +136,7 @@ impl ScreenDriver {
     fn deliver(&mut self, msg: impl FnOnce() -> Msg) {
         if !self.app.is_busy() {
             let msg = msg();
-            self.step(|app| drop(app.update(msg)));
+            self.step(|app| drop(app.turn(msg)));
         }
     }
 
@@ -144,7 +144,7 @@ impl ScreenDriver {
     fn work(&mut self, time: Duration) -> Duration {
         let mut took = Duration::ZERO;
         while self.app.is_busy() && took < time {
-            took += self.step(|app| drop(app.advance(STEPS)));
+            took += self.step(|app| drop(app.background(STEPS)));
         }
         took
     }
@@ -156,7 +156,7 @@ impl ScreenDriver {
 
     /// A sample comes: all the work for it, until the screen shows it.
     fn take_in(&mut self, msg: Msg) -> Duration {
-        self.step(|app| drop(app.update(msg))) + self.settle()
+        self.step(|app| drop(app.turn(msg))) + self.settle()
     }
 
     /// A key that comes while a slice of work has just begun: the time until the frame that answers it.
@@ -170,7 +170,7 @@ impl ScreenDriver {
             key => KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE),
         };
         let slice = self.work(Duration::from_nanos(1));
-        slice + self.step(|app| drop(app.update(Msg::Key(event)))) + self.work(WORK_BEFORE_FRAME) + self.draw()
+        slice + self.step(|app| drop(app.turn(Msg::Key(event)))) + self.work(WORK_BEFORE_FRAME) + self.draw()
     }
 
     fn draw(&mut self) -> Duration {

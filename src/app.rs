@@ -1,9 +1,10 @@
 //! What the screen shows and how it answers: actions, key map, modes, `update`.
 //!
 //! `update(&mut App, Msg) -> Vec<Effect>` decides; it performs no I/O and reads no clock: "now" is the moment of the
-//! last sample.
+//! last sample. What takes longer is done by `background`, when and as far as the event loop allows.
 
 mod action;
+pub mod background;
 pub mod binding;
 mod candidates;
 pub mod clock;
@@ -44,12 +45,13 @@ mod sorting;
 pub mod states;
 pub mod summary;
 pub mod tabs;
-pub mod work;
+pub mod testing;
 pub mod young;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::app::background::PendingWork;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::input::InputHistory;
@@ -59,7 +61,6 @@ use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
 use crate::app::pending::PendingDeltas;
 use crate::app::tabs::{Panels, Tab};
-use crate::app::work::{PendingWork, STEPS_AT_ONCE};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Doubt, Kill, Protection};
@@ -218,8 +219,8 @@ impl App {
         }
     }
 
-    /// Takes in `msg` and says what is to be done about it. Work on many rows may be left for
-    /// [`advance`](Self::advance).
+    /// Takes in `msg` and says what is to be done about it at once. Work on many rows is only started: the event loop has
+    /// [`background`](Self::background) do it.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = match msg {
             Msg::Key(event) => self.on_key(event, None),
@@ -236,7 +237,6 @@ impl App {
             Msg::Notice(text) => self.say(NoticeLevel::Plain, text),
         };
         effects.extend(self.go_on());
-        effects.extend(self.advance(STEPS_AT_ONCE));
         effects
     }
 

@@ -17,6 +17,7 @@ mod signals;
 mod terminal;
 #[cfg(unix)]
 mod time_zone;
+mod turn;
 #[cfg(unix)]
 mod unix;
 

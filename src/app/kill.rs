@@ -229,8 +229,8 @@ impl App {
         found.map(|(_, protection)| protection.sentence())
     }
 
-    /// Tells the dialog that asks about `process` what it holds.
-    pub(super) fn tell_holdings(&mut self, process: ProcessId, holdings: &Holdings) {
+    /// Shows what `process` holds in the dialog that asks about it.
+    pub(super) fn show_holdings(&mut self, process: ProcessId, holdings: &Holdings) {
         if let Mode::Confirm(confirm) = &mut self.mode
             && confirm.process.id == process
         {

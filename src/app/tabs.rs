@@ -186,8 +186,6 @@ impl Default for Tab {
 impl Tab {
     /// The tab whose rows are single sockets: filters speak of them, and groups open into them.
     pub(in crate::app) const SOCKETS: Self = Self::Connections;
-    /// The tab that shows what is wrong.
-    pub(in crate::app) const PROBLEMS: Self = Self::Findings;
 
     /// The tab's row in the table.
     pub const fn row(self) -> &'static TabRow {

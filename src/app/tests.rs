@@ -42,7 +42,7 @@ fn app_with(change: impl FnOnce(&mut Config), sockets: Vec<crate::model::testing
         connection
     });
     let first = Delta { added: added.collect(), ..delta(100) };
-    app.update(Msg::Delta(Box::new(first)));
+    app.turn(Msg::Delta(Box::new(first)));
     app
 }
 
@@ -56,7 +56,7 @@ fn delta(seconds: u64) -> Delta {
 }
 
 fn send(app: &mut App, delta: Delta) -> Vec<Effect> {
-    app.update(Msg::Delta(Box::new(delta)))
+    app.turn(Msg::Delta(Box::new(delta)))
 }
 
 fn removed(cookie: u64, seconds: u64) -> Removed {
@@ -68,7 +68,7 @@ const fn id(cookie: u64) -> SocketId {
 }
 
 fn code(app: &mut App, code: KeyCode) -> Vec<Effect> {
-    app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    app.turn(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
 fn press(app: &mut App, keys: &str) -> Vec<Effect> {
@@ -128,7 +128,7 @@ fn a_frozen_screen_holds_deltas_and_applies_them_afterwards() {
     let mut app = three();
     press(&mut app, "z");
     send(&mut app, Delta { added: vec![connection(tcp(9), 101_000)], ..delta(101) });
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert_eq!((app.store.rows().counts().total(), app.pending.len()), (3, 1));
     assert_eq!(app.pending.behind(app.store.at()), Duration::from_secs(1));
     press(&mut app, "z");
@@ -152,14 +152,14 @@ fn a_screen_frozen_for_long_holds_no_more_than_the_sockets_there_are_and_is_up_t
             let effects =
                 send(&mut app, Delta { added, changed: (1..=500).map(busy).collect(), removed: went, ..delta(second) });
             assert!(effects.is_empty(), "{effects:?}");
-            app.advance(usize::MAX);
+            app.background(usize::MAX);
             bytes.push(app.pending.bytes());
         }
         assert_eq!((app.pending.len(), app.store.at()), (1_000, delta(100).at));
         assert!(bytes[999] <= bytes[99] + bytes[99] / 4, "{keys}: {} and then {}", bytes[99], bytes[999]);
         assert!(bytes[999] < 2 * 1024 * 1024, "{}", bytes[999]);
         code(&mut app, if keys == "z" { KeyCode::Char('z') } else { KeyCode::Esc });
-        app.advance(usize::MAX);
+        app.background(usize::MAX);
         assert_eq!((app.pending.len(), app.pending.bytes(), app.store.at()), (0, 0, delta(1_100).at));
         assert_eq!(app.store.rows().counts().total(), 502);
     }
@@ -172,13 +172,13 @@ fn too_much_for_memory_pauses_sampling_and_it_goes_on_afterwards() {
     let many = PENDING_BYTES_MAX as u64 / 200;
     let added = (100..100 + many).map(|cookie| connection(tcp(cookie), 101_000)).collect();
     let mut effects = send(&mut app, Delta { added, ..delta(101) });
-    effects.extend(app.advance(usize::MAX));
+    effects.extend(app.background(usize::MAX));
     assert_eq!(effects, [Effect::Pause(true)]);
     assert!(notice(&app).contains("z resumes"));
     // What was on its way is still kept.
     send(&mut app, Delta { removed: vec![removed(100, 102)], ..delta(102) });
     assert_eq!(press(&mut app, "z"), [Effect::Pause(false)]);
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert_eq!(u64::from(app.store.rows().counts().total()), 3 + many - 1);
 }
 
@@ -261,7 +261,7 @@ fn pasted_text_confirms_nothing() {
     let mut app = three();
     press(&mut app, "jK");
     enter(&mut app);
-    assert!(app.update(Msg::Paste("y\nK\n".into())).is_empty());
+    assert!(app.turn(Msg::Paste("y\nK\n".into())).is_empty());
     assert!(matches!(app.mode, Mode::Confirm(_)));
 }
 
@@ -322,14 +322,14 @@ fn a_term_that_does_nothing_offers_kill() {
     assert!(matches!(app.mode, Mode::Normal));
     let kill = Kill { process: nginx().id, name: "nginx".into(), signal: Signal::Term, holding: Vec::new() };
     let outcome = KillOutcome::StillRunning { after: Duration::from_secs(5) };
-    app.update(Msg::Kill(KillReport { kill: kill.clone(), outcome }));
+    app.turn(Msg::Kill(KillReport { kill: kill.clone(), outcome }));
     assert!(notice(&app).contains("still running 5.0s after TERM"), "{}", notice(&app));
     press(&mut app, "!");
     assert!(
         matches!(&app.mode, Mode::Confirm(confirm) if confirm.kill().is_some_and(|kill| kill.signal == Signal::Kill))
     );
     code(&mut app, KeyCode::Esc);
-    app.update(Msg::Kill(KillReport { kill, outcome: KillOutcome::Ended { after: Duration::from_secs(6) } }));
+    app.turn(Msg::Kill(KillReport { kill, outcome: KillOutcome::Ended { after: Duration::from_secs(6) } }));
     assert!(app.offer().is_none());
 }
 
@@ -350,7 +350,7 @@ fn a_filter_that_cannot_be_understood_stays_open_with_its_error() {
     enter(&mut app);
     let Mode::Filter(edit) = &app.mode else { panic!("{:?}", app.mode) };
     assert!(edit.error.as_ref().is_some_and(|error| error.message.contains("nosuch")), "{:?}", edit.error);
-    app.update(Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
+    app.turn(Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
     press(&mut app, "state:established");
     enter(&mut app);
     assert!(matches!(app.mode, Mode::Normal));
@@ -399,13 +399,13 @@ fn every_group_opens_with_a_filter_that_parses_and_matches() {
     for tab in [Tab::Processes, Tab::Remotes, Tab::Listeners] {
         let mut app = app_on(sockets());
         app.show(tab);
-        app.advance(usize::MAX);
+        app.background(usize::MAX);
         let len = groups(&app, tab).view.len();
         assert!(len > 0);
         for line in 0..len {
             let mut app = app_on(sockets());
             app.show(tab);
-            app.advance(usize::MAX);
+            app.background(usize::MAX);
             (0..line).for_each(|_| drop(press(&mut app, "j")));
             enter(&mut app);
             assert_eq!(app.tab, Tab::Connections, "{tab:?} {line}");
@@ -481,7 +481,7 @@ fn escape_leads_from_the_connections_of_a_group_back_to_the_groups() {
 #[test]
 fn a_failed_sample_keeps_the_data_and_says_why() {
     let mut app = three();
-    app.update(Msg::SourceFailed("the kernel said no".into()));
+    app.turn(Msg::SourceFailed("the kernel said no".into()));
     assert_eq!(app.store.rows().counts().total(), 3);
     assert_eq!(notice(&app), "the kernel said no");
     assert_eq!(app.source_status, SourceStatus::Failed("the kernel said no".into()));
@@ -498,7 +498,7 @@ fn nothing_is_drawn_when_nothing_changed() {
     press(&mut app, "j");
     assert!(app.take_dirty());
     let moved = MouseEvent { kind: MouseEventKind::Moved, column: 3, row: 3, modifiers: KeyModifiers::NONE };
-    app.update(Msg::Mouse(moved));
+    app.turn(Msg::Mouse(moved));
     assert!(!app.take_dirty());
 }
 
@@ -508,7 +508,7 @@ fn the_mouse_selects_rows_sorts_by_headings_and_shows_tabs() {
     let layout = app.layout().expect("large enough");
     let click = |app: &mut App, column, row| {
         let kind = MouseEventKind::Down(MouseButton::Left);
-        app.update(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        app.turn(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
     };
     click(&mut app, 10, layout.body.y + 1);
     assert_eq!(selected(&app), Some(2));
@@ -527,10 +527,10 @@ fn the_wheel_moves_nothing_under_a_dialog() {
     enter(&mut app);
     let before = selected(&app);
     let wheel = MouseEvent { kind: MouseEventKind::ScrollDown, column: 3, row: 12, modifiers: KeyModifiers::NONE };
-    app.update(Msg::Mouse(wheel));
+    app.turn(Msg::Mouse(wheel));
     assert_eq!(selected(&app), before);
     code(&mut app, KeyCode::Esc);
-    app.update(Msg::Mouse(wheel));
+    app.turn(Msg::Mouse(wheel));
     assert_ne!(selected(&app), before);
 }
 
@@ -585,7 +585,7 @@ fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {
     let client = |cookie| tcp(cookie).local("10.0.0.1:80").remote("10.0.0.9:40000").held_by(&[nginx()]);
     let mut app = app_on(vec![listener(1, 80).held_by(&[nginx()]), client(2), client(3).state(TcpState::CloseWait)]);
     app.open_detail(id(1));
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     let text = format!("{:?}", detail::columns(&app, 120));
     for expected in [
         "Its connections",
@@ -596,7 +596,7 @@ fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {
         assert!(text.contains(expected), "{expected} in {text}");
     }
     app.open_detail(id(2));
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     let text = format!("{:?}", detail::columns(&app, 120));
     assert!(text.contains("Others like it") && text.contains("nginx[812] on 10.0.0.1:80"), "{text}");
     assert!(!text.contains("Fact(\"ESTABLISHED\""), "it is not its own neighbour: {text}");
@@ -623,21 +623,21 @@ fn shown(app: &App) -> Vec<u64> {
 #[test]
 fn a_key_is_answered_at_once_and_what_takes_longer_comes_in_slices() {
     let mut app = many();
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert!(!app.is_busy());
     app.take_dirty();
     let before = shown(&app);
-    // Without the slices that `update` does by itself, as with a far larger table.
+    // Without the work of a turn, as with a far larger table.
     let descending = SortKey::parse(COLUMNS, "-recvq").expect("a column");
     app.panels.connections.view.start_sort(descending);
-    app.advance(100);
+    app.background(100);
     assert!(app.is_busy() && app.title().contains("sorting…"), "{}", app.title());
     assert_eq!(shown(&app), before, "the old order stands meanwhile");
     press(&mut app, "j");
     assert!(selected(&app).is_some(), "keys work meanwhile");
     let chosen = selected(&app);
     while app.is_busy() {
-        app.advance(100);
+        app.background(100);
     }
     assert!(app.take_dirty());
     assert_ne!(shown(&app), before);
@@ -648,13 +648,13 @@ fn a_key_is_answered_at_once_and_what_takes_longer_comes_in_slices() {
 #[test]
 fn samples_wait_while_there_is_work_and_none_is_lost() {
     let mut app = many();
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     app.panels.connections.view.start_filter(Filter::parse("state:close-wait").expect("valid"));
     let removed = (1..=1_000).map(|cookie| removed(cookie, 101)).collect();
     app.pending.push(Delta { removed, ..delta(101) });
-    app.advance(500);
+    app.background(500);
     assert_eq!(app.store.at(), delta(100).at, "one thing after the other");
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert_eq!((app.store.at(), app.store.rows().counts().total()), (delta(101).at, 2_000));
     assert_eq!(app.panels.connections.live, 400);
     assert!(!app.is_busy());
@@ -664,7 +664,7 @@ fn samples_wait_while_there_is_work_and_none_is_lost() {
 fn a_large_table_is_dropped_while_another_is_shown_and_keeps_its_selection() {
     let mut app = many();
     press(&mut app, "3");
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     press(&mut app, "jjj");
     let remotes = |app: &App| {
         let table = &app.panels.remotes;
@@ -675,17 +675,17 @@ fn a_large_table_is_dropped_while_another_is_shown_and_keeps_its_selection() {
     press(&mut app, "1");
     assert_eq!(remotes(&app), (0, before.1));
     press(&mut app, "3");
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert_eq!(remotes(&app), before);
 }
 
 #[test]
 fn a_dialog_over_many_sockets_counts_them_all() {
     let mut app = many();
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     press(&mut app, "jK");
     enter(&mut app);
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     let Mode::Confirm(confirm) = &app.mode else { panic!("{:?}", app.mode) };
     assert_eq!(confirm.holds, "344 ESTABLISHED, 85 CLOSE_WAIT with 251 peers");
 }
@@ -693,7 +693,7 @@ fn a_dialog_over_many_sockets_counts_them_all() {
 /// Does all the work that waits, a little at a time.
 fn settle(app: &mut App) {
     while app.is_busy() {
-        app.advance(97);
+        app.background(97);
     }
 }
 
@@ -724,7 +724,7 @@ proptest! {
                 let added = vec![connection(tcp(10_000 + cookie).held_by(&[nginx()]), second * 1_000)];
                 let changed = vec![connection(tcp(2_000 + cookie).queues(7, 7), 0)];
                 send(app, Delta { added, changed, removed: vec![removed(cookie, second)], ..delta(second) });
-                app.advance(steps);
+                app.background(steps);
             }
         }
         settle(&mut sliced);

@@ -1,4 +1,5 @@
-//! The loop: waits for the next thing, tells the app, does what the app wants done, draws if something changed.
+//! The event loop. A turn: one signal, key or message is taken in and what the app asks for is done; then background work, as
+//! much as [`TurnBudget`] allows; then a frame, if something has changed and the last frame is `FRAME` ago.
 
 use std::io;
 use std::time::Duration;
@@ -21,17 +22,10 @@ use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::signal_event::{SignalEvent, exit_code};
 use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
+use crate::runtime::turn::TurnBudget;
 
 /// The shortest time between two frames; what comes in between is drawn together.
 const FRAME: Duration = Duration::from_millis(16);
-/// The most messages that are taken in before a frame is drawn.
-const DRAIN_MAX: usize = 256;
-/// Rows that are worked on between two looks at the clock: a key never waits for more than these and a frame.
-const STEPS: usize = 1_024;
-/// How long work goes on before a frame is drawn without it: what can be complete by then is shown at once.
-const WORK_BEFORE_FRAME: Duration = Duration::from_millis(4);
-/// How long work goes on before other things get their turn.
-const WORK_SLICE: Duration = Duration::from_millis(4);
 /// How often a program in the background looks whether it is in front again.
 const FRONT_WAIT: Duration = Duration::from_millis(250);
 /// How long the news of having been continued may take.
@@ -83,12 +77,15 @@ pub struct EventLoop {
     handlers: EffectHandlers,
     /// The exit code, once the program is to end.
     end: Option<u8>,
+    /// The screen differs from the last frame.
     dirty: bool,
+    /// The terminal may have another size than the app knows.
     resized: bool,
+    /// The app was told something since its last background work.
+    has_told: bool,
     terminal_use: TerminalUse,
     /// No frame before this.
     next_frame: Instant,
-    panic_wanted: bool,
     /// Which keys come too soon.
     confirm_guard: ConfirmGuard,
 }
@@ -104,9 +101,9 @@ impl EventLoop {
             dirty: true,
             // The terminal may have got a new size since the app was told of it.
             resized: true,
+            has_told: false,
             terminal_use: TerminalUse::Foreground,
             next_frame: Instant::now(),
-            panic_wanted: cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some(),
             confirm_guard: ConfirmGuard::default(),
         }
     }
@@ -122,24 +119,20 @@ impl EventLoop {
     }
 
     async fn run_until_end(&mut self) -> io::Result<u8> {
-        self.draw_if_due()?;
+        self.finish_turn().await?;
         loop {
             if let Some(code) = self.end {
                 return Ok(code);
             }
-            self.wait().await?;
-            self.drain()?;
-            match self.terminal_use {
-                _ if self.end.is_some() => {}
-                TerminalUse::Suspending => self.suspend().await?,
-                TerminalUse::Foreground => self.draw_if_due()?,
-                TerminalUse::Background => {}
-            }
+            self.take_in_next().await?;
+            self.finish_turn().await?;
         }
     }
 
-    /// Waits for one thing and takes it in.
-    async fn wait(&mut self) -> io::Result<()> {
+    /// Waits for one thing and takes it in. Background work waits for everything else.
+    async fn take_in_next(&mut self) -> io::Result<()> {
+        let has_work = self.has_work();
+        let is_foreground = self.terminal_use == TerminalUse::Foreground;
         tokio::select! {
             biased;
             signal = self.queues.signals.recv() => self.on_signal(signal.unwrap_or(SignalEvent::End(HANGUP))),
@@ -148,42 +141,55 @@ impl EventLoop {
                 None => self.on_signal(SignalEvent::End(HANGUP)),
             },
             // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
-            Some(msg) = self.queues.messages.recv(), if !self.app.is_busy() => self.tell(msg),
-            () = sleep_until(self.next_frame), if self.dirty && self.terminal_use == TerminalUse::Foreground => Ok(()),
-            () = yield_now(), if self.app.is_busy() => self.work(WORK_SLICE),
+            Some(msg) = self.queues.messages.recv(), if !has_work => self.tell(msg),
+            () = sleep_until(self.next_frame), if self.dirty && is_foreground => Ok(()),
+            () = yield_now(), if has_work => Ok(()),
             () = sleep(FRONT_WAIT), if self.terminal_use == TerminalUse::Background => self.show_if_in_front(),
         }
     }
 
-    /// Takes in what else has come, so that one frame shows it all.
-    fn drain(&mut self) -> io::Result<()> {
-        for _ in 0..DRAIN_MAX {
-            if self.end.is_some() {
-                break;
-            } else if let Ok(signal) = self.queues.signals.try_recv() {
-                self.on_signal(signal)?;
-            } else if let Ok(input) = self.queues.input.try_recv() {
-                self.on_input(&input)?;
-            } else if self.app.is_busy() {
-                break;
-            } else if let Ok(msg) = self.queues.messages.try_recv() {
-                self.tell(msg)?;
-            } else {
-                break;
-            }
+    /// What follows what was taken in: background work, as far as the budget of the turn goes, and the frame if it is due.
+    async fn finish_turn(&mut self) -> io::Result<()> {
+        if self.end.is_some() {
+            return Ok(());
+        }
+        if self.terminal_use == TerminalUse::Foreground {
+            self.take_in_size()?;
+        }
+        self.work()?;
+        match self.terminal_use {
+            TerminalUse::Suspending => self.suspend().await,
+            TerminalUse::Foreground => self.draw_if_due(),
+            TerminalUse::Background => Ok(()),
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.has_told || self.app.is_busy()
+    }
+
+    fn input_waits(&self) -> bool {
+        !(self.queues.input.is_empty() && self.queues.signals.is_empty())
+    }
+
+    /// The background work of this turn.
+    fn work(&mut self) -> io::Result<()> {
+        let mut budget = TurnBudget::new(self.has_told, std::time::Instant::now());
+        while self.has_work()
+            && let Some(steps) = budget.next_slice(std::time::Instant::now(), self.input_waits())
+        {
+            self.has_told = false;
+            self.app.background(steps).into_iter().try_for_each(|effect| self.perform(effect))?;
         }
         Ok(())
     }
 
-    /// Goes on with the app's work until it is done, a key or a signal comes, or `time` is over.
-    fn work(&mut self, time: Duration) -> io::Result<()> {
-        let end = Instant::now() + time;
-        while self.app.is_busy() && Instant::now() < end {
-            let effects = self.app.advance(STEPS);
-            effects.into_iter().try_for_each(|effect| self.perform(effect))?;
-            if !(self.queues.input.is_empty() && self.queues.signals.is_empty()) {
-                break;
-            }
+    /// Tells the app the size of the terminal if it may be another.
+    fn take_in_size(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.resized) {
+            let (columns, rows) = os::size()?;
+            self.tell(Msg::Resize(columns, rows))?;
+            self.dirty = true;
         }
         Ok(())
     }
@@ -218,6 +224,7 @@ impl EventLoop {
     }
 
     fn tell(&mut self, msg: Msg) -> io::Result<()> {
+        self.has_told = true;
         self.app.update(msg).into_iter().try_for_each(|effect| self.perform(effect))
     }
 
@@ -302,25 +309,25 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Draws what has changed, `FRAME` after the last frame. Keys that wait are taken in first, so that one frame shows them
+    /// all, unless that makes the frame late by as much again.
     fn draw_if_due(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.resized) {
-            let (columns, rows) = os::size()?;
-            self.tell(Msg::Resize(columns, rows))?;
-            self.dirty = true;
-        }
         self.dirty |= self.app.take_dirty();
-        if self.dirty && Instant::now() >= self.next_frame {
-            self.work(WORK_BEFORE_FRAME)?;
-            // What that has changed is part of this frame.
-            self.app.take_dirty();
+        let (now, due) = (Instant::now(), self.next_frame);
+        if self.dirty && now >= due && (!self.input_waits() || now >= due + FRAME) {
             self.handlers.screen.draw(&self.app)?;
             self.confirm_guard.frame_drawn(self.app.question(), std::time::Instant::now());
             self.dirty = false;
             self.next_frame = Instant::now() + FRAME;
-            assert!(!self.panic_wanted, "a test asked for this panic");
+            assert!(!is_panic_wanted(), "a test asked for this panic");
         }
         Ok(())
     }
+}
+
+/// Whether a test wants the loop to panic.
+fn is_panic_wanted() -> bool {
+    cfg!(debug_assertions) && std::env::var_os("CONNTOP_TEST_PANIC").is_some()
 }
 
 /// Whether `error` says that the terminal is no more: nobody is left to be told.

@@ -36,8 +36,8 @@ const NOW: u64 = 10_000;
 
 fn app(size: (u16, u16)) -> App {
     let mut app = App::new(Config::new(source_info(), size));
-    app.update(Msg::Delta(Box::new(first_sample())));
-    app.update(Msg::Delta(Box::new(second_sample())));
+    app.turn(Msg::Delta(Box::new(first_sample())));
+    app.turn(Msg::Delta(Box::new(second_sample())));
     app.show_findings(found());
     app
 }
@@ -204,7 +204,7 @@ fn second_sample() -> Delta {
 
 fn press(app: &mut App, keys: &[KeyCode]) {
     for key in keys {
-        app.update(Msg::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
+        app.turn(Msg::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
     }
 }
 
@@ -261,7 +261,7 @@ fn every_size_can_be_drawn_whatever_is_open() {
         press(&mut app, &keys);
         let sizes = (1..=60).flat_map(|width| (1..=30).map(move |height| (width, height)));
         for size in sizes.chain([(80, 24), (120, 40), (200, 60), (300, 100), (40, 200), (500, 10)]) {
-            app.update(Msg::Resize(size.0, size.1));
+            app.turn(Msg::Resize(size.0, size.1));
             let text = screen(&app);
             assert!(!text.is_empty(), "{name} at {size:?}");
         }
@@ -308,7 +308,7 @@ fn the_selected_row_has_one_style_from_edge_to_edge() {
 fn a_healthy_machine_looks_calm() {
     let mut calm = App::new(app((120, 40)).config);
     let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
-    calm.update(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
+    calm.turn(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
     let text = screen(&calm);
     assert!(text.contains("nothing wrong found") && !text.contains('▲'), "{text}");
     let terminal = drawn(&calm, Theme::DEFAULT);
@@ -320,11 +320,11 @@ fn a_healthy_machine_looks_calm() {
 fn a_quiet_second_changes_few_cells_at_80x24() {
     let mut app = app((80, 24));
     // The marks of what just happened go first.
-    (1..=6).for_each(|second| drop(app.update(Msg::Delta(Box::new(delta(NOW + second))))));
+    (1..=6).for_each(|second| drop(app.turn(Msg::Delta(Box::new(delta(NOW + second))))));
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test terminal cannot fail");
     terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
     let before = terminal.backend().buffer().clone();
-    app.update(Msg::Delta(Box::new(delta(NOW + 7))));
+    app.turn(Msg::Delta(Box::new(delta(NOW + 7))));
     terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
     let changed = before.diff(terminal.backend().buffer()).len();
     assert!(changed <= 20, "{changed} cells changed");
@@ -348,7 +348,7 @@ fn before_the_first_sample_the_screen_says_what_it_waits_for() {
     let mut app = app((80, 24));
     app = App::new(app.config);
     assert!(screen(&app).contains("taking the first sample…"));
-    app.update(Msg::SourceFailed("no netlink here; try --source procfs".into()));
+    app.turn(Msg::SourceFailed("no netlink here; try --source procfs".into()));
     let text = screen(&app);
     assert!(text.contains("no sample could be taken yet") && text.contains("try --source procfs"), "{text}");
 }
@@ -411,7 +411,7 @@ fn details_dialogs_and_help() {
 fn click_line(app: &mut App, line: u16) {
     let row = app.layout().expect("large enough").body.y + line;
     let kind = MouseEventKind::Down(MouseButton::Left);
-    app.update(Msg::Mouse(MouseEvent { kind, column: 6, row, modifiers: KeyModifiers::NONE }));
+    app.turn(Msg::Mouse(MouseEvent { kind, column: 6, row, modifiers: KeyModifiers::NONE }));
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn on_every_tab_a_click_on_the_second_row_selects_it_and_the_next_click_opens_it
         let (mut clicked, mut typed) = (app((120, 40)), app((120, 40)));
         for app in [&mut clicked, &mut typed] {
             type_keys(app, &row.number().to_string());
-            app.advance(usize::MAX);
+            app.background(usize::MAX);
         }
         press(&mut typed, &[KeyCode::Home, KeyCode::Down]);
         let first = clicked.selected();
@@ -438,7 +438,7 @@ fn on_every_tab_a_click_on_the_second_row_selects_it_and_the_next_click_opens_it
 fn the_header_says_how_often_samples_come_in_truth() {
     let mut app = app((160, 24));
     let mut with = |rhythm: Rhythm| {
-        app.update(Msg::Delta(Box::new(Delta { rhythm, ..delta(NOW + 1) })));
+        app.turn(Msg::Delta(Box::new(Delta { rhythm, ..delta(NOW + 1) })));
         screen(&app).lines().next().unwrap_or_default().to_owned()
     };
     let seconds = |seconds: u64| Some(Duration::from_secs(seconds));

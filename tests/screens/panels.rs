@@ -30,13 +30,13 @@ fn after(seconds: u32, size: (u16, u16)) -> App {
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     for _ in 0..=seconds {
         source.sample(&Needs::default(), &mut snapshot).expect("it never fails");
-        app.update(Msg::Delta(Box::new(tracker.update(&snapshot))));
+        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
     }
     app
 }
 
 fn resize(app: &mut App, (width, height): (u16, u16)) {
-    app.update(Msg::Resize(width, height));
+    app.turn(Msg::Resize(width, height));
 }
 
 /// The only line with `word` in it.
@@ -135,7 +135,7 @@ fn hungry_client(seconds: u64) -> App {
             facts: Arc::clone(&facts),
             ..Delta::default()
         };
-        app.update(Msg::Delta(Box::new(delta)));
+        app.turn(Msg::Delta(Box::new(delta)));
     }
     press(&mut app, "7");
     app

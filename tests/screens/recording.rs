@@ -20,9 +20,9 @@ fn after_the_recording(size: (u16, u16)) -> App {
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        app.update(Msg::Delta(Box::new(tracker.update(&snapshot))));
+        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
         if pace == Pace::Last {
-            app.update(Msg::SourceEnded);
+            app.turn(Msg::SourceEnded);
             return app;
         }
     }

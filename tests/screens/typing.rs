@@ -16,7 +16,7 @@ pub fn press(app: &mut App, keys: &str) {
             '⎋' => KeyCode::Esc,
             character => KeyCode::Char(character),
         };
-        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        app.turn(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
     }
 }
 

@@ -59,7 +59,7 @@ fn a_no_and_a_paste_close_nothing() {
     }
     let mut app = app_on(vec![tcp(1)]);
     press(&mut app, "gX");
-    assert!(app.update(Msg::Paste("y\n".into())).is_empty());
+    assert!(app.turn(Msg::Paste("y\n".into())).is_empty());
     assert!(code(&mut app, KeyCode::Esc).is_empty());
     assert!(matches!(app.mode, Mode::Normal));
 }
@@ -158,7 +158,7 @@ fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
         (CloseOutcome::Spared(Spared::Session), "from elsewhere"),
         (CloseOutcome::Failed("broken".into()), "not closed: broken"),
     ] {
-        let effects = app.update(Msg::Close(CloseReport { close: close.clone(), outcome }));
+        let effects = app.turn(Msg::Close(CloseReport { close: close.clone(), outcome }));
         assert_eq!(effects, [Effect::Sample]);
         assert!(notice(&app).contains(part), "{part}: {}", notice(&app));
     }

@@ -129,11 +129,11 @@ fn the_bell_rings_only_if_asked_for_and_only_for_what_became_critical() {
     let rings = |bell| {
         let mut app = app_with(|config| config.bell = bell, vec![tcp(1)]);
         app.show_findings(vec![leak(11, Severity::Warning)]);
-        let quiet = app.advance(1);
+        let quiet = app.background(1);
         app.show_findings(vec![leak(11, Severity::Critical)]);
-        let loud = app.advance(1);
+        let loud = app.background(1);
         app.show_findings(vec![leak(11, Severity::Critical)]);
-        [quiet, loud, app.advance(1)].map(|effects| effects.contains(&Effect::Bell))
+        [quiet, loud, app.background(1)].map(|effects| effects.contains(&Effect::Bell))
     };
     assert_eq!(rings(true), [false, true, false]);
     assert_eq!(rings(false), [false; 3]);

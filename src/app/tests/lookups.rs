@@ -42,20 +42,20 @@ fn nothing_is_asked_before_the_key_and_after_the_second_time() {
     assert_eq!(asked(&press(&mut app, "n")), Some(peers(0..5)));
     assert!(notice(&app).contains("public addresses"));
     assert_eq!(asked(&send(&mut app, delta(102))), None, "the same is not asked for twice");
-    app.update(Msg::HostNames(vec![named(0, "a.example")]));
+    app.turn(Msg::HostNames(vec![named(0, "a.example")]));
     assert!(app.store.host_names().get(peer(0)).is_some());
     assert_eq!(asked(&press(&mut app, "n")), Some(Vec::new()));
-    app.update(Msg::HostNames(vec![named(0, "late.example")]));
+    app.turn(Msg::HostNames(vec![named(0, "late.example")]));
     assert!(app.store.host_names().is_empty());
 }
 
 #[test]
 fn only_what_is_on_the_screen_is_asked_about() {
     let mut app = app_of(5_000);
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     let press = |app: &mut App, keys: &str| {
         let mut effects = press(app, keys);
-        effects.extend(app.advance(usize::MAX));
+        effects.extend(app.background(usize::MAX));
         effects
     };
     let first = asked(&press(&mut app, "n")).expect("a request");
@@ -74,9 +74,9 @@ fn only_what_is_on_the_screen_is_asked_about() {
 #[test]
 fn where_there_is_no_room_for_names_nobody_is_asked() {
     let mut app = app_of(5);
-    app.update(Msg::Resize(50, 20));
+    app.turn(Msg::Resize(50, 20));
     assert_eq!(asked(&press(&mut app, "n")), None);
-    assert_eq!(asked(&app.update(Msg::Resize(80, 24))), Some(peers(0..5)));
+    assert_eq!(asked(&app.turn(Msg::Resize(80, 24))), Some(peers(0..5)));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn only_a_name_that_is_new_and_can_be_seen_is_worth_a_frame() {
     press(&mut app, "n");
     let mut is_drawn = |names: Vec<Named>| {
         app.take_dirty();
-        app.update(Msg::HostNames(names));
+        app.turn(Msg::HostNames(names));
         app.take_dirty()
     };
     assert!(is_drawn(vec![named(0, "a.example")]));
@@ -107,15 +107,15 @@ fn a_name_moves_neither_rows_nor_columns_and_decides_nothing() {
     assert!(before.0.iter().any(|place| COLUMNS[place.index].key == HOST));
     let long = "a.very-long-name-of-a-host.in-some-data-center.of-somebody.example.com";
     for (number, name) in ["a.example", "zzz.example", long, "x"].into_iter().enumerate() {
-        app.update(Msg::HostNames(vec![named(number, name)]));
-        app.update(Msg::Resize(120, 40));
+        app.turn(Msg::HostNames(vec![named(number, name)]));
+        app.turn(Msg::Resize(120, 40));
         assert_eq!(look(&app), before, "{name}");
     }
     send(&mut app, delta(101));
     assert_eq!(look(&app), before);
     // A word that is only in a name finds nothing, and a filter or a sort by names is refused.
     app.apply_filter("zzz");
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     assert!(app.panels.connections.view.order().is_empty());
     for text in ["rname:zzz", "rname:*", "!rname:/z/"] {
         let error = Filter::parse(text).expect_err(text);
@@ -153,7 +153,7 @@ fn what_is_forbidden_stays_so_and_says_why() {
     assert_eq!(asked(&press(&mut app, "n")), None);
     assert!(notice(&app).contains("--no-dns"));
     assert_eq!(app.config.lookups, Lookups::Forbidden);
-    app.update(Msg::HostNames(vec![named(0, "a.example")]));
+    app.turn(Msg::HostNames(vec![named(0, "a.example")]));
     assert!(app.store.host_names().is_empty());
 }
 

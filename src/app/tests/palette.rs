@@ -12,7 +12,7 @@ fn hint(app: &App, action: &str) -> Option<(u16, u16)> {
 
 fn click(app: &mut App, (column, row): (u16, u16)) -> Vec<Effect> {
     let kind = MouseEventKind::Down(MouseButton::Left);
-    app.update(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+    app.turn(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
 }
 
 /// The texts of the open menu.

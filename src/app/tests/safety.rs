@@ -14,7 +14,7 @@ fn escape(app: &mut App) {
 }
 
 fn press_early(app: &mut App, character: char, early: EarlyKey) -> Vec<Effect> {
-    app.update(Msg::EarlyKey(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE), early))
+    app.turn(Msg::EarlyKey(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE), early))
 }
 
 fn is_picked(app: &App) -> bool {
@@ -51,7 +51,7 @@ fn nothing_is_done_to_a_row_that_nobody_picked() {
             let mut app = app_on(vec![listener(9, 80).held_by(&[nginx()]), tcp(1).held_by(&[nginx()])]);
             press(&mut app, tab);
             press(&mut app, key);
-            app.advance(usize::MAX);
+            app.background(usize::MAX);
             assert!(matches!(app.mode, Mode::Normal), "{tab} {key}: {:?}", app.mode);
             assert!(notice(&app).contains("no row is picked"), "{tab} {key}: {}", notice(&app));
         }
@@ -83,8 +83,8 @@ const CHANGES: [Change; 9] = [
     ("the order is turned round", |app| drop(press(app, "I"))),
     ("another tab is shown in between", |app| drop(press(app, "21"))),
     ("the window is made small and large again", |app| {
-        app.update(Msg::Resize(20, 5));
-        app.update(Msg::Resize(100, 30));
+        app.turn(Msg::Resize(20, 5));
+        app.turn(Msg::Resize(100, 30));
     }),
     ("rows come above it", |app| {
         let added = (50..90).map(|cookie| connection(tcp(cookie).held_by(&[nginx()]), 0)).collect();
@@ -179,7 +179,7 @@ fn every_question_is_another_one_and_so_is_one_in_another_window() {
     };
     press(&mut app, "jX");
     see(&app);
-    app.update(Msg::Resize(60, 20));
+    app.turn(Msg::Resize(60, 20));
     see(&app);
     press(&mut app, "nX");
     see(&app);
@@ -207,14 +207,14 @@ fn what_ssh_holds_needs_its_word_typed_for_a_signal_as_for_a_close() {
             assert!(!acts(&press(&mut app, wrong)) && !acts(&enter(&mut app)), "{open} {wrong}");
             (0..4).for_each(|_| drop(code(&mut app, KeyCode::Backspace)));
         }
-        assert!(app.update(Msg::Paste("ssh\n".into())).is_empty(), "pasted text types nothing");
+        assert!(app.turn(Msg::Paste("ssh\n".into())).is_empty(), "pasted text types nothing");
         "ssh".chars().for_each(|letter| drop(press_early(&mut app, letter, EarlyKey::QuestionUnread)));
         assert!(!acts(&enter(&mut app)), "typed ahead");
         // Who types a word types fast.
         "ssh".chars().for_each(|letter| drop(press_early(&mut app, letter, EarlyKey::TypedTooFast)));
-        app.update(Msg::Resize(39, 9));
+        app.turn(Msg::Resize(39, 9));
         assert!(!acts(&enter(&mut app)), "nothing of it is on the screen");
-        app.update(Msg::Resize(80, 24));
+        app.turn(Msg::Resize(80, 24));
         assert!(acts(&enter(&mut app)), "{open}");
     }
     assert_eq!(Caution::Ssh.word(), Some("ssh"));

@@ -19,7 +19,7 @@ fn app_with_target(name: &str, socket: crate::model::testing::SocketBuilder) -> 
     let mut app = App::new(Config::new(source_info(), (80, 24)));
     let added = vec![connection(socket.held_by(&[std::sync::Arc::new(holder)]), 0)];
     let first = Delta { at: Timestamp::from_millis(100_000), added, ..Delta::default() };
-    app.update(Msg::Delta(Box::new(first)));
+    app.turn(Msg::Delta(Box::new(first)));
     app
 }
 
@@ -59,14 +59,14 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
             let keys: Vec<_> =
                 open.chars().map(|key| if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) }).collect();
             press(&mut app, &keys);
-            app.advance(usize::MAX);
+            app.background(usize::MAX);
             assert!(app.dialog_view().is_some(), "{name} {open}: {:?}", app.mode);
             // Every size for the one that needs most room, and sizes all over for the others.
             let (across, down) = if name == "orders-api-serv" && !ascii && open != "gKjjj\n" { (1, 1) } else { (7, 3) };
             let sizes =
                 (1..=130).step_by(across).flat_map(|width| (1..=40).step_by(down).map(move |height| (width, height)));
             for size in sizes {
-                app.update(Msg::Resize(size.0, size.1));
+                app.turn(Msg::Resize(size.0, size.1));
                 let may = app.dialog_view().is_some_and(|view| view.is_whole);
                 let text = written(&app, Theme::DEFAULT.with_ascii(ascii));
                 if !may {
@@ -93,7 +93,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
 fn confirm(app: &mut App) -> Vec<Effect> {
     [KeyCode::Char('y'), KeyCode::Char('K'), KeyCode::Enter]
         .into_iter()
-        .flat_map(|key| app.update(Msg::Key(KeyEvent::new(key, KeyModifiers::NONE))))
+        .flat_map(|key| app.turn(Msg::Key(KeyEvent::new(key, KeyModifiers::NONE))))
         .filter(|effect| matches!(effect, Effect::Kill(_) | Effect::Close(_)))
         .collect()
 }
@@ -103,7 +103,7 @@ fn forty_by_ten_is_enough_for_both_ends_of_ipv6_and_a_long_command_line() {
     let socket = || tcp(1).local(LOCAL).remote(REMOTE).state(TcpState::CloseWait).queues(20_001, 300);
     for open in [vec!['g', 'X'], vec!['g', 'K', '\n']] {
         let mut app = app_with_target("orders-api-serv", socket());
-        app.update(Msg::Resize(40, 10));
+        app.turn(Msg::Resize(40, 10));
         let keys: Vec<_> =
             open.iter().map(|key| if *key == '\n' { KeyCode::Enter } else { KeyCode::Char(*key) }).collect();
         press(&mut app, &keys);

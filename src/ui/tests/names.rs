@@ -11,9 +11,9 @@ fn named(size: (u16, u16), lookups: Lookups) -> App {
         at: Timestamp::from_millis(NOW * 1_000),
         ..Delta::default()
     };
-    app.update(Msg::Delta(Box::new(sample)));
+    app.turn(Msg::Delta(Box::new(sample)));
     let addr = "8.8.4.4".parse().expect("an address");
-    app.update(Msg::HostNames(vec![(addr, HostName::new(b"web-8-8-4-4.compute.example.com"))]));
+    app.turn(Msg::HostNames(vec![(addr, HostName::new(b"web-8-8-4-4.compute.example.com"))]));
     app
 }
 
@@ -33,7 +33,7 @@ fn a_name_stands_beside_its_address_and_the_header_says_who_is_asked() {
 #[test]
 fn the_details_have_the_whole_name_and_say_whose_word_it_is() {
     let mut app = named((120, 40), Lookups::On);
-    app.update(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+    app.turn(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
     let text = screen(&app);
     assert!(text.contains("8.8.4.4:40122"), "{text}");
     assert!(text.contains("reverse DNS   web-8-8-4-4.compute.example.com"), "{text}");

@@ -28,12 +28,12 @@ fn detail_of(size: (u16, u16), socket: SocketBuilder, way: &[(TcpState, u64)]) -
     let (connection, transitions) = walked(socket, way);
     let id = connection.socket.id;
     let mut app = App::new(Config { size, ..app((80, 24)).config });
-    app.update(Msg::Delta(Box::new(delta(NOW - 1))));
+    app.turn(Msg::Delta(Box::new(delta(NOW - 1))));
     let server = connection_of_the_other_end(&connection);
-    app.update(Msg::Delta(Box::new(Delta { added: vec![connection, server], transitions, ..delta(NOW) })));
+    app.turn(Msg::Delta(Box::new(Delta { added: vec![connection, server], transitions, ..delta(NOW) })));
     app.show_findings(found());
     app.open_detail(id);
-    app.advance(usize::MAX);
+    app.background(usize::MAX);
     app
 }
 
@@ -93,7 +93,7 @@ fn a_path_can_be_drawn_in_ascii_and_at_every_size() {
     let screen = |app: &App| drawn(app, Theme::MONO.with_ascii(true)).backend().to_string();
     insta::assert_snapshot!("path_time_wait_ascii", screen(&app));
     for size in (40..230).step_by(3).flat_map(|width| (10..70).step_by(3).map(move |height| (width, height))) {
-        app.update(Msg::Resize(size.0, size.1));
+        app.turn(Msg::Resize(size.0, size.1));
         assert!(screen(&app).is_ascii(), "{size:?}");
     }
 }
