@@ -17,7 +17,10 @@ use crate::ui::theme::Role;
 /// Cells of the columns of the list; the sentence takes the rest.
 const MARK_WIDTH: u16 = 2;
 const SEVERITY_WIDTH: u16 = 9;
+/// As wide as the longest name of a rule.
 const TITLE_WIDTH: u16 = 32;
+/// Cells between the name of the rule and the sentence.
+const GAP: u16 = 2;
 const SINCE_WIDTH: u16 = 7;
 const SLOPE_WIDTH: u16 = 11;
 /// From these widths on the list names the rules, and how fast they grow (the sentence says it where it matters).
@@ -39,7 +42,7 @@ impl ListPlaces {
         let with_title = width >= TITLE_WIDTH_MIN;
         Self {
             title: if with_title { Some(first) } else { None },
-            sentence: if with_title { first + TITLE_WIDTH + 1 } else { first },
+            sentence: if with_title { first + TITLE_WIDTH + GAP } else { first },
             since: slope.saturating_sub(SINCE_WIDTH + 1),
             slope,
         }
@@ -156,5 +159,17 @@ fn center(painter: &mut Painter<'_>, body: Rect, y: u16, text: &str, role: Role)
     if y < body.bottom() {
         let width = u16::try_from(cells(text)).unwrap_or(u16::MAX).min(body.width);
         painter.put(body.x + (body.width - width) / 2, y, text, width, role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_every_rule_has_room() {
+        for rule in Rule::ALL.iter().copied() {
+            assert!(cells(title(rule)) <= usize::from(TITLE_WIDTH), "{}", title(rule));
+        }
     }
 }
