@@ -5,41 +5,32 @@
 
 mod act;
 mod args;
-mod check;
-mod close;
-mod completions;
+mod command;
+mod commands;
 mod config;
-mod explain;
 mod global;
-mod keys;
-mod kill;
-mod list;
-mod man;
+mod help;
 mod names;
-mod netstat;
+mod options;
 mod output;
-mod ports;
-mod record;
 mod samples;
+mod screen;
 mod settings;
 mod taker;
 mod terminal;
 mod values;
-mod watch;
+mod wrong;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::cli::args::{Arguments, Command};
-use crate::cli::output::{cannot_write, print};
-use crate::cli::settings::Settings;
+use crate::cli::args::Arguments;
+use crate::cli::output::cannot_write;
 use crate::model::text::DisplayText;
-use crate::report;
-use crate::runtime::{self, ScreenOptions};
-use crate::source::{Choice, SourceError};
+use crate::runtime;
+use crate::source::SourceError;
 use crate::table::filter::Filter;
-use crate::ui::theme::Theme;
 
 /// Why the program ends without having done what it was asked for.
 #[derive(Debug)]
@@ -76,21 +67,23 @@ impl From<anyhow::Error> for Failure {
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match args::parse(&arguments) {
-        Ok(parsed) => run_command(parsed),
+        Ok(parsed) => run_command(&parsed),
         Err(args::NotRun::Help(help)) => print_help(&help),
         Err(args::NotRun::Wrong(sentence)) => Err(Failure::Usage(sentence)),
     };
-    done.unwrap_or_else(|failure| {
-        let (code, sentence) = match failure {
-            Failure::Usage(sentence) => (2, sentence),
-            Failure::Failed(sentence) => (1, sentence),
-        };
-        say(&sentence);
-        if check::is_asked_for(&arguments) {
-            check::say_unknown(&sentence, &arguments);
-            return ExitCode::from(check::UNKNOWN);
-        }
-        ExitCode::from(code)
+    done.unwrap_or_else(|failure| fail(&failure, &arguments))
+}
+
+/// Says what went wrong; the exit code is the one of the command that `arguments` name.
+fn fail(failure: &Failure, arguments: &[OsString]) -> ExitCode {
+    let sentence = failure.to_string();
+    say(&sentence);
+    if let Some(exit) = commands::named_in(arguments).and_then(|row| row.on_failure) {
+        return exit(&sentence, arguments);
+    }
+    ExitCode::from(match failure {
+        Failure::Failed(_) => 1,
+        Failure::Usage(_) => 2,
     })
 }
 
@@ -100,88 +93,14 @@ fn say(sentence: &str) {
     let _ = writeln!(output::stderr(), "conntop: {}", DisplayText::new(sentence));
 }
 
-fn run_command(arguments: Arguments) -> Result<ExitCode, Failure> {
+fn run_command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     runtime::refuse_setuid()?;
     let Arguments { global, command, filter } = arguments;
     output::set_only_ascii(global.only_ascii());
-    // What a command was asked for is looked at before its source is opened: that may take time.
-    let open = || -> Result<_, Failure> {
-        let settings = global.settings()?;
-        let source = settings.open(&global.choice()?)?;
-        Ok((source, settings))
-    };
     match command {
-        None => show(&global.settings()?, &global.choice()?, &filter),
-        Some(Command::Replay { file, filter }) => show(&global.settings()?, &Choice::Replay { path: file }, &filter),
-        Some(Command::List(options)) => list::run(&options.parse()?, global.asked_interval(), open),
-        Some(Command::Watch(options)) => {
-            if let Some((fields, format)) = options.fields() {
-                return print(format, |out| report::fields::write(&fields, format, out));
-            }
-            let watch = options.parse()?;
-            let (source, settings) = open()?;
-            watch::run(source, &settings.asking(watch.filter.asked_by_name()), &options, &watch)
-        }
-        Some(Command::Check(options)) => {
-            let check = options.parse()?;
-            let (source, settings) = open()?;
-            check::run(source, &settings.asking(check.filter.asked_by_name()), &options, &check)
-        }
-        Some(Command::Netstat(options)) => netstat::run(&options, &global),
-        Some(Command::Ports(options)) => ports::run(&options, &global),
-        Some(Command::Explain(options)) => explain::run(&options),
-        Some(Command::Record(options)) => {
-            let (source, settings) = open()?;
-            record::run(source, &options, &settings)
-        }
-        Some(Command::Kill(options)) => kill::run(&options, &global),
-        Some(Command::Close(options)) => close::run(&options, &global),
-        Some(Command::Columns(options)) => print(options.format, |out| report::columns::write(options.format, out)),
-        Some(Command::Keys(options)) => {
-            let settings = global.settings()?;
-            print(options.format, |out| keys::write(options.format, &settings.keys, out))
-        }
-        Some(Command::Man(options)) => man::run(&options),
-        Some(Command::Completions(options)) => completions::run(&options),
+        None => screen::show(global.settings()?, &global.choice()?, filter),
+        Some(command) => command.row.run(&command.matches, global),
     }
-}
-
-/// The screen; the same as `list` where stdout is no terminal.
-fn show(settings: &Settings, choice: &Choice, filter: &[String]) -> Result<ExitCode, Failure> {
-    let text = filter.join(" ");
-    let filter = parse_filter(&text)?;
-    let is_terminal = output::is_terminal();
-    let is_dumb = is_terminal && terminal::is_dumb();
-    if is_dumb {
-        say("this terminal is dumb, so this is the list; for the screen set TERM, as in TERM=xterm-256color conntop");
-    }
-    let mut source = settings.open(choice)?;
-    if !is_terminal || is_dumb {
-        return list::now(source, settings, &report::list::List { filter, ..Default::default() });
-    }
-    source.listen(settings.trace);
-    let options = ScreenOptions {
-        filter: text,
-        interval: settings.interval,
-        read_only: settings.read_only,
-        all_namespaces: settings.all_netns,
-        lookups: settings.lookups(),
-        private_names: settings.dns_private,
-        mouse: settings.mouse,
-        theme: theme(settings, is_terminal),
-        bell: settings.bell,
-        keymap: settings.keys.clone(),
-        thresholds: settings.thresholds.clone(),
-        ignore: settings.ignore.clone(),
-        remark: settings.remark.clone(),
-    };
-    Ok(runtime::run_screen(source, &options)?)
-}
-
-/// How the screen is drawn.
-fn theme(settings: &Settings, is_terminal: bool) -> Theme {
-    let theme = if settings.color.is_on(is_terminal) { Theme::DEFAULT } else { Theme::MONO };
-    theme.with_ascii(settings.ascii)
 }
 
 fn parse_filter(text: &str) -> Result<Filter, Failure> {

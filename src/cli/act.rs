@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::cli::commands::list::look;
 use crate::cli::global::GlobalOptions;
-use crate::cli::list::look;
+use crate::cli::options::{FilterArguments, FormatOption};
 use crate::cli::output::{self, print};
-use crate::cli::settings::Settings;
-use crate::cli::{Failure, parse_filter, say};
+use crate::cli::{Failure, say, values};
 use crate::host::Host;
 use crate::model::action::Doubt;
 use crate::model::snapshot::{Abilities, SourceKind};
@@ -27,34 +27,40 @@ const ANSWER_LEN_MAX: u64 = 1_024;
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct ActArguments {
-    /// What to hit, e.g. pid:4121 state:close-wait; there must be one
-    #[arg(value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Print what would be hit, and do nothing
+    #[command(flatten)]
+    filter: FilterArguments,
+    /// Print what would be done, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Do not ask; without a terminal to ask on nothing is done unless this is given
     #[arg(long, short = 'y', conflicts_with = "dry_run")]
     yes: bool,
-    /// Also hit ssh servers and their connections, which are left out otherwise
+    /// Include ssh servers and their connections, which are left out otherwise
     #[arg(long)]
     pub(super) including_ssh: bool,
     /// Show command lines as well; they may hold secrets
     #[arg(long)]
     command: bool,
-    /// How to print
-    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true, default_value_t)]
-    format: TargetFormat,
+    /// Refuse if there would be more targets than this
+    #[arg(long, value_name = "N", value_parser = values::amount::<usize>, allow_hyphen_values = true)]
+    max: Option<usize>,
+    #[command(flatten)]
+    output: FormatOption<TargetFormat>,
 }
+
+/// What stands instead of the help of FILTER: a filter must be given.
+pub(super) const FILTER_HELP: &str = "Which sockets, e.g. pid:4121 state:close-wait; required";
 
 /// What was asked for, understood.
 pub(super) struct ActRequest {
     /// What it does, as the name of the command.
     pub(super) verb: &'static str,
-    /// What to hit.
+    /// Which sockets.
     pub(super) filter: Filter,
     /// How to print.
     pub(super) look: PlanStyle,
+    /// How many targets it may have.
+    max: usize,
     dry_run: bool,
     asks: bool,
 }
@@ -66,23 +72,23 @@ pub(super) struct TargetCount {
     pub(super) noun: &'static str,
     /// How many targets match.
     pub(super) total: usize,
-    /// How many of the targets would be hit.
+    /// How many of the targets are not left out.
     pub(super) count: usize,
-    /// How many --max allows.
-    pub(super) most: usize,
 }
 
 impl ActArguments {
-    /// Understands the arguments of the command `verb`; `such_as` is an example of a filter.
-    pub(super) fn parse(&self, verb: &'static str, such_as: &str) -> Result<ActRequest, Failure> {
-        let filter = parse_filter(&self.filter.join(" "))?;
+    /// Understands the arguments of the command `verb`; `such_as` is an example of a filter. `max` is how many targets it
+    /// may have without --max.
+    pub(super) fn parse(&self, verb: &'static str, such_as: &str, max: usize) -> Result<ActRequest, Failure> {
+        let filter = self.filter.parse()?;
         if filter.is_empty() {
             return Err(Failure::Usage(format!(
-                "conntop {verb} needs a filter that says what to hit, as in conntop {verb} {such_as}"
+                "conntop {verb} needs a filter that says which sockets, as in conntop {verb} {such_as}"
             )));
         }
-        let look = PlanStyle { format: self.format, commands: self.command };
-        Ok(ActRequest { verb, filter, look, dry_run: self.dry_run, asks: !self.yes })
+        let look = PlanStyle { format: self.output.format, commands: self.command };
+        let max = self.max.unwrap_or(max);
+        Ok(ActRequest { verb, filter, look, max, dry_run: self.dry_run, asks: !self.yes })
     }
 }
 
@@ -94,14 +100,12 @@ impl ActRequest {
         host: &dyn Host,
         can: fn(Abilities) -> bool,
     ) -> Result<Store, Failure> {
-        let settings = global.settings()?;
-        self.refuse(&settings)?;
+        self.refuse_to_ask()?;
         // Also where nothing would be done: what a plan would show is somebody else.
         let doubt = host.doubt();
         let refused =
-            |doubt: Doubt| Failure::Usage(format!("{} can hit nothing here: {}", self.verb, doubt.sentence()));
-        let opened = settings.open(&global.choice()?);
-        let source = opened.map_err(|failure| doubt.map_or(failure, refused))?;
+            |doubt: Doubt| Failure::Failed(format!("conntop {} can do nothing here: {}", self.verb, doubt.sentence()));
+        let source = global.open().map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {
             return Err(self.cannot_act(info.kind, global.choice()? == Choice::Auto));
@@ -109,7 +113,7 @@ impl ActRequest {
         if let Some(doubt) = doubt {
             return Err(refused(doubt));
         }
-        let store = look(source, &settings.asking(self.filter.asked_by_name()))?;
+        let store = look(source, &global.settings()?.asking(self.filter.asked_by_name()))?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
         Ok(store)
     }
@@ -135,22 +139,15 @@ impl ActRequest {
         Failure::Usage(format!("{why}; conntop {verb} needs --source linux"))
     }
 
-    fn refuse(&self, settings: &Settings) -> Result<(), Failure> {
-        let verb = self.verb;
-        if self.dry_run {
+    /// Refuses to do what nobody can be asked about.
+    fn refuse_to_ask(&self) -> Result<(), Failure> {
+        if self.dry_run || !self.asks || (io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Ok(());
         }
-        if settings.read_only {
-            return Err(Failure::Usage(format!(
-                "--read-only forbids conntop {verb}; leave it out, or say --dry-run to see what would be hit"
-            )));
-        }
-        if self.asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(Failure::Usage(format!(
-                "conntop {verb} asks first, and there is no terminal to ask on; see what would be hit with --dry-run, then say --yes"
-            )));
-        }
-        Ok(())
+        Err(Failure::Usage(format!(
+            "conntop {} asks first, and there is no terminal to ask on; see what would be done with --dry-run, then add --yes",
+            self.verb
+        )))
     }
 
     /// How the question shows what it asks about.
@@ -165,7 +162,7 @@ impl ActRequest {
         target_count: TargetCount,
         plan: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Option<ExitCode>, Failure> {
-        let TargetCount { noun, total, count, most } = target_count;
+        let (TargetCount { noun, total, count }, max) = (target_count, self.max);
         for note in notes {
             say(note);
         }
@@ -176,9 +173,9 @@ impl ActRequest {
             say(&format!("there is nothing to {}; conntop list shows what a filter matches", self.verb));
             return Ok(Some(ExitCode::FAILURE));
         }
-        let too_many = (count > most).then(|| {
+        let too_many = (count > max).then(|| {
             format!(
-                "that would hit {}, and --max is {most}; narrow the filter, or say --max {count}",
+                "these are {}, and --max is {max}; narrow the filter, or write --max {count}",
                 units::counted(count as u64, noun)
             )
         });
@@ -205,7 +202,7 @@ impl ActRequest {
         forget_typed_ahead();
         let mut err = output::stderr();
         let asked = plan(&mut err).and_then(|()| write!(err, "{question} [y/N] ")).and_then(|()| err.flush());
-        asked.map_err(|error| Failure::Failed(format!("cannot ask: {error}; say --yes")))?;
+        asked.map_err(|error| Failure::Failed(format!("cannot ask: {error}; add --yes")))?;
         let mut answer = String::new();
         // The end of the input, and what is no text, is a no.
         let _ = io::stdin().lock().take(ANSWER_LEN_MAX).read_line(&mut answer);
@@ -234,7 +231,8 @@ mod tests {
     #[test]
     fn a_source_that_conntop_fell_back_to_is_a_failure_and_one_that_was_chosen_is_wrong_use() {
         let look = PlanStyle { format: TargetFormat::Text, commands: false };
-        let request = ActRequest { verb: "close", filter: Filter::default(), look, dry_run: true, asks: false };
+        let request =
+            ActRequest { verb: "close", filter: Filter::default(), look, max: 10, dry_run: true, asks: false };
         for (kind, is_automatic, is_failure, part) in [
             (SourceKind::Procfs, true, true, "which does not work here"),
             (SourceKind::Portable, true, true, "which does not work here"),

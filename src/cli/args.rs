@@ -1,112 +1,84 @@
-//! The arguments, and how a wrong one is answered: in one sentence. One file a command.
-
-mod check;
-mod completions;
-mod explain;
-pub(in crate::cli) mod help;
-mod man;
-mod record;
-mod table;
-mod watch;
-mod wrong;
+//! The arguments, and how a wrong one is answered: in one sentence. Each command has its own in its file.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(in crate::cli) use check::CheckArguments;
-pub(in crate::cli) use completions::{CompletionsArguments, SHELLS};
-pub(in crate::cli) use explain::ExplainArguments;
-pub(in crate::cli) use man::ManArguments;
-pub(in crate::cli) use record::RecordArguments;
-pub(in crate::cli) use table::TableArguments;
-pub(in crate::cli) use watch::WatchArguments;
-
-use crate::cli::close::CloseArguments;
+use crate::cli::command::{CommandNotes, CommandRow, EXITS, example};
+use crate::cli::commands::{self, COMMANDS};
 use crate::cli::global::GlobalOptions;
-use crate::cli::kill::KillArguments;
-use crate::cli::list::arguments::{self as list, ListArguments};
-use crate::cli::netstat::NetstatArguments;
-use crate::cli::ports::PortsArguments;
+use crate::cli::options::FilterArguments;
+use crate::cli::{help, wrong};
+use crate::table::suggest;
 
-const EXAMPLES: &str = "\
-Examples:
-  conntop                                    watch all connections
-  conntop state:close-wait                   only those that were not closed
-  conntop list rport:443 'age>60s'           print them once
-  conntop list --format json state:listen    for scripts
-  conntop check                              what is wrong, for monitoring
-  conntop watch state:close-wait             a line per change
-  conntop explain time-wait                  what it means, what to do, what not
-  conntop --demo                             a made-up server with a leak
-
+/// What the help of the program says beside its arguments.
+pub(in crate::cli) const NOTES: CommandNotes = CommandNotes {
+    examples: &[
+        example("conntop", "watch all connections"),
+        example("conntop state:close-wait", "only those that were not closed"),
+        example("conntop list rport:443 'age>60s'", "print them once"),
+        example("conntop list --format json state:listen", "for scripts"),
+        example("conntop check", "what is wrong, for monitoring"),
+        example("conntop watch state:close-wait", "a line per change"),
+        example("conntop explain time-wait", "what it means and what helps"),
+        example("conntop --demo", "a made-up server with a leak"),
+    ],
+    paragraphs: &["\
 Filters:
   state:close-wait rport:443 process:nginx raddr:10.0.0.0/8 'age>60s'
   '!state:listen' /regex/ word; with and, or, not and parentheses.
-  The keys are those of conntop columns.";
+  The keys are those of conntop columns."],
+    exits: EXITS,
+};
 
 /// See every TCP and UDP socket of this machine live, who leaks, and act safely.
 #[derive(Debug, Parser)]
-#[command(name = "conntop", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 120)]
+#[command(name = "conntop", version, disable_help_subcommand = true, max_term_width = 120)]
 pub(in crate::cli) struct Arguments {
-    /// Show only what matches, e.g. state:close-wait
-    #[arg(value_name = "FILTER")]
-    pub(in crate::cli) filter: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) filter: FilterArguments,
     #[command(subcommand)]
-    pub(in crate::cli) command: Option<Command>,
+    pub(in crate::cli) command: Option<GivenCommand>,
     // Last: its heading holds for all that follows.
     #[command(flatten)]
     pub(in crate::cli) global: GlobalOptions,
 }
 
-#[derive(Debug, Subcommand)]
-pub(in crate::cli) enum Command {
-    /// Print the sockets of this moment
-    #[command(after_help = list::EXAMPLES)]
-    List(ListArguments),
-    /// Print a line per change: opened, closed, new state, finding
-    #[command(after_help = watch::EXAMPLES)]
-    Watch(WatchArguments),
-    /// Say what is wrong, for monitoring: exit code 0, 1, 2 or 3
-    #[command(after_help = check::EXAMPLES)]
-    Check(CheckArguments),
-    /// Explain a state, port, range, finding, column, option, topic
-    #[command(after_help = explain::EXAMPLES)]
-    Explain(ExplainArguments),
-    /// What netstat users type: -ano, -e, -s, -r, and an interval
-    Netstat(NetstatArguments),
-    /// Print who listens, who can reach it, and what that invites
-    Ports(PortsArguments),
-    /// Signal the processes behind the sockets that match
-    Kill(KillArguments),
-    /// Close the sockets that match; their processes go on
-    Close(CloseArguments),
-    /// Write samples to a new file
-    #[command(after_help = record::EXAMPLES)]
-    Record(RecordArguments),
-    /// Show a recording
-    #[command(after_help = record::REPLAY_EXAMPLES)]
-    Replay {
-        /// A file that conntop record wrote
-        file: PathBuf,
-        /// Show only what matches
-        #[arg(value_name = "FILTER")]
-        filter: Vec<String>,
-    },
-    /// Print what each column is called and shows
-    #[command(after_help = table::COLUMNS_EXAMPLES)]
-    Columns(TableArguments),
-    /// Print what each key of the screen does
-    #[command(after_help = table::KEYS_EXAMPLES)]
-    Keys(TableArguments),
-    /// Print the manual page of conntop, or of one of its commands
-    #[command(after_help = man::EXAMPLES)]
-    Man(ManArguments),
-    /// Print the completions for a shell
-    #[command(after_help = completions::EXAMPLES)]
-    Completions(CompletionsArguments),
+/// A subcommand of the command line with its arguments.
+#[derive(Debug)]
+pub(in crate::cli) struct GivenCommand {
+    /// Which it is.
+    pub(in crate::cli) row: &'static CommandRow,
+    /// What stands after its name.
+    pub(in crate::cli) matches: ArgMatches,
+}
+
+impl FromArgMatches for GivenCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = matches.subcommand().and_then(|(name, matches)| Some((commands::named(name)?, matches)));
+        let (row, matches) = given.ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
+        Ok(Self { row, matches: matches.clone() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Subcommand for GivenCommand {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        command.subcommands(COMMANDS.iter().map(CommandRow::definition))
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        commands::named(name).is_some()
+    }
 }
 
 /// Why there is nothing to run.
@@ -117,28 +89,44 @@ pub(in crate::cli) enum NotRun {
     Wrong(String),
 }
 
+/// The command line with its help; the arguments of the process may choose the colours of the help.
+pub(in crate::cli) fn definition(arguments: &[OsString]) -> clap::Command {
+    let notes = |name: &str| commands::named(name).map_or(NOTES, |row| row.notes);
+    help::dressed(Arguments::command(), notes, arguments)
+}
+
 /// Reads the arguments, the name of the program first.
 pub(in crate::cli) fn parse(arguments: &[OsString]) -> Result<Arguments, NotRun> {
-    let is_explain = command_name(arguments).is_some_and(|name| name == "explain");
-    let moved = is_explain.then(|| explain::with_options_as_topics(arguments, takes_value));
-    let arguments = moved.as_deref().unwrap_or(arguments);
-    let matches = help::definition(arguments).try_get_matches_from(arguments);
+    let rewrite = commands::named_in(arguments).and_then(|row| row.rewrite);
+    let rewritten = rewrite.map(|rewrite| rewrite(arguments, &takes_value));
+    let arguments = rewritten.as_deref().unwrap_or(arguments);
+    let matches = definition(arguments).try_get_matches_from(arguments);
     let parsed =
         matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NotRun::Help(Box::new(error)),
             _ => NotRun::Wrong(wrong::sentence(&error)),
         })?;
     let is_forced = arguments.iter().any(|argument| argument == "--");
-    let refused = if is_forced { None } else { wrong::refuse_misplaced(&parsed) };
+    let refused = if is_forced { None } else { refuse_misplaced(&parsed) };
     refused.map_or(Ok(parsed), |sentence| Err(NotRun::Wrong(sentence)))
 }
 
-/// The name of the command that `arguments` begin with, right or wrong.
-pub(in crate::cli) fn command_name(arguments: &[OsString]) -> Option<String> {
-    let definition = Arguments::command();
-    let words = arguments.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
-    let is_command = |word: &&str| definition.get_subcommands().any(|command| command.get_name() == *word);
-    words.into_iter().find(is_command).map(str::to_owned)
+/// A command after a filter, or a lone word one edit away from a command, was most likely meant to be it.
+fn refuse_misplaced(parsed: &Arguments) -> Option<String> {
+    let mut commands = COMMANDS.iter().map(|row| row.name);
+    let words = &parsed.filter.filter;
+    let (first, rest) = words.split_first().filter(|_| parsed.command.is_none())?;
+    if rest.is_empty() {
+        let near = commands.find(|name| suggest::distance(first, name) == 1)?;
+        return Some(format!(
+            "there is no command '{first}'; did you mean '{near}'? To look for that word, write conntop -- {first}"
+        ));
+    }
+    let command = commands.find(|name| rest.iter().any(|word| word == name))?;
+    let all = words.join(" ");
+    Some(format!(
+        "write '{command}' first, as in conntop {command} {first}; to look for that word, write conntop -- {all}"
+    ))
 }
 
 /// Whether an option that every command has takes a value.
@@ -192,14 +180,14 @@ mod tests {
     fn bare_words_are_a_filter() {
         let parsed = arguments(&["state:listen", "or", "udp"]).expect("valid");
         assert!(parsed.command.is_none());
-        assert_eq!(parsed.filter, ["state:listen", "or", "udp"]);
+        assert_eq!(parsed.filter.filter, ["state:listen", "or", "udp"]);
     }
 
     #[test]
     fn global_options_stand_before_or_after_the_command() {
         for words in [["--source", "procfs", "list"], ["list", "--source", "procfs"]] {
             let parsed = arguments(&words).expect("valid");
-            assert!(matches!(parsed.command, Some(Command::List(_))));
+            assert_eq!(parsed.command.map(|command| command.row.name), Some("list"));
             assert!(matches!(parsed.global.choice(), Ok(Choice::Procfs)));
         }
     }

@@ -1,17 +1,32 @@
 //! The options that every command has.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::cli::settings::{self, SettingOptions, Settings};
+use crate::cli::values::{NameError, NameParser};
 use crate::cli::{Failure, config, output};
-use crate::source::Choice;
-use crate::table::suggest;
+use crate::source::{Choice, Source};
 
 /// The names of the sources; `synthetic` may have a seed behind a colon, `replay` has a file there.
-pub(super) const SOURCES: [&str; 6] = ["auto", "linux", "procfs", "portable", "synthetic", "replay:"];
+const SOURCES: [&str; 6] = ["auto", "linux", "procfs", "portable", "synthetic", "replay:FILE"];
+
+/// The value of `--source`.
+const SOURCE: NameParser<Choice> = NameParser {
+    names: || SOURCES.map(str::to_owned).into(),
+    parse: |text| {
+        let name = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+        if SOURCES.iter().any(|known| name(known) == name(text)) {
+            Choice::parse(text).map_err(|error| NameError::Wrong(error.to_string()))
+        } else {
+            Err(NameError::Unknown)
+        }
+    },
+    listed: None,
+};
 
 const CONFIG_HELP: &str = "Read settings from this file; see conntop explain config";
 const CONFIG_LONG_HELP: &str = "\
@@ -27,8 +42,8 @@ its own file only: under sudo name yours with --config.";
 #[command(next_help_heading = "Options of every command")]
 pub(super) struct GlobalOptions {
     /// Where to look: auto, linux, procfs, portable, synthetic[:SEED], or replay:FILE
-    #[arg(long, global = true, value_name = "SOURCE", default_value = "auto")]
-    source: String,
+    #[arg(long, global = true, value_name = "SOURCE", value_parser = SOURCE, default_value = "auto", hide_possible_values = true)]
+    source: Choice,
     /// Show a made-up server; the same as --source synthetic
     #[arg(long, global = true)]
     demo: bool,
@@ -36,15 +51,26 @@ pub(super) struct GlobalOptions {
     options: SettingOptions,
     #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP, long_help = CONFIG_LONG_HELP)]
     config: Option<PathBuf>,
+    /// The settings, once they were asked for.
+    #[arg(skip)]
+    settings: OnceCell<Settings>,
 }
 
 impl GlobalOptions {
-    /// The settings of the config file under those of the command line.
-    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+    /// The settings of the config file under those of the command line. The file is read once.
+    pub(super) fn settings(&self) -> Result<&Settings, Failure> {
+        if let Some(settings) = self.settings.get() {
+            return Ok(settings);
+        }
         let (file, remark) = config::read(self.config.as_deref())?;
         let settings = Settings::merged(&self.options, file, remark);
         output::set_only_ascii(settings.ascii);
-        Ok(settings)
+        Ok(self.settings.get_or_init(|| settings))
+    }
+
+    /// Opens the source that was asked for.
+    pub(super) fn open(&self) -> Result<Box<dyn Source>, Failure> {
+        self.settings()?.open(&self.choice()?)
     }
 
     /// Whether only ASCII may be written as far as the command line and the locale say.
@@ -54,29 +80,15 @@ impl GlobalOptions {
 
     /// The source that was asked for.
     pub(super) fn choice(&self) -> Result<Choice, Failure> {
-        match (self.demo, self.source.as_str()) {
-            (true, "auto") => Ok(Choice::parse("synthetic")?),
-            (true, source) if !source.starts_with("synthetic") => {
-                Err(Failure::Usage(format!("--demo is a source of its own; leave out --source {source}")))
-            }
-            (_, source) => Choice::parse(source).map_err(|error| with_hint(source, error.into())),
+        match (self.demo, &self.source) {
+            (true, Choice::Auto) => Ok(Choice::parse("synthetic")?),
+            (false, source) | (true, source @ Choice::Synthetic { .. }) => Ok(source.clone()),
+            (true, _) => Err(Failure::Usage("--demo is a source of its own; leave out --source".to_owned())),
         }
     }
 
     /// The time between samples, if the command line says one.
     pub(super) const fn asked_interval(&self) -> Option<Duration> {
         self.options.interval
-    }
-}
-
-/// `failure` with the name that was most likely meant.
-fn with_hint(source: &str, failure: Failure) -> Failure {
-    let name = source.split(':').next().unwrap_or_default();
-    let names = SOURCES.map(|known| known.trim_end_matches(':'));
-    match (failure, suggest::closest(name, names)) {
-        (Failure::Usage(_), Some(near)) if !names.contains(&name) => {
-            Failure::Usage(format!("unknown source '{source}'; did you mean '{near}'?"))
-        }
-        (failure, _) => failure,
     }
 }

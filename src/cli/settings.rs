@@ -57,7 +57,7 @@ pub(super) struct SettingOptions {
     #[serde(rename = "trace", deserialize_with = "inverted")]
     no_trace: Option<bool>,
     /// Count a finding but do not show it: RULE, RULE:PORT, or 'RULE:process:nginx port:80'; may be repeated
-    #[arg(long, global = true, value_name = "RULE[:WHERE]", value_parser = Ignore::parse)]
+    #[arg(long, global = true, value_name = "RULE[:WHERE]", value_parser = values::IGNORE, hide_possible_values = true)]
     #[serde(deserialize_with = "ignores")]
     ignore: Vec<Ignore>,
     #[arg(skip)]
@@ -170,13 +170,13 @@ impl Settings {
     }
 
     /// The same for a command that asks for this by name.
-    pub(super) fn asking(self, by_name: AskedByName) -> Self {
-        Self { by_name, ..self }
+    pub(super) fn asking(&self, by_name: AskedByName) -> Self {
+        Self { by_name, ..self.clone() }
     }
 
     /// The same with names asked for, or not.
-    pub(super) fn with_dns(self, dns: bool) -> Self {
-        Self { dns, ..self }
+    pub(super) fn with_dns(&self, dns: bool) -> Self {
+        Self { dns, ..self.clone() }
     }
 
     /// Opens the source of `choice`, if it can do what is asked for.

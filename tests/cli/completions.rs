@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use conntop::diagnosis::rule::Rule;
 use conntop::report::format::Format;
 use conntop::table::connections::COLUMNS;
+use conntop::table::sums::SUMS;
 
 use crate::commands::commands;
 use crate::program::run;
@@ -66,7 +67,9 @@ fn offered(words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_completes_commands_options_and_values() {
     let columns = |start: &str| -> Vec<String> {
-        COLUMNS.iter().map(|column| column.key).filter(|key| key.starts_with(start)).map(str::to_owned).collect()
+        let of_sockets = || COLUMNS.iter().map(|column| column.key);
+        let of_groups = SUMS.iter().map(|column| column.key).filter(|key| of_sockets().all(|known| known != *key));
+        of_sockets().chain(of_groups).filter(|key| key.starts_with(start)).map(str::to_owned).collect()
     };
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     for (typed, expected) in [

@@ -39,7 +39,7 @@ fn wrong_use_is_one_sentence_that_says_the_right_one() {
         (&["netstat", "-ano", "5", "80"], "port:80"),
         (&["netstat", "-p", "sctp"], "TCP, TCPv6, UDP and UDPv6"),
         (&["netstat", "-s", "-p", "sctp"], "IP, IPv6, ICMP, ICMPv6, TCP, TCPv6, UDP and UDPv6"),
-        (&["netstat", "-p", "icmp"], "conntop netstat -s -p icmp"),
+        (&["netstat", "-p", "icmp"], "conntop netstat -s -p ICMP"),
         (&["netstat", "-r", "-p", "tcp"], "IP and IPv6"),
         (&["netstat", "-e", "-p", "tcp"], "leave out -p"),
         (&["netstat", "-antp"], "write -b"),

@@ -42,7 +42,7 @@ fn wrong_use_is_answered_by_one_sentence_and_exit_code_2() {
         (&["list", "(udp"], "never closed"),
         (&["list", "/(/"], "not valid"),
         (&["state:close-wiat"], "did you mean 'close-wait'?"),
-        (&["--source", "netlink"], "unknown source 'netlink'"),
+        (&["--source", "netlink"], "there are auto, linux, procfs"),
         (&["--source", "synthetic:x", "list"], "synthetic:7"),
         (&["--demo", "--source", "procfs"], "--demo"),
         (&["--all-netns", "--source", "portable", "list"], "--source linux"),

@@ -1,0 +1,179 @@
+//! `conntop list`: takes what the source has and prints it: now, when it is time, or each time it changes.
+
+mod after;
+mod arguments;
+mod change;
+mod sampler;
+mod wait;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::command::{CliCommand, CommandNotes, example, exit};
+use crate::cli::commands::list::arguments::{ListArguments, ListRequest};
+use crate::cli::commands::list::sampler::ListSampler;
+use crate::cli::global::GlobalOptions;
+use crate::cli::names::{HostNameLookup, PATIENCE};
+use crate::cli::output::print;
+use crate::cli::settings::Settings;
+use crate::cli::taker::SampleTaker;
+use crate::cli::{Failure, say};
+use crate::model::endpoint::Protocol;
+use crate::model::host_name::Lookups;
+use crate::report::fields;
+use crate::report::list::{LeftOut, List, Selection};
+use crate::source::retries::RetryLimit;
+use crate::source::{Pace, Source};
+use crate::store::Store;
+use crate::table::units;
+use crate::tracker::{self, Tracker};
+
+/// The command with its arguments.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ListCommand {
+    #[command(flatten)]
+    arguments: ListArguments,
+}
+
+impl CliCommand for ListCommand {
+    const NAME: &'static str = "list";
+    const ABOUT: &'static str = "Print the sockets of this moment";
+    const NOTES: CommandNotes = CommandNotes {
+        examples: &[
+            example("conntop list state:close-wait", ""),
+            example("conntop list --format json rport:443 'age>60s'", ""),
+            example("conntop list --columns process,lport --sort -age --limit 10", ""),
+            example("conntop list --top 5 --sort recvq", "the fullest receive queues"),
+            example("conntop list --group-by state", "how many in each state"),
+            example("conntop list --group-by process,state --top 10", ""),
+            example("conntop list --group-by process,remote --for 10", "attempts to connect"),
+            example("conntop list --count-only state:time-wait", "a number"),
+            example("kill $(conntop list --format plain --columns pid lport:8080 state:listen)", ""),
+            example("conntop list --wait-for 'lport:8080 state:listen' --timeout 30 && deploy", ""),
+            example("conntop list --until-none 'lport:8080 state:established' --timeout 60", ""),
+            example("conntop list --on-change state:listen", "again whenever it changes"),
+            example("conntop list --source replay:leak.conntop", "the end of a recording"),
+            example("conntop list --fields", "what the JSON means"),
+        ],
+        paragraphs: &[
+            "\
+--group-by counts a socket once; one that several processes share counts for the
+first of them. Sums leave out listeners, whose queues are connections, and what
+is not known. The largest group comes first. With --group-by, --columns and
+--sort take the columns grouped by and the sums. What --limit or --top leave out
+is said: in the last line of text, in left_out of JSON, else on stderr. --top
+always means the largest first.",
+            "\
+With --for, attempts to connect are counted for groups by process, remote,
+raddr, rport, proto and netns. Groups that have no socket any more are printed,
+too. The counts come from the kernel's trace (root or CAP_PERFMON); without it
+they are null.",
+            "\
+--wait-for and --until-none look every 0.2 s, or as --interval says, and only at
+what FILTER passes. --on-change has text and json, one list a line. CSV is that
+of RFC 4180 with the values of JSON. A spreadsheet takes a value that begins
+with =, +, - or @ for a formula: csv-safe puts a ' before it and all words in
+quotes. plain prints values alone, with tabs between and no heading.",
+            "\
+Ctrl-C ends --on-change with exit code 0. It ends a wait as the signal does.",
+        ],
+        exits: &[
+            exit(0, "done, or what was waited for happened"),
+            exit(1, "failed, or what was waited for did not happen"),
+            exit(2, "wrong use; a sentence on stderr says what to write instead"),
+        ],
+    };
+
+    fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
+        let settings = |list: &List| Ok::<_, Failure>(global.settings()?.asking(list.asked_by_name()));
+        match &self.arguments.parse()? {
+            ListRequest::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
+            ListRequest::Now(list) => now(global.open()?, &settings(list)?, list),
+            ListRequest::When(wait, list) => {
+                let (source, settings) = (global.open()?, &settings(list)?);
+                let interval = global.asked_interval().unwrap_or(wait::INTERVAL);
+                wait::run(ListSampler::new(source, settings, interval), wait, &named(list, settings))
+            }
+            ListRequest::After(time, list) => {
+                let (source, settings) = (global.open()?, &settings(list)?);
+                after::run(ListSampler::listening(source, settings), *time, &named(list, settings))
+            }
+            ListRequest::OnChange(changes, list) => {
+                let (source, settings) = (global.open()?, &settings(list)?);
+                let sampler = ListSampler::new(source, settings, settings.interval);
+                change::run(sampler, *changes, &named(list, settings))
+            }
+        }
+    }
+}
+
+/// Prints one sample of a live source, or the end of a recording.
+pub(in crate::cli) fn now(source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
+    let mut store = look(source, settings)?;
+    let list = named(list, settings);
+    let peers = list.peers(&store);
+    HostNameLookup::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
+    for sentence in &store.coverage().degraded {
+        say(sentence.as_str());
+    }
+    if let Some(sentence) = counted_twice(&list, &store) {
+        say(&sentence);
+    }
+    write(&list.select(&store))
+}
+
+/// That a count has MPTCP connections and also the TCP sockets that carry them.
+fn counted_twice(list: &List, store: &Store) -> Option<String> {
+    let counts = list.count_only || list.groups.is_some();
+    if !counts || store.rows().counts().subflows == 0 {
+        return None;
+    }
+    let rows = store.rows().iter().map(|(_, row)| row).filter(|row| list.filter.matches(row, store));
+    let (mut mptcp, mut subflows) = (0, 0u64);
+    for row in rows {
+        mptcp += u64::from(row.connection.socket.protocol == Protocol::Mptcp);
+        subflows += u64::from(row.connection.socket.is_subflow);
+    }
+    (mptcp > 0 && subflows > 0).then(|| {
+        let subflows = units::count(subflows);
+        format!("{subflows} of these are subflows, TCP sockets that carry MPTCP ones; !subflow:yes counts each once")
+    })
+}
+
+/// `list` with names of hosts, if they are asked for.
+fn named(list: &List, settings: &Settings) -> List {
+    List { names: settings.lookups() == Lookups::On, ..list.clone() }
+}
+
+fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
+    let mut left_out = None;
+    let printed = print(selection.format(), |out| {
+        left_out = selection.write(out)?;
+        out.flush()
+    })?;
+    if let Some(sentence) = left_out.and_then(LeftOut::sentence) {
+        say(&format!("{sentence} left out"));
+    }
+    Ok(printed)
+}
+
+/// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
+pub(in crate::cli) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
+    let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
+    let needs = settings.needs();
+    let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.interval);
+    loop {
+        let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
+        if pace == Pace::Interval {
+            // A live source: one sample is enough, and there will be none to compare it with.
+            store.apply(tracker::once(taker.snapshot));
+            return Ok(store);
+        }
+        store.apply(tracker.update(&taker.snapshot));
+        if !matches!(pace, Pace::After(_)) {
+            return Ok(store);
+        }
+    }
+}

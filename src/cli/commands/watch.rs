@@ -1,0 +1,203 @@
+//! `conntop watch`: takes samples and prints what changes until --for, --count, the end of a recording or Ctrl-C.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::Failure;
+use crate::cli::command::{CliCommand, CommandNotes, EXITS, example};
+use crate::cli::global::GlobalOptions;
+use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
+use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
+use crate::cli::output::{self, cannot_write, print};
+use crate::cli::samples::{Interrupt, Samples, Warnings};
+use crate::cli::settings::Settings;
+use crate::model::event::{Teller, Tellers};
+use crate::model::text::DisplayText;
+use crate::report::fields;
+use crate::report::format::{DocumentFormat, EventFormat};
+use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
+use crate::runtime;
+use crate::source::retries::RetryLimit;
+use crate::store::Store;
+
+/// The command with its arguments.
+#[derive(Args, Debug)]
+#[command(mut_arg("filter", |arg| arg.help(FILTER_HELP)), mut_arg("count", |arg| arg.help(COUNT_HELP)))]
+pub(super) struct WatchCommand {
+    #[command(flatten)]
+    filter: FilterArguments,
+    #[command(flatten)]
+    output: FormatOption<WatchFormat>,
+    #[command(flatten)]
+    time: TimeLimit,
+    #[command(flatten)]
+    count: CountLimit,
+    /// Print what each field of an event is called, its type, unit and meaning
+    #[arg(long)]
+    fields: bool,
+    #[command(flatten)]
+    of_list: ListOptionHints,
+}
+
+const FILTER_HELP: &str = "Only sockets that match before or after the change";
+const COUNT_HELP: &str = "Stop after this many lines";
+
+impl CliCommand for WatchCommand {
+    const NAME: &'static str = "watch";
+    const ABOUT: &'static str = "Print a line per change: opened, closed, new state, finding";
+    const NOTES: CommandNotes = CommandNotes {
+        examples: &[
+            example("conntop watch state:close-wait", "what enters or leaves CLOSE_WAIT"),
+            example("conntop watch --format ndjson process:nginx", "for scripts"),
+            example("conntop watch --for 60 --count 100", "until one of them is reached"),
+            example("conntop watch --count 1 state:close-wait", "wait for the first"),
+            example("conntop watch --source replay:leak.conntop", "what a recording holds, at once"),
+            example("conntop watch --fields", "what the NDJSON means"),
+        ],
+        paragraphs: &["\
+Events are: opened; transition; closed, when the socket is gone from the kernel
+(TIME_WAIT included); gap, when events of the kernel were lost; finding (found,
+changed, ended). Times are in UTC. FILTER applies to findings as in conntop
+check, and does not apply to gaps. Every line is flushed. Ctrl-C ends the command
+with exit code 0, as does a closed pipe."],
+        exits: EXITS,
+    };
+
+    /// Prints until there is a reason to end; a reader that has seen enough is one.
+    fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
+        if self.fields {
+            let format = self.output.format.of_fields();
+            return print(format, |out| fields::write(&fields::of_events(), format, out));
+        }
+        self.of_list.refuse()?;
+        let format = self.output.format.of_events()?;
+        let watch = WatchOptions { filter: self.filter.parse()?, format, count: self.count.limit() };
+        let source = global.open()?;
+        let settings = &global.settings()?.asking(watch.filter.asked_by_name());
+        Interrupt::run(async |interrupt| {
+            let samples = Samples::new(source, settings, RetryLimit::Follow, true).for_time(self.time.time);
+            follow(samples, settings, self.time.time, &watch, interrupt).await
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The formats of `conntop watch`: those of events, and those of the list of fields.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum WatchFormat {
+    /// One line of text per event
+    #[default]
+    Text,
+    /// One JSON object a line, one per event
+    Ndjson,
+    /// One JSON object; only with --fields
+    #[value(hide = true)]
+    Json,
+}
+
+impl WatchFormat {
+    fn of_events(self) -> Result<EventFormat, Failure> {
+        match self {
+            Self::Text => Ok(EventFormat::Text),
+            Self::Ndjson => Ok(EventFormat::Ndjson),
+            Self::Json => Err(Failure::Usage("--format json is only for --fields; did you mean 'ndjson'?".to_owned())),
+        }
+    }
+
+    const fn of_fields(self) -> DocumentFormat {
+        match self {
+            Self::Text => DocumentFormat::Text,
+            Self::Ndjson | Self::Json => DocumentFormat::Json,
+        }
+    }
+}
+
+/// What `conntop list` has and means something here, said otherwise.
+#[derive(Args, Debug)]
+struct ListOptionHints {
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    on_change: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    wait_for: Option<String>,
+}
+
+impl ListOptionHints {
+    fn refuse(&self) -> Result<(), Failure> {
+        let habits = [
+            (
+                &self.on_change,
+                "--on-change",
+                "a line per change is what watch prints; for the whole list anew write conntop list --on-change",
+            ),
+            (
+                &self.wait_for,
+                "--wait-for",
+                "write conntop list --wait-for FILTER, or for one event conntop watch --count 1 FILTER",
+            ),
+        ];
+        match habits.into_iter().find(|(given, ..)| given.is_some()) {
+            Some((_, option, way)) => Err(Failure::Usage(format!("{option} is of conntop list; {way}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why less is seen than could be.
+fn shortcomings<'a>(store: &'a Store, tellers: &'a Tellers) -> impl Iterator<Item = &'a DisplayText> {
+    let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
+        Teller::Refused(sentence) => Some(sentence),
+        Teller::Off | Teller::On => None,
+    });
+    store.coverage().degraded.iter().chain(refused)
+}
+
+async fn follow(
+    mut samples: Samples,
+    settings: &Settings,
+    time: Option<Duration>,
+    watch: &WatchOptions,
+    mut interrupt: Interrupt,
+) -> Result<(), Failure> {
+    let mut stream = EventStream::new(watch);
+    let mut names = HostNameLookup::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
+    let mut said = Warnings::default();
+    // From the first line on Ctrl-C ends it in good order.
+    if interrupt.comes_before(Instant::now()).await {
+        return Ok(());
+    }
+    loop {
+        let Some(taken) = samples.take()? else {
+            let due = samples.due().unwrap_or_else(Instant::now);
+            if interrupt.comes_before(due).await || runtime::reader_is_gone() {
+                return Ok(());
+            }
+            continue;
+        };
+        if names.is_on() {
+            let peers = stream.peers(samples.store(), &taken.transitions);
+            names.learn(samples.store_mut(), &peers);
+        }
+        let (store, diagnosis) = (samples.store(), samples.diagnosis());
+        said.say(shortcomings(store, &taken.tellers));
+        let news = SampleEvents {
+            transitions: &taken.transitions,
+            gaps: &taken.gaps,
+            findings: diagnosis.findings(),
+            untold: diagnosis.left_out(),
+        };
+        let mut out = output::stdout(watch.format);
+        match stream.write(store, news, &mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(|error| cannot_write(&error))?,
+        }
+        let is_enough = stream.is_full() || time.is_some_and(|time| samples.watched() >= time);
+        let Some(due) = samples.due().filter(|_| !is_enough) else { return Ok(()) };
+        // A reader that is gone is noticed also while there is nothing to write.
+        if interrupt.comes_before(due).await || runtime::reader_is_gone() {
+            return Ok(());
+        }
+    }
+}
