@@ -182,7 +182,11 @@ fn every_filter_is_one() {
             let stands_for = filter.split([':', '=', '<', '>']).next_back().is_some_and(|value| {
                 value.is_empty() || value.len() > 1 && value.chars().all(|c| c.is_ascii_uppercase() || "-_".contains(c))
             });
-            if stands_for && Filter::parse(filter).is_err() {
+            // Nor is a path of the program (host::closing).
+            let is_path = filter.split_once("::").is_some_and(|(before, after)| {
+                !before.contains([':', '=', '<', '>']) && after.starts_with(|c: char| c.is_ascii_lowercase())
+            });
+            if (stands_for || is_path) && Filter::parse(filter).is_err() {
                 continue;
             }
             let parsed = Filter::parse(filter).map(|_| ());
