@@ -2,26 +2,29 @@
 //!
 //! The main thread owns it. Taking in a delta costs time in proportion to what changed, and can be done in slices.
 
+pub mod attempt_history;
 pub mod counters;
 pub mod groups;
 pub mod history;
 pub mod host_names;
 pub mod intake;
-pub mod ledger;
 pub mod listeners;
 pub mod log;
 pub mod logins;
 pub mod losses;
-pub mod merge;
+pub mod merged_deltas;
 pub mod paths;
 pub mod peers;
+pub mod port_bounds;
+pub mod port_churn;
+pub mod port_pool;
 pub mod pressure;
-pub mod routes;
+pub mod row;
 pub mod row_set;
 pub mod rows;
+pub mod socket_counts;
 pub mod tally;
-mod waiting;
-pub mod ways;
+mod unaccepted;
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -41,17 +44,18 @@ use crate::model::snapshot::SourceInfo;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
+use crate::store::attempt_history::AttemptHistory;
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::host_names::HostNames;
-use crate::store::ledger::Ledger;
 use crate::store::listeners::Listeners;
 use crate::store::log::Log;
-use crate::store::paths::{Path, Paths};
+use crate::store::paths::{ConnectionPath, ConnectionPaths};
+use crate::store::port_churn::PortChurn;
 use crate::store::pressure::Pressure;
-use crate::store::routes::Routes;
-use crate::store::rows::{Row, Rows, Touched};
-use crate::store::waiting::Waiting;
+use crate::store::row::SocketRow;
+use crate::store::rows::{Rows, Touched};
+use crate::store::unaccepted::UnacceptedConnections;
 
 /// All that is known, and nothing about how it is shown.
 #[derive(Debug)]
@@ -69,20 +73,20 @@ pub struct Store {
     facts: Arc<Facts>,
     counters: CounterHistory,
     pressure: Pressure,
-    routes: Routes,
-    ledger: Ledger,
+    port_churn: PortChurn,
+    attempt_history: AttemptHistory,
     usage: FxHashMap<ProcessId, Usage>,
     descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     details: FxHashMap<SocketId, TcpDetail>,
     rhythm: Rhythm,
-    paths: Paths,
+    paths: ConnectionPaths,
     tellers: Tellers,
     unlisted: FxHashSet<SocketId>,
     as_of: AsOf,
     host_names: HostNames,
     /// Made when it is asked for, and again after the next delta.
     listeners: OnceCell<Listeners>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<UnacceptedConnections>,
 }
 
 impl Store {
@@ -102,13 +106,13 @@ impl Store {
             facts: Arc::default(),
             counters: CounterHistory::default(),
             pressure: Pressure::default(),
-            routes: Routes::default(),
-            ledger: Ledger::default(),
+            port_churn: PortChurn::default(),
+            attempt_history: AttemptHistory::default(),
             usage: FxHashMap::default(),
             descriptors: Arc::default(),
             details: FxHashMap::default(),
             rhythm: Rhythm::default(),
-            paths: Paths::default(),
+            paths: ConnectionPaths::default(),
             tellers: Tellers::default(),
             unlisted: FxHashSet::default(),
             as_of: AsOf::default(),
@@ -147,8 +151,8 @@ impl Store {
 
     /// The socket at the other end of a connection, where that is on this machine, in a namespace that is shown, and
     /// something may be wrong with it or much waits in a queue of it (see [`peers`]).
-    pub fn peer(&self, socket: &Socket) -> Option<&Row> {
-        self.rows.peers().of(socket, &self.rows)
+    pub fn peer(&self, socket: &Socket) -> Option<&SocketRow> {
+        self.rows.peer(socket)
     }
 
     /// What addresses are called, as far as somebody asked.
@@ -204,7 +208,7 @@ impl Store {
     /// Takes note of the connections that wait to be accepted; who listens is asked for anew.
     fn renew_listeners(&mut self) {
         self.listeners.take();
-        let is_unaccepted = |row: &Row| matches!(row.connection.socket.owner, Owner::Unaccepted);
+        let is_unaccepted = |row: &SocketRow| matches!(row.connection.socket.owner, Owner::Unaccepted);
         let mut suspects = self.rows.suspects().iter().filter_map(|index| self.rows.get(index));
         if !suspects.any(is_unaccepted) {
             self.waiting = Arc::default();
@@ -227,7 +231,7 @@ impl Store {
 
     /// The states that `id` went through since it was first seen; `None` for one that has not changed since, or whose path
     /// was given up for newer ones.
-    pub fn path(&self, id: SocketId) -> Option<&Path> {
+    pub fn path(&self, id: SocketId) -> Option<&ConnectionPath> {
         self.paths.get(id)
     }
 
@@ -267,13 +271,13 @@ impl Store {
     }
 
     /// How fast connections to each destination are opened and end.
-    pub fn routes(&self) -> &Routes {
-        &self.routes
+    pub fn port_churn(&self) -> &PortChurn {
+        &self.port_churn
     }
 
     /// What became of attempts to connect, per program and destination and per listener.
-    pub const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub const fn attempt_history(&self) -> &AttemptHistory {
+        &self.attempt_history
     }
 
     /// What `process` uses, if it was asked for.
@@ -294,14 +298,19 @@ impl Store {
     /// What its tables hold: they are bounded by the rows that there are, and by named limits.
     pub fn held(&self) -> Vec<Held> {
         let others = [
-            self.routes.held(),
+            self.port_churn.held(),
             Held::by("usage", &self.usage),
             Held::by("unlisted sockets", &self.unlisted),
             self.waiting.held(),
-            self.rows.peers().held(),
+            self.rows.held_by_peers(),
         ];
         let tables = self.rows.held().into_iter().chain(self.paths.held());
-        tables.chain(self.log.held()).chain(self.history.held()).chain(self.ledger.held()).chain(others).collect()
+        tables
+            .chain(self.log.held())
+            .chain(self.history.held())
+            .chain(self.attempt_history.held())
+            .chain(others)
+            .collect()
     }
 
     /// The whole `tcp_info` of `id`, if it was asked for.

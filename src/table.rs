@@ -4,11 +4,14 @@
 
 pub mod column;
 pub mod connections;
+pub mod cut;
 pub mod filter;
 pub mod fit;
 pub mod groups;
-mod moving;
-mod placing;
+pub mod order;
+mod reinsertion;
+mod row_order;
+mod sliced_sort;
 pub mod sort;
 pub mod suggest;
 pub mod sums;

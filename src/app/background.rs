@@ -15,7 +15,7 @@ use crate::app::pending::PendingDelta;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
 use crate::model::process::ProcessId;
-use crate::store::groups::HoldingsCount;
+use crate::store::groups::ProcessSocketsCount;
 use crate::store::groups::members::Members;
 use crate::store::intake::Intake;
 
@@ -48,7 +48,7 @@ pub(super) struct PendingWork {
     /// The delta that is being taken in.
     intake: Option<DeltaIntake>,
     /// For the dialog that asks about a process.
-    holdings: Option<HoldingsCount>,
+    holdings: Option<ProcessSocketsCount>,
     /// For the menu that asks which member of a group is meant.
     members: Option<(Members, Purpose)>,
     /// The bell is to ring.
@@ -66,7 +66,7 @@ struct DeltaIntake {
 impl PendingWork {
     /// Starts to count what `process` holds, for the dialog that asks about it.
     pub(super) fn count_holdings(&mut self, process: ProcessId) {
-        self.holdings = Some(HoldingsCount::new(process));
+        self.holdings = Some(ProcessSocketsCount::new(process));
     }
 
     /// Starts to gather the members of a group, for the menu that asks which is meant.

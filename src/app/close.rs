@@ -14,7 +14,7 @@ use crate::model::process::{Holders, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::logins::caution;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::{column, units};
 
@@ -85,7 +85,7 @@ impl App {
         }
     }
 
-    fn row(&self, id: SocketId) -> Option<&Row> {
+    fn row(&self, id: SocketId) -> Option<&SocketRow> {
         self.store.rows().find(id).and_then(|index| self.store.rows().get(index))
     }
 
@@ -135,7 +135,7 @@ impl App {
     }
 
     /// The state, and what there is to add: `CLOSE_WAIT`, ` for 52m (never closed)`.
-    fn state_text(&self, row: &Row) -> (&'static str, String) {
+    fn state_text(&self, row: &SocketRow) -> (&'static str, String) {
         let socket = &row.connection.socket;
         let mut text = String::new();
         let age = column::find(COLUMNS, "age").map(|age| (COLUMNS[age].value)(row, &self.store).text());

@@ -16,7 +16,7 @@ use crate::app::diagram::{Drawing, drawing};
 use crate::app::mode::Page;
 use crate::app::path::{StatePath, opening, path};
 use crate::app::prose::{ProseColumn, ProseLine, Section, longest, places, side_by_side};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 pub use crate::app::prose::wrap;
@@ -84,7 +84,7 @@ pub(super) fn len(app: &App) -> usize {
 }
 
 /// What it is, whose, and what is at its other end.
-fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
+fn identity(app: &App, row: &SocketRow, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
     vec![
         facts::connection(app, row, path),
         ends::both(app, row, &detail.related),
@@ -93,7 +93,7 @@ fn identity(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>)
 }
 
 /// What its state means, what is wrong with it, and how far a handshake got.
-fn meaning(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
+fn meaning(app: &App, row: &SocketRow, detail: &DetailPage, path: Option<&StatePath>) -> Vec<Section> {
     let related = &detail.related;
     let handshake = path.and_then(|path| handshake::section(app, row, related, opening(&path.steps, row, related)));
     let mut sections: Vec<Section> = handshake.into_iter().collect();
@@ -102,7 +102,7 @@ fn meaning(app: &App, row: &Row, detail: &DetailPage, path: Option<&StatePath>) 
     sections
 }
 
-fn measured(app: &App, row: &Row) -> Vec<Section> {
+fn measured(app: &App, row: &SocketRow) -> Vec<Section> {
     vec![kernel::queues(app, row), limits::section(app, row), kernel::measured(app, row)]
 }
 
@@ -129,6 +129,6 @@ pub(super) fn byte_words(bytes: u64) -> String {
 }
 
 /// Whether the socket is gone: its counters and timers stand still then.
-pub(super) fn is_gone(app: &App, row: &Row) -> bool {
+pub(super) fn is_gone(app: &App, row: &SocketRow) -> bool {
     row.is_closed() || app.store.rows().find(row.connection.socket.id).is_none()
 }

@@ -11,7 +11,7 @@ use crate::app::layout::SIZE_MIN;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, TypedWord};
 use crate::app::prose::wrap;
 use crate::model::action::Signal;
-use crate::table::fit::{cells, cut};
+use crate::table::cut::{cells, cut};
 
 /// The widest a dialog is, inside of its border.
 const WIDTH_MAX: u16 = 70;

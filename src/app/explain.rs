@@ -15,7 +15,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::tcp_state::TcpState;
 use crate::store::groups::GroupKey;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::connections::service_port;
 
 /// From this width on there are two columns.
@@ -173,7 +173,7 @@ impl App {
         }
     }
 
-    fn of_row(&self, row: &Row) -> Explained {
+    fn of_row(&self, row: &SocketRow) -> Explained {
         let socket = &row.connection.socket;
         let port = service_port(socket).or_else(|| socket.is_listener().then_some(socket.local.port));
         Explained {
@@ -190,7 +190,7 @@ impl App {
                 (None, place.protocol, place.local.port)
             }
             GroupKey::Remote { protocol, port, .. } => (None, protocol, port?),
-            GroupKey::Route(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.to.port),
+            GroupKey::PortPool(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.to.port),
             GroupKey::Process(_) | GroupKey::NoProcess(_) => return None,
         };
         Some(Explained { rule, state: None, port: Some(self.port(protocol, port)) })

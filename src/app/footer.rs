@@ -7,7 +7,7 @@ use crate::app::binding::{Binding, KeyContext};
 use crate::app::keymap;
 use crate::app::mode::{FilterEdit, Mode, Page};
 use crate::app::selection::SelectionKind;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 
 /// A title that is longer than this leaves no room for the name of the tab, in bytes.
 const NAMED_TITLE_LEN_MAX: usize = 12;

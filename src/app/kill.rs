@@ -18,8 +18,8 @@ use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
 use crate::model::tcp_state::{STATES, TcpState};
-use crate::store::groups::{GroupKey, Holdings};
-use crate::store::rows::Row;
+use crate::store::groups::{GroupKey, ProcessSockets};
+use crate::store::row::SocketRow;
 use crate::table::units;
 use crate::table::value::Value;
 
@@ -217,7 +217,7 @@ impl App {
                     .to_owned(),
             ),
             // It stands for several sockets, and may stand for several processes.
-            key @ (GroupKey::Remote { .. } | GroupKey::Route(_)) => {
+            key @ (GroupKey::Remote { .. } | GroupKey::PortPool(_)) => {
                 self.gather(key, Purpose::Kill);
                 Ok(Candidates::default())
             }
@@ -230,7 +230,7 @@ impl App {
     }
 
     /// Shows what `process` holds in the dialog that asks about it.
-    pub(super) fn show_holdings(&mut self, process: ProcessId, holdings: &Holdings) {
+    pub(super) fn show_holdings(&mut self, process: ProcessId, holdings: &ProcessSockets) {
         if let Mode::Confirm(confirm) = &mut self.mode
             && confirm.process.id == process
         {
@@ -245,7 +245,7 @@ impl App {
     }
 }
 
-fn candidates_of(row: &Row) -> Result<Candidates, String> {
+fn candidates_of(row: &SocketRow) -> Result<Candidates, String> {
     if row.is_closed() {
         return Err("this connection is closed; there is nothing to act on".to_owned());
     }
@@ -322,7 +322,7 @@ fn report_text(report: &KillReport) -> (NoticeLevel, String) {
 }
 
 /// `41 ESTABLISHED from 12 peers, 3 listeners`.
-pub(super) fn holdings_text(holdings: &Holdings) -> String {
+pub(super) fn holdings_text(holdings: &ProcessSockets) -> String {
     let mut text = String::new();
     for row in STATES.iter().filter(|row| row.state != TcpState::Listen) {
         let count = holdings.counts.of(row.state);

@@ -9,7 +9,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::store::paths::Stay;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 /// One state of the path.
@@ -90,7 +90,7 @@ fn brief(lasted: Duration) -> String {
 
 /// The path of the connection `row`, as far as the log and the kernel's clocks tell; `None` for what has no path: UDP
 /// sockets, listeners and sockets that are only bound.
-pub fn path(app: &App, row: &Row, related: &RelatedSockets) -> Option<StatePath> {
+pub fn path(app: &App, row: &SocketRow, related: &RelatedSockets) -> Option<StatePath> {
     let socket = &row.connection.socket;
     if socket.protocol == Protocol::Udp || socket.is_listener() || socket.state == TcpState::Bound {
         return None;
@@ -109,7 +109,7 @@ pub fn path(app: &App, row: &Row, related: &RelatedSockets) -> Option<StatePath>
 
 /// Which side opened it: told by a state of the handshake, by a listener on its port, or by the lower port, which is that
 /// of the service.
-pub fn opening(steps: &[PathStep], row: &Row, related: &RelatedSockets) -> Opening {
+pub fn opening(steps: &[PathStep], row: &SocketRow, related: &RelatedSockets) -> Opening {
     let seen = |state| steps.iter().any(|step| step.state == state);
     if seen(TcpState::SynSent) {
         return Opening::Active;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::delta::Delta;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::merge::Merged;
+use crate::store::merged_deltas::MergedDeltas;
 
 /// From how many bytes of merged deltas on sampling is paused: some 200,000 sockets that changed. The few that are on
 /// their way already are still merged: a lost delta would make every later one wrong.
@@ -17,7 +17,7 @@ pub const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct PendingDeltas {
     /// The oldest ones, as one.
-    merged: Option<Box<Merged>>,
+    merged: Option<Box<MergedDeltas>>,
     deltas: VecDeque<Delta>,
     paused: bool,
 }
@@ -28,7 +28,7 @@ pub enum PendingDelta {
     /// A delta.
     One(Box<Delta>),
     /// Several as one.
-    Merged(Box<Merged>),
+    Merged(Box<MergedDeltas>),
 }
 
 impl PendingDeltas {
@@ -72,7 +72,7 @@ impl PendingDeltas {
     /// Merges as many rows of what waits as `steps` allows; answers whether sampling is to be paused now.
     pub fn merge(&mut self, store: &Store, steps: &mut usize) -> bool {
         let Some(delta) = self.deltas.front_mut() else { return false };
-        let merged = self.merged.get_or_insert_with(|| Box::new(Merged::new(store)));
+        let merged = self.merged.get_or_insert_with(|| Box::new(MergedDeltas::new(store)));
         if !merged.take(delta, store, steps) {
             return false;
         }

@@ -3,7 +3,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::model::tcp_state::TcpState;
-use crate::table::fit::{cells, cut};
+use crate::table::cut::{cells, cut};
 
 /// Cells of a label.
 pub const LABEL_WIDTH: usize = 14;

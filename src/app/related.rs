@@ -6,9 +6,9 @@ use crate::model::process::{Owner, ProcessId};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::STATES;
 use crate::store::Store;
-use crate::store::groups::{Holdings, HoldingsCount};
+use crate::store::groups::{ProcessSockets, ProcessSocketsCount};
 use crate::store::listeners::AcceptQueue;
-use crate::store::rows::{Row, RowIndex};
+use crate::store::row::{RowIndex, SocketRow};
 
 /// How many of the connections that belong with one are shown one by one.
 const NEIGHBOURS_SHOWN_MAX: usize = 8;
@@ -17,27 +17,27 @@ const NEIGHBOURS_SHOWN_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub struct RelatedSockets {
     /// The same connection seen from the other side, if that is on this machine too.
-    pub other_end: Option<Row>,
+    pub other_end: Option<SocketRow>,
     /// Those that belong with it, by `TcpState as usize`: what came in by a listener; else the other connections of the
     /// same process to the same remote (of a client) or by the same local port (of a server).
     pub alike: [u32; STATES.len()],
     /// The listener that it calls, if that is on this machine; of several, the one whose accept queue is fullest.
-    pub called: Option<Row>,
+    pub called: Option<SocketRow>,
     /// How many listeners it can be that it calls.
     pub called_of: u32,
     /// Whether something listens on its local port: then the peer opened it.
     pub has_listener: bool,
     /// The first of them, `NEIGHBOURS_SHOWN_MAX` at most.
-    pub first: Vec<Row>,
+    pub first: Vec<SocketRow>,
     /// What its process holds; `None` until it is counted, or where no process is known.
-    pub holdings: Option<(ProcessId, Holdings)>,
+    pub holdings: Option<(ProcessId, ProcessSockets)>,
 }
 
 impl RelatedSockets {
     /// Which of several listeners on one port is called the kernel decides, and tells nobody.
-    fn note_called(&mut self, listener: &Row) {
+    fn note_called(&mut self, listener: &SocketRow) {
         self.called_of += 1;
-        let queue = |row: &Row| AcceptQueue::of(&row.connection.socket);
+        let queue = |row: &SocketRow| AcceptQueue::of(&row.connection.socket);
         let is_fuller = match (self.called.as_ref().and_then(queue), queue(listener)) {
             (Some(known), Some(new)) => known.fuller(new) != known,
             (None, _) => true,
@@ -55,17 +55,17 @@ pub struct RelatedSearch {
     next: RowIndex,
     found: RelatedSockets,
     /// What is left to count of its process.
-    count: Option<HoldingsCount>,
+    count: Option<ProcessSocketsCount>,
     /// Whether nothing else is to be found.
     is_alone: bool,
 }
 
 impl RelatedSearch {
     /// A search from `row`.
-    pub(super) fn new(row: &Row, store: &Store) -> Self {
+    pub(super) fn new(row: &SocketRow, store: &Store) -> Self {
         let socket = &row.connection.socket;
         let held = if matches!(socket.owner, Owner::Live(_)) { socket.owner.process() } else { None };
-        let count = held.map(|process| HoldingsCount::new(process.id));
+        let count = held.map(|process| ProcessSocketsCount::new(process.id));
         let is_alone = !socket.is_listener() && socket.remote.is_unset();
         let has_listener = !socket.is_listener() && store.listeners().of_connection(socket).is_some();
         Self { count, is_alone, found: RelatedSockets { has_listener, ..RelatedSockets::default() }, ..Self::default() }

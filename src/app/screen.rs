@@ -9,8 +9,8 @@ use crate::app::summary::SummaryPart;
 use crate::model::address_text::both_ends;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
-use crate::table::fit::cells;
+use crate::store::row::SocketRow;
+use crate::table::cut::cells;
 
 /// What is said instead of acting on a row that nobody picked.
 const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// The socket `id` as last seen: that of the open details stays when the store forgets it.
-    pub(super) fn seen_row(&self, id: SocketId) -> Option<&Row> {
+    pub(super) fn seen_row(&self, id: SocketId) -> Option<&SocketRow> {
         let known = self.store.rows().find(id).and_then(|index| self.store.rows().get(index));
         known.or(match &self.page {
             Page::Detail(detail) if detail.id == id => detail.row.as_ref(),

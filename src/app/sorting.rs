@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::menu::MenuChoice;
 use crate::app::notice::NoticeLevel;
 use crate::app::panels::table::SortedTable;
-use crate::table::fit::Place;
+use crate::table::fit::ColumnSpan;
 use crate::table::sort::SortKey;
 
 impl App {
@@ -19,7 +19,7 @@ impl App {
         let Some(table) = self.panel().table() else { return };
         let (sort, heads, shown) = (table.sort(), table.columns().heads(), table.columns().shown(self.config.size.0));
         let at = shown.iter().position(|place| place.index == sort.column);
-        let is_hint = |place: &Place| heads.get(place.index).is_some_and(|head| head.is_hint);
+        let is_hint = |place: &ColumnSpan| heads.get(place.index).is_some_and(|head| head.is_hint);
         let mut next = at.map_or(Some(0), |at| at.checked_add_signed(by));
         // Steps over what nothing is sorted by.
         while let Some(at) = next.filter(|at| shown.get(*at).is_some_and(is_hint)) {

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use crate::app::prose::wrap;
 use crate::knowledge::states::text;
 use crate::model::tcp_state::TcpState;
-use crate::store::history::edges::EdgeRates;
-use crate::store::rows::Counts;
+use crate::store::history::transition_rates::TransitionRates;
+use crate::store::socket_counts::SocketCounts;
 
 /// One line of the histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +177,7 @@ pub struct StateChange {
 }
 
 /// The transitions of the last minute, the most frequent first.
-pub fn busiest(edges: &EdgeRates) -> Vec<StateChange> {
+pub fn busiest(edges: &TransitionRates) -> Vec<StateChange> {
     let places = || BY_LIFE.iter().map(|state| Some(*state)).chain([None]);
     let changes = places().flat_map(|from| places().map(move |to| StateChange { from, to }));
     let count = |change: &StateChange| edges.count(change.from, change.to);
@@ -196,7 +196,7 @@ impl StateLine {
     }
 
     /// How many sockets it counts.
-    pub const fn count(self, counts: &Counts) -> u32 {
+    pub const fn count(self, counts: &SocketCounts) -> u32 {
         match self {
             Self::Tcp(state) => counts.of(state),
             Self::Udp => counts.udp,
@@ -205,7 +205,7 @@ impl StateLine {
 }
 
 /// The largest count of all lines: the scale of every bar.
-pub fn largest(counts: &Counts) -> u32 {
+pub fn largest(counts: &SocketCounts) -> u32 {
     STATE_LINES.iter().map(|line| line.count(counts)).max().unwrap_or(0)
 }
 
@@ -227,7 +227,7 @@ mod tests {
                         StateTextLine::Meaning(text) | StateTextLine::Advice(text) => text.as_str(),
                     })
                     .collect();
-                assert!(said.iter().all(|text| crate::table::fit::cells(text) <= usize::from(width)), "{said:?}");
+                assert!(said.iter().all(|text| crate::table::cut::cells(text) <= usize::from(width)), "{said:?}");
                 let (meaning, advice) = words(line);
                 assert_eq!(said.join(" "), format!("{meaning} {advice}").trim_end());
             }

@@ -7,10 +7,10 @@ use crate::model::event::Teller;
 use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::store::Store;
-use crate::store::groups::attempts::Attempts;
+use crate::store::attempt_history::AttemptWindow;
+use crate::store::groups::attempts::GroupAttempts;
 use crate::store::groups::{GroupKey, Grouping};
-use crate::store::ledger::Window;
-use crate::store::pressure::{PRESSURE_WINDOW, Suspect};
+use crate::store::pressure::{FullListener, PRESSURE_WINDOW};
 use crate::table::groups::GroupView;
 use crate::table::units;
 
@@ -39,7 +39,7 @@ pub(super) fn parts(grouping: Grouping, view: &GroupView, store: &Store) -> Vec<
         Grouping::Process => Vec::new(),
         Grouping::Remote => attempts(view, store),
         Grouping::Listener => queues(store),
-        Grouping::Route => ports(view, store),
+        Grouping::PortPool => ports(view, store),
     }
 }
 
@@ -53,7 +53,7 @@ fn ports(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     let in_range = units::count(u64::from(range.len()));
     parts.push(SummaryPart::plain(format!("range {}-{} ({in_range})", range.first, range.last)));
     if let Some(group) = view.largest()
-        && let GroupKey::Route(route) = group.key
+        && let GroupKey::PortPool(route) = group.key
     {
         let to = AddressText::of(route.to.address, route.netns, store.names());
         let used = units::count(u64::from(group.sockets()));
@@ -61,18 +61,18 @@ fn ports(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     }
     parts.push(SummaryPart::plain(format!("{} reserved", units::count(u64::from(facts.ephemeral_reserved)))));
     parts.extend(reuse(facts).map(SummaryPart::plain));
-    if !Attempts::are_told(store) {
+    if !GroupAttempts::are_told(store) {
         parts.extend(attempts_the_kernel_counts(store));
     }
     parts
 }
 
 fn attempts(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
-    if !Attempts::are_told(store) {
+    if !GroupAttempts::are_told(store) {
         return attempts_the_kernel_counts(store);
     }
-    let ledger = store.ledger();
-    let over = seconds(ledger.over(Window::Minute).min(MINUTE));
+    let ledger = store.attempt_history();
+    let over = seconds(ledger.over(AttemptWindow::Minute).min(MINUTE));
     let (made, failed) = view.attempts();
     let mut parts = vec![SummaryPart::plain(match made {
         0 => format!("no attempt to connect in the last {over}"),
@@ -81,7 +81,7 @@ fn attempts(view: &GroupView, store: &Store) -> Vec<SummaryPart> {
     if made > 0 {
         parts.push(SummaryPart::plain(format!("{} failed", units::count(failed))));
     }
-    if Attempts::are_at_least(store, Window::Minute) {
+    if GroupAttempts::are_at_least(store, AttemptWindow::Minute) {
         parts.push(SummaryPart::plain("at least: the kernel dropped events"));
     }
     if ledger.is_full() {
@@ -126,7 +126,7 @@ fn queues(store: &Store) -> Vec<SummaryPart> {
     };
     let rate = |count: u64| format!("{}/s", units::per_second(growth.per_second(count)));
     let mut parts = match pressure.at_fault() {
-        Some(Suspect { id, place, .. }) => {
+        Some(FullListener { id, place, .. }) => {
             let who = listening(store, id);
             let local = place.text(store.names()).with_port(place.local.port);
             vec![SummaryPart::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]

@@ -148,7 +148,7 @@ tabs! {
         selects: Finding, abilities: &[Regroup], next_grouping: Connections
     }
     /// One line a route: who uses up ephemeral ports.
-    Ports(ports: GroupPanel = |_, _| GroupPanel::new(Grouping::Route)) {
+    Ports(ports: GroupPanel = |_, _| GroupPanel::new(Grouping::PortPool)) {
         keys: &[char('7')], action: "tab-ports", name: "ports", help: "tab Ports: ephemeral ports in use",
         title: "Ports", short: "Port", parts: SUMMED,
         selects: Group, abilities: &[Sort, Follow, Regroup], next_grouping: Connections
@@ -218,7 +218,7 @@ impl Panels {
             GroupKey::Process(_) | GroupKey::NoProcess(_) => &self.processes,
             GroupKey::Remote { .. } => &self.remotes,
             GroupKey::Listener { .. } | GroupKey::OneOfListeners(_) => &self.listeners,
-            GroupKey::Route(_) => &self.ports,
+            GroupKey::PortPool(_) => &self.ports,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// What was above a limit stays a finding until it is below this share of it, so that it does not come and go.
 const LEAVES_AT: f64 = 0.8;
@@ -75,7 +75,7 @@ impl Context<'_> {
     }
 
     /// Since when the socket of `row` was in `state` before it came into `CLOSE`, if it was seen there.
-    pub(super) fn since_in(&self, row: &Row, state: TcpState) -> Option<Since> {
+    pub(super) fn since_in(&self, row: &SocketRow, state: TcpState) -> Option<Since> {
         let path = self.store.path(row.connection.socket.id)?;
         let place = path.stays().iter().position(|stay| stay.state == state)?;
         // What came before the first stay that is known is not.

@@ -18,7 +18,7 @@ use crate::model::address::Address;
 use crate::model::process::ProcessId;
 use crate::model::socket::{NetnsId, Socket};
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// What is sent again is counted over this time.
 const RESENT_OVER: Duration = Duration::from_secs(60);
@@ -221,7 +221,7 @@ fn is_client_of(cause: &Finding, effect: &Finding, store: &Store) -> bool {
     if examples.peek().is_none() {
         return cause.key.netns == effect.key.netns && listens_on(cause.key.scope, effect.key.scope);
     }
-    examples.any(|socket| is_called_by(cause, socket, store) || waits_beside(cause, socket, store))
+    examples.any(|socket| is_target_of(cause, socket, store) || waits_beside(cause, socket, store))
 }
 
 /// Without a socket of the client only a loopback address is known to be here.
@@ -232,11 +232,11 @@ fn listens_on(listener: FindingScope, called: FindingScope) -> bool {
     far.is_loopback() && (near == far || is_any)
 }
 
-fn is_called_by(cause: &Finding, client: &Socket, store: &Store) -> bool {
+fn is_target_of(cause: &Finding, client: &Socket, store: &Store) -> bool {
     if client.id.netns() != cause.key.netns {
         return false;
     }
-    let Some(called) = store.listeners().called_by(client) else { return false };
+    let Some(called) = store.listeners().target_of(client) else { return false };
     match cause.key.listener {
         Some(id) => called.all().iter().any(|listener| listener.id == id),
         None => cause.key.scope == FindingScope::On(called.place.destination()),
@@ -259,7 +259,7 @@ fn waits_beside(cause: &Finding, client: &Socket, store: &Store) -> bool {
 /// The examples that are still there.
 fn live<'a>(finding: &'a Finding, store: &'a Store) -> impl Iterator<Item = &'a Socket> {
     let rows = finding.examples.iter().filter_map(|id| store.rows().live(*id));
-    rows.map(|row: &Row| &row.connection.socket)
+    rows.map(|row: &SocketRow| &row.connection.socket)
 }
 
 /// The program at the other end of the first example, where that is on this machine.

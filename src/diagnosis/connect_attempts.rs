@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::ledger::{Counts, Entry, Key, Window};
+use crate::store::attempt_history::{AttemptCounts, AttemptKey, AttemptRecord, AttemptWindow};
 
 /// What became of the attempts that a group is about.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +13,9 @@ pub(super) struct ConnectAttempts {
     /// Since when all failed; `None` where some of the last minute succeeded.
     pub(super) all_failed: Option<FailureStreak>,
     /// Over the last minute.
-    pub(super) counts: Counts,
+    pub(super) counts: AttemptCounts,
     /// Over the last 10 s.
-    pub(super) moment: Counts,
+    pub(super) moment: AttemptCounts,
     /// Attempts that wait for an answer now.
     pub(super) under_way: u32,
     /// When the trouble began, and whether that was seen.
@@ -39,9 +39,9 @@ pub(super) struct FailureStreak {
 
 impl ConnectAttempts {
     /// Those of `entry`, if any fail and that goes on.
-    pub(super) fn of(store: &Store, key: &Key, entry: &Entry) -> Option<Self> {
-        let (ledger, now) = (store.ledger(), store.at());
-        let counts = ledger.counts(entry, Window::Minute);
+    pub(super) fn of(store: &Store, key: &AttemptKey, entry: &AttemptRecord) -> Option<Self> {
+        let (ledger, now) = (store.attempt_history(), store.at());
+        let counts = ledger.counts(entry, AttemptWindow::Minute);
         let under_way = ledger.under_way(key);
         let row = entry.row().filter(|_| under_way > 0 || entry.goes_on(now));
         let begun = row.map(|row| row.since).or_else(|| entry.failing_since(now).filter(|_| counts.failed() > 0))?;
@@ -54,7 +54,7 @@ impl ConnectAttempts {
             last: row.last,
         });
         let since = Since { at: begun, basis };
-        let moment = ledger.counts(entry, Window::Moment);
+        let moment = ledger.counts(entry, AttemptWindow::Moment);
         // Some that succeeded within the minute do not make those good that have all failed since, if these are many.
         let all_failed = all_failed.filter(|row| counts.succeeded() == 0 || row.failures >= counts.succeeded());
         let (_, more_processes) = entry.processes();

@@ -18,7 +18,7 @@ use crate::model::process::NoProcess;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
-use crate::store::ledger::{Counts, Key, Program, Window};
+use crate::store::attempt_history::{AttemptCounts, AttemptKey, AttemptWindow, Program};
 
 /// Attempts that all failed within less time than this are one try of somebody.
 const SPAN_MIN: Duration = Duration::from_millis(500);
@@ -35,8 +35,8 @@ const CRITICAL_TIMES: u32 = 2;
 pub(super) fn groups(context: &Context, rule: Rule) -> Vec<SocketGroup> {
     let mut found: HashMap<(Destination, NetnsId), SocketGroup> = HashMap::new();
     let mut families = None;
-    for (key, entry) in context.store.ledger().entries() {
-        let Key::To { program, to, netns } = key else { continue };
+    for (key, entry) in context.store.attempt_history().entries() {
+        let AttemptKey::To { program, to, netns } = key else { continue };
         let Some(attempts) = ConnectAttempts::of(context.store, key, entry) else { continue };
         if families.get_or_insert_with(|| AddressFamilies::of(context)).is_served(
             program,
@@ -92,10 +92,10 @@ struct AddressFamilies<'a>(HashMap<(&'a Program, u16, NetnsId), [u32; 2]>);
 
 impl<'a> AddressFamilies<'a> {
     fn of(context: &Context<'a>) -> Self {
-        let (ledger, mut found) = (context.store.ledger(), HashMap::new());
+        let (ledger, mut found) = (context.store.attempt_history(), HashMap::new());
         for (key, entry) in ledger.entries() {
-            let Key::To { program, to, netns } = key else { continue };
-            let succeeded = ledger.counts(entry, Window::Minute).succeeded();
+            let AttemptKey::To { program, to, netns } = key else { continue };
+            let succeeded = ledger.counts(entry, AttemptWindow::Minute).succeeded();
             if succeeded > 0 {
                 let counts: &mut [u32; 2] = found.entry((program, to.port, *netns)).or_default();
                 counts[usize::from(to.address.ip().is_ipv6())] += succeeded;
@@ -105,7 +105,7 @@ impl<'a> AddressFamilies<'a> {
     }
 
     /// Whether `program` reaches the port by the other family, at least as often as it fails by this one.
-    fn is_served(&self, program: &'a Program, to: Destination, netns: NetnsId, counts: &Counts) -> bool {
+    fn is_served(&self, program: &'a Program, to: Destination, netns: NetnsId, counts: &AttemptCounts) -> bool {
         let other = usize::from(!to.address.ip().is_ipv6());
         self.0.get(&(program, to.port, netns)).is_some_and(|by| by[other] > 0 && by[other] >= counts.failed())
     }
@@ -136,7 +136,7 @@ pub(super) fn told(case: &Case, attempts: &ConnectAttempts) -> String {
     if let Some(row) = attempts.all_failed {
         return format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)));
     }
-    let over = units::age(case.context.store.ledger().over(Window::Minute));
+    let over = units::age(case.context.store.attempt_history().over(AttemptWindow::Minute));
     let (failed, decided) = (attempts.counts.failed(), attempts.counts.decided());
     format!("{} of {} in {over} failed", units::count(failed.into()), tries(decided))
 }

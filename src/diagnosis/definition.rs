@@ -9,7 +9,7 @@ use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::group_history::STAYS_FOR;
 use crate::diagnosis::rule::Rule;
 use crate::model::socket::NetnsId;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// A rule beside its name and its text in `assets/rules.toml` (see `knowledge::rules`).
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub(super) enum WatchedRows {
     Lookups,
 }
 
-type MemberOf = for<'a> fn(&Context<'a>, &'a Row) -> Option<GroupMember<'a>>;
+type MemberOf = for<'a> fn(&Context<'a>, &'a SocketRow) -> Option<GroupMember<'a>>;
 type GroupsOf = fn(&Context) -> Vec<SocketGroup>;
 type JudgeGroup = fn(&Case) -> Option<Judgement>;
 

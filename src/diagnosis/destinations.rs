@@ -1,6 +1,6 @@
 //! Ephemeral ports and `TIME_WAIT` per destination: ports run out per (source address, destination address and port).
 //!
-//! Counted by a pass over all rows only when some destination may be short of ports (`store::ways` knows the most that
+//! Counted by a pass over all rows only when some destination may be short of ports (`store::port_bounds` knows the most that
 //! any can have), over those in `TIME_WAIT` when only their churn may matter, and not at all else. With many rows, not
 //! at every evaluation. Rows to destinations that cannot matter are passed over.
 
@@ -18,9 +18,9 @@ use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::routes::Route;
-use crate::store::rows::Row;
-use crate::store::ways::Shared;
+use crate::store::port_bounds::PortCounts;
+use crate::store::port_pool::PortPool;
+use crate::store::row::SocketRow;
 
 /// The most destinations counted; rows to others are left out. One that is short of ports has tens of thousands of
 /// rows, so that it is among the first that are met.
@@ -50,12 +50,12 @@ impl CountingFloors {
     }
 
     /// Whether a route with at most so many connections may be short of ports.
-    fn may_be_short(&self, shared: Shared) -> bool {
+    fn may_be_short(&self, shared: PortCounts) -> bool {
         f64::from(shared.ports) >= self.ports
     }
 
     /// Whether so many of them in `TIME_WAIT` may be too many.
-    fn may_churn(&self, shared: Shared) -> bool {
+    fn may_churn(&self, shared: PortCounts) -> bool {
         f64::from(shared.time_wait) >= self.time_wait
     }
 }
@@ -109,7 +109,7 @@ pub(super) enum RowsToCount {
 /// The destinations as counted last.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
-    routes: FxHashMap<Route, PortUse>,
+    routes: FxHashMap<PortPool, PortUse>,
     /// When, and whether of all rows.
     counted: Option<(Timestamp, RowsToCount)>,
     floors: CountingFloors,
@@ -123,7 +123,7 @@ impl Destinations {
 
     /// What is to be counted now.
     pub(super) fn due(&self, store: &Store, sides: &Sides, thresholds: &Thresholds) -> RowsToCount {
-        let (counts, most) = (store.rows().counts(), store.rows().ways().most());
+        let (counts, most) = (store.rows().counts(), store.rows().port_bounds().most());
         let time_wait = counts.of(TcpState::TimeWait);
         let connected = counts.tcp.iter().sum::<u32>() - counts.of(TcpState::Listen);
         let floors = CountingFloors::of(store, sides, thresholds);
@@ -149,14 +149,14 @@ impl Destinations {
     }
 
     /// Counts a row of `store`, if its route may matter.
-    pub(super) fn note(&mut self, row: &Row, sides: &Sides, store: &Store) {
+    pub(super) fn note(&mut self, row: &SocketRow, sides: &Sides, store: &Store) {
         let socket = &row.connection.socket;
-        let shared = store.rows().ways().shared_with(socket);
+        let shared = store.rows().port_bounds().shared_with(socket);
         let may_matter = self.floors.may_be_short(shared) || self.floors.may_churn(shared);
         if row.is_closed() || !may_matter || !sides.is_outgoing(socket) {
             return;
         }
-        let route = Route::of(&socket.reference());
+        let route = PortPool::of(&socket.reference());
         if self.routes.len() >= DESTINATIONS_MAX && !self.routes.contains_key(&route) {
             return;
         }
@@ -175,7 +175,7 @@ impl Destinations {
     }
 
     /// What was counted, for those routes that take `ports_min` ports or churn `churned_min` connections.
-    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&Route, &PortUse)> {
+    pub(super) fn busy(&self, ports_min: f64, churned_min: f64) -> impl Iterator<Item = (&PortPool, &PortUse)> {
         let is_busy = move |port_use: &PortUse| {
             f64::from(port_use.ports) >= ports_min || f64::from(port_use.churned) >= churned_min
         };
@@ -195,7 +195,7 @@ pub(super) fn room(store: &Store, sides: &Sides) -> u32 {
 
 /// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
 /// 2 on loopback).
-pub(super) fn is_reused(store: &Store, route: &Route) -> bool {
+pub(super) fn is_reused(store: &Store, route: &PortPool) -> bool {
     match store.facts().time_wait_reuse {
         Some(1) => true,
         Some(2) => route.to.address.ip().is_loopback(),

@@ -17,7 +17,7 @@ use crate::model::process::{NoProcess, Process};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// Ends are remembered for so long.
 pub(super) const LOOKUPS_OVER: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ pub(super) struct DnsLookups {
 
 impl DnsLookups {
     /// `row` is connected to a DNS server now.
-    pub(super) fn note(&mut self, store: &Store, row: &Row) {
+    pub(super) fn note(&mut self, store: &Store, row: &SocketRow) {
         let socket = &row.connection.socket;
         if store.known_at(socket) < store.at() {
             return;

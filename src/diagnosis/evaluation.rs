@@ -11,7 +11,7 @@ use crate::diagnosis::rules;
 use crate::diagnosis::settle::{FindingList, JudgedGroup, SettlingGroups};
 use crate::diagnosis::side::Sides;
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex};
+use crate::store::row::{RowIndex, SocketRow};
 
 /// The steps that one judgement costs: it may write a sentence.
 const STEPS_JUDGE: usize = 8;
@@ -133,7 +133,7 @@ impl Evaluation {
         }
     }
 
-    fn gather(&mut self, set: WatchedRows, row: &Row, desk: &mut GroupEvaluator) {
+    fn gather(&mut self, set: WatchedRows, row: &SocketRow, desk: &mut GroupEvaluator) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         // Only where its process holds a socket of which is not known yet where it is, a leak may have been reset.
         if desk.store.is_unlisted(row.connection.socket.id)
@@ -226,7 +226,7 @@ impl Evaluation {
 }
 
 /// Whether a socket that no table lists may be one that its process goes on holding; the next sample tells.
-fn may_be_held(row: &Row, store: &Store) -> bool {
+fn may_be_held(row: &SocketRow, store: &Store) -> bool {
     let process = row.connection.socket.owner.process();
     let descriptors = process.and_then(|process| store.descriptors_of(process.id));
     descriptors.and_then(|descriptors| descriptors.sockets).is_some_and(|kinds| kinds.unknown > 0)

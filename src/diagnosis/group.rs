@@ -13,7 +13,7 @@ use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::{NoProcess, Owner, Process};
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The most groups of one evaluation. Sockets that would make another one count for their process as a whole.
 pub(super) const GROUPS_MAX: usize = 4_096;
@@ -52,7 +52,7 @@ pub(super) struct GroupMember<'a> {
 impl<'a> GroupMember<'a> {
     /// A socket of which nothing but its place is known to the rule; in its state since its row says so, or at least
     /// since it was first seen.
-    pub(super) fn new(scope: FindingScope, row: &'a Row) -> Self {
+    pub(super) fn new(scope: FindingScope, row: &'a SocketRow) -> Self {
         let connection = &row.connection;
         let first_seen = Since { at: connection.first_seen, basis: AgeBasis::AtLeast };
         let process = connection.socket.owner.holders().and_then(|holders| holders.all().first());
@@ -242,7 +242,7 @@ pub(super) struct SocketGroups {
 
 impl SocketGroups {
     /// Adds a socket to the group of `key`.
-    pub(super) fn add(&mut self, key: FindingKey, member: &GroupMember, row: &Row, now: Timestamp) {
+    pub(super) fn add(&mut self, key: FindingKey, member: &GroupMember, row: &SocketRow, now: Timestamp) {
         let socket = &row.connection.socket;
         let mut key = key;
         if self.found.len() >= GROUPS_MAX && !self.found.contains_key(&key) {
@@ -289,10 +289,10 @@ mod tests {
         FindingKey { rule: Rule::CloseWaitLeak, program, scope: member.scope, netns: NetnsId(0), listener: None }
     }
 
-    fn row(cookie: u64, since_ms: u64) -> Row {
+    fn row(cookie: u64, since_ms: u64) -> SocketRow {
         let mut connection = connection(tcp(cookie).held_by(&[process(7, "app")]), since_ms);
         connection.state_since = Some(Since { at: Timestamp::from_millis(since_ms), basis: AgeBasis::Kernel });
-        Row { connection, mark: None }
+        SocketRow { connection, mark: None }
     }
 
     #[test]

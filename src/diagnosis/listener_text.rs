@@ -3,7 +3,7 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::subject::{Subject, listening, stands_for_listener};
 use crate::model::socket::Socket;
-use crate::store::listeners::{CameBy, ListenPlace};
+use crate::store::listeners::{ListenAddress, ListenerMatch};
 
 /// So many listeners are named that something may be put down to.
 const NAMED_MAX: usize = 3;
@@ -33,7 +33,7 @@ pub(super) fn accepting(case: &Case) -> Subject {
 }
 
 /// One of the connections that came in, and what is known of its listener.
-pub(super) fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
+pub(super) fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, ListenerMatch<'a>)> {
     let (_, id) = case.group.examples.first()?;
     let socket = &case.context.store.rows().live(*id)?.connection.socket;
     Some((socket, case.context.sides.came_by(socket)?))
@@ -43,7 +43,7 @@ pub(super) fn came_by<'a>(case: &Case<'a>) -> Option<(&'a Socket, CameBy<'a>)> {
 pub(super) fn called_here(case: &Case) -> Option<String> {
     let store = case.context.store;
     let sockets = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
-    let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().called_by(socket))?;
+    let called = sockets.map(|row| &row.connection.socket).find_map(|socket| store.listeners().target_of(socket))?;
     match called.all() {
         [only] => only.process().map(ToString::to_string),
         several => Some(format!("one of {} listeners", several.len())),
@@ -62,5 +62,5 @@ pub(super) fn among_sharers(case: &Case) -> String {
 fn sharers(case: &Case) -> usize {
     let store = case.context.store;
     let row = case.group.key.listener.and_then(|id| store.rows().live(id));
-    row.map_or(0, |row| store.listeners().sharers(ListenPlace::of(&row.connection.socket)))
+    row.map_or(0, |row| store.listeners().sharers(ListenAddress::of(&row.connection.socket)))
 }

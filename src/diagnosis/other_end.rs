@@ -4,7 +4,7 @@ use crate::diagnosis::case::{Case, Context};
 use crate::model::exposure::Exposure;
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::units;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// So many processes are named; of more it is said how many there are.
 const NAMED_MAX: usize = 3;
@@ -27,7 +27,7 @@ impl OtherEnd {
     pub(super) fn of(case: &Case) -> Self {
         let store = case.context.store;
         let own = case.group.examples.iter().filter_map(|(_, id)| store.rows().live(*id));
-        let mut found: Vec<&Row> = own.filter_map(|row| store.peer(&row.connection.socket)).collect();
+        let mut found: Vec<&SocketRow> = own.filter_map(|row| store.peer(&row.connection.socket)).collect();
         found.dedup_by_key(|row| row.connection.socket.id);
         let Some(first) = found.first().map(|row| &row.connection.socket) else {
             return Self { hint: hint(case), ..Self::default() };
@@ -53,7 +53,7 @@ pub(super) fn waits_there(context: &Context, socket: &Socket) -> u64 {
     peer.and_then(|queues| queues.send).map_or(0, u64::from)
 }
 
-fn named(rows: &[&Row]) -> Option<String> {
+fn named(rows: &[&SocketRow]) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     for row in rows {
         let owner = &row.connection.socket.owner;

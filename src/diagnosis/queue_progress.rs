@@ -13,7 +13,7 @@ use crate::model::socket::{SocketId, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::store::tally::{UNREAD_MIN, UNTAKEN_MIN};
 
 /// The most queues that are remembered; of more nothing is said.
@@ -95,7 +95,7 @@ pub(super) struct WatchedQueues {
 
 impl WatchedQueues {
     /// Takes in the queues of `row`.
-    pub(super) fn note(&mut self, store: &Store, row: &Row) {
+    pub(super) fn note(&mut self, store: &Store, row: &SocketRow) {
         let socket = &row.connection.socket;
         let Some(queues) = socket.queues else { return };
         let counts = socket.tcp.and_then(|tcp| tcp.bytes);

@@ -5,7 +5,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::socket::Socket;
 use crate::store::Store;
-use crate::store::listeners::{CameBy, Listeners};
+use crate::store::listeners::{ListenerMatch, Listeners};
 
 /// Where Linux takes the ports of clients from unless told otherwise (`ip_local_port_range`).
 pub(super) const EPHEMERAL_PORTS: PortRange = PortRange { first: 32_768, last: 60_999 };
@@ -29,7 +29,7 @@ impl<'a> Sides<'a> {
     }
 
     /// What is known of the TCP listener that a connection came in by.
-    pub(super) fn came_by(&self, socket: &Socket) -> Option<CameBy<'a>> {
+    pub(super) fn came_by(&self, socket: &Socket) -> Option<ListenerMatch<'a>> {
         self.listeners.of_connection(socket)
     }
 

@@ -9,7 +9,7 @@ use crate::diagnosis::reading::{self, Reading};
 use crate::model::delta::Since;
 use crate::model::socket::Socket;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
 /// a connection that is not in every sample.
@@ -20,7 +20,12 @@ pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration 
 
 /// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`. It
 /// is `aged` where so much has waited for so long that it is told however few do.
-pub(super) fn member<'a>(context: &Context<'a>, row: &'a Row, since: Since, age: Duration) -> Option<GroupMember<'a>> {
+pub(super) fn member<'a>(
+    context: &Context<'a>,
+    row: &'a SocketRow,
+    since: Since,
+    age: Duration,
+) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if lasted(socket, since, context.now()) < age {
         return None;

@@ -12,7 +12,7 @@ use crate::model::address::{Address, Destination};
 use crate::model::address_text::AddressText;
 use crate::model::delta::Since;
 use crate::model::units;
-use crate::store::listeners::ListenPlace;
+use crate::store::listeners::ListenAddress;
 
 pub(super) use crate::diagnosis::subject::who;
 
@@ -224,7 +224,7 @@ fn push_listener(text: &mut String, case: &Case) {
     let store = case.context.store;
     let Some(row) = case.group.key.listener.and_then(|id| store.rows().live(id)) else { return };
     let socket = &row.connection.socket;
-    if let Some(inode) = socket.inode.filter(|_| store.listeners().sharers(ListenPlace::of(socket)) > 1) {
+    if let Some(inode) = socket.inode.filter(|_| store.listeners().sharers(ListenAddress::of(socket)) > 1) {
         push(text, format_args!("listener={inode}"));
     }
 }

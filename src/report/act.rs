@@ -11,7 +11,7 @@ use crate::report::format::json::{DocumentHead, write_open};
 use crate::report::format::text::{self, TextHeading};
 use crate::report::format::{TargetFormat, write_all};
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex};
+use crate::store::row::{RowIndex, SocketRow};
 use crate::table::filter::Filter;
 
 /// How a plan is written.
@@ -27,7 +27,7 @@ pub struct PlanStyle {
 pub const PLANNED: &str = "planned";
 
 /// The live sockets of `store` that pass `filter`, in the order in which the source lists them.
-fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (RowIndex, &'s Row)> {
+fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (RowIndex, &'s SocketRow)> {
     store.rows().iter().filter(|(_, row)| !row.is_closed() && filter.matches(row, store))
 }
 

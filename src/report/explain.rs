@@ -16,7 +16,7 @@ use crate::model::tcp_state::STATES;
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::table::connections::COLUMNS;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::table::suggest;
 
 /// The most words that are explained at once.

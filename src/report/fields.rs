@@ -12,8 +12,8 @@ use crate::model::tcp_state::STATES;
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::SCHEMA;
 use crate::report::format::text::{self, TextHeading};
-use crate::report::list::Groups;
-use crate::table::column::{Align, Column, Kind};
+use crate::report::list::GroupBy;
+use crate::table::column::{Align, Column, ValueKind};
 use crate::table::connections::COLUMNS;
 use crate::table::sums::SUMS;
 
@@ -39,17 +39,19 @@ pub struct Field {
 impl Field {
     fn of_column<R>(of: &'static str, column: &Column<R>) -> Self {
         let (r#type, unit) = match column.kind {
-            Kind::Text | Kind::Word(_) | Kind::Address | Kind::Endpoint | Kind::State => ("string", None),
-            Kind::Port | Kind::Count | Kind::Number => ("integer", None),
-            Kind::Bytes => ("integer", Some("bytes")),
-            Kind::Rate => ("number", Some("bytes per second")),
-            Kind::Span => ("number", Some("seconds")),
-            Kind::Flag => ("boolean", None),
-            Kind::Share => ("number", Some("1 is all")),
+            ValueKind::Text | ValueKind::Word(_) | ValueKind::Address | ValueKind::Endpoint | ValueKind::State => {
+                ("string", None)
+            }
+            ValueKind::Port | ValueKind::Count | ValueKind::Number => ("integer", None),
+            ValueKind::Bytes => ("integer", Some("bytes")),
+            ValueKind::Rate => ("number", Some("bytes per second")),
+            ValueKind::Span => ("number", Some("seconds")),
+            ValueKind::Flag => ("boolean", None),
+            ValueKind::Share => ("number", Some("1 is all")),
         };
         let values = match column.kind {
-            Kind::Word(labels) => Some(labels.to_vec()),
-            Kind::State => Some(STATES.iter().map(|row| row.name).collect()),
+            ValueKind::Word(labels) => Some(labels.to_vec()),
+            ValueKind::State => Some(STATES.iter().map(|row| row.name).collect()),
             _ => None,
         };
         Self { of, field: column.json, column: Some(column.key), r#type, unit, values, meaning: column.about }
@@ -63,7 +65,7 @@ pub fn of_list() -> Vec<Field> {
 }
 
 /// The fields of a list of groups.
-pub fn of_groups(groups: &Groups) -> Vec<Field> {
+pub fn of_groups(groups: &GroupBy) -> Vec<Field> {
     let keys = groups.keys().iter().map(|&index| Field::of_column("group", &COLUMNS[index]));
     let sums = SUMS.iter().map(|column| Field::of_column("group", column));
     let fields = keys.chain(sums).collect();

@@ -9,7 +9,7 @@ use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::report::format::json::SocketWriter;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
 
@@ -23,7 +23,7 @@ pub fn socket_columns() -> Vec<usize> {
 pub struct MatchingSockets<'a> {
     store: &'a Store,
     /// `None`: everything matches.
-    rows: Option<Vec<&'a Row>>,
+    rows: Option<Vec<&'a SocketRow>>,
 }
 
 impl<'a> MatchingSockets<'a> {
@@ -49,7 +49,7 @@ impl<'a> MatchingSockets<'a> {
     }
 }
 
-fn is_of_process(row: &Row, finding: &Finding) -> bool {
+fn is_of_process(row: &SocketRow, finding: &Finding) -> bool {
     let holders = row.connection.socket.owner.holders().map_or(&[][..], |holders| holders.all());
     finding.process_shares.iter().any(|sharer| holders.iter().any(|one| one.id == sharer.process.id))
 }

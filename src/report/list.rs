@@ -6,16 +6,16 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-pub use crate::report::list::groups::{GroupColumn, Groups, LeftOut, can_group};
+pub use crate::report::list::groups::{GroupBy, GroupColumn, LeftOut, can_group};
 
 use crate::model::snapshot::AskedByName;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, LineHead, SocketWriter};
 use crate::report::format::text::TextHeading;
 use crate::report::format::{Format, csv, json, text, write_all};
-use crate::report::list::groups::Grouped;
+use crate::report::list::groups::ListedGroups;
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex};
+use crate::store::row::{RowIndex, SocketRow};
 use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::{Filter, UNIT_KEYS};
@@ -44,7 +44,7 @@ pub struct List {
     /// At most this many sockets or groups.
     pub limit: Option<usize>,
     /// Groups instead of single sockets; they have columns and an order of their own.
-    pub groups: Option<Groups>,
+    pub groups: Option<GroupBy>,
     /// Only how many there are, of all that match.
     pub count_only: bool,
     /// Whether names of hosts are asked for.
@@ -65,13 +65,13 @@ impl List {
 pub struct Selection<'a> {
     list: &'a List,
     store: &'a Store,
-    what: What<'a>,
+    what: SelectedRows<'a>,
 }
 
 #[derive(Debug)]
-enum What<'a> {
-    Sockets(Vec<&'a Row>),
-    Groups(Grouped<'a>),
+enum SelectedRows<'a> {
+    Sockets(Vec<&'a SocketRow>),
+    Groups(ListedGroups<'a>),
 }
 
 /// The number alone, for machines.
@@ -94,16 +94,16 @@ impl List {
         let what = match &self.groups {
             Some(groups) => {
                 let tried = attempts::tried(store, groups.keys(), &self.filter);
-                What::Groups(groups.gather(self.matching(store), tried, store, self.limit))
+                SelectedRows::Groups(groups.gather(self.matching(store), tried, store, self.limit))
             }
-            None if self.count_only => What::Sockets(self.matching(store).map(|(_, row)| row).collect()),
-            None => What::Sockets(self.sorted(store)),
+            None if self.count_only => SelectedRows::Sockets(self.matching(store).map(|(_, row)| row).collect()),
+            None => SelectedRows::Sockets(self.sorted(store)),
         };
         Selection { list: self, store, what }
     }
 
     /// The live sockets that match, in no order that means anything.
-    fn matching<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (RowIndex, &'a Row)> {
+    fn matching<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (RowIndex, &'a SocketRow)> {
         store.rows().iter().filter(|(_, row)| !row.is_closed() && self.filter.matches(row, store))
     }
 
@@ -112,7 +112,7 @@ impl List {
         self.matching(store).count()
     }
 
-    fn sorted<'a>(&self, store: &'a Store) -> Vec<&'a Row> {
+    fn sorted<'a>(&self, store: &'a Store) -> Vec<&'a SocketRow> {
         let mut view = View::default();
         view.set_filter(self.filter.clone(), store);
         if let Some(sort) = self.sort {
@@ -160,8 +160,8 @@ impl Selection<'_> {
     /// How many sockets or groups there are.
     pub fn len(&self) -> usize {
         match &self.what {
-            What::Sockets(rows) => rows.len(),
-            What::Groups(groups) => groups.len(),
+            SelectedRows::Sockets(rows) => rows.len(),
+            SelectedRows::Groups(groups) => groups.len(),
         }
     }
 
@@ -175,11 +175,11 @@ impl Selection<'_> {
     pub fn mark(&self) -> u64 {
         match &self.what {
             _ if self.list.count_only => self.len() as u64,
-            What::Sockets(rows) => {
+            SelectedRows::Sockets(rows) => {
                 let sockets = rows.iter().map(|row| &row.connection.socket);
                 sockets.map(|socket| mark_of(&(socket.id, socket.state as u8))).fold(0, u64::wrapping_add)
             }
-            What::Groups(groups) => groups.mark(self.store),
+            SelectedRows::Groups(groups) => groups.mark(self.store),
         }
     }
 
@@ -190,8 +190,8 @@ impl Selection<'_> {
             return self.write_count(out).map(|()| None);
         }
         let rows = match &self.what {
-            What::Groups(groups) => return groups.write(list.format, store, out),
-            What::Sockets(rows) => rows,
+            SelectedRows::Groups(groups) => return groups.write(list.format, store, out),
+            SelectedRows::Sockets(rows) => rows,
         };
         let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(store));
         let objects = || SocketWriter::new(&columns, list.columns.is_none());
@@ -240,7 +240,7 @@ fn mark_of(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usize]) -> io::Result<()> {
+fn write_text(out: &mut impl Write, store: &Store, rows: &[&SocketRow], columns: &[usize]) -> io::Result<()> {
     let headings: Vec<_> =
         columns.iter().map(|&index| TextHeading { title: COLUMNS[index].title, align: COLUMNS[index].align }).collect();
     let cells: Vec<Vec<_>> = rows
@@ -253,7 +253,7 @@ fn write_text(out: &mut impl Write, store: &Store, rows: &[&Row], columns: &[usi
 fn write_records<F: RecordFormat>(
     out: &mut impl Write,
     store: &Store,
-    rows: &[&Row],
+    rows: &[&SocketRow],
     columns: &[usize],
     head: Option<&LineHead<'_>>,
 ) -> io::Result<()> {
@@ -400,7 +400,7 @@ mod tests {
     #[test]
     fn the_mark_of_a_list_is_that_of_its_sockets_and_their_states() {
         let mut store = store();
-        let groups = || Some(Groups::by(["process"]).expect("a column"));
+        let groups = || Some(GroupBy::by(["process"]).expect("a column"));
         let lists = [
             List::default(),
             List { groups: groups(), ..List::default() },

@@ -20,7 +20,7 @@ use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
 use crate::report::format::json::{SocketWriter, rfc3339};
 use crate::store::Store;
-use crate::store::rows::{Mark, Row};
+use crate::store::row::{Mark, SocketRow};
 use crate::table::filter::Filter;
 use crate::table::value::Value;
 
@@ -176,10 +176,10 @@ impl<'w> EventStream<'w> {
     }
 
     /// The socket of a transition, if it matches before or after it.
-    fn told(&self, store: &Store, transition: &Transition) -> Option<Row> {
+    fn told(&self, store: &Store, transition: &Transition) -> Option<SocketRow> {
         let before = before(store, transition);
         let after = after(store, transition);
-        let passes = |row: &Option<Row>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
+        let passes = |row: &Option<SocketRow>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
         if !passes(&before) && !passes(&after) {
             return None;
         }
@@ -196,7 +196,7 @@ impl<'w> EventStream<'w> {
         Some(line)
     }
 
-    fn object(&self, store: &Store, transition: &Transition, row: &Row) -> Vec<u8> {
+    fn object(&self, store: &Store, transition: &Transition, row: &SocketRow) -> Vec<u8> {
         let mut line = json(&TransitionRecord {
             event: event(transition),
             at: rfc3339(store.wall_of(transition.at)),
@@ -286,7 +286,7 @@ fn outcome(transition: &Transition) -> Option<&'static str> {
 }
 
 /// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
-fn before(store: &Store, transition: &Transition) -> Option<Row> {
+fn before(store: &Store, transition: &Transition) -> Option<SocketRow> {
     let mut row = known_row(store, transition);
     match transition.from {
         Some(from) => row.connection.socket.state = from,
@@ -308,7 +308,7 @@ fn before(store: &Store, transition: &Transition) -> Option<Row> {
 }
 
 /// The socket in its new state. `None` for one that is gone.
-fn after(store: &Store, transition: &Transition) -> Option<Row> {
+fn after(store: &Store, transition: &Transition) -> Option<SocketRow> {
     let mut row = known_row(store, transition);
     let to = transition.to?;
     if row.connection.socket.state != to {
@@ -320,30 +320,30 @@ fn after(store: &Store, transition: &Transition) -> Option<Row> {
 }
 
 /// The socket as last seen; what the transition says, if no sample has shown it.
-fn known_row(store: &Store, transition: &Transition) -> Row {
+fn known_row(store: &Store, transition: &Transition) -> SocketRow {
     let mut row = store.rows().find(transition.id).and_then(|index| store.rows().get(index)).cloned();
     // A socket that was disconnected and connected anew shows its last connection, which may be another one.
-    let is_its = |row: &Row| {
+    let is_its = |row: &SocketRow| {
         let socket = &row.connection.socket;
         (socket.local, socket.remote) == (transition.local, transition.remote)
     };
     let row = row.take().filter(is_its).unwrap_or_else(|| unseen_row(transition));
-    let mut row = Row { mark: None, ..row };
+    let mut row = SocketRow { mark: None, ..row };
     if transition.owner.holders().is_some() || row.connection.socket.owner.no_process() == Some(NoProcess::None) {
         row.connection.socket.owner = transition.owner.clone();
     }
     row
 }
 
-fn unseen_row(transition: &Transition) -> Row {
+fn unseen_row(transition: &Transition) -> SocketRow {
     let state = transition.to.or(transition.from).unwrap_or(TcpState::Close);
     let socket = Socket::known_by(&transition.socket(), state, transition.owner.clone());
     let known = Known { socket, state_since: None, first_seen: transition.at };
-    Row { connection: known.into(), mark: None }
+    SocketRow { connection: known.into(), mark: None }
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
-fn text(store: &Store, transition: &Transition, row: &Row) -> String {
+fn text(store: &Store, transition: &Transition, row: &SocketRow) -> String {
     let (event, socket) = (event(transition), &row.connection.socket);
     let mut line = format!(
         "{}  {event:<10}  {} {}",

@@ -20,10 +20,11 @@ use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::attempts::Attempts;
-use crate::store::listeners::{AcceptQueue, ListenPlace, Listeners};
-use crate::store::routes::{Route, is_ephemeral};
-use crate::store::rows::{Counts, Row, RowIndex};
+use crate::store::groups::attempts::GroupAttempts;
+use crate::store::listeners::{AcceptQueue, ListenAddress, Listeners};
+use crate::store::port_pool::{PortPool, is_ephemeral};
+use crate::store::row::{RowIndex, SocketRow};
+use crate::store::socket_counts::SocketCounts;
 use crate::store::tally::is_listening;
 
 /// What the sockets of a group have in common; identifies the group over time.
@@ -48,14 +49,14 @@ pub enum GroupKey {
     /// One listening socket (for UDP, one without a peer), and what it accepted or has waiting.
     Listener {
         /// Where it listens.
-        place: ListenPlace,
+        place: ListenAddress,
         /// The listening socket.
         id: SocketId,
     },
     /// Came in by one of several listeners of one place, and nothing tells by which.
-    OneOfListeners(ListenPlace),
+    OneOfListeners(ListenAddress),
     /// Opened by us on a port that the kernel chose.
-    Route(Route),
+    PortPool(PortPool),
 }
 
 impl GroupKey {
@@ -65,7 +66,7 @@ impl GroupKey {
             Self::Process(_) | Self::NoProcess(_) => Grouping::Process,
             Self::Remote { .. } => Grouping::Remote,
             Self::Listener { .. } | Self::OneOfListeners(_) => Grouping::Listener,
-            Self::Route(_) => Grouping::Route,
+            Self::PortPool(_) => Grouping::PortPool,
         }
     }
 
@@ -73,7 +74,7 @@ impl GroupKey {
     pub const fn remote_address(self) -> Option<Address> {
         match self {
             Self::Remote { address, .. } => Some(address),
-            Self::Route(route) => Some(route.to.address),
+            Self::PortPool(route) => Some(route.to.address),
             Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } | Self::OneOfListeners(_) => None,
         }
     }
@@ -93,7 +94,7 @@ pub struct Group {
     /// How many more sockets that process has than the others, as far as a vote tells.
     votes: u32,
     /// How many by state.
-    pub counts: Counts,
+    pub counts: SocketCounts,
     /// Distinct remote addresses.
     pub peers: u32,
     /// Bytes received and not read, listeners aside.
@@ -112,9 +113,9 @@ pub struct Group {
     pub sharers: u32,
     /// Since when the one that is in `CLOSE_WAIT` longest is in it.
     pub close_wait_since: Option<Since>,
-    /// Attempts to connect in the last minute; `None` where they are not told (see [`Attempts::are_told`]), or no destination
+    /// Attempts to connect in the last minute; `None` where they are not told (see [`GroupAttempts::are_told`]), or no destination
     /// or listener is meant.
-    pub attempts: Option<Attempts>,
+    pub attempts: Option<GroupAttempts>,
 }
 
 impl Group {
@@ -131,9 +132,9 @@ impl Group {
 
 /// What one process holds now: for the dialog that asks whether to signal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct ProcessSockets {
     /// Its sockets by state.
-    pub counts: Counts,
+    pub counts: SocketCounts,
     /// Distinct remote addresses of its connections.
     pub peers: u32,
 }
@@ -150,7 +151,7 @@ pub enum Grouping {
     /// which listener took them. Connections that we opened belong to none.
     Listener,
     /// One group a route: the connections that we opened on ephemeral ports, which compete for those.
-    Route,
+    PortPool,
 }
 
 /// The groups of processes, in no order that means anything.
@@ -179,18 +180,18 @@ pub fn by(store: &Store, grouping: Grouping) -> Vec<Group> {
 #[derive(Debug)]
 pub struct Summing {
     grouping: Grouping,
-    groups: Groups,
+    groups: GroupTable,
     next: RowIndex,
 }
 
 impl Summing {
     /// Nothing is added up yet.
     pub fn new(grouping: Grouping) -> Self {
-        Self { grouping, groups: Groups::default(), next: RowIndex(0) }
+        Self { grouping, groups: GroupTable::default(), next: RowIndex(0) }
     }
 
     /// Adds up as many rows as `steps` allows, of them those that `is_wanted`; answers whether that was all.
-    pub fn advance(&mut self, store: &Store, steps: &mut usize, is_wanted: impl Fn(&Row) -> bool) -> bool {
+    pub fn advance(&mut self, store: &Store, steps: &mut usize, is_wanted: impl Fn(&SocketRow) -> bool) -> bool {
         while *steps > 0 {
             *steps -= 1;
             let Some((index, row)) = store.rows().first_from(self.next) else { return true };
@@ -219,7 +220,7 @@ impl Summing {
 /// The rows that make up the group of `key`, in no order that means anything.
 pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
     let grouping = key.grouping();
-    let belongs = |row: &Row| {
+    let belongs = |row: &SocketRow| {
         let mut found = false;
         each_key(&row.connection.socket, grouping, store, |candidate, _| found |= candidate == key);
         found
@@ -230,17 +231,17 @@ pub fn rows_of(store: &Store, key: GroupKey) -> Vec<RowIndex> {
 /// What a process holds now, being counted in slices. Sockets it is only remembered for (`TIME_WAIT`) are not among them.
 /// The store must not change in between.
 #[derive(Debug)]
-pub struct HoldingsCount {
+pub struct ProcessSocketsCount {
     process: ProcessId,
     next: RowIndex,
-    counts: Counts,
-    peers: Peers,
+    counts: SocketCounts,
+    peers: RemoteAddresses,
 }
 
-impl HoldingsCount {
+impl ProcessSocketsCount {
     /// Nothing is counted yet.
     pub fn new(process: ProcessId) -> Self {
-        Self { process, next: RowIndex(0), counts: Counts::default(), peers: Peers::default() }
+        Self { process, next: RowIndex(0), counts: SocketCounts::default(), peers: RemoteAddresses::default() }
     }
 
     /// Whose sockets are counted.
@@ -249,11 +250,11 @@ impl HoldingsCount {
     }
 
     /// Counts as many rows as `steps` allows; the result once all are counted.
-    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<Holdings> {
+    pub fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<ProcessSockets> {
         while *steps > 0 {
             *steps -= 1;
             let Some((index, row)) = store.rows().first_from(self.next) else {
-                return Some(Holdings { counts: self.counts, peers: count(self.peers.len()) });
+                return Some(ProcessSockets { counts: self.counts, peers: count(self.peers.len()) });
             };
             self.next = RowIndex(index.0 + 1);
             let socket = &row.connection.socket;
@@ -270,7 +271,7 @@ impl HoldingsCount {
     }
 }
 
-fn live(store: &Store) -> impl Iterator<Item = (RowIndex, &Row)> {
+fn live(store: &Store) -> impl Iterator<Item = (RowIndex, &SocketRow)> {
     store.rows().iter().filter(|(_, row)| !row.is_closed())
 }
 
@@ -286,7 +287,7 @@ fn each_key<'a>(
     mut found: impl FnMut(GroupKey, Option<&'a Arc<Process>>),
 ) {
     let first = socket.owner.holders().and_then(|holders| holders.all().first());
-    let listening = || Listening::of(store);
+    let listening = || ListenerLookup::of(store);
     match grouping {
         Grouping::Process => {
             if let Some(why) = socket.owner.no_process() {
@@ -308,9 +309,9 @@ fn each_key<'a>(
                 found(key, holder);
             }
         }
-        Grouping::Route => {
+        Grouping::PortPool => {
             if let Some(route) = listening().route_of(socket) {
-                found(GroupKey::Route(route), first);
+                found(GroupKey::PortPool(route), first);
             }
         }
     }
@@ -318,12 +319,12 @@ fn each_key<'a>(
 
 /// Who listens, and what the kernel says of ports.
 #[derive(Clone, Copy, Debug)]
-struct Listening<'a> {
+struct ListenerLookup<'a> {
     listeners: &'a Listeners,
     facts: &'a Facts,
 }
 
-impl<'a> Listening<'a> {
+impl<'a> ListenerLookup<'a> {
     fn of(store: &'a Store) -> Self {
         Self { listeners: store.listeners(), facts: store.facts() }
     }
@@ -331,7 +332,7 @@ impl<'a> Listening<'a> {
     /// The listener that `socket` is or came in by.
     fn listener_of(&self, socket: &Socket) -> Option<GroupKey> {
         if is_listening(socket) {
-            return Some(GroupKey::Listener { place: ListenPlace::of(socket), id: socket.id });
+            return Some(GroupKey::Listener { place: ListenAddress::of(socket), id: socket.id });
         }
         let came_by = self.listeners.of_connection(socket)?;
         Some(match came_by.listener {
@@ -346,13 +347,13 @@ impl<'a> Listening<'a> {
     }
 
     /// The route whose ports `socket` takes one of; `None` if it came to a listener or was bound to another port.
-    fn route_of(&self, socket: &Socket) -> Option<Route> {
+    fn route_of(&self, socket: &Socket) -> Option<PortPool> {
         let netns = socket.id.netns();
         let is_opened = socket.protocol == Protocol::Tcp && !socket.remote.is_unset();
         if !is_opened || !is_ephemeral(socket.local.port, netns, self.facts) || self.is_served(socket) {
             return None;
         }
-        Some(Route::of(&socket.reference()))
+        Some(PortPool::of(&socket.reference()))
     }
 
     fn remote_of(&self, socket: &Socket) -> GroupKey {
@@ -365,14 +366,14 @@ impl<'a> Listening<'a> {
 
 /// Groups under construction.
 #[derive(Debug, Default)]
-struct Groups {
+struct GroupTable {
     found: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
-    peers: Peers,
+    peers: RemoteAddresses,
 }
 
-impl Groups {
-    fn add(&mut self, key: GroupKey, process: Option<&Arc<Process>>, row: &Row) {
+impl GroupTable {
+    fn add(&mut self, key: GroupKey, process: Option<&Arc<Process>>, row: &SocketRow) {
         let place = *self.places.entry(key).or_insert_with(|| {
             self.found.push(Group::empty(key));
             self.found.len() - 1
@@ -381,14 +382,14 @@ impl Groups {
         if let Some(process) = process {
             let is_held = matches!(row.connection.socket.owner, Owner::Live(_));
             match key {
-                GroupKey::Route(_) => group.vote(process, is_held),
+                GroupKey::PortPool(_) => group.vote(process, is_held),
                 _ if group.process.is_none() => group.elect(process, is_held),
                 _ => {}
             }
         }
         group.add(row);
         let remote = row.connection.socket.destination();
-        if matches!(key, GroupKey::Remote { .. } | GroupKey::Route(_)) {
+        if matches!(key, GroupKey::Remote { .. } | GroupKey::PortPool(_)) {
             group.peers = 1;
         } else if !row.connection.socket.remote.is_unset() && self.peers.insert(place, remote.address) {
             group.peers += 1;
@@ -398,12 +399,12 @@ impl Groups {
 
 /// Which remote addresses each place has met. IPv4 addresses are packed: there can be 200,000 of them.
 #[derive(Debug, Default)]
-struct Peers {
+struct RemoteAddresses {
     v4: FxHashSet<u64>,
     v6: FxHashSet<(usize, Ipv6Addr, Option<NonZeroU32>)>,
 }
 
-impl Peers {
+impl RemoteAddresses {
     fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
     }
@@ -425,7 +426,7 @@ impl Group {
             process: None,
             is_held: false,
             votes: 0,
-            counts: Counts::default(),
+            counts: SocketCounts::default(),
             peers: 0,
             receive_queue_bytes: 0,
             send_queue_bytes: 0,
@@ -456,7 +457,7 @@ impl Group {
         (self.process, self.is_held, self.votes) = (Some(Arc::clone(process)), is_held, 1);
     }
 
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: &SocketRow) {
         let connection = &row.connection;
         let socket = &connection.socket;
         self.counts.add(socket);
@@ -546,8 +547,8 @@ mod tests {
         groups.values().find(key).expect("the process has a group")
     }
 
-    fn holdings_of(store: &Store, process: ProcessId) -> Holdings {
-        HoldingsCount::new(process).advance(store, &mut usize::MAX.clone()).expect("there are fewer rows")
+    fn holdings_of(store: &Store, process: ProcessId) -> ProcessSockets {
+        ProcessSocketsCount::new(process).advance(store, &mut usize::MAX.clone()).expect("there are fewer rows")
     }
 
     #[test]
@@ -672,7 +673,7 @@ mod tests {
         let mut store = Store::new(source_info());
         let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
         store.apply(Delta { added, facts: Arc::new(facts), ..Delta::default() });
-        let groups = groups(by(&store, Grouping::Route));
+        let groups = groups(by(&store, Grouping::PortPool));
         let sizes: Vec<_> = groups.values().map(Group::sockets).collect();
         assert_eq!(sizes, [7, 1, 1], "another namespace has a range that is not known");
         let cache = groups.values().next().expect("there are three");
@@ -689,7 +690,11 @@ mod tests {
         let mut store = machine();
         let holdings = holdings_of(&store, process(813, "nginx").id);
         assert_eq!((holdings.counts.of(Established), holdings.counts.of(TcpState::Listen), holdings.peers), (3, 1, 2));
-        assert_eq!(holdings_of(&store, process(99, "curl").id), Holdings::default(), "a TIME_WAIT is only remembered");
+        assert_eq!(
+            holdings_of(&store, process(99, "curl").id),
+            ProcessSockets::default(),
+            "a TIME_WAIT is only remembered"
+        );
         let gone = Removed { id: tcp(4).build().id, at: Timestamp::default() };
         store.apply(Delta { removed: vec![gone], ..Delta::default() });
         assert_eq!(holdings_of(&store, process(813, "nginx").id).peers, 1, "a closed row is not held");
@@ -698,7 +703,7 @@ mod tests {
     #[test]
     fn the_rows_of_a_group_are_those_that_were_added_up() {
         let store = machine();
-        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::PortPool] {
             for group in by(&store, grouping) {
                 assert_eq!(rows_of(&store, group.key).len(), group.sockets() as usize, "{:?}", group.key);
             }

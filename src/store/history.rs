@@ -1,8 +1,8 @@
 //! Counts per state over time: each second of the last quarter of an hour, each minute of the last day, and which
 //! state followed which in the last minute. All of it in rings of named length.
 
-pub mod edges;
 pub mod minutes;
+pub mod transition_rates;
 pub mod trend;
 
 use std::collections::VecDeque;
@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::model::delta::Transition;
 use crate::model::memory::Held;
 use crate::model::time::Timestamp;
-use crate::store::history::edges::{EdgeRates, EdgeRing};
 use crate::store::history::minutes::{Minute, Minutes};
-use crate::store::rows::Counts;
+use crate::store::history::transition_rates::{TransitionRates, TransitionRing};
+use crate::store::socket_counts::SocketCounts;
 
 /// How far back the seconds reach.
 pub const HISTORY_TIME: Duration = Duration::from_secs(15 * 60);
@@ -30,7 +30,7 @@ pub struct Sample {
     /// When the first of those was.
     begun: Timestamp,
     /// Live sockets by state.
-    pub counts: Counts,
+    pub counts: SocketCounts,
     /// Sockets opened since the sample before, of any protocol.
     pub opened: u32,
     /// Sockets closed since the sample before, of any protocol.
@@ -61,7 +61,7 @@ pub struct EventRates {
 pub struct History {
     samples: VecDeque<Sample>,
     minutes: Minutes,
-    edges: EdgeRing,
+    transitions: TransitionRing,
 }
 
 impl History {
@@ -81,8 +81,8 @@ impl History {
     }
 
     /// Which state followed which, per second over the last minute; `None` until two samples exist.
-    pub fn edges(&self) -> Option<EdgeRates> {
-        self.edges.rates()
+    pub fn transition_rates(&self) -> Option<TransitionRates> {
+        self.transitions.rates()
     }
 
     /// Events per second over the last `window`, or since the sample before the last if that is longer ago; `None`
@@ -101,9 +101,9 @@ impl History {
         Some(sum.per_second(over))
     }
 
-    pub(super) fn push(&mut self, at: Timestamp, counts: Counts, transitions: &[Transition]) {
+    pub(super) fn push(&mut self, at: Timestamp, counts: SocketCounts, transitions: &[Transition]) {
         self.minutes.push(at, &counts);
-        self.edges.push(at, transitions);
+        self.transitions.push(at, transitions);
         let mut sample = Sample { at, begun: at, counts, ..Sample::default() };
         for transition in transitions {
             sample.count(transition);

@@ -4,7 +4,7 @@ use std::vec::IntoIter;
 
 use crate::model::delta::{Connection, Delta, Removed};
 use crate::store::Store;
-use crate::store::merge::{Merged, Past, Pending};
+use crate::store::merged_deltas::{MergedDeltas, MergedHistories, PendingRow};
 use crate::store::pressure::PRESSURE_WINDOW;
 use crate::store::rows::Touched;
 
@@ -32,12 +32,12 @@ pub struct Intake {
 #[derive(Debug)]
 struct MergedRows {
     deltas: u64,
-    slots: Vec<Option<Pending>>,
+    slots: Vec<Option<PendingRow>>,
     /// The next slot, in the first or the second pass.
     next: usize,
     is_second_pass: bool,
     dropped: u64,
-    past: Past,
+    past: MergedHistories,
 }
 
 impl Store {
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Begins to take in deltas that were merged.
-    pub fn begin_merged(&mut self, merged: Merged) -> Intake {
+    pub fn begin_merged(&mut self, merged: MergedDeltas) -> Intake {
         let (delta, deltas, slots, dropped, past) = merged.into_parts();
         self.rows.reserve(slots.len());
         let rows = MergedRows { deltas, slots, next: 0, is_second_pass: false, dropped, past };
@@ -71,7 +71,7 @@ impl Store {
         while *steps > 0 {
             *steps = steps.saturating_sub(STEPS_A_ROW);
             if let Some(connection) = intake.rows.next() {
-                self.ledger.see(&connection.socket);
+                self.attempt_history.see(&connection.socket);
                 self.rows.put(connection, at, intake.first, &mut intake.touched);
             } else if let Some(removed) = intake.removed.next() {
                 self.rows.close(removed, at, &mut intake.touched);
@@ -92,7 +92,7 @@ impl Store {
             return !std::mem::replace(&mut merged.is_second_pass, true);
         };
         merged.next += 1;
-        let is_due = |pending: &Pending| merged.is_second_pass || pending.is_past(now);
+        let is_due = |pending: &PendingRow| merged.is_second_pass || pending.is_past(now);
         let Some(pending) = slot.take_if(|pending| is_due(pending)) else { return true };
         let at = pending.removed.map_or(now, |(_, at)| at);
         if let Some(connection) = pending.connection {
@@ -114,14 +114,14 @@ impl Store {
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         if let Some(merged) = merged {
             (self.history, self.counters) = (merged.past.history, merged.past.counters);
-            (self.routes, self.ledger) = (merged.past.routes, merged.past.ledger);
+            (self.port_churn, self.attempt_history) = (merged.past.port_churn, merged.past.attempt_history);
             self.log.skip(merged.dropped);
             self.deltas += merged.deltas.saturating_sub(1);
         } else {
             self.history.push(at, *self.rows.counts(), &transitions);
-            self.routes.push(at, &transitions, &facts, &self.rows);
+            self.port_churn.push(at, &transitions, &facts, &self.rows);
             self.counters.push(at, facts.counters.as_ref());
-            self.ledger.push(at, &transitions, &facts);
+            self.attempt_history.push(at, &transitions, &facts);
         }
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW).as_ref(), &facts, &self.rows);
         self.log.extend(transitions);
@@ -135,7 +135,7 @@ impl Store {
         self.deltas += 1;
         self.unlisted.clear();
         self.unlisted.extend(&delta.unlisted);
-        self.ledger.note_under_way(&self.rows, |id| self.unlisted.contains(&id));
+        self.attempt_history.note_under_way(&self.rows, |id| self.unlisted.contains(&id));
         touched
     }
 }

@@ -19,7 +19,7 @@ use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::store::rows::Rows;
 use crate::store::tally::is_listening;
-use crate::store::waiting::Waiting;
+use crate::store::unaccepted::UnacceptedConnections;
 
 /// The accept queue of a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl AcceptQueue {
 
 /// Where listeners listen: those of one place share what comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenPlace {
+pub struct ListenAddress {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// The address and port.
@@ -82,7 +82,7 @@ pub struct ListenPlace {
     pub v6only: Option<bool>,
 }
 
-impl ListenPlace {
+impl ListenAddress {
     /// The place of a socket that listens.
     pub const fn of(socket: &Socket) -> Self {
         let Socket { protocol, local, interface, v6only, .. } = *socket;
@@ -129,13 +129,13 @@ impl Listener {
 
 /// The listeners of one place.
 #[derive(Debug, Default)]
-struct Sharers {
+struct AddressListeners {
     all: Vec<Listener>,
     /// Which of them a process holds, as an index; `None` for one that holds several.
     of_holder: FxHashMap<ProcessId, Option<usize>>,
 }
 
-impl Sharers {
+impl AddressListeners {
     fn note(&mut self, listener: Listener) {
         let nth = self.all.len();
         for process in listener.holders.iter().flat_map(|holders| holders.all()) {
@@ -145,7 +145,7 @@ impl Sharers {
     }
 
     /// The only listener that `socket`, which samples before saw `waiting` at some of them, can have come in by.
-    fn only<'a>(&'a self, socket: &Socket, waiting: &'a Waiting) -> Option<&'a Listener> {
+    fn only<'a>(&'a self, socket: &Socket, waiting: &'a UnacceptedConnections) -> Option<&'a Listener> {
         if let [only] = self.all.as_slice() {
             return Some(only);
         }
@@ -164,7 +164,11 @@ impl Sharers {
     }
 
     /// Those that `socket` can have come in by, as far as its control group and the queues, now and before, tell.
-    fn possible<'a>(&'a self, socket: &Socket, waiting: &'a Waiting) -> impl Iterator<Item = &'a Listener> + use<'a> {
+    fn possible<'a>(
+        &'a self,
+        socket: &Socket,
+        waiting: &'a UnacceptedConnections,
+    ) -> impl Iterator<Item = &'a Listener> + use<'a> {
         let cgroup = socket.cgroup.filter(|_| self.all.iter().any(|one| one.cgroup == socket.cgroup));
         let waits = matches!(socket.owner, Owner::Unaccepted);
         let by_queue = waits && self.all.iter().any(Listener::may_keep_waiting);
@@ -178,16 +182,16 @@ impl Sharers {
 
 /// What is known of the listener that a connection came in by.
 #[derive(Clone, Copy, Debug)]
-pub struct CameBy<'a> {
+pub struct ListenerMatch<'a> {
     /// Where it listens.
-    pub place: ListenPlace,
+    pub place: ListenAddress,
     /// The listener; `None` where several share the place and nothing tells which of them it was.
     pub listener: Option<&'a Listener>,
-    sharers: &'a Sharers,
-    waiting: &'a Waiting,
+    sharers: &'a AddressListeners,
+    waiting: &'a UnacceptedConnections,
 }
 
-impl<'a> CameBy<'a> {
+impl<'a> ListenerMatch<'a> {
     /// How many listeners share the place.
     pub fn sharers(&self) -> usize {
         self.sharers.all.len()
@@ -232,14 +236,14 @@ impl<'a> CameBy<'a> {
 /// The listeners of now: TCP listeners and bound UDP sockets without a peer.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    places: FxHashMap<ListenPlace, Sharers>,
+    places: FxHashMap<ListenAddress, AddressListeners>,
     /// What samples before told of connections that wait.
-    waiting: Arc<Waiting>,
+    waiting: Arc<UnacceptedConnections>,
 }
 
 impl Listeners {
     /// Those of `rows`, with what is known of connections that wait. One pass over the listening rows.
-    pub(super) fn of(rows: &Rows, waiting: &Arc<Waiting>) -> Self {
+    pub(super) fn of(rows: &Rows, waiting: &Arc<UnacceptedConnections>) -> Self {
         let mut listeners = Self { waiting: Arc::clone(waiting), ..Self::default() };
         for index in rows.listening().iter() {
             if let Some(row) = rows.get(index) {
@@ -256,22 +260,22 @@ impl Listeners {
         };
         let (id, inode, cgroup) = (socket.id, socket.inode, socket.cgroup);
         let listener = Listener { id, inode, queue: AcceptQueue::of(socket), holders, cgroup };
-        self.places.entry(ListenPlace::of(socket)).or_default().note(listener);
+        self.places.entry(ListenAddress::of(socket)).or_default().note(listener);
     }
 
     /// How many listeners share `place`.
-    pub fn sharers(&self, place: ListenPlace) -> usize {
+    pub fn sharers(&self, place: ListenAddress) -> usize {
         self.places.get(&place).map_or(0, |sharers| sharers.all.len())
     }
 
     /// The same listeners, with what is known of connections that wait.
-    pub(super) fn remembering(self, waiting: &Arc<Waiting>) -> Self {
+    pub(super) fn remembering(self, waiting: &Arc<UnacceptedConnections>) -> Self {
         Self { waiting: Arc::clone(waiting), ..self }
     }
 
     /// What is known of the connections that wait, now that `rows`, of which these are the listeners, are of the next
     /// sample.
-    pub(super) fn note_waiting(&self, rows: &Rows, waiting: &mut Waiting) {
+    pub(super) fn note_waiting(&self, rows: &Rows, waiting: &mut UnacceptedConnections) {
         let unaccepted = rows.suspects().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket);
         waiting.begin();
         for socket in unaccepted.filter(|socket| matches!(socket.owner, Owner::Unaccepted)) {
@@ -288,22 +292,22 @@ impl Listeners {
     }
 
     /// The places of `netns` with this port, in no order that means anything.
-    pub fn places_of(&self, protocol: Protocol, port: u16, netns: NetnsId) -> impl Iterator<Item = ListenPlace> {
+    pub fn places_of(&self, protocol: Protocol, port: u16, netns: NetnsId) -> impl Iterator<Item = ListenAddress> {
         let is_there =
-            move |place: &&ListenPlace| (place.protocol, place.local.port, place.netns) == (protocol, port, netns);
+            move |place: &&ListenAddress| (place.protocol, place.local.port, place.netns) == (protocol, port, netns);
         self.places.keys().filter(is_there).copied()
     }
 
     /// What is known of the listener that `socket`, a connection, came in by; `None` if no listener of now can have
     /// taken it. A connection that came through a dual-stack `[::]` is an IPv6 socket, so its family tells it apart.
-    pub fn of_connection(&self, socket: &Socket) -> Option<CameBy<'_>> {
-        let (place, sharers) = self.place_of(ListenPlace::of(socket), socket.family)?;
+    pub fn of_connection(&self, socket: &Socket) -> Option<ListenerMatch<'_>> {
+        let (place, sharers) = self.place_of(ListenAddress::of(socket), socket.family)?;
         let waiting = &*self.waiting;
-        Some(CameBy { place, listener: sharers.only(socket, waiting), sharers, waiting })
+        Some(ListenerMatch { place, listener: sharers.only(socket, waiting), sharers, waiting })
     }
 
     /// Where the listeners are that a connection at `local`, a place as fine as the connection knows it, came in by.
-    fn place_of(&self, local: ListenPlace, family: Family) -> Option<(ListenPlace, &Sharers)> {
+    fn place_of(&self, local: ListenAddress, family: Family) -> Option<(ListenAddress, &AddressListeners)> {
         let any = Endpoint { addr: family.unspecified(), ..local.local };
         // An IPv4 connection of an IPv6 socket came by one that takes IPv4 as well.
         let is_mapped = family == Family::Ipv6 && local.local.addr.to_canonical().is_ipv4();
@@ -315,7 +319,7 @@ impl Listeners {
         devices.iter().find_map(|interface| {
             [local.local, any].into_iter().find_map(|local_end| {
                 v6only.iter().find_map(|v6only| {
-                    let place = ListenPlace { local: local_end, interface: *interface, v6only: *v6only, ..local };
+                    let place = ListenAddress { local: local_end, interface: *interface, v6only: *v6only, ..local };
                     Some((place, self.places.get(&place)?))
                 })
             })
@@ -323,6 +327,6 @@ impl Listeners {
     }
 }
 
-mod called;
+mod target;
 #[cfg(test)]
 mod tests;

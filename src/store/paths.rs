@@ -17,10 +17,10 @@ pub const STAYS_MAX: usize = 16;
 
 /// The states that one connection went through, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Path {
+pub struct ConnectionPath {
     stays: Vec<Stay>,
     omitted: u32,
-    end: Option<End>,
+    end: Option<PathEnd>,
 }
 
 /// A stay in one state.
@@ -40,7 +40,7 @@ pub struct Stay {
 
 /// The end of a connection: no trace of it is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct PathEnd {
     /// When.
     pub at: Timestamp,
     /// Who told.
@@ -51,7 +51,7 @@ pub struct End {
     pub last: Option<LastWords>,
 }
 
-impl Path {
+impl ConnectionPath {
     /// The stays, oldest first.
     pub fn stays(&self) -> &[Stay] {
         &self.stays
@@ -63,7 +63,7 @@ impl Path {
     }
 
     /// Its end; `None` while the connection is there.
-    pub const fn end(&self) -> Option<End> {
+    pub const fn end(&self) -> Option<PathEnd> {
         self.end
     }
 
@@ -84,7 +84,7 @@ impl Path {
         }
         match transition.to {
             Some(state) => self.push(Stay { state, entered: at, told_by, lasted: None, skipped }),
-            None => self.end = Some(End { at, told_by, skipped, last: transition.last }),
+            None => self.end = Some(PathEnd { at, told_by, skipped, last: transition.last }),
         }
     }
 
@@ -99,8 +99,8 @@ impl Path {
 
 /// The paths of the connections that have, or lately had, a row.
 #[derive(Debug, Default)]
-pub(super) struct Paths {
-    slots: Vec<(SocketId, Path)>,
+pub(super) struct ConnectionPaths {
+    slots: Vec<(SocketId, ConnectionPath)>,
     /// Slots that wait to be reused.
     free: Vec<u32>,
     places: Places,
@@ -110,8 +110,8 @@ pub(super) struct Paths {
     ended: VecDeque<SocketId>,
 }
 
-impl Paths {
-    pub(super) fn get(&self, id: SocketId) -> Option<&Path> {
+impl ConnectionPaths {
+    pub(super) fn get(&self, id: SocketId) -> Option<&ConnectionPath> {
         self.slots.get(self.slot(id)? as usize).map(|(_, path)| path)
     }
 
@@ -155,7 +155,7 @@ impl Paths {
         let slot = self.free.pop().unwrap_or_else(end);
         match self.slots.get_mut(slot as usize) {
             Some(free) => free.0 = id,
-            None => self.slots.push((id, Path::default())),
+            None => self.slots.push((id, ConnectionPath::default())),
         }
         self.places.insert(id, slot);
         slot
@@ -166,7 +166,7 @@ impl Paths {
             let Some(id) = self.ended.pop_front().or_else(|| self.order.pop_front()) else { return };
             let Some(slot) = self.slot(id) else { continue };
             self.places.remove(id, slot);
-            self.slots[slot as usize].1 = Path::default();
+            self.slots[slot as usize].1 = ConnectionPath::default();
             self.free.push(slot);
         }
         if self.order.len() >= 2 * PATHS_MAX {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_path_is_the_stays_of_a_connection_in_order() {
-        let mut paths = Paths::default();
+        let mut paths = ConnectionPaths::default();
         let steps = [
             step(1, 100, Some(Established), Some(CloseWait)),
             step(1, 110, Some(CloseWait), Some(LastAck)),
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn another_connection_under_the_same_identity_begins_anew() {
-        let mut paths = Paths::default();
+        let mut paths = ConnectionPaths::default();
         paths.extend(&[step(1, 1, None, Some(Established)), step(1, 2, Some(Established), None)], |_| true);
         paths.extend(&[step(1, 3, None, Some(Established))], |_| true);
         let path = paths.get(id(1)).expect("it has one");
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_long_path_keeps_its_last_stays_and_says_so() {
-        let mut paths = Paths::default();
+        let mut paths = ConnectionPaths::default();
         for at in 0..50 {
             paths.extend(&[step(1, at, Some(Established), Some(CloseWait))], |_| true);
         }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn those_that_ended_longest_ago_make_room() {
-        let mut paths = Paths::default();
+        let mut paths = ConnectionPaths::default();
         paths.extend(&[step(0, 1, None, Some(Established)), step(1, 1, None, Some(Established))], |_| true);
         paths.extend(&[step(1, 2, Some(Established), None)], |_| true);
         paths.extend(&[step(2, 2, None, Some(Established))], |_| false);

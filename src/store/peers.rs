@@ -11,7 +11,7 @@ use crate::model::address::Destination;
 use crate::model::endpoint::Protocol;
 use crate::model::memory::Held;
 use crate::model::socket::Socket;
-use crate::store::rows::{Row, RowIndex, Rows};
+use crate::store::row::{RowIndex, SocketRow};
 
 /// A table with room for so many times what is in it is made smaller.
 const SLACK: usize = 4;
@@ -20,20 +20,20 @@ const SMALL: usize = 64;
 
 /// Rows by their ends.
 #[derive(Clone, Debug, Default)]
-pub struct Peers {
-    table: HashTable<Place>,
+pub struct PeerTable {
+    table: HashTable<EndpointsSlot>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct EndpointsSlot {
     hash: u64,
     index: RowIndex,
 }
 
-impl Peers {
+impl PeerTable {
     /// `socket` lives in the row at `index`.
     pub(super) fn enter(&mut self, index: RowIndex, socket: &Socket) {
-        let place = Place { hash: hash(near(socket), far(socket)), index };
+        let place = EndpointsSlot { hash: hash(near(socket), far(socket)), index };
         self.table.insert_unique(place.hash, place, |place| place.hash);
     }
 
@@ -49,28 +49,33 @@ impl Peers {
 
     /// What it holds.
     pub(super) fn held(&self) -> Held {
-        let bytes = self.table.capacity() * size_of::<Place>();
+        let bytes = self.table.capacity() * size_of::<EndpointsSlot>();
         Held { what: "peers on this machine", len: self.table.len(), bytes }
     }
 
     /// The other end of `socket`: in its own network namespace, else in another one that is shown, if there is just one
     /// (containers of two networks may use the same addresses). A loopback address is another one in each namespace.
-    pub(super) fn of<'a>(&self, socket: &Socket, rows: &'a Rows) -> Option<&'a Row> {
+    /// `row_at` gives the row at an index.
+    pub(super) fn of<'a>(
+        &self,
+        socket: &Socket,
+        row_at: impl Fn(RowIndex) -> Option<&'a SocketRow>,
+    ) -> Option<&'a SocketRow> {
         let (near, far) = (near(socket), far(socket));
-        let is_mirrored = |row: &&Row| {
+        let is_mirrored = |row: &&SocketRow| {
             let other = &row.connection.socket;
             !row.is_closed() && other.id != socket.id && (self::near(other), self::far(other)) == (far, near)
         };
         let mirrored = || {
             let places = self.table.iter_hash(hash(far, near));
-            places.filter_map(|place| rows.get(place.index)).filter(is_mirrored)
+            places.filter_map(|place| row_at(place.index)).filter(is_mirrored)
         };
-        let is_near = |row: &&Row| row.connection.socket.id.netns() == socket.id.netns();
+        let is_near = |row: &&SocketRow| row.connection.socket.id.netns() == socket.id.netns();
         if let Some(row) = mirrored().find(is_near) {
             return Some(row);
         }
-        let mut abroad = mirrored().filter(|_| !far.address.ip().is_loopback());
-        abroad.next().filter(|_| abroad.next().is_none())
+        let mut elsewhere = mirrored().filter(|_| !far.address.ip().is_loopback());
+        elsewhere.next().filter(|_| elsewhere.next().is_none())
     }
 }
 

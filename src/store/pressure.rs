@@ -7,7 +7,7 @@ use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::counters::Growth;
-use crate::store::listeners::{AcceptQueue, ListenPlace};
+use crate::store::listeners::{AcceptQueue, ListenAddress};
 use crate::store::rows::Rows;
 
 /// What the counters are told over, and how long a listener that was full may be the one at fault.
@@ -22,16 +22,16 @@ const SUSPECTS_LEN_MAX: usize = 64;
 pub struct Pressure {
     growth: Option<Growth>,
     /// The listeners that were full in the last [`PRESSURE_WINDOW`].
-    suspects: Vec<Suspect>,
+    suspects: Vec<FullListener>,
 }
 
 /// A listener that was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Suspect {
+pub struct FullListener {
     /// The listening socket, which may be gone by now.
     pub id: SocketId,
     /// Where it listens.
-    pub place: ListenPlace,
+    pub place: ListenAddress,
     /// When it was seen full last.
     pub seen: Timestamp,
 }
@@ -53,7 +53,7 @@ impl Pressure {
     }
 
     /// The listener that the overflows are tied to: the only one that was full while they rose.
-    pub fn at_fault(&self) -> Option<Suspect> {
+    pub fn at_fault(&self) -> Option<FullListener> {
         match self.suspects.as_slice() {
             [suspect] if self.overflows() > 0.0 => Some(*suspect),
             _ => None,
@@ -78,7 +78,7 @@ impl Pressure {
             match self.suspects.iter().position(|known| known.id == socket.id) {
                 Some(known) => self.suspects[known].seen = at,
                 None if self.suspects.len() < SUSPECTS_LEN_MAX => {
-                    self.suspects.push(Suspect { id: socket.id, place: ListenPlace::of(socket), seen: at });
+                    self.suspects.push(FullListener { id: socket.id, place: ListenAddress::of(socket), seen: at });
                 }
                 None => break,
             }

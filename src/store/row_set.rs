@@ -1,6 +1,6 @@
 //! A set of rows, as bits: rows have small indices, and a set is asked about all of them.
 
-use crate::store::rows::RowIndex;
+use crate::store::row::RowIndex;
 
 /// Some of the rows.
 #[derive(Clone, Debug, Default)]

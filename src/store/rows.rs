@@ -5,73 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::delta::{Connection, Removed};
-use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::Held;
 use crate::model::places::Places;
 use crate::model::process::{Process, ProcessId};
 use crate::model::socket::{Socket, SocketId};
-use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::losses::Losses;
-use crate::store::peers::Peers;
+use crate::store::port_bounds::PortBounds;
+use crate::store::row::{Mark, RowIndex, SocketRow};
 use crate::store::row_set::RowSet;
+use crate::store::socket_counts::SocketCounts;
 use crate::store::tally::Tally;
-use crate::store::ways::Ways;
 
 /// How long a row stays marked as new or changed, and how long a closed one stays at all.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
-
-/// Where a row lives; never reused while the row exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowIndex(pub u32);
-
-/// What just happened to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Opened then.
-    New(Timestamp),
-    /// Changed its state then.
-    Changed(Timestamp),
-    /// Gone since then; its row shows what it was.
-    Closed(Timestamp),
-    /// No row of the table, but of the end of a socket that no sample showed, and of which nothing tells the last state:
-    /// what is `state` of it means nothing. `is_emptied` says that its local address does not either, if it is unspecified:
-    /// see [`Transition::is_emptied`](crate::model::delta::Transition::is_emptied).
-    Untold {
-        /// The kernel had emptied the socket.
-        is_emptied: bool,
-    },
-}
-
-/// One line of the connection table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The connection as last seen.
-    pub connection: Connection,
-    /// What just happened to it; `None` once [`MARK_TIME`] has passed.
-    pub mark: Option<Mark>,
-}
-
-impl Row {
-    /// Whether the socket is gone.
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.mark, Some(Mark::Closed(_)))
-    }
-
-    /// The state; `None` where nothing tells it.
-    pub fn state(&self) -> Option<TcpState> {
-        (!matches!(self.mark, Some(Mark::Untold { .. }))).then_some(self.connection.socket.state)
-    }
-
-    /// Our end; `None` where its address is not known.
-    pub fn local(&self) -> Option<Endpoint> {
-        let local = self.connection.socket.local;
-        let is_blank = self.mark == Some(Mark::Untold { is_emptied: true }) && local.addr.is_unspecified();
-        // Nothing tells any more where a socket was that left the tables before it was seen.
-        let is_unknown = self.connection.socket.is_outside() && local.port == 0 && local.addr.is_unspecified();
-        (!is_blank && !is_unknown).then_some(local)
-    }
-}
 
 /// Which rows a delta touched, for views that keep an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,56 +33,15 @@ pub struct Touched {
     pub purged: Vec<RowIndex>,
 }
 
-/// Live sockets by state. Closed rows do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections and listeners of TCP and MPTCP, each counted once, indexed by `TcpState as usize`.
-    pub tcp: [u32; 13],
-    /// UDP sockets.
-    pub udp: u32,
-    /// TCP sockets that carry MPTCP connections, which are counted by their own states.
-    pub subflows: u32,
-}
-
-impl Counts {
-    /// TCP and MPTCP sockets in `state`, without subflows.
-    pub const fn of(&self, state: TcpState) -> u32 {
-        self.tcp[state as usize]
-    }
-
-    /// Counts `socket` in.
-    pub fn add(&mut self, socket: &Socket) {
-        *self.place(socket) += 1;
-    }
-
-    /// Counts `socket` out.
-    pub(super) fn subtract(&mut self, socket: &Socket) {
-        *self.place(socket) -= 1;
-    }
-
-    const fn place(&mut self, socket: &Socket) -> &mut u32 {
-        match socket.protocol {
-            Protocol::Tcp if socket.is_subflow => &mut self.subflows,
-            Protocol::Tcp | Protocol::Mptcp => &mut self.tcp[socket.state as usize],
-            Protocol::Udp => &mut self.udp,
-        }
-    }
-
-    /// All sockets.
-    pub fn total(&self) -> u32 {
-        self.tcp.iter().sum::<u32>() + self.udp + self.subflows
-    }
-}
-
 /// The rows.
 #[derive(Debug, Default)]
 pub struct Rows {
-    slots: Vec<Option<Row>>,
+    slots: Vec<Option<SocketRow>>,
     free: Vec<RowIndex>,
     /// Rows by the identity of their socket, which they have themselves.
     places: Places,
     /// As of the last whole delta.
-    counts: Counts,
+    counts: SocketCounts,
     tally: Tally,
     /// When the last whole delta was taken.
     seen: Timestamp,
@@ -155,7 +61,7 @@ struct MarkEnd {
 
 impl Rows {
     /// The row at `index`, while it exists.
-    pub fn get(&self, index: RowIndex) -> Option<&Row> {
+    pub fn get(&self, index: RowIndex) -> Option<&SocketRow> {
         self.slots.get(index.0 as usize)?.as_ref()
     }
 
@@ -166,17 +72,17 @@ impl Rows {
     }
 
     /// The row of `id`, unless its socket is gone.
-    pub fn live(&self, id: SocketId) -> Option<&Row> {
+    pub fn live(&self, id: SocketId) -> Option<&SocketRow> {
         self.get(self.find(id)?).filter(|row| !row.is_closed())
     }
 
     /// Every row, closed ones too, in no order that means anything.
-    pub fn iter(&self) -> impl Iterator<Item = (RowIndex, &Row)> {
+    pub fn iter(&self) -> impl Iterator<Item = (RowIndex, &SocketRow)> {
         self.slots.iter().enumerate().filter_map(|(at, row)| Some((RowIndex(u32::try_from(at).ok()?), row.as_ref()?)))
     }
 
     /// The row at `index` or the first one after it: for passes that go on where they stopped.
-    pub fn first_from(&self, index: RowIndex) -> Option<(RowIndex, &Row)> {
+    pub fn first_from(&self, index: RowIndex) -> Option<(RowIndex, &SocketRow)> {
         let rest = self.slots.get(index.0 as usize..)?;
         let (skipped, row) = rest.iter().enumerate().find_map(|(at, row)| Some((at, row.as_ref()?)))?;
         Some((RowIndex(index.0 + u32::try_from(skipped).ok()?), row))
@@ -227,14 +133,19 @@ impl Rows {
         &self.tally.lookups
     }
 
-    /// Those live rows of which [`Store::peer`](crate::store::Store::peer) can say something, by their ends.
-    pub(super) const fn peers(&self) -> &Peers {
-        &self.tally.peers
+    /// The row of the other end of `socket`: see [`Store::peer`](crate::store::Store::peer).
+    pub(super) fn peer(&self, socket: &Socket) -> Option<&SocketRow> {
+        self.tally.peers.of(socket, |index| self.get(index))
+    }
+
+    /// What the table holds that finds the other end of a connection.
+    pub(super) fn held_by_peers(&self) -> Held {
+        self.tally.peers.held()
     }
 
     /// How many live rows can share one way to a destination.
-    pub const fn ways(&self) -> &Ways {
-        &self.tally.ways
+    pub const fn port_bounds(&self) -> &PortBounds {
+        &self.tally.port_bounds
     }
 
     /// Every process that holds a socket now, and how many, in no order that means anything.
@@ -253,7 +164,7 @@ impl Rows {
     }
 
     /// Live sockets by state.
-    pub const fn counts(&self) -> &Counts {
+    pub const fn counts(&self) -> &SocketCounts {
         &self.counts
     }
 
@@ -323,7 +234,7 @@ impl Rows {
         let index = self.free.pop().unwrap_or_else(end);
         self.tally.enter(index, &connection.socket);
         self.places.insert(connection.socket.id, index.0);
-        let row = Some(Row { connection, mark: None });
+        let row = Some(SocketRow { connection, mark: None });
         match self.slots.get_mut(index.0 as usize) {
             Some(slot) => *slot = row,
             None => self.slots.push(row),

@@ -9,10 +9,11 @@ use crate::model::endpoint::Protocol;
 use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
-use crate::store::peers::{self, Peers};
+use crate::store::peers::{self, PeerTable};
+use crate::store::port_bounds::PortBounds;
+use crate::store::row::RowIndex;
 use crate::store::row_set::RowSet;
-use crate::store::rows::{Counts, RowIndex};
-use crate::store::ways::Ways;
+use crate::store::socket_counts::SocketCounts;
 
 /// So many bytes received and not read are worth a look, where the process takes none of them.
 pub const UNREAD_MIN: u32 = 4_096;
@@ -24,7 +25,7 @@ const DNS_PORT: u16 = 53;
 /// Counts of the live rows, and where those are that views ask for by their state.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) counts: Counts,
+    pub(super) counts: SocketCounts,
     pub(super) close_wait: RowSet,
     /// Rows in `CLOSE` that a process holds.
     pub(super) held_closed: RowSet,
@@ -33,8 +34,8 @@ pub(super) struct Tally {
     pub(super) suspects: RowSet,
     pub(super) queued: RowSet,
     pub(super) lookups: RowSet,
-    pub(super) peers: Peers,
-    pub(super) ways: Ways,
+    pub(super) peers: PeerTable,
+    pub(super) port_bounds: PortBounds,
     /// The processes that hold sockets now.
     holders: FxHashMap<ProcessId, Holder>,
 }
@@ -49,7 +50,7 @@ impl Tally {
     /// `socket` lives in the row at `index`.
     pub(super) fn enter(&mut self, index: RowIndex, socket: &Socket) {
         self.counts.add(socket);
-        self.ways.enter(socket);
+        self.port_bounds.enter(socket);
         // What a subflow is in, its MPTCP socket is in by itself.
         if socket.state == TcpState::CloseWait && !socket.is_subflow {
             self.close_wait.insert(index);
@@ -84,7 +85,7 @@ impl Tally {
     /// `socket` no longer lives in the row at `index`.
     pub(super) fn leave(&mut self, index: RowIndex, socket: &Socket) {
         self.counts.subtract(socket);
-        self.ways.leave(socket);
+        self.port_bounds.leave(socket);
         self.close_wait.remove(index);
         self.held_closed.remove(index);
         self.listening.remove(index);

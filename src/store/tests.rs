@@ -10,7 +10,9 @@ use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
 use crate::model::testing::{self, connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_TIME;
 use crate::store::log::LOG_LEN_MAX;
-use crate::store::rows::{Counts, MARK_TIME, Mark, Row, RowIndex};
+use crate::store::row::{Mark, RowIndex, SocketRow};
+use crate::store::rows::MARK_TIME;
+use crate::store::socket_counts::SocketCounts;
 
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(ms)
@@ -173,7 +175,7 @@ proptest! {
     fn touched_rows_are_all_that_changed(events in prop::collection::vec(event(), 1..120)) {
         let mut store = Store::new(source_info());
         let mut live: BTreeMap<SocketId, Connection> = BTreeMap::new();
-        let mut copy: BTreeMap<RowIndex, Row> = BTreeMap::new();
+        let mut copy: BTreeMap<RowIndex, SocketRow> = BTreeMap::new();
         let mut now = 0;
         let mut next = delta(0);
         let mut busy = BTreeSet::new();
@@ -209,7 +211,7 @@ proptest! {
     }
 }
 
-fn follow(copy: &mut BTreeMap<RowIndex, Row>, touched: &Touched, store: &Store) {
+fn follow(copy: &mut BTreeMap<RowIndex, SocketRow>, touched: &Touched, store: &Store) {
     let row = |index| store.rows().get(index).cloned().expect("touched rows exist");
     for &index in &touched.added {
         assert!(copy.insert(index, row(index)).is_none(), "added, but it was there");
@@ -223,10 +225,10 @@ fn follow(copy: &mut BTreeMap<RowIndex, Row>, touched: &Touched, store: &Store) 
     }
 }
 
-fn check(store: &Store, live: &BTreeMap<SocketId, Connection>, copy: &BTreeMap<RowIndex, Row>) {
+fn check(store: &Store, live: &BTreeMap<SocketId, Connection>, copy: &BTreeMap<RowIndex, SocketRow>) {
     let rows: BTreeMap<_, _> = store.rows().iter().map(|(index, row)| (index, row.clone())).collect();
     assert_eq!(&rows, copy);
-    let mut counts = Counts::default();
+    let mut counts = SocketCounts::default();
     for (index, row) in store.rows().iter() {
         let id = row.connection.socket.id;
         assert_eq!(store.rows().find(id), Some(index));

@@ -1,38 +1,9 @@
 //! What a column is, and how one is found by its name.
 
-use std::cmp::Ordering;
-
 use crate::store::Store;
+use crate::table::order::Order;
 use crate::table::suggest;
 use crate::table::value::Value;
-
-/// The direction of a sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// Smallest first.
-    Ascending,
-    /// Largest first.
-    Descending,
-}
-
-impl Order {
-    /// The other direction.
-    #[must_use]
-    pub const fn reversed(self) -> Self {
-        match self {
-            Self::Ascending => Self::Descending,
-            Self::Descending => Self::Ascending,
-        }
-    }
-
-    /// `ascending` as it is in this direction.
-    pub const fn apply(self, ascending: Ordering) -> Ordering {
-        match self {
-            Self::Ascending => ascending,
-            Self::Descending => ascending.reverse(),
-        }
-    }
-}
 
 /// Where cells are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +16,7 @@ pub enum Align {
 
 /// What kind of value a column holds: says how a filter on it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// Free words.
     Text,
     /// One of these labels.
@@ -96,7 +67,7 @@ pub struct Column<R: 'static> {
     /// One sentence: what it shows, with its unit.
     pub about: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Width in cells at least and at most.
     pub width: (u16, u16),
     /// Which columns go first when the screen is narrow: the highest rank; rank 0 stays always.
@@ -125,10 +96,11 @@ impl<R> Column<R> {
     pub const fn new(
         key: &'static str,
         title: &'static str,
-        kind: Kind,
+        kind: ValueKind,
         value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
     ) -> Self {
-        let is_quantity = matches!(kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
+        let is_quantity =
+            matches!(kind, ValueKind::Count | ValueKind::Bytes | ValueKind::Rate | ValueKind::Span | ValueKind::Share);
         Self {
             key,
             title,
@@ -137,7 +109,11 @@ impl<R> Column<R> {
             width: (5, 10),
             rank: None,
             fills: false,
-            align: if is_quantity || matches!(kind, Kind::Port | Kind::Number) { Align::Right } else { Align::Left },
+            align: if is_quantity || matches!(kind, ValueKind::Port | ValueKind::Number) {
+                Align::Right
+            } else {
+                Align::Left
+            },
             first_order: if is_quantity { Order::Descending } else { Order::Ascending },
             json: key,
             in_json: true,

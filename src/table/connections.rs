@@ -8,8 +8,8 @@ use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
-use crate::store::rows::Row;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind};
+use crate::store::row::SocketRow;
+use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind};
 use crate::table::value::Value;
 
 const PROTOCOLS: &[&str] = &["tcp", "udp", "mptcp"];
@@ -30,117 +30,117 @@ pub fn has_namespaces(store: &Store) -> bool {
 
 /// Every column of the connection table.
 #[rustfmt::skip]
-pub static COLUMNS: &[Column<Row>] = &[
-    Column::new("proto", "PROTO", Kind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
+pub static COLUMNS: &[Column<SocketRow>] = &[
+    Column::new("proto", "PROTO", ValueKind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
         .width(5, 5).rank(7).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
-    Column::new("family", "FAMILY", Kind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
+    Column::new("family", "FAMILY", ValueKind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
-    Column::new("local", "LOCAL", Kind::Endpoint, |row, store| Value::or_missing(Row::local(row), |local| Value::Endpoint(AddressText::local(socket(row), store.names()), local.port)))
+    Column::new("local", "LOCAL", ValueKind::Endpoint, |row, store| Value::or_missing(SocketRow::local(row), |local| Value::Endpoint(AddressText::local(socket(row), store.names()), local.port)))
         .width(14, 47).rank(0).not_in_json().about("Our address and port, with the interface the socket is bound to; *:80 takes IPv4 and IPv6, [::]:80 IPv6 only."),
-    Column::new("laddr", "LADDR", Kind::Address, |row, store| Value::or_missing(Row::local(row), |_| Value::Address(AddressText::local(socket(row), store.names()))))
+    Column::new("laddr", "LADDR", ValueKind::Address, |row, store| Value::or_missing(SocketRow::local(row), |_| Value::Address(AddressText::local(socket(row), store.names()))))
         .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine. laddr:0.0.0.0 finds what takes IPv4 by :: too."),
-    Column::new("lport", "LPORT", Kind::Port, |row, _| port(socket(row).local))
+    Column::new("lport", "LPORT", ValueKind::Port, |row, _| port(socket(row).local))
         .width(5, 5).about("Our port."),
-    Column::new("remote", "REMOTE", Kind::Endpoint, |row, store| Value::or_missing(peer(row), |peer| Value::Endpoint(AddressText::remote(socket(row), store.names()), peer.port)))
+    Column::new("remote", "REMOTE", ValueKind::Endpoint, |row, store| Value::or_missing(peer(row), |peer| Value::Endpoint(AddressText::remote(socket(row), store.names()), peer.port)))
         .width(14, 47).rank(0).not_in_json().about("The peer's address and port; blank for listeners and sockets without a peer."),
-    Column::new("raddr", "RADDR", Kind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
+    Column::new("raddr", "RADDR", ValueKind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
         .width(9, 39).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
-    Column::new(HOST, "HOST?", Kind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
+    Column::new(HOST, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
         .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("What the peer's address is called (reverse DNS), with --dns; said by its owner, so nothing is chosen or sorted by it."),
-    Column::new("rport", "RPORT", Kind::Port, |row, _| Value::or_missing(peer(row), port))
+    Column::new("rport", "RPORT", ValueKind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).about("The peer's port."),
-    Column::new("state", "STATE", Kind::State, |row, _| Value::or_missing(Row::state(row), Value::State))
+    Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
         .width(11, 11).rank(0).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
-    Column::new("age", "AGE", Kind::Span, age)
+    Column::new("age", "AGE", ValueKind::Span, age)
         .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).about("How long it has been in this state, in seconds; '>' means at least that long."),
-    Column::new("age_basis", "BASIS", Kind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
+    Column::new("age_basis", "BASIS", ValueKind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
         .width(8, 8).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
-    Column::new("process", "PROCESS", Kind::Text, |row, _| Value::Process(&socket(row).owner))
+    Column::new("process", "PROCESS", ValueKind::Text, |row, _| Value::Process(&socket(row).owner))
         .width(9, 24).rank(1).about("The process that holds it, or held it last ('was …'); +N more share it."),
-    Column::new("pid", "PID", Kind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
+    Column::new("pid", "PID", ValueKind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
         .width(7, 7).rank(3).about("The process id; the lowest if several processes share the socket."),
-    Column::new("user", "USER", Kind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
+    Column::new("user", "USER", ValueKind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
         .width(8, 16).rank(8).drift(Drift::Names).about("The user the socket belongs to: the name, or the number where there is none."),
-    Column::new("uid", "UID", Kind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
+    Column::new("uid", "UID", ValueKind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
         .width(6, 10).about("The user the socket belongs to, by number."),
-    Column::new("owner", "OWNER", Kind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
+    Column::new("owner", "OWNER", ValueKind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
         .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
-    Column::new("recvq", "RECVQ", Kind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
+    Column::new("recvq", "RECVQ", ValueKind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
         .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
-    Column::new("sendq", "SENDQ", Kind::Bytes, |row, _| queue(row, |queues| queues.send))
+    Column::new("sendq", "SENDQ", ValueKind::Bytes, |row, _| queue(row, |queues| queues.send))
         .width(5, 7).rank(6).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
-    Column::new("backlog", "BACKLOG", Kind::Count, |row, _| backlog(row, |queues| Some(queues.receive)))
+    Column::new("backlog", "BACKLOG", ValueKind::Count, |row, _| backlog(row, |queues| Some(queues.receive)))
         .width(7, 7).about("Connections that wait to be accepted; listeners only."),
-    Column::new("backlog_limit", "LIMIT", Kind::Count, |row, _| backlog(row, |queues| queues.send))
+    Column::new("backlog_limit", "LIMIT", ValueKind::Count, |row, _| backlog(row, |queues| queues.send))
         .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
-    Column::new("listener", "LISTENER", Kind::Number, |row, store| Value::or_missing(store.listeners().inode_of(socket(row)), |inode| Value::Number(u64::from(inode.get()))))
+    Column::new("listener", "LISTENER", ValueKind::Number, |row, store| Value::or_missing(store.listeners().inode_of(socket(row)), |inode| Value::Number(u64::from(inode.get()))))
         .width(8, 10).drift(Drift::Free).about("The listener that it is or came in by, as the inode of that socket; blank where several share the port and nothing tells which."),
-    Column::new("rtt", "RTT", Kind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
+    Column::new("rtt", "RTT", ValueKind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
         .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
-    Column::new("retransmits", "RETR", Kind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
+    Column::new("retransmits", "RETR", ValueKind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
         .width(5, 7).rank(14).about("Segments sent again since the connection opened."),
-    Column::new("rx", "RX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received())))
+    Column::new("rx", "RX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received())))
         .width(5, 6).rank(16).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
-    Column::new("tx", "TX", Kind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent())))
+    Column::new("tx", "TX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent())))
         .width(5, 6).rank(17).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
-    Column::new("rxrate", "RX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
+    Column::new("rxrate", "RX/s", ValueKind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
         .width(5, 6).rank(10).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
-    Column::new("txrate", "TX/s", Kind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
+    Column::new("txrate", "TX/s", ValueKind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
         .width(5, 6).rank(11).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
-    Column::new("inode", "INODE", Kind::Number, |row, _| Value::or_missing(socket(row).inode, |inode| Value::Number(u64::from(inode.get()))))
+    Column::new("inode", "INODE", ValueKind::Number, |row, _| Value::or_missing(socket(row).inode, |inode| Value::Number(u64::from(inode.get()))))
         .width(8, 10).about("The socket's inode, as in /proc/PID/fd."),
-    Column::new("cookie", "COOKIE", Kind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
+    Column::new("cookie", "COOKIE", ValueKind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
         .width(8, 20).about("The kernel's number of the socket, the same for its whole life."),
-    Column::new("netns", "NETNS", Kind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
+    Column::new("netns", "NETNS", ValueKind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
         .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
-    Column::new(NAMESPACE, "NAMESPACE", Kind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
+    Column::new(NAMESPACE, "NAMESPACE", ValueKind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
         .width(9, 24).rank(5).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
-    Column::new("interface", "IFACE", Kind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
+    Column::new("interface", "IFACE", ValueKind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
-    Column::new("v6only", "V6ONLY", Kind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
+    Column::new("v6only", "V6ONLY", ValueKind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
         .width(6, 6).about("Whether an IPv6 socket without a peer takes IPv6 only (IPV6_V6ONLY), or IPv4 as well."),
-    Column::new("cgroup", "CGROUP", Kind::Number, |row, _| Value::or_missing(socket(row).cgroup_id(), Value::Number))
+    Column::new("cgroup", "CGROUP", ValueKind::Number, |row, _| Value::or_missing(socket(row).cgroup_id(), Value::Number))
         .width(8, 20).about("The control group of the socket, as the inode of its directory."),
-    Column::new("unit", "UNIT", Kind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
+    Column::new("unit", "UNIT", ValueKind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
         .width(12, 32).rank(15).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
-    Column::new("service", "SERVICE", Kind::Text, |row, _| Value::or_missing(service(row), Value::Text))
+    Column::new("service", "SERVICE", ValueKind::Text, |row, _| Value::or_missing(service(row), Value::Text))
         .width(8, 16).rank(13).about("What is usually served on its port."),
-    Column::new("verdict", "VERDICT", Kind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
+    Column::new("verdict", "VERDICT", ValueKind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
         .width(14, 14).rank(9).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
-    Column::new("drops", "DROPS", Kind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
+    Column::new("drops", "DROPS", ValueKind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
         .width(5, 7).about("Packets that the kernel dropped because the socket could not take them: UDP, datagrams; a listener, attempts to connect."),
-    Column::new("subflow", "SUBFLOW", Kind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))
+    Column::new("subflow", "SUBFLOW", ValueKind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))
         .width(7, 7).about("Whether it is a TCP socket that carries an MPTCP connection, which has a row of its own: yes or no; TCP only."),
-    Column::new("timer", "TIMER", Kind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
+    Column::new("timer", "TIMER", ValueKind::Word(TIMERS), |row, _| Value::or_missing(socket(row).timer, |timer| Value::word(timer.kind.name())))
         .width(10, 17).about("The timer that runs: retransmit, keepalive, timewait, or zero-window probe."),
-    Column::new("expires", "EXPIRES", Kind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.timestamp().since(store.at()))))
+    Column::new("expires", "EXPIRES", ValueKind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.timestamp().since(store.at()))))
         .width(7, 7).json("timer_seconds").drift(Drift::Free).about("When the timer fires, in seconds from now."),
-    Column::new("retries", "RETRIES", Kind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
+    Column::new("retries", "RETRIES", ValueKind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
         .width(7, 7).json("timer_retries").about("How often the timer has fired in vain."),
-    Column::new("command", "COMMAND", Kind::Text, |row, _| Value::or_missing(command(row), Value::Text))
+    Column::new("command", "COMMAND", ValueKind::Text, |row, _| Value::or_missing(command(row), Value::Text))
         .width(16, 200).fills().not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
 
-fn socket(row: &Row) -> &Socket {
+fn socket(row: &SocketRow) -> &Socket {
     &row.connection.socket
 }
 
 /// Only `sock_diag` tells.
-fn is_subflow(row: &Row) -> Option<bool> {
+fn is_subflow(row: &SocketRow) -> Option<bool> {
     let socket = socket(row);
     (socket.protocol == Protocol::Tcp && socket.id.cookie().is_some()).then_some(socket.is_subflow)
 }
 
-fn since(row: &Row) -> Option<Since> {
+fn since(row: &SocketRow) -> Option<Since> {
     row.connection.state_since
 }
 
-const fn rates(row: &Row) -> Option<Rates> {
+const fn rates(row: &SocketRow) -> Option<Rates> {
     row.connection.rates
 }
 
 /// The remote endpoint, if there is a peer.
-fn peer(row: &Row) -> Option<Endpoint> {
+fn peer(row: &SocketRow) -> Option<Endpoint> {
     Some(socket(row).remote).filter(|remote| !remote.is_unset())
 }
 
@@ -148,37 +148,37 @@ fn port(endpoint: Endpoint) -> Value<'static> {
     if endpoint.port == 0 { Value::Missing } else { Value::Port(endpoint.port) }
 }
 
-fn age<'a>(row: &'a Row, store: &'a Store) -> Value<'a> {
+fn age<'a>(row: &'a SocketRow, store: &'a Store) -> Value<'a> {
     Value::or_missing(since(row), |since| Value::Age(since.age(store.at()), since.basis))
 }
 
 /// The uid of the socket; where the kernel keeps none (mini-sockets), that of the process that held it.
-fn uid(row: &Row) -> Option<u32> {
+fn uid(row: &SocketRow) -> Option<u32> {
     socket(row).uid.or_else(|| socket(row).owner.process()?.uid)
 }
 
-fn interface<'a>(row: &Row, store: &'a Store) -> Option<&'a DisplayText> {
+fn interface<'a>(row: &SocketRow, store: &'a Store) -> Option<&'a DisplayText> {
     let socket = socket(row);
     store.names().interfaces.get(&(socket.id.netns(), socket.interface?.get()))
 }
 
 /// A queue in bytes, or in connections for a listener.
-fn queue(row: &Row, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
+fn queue(row: &SocketRow, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
     let make = if socket(row).is_listener() { Value::Count } else { Value::Bytes };
     Value::or_missing(socket(row).queues.and_then(pick), |waiting| make(u64::from(waiting)))
 }
 
-fn backlog(row: &Row, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
+fn backlog(row: &SocketRow, pick: fn(Queues) -> Option<u32>) -> Value<'static> {
     let queues = socket(row).queues.filter(|_| socket(row).is_listener());
     Value::or_missing(queues.and_then(pick), |waiting| Value::Count(u64::from(waiting)))
 }
 
 /// What the kernel measured; nothing of it means anything for a listener.
-fn tcp(row: &Row) -> Option<&TcpInfo> {
+fn tcp(row: &SocketRow) -> Option<&TcpInfo> {
     socket(row).tcp.as_ref().filter(|_| !socket(row).is_listener())
 }
 
-fn bytes(row: &Row) -> Option<ByteCounts> {
+fn bytes(row: &SocketRow) -> Option<ByteCounts> {
     tcp(row)?.bytes
 }
 
@@ -186,7 +186,7 @@ fn micros(us: u32) -> std::time::Duration {
     std::time::Duration::from_micros(u64::from(us))
 }
 
-fn command(row: &Row) -> Option<&str> {
+fn command(row: &SocketRow) -> Option<&str> {
     Some(socket(row).owner.process()?.command.as_str()).filter(|command| !command.is_empty())
 }
 
@@ -197,7 +197,7 @@ pub fn service_port(socket: &Socket) -> Option<u16> {
     both.into_iter().find(|port| *port != 0 && ports::service(protocol, *port).is_some())
 }
 
-fn service(row: &Row) -> Option<&'static str> {
+fn service(row: &SocketRow) -> Option<&'static str> {
     ports::service(socket(row).protocol, service_port(socket(row))?)
 }
 
@@ -265,11 +265,11 @@ mod tests {
         store
     }
 
-    fn row(socket: impl Into<Socket>) -> Row {
-        Row { connection: connection(socket, 0), mark: None }
+    fn row(socket: impl Into<Socket>) -> SocketRow {
+        SocketRow { connection: connection(socket, 0), mark: None }
     }
 
-    fn cell(row: &Row, key: &str) -> (String, String) {
+    fn cell(row: &SocketRow, key: &str) -> (String, String) {
         let (store, column) = (store(), &COLUMNS[find(COLUMNS, key).expect(key)]);
         let value = (column.value)(row, &store);
         (value.text().into_owned(), serde_json::to_string(&value).expect("a value is plain JSON"))
@@ -285,9 +285,11 @@ mod tests {
         for name in CONTRACT {
             assert!(json.contains(name), "{name}");
         }
-        for name in
-            [|column: &Column<Row>| column.key, |column: &Column<Row>| column.title, |column: &Column<Row>| column.json]
-        {
+        for name in [
+            |column: &Column<SocketRow>| column.key,
+            |column: &Column<SocketRow>| column.title,
+            |column: &Column<SocketRow>| column.json,
+        ] {
             assert_eq!(COLUMNS.iter().map(name).collect::<BTreeSet<_>>().len(), COLUMNS.len());
         }
     }
@@ -330,17 +332,21 @@ mod tests {
             for row in &rows {
                 let value = (column.value)(row, &store);
                 let fits = match column.kind {
-                    Kind::Text => {
+                    ValueKind::Text => {
                         matches!(value, Value::Text(_) | Value::Owned(_) | Value::User { .. } | Value::Process(_))
                     }
-                    Kind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
-                    Kind::Address => matches!(value, Value::Address(_)),
-                    Kind::Endpoint => matches!(value, Value::Endpoint(..)),
-                    Kind::Flag => matches!(value, Value::Flag(_)),
-                    Kind::State => matches!(value, Value::State(_)),
-                    Kind::Port | Kind::Count | Kind::Number | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share => {
-                        value.scalar().is_some()
-                    }
+                    ValueKind::Word(labels) => matches!(value, Value::Word { label, .. } if labels.contains(&label)),
+                    ValueKind::Address => matches!(value, Value::Address(_)),
+                    ValueKind::Endpoint => matches!(value, Value::Endpoint(..)),
+                    ValueKind::Flag => matches!(value, Value::Flag(_)),
+                    ValueKind::State => matches!(value, Value::State(_)),
+                    ValueKind::Port
+                    | ValueKind::Count
+                    | ValueKind::Number
+                    | ValueKind::Bytes
+                    | ValueKind::Rate
+                    | ValueKind::Span
+                    | ValueKind::Share => value.scalar().is_some(),
                 };
                 assert!(fits || value == Value::Missing, "{}: {value:?}", column.key);
             }

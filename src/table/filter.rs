@@ -27,7 +27,7 @@ use crate::model::snapshot::AskedByName;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::column::{Column, Drift};
 use crate::table::connections::COLUMNS;
 use crate::table::filter::test::Test;
@@ -84,7 +84,7 @@ enum Node {
 }
 
 impl Node {
-    fn matches(&self, row: &Row, store: &Store) -> bool {
+    fn matches(&self, row: &SocketRow, store: &Store) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(row, store)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(row, store)),
@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// Whether a condition is `wanted`: that of a column, or a bare word.
-    fn any(&self, wanted: &impl Fn(Option<&Column<Row>>) -> bool) -> bool {
+    fn any(&self, wanted: &impl Fn(Option<&Column<SocketRow>>) -> bool) -> bool {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.any(wanted)),
             Self::Not(node) => node.any(wanted),
@@ -152,7 +152,7 @@ impl Filter {
     }
 
     /// Whether `row` passes.
-    pub fn matches(&self, row: &Row, store: &Store) -> bool {
+    pub fn matches(&self, row: &SocketRow, store: &Store) -> bool {
         self.root.as_ref().is_none_or(|root| root.matches(row, store))
     }
 
@@ -184,19 +184,19 @@ impl Filter {
 
     /// Whether it asks for processes, which a socket with a hidden owner cannot match.
     pub fn depends_on_processes(&self) -> bool {
-        let is_theirs = |column: &Column<Row>| ["process", "pid", "command"].contains(&column.key);
+        let is_theirs = |column: &Column<SocketRow>| ["process", "pid", "command"].contains(&column.key);
         self.root.as_ref().is_some_and(|root| root.any(&|column| column.is_none_or(is_theirs)))
     }
 
     /// Whether it asks for no columns but these.
     pub fn names_only(&self, keys: &[&str]) -> bool {
-        let is_other = |column: Option<&Column<Row>>| column.is_none_or(|column| !keys.contains(&column.key));
+        let is_other = |column: Option<&Column<SocketRow>>| column.is_none_or(|column| !keys.contains(&column.key));
         self.root.as_ref().is_none_or(|root| !root.any(&is_other))
     }
 
     /// What it names that some kernels do not tell.
     pub fn asked_by_name(&self) -> AskedByName {
-        let is_unit = |column: Option<&Column<Row>>| column.is_some_and(|column| UNIT_KEYS.contains(&column.key));
+        let is_unit = |column: Option<&Column<SocketRow>>| column.is_some_and(|column| UNIT_KEYS.contains(&column.key));
         AskedByName {
             bound: self.names_state(TcpState::Bound),
             mptcp: self.names(|node| matches!(node, Node::Column(_, Test::Label("mptcp")))),
@@ -236,15 +236,15 @@ mod tests {
         store
     }
 
-    fn row(socket: impl Into<Socket>, in_state_for_s: Option<u64>) -> Row {
+    fn row(socket: impl Into<Socket>, in_state_for_s: Option<u64>) -> SocketRow {
         let mut connection = connection(socket, 0);
         connection.state_since = in_state_for_s
             .map(|age| Since { at: Timestamp::from_millis(100_000 - age * 1_000), basis: AgeBasis::Observed });
-        Row { connection, mark: None }
+        SocketRow { connection, mark: None }
     }
 
     /// Six sockets, called by their place: 0 leaked, 1 healthy, 2 waiting, 3 listener, 4 UDP, 5 IPv6.
-    fn rows() -> [Row; 6] {
+    fn rows() -> [SocketRow; 6] {
         let (pool, nginx) = (process(4121, "jdbc-pool"), process(812, "nginx"));
         let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
         let leaked = tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(0, 0);
@@ -322,7 +322,7 @@ mod tests {
         let mapped = tcp(8).local("[::ffff:127.0.0.1]:80").remote("[::ffff:127.0.0.1]:4000");
         let linked =
             tcp(9).local("[fe80::b]:22").remote("[fe80::c]:4000").with(|socket| socket.interface = NonZeroU32::new(3));
-        let rows: Vec<Row> = [
+        let rows: Vec<SocketRow> = [
             on("[fe80::a]:80", 3, Some(true)),
             on("[fe80::a]:80", 4, Some(true)),
             on("[::]:80", 0, Some(true)),
@@ -460,7 +460,7 @@ mod tests {
         let (store, rows) = (store(), rows());
         for (index, column) in COLUMNS.iter().enumerate().filter(|(_, column)| !column.is_hint) {
             let is_null =
-                |row: &Row| serde_json::to_value((COLUMNS[index].value)(row, &store)).expect("plain").is_null();
+                |row: &SocketRow| serde_json::to_value((COLUMNS[index].value)(row, &store)).expect("plain").is_null();
             let null: Vec<_> = (0..rows.len()).filter(|at| is_null(&rows[*at])).collect();
             for key in [column.key, column.json] {
                 for text in [format!("{key}:null"), format!("{key}=NULL"), format!("{key}:?")] {

@@ -1,12 +1,6 @@
-//! Makes a table fit a width: which columns stay, how wide they are, and how a text is cut to cells.
+//! Makes a table fit a width: which columns stay, and how wide they are.
 
-use std::borrow::Cow;
-
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
-
-use crate::model::text::floor_char_boundary;
-use crate::table::column::{Column, Kind};
+use crate::table::column::{Column, ValueKind};
 
 /// Blank cells between two columns, at least.
 const GAP: u16 = 1;
@@ -15,51 +9,6 @@ const GAP_WIDE: u16 = 2;
 
 /// What is wider than this (IPv6) is only shown in full where there is room anyway: an IPv4 endpoint takes 21.
 pub const COMFORT_WIDTH: u16 = 21;
-
-/// The mark of a text that was cut.
-const CUT_MARK: &str = "…";
-
-/// Cells that `text` takes on a terminal.
-pub fn cells(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.width() }
-}
-
-/// `text` in at most `width` cells, cut at a grapheme and marked with `…`.
-pub fn cut(text: &str, width: u16) -> Cow<'_, str> {
-    let width = usize::from(width);
-    if cells(text) <= width {
-        return Cow::Borrowed(text);
-    }
-    if width == 0 {
-        return Cow::Borrowed("");
-    }
-    let mut short = head(text, width - 1).to_owned();
-    short.push_str(CUT_MARK);
-    Cow::Owned(short)
-}
-
-/// `text` in at most `width` cells, with all from byte `end_at` on kept if there is room for it: an address may lose
-/// its middle, its port may not.
-pub fn cut_keeping_end(text: &str, end_at: usize, width: u16) -> String {
-    let (start, end) = text.split_at(floor_char_boundary(text, end_at));
-    let room = usize::from(width).saturating_sub(cells(end));
-    if room < 2 {
-        return cut(text, width).into_owned();
-    }
-    format!("{}{end}", cut(start, u16::try_from(room).unwrap_or(width)))
-}
-
-fn head(text: &str, width: usize) -> &str {
-    let (mut used, mut end) = (0, 0);
-    for (at, grapheme) in text.grapheme_indices(true) {
-        used += cells(grapheme);
-        if used > width {
-            break;
-        }
-        end = at + grapheme.len();
-    }
-    &text[..end]
-}
 
 /// Which of the `chosen` columns fit into `width` cells, with the width of each.
 ///
@@ -70,7 +19,7 @@ fn head(text: &str, width: usize) -> &str {
 pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16]) -> Vec<(usize, u16)> {
     let least = |index: usize| match wanted.get(index) {
         // Numbers that name something need no more room than they take: most pids are far from the greatest.
-        Some(&content) if content > 0 && columns[index].kind == Kind::Number => {
+        Some(&content) if content > 0 && columns[index].kind == ValueKind::Number => {
             let title = u16::try_from(columns[index].title.len()).unwrap_or(u16::MAX);
             content.max(title).min(columns[index].width.0)
         }
@@ -105,7 +54,7 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
 
 /// Where a column stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ColumnSpan {
     /// Which column, by its index.
     pub index: usize,
     /// Its first cell.
@@ -118,20 +67,20 @@ pub struct Place {
 ///
 /// Room that is left over first widens the gaps; what then remains goes to the column that fills up, if that is enough
 /// for it.
-pub fn place<R>(columns: &[Column<R>], shown: &[(usize, u16)], left: u16, room: u16) -> Vec<Place> {
+pub fn place<R>(columns: &[Column<R>], shown: &[(usize, u16)], left: u16, room: u16) -> Vec<ColumnSpan> {
     let gaps = u32::try_from(shown.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let is_wide = total(shown) + gaps * u32::from(GAP_WIDE - GAP) <= u32::from(room);
     let gap = if is_wide { GAP_WIDE } else { GAP };
     let mut x = left;
     let mut places = Vec::with_capacity(shown.len() + 1);
     for &(index, width) in shown {
-        places.push(Place { index, x, width });
+        places.push(ColumnSpan { index, x, width });
         x += width + gap;
     }
     let spare = (left + room).saturating_sub(x);
     let filler = columns.iter().position(|column| column.fills);
     if let Some(index) = filler.filter(|&index| is_wide && spare >= columns[index].width.0) {
-        places.push(Place { index, x, width: spare.min(columns[index].width.1) });
+        places.push(ColumnSpan { index, x, width: spare.min(columns[index].width.1) });
     }
     places
 }
@@ -244,16 +193,6 @@ mod tests {
         assert_eq!(last(widths + gaps + 60).map(|(key, _)| key), Some("command"));
     }
 
-    #[test]
-    fn texts_are_cut_by_cells_at_graphemes() {
-        assert_eq!(cut("漢字漢字", 5), "漢字…");
-        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abc", 0), "");
-        assert_eq!(cut_keeping_end("[2001:db8::1234]:443", 16, 12), "[2001:d…:443");
-        assert_eq!(cut_keeping_end("[2001:db8::1234]:443", 16, 3), "[2…");
-    }
-
     proptest! {
         #[test]
         fn the_result_always_fits(width in 0u16..400, chosen in proptest::collection::vec(0..COLUMNS.len(), 0..40)) {
@@ -262,12 +201,6 @@ mod tests {
             let places = place(COLUMNS, &shown, 2, width);
             prop_assert!(places.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
             prop_assert!(places.last().is_none_or(|last| last.x + last.width <= width + 2));
-        }
-
-        #[test]
-        fn cut_texts_always_fit(text: String, width in 0u16..40) {
-            prop_assert!(cells(&cut(&text, width)) <= usize::from(width));
-            prop_assert!(cells(&cut_keeping_end(&text, text.len() / 2, width)) <= usize::from(width));
         }
     }
 }

@@ -14,89 +14,90 @@ use crate::model::process::{NoProcess, Owner, Usage};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::attempts::{Attempts, Success};
+use crate::store::groups::attempts::{GroupAttempts, LastSuccess};
 use crate::store::groups::{Group, GroupKey, Grouping, Summing};
-use crate::store::listeners::{AcceptQueue, ListenPlace};
-use crate::store::routes::Route;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, Kind, Order, find};
+use crate::store::listeners::{AcceptQueue, ListenAddress};
+use crate::store::port_pool::PortPool;
+use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind, find};
 use crate::table::filter::Filter;
-use crate::table::placing::Placing;
+use crate::table::order::Order;
+use crate::table::sliced_sort::SlicedSort;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 
 /// The table of processes.
 #[rustfmt::skip]
 pub static PROCESSES: &[Column<Group>] = &[
-    Column::new("process", "PROCESS", Kind::Text, process)
+    Column::new("process", "PROCESS", ValueKind::Text, process)
         .width(9, 24).rank(0).about("The process; or why none is known."),
-    Column::new("pid", "PID", Kind::Number, pid)
+    Column::new("pid", "PID", ValueKind::Number, pid)
         .width(7, 7).rank(1).about("The process id."),
-    Column::new("user", "USER", Kind::Text, user)
+    Column::new("user", "USER", ValueKind::Text, user)
         .width(8, 16).rank(8).drift(Drift::Names).about("The user the process runs as: the name, or the number where there is none."),
     CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, LISTENING, OTHER, TOTAL, PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
-    Column::new("cpu", "CPU", Kind::Share, cpu)
+    Column::new("cpu", "CPU", ValueKind::Share, cpu)
         .width(5, 5).rank(10).drift(Drift::Free).about("Processor use; 100% is one core."),
-    Column::new("memory", "MEM", Kind::Bytes, |group, store| Value::or_missing(usage(group, store), |usage| Value::Bytes(usage.memory_bytes)))
+    Column::new("memory", "MEM", ValueKind::Bytes, |group, store| Value::or_missing(usage(group, store), |usage| Value::Bytes(usage.memory_bytes)))
         .width(5, 6).rank(11).json("memory_bytes").drift(Drift::Free).about("Resident memory, in bytes."),
-    Column::new("fds", "FDS", Kind::Count, |group, store| Value::or_missing(descriptors(group, store).map(|descriptors| descriptors.used), |fds| Value::Count(u64::from(fds))))
+    Column::new("fds", "FDS", ValueKind::Count, |group, store| Value::or_missing(descriptors(group, store).map(|descriptors| descriptors.used), |fds| Value::Count(u64::from(fds))))
         .width(6, 9).rank(7).drift(Drift::Free).about("Open descriptors."),
-    Column::new("fds_limit", "FDMAX", Kind::Count, |group, store| Value::or_missing(descriptors(group, store).and_then(|descriptors| descriptors.max), Value::Count))
+    Column::new("fds_limit", "FDMAX", ValueKind::Count, |group, store| Value::or_missing(descriptors(group, store).and_then(|descriptors| descriptors.max), Value::Count))
         .width(6, 11).rank(12).drift(Drift::Free).about("The limit of open descriptors."),
-    Column::new("command", "COMMAND", Kind::Text, command)
+    Column::new("command", "COMMAND", ValueKind::Text, command)
         .width(16, 200).fills().about("The command line of the process."),
 ];
 
 /// The table of remotes.
 #[rustfmt::skip]
 pub static REMOTES: &[Column<Group>] = &[
-    Column::new("raddr", "REMOTE", Kind::Address, remote_addr)
+    Column::new("raddr", "REMOTE", ValueKind::Address, remote_addr)
         .width(15, 39).rank(0).about("The peer's address."),
     HOST_NAME,
-    Column::new("rport", "PORT", Kind::Port, remote_port)
+    Column::new("rport", "PORT", ValueKind::Port, remote_port)
         .width(5, 5).rank(0).about("The peer's port, for connections that we opened."),
-    Column::new("proto", "PROTO", Kind::Text, protocol)
+    Column::new("proto", "PROTO", ValueKind::Text, protocol)
         .width(5, 5).rank(9).about("The protocol."),
-    Column::new("service", "SERVICE", Kind::Text, service)
+    Column::new("service", "SERVICE", ValueKind::Text, service)
         .width(8, 16).rank(7).about("What is usually served on the peer's port."),
     CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER, TOTAL, ATTEMPTS.rank(4), ATTEMPTS_FAILED.rank(2), LAST_SUCCESS.rank(6),
     RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
-    Column::new("retransmits", "RETR", Kind::Count, retransmits)
+    Column::new("retransmits", "RETR", ValueKind::Count, retransmits)
         .width(5, 9).rank(11).about("Segments sent again."),
-    Column::new("process", "PROCESS", Kind::Text, process)
+    Column::new("process", "PROCESS", ValueKind::Text, process)
         .width(9, 24).rank(1).about("The first process that talks to it."),
 ];
 
 /// The table of listeners.
 #[rustfmt::skip]
 pub static LISTENERS: &[Column<Group>] = &[
-    Column::new("local", "LISTENER", Kind::Endpoint, local)
+    Column::new("local", "LISTENER", ValueKind::Endpoint, local)
         .width(14, 47).rank(0).about("Where it listens."),
-    Column::new("proto", "PROTO", Kind::Text, protocol)
+    Column::new("proto", "PROTO", ValueKind::Text, protocol)
         .width(5, 5).rank(10).about("The protocol."),
-    Column::new("service", "SERVICE", Kind::Text, service)
+    Column::new("service", "SERVICE", ValueKind::Text, service)
         .width(8, 16).rank(8).about("What is usually served on the port."),
-    Column::new("process", "PROCESS", Kind::Text, process)
+    Column::new("process", "PROCESS", ValueKind::Text, process)
         .width(9, 24).rank(1).about("The process that listens; +N more hold the same socket. Connections of which nothing tells the listener have a row of their own."),
-    Column::new("pid", "PID", Kind::Number, pid)
+    Column::new("pid", "PID", ValueKind::Number, pid)
         .width(7, 7).rank(8).about("The process id."),
-    Column::new("backlog", "QUEUE", Kind::Count, |group, _| backlog(group, |queue| Some(queue.waiting)))
+    Column::new("backlog", "QUEUE", ValueKind::Count, |group, _| backlog(group, |queue| Some(queue.waiting)))
         .width(6, 7).rank(0).about("Connections that wait to be accepted by this listener."),
-    Column::new("backlog_limit", "LIMIT", Kind::Count, |group, _| backlog(group, |queue| queue.limit))
+    Column::new("backlog_limit", "LIMIT", ValueKind::Count, |group, _| backlog(group, |queue| queue.limit))
         .width(6, 7).rank(2).about("How many connections may wait to be accepted."),
-    Column::new("fill", "FILL", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Share))
+    Column::new("fill", "FILL", ValueKind::Share, |group, _| Value::or_missing(fill(group), Value::Share))
         .width(5, 5).rank(0).about("How full the accept queue is."),
-    Column::new("gauge", "ACCEPT Q", Kind::Share, |group, _| Value::or_missing(fill(group), Value::Gauge))
+    Column::new("gauge", "ACCEPT Q", ValueKind::Share, |group, _| Value::or_missing(fill(group), Value::Gauge))
         .width(8, 16).rank(2).left().about("How full the accept queue is, as a bar."),
-    Column::new("limit_by", "LIMIT BY", Kind::Word(LIMITS), limit_by)
+    Column::new("limit_by", "LIMIT BY", ValueKind::Word(LIMITS), limit_by)
         .width(9, 9).rank(9).about("What limits the queue: the number that the program gave to listen(), or net.core.somaxconn."),
-    Column::new("syn_recv", "SYN_R", Kind::Count, |group, _| count(group, TcpState::SynRecv))
+    Column::new("syn_recv", "SYN_R", ValueKind::Count, |group, _| count(group, TcpState::SynRecv))
         .width(5, 9).rank(5).about("Connections in SYN_RECV: their handshake is under way."),
-    Column::new("overflows", "LOST/s", Kind::Count, overflows)
+    Column::new("overflows", "LOST/s", ValueKind::Count, overflows)
         .width(6, 6).rank(3).about("Connections that found this queue full, per second: while it alone is at 90 % or more."),
-    Column::new("drops", "DROPS", Kind::Count, drops)
+    Column::new("drops", "DROPS", ValueKind::Count, drops)
         .width(6, 9).rank(12).about("What the kernel dropped at this socket since it opened: attempts to connect, or datagrams."),
     CLOSE_WAIT.rank(4), OLDEST.rank(9), ESTABLISHED.rank(6), TIME_WAIT.rank(9), OTHER,
-    Column::new("total", "CONNS", Kind::Count, connections)
+    Column::new("total", "CONNS", ValueKind::Count, connections)
         .width(6, 9).rank(7).about("Connections that it has accepted or has waiting."),
     ATTEMPTS.rank(11), ATTEMPTS_FAILED.rank(7), LAST_SUCCESS.rank(12), PEERS, RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
 ];
@@ -104,94 +105,94 @@ pub static LISTENERS: &[Column<Group>] = &[
 /// The table of routes: who uses up ephemeral ports.
 #[rustfmt::skip]
 pub static PORTS: &[Column<Group>] = &[
-    Column::new("remote", "DESTINATION", Kind::Endpoint, destination)
+    Column::new("remote", "DESTINATION", ValueKind::Endpoint, destination)
         .width(14, 47).rank(0).about("The other end: for each one the kernel has its whole range of ports."),
     HOST_NAME,
-    Column::new("service", "SERVICE", Kind::Text, service)
+    Column::new("service", "SERVICE", ValueKind::Text, service)
         .width(8, 16).rank(12).about("What is usually served on that port."),
-    Column::new("source", "SOURCE", Kind::Address, source)
+    Column::new("source", "SOURCE", ValueKind::Address, source)
         .width(10, 39).rank(8).about("Our address: each one has ports of its own."),
-    Column::new("process", "PROCESS", Kind::Text, holder)
+    Column::new("process", "PROCESS", ValueKind::Text, holder)
         .width(9, 24).rank(1).about("The process that has most of them; after `was`, one of which only TIME_WAIT is left."),
-    Column::new("pid", "PID", Kind::Number, pid)
+    Column::new("pid", "PID", ValueKind::Number, pid)
         .width(7, 7).rank(13).about("The process id."),
-    Column::new("used", "USED", Kind::Count, |group, _| Value::Count(sockets(group)))
+    Column::new("used", "USED", ValueKind::Count, |group, _| Value::Count(sockets(group)))
         .width(6, 9).rank(0).about("Ephemeral ports that are taken, one a connection, TIME_WAIT included."),
-    Column::new("share", "SHARE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Share))
+    Column::new("share", "SHARE", ValueKind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Share))
         .width(5, 5).rank(2).about("The share of the kernel's range that is taken."),
-    Column::new("gauge", "OF RANGE", Kind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Gauge))
+    Column::new("gauge", "OF RANGE", ValueKind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Gauge))
         .width(8, 20).rank(5).left().about("The share of the kernel's range that is taken, as a bar."),
     ESTABLISHED.rank(6), TIME_WAIT, CLOSE_WAIT,
-    Column::new("other", "OTHER", Kind::Count, others)
+    Column::new("other", "OTHER", ValueKind::Count, others)
         .width(6, 9).rank(9).about("Connections in any other state."),
-    Column::new("churn", "NEW/s", Kind::Count, churn)
+    Column::new("churn", "NEW/s", ValueKind::Count, churn)
         .width(5, 6).rank(3).drift(Drift::Free).about("Connections opened per second, over the last minute."),
-    Column::new("runs_out", "RUNS OUT", Kind::Span, runs_out)
+    Column::new("runs_out", "RUNS OUT", ValueKind::Span, runs_out)
         .width(8, 8).rank(4).json("runs_out_seconds").drift(Drift::Free).about("When no port is left if it grows as in the last minute; blank if it does not."),
     ATTEMPTS.rank(9), ATTEMPTS_FAILED.rank(4), LAST_SUCCESS.rank(8),
 ];
 
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
 #[rustfmt::skip]
-const HOST_NAME: Column<Group> = Column::new(HOST, "HOST?", Kind::Text, host)
+const HOST_NAME: Column<Group> = Column::new(HOST, "HOST?", ValueKind::Text, host)
     .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("What the address is called (reverse DNS); said by its owner, so nothing is chosen or sorted by it.");
 #[rustfmt::skip]
-const CLOSE_WAIT: Column<Group> = Column::new("close_wait", "C_WAIT", Kind::Count, |group, _| count(group, TcpState::CloseWait))
+const CLOSE_WAIT: Column<Group> = Column::new("close_wait", "C_WAIT", ValueKind::Count, |group, _| count(group, TcpState::CloseWait))
     .width(6, 9).rank(0).about("Sockets in CLOSE_WAIT: the peer closed, the process did not.");
 #[rustfmt::skip]
-const OLDEST: Column<Group> = Column::new("oldest", "OLDEST", Kind::Span, oldest)
+const OLDEST: Column<Group> = Column::new("oldest", "OLDEST", ValueKind::Span, oldest)
     .width(7, 7).rank(5).json("oldest_close_wait_seconds").drift(Drift::Even).about("How long the oldest CLOSE_WAIT socket has been in that state, in seconds.");
 #[rustfmt::skip]
-const ESTABLISHED: Column<Group> = Column::new("established", "ESTAB", Kind::Count, |group, _| count(group, TcpState::Established))
+const ESTABLISHED: Column<Group> = Column::new("established", "ESTAB", ValueKind::Count, |group, _| count(group, TcpState::Established))
     .width(6, 9).rank(0).about("TCP sockets in ESTABLISHED.");
 #[rustfmt::skip]
-const TIME_WAIT: Column<Group> = Column::new("time_wait", "T_WAIT", Kind::Count, |group, _| count(group, TcpState::TimeWait))
+const TIME_WAIT: Column<Group> = Column::new("time_wait", "T_WAIT", ValueKind::Count, |group, _| count(group, TcpState::TimeWait))
     .width(6, 9).rank(0).about("Sockets in TIME_WAIT.");
 #[rustfmt::skip]
-const LISTENING: Column<Group> = Column::new("listen", "LISTEN", Kind::Count, |group, _| count(group, TcpState::Listen))
+const LISTENING: Column<Group> = Column::new("listen", "LISTEN", ValueKind::Count, |group, _| count(group, TcpState::Listen))
     .width(6, 9).rank(4).about("Listeners.");
 #[rustfmt::skip]
-const OTHER: Column<Group> = Column::new("other", "OTHER", Kind::Count, others)
+const OTHER: Column<Group> = Column::new("other", "OTHER", ValueKind::Count, others)
     .width(6, 9).rank(9).about("Sockets in any other state, UDP sockets among them.");
 #[rustfmt::skip]
-const TOTAL: Column<Group> = Column::new("total", "TOTAL", Kind::Count, |group, _| Value::Count(sockets(group)))
+const TOTAL: Column<Group> = Column::new("total", "TOTAL", ValueKind::Count, |group, _| Value::Count(sockets(group)))
     .width(6, 9).rank(3).about("All sockets.");
 #[rustfmt::skip]
-const PEERS: Column<Group> = Column::new("peers", "PEERS", Kind::Count, peers)
+const PEERS: Column<Group> = Column::new("peers", "PEERS", ValueKind::Count, peers)
     .width(6, 9).rank(13).about("Distinct remote addresses.");
 #[rustfmt::skip]
-const RECEIVE_QUEUE: Column<Group> = Column::new("recvq", "RECVQ", Kind::Bytes, receive_queue)
+const RECEIVE_QUEUE: Column<Group> = Column::new("recvq", "RECVQ", ValueKind::Bytes, receive_queue)
     .width(5, 6).rank(14).json("recvq_bytes").about("Received and not read, in bytes, listeners aside.");
 #[rustfmt::skip]
-const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", Kind::Rate, |group, _| rate(group, |rates| rates.received))
+const RECEIVE_RATE: Column<Group> = Column::new("rxrate", "RX/s", ValueKind::Rate, |group, _| rate(group, |rates| rates.received))
     .width(5, 6).rank(15).json("rx_bytes_per_second").about("Payload received per second, in bytes per second.");
 #[rustfmt::skip]
-const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", Kind::Rate, |group, _| rate(group, |rates| rates.sent))
+const SEND_RATE: Column<Group> = Column::new("txrate", "TX/s", ValueKind::Rate, |group, _| rate(group, |rates| rates.sent))
     .width(5, 6).rank(16).json("tx_bytes_per_second").about("Payload sent per second, in bytes per second.");
 
 // Told by the trace only: without it they are not shown.
 #[rustfmt::skip]
-const ATTEMPTS: Column<Group> = Column::new("attempts", "ATT/min", Kind::Count, |group, _| attempts(group, |attempts| attempts.made))
+const ATTEMPTS: Column<Group> = Column::new("attempts", "ATT/min", ValueKind::Count, |group, _| attempts(group, |attempts| attempts.made))
     .width(7, 9).drift(Drift::Free).about("Attempts to connect in the last minute, whoever made them; told by the trace only.");
 #[rustfmt::skip]
-const ATTEMPTS_FAILED: Column<Group> = Column::new("attempts_failed", "FAILED", Kind::Count, |group, _| attempts(group, |attempts| attempts.failed))
+const ATTEMPTS_FAILED: Column<Group> = Column::new("attempts_failed", "FAILED", ValueKind::Count, |group, _| attempts(group, |attempts| attempts.failed))
     .width(6, 9).drift(Drift::Free).about("Those of them that failed: refused, timed out, given up or unreachable; at a listener, reset within a second, too.");
 #[rustfmt::skip]
-const LAST_SUCCESS: Column<Group> = Column::new("last_success", "LAST OK", Kind::Span, last_success)
+const LAST_SUCCESS: Column<Group> = Column::new("last_success", "LAST OK", ValueKind::Span, last_success)
     .width(7, 8).json("last_success_seconds").drift(Drift::Even).about("How long ago an attempt last succeeded; after >, all of them have failed for that long.");
 
 /// The columns that only the trace can fill.
 pub const TRACED: &[&str] = &[ATTEMPTS.key, ATTEMPTS_FAILED.key, LAST_SUCCESS.key];
 
-fn attempts(group: &Group, pick: fn(&Attempts) -> u32) -> Value<'static> {
+fn attempts(group: &Group, pick: fn(&GroupAttempts) -> u32) -> Value<'static> {
     Value::or_missing(group.attempts.as_ref(), |attempts| Value::Count(u64::from(pick(attempts))))
 }
 
 fn last_success<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     match group.attempts.map(|attempts| attempts.success) {
-        None | Some(Success::Unknown) => Value::Missing,
-        Some(Success::At(at)) => Value::Age(store.at().since(at), AgeBasis::Observed),
-        Some(Success::NoneSince(since)) => Value::Age(store.at().since(since), AgeBasis::AtLeast),
+        None | Some(LastSuccess::Unknown) => Value::Missing,
+        Some(LastSuccess::At(at)) => Value::Age(store.at().since(at), AgeBasis::Observed),
+        Some(LastSuccess::NoneSince(since)) => Value::Age(store.at().since(since), AgeBasis::AtLeast),
     }
 }
 
@@ -276,7 +277,7 @@ const fn served(group: &Group) -> Option<(Protocol, Option<u16>)> {
         GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) => {
             Some((place.protocol, Some(place.local.port)))
         }
-        GroupKey::Route(route) => Some((Protocol::Tcp, Some(route.to.port))),
+        GroupKey::PortPool(route) => Some((Protocol::Tcp, Some(route.to.port))),
         GroupKey::Process(_) | GroupKey::NoProcess(_) => None,
     }
 }
@@ -356,7 +357,7 @@ fn limit_by<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 }
 
 fn overflows<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
-    let GroupKey::Listener { place: ListenPlace { protocol: Protocol::Tcp, .. }, id } = group.key else {
+    let GroupKey::Listener { place: ListenAddress { protocol: Protocol::Tcp, .. }, id } = group.key else {
         return Value::Missing;
     };
     Value::or_missing(store.pressure().overflows_of(id), Value::PerSecond)
@@ -371,16 +372,16 @@ fn drops<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
 
 const fn netns(group: &Group) -> Option<NetnsId> {
     match group.key {
-        GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
-        | GroupKey::OneOfListeners(ListenPlace { netns, .. })
-        | GroupKey::Route(Route { netns, .. }) => Some(netns),
+        GroupKey::Listener { place: ListenAddress { netns, .. }, .. }
+        | GroupKey::OneOfListeners(ListenAddress { netns, .. })
+        | GroupKey::PortPool(PortPool { netns, .. }) => Some(netns),
         _ => None,
     }
 }
 
-const fn route(group: &Group) -> Option<Route> {
+const fn route(group: &Group) -> Option<PortPool> {
     match group.key {
-        GroupKey::Route(route) => Some(route),
+        GroupKey::PortPool(route) => Some(route),
         _ => None,
     }
 }
@@ -416,7 +417,7 @@ fn used_share(group: &Group, store: &Store) -> Option<f64> {
 }
 
 fn churn<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
-    let churn = route(group).and_then(|route| store.routes().churn(route));
+    let churn = route(group).and_then(|route| store.port_churn().churn(route));
     Value::or_missing(churn, |churn| Value::PerSecond(churn.per_second()))
 }
 
@@ -425,7 +426,7 @@ const RUNS_OUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 fn runs_out<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     let left = || Some(usable(group, store)?.saturating_sub(group.sockets()));
-    let churn = route(group).and_then(|route| store.routes().churn(route));
+    let churn = route(group).and_then(|route| store.port_churn().churn(route));
     let within = left().and_then(|left| if left == 0 { Some(Duration::ZERO) } else { churn?.runs_out(left) });
     Value::or_missing(within.filter(|within| *within <= RUNS_OUT_MAX), |within| Value::Age(within, AgeBasis::Observed))
 }
@@ -436,7 +437,7 @@ pub const fn columns(grouping: Grouping) -> &'static [Column<Group>] {
         Grouping::Process => PROCESSES,
         Grouping::Remote => REMOTES,
         Grouping::Listener => LISTENERS,
-        Grouping::Route => PORTS,
+        Grouping::PortPool => PORTS,
     }
 }
 
@@ -448,15 +449,15 @@ pub struct GroupView {
     grouping: Grouping,
     filter: Filter,
     sort: SortKey,
-    found: Found,
+    found: GroupList,
     /// Indices into the groups that were found, first to last.
     order: Vec<u32>,
-    work: Option<Work>,
+    work: Option<GroupViewTask>,
 }
 
 /// Groups, and where in the list each is.
 #[derive(Debug, Default)]
-struct Found {
+struct GroupList {
     groups: Vec<Group>,
     places: FxHashMap<GroupKey, usize>,
     /// Sockets of all groups.
@@ -467,7 +468,7 @@ struct Found {
     largest: usize,
 }
 
-impl Found {
+impl GroupList {
     fn new(groups: Vec<Group>, places: FxHashMap<GroupKey, usize>) -> Self {
         let sockets = groups.iter().map(sockets).sum();
         let largest = (0..groups.len()).max_by_key(|index| (groups[*index].sockets(), Reverse(groups[*index].key)));
@@ -483,11 +484,11 @@ type Tie = (Reverse<u32>, GroupKey, u32);
 
 /// What is left to be done.
 #[derive(Debug)]
-enum Work {
+enum GroupViewTask {
     /// The sockets are being added up.
     Sum(Box<Summing>),
     /// The groups are being sorted: new ones, or those that are shown.
-    Sort { fresh: Option<Box<Found>>, next: usize, placing: Placing<Tie> },
+    Sort { fresh: Option<Box<GroupList>>, next: usize, placing: SlicedSort<Tie> },
 }
 
 impl GroupView {
@@ -499,11 +500,11 @@ impl GroupView {
             match grouping {
                 Grouping::Process | Grouping::Remote => "close_wait",
                 Grouping::Listener => "fill",
-                Grouping::Route => "used",
+                Grouping::PortPool => "used",
             },
         );
         let sort = SortKey { column: column.unwrap_or_default(), order: Order::Descending };
-        Self { grouping, filter: Filter::default(), sort, found: Found::default(), order: Vec::new(), work: None }
+        Self { grouping, filter: Filter::default(), sort, found: GroupList::default(), order: Vec::new(), work: None }
     }
 
     /// The columns of this table.
@@ -582,20 +583,20 @@ impl GroupView {
 
     /// Starts to add the sockets up again.
     pub fn start(&mut self) {
-        self.work = Some(Work::Sum(Box::new(Summing::new(self.grouping))));
+        self.work = Some(GroupViewTask::Sum(Box::new(Summing::new(self.grouping))));
     }
 
     /// Drops the groups, until it is refreshed again.
     pub fn clear(&mut self) {
-        (self.found, self.order, self.work) = (Found::default(), Vec::new(), None);
+        (self.found, self.order, self.work) = (GroupList::default(), Vec::new(), None);
     }
 
     /// Starts to sort by `sort`.
     pub fn start_sort(&mut self, sort: SortKey) {
         self.sort = sort;
         match self.work.take() {
-            sum @ Some(Work::Sum(_)) => self.work = sum,
-            Some(Work::Sort { fresh, .. }) => self.start_placing(fresh),
+            sum @ Some(GroupViewTask::Sum(_)) => self.work = sum,
+            Some(GroupViewTask::Sort { fresh, .. }) => self.start_placing(fresh),
             None => self.start_placing(None),
         }
     }
@@ -610,17 +611,19 @@ impl GroupView {
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
         match self.work.take() {
             None => false,
-            Some(Work::Sum(mut summing)) => {
+            Some(GroupViewTask::Sum(mut summing)) => {
                 let filter = &self.filter;
                 if summing.advance(store, steps, |row| filter.is_empty() || filter.matches(row, store)) {
                     let (groups, places) = summing.into_groups(store, filter.is_empty());
-                    self.start_placing(Some(Box::new(Found::new(groups, places))));
+                    self.start_placing(Some(Box::new(GroupList::new(groups, places))));
                     return self.advance(store, steps);
                 }
-                self.work = Some(Work::Sum(summing));
+                self.work = Some(GroupViewTask::Sum(summing));
                 false
             }
-            Some(Work::Sort { fresh, next, placing }) => self.advance_sort(store, steps, (fresh, next, placing)),
+            Some(GroupViewTask::Sort { fresh, next, placing }) => {
+                self.advance_sort(store, steps, (fresh, next, placing))
+            }
         }
     }
 
@@ -628,7 +631,7 @@ impl GroupView {
         &mut self,
         store: &Store,
         steps: &mut usize,
-        (fresh, mut next, mut placing): (Option<Box<Found>>, usize, Placing<Tie>),
+        (fresh, mut next, mut placing): (Option<Box<GroupList>>, usize, SlicedSort<Tie>),
     ) -> bool {
         let value = self.columns()[self.sort.column].value;
         let groups = &fresh.as_deref().unwrap_or(&self.found).groups;
@@ -639,7 +642,7 @@ impl GroupView {
             next += 1;
         }
         if next < groups.len() || !placing.advance(steps) {
-            self.work = Some(Work::Sort { fresh, next, placing });
+            self.work = Some(GroupViewTask::Sort { fresh, next, placing });
             return false;
         }
         self.order = placing.into_order().into_iter().map(|(_, _, index)| index).collect();
@@ -649,9 +652,9 @@ impl GroupView {
         true
     }
 
-    fn start_placing(&mut self, fresh: Option<Box<Found>>) {
+    fn start_placing(&mut self, fresh: Option<Box<GroupList>>) {
         let len = fresh.as_deref().unwrap_or(&self.found).groups.len();
-        self.work = Some(Work::Sort { fresh, next: 0, placing: Placing::new(self.sort.order, len) });
+        self.work = Some(GroupViewTask::Sort { fresh, next: 0, placing: SlicedSort::new(self.sort.order, len) });
     }
 }
 
@@ -715,7 +718,7 @@ mod tests {
 
     #[test]
     fn every_column_is_described_once_and_its_title_fits() {
-        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
+        for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::PortPool] {
             let columns = columns(grouping);
             for column in columns {
                 assert!(column.about.ends_with('.'), "{}", column.key);

@@ -1,6 +1,7 @@
 //! What a table is sorted by, and how that is written: `age`, `-age`.
 
-use crate::table::column::{Column, Order, find, refuse_hint};
+use crate::table::column::{Column, find, refuse_hint};
+use crate::table::order::Order;
 
 /// A column and a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

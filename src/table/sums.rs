@@ -2,8 +2,9 @@
 
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::{Counts, Row, RowIndex};
-use crate::table::column::{Column, Kind};
+use crate::store::row::{RowIndex, SocketRow};
+use crate::store::socket_counts::SocketCounts;
+use crate::table::column::{Column, ValueKind};
 use crate::table::value::Value;
 
 /// Sockets that were added up. What no socket of them has is `None`, not 0.
@@ -12,9 +13,9 @@ pub struct Sum {
     /// The first one: it stands for what they have in common.
     pub first: RowIndex,
     /// What stands for it instead, where there is no socket: something that was tried.
-    pub unseen: Option<Box<Row>>,
+    pub unseen: Option<Box<SocketRow>>,
     /// How many, by state.
-    pub counts: Counts,
+    pub counts: SocketCounts,
     received_unread: Option<u64>,
     sent_unacknowledged: Option<u64>,
     retransmits: Option<u64>,
@@ -33,7 +34,7 @@ impl Sum {
     }
 
     /// Nothing but attempts, for which `row` stands.
-    pub fn standing_for(row: Row) -> Self {
+    pub fn standing_for(row: SocketRow) -> Self {
         Self { unseen: Some(Box::new(row)), ..Self::default() }
     }
 
@@ -59,7 +60,7 @@ impl Sum {
     }
 
     /// Adds a socket.
-    pub fn add(&mut self, row: &Row) {
+    pub fn add(&mut self, row: &SocketRow) {
         let socket = &row.connection.socket;
         self.counts.add(socket);
         // The queues of a listener are connections, and the kernel measures nothing of it.
@@ -87,35 +88,35 @@ fn plus(sum: &mut Option<u64>, more: Option<u64>) {
 /// Every column of a group beside those it is grouped by.
 #[rustfmt::skip]
 pub static SUMS: &[Column<Sum>] = &[
-    Column::new("count", "COUNT", Kind::Count, |sum: &Sum, _| Value::Count(sum.sockets()))
+    Column::new("count", "COUNT", ValueKind::Count, |sum: &Sum, _| Value::Count(sum.sockets()))
         .width(5, 9).about("How many sockets."),
-    Column::new("established", "ESTAB", Kind::Count, |sum: &Sum, _| in_state(sum, TcpState::Established))
+    Column::new("established", "ESTAB", ValueKind::Count, |sum: &Sum, _| in_state(sum, TcpState::Established))
         .width(5, 9).about("How many TCP sockets are in ESTABLISHED."),
-    Column::new("close_wait", "C_WAIT", Kind::Count, |sum: &Sum, _| in_state(sum, TcpState::CloseWait))
+    Column::new("close_wait", "C_WAIT", ValueKind::Count, |sum: &Sum, _| in_state(sum, TcpState::CloseWait))
         .width(6, 9).about("How many are in CLOSE_WAIT: the peer closed, the process did not."),
-    Column::new("time_wait", "T_WAIT", Kind::Count, |sum: &Sum, _| in_state(sum, TcpState::TimeWait))
+    Column::new("time_wait", "T_WAIT", ValueKind::Count, |sum: &Sum, _| in_state(sum, TcpState::TimeWait))
         .width(6, 9).about("How many are in TIME_WAIT."),
-    Column::new("listen", "LISTEN", Kind::Count, |sum: &Sum, _| in_state(sum, TcpState::Listen))
+    Column::new("listen", "LISTEN", ValueKind::Count, |sum: &Sum, _| in_state(sum, TcpState::Listen))
         .width(6, 9).about("How many listen."),
-    Column::new("other", "OTHER", Kind::Count, |sum: &Sum, _| others(sum))
+    Column::new("other", "OTHER", ValueKind::Count, |sum: &Sum, _| others(sum))
         .width(5, 9).about("How many are in any other state, UDP sockets among them."),
-    Column::new("recvq", "RECVQ", Kind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received_unread, Value::Bytes))
+    Column::new("recvq", "RECVQ", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received_unread, Value::Bytes))
         .width(5, 7).json("recvq_bytes").about("Received and not read, in bytes, listeners aside."),
-    Column::new("sendq", "SENDQ", Kind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent_unacknowledged, Value::Bytes))
+    Column::new("sendq", "SENDQ", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent_unacknowledged, Value::Bytes))
         .width(5, 7).json("sendq_bytes").about("Sent and not acknowledged, in bytes, listeners aside."),
-    Column::new("retransmits", "RETR", Kind::Count, |sum: &Sum, _| Value::or_missing(sum.retransmits, Value::Count))
+    Column::new("retransmits", "RETR", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.retransmits, Value::Count))
         .width(5, 7).about("Segments sent again since the connections opened."),
-    Column::new("rx", "RX", Kind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received, Value::Bytes))
+    Column::new("rx", "RX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received, Value::Bytes))
         .width(5, 6).json("rx_bytes").about("Payload received since the connections opened, in bytes."),
-    Column::new("tx", "TX", Kind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent, Value::Bytes))
+    Column::new("tx", "TX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent, Value::Bytes))
         .width(5, 6).json("tx_bytes").about("Payload sent and acknowledged since the connections opened, in bytes."),
-    Column::new("rxrate", "RX/s", Kind::Rate, |sum: &Sum, _| Value::or_missing(sum.receive_rate, Value::BytesPerSecond))
+    Column::new("rxrate", "RX/s", ValueKind::Rate, |sum: &Sum, _| Value::or_missing(sum.receive_rate, Value::BytesPerSecond))
         .width(5, 6).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
-    Column::new("txrate", "TX/s", Kind::Rate, |sum: &Sum, _| Value::or_missing(sum.send_rate, Value::BytesPerSecond))
+    Column::new("txrate", "TX/s", ValueKind::Rate, |sum: &Sum, _| Value::or_missing(sum.send_rate, Value::BytesPerSecond))
         .width(5, 6).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
-    Column::new("attempts", "ATTEMPTS", Kind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(made, _)| Value::Count(made)))
+    Column::new("attempts", "ATTEMPTS", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(made, _)| Value::Count(made)))
         .width(8, 9).about("Attempts to connect in the time watched with --for, told by the trace; at most of the last 15 minutes."),
-    Column::new("attempts_failed", "FAILED", Kind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(_, failed)| Value::Count(failed)))
+    Column::new("attempts_failed", "FAILED", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(_, failed)| Value::Count(failed)))
         .width(6, 9).about("Those of them that failed: refused, timed out, given up or unreachable."),
 ];
 
@@ -144,7 +145,7 @@ mod tests {
     fn summed(sockets: impl IntoIterator<Item = crate::model::socket::Socket>) -> Sum {
         let mut sum = Sum::default();
         for socket in sockets {
-            sum.add(&Row { connection: connection(socket, 0), mark: None });
+            sum.add(&SocketRow { connection: connection(socket, 0), mark: None });
         }
         sum
     }

@@ -12,8 +12,8 @@ use crate::model::endpoint::Endpoint;
 use crate::model::process::{Holders, Names, Owner};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
-use crate::table::column::Order;
-use crate::table::{fit, units};
+use crate::table::order::Order;
+use crate::table::{cut, units};
 
 /// A typed cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,29 +129,29 @@ impl<'a> Value<'a> {
     /// anything else cut with a mark.
     pub fn text_within(&self, width: u16) -> Cow<'a, str> {
         let text = self.text();
-        if fit::cells(&text) <= usize::from(width) {
+        if cut::cells(&text) <= usize::from(width) {
             return text;
         }
         match self {
-            Self::State(state) => fit::cut(state.row().short, width),
+            Self::State(state) => cut::cut(state.row().short, width),
             Self::Process(owner) => match short_owner(owner) {
-                Some(short) => fit::cut(short, width),
-                None => Cow::Owned(fit::cut(&text, width).into_owned()),
+                Some(short) => cut::cut(short, width),
+                None => Cow::Owned(cut::cut(&text, width).into_owned()),
             },
-            Self::Endpoint(..) => Cow::Owned(fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
+            Self::Endpoint(..) => Cow::Owned(cut::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
             // Its start says which machine, its end whose.
-            Self::Host(_) => Cow::Owned(fit::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
-            _ => Cow::Owned(fit::cut(&text, width).into_owned()),
+            Self::Host(_) => Cow::Owned(cut::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
+            _ => Cow::Owned(cut::cut(&text, width).into_owned()),
         }
     }
 
     /// How many cells it needs to be understood: why no process is known has a short form.
     pub fn cells_needed(&self) -> usize {
         match self {
-            Self::Process(owner) => short_owner(owner).map_or_else(|| fit::cells(&self.text()), fit::cells),
+            Self::Process(owner) => short_owner(owner).map_or_else(|| cut::cells(&self.text()), cut::cells),
             // As much as there is: its column says how much that is at most.
             Self::Gauge(_) => usize::from(u16::MAX),
-            _ => fit::cells(&self.text()),
+            _ => cut::cells(&self.text()),
         }
     }
 

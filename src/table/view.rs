@@ -4,83 +4,51 @@
 //! Whatever has to look at every row (another filter, another sort, values that change by themselves, very many rows at
 //! once) is done in slices, while the old order stands.
 
-use std::cmp::Ordering;
-
 use crate::model::process::Names;
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::row::RowIndex;
 use crate::store::row_set::RowSet;
-use crate::store::rows::{RowIndex, Touched};
-use crate::table::column::{Drift, Order};
+use crate::store::rows::Touched;
+use crate::table::column::Drift;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
-use crate::table::moving::Moving;
-use crate::table::placing::Placing;
+use crate::table::reinsertion::Reinsertion;
+use crate::table::row_order::{OrderedRow, RowOrder};
+use crate::table::sliced_sort::SlicedSort;
 use crate::table::sort::SortKey;
-use crate::table::value::Value;
 
 /// So many touched rows are put into order at once; more are, in slices. (Tests come with few rows.)
 const AT_ONCE_MAX: usize = if cfg!(test) { 2 } else { 256 };
-/// So many rows, and up to every so manieth of those that are shown, are merged into the others; more are sorted faster
-/// with all of them.
+/// So many touched rows are merged into the others however few those are. More are sorted together with all of them,
+/// which is faster, unless they are few beside those that are shown.
 const MERGED_MAX: usize = 4 * AT_ONCE_MAX;
-const MERGED_SHARE: usize = 8;
+/// Beside [`MERGED_MAX`], one touched row is merged for each of so many rows that are shown.
+const MERGED_DIVISOR: usize = 8;
 
 /// The filtered, sorted order of the connection table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct View {
-    filter: Filter,
-    sort: SortKey,
+    by: RowOrder,
+    /// The rows that are shown, first to last.
     order: Vec<RowIndex>,
     /// The rows of `order`.
     shown: RowSet,
     names: Names,
-    arranging: Option<Arranging>,
-    /// Touched rows on their way into the order; never while all is being arranged.
-    moving: Option<Moving>,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        let sort = SortKey { column: 0, order: Order::Ascending };
-        Self {
-            filter: Filter::default(),
-            sort,
-            order: Vec::new(),
-            shown: RowSet::default(),
-            names: Names::default(),
-            arranging: None,
-            moving: None,
-        }
-    }
+    rearrangement: Option<Rearrangement>,
+    /// Touched rows that are being put into the order; never while all of it is made anew.
+    reinsertion: Option<Reinsertion>,
 }
 
 /// Filter and order being made anew.
 #[derive(Debug)]
-struct Arranging {
+struct Rearrangement {
     /// The rows that pass the filter, where that is known.
     passing: Option<RowSet>,
     /// The next row to look at; `None` once all are placed.
     next: Option<RowIndex>,
-    placing: Placing<(Timestamp, RowIndex)>,
+    placing: SlicedSort<(Timestamp, RowIndex)>,
     asked: bool,
-}
-
-/// A row with all that decides its place; a total order, so that a row never moves without a reason.
-pub(super) struct Placed<'s> {
-    value: Value<'s>,
-    first_seen: Timestamp,
-    index: RowIndex,
-}
-
-impl Placed<'_> {
-    /// Which of two stands first.
-    pub(super) fn compare(&self, other: &Self, order: Order) -> Ordering {
-        self.value
-            .compare(&other.value, order)
-            .then(self.first_seen.cmp(&other.first_seen))
-            .then(self.index.cmp(&other.index))
-    }
 }
 
 impl View {
@@ -92,7 +60,7 @@ impl View {
         }
         self.forget(&touched.purged);
         let count = touched.added.len() + touched.renewed.len();
-        let many = count > self.order.len() / MERGED_SHARE + MERGED_MAX;
+        let many = count > self.order.len() / MERGED_DIVISOR + MERGED_MAX;
         if many || self.changes_by_itself(names_changed) || self.is_busy() {
             let asked = self.is_arranging();
             self.arrange(None, asked);
@@ -100,7 +68,7 @@ impl View {
         }
         let moved: Vec<_> = touched.added.iter().chain(&touched.renewed).copied().collect();
         if count > AT_ONCE_MAX {
-            self.moving = Some(Moving::new(self, moved));
+            self.reinsertion = Some(Reinsertion::new(self.by.sort.order, moved));
             return;
         }
         self.forget(&moved);
@@ -109,24 +77,24 @@ impl View {
 
     /// Whether rows that no delta touched may come, go or move.
     fn changes_by_itself(&self, names_changed: bool) -> bool {
-        let drift = COLUMNS[self.sort.column].drift;
-        self.filter.depends_on_time()
+        let drift = COLUMNS[self.by.sort.column].drift;
+        self.by.filter.depends_on_time()
             || drift == Drift::Free
-            || (names_changed && (drift == Drift::Names || self.filter.depends_on_names()))
+            || (names_changed && (drift == Drift::Names || self.by.filter.depends_on_names()))
     }
 
     /// Starts to show only what `filter` passes.
     pub fn start_filter(&mut self, filter: Filter) {
-        self.filter = filter;
+        self.by.filter = filter;
         self.arrange(None, true);
     }
 
     /// Starts to sort by `sort`.
     pub fn start_sort(&mut self, sort: SortKey) {
-        self.sort = sort;
+        self.by.sort = sort;
         // A filter that is being looked at has not decided on every row yet.
-        let filtering = self.arranging.as_ref().is_some_and(|arranging| arranging.passing.is_none());
-        let filtering = filtering || self.moving.is_some();
+        let filtering = self.rearrangement.as_ref().is_some_and(|rearrangement| rearrangement.passing.is_none());
+        let filtering = filtering || self.reinsertion.is_some();
         let passing = (!filtering).then(|| self.shown.clone());
         self.arrange(passing, true);
     }
@@ -146,19 +114,19 @@ impl View {
     /// Goes on with what was started, as far as `steps` allows (a row looked at or moved is one); answers whether that
     /// made a new order. The store must not change in between, except by a delta that [`apply`](Self::apply) is told of.
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
-        if let Some(mut moving) = self.moving.take() {
-            match moving.advance(self, store, steps) {
+        if let Some(mut reinsertion) = self.reinsertion.take() {
+            match reinsertion.advance(&self.by, &self.order, store, steps) {
                 Some(order) => self.show(order),
-                None => self.moving = Some(moving),
+                None => self.reinsertion = Some(reinsertion),
             }
-            return self.moving.is_none();
+            return self.reinsertion.is_none();
         }
-        let Some(mut arranging) = self.arranging.take() else { return false };
-        if !(arranging.collect(self, store, steps) && arranging.placing.advance(steps)) {
-            self.arranging = Some(arranging);
+        let Some(mut rearrangement) = self.rearrangement.take() else { return false };
+        if !(rearrangement.collect(self, store, steps) && rearrangement.placing.advance(steps)) {
+            self.rearrangement = Some(rearrangement);
             return false;
         }
-        self.show(arranging.placing.into_order().into_iter().map(|(_, index)| index).collect());
+        self.show(rearrangement.placing.into_order().into_iter().map(|(_, index)| index).collect());
         true
     }
 
@@ -176,27 +144,27 @@ impl View {
 
     /// Whether [`advance`](Self::advance) has work to do.
     pub const fn is_busy(&self) -> bool {
-        self.arranging.is_some() || self.moving.is_some()
+        self.rearrangement.is_some() || self.reinsertion.is_some()
     }
 
     /// Whether another filter or order was asked for that is not shown yet.
     pub fn is_arranging(&self) -> bool {
-        self.arranging.as_ref().is_some_and(|arranging| arranging.asked)
+        self.rearrangement.as_ref().is_some_and(|rearrangement| rearrangement.asked)
     }
 
     /// Whether another filter was asked for that is not in force yet.
     pub fn is_filtering(&self) -> bool {
-        self.arranging.as_ref().is_some_and(|arranging| arranging.asked && arranging.passing.is_none())
+        self.rearrangement.as_ref().is_some_and(|rearrangement| rearrangement.asked && rearrangement.passing.is_none())
     }
 
     /// The filter.
     pub const fn filter(&self) -> &Filter {
-        &self.filter
+        &self.by.filter
     }
 
     /// What it is sorted by.
     pub const fn sort(&self) -> SortKey {
-        self.sort
+        self.by.sort
     }
 
     /// The rows that are shown, first to last.
@@ -217,9 +185,9 @@ impl View {
     }
 
     fn arrange(&mut self, passing: Option<RowSet>, asked: bool) {
-        let placing = Placing::new(self.sort.order, self.order.len());
-        self.moving = None;
-        self.arranging = Some(Arranging { passing, next: Some(RowIndex(0)), placing, asked });
+        let placing = SlicedSort::new(self.by.sort.order, self.order.len());
+        self.reinsertion = None;
+        self.rearrangement = Some(Rearrangement { passing, next: Some(RowIndex(0)), placing, asked });
     }
 
     /// Takes `rows` out of the order.
@@ -239,15 +207,15 @@ impl View {
         // A row that came and changed within the same delta is named twice.
         let mut placed = Vec::with_capacity(moved.len());
         for index in moved {
-            let passes = store.rows().get(*index).is_some_and(|row| self.filter.matches(row, store));
+            let passes = store.rows().get(*index).is_some_and(|row| self.by.filter.matches(row, store));
             if passes && self.shown.insert(*index) {
-                placed.extend(self.place(*index, store));
+                placed.extend(self.by.of(*index, store));
             }
         }
         if placed.is_empty() {
             return;
         }
-        placed.sort_by(|a, b| a.compare(b, self.sort.order));
+        placed.sort_by(|a, b| self.by.compare(a, b));
         let mut merged = Vec::with_capacity(self.order.len() + placed.len());
         self.merge(&placed, &self.order, store, &mut merged);
         self.order = merged;
@@ -255,29 +223,20 @@ impl View {
 
     /// Puts `new` and `old`, both in order, into `merged`: the middle one of `new` first, which halves both, so that
     /// only few of the old rows are looked at.
-    fn merge(&self, new: &[Placed<'_>], old: &[RowIndex], store: &Store, merged: &mut Vec<RowIndex>) {
+    fn merge(&self, new: &[OrderedRow<'_>], old: &[RowIndex], store: &Store, merged: &mut Vec<RowIndex>) {
         let Some(middle) = new.get(new.len() / 2) else { return merged.extend_from_slice(old) };
-        let is_before = |index: &RowIndex| {
-            self.place(*index, store).is_some_and(|old| old.compare(middle, self.sort.order) == Ordering::Less)
-        };
+        let is_before = |index: &RowIndex| self.by.is_before(*index, middle, store);
         let (before, after) = old.split_at(old.partition_point(is_before));
         self.merge(&new[..new.len() / 2], before, store, merged);
         merged.push(middle.index);
         self.merge(&new[new.len() / 2 + 1..], after, store, merged);
     }
-
-    /// All that decides the place of the row at `index`.
-    pub(super) fn place<'s>(&self, index: RowIndex, store: &'s Store) -> Option<Placed<'s>> {
-        let row = store.rows().get(index)?;
-        let value = (COLUMNS[self.sort.column].value)(row, store);
-        Some(Placed { value, first_seen: row.connection.first_seen, index })
-    }
 }
 
-impl Arranging {
+impl Rearrangement {
     /// Places the rows that pass, as far as `steps` allows; answers whether all are placed.
     fn collect(&mut self, view: &View, store: &Store, steps: &mut usize) -> bool {
-        let value = COLUMNS[view.sort.column].value;
+        let value = COLUMNS[view.by.sort.column].value;
         while let Some(next) = self.next {
             if *steps == 0 {
                 return false;
@@ -292,7 +251,7 @@ impl Arranging {
                 break;
             };
             self.next = Some(RowIndex(index.0 + 1));
-            if let Some(row) = row.filter(|row| self.passing.is_some() || view.filter.matches(row, store)) {
+            if let Some(row) = row.filter(|row| self.passing.is_some() || view.by.filter.matches(row, store)) {
                 self.placing.push(&value(row, store), (row.connection.first_seen, index));
             }
         }
@@ -312,6 +271,7 @@ mod tests {
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{connection, process, source_info, tcp};
     use crate::table::column::find;
+    use crate::table::order::Order;
 
     /// Takes in `touched`, in slices of a few rows.
     fn apply(view: &mut View, touched: &Touched, store: &Store) {

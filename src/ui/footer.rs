@@ -8,7 +8,7 @@ use crate::app::layout::Layout;
 use crate::app::mode::{FilterEdit, Mode};
 use crate::app::notice::NoticeLevel;
 use crate::model::text::floor_char_boundary;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 

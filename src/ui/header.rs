@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::app::{App, SourceStatus};
 use crate::model::host_name::Lookups;
 use crate::model::tcp_state::TcpState;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;

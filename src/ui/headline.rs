@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::app::panels::findings::mark;
 use crate::app::{App, SourceStatus};
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;

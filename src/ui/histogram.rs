@@ -9,7 +9,7 @@ use crate::app::panels::findings::mark;
 use crate::app::states::{STATE_LINES, StateLine, largest};
 use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::{Phase, TcpState};
-use crate::store::history::trend::Span;
+use crate::store::history::trend::ChartSpan;
 use crate::table::units;
 use crate::ui::bars::{bar, chart};
 use crate::ui::painter::Painter;
@@ -94,7 +94,7 @@ pub fn draw_name_and_count(painter: &mut Painter<'_>, (x, y): (u16, u16), app: &
 }
 
 fn trend(app: &App, line: StateLine, width: usize) -> String {
-    let values = app.store.history().trend(Span::Short, width, |counts| line.count(counts));
+    let values = app.store.history().trend(ChartSpan::Short, width, |counts| line.count(counts));
     chart(&values, 1).pop().unwrap_or_default()
 }
 

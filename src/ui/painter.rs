@@ -8,7 +8,7 @@ use ratatui::style::Style;
 
 use crate::app::layout::{Popup, popup};
 use crate::model::ascii;
-use crate::table::fit::{cells, cut};
+use crate::table::cut::{cells, cut};
 use crate::ui::theme::{Role, Theme};
 
 /// A buffer and the looks of what is written into it.

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::app::diagram::{Cell, DiagramNode, Drawing, Wire, Words, edge};
 use crate::app::path::{StatePath, lasted_words};
 use crate::model::tcp_state::TcpState;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 

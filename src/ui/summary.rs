@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 

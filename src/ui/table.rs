@@ -8,7 +8,8 @@ use crate::app::panels::table::arrow;
 use crate::app::{App, SourceStatus};
 use crate::store::Store;
 use crate::table::column::{Align, Column};
-use crate::table::fit::{Place, cells};
+use crate::table::cut::cells;
+use crate::table::fit::ColumnSpan;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::ui::bars::bar;
@@ -20,12 +21,12 @@ pub struct ShownColumns<'a, R: 'static> {
     /// Every column.
     pub columns: &'a TableColumns<R>,
     /// Those that are shown, from left to right.
-    pub places: &'a [Place],
+    pub places: &'a [ColumnSpan],
 }
 
 /// Draws the headings of the columns; that of the sorted one is marked.
 pub fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, shown: &ShownColumns<'_, R>, sort: SortKey) {
-    for &Place { index, x, width } in shown.places {
+    for &ColumnSpan { index, x, width } in shown.places {
         let column = &shown.columns.all[index];
         let sorted = index == sort.column;
         let role = if sorted { Role::Accent } else { Role::Heading };
@@ -53,7 +54,7 @@ pub fn draw_cells<R: TableRow>(
     marked: Option<Style>,
 ) {
     let too_young = row.is_too_young(store);
-    for &Place { index, x, width } in shown.places {
+    for &ColumnSpan { index, x, width } in shown.places {
         let column = &shown.columns.all[index];
         let value = (column.value)(row, store);
         // A state keeps the colour of its phase; that of a closed row is no state any more.

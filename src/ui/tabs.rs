@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::layout::tab_places;
 use crate::app::mode::Page;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 

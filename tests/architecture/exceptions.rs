@@ -16,44 +16,13 @@ pub const CIRCLES: &[&[&str]] = &[
         "model::event",
         "model::outcome",
     ],
-    &[
-        "store::peers",
-        "store::routes",
-        "store::row_set",
-        "store::rows",
-        "store::tally",
-        "store::ways",
-    ],
-    &[
-        "table::column",
-        "table::fit",
-        "table::value",
-    ],
-    &[
-        "table::moving",
-        "table::view",
-    ],
 ];
 
 /// Names that more than one type has.
 #[rustfmt::skip]
 pub const DOUBLE_NAMES: &[&str] = &[
     "CounterRow",
-    "Counts",
-    "Entry",
-    "Groups",
-    "Kind",
-    "Listener",
-    "Listening",
-    "Peers",
-    "Place",
-    "Places",
     "Resolver",
-    "Route",
-    "Row",
-    "Shared",
-    "Slots",
-    "Span",
     "Stat",
     "Visible",
 ];

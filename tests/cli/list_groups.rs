@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use conntop::report::list::can_group;
-use conntop::table::column::Kind;
+use conntop::table::column::ValueKind;
 use conntop::table::connections::COLUMNS;
 use conntop::table::sums::SUMS;
 use serde_json::Value;
@@ -78,7 +78,7 @@ fn every_column_that_can_group_adds_up_to_what_the_list_has() {
             for column in SUMS {
                 let (sum, value) = (sums.get(column.json), group[column.json].as_f64());
                 // Rates are rounded to a tenth, each for itself.
-                let slack = if column.kind == Kind::Rate { 0.1 * (1.0 + sums["count"]) } else { 0.0 };
+                let slack = if column.kind == ValueKind::Rate { 0.1 * (1.0 + sums["count"]) } else { 0.0 };
                 let is_same = match (sum, value) {
                     (Some(sum), Some(value)) => (sum - value).abs() <= slack,
                     (sum, value) => sum.copied() == value,

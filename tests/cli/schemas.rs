@@ -13,8 +13,8 @@ use conntop::diagnosis::rule::Rule;
 use conntop::model::outcome::Outcome;
 use conntop::model::tcp_state::STATES;
 use conntop::report::fields::{self, Field};
-use conntop::report::list::{Groups, can_group};
-use conntop::table::column::{Column, Kind};
+use conntop::report::list::{GroupBy, can_group};
+use conntop::table::column::{Column, ValueKind};
 use conntop::table::connections::COLUMNS;
 use conntop::table::sums::SUMS;
 use serde_json::{Map, Value, json};
@@ -95,12 +95,16 @@ fn map(value: Value) -> Map<String, Value> {
 
 fn property<R>(column: &Column<R>) -> Value {
     let mut rule = match column.kind {
-        Kind::Text | Kind::Address | Kind::Endpoint => json!({ "type": ["string", "null"], "minLength": 1 }),
-        Kind::Word(labels) => or_null(labels.iter().copied()),
-        Kind::State => or_null(states()),
-        Kind::Port | Kind::Count | Kind::Number | Kind::Bytes => json!({ "type": ["integer", "null"], "minimum": 0 }),
-        Kind::Flag => json!({ "type": ["boolean", "null"] }),
-        Kind::Rate | Kind::Span | Kind::Share => json!({ "type": ["number", "null"], "minimum": 0 }),
+        ValueKind::Text | ValueKind::Address | ValueKind::Endpoint => {
+            json!({ "type": ["string", "null"], "minLength": 1 })
+        }
+        ValueKind::Word(labels) => or_null(labels.iter().copied()),
+        ValueKind::State => or_null(states()),
+        ValueKind::Port | ValueKind::Count | ValueKind::Number | ValueKind::Bytes => {
+            json!({ "type": ["integer", "null"], "minimum": 0 })
+        }
+        ValueKind::Flag => json!({ "type": ["boolean", "null"] }),
+        ValueKind::Rate | ValueKind::Span | ValueKind::Share => json!({ "type": ["number", "null"], "minimum": 0 }),
     };
     rule["description"] = column.about.into();
     rule
@@ -477,7 +481,7 @@ fn told(fields: &[Field], of: &str) -> Vec<(&'static str, &'static str)> {
 #[test]
 fn the_fields_that_are_told_are_those_of_the_schemas() {
     let all_groups = COLUMNS.iter().filter(|column| can_group(column)).map(|column| column.key);
-    let all_groups = Groups::by(all_groups).expect("they can");
+    let all_groups = GroupBy::by(all_groups).expect("they can");
     let (list, groups, events) = (fields::of_list(), fields::of_groups(&all_groups), fields::of_events());
     for (fields, of, schema) in [
         (&list, "list", stored("list.json")),

@@ -18,7 +18,7 @@ use conntop::model::tcp_state::TcpState;
 use conntop::model::testing::{listener, process, snapshot, source_info, tcp};
 use conntop::model::time::Timestamp;
 use conntop::store::Store;
-use conntop::store::merge::Merged;
+use conntop::store::merged_deltas::MergedDeltas;
 use conntop::tracker::Tracker;
 
 /// The moment of the first sample, in seconds since boot.
@@ -44,7 +44,7 @@ pub struct SimulatedMachine {
     store: Store,
     diagnosis: Diagnosis,
     /// What waits while the screen is held still.
-    merged: Option<Merged>,
+    merged: Option<MergedDeltas>,
 }
 
 impl SimulatedMachine {
@@ -78,12 +78,12 @@ impl SimulatedMachine {
 
     /// The screen is held still, as while it is frozen or a dialog is open.
     pub fn hold(&mut self) {
-        self.merged = Some(Merged::new(&self.store));
+        self.merged = Some(MergedDeltas::new(&self.store));
     }
 
     /// What waits while it is held, in bytes.
     pub fn waiting_bytes(&self) -> usize {
-        self.merged.as_ref().map_or(0, Merged::bytes)
+        self.merged.as_ref().map_or(0, MergedDeltas::bytes)
     }
 
     /// The screen goes on.

@@ -60,7 +60,7 @@ fn cost_of_two_hundred_thousand_sockets() {
     sample.sockets.reverse();
     take("other order", &mut sample);
     take("same order, idle", &mut sample);
-    for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::Route] {
+    for grouping in [Grouping::Process, Grouping::Remote, Grouping::Listener, Grouping::PortPool] {
         let begin = Instant::now();
         let groups = by(&store, grouping).len();
         println!("{groups} groups by {grouping:?}: {:.2} ms", begin.elapsed().as_secs_f64() * 1e3);

@@ -12,14 +12,14 @@ use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::delta::{LastWords, Transition};
 use crate::model::tcp_state::STATES;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 /// How many lines of its history are shown.
 const HISTORY_SHOWN_MAX: usize = 12;
 
 /// Those that belong with a connection, by state, and the first of them with a line each.
-pub(super) fn neighbours(app: &App, row: &Row, related: &RelatedSockets) -> Section {
+pub(super) fn neighbours(app: &App, row: &SocketRow, related: &RelatedSockets) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new(if socket.is_listener() { "Its connections" } else { "Others like it" });
     if related.first.is_empty() {
@@ -42,7 +42,7 @@ pub(super) fn neighbours(app: &App, row: &Row, related: &RelatedSockets) -> Sect
     section
 }
 
-fn neighbour_words(app: &App, row: &Row) -> String {
+fn neighbour_words(app: &App, row: &SocketRow) -> String {
     let socket = &row.connection.socket;
     let age = row.connection.state_since.map(|since| format!("  {}", since.age_text(app.store.at())));
     // The end with the higher port tells it from the others: that of the client.

@@ -7,14 +7,14 @@ use crate::app::related::RelatedSockets;
 use crate::model::address_text::local_end;
 use crate::model::process::Owner;
 use crate::model::socket::{NetnsId, Socket};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// What holds of this end and of the other; empty where the other end is not on this machine.
-pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
+pub(super) fn both(app: &App, row: &SocketRow, related: &RelatedSockets) -> Section {
     let mut section = Section::new("Both ends are on this machine");
     let has_peer = !row.connection.socket.remote.is_unset();
     let Some(other) = related.other_end.as_ref().filter(|_| has_peer) else { return section };
-    let mut pair = |label, of: &dyn Fn(&Row) -> String| {
+    let mut pair = |label, of: &dyn Fn(&SocketRow) -> String| {
         section.lines.push(ProseLine::Ends(BothEnds { label, this: of(row), other: of(other) }));
     };
     pair("", &|end| {
@@ -31,7 +31,7 @@ pub(super) fn both(app: &App, row: &Row, related: &RelatedSockets) -> Section {
     section
 }
 
-fn age(app: &App, row: &Row) -> String {
+fn age(app: &App, row: &SocketRow) -> String {
     row.connection.state_since.map_or_else(String::new, |since| since.age_text(app.store.at()))
 }
 

@@ -16,7 +16,7 @@ use crate::model::descriptors::Descriptors;
 use crate::model::process::{Owner, Process, Usage};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::{Mark, Row};
+use crate::store::row::{Mark, SocketRow};
 use crate::table::units;
 
 /// How many owners of a shared socket are told of.
@@ -29,7 +29,7 @@ pub(super) fn forgotten() -> Section {
     section
 }
 
-pub(super) fn connection(app: &App, row: &Row, path: Option<&StatePath>) -> Section {
+pub(super) fn connection(app: &App, row: &SocketRow, path: Option<&StatePath>) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Connection");
     section.lines.extend(gone(app, row));
@@ -56,7 +56,7 @@ pub(super) fn connection(app: &App, row: &Row, path: Option<&StatePath>) -> Sect
     section
 }
 
-fn gone(app: &App, row: &Row) -> Option<ProseLine> {
+fn gone(app: &App, row: &SocketRow) -> Option<ProseLine> {
     let when = match row.mark {
         Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at)),
         _ => String::new(),
@@ -66,7 +66,7 @@ fn gone(app: &App, row: &Row) -> Option<ProseLine> {
 }
 
 /// The finding that the connection is part of.
-pub(super) fn finding(app: &App, row: &Row) -> Option<Section> {
+pub(super) fn finding(app: &App, row: &SocketRow) -> Option<Section> {
     let finding = app.panels.findings.about(row, &app.store)?;
     let mut section = Section::new("It is part of a finding");
     let mark = findings::mark(finding.severity).to_owned();
@@ -97,7 +97,7 @@ fn identity(socket: &Socket) -> String {
     parts.join(", ")
 }
 
-pub(super) fn owner(app: &App, row: &Row, related: &RelatedSockets) -> Section {
+pub(super) fn owner(app: &App, row: &SocketRow, related: &RelatedSockets) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Owner");
     match &socket.owner {
@@ -175,7 +175,7 @@ fn descriptor_words(descriptors: &Descriptors) -> String {
     format!("{open} open{of}{sockets}")
 }
 
-pub(super) fn meaning(row: &Row) -> Section {
+pub(super) fn meaning(row: &SocketRow) -> Section {
     let text = states::text(row.connection.socket.state);
     let mut section = Section::new("What the state means");
     if !text.meaning.is_empty() {

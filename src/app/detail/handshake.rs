@@ -11,7 +11,7 @@ use crate::model::process::{Owner, Process};
 use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::store::listeners::AcceptQueue;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 /// The steps of who calls, and of who is called.
@@ -23,7 +23,7 @@ const PASSIVE: [&str; 4] =
 const NAMED_MAX: usize = 3;
 
 /// The steps, while the handshake is under way or nobody has accepted the connection.
-pub(super) fn section(app: &App, row: &Row, related: &RelatedSockets, opening: Opening) -> Option<Section> {
+pub(super) fn section(app: &App, row: &SocketRow, related: &RelatedSockets, opening: Opening) -> Option<Section> {
     let socket = &row.connection.socket;
     let (steps, waits_at, why): (&[&str], usize, String) = match (socket.state, opening) {
         _ if is_gone(app, row) => return None,
@@ -79,7 +79,7 @@ fn not_accepted(app: &App, socket: &Socket) -> String {
     }
 }
 
-fn full_queue(listener: &Row, listeners: u32) -> Option<String> {
+fn full_queue(listener: &SocketRow, listeners: u32) -> Option<String> {
     let socket = &listener.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.is_full())?;
     let who = socket.owner.process().map_or_else(|| "the listener".to_owned(), ToString::to_string);

@@ -10,11 +10,11 @@ use crate::model::process::Owner;
 use crate::model::socket::{CloseWaitVerdict, Socket};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 /// The state and all that is known of it.
-pub(super) fn lines(app: &App, row: &Row) -> Vec<ProseLine> {
+pub(super) fn lines(app: &App, row: &SocketRow) -> Vec<ProseLine> {
     let socket = &row.connection.socket;
     let mut section = Section::new("");
     section.lines.push(ProseLine::State("state", socket.state));
@@ -31,7 +31,7 @@ pub(super) fn lines(app: &App, row: &Row) -> Vec<ProseLine> {
     section.lines
 }
 
-fn age_words(app: &App, row: &Row) -> String {
+fn age_words(app: &App, row: &SocketRow) -> String {
     let Some(since) = row.connection.state_since else { return "before conntop started".to_owned() };
     let Since { at, basis } = since;
     let age = units::lasted(since.age(app.store.at()));
@@ -43,7 +43,7 @@ fn age_words(app: &App, row: &Row) -> String {
 }
 
 /// No data can follow a FIN, and the FIN carries an ACK: it came between the last data and the last ACK.
-fn close_wait_bounds(app: &App, row: &Row) -> Option<String> {
+fn close_wait_bounds(app: &App, row: &SocketRow) -> Option<String> {
     let socket = &row.connection.socket;
     let tcp = socket.tcp.as_ref().filter(|_| socket.state == TcpState::CloseWait)?;
     let now = app.store.at();

@@ -12,10 +12,10 @@ use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Moment, Timestamp};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
-pub(super) fn queues(app: &App, row: &Row) -> Section {
+pub(super) fn queues(app: &App, row: &SocketRow) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("Queues and timer");
     match socket.queues {
@@ -99,7 +99,7 @@ fn timer_words(timer: Timer, state: TcpState, now: Timestamp) -> String {
 }
 
 /// `tcp_info` in words: first what every connection has, then what is only asked for here.
-pub(super) fn measured(app: &App, row: &Row) -> Section {
+pub(super) fn measured(app: &App, row: &SocketRow) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("What the kernel measured");
     let Some(info) = socket.tcp.as_ref().filter(|_| !socket.is_listener()) else { return section };

@@ -8,14 +8,14 @@ use crate::model::process::Owner;
 use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::units;
 
 /// From this share of the sending time on, something is called the limit.
 const LIMIT_SHARE_MIN: f64 = 0.2;
 
 /// What limits it now, and what did over its life.
-pub(super) fn section(app: &App, row: &Row) -> Section {
+pub(super) fn section(app: &App, row: &SocketRow) -> Section {
     let socket = &row.connection.socket;
     let mut section = Section::new("What holds it up");
     let open = matches!(socket.state, TcpState::Established | TcpState::CloseWait | TcpState::FinWait1);

@@ -4,7 +4,7 @@ use crate::app::related::{RelatedSearch, RelatedSockets};
 use crate::app::scroll::Scroll;
 use crate::model::socket::SocketId;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The detail view.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct DetailPage {
     /// The socket that is shown.
     pub id: SocketId,
     /// The row as last seen; it stays when the store forgets it. `None`: only the log remembers the socket.
-    pub row: Option<Row>,
+    pub row: Option<SocketRow>,
     /// Which part of it is on the screen.
     pub scroll: Scroll,
     /// What is known of other sockets.

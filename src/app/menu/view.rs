@@ -13,7 +13,7 @@ use crate::app::mode::Mode;
 use crate::app::panels::table::{ColumnHead, arrow};
 use crate::app::scroll::{Scroll, ScrollExtent};
 use crate::model::action::SIGNALS;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 
 /// The longest text that may be typed to find an action, in bytes.
 const TYPED_LEN_MAX: usize = 32;

@@ -12,7 +12,7 @@ use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex};
+use crate::store::row::{RowIndex, SocketRow};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
@@ -32,7 +32,7 @@ pub struct ConnectionsPanel {
     /// The selection.
     pub cursor: Cursor<SocketId>,
     /// The columns.
-    pub columns: TableColumns<Row>,
+    pub columns: TableColumns<SocketRow>,
     /// How many of the rows that pass the filter are live.
     pub live: usize,
 }
@@ -50,7 +50,7 @@ impl ConnectionsPanel {
     }
 
     /// The rows on a screen with `height` lines for them, and the line of the first.
-    pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, &'a Row)> {
+    pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, &'a SocketRow)> {
         let lines = self.view.order().iter().enumerate().skip(self.cursor.offset()).take(height);
         lines.filter_map(|(line, index)| Some((line, store.rows().get(*index)?)))
     }

@@ -19,7 +19,7 @@ use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::filter::Filter;
 use crate::table::units;
 
@@ -138,7 +138,7 @@ impl FindingsPanel {
     }
 
     /// The worst finding about `row`. Asked for the rows on the screen only.
-    pub fn about(&self, row: &Row, store: &Store) -> Option<&Finding> {
+    pub fn about(&self, row: &SocketRow, store: &Store) -> Option<&Finding> {
         let is_about = |shown: &&ListedFinding| shown.filters.iter().any(|filter| filter.matches(row, store));
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
     }

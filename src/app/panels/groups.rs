@@ -15,7 +15,7 @@ use crate::app::summary::{self, SummaryPart};
 use crate::model::address::Address;
 use crate::model::snapshot::Needs;
 use crate::store::Store;
-use crate::store::groups::attempts::Attempts;
+use crate::store::groups::attempts::GroupAttempts;
 use crate::store::groups::{Group, GroupKey, Grouping};
 use crate::table::filter::Filter;
 use crate::table::groups::{GroupView, TRACED};
@@ -125,7 +125,7 @@ impl Panel for GroupPanel {
         }
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        self.columns.hide(if Attempts::are_told(store) { &[] } else { TRACED });
+        self.columns.hide(if GroupAttempts::are_told(store) { &[] } else { TRACED });
         self.columns.measure(self.view.from(self.cursor.offset()).take(height), store);
     }
 
@@ -159,7 +159,7 @@ impl Panel for GroupPanel {
                 | GroupKey::Remote { .. }
                 | GroupKey::Listener { .. }
                 | GroupKey::OneOfListeners(_)
-                | GroupKey::Route(_) => None,
+                | GroupKey::PortPool(_) => None,
             }));
         }
     }

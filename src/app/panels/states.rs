@@ -7,7 +7,7 @@ use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::scroll::{Scroll, ScrollExtent};
 use crate::app::selection::Selected;
 use crate::app::states::{BY_INTEREST, StateLine, states_layout};
-use crate::store::history::trend::Span;
+use crate::store::history::trend::ChartSpan;
 
 /// What the tab has around its panel.
 pub const PARTS: PanelParts = PanelParts { columns: false, summary: false, states: false, log: false };
@@ -18,7 +18,7 @@ pub struct StatesPanel {
     /// The selected line of [`BY_INTEREST`]: the state whose chart and meaning are shown.
     pub line: usize,
     /// How far back the charts go.
-    pub span: Span,
+    pub span: ChartSpan,
     /// Which lines are on the screen.
     pub scroll: Scroll,
 }

@@ -1,10 +1,11 @@
 //! What the panels with columns share: which columns are shown, how wide, and by which the rows are sorted.
 
 use crate::store::Store;
-use crate::table::column::{Column, HOST, Order, default_columns};
+use crate::table::column::{Column, HOST, default_columns};
 use crate::table::connections::NAMESPACE;
-use crate::table::fit::{COMFORT_WIDTH, Place, fit, place};
+use crate::table::fit::{COMFORT_WIDTH, ColumnSpan, fit, place};
 use crate::table::groups::TRACED;
+use crate::table::order::Order;
 use crate::table::sort::SortKey;
 
 /// Cells left of the first column: the mark of the row and a gap.
@@ -54,7 +55,7 @@ impl<R> TableColumns<R> {
     ///
     /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
     /// missed least goes.
-    pub fn shown(&self, width: u16) -> Vec<Place> {
+    pub fn shown(&self, width: u16) -> Vec<ColumnSpan> {
         let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
         chosen.retain(|&index| !self.hidden.contains(&self.all[index].key));
@@ -129,7 +130,7 @@ pub trait ColumnSet {
     fn heads(&self) -> Vec<ColumnHead>;
 
     /// The columns that fit into a screen of `width`, and where they stand.
-    fn shown(&self, width: u16) -> Vec<Place>;
+    fn shown(&self, width: u16) -> Vec<ColumnSpan>;
 
     /// Whether the columns with names of hosts are among those that are shown.
     fn show_hosts(&mut self, has_hosts: bool);
@@ -150,7 +151,7 @@ impl<R> ColumnSet for TableColumns<R> {
         self.all.iter().map(head).collect()
     }
 
-    fn shown(&self, width: u16) -> Vec<Place> {
+    fn shown(&self, width: u16) -> Vec<ColumnSpan> {
         Self::shown(self, width)
     }
 

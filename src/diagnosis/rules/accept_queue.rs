@@ -17,7 +17,7 @@ use crate::model::units;
 use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
 use crate::store::pressure::PRESSURE_WINDOW;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// Overflows are counted over this time.
 const OVERFLOWS_OVER: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .growing_by(|group| group.amount)
     .lingering();
 
-fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(_: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let queue = AcceptQueue::of(socket).filter(|queue| queue.waiting > 0)?;
     let member = GroupMember::new(FindingScope::on(socket), row);
@@ -41,7 +41,7 @@ fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
 fn groups(context: &Context) -> Vec<SocketGroup> {
     let dropped = context.rise(OVERFLOWS_OVER, |counters| counters.listen_overflows).map_or(0, |rise| rise.by);
     let rows = context.store.rows();
-    let is_at_fault = |row: &Row| {
+    let is_at_fault = |row: &SocketRow| {
         let queue = AcceptQueue::of(&row.connection.socket);
         queue.is_some_and(|queue| queue.reaches(context.thresholds.accept_queue_warning))
     };

@@ -23,7 +23,7 @@ use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::store::ledger::{Counts, Key, Slots, Window};
+use crate::store::attempt_history::{AttemptCounts, AttemptKey, AttemptSlots, AttemptWindow};
 
 /// Routes are remembered from this share of the threshold on.
 const REMEMBERED_FROM: f64 = 0.7;
@@ -76,7 +76,7 @@ fn by_timers(context: &Context) -> FxHashMap<FindingKey, SocketGroup> {
 #[derive(Default)]
 struct DestinationChurn<'a> {
     churned: u32,
-    slots: Slots,
+    slots: AttemptSlots,
     closed: [u32; 2],
     /// Since when the program has made them that makes most, and how many that are.
     since: Option<Timestamp>,
@@ -87,22 +87,22 @@ struct DestinationChurn<'a> {
 /// Adds what the ledger counts: connections that were made, and as many that have ended.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
 fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) {
-    let (ledger, now) = (context.store.ledger(), context.now());
-    if ledger.over(Window::Moment) < STEADY_FOR {
+    let (ledger, now) = (context.store.attempt_history(), context.now());
+    if ledger.over(AttemptWindow::Moment) < STEADY_FOR {
         return;
     }
-    let over = ledger.over(Window::Moment).as_secs_f64();
+    let over = ledger.over(AttemptWindow::Moment).as_secs_f64();
     let mut counted: FxHashMap<FindingKey, DestinationChurn> = FxHashMap::default();
     for (own, entry) in ledger.entries() {
-        let Key::To { to, netns, .. } = own else { continue };
-        let counts = ledger.counts(entry, Window::Moment);
+        let AttemptKey::To { to, netns, .. } = own else { continue };
+        let counts = ledger.counts(entry, AttemptWindow::Moment);
         let churned = counts.succeeded().min(counts.ended());
         if churned == 0 {
             continue;
         }
         let sum = counted.entry(key(*to, *netns)).or_default();
         sum.churned = sum.churned.saturating_add(churned);
-        sum.slots = sum.slots.and(&ledger.slots(entry, Counts::succeeded));
+        sum.slots = sum.slots.and(&ledger.slots(entry, AttemptCounts::succeeded));
         sum.closed[0] += counts.closed_here();
         sum.closed[1] += counts.closed_by_peer();
         if churned > sum.most {
@@ -136,7 +136,7 @@ fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) 
 /// Whether events of the last moment were lost, because they came faster than they were read: then more connections were made
 /// than the ledger counted.
 fn are_events_missing(context: &Context) -> bool {
-    let (now, over) = (context.now(), context.store.ledger().over(Window::Moment));
+    let (now, over) = (context.now(), context.store.attempt_history().over(AttemptWindow::Moment));
     let is_recent = |gap: &&Gap| gap.of != ToldBy::Samples && now.since(gap.to) <= over;
     context.store.log().gaps().iter().rev().any(|gap| is_recent(&gap))
 }

@@ -10,7 +10,7 @@ use crate::diagnosis::memory;
 use crate::diagnosis::wording::{ahead, count, filter, growth, oldest, place, total, who};
 use crate::model::socket::CloseWaitVerdict;
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// What comes and goes is counted over this time.
 const FLOW_OVER: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ pub(super) const DEFINITION: RuleDefinition =
         .growing_by(|group| u64::from(group.settled))
         .rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let left = socket.is_outside().then(|| context.since_in(row, TcpState::CloseWait));
     if left == Some(None) {

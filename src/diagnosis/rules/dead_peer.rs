@@ -8,12 +8,12 @@ use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, lasted, many, peers, that, total, who};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let since =
         kernel_timers::silence(socket, context.now()).or_else(|| kernel_timers::unanswered_keep_alive(socket))?;

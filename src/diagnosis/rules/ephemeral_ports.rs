@@ -13,7 +13,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, ahead, filter_by_place, place, text, who};
 
 use crate::model::units;
-use crate::store::routes::Route;
+use crate::store::port_pool::PortPool;
 
 /// What a group of this rule counts by kind.
 const TIME_WAIT: usize = 0;
@@ -42,7 +42,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     worst.into_values().collect()
 }
 
-fn group(context: &Context, route: &Route, port_use: &PortUse, limit: u32) -> SocketGroup {
+fn group(context: &Context, route: &PortPool, port_use: &PortUse, limit: u32) -> SocketGroup {
     let key = FindingKey {
         rule: Rule::EphemeralPorts,
         program: None,

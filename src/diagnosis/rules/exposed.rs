@@ -11,7 +11,7 @@ use crate::knowledge::ports;
 use crate::model::endpoint::Protocol;
 use crate::model::exposure::Exposure;
 use crate::model::reach::{Reach, exposure};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The kinds of a group: its protocol, twice: of programs that are the service, then of those that may be.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
@@ -19,7 +19,7 @@ const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if exposure(socket) < Exposure::Public || ports::danger(socket.protocol, socket.local.port).is_none() {
         return None;

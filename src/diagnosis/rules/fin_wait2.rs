@@ -9,12 +9,12 @@ use crate::diagnosis::other_end::OtherEnd;
 use crate::diagnosis::wording::{filter, growth, many, oldest, place, total, who};
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let is_held = matches!(socket.owner, Owner::Live(_)) || socket.owner.is_hidden();
     if socket.state != TcpState::FinWait2 || !is_held {

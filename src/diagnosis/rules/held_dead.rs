@@ -14,7 +14,7 @@ use crate::diagnosis::wording::{ahead, count, filter, growth, many, oldest, plac
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// A socket that was there so soon after the first sample may have been anything before.
 const WATCHED_FROM: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .growing_by(|group| u64::from(group.settled))
     .rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if was_in(context, row, TcpState::CloseWait) {
         return None;
@@ -52,11 +52,11 @@ fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
 }
 
 /// Whether a socket was seen in `state` before it came into `CLOSE`.
-fn was_in(context: &Context, row: &Row, state: TcpState) -> bool {
+fn was_in(context: &Context, row: &SocketRow, state: TcpState) -> bool {
     context.since_in(row, state).is_some()
 }
 
-fn was_connected(context: &Context, row: &Row) -> bool {
+fn was_connected(context: &Context, row: &SocketRow) -> bool {
     use TcpState::{Established, FinWait1, FinWait2};
     [Established, FinWait1, FinWait2].into_iter().any(|state| was_in(context, row, state))
 }

@@ -7,12 +7,12 @@ use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::other_end::{self, OtherEnd};
 use crate::diagnosis::reading::{self, Reading};
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, place, who};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let Reading::Stuck(since) = reading::of(context, socket) else { return None };
     let unread = u64::from(socket.queues?.receive);

@@ -8,7 +8,7 @@ use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter_by_place, oldest, place};
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The peer has closed: `CLOSE_WAIT`.
 const GIVEN_UP: usize = 0;
@@ -17,7 +17,7 @@ const WAITING: usize = 1;
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge);
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if !matches!(socket.owner, Owner::Unaccepted) {
         return None;

@@ -11,8 +11,8 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, peers, trimmed, who};
 use crate::model::event::Teller;
 use crate::model::socket::NetnsId;
+use crate::store::attempt_history::AttemptWindow;
 use crate::store::counters::Rise;
-use crate::store::ledger::Window;
 
 /// The kernel's counters are compared over this time.
 const FAILS_OVER: Duration = Duration::from_secs(30);
@@ -48,8 +48,8 @@ fn judge(case: &Case) -> Option<Judgement> {
     }
     let attempts = group.attempts?;
     let severity = connects::severity(case)?;
-    let ledger = case.context.store.ledger();
-    let rate = per_second(Rise { by: attempts.moment.refused().into(), over: ledger.over(Window::Moment) });
+    let ledger = case.context.store.attempt_history();
+    let rate = per_second(Rise { by: attempts.moment.refused().into(), over: ledger.over(AttemptWindow::Moment) });
     let verb = if attempts.all_failed.is_some() {
         who(group).does("is refused by", "are refused by")
     } else {

@@ -19,7 +19,7 @@ use crate::model::endpoint::Family;
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
 use crate::model::units;
-use crate::store::ledger::{Counts, Entry, Key, Window};
+use crate::store::attempt_history::{AttemptCounts, AttemptKey, AttemptRecord, AttemptWindow};
 
 /// What a group of this rule counts by kind: those reset by the peer, and by the process here.
 const BY_PEER: usize = 0;
@@ -28,7 +28,7 @@ const HERE: usize = 1;
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
 fn groups(context: &Context) -> Vec<SocketGroup> {
-    let ledger = context.store.ledger();
+    let ledger = context.store.attempt_history();
     let found = ledger.entries().filter_map(|(key, entry)| group(context, key, entry));
     let (mut here, mut there): (Vec<_>, Vec<_>) =
         found.partition(|group| matches!(group.key.scope, FindingScope::On(_)));
@@ -56,11 +56,11 @@ fn is_other_end(server: &SocketGroup, client: &SocketGroup) -> bool {
     is_same_port && (is_here || server.amount >= client.amount)
 }
 
-fn group(context: &Context, key: &Key, entry: &Entry) -> Option<SocketGroup> {
-    let counts = context.store.ledger().counts(entry, Window::Minute);
+fn group(context: &Context, key: &AttemptKey, entry: &AttemptRecord) -> Option<SocketGroup> {
+    let counts = context.store.attempt_history().counts(entry, AttemptWindow::Minute);
     let (scope, netns, listener, here) = match *key {
-        Key::To { to, netns, .. } => (FindingScope::To(to), netns, None, 0),
-        Key::On { listener, port, netns } => {
+        AttemptKey::To { to, netns, .. } => (FindingScope::To(to), netns, None, 0),
+        AttemptKey::On { listener, port, netns } => {
             (listening(context, listener, port), netns, listener, counts.reset_early_here())
         }
     };
@@ -84,7 +84,7 @@ fn group(context: &Context, key: &Key, entry: &Entry) -> Option<SocketGroup> {
 }
 
 /// Connections that can have been reset: those established of late, or that ended of late.
-fn established(counts: &Counts) -> u32 {
+fn established(counts: &AttemptCounts) -> u32 {
     counts.succeeded().max(counts.ended())
 }
 
@@ -108,7 +108,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     if !is_enough || !case.reaches_percent(group.amount, group.limit, limits.reset_early_share) {
         return None;
     }
-    let over = case.context.store.ledger().over(Window::Minute);
+    let over = case.context.store.attempt_history().over(AttemptWindow::Minute);
     let (by_peer, here) = (group.kinds[BY_PEER], group.kinds[HERE]);
     let (by, why) = match (by_peer, here) {
         (_, 0) => ("by the peer".to_owned(), "the peer resets them"),

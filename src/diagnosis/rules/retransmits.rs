@@ -21,7 +21,7 @@ use crate::model::counters::Counters;
 use crate::model::tcp_info::TcpInfo;
 use crate::model::units;
 use crate::store::losses::Peer;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The share of segments sent again is taken over this time.
 const SHARE_OVER: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_rows(&[WatchedR
     .rolling_up()
     .entering_after(1);
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let silence = kernel_timers::silence(socket, context.now())?;
     let is_backed_off = u32::from(kernel_timers::timeouts(socket)) >= context.thresholds.retransmit_backoff;

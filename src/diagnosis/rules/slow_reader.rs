@@ -14,7 +14,7 @@ use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, many, peers, place, that, who};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::Socket;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::store::tally::UNTAKEN_MIN;
 
 /// The kinds of a group: who reads slowly.
@@ -26,7 +26,7 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Queued], member, judge).rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let queues = socket.queues?;
     let since = |queue| {

@@ -15,7 +15,7 @@ use crate::model::facts::Counters;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::listeners::Listener;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// Cookies are counted over this time.
 const COUNTED_OVER: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const HALF_OPEN_FEW: u32 = 8;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).with_groups(groups).lingering();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynRecv {
         return None;

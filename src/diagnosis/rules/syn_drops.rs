@@ -19,7 +19,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::store::counters::Rise;
 use crate::store::listeners::AcceptQueue;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// In another network namespace, whose counters and limits are not read, drops are those of SYNs if at least so many
 /// handshakes are half done.
@@ -37,7 +37,7 @@ pub(super) const DEFINITION: RuleDefinition =
         .with_groups(groups)
         .growing_by(|group| group.amount);
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state == TcpState::SynRecv {
         let came_by = context.sides.came_by(socket)?;

@@ -8,12 +8,12 @@ use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::listener_text;
 use crate::diagnosis::wording::{count, filter, growth, oldest, peers, total, who};
 use crate::model::tcp_state::TcpState;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up().holding_for(6);
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     if socket.state != TcpState::SynSent {
         return None;

@@ -21,7 +21,7 @@ use crate::model::facts::Resolver;
 use crate::model::process::ProcessId;
 use crate::model::units;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 const DNS_PORT: u16 = 53;
 /// A socket that is kept for longer than so many time-outs is none of a single lookup.
@@ -85,7 +85,7 @@ fn servers(store: &Store) -> BTreeSet<ProcessId> {
     holders.flat_map(|holders| holders.all().iter().map(|process| process.id)).collect()
 }
 
-fn dns_listeners(store: &Store) -> impl Iterator<Item = &Row> {
+fn dns_listeners(store: &Store) -> impl Iterator<Item = &SocketRow> {
     let rows = store.rows().listening().iter().filter_map(|index| store.rows().get(index));
     rows.filter(|row| {
         let socket = &row.connection.socket;
@@ -95,7 +95,7 @@ fn dns_listeners(store: &Store) -> impl Iterator<Item = &Row> {
 
 /// The process of this machine that is the server, if it is one: `systemd-resolve[611]`.
 fn local_server(case: &Case, server: Destination) -> Option<String> {
-    let is_it = |row: &&Row| {
+    let is_it = |row: &&SocketRow| {
         let socket = &row.connection.socket;
         let address = socket.place().address.ip();
         let is_any = address.is_unspecified() && server.address.ip().is_loopback();

@@ -8,7 +8,7 @@ use crate::diagnosis::wording::{filter, listens, who};
 use crate::knowledge::{owners, ports};
 use crate::model::endpoint::Protocol;
 use crate::model::process::Owner;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// The kinds of a group: its protocol.
 const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
@@ -16,7 +16,7 @@ const PROTOCOLS: [Protocol; 2] = Protocol::WITH_PORTS;
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Listening], member, judge).standing();
 
-fn member<'a>(_: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(_: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let Owner::Live(holders) = &socket.owner else { return None };
     let is_usual = |name: &str| owners::is_usual(socket.protocol, socket.local.port, name);

@@ -9,12 +9,12 @@ use crate::diagnosis::other_end::OtherEnd;
 use crate::diagnosis::queue_progress::QueueProgress;
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, peers, that, total, who};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 pub(super) const DEFINITION: RuleDefinition =
     RuleDefinition::of_rows(&[WatchedRows::Suspects], member, judge).blaming_peer().rolling_up();
 
-fn member<'a>(context: &Context<'a>, row: &'a Row) -> Option<GroupMember<'a>> {
+fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
     let since =
         kernel_timers::window_closed(socket, context.now()).filter(|_| kernel_timers::is_connected(socket.state))?;

@@ -17,7 +17,7 @@ use crate::report::format::json::SocketWriter;
 use crate::report::format::text::TextHeading;
 use crate::store::Store;
 use crate::store::logins::Logins;
-use crate::store::rows::RowIndex;
+use crate::store::row::RowIndex;
 use crate::table::column::{self, Align};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;

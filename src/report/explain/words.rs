@@ -5,7 +5,7 @@ use crate::knowledge::topics::{self, Topic};
 use crate::knowledge::{remedies, rules, states};
 use crate::model::tcp_state::TcpState;
 use crate::report::explain::{Explanation, OptionText};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::column::Column;
 use crate::table::connections::COLUMNS;
 
@@ -73,7 +73,7 @@ fn topic(topic: &Topic) -> Explanation {
     }
 }
 
-fn column(column: &Column<Row>) -> Explanation {
+fn column(column: &Column<SocketRow>) -> Explanation {
     let json = if column.in_json { String::new() } else { ", where it is only printed when asked for".to_owned() };
     Explanation {
         topic: column.key.to_owned(),

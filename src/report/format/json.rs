@@ -11,7 +11,7 @@ use crate::model::time::WallTime;
 use crate::report::format::plain::{self, Notation, decimal};
 use crate::report::format::write_all;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::value::Value;
 
@@ -77,14 +77,14 @@ impl<'c> SocketWriter<'c> {
     }
 
     /// The object of `row`, for a list in another object.
-    pub fn raw(&self, row: &Row, store: &Store) -> Box<RawValue> {
+    pub fn raw(&self, row: &SocketRow, store: &Store) -> Box<RawValue> {
         let mut object = Vec::new();
         self.append(&mut object, row, store);
         raw_value(object)
     }
 
     /// Appends the object of `row`.
-    pub fn append(&self, out: &mut Vec<u8>, row: &Row, store: &Store) {
+    pub fn append(&self, out: &mut Vec<u8>, row: &SocketRow, store: &Store) {
         for (column, key) in self.columns.iter().zip(&self.keys) {
             out.extend_from_slice(key.as_bytes());
             plain::write::<Json>(out, &(COLUMNS[*column].value)(row, store));
@@ -185,7 +185,7 @@ pub fn write_list<'a>(
     out: &mut impl Write,
     store: &Store,
     objects: &SocketWriter<'_>,
-    rows: impl Iterator<Item = &'a Row>,
+    rows: impl Iterator<Item = &'a SocketRow>,
 ) -> io::Result<()> {
     write_open(out, &DocumentHead::of(store))?;
     write!(out, ",\"sockets\":[")?;
@@ -201,7 +201,7 @@ pub fn write_lines<'a>(
     out: &mut impl Write,
     store: &Store,
     objects: &SocketWriter<'_>,
-    rows: impl Iterator<Item = &'a Row>,
+    rows: impl Iterator<Item = &'a SocketRow>,
 ) -> io::Result<()> {
     write_all(out, rows, |buffer, row| {
         objects.append(buffer, row, store);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::table::column::Align;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 
 /// What stands for a value that is not known, so that every line has the same number of fields.
 const MISSING: &str = "-";

@@ -9,9 +9,9 @@ use crate::model::process::{Holders, Owner};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
-use crate::store::groups::attempts::Attempts;
-use crate::store::ledger::{Entry, Key, Program, Window};
-use crate::store::rows::Row;
+use crate::store::attempt_history::{AttemptKey, AttemptRecord, AttemptWindow, Program};
+use crate::store::groups::attempts::GroupAttempts;
+use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
 
@@ -22,9 +22,9 @@ const KNOWN: &[&str] = &["process", "proto", "raddr", "rport", "remote", "netns"
 const WHOSE: &[&str] = &["process", "raddr", "rport", "remote"];
 
 /// Attempts of one program at one destination in the time watched, at most the last quarter of an hour.
-pub(super) struct Tried {
+pub(super) struct AttemptRow {
     /// As it would stand in the table of sockets.
-    pub(super) row: Row,
+    pub(super) row: SocketRow,
     /// How many began; or how many were decided, where that is more.
     pub(super) made: u64,
     /// How many of them failed.
@@ -33,31 +33,32 @@ pub(super) struct Tried {
 
 /// The attempts that pass `filter`, for groups by the columns `by`; `None` where they are not known: nothing was watched, the
 /// trace does not tell, more destinations were tried than are told apart, or groups are made by what is not known of them.
-pub(super) fn tried(store: &Store, by: &[usize], filter: &Filter) -> Option<Vec<Tried>> {
-    let ledger = store.ledger();
+pub(super) fn tried(store: &Store, by: &[usize], filter: &Filter) -> Option<Vec<AttemptRow>> {
+    let ledger = store.attempt_history();
     let is_known = by.iter().all(|&index| KNOWN.contains(&COLUMNS[index].key)) && filter.names_only(KNOWN);
     let is_whose = by.iter().any(|&index| WHOSE.contains(&COLUMNS[index].key));
-    let is_watched = Attempts::are_told(store) && !ledger.over(Window::Quarter).is_zero() && !ledger.is_full();
+    let is_watched =
+        GroupAttempts::are_told(store) && !ledger.over(AttemptWindow::Quarter).is_zero() && !ledger.is_full();
     if !is_known || !is_whose || !is_watched {
         return None;
     }
     let entries = ledger.entries().filter_map(|(key, entry)| {
-        let counts = ledger.counts(entry, Window::Quarter);
+        let counts = ledger.counts(entry, AttemptWindow::Quarter);
         let (made, failed) = (u64::from(counts.begun().max(counts.decided())), u64::from(counts.failed()));
-        let tried = Tried { row: row(key, entry, store)?, made, failed };
+        let tried = AttemptRow { row: row(key, entry, store)?, made, failed };
         (made > 0 && filter.matches(&tried.row, store)).then_some(tried)
     });
     Some(entries.collect())
 }
 
 /// The row of an attempt; `None` for what came in.
-fn row(key: &Key, entry: &Entry, store: &Store) -> Option<Row> {
-    let Key::To { program, to, netns } = key else { return None };
+fn row(key: &AttemptKey, entry: &AttemptRecord, store: &Store) -> Option<SocketRow> {
+    let AttemptKey::To { program, to, netns } = key else { return None };
     let process = entry.process().filter(|_| matches!(program, Program::Named(_)));
     let holders = process.and_then(|process| Holders::new(vec![Arc::clone(process)]));
     let owner = holders.map_or(Owner::None, |holders| Owner::Remembered(Arc::new(holders)));
     let known = Known { socket: socket(*to, *netns, owner), state_since: None, first_seen: store.at() };
-    Some(Row { connection: known.into(), mark: None })
+    Some(SocketRow { connection: known.into(), mark: None })
 }
 
 fn socket(to: Destination, netns: NetnsId, owner: Owner) -> Socket {
@@ -82,7 +83,7 @@ mod tests {
     use crate::model::testing::{connection, process, source_info, tcp, transition};
     use crate::model::time::Timestamp;
     use crate::report::format::Format;
-    use crate::report::list::{Groups, List};
+    use crate::report::list::{GroupBy, List};
 
     /// app tries the database three times in vain, the cache once with success; other tries the cache.
     fn store(trace: Teller, looks: u64) -> Store {
@@ -110,7 +111,7 @@ mod tests {
     /// What CSV has of groups by `keys`: those, the sockets, attempts and failures; sorted.
     fn listed(store: &Store, keys: &[&str], filter: &str) -> Vec<String> {
         let columns = keys.iter().copied().chain(["count", "attempts", "attempts_failed"]);
-        let groups = Groups::by(keys.iter().copied()).and_then(|groups| groups.with_columns(columns)).expect("valid");
+        let groups = GroupBy::by(keys.iter().copied()).and_then(|groups| groups.with_columns(columns)).expect("valid");
         let filter = Filter::parse(filter).expect("valid");
         let list = List { filter, format: Format::Csv, groups: Some(groups), ..List::default() };
         let mut out = Vec::new();

@@ -10,12 +10,13 @@ use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, Json, LineHead};
 use crate::report::format::text::{self, TextHeading};
 use crate::report::format::{Format, csv, json, plain, write_all};
-use crate::report::list::attempts::Tried;
+use crate::report::list::attempts::AttemptRow;
 use crate::report::list::mark_of;
 use crate::store::Store;
-use crate::store::rows::{Row, RowIndex};
-use crate::table::column::{self, Align, Column, Kind, Order};
+use crate::store::row::{RowIndex, SocketRow};
+use crate::table::column::{self, Align, Column, ValueKind};
 use crate::table::connections::COLUMNS;
+use crate::table::order::Order;
 use crate::table::suggest;
 use crate::table::sums::{SUMS, Sum};
 use crate::table::units;
@@ -41,7 +42,7 @@ pub enum GroupColumn {
 
 /// What to group by, and what of the groups is printed in which order.
 #[derive(Clone, Debug, Default)]
-pub struct Groups {
+pub struct GroupBy {
     by: Vec<usize>,
     columns: Option<Vec<GroupColumn>>,
     sort: Option<(GroupColumn, Order)>,
@@ -56,8 +57,8 @@ pub struct LeftOut {
 
 /// The groups of a moment: at most as many as there are sockets.
 #[derive(Debug)]
-pub(super) struct Grouped<'g> {
-    asked: &'g Groups,
+pub(super) struct ListedGroups<'g> {
+    asked: &'g GroupBy,
     groups: Vec<Sum>,
     /// Of all groups, also of those left out.
     total: LeftOut,
@@ -66,11 +67,14 @@ pub(super) struct Grouped<'g> {
 
 /// Whether sockets can be grouped by `column`: it holds what several have in common, and no quantity.
 pub fn can_group<R>(column: &Column<R>) -> bool {
-    let is_quantity = matches!(column.kind, Kind::Count | Kind::Bytes | Kind::Rate | Kind::Span | Kind::Share);
+    let is_quantity = matches!(
+        column.kind,
+        ValueKind::Count | ValueKind::Bytes | ValueKind::Rate | ValueKind::Span | ValueKind::Share
+    );
     !is_quantity && !column.is_hint && !OF_ONE_SOCKET.contains(&column.key)
 }
 
-impl Groups {
+impl GroupBy {
     /// Groups by the columns called `names`; one that cannot be meant is answered by a sentence.
     pub fn by<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
         let mut by = Vec::new();
@@ -131,12 +135,12 @@ impl Groups {
     /// first of them. What was `tried` counts for the group that a socket of it would be in.
     pub(super) fn gather<'r>(
         &self,
-        rows: impl Iterator<Item = (RowIndex, &'r Row)>,
-        tried: Option<Vec<Tried>>,
+        rows: impl Iterator<Item = (RowIndex, &'r SocketRow)>,
+        tried: Option<Vec<AttemptRow>>,
         store: &Store,
         limit: Option<usize>,
-    ) -> Grouped<'_> {
-        let mut places = Places::default();
+    ) -> ListedGroups<'_> {
+        let mut places = GroupIndex::default();
         let mut groups: Vec<Sum> = Vec::new();
         for (index, row) in rows {
             let at = places.of(self, row, store).unwrap_or_else(|| {
@@ -149,7 +153,7 @@ impl Groups {
             for group in &mut groups {
                 group.add_attempts(0, 0);
             }
-            for Tried { row, made, failed } in tried {
+            for AttemptRow { row, made, failed } in tried {
                 let at = places.of(self, &row, store).unwrap_or_else(|| {
                     groups.push(Sum::standing_for(row));
                     places.keep()
@@ -160,7 +164,7 @@ impl Groups {
         let total = counted(&groups);
         groups.sort_by(|a, b| self.compare(a, b, store));
         let cut = groups.split_off(limit.unwrap_or(usize::MAX).min(groups.len()));
-        Grouped { asked: self, groups, total, left_out: counted(&cut) }
+        ListedGroups { asked: self, groups, total, left_out: counted(&cut) }
     }
 
     /// By what was asked for, then the largest first, then by what the groups have in common.
@@ -181,15 +185,15 @@ impl Groups {
 
 /// Where the groups are, by what machines read of what they have in common: that tells two values apart.
 #[derive(Default)]
-struct Places {
+struct GroupIndex {
     found: FxHashMap<Box<[u8]>, usize>,
     /// Of the row that was looked up last. A known group takes no memory of its own.
     key: Vec<u8>,
 }
 
-impl Places {
+impl GroupIndex {
     /// Where the group of `row` is; `None` if it is new.
-    fn of(&mut self, groups: &Groups, row: &Row, store: &Store) -> Option<usize> {
+    fn of(&mut self, groups: &GroupBy, row: &SocketRow, store: &Store) -> Option<usize> {
         self.key.clear();
         for &column in &groups.by {
             append_key(&mut self.key, &(COLUMNS[column].value)(row, store));
@@ -220,7 +224,7 @@ impl LeftOut {
     }
 }
 
-impl Grouped<'_> {
+impl ListedGroups<'_> {
     /// How many there are, also of those left out.
     pub(super) const fn len(&self) -> usize {
         self.total.groups
@@ -281,7 +285,7 @@ impl Grouped<'_> {
 
     /// All of them; of those, text leaves out what says nothing.
     fn default_columns(&self, format: Format) -> Vec<GroupColumn> {
-        let has_state = self.asked.by.iter().any(|&index| COLUMNS[index].kind == Kind::State);
+        let has_state = self.asked.by.iter().any(|&index| COLUMNS[index].kind == ValueKind::State);
         let has_rates = self.groups.iter().any(Sum::has_rates);
         let has_attempts = self.groups.iter().any(Sum::has_attempts);
         let says_nothing = |key: &str| {

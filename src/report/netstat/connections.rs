@@ -16,7 +16,7 @@ use crate::report::netstat::NetstatSample;
 use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::protocol::ProtocolRow;
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::connections::{COLUMNS, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::value::Value;
@@ -49,7 +49,7 @@ pub struct Connections {
 
 impl Connections {
     /// What is shown of `store`, in netstat's order: protocol, family, listeners first, by port.
-    pub fn rows<'s>(&self, store: &'s Store) -> Vec<&'s Row> {
+    pub fn rows<'s>(&self, store: &'s Store) -> Vec<&'s SocketRow> {
         let mut view = View::default();
         view.set_filter(self.filter.clone(), store);
         let rows = view.order().iter().filter_map(|index| store.rows().get(*index));
@@ -156,7 +156,7 @@ fn order(a: &Socket, b: &Socket) -> Ordering {
     })
 }
 
-fn namespace(row: &Row, store: &Store) -> String {
+fn namespace(row: &SocketRow, store: &Store) -> String {
     let column = COLUMNS.iter().find(|column| column.key == crate::table::connections::NAMESPACE);
     column.map(|column| (column.value)(row, store).text().into_owned()).unwrap_or_default()
 }

@@ -17,8 +17,8 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::store::Store;
-use crate::store::listeners::{AcceptQueue, ListenPlace};
-use crate::store::rows::Row;
+use crate::store::listeners::{AcceptQueue, ListenAddress};
+use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
 use crate::table::view::View;
@@ -50,7 +50,7 @@ pub struct ListenerReport<'s> {
     pub is_unexpected: Option<bool>,
     /// How many sockets share the port of this address and interface (`SO_REUSEPORT`), this one among them.
     pub sharers: usize,
-    row: &'s Row,
+    row: &'s SocketRow,
     store: &'s Store,
 }
 
@@ -58,7 +58,7 @@ pub struct ListenerReport<'s> {
 pub fn all<'s>(store: &'s Store, filter: &Filter, services: &'s Services) -> Vec<ListenerReport<'s>> {
     let mut view = View::default();
     view.set_filter(filter.clone(), store);
-    let mut rows: Vec<&Row> = view
+    let mut rows: Vec<&SocketRow> = view
         .order()
         .iter()
         .filter_map(|index| store.rows().get(*index))
@@ -77,12 +77,12 @@ fn listens(socket: &Socket) -> bool {
     takes_any && socket.local.port != 0 && !socket.is_subflow
 }
 
-fn place(row: &Row) -> impl Ord + use<> {
+fn place(row: &SocketRow) -> impl Ord + use<> {
     let socket = &row.connection.socket;
     (socket.local.port, socket.protocol, socket.place().address, socket.family, socket.v6only, socket.id.netns())
 }
 
-fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> ListenerReport<'s> {
+fn listener<'s>(row: &'s SocketRow, store: &'s Store, services: &'s Services) -> ListenerReport<'s> {
     let socket = &row.connection.socket;
     let (protocol, local) = (socket.protocol, socket.local);
     let of_system = || services.get(&(protocol.of_ports(), local.port)).map(AsRef::as_ref);
@@ -100,7 +100,7 @@ fn listener<'s>(row: &'s Row, store: &'s Store, services: &'s Services) -> Liste
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
             holders.all().iter().all(|process| !owners::is_usual(protocol, local.port, process.name.as_str()))
         }),
-        sharers: store.listeners().sharers(ListenPlace::of(socket)),
+        sharers: store.listeners().sharers(ListenAddress::of(socket)),
         row,
         store,
     }

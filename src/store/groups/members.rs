@@ -6,7 +6,7 @@ use crate::model::process::{Owner, Process};
 use crate::model::socket::{Socket, SocketId};
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping, each_key};
-use crate::store::rows::RowIndex;
+use crate::store::row::RowIndex;
 
 /// So many processes and sockets are named; more cannot be chosen from.
 pub const MEMBERS_MAX: usize = 50;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::time::Timestamp;
-use crate::store::rows::Counts;
+use crate::store::socket_counts::SocketCounts;
 
 /// How many minutes are kept: a day.
 pub const MINUTES_LEN_MAX: usize = 24 * 60;
@@ -19,9 +19,9 @@ pub struct Minute {
     /// When the last sample of it was taken.
     pub until: Timestamp,
     /// The lowest number of live sockets by state.
-    pub lowest: Counts,
+    pub lowest: SocketCounts,
     /// The highest.
-    pub highest: Counts,
+    pub highest: SocketCounts,
 }
 
 /// The last minutes in which there was a sample.
@@ -35,7 +35,7 @@ impl Minutes {
         &self.ring
     }
 
-    pub(super) fn push(&mut self, at: Timestamp, counts: &Counts) {
+    pub(super) fn push(&mut self, at: Timestamp, counts: &SocketCounts) {
         let begun = Timestamp(at.0 - at.0 % u64::try_from(MINUTE.as_nanos()).unwrap_or(u64::MAX));
         match self.ring.back_mut() {
             Some(minute) if minute.begun == begun => minute.add(at, counts),
@@ -52,7 +52,7 @@ impl Minutes {
 }
 
 impl Minute {
-    fn add(&mut self, at: Timestamp, counts: &Counts) {
+    fn add(&mut self, at: Timestamp, counts: &SocketCounts) {
         self.until = at;
         for (state, count) in counts.tcp.iter().enumerate() {
             self.lowest.tcp[state] = self.lowest.tcp[state].min(*count);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::model::time::Timestamp;
 use crate::store::history::History;
-use crate::store::rows::Counts;
+use crate::store::socket_counts::SocketCounts;
 
 /// How far back a chart goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Span {
+pub enum ChartSpan {
     /// Two minutes.
     #[default]
     Short,
@@ -25,7 +25,7 @@ const HOLD_MAX: Duration = Duration::from_secs(3 * 60);
 /// How often samples come is seen from the last few.
 const SPACING_SAMPLES: usize = 8;
 
-impl Span {
+impl ChartSpan {
     /// Its length.
     pub const fn length(self) -> Duration {
         match self {
@@ -59,10 +59,10 @@ impl History {
     /// What `pick` takes of the counts over the last `span`, in `width` equal parts, oldest first: the highest of each,
     /// `None` where there was no sample. The parts stand still while time goes by: they begin at multiples of their
     /// length since boot, and the last one is the one that is now.
-    pub fn trend(&self, span: Span, width: usize, pick: impl Fn(&Counts) -> u32) -> Vec<Option<u32>> {
+    pub fn trend(&self, span: ChartSpan, width: usize, pick: impl Fn(&SocketCounts) -> u32) -> Vec<Option<u32>> {
         let Some(newest) = self.samples().back() else { return vec![None; width] };
         let mut parts = Parts::new(newest.at, span.length(), width);
-        if span == Span::Long {
+        if span == ChartSpan::Long {
             // A minute that is missing is a gap; the parts of a narrow chart are longer than one anyway.
             for minute in self.minutes() {
                 let highest = pick(&minute.highest);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
 use crate::model::tcp_state::{STATE_GROUPS, STATES, TcpState};
-use crate::table::column::Kind;
+use crate::table::column::ValueKind;
 use crate::table::filter::lexer::{Form, Item, Operator};
 use crate::table::filter::pattern::Pattern;
 use crate::table::value::Value;
@@ -59,16 +59,16 @@ impl Test {
     }
 
     /// Whether it asks for an interface by name, in a column of `kind`: names become known later than sockets.
-    pub(super) fn reads_links(&self, kind: Kind) -> bool {
+    pub(super) fn reads_links(&self, kind: ValueKind) -> bool {
         match self {
             Self::Net(net) | Self::Endpoint(Some(net), ..) => net.link.is_some(),
-            Self::Words(_) => matches!(kind, Kind::Address | Kind::Endpoint),
+            Self::Words(_) => matches!(kind, ValueKind::Address | ValueKind::Endpoint),
             _ => false,
         }
     }
 
     /// The test that `item` writes for a column called `key`; an error is a sentence.
-    pub(super) fn read(key: &str, kind: Kind, operator: Operator, item: &Item) -> Result<Self, String> {
+    pub(super) fn read(key: &str, kind: ValueKind, operator: Operator, item: &Item) -> Result<Self, String> {
         if item.form == Form::Plain && matches!(operator, Operator::Has | Operator::Equal | Operator::NotEqual) {
             match item.text.as_str() {
                 text if text == "?" || text.eq_ignore_ascii_case(NULL) => return Ok(Self::Missing),
@@ -78,20 +78,24 @@ impl Test {
         }
         let text = item.text.as_str();
         match kind {
-            Kind::Text => unordered(key, operator, "words").and_then(|()| words(operator, item)),
+            ValueKind::Text => unordered(key, operator, "words").and_then(|()| words(operator, item)),
             _ if item.form == Form::Regex => {
                 unordered(key, operator, "an expression").and_then(|()| words(operator, item))
             }
-            Kind::Flag => unordered(key, operator, "yes or no").and_then(|()| flag(key, text)),
-            Kind::Word(labels) => unordered(key, operator, "words").and_then(|()| label(key, labels, text)),
-            Kind::State => unordered(key, operator, "states").and_then(|()| states(text)),
-            Kind::Address => unordered(key, operator, "addresses").and_then(|()| address(key, operator, item)),
-            Kind::Endpoint => unordered(key, operator, "addresses").and_then(|()| endpoint(key, operator, item)),
-            Kind::Port => port_range(key, text).and_then(|(first, last)| compare(key, operator, first, last)),
-            Kind::Span => span(key, operator, text),
-            Kind::Count | Kind::Number | Kind::Bytes => number(key, operator, text, 1, "a number such as 10 or 12k"),
-            Kind::Rate => number(key, operator, text.trim_end_matches("/s"), 1_000, "bytes per second such as 12k"),
-            Kind::Share => match text.strip_suffix('%') {
+            ValueKind::Flag => unordered(key, operator, "yes or no").and_then(|()| flag(key, text)),
+            ValueKind::Word(labels) => unordered(key, operator, "words").and_then(|()| label(key, labels, text)),
+            ValueKind::State => unordered(key, operator, "states").and_then(|()| states(text)),
+            ValueKind::Address => unordered(key, operator, "addresses").and_then(|()| address(key, operator, item)),
+            ValueKind::Endpoint => unordered(key, operator, "addresses").and_then(|()| endpoint(key, operator, item)),
+            ValueKind::Port => port_range(key, text).and_then(|(first, last)| compare(key, operator, first, last)),
+            ValueKind::Span => span(key, operator, text),
+            ValueKind::Count | ValueKind::Number | ValueKind::Bytes => {
+                number(key, operator, text, 1, "a number such as 10 or 12k")
+            }
+            ValueKind::Rate => {
+                number(key, operator, text.trim_end_matches("/s"), 1_000, "bytes per second such as 12k")
+            }
+            ValueKind::Share => match text.strip_suffix('%') {
                 Some(percent) => number(key, operator, percent, 10, "a share such as 12%"),
                 None => number(key, operator, text, 1_000, "a share such as 12% or 0.12"),
             },

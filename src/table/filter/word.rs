@@ -12,7 +12,7 @@ use crate::model::process::{Names, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::Store;
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 use crate::table::filter::pattern::Pattern;
 use crate::table::filter::test::{self, Test};
 use crate::table::value::Value;
@@ -65,7 +65,7 @@ impl Word {
     }
 
     /// Whether anything of `row` matches.
-    pub(super) fn matches(&self, row: &Row, store: &Store) -> bool {
+    pub(super) fn matches(&self, row: &SocketRow, store: &Store) -> bool {
         let socket = &row.connection.socket;
         if let Some(number) = self.number {
             return is_numbered(socket, number) || self.in_names(socket, store);

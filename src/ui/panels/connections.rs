@@ -9,7 +9,7 @@ use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
 use crate::app::young::is_too_young;
 use crate::store::Store;
-use crate::store::rows::{Mark, Row};
+use crate::store::row::{Mark, SocketRow};
 use crate::ui::painter::Painter;
 use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
 use crate::ui::theme::Role;
@@ -33,7 +33,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
 }
 
 /// What just happened to the row; else how bad the finding that it is part of is.
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, app: &App) {
     let (mark, role) = match row.mark {
         Some(Mark::New(_)) => ("+", Role::New),
         Some(Mark::Changed(_)) => ("~", Role::Changed),
@@ -47,7 +47,7 @@ fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &Row, app: &App) {
 }
 
 /// The style of the cells of a row that something just happened to.
-fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
+fn row_style(painter: &Painter<'_>, row: &SocketRow) -> Option<Style> {
     let role = match row.mark? {
         Mark::New(_) => Role::New,
         Mark::Changed(_) => Role::Changed,
@@ -56,7 +56,7 @@ fn row_style(painter: &Painter<'_>, row: &Row) -> Option<Style> {
     Some(role.style(painter.theme()))
 }
 
-impl TableRow for Row {
+impl TableRow for SocketRow {
     fn is_closed(&self) -> bool {
         Self::is_closed(self)
     }

@@ -8,7 +8,7 @@ use crate::app::layout::Layout;
 use crate::app::panels::findings::{FindingLine, FindingsPanel, columns, findings_layout, lines, mark, title};
 use crate::app::prose::{ProseColumn, ProseLine};
 use crate::diagnosis::rule::Rule;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::prose;

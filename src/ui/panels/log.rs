@@ -9,7 +9,7 @@ use crate::app::panels::table::MARGIN_LEFT;
 use crate::model::delta::Transition;
 use crate::model::process::Names;
 use crate::model::tcp_state::TcpState;
-use crate::table::fit::cells;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -145,5 +145,5 @@ fn end_text(text: String, width: u16) -> String {
     if cells(&text) <= usize::from(width) {
         return text;
     }
-    crate::table::fit::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)
+    crate::table::cut::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)
 }

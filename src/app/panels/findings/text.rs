@@ -14,8 +14,8 @@ use crate::model::address_text::both_ends;
 use crate::model::delta::AgeBasis;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
-use crate::store::rows::Row;
-use crate::table::fit::{cells, cut};
+use crate::store::row::SocketRow;
+use crate::table::cut::{cells, cut};
 use crate::table::units;
 
 /// From this width on there are two columns.
@@ -232,7 +232,7 @@ fn those_sockets(sockets: u32) -> String {
     }
 }
 
-fn example_words(context: &PanelContext<'_>, row: &Row) -> String {
+fn example_words(context: &PanelContext<'_>, row: &SocketRow) -> String {
     let socket = &row.connection.socket;
     let ends = both_ends(socket, context.store.names());
     let age = row.connection.state_since.map(|since| format!("  {}", since.age_text(context.store.at())));

@@ -6,8 +6,8 @@ use crate::model::address::Address;
 use crate::model::process::NoProcess;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
-use crate::store::listeners::ListenPlace;
-use crate::store::routes::Route;
+use crate::store::listeners::ListenAddress;
+use crate::store::port_pool::PortPool;
 use crate::table::connections::has_namespaces;
 use crate::table::filter::Filter;
 
@@ -19,12 +19,12 @@ pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
     if !before.is_empty() {
         filter = format!("({before}) {filter}");
     }
-    if let (GroupKey::Route(_), Some(range)) = (key, store.facts().ephemeral_ports) {
+    if let (GroupKey::PortPool(_), Some(range)) = (key, store.facts().ephemeral_ports) {
         filter = format!("{filter} lport:{}-{}", range.first, range.last);
     }
-    if let GroupKey::Listener { place: ListenPlace { netns, .. }, .. }
-    | GroupKey::OneOfListeners(ListenPlace { netns, .. })
-    | GroupKey::Route(Route { netns, .. }) = key
+    if let GroupKey::Listener { place: ListenAddress { netns, .. }, .. }
+    | GroupKey::OneOfListeners(ListenAddress { netns, .. })
+    | GroupKey::PortPool(PortPool { netns, .. }) = key
         && has_namespaces(store)
     {
         filter = format!("{filter} netns:{}", netns.0);
@@ -46,7 +46,7 @@ fn of(key: GroupKey, store: &Store) -> String {
             Some(port) => format!("proto:{} raddr:{} rport:{port}", protocol.name(), written(address)),
             None => format!("proto:{} raddr:{}", protocol.name(), written(address)),
         },
-        GroupKey::Route(Route { source, to, .. }) => {
+        GroupKey::PortPool(PortPool { source, to, .. }) => {
             format!("proto:tcp laddr:{} raddr:{} rport:{}", written(source), written(to.address), to.port)
         }
         GroupKey::Listener { place, id } => {
@@ -66,8 +66,8 @@ fn written(address: Address) -> String {
 }
 
 /// What comes in at `place`, and not at another place with the same port.
-fn filter_of_place(place: ListenPlace, store: &Store) -> String {
-    let ListenPlace { protocol, local, netns, .. } = place;
+fn filter_of_place(place: ListenAddress, store: &Store) -> String {
+    let ListenAddress { protocol, local, netns, .. } = place;
     let mut filter = format!("proto:{} lport:{}", protocol.name(), local.port);
     // Writing to a string does not fail.
     if !local.addr.is_unspecified() {

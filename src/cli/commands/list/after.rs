@@ -8,8 +8,8 @@ use crate::cli::commands::list::wait::sleep_until;
 use crate::cli::{Failure, say};
 use crate::model::event::Teller;
 use crate::report::list::List;
-use crate::store::groups::attempts::Attempts;
-use crate::store::ledger::Window;
+use crate::store::attempt_history::AttemptWindow;
+use crate::store::groups::attempts::GroupAttempts;
 
 /// Prints `list` when `time` has passed, or the recording is at its end.
 pub(super) fn run(sampler: ListSampler, time: Duration, list: &List) -> Result<ExitCode, Failure> {
@@ -19,7 +19,7 @@ pub(super) fn run(sampler: ListSampler, time: Duration, list: &List) -> Result<E
         let is_over = is_fresh && sampler.has_passed(time);
         let Some(next) = next.filter(|_| !is_over) else {
             match &sampler.store().tellers().trace {
-                Teller::On if Attempts::are_at_least(sampler.store(), Window::Quarter) => {
+                Teller::On if GroupAttempts::are_at_least(sampler.store(), AttemptWindow::Quarter) => {
                     say("the kernel dropped events: there were at least so many attempts to connect");
                 }
                 Teller::On => {}

@@ -9,9 +9,10 @@ use crate::cli::values::{self, amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
 use crate::report::format::{DocumentFormat, Format};
-use crate::report::list::{Groups, List};
-use crate::table::column::{self, Order};
+use crate::report::list::{GroupBy, List};
+use crate::table::column;
 use crate::table::connections::COLUMNS;
+use crate::table::order::Order;
 use crate::table::sort::SortKey;
 
 const WHEN: &str = "When to print";
@@ -197,6 +198,6 @@ fn of_fields(format: Format) -> Result<DocumentFormat, Failure> {
     }
 }
 
-fn group_by(names: &[String]) -> Result<Groups, Failure> {
-    Groups::by(names.iter().map(|name| name.trim())).map_err(Failure::Usage)
+fn group_by(names: &[String]) -> Result<GroupBy, Failure> {
+    GroupBy::by(names.iter().map(|name| name.trim())).map_err(Failure::Usage)
 }

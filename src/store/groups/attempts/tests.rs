@@ -53,7 +53,7 @@ fn remote(to: &str, port: Option<u16>) -> GroupKey {
     GroupKey::Remote { protocol: Protocol::Tcp, address, netns: NetnsId::default(), port }
 }
 
-fn attempts(store: &Store, grouping: Grouping, key: GroupKey) -> Option<Attempts> {
+fn attempts(store: &Store, grouping: Grouping, key: GroupKey) -> Option<GroupAttempts> {
     by(store, grouping).into_iter().find(|group| group.key == key)?.attempts
 }
 
@@ -63,16 +63,16 @@ fn a_destination_has_its_attempts_even_where_no_socket_is_left_of_them() {
     let groups = by(&store, Grouping::Remote);
     assert_eq!(groups.len(), 3);
     let refusing = groups.iter().find(|group| group.key == remote(DATABASE, Some(5432))).expect("it was tried");
-    let since = Success::NoneSince(Timestamp::from_millis(10_000));
-    assert_eq!(refusing.attempts, Some(Attempts { made: 5, failed: 5, success: since }));
+    let since = LastSuccess::NoneSince(Timestamp::from_millis(10_000));
+    assert_eq!(refusing.attempts, Some(GroupAttempts { made: 5, failed: 5, success: since }));
     assert_eq!((refusing.sockets(), refusing.peers), (0, 1));
     assert_eq!(refusing.process.as_ref().map(|process| process.name.as_str()), Some("app"));
     assert_eq!(rows_of(&store, refusing.key), []);
-    let success = Success::At(Timestamp::from_millis(12_000));
+    let success = LastSuccess::At(Timestamp::from_millis(12_000));
     let cache = attempts(&store, Grouping::Remote, remote(CACHE, Some(6379)));
-    assert_eq!(cache, Some(Attempts { made: 1, failed: 0, success }));
+    assert_eq!(cache, Some(GroupAttempts { made: 1, failed: 0, success }));
     let idle = attempts(&store, Grouping::Remote, remote("10.0.0.40:80", Some(80)));
-    assert_eq!(idle, Some(Attempts::default()), "it was not tried, and that is known");
+    assert_eq!(idle, Some(GroupAttempts::default()), "it was not tried, and that is known");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn among_the_sockets_of_a_filter_no_remote_stands_that_has_none() {
 #[test]
 fn routes_have_the_attempts_at_their_destination_and_processes_none() {
     let store = store(Teller::On, &[attempt(50, CACHE)], told());
-    let routes = by(&store, Grouping::Route);
+    let routes = by(&store, Grouping::PortPool);
     assert_eq!(routes.len(), 1, "a route is about ports, and those that failed take none");
     assert_eq!(routes[0].attempts.map(|attempts| attempts.made), Some(1));
     assert!(by(&store, Grouping::Process).iter().all(|group| group.attempts.is_none()));
@@ -127,13 +127,13 @@ fn a_listener_has_what_came_in_by_it_unless_another_may_have_taken_it() {
 #[test]
 fn where_events_were_lost_there_were_at_least_so_many() {
     let mut store = store(Teller::On, &[], told());
-    assert!(!Attempts::are_at_least(&store, Window::Minute));
+    assert!(!GroupAttempts::are_at_least(&store, AttemptWindow::Minute));
     let mut lose = |of, ms| {
         let to = Timestamp::from_millis(ms);
         let gaps = vec![Gap { from: to, to, lost: Some(7), of }];
         let tellers = Tellers { trace: Teller::On, ..Tellers::default() };
         store.apply(Delta { gaps, at: to, tellers, ..Delta::default() });
-        Attempts::are_at_least(&store, Window::Minute)
+        GroupAttempts::are_at_least(&store, AttemptWindow::Minute)
     };
     assert!(!lose(ToldBy::DestroyEvent, 21_000), "the trace tells of attempts");
     assert!(lose(ToldBy::Tracepoint, 22_000));

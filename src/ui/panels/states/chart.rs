@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::panels::states::StatesPanel;
-use crate::store::history::trend::Span;
-use crate::table::fit::cells;
+use crate::store::history::trend::ChartSpan;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::bars::{Scale, chart};
 use crate::ui::histogram::role;
@@ -61,11 +61,11 @@ fn draw_scale(painter: &mut Painter<'_>, x: u16, y: u16, value: u32) {
 }
 
 /// When the left end was, a quarter, half and three quarters of the way, and now.
-fn draw_times(painter: &mut Painter<'_>, area: Rect, span: Span) {
+fn draw_times(painter: &mut Painter<'_>, area: Rect, span: ChartSpan) {
     let labels: [&str; 5] = match span {
-        Span::Short => ["2 min ago", "90 s", "1 min", "30 s", "now"],
-        Span::Middle => ["15 min ago", "11 min", "7 min", "4 min", "now"],
-        Span::Long => ["24 h ago", "18 h", "12 h", "6 h", "now"],
+        ChartSpan::Short => ["2 min ago", "90 s", "1 min", "30 s", "now"],
+        ChartSpan::Middle => ["15 min ago", "11 min", "7 min", "4 min", "now"],
+        ChartSpan::Long => ["24 h ago", "18 h", "12 h", "6 h", "now"],
     };
     let mut free = area.x;
     for (at, label) in (0_u16..).zip(labels) {

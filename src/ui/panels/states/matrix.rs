@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::states::{BY_LIFE, StateChange, busiest, is_possible};
 use crate::model::tcp_state::TcpState;
-use crate::store::history::edges::EdgeRates;
-use crate::table::fit::cells;
+use crate::store::history::transition_rates::TransitionRates;
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -23,7 +23,7 @@ fn places() -> impl Iterator<Item = Option<TcpState>> {
     BY_LIFE.iter().map(|state| Some(*state)).chain([None])
 }
 
-fn rate(edges: &EdgeRates, from: Option<TcpState>, to: Option<TcpState>) -> String {
+fn rate(edges: &TransitionRates, from: Option<TcpState>, to: Option<TcpState>) -> String {
     units::per_second(f64::from(edges.of(from, to)))
 }
 
@@ -32,7 +32,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.is_empty() {
         return;
     }
-    let edges = app.store.history().edges();
+    let edges = app.store.history().transition_rates();
     let skipped = edges.as_ref().is_some_and(|edges| busiest(edges).iter().any(|change| !is_possible(*change)));
     let note = if skipped { " · * states in between were not seen" } else { "" };
     painter.rule(Rect { height: 1, ..area }, &format!("{TITLE} · from the left to the top{note}"));
@@ -56,7 +56,7 @@ fn cell_x(area: Rect, column: u16) -> u16 {
     area.x + 1 + NAME_WIDTH + column * CELL_WIDTH
 }
 
-fn draw_cell(painter: &mut Painter<'_>, (x, y): (u16, u16), edges: Option<&EdgeRates>, change: StateChange) {
+fn draw_cell(painter: &mut Painter<'_>, (x, y): (u16, u16), edges: Option<&TransitionRates>, change: StateChange) {
     let (possible, StateChange { from, to }) = (is_possible(change), change);
     match edges.filter(|edges| edges.count(from, to) > 0) {
         Some(edges) => {
@@ -74,7 +74,7 @@ pub fn draw_busiest(painter: &mut Painter<'_>, area: Rect, app: &App) {
         return;
     }
     painter.rule(Rect { height: 1, ..area }, TITLE);
-    let Some(edges) = app.store.history().edges() else { return };
+    let Some(edges) = app.store.history().transition_rates() else { return };
     let columns = (area.width / EDGE_WIDTH).max(1);
     let width = (area.width / columns).min(EDGE_WIDTH + 6);
     let places = (0..columns).flat_map(|column| (area.y + 1..area.bottom()).map(move |y| (area.x + column * width, y)));

@@ -1,32 +1,31 @@
 //! Puts many rows that were touched back into a kept order, in slices: they are sorted by themselves and then merged in,
 //! so that of the others only few are looked at. The old order stands meanwhile.
 
-use std::cmp::Ordering;
-
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::row::RowIndex;
 use crate::store::row_set::RowSet;
-use crate::store::rows::RowIndex;
 use crate::table::connections::COLUMNS;
-use crate::table::placing::Placing;
-use crate::table::view::View;
+use crate::table::order::Order;
+use crate::table::row_order::RowOrder;
+use crate::table::sliced_sort::SlicedSort;
 
 /// Taking this many rows over from one list to another is one step, as looking at one row is.
 const ROWS_A_STEP: usize = 64;
 
-/// Rows on their way.
+/// Touched rows that are being put back.
 #[derive(Debug)]
-pub(super) struct Moving {
+pub(super) struct Reinsertion {
     touched: std::vec::IntoIter<RowIndex>,
     /// The touched rows that were looked at.
     looked_at: RowSet,
-    placing: Option<Placing<(Timestamp, RowIndex)>>,
-    merge: Merge,
+    placing: Option<SlicedSort<(Timestamp, RowIndex)>>,
+    merge: OrderMerge,
 }
 
 /// Two lists in order becoming one.
 #[derive(Debug, Default)]
-struct Merge {
+struct OrderMerge {
     new: Vec<RowIndex>,
     next_new: usize,
     old: Vec<RowIndex>,
@@ -34,49 +33,55 @@ struct Merge {
     merged: Vec<RowIndex>,
 }
 
-impl Moving {
-    /// Starts to put `touched` into the order of `view`.
-    pub(super) fn new(view: &View, touched: Vec<RowIndex>) -> Self {
-        let placing = Placing::new(view.sort().order, touched.len());
+impl Reinsertion {
+    /// Starts to put `touched` into an order in this direction.
+    pub(super) fn new(order: Order, touched: Vec<RowIndex>) -> Self {
+        let placing = SlicedSort::new(order, touched.len());
         Self {
             touched: touched.into_iter(),
             looked_at: RowSet::default(),
             placing: Some(placing),
-            merge: Merge::default(),
+            merge: OrderMerge::default(),
         }
     }
 
-    /// Goes on as far as `steps` allows; the new order once it is made.
-    pub(super) fn advance(&mut self, view: &View, store: &Store, steps: &mut usize) -> Option<Vec<RowIndex>> {
+    /// Goes on as far as `steps` allows; the new order once it is made. `shown` is the old one, which must stay the same.
+    pub(super) fn advance(
+        &mut self,
+        by: &RowOrder,
+        shown: &[RowIndex],
+        store: &Store,
+        steps: &mut usize,
+    ) -> Option<Vec<RowIndex>> {
         if let Some(mut placing) = self.placing.take() {
-            if !(self.collect(&mut placing, view, store, steps) && placing.advance(steps)) {
+            if !(self.collect(&mut placing, by, store, steps) && placing.advance(steps)) {
                 self.placing = Some(placing);
                 return None;
             }
-            let others = view.order().iter().filter(|index| !self.looked_at.contains(**index));
+            let others = shown.iter().filter(|index| !self.looked_at.contains(**index));
             self.merge.old = others.copied().collect();
             self.merge.new = placing.into_order().into_iter().map(|(_, index)| index).collect();
             self.merge.merged = Vec::with_capacity(self.merge.old.len() + self.merge.new.len());
-            *steps = steps.saturating_sub(view.order().len() / ROWS_A_STEP);
+            *steps = steps.saturating_sub(shown.len() / ROWS_A_STEP);
         }
-        self.merge.advance(view, store, steps).then(|| std::mem::take(&mut self.merge.merged))
+        self.merge.advance(by, store, steps).then(|| std::mem::take(&mut self.merge.merged))
     }
 
     /// Looks at the touched rows; answers whether it has looked at all.
     fn collect(
         &mut self,
-        placing: &mut Placing<(Timestamp, RowIndex)>,
-        view: &View,
+        placing: &mut SlicedSort<(Timestamp, RowIndex)>,
+        by: &RowOrder,
         store: &Store,
         steps: &mut usize,
     ) -> bool {
-        let value = COLUMNS[view.sort().column].value;
+        let value = COLUMNS[by.sort.column].value;
         while *steps > 0 {
             let Some(index) = self.touched.next() else { return true };
             *steps -= 1;
             // A row that came and changed within the same delta is named twice.
             let row = store.rows().get(index).filter(|_| self.looked_at.insert(index));
-            if let Some(row) = row.filter(|row| view.filter().matches(row, store)) {
+            if let Some(row) = row.filter(|row| by.filter.matches(row, store)) {
                 placing.push(&value(row, store), (row.connection.first_seen, index));
             }
         }
@@ -84,22 +89,21 @@ impl Moving {
     }
 }
 
-impl Merge {
+impl OrderMerge {
     /// Answers whether all is merged.
-    fn advance(&mut self, view: &View, store: &Store, steps: &mut usize) -> bool {
+    fn advance(&mut self, by: &RowOrder, store: &Store, steps: &mut usize) -> bool {
         while let Some(new) = self.new.get(self.next_new) {
             if *steps == 0 {
                 return false;
             }
-            let Some(placed) = view.place(*new, store) else {
+            let Some(placed) = by.of(*new, store) else {
                 self.next_new += 1;
                 continue;
             };
-            let order = view.sort().order;
             let mut looked_at = 0;
             let mut is_before = |index: &RowIndex| {
                 looked_at += 1;
-                view.place(*index, store).is_some_and(|old| old.compare(&placed, order) == Ordering::Less)
+                by.is_before(*index, &placed, store)
             };
             let rest = self.old.get(self.next_old..).unwrap_or_default();
             // The next place is near as a rule: from here on, in strides that double.

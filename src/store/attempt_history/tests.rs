@@ -14,8 +14,8 @@ fn at(ms: u64) -> Timestamp {
 }
 
 /// A ledger that has watched since 100 s after boot.
-fn ledger() -> Ledger {
-    let mut ledger = Ledger::default();
+fn ledger() -> AttemptHistory {
+    let mut ledger = AttemptHistory::default();
     ledger.push(at(100_000), &[], &facts());
     ledger
 }
@@ -28,8 +28,8 @@ fn attempt(nth: u64) -> SocketBuilder {
     tcp(nth).local(&format!("10.0.0.1:{}", 40_000 + nth % 20_000)).remote(ORDERS).held_by(&[process(7, "app")])
 }
 
-fn key(name: &str, to: &str) -> Key {
-    Key::To { program: Program::Named(name.into()), to: destination(to), netns: NetnsId(0) }
+fn key(name: &str, to: &str) -> AttemptKey {
+    AttemptKey::To { program: Program::Named(name.into()), to: destination(to), netns: NetnsId(0) }
 }
 
 /// The attempt `socket`, begun `waited_ms` before `ms`, when it ended with `report`.
@@ -56,7 +56,7 @@ fn attempts_are_counted_by_what_became_of_them() {
     told.push(transition(attempt(7), 100_700, None, Some(Established)));
     ledger.push(at(101_000), &told, &facts());
     let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
-    for window in [Window::Moment, Window::Minute, Window::Quarter] {
+    for window in [AttemptWindow::Moment, AttemptWindow::Minute, AttemptWindow::Quarter] {
         let counts = ledger.counts(entry, window);
         assert_eq!((counts.begun(), counts.succeeded(), counts.failed(), counts.decided()), (7, 2, 5, 7));
         assert_eq!((counts.refused(), counts.timed_out(), counts.unreachable()), (1, 1, 1));
@@ -84,7 +84,7 @@ fn ends_of_connections_are_counted_by_who_closed_and_how_soon() {
         end(7, CloseWait, 800, reset),
     ];
     ledger.push(at(101_000), &told, &facts());
-    let counts = ledger.counts(ledger.get(&key("app", ORDERS)).expect("it is there"), Window::Moment);
+    let counts = ledger.counts(ledger.get(&key("app", ORDERS)).expect("it is there"), AttemptWindow::Moment);
     assert_eq!((counts.closed_here(), counts.closed_by_peer()), (1, 1), "TIME_WAIT is counted when it begins");
     assert_eq!((counts.reset_early(), counts.reset_early_here(), counts.reset_otherwise()), (1, 1, 2));
     assert_eq!((counts.ended_unknown(), counts.ended()), (1, 7));
@@ -102,9 +102,9 @@ fn what_came_in_is_told_by_its_listener_and_never_by_the_peers_port() {
         transition(client(2), 100_200, None, Some(Established)),
     ];
     ledger.push(at(101_000), &told, &facts());
-    let on = |listener| Key::On { listener, port: 443, netns: NetnsId(0) };
+    let on = |listener| AttemptKey::On { listener, port: 443, netns: NetnsId(0) };
     let entry = ledger.get(&on(Some(web.id))).expect("one listener");
-    assert_eq!(ledger.counts(entry, Window::Moment).succeeded(), 2);
+    assert_eq!(ledger.counts(entry, AttemptWindow::Moment).succeeded(), 2);
 
     // A second one on the same port: who holds the connection tells, else nobody.
     let other = listener(901, 443).held_by(&[process(9, "nginx")]).build();
@@ -115,13 +115,17 @@ fn what_came_in_is_told_by_its_listener_and_never_by_the_peers_port() {
     ];
     ledger.push(at(102_000), &told, &facts());
     for key in [on(Some(other.id)), on(None)] {
-        assert_eq!(ledger.counts(ledger.get(&key).expect("it is there"), Window::Moment).succeeded(), 1, "{key:?}");
+        assert_eq!(
+            ledger.counts(ledger.get(&key).expect("it is there"), AttemptWindow::Moment).succeeded(),
+            1,
+            "{key:?}"
+        );
     }
     // After the listeners are gone a connection is still no attempt of ours.
     let gone = [&web, &other].map(|gone| transition(gone.clone(), 102_100, Some(TcpState::Listen), None));
     ledger.push(at(103_000), &gone, &facts());
     ledger.push(at(104_000), &[transition(client(5), 103_500, Some(Established), None)], &facts());
-    assert_eq!(ledger.counts(ledger.get(&on(None)).expect("it is there"), Window::Moment).ended_unknown(), 1);
+    assert_eq!(ledger.counts(ledger.get(&on(None)).expect("it is there"), AttemptWindow::Moment).ended_unknown(), 1);
     assert_eq!(ledger.listening.len(), 0);
 }
 
@@ -145,10 +149,10 @@ fn processes_of_one_program_after_one_another_are_one_entry() {
 #[test]
 fn a_success_ends_the_row_and_attempts_from_before_it_begin_none() {
     let mut ledger = ledger();
-    let push = |ledger: &mut Ledger, ms: u64, told: &[Transition]| ledger.push(at(ms), told, &facts());
+    let push = |ledger: &mut AttemptHistory, ms: u64, told: &[Transition]| ledger.push(at(ms), told, &facts());
     push(&mut ledger, 101_000, &failed(attempt(1), 100_800, 500, Report::NoError));
     push(&mut ledger, 102_000, &[transition(attempt(2), 101_500, None, Some(Established))]);
-    let row = |ledger: &Ledger| ledger.get(&key("app", ORDERS)).and_then(Entry::row);
+    let row = |ledger: &AttemptHistory| ledger.get(&key("app", ORDERS)).and_then(AttemptRecord::row);
     assert_eq!(row(&ledger), None);
     push(&mut ledger, 103_000, &failed(attempt(3), 102_000, 1_000, Report::NoError));
     assert_eq!(row(&ledger), None, "it began before the success");
@@ -166,7 +170,7 @@ fn a_condition_outlasts_the_windows_and_ends_when_nobody_tries_any_more() {
     }
     let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
     assert_eq!(entry.row().map(|row| row.since), Some(at(114_900)), "an hour ago");
-    assert_eq!(ledger.counts(entry, Window::Quarter).failed(), 46, "15 minutes, and one that is not over");
+    assert_eq!(ledger.counts(entry, AttemptWindow::Quarter).failed(), 46, "15 minutes, and one that is not over");
     assert!(entry.goes_on(at(now + 50_000)) && !entry.goes_on(at(now + 70_000)), "three times 20 s");
 }
 
@@ -180,9 +184,9 @@ fn old_slots_are_forgotten_and_a_burst_is_not_steady() {
         let told: Vec<_> = open(second).collect();
         ledger.push(at(second * 1_000), &told, &facts());
     }
-    let steady = |ledger: &Ledger, seconds| {
+    let steady = |ledger: &AttemptHistory, seconds| {
         let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
-        ledger.slots(entry, Counts::succeeded).steady(Duration::from_secs(seconds))
+        ledger.slots(entry, AttemptCounts::succeeded).steady(Duration::from_secs(seconds))
     };
     let is = |rate: f64, expected: f64| (rate - expected).abs() < 1e-9;
     assert!(is(steady(&ledger, 6), 50.0) && is(steady(&ledger, 60), 0.0));
@@ -190,13 +194,16 @@ fn old_slots_are_forgotten_and_a_burst_is_not_steady() {
         ledger.push(at(second * 1_000), &[], &facts());
     }
     assert!(is(steady(&ledger, 6), 0.0));
-    let count = |ledger: &Ledger, window| {
+    let count = |ledger: &AttemptHistory, window| {
         ledger.counts(ledger.get(&key("app", ORDERS)).expect("it is there"), window).succeeded()
     };
     ledger.push(at(180_000), &[], &facts());
-    assert_eq!([Window::Moment, Window::Minute, Window::Quarter].map(|window| count(&ledger, window)), [0, 0, 500]);
+    assert_eq!(
+        [AttemptWindow::Moment, AttemptWindow::Minute, AttemptWindow::Quarter].map(|window| count(&ledger, window)),
+        [0, 0, 500]
+    );
     ledger.push(at(1_200_000), &[], &facts());
-    assert_eq!(count(&ledger, Window::Quarter), 0);
+    assert_eq!(count(&ledger, AttemptWindow::Quarter), 0);
 }
 
 #[test]
@@ -205,10 +212,11 @@ fn what_nobody_can_place_is_counted_as_such() {
     let emptied = tcp(1).remote("0.0.0.0:0").local("0.0.0.0:40001");
     let told = [Transition { is_emptied: true, ..transition(emptied, 100_500, None, None) }];
     ledger.push(at(101_000), &told, &facts());
-    assert_eq!((ledger.unplaced(Window::Moment), ledger.entries().count()), (1, 0));
+    assert_eq!((ledger.unplaced(AttemptWindow::Moment), ledger.entries().count()), (1, 0));
     let unknown = attempt(2).owner(Owner::Vanished);
     ledger.push(at(102_000), &failed(unknown, 101_500, 10, REFUSED), &facts());
-    let to = Key::To { program: Program::Unknown(NoProcess::Vanished), to: destination(ORDERS), netns: NetnsId(0) };
+    let to =
+        AttemptKey::To { program: Program::Unknown(NoProcess::Vanished), to: destination(ORDERS), netns: NetnsId(0) };
     assert!(ledger.get(&to).is_some(), "a key of its own");
 }
 
@@ -242,5 +250,5 @@ fn a_listener_udp_and_mptcp_are_no_attempts() {
         transition(mptcp, 100_500, None, Some(Established)),
     ];
     ledger.push(at(101_000), &told, &facts());
-    assert_eq!((ledger.entries().count(), ledger.unplaced(Window::Quarter)), (0, 0));
+    assert_eq!((ledger.entries().count(), ledger.unplaced(AttemptWindow::Quarter)), (0, 0));
 }

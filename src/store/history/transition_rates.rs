@@ -20,13 +20,13 @@ type Counts = [[u32; PLACES]; PLACES];
 
 /// How often which state followed which, per second. TCP only.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EdgeRates {
+pub struct TransitionRates {
     /// The span that was looked at: from one sample to another, a minute where there is one.
     pub over: Duration,
     counts: Counts,
 }
 
-impl EdgeRates {
+impl TransitionRates {
     /// Transitions per second from `from` (`None`: opened) to `to` (`None`: gone).
     #[expect(clippy::cast_precision_loss, reason = "a rate on the screen has three digits")]
     pub fn of(&self, from: Option<TcpState>, to: Option<TcpState>) -> f32 {
@@ -45,22 +45,22 @@ fn place(state: Option<TcpState>) -> usize {
 
 /// The transitions of the last minute, sample by sample.
 #[derive(Clone, Debug, Default)]
-pub(super) struct EdgeRing {
-    entries: VecDeque<Entry>,
+pub(super) struct TransitionRing {
+    entries: VecDeque<TransitionSample>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct TransitionSample {
     begun: Timestamp,
     at: Timestamp,
     counts: Counts,
 }
 
-impl EdgeRing {
+impl TransitionRing {
     pub(super) fn push(&mut self, at: Timestamp, transitions: &[Transition]) {
         let is_new = self.entries.back().is_none_or(|newest| at.since(newest.begun) >= TOGETHER);
         if is_new {
-            self.entries.push_back(Entry { begun: at, at, counts: Counts::default() });
+            self.entries.push_back(TransitionSample { begun: at, at, counts: Counts::default() });
         }
         let Some(entry) = self.entries.back_mut() else { return };
         entry.at = at;
@@ -74,13 +74,13 @@ impl EdgeRing {
 
     /// The one before the minute stays: it is where the minute begins.
     fn drop_old(&mut self, now: Timestamp) {
-        let begins = |entry: &Entry| now.since(entry.at) >= EDGES_TIME;
+        let begins = |entry: &TransitionSample| now.since(entry.at) >= EDGES_TIME;
         while self.entries.len() > EDGES_LEN_MAX || (self.entries.len() > 2 && begins(&self.entries[1])) {
             self.entries.pop_front();
         }
     }
 
-    pub(super) fn rates(&self) -> Option<EdgeRates> {
+    pub(super) fn rates(&self) -> Option<TransitionRates> {
         let (base, newest) = (self.entries.front()?, self.entries.back()?);
         let over = newest.at.since(base.at);
         if self.entries.len() < 2 || over.is_zero() {
@@ -92,6 +92,6 @@ impl EdgeRing {
                 sum.iter_mut().zip(row).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
             }
         }
-        Some(EdgeRates { over, counts })
+        Some(TransitionRates { over, counts })
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::model::endpoint::{Endpoint, Family};
 use crate::model::process::Owner;
 use crate::model::socket::Socket;
-use crate::store::listeners::{CameBy, Listeners};
+use crate::store::listeners::{ListenerMatch, Listeners};
 
 impl Listeners {
     /// The listener that `socket`, a client's connection, is meant for; `None` where its other end is not known to be in
@@ -14,7 +14,7 @@ impl Listeners {
     /// It is there if it is a loopback address, if it is our own address (the kernel takes the address of the other end
     /// for ours where that is local, `ip_route_output_key_hash_rcu`, `net/ipv4/route.c`), or if something listens on the
     /// very address.
-    pub fn called_by(&self, socket: &Socket) -> Option<CameBy<'_>> {
+    pub fn target_of(&self, socket: &Socket) -> Option<ListenerMatch<'_>> {
         let (near, far) = (socket.local.addr.to_canonical(), socket.remote.addr.to_canonical());
         let is_here = far.is_loopback() || far == near;
         // An IPv4 connection is taken by an IPv4 listener, else by an IPv6 one that takes both.
@@ -50,7 +50,7 @@ mod tests {
         let mut store = Store::new(source_info());
         let added = listeners.into_iter().map(|socket| connection(socket, 0)).collect();
         store.apply(Delta { added, ..Delta::default() });
-        store.listeners().called_by(&client.build())?.listener?.id.cookie()
+        store.listeners().target_of(&client.build())?.listener?.id.cookie()
     }
 
     fn client(local: &str, remote: &str) -> SocketBuilder {

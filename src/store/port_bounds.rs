@@ -11,7 +11,7 @@ use rustc_hash::FxBuildHasher;
 use crate::model::endpoint::Protocol;
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
-use crate::store::routes::Route;
+use crate::store::port_pool::PortPool;
 
 /// A power of two; at 200,000 connections a bucket that no busy way falls into has a dozen.
 const BUCKETS_BITS: u32 = 14;
@@ -20,7 +20,7 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Connections that may be on one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
+pub struct PortCounts {
     /// All that may take a port.
     pub ports: u32,
     /// Those of them in `TIME_WAIT`.
@@ -29,34 +29,34 @@ pub struct Shared {
 
 /// The buckets.
 #[derive(Debug)]
-pub struct Ways {
-    buckets: Box<[Shared]>,
+pub struct PortBounds {
+    buckets: Box<[PortCounts]>,
 }
 
-impl Default for Ways {
+impl Default for PortBounds {
     fn default() -> Self {
-        Self { buckets: vec![Shared::default(); 1 << BUCKETS_BITS].into_boxed_slice() }
+        Self { buckets: vec![PortCounts::default(); 1 << BUCKETS_BITS].into_boxed_slice() }
     }
 }
 
-impl Ways {
+impl PortBounds {
     /// The most connections that any way can have, and the most of those in `TIME_WAIT`, which may be another way's.
-    pub fn most(&self) -> Shared {
-        self.buckets.iter().fold(Shared::default(), |most, bucket| Shared {
+    pub fn most(&self) -> PortCounts {
+        self.buckets.iter().fold(PortCounts::default(), |most, bucket| PortCounts {
             ports: most.ports.max(bucket.ports),
             time_wait: most.time_wait.max(bucket.time_wait),
         })
     }
 
     /// The most connections that the way of `socket` can have; none for what is no TCP connection.
-    pub fn shared_with(&self, socket: &Socket) -> Shared {
-        place(socket).map_or(Shared::default(), |place| self.buckets[place])
+    pub fn shared_with(&self, socket: &Socket) -> PortCounts {
+        place(socket).map_or(PortCounts::default(), |place| self.buckets[place])
     }
 
     /// Counts `socket` in.
     pub(super) fn enter(&mut self, socket: &Socket) {
         if let Some(place) = place(socket) {
-            let Shared { ports, time_wait } = &mut self.buckets[place];
+            let PortCounts { ports, time_wait } = &mut self.buckets[place];
             *ports += 1;
             *time_wait += u32::from(socket.state == TcpState::TimeWait);
         }
@@ -65,7 +65,7 @@ impl Ways {
     /// Counts `socket`, which was counted in as it is, out.
     pub(super) fn leave(&mut self, socket: &Socket) {
         if let Some(place) = place(socket) {
-            let Shared { ports, time_wait } = &mut self.buckets[place];
+            let PortCounts { ports, time_wait } = &mut self.buckets[place];
             *ports -= 1;
             *time_wait -= u32::from(socket.state == TcpState::TimeWait);
         }
@@ -76,7 +76,7 @@ fn place(socket: &Socket) -> Option<usize> {
     if socket.protocol != Protocol::Tcp || socket.remote.is_unset() {
         return None;
     }
-    let hash = FxBuildHasher.hash_one(Route::of(&socket.reference()));
+    let hash = FxBuildHasher.hash_one(PortPool::of(&socket.reference()));
     usize::try_from(hash.wrapping_mul(SPREAD) >> (u64::BITS - BUCKETS_BITS)).ok()
 }
 
@@ -89,16 +89,16 @@ mod tests {
 
     #[test]
     fn what_is_no_connection_is_on_no_way() {
-        let mut ways = Ways::default();
+        let mut ways = PortBounds::default();
         ways.enter(&listener(1, 80).build());
         ways.enter(&udp(2, 53).build());
-        assert_eq!(ways.most(), Shared::default());
+        assert_eq!(ways.most(), PortCounts::default());
     }
 
     proptest! {
         #[test]
         fn no_way_has_more_than_its_bucket(changes in proptest::collection::vec((0u16..40, any::<bool>(), any::<bool>()), 0..200)) {
-            let (mut ways, mut live) = (Ways::default(), Vec::new());
+            let (mut ways, mut live) = (PortBounds::default(), Vec::new());
             let socket = |port: u16, waits: bool| {
                 let socket = tcp(1).remote(&format!("10.0.0.2:{}", 1 + port));
                 if waits { socket.mini(TcpState::TimeWait).build() } else { socket.build() }
@@ -122,7 +122,7 @@ mod tests {
             for (port, waits) in live {
                 ways.leave(&socket(port, waits));
             }
-            prop_assert_eq!(ways.most(), Shared::default());
+            prop_assert_eq!(ways.most(), PortCounts::default());
         }
     }
 }

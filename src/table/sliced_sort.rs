@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
 
-use crate::table::column::Order;
+use crate::table::order::Order;
 use crate::table::value::{Value, compare_words};
 
 /// The length of a run: a part of a frame's time to sort.
@@ -22,7 +22,7 @@ const MISSING: u8 = 3;
 
 /// A value as numbers, and what decides between equal ones. Compares field by field, in the order of the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place<T> {
+struct SortEntry<T> {
     class: u8,
     value: u128,
     port: u16,
@@ -32,19 +32,19 @@ struct Place<T> {
 
 /// A sort under way. Of equal values the one with the smaller `T` comes first, in both directions.
 #[derive(Debug)]
-pub(super) struct Placing<T> {
+pub(super) struct SlicedSort<T> {
     order: Order,
     words: FxHashMap<String, u32>,
     /// By number of a word: its place among all.
     ranks: Option<Vec<u32>>,
-    places: Vec<Place<T>>,
+    places: Vec<SortEntry<T>>,
     /// How far the runs are sorted.
     sorted: usize,
-    heads: BinaryHeap<Reverse<(Place<T>, usize)>>,
+    heads: BinaryHeap<Reverse<(SortEntry<T>, usize)>>,
     merged: Vec<T>,
 }
 
-impl<T: Copy + Ord> Placing<T> {
+impl<T: Copy + Ord> SlicedSort<T> {
     /// A sort of about `len` things.
     pub(super) fn new(order: Order, len: usize) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl<T: Copy + Ord> Placing<T> {
     /// One more to be sorted.
     pub(super) fn push(&mut self, value: &Value<'_>, tie: T) {
         let (class, value, port, link) = self.numbers(value);
-        self.places.push(Place { class, value, port, link, tie });
+        self.places.push(SortEntry { class, value, port, link, tie });
     }
 
     /// Sorts what has been pushed, as far as `steps` allows; answers whether all is in order.
@@ -216,7 +216,7 @@ mod tests {
         #[test]
         fn slices_sort_as_a_comparison_of_the_values_does(values in columns(), descending: bool, slice in 1usize..5_000) {
             let order = if descending { Order::Descending } else { Order::Ascending };
-            let mut placing = Placing::new(order, 0);
+            let mut placing = SlicedSort::new(order, 0);
             values.iter().enumerate().for_each(|(tie, value)| placing.push(value, tie));
             while !placing.advance(&mut slice.clone()) {}
             let mut expected: Vec<usize> = (0..values.len()).collect();

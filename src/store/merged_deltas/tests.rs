@@ -10,7 +10,7 @@ use crate::model::delta::{AgeBasis, Since};
 use crate::model::facts::{Counters, Facts};
 use crate::model::tcp_state::TcpState;
 use crate::model::testing::{self, connection, process, source_info, tcp, udp};
-use crate::store::rows::Row;
+use crate::store::row::SocketRow;
 
 /// What one made-up sample does to sockets 0 to 19: which it touches (how), which it removes, and after how long.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ fn deltas(steps: &[Step]) -> Vec<Delta> {
 
 /// All rows, by identity: live ones whole, and of those that are gone that they are.
 fn rows(store: &Store) -> Vec<(SocketId, bool, Option<Connection>)> {
-    let row = |row: &Row| {
+    let row = |row: &SocketRow| {
         let connection = (!row.is_closed()).then(|| row.connection.clone());
         (row.connection.socket.id, row.is_closed(), connection)
     };
@@ -89,15 +89,15 @@ fn rows(store: &Store) -> Vec<(SocketId, bool, Option<Connection>)> {
     rows
 }
 
-fn merged(deltas: Vec<Delta>, store: &Store, steps: usize) -> Merged {
-    let mut merged = Merged::new(store);
+fn merged(deltas: Vec<Delta>, store: &Store, steps: usize) -> MergedDeltas {
+    let mut merged = MergedDeltas::new(store);
     for mut delta in deltas {
         while !merged.take(&mut delta, store, &mut steps.clone()) {}
     }
     merged
 }
 
-fn take_in(store: &mut Store, merged: Merged, steps: usize) {
+fn take_in(store: &mut Store, merged: MergedDeltas, steps: usize) {
     let mut intake = store.begin_merged(merged);
     while !store.advance(&mut intake, &mut steps.clone()) {}
     store.finish(intake);
@@ -130,8 +130,8 @@ proptest! {
         prop_assert_eq!(at_once.log().lost(ToldBy::Tracepoint), each.log().lost(ToldBy::Tracepoint));
         prop_assert_eq!(at_once.history().samples(), each.history().samples());
         prop_assert_eq!(at_once.history().minutes(), each.history().minutes());
-        prop_assert_eq!(at_once.history().edges(), each.history().edges());
-        prop_assert!(at_once.ledger() == each.ledger(), "{:?} {:?}", at_once.ledger(), each.ledger());
+        prop_assert_eq!(at_once.history().transition_rates(), each.history().transition_rates());
+        prop_assert!(at_once.attempt_history() == each.attempt_history(), "{:?} {:?}", at_once.attempt_history(), each.attempt_history());
         let minute = std::time::Duration::from_secs(60);
         prop_assert_eq!(at_once.counters().growth(minute), each.counters().growth(minute));
         for cookie in 0..20 {

@@ -32,9 +32,9 @@ fn gone(port: u64, remote: &str) -> Transition {
     transition(client(port, remote), Some(TcpState::TimeWait), None)
 }
 
-fn route(remote: &str) -> Route {
+fn route(remote: &str) -> PortPool {
     let socket = client(40_000, remote).build();
-    Route::of(&socket.reference())
+    PortPool::of(&socket.reference())
 }
 
 /// A store that has been watching since second 0, with a listener on 40,080.
@@ -54,16 +54,16 @@ const CACHE: &str = "10.0.0.31:6379";
 #[test]
 fn a_minute_of_each_route_is_counted_and_then_forgotten() {
     let mut store = store();
-    assert_eq!(store.routes().churn(route(CACHE)), None, "nothing was watched yet");
+    assert_eq!(store.port_churn().churn(route(CACHE)), None, "nothing was watched yet");
     for second in 1..=120 {
         sample(&mut store, second, vec![opened(41_000 + second, CACHE), opened(50_000, "10.0.0.20:5432")]);
     }
-    let churn = store.routes().churn(route(CACHE)).expect("watched for long enough");
+    let churn = store.port_churn().churn(route(CACHE)).expect("watched for long enough");
     assert_eq!((churn.over, churn.opened, churn.gone), (Duration::from_secs(60), 61, 0));
     assert!((churn.per_second() - 1.0).abs() < 0.05);
     sample(&mut store, 300, vec![]);
-    assert_eq!(store.routes().churn(route(CACHE)).map(|churn| churn.opened), Some(0));
-    assert!(store.routes().found.is_empty(), "idle routes take no room");
+    assert_eq!(store.port_churn().churn(route(CACHE)).map(|churn| churn.opened), Some(0));
+    assert!(store.port_churn().found.is_empty(), "idle routes take no room");
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn only_ports_that_the_kernel_chose_count() {
             opened(40_002, "[::ffff:10.0.0.31]:6379"),
         ],
     );
-    assert_eq!(store.routes().churn(route(CACHE)).map(|churn| (churn.opened, churn.gone)), Some((2, 0)));
-    assert_eq!(store.routes().found.len(), 1);
+    assert_eq!(store.port_churn().churn(route(CACHE)).map(|churn| (churn.opened, churn.gone)), Some((2, 0)));
+    assert_eq!(store.port_churn().found.len(), 1);
 }
 
 #[test]
@@ -90,11 +90,11 @@ fn more_routes_than_there_is_room_for_are_unknown_not_idle() {
     let mut store = store();
     let many = (0..ROUTES_LEN_MAX + 9).map(|nth| opened(40_000, &format!("10.1.{}.{}:80", nth / 250, nth % 250 + 1)));
     sample(&mut store, 10, many.collect());
-    assert_eq!(store.routes().found.len(), ROUTES_LEN_MAX);
-    assert_eq!(store.routes().churn(route(CACHE)), None);
-    assert!(store.routes().churn(route("10.1.0.1:80")).is_some());
+    assert_eq!(store.port_churn().found.len(), ROUTES_LEN_MAX);
+    assert_eq!(store.port_churn().churn(route(CACHE)), None);
+    assert!(store.port_churn().churn(route("10.1.0.1:80")).is_some());
     sample(&mut store, 100, vec![]);
-    assert_eq!(store.routes().churn(route(CACHE)).map(|churn| churn.opened), Some(0));
+    assert_eq!(store.port_churn().churn(route(CACHE)).map(|churn| churn.opened), Some(0));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_end_gives_the_port_back() {
         let both = vec![opened(40_000 + second, CACHE), gone(41_000 + second, CACHE)];
         sample(&mut store, second, both);
     }
-    let churn = store.routes().churn(route(CACHE)).expect("watched for long enough");
+    let churn = store.port_churn().churn(route(CACHE)).expect("watched for long enough");
     assert_eq!((churn.opened, churn.gone), (30, 30));
 }
 
@@ -123,7 +123,7 @@ fn an_end_gives_the_port_back() {
 fn an_ipv4_client_and_a_mapped_one_share_their_ports_and_those_of_another_interface_do_not() {
     let on = |local: &str, remote: &str, interface| {
         let socket = crate::model::testing::tcp(1).local(local).remote(remote);
-        Route::of(&socket.with(|socket| socket.interface = std::num::NonZeroU32::new(interface)).build().reference())
+        PortPool::of(&socket.with(|socket| socket.interface = std::num::NonZeroU32::new(interface)).build().reference())
     };
     let plain = on("10.0.0.1:40000", "10.0.0.2:80", 0);
     assert_eq!(on("[::ffff:10.0.0.1]:40001", "[::ffff:10.0.0.2]:80", 0), plain);

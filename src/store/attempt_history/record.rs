@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::delta::Transition;
 use crate::model::process::Process;
 use crate::model::time::Timestamp;
-use crate::store::ledger::windows::{Counts, Kind, Rings, Slots, Window};
+use crate::store::attempt_history::windows::{AttemptCounts, AttemptEvent, AttemptRings, AttemptSlots, AttemptWindow};
 
 /// So many processes of one entry are told apart; of more it is said that there are at least so many.
 pub const PROCESSES_MAX: usize = 64;
@@ -20,8 +20,8 @@ const OVER_AFTER_MAX: Duration = Duration::from_secs(3 * 60);
 
 /// What is known of the attempts of one program at one destination, or of what came in by one listener.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    rings: Rings,
+pub struct AttemptRecord {
+    rings: AttemptRings,
     /// The process that was seen first since the trouble began, or at all: the same one while that lasts.
     process: Option<Arc<Process>>,
     processes: Vec<(Arc<Process>, Timestamp)>,
@@ -29,18 +29,18 @@ pub struct Entry {
     last_active: Timestamp,
     last_success: Option<Timestamp>,
     /// All attempts failed since then.
-    row: Option<Row>,
+    row: Option<FailedAttempts>,
     /// Some attempts failed since then, never a minute apart.
-    failures: Option<Stretch>,
+    failures: Option<ActivePeriod>,
     /// Connections were reset early since then, never a minute apart.
-    resets: Option<Stretch>,
+    resets: Option<ActivePeriod>,
     /// Connections were made without a break since then.
-    opened: Option<Stretch>,
+    opened: Option<ActivePeriod>,
 }
 
 /// A row of attempts that all failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct FailedAttempts {
     /// When the first of them began.
     pub since: Timestamp,
     /// How many.
@@ -55,12 +55,12 @@ pub struct Row {
 
 /// From the first to the last of what comes at most [`LULL`] apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
+struct ActivePeriod {
     since: Timestamp,
     last: Timestamp,
 }
 
-impl Stretch {
+impl ActivePeriod {
     fn go_on(stretch: &mut Option<Self>, since: Timestamp, at: Timestamp, lull: Duration) {
         match stretch {
             Some(stretch) if at.since(stretch.last) <= lull => stretch.last = at,
@@ -69,10 +69,10 @@ impl Stretch {
     }
 }
 
-impl Entry {
+impl AttemptRecord {
     pub(super) fn new(at: Timestamp) -> Self {
         Self {
-            rings: Rings::default(),
+            rings: AttemptRings::default(),
             process: None,
             processes: Vec::new(),
             more_processes: false,
@@ -86,12 +86,12 @@ impl Entry {
     }
 
     /// How many of what, over `window` up to `now`.
-    pub(super) fn counts(&self, window: Window, now: Timestamp) -> Counts {
+    pub(super) fn counts(&self, window: AttemptWindow, now: Timestamp) -> AttemptCounts {
         self.rings.counts(window, now)
     }
 
     /// What `count` finds in each part of the last moment.
-    pub(super) fn slots(&self, now: Timestamp, count: fn(&Counts) -> u32) -> Slots {
+    pub(super) fn slots(&self, now: Timestamp, count: fn(&AttemptCounts) -> u32) -> AttemptSlots {
         self.rings.slots(now, count)
     }
 
@@ -101,7 +101,7 @@ impl Entry {
     }
 
     /// The row of attempts that all failed, if the last one that was decided did.
-    pub const fn row(&self) -> Option<Row> {
+    pub const fn row(&self) -> Option<FailedAttempts> {
         self.row
     }
 
@@ -149,35 +149,44 @@ impl Entry {
     }
 
     /// Counts `kind`, of which `transition` told in the sample at `at`.
-    pub(super) fn count(&mut self, kind: Kind, transition: &Transition, at: Timestamp) {
+    pub(super) fn count(&mut self, kind: AttemptEvent, transition: &Transition, at: Timestamp) {
         self.rings.add(transition.at.min(at), kind);
         self.last_active = at;
         self.note(transition.owner.holders().and_then(|holders| holders.all().first()), at);
         let happened = transition.at.min(at);
         match kind {
-            Kind::Succeeded => {
+            AttemptEvent::Succeeded => {
                 (self.last_success, self.row) = (self.last_success.max(Some(happened)), None);
-                Stretch::go_on(&mut self.opened, happened, happened, OVER_AFTER);
+                ActivePeriod::go_on(&mut self.opened, happened, happened, OVER_AFTER);
             }
-            Kind::Refused | Kind::TimedOut | Kind::GivenUp | Kind::Unreachable | Kind::FailedUnknown => {
+            AttemptEvent::Refused
+            | AttemptEvent::TimedOut
+            | AttemptEvent::GivenUp
+            | AttemptEvent::Unreachable
+            | AttemptEvent::FailedUnknown => {
                 self.fail(transition, happened);
             }
-            Kind::ResetEarly | Kind::ResetEarlyHere => {
-                Stretch::go_on(&mut self.resets, happened, happened, LULL);
+            AttemptEvent::ResetEarly | AttemptEvent::ResetEarlyHere => {
+                ActivePeriod::go_on(&mut self.resets, happened, happened, LULL);
             }
-            Kind::Begun | Kind::ClosedHere | Kind::ClosedByPeer | Kind::ResetOtherwise | Kind::EndedUnknown => {}
+            AttemptEvent::Begun
+            | AttemptEvent::ClosedHere
+            | AttemptEvent::ClosedByPeer
+            | AttemptEvent::ResetOtherwise
+            | AttemptEvent::EndedUnknown => {}
         }
     }
 
     fn fail(&mut self, transition: &Transition, happened: Timestamp) {
         let waited = transition.lasted.map(|(lasted, _)| lasted);
         let begun = happened.before(waited.unwrap_or_default());
-        Stretch::go_on(&mut self.failures, begun, happened, LULL);
+        ActivePeriod::go_on(&mut self.failures, begun, happened, LULL);
         // One that began before the last success says nothing of what came after it.
         if self.last_success.is_some_and(|success| begun < success) {
             return;
         }
-        let empty = Row { since: begun, failures: 0, waited: Duration::ZERO, last_waited: None, last: happened };
+        let empty =
+            FailedAttempts { since: begun, failures: 0, waited: Duration::ZERO, last_waited: None, last: happened };
         let row = self.row.get_or_insert(empty);
         row.since = row.since.min(begun);
         row.failures = row.failures.saturating_add(1);
@@ -197,7 +206,7 @@ impl Entry {
             return;
         }
         if self.processes.len() >= PROCESSES_MAX {
-            let (before, quarter) = (self.processes.len(), Window::Quarter.begin(at));
+            let (before, quarter) = (self.processes.len(), AttemptWindow::Quarter.begin(at));
             self.processes.retain(|(_, seen)| *seen >= quarter);
             self.more_processes &= self.processes.len() == before;
         }

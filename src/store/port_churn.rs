@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::address::{Address, Destination};
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
 use crate::model::memory::{Held, close_gaps};
-use crate::model::socket::{NetnsId, Socket, SocketRef};
+use crate::model::socket::{NetnsId, Socket};
 use crate::model::time::Timestamp;
+use crate::store::port_pool::{PortPool, is_ephemeral};
 use crate::store::rows::Rows;
 
 /// How many routes are counted at once; those of more are told of as unknown.
@@ -26,27 +26,6 @@ const SLOTS: usize = 13;
 const OVER_MIN: Duration = Duration::from_secs(3);
 /// Less time than this says nothing about where it leads.
 const TREND_MIN: Duration = Duration::from_secs(10);
-
-/// What the ephemeral ports of a connection are taken from: for each route the kernel's whole range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Route {
-    /// Our address, and the interface that the socket is bound to: the kernel compares both before it gives a port away
-    /// (`inet_match`, `include/net/inet_hashtables.h`).
-    pub source: Address,
-    /// The other end.
-    pub to: Destination,
-    /// The network namespace.
-    pub netns: NetnsId,
-}
-
-impl Route {
-    /// The route of a socket. IPv4 addresses written as IPv6 share the ports of the IPv4 ones.
-    pub const fn of(socket: &SocketRef) -> Self {
-        let SocketRef { local, remote, interface, .. } = *socket;
-        let to = Destination { address: Address::new(remote.addr, interface), port: remote.port };
-        Self { source: Address::bound(local.addr, interface), to, netns: socket.id.netns() }
-    }
-}
 
 /// What the last minute of a route was like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +60,8 @@ impl Churn {
 
 /// What was opened and what ended, route by route.
 #[derive(Clone, Debug, Default)]
-pub struct Routes {
-    found: FxHashMap<Route, Slots>,
+pub struct PortChurn {
+    found: FxHashMap<PortPool, Slots>,
     /// When the first sample was taken; `None` before it.
     begun: Option<Timestamp>,
     at: Timestamp,
@@ -98,10 +77,10 @@ struct Slots {
     gone: [u32; SLOTS],
 }
 
-impl Routes {
+impl PortChurn {
     /// What the last minute of `route` was like; `None` while too little time was watched, or where there was no room
     /// to count it.
-    pub fn churn(&self, route: Route) -> Option<Churn> {
+    pub fn churn(&self, route: PortPool) -> Option<Churn> {
         let slot = slot_of(self.at);
         let first = Timestamp(slot.saturating_sub(SLOTS as u64 - 1) * slot_len());
         let over = self.at.since(first.max(self.begun?));
@@ -141,11 +120,11 @@ impl Routes {
             if listening.get_or_insert_with(|| listening_ports(rows)).contains(&(port, netns)) {
                 continue;
             }
-            self.count(Route::of(&transition.socket()), slot, transition);
+            self.count(PortPool::of(&transition.socket()), slot, transition);
         }
     }
 
-    fn count(&mut self, route: Route, slot: u64, transition: &Transition) {
+    fn count(&mut self, route: PortPool, slot: u64, transition: &Transition) {
         if self.found.len() >= ROUTES_LEN_MAX && !self.found.contains_key(&route) {
             self.is_full = true;
             return;
@@ -157,11 +136,6 @@ impl Routes {
         slots.opened[place] += u32::from(transition.is_opening());
         slots.gone[place] += u32::from(transition.to.is_none());
     }
-}
-
-/// Whether the kernel chose `port`, as far as its range is known for that namespace.
-pub fn is_ephemeral(port: u16, netns: NetnsId, facts: &Facts) -> bool {
-    !facts.are_about(netns) || facts.ephemeral_ports.is_none_or(|range| range.contains(port))
 }
 
 fn listening_ports(rows: &Rows) -> FxHashSet<(u16, NetnsId)> {

@@ -14,21 +14,22 @@ use crate::model::memory::{Held, close_gaps};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::Store;
+use crate::store::attempt_history::AttemptHistory;
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
-use crate::store::ledger::Ledger;
 use crate::store::log::{GAPS_MAX, LOG_LEN_MAX};
-use crate::store::routes::Routes;
-use crate::store::rows::{Counts, MARK_TIME, Rows};
+use crate::store::port_churn::PortChurn;
+use crate::store::rows::{MARK_TIME, Rows};
+use crate::store::socket_counts::SocketCounts;
 
 /// Deltas that were merged into one. The store must not change between the first of them and the taking in.
 #[derive(Debug)]
-pub struct Merged {
+pub struct MergedDeltas {
     /// All of the newest but its rows, transitions and gaps.
     newest: Delta,
     /// How many there were.
     deltas: u64,
-    slots: Vec<Option<Pending>>,
+    slots: Vec<Option<PendingRow>>,
     free: Vec<u32>,
     places: FxHashMap<SocketId, u32>,
     /// Sockets that came and went while the screen was held, in the order of their ends: their rows are forgotten once
@@ -39,22 +40,22 @@ pub struct Merged {
     /// How many there were in all.
     transitions_total: u64,
     gaps: Vec<Gap>,
-    pub(super) past: Past,
+    pub(super) past: MergedHistories,
 }
 
 /// What goes on, sample by sample, while the rows wait.
 #[derive(Debug)]
-pub(super) struct Past {
-    counts: Counts,
+pub(super) struct MergedHistories {
+    counts: SocketCounts,
     pub(super) history: History,
     pub(super) counters: CounterHistory,
-    pub(super) routes: Routes,
-    pub(super) ledger: Ledger,
+    pub(super) port_churn: PortChurn,
+    pub(super) attempt_history: AttemptHistory,
 }
 
 /// What waits for one socket.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingRow {
     /// As last seen; `None` if only its end was told.
     pub(super) connection: Option<Connection>,
     /// Its end, and when the delta that told of it was taken.
@@ -63,22 +64,22 @@ pub(super) struct Pending {
     is_new: bool,
 }
 
-impl Pending {
+impl PendingRow {
     /// Whether its row would have left the screen by `now`.
     pub(super) fn is_past(&self, now: Timestamp) -> bool {
         self.removed.is_some_and(|(_, at)| at.after(MARK_TIME) <= now)
     }
 }
 
-impl Merged {
+impl MergedDeltas {
     /// Nothing is merged yet into what waits for `store`.
     pub fn new(store: &Store) -> Self {
-        let past = Past {
+        let past = MergedHistories {
             counts: *store.rows.counts(),
             history: store.history.clone(),
             counters: store.counters.clone(),
-            routes: store.routes.clone(),
-            ledger: store.ledger.clone(),
+            port_churn: store.port_churn.clone(),
+            attempt_history: store.attempt_history.clone(),
         };
         Self {
             newest: Delta::default(),
@@ -146,13 +147,13 @@ impl Merged {
         let id = connection.socket.id;
         self.count_out(id, rows);
         self.past.counts.add(&connection.socket);
-        self.past.ledger.see(&connection.socket);
+        self.past.attempt_history.see(&connection.socket);
         if let Some(pending) = self.place(id) {
             (pending.connection, pending.removed) = (Some(connection), None);
             return;
         }
         let is_new = is_added && rows.find(id).is_none();
-        self.insert(id, Pending { connection: Some(connection), removed: None, is_new });
+        self.insert(id, PendingRow { connection: Some(connection), removed: None, is_new });
     }
 
     fn remove(&mut self, removed: Removed, at: Timestamp, rows: &Rows) {
@@ -160,7 +161,7 @@ impl Merged {
         if self.count_out(id, rows) {
             match self.place(id) {
                 Some(pending) => pending.removed = Some((removed, at)),
-                None => self.insert(id, Pending { connection: None, removed: Some((removed, at)), is_new: false }),
+                None => self.insert(id, PendingRow { connection: None, removed: Some((removed, at)), is_new: false }),
             }
             self.gone.push_back((at, id));
         }
@@ -172,7 +173,7 @@ impl Merged {
         let pending = self.places.get(&id).and_then(|slot| self.slots[*slot as usize].as_ref());
         let before: Option<&Socket> = match pending {
             Some(pending) if pending.removed.is_some() => None,
-            Some(Pending { connection: Some(connection), .. }) => Some(&connection.socket),
+            Some(PendingRow { connection: Some(connection), .. }) => Some(&connection.socket),
             _ => in_store().map(|row| &row.connection.socket),
         };
         if let Some(socket) = before {
@@ -181,12 +182,12 @@ impl Merged {
         before.is_some()
     }
 
-    fn place(&mut self, id: SocketId) -> Option<&mut Pending> {
+    fn place(&mut self, id: SocketId) -> Option<&mut PendingRow> {
         let slot = *self.places.get(&id)?;
         self.slots[slot as usize].as_mut()
     }
 
-    fn insert(&mut self, id: SocketId, pending: Pending) {
+    fn insert(&mut self, id: SocketId, pending: PendingRow) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("2^32 sockets do not fit into memory")
@@ -201,8 +202,8 @@ impl Merged {
         let (now, transitions) = (delta.at, std::mem::take(&mut delta.transitions));
         self.past.history.push(now, self.past.counts, &transitions);
         self.past.counters.push(now, delta.facts.counters.as_ref());
-        self.past.routes.push(now, &transitions, &delta.facts, rows);
-        self.past.ledger.push(now, &transitions, &delta.facts);
+        self.past.port_churn.push(now, &transitions, &delta.facts, rows);
+        self.past.attempt_history.push(now, &transitions, &delta.facts);
         self.transitions_total += transitions.len() as u64;
         self.transitions.extend(transitions);
         let excess = self.transitions.len().saturating_sub(LOG_LEN_MAX);
@@ -229,7 +230,7 @@ impl Merged {
     }
 
     /// What the store takes in.
-    pub(super) fn into_parts(self) -> (Delta, u64, Vec<Option<Pending>>, u64, Past) {
+    pub(super) fn into_parts(self) -> (Delta, u64, Vec<Option<PendingRow>>, u64, MergedHistories) {
         let dropped = self.transitions_total - self.transitions.len() as u64;
         let delta = Delta { transitions: self.transitions.into(), gaps: self.gaps, ..self.newest };
         (delta, self.deltas, self.slots, dropped, self.past)

@@ -1,5 +1,5 @@
 //! Who listens, as far as the ledger needs to know it: kept from deltas, so that it is the same while the screen is frozen
-//! (`store/merge`), when rows wait.
+//! (`store/merged_deltas`), when rows wait.
 
 use rustc_hash::FxHashMap;
 
@@ -11,13 +11,13 @@ use crate::model::tcp_state::TcpState;
 
 /// The TCP listeners.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Listening {
-    ports: FxHashMap<(u16, NetnsId), Vec<Listener>>,
+pub(super) struct PortListeners {
+    ports: FxHashMap<(u16, NetnsId), Vec<PortListener>>,
     ids: FxHashMap<SocketId, (u16, NetnsId)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Listener {
+struct PortListener {
     id: SocketId,
     local: Endpoint,
     process: Option<ProcessId>,
@@ -25,7 +25,7 @@ struct Listener {
 
 /// Who listens on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listens {
+pub(super) enum PortListenerMatch {
     /// Nobody.
     Nobody,
     /// This one, or the only one that can be meant.
@@ -34,7 +34,7 @@ pub(super) enum Listens {
     Several,
 }
 
-impl Listens {
+impl PortListenerMatch {
     /// Whether anybody does.
     pub(super) fn is_anybody(self) -> bool {
         self != Self::Nobody
@@ -50,12 +50,12 @@ impl Listens {
 }
 
 /// The listener, if it is the only one.
-fn only<'a>(mut found: impl Iterator<Item = &'a Listener>) -> Option<SocketId> {
+fn only<'a>(mut found: impl Iterator<Item = &'a PortListener>) -> Option<SocketId> {
     let first = found.next()?;
     found.next().is_none().then_some(first.id)
 }
 
-impl Listening {
+impl PortListeners {
     /// Takes note of a row that is new or has changed.
     pub(super) fn see(&mut self, socket: &Socket) {
         if socket.protocol != Protocol::Tcp {
@@ -64,7 +64,7 @@ impl Listening {
         if socket.is_listener() {
             let place = (socket.local.port, socket.id.netns());
             let process = socket.owner.process().map(|process| process.id);
-            let listener = Listener { id: socket.id, local: socket.local, process };
+            let listener = PortListener { id: socket.id, local: socket.local, process };
             let here = self.ports.entry(place).or_default();
             match here.iter_mut().find(|known| known.id == socket.id) {
                 Some(known) => *known = listener,
@@ -89,21 +89,23 @@ impl Listening {
 
     /// Who listens on our port of `transition`: the only listener that its connection can have come in by is told by
     /// address, then by the process that holds both.
-    pub(super) fn of(&self, transition: &Transition) -> Listens {
+    pub(super) fn of(&self, transition: &Transition) -> PortListenerMatch {
         let Some(here) = self.ports.get(&(transition.local.port, transition.id.netns())) else {
-            return Listens::Nobody;
+            return PortListenerMatch::Nobody;
         };
         if let [only] = here.as_slice() {
-            return Listens::One(only.id);
+            return PortListenerMatch::One(only.id);
         }
         let holder = transition.owner.process().map(|process| process.id);
-        let is_its = |listener: &&Listener| {
+        let is_its = |listener: &&PortListener| {
             listener.local.addr.is_unspecified()
                 || listener.local.addr.to_canonical() == transition.local.addr.to_canonical()
         };
-        let is_held = |listener: &&Listener| holder.is_some() && listener.process == holder;
+        let is_held = |listener: &&PortListener| holder.is_some() && listener.process == holder;
         let by_address = only(here.iter().filter(is_its));
-        by_address.or_else(|| only(here.iter().filter(is_its).filter(is_held))).map_or(Listens::Several, Listens::One)
+        by_address
+            .or_else(|| only(here.iter().filter(is_its).filter(is_held)))
+            .map_or(PortListenerMatch::Several, PortListenerMatch::One)
     }
 
     /// How many there are.

@@ -4,10 +4,10 @@
 //! Kept from the transitions of each delta, whoever told of them (the trace, destroy events, samples), so that it does not
 //! matter how short each attempt is. What nobody told is not guessed: an attempt that ended and of which nothing tells how
 //! counts as such. Without the trace, attempts that live and die between two samples are told by destroy events only, and of
-//! those that were refused these keep nothing but the local port ([`Ledger::unplaced`]).
+//! those that were refused these keep nothing but the local port ([`AttemptHistory::unplaced`]).
 
-mod entry;
-mod listening;
+mod port_listeners;
+mod record;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -27,14 +27,14 @@ use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
-use crate::store::ledger::listening::Listening;
-use crate::store::ledger::windows::{Kind, Rings};
+use crate::store::attempt_history::port_listeners::PortListeners;
+use crate::store::attempt_history::windows::{AttemptEvent, AttemptRings};
 use crate::store::rows::Rows;
 
-pub use crate::store::ledger::entry::{Entry, PROCESSES_MAX, Row};
-pub use crate::store::ledger::windows::{Counts, Slots, Window};
+pub use crate::store::attempt_history::record::{AttemptRecord, FailedAttempts, PROCESSES_MAX};
+pub use crate::store::attempt_history::windows::{AttemptCounts, AttemptSlots, AttemptWindow};
 
-/// The most programs with a destination, and listeners, that are kept apart; more are left out: see [`Ledger::is_full`].
+/// The most programs with a destination, and listeners, that are kept apart; more are left out: see [`AttemptHistory::is_full`].
 pub const LEDGER_LEN_MAX: usize = 2_048;
 /// A connection that is reset within this time of being established was reset early.
 pub const EARLY: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub enum Program {
 
 /// What an entry is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub enum AttemptKey {
     /// Attempts of a program to connect to a destination.
     To {
         /// Whose.
@@ -75,54 +75,54 @@ pub enum Key {
 
 /// Every entry.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ledger {
+pub struct AttemptHistory {
     /// Peers choose addresses, and recordings all of it, so that this table hashes with a secret.
-    entries: HashMap<Key, Entry>,
-    listening: Listening,
+    entries: HashMap<AttemptKey, AttemptRecord>,
+    listening: PortListeners,
     /// When the first sample was taken; `None` before it.
     begun: Option<Timestamp>,
     at: Timestamp,
     is_full: bool,
     /// When entries that are idle were last let go of for want of room.
     swept: Timestamp,
-    unplaced: Rings,
+    unplaced: AttemptRings,
     /// Attempts that wait for an answer now.
-    waiting: HashMap<Key, u32>,
+    waiting: HashMap<AttemptKey, u32>,
 }
 
-impl Ledger {
+impl AttemptHistory {
     /// The entry of `key`.
-    pub fn get(&self, key: &Key) -> Option<&Entry> {
+    pub fn get(&self, key: &AttemptKey) -> Option<&AttemptRecord> {
         self.entries.get(key)
     }
 
     /// Every entry, in no order that means anything.
-    pub fn entries(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&AttemptKey, &AttemptRecord)> {
         self.entries.iter()
     }
 
     /// What `entry` counted over `window` up to now.
-    pub fn counts(&self, entry: &Entry, window: Window) -> Counts {
+    pub fn counts(&self, entry: &AttemptRecord, window: AttemptWindow) -> AttemptCounts {
         entry.counts(window, self.at)
     }
 
     /// What `count` finds of `entry` in each two seconds of the last moment.
-    pub fn slots(&self, entry: &Entry, count: fn(&Counts) -> u32) -> Slots {
+    pub fn slots(&self, entry: &AttemptRecord, count: fn(&AttemptCounts) -> u32) -> AttemptSlots {
         entry.slots(self.at, count)
     }
 
     /// How much of `window` was watched.
-    pub fn over(&self, window: Window) -> Duration {
+    pub fn over(&self, window: AttemptWindow) -> Duration {
         self.begun.map_or(Duration::ZERO, |begun| self.at.since(window.begin(self.at).max(begun)))
     }
 
     /// How many attempts of `key` wait for an answer now.
-    pub fn under_way(&self, key: &Key) -> u32 {
+    pub fn under_way(&self, key: &AttemptKey) -> u32 {
         self.waiting.get(key).copied().unwrap_or(0)
     }
 
     /// Ends of which nothing is known but that a socket was connected, or tried to be: neither where to nor by whom.
-    pub fn unplaced(&self, window: Window) -> u32 {
+    pub fn unplaced(&self, window: AttemptWindow) -> u32 {
         let counts = self.unplaced.counts(window, self.at);
         counts.ended_unknown()
     }
@@ -154,7 +154,7 @@ impl Ledger {
         for transition in transitions.iter().filter(|transition| transition.protocol == Protocol::Tcp) {
             if transition.remote.port == 0 {
                 if transition.outcome() == Some(Outcome::Unknown) {
-                    self.unplaced.add(at, Kind::EndedUnknown);
+                    self.unplaced.add(at, AttemptEvent::EndedUnknown);
                 }
                 continue;
             }
@@ -163,11 +163,12 @@ impl Ledger {
                 continue;
             }
             let key = self.key_of(transition, facts);
-            let is_probe = matches!(key, Key::On { .. }) && has_moved_nothing(transition);
+            let is_probe = matches!(key, AttemptKey::On { .. }) && has_moved_nothing(transition);
             let Some(entry) = self.entry(key) else { continue };
             for kind in kinds.into_iter().flatten() {
                 // Health checks reset what they have opened before any byte has moved: that is no trouble.
-                let kind = if is_probe && kind == Kind::ResetEarly { Kind::ResetOtherwise } else { kind };
+                let kind =
+                    if is_probe && kind == AttemptEvent::ResetEarly { AttemptEvent::ResetOtherwise } else { kind };
                 entry.count(kind, transition, at);
             }
         }
@@ -194,7 +195,7 @@ impl Ledger {
     }
 
     /// The entry of `key`; `None` where there is no room for it.
-    fn entry(&mut self, key: Key) -> Option<&mut Entry> {
+    fn entry(&mut self, key: AttemptKey) -> Option<&mut AttemptRecord> {
         let at = self.at;
         if self.entries.len() >= LEDGER_LEN_MAX && !self.entries.contains_key(&key) {
             self.sweep();
@@ -204,7 +205,7 @@ impl Ledger {
             }
         }
         close_gaps(&mut self.entries);
-        Some(self.entries.entry(key).or_insert_with(|| Entry::new(at)))
+        Some(self.entries.entry(key).or_insert_with(|| AttemptRecord::new(at)))
     }
 
     /// Lets go of what is idle, at most once a second.
@@ -220,7 +221,7 @@ impl Ledger {
 
     /// Which entry `transition` belongs to. Who sends a SYN is the client, and who gets one the server; of connections of which
     /// that was not seen the ports tell.
-    fn key_of(&self, transition: &Transition, facts: &Facts) -> Key {
+    fn key_of(&self, transition: &Transition, facts: &Facts) -> AttemptKey {
         let states = [transition.from, transition.to];
         let (socket, netns) = (transition.socket(), transition.id.netns());
         let is_in = |state| states.contains(&Some(state));
@@ -229,7 +230,7 @@ impl Ledger {
         let is_server = || is_ephemeral(socket.remote.port) && !is_ephemeral(socket.local.port);
         let came_in = is_in(TcpState::SynRecv) || (!is_in(TcpState::SynSent) && (listener.is_anybody() || is_server()));
         if came_in {
-            return Key::On { listener: listener.one(), port: socket.local.port, netns };
+            return AttemptKey::On { listener: listener.one(), port: socket.local.port, netns };
         }
         let address = Address::new(socket.remote.addr, socket.interface);
         let process = transition.owner.holders().and_then(|holders| holders.all().first());
@@ -237,16 +238,16 @@ impl Ledger {
     }
 }
 
-fn to(owner: &Owner, process: Option<&Arc<Process>>, to: Destination, netns: NetnsId) -> Key {
+fn to(owner: &Owner, process: Option<&Arc<Process>>, to: Destination, netns: NetnsId) -> AttemptKey {
     let program = match process {
         Some(process) => Program::Named(process.name.clone()),
         None => Program::Unknown(owner.no_process().unwrap_or(NoProcess::None)),
     };
-    Key::To { program, to, netns }
+    AttemptKey::To { program, to, netns }
 }
 
 /// What `transition` counts as. One that was first seen late is several things at once.
-fn kinds_of(transition: &Transition) -> [Option<Kind>; 3] {
+fn kinds_of(transition: &Transition) -> [Option<AttemptEvent>; 3] {
     use TcpState::{Bound, Close, Established, Listen, SynRecv, SynSent, TimeWait, Unconn};
     let Transition { from, to, .. } = *transition;
     if matches!(from.or(to), None | Some(Listen | Bound | Close | Unconn)) {
@@ -257,33 +258,33 @@ fn kinds_of(transition: &Transition) -> [Option<Kind>; 3] {
     let begins = from.is_none() && to.is_some();
     let succeeds = is_attempt && !is_waiting && to.is_some_and(|to| !matches!(to, Listen | Bound | Close | Unconn));
     let ends = match to {
-        Some(TimeWait) => Some(Kind::ClosedHere),
+        Some(TimeWait) => Some(AttemptEvent::ClosedHere),
         Some(_) => None,
         None => ending(transition, from.unwrap_or(Established)),
     };
-    [begins.then_some(Kind::Begun), succeeds.then_some(Kind::Succeeded), ends]
+    [begins.then_some(AttemptEvent::Begun), succeeds.then_some(AttemptEvent::Succeeded), ends]
 }
 
 /// What the end of a connection, or of an attempt, in the state `from` counts as.
-fn ending(transition: &Transition, from: TcpState) -> Option<Kind> {
+fn ending(transition: &Transition, from: TcpState) -> Option<AttemptEvent> {
     use TcpState::{CloseWait, Established, LastAck, SynRecv, SynSent, TimeWait};
     let outcome = transition.outcome()?;
     let is_early = from == Established && transition.lasted.is_some_and(is_short);
     Some(match (from, outcome) {
         // It was counted when it came into TIME_WAIT.
         (TimeWait, _) => return None,
-        (SynSent | SynRecv, Outcome::Refused | Outcome::Reset) => Kind::Refused,
-        (SynSent | SynRecv, Outcome::TimedOut) => Kind::TimedOut,
-        (SynSent, Outcome::GivenUp) => Kind::GivenUp,
-        (SynSent | SynRecv, Outcome::Unreachable) => Kind::Unreachable,
-        (SynSent | SynRecv, _) => Kind::FailedUnknown,
-        (LastAck | CloseWait, Outcome::Closed) => Kind::ClosedByPeer,
-        (_, Outcome::Closed) => Kind::ClosedHere,
-        (_, Outcome::Reset) if is_early => Kind::ResetEarly,
-        (_, Outcome::ResetHere) if is_early => Kind::ResetEarlyHere,
-        (_, Outcome::Unknown | Outcome::Refused | Outcome::GivenUp) => Kind::EndedUnknown,
+        (SynSent | SynRecv, Outcome::Refused | Outcome::Reset) => AttemptEvent::Refused,
+        (SynSent | SynRecv, Outcome::TimedOut) => AttemptEvent::TimedOut,
+        (SynSent, Outcome::GivenUp) => AttemptEvent::GivenUp,
+        (SynSent | SynRecv, Outcome::Unreachable) => AttemptEvent::Unreachable,
+        (SynSent | SynRecv, _) => AttemptEvent::FailedUnknown,
+        (LastAck | CloseWait, Outcome::Closed) => AttemptEvent::ClosedByPeer,
+        (_, Outcome::Closed) => AttemptEvent::ClosedHere,
+        (_, Outcome::Reset) if is_early => AttemptEvent::ResetEarly,
+        (_, Outcome::ResetHere) if is_early => AttemptEvent::ResetEarlyHere,
+        (_, Outcome::Unknown | Outcome::Refused | Outcome::GivenUp) => AttemptEvent::EndedUnknown,
         (_, Outcome::Reset | Outcome::ResetHere | Outcome::TimedOut | Outcome::Unreachable | Outcome::Aborted) => {
-            Kind::ResetOtherwise
+            AttemptEvent::ResetOtherwise
         }
     })
 }

@@ -16,7 +16,7 @@ pub const WAITING_LEN_MAX: usize = 16_384;
 
 /// What the samples told.
 #[derive(Clone, Debug, Default)]
-pub struct Waiting {
+pub struct UnacceptedConnections {
     /// The listeners that each can wait at, ascending. Those of one place share one value.
     possible: FxHashMap<SocketId, Arc<[SocketId]>>,
     /// The same of the sample before, while one is taken in.
@@ -25,7 +25,7 @@ pub struct Waiting {
     last: Option<Arc<[SocketId]>>,
 }
 
-impl Waiting {
+impl UnacceptedConnections {
     /// The listeners that the connection `id` can wait at; `None` where nothing is remembered.
     pub fn possible(&self, id: SocketId) -> Option<&[SocketId]> {
         self.possible.get(&id).map(AsRef::as_ref)
