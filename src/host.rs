@@ -13,8 +13,6 @@ pub mod linux;
 pub mod portable;
 #[cfg(target_os = "linux")]
 mod session;
-#[cfg(target_os = "linux")]
-mod stat;
 
 use std::time::Duration;
 

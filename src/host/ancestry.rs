@@ -1,7 +1,7 @@
 //! What conntop runs inside: its parents, and what is known of them where `/proc` hides some.
 
-use crate::host::stat::{self, Stat};
 use crate::model::action::Protection;
+use crate::source::linux::proc_stat::{self, ProcessStat};
 
 /// The longest chain of parents that is followed; a real one has about ten.
 const ANCESTORS_MAX: usize = 64;
@@ -24,11 +24,11 @@ pub(super) struct Ancestry {
 impl Ancestry {
     /// Looks now.
     pub(super) fn look() -> Self {
-        let own = stat::read(std::process::id());
+        let own = proc_stat::read(std::process::id());
         let session = own.map_or(0, |own| own.session);
         let mut ancestry = Self { ancestors: Vec::new(), is_cut: true, session };
         for _ in 0..LOOKS {
-            let (ancestors, is_cut) = chain(std::process::id(), stat::read);
+            let (ancestors, is_cut) = chain(std::process::id(), proc_stat::read);
             ancestry = Self { ancestors, is_cut, session };
             if !is_cut {
                 break;
@@ -43,12 +43,12 @@ impl Ancestry {
     }
 
     /// Whether, and why, this process is never sent a signal.
-    pub(super) fn protection(&self, pid: u32, stat: Stat) -> Option<Protection> {
+    pub(super) fn protection(&self, pid: u32, stat: ProcessStat) -> Option<Protection> {
         if pid == 1 {
             Some(Protection::Init)
         } else if pid == std::process::id() {
             Some(Protection::Itself)
-        } else if stat.is_kernel_thread {
+        } else if stat.is_kernel_thread() {
             Some(Protection::KernelThread)
         } else if self.ancestors.contains(&pid) {
             Some(Protection::Ancestor)
@@ -58,7 +58,7 @@ impl Ancestry {
     }
 
     /// Whether conntop may run inside it, which cannot be seen. People sit at terminals: what has none is no shell.
-    fn may_be_above(&self, stat: Stat) -> bool {
+    fn may_be_above(&self, stat: ProcessStat) -> bool {
         self.is_cut && (stat.terminal != 0 || stat.session != 0 && stat.session == self.session)
     }
 
@@ -71,7 +71,7 @@ impl Ancestry {
             let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
             let others = pids.filter(|pid| !protected.iter().any(|(known, _)| known == pid));
             let others: Vec<u32> =
-                others.filter(|pid| stat::read(*pid).is_some_and(|it| self.may_be_above(it))).collect();
+                others.filter(|pid| proc_stat::read(*pid).is_some_and(|it| self.may_be_above(it))).collect();
             protected.extend(others.into_iter().map(|pid| (pid, Protection::Terminal)));
         }
         protected
@@ -80,7 +80,7 @@ impl Ancestry {
 
 /// The parents of `pid`, nearest first, without pid 1, and whether more could not be read. Parent 0 is none, or one
 /// outside of the pid namespace, which no signal of ours reaches.
-fn chain(pid: u32, read: impl Fn(u32) -> Option<Stat>) -> (Vec<u32>, bool) {
+fn chain(pid: u32, read: impl Fn(u32) -> Option<ProcessStat>) -> (Vec<u32>, bool) {
     let mut ancestors = Vec::new();
     let mut pid = pid;
     loop {
@@ -102,16 +102,18 @@ fn chain(pid: u32, read: impl Fn(u32) -> Option<Stat>) -> (Vec<u32>, bool) {
 mod tests {
     use super::*;
 
-    const PLAIN: Stat =
-        Stat { has_ended: false, parent_pid: 1, session: 5, terminal: 0, start_ticks: 9, is_kernel_thread: false };
+    const PLAIN: ProcessStat =
+        ProcessStat { state: b'S', parent_pid: 1, session: 5, terminal: 0, flags: 0, threads: 1, start_ticks: 9 };
+    /// `PF_KTHREAD`.
+    const KERNEL_THREAD: ProcessStat = ProcessStat { flags: 0x0020_0000, ..PLAIN };
 
     /// Processes whose parent is the one that stands behind them.
-    fn parents(pairs: &'static [(u32, u32)]) -> impl Fn(u32) -> Option<Stat> {
+    fn parents(pairs: &'static [(u32, u32)]) -> impl Fn(u32) -> Option<ProcessStat> {
         |pid| {
             pairs
                 .iter()
                 .find(|(child, _)| *child == pid)
-                .map(|(_, parent_pid)| Stat { parent_pid: *parent_pid, ..PLAIN })
+                .map(|(_, parent_pid)| ProcessStat { parent_pid: *parent_pid, ..PLAIN })
         }
     }
 
@@ -129,12 +131,15 @@ mod tests {
         let own = Ancestry { ancestors: vec![8], is_cut: true, session: 5 };
         assert_eq!(own.protection(8, PLAIN), Some(Protection::Ancestor));
         assert_eq!(own.protection(20, PLAIN), Some(Protection::Terminal), "the same session");
-        assert_eq!(own.protection(20, Stat { session: 6, ..PLAIN }), None);
-        assert_eq!(own.protection(20, Stat { session: 6, terminal: 34816, ..PLAIN }), Some(Protection::Terminal));
+        assert_eq!(own.protection(20, ProcessStat { session: 6, ..PLAIN }), None);
+        assert_eq!(
+            own.protection(20, ProcessStat { session: 6, terminal: 34816, ..PLAIN }),
+            Some(Protection::Terminal)
+        );
         let whole = Ancestry { is_cut: false, ..own };
         assert_eq!(whole.protection(20, PLAIN), None);
         assert_eq!(whole.protection(8, PLAIN), Some(Protection::Ancestor));
-        assert_eq!(whole.protection(20, Stat { is_kernel_thread: true, ..PLAIN }), Some(Protection::KernelThread));
+        assert_eq!(whole.protection(20, KERNEL_THREAD), Some(Protection::KernelThread));
         assert_eq!(whole.protection(1, PLAIN), Some(Protection::Init));
     }
 

@@ -2,81 +2,71 @@
 //! may have a table of its own (`unshare`(2), `CLONE_FILES`).
 
 use std::collections::BTreeSet;
-use std::io;
 use std::num::NonZeroU32;
-use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use crate::source::linux::proc_dir::socket_inode;
+use rustix::io::Errno;
+
+use crate::source::linux::proc_dir::{ProcDir, ProcessDir, SocketFd};
 
 /// The most threads whose tables are looked at.
 const THREADS_MAX: usize = 4_096;
 
 /// Whether `pid` holds one of the sockets `inodes`. The error says that this cannot be seen.
-pub(super) fn holds_any(pid: u32, inodes: &[NonZeroU32]) -> io::Result<bool> {
-    let wanted: BTreeSet<u32> = inodes.iter().map(|inode| inode.get()).collect();
-    let seen =
-        each_socket(
-            pid,
-            |inode| {
-                if wanted.contains(&inode) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            },
-        )?;
-    Ok(seen.is_break())
+pub(super) fn holds_any(pid: u32, inodes: &[NonZeroU32]) -> Result<bool, Errno> {
+    let holds = |table: &[SocketFd]| table.iter().any(|held| inodes.iter().any(|wanted| wanted.get() == held.inode));
+    let mut found = false;
+    each_table(pid, |table| {
+        found = holds(table);
+        !found
+    })?;
+    Ok(found)
 }
 
 /// The inodes of the sockets that `pid` holds; none where that may not be seen.
 pub(super) fn sockets_of(pid: u32) -> BTreeSet<u32> {
     let mut inodes = BTreeSet::new();
-    let _ = each_socket(pid, |inode| {
-        inodes.insert(inode);
-        ControlFlow::Continue(())
+    let _ = each_table(pid, |table| {
+        inodes.extend(table.iter().map(|held| held.inode));
+        true
     });
     inodes
 }
 
-/// Hands over each socket of `pid`, until `take` has had enough: of its main thread first, which shares its table with
-/// the others as a rule.
-fn each_socket(pid: u32, mut take: impl FnMut(u32) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
-    let process = format!("/proc/{pid}");
-    let first = each_in(&Path::new(&process).join("fd"), &mut take)?;
-    if first.is_break() {
-        return Ok(first);
+/// Hands over the sockets of each descriptor table of `pid` as long as `take` wants more: of the main thread first, which
+/// shares its table with the others as a rule.
+fn each_table(pid: u32, mut take: impl FnMut(&[SocketFd]) -> bool) -> Result<(), Errno> {
+    let mut proc = ProcDir::open()?;
+    let process = proc.process(pid)?;
+    if !take(&sockets_in(&mut proc, &process)?) {
+        return Ok(());
     }
-    for thread in std::fs::read_dir(Path::new(&process).join("task"))?.take(THREADS_MAX) {
-        // A thread that has ended meanwhile holds nothing.
-        let Ok(thread) = thread else { continue };
-        if thread.file_name().as_bytes() == pid.to_string().as_bytes() {
-            continue;
-        }
-        match each_in(&thread.path().join("fd"), &mut take) {
-            Ok(ControlFlow::Continue(())) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => return other,
+    for tid in process.threads(THREADS_MAX)?.into_iter().filter(|tid| *tid != pid) {
+        match process.thread(tid).and_then(|thread| sockets_in(&mut proc, &thread)) {
+            Ok(table) if take(&table) => {}
+            // A thread that has ended meanwhile holds nothing.
+            Err(Errno::NOENT | Errno::SRCH) => {}
+            other => return other.map(drop),
         }
     }
-    Ok(ControlFlow::Continue(()))
+    Ok(())
 }
 
-fn each_in(table: &Path, take: &mut impl FnMut(u32) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
-    for entry in std::fs::read_dir(table)? {
-        // Closed meanwhile, or no link that may be followed: not to be seen, so not to be told of.
-        let Ok(target) = entry.and_then(|entry| std::fs::read_link(entry.path())) else { continue };
-        if let Some(inode) = socket_inode(target.as_os_str().as_bytes())
-            && take(inode).is_break()
-        {
-            return Ok(ControlFlow::Break(()));
-        }
+/// The sockets in one descriptor table. Of a descriptor that cannot be read nothing is told.
+fn sockets_in(proc: &mut ProcDir, table: &ProcessDir) -> Result<Vec<SocketFd>, Errno> {
+    let mut sockets = Vec::new();
+    match proc.sockets(table, 0..u32::MAX, &mut sockets) {
+        Err(error @ (Errno::ACCESS | Errno::PERM | Errno::NOENT | Errno::SRCH)) => Err(error),
+        Ok(_) | Err(_) => Ok(sockets),
     }
-    Ok(ControlFlow::Continue(()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
 
     use super::*;
+    use crate::source::linux::proc_dir::socket_inode;
 
     fn inode_of(socket: &impl AsRawFd) -> NonZeroU32 {
         let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).expect("own descriptor");

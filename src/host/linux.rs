@@ -13,11 +13,12 @@ use rustix::time::Timespec;
 use crate::host::ancestry::Ancestry;
 use crate::host::identity::{self, PidfdTarget};
 use crate::host::session::OwnSession;
-use crate::host::{ExitWatch, Host, closing, holding, stat};
+use crate::host::{ExitWatch, Host, closing, holding};
 use crate::model::action::{Doubt, Kill, KillOutcome, Protection, Signal};
 use crate::model::closing::{Close, CloseOutcome, Spared};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
+use crate::source::linux::proc_stat;
 
 /// How often a process is looked at where the kernel cannot tell its end (Linux before 5.3).
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -103,14 +104,14 @@ fn is_meant(pidfd: &OwnedFd, pid: u32) -> Result<(), KillOutcome> {
 /// Whether the process is still the one that was meant, may be signalled, and holds what it was chosen for.
 fn check(kill: &Kill) -> Result<(), KillOutcome> {
     let process = kill.process;
-    let Some(stat) = stat::read(process.pid) else {
+    let Some(stat) = proc_stat::read(process.pid) else {
         // The pidfd says that it lives, so /proc hides it (hidepid): without the start time nothing is sure.
         return Err(failed("/proc hides this process; run conntop as root to signal it"));
     };
     if stat.start_ticks != process.start_ticks {
         return Err(KillOutcome::PidReused);
     }
-    if stat.has_ended {
+    if stat.has_ended() {
         return Err(KillOutcome::AlreadyGone);
     }
     if let Some(protection) = Ancestry::look().protection(process.pid, stat) {
@@ -197,8 +198,8 @@ impl ExitWatch for ProcWatch {
     fn ended_within(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
-            let stat = stat::read(self.0.pid);
-            if stat.is_none_or(|stat| stat.has_ended || stat.start_ticks != self.0.start_ticks) {
+            let stat = proc_stat::read(self.0.pid);
+            if stat.is_none_or(|stat| stat.has_ended() || stat.start_ticks != self.0.start_ticks) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -256,7 +257,7 @@ mod tests {
     }
 
     fn kill(pid: u32, signal: Signal) -> Kill {
-        let start_ticks = stat::read(pid).map_or(0, |stat| stat.start_ticks);
+        let start_ticks = proc_stat::read(pid).map_or(0, |stat| stat.start_ticks);
         Kill { process: ProcessId { pid, start_ticks }, name: "victim".into(), signal, holding: Vec::new() }
     }
 
@@ -332,7 +333,7 @@ mod tests {
     #[test]
     fn kernel_threads_are_refused() {
         // pid 2 is kthreadd, except in a pid namespace.
-        if stat::read(2).is_some_and(|stat| stat.is_kernel_thread) {
+        if proc_stat::read(2).is_some_and(|stat| stat.is_kernel_thread()) {
             assert_eq!(refusal(&kill(2, Signal::Cont)), KillOutcome::Refused(Protection::KernelThread));
         }
     }

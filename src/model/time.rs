@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// `USER_HZ`: what Linux counts clock ticks in where programs see them, 100 a second on every architecture that Rust runs on
+/// (`AT_CLKTCK`, `getauxval`(3)).
+pub const CLOCK_TICK: Duration = Duration::from_millis(10);
+
 /// An instant: nanoseconds since boot (`CLOCK_BOOTTIME`, `clock_gettime`(2)), which never jumps and counts suspend.
 ///
 /// Only for durations; what is shown as a time of day is a [`WallTime`].

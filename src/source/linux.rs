@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod callers;
 pub mod counters;
+pub mod decimal;
 pub mod destroy_events;
 pub mod dumper;
 pub mod event_listener;
@@ -23,6 +24,7 @@ mod payload;
 pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
+pub mod proc_stat;
 pub mod proc_tables;
 pub mod processes;
 pub mod reach;

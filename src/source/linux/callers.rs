@@ -7,10 +7,11 @@ use rustc_hash::FxHashMap;
 use crate::model::event::{Caller, Step};
 use crate::model::process::{Holders, ProcessId};
 use crate::model::socket::NetnsId;
-use crate::model::time::Timestamp;
+use crate::model::time::{CLOCK_TICK, Timestamp};
 use crate::source::clock;
 use crate::source::linux::proc_dir::{ProcDir, ProcessDir};
-use crate::source::linux::processes::{ClockReading, Describer, TICK, parse_stat};
+use crate::source::linux::proc_stat::{ProcessStat, name_in};
+use crate::source::linux::processes::{ClockReading, Describer};
 
 /// The most processes that are remembered; past that all are described anew.
 const KNOWN_MAX: usize = 4_096;
@@ -59,7 +60,8 @@ impl Callers {
             self.look_at(pid);
         }
         let KnownCaller { process, netns, .. } = self.known.get(&pid)?;
-        let started = Timestamp(0).after(TICK.saturating_mul(u32::try_from(process.first().id.start_ticks).ok()?));
+        let started =
+            Timestamp(0).after(CLOCK_TICK.saturating_mul(u32::try_from(process.first().id.start_ticks).ok()?));
         let (process, netns) = (Arc::clone(process), *netns);
         (started <= step.at).then_some(Caller { at: step.at, key: step.key, process, netns })
     }
@@ -73,9 +75,9 @@ impl Callers {
         // A process keeps its name and command line until execve(2), which as a rule gives it another name.
         let is_same = |known: &KnownCaller, content: &[u8]| {
             let first = known.process.first();
-            parse_stat(content).is_some_and(|stat| {
+            ProcessStat::parse(content).zip(name_in(content)).is_some_and(|(stat, name)| {
                 let id = ProcessId { pid, start_ticks: stat.start_ticks };
-                first.id == id && first.name.as_str().as_bytes() == stat.name
+                first.id == id && first.name.as_str().as_bytes() == name
             })
         };
         if let Some(known) = self.known.get_mut(&pid).filter(|known| is_same(known, &self.content)) {
@@ -96,7 +98,7 @@ impl Callers {
     /// Reads the stat of a process; whether it is one of users.
     fn is_of_users(&mut self, directory: &ProcessDir) -> bool {
         directory.read(c"stat", &mut self.content).is_ok()
-            && parse_stat(&self.content).is_some_and(|stat| !stat.is_kernel_thread())
+            && ProcessStat::parse(&self.content).is_some_and(|stat| !stat.is_kernel_thread())
     }
 }
 

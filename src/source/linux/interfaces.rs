@@ -6,7 +6,8 @@ use rustix::io::Errno;
 
 use crate::model::interface::{Interface, Received, Sent};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
-use crate::source::linux::proc_tables::{self, natural, words};
+use crate::source::linux::decimal::natural;
+use crate::source::linux::proc_tables::{self, words};
 
 /// The lines above the first interface.
 const HEADING_LINES: usize = 2;

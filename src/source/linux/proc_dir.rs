@@ -12,6 +12,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, fstatfs, 
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
 
+use crate::source::linux::decimal::number;
+
 /// One `getdents64` call brings some 1,300 names.
 const NAMES_LEN: usize = 32 * 1024;
 /// Nothing that is read whole is longer (a command line is cut anyway).
@@ -305,17 +307,6 @@ pub fn socket_inode(target: &[u8]) -> Option<u32> {
     number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?).filter(|inode| *inode != 0)
 }
 
-/// The number that the whole of `digits` writes in decimal.
-pub fn number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u32, |number, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(u32::from(digit))
-    })
-}
-
 /// Room for `4294967295/fd` and its NUL.
 #[derive(Default)]
 struct PathBuffer([u8; 16]);
@@ -342,14 +333,6 @@ mod tests {
         assert_eq!(socket_inode(b"socket:[123]"), Some(123));
         for other in [&b"pipe:[123]"[..], b"socket:[]", b"socket:[0]", b"socket:[12", b"socket:[99999999999]", b"/x"] {
             assert_eq!(socket_inode(other), None);
-        }
-    }
-
-    #[test]
-    fn numbers_are_whole_and_fit() {
-        assert_eq!(number(b"4294967295"), Some(u32::MAX));
-        for bad in [&b""[..], b"4294967296", b"1a", b"self", b"-1"] {
-            assert_eq!(number(bad), None);
         }
     }
 

@@ -7,7 +7,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -17,9 +16,10 @@ use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Drops, NetnsId, Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::{CLOCK_TICK, Timestamp};
 use crate::source::clock;
-use crate::source::linux::proc_dir::{number, read_to_end};
+use crate::source::linux::decimal::number;
+use crate::source::linux::proc_dir::read_to_end;
 use crate::source::linux::sock_diag::{known_uid, state_of};
 use crate::source::linux::tuple_ids::{SocketTuple, TupleIds};
 
@@ -30,8 +30,6 @@ pub const LACKS: &str = "/proc/net has no round-trip times, byte counts, accept 
 const TABLE_LEN_MAX: usize = 1 << 30;
 /// Longer than sockstat is.
 const STAT_LEN_MAX: usize = 4 * 1024;
-/// `USER_HZ`: timers are in ticks of this length.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Reads the tables of one network namespace.
 #[derive(Debug, Default)]
@@ -148,7 +146,7 @@ pub struct ProcNetLine {
 impl ProcNetLine {
     fn socket(self, ids: &mut TupleIds, netns: NetnsId, moment: Timestamp) -> Socket {
         let tuple = SocketTuple { protocol: self.protocol, local: self.local, remote: self.remote };
-        let expires = moment.after(TICK.saturating_mul(self.expires_ticks));
+        let expires = moment.after(CLOCK_TICK.saturating_mul(self.expires_ticks));
         let inode = NonZeroU32::new(self.inode);
         let kind = TimerKind::from_kernel(self.timer);
         Socket {

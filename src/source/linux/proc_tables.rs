@@ -6,6 +6,7 @@
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use crate::source::linux::decimal::integer;
 use crate::source::linux::proc_dir::read_to_end;
 
 /// The longest table read; today's have 5 KiB.
@@ -91,26 +92,6 @@ pub fn hexadecimal_columns<'c>(content: &'c [u8], mut visit: impl FnMut(&'c [u8]
 /// The words of a line.
 pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-}
-
-/// The number that the whole of `digits` writes in decimal, with a minus before it or not. What is too large for 63 bits
-/// is the largest number: no counter comes near it.
-fn integer(digits: &[u8]) -> Option<i64> {
-    match digits.strip_prefix(b"-") {
-        Some(digits) => natural(digits).map(|number| i64::try_from(number).map_or(i64::MIN, i64::saturating_neg)),
-        None => natural(digits).map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
-    }
-}
-
-/// The natural number that the whole of `digits` writes in decimal; the largest where it does not fit.
-pub fn natural(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |number, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        Some(number.saturating_mul(10).saturating_add(u64::from(digit)))
-    })
 }
 
 #[cfg(test)]

@@ -8,58 +8,10 @@ use rustix::io::Errno;
 
 use crate::model::process::{Process, ProcessId, Thread};
 use crate::model::text::{COMMAND_LEN_MAX, DisplayText};
-use crate::model::time::{Timestamp, WallTime};
-use crate::source::linux::proc_dir::{ProcessDir, number};
-
-/// `USER_HZ`: what `/proc` counts ticks in, 100 a second on every architecture Rust runs on (`AT_CLKTCK`).
-pub const TICK: Duration = Duration::from_millis(10);
-/// `PF_KTHREAD` (`include/linux/sched.h`): a kernel thread.
-const PF_KTHREAD: u32 = 0x0020_0000;
-
-/// What conntop takes from `/proc/PID/stat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat<'a> {
-    /// `comm`: up to 15 arbitrary bytes, `)` and newline among them.
-    pub name: &'a [u8],
-    /// Field 3: `R`, `S`, `Z` and so on.
-    pub state: u8,
-    /// Field 4.
-    pub parent_pid: u32,
-    /// Field 20: threads, those that have ended and were not waited for included.
-    pub threads: u32,
-    /// Field 9, `PF_*`.
-    pub flags: u32,
-    /// Field 22.
-    pub start_ticks: u64,
-}
-
-impl Stat<'_> {
-    /// Whether this is a thread of the kernel, which holds no descriptors.
-    pub const fn is_kernel_thread(&self) -> bool {
-        self.flags & PF_KTHREAD != 0
-    }
-
-    /// Whether its main thread has ended and others go on (`pthread_exit`(3) in `main`): then `/proc/PID/fd` is empty, and
-    /// `/proc/PID/task/TID/fd` has the descriptors.
-    pub const fn has_lost_its_main_thread(&self) -> bool {
-        self.state == b'Z' && self.threads > 1
-    }
-}
-
-/// Reads `/proc/PID/stat` (`proc_pid_stat`(5)). The name ends at the *last* parenthesis: it may hold others.
-pub fn parse_stat(content: &[u8]) -> Option<Stat<'_>> {
-    let open = content.iter().position(|byte| *byte == b'(')?;
-    let close = content.iter().rposition(|byte| *byte == b')')?;
-    let name = content.get(open.checked_add(1)?..close)?;
-    // Field 3, the state, is the first behind the name.
-    let mut fields = content.get(close.checked_add(1)?..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
-    let state = *fields.next()?.first()?;
-    let parent_pid = number(fields.next()?)?;
-    let flags = number(fields.nth(4)?)?;
-    let threads = number(fields.nth(10)?)?;
-    let start_ticks = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
-    Some(Stat { name, state, parent_pid, threads, flags, start_ticks })
-}
+use crate::model::time::{CLOCK_TICK, Timestamp, WallTime};
+use crate::source::linux::decimal::{natural, number};
+use crate::source::linux::proc_dir::ProcessDir;
+use crate::source::linux::proc_stat::{ProcessStat, name_in};
 
 /// The real uid in `/proc/PID/status`: the first number of the line `Uid:`.
 pub fn parse_uid(content: &[u8]) -> Option<u32> {
@@ -80,7 +32,7 @@ pub fn parse_descriptors_max(content: &[u8]) -> Option<u64> {
     if soft == b"unlimited" {
         return Some(u64::MAX);
     }
-    std::str::from_utf8(soft).ok()?.parse().ok()
+    natural(soft)
 }
 
 /// The words behind `label` at the start of a line.
@@ -109,10 +61,10 @@ impl Describer {
     pub fn describe(&mut self, directory: &ProcessDir, pid: u32, now: ClockReading) -> Result<Process, Errno> {
         let content = &mut self.content;
         directory.read(c"stat", content)?;
-        let stat = parse_stat(content).ok_or(Errno::INVAL)?;
+        let (name, stat) = name_in(content).zip(ProcessStat::parse(content)).ok_or(Errno::INVAL)?;
         let id = ProcessId { pid, start_ticks: stat.start_ticks };
         let started = Some(now.started(stat.start_ticks));
-        let (parent_pid, name) = (stat.parent_pid, DisplayText::name(stat.name));
+        let (parent_pid, name) = (stat.parent_pid, DisplayText::name(name));
         let status = directory.read(c"status", content).ok();
         let uid = status.and_then(|()| parse_uid(content));
         let is_container_init = status.is_some_and(|()| is_container_init(content));
@@ -123,9 +75,9 @@ impl Describer {
     }
 
     /// What its `stat` says. `ENOENT` or `ESRCH` if it vanished.
-    pub fn stat(&mut self, directory: &ProcessDir) -> Result<Stat<'_>, Errno> {
+    pub fn stat(&mut self, directory: &ProcessDir) -> Result<ProcessStat, Errno> {
         directory.read(c"stat", &mut self.content)?;
-        parse_stat(&self.content).ok_or(Errno::INVAL)
+        ProcessStat::parse(&self.content).ok_or(Errno::INVAL)
     }
 
     /// The start time of a process, in ticks since boot; `None` where it cannot be read.
@@ -135,8 +87,9 @@ impl Describer {
 
     /// The thread `tid` of a process, whose directory this is.
     pub fn thread(&mut self, directory: &ProcessDir, tid: u32) -> Result<Thread, Errno> {
-        let name = DisplayText::name(self.stat(directory)?.name);
-        Ok(Thread { tid, name })
+        directory.read(c"stat", &mut self.content)?;
+        let name = name_in(&self.content).ok_or(Errno::INVAL)?;
+        Ok(Thread { tid, name: DisplayText::name(name) })
     }
 
     /// The command line of a process or thread; empty where it cannot be read.
@@ -165,7 +118,8 @@ pub struct ClockReading {
 
 impl ClockReading {
     fn started(self, start_ticks: u64) -> WallTime {
-        let after_boot = Duration::from_millis(start_ticks.saturating_mul(TICK.as_millis().try_into().unwrap_or(10)));
+        let after_boot =
+            Duration::from_millis(start_ticks.saturating_mul(CLOCK_TICK.as_millis().try_into().unwrap_or(10)));
         self.wall.before(Timestamp(self.at.0).since(Timestamp(0).after(after_boot)))
     }
 }
@@ -177,24 +131,6 @@ mod tests {
     use super::*;
     use crate::source::clock;
     use crate::source::linux::proc_dir::ProcDir;
-
-    fn stat_of(name: &[u8]) -> Vec<u8> {
-        // pid (comm) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime
-        // priority nice threads itrealvalue starttime …
-        [b"812 (", name, b") S 1 812 812 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 4711 1000 10\n"].concat()
-    }
-
-    #[test]
-    fn the_name_ends_at_the_last_parenthesis() {
-        for name in [&b"nginx"[..], b"a) R 1 (", b")", b"", b"x\ny", b"\xff\x1b[2J"] {
-            let content = stat_of(name);
-            let stat = parse_stat(&content).expect("well-formed");
-            assert_eq!((stat.name, stat.parent_pid, stat.start_ticks), (name, 1, 4711));
-            assert!(!stat.is_kernel_thread());
-        }
-        assert_eq!(parse_stat(b"1 (x) S 1 2"), None);
-        assert_eq!(parse_stat(b"1 )x( S 1 2"), None);
-    }
 
     #[test]
     fn uid_and_limit_are_found_in_their_lines() {
@@ -247,15 +183,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_survived(content in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (parse_stat(&content), parse_uid(&content), parse_descriptors_max(&content));
-        }
-
-        #[test]
-        fn a_cut_stat_is_refused_or_the_same(cut in 0usize..90) {
-            let content = stat_of(b"a) R 1 (");
-            let whole = parse_stat(&content).expect("well-formed");
-            let cut = parse_stat(&content[..cut.min(content.len())]);
-            prop_assert!(cut.is_none_or(|stat| stat.parent_pid == whole.parent_pid));
+            let _ = (parse_uid(&content), parse_descriptors_max(&content));
         }
     }
 }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::model::endpoint::Family;
 use crate::model::route::{Hop, Metric, Route};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
+use crate::model::time::CLOCK_TICK;
 use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
 
 /// `RTM_GETROUTE` (`include/uapi/linux/rtnetlink.h`).
@@ -25,8 +26,6 @@ const HOP_LEN: usize = 8;
 const CLONED: u32 = 0x200;
 /// `INFINITY_LIFE_TIME`; also what 0 means.
 const FOR_EVER: i32 = i32::MAX;
-/// `USER_HZ`: `rta_expires` is in ticks of this length.
-const TICK: Duration = Duration::from_millis(10);
 /// The most routes that are kept: a full table of the internet has a million.
 const ROUTES_MAX: usize = 2_000_000;
 
@@ -232,7 +231,7 @@ fn read_cache_info(route: &mut Route, value: &[u8]) -> Option<()> {
     let mut reader = Reader(value);
     let (_, _, ticks) = (reader.ne32()?, reader.ne32()?, reader.take().map(i32::from_ne_bytes)?);
     let ticks = u32::try_from(ticks).ok().filter(|ticks| *ticks != 0 && ticks.cast_signed() != FOR_EVER);
-    route.expires = ticks.map(|ticks| TICK.saturating_mul(ticks));
+    route.expires = ticks.map(|ticks| CLOCK_TICK.saturating_mul(ticks));
     Some(())
 }
 

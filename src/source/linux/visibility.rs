@@ -7,8 +7,9 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use crate::source::linux::proc_dir::{number, read_to_end};
-use crate::source::linux::processes::parse_stat;
+use crate::source::linux::decimal::number;
+use crate::source::linux::proc_dir::read_to_end;
+use crate::source::linux::proc_stat::ProcessStat;
 
 /// `PROC_PID_INIT_INO` and `PROC_USER_INIT_INO` (`include/linux/proc_ns.h`): the inodes of the first namespaces.
 const PID_NAMESPACE_INIT: u64 = 0xEFFF_FFFC;
@@ -178,7 +179,7 @@ impl ProcScope {
         let is_own = pid == Some(std::process::id());
         // Threads of the kernel are in the first pid namespace alone, where pid 2 is the parent of all others.
         let kthreadd = stat_of(c"/proc/2/stat")?;
-        let has_kernel_threads = parse_stat(&kthreadd).is_some_and(|stat| stat.is_kernel_thread());
+        let has_kernel_threads = ProcessStat::parse(&kthreadd).is_some_and(|stat| stat.is_kernel_thread());
         let namespace = statat(CWD, c"/proc/self/ns/pid", AtFlags::empty());
         let in_first = is_own && namespace.is_ok_and(|stat| stat.st_ino == PID_NAMESPACE_INIT);
         Ok(match (has_kernel_threads, is_own) {

@@ -10,7 +10,7 @@ use sysinfo::Uid;
 
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
-use crate::source::linux::processes::parse_stat;
+use crate::source::linux::proc_stat;
 use crate::source::linux::visibility::Visibility;
 use crate::source::portable::table::NetstatRow;
 
@@ -90,8 +90,7 @@ fn is_denied(descriptors: &Path) -> bool {
 
 /// The start time of `pid` in ticks since boot, which sysinfo rounds to seconds.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    let content = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Some(parse_stat(&content)?.start_ticks)
+    Some(proc_stat::read(pid)?.start_ticks)
 }
 
 /// The number of a user.

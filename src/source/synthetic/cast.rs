@@ -10,7 +10,7 @@ use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::reach::ALL_INTERFACES;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
-use crate::model::time::{Timestamp, WallTime};
+use crate::model::time::{CLOCK_TICK, Timestamp, WallTime};
 use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6, NETNS};
 
 /// A process of the made-up machine; the table below has its row.
@@ -156,10 +156,11 @@ impl Cast {
     }
 }
 
+const TICKS_A_SECOND: u64 = 1_000 / CLOCK_TICK.as_millis() as u64;
+
 fn process(row: &CastRow, boot: WallTime) -> Process {
     Process {
-        // 100 ticks a second: USER_HZ.
-        id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born) * 100 + u64::from(row.pid % 100) },
+        id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born) * TICKS_A_SECOND + u64::from(row.pid % 100) },
         parent_pid: row.parent,
         name: DisplayText::from(row.name),
         command: DisplayText::from(row.command),

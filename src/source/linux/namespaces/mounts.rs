@@ -5,6 +5,7 @@
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::source::linux::decimal::natural;
 use crate::source::linux::proc_dir::read_to_end;
 
 /// A machine with thousands of mounts has a long table of them.
@@ -38,8 +39,7 @@ fn parse(mountinfo: &[u8]) -> Vec<(u64, Mount)> {
     let line = |line: &[u8]| {
         let mut words = line.split(|byte| *byte == b' ');
         let inode = words.nth(3)?.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
-        let inode = std::str::from_utf8(inode).ok()?.parse().ok()?;
-        Some((inode, Mount(unescape(words.next()?))))
+        Some((natural(inode)?, Mount(unescape(words.next()?))))
     };
     mountinfo.split(|byte| *byte == b'\n').filter_map(line).collect()
 }
