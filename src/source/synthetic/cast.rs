@@ -156,11 +156,11 @@ impl Cast {
     }
 }
 
-const TICKS_A_SECOND: u64 = 1_000 / CLOCK_TICK.as_millis() as u64;
+const TICKS_A_SECOND: u32 = 1_000 / CLOCK_TICK.subsec_millis();
 
 fn process(row: &CastRow, boot: WallTime) -> Process {
     Process {
-        id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born) * TICKS_A_SECOND + u64::from(row.pid % 100) },
+        id: ProcessId { pid: row.pid, start_ticks: u64::from(row.born * TICKS_A_SECOND) + u64::from(row.pid % 100) },
         parent_pid: row.parent,
         name: DisplayText::from(row.name),
         command: DisplayText::from(row.command),
