@@ -12,8 +12,14 @@ use crate::model::endpoint::Endpoint;
 pub(super) struct OwnSession {
     own: BTreeSet<u32>,
     ancestors: BTreeSet<u32>,
-    /// Both ends of the ssh connection, as addresses without the marks of IPv6: the client's first.
-    ssh: Option<(IpAddr, u16, IpAddr, u16)>,
+    ssh: Option<SshConnection>,
+}
+
+/// The ends of the ssh connection of this session; IPv4 addresses are never written as IPv6 ones (`::ffff:`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SshConnection {
+    client: Endpoint,
+    server: Endpoint,
 }
 
 impl OwnSession {
@@ -29,10 +35,9 @@ impl OwnSession {
     /// Whether, and why, this socket is never closed.
     pub(super) fn spares(&self, close: &Close) -> Option<Spared> {
         let held_by = |sockets: &BTreeSet<u32>| close.inode.is_some_and(|inode| sockets.contains(&inode.get()));
-        let plain = |endpoint: Endpoint| (endpoint.addr.to_canonical(), endpoint.port);
-        let is_ssh = self.ssh.is_some_and(|(client, client_port, server, server_port)| {
-            plain(close.socket.remote) == (client, client_port) && plain(close.socket.local) == (server, server_port)
-        });
+        let plain = |endpoint: Endpoint| Endpoint::new(endpoint.addr.to_canonical(), endpoint.port);
+        let ends = SshConnection { client: plain(close.socket.remote), server: plain(close.socket.local) };
+        let is_ssh = self.ssh == Some(ends);
         if held_by(&self.own) {
             Some(Spared::Itself)
         } else {
@@ -42,12 +47,12 @@ impl OwnSession {
 }
 
 /// `SSH_CONNECTION` (ssh(1)): the client's address and port, the server's address and port.
-fn parse_ssh(text: &str) -> Option<(IpAddr, u16, IpAddr, u16)> {
+fn parse_ssh(text: &str) -> Option<SshConnection> {
     let mut words = text.split(' ');
     // An address of a link has its interface behind a %.
     let addr = |word: Option<&str>| word?.split('%').next()?.parse().ok().map(|addr: IpAddr| addr.to_canonical());
-    let (client, client_port) = (addr(words.next())?, words.next()?.parse().ok()?);
-    Some((client, client_port, addr(words.next())?, words.next()?.parse().ok()?))
+    let mut endpoint = || Some(Endpoint::new(addr(words.next())?, words.next()?.parse().ok()?));
+    Some(SshConnection { client: endpoint()?, server: endpoint()? })
 }
 
 #[cfg(test)]
@@ -73,7 +78,7 @@ mod tests {
         assert_eq!(with(0, close("10.0.0.7:22", "10.0.0.8:50122")), None);
         assert_eq!(with(1, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Itself));
         assert_eq!(with(2, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Session));
-        assert_eq!(parse_ssh("fe80::1%eth0 5 fe80::2%eth0 22").map(|ssh| ssh.1), Some(5));
+        assert_eq!(parse_ssh("fe80::1%eth0 5 fe80::2%eth0 22").map(|ssh| ssh.client.port), Some(5));
         for text in ["", "10.0.0.9", "a b c d", "10.0.0.9 99999 10.0.0.7 22"] {
             assert_eq!(parse_ssh(text), None, "{text}");
         }

@@ -20,9 +20,11 @@ use std::error::Error;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, iterate_sockets_info};
 
+use crate::model::coverage::Coverage;
 use crate::model::process::{Owner, ProcessId, Usage};
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, Needs, SourceInfo, SourceKind};
+use crate::model::socket::Socket;
 use crate::model::text::{DisplayText, HOST_LEN_MAX};
 use crate::source::portable::processes::{ProcessBook, UserNames};
 use crate::source::portable::system::{Visible, entry};
@@ -118,19 +120,10 @@ impl Source for PortableSource {
             snapshot.sockets.push(entry.socket(nth, owner));
         }
         self.book.forget_unused();
-
-        let coverage = &mut snapshot.coverage;
-        coverage.sockets = u32::try_from(snapshot.sockets.len()).unwrap_or(u32::MAX);
-        let hidden = snapshot.sockets.iter().filter(|socket| socket.owner.is_hidden()).count();
-        coverage.owners_hidden = u32::try_from(hidden).unwrap_or(u32::MAX);
-        coverage.processes_unreadable = visible.unreadable;
-        coverage.records_skipped = skipped;
-        coverage.degraded.push(DisplayText::from(system::NOT_SEEN));
-        if hidden > 0 {
-            coverage.degraded.extend(visible.reasons().iter().map(|reason| DisplayText::new(reason)));
-        }
+        snapshot.coverage = coverage(&snapshot.sockets, visible);
+        snapshot.coverage.records_skipped = skipped;
         let left_out = reason.map(|why| DisplayText::new(&format!("netstat2 left out {skipped} entries: {why}")));
-        coverage.degraded.extend(left_out);
+        snapshot.coverage.degraded.extend(left_out);
 
         snapshot.names = self.users.read(&snapshot.sockets, needs.wait_for_names);
         snapshot.coverage.degraded.extend(self.users.trouble());
@@ -139,6 +132,23 @@ impl Source for PortableSource {
         snapshot.took = clock::now().0.since(snapshot.at);
         sink.finish(snapshot);
         Ok(Pace::Interval)
+    }
+}
+
+/// What this source never sees, and what it could not see of `sockets`.
+fn coverage(sockets: &[Socket], visible: Visible) -> Coverage {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let hidden = sockets.iter().filter(|socket| socket.owner.is_hidden()).count();
+    let mut degraded = vec![DisplayText::from(system::NOT_SEEN)];
+    if hidden > 0 {
+        degraded.extend(visible.reasons().iter().map(|reason| DisplayText::new(reason)));
+    }
+    Coverage {
+        sockets: count(sockets.len()),
+        owners_hidden: count(hidden),
+        processes_unreadable: visible.unreadable,
+        degraded,
+        ..Coverage::default()
     }
 }
 

@@ -17,9 +17,9 @@ use crate::source::guarded;
 pub const WAIT_ONCE: Duration = Duration::from_millis(300);
 /// How long any sample does: a local file is read within.
 const WAIT: Duration = Duration::from_millis(20);
-/// How long a name is believed.
+/// A name is asked for again after this time.
 const NAME_LIVES: Duration = Duration::from_secs(5 * 60);
-/// How long it is believed that a user has no name; it may be given one.
+/// A user without a name is asked about again after this time: one may have been given.
 const NO_NAME_LIVES: Duration = Duration::from_secs(30);
 /// When somebody who could not be asked is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(again(NAME_LIVES), [0]);
         let version = state.version;
         state.answered(0, NameReply::Failed(String::new()), now);
-        assert_eq!(state.version, version, "a name that cannot be asked for again is still believed");
+        assert_eq!(state.version, version, "a name that cannot be asked for again is kept");
         state.answered(0, NameReply::Nameless, now);
         assert_ne!(state.version, version, "one that was taken away is not");
     }

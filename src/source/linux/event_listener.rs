@@ -284,9 +284,9 @@ impl ListenerThread {
             let mut sources = lock(&self.sources);
             sources.drain();
             is_busy = sources.drain_trace();
-            let hears_no_ends = sources.ends.is_none();
+            let has_no_ends = sources.ends.is_none();
             drop(sources);
-            if hears_no_ends {
+            if has_no_ends {
                 self.ends_pending = None;
             }
             if has_ended {

@@ -2,7 +2,7 @@
 //! has changed. So a large table is never in memory as a whole a second time.
 //!
 //! A socket can only be compared while it is dumped if all that belongs to it is known by then. That is so for the mass of
-//! established connections whose holders are believed to be known; all others are few, and are completed after the dump.
+//! established connections whose holders are known from before; all others are few, and are completed after the dump.
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Comparison<'_> {
         }
         // Without a control group, that of the holder stands in; that is looked for later.
         let (Some(inode), Some(cgroup)) = (socket.inode, socket.cgroup) else { return false };
-        let Some(holders) = self.owners.believed(inode) else { return false };
+        let Some(holders) = self.owners.known_holders(inode) else { return false };
         socket.owner = Owner::Live(Arc::clone(holders));
         if self.named.insert((cgroup, socket.interface)) {
             return false;
@@ -122,7 +122,7 @@ mod tests {
         }
 
         fn push(&mut self, socket: &Socket) -> SinkAnswer {
-            assert!(socket.owner.holders().is_some(), "compared with the owner that it is believed to have");
+            assert!(socket.owner.holders().is_some(), "compared with the owner that is known of it");
             let cookie = socket.id.cookie().expect("it has one");
             if self.0.contains(&cookie) {
                 return SinkAnswer::Repeated;

@@ -13,8 +13,8 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::users::Users;
 
-/// How long names are believed.
-const BELIEVED_FOR: Duration = Duration::from_secs(10);
+/// Names of interfaces are read again after this time.
+const VALID_FOR: Duration = Duration::from_secs(10);
 
 /// Reads names.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl NameReader {
 
     /// The users of `sockets` and of those before, the interfaces that `sockets` are bound to, and what `inputs` know.
     pub fn read(&mut self, sockets: &[Socket], now: Timestamp, inputs: NameInputs<'_>) -> Arc<Names> {
-        let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR);
+        let stale = self.read_at.is_none_or(|read_at| now.since(read_at) >= VALID_FOR);
         let users = self.new_users(sockets, inputs.wait);
         let is_news = users.is_some() || inputs.units.is_some() || inputs.reachable.is_some();
         let changed = is_news || inputs.namespaces != self.names.namespaces;

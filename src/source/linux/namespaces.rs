@@ -1,4 +1,4 @@
-//! Network namespaces: which one conntop looks at, which others there are, and where their doors are.
+//! Network namespaces: which one conntop looks at, which others there are, and by which file each can be entered.
 //!
 //! Finding them means looking at every process, so it is done in rounds: all at once at first and while the sockets of
 //! all of them are wanted, else a part of a round in every sample.

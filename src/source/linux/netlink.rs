@@ -329,7 +329,7 @@ pub struct NetlinkSocket {
     /// The last answer was not read to its end: the kernel would refuse the next dump with EBUSY.
     unfinished: bool,
     /// It was opened in another network namespace than that of the threads that use it.
-    abroad: bool,
+    in_other_namespace: bool,
 }
 
 impl NetlinkSocket {
@@ -345,15 +345,15 @@ impl NetlinkSocket {
 
     fn open_into(whom: NetlinkFamily, buffer: Buffer) -> Result<Self, Errno> {
         let (socket, port) = open_socket(whom)?;
-        Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, abroad: false })
+        Ok(Self { whom, socket, port, sequence: 0, buffer, unfinished: false, in_other_namespace: false })
     }
 
     /// Opens one to be used by threads of other network namespaces. It cannot be opened again from there: once an
     /// answer was broken off, every further request fails with `ESTALE`.
     ///
     /// Its answers are received in `buffer`, which it shares with connections that the same thread asks.
-    pub fn open_abroad(buffer: Buffer) -> Result<Self, Errno> {
-        Ok(Self { abroad: true, ..Self::open_into(NetlinkFamily::SockDiag, buffer)? })
+    pub fn open_in_other_namespace(buffer: Buffer) -> Result<Self, Errno> {
+        Ok(Self { in_other_namespace: true, ..Self::open_into(NetlinkFamily::SockDiag, buffer)? })
     }
 
     /// The name of a network interface, which each namespace numbers for itself.
@@ -441,7 +441,7 @@ impl NetlinkSocket {
 
     /// Sends one request; returns its sequence number.
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Errno> {
-        if self.unfinished && self.abroad {
+        if self.unfinished && self.in_other_namespace {
             return Err(Errno::STALE);
         }
         if self.unfinished {

@@ -42,7 +42,7 @@ use crate::source::linux::proc_dir::{ProcDir, ProcessDir, ProcessEntry, SocketFd
 use crate::source::linux::processes::{ClockReading, Describer};
 use crate::source::linux::threads;
 
-/// How long one sample may spend on looking again at what is believed.
+/// How long one sample may spend on looking again at processes whose sockets are known.
 const RECHECK_BUDGET: Duration = Duration::from_millis(3);
 /// The same where the kernel does not tell which processes have other descriptors than before (until Linux 6.2).
 const RECHECK_BUDGET_UNTOLD: Duration = Duration::from_millis(10);
@@ -122,7 +122,7 @@ struct Watched {
     /// `None` before the first walk.
     walked_at: Option<Timestamp>,
     /// When a search last looked at what may be new in it.
-    glanced_at: Timestamp,
+    partially_walked_at: Timestamp,
     walk_took: Duration,
     /// How often in a row a walk has found what was known.
     quiet: u32,
@@ -184,7 +184,7 @@ pub type IsHeldFn<'a> = dyn FnMut(&[&Socket]) -> Vec<Option<bool>> + 'a;
 /// What came of comparing the sockets of a full dump while it was taken.
 #[derive(Debug)]
 pub struct DumpComparison {
-    /// Whether what is believed of the holders could be looked at before: see [`Owners::recheck`].
+    /// Whether the known holders could be looked at again before: see [`Owners::recheck`].
     pub rechecked: Result<(), Errno>,
     /// The inodes of the sockets that the sample does not list, as they and their holders are known.
     pub known: Vec<u32>,
@@ -229,13 +229,13 @@ impl Owners {
         self.watched.iter().filter(|(_, watched)| !watched.kernel_thread).map(|(pid, _)| *pid)
     }
 
-    /// Makes sure of what is believed before a dump, for those who ask for [`believed`](Self::believed) during it.
+    /// Looks at known holders again before a dump, for those who ask for [`known_holders`](Self::believed) during it.
     pub fn recheck(&mut self, now: ClockReading) -> Result<(), Errno> {
         self.refresh(None, now)
     }
 
-    /// Who is believed to hold the socket with this inode.
-    pub fn believed(&self, inode: NonZeroU32) -> Option<&Arc<Holders>> {
+    /// Who held the socket with this inode when its holders were last looked at.
+    pub fn known_holders(&self, inode: NonZeroU32) -> Option<&Arc<Holders>> {
         self.holder_index.holders(inode.get())
     }
 
@@ -306,13 +306,13 @@ impl Owners {
             (0, None) if self.tables_left => Owner::Vanished,
             (0, None) => Owner::None,
         };
-        let (here, abroad) = (nowhere(unreadable_here), nowhere(gaps.processes_unreadable));
+        let (in_ours, in_others) = (nowhere(unreadable_here), nowhere(gaps.processes_unreadable));
         for index in std::mem::take(&mut self.pending) {
             let Some(socket) = sockets.get_mut(index as usize) else {
                 continue;
             };
             let inode = socket.inode.map_or(0, NonZeroU32::get);
-            let nowhere = if socket.id.netns() == own { &here } else { &abroad };
+            let nowhere = if socket.id.netns() == own { &in_ours } else { &in_others };
             socket.owner = match self.holder_index.holders(inode) {
                 Some(holders) => Owner::Live(Arc::clone(holders)),
                 None if self.vanished.contains(&inode) => Owner::Vanished,
@@ -337,7 +337,7 @@ impl Owners {
             self.list(now)?;
         }
         if first {
-            // Nothing is believed yet.
+            // Nothing is known yet.
             return Ok(());
         }
         // Without a sign of change all have the same turn.
@@ -350,7 +350,7 @@ impl Owners {
             let settled = Watched { changed: false, ..watched };
             match live {
                 // Its turn will come; only what it has just opened cannot wait.
-                Some(live) if rank(pid, &settled).is_none() => self.glance(pid, live(), now).map(drop)?,
+                Some(live) if rank(pid, &settled).is_none() => self.partial_walk(pid, live(), now).map(drop)?,
                 _ => self.walk(pid, now).map(drop)?,
             }
             let budget = match watched.walked_at {
@@ -367,7 +367,7 @@ impl Owners {
         Ok(())
     }
 
-    /// How old the oldest of what is believed is, where nothing but looking again would show that it has changed.
+    /// How old the oldest walk of a holder is, where nothing but looking again would show that it has changed.
     fn walked_before(&self, now: ClockReading) -> Option<Duration> {
         if self.proc.tells_counts() {
             return None;
@@ -520,7 +520,7 @@ impl Owners {
     }
 
     /// Looks only at what can be new in a process that was walked before; walks it if that is hardly less.
-    fn glance(&mut self, pid: u32, live: &FxHashSet<u32>, now: ClockReading) -> Result<Vec<u32>, Errno> {
+    fn partial_walk(&mut self, pid: u32, live: &FxHashSet<u32>, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let begun = clock::now().0;
         let visit = match Visit::begin(&self.proc, pid) {
             Ok(visit) => visit,
@@ -529,13 +529,13 @@ impl Owners {
         // What is known must be known of this process, not of an earlier one with the same pid.
         let same = visit.hint.map(|hint| hint.inode) == self.watched.get(&pid).map(|watched| watched.fd_inode);
         let known = self.descriptors.get(&pid).map(|known| &known[..]).unwrap_or_default();
-        let found = same.then(|| visit.glance(&mut self.proc, known, |inode| !live.contains(&inode))).flatten();
+        let found = same.then(|| visit.partial_walk(&mut self.proc, known, |inode| !live.contains(&inode))).flatten();
         let Some(found) = found else {
             return self.walk(pid, now);
         };
         let inodes = self.conclude(&visit, found, now)?;
         if let Some(watched) = self.watched.get_mut(&pid) {
-            watched.glanced_at = begun;
+            watched.partially_walked_at = begun;
         }
         Ok(inodes)
     }

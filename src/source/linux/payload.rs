@@ -1,7 +1,7 @@
 //! How many bytes of payload a TCP connection has moved: `tcp_info` counts sequence numbers, of which SYN and FIN take one
 //! each, in the direction in which they were sent.
 //!
-//! Measured on Linux 6.18, in every state and for both sides (`tests/payload.rs`): `tcpi_bytes_acked` has the SYN of who
+//! Measured on Linux 6.18, in every state and for both sides (`tests/live/rows.rs`): `tcpi_bytes_acked` has the SYN of who
 //! opened the connection (an accepted one begins behind it) and our FIN once it is acknowledged; `tcpi_bytes_received` has
 //! the peer's FIN, and never its SYN.
 

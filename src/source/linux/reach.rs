@@ -38,8 +38,8 @@ const IFA_LOCAL: u16 = 2;
 /// Kinds of interface behind which there is nobody: they swallow or only carry addresses.
 const DEAD_ENDS: [&[u8]; 3] = [b"dummy", b"ifb", b"nlmon"];
 
-/// How long what was read is believed.
-const BELIEVED_FOR: Duration = Duration::from_secs(10);
+/// The interfaces of a namespace are read again after this time.
+const VALID_FOR: Duration = Duration::from_secs(10);
 /// A namespace with more interfaces than this counts as not known.
 const INTERFACES_MAX: usize = 4_096;
 /// So many are kept of all namespaces.
@@ -63,7 +63,7 @@ impl ReachReader {
     /// The interfaces of our own namespace and, if `all`, of the others; `None` if they are those of the last call. A
     /// namespace that does not answer is left out.
     pub fn update(&mut self, now: Timestamp, namespaces: &Namespaces, all: bool) -> Option<Reachable> {
-        if self.read_at.is_none_or(|read_at| now.since(read_at) >= BELIEVED_FOR) {
+        if self.read_at.is_none_or(|read_at| now.since(read_at) >= VALID_FOR) {
             self.read_at = Some(now);
             self.asked.clear();
         }

@@ -48,7 +48,7 @@ const SSTHRESH_INFINITE: u32 = 0x7fff_ffff;
 ///
 /// A clock that was never set reads as if it had been near boot, 300 s after it (`INITIAL_JIFFIES`): such moments are left
 /// at 0, which is "never". Before the handshake none is set; that of data received is set by the usual handshake, but not
-/// where both sides open at once, or a socket connects to itself: it is believed if payload was received. That of the last
+/// where both sides open at once, or a socket connects to itself: it counts only if payload was received. That of the last
 /// ACK is not set while a Fast Open connection waits for its first one (`tcp_fastopen_create_child`). That of data sent is
 /// set by every handshake (`tcp_finish_connect`, `tcp_create_openreq_child`, `tcp_rcv_state_process`).
 #[inline]
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_believed_only_where_something_has_set_it() {
+    fn a_clock_counts_only_where_something_has_set_it() {
         let clocks = |state, received: u64| {
             let mut info = numbered(232);
             info[128..136].copy_from_slice(&received.to_ne_bytes());

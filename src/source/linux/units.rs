@@ -48,8 +48,8 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 /// The next walk waits for this many times what the last one took: at most a twentieth of a core.
 const WALK_DUTY: u32 = 20;
-/// The cgroup of a process is believed for so long.
-const BELIEVED_FOR: Duration = Duration::from_secs(30);
+/// The cgroup of a process is read again after this time.
+const VALID_FOR: Duration = Duration::from_secs(30);
 
 /// Finds and remembers units.
 #[derive(Debug)]
@@ -163,8 +163,8 @@ impl Units {
         for socket in sockets.iter_mut().filter(|socket| socket.cgroup.is_none()) {
             let Owner::Live(holders) = &socket.owner else { continue };
             let id = holders.first().id;
-            let believed = self.processes.get(&id).filter(|(_, read_at)| now.since(*read_at) < BELIEVED_FOR);
-            let cgroup = believed.map(|(cgroup, _)| *cgroup);
+            let cached = self.processes.get(&id).filter(|(_, read_at)| now.since(*read_at) < VALID_FOR);
+            let cgroup = cached.map(|(cgroup, _)| *cgroup);
             socket.cgroup = cgroup.unwrap_or_else(|| {
                 let cgroup = self.cgroup_of(id.pid, owners).and_then(NonZeroU64::new);
                 self.processes.insert(id, (cgroup, now));
@@ -177,8 +177,8 @@ impl Units {
         for socket in sockets {
             let Owner::Live(holders) = &socket.owner else { continue };
             let process = holders.first();
-            let is_believed = |(_, read_at): &&(Option<ProcessCgroup>, Timestamp)| now.since(*read_at) < BELIEVED_FOR;
-            if !self.holders.get(&process.id).is_some_and(|known| is_believed(&known)) {
+            let is_valid = |(_, read_at): &&(Option<ProcessCgroup>, Timestamp)| now.since(*read_at) < VALID_FOR;
+            if !self.holders.get(&process.id).is_some_and(|known| is_valid(&known)) {
                 self.holders.insert(process.id, (place_of(process.id.pid, owners), now));
             }
             let Some((Some(place), _)) = self.holders.get(&process.id) else { continue };
@@ -230,8 +230,8 @@ impl Units {
         let before = self.known.len();
         self.known.retain(|_, known| now.since(known.used_at) < UNUSED_MAX);
         self.unresolved.forget_unwanted(now.before(UNUSED_MAX));
-        self.processes.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
-        self.holders.retain(|_, (_, read_at)| now.since(*read_at) < BELIEVED_FOR);
+        self.processes.retain(|_, (_, read_at)| now.since(*read_at) < VALID_FOR);
+        self.holders.retain(|_, (_, read_at)| now.since(*read_at) < VALID_FOR);
         self.known.len() < before
     }
 

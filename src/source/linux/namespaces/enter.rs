@@ -17,7 +17,7 @@ pub fn open_in(
     locations: Vec<(NetnsId, NamespaceLocation)>,
     buffer: Buffer,
 ) -> Vec<(NetnsId, Result<NetlinkSocket, Errno>)> {
-    in_each(locations, move || NetlinkSocket::open_abroad(buffer.clone()))
+    in_each(locations, move || NetlinkSocket::open_in_other_namespace(buffer.clone()))
 }
 
 /// Does `act` in each of `locations`, and hands back what it answers there.
@@ -40,12 +40,12 @@ pub fn in_each<T: Send + 'static>(
 
 /// Moves this thread into a namespace.
 fn enter(netns: NetnsId, location: &NamespaceLocation) -> Result<(), Errno> {
-    let door = door(netns, location)?;
-    move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))
+    let namespace_file = namespace_file(netns, location)?;
+    move_into_link_name_space(namespace_file.as_fd(), Some(LinkNameSpaceType::Network))
 }
 
 /// The file of the namespace: of its mount or of its process, whichever still leads there.
-fn door(netns: NetnsId, location: &NamespaceLocation) -> Result<OwnedFd, Errno> {
+fn namespace_file(netns: NetnsId, location: &NamespaceLocation) -> Result<OwnedFd, Errno> {
     let process = location.process.map(|pid| format!("/proc/{pid}/ns/net").into_bytes());
     let paths = [location.mount.as_ref().map(|mount| mount.0.clone()), process];
     let mut error = Errno::NOENT;

@@ -56,7 +56,7 @@ impl Owners {
                 if wanted.is_empty() && rank >= SearchRank::Holder {
                     break;
                 }
-                for inode in self.glance(pid, live(), now)? {
+                for inode in self.partial_walk(pid, live(), now)? {
                     wanted.remove(&inode);
                 }
             }
@@ -147,7 +147,7 @@ impl Owners {
     /// The processes of a tier that this sample has not looked at, ascending.
     fn in_tier(&self, rank: SearchRank, now: ClockReading) -> Vec<u32> {
         let is_due = |pid: u32, watched: &Watched| {
-            let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.glanced_at));
+            let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.partially_walked_at));
             !watched.kernel_thread && self.rank(pid, watched) == rank && looked_at.is_none_or(|at| at < now.at)
         };
         let mut pids: Vec<_> =

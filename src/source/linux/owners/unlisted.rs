@@ -355,7 +355,7 @@ mod tests {
         assert!(!one.is_closed() && one.is_unplaced());
         one.meet(3, false);
         assert!(one.is_closed() && !one.is_open());
-        let abroad = Unlisted::new(None);
-        assert!(abroad.kind == UnlistedKind::Elsewhere && !abroad.is_open() && !abroad.is_closed());
+        let in_others = Unlisted::new(None);
+        assert!(in_others.kind == UnlistedKind::Elsewhere && !in_others.is_open() && !in_others.is_closed());
     }
 }

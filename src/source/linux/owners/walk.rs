@@ -13,10 +13,10 @@ use crate::source::linux::threads;
 
 /// A thread takes this many descriptors of one process at a time, so that two can share a giant.
 const PIECE_LEN: u32 = 16_384;
-/// A glance looks at this many single descriptors, and at one more for every so many sockets that are known;
-const GLANCE_MIN: usize = 256;
-/// beyond that a walk costs hardly more.
-const GLANCE_DIVISOR: usize = 4;
+/// A partial walk looks at this many single descriptors, and at one more for every so many sockets that are known:
+const PARTIAL_WALK_MIN: usize = 256;
+/// with more to look at, a whole walk costs hardly more.
+const PARTIAL_WALK_DIVISOR: usize = 4;
 
 /// A process about to be looked through. It is open: whatever is found is this one's, also if the pid is reused.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Visit {
     /// whose socket `is_gone`, and above the highest one. Only a descriptor that was closed and is another socket
     /// now, while some process still holds the old one, can be overlooked, until the next walk. `None` if a walk
     /// costs hardly more.
-    pub fn glance(
+    pub fn partial_walk(
         &self,
         proc: &mut ProcDir,
         known: &[SocketFd],
@@ -81,7 +81,7 @@ impl Visit {
         let end = known.last().map_or(0, |last| last.descriptor.saturating_add(1));
         let kept: Vec<_> = known.iter().filter(|socket| !is_gone(socket.inode)).copied().collect();
         let unknown = (end as usize).saturating_sub(kept.len());
-        if unknown > GLANCE_MIN + known.len() / GLANCE_DIVISOR {
+        if unknown > PARTIAL_WALK_MIN + known.len() / PARTIAL_WALK_DIVISOR {
             return None;
         }
         let mut next = kept.iter().peekable();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_finds_new_sockets_in_gaps_in_used_descriptors_and_at_the_end() {
+    fn a_partial_walk_finds_new_sockets_in_gaps_in_used_descriptors_and_at_the_end() {
         let mut proc = ProcDir::open().expect("/proc");
         let open = || UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut sockets: Vec<_> = (0..50).map(|_| open()).collect();
@@ -203,10 +203,10 @@ mod tests {
             let fds: Vec<_> = sockets.iter().map(|socket| u32::try_from(socket.as_raw_fd())).collect();
             found.iter().filter(|socket| fds.contains(&Ok(socket.descriptor))).copied().collect()
         };
-        let glance = me.glance(&mut proc, &before, |inode| gone.contains(&inode)).expect("few descriptors");
-        assert_eq!(mine(&glance.sockets), mine(&me.walk(&mut proc).sockets));
-        assert_eq!((mine(&glance.sockets).len(), glance.error), (sockets.len(), None));
+        let partial_walk = me.partial_walk(&mut proc, &before, |inode| gone.contains(&inode)).expect("few descriptors");
+        assert_eq!(mine(&partial_walk.sockets), mine(&me.walk(&mut proc).sockets));
+        assert_eq!((mine(&partial_walk.sockets).len(), partial_walk.error), (sockets.len(), None));
         let sparse = [SocketFd { descriptor: 900_000, inode: 1 }];
-        assert!(me.glance(&mut proc, &sparse, |_| false).is_none(), "a walk is cheaper");
+        assert!(me.partial_walk(&mut proc, &sparse, |_| false).is_none(), "a walk is cheaper");
     }
 }
