@@ -23,6 +23,5 @@ pub const CIRCLES: &[&[&str]] = &[
 pub const DOUBLE_NAMES: &[&str] = &[
     "CounterRow",
     "Resolver",
-    "Stat",
     "Visible",
 ];

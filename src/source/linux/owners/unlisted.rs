@@ -45,14 +45,25 @@ pub(super) struct UnlistedRecords {
     listed: FxHashMap<u32, (u32, u32)>,
     /// All socket descriptors of each process that has any.
     pub(super) kinds: FxHashMap<u32, SocketKinds>,
-    /// What the last look compared: changes of the holdings, and what of them was listed.
-    compared: Option<(u64, u64, u64)>,
+    /// What the last look compared; `None` before the first one.
+    compared: Option<ComparedState>,
     looked_at: Option<Timestamp>,
     round: u32,
     /// A look that is not repeated would leave something open.
     is_open: bool,
     /// Sockets that were not asked for their kind yet.
     left: u32,
+}
+
+/// What a look has compared: where it is the same again there is nothing to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ComparedState {
+    /// [`HolderIndex::changes`](super::HolderIndex::changes).
+    changes: u64,
+    /// How many sockets with an inode were listed.
+    listed: u64,
+    /// A sum over their inodes that does not depend on their order.
+    inodes: u64,
 }
 
 /// A socket that no table lists.
@@ -250,12 +261,12 @@ impl Owners {
     }
 
     /// What decides whether there is anything to compare: the changes of the holdings, and the sockets that are listed.
-    fn compared(&self, sockets: &[Socket], known: &[u32]) -> (u64, u64, u64) {
+    fn compared(&self, sockets: &[Socket], known: &[u32]) -> ComparedState {
         let inodes = sockets.iter().filter_map(inode).chain(known.iter().copied());
-        let (count, sum) = inodes.fold((0, 0u64), |(count, sum): (u64, u64), inode| {
+        let (listed, inodes) = inodes.fold((0, 0u64), |(count, sum): (u64, u64), inode| {
             (count + 1, sum.wrapping_add(u64::from(inode).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(inode % 61)))
         });
-        (self.holder_index.changes(), count, sum)
+        ComparedState { changes: self.holder_index.changes(), listed, inodes }
     }
 
     fn kind_of(&self, pid: u32, socket: SocketFd) -> UnlistedKind {
