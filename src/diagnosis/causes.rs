@@ -201,7 +201,7 @@ fn waited_host(finding: &Finding, store: &Store) -> Option<MatchKey> {
 /// The host to which nearly all of what the whole machine sends again goes.
 fn most_resent(finding: &Finding, store: &Store) -> Option<MatchKey> {
     matches!(finding.key.scope, FindingScope::Machine).then_some(())?;
-    let resent = store.rows().losses().resent(RESENT_OVER, store.at());
+    let resent = store.rows().losses().retransmitted(RESENT_OVER, store.at());
     let all: u64 = resent.iter().map(|(_, number)| *number).sum();
     let (peer, most) = resent.into_iter().max_by_key(|(peer, number)| (*number, Reverse(*peer)))?;
     (most * 100 >= all * NEARLY_ALL).then_some(MatchKey::Host(peer.netns, peer.address))

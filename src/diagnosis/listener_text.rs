@@ -28,7 +28,7 @@ pub(super) fn accepting(case: &Case) -> Subject {
     }
     match names.into_iter().collect::<Option<Vec<String>>>() {
         Some(names) if names.len() <= NAMED_MAX => Subject::one(names.join(" or ")),
-        _ => Subject::one(format!("one of {} listeners", came_by.sharers())),
+        _ => Subject::one(format!("one of {} listeners", came_by.count())),
     }
 }
 
@@ -62,5 +62,5 @@ pub(super) fn among_sharers(case: &Case) -> String {
 fn sharers(case: &Case) -> usize {
     let store = case.context.store;
     let row = case.group.key.listener.and_then(|id| store.rows().live(id));
-    row.map_or(0, |row| store.listeners().sharers(ListenAddress::of(&row.connection.socket)))
+    row.map_or(0, |row| store.listeners().count_at(ListenAddress::of(&row.connection.socket)))
 }

@@ -224,7 +224,7 @@ fn push_listener(text: &mut String, case: &Case) {
     let store = case.context.store;
     let Some(row) = case.group.key.listener.and_then(|id| store.rows().live(id)) else { return };
     let socket = &row.connection.socket;
-    if let Some(inode) = socket.inode.filter(|_| store.listeners().sharers(ListenAddress::of(socket)) > 1) {
+    if let Some(inode) = socket.inode.filter(|_| store.listeners().count_at(ListenAddress::of(socket)) > 1) {
         push(text, format_args!("listener={inode}"));
     }
 }

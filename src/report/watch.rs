@@ -290,7 +290,7 @@ fn before(store: &Store, transition: &Transition) -> Option<SocketRow> {
     let mut row = known_row(store, transition);
     match transition.from {
         Some(from) => row.connection.socket.state = from,
-        None if transition.to.is_none() => row.mark = Some(Mark::Untold { is_emptied: transition.is_emptied }),
+        None if transition.to.is_none() => row.mark = Some(Mark::StateUnknown { is_emptied: transition.is_emptied }),
         None => return None,
     }
     row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });

@@ -110,7 +110,7 @@ pub struct Group {
     /// How many of the sockets listen: TCP listeners, and UDP sockets without a peer.
     pub listening: u32,
     /// How many listeners share the place of the group: 1 for a listener by itself, 0 for what is no group of listeners.
-    pub sharers: u32,
+    pub listeners_at_place: u32,
     /// Since when the one that is in `CLOSE_WAIT` longest is in it.
     pub close_wait_since: Option<Since>,
     /// Attempts to connect in the last minute; `None` where they are not told (see [`GroupAttempts::are_told`]), or no destination
@@ -209,7 +209,7 @@ impl Summing {
     pub fn into_groups(mut self, store: &Store, all: bool) -> (Vec<Group>, FxHashMap<GroupKey, usize>) {
         for group in &mut self.groups.found {
             if let GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place) = group.key {
-                group.sharers = count(store.listeners().sharers(place));
+                group.listeners_at_place = count(store.listeners().count_at(place));
             }
         }
         attempts::tell(&mut self.groups, self.grouping, store, all);
@@ -434,7 +434,7 @@ impl Group {
             rates: None,
             accept_queue: None,
             listening: 0,
-            sharers: 0,
+            listeners_at_place: 0,
             close_wait_since: None,
             attempts: None,
         }
@@ -606,7 +606,8 @@ mod tests {
             GroupKey::Listener { id, .. } => id.cookie(),
             _ => None,
         };
-        let sizes: Vec<_> = groups.values().map(|group| (of(&group.key), group.sockets(), group.sharers)).collect();
+        let sizes: Vec<_> =
+            groups.values().map(|group| (of(&group.key), group.sockets(), group.listeners_at_place)).collect();
         assert_eq!(sizes, [(Some(0), 2, 3), (Some(1), 3, 3), (Some(2), 1, 3), (None, 1, 3)]);
         let queues: Vec<_> = groups.values().map(|group| group.accept_queue.map(|queue| queue.waiting)).collect();
         assert_eq!(queues, [Some(0), Some(2), Some(0), None]);

@@ -187,19 +187,19 @@ pub struct ListenerMatch<'a> {
     pub place: ListenAddress,
     /// The listener; `None` where several share the place and nothing tells which of them it was.
     pub listener: Option<&'a Listener>,
-    sharers: &'a AddressListeners,
+    at_address: &'a AddressListeners,
     waiting: &'a UnacceptedConnections,
 }
 
 impl<'a> ListenerMatch<'a> {
     /// How many listeners share the place.
-    pub fn sharers(&self) -> usize {
-        self.sharers.all.len()
+    pub fn count(&self) -> usize {
+        self.at_address.all.len()
     }
 
     /// All that share the place.
     pub fn all(&self) -> &'a [Listener] {
-        &self.sharers.all
+        &self.at_address.all
     }
 
     /// The process that took `socket`, which it was asked of, or is to take it: also where several listeners are possible
@@ -217,7 +217,7 @@ impl<'a> ListenerMatch<'a> {
     /// nothing tells them apart.
     pub fn queue(&self) -> Option<AcceptQueue> {
         let Some(listener) = self.listener else {
-            let queues = self.sharers.all.iter().map(|listener| listener.queue);
+            let queues = self.at_address.all.iter().map(|listener| listener.queue);
             return queues.reduce(|sum, one| {
                 let (sum, one) = (sum?, one?);
                 let limit = sum.limit.zip(one.limit).map(|(sum, one)| sum.saturating_add(one));
@@ -229,7 +229,7 @@ impl<'a> ListenerMatch<'a> {
 
     /// Those that `socket`, which it was asked of, can have come in by.
     pub fn possible(&self, socket: &Socket) -> impl Iterator<Item = &'a Listener> + use<'a> {
-        self.sharers.possible(socket, self.waiting)
+        self.at_address.possible(socket, self.waiting)
     }
 }
 
@@ -264,8 +264,8 @@ impl Listeners {
     }
 
     /// How many listeners share `place`.
-    pub fn sharers(&self, place: ListenAddress) -> usize {
-        self.places.get(&place).map_or(0, |sharers| sharers.all.len())
+    pub fn count_at(&self, place: ListenAddress) -> usize {
+        self.places.get(&place).map_or(0, |at_address| at_address.all.len())
     }
 
     /// The same listeners, with what is known of connections that wait.
@@ -279,7 +279,7 @@ impl Listeners {
         let unaccepted = rows.suspects().iter().filter_map(|index| rows.get(index)).map(|row| &row.connection.socket);
         waiting.begin();
         for socket in unaccepted.filter(|socket| matches!(socket.owner, Owner::Unaccepted)) {
-            if let Some(came_by) = self.of_connection(socket).filter(|came_by| came_by.sharers() > 1) {
+            if let Some(came_by) = self.of_connection(socket).filter(|came_by| came_by.count() > 1) {
                 waiting.note(socket.id, came_by.possible(socket).map(|listener| listener.id).collect());
             }
         }
@@ -301,9 +301,9 @@ impl Listeners {
     /// What is known of the listener that `socket`, a connection, came in by; `None` if no listener of now can have
     /// taken it. A connection that came through a dual-stack `[::]` is an IPv6 socket, so its family tells it apart.
     pub fn of_connection(&self, socket: &Socket) -> Option<ListenerMatch<'_>> {
-        let (place, sharers) = self.place_of(ListenAddress::of(socket), socket.family)?;
+        let (place, at_address) = self.place_of(ListenAddress::of(socket), socket.family)?;
         let waiting = &*self.waiting;
-        Some(ListenerMatch { place, listener: sharers.only(socket, waiting), sharers, waiting })
+        Some(ListenerMatch { place, listener: at_address.only(socket, waiting), at_address, waiting })
     }
 
     /// Where the listeners are that a connection at `local`, a place as fine as the connection knows it, came in by.

@@ -1,4 +1,4 @@
-//! What single sockets lost of late: packets that the kernel threw away for them, and segments that they sent again.
+//! What single sockets lost of late: packets that the kernel dropped for them, and segments that they retransmitted.
 //!
 //! Only sockets of which a number rose are kept, and only the rises of the last minute; a socket that loses nothing costs
 //! nothing. A rise has happened between two samples of the socket, evenly as far as is known.
@@ -16,7 +16,7 @@ use crate::model::time::Timestamp;
 
 /// How far back losses are kept.
 pub const LOSSES_TIME: Duration = Duration::from_secs(60);
-/// Of so many sockets drops are kept, and of so many peers segments sent again: of those that lost something last.
+/// Of so many sockets drops are kept, and of so many peers retransmitted segments: of those that lost something last.
 const KEYS_MAX: usize = 256;
 /// So many rises are kept of each: one a second.
 const RISES_MAX: usize = 64;
@@ -34,24 +34,24 @@ pub struct Peer {
 #[derive(Clone, Debug, Default)]
 pub struct Losses {
     drops: LossIntervals<SocketId>,
-    resent: LossIntervals<Peer>,
+    retransmitted: LossIntervals<Peer>,
 }
 
 impl Losses {
-    /// Packets that were thrown away for the socket `id` in the last `window` (at most [`LOSSES_TIME`]) before `now`.
+    /// Packets that were dropped for the socket `id` in the last `window` (at most [`LOSSES_TIME`]) before `now`.
     pub fn drops(&self, id: SocketId, window: Duration, now: Timestamp) -> u64 {
         self.drops.sum(&id, now.before(window), now)
     }
 
-    /// The sockets for which packets were thrown away in the last `window`, and how many, in the order of their identity.
+    /// The sockets for which packets were dropped in the last `window`, and how many, in the order of their identity.
     pub fn dropping(&self, window: Duration, now: Timestamp) -> Vec<(SocketId, u64)> {
         self.drops.all(now.before(window), now)
     }
 
-    /// The peers to which segments were sent again in the last `window`, without those that a peer got twice, and how many.
+    /// The peers to which segments were retransmitted in the last `window`, without those that a peer got twice, and how many.
     /// Known of connections that two samples saw.
-    pub fn resent(&self, window: Duration, now: Timestamp) -> Vec<(Peer, u64)> {
-        self.resent.all(now.before(window), now)
+    pub fn retransmitted(&self, window: Duration, now: Timestamp) -> Vec<(Peer, u64)> {
+        self.retransmitted.all(now.before(window), now)
     }
 
     /// A socket was seen again at `now`, and before that at `then`.
@@ -69,14 +69,14 @@ impl Losses {
             let lost = u64::from(again.saturating_sub(spurious.into()));
             if lost > 0 {
                 let peer = Peer { address: new.destination().address, netns: new.id.netns() };
-                self.resent.push(peer, then, now, lost);
+                self.retransmitted.push(peer, then, now, lost);
             }
         }
     }
 
     /// What it holds.
     pub(super) fn held(&self) -> [Held; 2] {
-        [self.drops.held("drops of sockets"), self.resent.held("segments sent again by peer")]
+        [self.drops.held("drops of sockets"), self.retransmitted.held("segments retransmitted by peer")]
     }
 }
 
@@ -201,9 +201,9 @@ mod tests {
         let mut losses = Losses::default();
         losses.note(&again(10, 10), &again(30, 25), at(0), at(1));
         let peer = Peer { address: again(0, 0).destination().address, netns: NetnsId(0) };
-        assert_eq!(losses.resent(MINUTE, at(1)), [(peer, 5)]);
+        assert_eq!(losses.retransmitted(MINUTE, at(1)), [(peer, 5)]);
         losses.note(&again(30, 25), &again(32, 40), at(1), at(2));
-        assert_eq!(losses.resent(MINUTE, at(2)), [(peer, 5)], "more DSACKs than segments of the same time");
+        assert_eq!(losses.retransmitted(MINUTE, at(2)), [(peer, 5)], "more DSACKs than segments of the same time");
     }
 
     #[test]

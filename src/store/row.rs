@@ -21,7 +21,7 @@ pub enum Mark {
     /// No row of the table, but of the end of a socket that no sample showed, and of which nothing tells the last state:
     /// what is `state` of it means nothing. `is_emptied` says that its local address does not either, if it is unspecified:
     /// see [`Transition::is_emptied`](crate::model::delta::Transition::is_emptied).
-    Untold {
+    StateUnknown {
         /// The kernel had emptied the socket.
         is_emptied: bool,
     },
@@ -44,13 +44,13 @@ impl SocketRow {
 
     /// The state; `None` where nothing tells it.
     pub fn state(&self) -> Option<TcpState> {
-        (!matches!(self.mark, Some(Mark::Untold { .. }))).then_some(self.connection.socket.state)
+        (!matches!(self.mark, Some(Mark::StateUnknown { .. }))).then_some(self.connection.socket.state)
     }
 
     /// Our end; `None` where its address is not known.
     pub fn local(&self) -> Option<Endpoint> {
         let local = self.connection.socket.local;
-        let is_blank = self.mark == Some(Mark::Untold { is_emptied: true }) && local.addr.is_unspecified();
+        let is_blank = self.mark == Some(Mark::StateUnknown { is_emptied: true }) && local.addr.is_unspecified();
         // Nothing tells any more where a socket was that left the tables before it was seen.
         let is_unknown = self.connection.socket.is_outside() && local.port == 0 && local.addr.is_unspecified();
         (!is_blank && !is_unknown).then_some(local)

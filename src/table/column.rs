@@ -85,7 +85,7 @@ pub struct Column<R: 'static> {
     pub in_json: bool,
     /// How it changes by itself.
     pub drift: Drift,
-    /// Whether it is a mere hint, said by strangers: shown and printed, but nothing is chosen or sorted by it.
+    /// Whether it is not trusted, as reverse DNS names are: shown and printed, but nothing is filtered or sorted by it.
     pub is_hint: bool,
     /// The cell of a row.
     pub value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
@@ -165,7 +165,7 @@ impl<R> Column<R> {
         Self { align: Align::Left, ..self }
     }
 
-    /// Says that it is a mere hint.
+    /// Says that it is not trusted.
     #[must_use]
     pub const fn hint(self) -> Self {
         Self { is_hint: true, ..self }
@@ -178,7 +178,7 @@ impl<R> Column<R> {
     }
 }
 
-/// The column of what a peer is called: shown while names are asked for.
+/// The column of the reverse DNS name of a peer: shown while names are asked for.
 pub const HOST: &str = "rname";
 /// The width of that column, the same whatever names come.
 pub const HOST_WIDTH: (u16, u16) = (15, 30);
@@ -188,7 +188,7 @@ pub fn refuse_hint<R>(column: &Column<R>) -> Result<(), String> {
     let key = column.key;
     if column.is_hint {
         return Err(format!(
-            "'{key}' is what strangers call themselves: nothing is chosen or sorted by it; use raddr, as in raddr:192.0.2.0/24"
+            "'{key}' is a reverse DNS name, and these are not trusted: nothing is filtered or sorted by them; use raddr, as in raddr:192.0.2.0/24"
         ));
     }
     Ok(())

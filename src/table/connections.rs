@@ -46,7 +46,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("raddr", "RADDR", ValueKind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
         .width(9, 39).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
     Column::new(HOST, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
-        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("What the peer's address is called (reverse DNS), with --dns; said by its owner, so nothing is chosen or sorted by it."),
+        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
     Column::new("rport", "RPORT", ValueKind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).about("The peer's port."),
     Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
@@ -78,7 +78,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("rtt", "RTT", ValueKind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
         .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
     Column::new("retransmits", "RETR", ValueKind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
-        .width(5, 7).rank(14).about("Segments sent again since the connection opened."),
+        .width(5, 7).rank(14).about("Segments retransmitted since the connection opened."),
     Column::new("rx", "RX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received())))
         .width(5, 6).rank(16).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
     Column::new("tx", "TX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent())))
@@ -116,7 +116,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("expires", "EXPIRES", ValueKind::Span, |row, store| Value::or_missing(socket(row).timer, |timer| Value::Span(timer.expires.timestamp().since(store.at()))))
         .width(7, 7).json("timer_seconds").drift(Drift::Free).about("When the timer fires, in seconds from now."),
     Column::new("retries", "RETRIES", ValueKind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
-        .width(7, 7).json("timer_retries").about("How often the timer has fired in vain."),
+        .width(7, 7).json("timer_retries").about("How often the timer has fired without an answer."),
     Column::new("command", "COMMAND", ValueKind::Text, |row, _| Value::or_missing(command(row), Value::Text))
         .width(16, 200).fills().not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];

@@ -476,6 +476,39 @@ mod tests {
     }
 
     #[test]
+    fn no_name_is_taken_for_what_conntop_says_where_no_process_is_known() {
+        let store = store();
+        let of = |cookie, owner| row(tcp(cookie).owner(owner), None);
+        let called = |cookie, name| row(tcp(cookie).held_by(&[process(7, name)]), None);
+        let rows = [called(1, "hidden"), of(2, Owner::Hidden), called(3, "none"), of(4, Owner::None)];
+        for (text, expected) in [
+            ("process:hidden", &[0][..]),
+            ("process=none", &[2]),
+            ("owner:hidden", &[1]),
+            ("owner:none", &[3]),
+            ("process:?", &[1, 3]),
+        ] {
+            let filter = Filter::parse(text).expect(text);
+            let found: Vec<usize> = (0..rows.len()).filter(|&at| filter.matches(&rows[at], &store)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_is_mounted_under_the_name_own_is_not_ours() {
+        // The source calls such a one by its path (`source/linux/namespaces`).
+        let namespaces = [(NetnsId(1), "own".into()), (NetnsId(2), "/run/netns/own".into())].into();
+        let mut store = Store::new(source_info());
+        let names = Names { namespaces, own: Some(NetnsId(1)), ..Names::default() };
+        store.apply(Delta { names: Arc::new(names), ..Delta::default() });
+        let rows = [row(tcp(1).netns(1), None), row(tcp(2).netns(2), None)];
+        for (text, expected) in [("netns_name=own", [true, false]), ("netns_name=/run/netns/own", [false, true])] {
+            let filter = Filter::parse(text).expect(text);
+            assert_eq!([0, 1].map(|at: usize| filter.matches(&rows[at], &store)), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn size_and_depth_have_limits() {
         assert!(Filter::parse(&"x ".repeat(FILTER_LEN_MAX)).is_err());
         assert!(Filter::parse(&format!("{}udp{}", "(".repeat(40), ")".repeat(40))).is_err());

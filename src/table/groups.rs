@@ -62,7 +62,7 @@ pub static REMOTES: &[Column<Group>] = &[
     CLOSE_WAIT, OLDEST, ESTABLISHED, TIME_WAIT, OTHER, TOTAL, ATTEMPTS.rank(4), ATTEMPTS_FAILED.rank(2), LAST_SUCCESS.rank(6),
     RECEIVE_QUEUE, RECEIVE_RATE, SEND_RATE,
     Column::new("retransmits", "RETR", ValueKind::Count, retransmits)
-        .width(5, 9).rank(11).about("Segments sent again."),
+        .width(5, 9).rank(11).about("Segments retransmitted."),
     Column::new("process", "PROCESS", ValueKind::Text, process)
         .width(9, 24).rank(1).about("The first process that talks to it."),
 ];
@@ -135,7 +135,7 @@ pub static PORTS: &[Column<Group>] = &[
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
 #[rustfmt::skip]
 const HOST_NAME: Column<Group> = Column::new(HOST, "HOST?", ValueKind::Text, host)
-    .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("What the address is called (reverse DNS); said by its owner, so nothing is chosen or sorted by it.");
+    .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("The reverse DNS name of the address. These names are not trusted, so nothing is filtered or sorted by them.");
 #[rustfmt::skip]
 const CLOSE_WAIT: Column<Group> = Column::new("close_wait", "C_WAIT", ValueKind::Count, |group, _| count(group, TcpState::CloseWait))
     .width(6, 9).rank(0).about("Sockets in CLOSE_WAIT: the peer closed, the process did not.");
@@ -215,7 +215,7 @@ fn listening_owner<'a>(group: &Group, store: &'a Store) -> Option<&'a Owner> {
 fn process<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
     match (&group.process, group.key) {
         (_, GroupKey::Listener { .. }) => Value::or_missing(listening_owner(group, store), Value::Process),
-        (_, GroupKey::OneOfListeners(_)) => Value::Owned(format!("one of {} listeners", group.sharers)),
+        (_, GroupKey::OneOfListeners(_)) => Value::Owned(format!("one of {} listeners", group.listeners_at_place)),
         (Some(process), _) => Value::Text(process.name.as_str()),
         (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
         (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),

@@ -105,7 +105,7 @@ pub static SUMS: &[Column<Sum>] = &[
     Column::new("sendq", "SENDQ", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent_unacknowledged, Value::Bytes))
         .width(5, 7).json("sendq_bytes").about("Sent and not acknowledged, in bytes, listeners aside."),
     Column::new("retransmits", "RETR", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.retransmits, Value::Count))
-        .width(5, 7).about("Segments sent again since the connections opened."),
+        .width(5, 7).about("Segments retransmitted since the connections opened."),
     Column::new("rx", "RX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received, Value::Bytes))
         .width(5, 6).json("rx_bytes").about("Payload received since the connections opened, in bytes."),
     Column::new("tx", "TX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent, Value::Bytes))

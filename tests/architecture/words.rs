@@ -41,7 +41,6 @@ const WORDS: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("abroad", "src/source", "still to be renamed (issue 10)"),
-    ("abroad", "src/store", "still to be renamed (issue 10)"),
     ("behind a bar", "src/report", "still to be renamed (issue 10)"),
     ("desk", "src/diagnosis", "still to be renamed (issue 10)"),
     ("hidden from you", "src/app", "still to be renamed (issue 10)"),
@@ -50,8 +49,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("in vain", "src/model", "still to be renamed (issue 10)"),
     ("in vain", "src/report", "still to be renamed (issue 10)"),
     ("in vain", "src/source", "still to be renamed (issue 10)"),
-    ("in vain", "src/table", "still to be renamed (issue 10)"),
-    ("manieth", "src/table", "still to be renamed (issue 10)"),
     ("nameless", "src/dns", "still to be renamed (issue 10)"),
     ("nameless", "src/report", "still to be renamed (issue 10)"),
     ("nameless", "src/source", "still to be renamed (issue 10)"),
@@ -59,8 +56,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("sharers", "src/app", "still to be renamed (issue 10)"),
     ("sharers", "src/diagnosis", "still to be renamed (issue 10)"),
     ("sharers", "src/report", "still to be renamed (issue 10)"),
-    ("sharers", "src/store", "still to be renamed (issue 10)"),
-    ("sharers", "src/table", "still to be renamed (issue 10)"),
     ("untold", "src/cli", "still to be renamed (issue 10)"),
     ("untold", "src/diagnosis", "still to be renamed (issue 10)"),
     ("untold", "src/model", "still to be renamed (issue 10)"),
@@ -68,7 +63,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("untold", "src/source", "still to be renamed (issue 10)"),
     ("untold", "src/store", "still to be renamed (issue 10)"),
     ("untold", "src/tracker", "still to be renamed (issue 10)"),
-    ("untold", "src/ui", "still to be renamed (issue 10)"),
     ("what the program makes of it", "src/model", "still to be renamed (issue 10)"),
 ];
 

@@ -96,7 +96,11 @@ fn what_differs_from_socket_to_socket_is_no_group() {
     let mut refused_keys = 0;
     for column in COLUMNS.iter().filter(|column| !can_group(column)) {
         let sentence = refused(&["--group-by", column.key]);
-        let why = if column.is_hint { "is what strangers call themselves" } else { "differs from socket to socket" };
+        let why = if column.is_hint {
+            "is a reverse DNS name, and these are not trusted"
+        } else {
+            "differs from socket to socket"
+        };
         assert!(sentence.contains(&format!("'{}' {why}", column.key)), "{sentence}");
         refused_keys += 1;
     }

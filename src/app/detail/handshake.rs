@@ -73,7 +73,7 @@ fn not_accepted(app: &App, socket: &Socket) -> String {
             names.dedup();
             match names.len() {
                 1..=NAMED_MAX => format!("{} is slow", names.join(" or ")),
-                _ => format!("it waits at one of {} listeners", came_by.sharers()),
+                _ => format!("it waits at one of {} listeners", came_by.count()),
             }
         }
     }

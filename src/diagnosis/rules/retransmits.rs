@@ -143,7 +143,7 @@ struct ResentShares {
 
 impl ResentShares {
     fn new(context: &Context) -> Self {
-        let mut resent = context.store.rows().losses().resent(SHARE_OVER, context.now());
+        let mut resent = context.store.rows().losses().retransmitted(SHARE_OVER, context.now());
         let sum = |resent: &[(Peer, u64)]| resent.iter().map(|(_, number)| *number).sum();
         let all = sum(&resent);
         let is_here = |(peer, _): &&(Peer, u64)| peer.address.ip().is_loopback();

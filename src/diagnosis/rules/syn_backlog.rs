@@ -75,7 +75,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         format!("a SYN queue overflows{told}, in bursts between samples")
     } else {
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
-        let what = match listener_text::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.sharers())) {
+        let what = match listener_text::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.count())) {
             Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
             _ => format!("{} full", listener_text::accepting(case).owns("SYN queue")),
         };

@@ -85,7 +85,7 @@ mod tests {
     use crate::report::format::Format;
     use crate::report::list::{GroupBy, List};
 
-    /// app tries the database three times in vain, the cache once with success; other tries the cache.
+    /// app tries the database three times and fails, the cache once and succeeds; other tries the cache.
     fn store(trace: Teller, looks: u64) -> Store {
         let attempt = |nth: u64, to: &str, name| tcp(nth).remote(to).held_by(&[process(7, name)]);
         let refused = |nth| {

@@ -293,7 +293,10 @@ impl ListedGroups<'_> {
                 || !has_rates && RATES.contains(&key)
                 || !has_attempts && ATTEMPTS.contains(&key)
         };
-        let is_shown = |key: &str| format != Format::Text || !says_nothing(key);
+        let is_shown = |key: &str| match format {
+            Format::Text => !says_nothing(key),
+            Format::Json | Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => true,
+        };
         let sums = (0..SUMS.len()).filter(|&index| is_shown(SUMS[index].key)).map(GroupColumn::Sum);
         self.asked.by.iter().map(|&index| GroupColumn::Key(index)).chain(sums).collect()
     }

@@ -100,7 +100,7 @@ fn listener<'s>(row: &'s SocketRow, store: &'s Store, services: &'s Services) ->
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
             holders.all().iter().all(|process| !owners::is_usual(protocol, local.port, process.name.as_str()))
         }),
-        sharers: store.listeners().sharers(ListenAddress::of(socket)),
+        sharers: store.listeners().count_at(ListenAddress::of(socket)),
         row,
         store,
     }

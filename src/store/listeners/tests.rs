@@ -40,7 +40,7 @@ fn came_by(store: &Store, socket: SocketBuilder) -> Found {
         None => Found::Nothing,
         Some(found) => found
             .listener
-            .map_or(Found::OneOf(found.sharers()), |listener| Found::This(listener.id.cookie().expect("made of one"))),
+            .map_or(Found::OneOf(found.count()), |listener| Found::This(listener.id.cookie().expect("made of one"))),
     }
 }
 
@@ -76,7 +76,7 @@ fn what_waits_is_never_put_down_to_a_listener_whose_queue_is_empty() {
     let socket = unaccepted().state(CloseWait).build();
     let found = two.listeners().of_connection(&socket).expect("somebody listens");
     let possible: Vec<_> = found.possible(&socket).filter_map(|listener| listener.id.cookie()).collect();
-    assert_eq!((possible, found.sharers()), (vec![10, 11], 3));
+    assert_eq!((possible, found.count()), (vec![10, 11], 3));
     assert_eq!(came_by(&store(workers([0, 0, 0])), unaccepted()), OneOf(3), "accepted while the table was read");
     let unknown = workers([0, 0, 0]).map(|one| one.with(|socket| socket.queues = None));
     assert_eq!(came_by(&store(unknown), unaccepted()), OneOf(3), "a source that knows no queues");

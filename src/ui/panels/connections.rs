@@ -37,7 +37,7 @@ fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, app: &App) {
     let (mark, role) = match row.mark {
         Some(Mark::New(_)) => ("+", Role::New),
         Some(Mark::Changed(_)) => ("~", Role::Changed),
-        Some(Mark::Closed(_) | Mark::Untold { .. }) => ("-", Role::Closed),
+        Some(Mark::Closed(_) | Mark::StateUnknown { .. }) => ("-", Role::Closed),
         None => match app.panels.findings.about(row, &app.store) {
             Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
             None => return,
@@ -51,7 +51,7 @@ fn row_style(painter: &Painter<'_>, row: &SocketRow) -> Option<Style> {
     let role = match row.mark? {
         Mark::New(_) => Role::New,
         Mark::Changed(_) => Role::Changed,
-        Mark::Closed(_) | Mark::Untold { .. } => Role::Closed,
+        Mark::Closed(_) | Mark::StateUnknown { .. } => Role::Closed,
     };
     Some(role.style(painter.theme()))
 }
