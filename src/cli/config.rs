@@ -3,9 +3,12 @@
 //! A file that the user named and that cannot be used ends the program. The default one does not, whatever is wrong with
 //! it: one sentence says that it is not used, and the defaults hold.
 
+mod document;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::cli::config::document::{DocumentError, DocumentMistake};
 use crate::cli::settings::SettingOptions;
 use crate::cli::{Failure, say};
 use crate::source::guarded::{self, Unusable};
@@ -114,29 +117,39 @@ fn may_be_trusted(_: &std::fs::Metadata) -> bool {
 
 /// The options that `text` gives, or what is wrong with it: `line 3: ...`.
 fn parse(text: &str) -> Result<SettingOptions, String> {
-    toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start).min(text.len());
+    document::read(text).map_err(|error| {
+        let at = error.at.unwrap_or(0).min(text.len());
         let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-        format!("line {line}: {}", in_words(error.message()))
+        format!("line {line}: {}", sentence(&error))
     })
 }
 
 /// More keys than these nobody reads in a sentence, which has a limit and a next step after them.
-const KNOWN_TOLD_MAX: usize = 24;
+const LISTED_MAX: usize = 24;
 
-/// serde's message with a next step. It quotes names in backticks: the unknown one first, then those there are.
-fn in_words(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    if let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) {
-        let known: Vec<&str> = quoted.collect();
-        let all = match known.len() {
-            ..=KNOWN_TOLD_MAX => format!("there are {}", known.join(", ")),
-            many => format!("conntop explain config lists the {many} there are"),
-        };
-        return format!("unknown key '{unknown}'; {}", suggest::hint(unknown, known.iter().copied(), &all));
-    }
-    let first = message.lines().next().unwrap_or_default();
-    format!("{first}; see conntop explain config, or go without by --config {NOTHING}")
+/// What is wrong, with a next step.
+fn sentence(error: &DocumentError) -> String {
+    let what = match &error.mistake {
+        DocumentMistake::UnknownKey { key, known } => {
+            let all = match known.len() {
+                ..=LISTED_MAX => format!("there are {}", known.join(", ")),
+                many => format!("conntop explain config lists the {many} there are"),
+            };
+            return format!("unknown key '{key}'; {}", suggest::hint(key, known.iter().copied(), &all));
+        }
+        DocumentMistake::UnknownWord { word, known } => {
+            let all = format!("there are {}", known.join(", "));
+            let key = error.key.as_deref().unwrap_or_default();
+            return format!("unknown value '{word}' of {key}; {}", suggest::hint(word, known.iter().copied(), &all));
+        }
+        DocumentMistake::MissingKey(key) => format!("the key '{key}' is missing"),
+        DocumentMistake::WrongValue { given, wanted } => match &error.key {
+            Some(key) => format!("{key} takes {wanted}, not {given}"),
+            None => format!("there must be {wanted}, not {given}"),
+        },
+        DocumentMistake::NotToml(sentence) | DocumentMistake::Refused(sentence) => sentence.clone(),
+    };
+    format!("{what}; see conntop explain config, or go without by --config {NOTHING}")
 }
 
 #[cfg(test)]
@@ -157,11 +170,12 @@ mod tests {
     fn the_example_holds_every_key_with_its_default() {
         assert_eq!(settings_of(EXAMPLE), settings_of(""));
         for section in ["", "[thresholds]\n"] {
-            let error = toml::from_str::<SettingOptions>(&format!("{section}no-such-key = 1")).expect_err("unknown");
-            let names: Vec<_> = error.message().split('`').skip(1).step_by(2).skip(1).collect();
-            assert!(!names.is_empty(), "{error}");
+            let read = document::read::<SettingOptions>(&format!("{section}no-such-key = 1"));
+            let Err(DocumentError { mistake: DocumentMistake::UnknownKey { known: names, .. }, .. }) = read else {
+                panic!("{section}: unknown keys are refused")
+            };
             // Older names are still read, and stand in no example.
-            for name in names.into_iter().filter(|name| *name != "time-wait-churn") {
+            for name in names.iter().filter(|name| **name != "time-wait-churn") {
                 let is_there = |line: &str| {
                     line.starts_with(&format!("{name} = "))
                         || line == format!("[{name}]")
@@ -182,10 +196,7 @@ mod tests {
                 "[thresholds]\nclose-wait-aeg = 2",
                 "line 2: unknown key 'close-wait-aeg'; did you mean 'close-wait-age'?",
             ),
-            (
-                "color = \"red\"",
-                "line 1: unknown variant `red`, expected one of `auto`, `always`, `never`; see conntop",
-            ),
+            ("color = \"red\"", "line 1: unknown value 'red' of color; there are auto, always, never"),
             (
                 "\n[[ignore]]\nrule = \"exposed\"",
                 "line 3: there is no rule 'exposed' to ignore; the rules are close-wait-leak,",
@@ -194,13 +205,20 @@ mod tests {
                 "[[ignore]]\nrule = \"orphans\"\npid = 7",
                 "line 3: unknown key 'pid'; there are rule, process, port, addr, netns",
             ),
-            ("[[ignore]]\nport = 7", "line 1: missing field `rule`; see conntop"),
+            ("[[ignore]]\nport = 7", "line 1: the key 'rule' is missing; see conntop"),
             ("elephant = 1", "line 1: unknown key 'elephant'; there are interval, all-netns, read-only"),
             ("[thresholds]\nelephant = 1", "line 2: unknown key 'elephant'; conntop explain config lists the "),
             ("bell = true\n[keys]\nkil = [\"K\"]", "line 2: [keys]: unknown action 'kil'; conntop keys --format json"),
             ("[keys]\nkill = [\"f99\"]", "line 1: [keys] kill: unknown key 'f99'; write a character"),
             ("[keys]\nkill = [\"j\"]", "line 1: [keys]: key 'j' is given to both down and kill; give each its own"),
             ("[thresholds]\nchurm = 1", "line 2: unknown key 'churm'; did you mean 'churn'?"),
+            ("color = 7", "line 1: color takes a string, not integer `7`; see conntop"),
+            ("\nbell = \"yes\"", "line 2: bell takes a boolean, not string \"yes\"; see conntop"),
+            ("keys = 1", "line 1: keys takes a map, not integer `1`; see conntop"),
+            (
+                "[[ignore]]\nrule = \"orphans\"\nport = 70000",
+                "line 3: port takes u16, not integer `70000`; see conntop",
+            ),
             ("interval", "line 1: "),
         ] {
             let error = parse(text).expect_err(text);

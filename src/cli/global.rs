@@ -33,9 +33,13 @@ const CONFIG_LONG_HELP: &str = "\
 Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
 ~/.config/conntop/config.toml, if it exists.
 
-Keys: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, those of [thresholds], and [[ignore]]; conntop explain \
-config shows them all. What the command line says counts more; --ascii=false and the like undo a setting. Root reads \
-its own file only: under sudo name yours with --config.";
+Settings: interval, all-netns, read-only, ascii, mouse, color, bell, dns, dns-private, trace, [keys], [thresholds] and \
+[[ignore]]; conntop explain config shows them all. The command line counts more than the file; --ascii=false and the \
+like undo a setting of it. Root reads only a file that nobody else can write: under sudo name yours with --config.
+
+Keys can be changed in the configuration: `[keys]`, then `kill = [\"D\", \"f8\"]`. The list replaces all keys of the \
+action, and `[]` takes them away. `conntop keys --format json` lists the names of the actions. A key is a character, \
+`ctrl-x`, `f1` to `f12`, or a name such as `enter`, `pgup`, `s-tab`.";
 
 /// What holds for every command.
 #[derive(Args, Debug)]

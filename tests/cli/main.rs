@@ -28,6 +28,7 @@ mod ci_scripts;
 mod completions;
 mod config;
 mod examples;
+mod exit_codes;
 mod explain;
 mod few_descriptors;
 mod golden;

@@ -61,8 +61,8 @@ impl CliCommand for WatchCommand {
 Events are: opened; transition; closed, when the socket is gone from the kernel
 (TIME_WAIT included); gap, when events of the kernel were lost; finding (found,
 changed, ended). Times are in UTC. FILTER applies to findings as in conntop
-check, and does not apply to gaps. Every line is flushed. Ctrl-C ends the command
-with exit code 0, as does a closed pipe."],
+check, and does not apply to gaps. Every line is flushed. Ctrl-C ends the
+command with exit code 0, as does a closed pipe."],
         exits: EXITS,
     };
 

@@ -72,7 +72,7 @@ pub fn deserialize_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
         type Value = Duration;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str(SPAN_HINT)
+            f.write_str("a time, such as 30, 0.5, 500ms or 2m")
         }
 
         fn visit_f64<E: Error>(self, seconds: f64) -> Result<Duration, E> {
