@@ -10,4 +10,5 @@ pub mod format;
 pub mod list;
 pub mod netstat;
 pub mod ports;
+pub mod schemas;
 pub mod watch;

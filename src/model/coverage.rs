@@ -1,11 +1,13 @@
 //! What a sample could not see: shown honestly, never hidden.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::text::DisplayText;
 
 /// How complete a sample is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Coverage {
     /// Sockets in the sample.
     pub sockets: u32,
@@ -18,6 +20,7 @@ pub struct Coverage {
     /// Other network namespaces on this machine that this sample does not show.
     pub other_namespaces: u32,
     /// Why the sample is incomplete or comes from a weaker source than asked for, one sentence each.
+    #[schemars(with = "Vec<String>")]
     pub degraded: Vec<DisplayText>,
 }
 

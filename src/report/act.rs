@@ -7,9 +7,12 @@ pub mod kill;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::report::format::json::{DocumentHead, write_open};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::report::format::TargetFormat;
+use crate::report::format::json::{self, DocumentHead};
 use crate::report::format::text::{self, TextHeading};
-use crate::report::format::{TargetFormat, write_all};
 use crate::store::Store;
 use crate::store::row::{RowIndex, SocketRow};
 use crate::table::filter::Filter;
@@ -31,35 +34,43 @@ fn matching<'s>(store: &'s Store, filter: &'s Filter) -> impl Iterator<Item = (R
     store.rows().iter().filter(|(_, row)| !row.is_closed() && filter.matches(row, store))
 }
 
-/// What is written of a plan, carried out or not.
-struct PlanTable<'a> {
+/// What is written of a plan, carried out or not: `T` is a target, `L` what is left out.
+struct PlanTable<'a, T, L> {
     /// The columns of text.
     headings: Vec<TextHeading>,
     /// The lines of text.
     cells: Vec<Vec<Cow<'a, str>>>,
-    /// The targets as JSON objects.
-    objects: Vec<Vec<u8>>,
-    /// More members of the one JSON object, beginning with a comma.
-    members: String,
+    /// Whether nothing was done.
+    dry_run: bool,
+    /// What matches and is left out.
+    left_out: L,
+    /// The targets.
+    targets: Vec<T>,
 }
 
-impl PlanTable<'_> {
+/// What `conntop close` and `conntop kill` print with `--format json`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::report) struct PlanDocument<'a, T, L> {
+    #[serde(flatten)]
+    head: DocumentHead<'a>,
+    /// Whether nothing was done.
+    dry_run: bool,
+    /// What matches and is left out.
+    left_out: &'a L,
+    /// What is acted on.
+    targets: &'a [T],
+}
+
+impl<T: Serialize, L: Serialize> PlanTable<'_, T, L> {
     fn write(&self, store: &Store, format: TargetFormat, out: &mut impl Write) -> io::Result<()> {
+        let Self { headings, cells, dry_run, left_out, targets } = self;
         match format {
             TargetFormat::Json => {
-                write_open(out, &DocumentHead::of(store))?;
-                write!(out, "{},\"targets\":[", self.members)?;
-                write_all(out, self.objects.iter().enumerate(), |buffer, (at, object)| {
-                    buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
-                    buffer.extend_from_slice(object);
-                })?;
-                writeln!(out, "\n]}}")
+                let head = DocumentHead::of(store);
+                json::write_listing(out, &PlanDocument { head, dry_run: *dry_run, left_out, targets })
             }
-            TargetFormat::Ndjson => write_all(out, self.objects.iter(), |buffer, object| {
-                buffer.extend_from_slice(object);
-                buffer.push(b'\n');
-            }),
-            TargetFormat::Text => text::write(out, &self.headings, &self.cells),
+            TargetFormat::Ndjson => targets.iter().try_for_each(|target| json::write_document(out, target)),
+            TargetFormat::Text => text::write(out, headings, cells),
         }
     }
 }

@@ -4,8 +4,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Finding, Severity};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
@@ -13,7 +15,9 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::DocumentFormat;
-use crate::report::format::json::{self, DocumentHead, SocketWriter};
+use crate::report::format::json::{self, DocumentHead};
+use crate::report::format::label::{Label, Labelled};
+use crate::report::format::socket::SocketObject;
 use crate::store::Store;
 use crate::table::filter::Filter;
 use crate::table::suggest;
@@ -119,12 +123,33 @@ impl From<Severity> for CheckStatus {
     }
 }
 
-#[derive(Serialize)]
-struct CheckHead<'a> {
+impl Labelled for CheckStatus {
+    fn labels() -> Vec<&'static str> {
+        [Self::Ok, Self::Warning, Self::Critical].map(Self::label).to_vec()
+    }
+
+    fn label(&self) -> &'static str {
+        Self::label(*self)
+    }
+}
+
+/// What `conntop check --format json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::report) struct CheckDocument<'a> {
     #[serde(flatten)]
     head: DocumentHead<'a>,
-    status: &'static str,
+    /// As the exit code: 0, 1, 2.
+    status: Label<CheckStatus>,
+    /// How long was watched.
+    #[schemars(range(min = 0))]
     watched_seconds: f64,
+    /// The worst first.
+    findings: Vec<FindingRecord<'a, Vec<SocketObject<'a>>>>,
+    /// How many more there are.
+    findings_left_out: usize,
+    /// How many the user has acknowledged, by [[ignore]] in the config file or --ignore; they are not listed and do not
+    /// count for the status.
+    ignored: usize,
 }
 
 impl Check {
@@ -257,21 +282,15 @@ fn write_json(
     shown: &[&Finding],
     status: CheckStatus,
 ) -> io::Result<()> {
-    let watched_seconds = units::seconds(found.watched);
-    let mut buffer = Vec::new();
-    json::write_open(
-        &mut buffer,
-        &CheckHead { head: DocumentHead::of(store), status: status.label(), watched_seconds },
-    )?;
-    buffer.extend_from_slice(b",\"findings\":[");
-    let columns = findings::socket_columns();
-    let objects = SocketWriter::new(&columns, true);
-    for (at, finding) in shown.iter().enumerate() {
-        buffer.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
-        findings::append_json(&mut buffer, finding, store, &objects);
-    }
-    out.write_all(&buffer)?;
-    writeln!(out, "\n],\"findings_left_out\":{},\"ignored\":{}}}", found.untold, found.ignored)
+    let document = CheckDocument {
+        head: DocumentHead::of(store),
+        status: Label(status),
+        watched_seconds: units::seconds(found.watched),
+        findings: shown.iter().map(|finding| findings::record(finding, store)).collect(),
+        findings_left_out: found.untold,
+        ignored: found.ignored,
+    };
+    json::write_listing(out, &document)
 }
 
 #[cfg(test)]

@@ -1,22 +1,13 @@
 //! Findings as JSON and text, the same in `check` and `watch`, and which of them a filter lets through.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Evidence, Finding, Measure};
 use crate::model::time::Timestamp;
 use crate::model::units;
-use crate::report::format::json::SocketWriter;
+use crate::report::format::socket::SocketObject;
 use crate::store::Store;
 use crate::store::row::SocketRow;
-use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
-
-/// The columns of a socket in JSON.
-pub fn socket_columns() -> Vec<usize> {
-    (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect()
-}
 
 /// The sockets that a user's filter shows, for the question which findings are about one of them.
 #[derive(Debug)]
@@ -54,16 +45,10 @@ fn is_of_process(row: &SocketRow, finding: &Finding) -> bool {
     finding.process_shares.iter().any(|sharer| holders.iter().any(|one| one.id == sharer.process.id))
 }
 
-/// Appends `finding` as one object. `objects` writes its examples.
-pub fn append_json(out: &mut Vec<u8>, finding: &Finding, store: &Store, objects: &SocketWriter<'_>) {
+/// `finding` as one object of JSON, the same in `check` and `watch`.
+pub fn record<'a>(finding: &'a Finding, store: &'a Store) -> FindingRecord<'a, Vec<SocketObject<'a>>> {
     let rows = finding.examples.iter().filter_map(|id| store.rows().get(store.rows().find(*id)?));
-    let examples: Vec<Box<RawValue>> = rows.map(|row| objects.raw(row, store)).collect();
-    let record = FindingRecord::of(finding, store, examples);
-    out.extend_from_slice(&json(&record));
-}
-
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
+    FindingRecord::of(finding, store, rows.map(|row| SocketObject::of(row, store)).collect())
 }
 
 /// What there is to read about `finding` beside its sentence, line by line, each with its label; what to do only

@@ -2,7 +2,10 @@
 
 pub mod csv;
 pub mod json;
+pub mod label;
 pub mod plain;
+pub mod schema;
+pub mod socket;
 pub mod text;
 
 use std::io::{self, Write};

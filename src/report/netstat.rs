@@ -15,18 +15,22 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::model::coverage::Coverage;
 use crate::model::interface::{Interface, Offload, ProtocolCounter};
 use crate::model::process::{Executable, ProcessId};
 use crate::model::route::Route;
-use crate::model::snapshot::SourceInfo;
 use crate::model::time::{Timestamp, WallTime};
 use crate::report::format::DocumentFormat;
-use crate::report::format::json::{SCHEMA, rfc3339};
-use crate::report::netstat::connections::Connections;
+use crate::report::format::json::{self, DocumentOrigin};
+use crate::report::netstat::connections::{ConnectionObject, Connections};
+use crate::report::netstat::interfaces::InterfaceObject;
+use crate::report::netstat::offload::OffloadObject;
 use crate::report::netstat::protocol::ProtocolRow;
+use crate::report::netstat::routes::RouteObject;
+use crate::report::netstat::statistics::StatisticObject;
 use crate::store::Store;
 
 /// What was asked for.
@@ -149,7 +153,7 @@ impl Netstat {
         Ok(())
     }
 
-    /// One object on one line, so that rounds are NDJSON.
+    /// One object on one line, so that samples are NDJSON.
     fn write_json(
         &self,
         store: &Store,
@@ -158,30 +162,49 @@ impl Netstat {
         out: &mut impl Write,
     ) -> io::Result<()> {
         let wanted = &self.wanted;
-        let SourceInfo { kind, host, .. } = store.source();
-        write!(out, "{{\"schema\":{SCHEMA},\"at\":\"{}\",\"host\":", rfc3339(now.wall))?;
-        serde_json::to_writer(&mut *out, host.as_str())?;
-        write!(out, ",\"source\":\"{}\"", kind.name())?;
-        if let Some(connections) = &wanted.connections {
-            let coverage: &Coverage = store.coverage();
-            write!(out, ",\"coverage\":{},\"connections\":[", serde_json::to_string(coverage)?)?;
-            connections.write_json(store, now, out)?;
-            write!(out, "]")?;
-        }
-        let parts: [(&str, Option<Vec<Value>>); 4] = [
-            ("interfaces", wanted.interfaces.then(|| interfaces::json(now, before))),
-            ("statistics", wanted.statistics.then(|| statistics::json(wanted.protocol, now, before))),
-            ("routes", wanted.routes.then(|| routes::json(wanted.protocol, wanted.all, now))),
-            ("offload", wanted.offload.then(|| offload::json(now))),
-        ];
-        for (name, values) in parts {
-            if let Some(values) = values {
-                write!(out, ",\"{name}\":")?;
-                serde_json::to_writer(&mut *out, &values)?;
-            }
-        }
-        writeln!(out, "}}")
+        let connections = wanted.connections.as_ref();
+        let document = NetstatDocument {
+            head: DocumentOrigin::of(store, now.wall),
+            coverage: connections.map(|_| store.coverage()),
+            connections: connections.map(|connections| connections.objects(store, now)),
+            interfaces: wanted.interfaces.then(|| interfaces::objects(now, before)),
+            statistics: wanted.statistics.then(|| statistics::objects(wanted.protocol, now, before)),
+            routes: wanted.routes.then(|| routes::objects(wanted.protocol, wanted.all, now)),
+            offload: wanted.offload.then(|| offload::objects(now)),
+        };
+        json::write_document(out, &document)
     }
+}
+
+/// What `conntop netstat --format json` prints for each sample; a part is there only where it was asked for.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::report) struct NetstatDocument<'a> {
+    #[serde(flatten)]
+    head: DocumentOrigin<'a>,
+    /// How many sockets the sample has, and what could not be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Coverage")]
+    coverage: Option<&'a Coverage>,
+    /// The connections, with -a listeners, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<ConnectionObject<'a>>")]
+    connections: Option<Vec<ConnectionObject<'a>>>,
+    /// What each interface counted: -e.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<InterfaceObject<'a>>")]
+    interfaces: Option<Vec<InterfaceObject<'a>>>,
+    /// What each protocol counted: -s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<StatisticObject<'a>>")]
+    statistics: Option<Vec<StatisticObject<'a>>>,
+    /// The routes: -r.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<RouteObject<'a>>")]
+    routes: Option<Vec<RouteObject<'a>>>,
+    /// Offload features: -t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<OffloadObject<'a>>")]
+    offload: Option<Vec<OffloadObject<'a>>>,
 }
 
 /// What changed per second between two readings of one number; `None` where the number went back, so that it is
@@ -198,8 +221,8 @@ fn rate_text(rate: Option<f64>) -> String {
 }
 
 /// A rate with one decimal, for JSON.
-fn rate_json(rate: Option<f64>) -> Value {
-    rate.map_or(Value::Null, |rate| Value::from((rate * 10.0).round() / 10.0))
+fn rate_json(rate: Option<f64>) -> Option<f64> {
+    rate.map(|rate| (rate * 10.0).round() / 10.0)
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::knowledge::ports::Danger;
+use crate::model::facts::PortRange;
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, DocumentHead};
 use crate::report::format::text::{self, TextHeading};
-use crate::report::ports::listener::{ListenerReport, Services};
+use crate::report::ports::listener::{ListenerObject, ListenerReport, Services};
 use crate::store::Store;
 use crate::table::column::Align;
 use crate::table::connections::has_namespaces;
@@ -143,22 +144,24 @@ fn write_text(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Wr
     text::write(out, &headings, &rows)
 }
 
-#[derive(Serialize)]
-struct PortsHead<'a> {
+/// What `conntop ports --format json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::report) struct PortsDocument<'a> {
     #[serde(flatten)]
     head: DocumentHead<'a>,
-    ephemeral_ports: Option<Value>,
+    /// The ports that this kernel gives to clients, `ip_local_port_range`; null where it does not say.
+    ephemeral_ports: Option<PortRange>,
+    /// The listeners, each socket by itself.
+    listeners: Vec<ListenerObject<'a>>,
 }
 
-/// One object: what, when and where from, and the `listeners`, each on a line of its own.
 fn write_json(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Write) -> io::Result<()> {
-    let ephemeral = store.facts().ephemeral_ports.map(|range| json!({"first": range.first, "last": range.last}));
-    json::write_open(out, &PortsHead { head: DocumentHead::of(store), ephemeral_ports: ephemeral })?;
-    write!(out, ",\"listeners\":[")?;
-    for (at, listener) in listeners.iter().enumerate() {
-        write!(out, "{}\n{}", if at == 0 { "" } else { "," }, listener.json())?;
-    }
-    writeln!(out, "\n]}}")
+    let document = PortsDocument {
+        head: DocumentHead::of(store),
+        ephemeral_ports: store.facts().ephemeral_ports,
+        listeners: listeners.iter().map(ListenerReport::object).collect(),
+    };
+    json::write_listing(out, &document)
 }
 
 #[cfg(test)]

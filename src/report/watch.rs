@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
 use crate::model::outcome::Outcome;
@@ -18,7 +20,9 @@ use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
-use crate::report::format::json::{SocketWriter, rfc3339};
+use crate::report::format::json::rfc3339;
+use crate::report::format::label::Label;
+use crate::report::format::socket::SocketObject;
 use crate::store::Store;
 use crate::store::row::{Mark, SocketRow};
 use crate::table::filter::Filter;
@@ -54,7 +58,6 @@ pub struct SampleEvents<'a> {
 /// Writes the lines, and remembers what it has said.
 pub struct EventStream<'w> {
     watch: &'w WatchOptions,
-    columns: Vec<usize>,
     lines: u64,
     known: BTreeMap<FindingKey, ReportedFinding>,
 }
@@ -67,43 +70,116 @@ struct ReportedFinding {
     last: Finding,
 }
 
-#[derive(Serialize)]
-struct TransitionRecord<'a> {
-    event: &'static str,
+/// One event: a line of NDJSON or of text.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::report) enum EventRow<'a> {
+    /// A socket changed.
+    Change(Box<ChangeEvent<'a>>),
+    /// Events were lost.
+    Gap(GapEvent<'a>),
+    /// Something is found wrong, or no longer.
+    Finding(Box<FindingEvent<'a>>),
+}
+
+/// A socket was opened, changed its state, or is gone.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "change")]
+pub(in crate::report) struct ChangeEvent<'a> {
+    #[serde(flatten)]
+    change: SocketChange<'a>,
+    #[serde(flatten)]
+    socket: SocketObject<'a>,
+}
+
+/// What an event about a socket says before the fields of that.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::report) struct SocketChange<'a> {
+    /// What happened: opened, transition, or closed, when the last trace is gone.
+    event: ChangeKind,
+    /// When it happened, as well as that is known and never later than it was seen: exact by tracepoint, within some 10 ms by a destroy event or a clock of the kernel, else when the sample that showed it was taken. RFC 3339, UTC.
     at: String,
+    /// The host that it shows.
     host: &'a str,
-    from: Option<&'a str>,
-    to: Option<&'a str>,
-    outcome: Option<&'static str>,
+    /// The state before; null for one that was opened, and for the end of one whose last state is not known.
+    from: Option<Label<TcpState>>,
+    /// The state after; null for one that is closed.
+    to: Option<Label<TcpState>>,
+    /// How the connection, or the attempt at one, came to its end: closed (by both sides), refused, timed-out, given-up (by the process, before an answer), unreachable, reset, reset-here (by the process) or aborted (from outside); null for what is no end, and where nothing tells how. Without the trace (conntop explain told-by) only closed is told.
+    outcome: Option<Label<Outcome>>,
+    /// The time spent in from.
+    #[schemars(range(min = 0), extend("unit" = "seconds"))]
     lasted_seconds: Option<f64>,
-    lasted_basis: Option<&'static str>,
+    /// How that time is known: observed, kernel or at-least.
+    lasted_basis: Option<Label<AgeBasis>>,
+    /// Whether states between were not seen.
     states_skipped: bool,
-    told_by: &'static str,
+    /// What observed it: samples, destroy-event or tracepoint; see conntop explain told-by.
+    told_by: Label<ToldBy>,
 }
 
-#[derive(Serialize)]
-struct GapLine<'a> {
+/// What happened to a socket.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum ChangeKind {
+    Opened,
+    Transition,
+    Closed,
+}
+
+/// Events were lost.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "gap")]
+pub(in crate::report) struct GapEvent<'a> {
+    /// gap: events were lost, lines may be missing.
+    #[schemars(extend("const" = GapEvent::NAME))]
     event: &'static str,
+    /// When it was noticed, RFC 3339, UTC.
     at: String,
+    /// The host that it shows.
     host: &'a str,
+    /// How many events; null where the kernel does not say.
     lost: Option<u64>,
+    /// From when on, RFC 3339, UTC.
     lost_from: String,
+    /// Until when, RFC 3339, UTC.
     lost_to: String,
-    told_by: &'static str,
+    /// Whose events: destroy-event or tracepoint.
+    told_by: Label<ToldBy>,
 }
 
-#[derive(Serialize)]
-struct FindingHead<'a> {
+/// A finding came, changed its severity, or is over.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "finding")]
+pub(in crate::report) struct FindingEvent<'a> {
+    /// finding: something is wrong, or no longer.
+    #[schemars(extend("const" = FindingEvent::NAME))]
     event: &'static str,
+    /// When that was known, RFC 3339, UTC.
     at: String,
+    /// The host that it shows.
     host: &'a str,
-    change: &'static str,
+    /// found, changed (its severity) or ended.
+    change: FindingChange,
+    #[serde(flatten)]
+    finding: FindingRecord<'a, Vec<SocketObject<'a>>>,
+}
+
+/// What is new about a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum FindingChange {
+    Found,
+    Changed,
+    Ended,
 }
 
 impl<'w> EventStream<'w> {
     /// A stream that has said nothing yet.
     pub fn new(watch: &'w WatchOptions) -> Self {
-        Self { watch, columns: findings::socket_columns(), lines: 0, known: BTreeMap::new() }
+        Self { watch, lines: 0, known: BTreeMap::new() }
     }
 
     /// Whether as many lines are written as were asked for.
@@ -145,34 +221,12 @@ impl<'w> EventStream<'w> {
         out.flush()
     }
 
-    const fn is_text(&self) -> bool {
-        match self.watch.format {
-            EventFormat::Text => true,
-            EventFormat::Ndjson => false,
-        }
-    }
-
     fn gap(&self, store: &Store, gap: &Gap) -> Vec<u8> {
-        let at = |moment| rfc3339(store.wall_of(moment));
-        if self.is_text() {
-            let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
-            let (to, from, of) = (at(gap.to), at(gap.from), gap.of.label());
-            if gap.of == ToldBy::Samples {
-                return format!("{to}  gap         no sample could be taken since {from}; lines may be missing")
-                    .into_bytes();
-            }
-            return format!("{to}  gap         {lost} events lost ({of}) since {from}; lines may be missing")
-                .into_bytes();
+        let event = GapEvent::of(store, gap);
+        match self.watch.format {
+            EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Ndjson => json(&EventRow::Gap(event)),
         }
-        json(&GapLine {
-            event: "gap",
-            at: at(gap.to),
-            host: host(store),
-            lost: gap.lost,
-            lost_from: at(gap.from),
-            lost_to: at(gap.to),
-            told_by: gap.of.label(),
-        })
     }
 
     /// The socket of a transition, if it matches before or after it.
@@ -188,47 +242,26 @@ impl<'w> EventStream<'w> {
 
     fn transition(&self, store: &Store, transition: &Transition) -> Option<Vec<u8>> {
         let row = self.told(store, transition)?;
-        let line = if self.is_text() {
-            text(store, transition, &row).into_bytes()
-        } else {
-            self.object(store, transition, &row)
-        };
-        Some(line)
-    }
-
-    fn object(&self, store: &Store, transition: &Transition, row: &SocketRow) -> Vec<u8> {
-        let mut line = json(&TransitionRecord {
-            event: event(transition),
-            at: rfc3339(store.wall_of(transition.at)),
-            host: host(store),
-            from: transition.from.map(TcpState::name),
-            to: transition.to.map(TcpState::name),
-            outcome: outcome(transition),
-            lasted_seconds: transition.lasted.map(|(span, _)| units::seconds(span)),
-            lasted_basis: transition.lasted.map(|(_, basis)| basis.label()),
-            states_skipped: transition.skipped,
-            told_by: transition.told_by.label(),
-        });
-        // One object: the socket's fields follow.
-        line.pop();
-        let socket_at = line.len();
-        SocketWriter::new(&self.columns, true).append(&mut line, row, store);
-        if let Some(brace) = line.get_mut(socket_at) {
-            *brace = b',';
-        }
-        line
+        let change = SocketChange::of(store, transition);
+        Some(match self.watch.format {
+            EventFormat::Text => text(&change, store, transition, &row).into_bytes(),
+            EventFormat::Ndjson => {
+                let socket = SocketObject::of(&row, store);
+                json(&EventRow::Change(Box::new(ChangeEvent { change, socket })))
+            }
+        })
     }
 
     fn findings(&mut self, store: &Store, news: SampleEvents<'_>) -> Vec<Vec<u8>> {
         let matching = std::cell::OnceCell::new();
         let concerns =
             |finding| matching.get_or_init(|| MatchingSockets::new(&self.watch.filter, store)).concerns(finding);
-        let mut told: Vec<(&'static str, &Finding)> = Vec::new();
+        let mut told: Vec<(FindingChange, &Finding)> = Vec::new();
         for finding in news.findings {
             match self.known.get(&finding.key) {
                 Some(known) if known.severity == finding.severity => {}
-                Some(_) => told.push(("changed", finding)),
-                None if concerns(finding) => told.push(("found", finding)),
+                Some(_) => told.push((FindingChange::Changed, finding)),
+                None if concerns(finding) => told.push((FindingChange::Found, finding)),
                 None => {}
             }
         }
@@ -236,10 +269,11 @@ impl<'w> EventStream<'w> {
         let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
         let ended: Vec<ReportedFinding> = over.iter().filter_map(|key| self.known.remove(key)).collect();
-        told.extend(ended.iter().map(|known| ("ended", &known.last)));
-        let lines = told.iter().map(|(change, finding)| self.finding(store, change, finding)).collect();
+        told.extend(ended.iter().map(|known| (FindingChange::Ended, &known.last)));
+        let lines = told.iter().map(|(change, finding)| self.finding(store, *change, finding)).collect();
         for (change, finding) in told {
-            if change != "ended" && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key)) {
+            if change != FindingChange::Ended && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key))
+            {
                 let known = ReportedFinding { severity: finding.severity, last: finding.clone() };
                 self.known.insert(finding.key, known);
             }
@@ -247,20 +281,103 @@ impl<'w> EventStream<'w> {
         lines
     }
 
-    fn finding(&self, store: &Store, change: &'static str, finding: &Finding) -> Vec<u8> {
+    fn finding(&self, store: &Store, change: FindingChange, finding: &Finding) -> Vec<u8> {
+        let event = FindingEvent::of(store, change, finding);
+        match self.watch.format {
+            EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Ndjson => json(&EventRow::Finding(Box::new(event))),
+        }
+    }
+}
+
+impl<'a> GapEvent<'a> {
+    const NAME: &'static str = "gap";
+
+    fn of(store: &'a Store, gap: &Gap) -> Self {
+        let at = |moment| rfc3339(store.wall_of(moment));
+        Self {
+            event: Self::NAME,
+            at: at(gap.to),
+            host: host(store),
+            lost: gap.lost,
+            lost_from: at(gap.from),
+            lost_to: at(gap.to),
+            told_by: Label(gap.of),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { event, at, lost_from, told_by: Label(told_by), .. } = self;
+        let lost = self.lost.map_or_else(|| "some".to_owned(), units::count);
+        match told_by {
+            ToldBy::Samples => {
+                format!("{at}  {event:<10}  no sample could be taken since {lost_from}; lines may be missing")
+            }
+            ToldBy::DestroyEvent | ToldBy::Tracepoint => {
+                let of = told_by.label();
+                format!("{at}  {event:<10}  {lost} events lost ({of}) since {lost_from}; lines may be missing")
+            }
+        }
+    }
+}
+
+impl<'a> SocketChange<'a> {
+    fn of(store: &'a Store, transition: &Transition) -> Self {
+        Self {
+            event: ChangeKind::of(transition),
+            at: rfc3339(store.wall_of(transition.at)),
+            host: host(store),
+            from: transition.from.map(Label),
+            to: transition.to.map(Label),
+            outcome: transition.outcome().and_then(Outcome::known).map(Label),
+            lasted_seconds: transition.lasted.map(|(span, _)| units::seconds(span)),
+            lasted_basis: transition.lasted.map(|(_, basis)| Label(basis)),
+            states_skipped: transition.skipped,
+            told_by: Label(transition.told_by),
+        }
+    }
+}
+
+impl ChangeKind {
+    const fn of(transition: &Transition) -> Self {
+        match (transition.from, transition.to) {
+            (_, None) => Self::Closed,
+            (None, _) => Self::Opened,
+            _ => Self::Transition,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Transition => "transition",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl<'a> FindingEvent<'a> {
+    const NAME: &'static str = "finding";
+
+    fn of(store: &'a Store, change: FindingChange, finding: &'a Finding) -> Self {
         let at = rfc3339(store.wall());
-        if self.is_text() {
-            let (severity, rule) = (finding.severity.label(), finding.rule().id());
-            return format!("{at}  finding     {change} {severity} {rule}: {}", finding.sentence).into_bytes();
+        Self { event: Self::NAME, at, host: host(store), change, finding: findings::record(finding, store) }
+    }
+
+    fn text(&self) -> String {
+        let Self { event, at, host: _, change, finding } = self;
+        let FindingRecord { severity, rule, sentence, .. } = finding;
+        format!("{at}  {event:<10}  {} {} {}: {sentence}", change.name(), severity.label(), rule.id())
+    }
+}
+
+impl FindingChange {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Changed => "changed",
+            Self::Ended => "ended",
         }
-        let mut line = json(&FindingHead { event: "finding", at, host: host(store), change });
-        line.pop();
-        let rest_at = line.len();
-        findings::append_json(&mut line, finding, store, &SocketWriter::new(&self.columns, true));
-        if let Some(brace) = line.get_mut(rest_at) {
-            *brace = b',';
-        }
-        line
     }
 }
 
@@ -270,19 +387,6 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 
 fn host(store: &Store) -> &str {
     store.source().host.as_str()
-}
-
-const fn event(transition: &Transition) -> &'static str {
-    match (transition.from, transition.to) {
-        (_, None) => "closed",
-        (None, _) => "opened",
-        _ => "transition",
-    }
-}
-
-/// How the connection, or the attempt at one, came to its end; `None` for what is no end, or where nothing tells how.
-fn outcome(transition: &Transition) -> Option<&'static str> {
-    transition.outcome().and_then(Outcome::known).map(Outcome::label)
 }
 
 /// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
@@ -343,11 +447,12 @@ fn unseen_row(transition: &Transition) -> SocketRow {
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
-fn text(store: &Store, transition: &Transition, row: &SocketRow) -> String {
-    let (event, socket) = (event(transition), &row.connection.socket);
+fn text(change: &SocketChange<'_>, store: &Store, transition: &Transition, row: &SocketRow) -> String {
+    let socket = &row.connection.socket;
     let mut line = format!(
-        "{}  {event:<10}  {} {}",
-        rfc3339(store.wall_of(transition.at)),
+        "{}  {:<10}  {} {}",
+        change.at,
+        change.event.name(),
         socket.protocol.name(),
         transition.local_text(store.names())
     );
@@ -360,9 +465,9 @@ fn text(store: &Store, transition: &Transition, row: &SocketRow) -> String {
             add(&format!(" ({}?)", name.as_str()));
         }
     }
-    match (transition.from, transition.to) {
-        (Some(from), Some(to)) => add(&format!("  {} -> {}", from.name(), to.name())),
-        (None, Some(state)) | (Some(state), None) => add(&format!("  {}", state.name())),
+    match (change.from, change.to) {
+        (Some(Label(from)), Some(Label(to))) => add(&format!("  {} -> {}", from.name(), to.name())),
+        (None, Some(Label(state))) | (Some(Label(state)), None) => add(&format!("  {}", state.name())),
         (None, None) => add("  last state unknown"),
     }
     if let Some((span, basis)) = transition.lasted {
@@ -378,14 +483,14 @@ fn text(store: &Store, transition: &Transition, row: &SocketRow) -> String {
         }
         add(&format!("  retr {}", units::count(u64::from(last.retransmits_total))));
     }
-    if transition.skipped {
+    if change.states_skipped {
         add("  (states between were not seen)");
     }
-    if transition.told_by != ToldBy::Samples {
-        let _ = write!(line, "  by {}", transition.told_by.label());
+    if change.told_by != Label(ToldBy::Samples) {
+        let _ = write!(line, "  by {}", change.told_by.0.label());
     }
-    if let Some(outcome) = outcome(transition) {
-        let _ = write!(line, "  outcome {outcome}");
+    if let Some(Label(outcome)) = change.outcome {
+        let _ = write!(line, "  outcome {}", outcome.label());
     }
     line
 }

@@ -14,7 +14,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
         let is_fine =
             match keyword.as_str() {
-                "$schema" | "$id" | "$defs" | "title" | "description" | "additionalProperties" => true,
+                "$schema" | "$id" | "$defs" | "title" | "description" | "unit" | "additionalProperties" => true,
                 "$ref" => {
                     let name = rule.as_str().and_then(|path| path.strip_prefix("#/$defs/")).expect("a local reference");
                     check(root, &root["$defs"][name], value, at, faults);
@@ -27,6 +27,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
                 "enum" => rule.as_array().expect("a list").contains(value),
                 "const" => rule == value,
                 "minimum" => value.as_f64().is_none_or(|number| number >= rule.as_f64().expect("a number")),
+                "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().expect("a number")),
                 "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= rule.as_u64().expect("a number")),
                 "anyOf" => rule.as_array().expect("a list").iter().any(|one| {
                     let mut others = Vec::new();

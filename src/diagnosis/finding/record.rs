@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -9,26 +10,34 @@ use crate::diagnosis::finding::{CausedFinding, Evidence, Finding, FindingScope, 
 use crate::diagnosis::rule::Rule;
 use crate::model::address::Destination;
 use crate::model::address_text::AddressText;
-use crate::model::tcp_state::TcpState;
+use crate::model::delta::AgeBasis;
+use crate::model::tcp_state::{STATES, TcpState};
 use crate::model::text::DisplayText;
 use crate::model::units;
 use crate::store::Store;
 
 /// The fields of a finding. `Examples` is a list of sockets, each with the fields of `conntop list`. A field that is not
 /// known, or does not apply, is `null`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "finding")]
 pub struct FindingRecord<'a, Examples> {
-    /// Which rule found it; `conntop explain` says what it means.
+    /// Which; conntop explain says what it means.
+    #[schemars(with = "String", extend("enum" = rule_ids()))]
     pub rule: Rule,
     /// Another rule that found the same cause.
+    #[schemars(with = "Option<String>", extend("enum" = or_null(rule_ids())))]
     pub other_rule: Option<Rule>,
-    /// How bad it is: warning or critical.
+    /// warning or critical.
+    #[schemars(with = "String", extend("enum" = [Severity::Warning, Severity::Critical].map(Severity::label)))]
     pub severity: Severity,
     /// What is wrong, as text.
+    #[schemars(length(min = 1))]
     pub sentence: &'a str,
     /// Why, in a few words.
+    #[schemars(length(min = 1))]
     pub why: Option<&'static str>,
     /// The process, or the program of all of them, by name.
+    #[schemars(length(min = 1))]
     pub process: Option<&'a str>,
     /// The process by number; null where several share it.
     pub pid: Option<u32>,
@@ -36,51 +45,64 @@ pub struct FindingRecord<'a, Examples> {
     pub processes: u32,
     /// The first 16 of them by number, those with most of the sockets first.
     pub pids: Vec<u32>,
-    /// Where it is.
+    /// Where: to (a remote endpoint), on (a local one), process or machine.
     pub place: FindingPlace,
     /// The address of the place.
+    #[schemars(length(min = 1))]
     pub addr: Option<String>,
     /// The port of the place.
     pub port: Option<u16>,
     /// The interface that the place is bound to, or that its address belongs to.
+    #[schemars(length(min = 1))]
     pub interface: Option<String>,
     /// The network namespace, as the inode of /proc/PID/ns/net.
     pub netns: Option<u32>,
     /// The listening socket that it is about, as its inode.
     pub listener: Option<u32>,
-    /// The state of its sockets, if they have one state.
+    /// The state of its sockets, if it is one.
+    #[schemars(extend("enum" = or_null(STATES.map(|row| row.name).to_vec())))]
     pub state: Option<&'static str>,
     /// How many sockets it is about.
     pub sockets: u32,
-    /// How long it has lasted, in seconds.
+    /// How long it has lasted.
+    #[schemars(extend("unit" = "seconds"))]
     pub since_seconds: Option<f64>,
     /// How that is known: observed, kernel or at-least.
+    #[schemars(extend("enum" = or_null([AgeBasis::Observed, AgeBasis::Kernel, AgeBasis::AtLeast].map(AgeBasis::label).to_vec())))]
     pub since_basis: Option<&'static str>,
-    /// How much it grows per minute.
+    /// How fast it grows.
+    #[schemars(extend("unit" = "per minute"))]
     pub slope_per_minute: Option<f64>,
-    /// How well a straight line explains that, 0 to 1.
+    /// How well a straight line explains that.
+    #[schemars(extend("unit" = "1 is all"))]
     pub slope_confidence: Option<f64>,
     /// What runs out.
+    #[schemars(length(min = 1))]
     pub runs_out: Option<&'static str>,
-    /// In how many seconds it runs out: what is left, by what is used up in that time.
+    /// In how long: what is left, by what is used up in that time.
+    #[schemars(extend("unit" = "seconds"))]
     pub runs_out_seconds: Option<f64>,
     /// How many are left.
     pub runs_out_left: Option<u64>,
-    /// How many more are used up per minute.
+    /// How many more are used up.
+    #[schemars(extend("unit" = "per minute"))]
     pub runs_out_per_minute: Option<f64>,
-    /// Numbers behind it; their names end in the unit, and in `_max` for a limit.
+    /// Numbers behind it; their names end in the unit, and in _max for a limit.
+    #[schemars(schema_with = "evidence_schema")]
     pub evidence: Map<String, Value>,
-    /// What else was found and is explained by this.
+    /// What else was found and is explained by this: rule, sentence, sockets, processes, filter.
     pub caused: Vec<CausedRecord<'a>>,
     /// How many more findings it explains than are listed.
     pub caused_left_out: u32,
-    /// How many sockets those are about.
+    /// The sockets of those.
     pub caused_left_out_sockets: u64,
     /// Sockets that it is about, with the fields of a list.
     pub examples: Examples,
     /// A filter that shows its sockets.
+    #[schemars(length(min = 1))]
     pub filter: Option<&'a str>,
     /// The command that says what it means.
+    #[schemars(length(min = 1))]
     pub explain: String,
     /// What to do, first thing first.
     pub remedy: Vec<&'static str>,
@@ -89,23 +111,28 @@ pub struct FindingRecord<'a, Examples> {
 }
 
 /// The fields of a finding that another one explains.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct CausedRecord<'a> {
     /// Which rule found it.
+    #[schemars(with = "String", extend("enum" = rule_ids()))]
     pub rule: Rule,
     /// What is wrong, as text.
+    #[schemars(length(min = 1))]
     pub sentence: &'a str,
     /// How many sockets it is about.
     pub sockets: u32,
     /// How many processes have it.
     pub processes: u32,
     /// A filter that shows its sockets.
+    #[schemars(length(min = 1))]
     pub filter: Option<&'a str>,
 }
 
 /// Where a finding is: to a remote endpoint, on a local one, in a process or on the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(with = "String", inline, extend("enum" = ["to", "on", "process", "machine"]))]
 pub enum FindingPlace {
     /// Connections to a remote endpoint.
     To,
@@ -173,6 +200,18 @@ impl<'a, Examples> FindingRecord<'a, Examples> {
             does_not_help: finding.does_not_help(),
         }
     }
+}
+
+fn rule_ids() -> Vec<&'static str> {
+    Rule::ALL.iter().map(|rule| rule.id()).collect()
+}
+
+fn or_null(words: Vec<&'static str>) -> Vec<Option<&'static str>> {
+    words.into_iter().map(Some).chain([None]).collect()
+}
+
+fn evidence_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "properties": {}, "additionalProperties": { "type": ["number", "string"] } })
 }
 
 fn not_empty(text: &str) -> Option<&str> {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::model::action::Caution;
 use crate::model::closing::{Close, CloseOutcome, Spared};
@@ -13,7 +14,8 @@ use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::report::act::{PLANNED, PlanStyle, PlanTable, matching};
-use crate::report::format::json::SocketWriter;
+use crate::report::format::label::Label;
+use crate::report::format::socket::SocketObject;
 use crate::report::format::text::TextHeading;
 use crate::store::Store;
 use crate::store::logins::Logins;
@@ -170,24 +172,24 @@ impl ClosePlan {
         is_plan: bool,
         store: &'s Store,
         look: PlanStyle,
-    ) -> PlanTable<'s> {
+    ) -> PlanTable<'s, CloseTarget<'s>, CloseLeftOut> {
         let more = [(has_namespaces(store), NAMESPACE), (look.commands, COMMAND)];
         let more = more.into_iter().filter_map(|(is_shown, column)| is_shown.then_some(column));
         let columns: Vec<usize> =
             TEXT_COLUMNS.into_iter().chain(more).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
-        let all: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
-        let objects = SocketWriter::new(&all, true);
         let left = |title| TextHeading { title, align: Align::Left };
         let sockets =
             columns.iter().map(|&index| TextHeading { title: COLUMNS[index].title, align: COLUMNS[index].align });
         let mut written = PlanTable {
             headings: [left("RESULT")].into_iter().chain(sockets).chain([left("NOTE")]).collect(),
             cells: Vec::new(),
-            objects: Vec::new(),
-            members: format!(
-                ",\"dry_run\":{is_plan},\"left_out\":{}",
-                json!({ "listeners": self.listeners, "without_identity": self.without_identity, "ssh": self.ssh() })
-            ),
+            dry_run: is_plan,
+            left_out: CloseLeftOut {
+                listeners: self.listeners,
+                without_identity: self.without_identity,
+                ssh: self.ssh(),
+            },
+            targets: Vec::new(),
         };
         let command = column::find(COLUMNS, COMMAND).ok().filter(|_| look.commands);
         let targets = self.rows.iter().zip(&self.closes).zip(&self.cautions);
@@ -206,20 +208,48 @@ impl ClosePlan {
             let cells = columns.iter().map(|&index| (COLUMNS[index].value)(row, store).text());
             written.cells.push([label.into()].into_iter().chain(cells).chain([note]).collect());
             let command = command.map(|index| (COLUMNS[index].value)(row, store).text());
-            let members = json!({
-                "outcome": label,
-                "note": sentence,
-                "cautions": caution.iter().map(|caution| caution.label()).collect::<Vec<_>>(),
-                "command": command.filter(|command| !command.is_empty()),
+            written.targets.push(CloseTarget {
+                outcome: label,
+                note: sentence.map(str::to_owned),
+                cautions: caution.iter().copied().map(Label).collect(),
+                command: command.filter(|command| !command.is_empty()),
+                socket: SocketObject::of(row, store),
             });
-            let mut object = members.to_string().into_bytes();
-            // The socket is the last member.
-            object.pop();
-            object.extend_from_slice(b",\"socket\":");
-            objects.append(&mut object, row, store);
-            object.push(b'}');
-            written.objects.push(object);
         }
         written
     }
+}
+
+/// A socket that is closed, and what came of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "target")]
+pub(in crate::report) struct CloseTarget<'a> {
+    /// What came of it; planned where nothing was done.
+    #[schemars(extend("enum" = [
+        PLANNED, "closed", "disconnected", "gone", "refused", "not-permitted", "unsupported", "still-there", "failed"
+    ]))]
+    outcome: &'static str,
+    /// What there is to say beyond that.
+    #[schemars(length(min = 1))]
+    note: Option<String>,
+    /// What one should know before it is closed.
+    #[schemars(extend("items" = { "enum": [Caution::Ssh.label()] }))]
+    cautions: Vec<Label<Caution>>,
+    /// The command line, with --command only.
+    #[schemars(length(min = 1))]
+    command: Option<Cow<'a, str>>,
+    /// The socket, with the fields of a list.
+    socket: SocketObject<'a>,
+}
+
+/// How many matching sockets are left out.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(in crate::report) struct CloseLeftOut {
+    /// Listeners that match and were not asked for.
+    listeners: usize,
+    /// Sockets that match and that the source cannot tell from others.
+    without_identity: usize,
+    /// Targets, refused, that are of ssh servers and were not asked for.
+    ssh: usize,
 }

@@ -11,14 +11,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::model::action::{Caution, Kill, KillOutcome, Protection, Signal};
+use crate::model::action::{Caution, Kill, KillOutcome, Protection, SIGNALS, Signal};
 use crate::model::address_text::local_end;
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::report::act::{PLANNED, PlanStyle, PlanTable, matching};
+use crate::report::format::label::Label;
 use crate::report::format::text::TextHeading;
 use crate::store::Store;
 use crate::table::column::Align;
@@ -259,13 +261,9 @@ impl KillPlan {
         is_plan: bool,
         store: &Store,
         look: PlanStyle,
-    ) -> PlanTable<'_> {
+    ) -> PlanTable<'_, KillTargetObject<'_>, KillLeftOut> {
         let left = |title| TextHeading { title, align: Align::Left };
         let right = |title| TextHeading { title, align: Align::Right };
-        let left_out = json!({
-            "connections": self.connections, "sharing_with_parent": self.sharing_with_parent, "hidden": self.hidden,
-            "vanished": self.vanished, "without_process": self.without_process, "ssh": self.ssh(),
-        });
         let has_namespaces = has_namespaces(store);
         let mut written = PlanTable {
             headings: vec![
@@ -278,8 +276,16 @@ impl KillPlan {
                 left("NOTE"),
             ],
             cells: Vec::new(),
-            objects: Vec::new(),
-            members: format!(",\"dry_run\":{is_plan},\"left_out\":{left_out}"),
+            dry_run: is_plan,
+            left_out: KillLeftOut {
+                connections: self.connections,
+                sharing_with_parent: self.sharing_with_parent,
+                hidden: self.hidden,
+                vanished: self.vanished,
+                without_process: self.without_process,
+                ssh: self.ssh(),
+            },
+            targets: Vec::new(),
         };
         if has_namespaces {
             written.headings.insert(4, left("NAMESPACE"));
@@ -312,27 +318,90 @@ impl KillPlan {
                 cells.push(Cow::from(process.command.as_str()));
             }
             written.cells.push(cells);
-            let object = json!({
-                "outcome": label,
-                "note": note,
-                "after_seconds": result.as_ref().and_then(after_seconds),
-                "signal": signal.row().name,
-                "pid": process.id.pid,
-                "process": process.name.as_str(),
-                "command": Some(process.command.as_str()).filter(|command| look.commands && !command.is_empty()),
-                "user": user,
-                "uid": process.uid,
-                "sockets": target.sockets,
-                "sockets_held": target.holds,
-                "example": target.example,
-                "cautions": target.cautions.iter().map(|caution| caution.label()).collect::<Vec<_>>(),
-                "netns": target.namespaces.iter().map(|netns| netns.0).collect::<Vec<_>>(),
-                "netns_names": namespaces,
+            written.targets.push(KillTargetObject {
+                outcome: label,
+                note,
+                after_seconds: result.as_ref().and_then(after_seconds),
+                signal: signal.row().name,
+                pid: process.id.pid,
+                process: process.name.as_str(),
+                command: Some(process.command.as_str()).filter(|command| look.commands && !command.is_empty()),
+                user,
+                uid: process.uid,
+                sockets: target.sockets,
+                sockets_held: target.holds,
+                example: &target.example,
+                cautions: target.cautions.iter().copied().map(Label).collect(),
+                netns: target.namespaces.iter().map(|netns| netns.0).collect(),
+                netns_names: namespaces,
             });
-            written.objects.push(object.to_string().into_bytes());
         }
         written
     }
+}
+
+/// A process that is signalled, and what came of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "target")]
+pub(in crate::report) struct KillTargetObject<'a> {
+    /// What came of it; planned where nothing was done.
+    #[schemars(extend("enum" = [
+        PLANNED, "sent", "ended", "still-running", "gone", "pid-reused", "let-go", "refused", "not-permitted", "failed"
+    ]))]
+    outcome: &'static str,
+    /// What there is to say beyond that.
+    #[schemars(length(min = 1))]
+    note: Option<String>,
+    /// How long it was waited for.
+    #[schemars(range(min = 0), extend("unit" = "seconds"))]
+    after_seconds: Option<f64>,
+    /// Which signal.
+    #[schemars(extend("enum" = SIGNALS.map(|row| row.name)))]
+    signal: &'static str,
+    /// The process id.
+    pid: u32,
+    /// Its name.
+    process: &'a str,
+    /// The command line, with --command only.
+    #[schemars(length(min = 1))]
+    command: Option<&'a str>,
+    /// The name of its user.
+    #[schemars(length(min = 1))]
+    user: Option<String>,
+    /// The number of its user.
+    uid: Option<u32>,
+    /// How many of its sockets match.
+    sockets: usize,
+    /// How many it holds in all.
+    sockets_held: u32,
+    /// One of those that match.
+    #[schemars(length(min = 1))]
+    example: &'a str,
+    /// What one should know before it is signalled.
+    cautions: Vec<Label<Caution>>,
+    /// The network namespaces of those that match, as inodes.
+    netns: Vec<u32>,
+    /// The same by name, or number where there is none.
+    #[schemars(inner(length(min = 1)))]
+    netns_names: Vec<String>,
+}
+
+/// How many matching sockets and processes are left out.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(in crate::report) struct KillLeftOut {
+    /// Connections left out because the filter names a port.
+    connections: usize,
+    /// Processes whose parent shares the socket and is meant.
+    sharing_with_parent: usize,
+    /// Sockets whose process is hidden.
+    hidden: usize,
+    /// Sockets that were gone before it was seen whose they are.
+    vanished: usize,
+    /// Sockets that no process holds.
+    without_process: usize,
+    /// Targets, refused, that are ssh servers and were not asked for.
+    ssh: usize,
 }
 
 /// `LISTEN tcp 0.0.0.0%eth1:80`.

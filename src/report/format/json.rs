@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::ser::Formatter;
 
 use crate::model::coverage::Coverage;
 use crate::model::process::Holders;
+use crate::model::snapshot::SourceKind;
 use crate::model::time::WallTime;
+use crate::report::format::label::Label;
 use crate::report::format::plain::{self, Notation, decimal};
 use crate::report::format::write_all;
 use crate::store::Store;
@@ -75,14 +78,6 @@ impl<'c> SocketWriter<'c> {
         }
         self
     }
-
-    /// The object of `row`, for a list in another object.
-    pub fn raw(&self, row: &SocketRow, store: &Store) -> Box<RawValue> {
-        let mut object = Vec::new();
-        self.append(&mut object, row, store);
-        raw_value(object)
-    }
-
     /// Appends the object of `row`.
     pub fn append(&self, out: &mut Vec<u8>, row: &SocketRow, store: &Store) {
         for (column, key) in self.columns.iter().zip(&self.keys) {
@@ -102,11 +97,6 @@ impl<'c> SocketWriter<'c> {
     }
 }
 
-fn raw_value(object: Vec<u8>) -> Box<RawValue> {
-    let object = String::from_utf8(object).expect("names and values are text");
-    RawValue::from_string(object).expect("it was written as JSON")
-}
-
 fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
     for (at, process) in holders.all().iter().enumerate() {
         out.extend_from_slice(if at == 0 { b"[{\"pid\":" } else { b",{\"pid\":" });
@@ -122,33 +112,50 @@ fn append_owners(out: &mut Vec<u8>, holders: &Holders) {
     out.push(b']');
 }
 
-/// What every object begins with: what, when and where from.
-#[derive(Serialize)]
-pub struct DocumentHead<'a> {
+/// What the documents of every command with a sample begin with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DocumentOrigin<'a> {
+    /// Changes when a name or a meaning does.
+    #[schemars(extend("const" = SCHEMA))]
     schema: u32,
+    /// The time of the last sample, RFC 3339, UTC.
     at: String,
+    /// The host that it shows.
     host: &'a str,
-    source: &'static str,
+    /// Where it is from: linux, procfs, portable, replay or synthetic.
+    source: Label<SourceKind>,
+}
+
+impl<'a> DocumentOrigin<'a> {
+    /// That of the source of `store`, at `wall`.
+    pub fn of(store: &'a Store, wall: WallTime) -> Self {
+        let source = store.source();
+        Self { schema: SCHEMA, at: rfc3339(wall), host: source.host.as_str(), source: Label(source.kind) }
+    }
+}
+
+/// What every document about the sockets of a sample begins with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DocumentHead<'a> {
+    #[serde(flatten)]
+    head: DocumentOrigin<'a>,
+    /// How many sockets the sample has, and what could not be seen.
     coverage: &'a Coverage,
 }
 
 impl<'a> DocumentHead<'a> {
     /// That of `store`.
     pub fn of(store: &'a Store) -> Self {
-        Self {
-            schema: SCHEMA,
-            at: rfc3339(store.wall()),
-            host: store.source().host.as_str(),
-            source: store.source().kind.name(),
-            coverage: store.coverage(),
-        }
+        Self { head: DocumentOrigin::of(store, store.wall()), coverage: store.coverage() }
     }
 }
 
-/// What a line that stands alone begins with: of which host it is, and the time of the sample.
-#[derive(Serialize)]
+/// What a line that stands alone begins with.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LineHead<'a> {
+    /// The host that it shows; with ndjson and csv, unless --columns names others.
     host: &'a str,
+    /// The time of the sample, RFC 3339, UTC; with ndjson and csv, unless --columns names others.
     at: String,
 }
 
@@ -166,18 +173,97 @@ impl<'a> LineHead<'a> {
         [Value::Text(self.host), Value::Text(&self.at)]
     }
 
-    /// It as an object without its last brace.
+    /// It as an object that is not closed: more members follow.
     pub(crate) fn opening(&self) -> String {
-        let mut object = serde_json::to_string(self).expect("text is JSON");
-        object.pop();
-        object
+        let mut object = Vec::new();
+        write_open(&mut object, self).expect("a vector takes all");
+        String::from_utf8(object).expect("JSON is text")
     }
 }
 
-/// Writes `head`, an object, without its last brace: a list follows.
+/// Writes `head` as an object that is not closed: more members follow, which are too many to be in memory at once.
 pub fn write_open(out: &mut impl Write, head: &impl Serialize) -> io::Result<()> {
-    let head = serde_json::to_vec(head)?;
-    out.write_all(head.strip_suffix(b"}").unwrap_or(&head))
+    let mut serializer = serde_json::Serializer::with_formatter(out, OpenObject::default());
+    Ok(head.serialize(&mut serializer)?)
+}
+
+/// Leaves the outermost object open.
+#[derive(Default)]
+struct OpenObject {
+    depth: usize,
+}
+
+impl Formatter for OpenObject {
+    fn begin_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        if self.depth == 0 { Ok(()) } else { writer.write_all(b"}") }
+    }
+}
+
+/// Writes `document` on one line.
+pub fn write_document(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, document)?;
+    writeln!(out)
+}
+
+/// Writes `document` with each element of its own lists on a line of its own, so that it can be read and compared.
+pub fn write_listing(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut buffer, ElementLines::default());
+    document.serialize(&mut serializer)?;
+    buffer.push(b'\n');
+    out.write_all(&buffer)
+}
+
+/// Puts each element of a list of the outermost object on a line of its own.
+#[derive(Default)]
+struct ElementLines {
+    /// In how many objects and lists the next value stands.
+    depth: usize,
+}
+
+impl ElementLines {
+    /// How deep the elements of a list of the outermost object are.
+    const ELEMENT_DEPTH: usize = 2;
+
+    fn break_line<W: Write + ?Sized>(&self, writer: &mut W) -> io::Result<()> {
+        if self.depth == Self::ELEMENT_DEPTH { writer.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+impl Formatter for ElementLines {
+    fn begin_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"}")
+    }
+
+    fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.break_line(writer)?;
+        self.depth -= 1;
+        writer.write_all(b"]")
+    }
+
+    fn begin_array_value<W: Write + ?Sized>(&mut self, writer: &mut W, is_first: bool) -> io::Result<()> {
+        if !is_first {
+            writer.write_all(b",")?;
+        }
+        self.break_line(writer)
+    }
 }
 
 /// Writes one object: what, when and where from, and the `sockets`, each on a line of its own.

@@ -3,6 +3,9 @@
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
 use crate::model::endpoint::Protocol;
@@ -11,7 +14,7 @@ use crate::model::host_name::HostName;
 use crate::model::process::{Executable, Owner};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
-use crate::report::format::json::SocketWriter;
+use crate::report::format::socket::SocketObject;
 use crate::report::netstat::NetstatSample;
 use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::protocol::ProtocolRow;
@@ -123,29 +126,36 @@ impl Connections {
         format!("{}:{}", host.unwrap_or(addr), service.unwrap_or(port))
     }
 
-    /// Writes them as the objects that `conntop list` writes, with `executable` where it was asked for.
-    pub fn write_json(&self, store: &Store, round: &NetstatSample, out: &mut impl Write) -> io::Result<()> {
-        let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&index| COLUMNS[index].in_json).collect();
-        let objects = SocketWriter::new(&columns, true);
-        let mut buffer = Vec::new();
-        for (at, row) in self.rows(store).into_iter().enumerate() {
-            buffer.clear();
-            buffer.extend_from_slice(if at == 0 { b"" } else { b"," });
-            objects.append(&mut buffer, row, store);
-            if self.executable {
-                buffer.pop();
-                buffer.extend_from_slice(b",\"executable\":");
-                match executable(&row.connection.socket.owner, round) {
-                    Some(Executable::Path(path)) => serde_json::to_writer(&mut buffer, path.as_str())?,
-                    _ => buffer.extend_from_slice(b"null"),
-                }
-                buffer.push(b'}');
-            }
-            out.write_all(&buffer)?;
-        }
-        Ok(())
+    /// Them as the objects that `conntop list` writes, with `executable` where it was asked for.
+    pub fn objects<'s>(&self, store: &'s Store, sample: &'s NetstatSample) -> Vec<ConnectionObject<'s>> {
+        let path = |row: &SocketRow| match executable(&row.connection.socket.owner, sample) {
+            Some(Executable::Path(path)) => Some(path.as_str()),
+            _ => None,
+        };
+        let object = |row| ConnectionObject {
+            socket: SocketObject::of(row, store),
+            executable: self.executable.then(|| ExecutablePath(path(row))),
+        };
+        self.rows(store).into_iter().map(object).collect()
     }
 }
+
+/// A connection or listener of `conntop netstat --format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "connection")]
+pub struct ConnectionObject<'a> {
+    #[serde(flatten)]
+    socket: SocketObject<'a>,
+    /// The program's file, with -b; null where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<&'a str>", length(min = 1))]
+    executable: Option<ExecutablePath<'a>>,
+}
+
+/// The path of a program's file; `null` where it is not known.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct ExecutablePath<'a>(Option<&'a str>);
 
 fn order(a: &Socket, b: &Socket) -> Ordering {
     let key = |socket: &Socket| (socket.protocol, socket.family, !socket.remote.is_unset());

@@ -1,8 +1,12 @@
 //! `netstat -e`: what each interface counted, and with an interval how fast that grows.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, json};
 
 use crate::model::interface::{COUNTERS, CounterRow, Interface};
 use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
@@ -64,26 +68,68 @@ fn each<'r>(
     })
 }
 
-/// One object an interface: `rx_bytes`, `rx_bytes_per_second`, `tx_bytes`, ….
-pub fn json(now: &NetstatSample, before: Option<&NetstatSample>) -> Vec<Value> {
-    let mut objects: Vec<Map<String, Value>> = Vec::new();
-    for (interface, row, [received, sent]) in each(now, before) {
-        let is_same = objects
-            .last()
-            .and_then(|last| last.get("interface"))
-            .is_some_and(|name| name.as_str() == Some(interface.name.as_str()));
-        if !is_same {
-            objects.push(Map::from_iter([("interface".to_owned(), Value::from(interface.name.as_str()))]));
+/// One object for each interface.
+pub fn objects<'r>(now: &'r NetstatSample, before: Option<&'r NetstatSample>) -> Vec<InterfaceObject<'r>> {
+    let mut objects: Vec<InterfaceObject<'r>> = Vec::new();
+    for (interface, row, rates) in each(now, before) {
+        match objects.last_mut().filter(|last| last.interface.name == interface.name) {
+            Some(object) => object.rates.push((row, rates)),
+            None => objects.push(InterfaceObject { interface, rates: vec![(row, rates)] }),
         }
-        let Some(object) = objects.last_mut() else { continue };
-        let mut add = |way: &str, value: Option<u64>, rate: Option<f64>| {
-            if let Some(value) = value {
-                object.insert(format!("{way}_{}", row.key), Value::from(value));
-                object.insert(format!("{way}_{}_per_second", row.key), rate_json(rate));
-            }
-        };
-        add("rx", row.received.map(|get| get(&interface.received)), received);
-        add("tx", row.sent.map(|get| get(&interface.sent)), sent);
     }
-    objects.into_iter().map(Value::Object).collect()
+    objects
+}
+
+/// What an interface counted: `interface`, `rx_bytes`, `rx_bytes_per_second`, `tx_bytes`, ….
+pub struct InterfaceObject<'r> {
+    interface: &'r Interface,
+    /// Each counter with its change per second in both directions.
+    rates: Vec<(&'static CounterRow, [Option<f64>; 2])>,
+}
+
+/// The names of a counter and of its change per second.
+fn names(direction: &str, row: &CounterRow) -> [String; 2] {
+    [format!("{direction}_{}", row.key), format!("{direction}_{}_per_second", row.key)]
+}
+
+impl Serialize for InterfaceObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("interface", &self.interface.name)?;
+        for (row, [received, sent]) in &self.rates {
+            let values = [
+                ("rx", row.received.map(|get| get(&self.interface.received)), *received),
+                ("tx", row.sent.map(|get| get(&self.interface.sent)), *sent),
+            ];
+            for (direction, value, rate) in values {
+                if let Some(value) = value {
+                    let [name, name_of_rate] = names(direction, row);
+                    map.serialize_entry(&name, &value)?;
+                    map.serialize_entry(&name_of_rate, &rate_json(rate))?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for InterfaceObject<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "interface".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut properties = Map::from_iter([("interface".to_owned(), json!({ "type": "string" }))]);
+        for row in &COUNTERS {
+            for (direction, is_there) in [("rx", row.received.is_some()), ("tx", row.sent.is_some())] {
+                if is_there {
+                    let [name, name_of_rate] = names(direction, row);
+                    properties.insert(name, json!({ "type": "integer", "minimum": 0, "description": row.label }));
+                    properties.insert(name_of_rate, json!({ "type": ["number", "null"] }));
+                }
+            }
+        }
+        let required: Vec<String> = properties.keys().cloned().collect();
+        json_schema!({ "type": "object", "properties": properties, "required": required })
+    }
 }

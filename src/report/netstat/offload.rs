@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::model::interface::Feature;
+use crate::model::interface::{Feature, Offload};
 use crate::report::netstat::NetstatSample;
 use crate::report::netstat::layout::{self, ColumnWidths, left};
 
@@ -53,13 +54,34 @@ const fn state(feature: &Feature) -> &'static str {
     }
 }
 
-/// One object an interface, with every feature.
-pub fn json(now: &NetstatSample) -> Vec<Value> {
-    let feature =
-        |feature: &Feature| json!({"name": feature.name.as_str(), "on": feature.is_on, "fixed": feature.is_fixed});
-    let object = |offload: &crate::model::interface::Offload| {
-        let features: Vec<Value> = offload.features.iter().map(feature).collect();
-        json!({"interface": offload.interface.as_str(), "features": features})
+/// One object for each interface, with every feature.
+pub fn objects(now: &NetstatSample) -> Vec<OffloadObject<'_>> {
+    let feature = |feature: &'_ Feature| {
+        let Feature { name, is_on, is_fixed } = feature;
+        FeatureObject { name: name.to_string(), on: *is_on, fixed: *is_fixed }
     };
-    now.offload.iter().map(object).collect()
+    let object = |offload: &'_ Offload| offload.features.iter().map(feature).collect();
+    now.offload.iter().map(|one| OffloadObject { interface: one.interface.as_str(), features: object(one) }).collect()
+}
+
+/// The offload features of an interface.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "offload")]
+pub struct OffloadObject<'a> {
+    /// Its name.
+    interface: &'a str,
+    /// Each of its features.
+    features: Vec<FeatureObject>,
+}
+
+/// An offload feature.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct FeatureObject {
+    /// Its name, as ethtool -k has it.
+    name: String,
+    /// Whether it is on.
+    on: bool,
+    /// Whether it cannot be changed.
+    fixed: bool,
 }

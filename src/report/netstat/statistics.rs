@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 
 use crate::knowledge::counters::{self, CounterKind};
 use crate::model::interface::ProtocolCounter;
@@ -112,19 +113,42 @@ fn protocol_of(counter: &ProtocolCounter) -> Option<&'static ProtocolRow> {
     PROTOCOLS.iter().find(|row| row.groups.contains(&counter.group.as_str()))
 }
 
-/// One object a counter.
-pub fn json(protocol: Option<&ProtocolRow>, now: &NetstatSample, before: Option<&NetstatSample>) -> Vec<Value> {
+/// One object for each counter.
+pub fn objects<'r>(
+    protocol: Option<&ProtocolRow>,
+    now: &'r NetstatSample,
+    before: Option<&NetstatSample>,
+) -> Vec<StatisticObject<'r>> {
     let passed = now.since(before);
     let counters = sections(protocol, now).into_iter().flat_map(|(_, counters)| counters);
-    counters
-        .map(|counter| {
-            json!({
-                "protocol": protocol_of(counter).map(|row| row.name),
-                "group": counter.group.as_str(),
-                "name": counter.name.as_str(),
-                "value": counter.value,
-                "per_second": rate_json(rate(counter, before, passed)),
-            })
-        })
-        .collect()
+    let object = |counter: &'r ProtocolCounter| StatisticObject {
+        protocol: protocol_of(counter).map(|row| row.name),
+        group: counter.group.as_str(),
+        name: counter.name.as_str(),
+        value: counter.value,
+        per_second: rate_json(rate(counter, before, passed)),
+    };
+    counters.map(object).collect()
+}
+
+/// A counter of a protocol.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "statistic")]
+pub struct StatisticObject<'a> {
+    /// As -p has it; null for others.
+    #[schemars(schema_with = "protocol_schema")]
+    protocol: Option<&'static str>,
+    /// The kernel's group of counters, by its name in /proc/net/snmp or /proc/net/netstat.
+    group: &'a str,
+    /// Its name in the group.
+    name: &'a str,
+    /// What it has counted.
+    value: i64,
+    /// Its change, with an interval.
+    per_second: Option<f64>,
+}
+
+fn protocol_schema(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<Option<&str>> = PROTOCOLS.iter().map(|row| Some(row.name)).chain([None]).collect();
+    json_schema!({ "enum": names })
 }

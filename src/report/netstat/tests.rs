@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::*;
 use crate::model::delta::Delta;
 use crate::model::endpoint::Family;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::knowledge::owners::{self, Basis, Invites};
 use crate::knowledge::ports::{self, Danger};
@@ -16,11 +17,14 @@ use crate::model::reach::{Reach, exposure};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
+use crate::report::format::label::Label;
+use crate::report::format::socket::HolderObject;
 use crate::store::Store;
 use crate::store::listeners::{AcceptQueue, ListenAddress};
 use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
+use crate::table::value::Value;
 use crate::table::view::View;
 
 /// The names of services that this system has beyond the catalogue, from `/etc/services`.
@@ -139,9 +143,9 @@ impl ListenerReport<'_> {
     }
 
     /// The processes that hold it: a listener that was inherited has several.
-    fn holders(&self) -> Vec<Value> {
+    fn holders(&self) -> Vec<HolderObject<'_>> {
         let Owner::Live(holders) = &self.row.connection.socket.owner else { return Vec::new() };
-        holders.all().iter().map(|process| json!({"pid": process.id.pid, "process": process.name.as_str()})).collect()
+        holders.all().iter().map(|process| HolderObject::process(process)).collect()
     }
 
     /// `9 of 8`: how many connections wait to be accepted, and how many may; blank for UDP.
@@ -179,44 +183,128 @@ impl ListenerReport<'_> {
     }
 
     /// All of it as one object; what is not known is `null`.
-    pub fn json(&self) -> Value {
+    pub fn object(&self) -> ListenerObject<'_> {
         let column = |key: &str| {
             let column = COLUMNS.iter().find(|column| column.key == key);
-            column.map_or(Value::Null, |column| json!((column.value)(self.row, self.store)))
+            column.map_or(Value::Missing, |column| (column.value)(self.row, self.store))
         };
-        let usual = ports::usual_owners(self.protocol, self.local.port);
-        let known: Vec<_> = ports::catalogue(self.protocol, self.local.port).map(|row| row.usually.as_str()).collect();
-        json!({
-            "proto": self.protocol.name(),
-            "laddr": self.address.alone().to_string(),
-            "lport": self.local.port,
-            "interface": self.address.link().map(|link| link.to_string()),
-            "v6only": self.row.connection.socket.v6only,
-            "exposure": self.exposure.label(),
-            "reached_from": self.reach.map(Reach::label),
-            "class": self.class.name(),
-            "ephemeral": self.is_ephemeral,
-            "service": self.service,
-            "usual_uses": known,
-            "process": column("process"),
-            "pid": column("pid"),
-            "user": column("user"),
-            "owner": column("owner"),
-            "unit": column("unit"),
-            "netns": column("netns"),
-            "usual_processes": usual,
-            "unexpected": self.is_unexpected,
-            "danger": self.danger().map(Danger::label),
-            "danger_basis": self.invites.map(|invites| invites.basis).map(Basis::label),
-            "risk": self.invites.and_then(|invites| invites.text()),
-            "sockets": self.sharers,
-            "inode": column("inode"),
-            "cookie": column("cookie"),
-            "processes": self.holders(),
-            "backlog": column("backlog"),
-            "backlog_limit": column("backlog_limit"),
-            "drops": column("drops"),
-            "overflows_per_second": self.store.pressure().overflows_of(self.row.connection.socket.id),
-        })
+        let socket = &self.row.connection.socket;
+        ListenerObject {
+            proto: self.protocol.name(),
+            laddr: self.address.alone().to_string(),
+            lport: self.local.port,
+            interface: self.address.link().map(|link| link.to_string()),
+            v6only: socket.v6only,
+            exposure: Label(self.exposure),
+            reached_from: self.reach.map(Label),
+            class: Label(self.class),
+            ephemeral: self.is_ephemeral,
+            service: self.service,
+            usual_uses: ports::catalogue(self.protocol, self.local.port).map(|row| row.usually.as_str()).collect(),
+            process: column("process"),
+            pid: column("pid"),
+            user: column("user"),
+            owner: column("owner"),
+            unit: column("unit"),
+            netns: column("netns"),
+            usual_processes: ports::usual_owners(self.protocol, self.local.port),
+            unexpected: self.is_unexpected,
+            danger: self.danger().map(Label),
+            danger_basis: self.invites.map(|invites| Label(invites.basis)),
+            risk: self.invites.and_then(|invites| invites.text()),
+            sockets: self.sharers,
+            inode: column("inode"),
+            cookie: column("cookie"),
+            processes: self.holders(),
+            backlog: column("backlog"),
+            backlog_limit: column("backlog_limit"),
+            drops: column("drops"),
+            overflows_per_second: self.store.pressure().overflows_of(socket.id),
+        }
     }
+}
+
+/// A listener as an object of `conntop ports --format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "listener")]
+pub struct ListenerObject<'a> {
+    #[schemars(schema_with = "columns::proto")]
+    proto: &'static str,
+    #[schemars(schema_with = "columns::laddr")]
+    laddr: String,
+    #[schemars(schema_with = "columns::lport")]
+    lport: u16,
+    /// The interface that it is bound to: packets of others do not reach it.
+    interface: Option<String>,
+    /// Whether it takes IPv6 only, or IPv4 as well; null where the kernel does not say.
+    v6only: Option<bool>,
+    /// Who can reach the address, as far as the address says.
+    exposure: Label<Exposure>,
+    /// Who can reach it, by the interfaces that there are; null where they are not known.
+    reached_from: Option<Label<Reach>>,
+    /// By RFC 6335.
+    class: Label<PortClass>,
+    /// Whether this kernel gives the port to clients; null where it does not say.
+    ephemeral: Option<bool>,
+    #[schemars(schema_with = "columns::service")]
+    service: Option<&'a str>,
+    /// What is usually on the port; it may have several uses.
+    usual_uses: Vec<&'a str>,
+    #[schemars(schema_with = "columns::process")]
+    process: Value<'a>,
+    #[schemars(schema_with = "columns::pid")]
+    pid: Value<'a>,
+    #[schemars(schema_with = "columns::user")]
+    user: Value<'a>,
+    #[schemars(schema_with = "columns::owner")]
+    owner: Value<'a>,
+    #[schemars(schema_with = "columns::unit")]
+    unit: Value<'a>,
+    #[schemars(schema_with = "columns::netns")]
+    netns: Value<'a>,
+    /// Which processes usually listen there.
+    usual_processes: &'a [String],
+    /// Whether the process is none of them; null where one side is not known.
+    unexpected: Option<bool>,
+    /// How bad it is if others reach the port.
+    danger: Option<Label<Danger>>,
+    /// Whether the process is known to be that service, or only the number of the port says so.
+    danger_basis: Option<Label<Basis>>,
+    /// What it invites; by its port, what it may be.
+    #[schemars(length(min = 1))]
+    risk: Option<String>,
+    /// How many sockets share the port, this one counted.
+    #[schemars(range(min = 1))]
+    sockets: usize,
+    #[schemars(schema_with = "columns::inode")]
+    inode: Value<'a>,
+    #[schemars(schema_with = "columns::cookie")]
+    cookie: Value<'a>,
+    /// All that hold this socket, where they are known.
+    processes: Vec<HolderObject<'a>>,
+    #[schemars(schema_with = "columns::backlog")]
+    backlog: Value<'a>,
+    #[schemars(schema_with = "columns::backlog_limit")]
+    backlog_limit: Value<'a>,
+    #[schemars(schema_with = "columns::drops")]
+    drops: Value<'a>,
+    /// Connections lost at its full queue; null unless a recording tells that it alone was full.
+    overflows_per_second: Option<f64>,
+}
+
+/// The schemas of the fields that are columns of the connection table, too.
+mod columns {
+    use schemars::{Schema, SchemaGenerator};
+
+    use crate::report::format::socket::schema_of;
+
+    macro_rules! schemas {
+        ($($name:ident)*) => {$(
+            pub(super) fn $name(_: &mut SchemaGenerator) -> Schema {
+                schema_of(stringify!($name))
+            }
+        )*};
+    }
+
+    schemas! { proto laddr lport service process pid user owner unit netns inode cookie backlog backlog_limit drops }
 }

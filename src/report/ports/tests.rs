@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::*;
 use crate::model::delta::Delta;
 use crate::model::endpoint::Protocol;
-use crate::model::facts::{Facts, PortRange};
+use crate::model::facts::Facts;
 use crate::model::process::Owner;
 use crate::model::testing::{BOOT, connection, listener, process, source_info, tcp, udp};
 use crate::model::time::{Timestamp, WallTime};
