@@ -27,7 +27,7 @@ mod memory;
 mod one_cause;
 mod other_end;
 mod queue_progress;
-mod reading;
+mod reader_progress;
 pub mod rule;
 mod rules;
 mod settle;

@@ -30,7 +30,7 @@ const LOST_FEW: u64 = 10;
 /// So many times the rate of a loss is one whatever its share.
 const ANY_SHARE: f64 = 100.0;
 
-/// All that an evaluation has at hand.
+/// All that an evaluation reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) store: &'a Store,
@@ -225,7 +225,7 @@ pub(super) fn near_percent(part: u64, whole: u64, percent: f64, has_reached: boo
     part > 0 && part as f64 * 100.0 >= whole as f64 * near
 }
 
-/// So many in that time, per second, as evidence tells it.
+/// So many in that time, per second, as evidence states it.
 #[expect(clippy::cast_possible_truncation, reason = "a rate on the screen has three digits")]
 pub(super) fn per_second(rise: Rise) -> f32 {
     rise.per_second() as f32

@@ -1,4 +1,4 @@
-//! One cause is one finding: what a finding explains is told as a part of it.
+//! One cause is one finding: what a finding explains is reported as a part of it.
 //!
 //! [`LINKS`] is the table: which rule explains which other, and what places or processes of the two must have in common.
 //! Each link finds its causes by a key, so that many findings cost no more than their number.
@@ -244,7 +244,7 @@ fn is_target_of(cause: &Finding, client: &Socket, store: &Store) -> bool {
 }
 
 /// Whether a connection from the client's address to the same place is one of those that the cause is about, also of
-/// another network namespace: a container's client of a container. Addresses alone tell nothing there: two networks may
+/// another network namespace: a container's client of a container. Addresses alone prove nothing there: two networks may
 /// use the same.
 fn waits_beside(cause: &Finding, client: &Socket, store: &Store) -> bool {
     let plain = |addr: IpAddr| addr.to_canonical();

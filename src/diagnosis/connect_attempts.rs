@@ -20,7 +20,7 @@ pub(super) struct ConnectAttempts {
     pub(super) under_way: u32,
     /// When the trouble began, and whether that was seen.
     pub(super) since: Since,
-    /// There are more processes than were told apart.
+    /// There are more processes than are listed.
     pub(super) more_processes: bool,
 }
 

@@ -131,7 +131,7 @@ pub(super) fn severity(case: &Case) -> Option<Severity> {
 }
 
 /// `0 of 96 attempts in 12s succeeded`, `30 of 96 attempts in 60s failed`.
-pub(super) fn told(case: &Case, attempts: &ConnectAttempts) -> String {
+pub(super) fn counts_text(case: &Case, attempts: &ConnectAttempts) -> String {
     let now = case.context.now();
     if let Some(row) = attempts.all_failed {
         return format!("0 of {} in {} succeeded", tries(row.failures), units::age(attempts.since.age(now)));
@@ -145,7 +145,7 @@ fn tries(number: u32) -> String {
     many(number, "attempt")
 }
 
-/// How many processes it is about at least, where there are more than were told apart.
+/// How many processes it is about at least, where there are more than are listed.
 pub(super) fn more_processes(group: &SocketGroup) -> Option<Measure> {
     let is_more = group.attempts.is_some_and(|attempts| attempts.more_processes);
     is_more.then(|| Measure::Count(group.processes.len().into()))

@@ -41,13 +41,13 @@ pub(super) struct RuleDefinition {
 /// What a rule finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RuleKind {
-    /// Something that happens, and is told first.
+    /// Something that happens; it is listed first.
     Event,
-    /// A standing fact: told after everything that happens; nobody saw it begin.
+    /// A standing fact, which nobody saw begin; it is listed after everything that happens.
     Fact,
 }
 
-/// Rows that the store keeps at hand.
+/// Rows that the store indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WatchedRows {
     /// TCP listeners and bound UDP sockets.

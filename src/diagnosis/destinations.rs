@@ -25,7 +25,7 @@ use crate::store::row::SocketRow;
 /// The most destinations counted; rows to others are left out. One that is short of ports has tens of thousands of
 /// rows, so that it is among the first that are met.
 pub(super) const DESTINATIONS_MAX: usize = 65_536;
-/// Churn is what came into `TIME_WAIT` within this time, which the kernel's timers tell even at first sight.
+/// Churn is what came into `TIME_WAIT` within this time, which the kernel's timers show even in the first sample.
 pub(super) const CHURN_WINDOW: Duration = Duration::from_secs(10);
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h).
 pub(super) const TIME_WAIT_SECONDS: u64 = 60;

@@ -1,4 +1,4 @@
-//! Lookups that no DNS server answered, as far as samples tell: how long sockets lived that were connected to one.
+//! Lookups that no DNS server answered, as far as samples show: how long sockets lived that were connected to one.
 //!
 //! A resolver opens a UDP socket for each attempt, connects it to the server and closes it once the answer is there, or its
 //! time-out has passed (glibc `send_dg` in `resolv/res_send.c`; Go's `dnsclient_unix.go` does the same). Answers take

@@ -35,7 +35,7 @@ fn is_accept_queue_full(context: &Context, socket: &Socket) -> bool {
     is_full || context.store.pressure().overflows_of(socket.id).is_some()
 }
 
-/// Drops of listeners beyond those at full accept queues, of our own network namespace; `None` where nothing tells.
+/// Drops of listeners beyond those at full accept queues, of our own network namespace; `None` where the source does not say.
 pub(super) fn excess(context: &Context) -> Option<Rise> {
     let drops = context.rise(DROPS_OVER, |counters| counters.listen_drops)?;
     let overflows = context.rise(DROPS_OVER, |counters| counters.listen_overflows)?;

@@ -1,7 +1,7 @@
 //! One evaluation at the store, in slices: rows are gathered into groups, each group is judged, findings come out.
 //!
-//! Only rows are looked at that the store keeps at hand for it: listeners, `CLOSE_WAIT`, suspects. So the silent mass of
-//! established connections costs nothing; ports and churn have their own pass (see `destinations`).
+//! Only rows are looked at that the store indexes for it: listeners, `CLOSE_WAIT`, suspects. So established connections that do nothing
+//! cost nothing; ports and churn have their own pass (see `destinations`).
 
 use crate::diagnosis::definition::WatchedRows;
 use crate::diagnosis::destinations::RowsToCount;
@@ -20,8 +20,7 @@ const STEPS_SETTLE: usize = 4;
 /// Putting this many groups in order is one step, as looking at one row is.
 const GROUPS_A_STEP: usize = 8;
 
-/// The passes over rows.
-/// The queued ones first: how they move explains others.
+/// The passes over rows. Queued rows come first, because how they move explains others.
 const PASSES: [WatchedRows; 6] = [
     WatchedRows::Queued,
     WatchedRows::Lookups,
@@ -83,29 +82,29 @@ impl Evaluation {
     }
 
     /// Goes on as far as `steps` allows; answers whether the findings are there.
-    pub(super) fn advance(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) -> bool {
+    pub(super) fn advance(&mut self, evaluator: &mut GroupEvaluator, steps: &mut usize) -> bool {
         while *steps > 0 {
             match self.phase {
-                EvaluationPhase::Rows(pass) => self.pass(pass, desk, steps),
-                EvaluationPhase::Destinations(count) => self.count(count, desk, steps),
+                EvaluationPhase::Rows(pass) => self.pass(pass, evaluator, steps),
+                EvaluationPhase::Destinations(count) => self.count(count, evaluator, steps),
                 EvaluationPhase::Whole => {
-                    self.gather_whole(desk);
+                    self.gather_whole(evaluator);
                     let groups = std::mem::take(&mut self.gathered).into_sorted();
                     *steps = steps.saturating_sub(1 + groups.len() / GROUPS_A_STEP);
                     self.judged.reserve_exact(groups.len());
                     self.groups = groups.into_iter();
                     self.phase = EvaluationPhase::Judge;
                 }
-                EvaluationPhase::Judge => self.judge_next(desk, steps),
-                EvaluationPhase::Settle => self.settle_next(desk, steps),
+                EvaluationPhase::Judge => self.judge_next(evaluator, steps),
+                EvaluationPhase::Settle => self.settle_next(evaluator, steps),
                 EvaluationPhase::Done => return true,
             }
         }
         matches!(self.phase, EvaluationPhase::Done)
     }
 
-    fn pass(&mut self, pass: usize, desk: &mut GroupEvaluator, steps: &mut usize) {
-        let (set, rows) = (PASSES[pass], desk.store.rows());
+    fn pass(&mut self, pass: usize, evaluator: &mut GroupEvaluator, steps: &mut usize) {
+        let (set, rows) = (PASSES[pass], evaluator.store.rows());
         let indices = match set {
             WatchedRows::Listening => rows.listening(),
             WatchedRows::CloseWait => rows.close_wait(),
@@ -121,32 +120,32 @@ impl Evaluation {
                 self.phase = if pass + 1 < PASSES.len() {
                     EvaluationPhase::Rows(pass + 1)
                 } else {
-                    Self::destinations_phase(desk)
+                    Self::destinations_phase(evaluator)
                 };
                 return;
             };
             self.next = RowIndex(index.0 + 1);
             self.units += 1;
             if let Some(row) = rows.get(index) {
-                self.gather(set, row, desk);
+                self.gather(set, row, evaluator);
             }
         }
     }
 
-    fn gather(&mut self, set: WatchedRows, row: &SocketRow, desk: &mut GroupEvaluator) {
+    fn gather(&mut self, set: WatchedRows, row: &SocketRow, evaluator: &mut GroupEvaluator) {
         // One that the last sample did not list is gone as a rule: it has not become older, only the sample has.
         // Only where its process holds a socket of which is not known yet where it is, a leak may have been reset.
-        if desk.store.is_unlisted(row.connection.socket.id)
-            && !(set == WatchedRows::CloseWait && may_be_held(row, desk.store))
+        if evaluator.store.is_unlisted(row.connection.socket.id)
+            && !(set == WatchedRows::CloseWait && may_be_held(row, evaluator.store))
         {
             return;
         }
         match set {
-            WatchedRows::Queued => desk.memory.flows.note(desk.store, row),
-            WatchedRows::Lookups => desk.memory.lookups.note(desk.store, row),
+            WatchedRows::Queued => evaluator.memory.flows.note(evaluator.store, row),
+            WatchedRows::Lookups => evaluator.memory.lookups.note(evaluator.store, row),
             _ => {}
         }
-        let context = desk.context();
+        let context = evaluator.context();
         for (rule, definition) in rules::all() {
             if definition.sets.contains(&set)
                 && let Some(member) = (definition.member)(&context, row)
@@ -157,17 +156,17 @@ impl Evaluation {
         }
     }
 
-    fn destinations_phase(desk: &mut GroupEvaluator) -> EvaluationPhase {
-        let sides = Sides::new(desk.store);
-        let count = desk.destinations.due(desk.store, &sides, desk.thresholds);
+    fn destinations_phase(evaluator: &mut GroupEvaluator) -> EvaluationPhase {
+        let sides = Sides::new(evaluator.store);
+        let count = evaluator.destinations.due(evaluator.store, &sides, evaluator.thresholds);
         if count != RowsToCount::Keep {
-            desk.destinations.begin(count, desk.store, &sides, desk.thresholds);
+            evaluator.destinations.begin(count, evaluator.store, &sides, evaluator.thresholds);
         }
         EvaluationPhase::Destinations(count)
     }
 
-    fn count(&mut self, count: RowsToCount, desk: &mut GroupEvaluator, steps: &mut usize) {
-        let (rows, sides) = (desk.store.rows(), Sides::new(desk.store));
+    fn count(&mut self, count: RowsToCount, evaluator: &mut GroupEvaluator, steps: &mut usize) {
+        let (rows, sides) = (evaluator.store.rows(), Sides::new(evaluator.store));
         while *steps > 0 {
             *steps -= 1;
             let found = match count {
@@ -183,13 +182,13 @@ impl Evaluation {
                 return;
             };
             self.next = RowIndex(index.0 + 1);
-            desk.destinations.note(row, &sides, desk.store);
+            evaluator.destinations.note(row, &sides, evaluator.store);
         }
     }
 
-    fn gather_whole(&mut self, desk: &mut GroupEvaluator) {
-        desk.memory.lookups.close(desk.store);
-        let context = desk.context();
+    fn gather_whole(&mut self, evaluator: &mut GroupEvaluator) {
+        evaluator.memory.lookups.close(evaluator.store);
+        let context = evaluator.context();
         for (_, definition) in rules::all() {
             for group in (definition.groups)(&context) {
                 self.gathered.put(group);
@@ -197,7 +196,7 @@ impl Evaluation {
         }
     }
 
-    fn judge_next(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) {
+    fn judge_next(&mut self, evaluator: &mut GroupEvaluator, steps: &mut usize) {
         let Some(group) = self.groups.next() else {
             self.settling = SettlingGroups::new(std::mem::take(&mut self.judged));
             self.phase = EvaluationPhase::Settle;
@@ -205,21 +204,22 @@ impl Evaluation {
         };
         *steps = steps.saturating_sub(STEPS_JUDGE);
         self.units += 1;
-        let judgement = desk.judge(&group);
+        let judgement = evaluator.judge(&group);
         self.judged.push((group, judgement));
     }
 
-    fn settle_next(&mut self, desk: &mut GroupEvaluator, steps: &mut usize) {
+    fn settle_next(&mut self, evaluator: &mut GroupEvaluator, steps: &mut usize) {
         self.units += 1;
-        let taken = self.settling.advance(desk, &mut self.findings);
+        let taken = self.settling.advance(evaluator, &mut self.findings);
         *steps = steps.saturating_sub(taken * STEPS_SETTLE);
         if taken == 0 {
             let outlasts = |rule| rules::definition(rule).outlasts_group();
-            desk.memory
-                .finish(desk.store, outlasts)
+            evaluator
+                .memory
+                .finish(evaluator.store, outlasts)
                 .into_iter()
-                .for_each(|held| self.findings.take(Some(held), desk.ignores));
-            self.findings.join(desk.store);
+                .for_each(|held| self.findings.take(Some(held), evaluator.ignores));
+            self.findings.join(evaluator.store);
             self.phase = EvaluationPhase::Done;
         }
     }

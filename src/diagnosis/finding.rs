@@ -196,7 +196,7 @@ pub struct ProcessShare {
     pub sockets: u32,
 }
 
-/// Findings that another one explains: they are told as a part of it.
+/// Findings that another one explains: they are reported as a part of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CausedFindings {
     /// The first [`CAUSED_LISTED_MAX`] in full: in the order of their rules, those with most sockets first.
@@ -234,7 +234,7 @@ impl ProcessShare {
 
 /// So many of the processes of one finding are listed.
 pub const PROCESSES_LISTED_MAX: usize = 16;
-/// So many of the findings that another one explains are told in full.
+/// So many of the findings that another one explains are listed in full.
 pub const CAUSED_LISTED_MAX: usize = 8;
 
 /// A limit ahead.

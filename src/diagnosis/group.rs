@@ -37,7 +37,7 @@ pub(super) struct GroupMember<'a> {
     pub(super) settled: bool,
     /// Whether that is long ago.
     pub(super) aged: bool,
-    /// One of the kinds that the rule tells apart.
+    /// One of the kinds that the rule distinguishes.
     pub(super) kind: usize,
     /// Something that the rule adds up; or, with a limit, what is used of it.
     pub(super) amount: u64,
@@ -45,7 +45,7 @@ pub(super) struct GroupMember<'a> {
     pub(super) limit: u64,
     /// What waits at the other end, in bytes, if the rule looks there.
     pub(super) beyond: u64,
-    /// Bytes per second, if the rule tells how fast it is.
+    /// Bytes per second, if the rule states how fast it is.
     pub(super) rate: f64,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct SocketGroup {
     pub(super) beyond: u64,
     /// Bytes per second, added up.
     pub(super) rate: f64,
-    /// Our address, where the rule tells our addresses apart.
+    /// Our address, where the rule distinguishes our addresses.
     pub(super) from: Option<Address>,
     /// What became of attempts to connect, for the rules that are about those.
     pub(super) attempts: Option<ConnectAttempts>,

@@ -133,10 +133,10 @@ impl Slope {
         self.is_sure() && self.per_minute > 0.0 && self.per_minute * self.over.as_secs_f32() / 60.0 >= RISE_MIN
     }
 
-    /// When `left` of something are used up, at the rate as it is told: who reads both can do the sum.
+    /// When `left` of something are used up, at the rate as it is printed, so that both numbers agree.
     pub(super) fn runs_out(&self, what: &'static str, left: u64) -> Option<RunsOut> {
-        let told = Self { per_minute: as_told(self.per_minute), ..*self };
-        Some(RunsOut { what, within: told.time_to(left)?, left, per_minute: told.per_minute })
+        let printed = Self { per_minute: as_printed(self.per_minute), ..*self };
+        Some(RunsOut { what, within: printed.time_to(left)?, left, per_minute: printed.per_minute })
     }
 
     /// In how long something grows by `room`.
@@ -149,7 +149,7 @@ impl Slope {
 
 /// `per_minute` with the digits that sentences have: whole numbers from 10 on, else one digit behind the point; per hour
 /// below 1 a minute, per second from 600 a minute on (see `wording::growth`).
-pub(super) fn as_told(per_minute: f32) -> f32 {
+pub(super) fn as_printed(per_minute: f32) -> f32 {
     let digits = |rate: f32| if rate >= 9.95 { rate.round() } else { (rate * 10.0).round() / 10.0 };
     match per_minute {
         rate if rate < 0.95 => digits(rate * 60.0) / 60.0,
@@ -244,13 +244,13 @@ mod tests {
 
     #[test]
     fn what_is_left_and_the_rate_as_told_give_the_time() {
-        for (per_minute, told) in
+        for (per_minute, printed) in
             [(0.026, 0.026_667), (0.5, 0.5), (3.653, 3.7), (42.4, 42.0), (107.3, 107.0), (1_234.0, 1_260.0)]
         {
             let slope = Slope { per_minute, over: Duration::from_secs(3 * 3_600), confidence: 0.99 };
             let limit = slope.runs_out("descriptors", 10_000).expect("it rises");
-            assert!((limit.per_minute - told).abs() < told / 1e3, "{per_minute}: {}", limit.per_minute);
-            let sum = 10_000.0 / f64::from(told) * 60.0;
+            assert!((limit.per_minute - printed).abs() < printed / 1e3, "{per_minute}: {}", limit.per_minute);
+            let sum = 10_000.0 / f64::from(printed) * 60.0;
             assert!((limit.within.as_secs_f64() - sum).abs() < sum / 1e3, "{limit:?}");
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::diagnosis::finding::ProcessShare;
 use crate::model::process::{Process, ProcessId};
 
-/// The most processes of one group that are told apart. Sockets of others are counted, their processes are not.
+/// The most processes of one group that are listed. Sockets of others are counted, their processes are not.
 pub(super) const PROCESSES_MAX: usize = 1_024;
 
 /// The processes of a group, each with its sockets.
@@ -126,7 +126,7 @@ mod tests {
         let mut sharers = GroupProcesses::default();
         let len = u32::try_from(PROCESSES_MAX).expect("small") + 5;
         (0..len).for_each(|pid| sharers.note(Some(&process(pid, "curl")), 1));
-        let told: u32 = sharers.all().map(|share| share.sockets).sum();
-        assert_eq!((sharers.len(), told + sharers.uncounted), (len - 5, len));
+        let listed: u32 = sharers.all().map(|share| share.sockets).sum();
+        assert_eq!((sharers.len(), listed + sharers.uncounted), (len - 5, len));
     }
 }

@@ -1,4 +1,4 @@
-//! What the user has acknowledged: findings that are counted and not told. `[[ignore]]` in the config file, `--ignore` on the
+//! What the user has acknowledged: findings that are counted and not listed. `[[ignore]]` in the config file, `--ignore` on the
 //! command line.
 //!
 //! One names a rule, a place and a program, never a pid: it holds after a restart, and for nothing else. It is asked

@@ -7,7 +7,7 @@ use crate::model::socket::{Socket, TimerKind};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 
-/// `TCP_RTO_MIN`: the shortest time-out, for sources that do not tell it.
+/// `TCP_RTO_MIN`: the shortest time-out, for sources that do not report it.
 const RTO_MIN_US: u64 = 200_000;
 /// `TCP_RTO_MAX`: no time-out and no probe waits longer.
 const RTO_MAX: Duration = Duration::from_secs(2 * 60);

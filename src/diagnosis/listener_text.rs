@@ -8,7 +8,7 @@ use crate::store::listeners::{ListenAddress, ListenerMatch};
 /// So many listeners are named that something may be put down to.
 const NAMED_MAX: usize = 3;
 
-/// The process that listens for connections that came in: where several listeners share the place and nothing tells them
+/// The process that listens for connections that came in: where several listeners share the place and nothing distinguishes them
 /// apart, all that it can be, or how many.
 pub(super) fn accepting(case: &Case) -> Subject {
     let Some((socket, came_by)) = came_by(case) else { return listening(case.group) };

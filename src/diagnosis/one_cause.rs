@@ -15,7 +15,7 @@ use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
 use crate::model::units;
 
-/// More full listeners of one place than this are told as one finding.
+/// More full listeners of one place than this are reported as one finding.
 const FULL_LISTED_MAX: usize = 3;
 
 /// A listener that is full: by itself, or as one of its place.
@@ -55,7 +55,7 @@ fn full(findings: &[Finding]) -> (FullListeners, FullListenersByScope) {
     (by_listener, by_place)
 }
 
-/// Whether full listeners of the place have all those waiting in their queues, of which nobody can tell whose each is.
+/// Whether full listeners of the place have all those waiting in their queues, of which it is not known whose each is.
 /// Then the findings of those listeners say it.
 fn are_told(waiting: &Finding, full: &[usize], others: &mut [Finding]) -> bool {
     let queued: u32 = full.iter().filter_map(|nth| others.get(*nth)).map(|full| full.sockets).sum();

@@ -82,5 +82,5 @@ fn hint(case: &Case) -> Option<String> {
     let (_, id) = case.group.examples.first()?;
     let remote = store.rows().live(*id)?.connection.socket.destination().address.ip();
     let may_be = store.coverage().other_namespaces > 0 && Exposure::of(remote) == Exposure::Private;
-    may_be.then(|| "not known here; --all-netns tells whether it is a container of this machine".to_owned())
+    may_be.then(|| "not known here; --all-netns shows whether it is a container of this machine".to_owned())
 }

@@ -18,14 +18,14 @@ use crate::store::tally::{UNREAD_MIN, UNTAKEN_MIN};
 
 /// The most queues that are remembered; of more nothing is said.
 pub(super) const WATCHED_QUEUES_MAX: usize = 16_384;
-/// How fast something moves is told over this time, and up to twice as long.
+/// How fast something moves is measured over this time, and up to twice as long.
 const RATE_OVER: Duration = Duration::from_secs(2 * 60);
 /// A queue that was not seen for so long is another one when it is back: a sample may miss a row.
 const FORGET_AFTER: Duration = Duration::from_secs(5);
 /// What moves in steps stands still only when it has not moved for so many of its longest pauses.
 const PAUSES: u32 = 3;
 
-/// A rate is told of a queue that was seen so often. Of one that was seen twice, a minute apart, nothing says that it was not
+/// A queue has a rate once it was seen so often. Of one that was seen twice, a minute apart, nothing says that it was not
 /// empty between.
 const SIGHTS_MIN: u32 = 5;
 
@@ -55,7 +55,7 @@ pub(super) enum QueueProgress {
 struct WatchedQueue {
     /// Since when it is watched.
     since: Timestamp,
-    /// How much had moved at the begin of the time over which the rate is told, and at some moment after it.
+    /// How much had moved at the begin of the time over which the rate is measured, and at some moment after it.
     marks: [(Timestamp, u64); 2],
     /// How much has moved, and since when it is that much.
     moved: (Timestamp, u64),

@@ -1,6 +1,6 @@
 //! The end of an evaluation, in slices: judgements become findings, one group at a time.
 //!
-//! Places of one program that are no finding each may be one together, and too many findings of one program are told as
+//! Places of one program that are no finding each may be one together, and too many findings of one program are reported as
 //! one. Of very many findings only the worst are kept.
 
 use std::cmp::Reverse;
@@ -28,7 +28,7 @@ pub(super) type JudgedGroup = (SocketGroup, Option<Judgement>);
 pub(super) struct SettlingGroups {
     /// Address families (see [`SocketGroup::family`]) stand together.
     rest: std::vec::IntoIter<JudgedGroup>,
-    /// How many of the first of `rest` are of the family at hand.
+    /// How many of the first of `rest` are of this family.
     of_family: usize,
     /// The family is one finding.
     is_crowd: bool,
@@ -43,11 +43,11 @@ impl SettlingGroups {
     }
 
     /// Settles the next group, or ends its family; answers how many steps that took, none once all is done.
-    pub(super) fn advance(&mut self, desk: &mut GroupEvaluator, findings: &mut FindingList) -> usize {
+    pub(super) fn advance(&mut self, evaluator: &mut GroupEvaluator, findings: &mut FindingList) -> usize {
         if self.of_family == 0 {
             if let Some(together) = self.together.take().filter(|together| together.places > 1) {
-                let judgement = desk.judge(&together);
-                findings.take(desk.settle(&together, judgement), desk.ignores);
+                let judgement = evaluator.judge(&together);
+                findings.take(evaluator.settle(&together, judgement), evaluator.ignores);
                 return 1;
             }
             return self.begin_family();
@@ -56,7 +56,7 @@ impl SettlingGroups {
         let Some((group, judgement)) = self.rest.next() else { return 0 };
         let rolls_up = rules::definition(group.key.rule).rolls_up && is_outside(&group);
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
-        findings.take(desk.settle(&group, judgement.filter(|_| !joins)), desk.ignores);
+        findings.take(evaluator.settle(&group, judgement.filter(|_| !joins)), evaluator.ignores);
         if joins {
             let program = group.processes.program().map(ProgramName::named);
             let key = FindingKey { program, scope: FindingScope::Process, ..group.key };

@@ -7,7 +7,7 @@ use crate::model::socket::Socket;
 use crate::store::Store;
 use crate::store::listeners::{ListenerMatch, Listeners};
 
-/// Where Linux takes the ports of clients from unless told otherwise (`ip_local_port_range`).
+/// Where Linux takes the ports of clients from by default (`ip_local_port_range`).
 pub(super) const EPHEMERAL_PORTS: PortRange = PortRange { first: 32_768, last: 60_999 };
 
 /// Who listens now, and the range of clients' ports.

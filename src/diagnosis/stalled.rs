@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::diagnosis::case::Context;
 use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::queue_progress::{Queue, QueueProgress};
-use crate::diagnosis::reading::{self, Reading};
+use crate::diagnosis::reader_progress::{self, ReaderProgress};
 use crate::model::delta::Since;
 use crate::model::socket::Socket;
 use crate::model::time::Timestamp;
 use crate::store::row::SocketRow;
 
-/// How long something has lasted as far as it was seen: once the timer that told it has fired, nothing newer is known of
+/// How long something has lasted as far as it was seen: once the timer that showed it has fired, nothing newer is known of
 /// a connection that is not in every sample.
 pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration {
     let seen = socket.timer.map_or(now, |timer| timer.expires.timestamp().min(now));
@@ -19,7 +19,7 @@ pub(super) fn lasted(socket: &Socket, since: Since, now: Timestamp) -> Duration 
 }
 
 /// `row` as one that has been stalled since then, with what it has to send; `None` while that is shorter than `age`. It
-/// is `aged` where so much has waited for so long that it is told however few do.
+/// is `aged` where so much has waited for so long that it is reported however few do.
 pub(super) fn member<'a>(
     context: &Context<'a>,
     row: &'a SocketRow,
@@ -43,13 +43,13 @@ pub(super) fn taken(context: &Context, socket: &Socket) -> QueueProgress {
     context.memory.flows.of(socket.id, Queue::Send, context.thresholds.zero_window_age.saturating_mul(2))
 }
 
-/// Whether the process at the other end is one of this machine, and the rules about how it reads tell of it: now, or, if
+/// Whether the process at the other end is one of this machine, and the rules about how it reads report it: now, or, if
 /// they have seen it once only, at the next evaluation.
 pub(super) fn is_told_of_reader(context: &Context, socket: &Socket) -> bool {
     let Some(peer) = context.store.peer(socket) else { return false };
     let peer = &peer.connection.socket;
-    match reading::of(context, peer) {
-        Reading::Stuck(_) | Reading::Slow(_) | Reading::Steady => true,
-        Reading::Unknown => reading::is_watched(context, peer),
+    match reader_progress::of(context, peer) {
+        ReaderProgress::Stuck(_) | ReaderProgress::Slow(_) | ReaderProgress::Steady => true,
+        ReaderProgress::Unknown => reader_progress::is_watched(context, peer),
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn stands_for_listener(why: Option<NoProcess>) -> Subject {
     Subject::one(match why {
         Some(NoProcess::Hidden) => "a hidden process",
         Some(NoProcess::None) => "a listener without a process",
-        // Of those who wait to be accepted nothing tells who listens.
+        // Connections that wait to be accepted do not say who listens.
         Some(NoProcess::Vanished | NoProcess::Unaccepted) | None => "an unidentified process",
     })
 }

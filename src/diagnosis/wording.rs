@@ -24,7 +24,7 @@ pub(super) fn total(group: &SocketGroup, of_one: impl FnOnce() -> String) -> Str
     }
 }
 
-/// A condition is told to be older than its rows if it is so by this much.
+/// A condition is said to be older than its rows if it is so by this much.
 const OLDER_BY: Duration = Duration::from_secs(2);
 
 /// `to 10.0.0.5:5432`, `on :8080`, `to 37 peers`.
@@ -144,12 +144,12 @@ pub(super) fn age(case: &Case, since: Since) -> String {
 }
 
 /// `; out of descriptors in 3h10m (420 left)`, `... (420 left, +2.2/min)`: what is left and how fast it is used up, where
-/// that is not the growth that was `told` before.
-pub(super) fn ahead(runs_out: Option<RunsOut>, told: Option<Slope>) -> String {
+/// that is not the growth that was `stated` before.
+pub(super) fn ahead(runs_out: Option<RunsOut>, stated: Option<Slope>) -> String {
     let Some(limit) = runs_out else { return String::new() };
     let rate = per_time(limit.per_minute);
-    let is_told = limit.left == 0 || told.is_some_and(|slope| slope.rises() && per_time(slope.per_minute) == rate);
-    let rate = if is_told { String::new() } else { format!(", {rate}") };
+    let is_stated = limit.left == 0 || stated.is_some_and(|slope| slope.rises() && per_time(slope.per_minute) == rate);
+    let rate = if is_stated { String::new() } else { format!(", {rate}") };
     let left = units::count(limit.left);
     format!("; out of {} in {} ({left} left{rate})", limit.what, within(limit.within))
 }
@@ -239,7 +239,7 @@ fn is_any(local: Destination) -> bool {
     local.address.ip().is_unspecified()
 }
 
-/// Only where there is more than one to tell apart.
+/// Only where there is more than one.
 fn push_netns(text: &mut String, case: &Case) {
     let netns = case.group.key.netns.0;
     if netns != 0 && case.context.store.names().namespaces.len() > 1 {

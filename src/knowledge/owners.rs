@@ -1,5 +1,5 @@
 //! Which processes usually hold a port: those of the catalogue (`assets/ports.toml`), and those that hold any port. What a
-//! port invites by the process that holds it: a number alone does not tell a program.
+//! port invites by the process that holds it: a number alone does not identify a program.
 
 use crate::knowledge::ports::{self, PortRow};
 use crate::model::endpoint::Protocol;
@@ -98,7 +98,7 @@ pub struct Invites {
 }
 
 impl Invites {
-    /// The risk in words; where only the port tells, that it is only what may be.
+    /// The risk in words; where only the port is known, it says that this is only what may be.
     pub fn text(&self) -> Option<String> {
         let risk = self.row.risk.as_deref()?;
         Some(match self.basis {
@@ -141,7 +141,7 @@ mod tests {
         assert!(ports::usual_owners(Protocol::Tcp, 80).is_empty(), "anything may serve the web");
     }
 
-    fn told(port: u16, names: &[&str]) -> (&'static str, Basis) {
+    fn risk_of(port: u16, names: &[&str]) -> (&'static str, Basis) {
         let invites = invites(Protocol::Tcp, port, &names.iter().copied()).expect("it has a row");
         (invites.row.service.as_deref().unwrap_or("a range"), invites.basis)
     }
@@ -164,26 +164,30 @@ mod tests {
             (6379, "redis-server", "redis"),
             (50_000, "db2sysc", "db2"),
         ] {
-            assert_eq!(told(port, &[name]), (service, Basis::Program), "{name} on {port}");
+            assert_eq!(risk_of(port, &[name]), (service, Basis::Program), "{name} on {port}");
         }
-        assert_eq!(told(6379, &["systemd", "redis-server"]), ("redis", Basis::Program), "one of its holders is enough");
+        assert_eq!(
+            risk_of(6379, &["systemd", "redis-server"]),
+            ("redis", Basis::Program),
+            "one of its holders is enough"
+        );
     }
 
     #[test]
     fn of_a_program_that_no_row_names_is_said_only_what_may_be() {
         for (port, name) in [(8080, "my-api"), (3128, "node"), (1080, "ssh"), (6379, "python3"), (8888, "docker-proxy")]
         {
-            assert_eq!(told(port, &[name]).1, Basis::Port, "{name} on {port}");
+            assert_eq!(risk_of(port, &[name]).1, Basis::Port, "{name} on {port}");
         }
-        assert_eq!(told(50_000, &["my-api"]), ("sap", Basis::Port), "the worst of what may be");
-        assert_eq!((told(8080, &[]).1, told(1080, &[]).1), (Basis::Port, Basis::Port), "a hidden process");
+        assert_eq!(risk_of(50_000, &["my-api"]), ("sap", Basis::Port), "the worst of what may be");
+        assert_eq!((risk_of(8080, &[]).1, risk_of(1080, &[]).1), (Basis::Port, Basis::Port), "a hidden process");
     }
 
     #[test]
     fn a_runtime_narrows_down_what_may_be_and_proves_nothing() {
-        assert_eq!(told(8080, &["java"]), ("tomcat", Basis::Port));
-        assert_eq!(told(7001, &["java"]), ("weblogic", Basis::Port));
-        assert_eq!(told(9200, &["java"]), ("elasticsearch", Basis::Port));
+        assert_eq!(risk_of(8080, &["java"]), ("tomcat", Basis::Port));
+        assert_eq!(risk_of(7001, &["java"]), ("weblogic", Basis::Port));
+        assert_eq!(risk_of(9200, &["java"]), ("elasticsearch", Basis::Port));
     }
 
     #[test]

@@ -35,12 +35,12 @@ pub fn usual(row: &PortRow, port: u16) -> String {
     format!("{place}/{}{service}: {}{risk}", row.protocols(), row.usually)
 }
 
-/// Where the ports of clients come from: this kernel's choice, or Linux's unless told otherwise.
+/// Where the ports of clients come from: this kernel's choice, or Linux's default.
 pub fn client_ports(of_kernel: Option<PortRange>) -> String {
     let PortRange { first, last } = of_kernel.unwrap_or(CLIENT_PORTS);
     match of_kernel {
         Some(_) => format!("This kernel gives {first} to {last} to clients (net.ipv4.ip_local_port_range)"),
-        None => format!("Linux gives {first} to {last} to clients unless told otherwise"),
+        None => format!("Linux gives {first} to {last} to clients by default"),
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     fn a_port_says_which_range_makes_it_ephemeral() {
         let of = |port, kernel| paragraphs(None, port, kernel).pop().expect("something is said of any port");
         let narrow = Some(PortRange { first: 40_000, last: 50_000 });
-        assert!(of(33_000, None).contains("unless told otherwise: a connection"), "{}", of(33_000, None));
+        assert!(of(33_000, None).contains("by default: a connection"), "{}", of(33_000, None));
         assert!(of(33_000, narrow).contains("registered"), "{}", of(33_000, narrow));
         assert!(of(45_000, narrow).contains("This kernel gives 40000 to 50000"), "{}", of(45_000, narrow));
         assert!(of(61_000, None).ends_with("so not this one."), "{}", of(61_000, None));

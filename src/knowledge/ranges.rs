@@ -45,7 +45,7 @@ impl PortClass {
             Self::WellKnown => "Reserved for standard services; binding to one takes a privilege.",
             Self::Registered => "For services registered with IANA; any user may bind to them.",
             Self::Dynamic => {
-                "Never assigned; for the client's end of a connection, though Linux uses 32768 to 60999 unless told otherwise."
+                "Never assigned; for the client's end of a connection, though Linux uses 32768 to 60999 by default."
             }
         }
     }

@@ -72,9 +72,14 @@ pub fn find(words: &[&str], around: &ExplainContext) -> Result<Vec<Explanation>,
     if words.len() > WORDS_MAX {
         return Err(format!("those are more than {WORDS_MAX} words; ask for fewer topics at once"));
     }
+    let options = options_of_tool(words, around);
     let as_one = look_up(&words.join(" "), around);
-    if !as_one.is_empty() {
-        return Ok(as_one);
+    if !as_one.is_empty() || !options.is_empty() {
+        let tool =
+            if as_one.is_empty() { words.first().map_or_else(Vec::new, |tool| look_up(tool, around)) } else { as_one };
+        let mut found = tool;
+        found.extend(options.into_iter().filter(|option| !found.contains(option)).collect::<Vec<_>>());
+        return Ok(found);
     }
     let mut found: Vec<Explanation> = Vec::new();
     for word in words {
@@ -89,6 +94,14 @@ pub fn find(words: &[&str], around: &ExplainContext) -> Result<Vec<Explanation>,
         }
     }
     Ok(found)
+}
+
+/// What the options mean in a command line of another tool: of `netstat -ano` those of `-a`, `-n` and `-o`.
+fn options_of_tool(words: &[&str], around: &ExplainContext) -> Vec<Explanation> {
+    let [tool, rest @ ..] = words else { return Vec::new() };
+    let letters = rest.iter().filter_map(|word| word.strip_prefix('-')).flat_map(str::chars);
+    let topics = letters.filter_map(|letter| topics::find(&format!("{tool}-{letter}")));
+    topics.flat_map(|topic| look_up(&topic.id, around)).collect()
 }
 
 /// Everything that is called `name`; nothing if it is unknown.

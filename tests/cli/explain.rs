@@ -134,7 +134,14 @@ fn several_words_are_one_topic_or_many() {
         assert_eq!((ended.code, &ended.stdout), (0, &three.stdout), "{words:?}: {}", ended.stderr);
     }
     let habits = run(&["explain", "netstat", "-ano"]);
-    assert_eq!((habits.code, habits.stdout), (0, run(&["explain", "netstat"]).stdout), "{}", habits.stderr);
+    let netstat = run(&["explain", "netstat"]).stdout;
+    assert_eq!((habits.code, habits.stdout), (0, format!("{netstat}\n{}", three.stdout)), "{}", habits.stderr);
+    assert_eq!(topics(&["netstat", "-a"]), ["netstat-a"]);
+    assert_eq!(
+        topics(&["netstat", "-tulpn"]),
+        ["netstat", "netstat-t", "netstat-u", "netstat-l", "netstat-p", "netstat-n"]
+    );
+    assert_eq!(topics(&["ss", "-tanp"]), ["ss", "ss-t", "ss-a", "ss-n", "ss-p"]);
     assert!(run(&["explain", "-h"]).stdout.contains("Usage:"));
 }
 

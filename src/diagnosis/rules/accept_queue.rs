@@ -72,9 +72,9 @@ fn judge(case: &Case) -> Option<Judgement> {
     let is_critical = dropped.is_some() || (drops == ListenerDrops::Unknown && group.amount >= group.limit);
     let why = why(case);
     let full = if group.amount >= group.limit { "full" } else { "nearly full" };
-    let told = drops.words();
+    let drops_text = drops.words();
     let sentence = format!(
-        "{} {full} {}{}: {} of {}{told}, {why}",
+        "{} {full} {}{}: {} of {}{drops_text}, {why}",
         listening(group).owns("accept queue"),
         place(case),
         listener_text::among_sharers(case),
@@ -132,7 +132,7 @@ impl ListenerDrops {
         }
     }
 
-    /// What the listener's own number says; `None` where the source does not tell it.
+    /// What the listener's own number says; `None` where the source does not report it.
     fn of_socket(case: &Case) -> Option<Self> {
         let (context, id) = (case.context, case.group.key.listener?);
         context.store.rows().live(id)?.connection.socket.drops?;

@@ -1,8 +1,8 @@
 //! Connections to one destination are made and closed very fast, whichever end closes first. `TIME_WAIT` itself is no fault
 //! and no leak: it is the trace of connections that could have been kept, at the end that closed first.
 //!
-//! At our end the kernel's timers tell the rate even at first sight, and each one holds a port. Where the other end closes
-//! first, only the ledger tells, after a while: a burst, as a benchmark is, says nothing, and no port is held.
+//! At our end the kernel's timers show the rate even in the first sample, and each one holds a port. Where the other end closes
+//! first, only the ledger shows it, after a while: a burst, as of a benchmark, is no finding, and no port is held.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +108,7 @@ fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) 
         if churned > sum.most {
             (sum.most, sum.since) = (churned, entry.opening_since(now));
         }
-        // Of what only destroy events tell nobody is named: that says nothing against those who are.
+        // Connections known only by destroy events have no process: that does not exclude the processes that are known.
         sum.processes.extend(entry.process().map(|process| (process, churned)));
     }
     let from = context.thresholds.churn.min(context.thresholds.churn_elsewhere) * REMEMBERED_FROM;
@@ -125,7 +125,7 @@ fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) 
             group.processes.note(Some(process), churned);
         }
         group.kinds[A_SECOND] = mean as u32;
-        // What is told late is missing in the last slots.
+        // What is reported late is missing in the last slots.
         group.kinds[PEAK] = sum.slots.peak().max(mean) as u32;
         group.kinds[ELSEWHERE] = u32::from(sum.closed[1] > sum.closed[0]);
         group.oldest = sum.since.map(|at| Since { at, basis: AgeBasis::AtLeast });

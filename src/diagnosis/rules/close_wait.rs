@@ -15,7 +15,7 @@ use crate::store::row::SocketRow;
 /// What comes and goes is counted over this time.
 const FLOW_OVER: Duration = Duration::from_secs(60);
 
-/// The causes told apart here, by kind; the last kind is "the source does not say". What `accept()` has not taken is
+/// The causes distinguished here, by kind; the last kind is "the source does not say". What `accept()` has not taken is
 /// another rule's.
 const CAUSES: [CloseWaitVerdict; 3] =
     [CloseWaitVerdict::MissingClose, CloseWaitVerdict::NotReading, CloseWaitVerdict::StuckReader];

@@ -16,7 +16,7 @@ use crate::model::process::{Process, ProcessId};
 use crate::model::socket::NetnsId;
 use crate::model::units;
 
-/// From this share on, a limit that will be reached soon is told before it is near.
+/// From this share on, a limit that will be reached soon is reported before it is near.
 const SOON_FROM_PERCENT: f64 = 50.0;
 /// Below this part of its limit, a third, a process is not looked at.
 const LOOKED_AT_FROM: u64 = 3;
@@ -59,7 +59,7 @@ fn key(process: &Arc<Process>) -> FindingKey {
     }
 }
 
-/// Whether a process has used so much of its limit, or will so soon, that it is told.
+/// Whether a process has used so much of its limit, or will so soon, that it is reported.
 fn is_near(context: &Context, key: &FindingKey, process: ProcessId, used: u64, max: u64) -> bool {
     let has_been = context.memory.track(key).is_some_and(|past| past.active.is_some());
     let reaches = |percent| near_percent(used, max, percent, has_been);

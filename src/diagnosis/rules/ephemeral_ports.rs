@@ -30,7 +30,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     }
     let limit = room(context.store, &context.sides);
     let from = f64::from(limit) * context.thresholds.ephemeral_ports_warning / 100.0 * REMEMBERED_FROM;
-    // Ports are short per source address too; of several, the shortest tells.
+    // Ports are short per source address too; of several, the shortest counts.
     let mut worst: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
     for (route, port_use) in context.destinations.busy(from, f64::INFINITY) {
         let group = group(context, route, port_use, limit);

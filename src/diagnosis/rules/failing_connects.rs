@@ -31,7 +31,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         who(group).does("often fails to connect to", "often fail to connect to")
     };
     let sentence =
-        format!("{verb} {}: {}{under_way}{}", peers(case), connects::told(case, &attempts), ending(&attempts));
+        format!("{verb} {}: {}{under_way}{}", peers(case), connects::counts_text(case, &attempts), ending(&attempts));
     let counts = attempts.counts;
     let number = |number: u32| (number > 0).then_some(Measure::Count(number.into()));
     Some(

@@ -5,7 +5,7 @@ use crate::diagnosis::definition::{RuleDefinition, WatchedRows};
 use crate::diagnosis::finding::{Measure, Severity};
 use crate::diagnosis::group::GroupMember;
 use crate::diagnosis::other_end::{self, OtherEnd};
-use crate::diagnosis::reading::{self, Reading};
+use crate::diagnosis::reader_progress::{self, ReaderProgress};
 use crate::diagnosis::wording::{filter, in_bytes, lasted, many, place, who};
 use crate::store::row::SocketRow;
 
@@ -14,7 +14,7 @@ pub(super) const DEFINITION: RuleDefinition =
 
 fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let Reading::Stuck(since) = reading::of(context, socket) else { return None };
+    let ReaderProgress::Stuck(since) = reader_progress::of(context, socket) else { return None };
     let unread = u64::from(socket.queues?.receive);
     let beyond = other_end::waits_there(context, socket);
     Some(GroupMember {
@@ -45,7 +45,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     Some(
         Judgement {
             why: "the process does not read",
-            filter: filter(case, &reading::filter_queue(case)),
+            filter: filter(case, &reader_progress::filter_queue(case)),
             ..Judgement::new(case, Severity::Warning, sentence)
         }
         .metric("not_read", "connections not read from", Measure::Count(group.sockets.into()))

@@ -1,7 +1,7 @@
 //! The memory of all TCP sockets is scarce: the kernel shrinks buffers, throws data away, and at last resets connections.
 //!
 //! `net.ipv4.tcp_mem` and the use of memory are of the whole machine; only the first network namespace can read the limits.
-//! Elsewhere the counters tell (`tcp_enter_memory_pressure`, `tcp_out_of_resources`, `net/ipv4/tcp.c`, `tcp_timer.c`).
+//! Elsewhere the counters show it (`tcp_enter_memory_pressure`, `tcp_out_of_resources`, `net/ipv4/tcp.c`, `tcp_timer.c`).
 
 use std::time::Duration;
 

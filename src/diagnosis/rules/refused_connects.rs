@@ -19,7 +19,7 @@ const FAILS_OVER: Duration = Duration::from_secs(30);
 
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups, judge);
 
-/// What the ledger found; without the trace, what the counters of the namespace tell of those whom nobody can name.
+/// What the ledger found; without the trace, what the counters of the namespace say of attempts whose process is not known.
 fn groups(context: &Context) -> Vec<SocketGroup> {
     let found = connects::groups(context, Rule::RefusedConnects);
     let is_traced = context.store.tellers().trace == Teller::On;
@@ -55,7 +55,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     } else {
         who(group).does("is often refused by", "are often refused by")
     };
-    let sentence = format!("{verb} {}: {}/s, {}", peers(case), trimmed(rate), connects::told(case, &attempts));
+    let sentence = format!("{verb} {}: {}/s, {}", peers(case), trimmed(rate), connects::counts_text(case, &attempts));
     let counts = attempts.counts;
     Some(
         Judgement {
@@ -81,8 +81,8 @@ fn of_counters(case: &Case) -> Option<Judgement> {
         return None;
     }
     let sentence = format!(
-        "{}/s attempts to connect fail (TcpAttemptFails), {}% of all; whose, and where to, only the trace tells: \
-         run conntop as root or with CAP_PERFMON",
+        "{}/s attempts to connect fail (TcpAttemptFails), {}% of all; by which process and to which destination is known \
+         only with the trace: run conntop as root or with CAP_PERFMON",
         trimmed(rate),
         group.amount * 100 / group.limit.max(1),
     );

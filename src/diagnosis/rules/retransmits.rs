@@ -1,6 +1,6 @@
 //! Segments are lost and sent again: the path loses them, or the peer is about to be gone (see `dead_peer`).
 //!
-//! What is sent again need not have been lost. The kernel counts all of it in `RetransSegs`: SYNs and SYN-ACKs (told by
+//! What is sent again need not have been lost. The kernel counts all of it in `RetransSegs`: SYNs and SYN-ACKs (counted by
 //! other rules), tail-loss probes (RFC 8985), and what a peer says it got twice (DSACK, RFC 2883). So a loss is what is left
 //! without those, and no more than what was sent again after a time-out, after duplicate ACKs, or by a probe that repaired
 //! something.
@@ -59,7 +59,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     vec![SocketGroup { amount: lost, limit: sent, ..SocketGroup::new(FindingKey::machine(Rule::Retransmitting), None) }]
 }
 
-/// How many segments with data were lost, as far as the kernel's counters tell.
+/// How many segments with data were lost, as far as the kernel's counters show.
 fn lost(by: &Counters) -> u64 {
     let again = by.segments_retransmitted.saturating_sub(by.syn_retransmits).saturating_sub(by.spurious());
     // A number of a recording can be anything.
@@ -135,7 +135,7 @@ fn share(case: &Case) -> Option<Judgement> {
 
 /// The peers to which most was sent again, with the share of each; known of connections that two samples saw.
 struct ResentShares {
-    told: Vec<(String, u64)>,
+    by_peer: Vec<(String, u64)>,
     /// How much of it went to this machine itself.
     here: u64,
     all: u64,
@@ -152,7 +152,7 @@ impl ResentShares {
         resent.retain(|(_, number)| *number * 10 >= all);
         resent.truncate(PEERS_NAMED_MAX);
         let name = |peer: &Peer| AddressText::of(peer.address, peer.netns, context.store.names()).alone().to_string();
-        Self { told: resent.iter().map(|(peer, number)| (name(peer), *number)).collect(), here, all }
+        Self { by_peer: resent.iter().map(|(peer, number)| (name(peer), *number)).collect(), here, all }
     }
 
     /// Whether nearly all of it went to this machine itself.
@@ -161,13 +161,13 @@ impl ResentShares {
     }
 
     fn words(&self) -> String {
-        match self.told.first() {
+        match self.by_peer.first() {
             Some((peer, number)) if *number == self.all => format!(", all of it to {peer}"),
-            Some((peer, number)) if self.told.len() == 1 => {
+            Some((peer, number)) if self.by_peer.len() == 1 => {
                 format!(", {} of it to {peer}", part(*number, self.all))
             }
             Some(_) => {
-                let names: Vec<&str> = self.told.iter().map(|(peer, _)| peer.as_str()).collect();
+                let names: Vec<&str> = self.by_peer.iter().map(|(peer, _)| peer.as_str()).collect();
                 format!(", most to {}", names.join(", "))
             }
             None => String::new(),
@@ -175,8 +175,8 @@ impl ResentShares {
     }
 
     fn shares(&self) -> Option<String> {
-        let shares = self.told.iter().map(|(peer, number)| format!("{peer} {}", part(*number, self.all)));
-        (!self.told.is_empty()).then(|| shares.collect::<Vec<_>>().join(", "))
+        let shares = self.by_peer.iter().map(|(peer, number)| format!("{peer} {}", part(*number, self.all)));
+        (!self.by_peer.is_empty()).then(|| shares.collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::diagnosis::group::{GroupMember, SocketGroup};
 use crate::diagnosis::kernel_timers;
 use crate::diagnosis::other_end::{self, OtherEnd};
 use crate::diagnosis::queue_progress::{Queue, QueueProgress};
-use crate::diagnosis::reading::{self, Reading};
+use crate::diagnosis::reader_progress::{self, ReaderProgress};
 use crate::diagnosis::stalled;
 use crate::diagnosis::wording::{filter, in_bytes, many, peers, place, that, who};
 use crate::model::delta::{AgeBasis, Since};
@@ -33,8 +33,8 @@ fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'
         let at = context.memory.flows.watched_since(socket.id, queue)?;
         Some(Since { at, basis: AgeBasis::AtLeast })
     };
-    let (kind, rate, amount, since) = match reading::of(context, socket) {
-        Reading::Slow(rate) => (HERE, rate, queues.receive, since(Queue::Receive)),
+    let (kind, rate, amount, since) = match reader_progress::of(context, socket) {
+        ReaderProgress::Slow(rate) => (HERE, rate, queues.receive, since(Queue::Receive)),
         _ => (THERE, taken_slowly(context, socket)?, queues.send?, since(Queue::Send)),
     };
     let beyond = if kind == HERE { other_end::waits_there(context, socket) } else { 0 };
@@ -67,7 +67,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let (sentence, queue, why) = if is_here {
         let reads = who(group).does("reads too slowly", "are read from too slowly");
         let sentence = format!("{reads}: {rate}, {waiting} waiting, {connections} {}", place(case));
-        (sentence, reading::filter_queue(case), "the process reads slowly")
+        (sentence, reader_progress::filter_queue(case), "the process reads slowly")
     } else {
         let sends = who(group).does("sends", "send");
         let slow = that(group, ", which reads too slowly", " that read too slowly");
@@ -86,5 +86,5 @@ fn judge(case: &Case) -> Option<Judgement> {
 
 /// How fast each of the connections is read from, on average.
 fn rate(group: &SocketGroup) -> String {
-    reading::rate(group.rate / f64::from(group.sockets.max(1)))
+    reader_progress::rate(group.rate / f64::from(group.sockets.max(1)))
 }

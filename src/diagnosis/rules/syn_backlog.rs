@@ -70,16 +70,16 @@ fn judge(case: &Case) -> Option<Judgement> {
     }
     let cookies = case.context.risen(COUNTED_OVER, COOKIES).filter(|_| case.is_own_namespace());
     let cookies = cookies.map(per_second);
-    let told = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
+    let cookies_sent = cookies.map_or_else(String::new, |cookies| format!(", {} cookies/s sent", trimmed(cookies)));
     let sentence = if is_machine {
-        format!("a SYN queue overflows{told}, in bursts between samples")
+        format!("a SYN queue overflows{cookies_sent}, in bursts between samples")
     } else {
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
         let what = match listener_text::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.count())) {
             Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
             _ => format!("{} full", listener_text::accepting(case).owns("SYN queue")),
         };
-        format!("{what} {}: {half_open} of {limit} half open{told}", place(case))
+        format!("{what} {}: {half_open} of {limit} half open{cookies_sent}", place(case))
     };
     Some(
         Judgement {

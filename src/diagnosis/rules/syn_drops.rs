@@ -2,7 +2,7 @@
 //!
 //! `tcp_conn_request` (`net/ipv4/tcp_input.c`) drops a SYN where the SYN queue is as long as the listener's backlog and
 //! cookies are off; where cookies are off and less than a quarter of `tcp_max_syn_backlog` is left, whatever the backlog;
-//! and for want of a route, of memory, or by a security module, which no counter tells apart. Each is counted as a drop of
+//! and for want of a route, of memory, or by a security module, which no counter distinguishes. Each is counted as a drop of
 //! the listening socket (`sk_drops`) and in `ListenDrops`, as are those at a full accept queue, which `ListenOverflows`
 //! counts as well. The first says which listener, in whatever network namespace; but it counts other segments to a listener
 //! that opened nothing, too, so in our own namespace both must say so.
@@ -58,13 +58,13 @@ fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'
     })
 }
 
-/// Drops that no listener tells of: the source does not say what each lost, or it is gone.
+/// Drops that belong to no listener: the source does not say what each listener lost, or the listener is gone.
 fn groups(context: &Context) -> Vec<SocketGroup> {
     let Some(Rise { by: dropped, .. }) = excess(context) else { return Vec::new() };
     let losses = context.store.rows().losses().dropping(DROPS_OVER, context.now());
-    let told =
+    let of_listeners =
         losses.iter().filter(|(id, _)| context.is_own_namespace(id.netns()) && is_dropping(context, *id)).count();
-    if dropped < DROPS_FEW || told > 0 {
+    if dropped < DROPS_FEW || of_listeners > 0 {
         return Vec::new();
     }
     vec![SocketGroup { amount: dropped, ..SocketGroup::new(FindingKey::machine(Rule::SynDrops), None) }]

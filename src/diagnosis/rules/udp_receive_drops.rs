@@ -1,6 +1,6 @@
 //! Datagrams are thrown away because the receive buffer of their socket is full: its process reads too slowly.
 //!
-//! The kernel counts them by socket (`sk_drops`, told by `sock_diag`) and in all (`RcvbufErrors`; `MemErrors` where all of
+//! The kernel counts them by socket (`sk_drops`, reported by `sock_diag`) and in all (`RcvbufErrors`; `MemErrors` where all of
 //! UDP's memory is used up: `__udp_enqueue_schedule_skb`, `net/ipv4/udp.c`).
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ fn groups(context: &Context) -> Vec<SocketGroup> {
     }
     let counted = context
         .rise(DROPS_OVER, |counters| counters.udp_receive_buffer_errors.saturating_add(counters.udp_memory_errors));
-    // What the sockets tell and what the counters tell are read one after the other.
+    // The drops of sockets and the counters are read one after the other.
     if let Some(counted) = counted.map(|rise| rise.by).filter(|counted| own < *counted / 2) {
         let key = FindingKey::machine(Rule::UdpReceiveDrops);
         groups.insert(key, SocketGroup { amount: counted - own, ..SocketGroup::new(key, None) });

@@ -2,7 +2,7 @@
 //! the other.
 //!
 //! A socket that a program keeps (envoy, coredns) lives on, and one that gets its answer is gone before a sample sees it. Programs
-//! that answer DNS themselves keep and share sockets to their own servers in ways that tell nothing, and are left out.
+//! that answer DNS themselves keep and share sockets to their own servers in ways that prove nothing, and are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn is_unanswered(context: &Context, lookup: &DnsLookup) -> bool {
     let (timeout, waited) = (resolver(context.store).timeout(), lookup.at_least());
     // Samples are not taken to the millisecond.
     let is_long = waited.saturating_mul(10) >= context.thresholds.dns_wait.saturating_mul(9);
-    // How old one was that was there at the first evaluation, nothing tells.
+    // The age of one that was there at the first evaluation is not known.
     let reaches = lookup.at_most().is_some_and(|at_most| at_most >= timeout);
     is_long && reaches && waited <= timeout.saturating_mul(TIMEOUTS_MAX)
 }
@@ -141,7 +141,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 /// Where the time-out comes from: the file that conntop sees is that of its own namespaces.
 fn settings(case: &Case) -> String {
     let store = case.context.store;
-    let is_own = store.names().own.is_none_or(|own| own == case.group.key.netns);
+    let is_own = case.is_own_namespace();
     let attempts = |resolver: Resolver| match resolver.attempts {
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),

@@ -18,7 +18,7 @@ fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'
     let socket = &row.connection.socket;
     let since =
         kernel_timers::window_closed(socket, context.now()).filter(|_| kernel_timers::is_connected(socket.state))?;
-    // What is taken now and then is no such thing: `slow-reader` looks at it. A reader that is here is told of itself.
+    // What is taken now and then is no such thing: `slow-reader` looks at it. A reader on this machine has its own finding.
     if matches!(stalled::taken(context, socket), QueueProgress::Moving(..))
         || stalled::is_told_of_reader(context, socket)
     {

@@ -13,8 +13,8 @@ use crate::model::time::Timestamp;
 
 /// What is known of how a process reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Reading {
-    /// Too little waits, it was not watched for long enough, or nothing tells.
+pub(super) enum ReaderProgress {
+    /// Too little waits, it was not watched for long enough, or the source does not say.
     Unknown,
     /// It has read nothing since then, though much waits.
     Stuck(Since),
@@ -26,48 +26,48 @@ pub(super) enum Reading {
 
 /// How the process that holds `socket` reads from it. What waits to be accepted has no reader yet, and what was
 /// closed has none any more.
-pub(super) fn of(context: &Context, socket: &Socket) -> Reading {
+pub(super) fn of(context: &Context, socket: &Socket) -> ReaderProgress {
     let limits = context.thresholds;
     let receives = matches!(socket.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2);
     let queue = socket.queues.map_or(0, |queues| queues.receive);
     if !receives || matches!(socket.owner, Owner::Unaccepted | Owner::Remembered(_)) {
-        return Reading::Unknown;
+        return ReaderProgress::Unknown;
     }
     let closed = closed_to_peer(context, socket);
     if queue < limits.local_reader_bytes && closed.is_none() {
-        return Reading::Unknown;
+        return ReaderProgress::Unknown;
     }
     let known_at = context.store.known_at(socket);
     let is_limited = limits_its_rate(socket);
     let calm = if is_limited { LIMITED_PAUSE.max(limits.local_reader_age) } else { limits.local_reader_age };
     match context.memory.flows.of(socket.id, Queue::Receive, calm) {
-        QueueProgress::Unknown => Reading::Unknown,
+        QueueProgress::Unknown => ReaderProgress::Unknown,
         QueueProgress::Still(since) => {
             let since = earliest(since, closed, last_data(context, socket, known_at));
-            if since.age(known_at) >= calm { Reading::Stuck(since) } else { Reading::Unknown }
+            if since.age(known_at) >= calm { ReaderProgress::Stuck(since) } else { ReaderProgress::Unknown }
         }
         QueueProgress::Moving(Some(rate), over) if !is_limited && rate < f64::from(limits.slow_reader_rate) => {
-            if over >= limits.local_reader_age { Reading::Slow(rate) } else { Reading::Unknown }
+            if over >= limits.local_reader_age { ReaderProgress::Slow(rate) } else { ReaderProgress::Unknown }
         }
-        QueueProgress::Moving(..) => Reading::Steady,
+        QueueProgress::Moving(..) => ReaderProgress::Steady,
     }
 }
 
-/// Options by which programs are told to read slowly (curl, wget; rsync). They read much at once and then nothing for as
-/// long as that was too much: curl 7.88 with 100k pauses for more than a minute. The socket shows no difference from a
+/// Options that limit how fast a program reads (curl, wget; rsync). It reads much at once and then pauses until the average
+/// is right: curl 7.88 with 100k pauses for more than a minute. The socket shows no difference from a
 /// reader that is stuck.
 const RATE_LIMITS: [&str; 2] = ["--limit-rate", "--bwlimit"];
-/// One that was told so may pause for so long.
+/// How long a program with such an option may pause.
 const LIMITED_PAUSE: Duration = Duration::from_secs(2 * 60);
 
-/// Whether the process that holds `socket` was told to limit its rate.
+/// Whether the process that holds `socket` has an option that limits its rate.
 fn limits_its_rate(socket: &Socket) -> bool {
     let Some(holders) = socket.owner.holders() else { return false };
     let is_limit = |word: &str| RATE_LIMITS.contains(&word.split('=').next().unwrap_or_default());
     holders.all().iter().any(|process| process.command.as_str().split(' ').any(is_limit))
 }
 
-/// Whether the queue of `socket` is watched, so that [`of`] tells more at the next evaluation.
+/// Whether the queue of `socket` is watched, so that [`of`] knows more at the next evaluation.
 pub(super) fn is_watched(context: &Context, socket: &Socket) -> bool {
     context.memory.flows.watched_since(socket.id, Queue::Receive).is_some()
 }
