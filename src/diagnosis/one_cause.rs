@@ -100,10 +100,15 @@ fn fold_full(findings: &mut Vec<Finding>) {
     }));
 }
 
+/// The sentence of a finding gets no addition once it is as long, in bytes: the number stands among the evidence, too.
+const SENTENCE_LEN_FULL: usize = 150;
+
 /// `, 5 given up by their peers, oldest 42s`. Writing to a string does not fail.
 fn take_in(full: &mut Finding, waiting: Finding, now: Timestamp) {
     let given_up = waiting.evidence.iter().find(|one| one.key == "given_up");
-    if let Some(Measure::Count(number @ 1..)) = given_up.map(|one| &one.value) {
+    if let Some(Measure::Count(number @ 1..)) = given_up.map(|one| &one.value)
+        && full.sentence.len() < SENTENCE_LEN_FULL
+    {
         let _ = write!(full.sentence, ", {} given up by their peers", units::count(*number));
     }
     if let Some(oldest) = waiting.oldest {
