@@ -103,30 +103,30 @@ mod tests {
 
     #[test]
     fn processes_and_programs_are_told_by_their_sockets() {
-        let mut sharers = GroupProcesses::default();
+        let mut group = GroupProcesses::default();
         for (pid, name, sockets) in [(7, "worker", 1), (9, "api", 5), (8, "worker", 3), (7, "worker", 1)] {
-            sharers.note(Some(&process(pid, name)), sockets);
+            group.note(Some(&process(pid, name)), sockets);
         }
-        assert_eq!((sharers.len(), sharers.program(), sharers.only()), (3, None, None));
-        assert_eq!(sharers.programs(), [("api", 5), ("worker", 5)]);
-        let pids: Vec<_> = sharers.worst(2).iter().map(|share| (share.process.id.pid, share.sockets)).collect();
+        assert_eq!((group.len(), group.program(), group.only()), (3, None, None));
+        assert_eq!(group.programs(), [("api", 5), ("worker", 5)]);
+        let pids: Vec<_> = group.worst(2).iter().map(|share| (share.process.id.pid, share.sockets)).collect();
         assert_eq!(pids, [(9, 5), (8, 3)]);
     }
 
     #[test]
     fn sockets_that_are_nobodys_are_not_put_down_to_the_others() {
-        let mut sharers = GroupProcesses::of(Some(process(7, "worker")), 2);
-        assert_eq!((sharers.program(), sharers.only().map(|one| one.id.pid)), (Some("worker"), Some(7)));
-        sharers.note(None, 1);
-        assert_eq!((sharers.program(), sharers.only()), (None, None));
+        let mut group = GroupProcesses::of(Some(process(7, "worker")), 2);
+        assert_eq!((group.program(), group.only().map(|one| one.id.pid)), (Some("worker"), Some(7)));
+        group.note(None, 1);
+        assert_eq!((group.program(), group.only()), (None, None));
     }
 
     #[test]
     fn processes_beyond_the_limit_lose_no_socket() {
-        let mut sharers = GroupProcesses::default();
+        let mut group = GroupProcesses::default();
         let len = u32::try_from(PROCESSES_MAX).expect("small") + 5;
-        (0..len).for_each(|pid| sharers.note(Some(&process(pid, "curl")), 1));
-        let listed: u32 = sharers.all().map(|share| share.sockets).sum();
-        assert_eq!((sharers.len(), listed + sharers.uncounted), (len - 5, len));
+        (0..len).for_each(|pid| group.note(Some(&process(pid, "curl")), 1));
+        let listed: u32 = group.all().map(|share| share.sockets).sum();
+        assert_eq!((group.len(), listed + group.uncounted), (len - 5, len));
     }
 }

@@ -51,15 +51,15 @@ pub(super) fn called_here(case: &Case) -> Option<String> {
 }
 
 /// ` (1 of 3 listeners)` for a listener that shares its place with others; nothing else.
-pub(super) fn among_sharers(case: &Case) -> String {
-    match sharers(case) {
+pub(super) fn among_listeners(case: &Case) -> String {
+    match listeners_of_place(case) {
         0 | 1 => String::new(),
-        sharers => format!(" (1 of {sharers} listeners)"),
+        count => format!(" (1 of {count} listeners)"),
     }
 }
 
 /// How many listeners share the place of the listener that a finding is about.
-fn sharers(case: &Case) -> usize {
+fn listeners_of_place(case: &Case) -> usize {
     let store = case.context.store;
     let row = case.group.key.listener.and_then(|id| store.rows().live(id));
     row.map_or(0, |row| store.listeners().count_at(ListenAddress::of(&row.connection.socket)))

@@ -42,7 +42,6 @@ const WORDS: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("abroad", "src/source", "still to be renamed (issue 10)"),
     ("behind a bar", "src/report", "still to be renamed (issue 10)"),
-    ("desk", "src/diagnosis", "still to be renamed (issue 10)"),
     ("hidden from you", "src/app", "still to be renamed (issue 10)"),
     ("hidden from you", "src/report", "still to be renamed (issue 10)"),
     ("hidden from you", "src/ui", "still to be renamed (issue 10)"),

@@ -77,7 +77,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         "{} {full} {}{}: {} of {}{drops_text}, {why}",
         listening(group).owns("accept queue"),
         place(case),
-        listener_text::among_sharers(case),
+        listener_text::among_listeners(case),
         units::count(group.amount),
         units::count(group.limit),
     );

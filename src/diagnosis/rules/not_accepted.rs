@@ -51,7 +51,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     let sentence = format!(
         "{refuses} {}{}: {} {waits}{given_up}{}",
         place(case),
-        listener_text::among_sharers(case),
+        listener_text::among_listeners(case),
         count(group.sockets),
         oldest(case)
     );

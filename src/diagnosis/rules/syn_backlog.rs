@@ -76,7 +76,7 @@ fn judge(case: &Case) -> Option<Judgement> {
     } else {
         let (half_open, limit) = (units::count(half_open), units::count(group.limit));
         let what = match listener_text::came_by(case).map(|(_, came_by)| (came_by.listener, came_by.count())) {
-            Some((None, sharers)) => format!("SYN queues of {sharers} listeners full"),
+            Some((None, count)) => format!("SYN queues of {count} listeners full"),
             _ => format!("{} full", listener_text::accepting(case).owns("SYN queue")),
         };
         format!("{what} {}: {half_open} of {limit} half open{cookies_sent}", place(case))
