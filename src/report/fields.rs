@@ -1,5 +1,5 @@
 //! `--fields`: what each field of JSON, NDJSON and CSV is called, of which column it is, its type, unit and meaning.
-//! What is a column is told by its table, the rest by the schemas of what is printed.
+//! Columns are described by their table, the rest by the schemas of what is printed.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -42,7 +42,7 @@ pub enum PortsFailOn {
     Unexpected,
 }
 
-/// The names of [`PortsFailOn`]: `risk` is what is worth a look, everyday services left out.
+/// The names of [`PortsFailOn`]: `risk` is medium danger or more: everyday services are left out.
 pub const FAIL_ON: [(&str, PortsFailOn); 5] = [
     ("risk", PortsFailOn::Danger(Danger::Medium)),
     ("high", PortsFailOn::Danger(Danger::High)),

@@ -62,7 +62,7 @@ pub struct EventStream<'w> {
     known: BTreeMap<FindingKey, ReportedFinding>,
 }
 
-/// A finding that was told.
+/// A finding that was reported.
 #[derive(Debug)]
 struct ReportedFinding {
     severity: Severity,
@@ -189,17 +189,17 @@ impl<'w> EventStream<'w> {
 
     /// Writes what a sample brought: gaps, then transitions in their order, then findings. Every line goes out whole
     /// and at once.
-    pub fn write(&mut self, store: &Store, news: SampleEvents<'_>, out: &mut impl Write) -> io::Result<()> {
-        for gap in news.gaps {
+    pub fn write(&mut self, store: &Store, events: SampleEvents<'_>, out: &mut impl Write) -> io::Result<()> {
+        for gap in events.gaps {
             let line = self.gap(store, gap);
             self.put(out, line)?;
         }
-        for transition in news.transitions {
+        for transition in events.transitions {
             if let Some(line) = self.transition(store, transition) {
                 self.put(out, line)?;
             }
         }
-        for line in self.findings(store, news) {
+        for line in self.findings(store, events) {
             self.put(out, line)?;
         }
         Ok(())
@@ -207,8 +207,8 @@ impl<'w> EventStream<'w> {
 
     /// The peers of the transitions that will be written.
     pub fn peers(&self, store: &Store, transitions: &[Transition]) -> Vec<IpAddr> {
-        let told = transitions.iter().filter(|transition| self.told(store, transition).is_some());
-        told.map(|transition| transition.remote.addr).collect()
+        let reported = transitions.iter().filter(|transition| self.reported_row(store, transition).is_some());
+        reported.map(|transition| transition.remote.addr).collect()
     }
 
     fn put(&mut self, out: &mut impl Write, mut line: Vec<u8>) -> io::Result<()> {
@@ -230,7 +230,7 @@ impl<'w> EventStream<'w> {
     }
 
     /// The socket of a transition, if it matches before or after it.
-    fn told(&self, store: &Store, transition: &Transition) -> Option<SocketRow> {
+    fn reported_row(&self, store: &Store, transition: &Transition) -> Option<SocketRow> {
         let before = before(store, transition);
         let after = after(store, transition);
         let passes = |row: &Option<SocketRow>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
@@ -241,7 +241,7 @@ impl<'w> EventStream<'w> {
     }
 
     fn transition(&self, store: &Store, transition: &Transition) -> Option<Vec<u8>> {
-        let row = self.told(store, transition)?;
+        let row = self.reported_row(store, transition)?;
         let change = SocketChange::of(store, transition);
         Some(match self.watch.format {
             EventFormat::Text => text(&change, store, transition, &row).into_bytes(),
@@ -252,26 +252,27 @@ impl<'w> EventStream<'w> {
         })
     }
 
-    fn findings(&mut self, store: &Store, news: SampleEvents<'_>) -> Vec<Vec<u8>> {
+    fn findings(&mut self, store: &Store, events: SampleEvents<'_>) -> Vec<Vec<u8>> {
         let matching = std::cell::OnceCell::new();
         let concerns =
             |finding| matching.get_or_init(|| MatchingSockets::new(&self.watch.filter, store)).concerns(finding);
-        let mut told: Vec<(FindingChange, &Finding)> = Vec::new();
-        for finding in news.findings {
+        let mut reported: Vec<(FindingChange, &Finding)> = Vec::new();
+        for finding in events.findings {
             match self.known.get(&finding.key) {
                 Some(known) if known.severity == finding.severity => {}
-                Some(_) => told.push((FindingChange::Changed, finding)),
-                None if concerns(finding) => told.push((FindingChange::Found, finding)),
+                Some(_) => reported.push((FindingChange::Changed, finding)),
+                None if concerns(finding) => reported.push((FindingChange::Found, finding)),
                 None => {}
             }
         }
         // What is not among the worst ones may still be there.
-        let is_over = |key: &FindingKey| news.untold == 0 && !news.findings.iter().any(|finding| finding.key == *key);
+        let is_over =
+            |key: &FindingKey| events.untold == 0 && !events.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
         let ended: Vec<ReportedFinding> = over.iter().filter_map(|key| self.known.remove(key)).collect();
-        told.extend(ended.iter().map(|known| (FindingChange::Ended, &known.last)));
-        let lines = told.iter().map(|(change, finding)| self.finding(store, *change, finding)).collect();
-        for (change, finding) in told {
+        reported.extend(ended.iter().map(|known| (FindingChange::Ended, &known.last)));
+        let lines = reported.iter().map(|(change, finding)| self.finding(store, *change, finding)).collect();
+        for (change, finding) in reported {
             if change != FindingChange::Ended && (self.known.len() < KNOWN_MAX || self.known.contains_key(&finding.key))
             {
                 let known = ReportedFinding { severity: finding.severity, last: finding.clone() };

@@ -182,14 +182,14 @@ async fn follow(
         }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
         said.say(shortcomings(store, &taken.tellers));
-        let news = SampleEvents {
+        let events = SampleEvents {
             transitions: &taken.transitions,
             gaps: &taken.gaps,
             findings: diagnosis.findings(),
             untold: diagnosis.left_out(),
         };
         let mut out = output::stdout(watch.format);
-        match stream.write(store, news, &mut out).and_then(|()| out.flush()) {
+        match stream.write(store, events, &mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             written => written.map_err(|error| cannot_write(&error))?,
         }

@@ -32,7 +32,7 @@ const COMMAND: &str = "command";
 /// What a filter is taken to mean.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CloseScope {
-    /// Also listeners, and UDP sockets that take what comes from anybody, whose state the filter does not name.
+    /// Also listeners, and UDP sockets without a peer, whose state the filter does not name.
     pub listeners: bool,
     /// Also connections and listeners of ssh servers.
     pub including_ssh: bool,
@@ -56,7 +56,7 @@ pub struct ClosePlan {
     pub without_identity: usize,
 }
 
-/// Whether both ends are connected, so that both are told.
+/// Whether both ends are connected, so that the process gets an error and the peer a RST.
 fn is_reset(close: &Close) -> bool {
     use TcpState::{CloseWait, Established, FinWait1, FinWait2};
     close.socket.protocol == Protocol::Tcp && matches!(close.state, Established | CloseWait | FinWait1 | FinWait2)
@@ -125,13 +125,13 @@ impl ClosePlan {
         let ssh = self.ssh();
         if ssh > 0 {
             notes.push(format!(
-                "{} of ssh left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
+                "{} of ssh left out: it would end the sessions logged in over it, maybe yours; --including-ssh includes it",
                 units::counted(ssh as u64, "socket")
             ));
         }
         if self.listeners > 0 {
             let which = units::counted(self.listeners as u64, "listener");
-            notes.push(format!("{which} left out; --listeners or state:listen takes them in (UDP: state:unconn)"));
+            notes.push(format!("{which} left out; --listeners or state:listen includes them (UDP: state:unconn)"));
         }
         if self.without_identity > 0 {
             let which = units::counted(self.without_identity as u64, "socket");
@@ -143,12 +143,12 @@ impl ClosePlan {
     /// The question before it is carried out.
     pub fn question(&self) -> String {
         let reset = self.closes.iter().zip(&self.known).filter(|(close, known)| known.is_none() && is_reset(close));
-        let told = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
+        let effect = if reset.count() > 0 { " Processes get an error, peers a RST." } else { "" };
         let places = match self.namespaces.len() {
             0 | 1 => String::new(),
             count => format!(" in {}", units::counted(count as u64, "network namespace")),
         };
-        format!("Close {}{places} now?{told}", units::counted(self.count() as u64, "socket"))
+        format!("Close {}{places} now?{effect}", units::counted(self.count() as u64, "socket"))
     }
 
     /// Writes the plan or, with `outcomes`, what came of it.
@@ -156,14 +156,14 @@ impl ClosePlan {
         &self,
         outcomes: Option<&[CloseOutcome]>,
         store: &Store,
-        look: PlanStyle,
+        style: PlanStyle,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let results: Vec<Option<CloseOutcome>> = match outcomes {
             Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
             None => self.known.clone(),
         };
-        self.written(&results, outcomes.is_none(), store, look).write(store, look.format, out)
+        self.written(&results, outcomes.is_none(), store, style).write(store, style.format, out)
     }
 
     fn written<'s>(
@@ -171,9 +171,9 @@ impl ClosePlan {
         results: &[Option<CloseOutcome>],
         is_plan: bool,
         store: &'s Store,
-        look: PlanStyle,
+        style: PlanStyle,
     ) -> PlanTable<'s, CloseTarget<'s>, CloseLeftOut> {
-        let more = [(has_namespaces(store), NAMESPACE), (look.commands, COMMAND)];
+        let more = [(has_namespaces(store), NAMESPACE), (style.commands, COMMAND)];
         let more = more.into_iter().filter_map(|(is_shown, column)| is_shown.then_some(column));
         let columns: Vec<usize> =
             TEXT_COLUMNS.into_iter().chain(more).filter_map(|key| column::find(COLUMNS, key).ok()).collect();
@@ -191,7 +191,7 @@ impl ClosePlan {
             },
             targets: Vec::new(),
         };
-        let command = column::find(COLUMNS, COMMAND).ok().filter(|_| look.commands);
+        let command = column::find(COLUMNS, COMMAND).ok().filter(|_| style.commands);
         let targets = self.rows.iter().zip(&self.closes).zip(&self.cautions);
         for (((index, close), caution), result) in targets.zip(results) {
             let Some(row) = store.rows().get(*index) else { continue };

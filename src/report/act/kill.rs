@@ -1,8 +1,8 @@
 //! Which processes `conntop kill` signals, and what came of it.
 //!
-//! A filter matches sockets, a signal hits processes. Where a filter names a port and no state, only the sockets that
-//! listen there count: a client that holds a connection to that port is not meant. Where processes share a socket,
-//! those are meant whose parent does not share it (the master of a server with workers).
+//! A filter matches sockets, a signal goes to processes. Where a filter names a port and no state, only the sockets that
+//! listen there count: a client that holds a connection to that port is left out. Where processes share a socket,
+//! those are signalled whose parent does not share it (the master of a server with workers).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,7 +185,7 @@ impl KillPlan {
         let ssh = self.ssh();
         if ssh > 0 {
             notes.push(format!(
-                "{} left out: who is logged in over it is cut off, maybe you; --including-ssh takes it in",
+                "{} left out: it would end the sessions logged in over it, maybe yours; --including-ssh includes it",
                 units::counted(ssh as u64, "ssh server")
             ));
         }
@@ -195,19 +195,19 @@ impl KillPlan {
         }
         if self.connections > 0 {
             notes.push(format!(
-                "{} left out: a filter on a port means who listens there; --any-socket or a state takes them in",
+                "{} left out: a filter on a port means its listeners; --any-socket or a state includes them",
                 units::counted(self.connections as u64, "connection")
             ));
         }
         if self.sharing_with_parent > 0 {
             notes.push(format!(
-                "{} left out that share a socket with their parent; --all-holders takes them in",
+                "{} left out that share a socket with their parent; --all-holders includes them",
                 units::counted(self.sharing_with_parent as u64, "process")
             ));
         }
         if self.hidden > 0 {
             notes.push(format!(
-                "{} left out: whose they are is hidden from you, for the reason said here",
+                "{} left out: the owner is hidden, for the reason said here",
                 units::counted(self.hidden as u64, "socket")
             ));
         }
@@ -243,7 +243,7 @@ impl KillPlan {
         signal: Signal,
         outcomes: Option<&[KillOutcome]>,
         store: &Store,
-        look: PlanStyle,
+        style: PlanStyle,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let planned = self.targets.iter().map(|target| target.refused.map(KillOutcome::Refused));
@@ -251,7 +251,7 @@ impl KillPlan {
             Some(outcomes) => outcomes.iter().cloned().map(Some).collect(),
             None => planned.collect(),
         };
-        self.written(signal, &results, outcomes.is_none(), store, look).write(store, look.format, out)
+        self.written(signal, &results, outcomes.is_none(), store, style).write(store, style.format, out)
     }
 
     fn written(
@@ -260,7 +260,7 @@ impl KillPlan {
         results: &[Option<KillOutcome>],
         is_plan: bool,
         store: &Store,
-        look: PlanStyle,
+        style: PlanStyle,
     ) -> PlanTable<'_, KillTargetObject<'_>, KillLeftOut> {
         let left = |title| TextHeading { title, align: Align::Left };
         let right = |title| TextHeading { title, align: Align::Right };
@@ -290,7 +290,7 @@ impl KillPlan {
         if has_namespaces {
             written.headings.insert(4, left("NAMESPACE"));
         }
-        if look.commands {
+        if style.commands {
             written.headings.push(left("COMMAND"));
         }
         for (target, result) in self.targets.iter().zip(results) {
@@ -314,7 +314,7 @@ impl KillPlan {
             if has_namespaces {
                 cells.insert(4, namespaces.join(",").into());
             }
-            if look.commands {
+            if style.commands {
                 cells.push(Cow::from(process.command.as_str()));
             }
             written.cells.push(cells);
@@ -325,7 +325,7 @@ impl KillPlan {
                 signal: signal.row().name,
                 pid: process.id.pid,
                 process: process.name.as_str(),
-                command: Some(process.command.as_str()).filter(|command| look.commands && !command.is_empty()),
+                command: Some(process.command.as_str()).filter(|command| style.commands && !command.is_empty()),
                 user,
                 uid: process.uid,
                 sockets: target.sockets,
@@ -392,11 +392,11 @@ pub(in crate::report) struct KillTargetObject<'a> {
 pub(in crate::report) struct KillLeftOut {
     /// Connections left out because the filter names a port.
     connections: usize,
-    /// Processes whose parent shares the socket and is meant.
+    /// Processes whose parent shares the socket and is signalled.
     sharing_with_parent: usize,
     /// Sockets whose process is hidden.
     hidden: usize,
-    /// Sockets that were gone before it was seen whose they are.
+    /// Sockets whose process was not found in time.
     vanished: usize,
     /// Sockets that no process holds.
     without_process: usize,
@@ -473,7 +473,7 @@ pub const fn label(outcome: &KillOutcome) -> &'static str {
     }
 }
 
-/// Whether the process was hit or is no more.
+/// Whether the process was signalled or has ended.
 pub const fn is_done(outcome: &KillOutcome) -> bool {
     matches!(outcome, KillOutcome::Sent | KillOutcome::Ended { .. } | KillOutcome::AlreadyGone | KillOutcome::PidReused)
 }

@@ -8,7 +8,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::report::explain::Explanation;
 
-/// The most services of a range that are told.
+/// The most services of a range that are listed.
 const SERVICES_MAX: usize = 40;
 /// What the classes are called; the first name is that of [`PortClass::name`].
 const CLASSES: [(PortClass, &[&str]); 3] = [
