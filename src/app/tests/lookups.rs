@@ -119,7 +119,7 @@ fn a_name_moves_neither_rows_nor_columns_and_decides_nothing() {
     assert!(app.panels.connections.view.order().is_empty());
     for text in ["rname:zzz", "rname:*", "!rname:/z/"] {
         let error = Filter::parse(text).expect_err(text);
-        assert!(error.to_string().contains("nothing is chosen or sorted by it"), "{error}");
+        assert!(error.to_string().contains("nothing is filtered or sorted by them"), "{error}");
     }
     assert!(SortKey::parse(COLUMNS, "-rname").is_err_and(|error| error.contains("raddr")));
 }
