@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use churn::{SimulatedMachine, lines};
-use conntop::model::memory::Held;
+use conntop::model::memory::TableSize;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::{self, Choice};
 use conntop::tracker::{Tracker, Tracking};
@@ -167,14 +167,14 @@ fn soak(time: Duration) {
             resident[resident.len() - 1],
             descriptors(&session),
             status(&session, "Threads:"),
-            kib(&machine.held()),
+            kib(&machine.table_sizes()),
         );
         if part < PARTS {
             load(&mut session, time / PARTS, "  load", "none");
             (0..(time / PARTS).as_secs()).for_each(|_| machine.tick());
         }
     }
-    println!("what the tables of the made-up one hold:\n{}", lines(&machine.held()));
+    println!("what the tables of the made-up one hold:\n{}", lines(&machine.table_sizes()));
     // TIME_WAIT fills up for a minute, paths and what waits to be forgotten for four.
     let (half, end) = (resident[resident.len() / 2], resident[resident.len() - 1]);
     #[expect(clippy::cast_precision_loss, reason = "a share with two digits")]
@@ -208,14 +208,14 @@ fn hour() {
     for second in 0..=HOUR {
         if second.is_multiple_of(HOUR_PART) {
             let resident = status_of("self", "VmRSS:");
-            println!("{second} s: tables {} KiB, this process {resident} KiB", kib(&machine.held()));
+            println!("{second} s: tables {} KiB, this process {resident} KiB", kib(&machine.table_sizes()));
         }
         machine.tick();
     }
-    println!("{}", lines(&machine.held()));
+    println!("{}", lines(&machine.table_sizes()));
 }
 
-fn kib(held: &[Held]) -> usize {
+fn kib(held: &[TableSize]) -> usize {
     held.iter().map(|held| held.bytes).sum::<usize>() / 1_024
 }
 

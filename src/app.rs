@@ -63,7 +63,7 @@ use crate::app::pending::PendingDeltas;
 use crate::app::tabs::{Panels, Tab};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
-use crate::model::action::{Doubt, Kill, Protection};
+use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
@@ -92,7 +92,7 @@ pub struct Config {
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
     /// Why nothing can be acted on at all.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<ProcMismatch>,
     /// Whether the user has the right to close sockets, as far as that can be told in advance.
     pub may_close: bool,
     /// Local time minus UTC, in seconds.

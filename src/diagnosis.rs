@@ -44,7 +44,7 @@ use crate::diagnosis::finding::Finding;
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::memory::Memory;
 use crate::diagnosis::thresholds::Thresholds;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::store::Store;
 
 pub use crate::diagnosis::group::EXAMPLES_MAX;
@@ -125,8 +125,8 @@ impl Diagnosis {
     }
 
     /// What its tables hold: they are bounded by named limits.
-    pub fn held(&self) -> Vec<Held> {
-        self.memory.held().into_iter().chain([self.destinations.held()]).collect()
+    pub fn table_sizes(&self) -> Vec<TableSize> {
+        self.memory.table_sizes().into_iter().chain([self.destinations.table_sizes()]).collect()
     }
 
     /// The limits that the rules compare with.

@@ -16,8 +16,8 @@ mod session;
 
 use std::time::Duration;
 
-use crate::model::action::{Doubt, Kill, KillOutcome, Protection};
-use crate::model::closing::{Close, CloseOutcome, Spared};
+use crate::model::action::{Kill, KillOutcome, ProcMismatch, Protection};
+use crate::model::closing::{Close, CloseOutcome, CloseRefusal};
 use crate::model::text::DisplayText;
 
 /// The machine, as something one can act on. Tests put a fake in its place.
@@ -30,7 +30,7 @@ pub trait Host: Send + Sync {
     fn protected(&self) -> Vec<(u32, Protection)>;
 
     /// Why nothing at all can be done here, if that is so.
-    fn doubt(&self) -> Option<Doubt> {
+    fn doubt(&self) -> Option<ProcMismatch> {
         None
     }
 
@@ -40,7 +40,7 @@ pub trait Host: Send + Sync {
     }
 
     /// For each of `closes` whether it is one that is never closed.
-    fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
+    fn spared(&self, closes: &[Close]) -> Vec<Option<CloseRefusal>> {
         vec![None; closes.len()]
     }
 

@@ -34,11 +34,11 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AsOf, Delta, Gap, Rhythm};
+use crate::model::delta::{AsOf, Delta, Gap, SampleIntervals};
 use crate::model::descriptors::{Descriptors, of_process};
-use crate::model::event::Tellers;
+use crate::model::event::EventStatus;
 use crate::model::facts::Facts;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::{Socket, SocketId};
@@ -78,9 +78,9 @@ pub struct Store {
     usage: FxHashMap<ProcessId, Usage>,
     descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     details: FxHashMap<SocketId, TcpDetail>,
-    rhythm: Rhythm,
+    sample_intervals: SampleIntervals,
     paths: ConnectionPaths,
-    tellers: Tellers,
+    event_status: EventStatus,
     unlisted: FxHashSet<SocketId>,
     as_of: AsOf,
     host_names: HostNames,
@@ -111,9 +111,9 @@ impl Store {
             usage: FxHashMap::default(),
             descriptors: Arc::default(),
             details: FxHashMap::default(),
-            rhythm: Rhythm::default(),
+            sample_intervals: SampleIntervals::default(),
             paths: ConnectionPaths::default(),
-            tellers: Tellers::default(),
+            event_status: EventStatus::default(),
             unlisted: FxHashSet::default(),
             as_of: AsOf::default(),
             host_names: HostNames::default(),
@@ -191,8 +191,8 @@ impl Store {
     }
 
     /// How often samples come.
-    pub fn rhythm(&self) -> Rhythm {
-        self.rhythm
+    pub fn sample_intervals(&self) -> SampleIntervals {
+        self.sample_intervals
     }
 
     /// The rows, live and just closed.
@@ -235,9 +235,9 @@ impl Store {
         self.paths.get(id)
     }
 
-    /// Who tells of what happens between samples; [`Tellers::words`] says it.
-    pub fn tellers(&self) -> &Tellers {
-        &self.tellers
+    /// Who tells of what happens between samples; [`EventStatus::words`] says it.
+    pub fn event_status(&self) -> &EventStatus {
+        &self.event_status
     }
 
     /// The last stretches of time in which events were lost, oldest first; [`Log::lost`] counts the events.
@@ -296,19 +296,19 @@ impl Store {
     }
 
     /// What its tables hold: they are bounded by the rows that there are, and by named limits.
-    pub fn held(&self) -> Vec<Held> {
+    pub fn table_sizes(&self) -> Vec<TableSize> {
         let others = [
-            self.port_churn.held(),
-            Held::by("usage", &self.usage),
-            Held::by("unlisted sockets", &self.unlisted),
-            self.waiting.held(),
+            self.port_churn.table_sizes(),
+            TableSize::by("usage", &self.usage),
+            TableSize::by("unlisted sockets", &self.unlisted),
+            self.waiting.table_sizes(),
             self.rows.held_by_peers(),
         ];
-        let tables = self.rows.held().into_iter().chain(self.paths.held());
+        let tables = self.rows.table_sizes().into_iter().chain(self.paths.table_sizes());
         tables
-            .chain(self.log.held())
-            .chain(self.history.held())
-            .chain(self.attempt_history.held())
+            .chain(self.log.table_sizes())
+            .chain(self.history.table_sizes())
+            .chain(self.attempt_history.table_sizes())
             .chain(others)
             .collect()
     }

@@ -17,10 +17,12 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, AsOf, Connection, Delta, Known, Removed, Rhythm, Since, ToldBy, Transition};
+use crate::model::delta::{
+    AgeBasis, AsOf, Connection, Delta, EventSource, ObservedSocket, Removed, SampleIntervals, Since, Transition,
+};
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::{Ended, Loss, Teller};
-use crate::model::memory::Held;
+use crate::model::event::{Ended, EventSourceStatus, Loss};
+use crate::model::memory::TableSize;
 use crate::model::sink::{SampleSink, SinkAnswer};
 use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
@@ -50,7 +52,7 @@ pub struct Tracker {
     seen: Option<SeenSamples>,
     /// The sockets that one sample has missed, by slot; few at any time.
     missed: FxHashMap<u32, Timestamp>,
-    /// See [`Rhythm::late`](Rhythm::late).
+    /// See [`SampleIntervals::late`].
     late: u32,
     /// The full sample that was begun, if any of its sockets was pushed.
     pushed: Option<Pushed>,
@@ -189,7 +191,7 @@ impl Tracker {
             Pushed { round, met: 0 }
         });
         round.tolerance = tolerance(snapshot.took);
-        round.ends_are_told = snapshot.events.tellers.ends == Teller::On;
+        round.ends_are_told = snapshot.events.event_status.ends == EventSourceStatus::On;
         let mut delta = self.delta(snapshot);
         self.ends.take_in(&snapshot.events, &mut self.directory, &round);
         self.lives.take_in(&snapshot.events, &round);
@@ -282,8 +284,10 @@ impl Tracker {
             }
         }
         lives.finish(round);
-        let overflown =
-            [(ToldBy::DestroyEvent, self.ends.take_overflown()), (ToldBy::Tracepoint, self.lives.take_overflown())];
+        let overflown = [
+            (EventSource::DestroyEvent, self.ends.take_overflown()),
+            (EventSource::Tracepoint, self.lives.take_overflown()),
+        ];
         let overflown = overflown.into_iter().filter(|(_, count)| *count > 0);
         let overflown: Vec<_> = overflown.map(|(of, count)| Loss { of, count: Some(count) }).collect();
         delta.gaps = telling::gaps(&snapshot.events, &overflown, round);
@@ -292,14 +296,14 @@ impl Tracker {
     }
 
     /// What its tables hold: they are bounded by the sockets that there are, and by named limits.
-    pub fn held(&self) -> Vec<Held> {
-        let missed = Held::by("missed sockets", &self.missed);
+    pub fn table_sizes(&self) -> Vec<TableSize> {
+        let missed = TableSize::by("missed sockets", &self.missed);
         self.directory
-            .held()
+            .table_sizes()
             .into_iter()
-            .chain(self.ends.holds())
-            .chain(self.lives.held())
-            .chain(self.outside.held())
+            .chain(self.ends.table_sizes())
+            .chain(self.lives.table_sizes())
+            .chain(self.outside.table_sizes())
             .chain([missed])
             .collect()
     }
@@ -319,7 +323,7 @@ impl Tracker {
             // A tuple leads to a connection; listeners and UDP sockets may share theirs.
             .filter(|entry| entry.protocol == Protocol::Tcp && entry.state != TcpState::Listen)
             // No table has it, and yet it is there.
-            .filter(|entry| !entry.socket().is_outside())
+            .filter(|entry| !entry.socket().is_unhashed())
             .map(TrackedSocket::reference)
             .take(max)
             .collect()
@@ -362,7 +366,7 @@ impl Tracker {
         self.seen = Some(SeenSamples { at: round.at, scope: round.scope, all_at, udp_at });
         delta.as_of =
             AsOf { rest: Some(all_at).filter(|_| !round.scope.is_all()), udp: Some(udp_at).filter(|_| !has_udp) };
-        delta.rhythm.late = self.late;
+        delta.sample_intervals.late = self.late;
     }
 
     fn delta(&mut self, snapshot: &Snapshot) -> Delta {
@@ -377,7 +381,7 @@ impl Tracker {
             coverage: Arc::clone(&self.coverage),
             names: Arc::clone(&snapshot.names),
             facts: Arc::clone(&snapshot.facts),
-            tellers: snapshot.events.tellers.clone(),
+            event_status: snapshot.events.event_status.clone(),
             usage: snapshot.usage.clone(),
             descriptors: Arc::clone(&snapshot.descriptors),
             details: snapshot.details.clone(),
@@ -452,7 +456,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
     let at = snapshot.at;
     let first = |socket: Socket| -> Connection {
         let state_since = clocks::at_first_sight(&socket, at);
-        Known { socket, state_since, first_seen: at }.into()
+        ObservedSocket { socket, state_since, first_seen: at }.into()
     };
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
@@ -464,7 +468,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         names: snapshot.names,
         facts: snapshot.facts,
         gaps: Vec::new(),
-        tellers: snapshot.events.tellers,
+        event_status: snapshot.events.event_status,
         usage: snapshot.usage,
         descriptors: snapshot.descriptors,
         unlisted: Vec::new(),
@@ -473,7 +477,7 @@ pub fn once(snapshot: Snapshot) -> Delta {
         changed: Vec::new(),
         removed: Vec::new(),
         transitions: Vec::new(),
-        rhythm: Rhythm::default(),
+        sample_intervals: SampleIntervals::default(),
         as_of: AsOf::default(),
     }
 }

@@ -9,7 +9,7 @@ use crate::app::notice::NoticeLevel;
 use crate::app::panels::log;
 use crate::app::selection::{NOTHING, Selected};
 use crate::model::action::{Caution, Protection};
-use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
+use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseRefusal, CloseReport};
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
@@ -124,12 +124,12 @@ impl App {
     }
 
     /// Why it is never closed, as far as its owners tell; the host looks again.
-    fn spared(&self, socket: &Socket) -> Option<Spared> {
+    fn spared(&self, socket: &Socket) -> Option<CloseRefusal> {
         let holders = socket.owner.holders().map_or(&[][..], |holders| holders.all());
         let why = |pid: u32| self.config.protected.iter().find(|(other, _)| *other == pid).map(|(_, why)| *why);
         holders.iter().find_map(|process| match why(process.id.pid)? {
-            Protection::Itself => Some(Spared::Itself),
-            Protection::Ancestor | Protection::Terminal => Some(Spared::Session),
+            Protection::Itself => Some(CloseRefusal::Itself),
+            Protection::Ancestor | Protection::Terminal => Some(CloseRefusal::Session),
             Protection::Init | Protection::KernelThread | Protection::Ssh => None,
         })
     }

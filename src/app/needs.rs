@@ -58,7 +58,7 @@ impl App {
 
     /// What the details of `socket` need.
     fn add_needs_of(&self, socket: &Socket, needs: &mut Needs) {
-        if self.store.rhythm().full_every.is_some() {
+        if self.store.sample_intervals().full_every.is_some() {
             needs.visible.push(socket.reference());
         }
         needs.details.push(socket.reference());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::address_text::AddressText;
-use crate::model::event::Teller;
+use crate::model::event::EventSourceStatus;
 use crate::model::facts::Facts;
 use crate::model::socket::SocketId;
 use crate::store::Store;
@@ -95,7 +95,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Without the trace nothing tells what becomes of short attempts; the kernel counts those of its namespace together.
 fn attempts_the_kernel_counts(store: &Store) -> Vec<SummaryPart> {
-    let is_refused = matches!(store.tellers().trace, Teller::Refused(_));
+    let is_refused = matches!(store.event_status().trace, EventSourceStatus::Refused(_));
     let Some(growth) = store.pressure().growth() else {
         let help = if is_refused { "run as root or with CAP_PERFMON" } else { "this source has none" };
         return vec![SummaryPart::plain(format!("only the trace tells attempts to connect: {help}"))];

@@ -15,7 +15,7 @@ use crate::app::pending::PENDING_BYTES_MAX;
 use crate::app::selection::Selected;
 use crate::app::tabs::PanelFace;
 use crate::model::action::{KillOutcome, KillReport, Signal};
-use crate::model::delta::{AgeBasis, Delta, Removed, Rhythm, Since};
+use crate::model::delta::{AgeBasis, Delta, Removed, SampleIntervals, Since};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::socket::{NetnsId, SocketId};
@@ -752,10 +752,10 @@ fn the_rows_on_the_screen_are_asked_for_where_samples_are_partial() {
         })
     };
     assert_eq!(asked(&send(&mut app, delta(101))), None, "every sample has them all");
-    let rhythm = Rhythm { full_every: Some(Duration::from_secs(5)), ..Rhythm::default() };
-    let visible = asked(&send(&mut app, Delta { rhythm, ..delta(102) }));
+    let sample_intervals = SampleIntervals { full_every: Some(Duration::from_secs(5)), ..SampleIntervals::default() };
+    let visible = asked(&send(&mut app, Delta { sample_intervals, ..delta(102) }));
     assert!(visible.is_some_and(|count| (10..24).contains(&count)), "{visible:?} rows of a screen of 24");
-    assert_eq!(asked(&send(&mut app, Delta { rhythm, ..delta(103) })), None, "once is enough");
+    assert_eq!(asked(&send(&mut app, Delta { sample_intervals, ..delta(103) })), None, "once is enough");
     assert_eq!(asked(&send(&mut app, delta(104))), Some(0));
 }
 

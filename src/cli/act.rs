@@ -11,7 +11,7 @@ use crate::cli::options::{FilterArguments, FormatOption};
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, say, values};
 use crate::host::Host;
-use crate::model::action::Doubt;
+use crate::model::action::ProcMismatch;
 use crate::model::snapshot::{Abilities, SourceKind};
 use crate::model::units;
 use crate::report::act::PlanStyle;
@@ -103,8 +103,9 @@ impl ActRequest {
         self.refuse_to_ask()?;
         // Also where nothing would be done: what a plan would show is somebody else.
         let doubt = host.doubt();
-        let refused =
-            |doubt: Doubt| Failure::Failed(format!("conntop {} can do nothing here: {}", self.verb, doubt.sentence()));
+        let refused = |doubt: ProcMismatch| {
+            Failure::Failed(format!("conntop {} can do nothing here: {}", self.verb, doubt.sentence()))
+        };
         let source = global.open().map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {

@@ -10,7 +10,7 @@ use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
-use crate::model::event::Tellers;
+use crate::model::event::EventStatus;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -46,7 +46,7 @@ pub(super) struct SampleChanges {
     /// Where events were lost.
     pub(super) gaps: Vec<Gap>,
     /// Who tells of what happens between samples.
-    pub(super) tellers: Tellers,
+    pub(super) event_status: EventStatus,
 }
 
 impl Samples {
@@ -93,7 +93,7 @@ impl Samples {
             pace,
             transitions: delta.transitions.clone(),
             gaps: delta.gaps.clone(),
-            tellers: delta.tellers.clone(),
+            event_status: delta.event_status.clone(),
         };
         // After the first sample of a large table only what is new is listed.
         snapshot.sockets.clear();

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::diagnosis::side::Sides;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
@@ -117,8 +117,8 @@ pub(super) struct Destinations {
 
 impl Destinations {
     /// What it holds.
-    pub(super) fn held(&self) -> Held {
-        Held::by("port use by route", &self.routes)
+    pub(super) fn table_sizes(&self) -> TableSize {
+        TableSize::by("port use by route", &self.routes)
     }
 
     /// What is to be counted now.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::address::Destination;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::process::{NoProcess, Process};
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
@@ -120,7 +120,7 @@ impl DnsLookups {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        [Held::by("open lookups", &self.open), Held::by("ended lookups", &self.ended)]
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        [TableSize::by("open lookups", &self.open), TableSize::by("ended lookups", &self.ended)]
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnosis::finding::{Finding, RunsOut, Slope};
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::memory::Table;
+use crate::model::memory::MeasuredTable;
 use crate::model::time::Timestamp;
 
 /// The samples of the last minutes, at most one a second.

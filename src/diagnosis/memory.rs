@@ -10,7 +10,7 @@ use crate::diagnosis::group_history::GroupHistory;
 use crate::diagnosis::queue_progress::WatchedQueues;
 use crate::diagnosis::rule::Rule;
 use crate::model::descriptors::Descriptors;
-use crate::model::memory::{Held, close_gaps};
+use crate::model::memory::{TableSize, close_gaps};
 use crate::model::process::ProcessId;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -62,15 +62,15 @@ impl Memory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 6] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 6] {
         let (rings, samples) =
             self.tracks.values().map(GroupHistory::memory).fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
-        let [open, ended] = self.lookups.held();
+        let [open, ended] = self.lookups.table_sizes();
         [
-            Held::by("tracks", &self.tracks),
-            Held { what: "samples of tracks", len: rings, bytes: samples },
-            Held::by("descriptor tracks", &self.descriptors),
-            self.flows.held(),
+            TableSize::by("tracks", &self.tracks),
+            TableSize { what: "samples of tracks", len: rings, bytes: samples },
+            TableSize::by("descriptor tracks", &self.descriptors),
+            self.flows.table_sizes(),
             open,
             ended,
         ]

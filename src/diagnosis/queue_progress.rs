@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::delta::{AgeBasis, Since};
-use crate::model::memory::{Held, close_gaps};
+use crate::model::memory::{TableSize, close_gaps};
 use crate::model::socket::{SocketId, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::time::Timestamp;
@@ -148,8 +148,8 @@ impl WatchedQueues {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> Held {
-        Held::by("watched queues", &self.watched)
+    pub(super) fn table_sizes(&self) -> TableSize {
+        TableSize::by("watched queues", &self.watched)
     }
 }
 

@@ -54,7 +54,7 @@ impl SettlingGroups {
         }
         self.of_family -= 1;
         let Some((group, judgement)) = self.rest.next() else { return 0 };
-        let rolls_up = rules::definition(group.key.rule).rolls_up && is_outside(&group);
+        let rolls_up = rules::definition(group.key.rule).rolls_up && is_unhashed(&group);
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
         findings.take(evaluator.settle(&group, judgement.filter(|_| !joins)), evaluator.ignores);
         if joins {
@@ -72,14 +72,14 @@ impl SettlingGroups {
         let Some((first, _)) = self.rest.as_slice().first() else { return 0 };
         let (rule, first) = (rules::definition(first.key.rule), first.family());
         let members = || self.rest.as_slice().iter().take_while(|(group, _)| group.family() == first);
-        let raised = members().filter(|(group, judgement)| judgement.is_some() && is_outside(group)).count();
+        let raised = members().filter(|(group, judgement)| judgement.is_some() && is_unhashed(group)).count();
         self.of_family = members().count();
         self.is_crowd = rule.rolls_up && raised > SCOPES_LISTED_MAX;
         1 + self.of_family / GROUPS_A_STEP
     }
 }
 
-fn is_outside(group: &SocketGroup) -> bool {
+fn is_unhashed(group: &SocketGroup) -> bool {
     matches!(group.key.scope, FindingScope::To(_) | FindingScope::Process)
 }
 

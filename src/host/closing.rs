@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::host::closing::netns_connections::NetnsConnections;
 use crate::host::closing::subsets::{SocketSubset, SubsetsRead};
-use crate::model::closing::{Close, CloseOutcome, Spared};
+use crate::model::closing::{Close, CloseOutcome, CloseRefusal};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::socket::SocketRef;
 use crate::model::tcp_state::TcpState;
@@ -32,10 +32,10 @@ pub(super) fn is_permitted() -> bool {
 }
 
 /// Closes each of `closes` but for those that are spared; the answers stand in the same order.
-pub(super) fn close(closes: &[Close], spared: &[Option<Spared>]) -> Vec<CloseOutcome> {
+pub(super) fn close(closes: &[Close], spared: &[Option<CloseRefusal>]) -> Vec<CloseOutcome> {
     let mut connections = NetnsConnections::default();
-    let first = |(close, spared): (&Close, &Option<Spared>)| match spared {
-        Some(spared) => CloseOutcome::Spared(*spared),
+    let first = |(close, spared): (&Close, &Option<CloseRefusal>)| match spared {
+        Some(spared) => CloseOutcome::Refused(*spared),
         None => connections.with(close.socket.id.netns(), |connection| order(connection, close)),
     };
     let mut outcomes: Vec<CloseOutcome> = closes.iter().zip(spared).map(first).collect();

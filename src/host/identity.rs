@@ -10,32 +10,32 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::fs::{FsWord, fstat, statfs};
 
-use crate::model::action::Doubt;
+use crate::model::action::ProcMismatch;
 
 /// `PROC_SUPER_MAGIC` (`include/uapi/linux/magic.h`).
 const PROC_SUPER_MAGIC: FsWord = 0x9fa0;
 
 /// Why pids in `/proc` do not mean the processes that our signals hit; `None` if they do.
-pub(super) fn doubt() -> Option<Doubt> {
+pub(super) fn doubt() -> Option<ProcMismatch> {
     if !statfs("/proc").is_ok_and(|proc| proc.f_type == PROC_SUPER_MAGIC) {
-        return Some(Doubt::NoProc);
+        return Some(ProcMismatch::NoProc);
     }
     // Our own entry: there is none where the namespace of this /proc is not ours nor one above it.
     match fs::read("/proc/self/status") {
         Ok(status) => doubt_of(&status, std::process::id()),
-        Err(_) => Some(Doubt::ForeignProc),
+        Err(_) => Some(ProcMismatch::ForeignProc),
     }
 }
 
 /// The same from our own `/proc/self/status`: `NSpid` has our pids from the namespace of this `/proc` down to our own.
-fn doubt_of(status: &[u8], own_pid: u32) -> Option<Doubt> {
+fn doubt_of(status: &[u8], own_pid: u32) -> Option<ProcMismatch> {
     let here = Some(i64::from(own_pid));
     match numbers(status, b"NSpid:").as_deref() {
-        Some([own]) => (Some(*own) != here).then_some(Doubt::ForeignProc),
-        Some([_, .., own]) if Some(*own) == here => Some(Doubt::OuterProc),
-        Some(_) => Some(Doubt::ForeignProc),
+        Some([own]) => (Some(*own) != here).then_some(ProcMismatch::ForeignProc),
+        Some([_, .., own]) if Some(*own) == here => Some(ProcMismatch::OuterProc),
+        Some(_) => Some(ProcMismatch::ForeignProc),
         // A kernel without pid namespaces has no such line.
-        None => (first(status, b"Pid:") != here).then_some(Doubt::ForeignProc),
+        None => (first(status, b"Pid:") != here).then_some(ProcMismatch::ForeignProc),
     }
 }
 
@@ -90,15 +90,15 @@ mod tests {
     fn our_own_pids_say_whose_proc_it_is() {
         for (lines, expected) in [
             ("Pid:\t812\nNSpid:\t812", None),
-            ("Pid:\t4711\nNSpid:\t4711\t812", Some(Doubt::OuterProc)),
-            ("Pid:\t812\nNSpid:\t812\t812", Some(Doubt::OuterProc)),
-            ("Pid:\t99\nNSpid:\t99\t40\t812", Some(Doubt::OuterProc)),
-            ("Pid:\t7\nNSpid:\t7", Some(Doubt::ForeignProc)),
-            ("Pid:\t812\nNSpid:\t812\t7", Some(Doubt::ForeignProc)),
-            ("Pid:\t812\nNSpid:", Some(Doubt::ForeignProc)),
+            ("Pid:\t4711\nNSpid:\t4711\t812", Some(ProcMismatch::OuterProc)),
+            ("Pid:\t812\nNSpid:\t812\t812", Some(ProcMismatch::OuterProc)),
+            ("Pid:\t99\nNSpid:\t99\t40\t812", Some(ProcMismatch::OuterProc)),
+            ("Pid:\t7\nNSpid:\t7", Some(ProcMismatch::ForeignProc)),
+            ("Pid:\t812\nNSpid:\t812\t7", Some(ProcMismatch::ForeignProc)),
+            ("Pid:\t812\nNSpid:", Some(ProcMismatch::ForeignProc)),
             ("Pid:\t812", None),
-            ("Pid:\t7", Some(Doubt::ForeignProc)),
-            ("", Some(Doubt::ForeignProc)),
+            ("Pid:\t7", Some(ProcMismatch::ForeignProc)),
+            ("", Some(ProcMismatch::ForeignProc)),
         ] {
             let status = format!("Name:\tPid:\nTgid:\t812\n{lines}\nPPid:\t1\n");
             assert_eq!(doubt_of(status.as_bytes(), 812), expected, "{lines}");

@@ -14,8 +14,8 @@ use crate::host::ancestry::Ancestry;
 use crate::host::identity::{self, PidfdTarget};
 use crate::host::session::OwnSession;
 use crate::host::{ExitWatch, Host, closing, holding};
-use crate::model::action::{Doubt, Kill, KillOutcome, Protection, Signal};
-use crate::model::closing::{Close, CloseOutcome, Spared};
+use crate::model::action::{Kill, KillOutcome, ProcMismatch, Protection, Signal};
+use crate::model::closing::{Close, CloseOutcome, CloseRefusal};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 use crate::source::linux::proc_stat;
@@ -56,7 +56,7 @@ impl Host for LinuxHost {
         Ancestry::look().protected()
     }
 
-    fn doubt(&self) -> Option<Doubt> {
+    fn doubt(&self) -> Option<ProcMismatch> {
         identity::doubt()
     }
 
@@ -64,7 +64,7 @@ impl Host for LinuxHost {
         closing::is_permitted()
     }
 
-    fn spared(&self, closes: &[Close]) -> Vec<Option<Spared>> {
+    fn spared(&self, closes: &[Close]) -> Vec<Option<CloseRefusal>> {
         let session = OwnSession::of(&Ancestry::look());
         closes.iter().map(|close| session.spares(close)).collect()
     }
@@ -96,7 +96,7 @@ fn is_meant(pidfd: &OwnedFd, pid: u32) -> Result<(), KillOutcome> {
     match identity::target_of(pidfd) {
         Ok(PidfdTarget::Process(held)) if held == pid => Ok(()),
         Ok(PidfdTarget::Ended) => Err(KillOutcome::AlreadyGone),
-        Ok(PidfdTarget::Process(_) | PidfdTarget::Elsewhere) => Err(KillOutcome::Unsure(Doubt::ForeignProc)),
+        Ok(PidfdTarget::Process(_) | PidfdTarget::Elsewhere) => Err(KillOutcome::Unsure(ProcMismatch::ForeignProc)),
         Err(error) => Err(failed(&format!("/proc does not say which process that is ({error}); nothing was done"))),
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::host::ancestry::Ancestry;
 use crate::host::holding::sockets_of;
-use crate::model::closing::{Close, Spared};
+use crate::model::closing::{Close, CloseRefusal};
 use crate::model::endpoint::Endpoint;
 
 /// The sockets that carry conntop: its own and those of the processes it runs inside.
@@ -33,15 +33,15 @@ impl OwnSession {
     }
 
     /// Whether, and why, this socket is never closed.
-    pub(super) fn spares(&self, close: &Close) -> Option<Spared> {
+    pub(super) fn spares(&self, close: &Close) -> Option<CloseRefusal> {
         let held_by = |sockets: &BTreeSet<u32>| close.inode.is_some_and(|inode| sockets.contains(&inode.get()));
         let plain = |endpoint: Endpoint| Endpoint::new(endpoint.addr.to_canonical(), endpoint.port);
         let ends = SshConnection { client: plain(close.socket.remote), server: plain(close.socket.local) };
         let is_ssh = self.ssh == Some(ends);
         if held_by(&self.own) {
-            Some(Spared::Itself)
+            Some(CloseRefusal::Itself)
         } else {
-            (held_by(&self.ancestors) || is_ssh).then_some(Spared::Session)
+            (held_by(&self.ancestors) || is_ssh).then_some(CloseRefusal::Session)
         }
     }
 }
@@ -72,12 +72,12 @@ mod tests {
             ssh: parse_ssh("10.0.0.9 50122 10.0.0.7 22"),
         };
         let with = |inode, close: Close| session.spares(&Close { inode: std::num::NonZeroU32::new(inode), ..close });
-        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50122")), Some(Spared::Session));
-        assert_eq!(with(9, close("[::ffff:10.0.0.7]:22", "[::ffff:10.0.0.9]:50122")), Some(Spared::Session));
+        assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50122")), Some(CloseRefusal::Session));
+        assert_eq!(with(9, close("[::ffff:10.0.0.7]:22", "[::ffff:10.0.0.9]:50122")), Some(CloseRefusal::Session));
         assert_eq!(with(9, close("10.0.0.7:22", "10.0.0.9:50123")), None);
         assert_eq!(with(0, close("10.0.0.7:22", "10.0.0.8:50122")), None);
-        assert_eq!(with(1, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Itself));
-        assert_eq!(with(2, close("10.0.0.7:1", "10.0.0.8:2")), Some(Spared::Session));
+        assert_eq!(with(1, close("10.0.0.7:1", "10.0.0.8:2")), Some(CloseRefusal::Itself));
+        assert_eq!(with(2, close("10.0.0.7:1", "10.0.0.8:2")), Some(CloseRefusal::Session));
         assert_eq!(parse_ssh("fe80::1%eth0 5 fe80::2%eth0 22").map(|ssh| ssh.client.port), Some(5));
         for text in ["", "10.0.0.9", "a b c d", "10.0.0.9 99999 10.0.0.7 22"] {
             assert_eq!(parse_ssh(text), None, "{text}");

@@ -87,7 +87,7 @@ pub struct Kill {
 
 /// Why nothing can be done to anything: pids in `/proc` do not, or may not, mean the processes that a signal hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Doubt {
+pub enum ProcMismatch {
     /// The mounted `/proc` is of a pid namespace in which conntop is not: `nsenter -m` without `-p`.
     ForeignProc,
     /// The mounted `/proc` is of a pid namespace above ours: `unshare -p` without a new `/proc`.
@@ -96,7 +96,7 @@ pub enum Doubt {
     NoProc,
 }
 
-impl Doubt {
+impl ProcMismatch {
     /// What is wrong and the way out, as a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -214,7 +214,7 @@ pub enum KillOutcome {
     /// conntop refuses; nothing was done.
     Refused(Protection),
     /// conntop cannot make sure whom it would hit; nothing was done.
-    Unsure(Doubt),
+    Unsure(ProcMismatch),
     /// The user may not; nothing was done.
     NotPermitted,
     /// The system said something else; nothing was done.

@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::model::action::Doubt;
+use crate::model::action::ProcMismatch;
 use crate::model::address_text::AddressText;
 use crate::model::endpoint::Protocol;
 use crate::model::process::Names;
@@ -28,7 +28,7 @@ pub struct Close {
 impl Close {
     /// The close of `socket`; `None` where its source has no cookies, so that nothing makes sure which one is hit.
     pub fn of(socket: &Socket) -> Option<Self> {
-        if !socket.is_outside() {
+        if !socket.is_unhashed() {
             socket.id.cookie()?;
         }
         Some(Self {
@@ -51,7 +51,7 @@ impl Close {
             (Protocol::Mptcp, _) => Some(CloseOutcome::Mptcp),
             (_, TcpState::Bound) => Some(CloseOutcome::OnlyBound),
             (Protocol::Tcp, TcpState::Close) => Some(CloseOutcome::OnlyHeld),
-            _ if self.is_subflow => Some(CloseOutcome::Spared(Spared::Subflow)),
+            _ if self.is_subflow => Some(CloseOutcome::Refused(CloseRefusal::Subflow)),
             _ => None,
         }
     }
@@ -119,7 +119,7 @@ const fn effects(protocol: Protocol, state: TcpState) -> Effects {
 
 /// Why a socket is not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Spared {
+pub enum CloseRefusal {
     /// conntop itself holds it.
     Itself,
     /// The session in which conntop runs: a parent holds it, or `SSH_CONNECTION` names it.
@@ -131,7 +131,7 @@ pub enum Spared {
     Subflow,
 }
 
-impl Spared {
+impl CloseRefusal {
     /// The refusal, as a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -165,7 +165,7 @@ pub enum CloseOutcome {
     /// It was gone before; nothing was done.
     Gone,
     /// conntop refuses; nothing was done.
-    Spared(Spared),
+    Refused(CloseRefusal),
     /// The user may not; nothing was done.
     NotPermitted,
     /// The kernel was built without it, or has it not for this kind of socket.
@@ -182,7 +182,7 @@ pub enum CloseOutcome {
     /// It is in `CLOSE`: no connection is left to close, only the descriptor of its process.
     OnlyHeld,
     /// conntop cannot make sure what carries its session; nothing was done.
-    Unsure(Doubt),
+    Unsure(ProcMismatch),
     /// The system said something else, or cannot be asked what became of it.
     Failed(DisplayText),
 }
@@ -197,7 +197,7 @@ impl CloseOutcome {
             Self::Closed | Self::PortKept | Self::Subflow => "closed",
             Self::Disconnected { .. } => "disconnected",
             Self::Gone => "gone",
-            Self::Spared(_) | Self::Unsure(_) => "refused",
+            Self::Refused(_) | Self::Unsure(_) => "refused",
             Self::NotPermitted => "not-permitted",
             Self::Unsupported | Self::Mptcp => "unsupported",
             Self::StillThere(_) | Self::Shadowed | Self::OnlyBound | Self::OnlyHeld => "still-there",
@@ -222,7 +222,7 @@ impl CloseOutcome {
                 "disconnected; the process keeps the socket, without a port, and got one error; kill ends it"
             }
             Self::Gone => "it had closed already; nothing was done",
-            Self::Spared(spared) => spared.sentence(),
+            Self::Refused(spared) => spared.sentence(),
             Self::NotPermitted => CLOSE_NEEDS,
             Self::Unsupported => {
                 "this kernel cannot close such a socket (CONFIG_INET_DIAG_DESTROY); kill its process instead"

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where the kernel tells a counter, and how conntop calls it.
 #[derive(Debug)]
-pub struct CounterRow {
+pub struct KernelCounter {
     /// The name of the field.
     pub field: &'static str,
     /// Group and name as in `/proc/net/{snmp,snmp6,netstat}`, or `NfConntrack` and the column of
@@ -36,8 +36,8 @@ macro_rules! counters {
         }
 
         /// Every counter, in the order in which recordings hold them: a new one goes to the end.
-        pub const COUNTERS: &[CounterRow] = &[
-            $(CounterRow {
+        pub const COUNTERS: &[KernelCounter] = &[
+            $(KernelCounter {
                 field: stringify!($field),
                 told_as: &[$(($group, $name)),+],
                 get: |counters| counters.$field,

@@ -11,9 +11,9 @@ use crate::model::address_text::AddressText;
 use crate::model::coverage::Coverage;
 use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::Tellers;
+use crate::model::event::EventStatus;
 use crate::model::facts::Facts;
-use crate::model::outcome::Report;
+use crate::model::outcome::EndReport;
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpDetail};
@@ -87,14 +87,14 @@ pub struct Rates {
 /// if they were this one's own. Writing to one, as tests do, makes a copy if it is shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
-    known: Arc<Known>,
+    known: Arc<ObservedSocket>,
     /// Payload per second; `None` until two samples exist or where bytes are not counted.
     pub rates: Option<Rates>,
 }
 
 /// What is known of a tracked socket but for its rates, which also change while all else stays.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub struct ObservedSocket {
     /// The socket as last seen; its owner is completed from memory.
     pub socket: Socket,
     /// Since when it is in its state; `None` where nothing says (a listener older than conntop).
@@ -105,27 +105,27 @@ pub struct Known {
 
 impl Connection {
     /// The connection of which that much is known.
-    pub const fn new(known: Arc<Known>, rates: Option<Rates>) -> Self {
+    pub const fn new(known: Arc<ObservedSocket>, rates: Option<Rates>) -> Self {
         Self { known, rates }
     }
 }
 
-impl From<Known> for Connection {
-    fn from(known: Known) -> Self {
+impl From<ObservedSocket> for Connection {
+    fn from(known: ObservedSocket) -> Self {
         Self::new(Arc::new(known), None)
     }
 }
 
 impl Deref for Connection {
-    type Target = Known;
+    type Target = ObservedSocket;
 
-    fn deref(&self) -> &Known {
+    fn deref(&self) -> &ObservedSocket {
         &self.known
     }
 }
 
 impl DerefMut for Connection {
-    fn deref_mut(&mut self) -> &mut Known {
+    fn deref_mut(&mut self) -> &mut ObservedSocket {
         Arc::make_mut(&mut self.known)
     }
 }
@@ -168,14 +168,14 @@ pub struct Transition {
     /// Whose it is or was.
     pub owner: Owner,
     /// Who told of it.
-    pub told_by: ToldBy,
+    pub source: EventSource,
     /// The kernel had emptied the socket before it told of its end, and nobody else told: the remote end is not known, nor is
     /// the local address where it is unspecified.
     pub is_emptied: bool,
     /// What the kernel reported of the end, for an end; [`Self::outcome`] says what that means.
-    pub report: Report,
-    /// What the connection had come to, for the end of one that the kernel told of.
-    pub last: Option<LastWords>,
+    pub report: EndReport,
+    /// The final counters, for the end of a connection that the kernel reported.
+    pub final_counters: Option<FinalCounters>,
 }
 
 impl Transition {
@@ -195,10 +195,10 @@ impl Transition {
             lasted: None,
             skipped: false,
             owner: Owner::None,
-            told_by: ToldBy::Samples,
+            source: EventSource::Samples,
             is_emptied: false,
-            report: Report::Untold,
-            last: None,
+            report: EndReport::NotReported,
+            final_counters: None,
         }
     }
 
@@ -234,7 +234,7 @@ impl Transition {
 
 /// Who told of a transition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum ToldBy {
+pub enum EventSource {
     /// Two samples differ: it happened between them.
     #[default]
     Samples,
@@ -244,7 +244,7 @@ pub enum ToldBy {
     Tracepoint,
 }
 
-impl ToldBy {
+impl EventSource {
     /// The name in JSON (`told_by`).
     pub const fn label(self) -> &'static str {
         match self {
@@ -257,7 +257,7 @@ impl ToldBy {
 
 /// The final counters of a connection, as the kernel told them when it freed the socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LastWords {
+pub struct FinalCounters {
     /// Payload received and sent (acknowledged), in bytes.
     pub bytes: Option<ByteCounts>,
     /// Smoothed round-trip time in microseconds.
@@ -267,7 +267,7 @@ pub struct LastWords {
 }
 
 /// A stretch of time in which events of the kernel were lost, or in which no sample could be taken
-/// ([`ToldBy::Samples`]).
+/// ([`EventSource::Samples`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The sample before the loss.
@@ -277,12 +277,12 @@ pub struct Gap {
     /// How many events were lost; `None` where the kernel does not say.
     pub lost: Option<u64>,
     /// Whose events.
-    pub of: ToldBy,
+    pub of: EventSource,
 }
 
 /// How often samples come in truth, and what it costs to take all of them less often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rhythm {
+pub struct SampleIntervals {
     /// From one sample to the next; `None` where nothing says so (a recording).
     pub every: Option<Duration>,
     /// From one sample of every socket to the next, where those between are partial.
@@ -341,7 +341,7 @@ pub struct Delta {
     /// Where events of the kernel were lost, so that ends or transitions may be missing.
     pub gaps: Vec<Gap>,
     /// Who tells of what happens between samples.
-    pub tellers: Tellers,
+    pub event_status: EventStatus,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,
     /// The descriptors of every process that holds a socket, ascending by process.
@@ -349,7 +349,7 @@ pub struct Delta {
     /// Details of visible connections.
     pub details: Vec<(SocketId, TcpDetail)>,
     /// How often samples come.
-    pub rhythm: Rhythm,
+    pub sample_intervals: SampleIntervals,
     /// Of which moment that is which this sample did not list.
     pub as_of: AsOf,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::delta::{LastWords, ToldBy};
+use crate::model::delta::{EventSource, FinalCounters};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::give_back;
 use crate::model::outcome::SocketError;
@@ -18,7 +18,7 @@ use crate::model::time::Timestamp;
 /// The most ends that one sample carries: 13 s of 5,000 a second. What is beyond counts as lost.
 pub const ENDED_MAX: u32 = 65_536;
 /// The most changes of state that one sample carries: some 2 s of 5,000 connections a second with both ends here.
-pub const STEPS_MAX: u32 = 131_072;
+pub const STATE_CHANGES_MAX: u32 = 131_072;
 
 /// A socket that the kernel has freed. The connection need not be over: at the end that closed first, a mini-socket in
 /// `TIME_WAIT` or `FIN_WAIT2` lives on, with the same cookie if it had one before.
@@ -49,15 +49,15 @@ impl Ended {
     }
 
     /// What its connection had come to; `None` where the kernel keeps no count, or has set it back.
-    pub fn last_words(&self) -> Option<LastWords> {
+    pub fn final_counters(&self) -> Option<FinalCounters> {
         let info = self.info.filter(|_| self.socket.remote.port != 0)?;
-        Some(LastWords { bytes: info.bytes, rtt_us: info.rtt_us, retransmits_total: info.retransmits_total })
+        Some(FinalCounters { bytes: info.bytes, rtt_us: info.rtt_us, retransmits_total: info.retransmits_total })
     }
 }
 
 /// A change of state of a TCP socket, told at the moment it happened. The network namespace is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct TracedStateChange {
     /// When it happened.
     pub at: Timestamp,
     /// The same number for all steps of one socket; another socket may have it later.
@@ -72,7 +72,7 @@ pub struct Step {
     pub to: TcpState,
 }
 
-impl Step {
+impl TracedStateChange {
     /// Whether the process that holds the socket makes this step by a call of its own: connect(2), listen(2), shutdown(2)
     /// or close(2). All other steps happen on behalf of whoever runs when a packet or a timer comes.
     pub const fn is_own_call(&self) -> bool {
@@ -81,7 +81,7 @@ impl Step {
     }
 }
 
-/// Which process made a [`Step`] by a call of its own, and so holds or held the socket.
+/// Which process made a [`TracedStateChange`] by a call of its own, and so holds or held the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// When the step happened.
@@ -95,9 +95,9 @@ pub struct Caller {
     pub netns: Option<NetnsId>,
 }
 
-/// The error that the kernel reported after a [`Step`] to `CLOSE`.
+/// The error that the kernel reported after a [`TracedStateChange`] to `CLOSE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepError {
+pub struct CloseError {
     /// When the step happened.
     pub at: Timestamp,
     /// The key of the step.
@@ -110,7 +110,7 @@ pub struct StepError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// Whose.
-    pub of: ToldBy,
+    pub of: EventSource,
     /// How many; `None` where the kernel does not say.
     pub count: Option<u64>,
 }
@@ -121,45 +121,45 @@ pub struct Events {
     /// Sockets that were freed before the sample was begun, in the order in which they were told.
     pub ended: Vec<Ended>,
     /// Changes of state up to the end of the sample, by time.
-    pub steps: Vec<Step>,
+    pub state_changes: Vec<TracedStateChange>,
     /// Who made them, as far as that is known; by time.
     pub callers: Vec<Caller>,
     /// The errors that the kernel reported of steps to `CLOSE`; by time.
-    pub errors: Vec<StepError>,
+    pub errors: Vec<CloseError>,
     /// Whether every such error is among them, so that a step without one had none.
     pub errors_are_told: bool,
     /// What was lost of ends and steps.
     pub lost: Vec<Loss>,
     /// Who tells at all.
-    pub tellers: Tellers,
+    pub event_status: EventStatus,
 }
 
 impl Events {
     /// Empties it for the next sample; keeps the memory.
     pub fn clear(&mut self) {
-        let (ended, steps) = (self.ended.len(), self.steps.len());
+        let (ended, steps) = (self.ended.len(), self.state_changes.len());
         self.ended.clear();
         give_back(&mut self.ended, ended);
-        self.steps.clear();
-        give_back(&mut self.steps, steps);
+        self.state_changes.clear();
+        give_back(&mut self.state_changes, steps);
         self.callers.clear();
         give_back(&mut self.callers, steps);
         self.errors.clear();
         give_back(&mut self.errors, steps);
         self.errors_are_told = false;
         self.lost.clear();
-        self.tellers = Tellers::default();
+        self.event_status = EventStatus::default();
     }
 
     /// Whether nothing was told.
     pub fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.steps.is_empty() && self.lost.is_empty()
+        self.ended.is_empty() && self.state_changes.is_empty() && self.lost.is_empty()
     }
 }
 
 /// Whether one way of being told is in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Teller {
+pub enum EventSourceStatus {
     /// Nobody asked for it, or the source has none.
     #[default]
     Off,
@@ -171,19 +171,19 @@ pub enum Teller {
 
 /// Who tells of what happens between samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tellers {
+pub struct EventStatus {
     /// Destroy events: the last words of every socket of conntop's own network namespace.
-    pub ends: Teller,
+    pub ends: EventSourceStatus,
     /// The tracepoint: exact transitions.
-    pub trace: Teller,
+    pub trace: EventSourceStatus,
 }
 
-impl Tellers {
+impl EventStatus {
     /// How transitions are known, in words for the header and the help.
     pub fn words(&self) -> &'static str {
         match (&self.trace, &self.ends) {
-            (Teller::On, _) => "exact transitions (tracepoint)",
-            (_, Teller::On) => "transitions between samples, every end",
+            (EventSourceStatus::On, _) => "exact transitions (tracepoint)",
+            (_, EventSourceStatus::On) => "transitions between samples, every end",
             _ => "transitions between samples",
         }
     }

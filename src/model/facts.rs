@@ -73,26 +73,26 @@ pub struct Facts {
     /// What only grows, since the namespace was made.
     pub counters: Option<Counters>,
     /// How long resolvers wait for DNS servers; `None` where no file says so.
-    pub resolver: Option<Resolver>,
+    pub resolver: Option<ResolverOptions>,
 }
 
 /// How long the resolver of the C library waits (`options timeout:N attempts:N`, resolv.conf(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolver {
+pub struct ResolverOptions {
     /// For the answer of one server, in seconds.
     pub timeout_seconds: u32,
     /// How often it asks each server.
     pub attempts: u32,
 }
 
-impl Default for Resolver {
+impl Default for ResolverOptions {
     /// `RES_TIMEOUT` and `RES_DFLRETRY` (resolv.h).
     fn default() -> Self {
         Self { timeout_seconds: 5, attempts: 2 }
     }
 }
 
-impl Resolver {
+impl ResolverOptions {
     /// `RES_MAXRETRANS` and `RES_MAXRETRY`: more is cut to this without a word (resolv.conf(5)).
     const TIMEOUT_MAX: u32 = 30;
     const ATTEMPTS_MAX: u32 = 5;
@@ -148,6 +148,6 @@ impl Facts {
     /// Whether they say what can be: what comes from outside is to be asked.
     pub fn make_sense(&self) -> bool {
         self.ephemeral_ports.is_none_or(|range| range.first <= range.last)
-            && self.resolver.is_none_or(Resolver::makes_sense)
+            && self.resolver.is_none_or(ResolverOptions::makes_sense)
     }
 }

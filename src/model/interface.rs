@@ -57,7 +57,7 @@ pub struct Sent {
 }
 
 /// One row of the table of an interface's counters: its name, and how it is read in each direction.
-pub struct CounterRow {
+pub struct InterfaceCounter {
     /// The name in JSON, behind `rx_` and `tx_`.
     pub key: &'static str,
     /// The name in text.
@@ -70,19 +70,19 @@ pub struct CounterRow {
 
 /// Every counter, in the order in which it is shown: first those that netstat -e has.
 #[rustfmt::skip]
-pub static COUNTERS: [CounterRow; 11] = [
-    CounterRow { key: "bytes",      label: "Bytes",             received: Some(|r| r.bytes),      sent: Some(|s| s.bytes) },
-    CounterRow { key: "packets",    label: "Packets",           received: Some(|r| r.packets),    sent: Some(|s| s.packets) },
+pub static COUNTERS: [InterfaceCounter; 11] = [
+    InterfaceCounter { key: "bytes",      label: "Bytes",             received: Some(|r| r.bytes),      sent: Some(|s| s.bytes) },
+    InterfaceCounter { key: "packets",    label: "Packets",           received: Some(|r| r.packets),    sent: Some(|s| s.packets) },
     // Linux does not tell how many of the packets that it sent were unicast.
-    CounterRow { key: "unicast",    label: "Unicast packets",   received: Some(unicast),          sent: None },
-    CounterRow { key: "multicast",  label: "Multicast packets", received: Some(|r| r.multicast),  sent: None },
-    CounterRow { key: "discards",   label: "Discards",          received: Some(|r| r.dropped),    sent: Some(|s| s.dropped) },
-    CounterRow { key: "errors",     label: "Errors",            received: Some(|r| r.errors),     sent: Some(|s| s.errors) },
-    CounterRow { key: "overruns",   label: "Overruns",          received: Some(|r| r.overruns),   sent: Some(|s| s.overruns) },
-    CounterRow { key: "frame",      label: "Frame errors",      received: Some(|r| r.frame),      sent: None },
-    CounterRow { key: "carrier",    label: "Carrier errors",    received: None,                   sent: Some(|s| s.carrier) },
-    CounterRow { key: "collisions", label: "Collisions",        received: None,                   sent: Some(|s| s.collisions) },
-    CounterRow { key: "compressed", label: "Compressed",        received: Some(|r| r.compressed), sent: Some(|s| s.compressed) },
+    InterfaceCounter { key: "unicast",    label: "Unicast packets",   received: Some(unicast),          sent: None },
+    InterfaceCounter { key: "multicast",  label: "Multicast packets", received: Some(|r| r.multicast),  sent: None },
+    InterfaceCounter { key: "discards",   label: "Discards",          received: Some(|r| r.dropped),    sent: Some(|s| s.dropped) },
+    InterfaceCounter { key: "errors",     label: "Errors",            received: Some(|r| r.errors),     sent: Some(|s| s.errors) },
+    InterfaceCounter { key: "overruns",   label: "Overruns",          received: Some(|r| r.overruns),   sent: Some(|s| s.overruns) },
+    InterfaceCounter { key: "frame",      label: "Frame errors",      received: Some(|r| r.frame),      sent: None },
+    InterfaceCounter { key: "carrier",    label: "Carrier errors",    received: None,                   sent: Some(|s| s.carrier) },
+    InterfaceCounter { key: "collisions", label: "Collisions",        received: None,                   sent: Some(|s| s.collisions) },
+    InterfaceCounter { key: "compressed", label: "Compressed",        received: Some(|r| r.compressed), sent: Some(|s| s.compressed) },
 ];
 
 const fn unicast(received: &Received) -> u64 {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
-use crate::model::places::Places;
+use crate::model::slot_index::SlotIndex;
 
 /// So much every list may keep, whatever it was used for.
 const KEPT_BYTES: usize = 256 * 1024;
@@ -46,7 +46,7 @@ pub fn close_gaps_of<T: Eq + Hash, S: BuildHasher + Clone>(set: &mut HashSet<T, 
 
 /// What a table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct TableSize {
     /// The table, in a word or two.
     pub what: &'static str,
     /// How many things are in it.
@@ -56,22 +56,22 @@ pub struct Held {
     pub bytes: usize,
 }
 
-impl Held {
+impl TableSize {
     /// What `table`, called `what`, holds.
-    pub fn by(what: &'static str, table: &impl Table) -> Self {
+    pub fn by(what: &'static str, table: &impl MeasuredTable) -> Self {
         Self { what, len: table.entries(), bytes: table.bytes() }
     }
 }
 
 /// Something that grows.
-pub trait Table {
+pub trait MeasuredTable {
     /// How many things are in it.
     fn entries(&self) -> usize;
-    /// See [`Held::bytes`].
+    /// See [`TableSize::bytes`].
     fn bytes(&self) -> usize;
 }
 
-impl<T> Table for Vec<T> {
+impl<T> MeasuredTable for Vec<T> {
     fn entries(&self) -> usize {
         self.len()
     }
@@ -81,7 +81,7 @@ impl<T> Table for Vec<T> {
     }
 }
 
-impl<T> Table for VecDeque<T> {
+impl<T> MeasuredTable for VecDeque<T> {
     fn entries(&self) -> usize {
         self.len()
     }
@@ -91,7 +91,7 @@ impl<T> Table for VecDeque<T> {
     }
 }
 
-impl<K, V, S> Table for HashMap<K, V, S> {
+impl<K, V, S> MeasuredTable for HashMap<K, V, S> {
     fn entries(&self) -> usize {
         self.len()
     }
@@ -101,7 +101,7 @@ impl<K, V, S> Table for HashMap<K, V, S> {
     }
 }
 
-impl<T, S> Table for HashSet<T, S> {
+impl<T, S> MeasuredTable for HashSet<T, S> {
     fn entries(&self) -> usize {
         self.len()
     }
@@ -111,7 +111,7 @@ impl<T, S> Table for HashSet<T, S> {
     }
 }
 
-impl Table for Places {
+impl MeasuredTable for SlotIndex {
     fn entries(&self) -> usize {
         self.len()
     }

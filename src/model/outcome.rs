@@ -26,10 +26,10 @@ pub enum SocketError {
 
 /// What the kernel reported of the end of a TCP socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Report {
+pub enum EndReport {
     /// Nobody listened, or the report was lost.
     #[default]
-    Untold,
+    NotReported,
     /// No error: the process that held the socket ended it by a call of its own, or had let go of it.
     NoError,
     /// This error.
@@ -117,10 +117,10 @@ impl Transition {
             (None, _) => self.is_emptied.then_some(Outcome::Unknown),
             (Some(Listen | Bound | Close | Unconn), _) => None,
             (Some(TimeWait | LastAck), _) => Some(Outcome::Closed),
-            (Some(_), Report::Error(error)) => Some(Outcome::of_error(error)),
+            (Some(_), EndReport::Error(error)) => Some(Outcome::of_error(error)),
             (Some(FinWait2), _) => Some(Outcome::Closed),
-            (Some(SynSent), Report::NoError) => Some(Outcome::GivenUp),
-            (Some(Established | TcpState::CloseWait), Report::NoError) => Some(Outcome::ResetHere),
+            (Some(SynSent), EndReport::NoError) => Some(Outcome::GivenUp),
+            (Some(Established | TcpState::CloseWait), EndReport::NoError) => Some(Outcome::ResetHere),
             (Some(_), _) => Some(Outcome::Unknown),
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::model::testing::{tcp, transition, udp};
 
-    fn outcome(from: TcpState, report: Report) -> Option<Outcome> {
+    fn outcome(from: TcpState, report: EndReport) -> Option<Outcome> {
         Transition { report, ..transition(tcp(1), 1, Some(from), None) }.outcome()
     }
 
@@ -139,19 +139,19 @@ mod tests {
     fn the_report_tells_how_it_ended_and_without_one_nothing_is_guessed() {
         use TcpState::{CloseWait, Established, FinWait1, LastAck, Listen, SynSent, TimeWait};
         for (from, report, expected) in [
-            (SynSent, Report::Error(SocketError::Refused), Some(Outcome::Refused)),
-            (SynSent, Report::Error(SocketError::TimedOut), Some(Outcome::TimedOut)),
-            (SynSent, Report::Error(SocketError::Unreachable), Some(Outcome::Unreachable)),
-            (SynSent, Report::NoError, Some(Outcome::GivenUp)),
-            (SynSent, Report::Untold, Some(Outcome::Unknown)),
-            (Established, Report::Error(SocketError::Reset), Some(Outcome::Reset)),
-            (Established, Report::NoError, Some(Outcome::ResetHere)),
-            (Established, Report::Untold, Some(Outcome::Unknown)),
-            (CloseWait, Report::Error(SocketError::Reset), Some(Outcome::Reset)),
-            (FinWait1, Report::Untold, Some(Outcome::Unknown)),
-            (LastAck, Report::Untold, Some(Outcome::Closed)),
-            (TimeWait, Report::NoError, Some(Outcome::Closed)),
-            (Listen, Report::NoError, None),
+            (SynSent, EndReport::Error(SocketError::Refused), Some(Outcome::Refused)),
+            (SynSent, EndReport::Error(SocketError::TimedOut), Some(Outcome::TimedOut)),
+            (SynSent, EndReport::Error(SocketError::Unreachable), Some(Outcome::Unreachable)),
+            (SynSent, EndReport::NoError, Some(Outcome::GivenUp)),
+            (SynSent, EndReport::NotReported, Some(Outcome::Unknown)),
+            (Established, EndReport::Error(SocketError::Reset), Some(Outcome::Reset)),
+            (Established, EndReport::NoError, Some(Outcome::ResetHere)),
+            (Established, EndReport::NotReported, Some(Outcome::Unknown)),
+            (CloseWait, EndReport::Error(SocketError::Reset), Some(Outcome::Reset)),
+            (FinWait1, EndReport::NotReported, Some(Outcome::Unknown)),
+            (LastAck, EndReport::NotReported, Some(Outcome::Closed)),
+            (TimeWait, EndReport::NoError, Some(Outcome::Closed)),
+            (Listen, EndReport::NoError, None),
         ] {
             assert_eq!(outcome(from, report), expected, "{from:?} {report:?}");
         }

@@ -11,7 +11,7 @@ use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Moment;
+use crate::model::time::CompactTimestamp;
 
 /// A network namespace: the inode of `/proc/PID/ns/net`; 0 where the system has none or does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ pub struct Timer {
     /// How often it has fired in vain.
     pub retries: u8,
     /// When it fires next.
-    pub expires: Moment,
+    pub expires: CompactTimestamp,
 }
 
 /// Why a connection sits in `CLOSE_WAIT` (the receive queue counts the FIN as one byte: `tcp_fin`, `net/ipv4/tcp_input.c`).
@@ -268,7 +268,7 @@ impl Socket {
     }
 
     /// A TCP socket in `CLOSE` that `owner` holds and no table lists; nothing else is known of it.
-    pub const fn outside(id: SocketId, (family, unset): (Family, Endpoint), inode: NonZeroU32, owner: Owner) -> Self {
+    pub const fn unhashed(id: SocketId, (family, unset): (Family, Endpoint), inode: NonZeroU32, owner: Owner) -> Self {
         let reference = SocketRef { id, protocol: Protocol::Tcp, local: unset, remote: unset, interface: None };
         let mut socket = Self::known_by(&reference, TcpState::Close, owner);
         (socket.family, socket.inode) = (family, Some(inode));
@@ -276,7 +276,7 @@ impl Socket {
     }
 
     /// Whether it is in `CLOSE` and held: in no table of the kernel, so that there is nothing to look up or to close.
-    pub const fn is_outside(&self) -> bool {
+    pub const fn is_unhashed(&self) -> bool {
         matches!((self.protocol, self.state), (Protocol::Tcp, TcpState::Close))
     }
 

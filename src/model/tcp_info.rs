@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::text::DisplayText;
-use crate::model::time::Moment;
+use crate::model::time::CompactTimestamp;
 
 /// The part of `tcp_info` kept for every connection. "Milliseconds ago" is stored as an instant, so that an idle
 /// connection does not change from sample to sample.
@@ -27,11 +27,11 @@ pub struct TcpInfo {
     /// 4.19; 0 before). 65,535 stands for that many or more.
     pub retransmits_spurious: u16,
     /// When we last sent data, or the handshake was done; 0 before. 0 stands for "never" in all three moments.
-    pub last_data_sent: Moment,
+    pub last_data_sent: CompactTimestamp,
     /// When data last arrived; 0 if none did. No data can come after a FIN: an upper bound for the time in `CLOSE_WAIT`.
-    pub last_data_received: Moment,
+    pub last_data_received: CompactTimestamp,
     /// When a segment with ACK last arrived. A FIN carries one: a lower bound for the time in `CLOSE_WAIT`.
-    pub last_ack_received: Moment,
+    pub last_ack_received: CompactTimestamp,
     /// Payload moved, where the kernel counts it (4.1 and later).
     pub bytes: Option<ByteCounts>,
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::address::{Address, Destination};
-use crate::model::delta::{Connection, Known, Transition};
+use crate::model::delta::{Connection, ObservedSocket, Transition};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::{Holders, Owner, Process, ProcessId};
 use crate::model::snapshot::{Abilities, Snapshot, SourceInfo, SourceKind};
@@ -234,7 +234,7 @@ pub fn snapshot<S: Into<Socket>>(at_ms: u64, sockets: impl IntoIterator<Item = S
 /// A connection first seen `first_seen_ms` after boot of which nothing else is known.
 pub fn connection(socket: impl Into<Socket>, first_seen_ms: u64) -> Connection {
     let first_seen = Timestamp::from_millis(first_seen_ms);
-    Known { socket: socket.into(), state_since: None, first_seen }.into()
+    ObservedSocket { socket: socket.into(), state_since: None, first_seen }.into()
 }
 
 /// A step of `socket` at `at_ms` after boot, told by samples.

@@ -48,16 +48,16 @@ impl Timestamp {
 /// A [`Timestamp`] cut to whole milliseconds, in five bytes: the kernel tells when something was no finer than that, and
 /// every socket holds some. Reaches 34 years after boot; later ones are that.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Moment([u8; 5]);
+pub struct CompactTimestamp([u8; 5]);
 
-impl Moment {
+impl CompactTimestamp {
     /// In nanoseconds again.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_millis(self.0.into_iter().fold(0, |millis, byte| millis << 8 | u64::from(byte)))
     }
 }
 
-impl From<Timestamp> for Moment {
+impl From<Timestamp> for CompactTimestamp {
     fn from(timestamp: Timestamp) -> Self {
         // Big-endian, so that the derived order is that of time.
         let [_, _, _, bytes @ ..] = timestamp.as_millis().min((1 << 40) - 1).to_be_bytes();
@@ -65,15 +65,15 @@ impl From<Timestamp> for Moment {
     }
 }
 
-impl From<Moment> for Timestamp {
-    fn from(moment: Moment) -> Self {
+impl From<CompactTimestamp> for Timestamp {
+    fn from(moment: CompactTimestamp) -> Self {
         moment.timestamp()
     }
 }
 
-impl fmt::Debug for Moment {
+impl fmt::Debug for CompactTimestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Moment({} ms)", self.timestamp().as_millis())
+        write!(f, "CompactTimestamp({} ms)", self.timestamp().as_millis())
     }
 }
 
@@ -108,13 +108,15 @@ mod tests {
     fn a_moment_is_whole_milliseconds_in_the_order_of_time() {
         for millis in [0, 1, 255, 256, 4_294_967_296, (1 << 40) - 1] {
             assert_eq!(
-                Moment::from(Timestamp(millis * 1_000_000 + 999_999)).timestamp(),
+                CompactTimestamp::from(Timestamp(millis * 1_000_000 + 999_999)).timestamp(),
                 Timestamp::from_millis(millis)
             );
         }
-        assert_eq!(Moment::from(Timestamp(u64::MAX)).timestamp(), Timestamp::from_millis((1 << 40) - 1));
-        assert!(Moment::from(Timestamp::from_millis(255)) < Moment::from(Timestamp::from_millis(256)));
-        assert_eq!(size_of::<Option<[Moment; 3]>>(), 16);
+        assert_eq!(CompactTimestamp::from(Timestamp(u64::MAX)).timestamp(), Timestamp::from_millis((1 << 40) - 1));
+        assert!(
+            CompactTimestamp::from(Timestamp::from_millis(255)) < CompactTimestamp::from(Timestamp::from_millis(256))
+        );
+        assert_eq!(size_of::<Option<[CompactTimestamp; 3]>>(), 16);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
-use crate::model::delta::{AgeBasis, Gap, Known, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, EventSource, Gap, ObservedSocket, Since, Transition};
 use crate::model::outcome::Outcome;
 use crate::model::process::{NoProcess, Owner};
 use crate::model::socket::Socket;
@@ -115,7 +115,7 @@ pub(in crate::report) struct SocketChange<'a> {
     /// Whether states between were not seen.
     states_skipped: bool,
     /// What observed it: samples, destroy-event or tracepoint; see conntop explain told-by.
-    told_by: Label<ToldBy>,
+    told_by: Label<EventSource>,
 }
 
 /// What happened to a socket.
@@ -146,7 +146,7 @@ pub(in crate::report) struct GapEvent<'a> {
     /// Until when, RFC 3339, UTC.
     lost_to: String,
     /// Whose events: destroy-event or tracepoint.
-    told_by: Label<ToldBy>,
+    told_by: Label<EventSource>,
 }
 
 /// A finding came, changed its severity, or is over.
@@ -311,10 +311,10 @@ impl<'a> GapEvent<'a> {
         let Self { event, at, lost_from, told_by: Label(told_by), .. } = self;
         let lost = self.lost.map_or_else(|| "some".to_owned(), units::count);
         match told_by {
-            ToldBy::Samples => {
+            EventSource::Samples => {
                 format!("{at}  {event:<10}  no sample could be taken since {lost_from}; lines may be missing")
             }
-            ToldBy::DestroyEvent | ToldBy::Tracepoint => {
+            EventSource::DestroyEvent | EventSource::Tracepoint => {
                 let of = told_by.label();
                 format!("{at}  {event:<10}  {lost} events lost ({of}) since {lost_from}; lines may be missing")
             }
@@ -334,7 +334,7 @@ impl<'a> SocketChange<'a> {
             lasted_seconds: transition.lasted.map(|(span, _)| units::seconds(span)),
             lasted_basis: transition.lasted.map(|(_, basis)| Label(basis)),
             states_skipped: transition.skipped,
-            told_by: Label(transition.told_by),
+            told_by: Label(transition.source),
         }
     }
 }
@@ -403,7 +403,7 @@ fn before(store: &Store, transition: &Transition) -> Option<SocketRow> {
         row.connection.rates = None;
         let socket = &mut row.connection.socket;
         socket.timer = None;
-        if let Some(last) = transition.last {
+        if let Some(last) = transition.final_counters {
             let info = socket.tcp.get_or_insert_default();
             info.bytes = last.bytes.or(info.bytes);
             (info.rtt_us, info.retransmits_total) = (last.rtt_us, last.retransmits_total);
@@ -418,7 +418,7 @@ fn after(store: &Store, transition: &Transition) -> Option<SocketRow> {
     let to = transition.to?;
     if row.connection.socket.state != to {
         row.connection.socket.state = to;
-        let basis = if transition.told_by == ToldBy::Tracepoint { AgeBasis::Kernel } else { AgeBasis::Observed };
+        let basis = if transition.source == EventSource::Tracepoint { AgeBasis::Kernel } else { AgeBasis::Observed };
         row.connection.state_since = Some(Since { at: transition.at, basis });
     }
     Some(row)
@@ -443,7 +443,7 @@ fn known_row(store: &Store, transition: &Transition) -> SocketRow {
 fn unseen_row(transition: &Transition) -> SocketRow {
     let state = transition.to.or(transition.from).unwrap_or(TcpState::Close);
     let socket = Socket::known_by(&transition.socket(), state, transition.owner.clone());
-    let known = Known { socket, state_since: None, first_seen: transition.at };
+    let known = ObservedSocket { socket, state_since: None, first_seen: transition.at };
     SocketRow { connection: known.into(), mark: None }
 }
 
@@ -475,7 +475,7 @@ fn text(change: &SocketChange<'_>, store: &Store, transition: &Transition, row: 
         add(&format!("  after {}{}", basis.mark(), units::lasted(span)));
     }
     add(&format!("  {}", owner(&socket.owner)));
-    if let Some(last) = transition.last {
+    if let Some(last) = transition.final_counters {
         if let Some(bytes) = last.bytes {
             add(&format!("  rx {} tx {}", units::bytes(bytes.received()), units::bytes(bytes.sent())));
         }
@@ -487,7 +487,7 @@ fn text(change: &SocketChange<'_>, store: &Store, transition: &Transition, row: 
     if change.states_skipped {
         add("  (states between were not seen)");
     }
-    if change.told_by != Label(ToldBy::Samples) {
+    if change.told_by != Label(EventSource::Samples) {
         let _ = write!(line, "  by {}", change.told_by.0.label());
     }
     if let Some(Label(outcome)) = change.outcome {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::delta::{Delta, Rhythm};
+use crate::model::delta::{Delta, SampleIntervals};
 use crate::model::snapshot::Snapshot;
 use crate::runtime::load::stretched;
 
@@ -101,10 +101,14 @@ impl SamplePlan {
     }
 
     /// What the header is told, after a sample that took `last`.
-    pub fn rhythm(&self, interval: Duration, last: Duration) -> Rhythm {
+    pub fn sample_intervals(&self, interval: Duration, last: Duration) -> SampleIntervals {
         let every = stretched(interval, self.cost(interval, last));
         let each = self.full_each(interval);
-        Rhythm { every: Some(every), full_every: (each > 1).then(|| every * each), ..Rhythm::default() }
+        SampleIntervals {
+            every: Some(every),
+            full_every: (each > 1).then(|| every * each),
+            ..SampleIntervals::default()
+        }
     }
 
     /// Each how many-th sample is a full one.
@@ -191,7 +195,7 @@ mod tests {
         // 80 ms a second are left, and a full one costs 240 ms more than a part.
         assert_eq!(1 + parts_before_full(&mut plan, millis(20)), 3);
         assert_eq!(plan.cost(SECOND, millis(999)), (millis(260) + 3 * millis(20)) / 4);
-        assert_eq!(plan.rhythm(SECOND, millis(999)).full_every, Some(4 * SECOND));
+        assert_eq!(plan.sample_intervals(SECOND, millis(999)).full_every, Some(4 * SECOND));
         assert!(plan.wants_full(10 * SECOND), "where the interval is long, that is each time");
     }
 
@@ -212,10 +216,10 @@ mod tests {
         full(&mut plan, 30_000, 30_000, millis(260));
         full(&mut plan, 30_000, 30_000, millis(260));
         part(&mut plan, millis(20));
-        assert!(!plan.wants_full(SECOND) && plan.rhythm(SECOND, millis(260)).full_every.is_some());
+        assert!(!plan.wants_full(SECOND) && plan.sample_intervals(SECOND, millis(260)).full_every.is_some());
         plan.allow_parts(false);
         assert!(plan.wants_full(SECOND));
-        assert_eq!(plan.rhythm(SECOND, millis(260)).full_every, None);
+        assert_eq!(plan.sample_intervals(SECOND, millis(260)).full_every, None);
         assert_eq!(plan.cost(SECOND, millis(260)), millis(260));
     }
 
@@ -242,6 +246,9 @@ mod tests {
         assert_eq!(parts_before_full(&mut plan, millis(200)), 0);
         full(&mut plan, 30_000, 0, millis(5_000));
         assert_eq!(parts_before_full(&mut plan, millis(500)), 14, "at most half a minute, as samples come in truth");
-        assert!(plan.rhythm(SECOND, millis(400)).every > Some(SECOND), "what takes too long stretches the interval");
+        assert!(
+            plan.sample_intervals(SECOND, millis(400)).every > Some(SECOND),
+            "what takes too long stretches the interval"
+        );
     }
 }

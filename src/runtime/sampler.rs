@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 use crate::app::msg::Msg;
-use crate::model::delta::{Delta, Rhythm};
+use crate::model::delta::{Delta, SampleIntervals};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
@@ -262,7 +262,10 @@ impl Sampling {
         self.plan.sampled(snapshot, delta, SampleCost { wall, core });
         self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
         if pace == Pace::Interval {
-            delta.rhythm = Rhythm { late: delta.rhythm.late, ..self.plan.rhythm(order.interval, wall) };
+            delta.sample_intervals = SampleIntervals {
+                late: delta.sample_intervals.late,
+                ..self.plan.sample_intervals(order.interval, wall)
+            };
         }
     }
 

@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::model::delta::ToldBy;
+use crate::model::delta::EventSource;
 use crate::model::event::Loss;
 use crate::model::snapshot::Snapshot;
 
@@ -138,7 +138,7 @@ impl Retries {
             None
         })?;
         if std::mem::replace(&mut self.has_worked, true) {
-            snapshot.events.lost.push(Loss { of: ToldBy::Samples, count: None });
+            snapshot.events.lost.push(Loss { of: EventSource::Samples, count: None });
         }
         let seconds = now.saturating_duration_since(since).as_secs_f64();
         let failed = if failures == 1 { "1 failure".to_owned() } else { format!("{failures} failures") };
@@ -219,6 +219,6 @@ mod tests {
         retries.failed(now);
         retries.failed(now);
         assert!(retries.worked(now, &mut snapshot).is_some_and(|said| said.contains("2 failures")));
-        assert_eq!(snapshot.events.lost, [Loss { of: ToldBy::Samples, count: None }]);
+        assert_eq!(snapshot.events.lost, [Loss { of: EventSource::Samples, count: None }]);
     }
 }

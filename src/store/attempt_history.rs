@@ -20,7 +20,7 @@ use crate::model::address::{Address, Destination};
 use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
-use crate::model::memory::{Held, close_gaps};
+use crate::model::memory::{TableSize, close_gaps};
 use crate::model::outcome::Outcome;
 use crate::model::process::{NoProcess, Owner, Process};
 use crate::model::socket::{NetnsId, Socket, SocketId};
@@ -133,13 +133,13 @@ impl AttemptHistory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        let listening = Held {
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        let listening = TableSize {
             what: "listeners of the ledger",
             len: self.listening.len(),
             bytes: self.listening.len() * size_of::<(SocketId, u16, NetnsId)>(),
         };
-        [Held::by("ledger", &self.entries), listening]
+        [TableSize::by("ledger", &self.entries), listening]
     }
 
     /// Takes note of a row that is new or has changed.
@@ -291,7 +291,7 @@ fn ending(transition: &Transition, from: TcpState) -> Option<AttemptEvent> {
 
 /// Whether it is known that no payload went over the connection.
 fn has_moved_nothing(transition: &Transition) -> bool {
-    let bytes = transition.last.and_then(|last| last.bytes);
+    let bytes = transition.final_counters.and_then(|last| last.bytes);
     bytes.is_some_and(|bytes| bytes.received() == 0 && bytes.sent() == 0)
 }
 

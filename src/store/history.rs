@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delta::Transition;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::time::Timestamp;
 use crate::store::history::minutes::{Minute, Minutes};
 use crate::store::history::transition_rates::{TransitionRates, TransitionRing};
@@ -71,8 +71,8 @@ impl History {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        [Held::by("seconds", &self.samples), Held::by("minutes", self.minutes.all())]
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        [TableSize::by("seconds", &self.samples), TableSize::by("minutes", self.minutes.all())]
     }
 
     /// The minutes of the last day in which there was a sample, oldest first; the last one is not over yet.

@@ -108,7 +108,8 @@ impl Store {
     pub fn finish(&mut self, intake: Intake) -> Touched {
         let Intake { delta, mut touched, merged, .. } = intake;
         let Delta { at, wall, took, transitions, coverage, names, facts, usage, descriptors, details, .. } = delta;
-        (self.rhythm, self.tellers, self.as_of) = (delta.rhythm, delta.tellers, delta.as_of);
+        (self.sample_intervals, self.event_status, self.as_of) =
+            (delta.sample_intervals, delta.event_status, delta.as_of);
         self.rows.finish(at, &mut touched);
         self.renew_listeners();
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());

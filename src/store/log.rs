@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::model::delta::{Gap, ToldBy, Transition};
-use crate::model::memory::Held;
+use crate::model::delta::{EventSource, Gap, Transition};
+use crate::model::memory::TableSize;
 
 /// How many transitions are kept.
 pub const LOG_LEN_MAX: usize = 10_000;
@@ -28,8 +28,8 @@ impl Log {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        [Held::by("transition log", &self.entries), Held::by("gaps", &self.gaps)]
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        [TableSize::by("transition log", &self.entries), TableSize::by("gaps", &self.gaps)]
     }
 
     /// How many transitions there were in all; those that [`entries`](Self::entries) lacks were dropped as the oldest.
@@ -43,11 +43,11 @@ impl Log {
     }
 
     /// How many events of `of` were lost so far; a loss of unknown size counts as one.
-    pub const fn lost(&self, of: ToldBy) -> u64 {
+    pub const fn lost(&self, of: EventSource) -> u64 {
         match of {
-            ToldBy::Samples => 0,
-            ToldBy::DestroyEvent => self.lost[0],
-            ToldBy::Tracepoint => self.lost[1],
+            EventSource::Samples => 0,
+            EventSource::DestroyEvent => self.lost[0],
+            EventSource::Tracepoint => self.lost[1],
         }
     }
 
@@ -55,9 +55,9 @@ impl Log {
         for gap in gaps {
             let lost = match gap.of {
                 // No event was lost: nobody looked.
-                ToldBy::Samples => None,
-                ToldBy::DestroyEvent => self.lost.first_mut(),
-                ToldBy::Tracepoint => self.lost.last_mut(),
+                EventSource::Samples => None,
+                EventSource::DestroyEvent => self.lost.first_mut(),
+                EventSource::Tracepoint => self.lost.last_mut(),
             };
             if let Some(lost) = lost {
                 *lost = lost.saturating_add(gap.lost.unwrap_or(1).max(1));

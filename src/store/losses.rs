@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::address::Address;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::time::Timestamp;
 
@@ -75,8 +75,8 @@ impl Losses {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        [self.drops.held("drops of sockets"), self.retransmitted.held("segments retransmitted by peer")]
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        [self.drops.table_sizes("drops of sockets"), self.retransmitted.table_sizes("segments retransmitted by peer")]
     }
 }
 
@@ -146,9 +146,9 @@ impl<K: Copy + Eq + Hash + Ord> LossIntervals<K> {
         all
     }
 
-    fn held(&self, what: &'static str) -> Held {
+    fn table_sizes(&self, what: &'static str) -> TableSize {
         let rises: usize = self.of.values().map(VecDeque::capacity).sum();
-        let mut held = Held::by(what, &self.of);
+        let mut held = TableSize::by(what, &self.of);
         held.bytes += rises * size_of::<LossInterval>();
         held
     }

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::delta::{Connection, Delta, Gap, Known, Removed, ToldBy, Transition};
-use crate::model::memory::{Held, close_gaps};
+use crate::model::delta::{Connection, Delta, EventSource, Gap, ObservedSocket, Removed, Transition};
+use crate::model::memory::{TableSize, close_gaps};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -111,16 +111,16 @@ impl MergedDeltas {
     }
 
     /// What it holds, with what its rows point to.
-    pub fn held(&self) -> Vec<Held> {
-        let mut slots = Held::by("held rows", &self.slots);
-        slots.bytes += self.places.len() * size_of::<Known>();
-        let others = [Held::by("held places", &self.places), Held::by("held transitions", &self.transitions)];
-        [slots].into_iter().chain(others).chain(self.past.history.held()).collect()
+    pub fn table_sizes(&self) -> Vec<TableSize> {
+        let mut slots = TableSize::by("held rows", &self.slots);
+        slots.bytes += self.places.len() * size_of::<ObservedSocket>();
+        let others = [TableSize::by("held places", &self.places), TableSize::by("held transitions", &self.transitions)];
+        [slots].into_iter().chain(others).chain(self.past.history.table_sizes()).collect()
     }
 
     /// Its memory, in bytes.
     pub fn bytes(&self) -> usize {
-        self.held().iter().map(|held| held.bytes).sum()
+        self.table_sizes().iter().map(|held| held.bytes).sum()
     }
 
     /// Merges rows of `delta` as far as `steps` allows, and at last the rest of it; answers whether that was all. What is
@@ -242,7 +242,7 @@ fn join_gaps(gaps: &mut Vec<Gap>) {
     while gaps.len() > GAPS_MAX {
         let oldest = gaps.remove(0);
         let lost = |gap: &Gap| gap.lost.unwrap_or(1).max(1);
-        let of: ToldBy = oldest.of;
+        let of: EventSource = oldest.of;
         match gaps.iter_mut().find(|gap| gap.of == of) {
             Some(next) => {
                 next.lost = Some(lost(&oldest).saturating_add(lost(next)));

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::delta::{AgeBasis, LastWords, ToldBy, Transition};
-use crate::model::memory::Held;
-use crate::model::places::Places;
+use crate::model::delta::{AgeBasis, EventSource, FinalCounters, Transition};
+use crate::model::memory::TableSize;
+use crate::model::slot_index::SlotIndex;
 use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -28,10 +28,10 @@ pub struct ConnectionPath {
 pub struct Stay {
     /// The state.
     pub state: TcpState,
-    /// When it was entered; exact if `told_by` is the tracepoint.
+    /// When it was entered; exact if `source` is the tracepoint.
     pub entered: Timestamp,
     /// Who told of the entering.
-    pub told_by: ToldBy,
+    pub source: EventSource,
     /// How long it lasted and how that is known; `None` while it lasts, or where nothing says.
     pub lasted: Option<(Duration, AgeBasis)>,
     /// States between the one before and this one were missed.
@@ -44,11 +44,11 @@ pub struct PathEnd {
     /// When.
     pub at: Timestamp,
     /// Who told.
-    pub told_by: ToldBy,
+    pub source: EventSource,
     /// States between the last one and the end were missed.
     pub skipped: bool,
     /// What it had come to, if the kernel told.
-    pub last: Option<LastWords>,
+    pub last: Option<FinalCounters>,
 }
 
 impl ConnectionPath {
@@ -68,14 +68,14 @@ impl ConnectionPath {
     }
 
     fn take(&mut self, transition: &Transition) {
-        let Transition { at, told_by, skipped, lasted, .. } = *transition;
+        let Transition { at, source, skipped, lasted, .. } = *transition;
         if let Some(state) = transition.from {
             match self.stays.last_mut() {
                 Some(stay) if stay.state == state => stay.lasted = lasted,
                 last => {
                     let skipped = last.is_some();
                     let entered = at.before(lasted.map_or(Duration::ZERO, |(time, _)| time));
-                    self.push(Stay { state, entered, told_by: ToldBy::Samples, lasted, skipped });
+                    self.push(Stay { state, entered, source: EventSource::Samples, lasted, skipped });
                 }
             }
         } else if transition.is_opening() {
@@ -83,8 +83,8 @@ impl ConnectionPath {
             *self = Self::default();
         }
         match transition.to {
-            Some(state) => self.push(Stay { state, entered: at, told_by, lasted: None, skipped }),
-            None => self.end = Some(PathEnd { at, told_by, skipped, last: transition.last }),
+            Some(state) => self.push(Stay { state, entered: at, source, lasted: None, skipped }),
+            None => self.end = Some(PathEnd { at, source, skipped, last: transition.final_counters }),
         }
     }
 
@@ -103,7 +103,7 @@ pub(super) struct ConnectionPaths {
     slots: Vec<(SocketId, ConnectionPath)>,
     /// Slots that wait to be reused.
     free: Vec<u32>,
-    places: Places,
+    places: SlotIndex,
     /// In the order of their first transition; ones that are gone may still stand here.
     order: VecDeque<SocketId>,
     /// In the order of their ends.
@@ -120,12 +120,12 @@ impl ConnectionPaths {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 4] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 4] {
         [
-            Held::by("paths", &self.slots),
-            Held::by("places of paths", &self.places),
-            Held::by("order of paths", &self.order),
-            Held::by("ended paths", &self.ended),
+            TableSize::by("paths", &self.slots),
+            TableSize::by("places of paths", &self.places),
+            TableSize::by("order of paths", &self.order),
+            TableSize::by("ended paths", &self.ended),
         ]
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn step(cookie: u64, at_ms: u64, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
         Transition {
             lasted: from.map(|_| (Duration::from_millis(10), AgeBasis::Kernel)),
-            told_by: ToldBy::Tracepoint,
+            source: EventSource::Tracepoint,
             ..transition(tcp(cookie), at_ms, from, to)
         }
     }

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::model::address::Destination;
 use crate::model::endpoint::Protocol;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::socket::Socket;
 use crate::store::row::{RowIndex, SocketRow};
 
@@ -48,9 +48,9 @@ impl PeerTable {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> Held {
+    pub(super) fn table_sizes(&self) -> TableSize {
         let bytes = self.table.capacity() * size_of::<EndpointsSlot>();
-        Held { what: "peers on this machine", len: self.table.len(), bytes }
+        TableSize { what: "peers on this machine", len: self.table.len(), bytes }
     }
 
     /// The other end of `socket`: in its own network namespace, else in another one that is shown, if there is just one
@@ -160,7 +160,7 @@ mod tests {
         let mut store = Store::new(source_info());
         let idle = (1..=1_000).map(|cookie| connection(tcp(cookie), 0)).collect();
         store.apply(Delta { added: idle, ..Delta::default() });
-        let held = |store: &Store| store.held().into_iter().find(|held| held.what == "peers on this machine");
+        let held = |store: &Store| store.table_sizes().into_iter().find(|held| held.what == "peers on this machine");
         assert_eq!(held(&store).expect("told").len, 0);
         let busy = (2_000..3_000).map(|cookie| connection(tcp(cookie).queues(50_000, 0), 0)).collect();
         store.apply(Delta { added: busy, ..Delta::default() });

@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
-use crate::model::memory::{Held, close_gaps};
+use crate::model::memory::{TableSize, close_gaps};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::time::Timestamp;
 use crate::store::port_pool::{PortPool, is_ephemeral};
@@ -93,8 +93,8 @@ impl PortChurn {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> Held {
-        Held::by("routes", &self.found)
+    pub(super) fn table_sizes(&self) -> TableSize {
+        TableSize::by("routes", &self.found)
     }
 
     /// Counts what a sample at `at` told. Connections that came to a listener of `rows` take none of the ports.

@@ -52,7 +52,7 @@ impl SocketRow {
         let local = self.connection.socket.local;
         let is_blank = self.mark == Some(Mark::StateUnknown { is_emptied: true }) && local.addr.is_unspecified();
         // Nothing tells any more where a socket was that left the tables before it was seen.
-        let is_unknown = self.connection.socket.is_outside() && local.port == 0 && local.addr.is_unspecified();
+        let is_unknown = self.connection.socket.is_unhashed() && local.port == 0 && local.addr.is_unspecified();
         (!is_blank && !is_unknown).then_some(local)
     }
 }

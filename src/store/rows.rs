@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::delta::{Connection, Removed};
-use crate::model::memory::Held;
-use crate::model::places::Places;
+use crate::model::memory::TableSize;
 use crate::model::process::{Process, ProcessId};
+use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::time::Timestamp;
 use crate::store::losses::Losses;
@@ -39,7 +39,7 @@ pub struct Rows {
     slots: Vec<Option<SocketRow>>,
     free: Vec<RowIndex>,
     /// Rows by the identity of their socket, which they have themselves.
-    places: Places,
+    places: SlotIndex,
     /// As of the last whole delta.
     counts: SocketCounts,
     tally: Tally,
@@ -139,8 +139,8 @@ impl Rows {
     }
 
     /// What the table holds that finds the other end of a connection.
-    pub(super) fn held_by_peers(&self) -> Held {
-        self.tally.peers.held()
+    pub(super) fn held_by_peers(&self) -> TableSize {
+        self.tally.peers.table_sizes()
     }
 
     /// How many live rows can share one way to a destination.
@@ -169,15 +169,15 @@ impl Rows {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 6] {
-        let [drops, resent] = self.losses.held();
+    pub(super) fn table_sizes(&self) -> [TableSize; 6] {
+        let [drops, resent] = self.losses.table_sizes();
         [
             drops,
             resent,
-            Held::by("rows", &self.slots),
-            Held::by("free rows", &self.free),
-            Held::by("places of rows", &self.places),
-            Held::by("marks", &self.marks),
+            TableSize::by("rows", &self.slots),
+            TableSize::by("free rows", &self.free),
+            TableSize::by("places of rows", &self.places),
+            TableSize::by("marks", &self.marks),
         ]
     }
 

@@ -55,7 +55,7 @@ impl Tally {
         if socket.state == TcpState::CloseWait && !socket.is_subflow {
             self.close_wait.insert(index);
         }
-        if socket.is_outside() && matches!(socket.owner, Owner::Live(_)) {
+        if socket.is_unhashed() && matches!(socket.owner, Owner::Live(_)) {
             self.held_closed.insert(index);
         }
         if is_listening(socket) && !socket.is_subflow {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::socket::SocketId;
 
 /// The most connections that are remembered; of others one sample tells.
@@ -32,8 +32,8 @@ impl UnacceptedConnections {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> Held {
-        Held::by("waiting connections", &self.possible)
+    pub(super) fn table_sizes(&self) -> TableSize {
+        TableSize::by("waiting connections", &self.possible)
     }
 
     /// A sample begins.

@@ -6,7 +6,7 @@ use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 
 /// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
 pub const TIME_WAIT_LEN: Duration = Duration::from_secs(60);
@@ -75,7 +75,7 @@ fn time_wait(timer: Timer) -> Option<Since> {
 fn close_wait(socket: &Socket) -> Option<Since> {
     let tcp = socket.tcp?;
     let handshake = nothing_sent(&tcp).then_some(tcp.last_data_sent);
-    let not_before = Some(tcp.last_data_received).filter(|moment| *moment != Moment::default()).or(handshake);
+    let not_before = Some(tcp.last_data_received).filter(|moment| *moment != CompactTimestamp::default()).or(handshake);
     bracket(not_before.unwrap_or_default().into(), tcp.last_ack_received.into())
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::delta::LastWords;
+use crate::model::delta::FinalCounters;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{ENDED_MAX, Ended, Events};
-use crate::model::memory::{Held as Holds, close_gaps, close_gaps_of, give_back};
+use crate::model::memory::{TableSize, close_gaps, close_gaps_of, give_back};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
@@ -71,7 +71,7 @@ pub(super) struct EndEvents {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastReport {
     pub(super) at: Timestamp,
-    pub(super) last: Option<LastWords>,
+    pub(super) last: Option<FinalCounters>,
     /// Nothing of a connection is left where its socket was disconnected.
     is_emptied: bool,
     /// What was received is known without the peer's FIN.
@@ -243,13 +243,13 @@ impl EndEvents {
     }
 
     /// What it holds.
-    pub(super) fn holds(&self) -> [Holds; 5] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 5] {
         [
-            Holds::by("last words", &self.reports),
-            Holds::by("untold ends", &self.held),
-            Holds::by("sockets over before their end was told", &self.over_early),
-            Holds::by("order of sockets over before their end was told", &self.over_early_order),
-            self.nameless.held(),
+            TableSize::by("last words", &self.reports),
+            TableSize::by("untold ends", &self.held),
+            TableSize::by("sockets over before their end was told", &self.over_early),
+            TableSize::by("order of sockets over before their end was told", &self.over_early_order),
+            self.nameless.table_sizes(),
         ]
     }
 
@@ -323,7 +323,7 @@ impl EndEvents {
 
 impl LastReport {
     fn of(ended: &Ended) -> Self {
-        Self { at: ended.at, last: ended.last_words(), is_emptied: ended.is_emptied(), is_settled: false }
+        Self { at: ended.at, last: ended.final_counters(), is_emptied: ended.is_emptied(), is_settled: false }
     }
 
     /// The words of the connection whose last row is `socket`. Once the peer's FIN has come nothing is received any more;
@@ -335,7 +335,7 @@ impl LastReport {
         let last = self.last.map(|last| {
             let bytes =
                 last.bytes.map(|bytes| known.map_or(bytes, |row| ByteCounts::new(row.received(), bytes.sent())));
-            LastWords { bytes, ..last }
+            FinalCounters { bytes, ..last }
         });
         Self { last, is_settled: known.is_some(), ..self }
     }

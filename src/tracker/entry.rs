@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use rustc_hash::FxHasher;
 
-use crate::model::delta::{Connection, Known, Rates, Since, Transition};
+use crate::model::delta::{Connection, ObservedSocket, Rates, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
 use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::tracker::SampleContext;
 use crate::tracker::owner_memory;
 
@@ -26,7 +26,7 @@ use crate::tracker::owner_memory;
 pub(super) struct TrackedSocket {
     pub(super) id: SocketId,
     /// What the last row says.
-    known: Arc<Known>,
+    known: Arc<ObservedSocket>,
     /// See [`fingerprint`].
     fingerprint: u64,
     /// When it was last listed: several samples ago where those between were partial.
@@ -36,7 +36,7 @@ pub(super) struct TrackedSocket {
     /// Its place in that sample.
     pub(super) position: u32,
     activity: [Millis; 3],
-    timer_expires: Moment,
+    timer_expires: CompactTimestamp,
     flow: Flow,
     pub(super) state: TcpState,
     pub(super) protocol: Protocol,
@@ -57,7 +57,7 @@ struct Millis(u32);
 impl TrackedSocket {
     /// Tracks `socket` from now on.
     pub(super) fn new(socket: &Socket, state_since: Option<Since>, round: &SampleContext) -> Self {
-        Self::of(socket, Arc::new(Known { socket: socket.clone(), state_since, first_seen: round.at }), round)
+        Self::of(socket, Arc::new(ObservedSocket { socket: socket.clone(), state_since, first_seen: round.at }), round)
     }
 
     /// The same, where `held` says who is known to have held it before: that completes what the sample says.
@@ -66,12 +66,12 @@ impl TrackedSocket {
             return Self::new(socket, state_since, round);
         }
         let owner = owner_memory::complete(held, &socket.owner);
-        let known = Known { socket: Socket { owner, ..socket.clone() }, state_since, first_seen: round.at };
+        let known = ObservedSocket { socket: Socket { owner, ..socket.clone() }, state_since, first_seen: round.at };
         Self::of(socket, Arc::new(known), round)
     }
 
     /// An entry of what the sample says of `socket`, and what is `known` of it with that.
-    fn of(socket: &Socket, known: Arc<Known>, round: &SampleContext) -> Self {
+    fn of(socket: &Socket, known: Arc<ObservedSocket>, round: &SampleContext) -> Self {
         // Of two equal values, the one that the entry holds: the other one may go, and another come to its place.
         let said = if socket.owner.holders().is_some() { &known.socket.owner } else { &socket.owner };
         Self {
@@ -126,7 +126,7 @@ impl TrackedSocket {
             owner: owner_memory::complete(&before.owner, &socket.owner),
             ..socket.clone()
         };
-        let known = Arc::new(Known { socket: completed, state_since, first_seen: self.known.first_seen });
+        let known = Arc::new(ObservedSocket { socket: completed, state_since, first_seen: self.known.first_seen });
         *self = Self { position: self.position, flow: Flow::of(rates), ..Self::of(socket, known, round) };
         Connection::new(Arc::clone(&self.known), rates)
     }
@@ -254,8 +254,8 @@ fn bytes(socket: &Socket) -> Option<ByteCounts> {
     socket.tcp?.bytes
 }
 
-fn expires(socket: &Socket) -> Moment {
-    socket.timer.map_or(Moment::default(), |timer| timer.expires)
+fn expires(socket: &Socket) -> CompactTimestamp {
+    socket.timer.map_or(CompactTimestamp::default(), |timer| timer.expires)
 }
 
 /// The kernel leaves a listener's "so long ago" at zero, which is always now and means nothing.

@@ -1,8 +1,8 @@
 //! Which entries of two samples are the same socket, and when the same identity is nevertheless a new connection.
 
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::memory::Held;
-use crate::model::places::Places;
+use crate::model::memory::TableSize;
+use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_state::Phase;
 use crate::tracker::entry::TrackedSocket;
@@ -21,7 +21,7 @@ pub(super) struct Directory {
     entries: Vec<Option<TrackedSocket>>,
     free: Vec<u32>,
     /// Slots by the identity of what is in them.
-    places: Places,
+    places: SlotIndex,
     order: Vec<u32>,
     next_order: Vec<u32>,
     cursor: usize,
@@ -184,15 +184,15 @@ impl Directory {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 7] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 7] {
         [
-            Held::by("tracked sockets", &self.entries),
-            Held::by("places of sockets", &self.places),
-            Held::by("order", &self.order),
-            Held::by("next order", &self.next_order),
-            Held::by("few", &self.few),
-            Held::by("next few", &self.next_few),
-            Held::by("tuples", &self.tuples),
+            TableSize::by("tracked sockets", &self.entries),
+            TableSize::by("places of sockets", &self.places),
+            TableSize::by("order", &self.order),
+            TableSize::by("next order", &self.next_order),
+            TableSize::by("few", &self.few),
+            TableSize::by("next few", &self.next_few),
+            TableSize::by("tuples", &self.tuples),
         ]
     }
 

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::endpoint::{Endpoint, Protocol};
-use crate::model::event::{Caller, Events, Step, StepError};
-use crate::model::memory::{Held, give_back};
-use crate::model::outcome::Report;
+use crate::model::event::{Caller, CloseError, Events, TracedStateChange};
+use crate::model::memory::{TableSize, give_back};
+use crate::model::outcome::EndReport;
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
@@ -77,7 +77,7 @@ struct TracedLife {
     process: Option<Arc<Holders>>,
     netns: Option<NetnsId>,
     /// What the kernel reported of its end, once that is told.
-    report: Report,
+    report: EndReport,
 }
 
 /// What comes after the last hop of a life.
@@ -107,15 +107,15 @@ pub(super) struct TracedPath {
     /// When the full socket came to its end, if it did.
     pub(super) closed: Option<Timestamp>,
     /// What the kernel reported of that.
-    pub(super) report: Report,
+    pub(super) report: EndReport,
     /// Whose the socket was, as far as the trace tells.
     pub(super) owner: Owner,
 }
 
 impl TracedPath {
     /// What the kernel reported of its end; nothing where the trace has a hole before that.
-    pub(super) fn report_of_end(&self) -> Report {
-        self.closed.map_or(Report::Untold, |_| self.report)
+    pub(super) fn report_of_end(&self) -> EndReport {
+        self.closed.map_or(EndReport::NotReported, |_| self.report)
     }
 }
 
@@ -125,19 +125,19 @@ impl TracedLives {
         if round.first {
             return;
         }
-        let mut steps: Vec<&Step> = events.steps.iter().collect();
+        let mut steps: Vec<&TracedStateChange> = events.state_changes.iter().collect();
         steps.sort_by_key(|step| step.at);
         let mut callers: Vec<&Caller> = events.callers.iter().collect();
         callers.sort_by_key(|caller| (caller.at, caller.key));
-        let mut errors: Vec<&StepError> = events.errors.iter().collect();
+        let mut errors: Vec<&CloseError> = events.errors.iter().collect();
         errors.sort_by_key(|error| (error.at, error.key));
         for step in steps {
             let caller = callers.binary_search_by_key(&(step.at, step.key), |caller| (caller.at, caller.key)).ok();
             let error = errors.binary_search_by_key(&(step.at, step.key), |error| (error.at, error.key)).ok();
             let report = match error.and_then(|nth| errors.get(nth)) {
-                Some(error) => Report::Error(error.error),
-                None if events.errors_are_told => Report::NoError,
-                None => Report::Untold,
+                Some(error) => EndReport::Error(error.error),
+                None if events.errors_are_told => EndReport::NoError,
+                None => EndReport::NotReported,
             };
             self.add(step, caller.and_then(|nth| callers.get(nth).copied()), report);
         }
@@ -147,7 +147,7 @@ impl TracedLives {
         self.index.sort_unstable();
     }
 
-    fn add(&mut self, step: &Step, caller: Option<&Caller>, report: Report) {
+    fn add(&mut self, step: &TracedStateChange, caller: Option<&Caller>, report: EndReport) {
         use TcpState::{Close, Listen, SynRecv, SynSent};
         let hop = TracedStep { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
@@ -316,11 +316,11 @@ impl TracedLives {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 3] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 3] {
         [
-            Held::by("traced lives", &self.pending),
-            Held::by("index of lives", &self.index),
-            Held::by("open lives", &self.open),
+            TableSize::by("traced lives", &self.pending),
+            TableSize::by("index of lives", &self.index),
+            TableSize::by("open lives", &self.open),
         ]
     }
 

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::process::Owner;
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::{NetnsId, Socket};
@@ -82,8 +82,8 @@ impl UnlistedSockets {
     }
 
     /// What it holds.
-    pub(super) fn held(&self) -> [Held; 2] {
-        [Held::by("sockets in CLOSE", &self.known), Held::by("sockets that were over", &self.ended)]
+    pub(super) fn table_sizes(&self) -> [TableSize; 2] {
+        [TableSize::by("sockets in CLOSE", &self.known), TableSize::by("sockets that were over", &self.ended)]
     }
 }
 
@@ -94,17 +94,17 @@ pub(super) fn is_apart(socket: &Socket) -> bool {
 
 /// By what a socket is found again that a table lists or has listed.
 fn key_of(socket: &Socket) -> Option<NetnsInode> {
-    Some((socket.id.netns(), socket.inode?)).filter(|_| !socket.is_outside())
+    Some((socket.id.netns(), socket.inode?)).filter(|_| !socket.is_unhashed())
 }
 
 /// By what one is found that the source knows by its inode only.
 fn key_of_outside(socket: &Socket) -> Option<NetnsInode> {
-    Some((socket.id.netns(), socket.inode?)).filter(|_| socket.is_outside() && socket.id.cookie().is_none())
+    Some((socket.id.netns(), socket.inode?)).filter(|_| socket.is_unhashed() && socket.id.cookie().is_none())
 }
 
 /// A socket that has left the tables: where it was, and nothing of what went on there.
 fn stripped(socket: &Socket) -> Socket {
     let inode = socket.inode.unwrap_or(NonZeroU32::MIN);
-    let outside = Socket::outside(socket.id, (socket.family, socket.local), inode, socket.owner.clone());
+    let outside = Socket::unhashed(socket.id, (socket.family, socket.local), inode, socket.owner.clone());
     Socket { remote: socket.remote, interface: socket.interface, uid: socket.uid, cgroup: socket.cgroup, ..outside }
 }

@@ -1,12 +1,12 @@
 //! Turns what the kernel told into transitions.
 
-use crate::model::delta::{AgeBasis, Delta, Gap, LastWords, Since, ToldBy, Transition};
+use crate::model::delta::{AgeBasis, Delta, EventSource, FinalCounters, Gap, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, Events, Loss};
 use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::tracker::ends::{self, LastReport, UntoldEnd};
 use crate::tracker::lives::{EndpointPair, TracedPath};
 use crate::tracker::{SampleContext, clocks};
@@ -37,7 +37,7 @@ pub(super) fn short_life(UntoldEnd { ended, not_before }: &UntoldEnd, delta: &mu
     let opened = transition(&ended.socket, begin, None, Some(state));
     let closed = transition(&ended.socket, ended.at, Some(state), None);
     delta.transitions.push(opened);
-    delta.transitions.push(Transition { lasted: Some(lasted), last: ended.last_words(), ..closed });
+    delta.transitions.push(Transition { lasted: Some(lasted), final_counters: ended.final_counters(), ..closed });
 }
 
 /// The end of a socket whose last state nothing tells: not even whether it ever was in another one since the last sample.
@@ -69,7 +69,7 @@ pub(super) fn along(base: &Transition, way: &TracedPath, mut since: Option<Since
             to: Some(hop.to),
             lasted: since.map(|since| clocks::lasted(since, end)),
             skipped: !opens && !hop.from.leads_to(hop.to),
-            told_by: ToldBy::Tracepoint,
+            source: EventSource::Tracepoint,
             ..base.clone()
         });
         since = Some(end);
@@ -118,17 +118,17 @@ pub(super) fn traced_life(ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let (told, since) = along(&base, way, None);
     let (Some(last), Some(since)) = (told.last(), since) else { return };
     // Where the trace has a hole before the end, the destroy event tells that.
-    let (end, told_by) = match way.closed {
-        Some(at) => (Since { at, basis: AgeBasis::Kernel }, ToldBy::Tracepoint),
-        None => (Since { at: ended.at.max(since.at), basis: AgeBasis::Observed }, ToldBy::DestroyEvent),
+    let (end, source) = match way.closed {
+        Some(at) => (Since { at, basis: AgeBasis::Kernel }, EventSource::Tracepoint),
+        None => (Since { at: ended.at.max(since.at), basis: AgeBasis::Observed }, EventSource::DestroyEvent),
     };
     let closed = Transition {
         at: end.at,
         from: last.to,
         lasted: Some(clocks::lasted(since, end)),
-        told_by,
+        source,
         report: way.report_of_end(),
-        last: ended.last_words(),
+        final_counters: ended.final_counters(),
         ..base
     };
     delta.transitions.extend(told);
@@ -150,7 +150,7 @@ pub(super) fn traced_end(
     closed.from = told.last().map_or(closed.from, |last| last.to);
     let end = match way.closed {
         Some(at) => {
-            closed.told_by = ToldBy::Tracepoint;
+            closed.source = EventSource::Tracepoint;
             closed.report = way.report_of_end();
             Since { at, basis: AgeBasis::Kernel }
         }
@@ -171,18 +171,19 @@ pub(super) fn with_last_words(
     word: Option<LastReport>,
 ) -> Transition {
     let Some(word) = word else { return closed };
-    closed.last = word.last;
+    closed.final_counters = word.last;
     if closed.from == Some(TcpState::CloseWait) && !word.is_settled {
         // The peer's FIN was counted, and our own, by which that is told else, was never sent.
         let without_fin = |bytes: ByteCounts| ByteCounts::new(bytes.received().saturating_sub(1), bytes.sent());
-        closed.last = closed.last.map(|last| LastWords { bytes: last.bytes.map(without_fin), ..last });
+        closed.final_counters =
+            closed.final_counters.map(|last| FinalCounters { bytes: last.bytes.map(without_fin), ..last });
     }
-    if closed.told_by == ToldBy::Samples && word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
+    if closed.source == EventSource::Samples && word.at > seen_at && closed.from != Some(TcpState::TimeWait) {
         let end = Since { at: word.at, basis: AgeBasis::Observed };
         closed = Transition {
             at: word.at,
             lasted: Some(clocks::lasted(begin, end)),
-            told_by: ToldBy::DestroyEvent,
+            source: EventSource::DestroyEvent,
             ..closed
         };
     }
@@ -194,11 +195,11 @@ fn first_sign(ended: &Ended, not_before: Timestamp) -> Timestamp {
     let Some(info) = &ended.info else { return ended.at };
     let moments = [info.last_data_sent, info.last_data_received, info.last_ack_received];
     // What was never set lies near boot.
-    let lately = moments.into_iter().map(Moment::timestamp).filter(|moment| *moment >= not_before);
+    let lately = moments.into_iter().map(CompactTimestamp::timestamp).filter(|moment| *moment >= not_before);
     lately.min().unwrap_or(ended.at).min(ended.at)
 }
 
 /// Told by the end of `socket`; nobody can be asked any more whose it was.
 fn transition(socket: &SocketRef, at: Timestamp, from: Option<TcpState>, to: Option<TcpState>) -> Transition {
-    Transition { told_by: ToldBy::DestroyEvent, ..Transition::new(socket, at, from, to) }
+    Transition { source: EventSource::DestroyEvent, ..Transition::new(socket, at, from, to) }
 }

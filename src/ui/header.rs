@@ -58,7 +58,7 @@ fn facts(app: &App) -> Vec<HeaderPart> {
         (app.store.source().host.to_string(), Role::Strong),
         (units::counted(u64::from(sockets), "socket"), Role::Text),
         (app.store.source().kind.name().to_owned(), Role::Dim),
-        (rhythm(app), Role::Dim),
+        (sample_intervals(app), Role::Dim),
     ];
     if app.processes > 0 {
         parts.insert(2, (units::counted(app.processes as u64, "process"), Role::Text));
@@ -75,17 +75,17 @@ fn facts(app: &App) -> Vec<HeaderPart> {
 
 /// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
 /// everything are rarer, with what they showed late.
-fn rhythm(app: &App) -> String {
+fn sample_intervals(app: &App) -> String {
     let wanted = app.config.interval;
-    let rhythm = app.store.rhythm();
-    let every = rhythm.every.unwrap_or(wanted);
+    let sample_intervals = app.store.sample_intervals();
+    let every = sample_intervals.every.unwrap_or(wanted);
     let slow = every > wanted + wanted / SLOW_DIVISOR;
     let every = if slow { format!("every {} (slow)", rounded(every)) } else { format!("every {}", interval(wanted)) };
-    let late = match rhythm.late {
+    let late = match sample_intervals.late {
         0 => String::new(),
         late => format!(" ({} late)", units::count(u64::from(late))),
     };
-    match rhythm.full_every {
+    match sample_intervals.full_every {
         Some(full_every) => format!("{every}, all {}{late}", rounded(full_every)),
         None => every,
     }

@@ -21,7 +21,7 @@ use crate::diagnosis::finding::{
 };
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Rates, Rhythm, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, SampleIntervals, Since, Transition};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
@@ -437,16 +437,16 @@ fn on_every_tab_a_click_on_the_second_row_selects_it_and_the_next_click_opens_it
 #[test]
 fn the_header_says_how_often_samples_come_in_truth() {
     let mut app = app((160, 24));
-    let mut with = |rhythm: Rhythm| {
-        app.turn(Msg::Delta(Box::new(Delta { rhythm, ..delta(NOW + 1) })));
+    let mut with = |sample_intervals: SampleIntervals| {
+        app.turn(Msg::Delta(Box::new(Delta { sample_intervals, ..delta(NOW + 1) })));
         screen(&app).lines().next().unwrap_or_default().to_owned()
     };
     let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
-    assert!(with(Rhythm::default()).contains("every 1 s "), "a recording has its own times");
-    assert!(with(Rhythm { every: seconds(1), ..Rhythm::default() }).contains("every 1 s "));
-    assert!(with(Rhythm { every: seconds(4), ..Rhythm::default() }).contains("every 4 s (slow)"));
-    let text = with(Rhythm { every: seconds(1), full_every: seconds(5), late: 0 });
+    assert!(with(SampleIntervals::default()).contains("every 1 s "), "a recording has its own times");
+    assert!(with(SampleIntervals { every: seconds(1), ..SampleIntervals::default() }).contains("every 1 s "));
+    assert!(with(SampleIntervals { every: seconds(4), ..SampleIntervals::default() }).contains("every 4 s (slow)"));
+    let text = with(SampleIntervals { every: seconds(1), full_every: seconds(5), late: 0 });
     assert!(text.contains("every 1 s, all 5 s "), "{text}");
-    let text = with(Rhythm { every: seconds(1), full_every: seconds(5), late: 1_203 });
+    let text = with(SampleIntervals { every: seconds(1), full_every: seconds(5), late: 1_203 });
     assert!(text.contains("every 1 s, all 5 s (1,203 late)"), "{text}");
 }

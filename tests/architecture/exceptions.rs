@@ -21,7 +21,5 @@ pub const CIRCLES: &[&[&str]] = &[
 /// Names that more than one type has.
 #[rustfmt::skip]
 pub const DOUBLE_NAMES: &[&str] = &[
-    "CounterRow",
-    "Resolver",
     "Visible",
 ];

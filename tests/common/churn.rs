@@ -9,8 +9,8 @@ use std::ops::Range;
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::model::endpoint::{Endpoint, Family};
-use conntop::model::event::{Ended, Step, Teller};
-use conntop::model::memory::Held;
+use conntop::model::event::{Ended, EventSourceStatus, TracedStateChange};
+use conntop::model::memory::TableSize;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::Snapshot;
 use conntop::model::socket::{Socket, TimerKind};
@@ -101,9 +101,9 @@ impl SimulatedMachine {
     }
 
     /// What every table holds.
-    pub fn held(&self) -> Vec<Held> {
-        let tables = self.tracker.held().into_iter().chain(self.store.held());
-        tables.chain(self.diagnosis.held()).collect()
+    pub fn table_sizes(&self) -> Vec<TableSize> {
+        let tables = self.tracker.table_sizes().into_iter().chain(self.store.table_sizes());
+        tables.chain(self.diagnosis.table_sizes()).collect()
     }
 
     fn now(&self) -> u64 {
@@ -126,13 +126,13 @@ impl SimulatedMachine {
             sockets.extend(outgoing.map(|cookie| self.waiting(cookie, second)));
         }
         let mut sample = snapshot(self.now(), sockets);
-        sample.events.tellers.ends = Teller::On;
-        sample.events.tellers.trace = Teller::On;
+        sample.events.event_status.ends = EventSourceStatus::On;
+        sample.events.event_status.trace = EventSourceStatus::On;
         if let Some(last) = self.seconds.checked_sub(1) {
             self.opened_in(last).for_each(|cookie| self.end(cookie, last, &mut sample));
         }
         self.opened_in(self.seconds).for_each(|cookie| begin(&self.open(cookie, self.seconds), &mut sample));
-        sample.events.steps.sort_by_key(|step| step.at);
+        sample.events.state_changes.sort_by_key(|step| step.at);
         sample
     }
 
@@ -199,7 +199,7 @@ fn begin(socket: &Socket, sample: &mut Snapshot) {
 fn tell(socket: &Socket, at_ms: u64, steps: &[(TcpState, TcpState)], sample: &mut Snapshot) {
     let (local, remote) = (socket.local, socket.remote);
     let key = socket.id.cookie().unwrap_or_default();
-    let step = |(nth, (from, to)): (u64, &(TcpState, TcpState))| Step {
+    let step = |(nth, (from, to)): (u64, &(TcpState, TcpState))| TracedStateChange {
         at: Timestamp(Timestamp::from_millis(at_ms).0 + nth * 1_000),
         key,
         local,
@@ -207,16 +207,16 @@ fn tell(socket: &Socket, at_ms: u64, steps: &[(TcpState, TcpState)], sample: &mu
         from: *from,
         to: *to,
     };
-    sample.events.steps.extend((0..).zip(steps).map(step));
+    sample.events.state_changes.extend((0..).zip(steps).map(step));
 }
 
 /// What tables hold, as lines, the largest first.
 #[allow(dead_code, reason = "only who prints it")]
-pub fn lines(held: &[Held]) -> String {
+pub fn lines(held: &[TableSize]) -> String {
     let mut held = held.to_vec();
     held.sort_by_key(|held| std::cmp::Reverse(held.bytes));
     let all: usize = held.iter().map(|held| held.bytes).sum();
-    let line = |held: &Held| format!("  {:<24} {:>8} {:>8} KiB\n", held.what, held.len, held.bytes / 1_024);
+    let line = |held: &TableSize| format!("  {:<24} {:>8} {:>8} KiB\n", held.what, held.len, held.bytes / 1_024);
     held.iter().filter(|held| held.bytes >= 16 * 1_024).map(line).collect::<String>()
         + &format!("  {:<24} {:>8} {:>8} KiB", "all tables", "", all / 1_024)
 }

@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use conntop::model::delta::{ToldBy, Transition};
-use conntop::model::event::Teller;
+use conntop::model::delta::{EventSource, Transition};
+use conntop::model::event::EventSourceStatus;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, SocketId};
 use conntop::model::tcp_state::TcpState::{
@@ -70,14 +70,14 @@ fn a_connection_between_two_samples_is_told_with_its_last_words() {
     drop(server);
     second_listener.wait_for_end(far);
     let closed = tracked.wait_for_transition(far, None);
-    let last = closed.last.expect("the end that closed last is gone, with its last words");
+    let last = closed.final_counters.expect("the end that closed last is gone, with its last words");
     assert!((3000..=3002).contains(&last.bytes.expect("counted").received()), "{last:?}");
-    assert_ne!(closed.told_by, ToldBy::Samples);
+    assert_ne!(closed.source, EventSource::Samples);
     // No sample saw whose it was, but the trace, if there is one, who closed it.
     let process = closed.owner.process().map(|process| process.id.pid);
-    let possible: &[Option<u32>] = match (&tracked.snapshot.events.tellers.trace, tracked.lost) {
-        (Teller::On, 0) => &[Some(std::process::id())],
-        (Teller::On, _) => &[Some(std::process::id()), None],
+    let possible: &[Option<u32>] = match (&tracked.snapshot.events.event_status.trace, tracked.lost) {
+        (EventSourceStatus::On, 0) => &[Some(std::process::id())],
+        (EventSourceStatus::On, _) => &[Some(std::process::id()), None],
         _ => &[None],
     };
     assert!(possible.contains(&process), "{closed:?}");
@@ -109,7 +109,10 @@ fn a_tracked_connection_keeps_its_last_words_for_its_end() {
     drop(server);
     second_listener.wait_for_end(far);
     let closed = tracked.wait_for_transition(far, None);
-    assert!(closed.last.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received() >= 500), "{closed:?}");
+    assert!(
+        closed.final_counters.and_then(|last| last.bytes).is_some_and(|bytes| bytes.received() >= 500),
+        "{closed:?}"
+    );
     tracked.wait_for_transition(near, Some(TimeWait));
     assert!(
         !tracked.path(near).contains(&(Some(Established), None)),
@@ -131,7 +134,7 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
     client.write_all(b"unread").expect("it is connected");
     drop(server);
     let first = tracked.wait_for_transition(near, Some(TcpState::Close));
-    assert_eq!(first.last, None, "it is not freed yet");
+    assert_eq!(first.final_counters, None, "it is not freed yet");
     drop(client);
     tracked.wait_for_transition(near, None);
     for _ in 0..10 {
@@ -144,11 +147,11 @@ fn a_dead_socket_that_is_freed_late_is_not_told_twice() {
 #[test]
 fn it_is_said_who_tells() {
     let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
-    assert_eq!(tracked.sample().tellers.ends, Teller::On);
+    assert_eq!(tracked.sample().event_status.ends, EventSourceStatus::On);
     let mut without_events = source::open(&Choice::Linux).expect("sock_diag answers");
     let mut snapshot = Snapshot::default();
     without_events.sample(&Needs::default(), &mut snapshot).expect("sock_diag answers");
-    assert_eq!(snapshot.events.tellers.ends, Teller::Off, "nobody asked for it");
+    assert_eq!(snapshot.events.event_status.ends, EventSourceStatus::Off, "nobody asked for it");
 }
 
 /// Connections that were made and closed, as a load makes them.
@@ -206,8 +209,8 @@ fn every_one_of_thousands_of_short_connections_is_told() {
         let delta = tracked.sample();
         ended += tracked.snapshot.events.ended.len();
         let of = |teller| delta.gaps.iter().filter(move |gap| gap.of == teller).map(|gap| gap.lost.expect("counted"));
-        lost += of(ToldBy::DestroyEvent).sum::<u64>();
-        lost_steps += of(ToldBy::Tracepoint).sum::<u64>();
+        lost += of(EventSource::DestroyEvent).sum::<u64>();
+        lost_steps += of(EventSource::Tracepoint).sum::<u64>();
         rest -= u32::from(load.is_finished());
         sleep(Duration::from_millis(if load.is_finished() { 200 } else { 1_000 }));
     }
@@ -222,10 +225,10 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     let path = [None, Some(SynRecv), Some(Established), Some(CloseWait), Some(LastAck), None];
     let legs: Vec<_> = path.windows(2).map(|leg| (leg[0], leg[1])).collect();
     let steps_of = |leg: &(_, _)| {
-        count(&|step| (step.from, step.to) == *leg && step.told_by == ToldBy::Tracepoint && !step.skipped)
+        count(&|step| (step.from, step.to) == *leg && step.source == EventSource::Tracepoint && !step.skipped)
     };
     let steps: Vec<u64> = legs.iter().map(steps_of).collect();
-    let with_words = count(&|step| step.to.is_none() && step.last.is_some());
+    let with_words = count(&|step| step.to.is_none() && step.final_counters.is_some());
     // The other ends wait, if a sample comes before their ports are used again.
     let clients =
         tracked.transitions.iter().filter(|step| step.remote.port == load.listener && step.from.is_none()).count();
@@ -240,10 +243,10 @@ fn every_one_of_thousands_of_short_connections_is_told() {
     assert_eq!(opened, closed);
     // The kernel tells from a work queue, which a machine without a free core can hold up past two samples.
     assert!(with_words * 1_000 >= closed * 999, "{with_words} of {closed} with last words");
-    match &tracked.snapshot.events.tellers.trace {
+    match &tracked.snapshot.events.event_status.trace {
         // What a sample shows in the middle of a handshake is told by that sample. A machine that is too busy loses steps, and
         // the source counts how many.
-        Teller::On => {
+        EventSourceStatus::On => {
             let missing = |count: &u64| made.saturating_sub(*count);
             assert!(
                 steps.iter().all(|count| missing(count) <= lost_steps + made / 100),
@@ -271,8 +274,8 @@ fn with_the_trace_every_step_is_told_at_its_moment() {
 /// Follows one connection from open to `TIME_WAIT`; `false` if the source says that steps were lost.
 fn traces_every_step() -> bool {
     let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
-    let tellers = tracked.sample().tellers;
-    if tellers.trace != Teller::On {
+    let tellers = tracked.sample().event_status;
+    if tellers.trace != EventSourceStatus::On {
         skip(&format!("there is no trace of states: {tellers:?}"));
         return true;
     }
@@ -292,7 +295,7 @@ fn traces_every_step() -> bool {
     if tracked.lost > 0 {
         return false;
     }
-    let exact: Vec<_> = tracked.transitions.iter().filter(|step| step.told_by == ToldBy::Tracepoint).collect();
+    let exact: Vec<_> = tracked.transitions.iter().filter(|step| step.source == EventSource::Tracepoint).collect();
     let at = |port: u16, to: Option<TcpState>| {
         let step = exact.iter().find(|step| (step.local.port, step.to) == (port, to));
         step.unwrap_or_else(|| panic!("{to:?} at {port} was not traced: {:?}", tracked.transitions)).at
@@ -348,8 +351,8 @@ fn in_a_time_namespace_steps_bear_the_time_of_the_samples() {
 /// Opens one connection, whose steps lie between two readings of the clock; `false` if the source says that steps were lost.
 fn bears_the_time_of_samples() -> bool {
     let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
-    let tellers = tracked.sample().tellers;
-    if tellers.trace != Teller::On {
+    let tellers = tracked.sample().event_status;
+    if tellers.trace != EventSourceStatus::On {
         skip(&format!("there is no trace of states: {tellers:?}"));
         return true;
     }
@@ -363,7 +366,7 @@ fn bears_the_time_of_samples() -> bool {
     let pid = |step: &Transition| step.owner.process().map(|process| process.id.pid);
     assert!(steps.iter().all(|step| pid(step) == Some(std::process::id())), "{steps:?}");
     tracked.lost == 0 && {
-        assert!(steps.iter().all(|step| step.told_by == ToldBy::Tracepoint), "{steps:?}");
+        assert!(steps.iter().all(|step| step.source == EventSource::Tracepoint), "{steps:?}");
         true
     }
 }

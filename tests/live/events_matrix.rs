@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use conntop::model::delta::Transition;
 use conntop::model::endpoint::Endpoint;
-use conntop::model::event::Teller;
+use conntop::model::event::EventSourceStatus;
 use conntop::model::tcp_state::TcpState::{
     self, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait,
 };
@@ -190,9 +190,9 @@ fn however_a_connection_ends_it_is_told_once_and_truly() {
                         };
                         let exact = trace
                             && !is_long
-                            && (tracked.snapshot.events.tellers.trace == Teller::On)
+                            && (tracked.snapshot.events.event_status.trace == EventSourceStatus::On)
                             && tracked.lost == 0;
-                        is_traced |= tracked.snapshot.events.tellers.trace == Teller::On;
+                        is_traced |= tracked.snapshot.events.event_status.trace == EventSourceStatus::On;
                         exact_cases += u32::from(exact);
                         check(&case, &of(client, server), ending, (client, server, true), exact);
                         if ending != Ending::Refused {

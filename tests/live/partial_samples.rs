@@ -98,7 +98,7 @@ fn idle_connections_cost_nothing_and_stay() {
         assert!(tracked.snapshot.sockets.len() < 10, "none of them is asked for");
     }
     let delta = tracked.sample();
-    assert_eq!((delta.added.len(), delta.removed.len(), delta.rhythm.late), (0, 0, 0));
+    assert_eq!((delta.added.len(), delta.removed.len(), delta.sample_intervals.late), (0, 0, 0));
     assert_eq!(tracked.snapshot.sockets.len(), 2 * pairs.len());
 }
 
@@ -143,7 +143,7 @@ fn samples_until_a_killed_peer_is_gone() -> usize {
     };
     let deltas = tracked.parts_until("all are gone, and the peer's wait", ended);
     let delta = tracked.sample();
-    let late = delta.rhythm.late;
+    let late = delta.sample_intervals.late;
     assert_eq!(late, 0, "{:?}", steps(&[delta]));
     deltas.len()
 }

@@ -4,8 +4,8 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use conntop::model::delta::ToldBy;
-use conntop::model::event::Teller;
+use conntop::model::delta::EventSource;
+use conntop::model::event::EventSourceStatus;
 use conntop::model::tcp_state::TcpState;
 use conntop::source::Choice;
 
@@ -49,9 +49,9 @@ fn in_own_mounts(script: &str) -> Command {
 fn see_transitions() {
     assert!(!rustix::process::geteuid().is_root());
     let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
-    assert_eq!(tracked.snapshot.events.tellers.trace, Teller::On);
+    assert_eq!(tracked.snapshot.events.event_status.trace, EventSourceStatus::On);
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
     let step = tracked.wait_for_transition(client.local_addr().expect("bound").port(), Some(TcpState::Established));
-    assert_eq!((step.from, step.told_by), (Some(TcpState::SynSent), ToldBy::Tracepoint));
+    assert_eq!((step.from, step.source), (Some(TcpState::SynSent), EventSource::Tracepoint));
 }

@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use conntop::model::delta::{Delta, ToldBy, Transition};
-use conntop::model::event::Teller;
+use conntop::model::delta::{Delta, EventSource, Transition};
+use conntop::model::event::EventSourceStatus;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::tcp_state::TcpState;
 use conntop::source::{self, Choice, Source};
@@ -43,7 +43,7 @@ impl TrackedSource {
         tracked.source.listen(trace);
         // The trace is opened beside the samples, which takes some 40 ms.
         let deadline = Instant::now() + TIMEOUT;
-        while tracked.sample().tellers.trace == Teller::Off && trace && Instant::now() < deadline {
+        while tracked.sample().event_status.trace == EventSourceStatus::Off && trace && Instant::now() < deadline {
             sleep(Duration::from_millis(10));
         }
         tracked
@@ -83,7 +83,7 @@ impl TrackedSource {
     fn note(&mut self, delta: &Delta) {
         self.slowest = self.slowest.max(self.snapshot.took);
         self.transitions.extend(delta.transitions.iter().cloned());
-        self.lost += delta.gaps.iter().filter(|gap| gap.of == ToldBy::Tracepoint).count();
+        self.lost += delta.gaps.iter().filter(|gap| gap.of == EventSource::Tracepoint).count();
     }
 
     /// Samples until the snapshot is as wanted; `what` says what is waited for.

@@ -6,7 +6,7 @@ use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::knowledge::counters::{self, CounterLoss, CounterText};
-use conntop::model::counters::{COUNTERS, CounterRow, Counters};
+use conntop::model::counters::{COUNTERS, Counters, KernelCounter};
 use conntop::model::delta::Delta;
 use conntop::model::facts::Facts;
 use conntop::model::testing::source_info;
@@ -117,7 +117,7 @@ fn without() -> [Counters; 3] {
     [well, probes, Counters { time_outs: 1_500, ..well }]
 }
 
-fn row_of(text: &CounterText) -> &'static CounterRow {
+fn row_of(text: &CounterText) -> &'static KernelCounter {
     let told = text.told_as();
     let row = COUNTERS.iter().find(|row| row.told_as.contains(&told));
     row.unwrap_or_else(|| panic!("{told:?} has a rule and is not read"))

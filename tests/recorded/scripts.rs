@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use conntop::model::descriptors::Descriptors;
 use conntop::model::endpoint::{Endpoint, Family};
-use conntop::model::event::{Caller, Ended, Events, Step, StepError, Teller, Tellers};
+use conntop::model::event::{Caller, CloseError, Ended, EventSourceStatus, EventStatus, Events, TracedStateChange};
 use conntop::model::exposure::AddressKinds;
 use conntop::model::facts::{Counters, Facts, PortRange};
 use conntop::model::outcome::SocketError;
@@ -163,7 +163,7 @@ fn held_dead_sockets() -> Vec<Snapshot> {
             let inode = inode.expect("not 0");
             let owner = tcp(1).held_by(std::slice::from_ref(&billing)).build().owner;
             let unset = (Family::Ipv4, Endpoint::new(Family::Ipv4.unspecified(), 0));
-            Socket::outside(SocketId::from_inode(inode, netns), unset, inode, owner)
+            Socket::unhashed(SocketId::from_inode(inode, netns), unset, inode, owner)
         });
         let used = 40 + u32::try_from(nth).expect("small");
         Snapshot { descriptors: descriptors(&billing, used, 256), ..quiet(now, held.collect()) }
@@ -575,7 +575,7 @@ fn attempt(events: &mut Events, (nth, to): (u64, &str), (at, waits): (u64, u64),
     let key = nth;
     let mut step = |ms: u64, from, to| {
         let (local, remote, at) = (socket.local, socket.remote, Timestamp::from_millis(ms));
-        events.steps.push(Step { at, key, local, remote, from, to });
+        events.state_changes.push(TracedStateChange { at, key, local, remote, from, to });
         at
     };
     let begun = step(at, Close, SynSent);
@@ -594,7 +594,7 @@ fn attempt(events: &mut Events, (nth, to): (u64, &str), (at, waits): (u64, u64),
             (step(answered + 3, LastAck, Close), None)
         }
     };
-    events.errors.extend(error.map(|error| StepError { at: over, key, error }));
+    events.errors.extend(error.map(|error| CloseError { at: over, key, error }));
     let holders = Arc::new(Holders::new(vec![Arc::clone(process)]).expect("one"));
     events.callers.push(Caller { at: begun, key, process: holders, netns: None });
     let moved = !matches!(end, End::Refused | End::GivenUp);
@@ -608,7 +608,7 @@ fn attempt(events: &mut Events, (nth, to): (u64, &str), (at, waits): (u64, u64),
 fn traced(number: u64, sockets: &[Socket], tell: impl Fn(u64, &mut Events)) -> Vec<Snapshot> {
     samples(number, 1_000, |nth, now| {
         let mut events = Events {
-            tellers: Tellers { ends: Teller::On, trace: Teller::On },
+            event_status: EventStatus { ends: EventSourceStatus::On, trace: EventSourceStatus::On },
             errors_are_told: true,
             ..Events::default()
         };
@@ -640,9 +640,12 @@ fn refused_connects() -> Vec<Snapshot> {
             let own = nth * 100 + 50 + each;
             let other = opened(own, "[::1]:9000", &client).local(&format!("[::1]:{}", 40_000 + own)).build();
             let at = Timestamp::from_millis(begun);
-            let step = |from, to| Step { at, key: own, local: other.local, remote: other.remote, from, to };
-            events.steps.extend([step(TcpState::Close, TcpState::SynSent), step(TcpState::SynSent, TcpState::Close)]);
-            events.errors.push(StepError { at, key: own, error: SocketError::Refused });
+            let step =
+                |from, to| TracedStateChange { at, key: own, local: other.local, remote: other.remote, from, to };
+            events
+                .state_changes
+                .extend([step(TcpState::Close, TcpState::SynSent), step(TcpState::SynSent, TcpState::Close)]);
+            events.errors.push(CloseError { at, key: own, error: SocketError::Refused });
             let process = Arc::new(Holders::new(vec![Arc::clone(&client)]).expect("one"));
             events.callers.push(Caller { at, key: own, process, netns: None });
             events.ended.push(Ended { at, socket: other.reference(), info: Some(TcpInfo::default()) });

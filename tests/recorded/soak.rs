@@ -10,9 +10,9 @@ const HOUR: u64 = 3_600;
 fn an_hour_of_churn_takes_no_more_memory_than_its_first_third() {
     let mut machine = SimulatedMachine::new(100, 36);
     (0..WARM).for_each(|_| machine.tick());
-    let warm = machine.held();
+    let warm = machine.table_sizes();
     (WARM..HOUR).for_each(|_| machine.tick());
-    let hour = machine.held();
+    let hour = machine.table_sizes();
     assert_eq!(
         machine.sockets(),
         101 + 36 + 60 * 18 + 15,
@@ -63,5 +63,5 @@ fn a_screen_that_is_held_for_a_quarter_of_an_hour_holds_no_more_than_after_three
 }
 
 fn bytes(machine: &SimulatedMachine) -> usize {
-    machine.held().iter().map(|held| held.bytes).sum()
+    machine.table_sizes().iter().map(|held| held.bytes).sum()
 }

@@ -10,7 +10,7 @@ use crate::app::panels::log::{change_text, lasted_text};
 use crate::app::prose::{ProseLine, Section};
 use crate::app::related::{RelatedSockets, is_client};
 use crate::model::address_text::{local_end, remote_end};
-use crate::model::delta::{LastWords, Transition};
+use crate::model::delta::{FinalCounters, Transition};
 use crate::model::tcp_state::STATES;
 use crate::store::row::SocketRow;
 use crate::table::units;
@@ -79,14 +79,14 @@ fn happened(entry: &Transition) -> String {
     if entry.skipped {
         text.push_str(" (states in between were not seen)");
     }
-    if let Some(last) = &entry.last {
+    if let Some(last) = &entry.final_counters {
         let _ = write!(text, ": {}", last_words(last));
     }
     text
 }
 
 /// The final counters, as the kernel told them.
-fn last_words(last: &LastWords) -> String {
+fn last_words(last: &FinalCounters) -> String {
     let moved = last
         .bytes
         .map(|bytes| format!("{} received, {} sent in all", byte_words(bytes.received()), byte_words(bytes.sent())));

@@ -11,7 +11,7 @@ use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::store::row::SocketRow;
 use crate::table::units;
 
@@ -145,14 +145,14 @@ fn round_trip(info: &TcpInfo, detail: Option<&TcpDetail>) -> Option<String> {
 }
 
 fn last_data(info: &TcpInfo, now: Timestamp) -> Option<String> {
-    let ago = |at: Moment| {
-        if at == Moment::default() {
+    let ago = |at: CompactTimestamp| {
+        if at == CompactTimestamp::default() {
             "never".to_owned()
         } else {
             format!("{} ago", units::lasted(now.since(at.into())))
         }
     };
-    if info.last_ack_received == Moment::default() {
+    if info.last_ack_received == CompactTimestamp::default() {
         return None;
     }
     Some(format!(

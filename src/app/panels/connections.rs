@@ -154,7 +154,7 @@ impl Panel for ConnectionsPanel {
 
     /// The connections on the screen; none where every sample shows all of them anyway.
     fn add_needs(&self, needs: &mut Needs, context: &PanelContext<'_>) {
-        if context.store.rhythm().full_every.is_some() {
+        if context.store.sample_intervals().full_every.is_some() {
             let live = self.window(context.store, context.height()).filter(|(_, row)| !row.is_closed());
             needs.visible.extend(live.map(|(_, row)| row.connection.socket.reference()).take(VISIBLE_MAX));
         }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::app::mode::ConfirmClose;
-use crate::model::action::Doubt;
-use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseReport, Spared};
+use crate::model::action::ProcMismatch;
+use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseRefusal, CloseReport};
 
 fn dialog(app: &App) -> (Close, String) {
     let Mode::ConfirmClose(ConfirmClose { effect: Effect::Close(close), parts, .. }) = &app.mode else {
@@ -94,9 +94,9 @@ fn what_cannot_be_closed_is_refused_with_the_reason() {
     assert_eq!(refused(recording, tcp(1)), "a recording cannot be acted on");
     assert!(refused(|_| {}, tcp(1).without_cookie()).contains("which socket"));
     let session = |config: &mut Config| config.protected = vec![(812, Protection::Ancestor)];
-    assert_eq!(refused(session, tcp(1).held_by(&[nginx()])), Spared::Session.sentence());
+    assert_eq!(refused(session, tcp(1).held_by(&[nginx()])), CloseRefusal::Session.sentence());
     let own = |config: &mut Config| config.protected = vec![(812, Protection::Itself)];
-    assert_eq!(refused(own, tcp(1).held_by(&[nginx()])), Spared::Itself.sentence());
+    assert_eq!(refused(own, tcp(1).held_by(&[nginx()])), CloseRefusal::Itself.sentence());
     // What pid 1 of a container holds can leak as well.
     let mut app = app_on(vec![tcp(1).held_by(&[process(1, "init")])]);
     press(&mut app, "gX");
@@ -154,8 +154,8 @@ fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
         (CloseOutcome::PortKept, "is closed; its process keeps the port"),
         (CloseOutcome::Disconnected { keeps_port: true }, "keeps the socket and its port"),
         (CloseOutcome::Shadowed, "SO_REUSEPORT"),
-        (CloseOutcome::Unsure(Doubt::ForeignProc), "another pid namespace"),
-        (CloseOutcome::Spared(Spared::Session), "from elsewhere"),
+        (CloseOutcome::Unsure(ProcMismatch::ForeignProc), "another pid namespace"),
+        (CloseOutcome::Refused(CloseRefusal::Session), "from elsewhere"),
         (CloseOutcome::Failed("broken".into()), "not closed: broken"),
     ] {
         let effects = app.turn(Msg::Close(CloseReport { close: close.clone(), outcome }));
@@ -175,10 +175,10 @@ fn what_cannot_be_closed_or_proved_is_refused_before_it_is_asked_about() {
         assert!(matches!(app.mode, Mode::Normal) && notice(&app).contains(part), "{}", notice(&app));
     }
     let mut app = app_on(vec![tcp(1).held_by(&[nginx()])]);
-    app.config.doubt = Some(Doubt::ForeignProc);
+    app.config.doubt = Some(ProcMismatch::ForeignProc);
     for key in ["gX", "gK"] {
         press(&mut app, key);
         assert!(matches!(app.mode, Mode::Normal), "{key}");
-        assert_eq!(notice(&app), Doubt::ForeignProc.sentence(), "{key}");
+        assert_eq!(notice(&app), ProcMismatch::ForeignProc.sentence(), "{key}");
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
 use crate::cli::output::{self, cannot_write, print};
 use crate::cli::samples::{Interrupt, Samples, Warnings};
 use crate::cli::settings::Settings;
-use crate::model::event::{Teller, Tellers};
+use crate::model::event::{EventSourceStatus, EventStatus};
 use crate::model::text::DisplayText;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
@@ -146,10 +146,10 @@ impl ListOptionHints {
 }
 
 /// Why less is seen than could be.
-fn shortcomings<'a>(store: &'a Store, tellers: &'a Tellers) -> impl Iterator<Item = &'a DisplayText> {
+fn shortcomings<'a>(store: &'a Store, tellers: &'a EventStatus) -> impl Iterator<Item = &'a DisplayText> {
     let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
-        Teller::Refused(sentence) => Some(sentence),
-        Teller::Off | Teller::On => None,
+        EventSourceStatus::Refused(sentence) => Some(sentence),
+        EventSourceStatus::Off | EventSourceStatus::On => None,
     });
     store.coverage().degraded.iter().chain(refused)
 }
@@ -181,7 +181,7 @@ async fn follow(
             names.learn(samples.store_mut(), &peers);
         }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
-        said.say(shortcomings(store, &taken.tellers));
+        said.say(shortcomings(store, &taken.event_status));
         let events = SampleEvents {
             transitions: &taken.transitions,
             gaps: &taken.gaps,

@@ -17,7 +17,7 @@ use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, count, filter_by_place, place, trimmed, who};
 use crate::model::address::Destination;
-use crate::model::delta::{AgeBasis, Gap, Since, ToldBy};
+use crate::model::delta::{AgeBasis, EventSource, Gap, Since};
 use crate::model::process::{NoProcess, Process};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
@@ -137,7 +137,7 @@ fn by_ledger(context: &Context, found: &mut FxHashMap<FindingKey, SocketGroup>) 
 /// than the ledger counted.
 fn are_events_missing(context: &Context) -> bool {
     let (now, over) = (context.now(), context.store.attempt_history().over(AttemptWindow::Moment));
-    let is_recent = |gap: &&Gap| gap.of != ToldBy::Samples && now.since(gap.to) <= over;
+    let is_recent = |gap: &&Gap| gap.of != EventSource::Samples && now.since(gap.to) <= over;
     context.store.log().gaps().iter().rev().any(|gap| is_recent(&gap))
 }
 

@@ -30,7 +30,7 @@ pub(super) const DEFINITION: RuleDefinition =
 
 fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'a>> {
     let socket = &row.connection.socket;
-    let left = socket.is_outside().then(|| context.since_in(row, TcpState::CloseWait));
+    let left = socket.is_unhashed().then(|| context.since_in(row, TcpState::CloseWait));
     if left == Some(None) {
         return None;
     }
@@ -46,7 +46,7 @@ fn member<'a>(context: &Context<'a>, row: &'a SocketRow) -> Option<GroupMember<'
     Some(GroupMember {
         settled: age >= context.thresholds.settled,
         aged: age >= context.thresholds.close_wait_age,
-        kind: if socket.is_outside() { RESET } else { of_cause },
+        kind: if socket.is_unhashed() { RESET } else { of_cause },
         ..member
     })
 }

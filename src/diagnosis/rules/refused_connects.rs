@@ -9,7 +9,7 @@ use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
 use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{filter_by_place, peers, trimmed, who};
-use crate::model::event::Teller;
+use crate::model::event::EventSourceStatus;
 use crate::model::socket::NetnsId;
 use crate::store::attempt_history::AttemptWindow;
 use crate::store::counters::Rise;
@@ -22,7 +22,7 @@ pub(super) const DEFINITION: RuleDefinition = RuleDefinition::of_machine(groups,
 /// What the ledger found; without the trace, what the counters of the namespace say of attempts whose process is not known.
 fn groups(context: &Context) -> Vec<SocketGroup> {
     let found = connects::groups(context, Rule::RefusedConnects);
-    let is_traced = context.store.tellers().trace == Teller::On;
+    let is_traced = context.store.event_status().trace == EventSourceStatus::On;
     if is_traced || !found.is_empty() {
         return found;
     }

@@ -17,7 +17,7 @@ use crate::diagnosis::wording::{count, filter, peers, who};
 use crate::model::address::Destination;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::endpoint::Protocol;
-use crate::model::facts::Resolver;
+use crate::model::facts::ResolverOptions;
 use crate::model::process::ProcessId;
 use crate::model::units;
 use crate::store::Store;
@@ -75,7 +75,7 @@ fn is_unanswered(context: &Context, lookup: &DnsLookup) -> bool {
     is_long && reaches && waited <= timeout.saturating_mul(TIMEOUTS_MAX)
 }
 
-fn resolver(store: &Store) -> Resolver {
+fn resolver(store: &Store) -> ResolverOptions {
     store.facts().resolver.unwrap_or_default()
 }
 
@@ -142,7 +142,7 @@ fn judge(case: &Case) -> Option<Judgement> {
 fn settings(case: &Case) -> String {
     let store = case.context.store;
     let is_own = case.is_own_namespace();
-    let attempts = |resolver: Resolver| match resolver.attempts {
+    let attempts = |resolver: ResolverOptions| match resolver.attempts {
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
     };

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::delta::{AgeBasis, Gap, ToldBy, Transition};
-use crate::model::outcome::{Report, SocketError};
+use crate::model::delta::{AgeBasis, EventSource, Gap, Transition};
+use crate::model::outcome::{EndReport, SocketError};
 use crate::model::testing::transition;
 use crate::model::time::Timestamp;
 
 use TcpState::{Established, LastAck, SynRecv, SynSent};
 
 const ORDERS: &str = "10.0.0.9:5432";
-const REFUSED: Report = Report::Error(SocketError::Refused);
-const RESET: Report = Report::Error(SocketError::Reset);
+const REFUSED: EndReport = EndReport::Error(SocketError::Refused);
+const RESET: EndReport = EndReport::Error(SocketError::Reset);
 
 /// Attempt number `nth` of a program.
 fn attempt(nth: u64) -> SocketBuilder {
@@ -21,14 +21,14 @@ fn attempt(nth: u64) -> SocketBuilder {
 }
 
 /// An attempt that ended at `ms` with `report`, after it had waited so long.
-fn failed(nth: u64, ms: u64, waited_ms: u64, report: Report) -> Vec<Transition> {
+fn failed(nth: u64, ms: u64, waited_ms: u64, report: EndReport) -> Vec<Transition> {
     let lasted = Some((Duration::from_millis(waited_ms), AgeBasis::Kernel));
     let begun = transition(attempt(nth), ms - waited_ms, None, Some(SynSent));
     vec![begun, Transition { lasted, report, ..transition(attempt(nth), ms, Some(SynSent), None) }]
 }
 
 /// A connection of `socket` that was established at `ms` and ended `lasted_ms` later, in the state `from`.
-fn over(socket: &SocketBuilder, ms: u64, lasted_ms: u64, from: TcpState, report: Report) -> Vec<Transition> {
+fn over(socket: &SocketBuilder, ms: u64, lasted_ms: u64, from: TcpState, report: EndReport) -> Vec<Transition> {
     let lasted = Some((Duration::from_millis(lasted_ms), AgeBasis::Kernel));
     let end = transition(socket.clone(), ms + lasted_ms, Some(from), None);
     vec![transition(socket.clone(), ms, None, Some(Established)), Transition { lasted, report, ..end }]
@@ -60,7 +60,7 @@ fn watched(thresholds: Thresholds) -> Machine {
 }
 
 /// What `rule` finds where so many attempts that succeeded are followed by so many that end with `report`, in one second.
-fn of_mix(rule: Rule, succeeded: u64, fail: u64, report: Report) -> Option<Severity> {
+fn of_mix(rule: Rule, succeeded: u64, fail: u64, report: EndReport) -> Option<Severity> {
     let mut machine = watched(Thresholds::default());
     let now = machine.now_ms;
     let mut all = Vec::new();
@@ -70,7 +70,7 @@ fn of_mix(rule: Rule, succeeded: u64, fail: u64, report: Report) -> Option<Sever
 }
 
 /// What `rule` finds of so many attempts that all failed, evenly within so many milliseconds.
-fn of_row(rule: Rule, fail: u64, within_ms: u64, waited_ms: u64, report: Report) -> Option<Severity> {
+fn of_row(rule: Rule, fail: u64, within_ms: u64, waited_ms: u64, report: EndReport) -> Option<Severity> {
     let mut machine = watched(Thresholds::default());
     while machine.now_ms < 10_020_000 {
         told(&mut machine, rule, Vec::new());
@@ -84,28 +84,28 @@ fn of_row(rule: Rule, fail: u64, within_ms: u64, waited_ms: u64, report: Report)
 
 #[test]
 fn five_attempts_in_a_row_that_fail_are_a_finding_unless_they_are_one_try() {
-    for (rule, report) in [(Rule::FailingConnects, Report::NoError), (Rule::RefusedConnects, REFUSED)] {
+    for (rule, report) in [(Rule::FailingConnects, EndReport::NoError), (Rule::RefusedConnects, REFUSED)] {
         assert_eq!(of_row(rule, 5, 800, 0, report), Some(Severity::Warning), "{rule:?}");
         assert_eq!(of_row(rule, 4, 800, 0, report), None, "{rule:?}");
         assert_eq!(of_row(rule, 5, 500, 0, report), Some(Severity::Warning), "{rule:?}");
         assert_eq!(of_row(rule, 5, 496, 0, report), None, "within less than half a second: {rule:?}");
     }
-    assert_eq!(of_row(Rule::RefusedConnects, 5, 800, 0, Report::NoError), None, "nobody refused them");
+    assert_eq!(of_row(Rule::RefusedConnects, 5, 800, 0, EndReport::NoError), None, "nobody refused them");
     assert_eq!(of_row(Rule::FailingConnects, 5, 800, 0, REFUSED), None, "they were refused");
 }
 
 #[test]
 fn two_attempts_are_enough_if_they_waited_for_long() {
-    let waited = |ms| of_row(Rule::FailingConnects, 2, 9_000, ms, Report::NoError);
+    let waited = |ms| of_row(Rule::FailingConnects, 2, 9_000, ms, EndReport::NoError);
     assert_eq!((waited(4_000), waited(3_999)), (Some(Severity::Warning), None));
     let mut machine = watched(Thresholds::default());
-    let one = failed(1, machine.now_ms, 9_000, Report::NoError);
+    let one = failed(1, machine.now_ms, 9_000, EndReport::NoError);
     assert_eq!(told(&mut machine, Rule::FailingConnects, one), None, "one try of somebody");
 }
 
 #[test]
 fn where_a_part_fails_it_takes_twice_as_many_and_a_fifth_of_all() {
-    for (rule, report) in [(Rule::FailingConnects, Report::NoError), (Rule::RefusedConnects, REFUSED)] {
+    for (rule, report) in [(Rule::FailingConnects, EndReport::NoError), (Rule::RefusedConnects, REFUSED)] {
         assert_eq!(of_mix(rule, 40, 10, report), Some(Severity::Warning), "10 of 50: {rule:?}");
         assert_eq!(of_mix(rule, 41, 10, report), None, "10 of 51: {rule:?}");
         assert_eq!(of_mix(rule, 9, 9, report), None, "9 of 18: {rule:?}");
@@ -139,7 +139,7 @@ fn who_tries_each_half_minute_is_found_after_some_attempts() {
     for nth in 1..=8u64 {
         for second in 0..30 {
             let now = machine.now_ms;
-            let all = if second == 0 { failed(nth, now + 500, 1_000, Report::NoError) } else { Vec::new() };
+            let all = if second == 0 { failed(nth, now + 500, 1_000, EndReport::NoError) } else { Vec::new() };
             if told(&mut machine, Rule::FailingConnects, all).is_some() {
                 found_after.get_or_insert(nth);
             } else {
@@ -171,7 +171,7 @@ fn of_resets(reset: u64, others: u64) -> Option<Severity> {
     let now = machine.now_ms;
     let mut all = Vec::new();
     (0..reset).for_each(|nth| all.extend(over(&attempt(nth), now + 100, 50, Established, RESET)));
-    (0..others).for_each(|nth| all.extend(over(&attempt(500 + nth), now + 100, 50, LastAck, Report::Untold)));
+    (0..others).for_each(|nth| all.extend(over(&attempt(500 + nth), now + 100, 50, LastAck, EndReport::NotReported)));
     told(&mut machine, Rule::ResetAfterAccept, all)
 }
 
@@ -197,7 +197,7 @@ fn where_both_ends_are_here_the_server_that_resets_is_named_and_told_once() {
             all.push(transition(server.clone(), now + 100, Some(SynRecv), Some(Established)));
             let lasted = Some((Duration::from_millis(5), AgeBasis::Kernel));
             let end = transition(server, now + 105, Some(Established), None);
-            all.push(Transition { lasted, report: Report::NoError, ..end });
+            all.push(Transition { lasted, report: EndReport::NoError, ..end });
         }
     }
     assert_eq!(told(&mut machine, Rule::ResetAfterAccept, all), Some(Severity::Warning));
@@ -214,7 +214,7 @@ fn churn_told_after(a_second: u64, seconds: u64) -> Option<u64> {
     let mut machine = watched(Thresholds { churn_elsewhere: 100.0, ..Thresholds::default() });
     (1..=seconds).find(|second| {
         let now = machine.now_ms;
-        let one = |nth: u64| over(&attempt(second * 1_000 + nth), now + 500, 1, LastAck, Report::Untold);
+        let one = |nth: u64| over(&attempt(second * 1_000 + nth), now + 500, 1, LastAck, EndReport::NotReported);
         told(&mut machine, Rule::Churn, (0..a_second).flat_map(one).collect()).is_some()
     })
 }
@@ -238,10 +238,10 @@ fn where_events_were_lost_the_rate_is_a_lower_bound_and_the_begin_is_that_of_mos
                 // The holder of a few is not found, at the end only.
                 let one = attempt(now * 200 + nth);
                 let one = if nth == 0 && second > 8 { one.owner(Owner::Vanished) } else { one };
-                all.extend(over(&one, now + 500, 1, LastAck, Report::Untold));
+                all.extend(over(&one, now + 500, 1, LastAck, EndReport::NotReported));
             }
             let [from, to] = [now, now + 1_000].map(Timestamp::from_millis);
-            let gap = Gap { from, to, lost: Some(3), of: ToldBy::Tracepoint };
+            let gap = Gap { from, to, lost: Some(3), of: EventSource::Tracepoint };
             let gaps = if lost_at == Some(second) { vec![gap] } else { Vec::new() };
             told_with_gaps(machine, Rule::Churn, all, gaps);
         }

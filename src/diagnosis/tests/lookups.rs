@@ -1,7 +1,7 @@
 //! DNS servers that do not answer, by how long the sockets of lookups live.
 
 use super::*;
-use crate::model::facts::Resolver;
+use crate::model::facts::ResolverOptions;
 use crate::model::testing::udp;
 
 /// The socket of a lookup, connected to a server.
@@ -12,7 +12,7 @@ fn lookup(cookie: u64, process: &Arc<Process>) -> Socket {
 
 /// A machine on which a program looks up something again and again; each socket lives for `lives` samples, a second each,
 /// and the next one comes `pause` later. Answers after how many seconds that is a finding.
-fn told_after(lives: u64, pause: u64, resolver: Option<Resolver>, others: &[Socket]) -> Option<u64> {
+fn told_after(lives: u64, pause: u64, resolver: Option<ResolverOptions>, others: &[Socket]) -> Option<u64> {
     let mut machine = Machine::new();
     machine.facts.resolver = resolver;
     (0..90).find(|second| {
@@ -36,7 +36,7 @@ fn sockets_that_live_as_long_as_the_time_out_one_after_the_other_are_unanswered(
 
 #[test]
 fn the_time_out_is_that_of_the_resolver() {
-    let configured = |timeout_seconds| Some(Resolver { timeout_seconds, attempts: 3 });
+    let configured = |timeout_seconds| Some(ResolverOptions { timeout_seconds, attempts: 3 });
     assert!(told_after(2, 1, configured(2), &[]).is_some());
     assert!(told_after(2, 1, configured(10), &[]).is_none());
     assert!(told_after(5, 1, configured(10), &[]).is_none(), "slow, and answered");
@@ -46,7 +46,7 @@ fn the_time_out_is_that_of_the_resolver() {
 #[test]
 fn it_says_who_asks_whom_how_often_and_with_which_settings() {
     let mut machine = Machine::new();
-    machine.facts.resolver = Some(Resolver::default());
+    machine.facts.resolver = Some(ResolverOptions::default());
     for second in 0..64u64 {
         let sockets = if second < 2 { Vec::new() } else { vec![lookup(100 + second / 5, &process(9, "app"))] };
         machine.sample(sockets);
@@ -130,6 +130,6 @@ fn resolv_conf_is_read_as_the_c_library_does() {
         ("# options timeout:1\n; options timeout:1\noptions timeout:x timeout:", 5, 2),
         ("\u{0}\u{1}options timeout:1", 5, 2),
     ] {
-        assert_eq!(Resolver::parse(text.as_bytes()), Resolver { timeout_seconds, attempts }, "{text:?}");
+        assert_eq!(ResolverOptions::parse(text.as_bytes()), ResolverOptions { timeout_seconds, attempts }, "{text:?}");
     }
 }

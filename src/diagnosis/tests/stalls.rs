@@ -304,7 +304,7 @@ fn watched_queues_are_bounded_and_forgotten() {
     };
     machine.sample(many(20_000));
     let held = |machine: &Machine| {
-        machine.diagnosis.held().into_iter().find(|held| held.what == "watched queues").expect("told").len
+        machine.diagnosis.table_sizes().into_iter().find(|held| held.what == "watched queues").expect("told").len
     };
     assert_eq!(held(&machine), crate::diagnosis::queue_progress::WATCHED_QUEUES_MAX);
     for _ in 0..8 {

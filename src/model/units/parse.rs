@@ -67,8 +67,8 @@ fn decimal(text: &str, scale: u64) -> Option<u64> {
 
 /// A time in a config file: a number of seconds, or a text as [`parse_span`] reads it.
 pub fn deserialize_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    struct Span;
-    impl Visitor<'_> for Span {
+    struct TimeVisitor;
+    impl Visitor<'_> for TimeVisitor {
         type Value = Duration;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,7 +91,7 @@ pub fn deserialize_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
             parse_span(text).map(Duration::from_nanos).ok_or_else(|| E::custom(SPAN_HINT))
         }
     }
-    deserializer.deserialize_any(Span)
+    deserializer.deserialize_any(TimeVisitor)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::action::Caution;
-use crate::model::closing::{Close, CloseOutcome, Spared};
+use crate::model::closing::{Close, CloseOutcome, CloseRefusal};
 use crate::model::endpoint::Protocol;
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
@@ -79,7 +79,7 @@ impl ClosePlan {
             }
             let caution = logins.caution(socket);
             plan.rows.push(index);
-            let spared = caution.filter(|_| !meaning.including_ssh).map(|_| CloseOutcome::Spared(Spared::Ssh));
+            let spared = caution.filter(|_| !meaning.including_ssh).map(|_| CloseOutcome::Refused(CloseRefusal::Ssh));
             plan.known.push(spared.or_else(|| close.in_advance()));
             plan.cautions.push(caution);
             plan.namespaces.insert(socket.id.netns());
@@ -89,9 +89,9 @@ impl ClosePlan {
     }
 
     /// Notes which of [`Self::closes`] the host will not close.
-    pub fn spare(&mut self, spared: Vec<Option<Spared>>) {
+    pub fn spare(&mut self, spared: Vec<Option<CloseRefusal>>) {
         for (known, spared) in self.known.iter_mut().zip(spared) {
-            *known = spared.map(CloseOutcome::Spared).or(known.take());
+            *known = spared.map(CloseOutcome::Refused).or(known.take());
         }
     }
 
@@ -111,7 +111,7 @@ impl ClosePlan {
 
     /// How many connections of ssh servers match and were not asked for.
     fn ssh(&self) -> usize {
-        self.known.iter().filter(|known| **known == Some(CloseOutcome::Spared(Spared::Ssh))).count()
+        self.known.iter().filter(|known| **known == Some(CloseOutcome::Refused(CloseRefusal::Ssh))).count()
     }
 
     /// How many would be closed: those of which more is known do not count.

@@ -9,7 +9,7 @@ use crate::knowledge::owners::Basis;
 use crate::knowledge::ports::Danger;
 use crate::knowledge::ranges::PortClass;
 use crate::model::action::Caution;
-use crate::model::delta::{AgeBasis, ToldBy};
+use crate::model::delta::{AgeBasis, EventSource};
 use crate::model::endpoint::{Family, Protocol};
 use crate::model::exposure::Exposure;
 use crate::model::outcome::Outcome;
@@ -76,5 +76,5 @@ labelled! {
     Reach: label of Self::ALL;
     SourceKind: name of [Self::Linux, Self::Procfs, Self::Portable, Self::Replay, Self::Synthetic];
     TcpState: name of STATES.map(|row| row.state);
-    ToldBy: label of [Self::Samples, Self::DestroyEvent, Self::Tracepoint];
+    EventSource: label of [Self::Samples, Self::DestroyEvent, Self::Tracepoint];
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::address::Destination;
-use crate::model::delta::Known;
+use crate::model::delta::ObservedSocket;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
@@ -57,7 +57,7 @@ fn row(key: &AttemptKey, entry: &AttemptRecord, store: &Store) -> Option<SocketR
     let process = entry.process().filter(|_| matches!(program, Program::Named(_)));
     let holders = process.and_then(|process| Holders::new(vec![Arc::clone(process)]));
     let owner = holders.map_or(Owner::None, |holders| Owner::Remembered(Arc::new(holders)));
-    let known = Known { socket: socket(*to, *netns, owner), state_since: None, first_seen: store.at() };
+    let known = ObservedSocket { socket: socket(*to, *netns, owner), state_since: None, first_seen: store.at() };
     Some(SocketRow { connection: known.into(), mark: None })
 }
 
@@ -77,8 +77,8 @@ fn socket(to: Destination, netns: NetnsId, owner: Owner) -> Socket {
 mod tests {
     use super::*;
     use crate::model::delta::{Delta, Transition};
-    use crate::model::event::{Teller, Tellers};
-    use crate::model::outcome::{Report, SocketError};
+    use crate::model::event::{EventSourceStatus, EventStatus};
+    use crate::model::outcome::{EndReport, SocketError};
     use crate::model::tcp_state::TcpState::{Established, SynSent};
     use crate::model::testing::{connection, process, source_info, tcp, transition};
     use crate::model::time::Timestamp;
@@ -86,24 +86,24 @@ mod tests {
     use crate::report::list::{GroupBy, List};
 
     /// app tries the database three times and fails, the cache once and succeeds; other tries the cache.
-    fn store(trace: Teller, looks: u64) -> Store {
+    fn store(trace: EventSourceStatus, looks: u64) -> Store {
         let attempt = |nth: u64, to: &str, name| tcp(nth).remote(to).held_by(&[process(7, name)]);
         let refused = |nth| {
             let socket = || attempt(nth, "10.0.0.9:5432", "app");
-            let report = Report::Error(SocketError::Refused);
+            let report = EndReport::Error(SocketError::Refused);
             let end = Transition { report, ..transition(socket(), 10_500, Some(SynSent), None) };
             [transition(socket(), 10_400, None, Some(SynSent)), end]
         };
         let made = |nth, name| transition(attempt(nth, "10.0.0.31:6379", name), 10_500, None, Some(Established));
         let mut store = Store::new(source_info());
-        let tellers = Tellers { trace, ..Tellers::default() };
+        let event_status = EventStatus { trace, ..EventStatus::default() };
         let added = vec![connection(attempt(4, "10.0.0.31:6379", "app").build(), 0)];
         let at = Timestamp::from_millis(10_000);
-        store.apply(Delta { added, at, tellers: tellers.clone(), ..Delta::default() });
+        store.apply(Delta { added, at, event_status: event_status.clone(), ..Delta::default() });
         for look in 1..looks {
             let transitions = [refused(1), refused(2), refused(3), [made(4, "app"), made(5, "other")]].concat();
             let at = Timestamp::from_millis(10_000 + look * 1_000);
-            store.apply(Delta { transitions, at, tellers: tellers.clone(), ..Delta::default() });
+            store.apply(Delta { transitions, at, event_status: event_status.clone(), ..Delta::default() });
         }
         store
     }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_was_tried_counts_for_its_group_also_without_a_socket() {
-        let store = store(Teller::On, 2);
+        let store = store(EventSourceStatus::On, 2);
         assert_eq!(listed(&store, &["process"], ""), ["app,1,4,3", "other,0,1,0"]);
         let expected = ["10.0.0.31,6379,1,2,0", "10.0.0.9,5432,0,3,3"];
         assert_eq!(listed(&store, &["raddr", "rport"], ""), expected);
@@ -132,10 +132,12 @@ mod tests {
 
     #[test]
     fn what_nobody_watched_or_nothing_tells_is_not_none() {
-        for (trace, looks) in [(Teller::On, 1), (Teller::Off, 2), (Teller::Refused("no".into()), 2)] {
+        for (trace, looks) in
+            [(EventSourceStatus::On, 1), (EventSourceStatus::Off, 2), (EventSourceStatus::Refused("no".into()), 2)]
+        {
             assert_eq!(listed(&store(trace, looks), &["process"], ""), ["app,1,,"]);
         }
-        let store = store(Teller::On, 2);
+        let store = store(EventSourceStatus::On, 2);
         assert_eq!(listed(&store, &["state"], ""), ["ESTABLISHED,1,,"], "attempts have no state");
         assert_eq!(listed(&store, &["proto"], ""), ["tcp,1,,"], "nobody's");
         assert_eq!(listed(&store, &["process"], "state:established"), ["app,1,,"], "which of them had it?");

@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
-use crate::model::interface::{COUNTERS, CounterRow, Interface};
+use crate::model::interface::{COUNTERS, Interface, InterfaceCounter};
 use crate::report::netstat::layout::{self, ColumnWidths, NetstatHeading, left, right};
 use crate::report::netstat::{NetstatSample, per_second, rate_json, rate_text};
 
@@ -49,7 +49,7 @@ pub fn write(
 fn each<'r>(
     now: &'r NetstatSample,
     before: Option<&'r NetstatSample>,
-) -> impl Iterator<Item = (&'r Interface, &'static CounterRow, [Option<f64>; 2])> {
+) -> impl Iterator<Item = (&'r Interface, &'static InterfaceCounter, [Option<f64>; 2])> {
     let passed = now.since(before);
     now.interfaces.iter().flat_map(move |interface| {
         let earlier = before.and_then(|before| before.interfaces.iter().find(|other| other.name == interface.name));
@@ -84,11 +84,11 @@ pub fn objects<'r>(now: &'r NetstatSample, before: Option<&'r NetstatSample>) ->
 pub struct InterfaceObject<'r> {
     interface: &'r Interface,
     /// Each counter with its change per second in both directions.
-    rates: Vec<(&'static CounterRow, [Option<f64>; 2])>,
+    rates: Vec<(&'static InterfaceCounter, [Option<f64>; 2])>,
 }
 
 /// The names of a counter and of its change per second.
-fn names(direction: &str, row: &CounterRow) -> [String; 2] {
+fn names(direction: &str, row: &InterfaceCounter) -> [String; 2] {
     [format!("{direction}_{}", row.key), format!("{direction}_{}_per_second", row.key)]
 }
 

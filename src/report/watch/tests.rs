@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::delta::LastWords;
-use crate::model::outcome::{Report, SocketError};
+use crate::model::delta::FinalCounters;
+use crate::model::outcome::{EndReport, SocketError};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
@@ -33,15 +33,15 @@ fn into_close_wait() -> Transition {
 fn last_words() -> Transition {
     let bytes = Some(ByteCounts::new(42, 1_000_000));
     Transition {
-        told_by: ToldBy::DestroyEvent,
-        last: Some(LastWords { bytes, rtt_us: 1_234, retransmits_total: 3 }),
+        source: EventSource::DestroyEvent,
+        final_counters: Some(FinalCounters { bytes, rtt_us: 1_234, retransmits_total: 3 }),
         skipped: true,
         ..transition(99, Some(TcpState::Established), None)
     }
 }
 
 fn gap() -> Gap {
-    Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: ToldBy::DestroyEvent }
+    Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: EventSource::DestroyEvent }
 }
 
 fn watch(filter: &str, format: EventFormat) -> WatchOptions {
@@ -141,19 +141,19 @@ fn no_more_lines_come_than_were_asked_for() {
 #[test]
 fn the_end_of_a_connection_or_an_attempt_has_its_outcome_where_that_is_known() {
     use TcpState::{Established, Listen, SynSent, TimeWait};
-    let refused = Report::Error(SocketError::Refused);
+    let refused = EndReport::Error(SocketError::Refused);
     for (from, to, report, expected) in [
         (Some(SynSent), None, refused, Some("refused")),
-        (Some(SynSent), None, Report::Error(SocketError::TimedOut), Some("timed-out")),
-        (Some(SynSent), None, Report::NoError, Some("given-up")),
-        (Some(SynSent), None, Report::Untold, None),
-        (Some(Established), None, Report::Error(SocketError::Reset), Some("reset")),
-        (Some(Established), None, Report::NoError, Some("reset-here")),
-        (Some(Established), None, Report::Untold, None),
-        (Some(TimeWait), None, Report::Untold, Some("closed")),
-        (Some(Established), Some(TimeWait), Report::Untold, None),
-        (Some(Listen), None, Report::NoError, None),
-        (None, Some(SynSent), Report::Untold, None),
+        (Some(SynSent), None, EndReport::Error(SocketError::TimedOut), Some("timed-out")),
+        (Some(SynSent), None, EndReport::NoError, Some("given-up")),
+        (Some(SynSent), None, EndReport::NotReported, None),
+        (Some(Established), None, EndReport::Error(SocketError::Reset), Some("reset")),
+        (Some(Established), None, EndReport::NoError, Some("reset-here")),
+        (Some(Established), None, EndReport::NotReported, None),
+        (Some(TimeWait), None, EndReport::NotReported, Some("closed")),
+        (Some(Established), Some(TimeWait), EndReport::NotReported, None),
+        (Some(Listen), None, EndReport::NoError, None),
+        (None, Some(SynSent), EndReport::NotReported, None),
     ] {
         let told = [Transition { report, ..transition(1, from, to) }];
         let json = printed(&watch("", EventFormat::Ndjson), &[news(&told, &[], &[])]).concat();

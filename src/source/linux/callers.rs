@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::event::{Caller, Step};
+use crate::model::event::{Caller, TracedStateChange};
 use crate::model::process::{Holders, ProcessId};
 use crate::model::socket::NetnsId;
 use crate::model::time::{CLOCK_TICK, Timestamp};
@@ -52,7 +52,7 @@ impl Callers {
 
     /// Who made `step`, where `pid` did (in the pid namespace of conntop; 0 for one outside of it). `None` for a process that
     /// is gone, or for another one under its pid, and for threads of the kernel, which work for others.
-    pub fn caller(&mut self, step: &Step, pid: u32) -> Option<Caller> {
+    pub fn caller(&mut self, step: &TracedStateChange, pid: u32) -> Option<Caller> {
         if pid == 0 || !step.is_own_call() {
             return None;
         }
@@ -108,9 +108,9 @@ mod tests {
     use crate::model::endpoint::Endpoint;
     use crate::model::tcp_state::TcpState::{self, Close, CloseWait, Established, SynSent};
 
-    fn step(at: Timestamp, (from, to): (TcpState, TcpState)) -> Step {
+    fn step(at: Timestamp, (from, to): (TcpState, TcpState)) -> TracedStateChange {
         let end = Endpoint::new(std::net::Ipv4Addr::LOCALHOST.into(), 1);
-        Step { at, key: 7, local: end, remote: end, from, to }
+        TracedStateChange { at, key: 7, local: end, remote: end, from, to }
     }
 
     #[test]

@@ -218,7 +218,7 @@ mod tests {
         let find = |told: &[Ended], from, to| told.iter().find(|ended| is(ended, from, to)).cloned();
         let both = |told: &[Ended]| find(told, ports.0, ports.1).is_some() && find(told, ports.1, ports.0).is_some();
         let told = listen(&mut events, both);
-        let words = |from, to| find(&told, from, to).and_then(|ended| ended.last_words()).expect("it has words");
+        let words = |from, to| find(&told, from, to).and_then(|ended| ended.final_counters()).expect("it has words");
         // The handshake and the FIN count as one byte each, in the direction in which they count.
         let sent = words(ports.0, ports.1).bytes.expect("counted").sent();
         let received = words(ports.1, ports.0).bytes.expect("counted").received();

@@ -15,8 +15,10 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use crate::model::delta::ToldBy;
-use crate::model::event::{Caller, ENDED_MAX, Ended, Events, Loss, STEPS_MAX, Step, Teller, Tellers};
+use crate::model::delta::EventSource;
+use crate::model::event::{
+    Caller, ENDED_MAX, Ended, EventSourceStatus, EventStatus, Events, Loss, STATE_CHANGES_MAX, TracedStateChange,
+};
 use crate::model::memory::give_back;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
@@ -46,13 +48,13 @@ pub struct EventListener {
 #[derive(Debug, Default)]
 struct EventSources {
     ends: Option<DestroyEvents>,
-    tellers: Tellers,
+    event_status: EventStatus,
     ended: Vec<Ended>,
     ended_lost: LossCount,
     trace: Option<StateTrace>,
     /// Who names processes; `None` where there is no /proc.
     names: Option<Callers>,
-    steps: Vec<Step>,
+    steps: Vec<TracedStateChange>,
     callers: Vec<Caller>,
     steps_lost: LossCount,
     errors: Vec<ErrorRecord>,
@@ -75,12 +77,12 @@ impl EventListener {
     pub fn start(netns: NetnsId, traces: bool) -> Self {
         let opened = DestroyEvents::open(netns);
         let ends = match &opened {
-            Ok(_) => Teller::On,
-            Err(error) => Teller::Refused(refused(*error)),
+            Ok(_) => EventSourceStatus::On,
+            Err(error) => EventSourceStatus::Refused(refused(*error)),
         };
         let ends_pending = opened.as_ref().ok().and_then(|events| events.poll_descriptor().ok());
-        let tellers = Tellers { ends, ..Tellers::default() };
-        let sources = EventSources { ends: opened.ok(), tellers, ..EventSources::default() };
+        let event_status = EventStatus { ends, ..EventStatus::default() };
+        let sources = EventSources { ends: opened.ok(), event_status, ..EventSources::default() };
         let sources = Arc::new(Mutex::new(sources));
         let stop = Arc::new(AtomicBool::new(false));
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
@@ -113,15 +115,15 @@ impl EventListener {
         give_back(&mut sources.errors, told);
         events.errors_are_told = sources.trace.as_ref().is_some_and(StateTrace::tells_all_errors)
             && !std::mem::take(&mut sources.errors_lost);
-        events.steps.extend(sources.steps.drain(..end));
+        events.state_changes.extend(sources.steps.drain(..end));
         give_back(&mut sources.steps, end);
         sources.callers.sort_by_key(|caller| caller.at);
         let end = sources.callers.partition_point(|caller| caller.at <= until);
         events.callers.extend(sources.callers.drain(..end));
         give_back(&mut sources.callers, end);
         // The clock of the trace may have been found to be another one just now.
-        events.tellers.trace = sources.tellers.trace.clone();
-        events.lost.extend(std::mem::take(&mut sources.steps_lost).as_loss(ToldBy::Tracepoint));
+        events.event_status.trace = sources.event_status.trace.clone();
+        events.lost.extend(std::mem::take(&mut sources.steps_lost).as_loss(EventSource::Tracepoint));
     }
 
     /// What is said where the trace is on and this kernel does not tell why every connection ended.
@@ -136,8 +138,8 @@ impl EventListener {
         let ended = sources.ended.len();
         events.ended.append(&mut sources.ended);
         give_back(&mut sources.ended, ended);
-        events.lost.extend(std::mem::take(&mut sources.ended_lost).as_loss(ToldBy::DestroyEvent));
-        events.tellers = sources.tellers.clone();
+        events.lost.extend(std::mem::take(&mut sources.ended_lost).as_loss(EventSource::DestroyEvent));
+        events.event_status = sources.event_status.clone();
     }
 }
 
@@ -155,7 +157,7 @@ impl Drop for EventListener {
 
 impl fmt::Debug for EventListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listening").field("tellers", &lock(&self.sources).tellers).finish_non_exhaustive()
+        f.debug_struct("Listening").field("tellers", &lock(&self.sources).event_status).finish_non_exhaustive()
     }
 }
 
@@ -169,7 +171,7 @@ impl EventSources {
         let mut count = 0;
         let missed = trace.drain(|step, pid| {
             count += 1;
-            if steps.len() >= STEPS_MAX as usize {
+            if steps.len() >= STATE_CHANGES_MAX as usize {
                 lost.add(Some(1));
                 return;
             }
@@ -181,7 +183,7 @@ impl EventSources {
             Ok(missed) => lost.add(Some(missed)),
             Err(Refusal(sentence)) => {
                 self.trace = None;
-                self.tellers.trace = Teller::Refused(sentence);
+                self.event_status.trace = EventSourceStatus::Refused(sentence);
                 self.steps.clear();
                 self.callers.clear();
                 self.errors.clear();
@@ -195,7 +197,9 @@ impl EventSources {
     fn drain_errors(&mut self) {
         let (errors, lost) = (&mut self.errors, &mut self.errors_lost);
         let missed = self.trace.as_mut().map_or(0, |trace| {
-            trace.drain_errors(|told| if errors.len() < STEPS_MAX as usize { errors.push(told) } else { *lost = true })
+            trace.drain_errors(
+                |told| if errors.len() < STATE_CHANGES_MAX as usize { errors.push(told) } else { *lost = true },
+            )
         });
         *lost |= missed > 0;
     }
@@ -214,7 +218,7 @@ impl EventSources {
             Ok(Some(Overrun(count))) => lost.add(count),
             Err(error) => {
                 self.ends = None;
-                self.tellers.ends = Teller::Refused(refused(error));
+                self.event_status.ends = EventSourceStatus::Refused(refused(error));
                 lost.add(None);
             }
         }
@@ -229,7 +233,7 @@ impl LossCount {
         self.uncounted |= count.is_none();
     }
 
-    fn as_loss(self, of: ToldBy) -> Option<Loss> {
+    fn as_loss(self, of: EventSource) -> Option<Loss> {
         self.any.then_some(Loss { of, count: (!self.uncounted).then_some(self.count) })
     }
 }
@@ -263,10 +267,10 @@ impl ListenerThread {
         let mut sources = lock(&self.sources);
         match opened {
             Ok(trace) => {
-                (sources.trace, sources.tellers.trace) = (Some(trace), Teller::On);
+                (sources.trace, sources.event_status.trace) = (Some(trace), EventSourceStatus::On);
                 sources.names = Callers::open();
             }
-            Err(Refusal(sentence)) => sources.tellers.trace = Teller::Refused(sentence),
+            Err(Refusal(sentence)) => sources.event_status.trace = EventSourceStatus::Refused(sentence),
         }
     }
 

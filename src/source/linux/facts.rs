@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
 
-use crate::model::facts::{Counters, Facts, PortRange, Resolver};
+use crate::model::facts::{Counters, Facts, PortRange, ResolverOptions};
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 use crate::source::guarded;
@@ -202,9 +202,9 @@ fn take(counters: &mut Counters, group: &[u8], name: &[u8], number: i64) {
 }
 
 /// What `/etc/resolv.conf` says; `None` where it cannot be read. An administrator or a container writes it.
-fn resolver() -> Option<Resolver> {
+fn resolver() -> Option<ResolverOptions> {
     let text = guarded::read(Path::new(RESOLVER_FILE), RESOLVER_LEN_MAX).ok()?;
-    Some(Resolver::parse(&text))
+    Some(ResolverOptions::parse(&text))
 }
 
 fn open(path: &CStr) -> Result<OwnedFd, Errno> {

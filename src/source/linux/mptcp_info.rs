@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::source::linux::fields::{ne32, ne64};
 
 // Where each field stands, in bytes. `last_*` are milliseconds ago.
@@ -24,7 +24,7 @@ const LAST_ACK_RECV: usize = 92;
 pub fn brief(info: &[u8], moment: Timestamp) -> Option<TcpInfo> {
     let ago = |offset| {
         let millis = ne32(info, offset)?;
-        Some(Moment::from(moment.before(Duration::from_millis(u64::from(millis)))))
+        Some(CompactTimestamp::from(moment.before(Duration::from_millis(u64::from(millis)))))
     };
     Some(TcpInfo {
         retransmits_total: ne32(info, RETRANSMITS)?,
@@ -69,7 +69,7 @@ mod tests {
         let now = Timestamp::from_millis(1_000);
         assert_eq!(brief(&numbered(40), now), None);
         let info = brief(&numbered(48), now).expect("long enough");
-        assert_eq!((info.bytes, info.last_ack_received), (None, Moment::default()));
+        assert_eq!((info.bytes, info.last_ack_received), (None, CompactTimestamp::default()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Partial samples: which sockets they cover, and which others are worth a look-up because the kernel told of their end.
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::ToldBy;
+use crate::model::delta::EventSource;
 use crate::model::endpoint::Protocol;
 use crate::model::event::Events;
 use crate::model::snapshot::{Scope, Snapshot};
@@ -47,7 +47,7 @@ impl PartialSamples {
         let connections = connections.filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset());
         self.ended.clear();
         self.ended.extend(connections.take(LOOK_UPS_MAX + 1));
-        let lost = events.lost.iter().any(|loss| loss.of == ToldBy::DestroyEvent);
+        let lost = events.lost.iter().any(|loss| loss.of == EventSource::DestroyEvent);
         let flood = lost || self.ended.len() > LOOK_UPS_MAX;
         self.ended.truncate(LOOK_UPS_MAX);
         self.flooded = (flood, self.flooded.0);

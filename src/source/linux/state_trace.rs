@@ -22,7 +22,7 @@ use self::errors::{ErrorFormat, TRACEPOINTS};
 pub use self::errors::{ErrorRecord, assign};
 use self::format::TracepointFormat;
 use self::tracefs::Tracefs;
-use crate::model::event::Step;
+use crate::model::event::TracedStateChange;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::clock;
@@ -132,7 +132,7 @@ impl StateTrace {
     /// Hands every step since the last call to `tell`, CPU by CPU, with the pid of who ran then (0 for a process outside of
     /// conntop's pid namespace); says how many were lost because they came faster than they were read. Where the records
     /// are stamped by another clock than that of all samples, nothing of the trace can be used.
-    pub fn drain(&mut self, mut tell: impl FnMut(Step, u32)) -> Result<u64, Refusal> {
+    pub fn drain(&mut self, mut tell: impl FnMut(TracedStateChange, u32)) -> Result<u64, Refusal> {
         let (ahead, mut lost, mut fault) = (self.clock.ahead(), 0u64, None);
         let mut newest = Timestamp(0);
         for ring in &mut self.rings {
@@ -315,7 +315,7 @@ mod tests {
             let (near, far) = (client.local_addr().expect("bound"), client.peer_addr().expect("connected"));
             let mut steps = Vec::new();
             let lost = trace.drain(|step, _| steps.push(step)).expect("its clock is ours");
-            let ours = |step: &&Step| (step.local.port, step.remote.port) == (near.port(), far.port());
+            let ours = |step: &&TracedStateChange| (step.local.port, step.remote.port) == (near.port(), far.port());
             match steps.iter().find(ours) {
                 Some(step) => break (before, *step, after),
                 // The trace is of the whole machine, whose other programs can fill the ring.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::socket::Socket;
 use crate::model::tcp_info::{TcpDetail, TcpInfo};
 use crate::model::tcp_state::TcpState;
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::source::linux::fields::{ne32, ne64};
 use crate::source::linux::payload;
 
@@ -58,7 +58,7 @@ pub fn brief(info: &[u8], socket: &Socket, moment: Timestamp) -> Option<TcpInfo>
     let has_received = has_opened && bytes.is_some_and(|bytes| bytes.received() > 0);
     let ago = |offset, is_set: bool| {
         let millis = Duration::from_millis(u64::from(ne32(info, offset)?));
-        Some(if is_set { Moment::from(moment.before(millis)) } else { Moment::default() })
+        Some(if is_set { CompactTimestamp::from(moment.before(millis)) } else { CompactTimestamp::default() })
     };
     Some(TcpInfo {
         rtt_us: ne32(info, RTT)?,
@@ -157,7 +157,7 @@ mod tests {
         let mut info = numbered(136);
         info[52..56].copy_from_slice(&u32::MAX.to_ne_bytes());
         let info = brief(&info, Timestamp::from_millis(5)).expect("long enough");
-        assert_eq!(info.last_data_received, Moment::default());
+        assert_eq!(info.last_data_received, CompactTimestamp::default());
     }
 
     #[test]
@@ -166,7 +166,8 @@ mod tests {
             let mut info = numbered(232);
             info[128..136].copy_from_slice(&received.to_ne_bytes());
             let info = super::brief(&info, &tcp(1).state(state).build(), Timestamp::from_millis(1_000)).expect("whole");
-            [info.last_data_sent, info.last_data_received, info.last_ack_received].map(|at| at != Moment::default())
+            [info.last_data_sent, info.last_data_received, info.last_ack_received]
+                .map(|at| at != CompactTimestamp::default())
         };
         assert_eq!(clocks(TcpState::Established, 1), [true, true, true]);
         assert_eq!(clocks(TcpState::Established, 0), [true, false, true], "a socket connected to itself");

@@ -16,7 +16,7 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, GONE_MAX, HOLDERS_MAX, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
-    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STEPS_MAX, SampleHead, USAGE_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STATE_CHANGES_MAX, SampleHead, USAGE_MAX,
 };
 use crate::source::record::older::{Ended4, Facts4};
 use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
@@ -198,7 +198,7 @@ impl SampleDecoder {
             self.take_events(rest, &mut snapshot.events)?;
         }
         if self.version >= 4 && !rest.is_empty() {
-            take_all(rest, (STEPS_MAX, "callers"), |WireCaller { at, key, holders, netns }| {
+            take_all(rest, (STATE_CHANGES_MAX, "callers"), |WireCaller { at, key, holders, netns }| {
                 let holders =
                     self.holders.get(holders as usize).ok_or(RecordingFault::Nonsense("a holder is not there"))?;
                 snapshot.events.callers.push(Caller { at, key, process: Arc::clone(holders), netns });
@@ -207,7 +207,7 @@ impl SampleDecoder {
         }
         if self.version >= 5 && !rest.is_empty() {
             snapshot.events.errors_are_told = take(rest)?;
-            take_into(rest, (STEPS_MAX, "errors"), &mut snapshot.events.errors)?;
+            take_into(rest, (STATE_CHANGES_MAX, "errors"), &mut snapshot.events.errors)?;
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl SampleDecoder {
 
     fn take_events(&self, rest: &mut &[u8], events: &mut Events) -> Result<(), RecordingFault> {
         const LIMIT: (u32, &str) = (ENDED_MAX, "ended sockets");
-        events.tellers = take(rest)?;
+        events.event_status = take(rest)?;
         if self.version >= 5 {
             take_into(rest, LIMIT, &mut events.ended)?;
         } else {
@@ -229,7 +229,7 @@ impl SampleDecoder {
                 Ok(())
             })?;
         }
-        take_into(rest, (STEPS_MAX, "steps"), &mut events.steps)?;
+        take_into(rest, (STATE_CHANGES_MAX, "steps"), &mut events.state_changes)?;
         take_into(rest, (LOSSES_MAX, "losses"), &mut events.lost)
     }
 }

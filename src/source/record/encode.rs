@@ -13,7 +13,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::source::record::format::{
     DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, GONE_MAX, HOLDERS_MAX, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
-    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STEPS_MAX, SampleHead, USAGE_MAX,
+    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STATE_CHANGES_MAX, SampleHead, USAGE_MAX,
 };
 use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
 
@@ -127,13 +127,13 @@ impl Encoder {
         }
         let events = &snapshot.events;
         if *events != Events::default() {
-            put(&mut self.payload, &events.tellers)?;
+            put(&mut self.payload, &events.event_status)?;
             put_all(&mut self.payload, events.ended.iter(), (ENDED_MAX, "ended sockets"))?;
-            put_all(&mut self.payload, events.steps.iter(), (STEPS_MAX, "steps"))?;
+            put_all(&mut self.payload, events.state_changes.iter(), (STATE_CHANGES_MAX, "steps"))?;
             put_all(&mut self.payload, events.lost.iter(), (LOSSES_MAX, "losses"))?;
-            put_all(&mut self.payload, callers.iter(), (STEPS_MAX, "callers"))?;
+            put_all(&mut self.payload, callers.iter(), (STATE_CHANGES_MAX, "callers"))?;
             put(&mut self.payload, &events.errors_are_told)?;
-            put_all(&mut self.payload, events.errors.iter(), (STEPS_MAX, "errors"))?;
+            put_all(&mut self.payload, events.errors.iter(), (STATE_CHANGES_MAX, "errors"))?;
             end = self.payload.len();
         }
         self.payload.truncate(end);

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::model::event::{ENDED_MAX, STEPS_MAX};
+pub use crate::model::event::{ENDED_MAX, STATE_CHANGES_MAX};
 use crate::model::snapshot::SourceKind;
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};

@@ -7,7 +7,7 @@ use crate::model::event::Ended;
 use crate::model::facts::{Facts, PortRange};
 use crate::model::socket::{NetnsId, SocketRef};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
-use crate::model::time::{Moment, Timestamp};
+use crate::model::time::{CompactTimestamp, Timestamp};
 
 /// The [`Facts`] of versions 3 and 4.
 #[derive(Debug, Deserialize)]
@@ -60,9 +60,9 @@ struct TcpInfo4 {
     unacked: u32,
     backoff: u8,
     probes: u8,
-    last_data_sent: Moment,
-    last_data_received: Moment,
-    last_ack_received: Moment,
+    last_data_sent: CompactTimestamp,
+    last_data_received: CompactTimestamp,
+    last_ack_received: CompactTimestamp,
     bytes: Option<ByteCounts>,
 }
 

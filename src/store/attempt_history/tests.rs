@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::facts::PortRange;
-use crate::model::outcome::{Report, SocketError};
+use crate::model::outcome::{EndReport, SocketError};
 use crate::model::testing::{SocketBuilder, destination, listener, process, tcp, transition};
 
 use TcpState::{CloseWait, Established, LastAck, SynRecv, SynSent, TimeWait};
@@ -33,13 +33,13 @@ fn key(name: &str, to: &str) -> AttemptKey {
 }
 
 /// The attempt `socket`, begun `waited_ms` before `ms`, when it ended with `report`.
-fn failed(socket: SocketBuilder, ms: u64, waited_ms: u64, report: Report) -> [Transition; 2] {
+fn failed(socket: SocketBuilder, ms: u64, waited_ms: u64, report: EndReport) -> [Transition; 2] {
     let lasted = Some((Duration::from_millis(waited_ms), AgeBasis::Kernel));
     let begun = transition(socket.clone(), ms - waited_ms, None, Some(SynSent));
     [begun, Transition { lasted, report, ..transition(socket, ms, Some(SynSent), None) }]
 }
 
-const REFUSED: Report = Report::Error(SocketError::Refused);
+const REFUSED: EndReport = EndReport::Error(SocketError::Refused);
 
 #[test]
 fn attempts_are_counted_by_what_became_of_them() {
@@ -47,10 +47,10 @@ fn attempts_are_counted_by_what_became_of_them() {
     let of = |nth, report| failed(attempt(nth), 100_500, 200, report);
     let mut told: Vec<Transition> = Vec::new();
     told.extend(of(1, REFUSED));
-    told.extend(of(2, Report::Error(SocketError::TimedOut)));
-    told.extend(of(3, Report::Error(SocketError::Unreachable)));
-    told.extend(of(4, Report::NoError));
-    told.extend(of(5, Report::Untold));
+    told.extend(of(2, EndReport::Error(SocketError::TimedOut)));
+    told.extend(of(3, EndReport::Error(SocketError::Unreachable)));
+    told.extend(of(4, EndReport::NoError));
+    told.extend(of(5, EndReport::NotReported));
     told.push(transition(attempt(6), 100_600, None, Some(SynSent)));
     told.push(transition(attempt(6), 100_601, Some(SynSent), Some(Established)));
     told.push(transition(attempt(7), 100_700, None, Some(Established)));
@@ -72,15 +72,15 @@ fn ends_of_connections_are_counted_by_who_closed_and_how_soon() {
         let lasted = Some((Duration::from_millis(lasted_ms), AgeBasis::Kernel));
         Transition { lasted, report, ..transition(attempt(nth), 100_500, Some(from), None) }
     };
-    let reset = Report::Error(SocketError::Reset);
+    let reset = EndReport::Error(SocketError::Reset);
     let told = [
         transition(attempt(1), 100_400, Some(Established), Some(TimeWait)),
-        end(1, TimeWait, 60_000, Report::Untold),
-        end(2, LastAck, 1, Report::Untold),
+        end(1, TimeWait, 60_000, EndReport::NotReported),
+        end(2, LastAck, 1, EndReport::NotReported),
         end(3, Established, 800, reset),
         end(4, Established, 1_200, reset),
-        end(5, Established, 800, Report::NoError),
-        end(6, Established, 800, Report::Untold),
+        end(5, Established, 800, EndReport::NoError),
+        end(6, Established, 800, EndReport::NotReported),
         end(7, CloseWait, 800, reset),
     ];
     ledger.push(at(101_000), &told, &facts());
@@ -150,13 +150,13 @@ fn processes_of_one_program_after_one_another_are_one_entry() {
 fn a_success_ends_the_row_and_attempts_from_before_it_begin_none() {
     let mut ledger = ledger();
     let push = |ledger: &mut AttemptHistory, ms: u64, told: &[Transition]| ledger.push(at(ms), told, &facts());
-    push(&mut ledger, 101_000, &failed(attempt(1), 100_800, 500, Report::NoError));
+    push(&mut ledger, 101_000, &failed(attempt(1), 100_800, 500, EndReport::NoError));
     push(&mut ledger, 102_000, &[transition(attempt(2), 101_500, None, Some(Established))]);
     let row = |ledger: &AttemptHistory| ledger.get(&key("app", ORDERS)).and_then(AttemptRecord::row);
     assert_eq!(row(&ledger), None);
-    push(&mut ledger, 103_000, &failed(attempt(3), 102_000, 1_000, Report::NoError));
+    push(&mut ledger, 103_000, &failed(attempt(3), 102_000, 1_000, EndReport::NoError));
     assert_eq!(row(&ledger), None, "it began before the success");
-    push(&mut ledger, 104_000, &failed(attempt(4), 103_900, 1_000, Report::NoError));
+    push(&mut ledger, 104_000, &failed(attempt(4), 103_900, 1_000, EndReport::NoError));
     assert_eq!(row(&ledger).map(|row| (row.since, row.failures)), Some((at(102_900), 1)));
 }
 
@@ -166,7 +166,7 @@ fn a_condition_outlasts_the_windows_and_ends_when_nobody_tries_any_more() {
     let mut now = 100_000;
     for nth in 0..200 {
         now += 20_000;
-        ledger.push(at(now), &failed(attempt(nth), now - 100, 5_000, Report::NoError), &facts());
+        ledger.push(at(now), &failed(attempt(nth), now - 100, 5_000, EndReport::NoError), &facts());
     }
     let entry = ledger.get(&key("app", ORDERS)).expect("it is there");
     assert_eq!(entry.row().map(|row| row.since), Some(at(114_900)), "an hour ago");

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::address::Destination;
-use crate::model::delta::ToldBy;
+use crate::model::delta::EventSource;
 use crate::model::endpoint::Protocol;
-use crate::model::event::Teller;
+use crate::model::event::EventSourceStatus;
 use crate::model::process::Process;
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
@@ -60,13 +60,13 @@ impl GroupAttempts {
     /// Whether attempts are told at all: those that live and die between two samples by the trace only. What was seen
     /// without it would look like few attempts and fewer failures.
     pub fn are_told(store: &Store) -> bool {
-        store.tellers().trace == Teller::On
+        store.event_status().trace == EventSourceStatus::On
     }
 
     /// Whether the kernel dropped events in `window`, so that there were at least so many attempts as are told.
     pub fn are_at_least(store: &Store, window: AttemptWindow) -> bool {
         let since = store.at().before(store.attempt_history().over(window));
-        store.gaps().iter().rev().any(|gap| gap.of == ToldBy::Tracepoint && gap.to >= since)
+        store.gaps().iter().rev().any(|gap| gap.of == EventSource::Tracepoint && gap.to >= since)
     }
 
     fn of(ledger: &AttemptHistory, key: &AttemptKey, entry: &AttemptRecord) -> Self {

@@ -47,8 +47,12 @@ fn deltas(steps: &[Step]) -> Vec<Delta> {
         let at = Timestamp::from_millis(at_ms);
         let counters = Counters { listen_overflows: nth as u64 * 3, ..Counters::default() };
         let facts = Arc::new(Facts { counters: Some(counters), ..Facts::default() });
-        let gaps =
-            step.lost.map(|lost| Gap { from: at, to: at, lost: (lost > 0).then_some(lost), of: ToldBy::Tracepoint });
+        let gaps = step.lost.map(|lost| Gap {
+            from: at,
+            to: at,
+            lost: (lost > 0).then_some(lost),
+            of: EventSource::Tracepoint,
+        });
         let mut delta = Delta { at, facts, gaps: gaps.into_iter().collect(), ..Delta::default() };
         let mut seen: Vec<u64> = Vec::new();
         for &cookie in &step.removed {
@@ -127,7 +131,7 @@ proptest! {
         prop_assert_eq!(at_once.log().entries(), each.log().entries());
         prop_assert_eq!(at_once.log().total(), each.log().total());
         prop_assert_eq!(at_once.log().gaps(), each.log().gaps());
-        prop_assert_eq!(at_once.log().lost(ToldBy::Tracepoint), each.log().lost(ToldBy::Tracepoint));
+        prop_assert_eq!(at_once.log().lost(EventSource::Tracepoint), each.log().lost(EventSource::Tracepoint));
         prop_assert_eq!(at_once.history().samples(), each.history().samples());
         prop_assert_eq!(at_once.history().minutes(), each.history().minutes());
         prop_assert_eq!(at_once.history().transition_rates(), each.history().transition_rates());
@@ -171,11 +175,11 @@ fn the_log_keeps_as_many_and_counts_all_that_came_while_the_screen_was_held() {
 #[test]
 fn gaps_are_joined_where_there_are_too_many_and_none_of_the_loss_is_forgotten() {
     let gap = |nth: u64, of| Gap { from: Timestamp(nth), to: Timestamp(nth + 1), lost: Some(2), of };
-    let of = |nth: u64| if nth.is_multiple_of(2) { ToldBy::Tracepoint } else { ToldBy::DestroyEvent };
+    let of = |nth: u64| if nth.is_multiple_of(2) { EventSource::Tracepoint } else { EventSource::DestroyEvent };
     let mut gaps: Vec<_> = (0..3 * GAPS_MAX as u64).map(|nth| gap(nth, of(nth))).collect();
     join_gaps(&mut gaps);
     assert_eq!(gaps.len(), GAPS_MAX);
-    for of in [ToldBy::Tracepoint, ToldBy::DestroyEvent] {
+    for of in [EventSource::Tracepoint, EventSource::DestroyEvent] {
         let lost: u64 = gaps.iter().filter(|gap| gap.of == of).filter_map(|gap| gap.lost).sum();
         assert_eq!(lost, 3 * GAPS_MAX as u64);
     }

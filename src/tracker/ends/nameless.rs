@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::model::endpoint::Protocol;
 use crate::model::event::Ended;
-use crate::model::memory::Held;
+use crate::model::memory::TableSize;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::tracker::ends::{JIFFY, OVER_EARLY_MAX, latest};
@@ -67,7 +67,7 @@ impl EndsWithoutCookie {
         Some(id)
     }
 
-    pub(super) fn held(&self) -> Held {
-        Held::by("order of nameless sockets", &self.order)
+    pub(super) fn table_sizes(&self) -> TableSize {
+        TableSize::by("order of nameless sockets", &self.order)
     }
 }

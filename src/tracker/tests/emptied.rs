@@ -4,7 +4,7 @@
 use super::events::{at, begun, conn, kinds, step, told};
 use super::*;
 use crate::model::endpoint::Family;
-use crate::model::event::{Caller, Ended, Step};
+use crate::model::event::{Caller, Ended, TracedStateChange};
 use crate::model::process::{Holders, Names};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState::{Close, Unconn};
@@ -17,7 +17,7 @@ fn emptied(socket: &Socket) -> Socket {
 }
 
 /// The steps of a connection that its own side resets.
-fn reset(key: u64, ms: u64, socket: &Socket) -> Vec<Step> {
+fn reset(key: u64, ms: u64, socket: &Socket) -> Vec<TracedStateChange> {
     let life = [(0, (Close, SynSent)), (1, (SynSent, Established)), (20, (Established, Close))];
     life.map(|(after, hop)| step(ms + after, key, socket, hop)).into()
 }
@@ -39,9 +39,15 @@ fn ends(delta: &Delta) -> Vec<(String, Option<String>)> {
 #[test]
 fn an_emptied_end_says_that_a_socket_is_gone_and_nothing_else() {
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_500, &emptied(&conn()))], &[]));
-    assert_eq!(kinds(&delta), [(1_500, None, None, ToldBy::DestroyEvent)], "no opening, no state");
+    assert_eq!(kinds(&delta), [(1_500, None, None, EventSource::DestroyEvent)], "no opening, no state");
     let end = &delta.transitions[0];
-    assert!(end.is_emptied && !end.is_opening() && end.last.is_none() && end.lasted.is_none() && end.remote.is_unset());
+    assert!(
+        end.is_emptied
+            && !end.is_opening()
+            && end.final_counters.is_none()
+            && end.lasted.is_none()
+            && end.remote.is_unset()
+    );
     assert_eq!(ends(&delta), [("?:1031".to_owned(), Some("?".to_owned()))]);
 }
 
@@ -49,7 +55,7 @@ fn an_emptied_end_says_that_a_socket_is_gone_and_nothing_else() {
 fn the_trace_says_what_an_emptied_end_does_not() {
     let sample = told(snapshot::<Socket>(2_000, []), &[(1_500, &emptied(&conn()))], &reset(9, 1_100, &conn()));
     let delta = begun().update(&called(sample, 9, 1_100, 0));
-    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     let life = [
         traced(1_100, None, Some(SynSent)),
         traced(1_101, Some(SynSent), Some(Established)),
@@ -59,7 +65,7 @@ fn the_trace_says_what_an_emptied_end_does_not() {
     for step in &delta.transitions {
         assert_eq!((step.local, step.remote, step.id), (conn().local, conn().remote, conn().id));
         assert_eq!((step.owner.label(), step.owner.process().map(|it| it.id.pid)), ("remembered", Some(42)));
-        assert!(!step.is_emptied && step.last.is_none());
+        assert!(!step.is_emptied && step.final_counters.is_none());
     }
 }
 
@@ -68,7 +74,7 @@ fn of_two_traces_that_an_emptied_end_may_be_of_none_is_chosen() {
     let other = Socket { remote: Endpoint::new(conn().remote.addr, 9_999), ..conn() };
     let steps = [reset(9, 1_100, &conn()), reset(8, 1_110, &other)].concat();
     let sample = told(snapshot::<Socket>(2_000, []), &[(1_500, &emptied(&conn()))], &steps);
-    assert_eq!(kinds(&begun().update(&sample)), [(1_500, None, None, ToldBy::DestroyEvent)]);
+    assert_eq!(kinds(&begun().update(&sample)), [(1_500, None, None, EventSource::DestroyEvent)]);
     let delta = begun().update(&called(sample, 8, 1_110, 77));
     assert_eq!(delta.transitions.len(), 3, "the other one was in another namespace: {:?}", delta.transitions);
     assert!(delta.transitions.iter().all(|step| step.remote == conn().remote));
@@ -82,7 +88,7 @@ fn a_socket_that_is_connected_again_and_again_has_several_lives_and_one_end() {
     };
     let steps = [refused(1_100, &conn()), refused(1_200, &second)].concat();
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_500, &emptied(&conn()))], &steps));
-    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     let (open, close) = ((None, Some(SynSent)), (Some(SynSent), None));
     let lives =
         [(1_100, open), (1_101, close), (1_200, open), (1_201, close)].map(|(ms, hop)| traced(ms, hop.0, hop.1));
@@ -117,9 +123,9 @@ fn a_tracked_connection_that_is_emptied_is_gone_at_once_with_what_the_samples_kn
     let mut tracker = Tracker::new();
     tracker.update(&told(snapshot(1_000, [conn()]), &[], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_500, &emptied(&conn()))], &[]));
-    assert_eq!(kinds(&delta), [(1_500, Some(Established), None, ToldBy::DestroyEvent)]);
+    assert_eq!(kinds(&delta), [(1_500, Some(Established), None, EventSource::DestroyEvent)]);
     let end = &delta.transitions[0];
-    assert_eq!((end.local, end.remote, end.is_emptied, end.last), (conn().local, conn().remote, false, None));
+    assert_eq!((end.local, end.remote, end.is_emptied, end.final_counters), (conn().local, conn().remote, false, None));
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn a_socket_that_is_disconnected_and_connected_anew_is_another_connection() {
     tracker.update(&told(snapshot(1_000, [conn()]), &[], &[]));
     let steps = [vec![step(1_100, 9, &conn(), (Established, Close))], reset(9, 1_200, &anew)[..2].to_vec()].concat();
     let delta = tracker.update(&told(snapshot(2_000, [anew.clone()]), &[], &steps));
-    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     let expected = [
         traced(1_100, Some(Established), None),
         traced(1_200, None, Some(SynSent)),
@@ -177,10 +183,10 @@ fn listeners_and_udp_sockets_between_two_samples_are_told_as_far_as_they_are_kno
     let server = listener(5, 80).build();
     let traced = [step(1_100, 3, &server, (Close, Listen)), step(1_200, 3, &server, (Listen, Close))];
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_201, &server)], &traced));
-    let by_trace = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let by_trace = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     assert_eq!(kinds(&delta), [by_trace(1_100, None, Some(Listen)), by_trace(1_200, Some(Listen), None)]);
 
-    let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
+    let by_event = |ms, from, to| (ms, from, to, EventSource::DestroyEvent);
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_201, &server)], &[]));
     assert_eq!(kinds(&delta), [by_event(1_201, None, None)], "a listener, or only bound");
     assert_eq!(ends(&delta), [(server.local.as_told(), None)], "its address is its own");
@@ -201,12 +207,12 @@ fn what_a_trace_tells_before_a_hole_is_told() {
     for steps in [&steps[..], &reused] {
         let delta = begun().update(&told(snapshot(2_000, [waiting.clone()]), &[], steps));
         let path: Vec<_> =
-            delta.transitions.iter().map(|it| (it.at.as_millis(), it.to, it.skipped, it.told_by)).collect();
+            delta.transitions.iter().map(|it| (it.at.as_millis(), it.to, it.skipped, it.source)).collect();
         let expected = [
-            (1_100, Some(SynRecv), false, ToldBy::Tracepoint),
-            (1_101, Some(Established), false, ToldBy::Tracepoint),
-            (1_200, Some(FinWait1), false, ToldBy::Tracepoint),
-            (1_300, Some(TimeWait), false, ToldBy::Samples),
+            (1_100, Some(SynRecv), false, EventSource::Tracepoint),
+            (1_101, Some(Established), false, EventSource::Tracepoint),
+            (1_200, Some(FinWait1), false, EventSource::Tracepoint),
+            (1_300, Some(TimeWait), false, EventSource::Samples),
         ];
         assert_eq!(path, expected);
     }
@@ -216,7 +222,7 @@ fn what_a_trace_tells_before_a_hole_is_told() {
     all.extend(tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[])).transitions);
     let end = all.last().expect("its end");
     assert_eq!((all.len(), end.at, end.from, end.to), (4, at(1_361), Some(FinWait1), None));
-    assert_eq!(end.told_by, ToldBy::DestroyEvent);
+    assert_eq!(end.source, EventSource::DestroyEvent);
 }
 
 #[test]
@@ -229,7 +235,7 @@ fn an_attempt_is_told_by_clocks_that_were_never_set() {
         assert_eq!(delta.transitions.iter().find_map(|step| step.to), Some(state));
     }
     let end = Ended { at: at(1), socket: emptied(&conn()).reference(), info: Some(TcpInfo::default()) };
-    assert!(end.is_emptied() && !end.is_unconnected() && end.last_words().is_none());
+    assert!(end.is_emptied() && !end.is_unconnected() && end.final_counters().is_none());
 }
 
 #[test]

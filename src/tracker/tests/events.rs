@@ -3,8 +3,8 @@
 use proptest::sample::Index;
 
 use super::*;
-use crate::model::delta::LastWords;
-use crate::model::event::{Ended, Loss, Step, Tellers};
+use crate::model::delta::FinalCounters;
+use crate::model::event::{Ended, EventStatus, Loss, TracedStateChange};
 use crate::model::tcp_state::STATES;
 use crate::model::tcp_state::TcpState::{Close, Closing};
 
@@ -13,21 +13,21 @@ pub(super) fn at(ms: u64) -> Timestamp {
 }
 
 /// `sample` with what the kernel told before it.
-pub(super) fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[Step]) -> Snapshot {
-    sample.events.tellers = Tellers { ends: Teller::On, trace: Teller::On };
+pub(super) fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[TracedStateChange]) -> Snapshot {
+    sample.events.event_status = EventStatus { ends: EventSourceStatus::On, trace: EventSourceStatus::On };
     let ended = ended.iter().map(|(ms, socket)| Ended { at: at(*ms), socket: socket.reference(), info: socket.tcp });
     sample.events.ended.extend(ended);
-    sample.events.steps.extend_from_slice(steps);
+    sample.events.state_changes.extend_from_slice(steps);
     sample
 }
 
-pub(super) fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, TcpState)) -> Step {
-    Step { at: at(ms), key, local: socket.local, remote: socket.remote, from, to }
+pub(super) fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, TcpState)) -> TracedStateChange {
+    TracedStateChange { at: at(ms), key, local: socket.local, remote: socket.remote, from, to }
 }
 
 /// The whole life of a server's end, closed by the peer first.
-fn served(key: u64, socket: &Socket) -> Vec<Step> {
-    let listening = Step { remote: testing_unset(), ..step(1_100, key, socket, (Listen, SynRecv)) };
+fn served(key: u64, socket: &Socket) -> Vec<TracedStateChange> {
+    let listening = TracedStateChange { remote: testing_unset(), ..step(1_100, key, socket, (Listen, SynRecv)) };
     let rest = [
         (1_101, (SynRecv, Established)),
         (1_300, (Established, CloseWait)),
@@ -52,8 +52,8 @@ pub(super) fn begun() -> Tracker {
     tracker
 }
 
-pub(super) fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpState>, ToldBy)> {
-    let kind = |step: &Transition| (step.at.as_millis(), step.from, step.to, step.told_by);
+pub(super) fn kinds(delta: &Delta) -> Vec<(u64, Option<TcpState>, Option<TcpState>, EventSource)> {
+    let kind = |step: &Transition| (step.at.as_millis(), step.from, step.to, step.source);
     delta.transitions.iter().map(kind).collect()
 }
 
@@ -75,13 +75,13 @@ fn the_end_of_a_half_open_connection_is_its_end_under_another_cookie_too() {
     assert!(steps.iter().all(|step| step.from.is_some() && step.id == tcp(5).build().id), "{steps:?}");
     let ends: Vec<_> = steps.iter().filter(|step| step.to.is_none()).collect();
     assert_eq!(ends.len(), 1, "{ends:?}");
-    assert_eq!(ends[0].last.map(|last| last.rtt_us), Some(90));
+    assert_eq!(ends[0].final_counters.map(|last| last.rtt_us), Some(90));
 }
 
 #[test]
 fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
     let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &served(9, &conn())));
-    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     assert_eq!(
         kinds(&delta),
         [
@@ -93,8 +93,8 @@ fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
         ]
     );
     let last = delta.transitions.last().expect("its end");
-    let words = LastWords { bytes: Some(ByteCounts::new(500, 20)), rtt_us: 90, retransmits_total: 0 };
-    assert_eq!((last.last, last.lasted), (Some(words), Some((Duration::from_millis(10), AgeBasis::Kernel))));
+    let words = FinalCounters { bytes: Some(ByteCounts::new(500, 20)), rtt_us: 90, retransmits_total: 0 };
+    assert_eq!((last.final_counters, last.lasted), (Some(words), Some((Duration::from_millis(10), AgeBasis::Kernel))));
     assert!(delta.transitions.iter().all(|step| !step.skipped && step.id == conn().id));
     assert!(delta.added.is_empty() && delta.removed.is_empty());
 }
@@ -105,7 +105,7 @@ fn without_the_trace_only_the_end_is_known_and_told_once_nothing_is_left() {
     let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
     assert_eq!(kinds(&delta), [], "a mini-socket may have been stepped over");
     let delta = tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[]));
-    let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
+    let by_event = |ms, from, to| (ms, from, to, EventSource::DestroyEvent);
     assert_eq!(kinds(&delta), [by_event(1_200, None, Some(Established)), by_event(1_361, Some(Established), None)]);
     assert_eq!(delta.transitions[1].lasted, Some((Duration::from_millis(161), AgeBasis::AtLeast)));
     assert_eq!(kinds(&tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]))), []);
@@ -132,7 +132,7 @@ fn an_end_that_is_told_a_sample_late_is_told() {
     tracker.update(&told(snapshot::<Socket>(2_000, []), &[], &[]));
     tracker.update(&told(snapshot::<Socket>(3_000, []), &[(2_001, &heard_last(7, 1_500))], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]));
-    let by_event = |ms, from, to| (ms, from, to, ToldBy::DestroyEvent);
+    let by_event = |ms, from, to| (ms, from, to, EventSource::DestroyEvent);
     assert_eq!(kinds(&delta), [by_event(1_500, None, Some(Established)), by_event(2_001, Some(Established), None)]);
 }
 
@@ -158,13 +158,13 @@ fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
     // The sample came after the first of the steps.
     let half = tcp(7).held_by(&nginx).state(CloseWait).last(500, 500, 1_300).build();
     let delta = tracker.update(&told(snapshot(1_320, [half]), &[], steps));
-    assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), ToldBy::Tracepoint)]);
+    assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), EventSource::Tracepoint)]);
     assert_eq!(age(&delta.changed[0]), "1300 kernel");
     assert_eq!(delta.transitions[0].owner.label(), "live");
     let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
-    let traced = |ms, from, to| (ms, from, to, ToldBy::Tracepoint);
+    let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     assert_eq!(kinds(&delta), [traced(1_350, Some(CloseWait), Some(LastAck)), traced(1_360, Some(LastAck), None)]);
-    assert!(delta.transitions[1].last.is_some() && delta.removed.len() == 1);
+    assert!(delta.transitions[1].final_counters.is_some() && delta.removed.len() == 1);
 }
 
 #[test]
@@ -198,8 +198,8 @@ fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
     assert_eq!(age(&delta.added[0]), "1300 kernel");
     tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
     let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
-    assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, ToldBy::Samples)], "when its timer ran out");
-    assert!(delta.transitions[0].last.is_some(), "its last words were kept");
+    assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, EventSource::Samples)], "when its timer ran out");
+    assert!(delta.transitions[0].final_counters.is_some(), "its last words were kept");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn words_may_come_after_the_mini_socket() {
         assert_eq!(kinds(&tracker.update(&told(snapshot(ms, [waiting()]), &[], &[]))), []);
     }
     let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
-    assert_eq!(delta.transitions[0].last.and_then(|last| last.bytes), Some(ByteCounts::new(1, 2)));
+    assert_eq!(delta.transitions[0].final_counters.and_then(|last| last.bytes), Some(ByteCounts::new(1, 2)));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn two_sockets_with_the_same_endpoints_are_not_mixed_up() {
     // One of them lives in another namespace; which one cannot be told.
     let steps = [1, 2].map(|key| step(1_300 + key, key, &open, (Established, CloseWait)));
     let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
-    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), ToldBy::Samples)]);
+    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), EventSource::Samples)]);
 }
 
 #[test]
@@ -235,24 +235,24 @@ fn steps_that_do_not_lead_to_what_is_there_are_not_believed() {
     tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
     let steps = [step(1_300, 1, &open, (Established, FinWait1)), step(1_400, 1, &open, (FinWait1, Closing))];
     let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
-    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), ToldBy::Samples)]);
+    assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), EventSource::Samples)]);
 }
 
 #[test]
 fn a_loss_is_a_gap_between_two_samples() {
     let mut sample = told(snapshot::<Socket>(2_000, []), &[], &[]);
-    sample.events.lost = vec![Loss { of: ToldBy::DestroyEvent, count: Some(3) }];
+    sample.events.lost = vec![Loss { of: EventSource::DestroyEvent, count: Some(3) }];
     let gaps = begun().update(&sample).gaps;
     assert_eq!(gaps.len(), 1);
     let gap = gaps[0];
-    assert_eq!((gap.from, gap.to, gap.lost, gap.of), (at(1_000), at(2_000), Some(3), ToldBy::DestroyEvent));
+    assert_eq!((gap.from, gap.to, gap.lost, gap.of), (at(1_000), at(2_000), Some(3), EventSource::DestroyEvent));
 }
 
 /// Something the kernel might tell, true or not: which slot it is about, and how.
 #[derive(Clone, Debug)]
 enum FalseReport {
     Ended { slot: usize, of_other: bool, is_emptied: bool },
-    Step { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
+    TracedStateChange { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
     TracedLife { slot: usize, key: u64 },
 }
 
@@ -265,7 +265,7 @@ fn report() -> impl Strategy<Value = FalseReport> {
             is_emptied
         }),
         (slot.clone(), 0..4_u64, any::<Index>(), any::<Index>(), 0..2_000_u64)
-            .prop_map(|(slot, key, from, to, ago_ms)| FalseReport::Step { slot, key, from, to, ago_ms }),
+            .prop_map(|(slot, key, from, to, ago_ms)| FalseReport::TracedStateChange { slot, key, from, to, ago_ms }),
         (slot, 0..4_u64).prop_map(|(slot, key)| FalseReport::TracedLife { slot, key }),
     ]
 }
@@ -275,8 +275,9 @@ fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Sn
     let mut sample = told(sample.clone(), &[], &[]);
     let now = sample.at.as_millis();
     for report in reports {
-        let (FalseReport::Ended { slot, .. } | FalseReport::Step { slot, .. } | FalseReport::TracedLife { slot, .. }) =
-            *report;
+        let (FalseReport::Ended { slot, .. }
+        | FalseReport::TracedStateChange { slot, .. }
+        | FalseReport::TracedLife { slot, .. }) = *report;
         let Some(socket) = sample.sockets.get(slot).cloned() else { continue };
         match *report {
             FalseReport::Ended { of_other, is_emptied, .. } => {
@@ -287,19 +288,19 @@ fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Sn
                     Ended { at: at(now), socket: Socket { id, ..socket.clone() }.reference(), info: socket.tcp };
                 sample.events.ended.extend([ended.clone(), ended]);
             }
-            FalseReport::Step { key, from, to, ago_ms, .. } => {
+            FalseReport::TracedStateChange { key, from, to, ago_ms, .. } => {
                 let (from, to) = (from.get(&STATES).state, to.get(&STATES).state);
-                sample.events.steps.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
+                sample.events.state_changes.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
             }
             FalseReport::TracedLife { key, .. } => {
                 let life = [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
                 let life = life.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
-                sample.events.steps.extend(life);
+                sample.events.state_changes.extend(life);
             }
         }
     }
-    let len = sample.events.steps.len().max(1);
-    sample.events.steps.rotate_left(rotate % len);
+    let len = sample.events.state_changes.len().max(1);
+    sample.events.state_changes.rotate_left(rotate % len);
     sample
 }
 

@@ -101,9 +101,9 @@ fn a_full_sample_counts_what_the_partial_ones_could_not_show() {
     tracker.update(&snapshot(1_000, [tcp(1), tcp(2), tcp(3)]));
     tracker.update(&part(2_000, [tcp(3).state(CloseWait)]));
     let delta = tracker.update(&snapshot(3_000, [tcp(1), tcp(3).state(LastAck), tcp(4)]));
-    assert_eq!(delta.rhythm.late, 2, "4 was opened and 2 is missing; what became of 3 was in scope");
-    assert_eq!(tracker.update(&part(4_000, [])).rhythm.late, 2, "said until the next full sample");
-    assert_eq!(tracker.update(&snapshot(5_000, [tcp(1), tcp(4)])).rhythm.late, 0, "counted before");
+    assert_eq!(delta.sample_intervals.late, 2, "4 was opened and 2 is missing; what became of 3 was in scope");
+    assert_eq!(tracker.update(&part(4_000, [])).sample_intervals.late, 2, "said until the next full sample");
+    assert_eq!(tracker.update(&snapshot(5_000, [tcp(1), tcp(4)])).sample_intervals.late, 0, "counted before");
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use conntop::model::endpoint::Endpoint;
-use conntop::model::event::{Caller, Ended, Events, Step};
+use conntop::model::event::{Caller, Ended, Events, TracedStateChange};
 use conntop::model::process::Owner;
 use conntop::model::socket::{Socket, TimerKind};
 use conntop::model::tcp_info::ByteCounts;
@@ -181,7 +181,14 @@ impl Life {
 
     fn step(&self, at: u64, from: TcpState, to: TcpState, events: &mut Events) {
         let Socket { local, remote, .. } = self.socket;
-        events.steps.push(Step { at: Timestamp::from_millis(at), key: self.key(), local, remote, from, to });
+        events.state_changes.push(TracedStateChange {
+            at: Timestamp::from_millis(at),
+            key: self.key(),
+            local,
+            remote,
+            from,
+            to,
+        });
     }
 
     fn call(&self, at: u64, events: &mut Events) {

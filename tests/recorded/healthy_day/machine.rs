@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use conntop::model::descriptors::Descriptors;
 use conntop::model::endpoint::{Endpoint, Family};
-use conntop::model::event::Teller;
+use conntop::model::event::EventSourceStatus;
 use conntop::model::facts::Counters;
 use conntop::model::process::Process;
 use conntop::model::snapshot::Snapshot;
@@ -250,10 +250,10 @@ impl Machine {
             sockets.push(self.listener(2 + deploys, 8_000, endpoint(APP).addr, &self.app));
         }
         let mut sample = snapshot(now, sockets);
-        sample.events.tellers.ends = Teller::On;
-        sample.events.tellers.trace = Teller::On;
+        sample.events.event_status.ends = EventSourceStatus::On;
+        sample.events.event_status.trace = EventSourceStatus::On;
         self.lives.iter().for_each(|life| life.tell(from, now, &mut sample.events));
-        sample.events.steps.sort_by_key(|step| step.at);
+        sample.events.state_changes.sort_by_key(|step| step.at);
         sample.events.ended.sort_by_key(|ended| ended.at);
         sample.events.callers.sort_by_key(|caller| caller.at);
         sample.facts = facts(&self.counters);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::commands::list::sampler::{ListSample, ListSampler};
 use crate::cli::commands::list::wait::sleep_until;
 use crate::cli::{Failure, say};
-use crate::model::event::Teller;
+use crate::model::event::EventSourceStatus;
 use crate::report::list::List;
 use crate::store::attempt_history::AttemptWindow;
 use crate::store::groups::attempts::GroupAttempts;
@@ -18,13 +18,15 @@ pub(super) fn run(sampler: ListSampler, time: Duration, list: &List) -> Result<E
         let ListSample { is_fresh, next } = sampler.look()?;
         let is_over = is_fresh && sampler.has_passed(time);
         let Some(next) = next.filter(|_| !is_over) else {
-            match &sampler.store().tellers().trace {
-                Teller::On if GroupAttempts::are_at_least(sampler.store(), AttemptWindow::Quarter) => {
+            match &sampler.store().event_status().trace {
+                EventSourceStatus::On if GroupAttempts::are_at_least(sampler.store(), AttemptWindow::Quarter) => {
                     say("the kernel dropped events: there were at least so many attempts to connect");
                 }
-                Teller::On => {}
-                Teller::Refused(sentence) => say(&format!("attempts to connect are not known: {sentence}")),
-                Teller::Off => say("attempts to connect are not known: the trace is off, or this source has none"),
+                EventSourceStatus::On => {}
+                EventSourceStatus::Refused(sentence) => say(&format!("attempts to connect are not known: {sentence}")),
+                EventSourceStatus::Off => {
+                    say("attempts to connect are not known: the trace is off, or this source has none");
+                }
             }
             sampler.learn(list);
             return super::write(&list.select(sampler.store()));

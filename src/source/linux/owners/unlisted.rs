@@ -326,7 +326,7 @@ impl Unlisted {
         let UnlistedKind::Tcp(family) = self.kind else { return None };
         let inode = NonZeroU32::new(inode)?;
         let unset = Endpoint::new(family.unspecified(), 0);
-        Some(Socket::outside(SocketId::from_inode(inode, self.netns), (family, unset), inode, owner))
+        Some(Socket::unhashed(SocketId::from_inode(inode, self.netns), (family, unset), inode, owner))
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::format::{EndpointFields, FieldPlace, IPPROTO_TCP, place_in};
 use crate::model::endpoint::Endpoint;
-use crate::model::event::{Step, StepError};
+use crate::model::event::{CloseError, TracedStateChange};
 use crate::model::outcome::SocketError;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
@@ -108,23 +108,23 @@ fn socket_error(number: u64) -> Option<SocketError> {
 }
 
 /// The errors of those `steps` that lead to `CLOSE`.
-pub fn assign(steps: &[Step], told: &mut [ErrorRecord]) -> Vec<StepError> {
+pub fn assign(steps: &[TracedStateChange], told: &mut [ErrorRecord]) -> Vec<CloseError> {
     if told.is_empty() {
         return Vec::new();
     }
     told.sort_unstable_by_key(|told| (told.ends, told.at));
-    let ends_in_close = |step: &&Step| step.to == TcpState::Close && step.remote.port != 0;
+    let ends_in_close = |step: &&TracedStateChange| step.to == TcpState::Close && step.remote.port != 0;
     steps.iter().filter(ends_in_close).filter_map(|step| error_of(step, told)).collect()
 }
 
-fn error_of(step: &Step, told: &[ErrorRecord]) -> Option<StepError> {
+fn error_of(step: &TracedStateChange, told: &[ErrorRecord]) -> Option<CloseError> {
     let ends = (step.local, step.remote);
     let begin = told.partition_point(|told| (told.ends, told.at) < (ends, step.at.before(APART_MAX)));
     let here = told.get(begin..)?.iter().take_while(|told| told.ends == ends);
     let apart = |told: &&ErrorRecord| told.at.since(step.at).max(step.at.since(told.at));
     let told = here.filter(|told| apart(told) <= APART_MAX).min_by_key(apart)?;
     let of_reset = if step.from == TcpState::SynSent { SocketError::Refused } else { SocketError::Reset };
-    Some(StepError { at: step.at, key: step.key, error: told.error.unwrap_or(of_reset) })
+    Some(CloseError { at: step.at, key: step.key, error: told.error.unwrap_or(of_reset) })
 }
 
 #[cfg(test)]
@@ -196,9 +196,9 @@ format:
         ErrorRecord { at: Timestamp(at), ends: ends(), error }
     }
 
-    fn closed(at: u64, from: TcpState) -> Step {
+    fn closed(at: u64, from: TcpState) -> TracedStateChange {
         let (local, remote) = ends();
-        Step { at: Timestamp(at), key: 7, local, remote, from, to: TcpState::Close }
+        TracedStateChange { at: Timestamp(at), key: 7, local, remote, from, to: TcpState::Close }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::endpoint::Endpoint;
-use crate::model::event::Step;
+use crate::model::event::TracedStateChange;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 
@@ -58,13 +58,13 @@ impl TracepointFormat {
     }
 
     /// What the record `bytes` tells of a TCP socket; `keys` hides the kernel's addresses.
-    pub fn step(&self, bytes: &[u8], at: Timestamp, keys: &impl BuildHasher) -> Option<Step> {
+    pub fn step(&self, bytes: &[u8], at: Timestamp, keys: &impl BuildHasher) -> Option<TracedStateChange> {
         if self.protocol.number(bytes)? != IPPROTO_TCP {
             return None;
         }
         let state = |place: FieldPlace| TcpState::from_kernel(u8::try_from(place.number(bytes)?).ok()?);
         let (local, remote) = self.ends.read(bytes)?;
-        Some(Step {
+        Some(TracedStateChange {
             at,
             key: keys.hash_one(self.socket.number(bytes)?),
             local,

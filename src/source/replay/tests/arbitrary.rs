@@ -11,10 +11,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::coverage::Coverage;
-use crate::model::delta::ToldBy;
+use crate::model::delta::EventSource;
 use crate::model::descriptors::{Descriptors, SocketKinds};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::event::{Caller, Ended, Events, Loss, Step, StepError, Teller, Tellers};
+use crate::model::event::{Caller, CloseError, Ended, EventSourceStatus, EventStatus, Events, Loss, TracedStateChange};
 use crate::model::exposure::AddressKinds;
 use crate::model::facts::{Counters, Facts, PortRange};
 use crate::model::outcome::SocketError;
@@ -155,17 +155,24 @@ prop_compose! {
     }
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = TracedStateChange> {
     let state = || (0..STATES.len()).prop_map(|index| STATES[index].state);
-    (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state())
-        .prop_map(|((at, key), local, remote, from, to)| Step { at: Timestamp(at), key, local, remote, from, to })
+    (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state()).prop_map(|((at, key), local, remote, from, to)| {
+        TracedStateChange { at: Timestamp(at), key, local, remote, from, to }
+    })
 }
 
 fn events() -> impl Strategy<Value = Events> {
-    let loss = (prop::sample::select(&[ToldBy::DestroyEvent, ToldBy::Tracepoint]), any::<Option<u64>>());
+    let loss = (prop::sample::select(&[EventSource::DestroyEvent, EventSource::Tracepoint]), any::<Option<u64>>());
     let loss = loss.prop_map(|(of, count)| Loss { of, count });
-    let teller = || prop_oneof![Just(Teller::Off), Just(Teller::On), text(100).prop_map(Teller::Refused)];
-    let tellers = (teller(), teller()).prop_map(|(ends, trace)| Tellers { ends, trace });
+    let teller = || {
+        prop_oneof![
+            Just(EventSourceStatus::Off),
+            Just(EventSourceStatus::On),
+            text(100).prop_map(EventSourceStatus::Refused)
+        ]
+    };
+    let event_status = (teller(), teller()).prop_map(|(ends, trace)| EventStatus { ends, trace });
     let caller = (any::<(u64, u64, Option<u32>)>(), holders()).prop_map(|((at, key, netns), process)| Caller {
         at: Timestamp(at),
         key,
@@ -174,17 +181,17 @@ fn events() -> impl Strategy<Value = Events> {
     });
     let error = prop::sample::select(&[SocketError::Refused, SocketError::Other]);
     let error = (any::<(u64, u64)>(), error);
-    let error = error.prop_map(|((at, key), error)| StepError { at: Timestamp(at), key, error });
+    let error = error.prop_map(|((at, key), error)| CloseError { at: Timestamp(at), key, error });
     let errors = (vec(error, 0..3), any::<bool>());
-    let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), errors, vec(loss, 0..3), tellers);
-    told.prop_map(|(ended, steps, callers, (errors, errors_are_told), lost, tellers)| Events {
+    let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), errors, vec(loss, 0..3), event_status);
+    told.prop_map(|(ended, steps, callers, (errors, errors_are_told), lost, event_status)| Events {
         ended,
-        steps,
+        state_changes: steps,
         callers,
         errors,
         errors_are_told,
         lost,
-        tellers,
+        event_status,
     })
 }
 

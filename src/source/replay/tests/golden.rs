@@ -33,7 +33,7 @@ fn a_recording_of_version_4_is_played_as_what_it_knows() {
     };
     assert_eq!(
         [60, 120, 40],
-        [events(|told| told.ended.len()), events(|told| told.steps.len()), events(|told| told.callers.len())]
+        [events(|told| told.ended.len()), events(|told| told.state_changes.len()), events(|told| told.callers.len())]
     );
     let last = &played.last().expect("three samples").0;
     let counters = last.facts.counters.expect("the kernel told them");

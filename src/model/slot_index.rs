@@ -13,17 +13,17 @@ const SPARE_DIVISOR: usize = 16;
 /// Removals leave gaps behind that only a rebuilt table gets rid of. That happens here as long as it pays, so that a table
 /// of which things come and go for hours stays as large as what is in it needs, and looks at nothing but the table.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
-    table: HashTable<Place>,
+pub struct SlotIndex {
+    table: HashTable<IndexedSlot>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct IndexedSlot {
     slot: u32,
     hash: u32,
 }
 
-impl Place {
+impl IndexedSlot {
     /// The hash that the table works with; it takes its upper and its lower bits.
     fn spread(self) -> u64 {
         spread(self.hash)
@@ -41,7 +41,7 @@ fn short(id: SocketId) -> u32 {
     (hash ^ hash >> 32) as u32
 }
 
-impl Places {
+impl SlotIndex {
     /// The slot of `id`; `is_its` says whether what is in a slot has that identity.
     pub fn find(&self, id: SocketId, is_its: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = short(id);
@@ -51,7 +51,7 @@ impl Places {
     /// Takes in that `id`, which is not in the table, is in `slot`.
     pub fn insert(&mut self, id: SocketId, slot: u32) {
         self.reserve(1);
-        let place = Place { slot, hash: short(id) };
+        let place = IndexedSlot { slot, hash: short(id) };
         self.table.insert_unique(place.spread(), place, |place| place.spread());
     }
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_comes_and_goes_for_hours_takes_no_more_room_than_at_first() {
         const LIVE: u64 = 14_000;
-        let mut places = Places::default();
+        let mut places = SlotIndex::default();
         let slot = |cookie: u64| u32::try_from(cookie % LIVE).expect("small");
         (0..LIVE).for_each(|cookie| places.insert(id(cookie), slot(cookie)));
         let bytes = places.bytes();
@@ -122,7 +122,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_finds_what_is_there(changes in proptest::collection::vec((0u64..60, any::<bool>()), 0..300)) {
-            let (mut places, mut model) = (Places::default(), BTreeMap::new());
+            let (mut places, mut model) = (SlotIndex::default(), BTreeMap::new());
             let mut slots: Vec<Option<u64>> = Vec::new();
             for (cookie, comes) in changes {
                 match model.get(&cookie).copied() {
