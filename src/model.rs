@@ -18,6 +18,7 @@ pub mod facts;
 pub mod host_name;
 pub mod interface;
 pub mod memory;
+pub mod netns;
 pub mod outcome;
 pub mod process;
 pub mod reach;

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::dns::pool::WORKERS_MAX;
 use crate::dns::resolver::Reply;
 use crate::model::host_name::{HostName, Named, may_be_asked};
 use crate::model::recent::Recent;
 
+/// The most threads that ask at the same time.
+pub const WORKERS_MAX: usize = 4;
 /// The most addresses that are wanted at a time: more than the rows of any screen.
 pub(super) const WANTED_MAX: usize = 256;
 /// The most questions in any second.

@@ -6,12 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use crate::dns::book::{Book, Manners, Next};
+use crate::dns::book::{Book, Manners, Next, WORKERS_MAX};
 use crate::dns::resolver::Resolver;
 use crate::model::host_name::Named;
-
-/// The most threads that ask at the same time.
-pub const WORKERS_MAX: usize = 4;
 
 /// Asks about what is wanted, and tells.
 pub struct Pool {

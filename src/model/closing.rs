@@ -87,7 +87,7 @@ pub struct Effects {
     pub there: &'static str,
 }
 
-/// Measured on Linux 6.18, state by state (`tests/close.rs`); `tcp_need_reset` says which states send a RST.
+/// Measured on Linux 6.18, state by state (`tests/act/effects.rs`); `tcp_need_reset` says which states send a RST.
 const fn effects(protocol: Protocol, state: TcpState) -> Effects {
     const ABORTED: &str = "its process gets the error ECONNABORTED; what was not sent or read is lost";
     const NOBODY: &str = "nobody holds it: the kernel forgets it";

@@ -5,18 +5,17 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::address_text::AddressText;
 use crate::model::coverage::Coverage;
 use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::EventStatus;
+pub use crate::model::event::{EventSource, FinalCounters};
 use crate::model::facts::Facts;
-use crate::model::outcome::EndReport;
+use crate::model::outcome::{EndReport, Outcome};
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
-use crate::model::tcp_info::{ByteCounts, TcpDetail};
+use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
 use crate::model::units;
@@ -202,6 +201,25 @@ impl Transition {
         }
     }
 
+    /// How the connection, or the attempt at one, came to its end; `None` for what is no end of one. Where the kernel's report
+    /// is missing, only what the last state alone proves is told.
+    pub fn outcome(&self) -> Option<Outcome> {
+        use TcpState::{Bound, Close, Established, FinWait2, LastAck, Listen, SynSent, TimeWait, Unconn};
+        if self.to.is_some() || self.protocol != Protocol::Tcp {
+            return None;
+        }
+        match (self.from, self.report) {
+            (None, _) => self.is_emptied.then_some(Outcome::Unknown),
+            (Some(Listen | Bound | Close | Unconn), _) => None,
+            (Some(TimeWait | LastAck), _) => Some(Outcome::Closed),
+            (Some(_), EndReport::Error(error)) => Some(Outcome::of_error(error)),
+            (Some(FinWait2), _) => Some(Outcome::Closed),
+            (Some(SynSent), EndReport::NoError) => Some(Outcome::GivenUp),
+            (Some(Established | TcpState::CloseWait), EndReport::NoError) => Some(Outcome::ResetHere),
+            (Some(_), _) => Some(Outcome::Unknown),
+        }
+    }
+
     /// Whether it is the opening of a socket.
     pub const fn is_opening(&self) -> bool {
         self.from.is_none() && self.to.is_some()
@@ -230,40 +248,6 @@ impl Transition {
         let Self { id, protocol, local, remote, interface, .. } = *self;
         SocketRef { id, protocol, local, remote, interface }
     }
-}
-
-/// Who told of a transition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum EventSource {
-    /// Two samples differ: it happened between them.
-    #[default]
-    Samples,
-    /// The kernel told of the end of the socket (`SKNLGRP_INET_TCP_DESTROY`); the time is that of reading it.
-    DestroyEvent,
-    /// The tracepoint `sock:inet_sock_set_state`: the time is exact.
-    Tracepoint,
-}
-
-impl EventSource {
-    /// The name in JSON (`told_by`).
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Samples => "samples",
-            Self::DestroyEvent => "destroy-event",
-            Self::Tracepoint => "tracepoint",
-        }
-    }
-}
-
-/// The final counters of a connection, as the kernel told them when it freed the socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FinalCounters {
-    /// Payload received and sent (acknowledged), in bytes.
-    pub bytes: Option<ByteCounts>,
-    /// Smoothed round-trip time in microseconds.
-    pub rtt_us: u32,
-    /// Segments sent again over its whole life.
-    pub retransmits_total: u32,
 }
 
 /// A stretch of time in which events of the kernel were lost, or in which no sample could be taken

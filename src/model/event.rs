@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::delta::{EventSource, FinalCounters};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::memory::give_back;
 use crate::model::outcome::SocketError;
 use crate::model::process::Holders;
 use crate::model::socket::{NetnsId, SocketRef};
-use crate::model::tcp_info::TcpInfo;
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -19,6 +18,40 @@ use crate::model::time::Timestamp;
 pub const ENDED_MAX: u32 = 65_536;
 /// The most changes of state that one sample carries: some 2 s of 5,000 connections a second with both ends here.
 pub const STATE_CHANGES_MAX: u32 = 131_072;
+
+/// Who told of a transition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventSource {
+    /// Two samples differ: it happened between them.
+    #[default]
+    Samples,
+    /// The kernel told of the end of the socket (`SKNLGRP_INET_TCP_DESTROY`); the time is that of reading it.
+    DestroyEvent,
+    /// The tracepoint `sock:inet_sock_set_state`: the time is exact.
+    Tracepoint,
+}
+
+impl EventSource {
+    /// The name in JSON (`told_by`).
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::DestroyEvent => "destroy-event",
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+/// The final counters of a connection, as the kernel told them when it freed the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FinalCounters {
+    /// Payload received and sent (acknowledged), in bytes.
+    pub bytes: Option<ByteCounts>,
+    /// Smoothed round-trip time in microseconds.
+    pub rtt_us: u32,
+    /// Segments sent again over its whole life.
+    pub retransmits_total: u32,
+}
 
 /// A socket that the kernel has freed. The connection need not be over: at the end that closed first, a mini-socket in
 /// `TIME_WAIT` or `FIN_WAIT2` lives on, with the same cookie if it had one before.

@@ -2,10 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::delta::Transition;
-use crate::model::endpoint::Protocol;
-use crate::model::tcp_state::TcpState;
-
 /// An error that the kernel reports to the process that holds a TCP socket when that comes to its end (`sk_error_report`,
 /// `net/core/sock.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,7 +89,8 @@ impl Outcome {
         Self::Unknown,
     ];
 
-    const fn of_error(error: SocketError) -> Self {
+    /// The one that `error` tells of.
+    pub const fn of_error(error: SocketError) -> Self {
         match error {
             SocketError::Refused => Self::Refused,
             SocketError::Reset => Self::Reset,
@@ -105,30 +102,11 @@ impl Outcome {
     }
 }
 
-impl Transition {
-    /// How the connection, or the attempt at one, came to its end; `None` for what is no end of one. Where the kernel's report
-    /// is missing, only what the last state alone proves is told.
-    pub fn outcome(&self) -> Option<Outcome> {
-        use TcpState::{Bound, Close, Established, FinWait2, LastAck, Listen, SynSent, TimeWait, Unconn};
-        if self.to.is_some() || self.protocol != Protocol::Tcp {
-            return None;
-        }
-        match (self.from, self.report) {
-            (None, _) => self.is_emptied.then_some(Outcome::Unknown),
-            (Some(Listen | Bound | Close | Unconn), _) => None,
-            (Some(TimeWait | LastAck), _) => Some(Outcome::Closed),
-            (Some(_), EndReport::Error(error)) => Some(Outcome::of_error(error)),
-            (Some(FinWait2), _) => Some(Outcome::Closed),
-            (Some(SynSent), EndReport::NoError) => Some(Outcome::GivenUp),
-            (Some(Established | TcpState::CloseWait), EndReport::NoError) => Some(Outcome::ResetHere),
-            (Some(_), _) => Some(Outcome::Unknown),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::delta::Transition;
+    use crate::model::tcp_state::TcpState;
     use crate::model::testing::{tcp, transition, udp};
 
     fn outcome(from: TcpState, report: EndReport) -> Option<Outcome> {

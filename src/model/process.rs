@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::exposure::AddressKinds;
-use crate::model::socket::NetnsId;
+use crate::model::netns::NetnsId;
 use crate::model::text::{DisplayText, deserialize_name};
 use crate::model::time::WallTime;
 

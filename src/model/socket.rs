@@ -8,14 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::address::{Address, Destination};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+pub use crate::model::netns::NetnsId;
 use crate::model::process::Owner;
 use crate::model::tcp_info::TcpInfo;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::CompactTimestamp;
-
-/// A network namespace: the inode of `/proc/PID/ns/net`; 0 where the system has none or does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct NetnsId(pub u32);
 
 /// What identifies a socket: the kernel's cookie and the network namespace. Where a source has no cookie, a hash of
 /// protocol, endpoints and a counter among equals stands in; that is weaker, because tuples are reused.

@@ -3,19 +3,6 @@
 /// Sets of files of one room that use each other in circles. A circle that is smaller than its set passes.
 #[rustfmt::skip]
 pub const CIRCLES: &[&[&str]] = &[
-    &[
-        "dns::book",
-        "dns::pool",
-    ],
-    &[
-        "model::process",
-        "model::socket",
-    ],
-    &[
-        "model::delta",
-        "model::event",
-        "model::outcome",
-    ],
 ];
 
 /// Names that more than one type has.
