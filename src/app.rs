@@ -41,6 +41,7 @@ mod samples;
 mod screen;
 pub mod scroll;
 pub mod selection;
+pub mod settings;
 mod sorting;
 pub mod states;
 pub mod summary;
@@ -49,20 +50,17 @@ pub mod testing;
 pub mod young;
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::app::background::PendingWork;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::input::InputHistory;
-use crate::app::keymap::remap::Keymap;
 use crate::app::mode::{Mode, Page, ReturnPoint};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
 use crate::app::pending::PendingDeltas;
+use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
-use crate::diagnosis::ignore::Ignore;
-use crate::diagnosis::thresholds::Thresholds;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
@@ -71,7 +69,6 @@ use crate::store::Store;
 
 /// The settings that the app starts with.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Config {
     /// Where the data comes from, and what may be done to it.
     pub source: SourceInfo,
@@ -79,16 +76,8 @@ pub struct Config {
     pub size: (u16, u16),
     /// The filter to start with; must parse.
     pub filter: String,
-    /// The time between samples.
-    pub interval: Duration,
-    /// Whether actions on the machine are switched off.
-    pub read_only: bool,
-    /// Whether the sockets of all network namespaces are shown; kept up to date.
-    pub all_namespaces: bool,
-    /// Whether names of hosts are asked for; kept up to date.
-    pub lookups: Lookups,
-    /// Whether the names of private addresses are asked for too.
-    pub private_names: bool,
+    /// What the user sets; kept up to date with what is changed on the screen.
+    pub settings: SharedSettings,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
     /// Why nothing can be acted on at all.
@@ -97,14 +86,6 @@ pub struct Config {
     pub may_close: bool,
     /// Local time minus UTC, in seconds.
     pub utc_offset_seconds: i32,
-    /// Whether the bell rings when something becomes critical.
-    pub bell: bool,
-    /// The keys of the screen.
-    pub keymap: Keymap,
-    /// What the rules of the diagnosis compare with.
-    pub thresholds: Thresholds,
-    /// The findings that are counted but not shown.
-    pub ignore: Vec<Ignore>,
 }
 
 impl Config {
@@ -114,19 +95,11 @@ impl Config {
             source,
             size,
             filter: String::new(),
-            interval: Duration::from_secs(1),
-            read_only: false,
-            all_namespaces: false,
-            lookups: Lookups::Off,
-            private_names: false,
+            settings: SharedSettings::default(),
             protected: Vec::new(),
             doubt: None,
             may_close: true,
             utc_offset_seconds: 0,
-            bell: false,
-            keymap: Keymap::default(),
-            thresholds: Thresholds::default(),
-            ignore: Vec::new(),
         }
     }
 }
@@ -193,7 +166,7 @@ impl App {
     pub fn new(config: Config) -> Self {
         let store = Store::new(config.source.clone());
         let mut panels = Panels::new(&config, &store);
-        panels.change_tables(|table| table.columns_mut().show_hosts(config.lookups == Lookups::On));
+        panels.change_tables(|table| table.columns_mut().show_hosts(config.settings.lookups == Lookups::On));
         Self {
             panels,
             tab: Tab::default(),

@@ -27,16 +27,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::app::keymap::remap::Keymap;
 use crate::app::msg::Msg;
+use crate::app::settings::SharedSettings;
 use crate::app::{App, Config};
-use crate::diagnosis::ignore::Ignore;
-use crate::diagnosis::thresholds::Thresholds;
 use crate::dns::pool::Pool;
 use crate::dns::resolver;
 use crate::host::{self, Host};
@@ -64,32 +61,15 @@ const USAGE: u8 = 2;
 
 /// How the screen is to run.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct ScreenOptions {
     /// The filter to start with; has been parsed before.
     pub filter: String,
-    /// The time between samples.
-    pub interval: Duration,
-    /// Whether actions on the machine are switched off.
-    pub read_only: bool,
-    /// Whether the sockets of all network namespaces are shown from the start.
-    pub all_namespaces: bool,
-    /// Whether names of hosts are asked for from the start, or never.
-    pub lookups: Lookups,
-    /// Whether also those of private addresses.
-    pub private_names: bool,
+    /// What the screen shares with the commands.
+    pub settings: SharedSettings,
     /// Whether the mouse is used.
     pub mouse: bool,
     /// How the screen is drawn.
     pub theme: Theme,
-    /// Whether the bell rings when something critical is found.
-    pub bell: bool,
-    /// The numbers that the rules compare with.
-    pub thresholds: Thresholds,
-    /// The keys of the screen.
-    pub keymap: Keymap,
-    /// The findings that are counted and not told.
-    pub ignore: Vec<Ignore>,
     /// What the user is told at the start.
     pub remark: Option<String>,
 }
@@ -105,7 +85,7 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let size = os::size().context("cannot ask the terminal for its size; use `conntop list`")?;
     let (utc_offset_seconds, no_zone) = utc_offset_seconds();
     let app = App::new(Config { utc_offset_seconds, ..config(source.info().clone(), options, &*host, size) });
-    let kills_allowed = source.info().abilities.kill && !options.read_only;
+    let kills_allowed = source.info().abilities.kill && !options.settings.read_only;
 
     terminal::install_panic_hook();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -114,21 +94,22 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
         .context("cannot listen for signals; raise the limit with ulimit -n, or use `conntop list`")?;
     let (sender, messages) = channel(MESSAGES_MAX);
     // The queue is empty: there is room for them.
-    let no_hosts = guarded::check_hosts().err().filter(|_| options.lookups == Lookups::On);
+    let no_hosts = guarded::check_hosts().err().filter(|_| options.settings.lookups == Lookups::On);
     let no_hosts = no_hosts.map(|why| format!("{why}, so names of hosts are not asked for; mend that file"));
     for remark in options.remark.iter().chain(&no_zone).chain(&no_hosts) {
         let _ = sender.try_send(Msg::Notice(DisplayText::new(remark)));
     }
-    let names = (options.lookups != Lookups::Forbidden).then(|| {
+    let names = (options.settings.lookups != Lookups::Forbidden).then(|| {
         let sender = sender.clone();
+        let private_names = options.settings.private_names;
         let resolver = resolver::for_source(source.info().kind, || guarded::check_hosts().is_ok());
         // An error means that the program is ending.
-        Pool::new(resolver, options.private_names, move |named| drop(sender.blocking_send(Msg::HostNames(vec![named]))))
+        Pool::new(resolver, private_names, move |named| drop(sender.blocking_send(Msg::HostNames(vec![named]))))
     });
-    let close_allowed = source.info().abilities.close && !options.read_only;
+    let close_allowed = source.info().abilities.close && !options.settings.read_only;
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
-    let sampler = Sampler::start(source, options.interval, sender).context("cannot start the sampler")?;
+    let sampler = Sampler::start(source, options.settings.interval, sender).context("cannot start the sampler")?;
     let screen =
         Screen::enter(options.mouse, options.theme).context("cannot prepare the terminal; use `conntop list`")?;
     let input = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
@@ -171,19 +152,11 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         source,
         size,
         filter: options.filter.clone(),
-        interval: options.interval,
-        read_only: options.read_only,
-        all_namespaces: options.all_namespaces,
-        lookups: options.lookups,
-        private_names: options.private_names,
+        settings: options.settings.clone(),
         protected: host.protected(),
         doubt: host.doubt(),
         may_close: host.may_close(),
         utc_offset_seconds: 0,
-        bell: options.bell,
-        keymap: options.keymap.clone(),
-        thresholds: options.thresholds.clone(),
-        ignore: options.ignore.clone(),
     }
 }
 

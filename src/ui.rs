@@ -63,7 +63,7 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
         Mode::Confirm(_) | Mode::ConfirmClose(_) => {
             if let Some(view) = app.dialog_view() {
-                confirm::draw(painter, &view, &app.config.keymap, &app.footer());
+                confirm::draw(painter, &view, &app.config.settings.keymap, &app.footer());
             }
         }
         Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, scroll.first()),

@@ -136,7 +136,7 @@ impl App {
 
     /// A look for findings is finished.
     fn on_findings_change(&mut self, change: FindingsChange) {
-        self.work.bell |= change.newly_critical && self.config.bell;
+        self.work.bell |= change.newly_critical && self.config.settings.bell;
         if change.changed {
             self.refresh_panel();
             self.dirty = true;

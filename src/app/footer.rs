@@ -28,7 +28,7 @@ impl App {
     /// What decides whether a binding acts now.
     pub(super) fn key_context(&self) -> KeyContext {
         let scope = self.mode.scope(&self.page);
-        let context = self.tab.row().key_context(scope, self.config.read_only);
+        let context = self.tab.row().key_context(scope, self.config.settings.read_only);
         match self.page {
             Page::Tab => KeyContext { is_picked: self.panel().is_picked(), ..context },
             Page::Detail(_) => KeyContext { selects: SelectionKind::Socket, ..context },
@@ -65,7 +65,7 @@ impl App {
         let mut hints = Vec::new();
         let mut x = 1;
         for binding in self.footer() {
-            let Some(key) = self.config.keymap.keys(binding).first() else { continue };
+            let Some(key) = self.config.settings.keymap.keys(binding).first() else { continue };
             let key = key.to_string();
             let width = u16::try_from(cells(&key) + 1 + cells(binding.name)).unwrap_or(u16::MAX);
             if width >= end.saturating_sub(x) {

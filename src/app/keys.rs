@@ -30,7 +30,7 @@ impl App {
         self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
         let Some(key) = KeyStroke::pressed(event) else { return Vec::new() };
-        if let Some(binding) = self.config.keymap.binding(scope, key) {
+        if let Some(binding) = self.config.settings.keymap.binding(scope, key) {
             self.dirty = true;
             if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
@@ -143,7 +143,7 @@ impl App {
             Mode::Help { scroll } => {
                 // Title line and footer are not the help's.
                 let height = usize::from(self.config.size.1).saturating_sub(2);
-                let len = keymap::help_len(self.config.size.0, self.config.read_only);
+                let len = keymap::help_len(self.config.size.0, self.config.settings.read_only);
                 scroll.go(motion, page, ScrollExtent { len, height });
             }
             Mode::Explain { explained, scroll } => {
@@ -218,11 +218,11 @@ impl App {
     }
 
     pub(super) fn step_interval(&mut self, slower: bool) -> Vec<Effect> {
-        let now = self.config.interval;
+        let now = self.config.settings.interval;
         let mut steps = INTERVALS_MS.iter().map(|&ms| Duration::from_millis(ms));
         let next = if slower { steps.find(|step| *step > now) } else { steps.rfind(|step| *step < now) };
         let Some(next) = next else { return Vec::new() };
-        self.config.interval = next;
+        self.config.settings.interval = next;
         vec![Effect::Interval(next)]
     }
 }

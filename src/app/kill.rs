@@ -152,7 +152,7 @@ impl App {
 
     /// Whether anything may be done at all.
     pub(super) fn may_act(&self) -> Result<(), String> {
-        if self.config.read_only {
+        if self.config.settings.read_only {
             return Err(READ_ONLY.to_owned());
         }
         match (self.config.source.abilities.kill, self.config.source.kind) {

@@ -11,7 +11,7 @@ use crate::model::host_name::{Lookups, Named};
 impl App {
     /// The request for the names of what the screen shows now, if it differs from the last one.
     pub(super) fn look_up(&mut self) -> Option<Effect> {
-        let wanted = if self.config.lookups == Lookups::On { self.visible_peers() } else { Vec::new() };
+        let wanted = if self.config.settings.lookups == Lookups::On { self.visible_peers() } else { Vec::new() };
         if wanted == self.names_asked {
             return None;
         }
@@ -21,14 +21,14 @@ impl App {
 
     /// Switches names of hosts on or off; the names that are known are forgotten when they are switched off.
     pub(super) fn toggle_lookups(&mut self) -> Vec<Effect> {
-        let (lookups, text) = match self.config.lookups {
+        let (lookups, text) = match self.config.settings.lookups {
             Lookups::Forbidden => {
                 return self.say(
                     NoticeLevel::Plain,
                     "names are switched off by --no-dns: start conntop without it to ask for them",
                 );
             }
-            Lookups::Off if self.config.private_names => {
+            Lookups::Off if self.config.settings.private_names => {
                 (Lookups::On, "asking name servers for all addresses on the screen, private ones too; n stops")
             }
             Lookups::Off => {
@@ -36,7 +36,7 @@ impl App {
             }
             Lookups::On => (Lookups::Off, "names are off: name servers are not asked any more"),
         };
-        self.config.lookups = lookups;
+        self.config.settings.lookups = lookups;
         self.store.host_names_mut().clear();
         self.panels.change_tables(|table| table.columns_mut().show_hosts(lookups == Lookups::On));
         self.refresh_panel();
@@ -45,7 +45,7 @@ impl App {
 
     /// Somebody has answered; only a name that can be seen is worth a frame.
     pub(super) fn on_host_names(&mut self, names: Vec<Named>) -> Vec<Effect> {
-        if self.config.lookups == Lookups::On {
+        if self.config.settings.lookups == Lookups::On {
             for (addr, name) in names {
                 let is_news = self.store.host_names_mut().learn(addr, name);
                 self.dirty |= is_news && self.names_asked.contains(&addr);

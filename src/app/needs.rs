@@ -25,8 +25,8 @@ impl App {
             return self
                 .say(NoticeLevel::Plain, "this source has no other network namespaces; --source linux shows them");
         }
-        self.config.all_namespaces = !self.config.all_namespaces;
-        let text = if self.config.all_namespaces {
+        self.config.settings.all_namespaces = !self.config.settings.all_namespaces;
+        let text = if self.config.settings.all_namespaces {
             "all network namespaces that you may enter; N goes back to one"
         } else {
             "only the network namespace that conntop runs in; N shows all"
@@ -38,7 +38,7 @@ impl App {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs { all_namespaces: self.config.all_namespaces, ..Needs::default() };
+        let mut needs = Needs { all_namespaces: self.config.settings.all_namespaces, ..Needs::default() };
         match &self.page {
             Page::Detail(detail) => {
                 let open = detail.row.as_ref().filter(|row| !row.is_closed());

@@ -142,7 +142,7 @@ tabs! {
         selects: State, abilities: &[Regroup, Span], next_grouping: Connections
     }
     /// What is wrong, why, and what to do.
-    Findings(findings: FindingsPanel = |config, _| FindingsPanel::new(config.thresholds.clone(), config.ignore.clone())) {
+    Findings(findings: FindingsPanel = |config, _| FindingsPanel::new(config.settings.thresholds.clone(), config.settings.ignore.clone())) {
         keys: &[char('6')], action: "tab-findings", name: "findings", help: "tab Findings: what is wrong, and why",
         title: "Findings", short: "Find", parts: findings::PARTS,
         selects: Finding, abilities: &[Regroup], next_grouping: Connections

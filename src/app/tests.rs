@@ -187,10 +187,10 @@ fn other_network_namespaces_come_with_the_next_sample_and_go_again() {
     let mut app = three();
     let wanted = |all_namespaces| Effect::Collect(Needs { all_namespaces, ..Needs::default() });
     assert_eq!(press(&mut app, "N"), [wanted(true), Effect::Sample]);
-    assert!(app.config.all_namespaces);
+    assert!(app.config.settings.all_namespaces);
     assert_eq!(press(&mut app, "N"), [wanted(false), Effect::Sample]);
     app.config.source.kind = SourceKind::Replay;
-    assert!(press(&mut app, "N").is_empty() && !app.config.all_namespaces);
+    assert!(press(&mut app, "N").is_empty() && !app.config.settings.all_namespaces);
     assert!(
         app.notices.latest().is_some_and(|(notice, _)| notice.text.as_str().contains("no other network namespaces"))
     );
@@ -302,7 +302,7 @@ fn protected_processes_and_sources_without_hands_are_refused() {
     let mut app = app_on(init());
     press(&mut app, "gK");
     assert_eq!(notice(&app), Protection::Init.sentence());
-    let mut app = app_with(|config| config.read_only = true, init());
+    let mut app = app_with(|config| config.settings.read_only = true, init());
     press(&mut app, "gK");
     assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
     let recording = |config: &mut Config| {

@@ -129,7 +129,7 @@ impl CommandRow {
 
 fn run<C: CliCommand>(matches: &ArgMatches, global: &GlobalOptions) -> Result<ExitCode, Failure> {
     let command = C::from_arg_matches(matches).map_err(|error| Failure::Usage(wrong::sentence(&error)))?;
-    if command.changes_machine() && global.settings()?.read_only {
+    if command.changes_machine() && global.settings()?.shared.read_only {
         return Err(Failure::Usage(format!(
             "--read-only forbids conntop {}; leave it out, or add --dry-run to see what would be done",
             C::NAME

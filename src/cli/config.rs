@@ -231,12 +231,15 @@ mod tests {
         let settings =
             settings_of("interval = \"2000ms\"\nall-netns = true\nmouse = false\n[thresholds]\nclose-wait-age = 0.5\n");
         let settings = settings.expect("valid");
-        assert_eq!((settings.interval, settings.all_netns, settings.mouse), (Duration::from_secs(2), true, false));
-        assert_eq!(settings.thresholds.close_wait_age, Duration::from_millis(500));
-        assert!(settings.trace && !settings.bell);
+        assert_eq!(
+            (settings.shared.interval, settings.shared.all_namespaces, settings.mouse),
+            (Duration::from_secs(2), true, false)
+        );
+        assert_eq!(settings.shared.thresholds.close_wait_age, Duration::from_millis(500));
+        assert!(settings.trace && !settings.shared.bell);
         let settings =
             settings_of("[[ignore]]\nrule = \"exposed-risky-port\"\nprocess = \"redis-server\"\nport = 6379\n");
         let named = Ignore::parse("exposed-risky-port:process:redis-server port:6379");
-        assert_eq!(settings.expect("valid").ignore, [named.expect("valid")]);
+        assert_eq!(settings.expect("valid").shared.ignore, [named.expect("valid")]);
     }
 }

@@ -59,10 +59,9 @@ fn color(words: &[std::ffi::OsString]) -> ColorChoice {
 
 fn with_program_help(command: Command, notes: CommandNotes, options: &[String], header: Style) -> Command {
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
-    let tail = format!(
-        "{FILTER}\n{}\nconntop --help and conntop COMMAND --help have examples and the rest.",
-        filled("Options:", options, 2)
-    );
+    let more = "and what conntop --help and conntop COMMAND --help list".split(' ').map(str::to_owned);
+    let options: Vec<String> = options.iter().cloned().chain(more).collect();
+    let tail = format!("{FILTER}\n{}", filled("Options:", &options, 2));
     // Those of the program stand in no list of the short help: it has to fit on one screen.
     let is_long_only = |arg: &Arg| arg.is_positional() || arg.is_global_set() || arg.get_id() == "help";
     with_help(command, notes, header)

@@ -28,7 +28,7 @@ pub(super) struct HostNameLookup {
 impl HostNameLookup {
     /// Asks as the settings say about what `kind` of source shows.
     pub(super) fn new(settings: &Settings, kind: SourceKind, patience: Duration) -> Self {
-        let is_on = settings.lookups() == Lookups::On;
+        let is_on = settings.shared.lookups == Lookups::On;
         if is_on
             && kind != SourceKind::Synthetic
             && let Err(why) = guarded::check_hosts()
@@ -36,7 +36,7 @@ impl HostNameLookup {
             say(&format!("{why}, so names of hosts are not asked for; mend that file"));
         }
         let may_ask = || guarded::check_hosts().is_ok();
-        let pool = is_on.then(|| Pool::new(resolver::for_source(kind, may_ask), settings.dns_private, |_| {}));
+        let pool = is_on.then(|| Pool::new(resolver::for_source(kind, may_ask), settings.shared.private_names, |_| {}));
         Self { pool, patience, has_said: false }
     }
 

@@ -57,10 +57,10 @@ impl Samples {
         }
         Self {
             store: Store::new(source.info().clone()),
-            taker: SampleTaker::new(source, patience, settings.interval),
+            taker: SampleTaker::new(source, patience, settings.shared.interval),
             needs: settings.needs(),
             tracker: Tracker::new(),
-            diagnosis: Diagnosis::new(settings.thresholds.clone()).ignoring(settings.ignore.clone()),
+            diagnosis: Diagnosis::new(settings.shared.thresholds.clone()).ignoring(settings.shared.ignore.clone()),
             diagnoses: true,
             first: None,
         }
@@ -68,7 +68,7 @@ impl Samples {
 
     /// As [`Self::new`], for who does not ask what is wrong, with an interval of its own.
     pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
-        let settings = Settings { interval, ..settings.clone() };
+        let settings = settings.with_interval(interval);
         Self { diagnoses: false, ..Self::new(source, &settings, RetryLimit::Follow, false) }
     }
 

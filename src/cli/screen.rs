@@ -30,17 +30,9 @@ pub(in crate::cli) fn show(
     source.listen(settings.trace);
     let options = ScreenOptions {
         filter: text,
-        interval: settings.interval,
-        read_only: settings.read_only,
-        all_namespaces: settings.all_netns,
-        lookups: settings.lookups(),
-        private_names: settings.dns_private,
+        settings: settings.shared.clone(),
         mouse: settings.mouse,
         theme: theme(settings, is_terminal),
-        bell: settings.bell,
-        keymap: settings.keys.clone(),
-        thresholds: settings.thresholds.clone(),
-        ignore: settings.ignore.clone(),
         remark: settings.remark.clone(),
     };
     Ok(runtime::run_screen(source, &options)?)
@@ -48,6 +40,6 @@ pub(in crate::cli) fn show(
 
 /// How the screen is drawn.
 fn theme(settings: &Settings, is_terminal: bool) -> Theme {
-    let theme = if settings.color.is_on(is_terminal) { Theme::DEFAULT } else { Theme::MONO };
+    let theme = if settings.color.is_on(is_terminal) { settings.theme } else { Theme::MONO };
     theme.with_ascii(settings.ascii)
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
 
 use crate::app::keymap::remap::Keymap;
+use crate::app::settings::SharedSettings;
 use crate::cli::{Failure, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
@@ -14,6 +15,7 @@ use crate::model::host_name::Lookups;
 use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
+use crate::ui::theme::Theme;
 
 /// The settings as the command line or the config file give them; what is not given is `None` or empty.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -39,6 +41,10 @@ pub(super) struct SettingOptions {
     /// When to use colours: auto unless said otherwise
     #[arg(long, global = true, value_name = "WHEN")]
     color: Option<Color>,
+    /// How the screen is coloured
+    #[arg(long, global = true, value_name = "NAME", value_parser = values::THEME)]
+    #[serde(deserialize_with = "theme")]
+    theme: Option<Theme>,
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
@@ -76,6 +82,7 @@ impl SettingOptions {
             no_mouse: self.no_mouse.or(file.no_mouse),
             ascii: self.ascii.or(file.ascii),
             color: self.color.or(file.color),
+            theme: self.theme.or(file.theme),
             bell: self.bell.or(file.bell),
             dns: self.dns.or(file.dns),
             dns_private: self.dns_private.or(file.dns_private),
@@ -90,36 +97,19 @@ impl SettingOptions {
 
 /// What holds for every command.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Settings {
-    /// The time between samples.
-    pub(super) interval: Duration,
-    /// Whether all network namespaces are shown.
-    pub(super) all_netns: bool,
-    /// Whether signals are never sent.
-    pub(super) read_only: bool,
+    /// What the commands share with the screen.
+    pub(super) shared: SharedSettings,
     /// Whether to draw with ASCII only.
     pub(super) ascii: bool,
     /// Whether the screen uses the mouse.
     pub(super) mouse: bool,
     /// When to use colours.
     pub(super) color: Color,
-    /// Whether the bell rings when something critical is found.
-    pub(super) bell: bool,
-    /// Whether names of hosts are asked for.
-    pub(super) dns: bool,
-    /// Whether also those of private addresses.
-    pub(super) dns_private: bool,
-    /// Whether names are never asked for.
-    pub(super) no_dns: bool,
+    /// How the screen is coloured, where it is.
+    pub(super) theme: Theme,
     /// Whether the kernel is asked for exact transitions.
     pub(super) trace: bool,
-    /// The keys of the screen.
-    pub(super) keys: Keymap,
-    /// The numbers that the rules compare with.
-    pub(super) thresholds: Thresholds,
-    /// The findings that are counted but not shown.
-    pub(super) ignore: Vec<Ignore>,
     /// Why the default config file is not used, where it is not. It was said on stderr; a screen shows it as well.
     pub(super) remark: Option<String>,
     /// What the command asks for by name, beside what every sample has.
@@ -130,21 +120,30 @@ impl Settings {
     /// The defaults, changed by the options of the config file, changed by those of the command line.
     pub(super) fn merged(command_line: &SettingOptions, file: SettingOptions, remark: Option<String>) -> Self {
         let given = command_line.clone().over(file);
+        let lookups = match (given.no_dns, given.dns) {
+            // A no beats every yes.
+            (Some(true), _) => Lookups::Forbidden,
+            (_, Some(true)) => Lookups::On,
+            _ => Lookups::Off,
+        };
+        let defaults = SharedSettings::default();
         Self {
-            interval: given.interval.unwrap_or(Duration::from_secs(1)),
-            all_netns: given.all_netns.unwrap_or(false),
-            read_only: given.read_only.unwrap_or(false),
+            shared: SharedSettings {
+                interval: given.interval.unwrap_or(defaults.interval),
+                read_only: given.read_only.unwrap_or(defaults.read_only),
+                all_namespaces: given.all_netns.unwrap_or(defaults.all_namespaces),
+                lookups,
+                private_names: given.dns_private.unwrap_or(defaults.private_names),
+                bell: given.bell.unwrap_or(defaults.bell),
+                keymap: given.keys.unwrap_or(defaults.keymap),
+                thresholds: given.thresholds.unwrap_or(defaults.thresholds),
+                ignore: given.ignore,
+            },
             ascii: only_ascii(command_line.ascii, given.ascii),
             mouse: !given.no_mouse.unwrap_or(false),
             color: given.color.unwrap_or_default(),
-            bell: given.bell.unwrap_or(false),
-            dns: given.dns.unwrap_or(false),
-            dns_private: given.dns_private.unwrap_or(false),
-            no_dns: given.no_dns.unwrap_or(false),
+            theme: given.theme.unwrap_or(Theme::DEFAULT),
             trace: !given.no_trace.unwrap_or(false),
-            keys: given.keys.unwrap_or_default(),
-            thresholds: given.thresholds.unwrap_or_default(),
-            ignore: given.ignore,
             remark,
             by_name: AskedByName::default(),
         }
@@ -153,19 +152,10 @@ impl Settings {
     /// What a sample is to hold beside the sockets of this namespace.
     pub(super) fn needs(&self) -> Needs {
         Needs {
-            all_namespaces: self.all_netns,
+            all_namespaces: self.shared.all_namespaces,
             wait_for_names: users::WAIT_ONCE,
             by_name: self.by_name,
             ..Needs::default()
-        }
-    }
-
-    /// Whether names of hosts are asked for: a no beats every yes.
-    pub(super) const fn lookups(&self) -> Lookups {
-        match (self.no_dns, self.dns) {
-            (true, _) => Lookups::Forbidden,
-            (false, true) => Lookups::On,
-            (false, false) => Lookups::Off,
         }
     }
 
@@ -174,16 +164,26 @@ impl Settings {
         Self { by_name, ..self.clone() }
     }
 
-    /// The same with names asked for, or not.
-    pub(super) fn with_dns(&self, dns: bool) -> Self {
-        Self { dns, ..self.clone() }
+    /// The same with this time between samples.
+    pub(super) fn with_interval(&self, interval: Duration) -> Self {
+        Self { shared: SharedSettings { interval, ..self.shared.clone() }, ..self.clone() }
+    }
+
+    /// The same with names asked for, or not; where they are forbidden they stay so.
+    pub(super) fn with_names(&self, wanted: bool) -> Self {
+        let lookups = match (self.shared.lookups, wanted) {
+            (Lookups::Forbidden, _) => Lookups::Forbidden,
+            (_, true) => Lookups::On,
+            (_, false) => Lookups::Off,
+        };
+        Self { shared: SharedSettings { lookups, ..self.shared.clone() }, ..self.clone() }
     }
 
     /// Opens the source of `choice`, if it can do what is asked for.
     pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
         let source = source::open(choice)?;
         let kind = source.info().kind;
-        if self.all_netns && !kind.sees_namespaces() {
+        if self.shared.all_namespaces && !kind.sees_namespaces() {
             let sentence = format!(
                 "--all-netns needs --source linux or procfs; the source {} has no other network namespaces",
                 kind.name()
@@ -208,6 +208,11 @@ fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
 /// A setting that the config file says as a yes, and the command line as a no.
 fn inverted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     bool::deserialize(deserializer).map(|is_on| Some(!is_on))
+}
+
+fn theme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Theme>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Theme::named(&name).map(Some).ok_or_else(|| serde::de::Error::custom(values::unknown_theme(&name)))
 }
 
 fn ignores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ignore>, D::Error> {

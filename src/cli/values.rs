@@ -15,6 +15,7 @@ use crate::report::list::can_group;
 use crate::table::connections::COLUMNS;
 use crate::table::sums::SUMS;
 use crate::table::{column, suggest, units};
+use crate::ui::theme::{THEMES, Theme};
 
 /// The shortest and the longest time between samples.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -152,6 +153,20 @@ pub(in crate::cli) const SORT: NameParser<String> = NameParser {
     },
     listed: COLUMNS_LISTED,
 };
+
+/// A theme of the screen.
+pub(in crate::cli) const THEME: NameParser<Theme> = NameParser {
+    names: || THEMES.iter().map(|theme| theme.name.to_owned()).collect(),
+    parse: |name| Theme::named(name).ok_or(NameError::Unknown),
+    listed: None,
+};
+
+/// What to write instead of the name of a theme that there is not.
+pub(in crate::cli) fn unknown_theme(name: &str) -> String {
+    let names: Vec<&str> = THEMES.iter().map(|theme| theme.name).collect();
+    let all = format!("there are {}", names.join(", "));
+    format!("unknown value '{name}' of theme; {}", suggest::hint(name, names.iter().copied(), &all))
+}
 
 /// A column that sockets can be grouped by.
 pub(in crate::cli) const GROUP_BY: NameParser<String> = NameParser {

@@ -76,7 +76,7 @@ fn facts(app: &App) -> Vec<HeaderPart> {
 /// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
 /// everything are rarer, with what they showed late.
 fn sample_intervals(app: &App) -> String {
-    let wanted = app.config.interval;
+    let wanted = app.config.settings.interval;
     let sample_intervals = app.store.sample_intervals();
     let every = sample_intervals.every.unwrap_or(wanted);
     let slow = every > wanted + wanted / SLOW_DIVISOR;
@@ -127,7 +127,7 @@ fn limits(app: &App) -> Vec<HeaderPart> {
     if app.pending.is_paused() {
         parts.push(("paused".to_owned(), Role::Accent));
     }
-    if app.config.read_only {
+    if app.config.settings.read_only {
         parts.push(("READ-ONLY".to_owned(), Role::Strong));
     }
     parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
@@ -147,10 +147,10 @@ fn limits(app: &App) -> Vec<HeaderPart> {
 
 /// Whether name servers are asked, and the key that changes it; nothing where they are not, as at first.
 const fn names(app: &App) -> Option<&'static str> {
-    match app.config.lookups {
+    match app.config.settings.lookups {
         Lookups::Forbidden => Some("no DNS"),
         Lookups::Off => None,
-        Lookups::On if app.config.private_names => Some("DNS, private too (n)"),
+        Lookups::On if app.config.settings.private_names => Some("DNS, private too (n)"),
         Lookups::On => Some("DNS (n)"),
     }
 }
@@ -159,7 +159,7 @@ const fn names(app: &App) -> Option<&'static str> {
 fn namespaces(app: &App) -> Option<String> {
     let others = app.store.coverage().other_namespaces;
     let more = || format!("+{}", units::counted(u64::from(others), "namespace"));
-    match (app.config.all_namespaces, others) {
+    match (app.config.settings.all_namespaces, others) {
         (false, 0) => None,
         (false, _) if app.config.source.kind.sees_namespaces() => Some(format!("{} (N)", more())),
         (false, _) => Some(more()),

@@ -23,8 +23,10 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, scroll: usize
     let count = help_columns(area.width).count();
     let width = area.width / u16::try_from(count).unwrap_or(1);
     for (sections, x) in help_columns(area.width).zip((0..).step_by(usize::from(width))) {
-        for (line, y) in lines(sections, app.config.read_only).iter().skip(scroll).zip(area.y + 1..area.bottom()) {
-            draw_line(painter, Rect { x, y, width, height: 1 }, &app.config.keymap, line);
+        for (line, y) in
+            lines(sections, app.config.settings.read_only).iter().skip(scroll).zip(area.y + 1..area.bottom())
+        {
+            draw_line(painter, Rect { x, y, width, height: 1 }, &app.config.settings.keymap, line);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::Phase;
 
 /// How the screen is drawn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Theme {
     row: &'static ThemeRow,
     is_ascii: bool,
@@ -39,7 +39,7 @@ impl Theme {
 }
 
 /// One theme: a style for each [`Role`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct ThemeRow {
     /// Its name, as the user writes it.
     pub name: &'static str,

@@ -289,3 +289,20 @@ fn the_example_has_every_threshold_with_its_default() {
         "assets/config.toml is behind the program: run CONNTOP_BLESS=1 cargo test --test cli config"
     );
 }
+
+/// `--theme` and the setting `theme` take the names of the table of themes; a wrong one is answered with all of them.
+#[test]
+fn a_theme_is_taken_by_its_name() {
+    use conntop::ui::theme::THEMES;
+    for theme in THEMES {
+        let (home, _) = home(&format!("theme = \"{}\"\n", theme.name));
+        assert_eq!(list_with(home.path(), &["--theme", theme.name]).code, 0, "{}", theme.name);
+    }
+    let wrong_option = refused(&ended(conntop().args(["list", "--demo", "--theme", "solarized"])), 2).to_owned();
+    let (home, _) = home("theme = \"solarized\"\n");
+    let wrong_setting = list_with(home.path(), &[]).stderr;
+    for theme in THEMES {
+        assert!(wrong_option.contains(theme.name), "{wrong_option}");
+        assert!(wrong_setting.contains(theme.name), "{wrong_setting}");
+    }
+}

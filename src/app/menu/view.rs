@@ -115,7 +115,7 @@ impl App {
 
     fn action_lines(&self, typed: &str) -> Vec<MenuLine> {
         let line = |binding: &Binding| {
-            let keys: Vec<String> = self.config.keymap.keys(binding).iter().map(ToString::to_string).collect();
+            let keys: Vec<String> = self.config.settings.keymap.keys(binding).iter().map(ToString::to_string).collect();
             MenuLine { label: keys.join(" "), about: binding.help.to_owned() }
         };
         self.actions(typed).into_iter().map(line).collect()

@@ -84,7 +84,7 @@ fn what_cannot_be_closed_is_refused_with_the_reason() {
         assert!(matches!(app.mode, Mode::Normal));
         notice(&app)
     };
-    assert!(refused(|config| config.read_only = true, tcp(1)).contains("--read-only"));
+    assert!(refused(|config| config.settings.read_only = true, tcp(1)).contains("--read-only"));
     assert_eq!(refused(|config| config.may_close = false, tcp(1)), CLOSE_NEEDS);
     assert!(refused(|config| config.source.abilities.close = false, tcp(1)).contains("--source linux"));
     let recording = |config: &mut Config| {

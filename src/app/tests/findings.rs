@@ -127,7 +127,7 @@ fn a_signal_goes_to_the_process_of_the_finding() {
 #[test]
 fn the_bell_rings_only_if_asked_for_and_only_for_what_became_critical() {
     let rings = |bell| {
-        let mut app = app_with(|config| config.bell = bell, vec![tcp(1)]);
+        let mut app = app_with(|config| config.settings.bell = bell, vec![tcp(1)]);
         app.show_findings(vec![leak(11, Severity::Warning)]);
         let quiet = app.background(1);
         app.show_findings(vec![leak(11, Severity::Critical)]);

@@ -149,10 +149,10 @@ fn the_sort_steps_over_names_and_the_menu_says_why() {
 #[test]
 fn what_is_forbidden_stays_so_and_says_why() {
     let mut app = app_of(5);
-    app.config.lookups = Lookups::Forbidden;
+    app.config.settings.lookups = Lookups::Forbidden;
     assert_eq!(asked(&press(&mut app, "n")), None);
     assert!(notice(&app).contains("--no-dns"));
-    assert_eq!(app.config.lookups, Lookups::Forbidden);
+    assert_eq!(app.config.settings.lookups, Lookups::Forbidden);
     app.turn(Msg::HostNames(vec![named(0, "a.example")]));
     assert!(app.store.host_names().is_empty());
 }
@@ -162,7 +162,7 @@ fn names_wanted_from_the_start_are_asked_for_with_the_first_sample() {
     let mut app = app_with(
         |config| {
             config.size = (120, 40);
-            config.lookups = Lookups::On;
+            config.settings.lookups = Lookups::On;
         },
         Vec::new(),
     );

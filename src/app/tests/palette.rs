@@ -59,7 +59,7 @@ fn read_only_offers_nothing_that_changes_the_machine_and_says_why_it_does_nothin
     let changing = ["kill", "close", "escalate"].map(help_of);
     for read_only in [true, false] {
         let mut app = app_with(
-            |config| (config.read_only, config.size) = (read_only, (200, 50)),
+            |config| (config.settings.read_only, config.size) = (read_only, (200, 50)),
             vec![tcp(1).held_by(&[nginx()])],
         );
         assert_eq!([hint(&app, "kill"), hint(&app, "close")].map(|hint| hint.is_none()), [read_only; 2]);
@@ -70,7 +70,7 @@ fn read_only_offers_nothing_that_changes_the_machine_and_says_why_it_does_nothin
         assert_eq!(hint(&app, "kill").is_none(), read_only, "in the details");
     }
     for key in ["K", "X", "!"] {
-        let mut app = app_with(|config| config.read_only = true, vec![tcp(1).held_by(&[nginx()])]);
+        let mut app = app_with(|config| config.settings.read_only = true, vec![tcp(1).held_by(&[nginx()])]);
         press(&mut app, "j");
         press(&mut app, key);
         assert!(notice(&app).contains("--read-only"), "{key}: {}", notice(&app));

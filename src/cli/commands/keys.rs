@@ -41,7 +41,7 @@ keys; conntop explain config shows how."],
 
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let (format, settings) = (self.output.format, global.settings()?);
-        print(format, |out| write(format, &settings.keys, out))
+        print(format, |out| write(format, &settings.shared.keymap, out))
     }
 }
 

@@ -102,7 +102,7 @@ Ctrl-C ends --on-change with exit code 0. It ends a wait as the signal does.",
             }
             ListRequest::OnChange(changes, list) => {
                 let (source, settings) = (global.open()?, &settings(list)?);
-                let sampler = ListSampler::new(source, settings, settings.interval);
+                let sampler = ListSampler::new(source, settings, settings.shared.interval);
                 change::run(sampler, *changes, &named(list, settings))
             }
         }
@@ -144,7 +144,7 @@ fn counted_twice(list: &List, store: &Store) -> Option<String> {
 
 /// `list` with names of hosts, if they are asked for.
 fn named(list: &List, settings: &Settings) -> List {
-    List { names: settings.lookups() == Lookups::On, ..list.clone() }
+    List { names: settings.shared.lookups == Lookups::On, ..list.clone() }
 }
 
 fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
@@ -163,7 +163,7 @@ fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
 pub(in crate::cli) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let needs = settings.needs();
-    let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.interval);
+    let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.shared.interval);
     loop {
         let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
         if pace == Pace::Interval {

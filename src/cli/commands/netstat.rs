@@ -62,20 +62,20 @@ interval, sockets in TIME_WAIT have one, too. Linux's own netstat calls programs
         let NetstatRequest { wanted, interval, hints } = self.arguments.plan()?;
         let names_wanted = wanted.connections.as_ref().is_some_and(|connections| connections.names);
         // Here -f alone says whether names are wanted: digits are what netstat prints.
-        let settings = global.settings()?.with_dns(names_wanted);
+        let settings = global.settings()?.with_names(names_wanted);
         let source = global.open()?;
         let kind = source.info().kind;
         refuse_without_machine(&wanted, kind)?;
         for hint in &hints {
             say(hint);
         }
-        if names_wanted && settings.lookups() == Lookups::Forbidden {
+        if names_wanted && settings.shared.lookups == Lookups::Forbidden {
             say("-f: --no-dns forbids to ask for names; addresses are shown");
         }
         let patience = if interval.is_some() { RetryLimit::Check } else { RetryLimit::Look };
         let sampler = NetstatSampler {
             store: Store::new(source.info().clone()),
-            taker: SampleTaker::new(source, patience, settings.interval),
+            taker: SampleTaker::new(source, patience, settings.shared.interval),
             tracker: Tracker::new(),
             needs: settings.needs(),
             names: HostNameLookup::new(&settings, kind, PATIENCE),

@@ -53,7 +53,7 @@ processes."],
         let mut recorder = Recorder::create(&self.file, source.info())?;
         let ended = Interrupt::run(async |interrupt| {
             source.listen(settings.trace);
-            let mut taker = SampleTaker::new(source, RetryLimit::Follow, settings.interval);
+            let mut taker = SampleTaker::new(source, RetryLimit::Follow, settings.shared.interval);
             taker.for_time(self.time.time);
             self.record(taker, &mut recorder, &settings.needs(), interrupt).await
         });

@@ -1,11 +1,15 @@
 //! Names of hosts on the screen: beside the address, marked as a hint, and the state of asking in the header.
 
 use super::*;
+use crate::app::settings::SharedSettings;
 use crate::model::host_name::{HostName, Lookups};
 
 /// An app with the first connection's peer named, if names are on.
 fn named(size: (u16, u16), lookups: Lookups) -> App {
-    let mut app = App::new(Config { lookups, ..Config::new(source_info(), size) });
+    let mut app = App::new(Config {
+        settings: SharedSettings { lookups, ..SharedSettings::default() },
+        ..Config::new(source_info(), size)
+    });
     let sample = Delta {
         added: vec![connection(tcp(1).local("10.0.0.7:443").remote("8.8.4.4:40122"), 0)],
         at: Timestamp::from_millis(NOW * 1_000),

@@ -40,7 +40,7 @@ impl ListSampler {
     /// Looks at the interval of `settings`, and has the kernel tell what happens between.
     pub(super) fn listening(mut source: Box<dyn Source>, settings: &Settings) -> Self {
         source.listen(settings.trace);
-        Self::new(source, settings, settings.interval)
+        Self::new(source, settings, settings.shared.interval)
     }
 
     /// The time of a live source is over after this: a failure that lasts until then is the outcome.
