@@ -6,10 +6,10 @@ pub mod clocks;
 mod ends;
 mod entry;
 mod identity;
-mod lives;
-mod outside;
 mod owner_memory;
-mod telling;
+mod traced_connections;
+mod transition_report;
+mod unhashed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,8 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::tracker::ends::EndEvents;
 use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
-use crate::tracker::lives::TracedLives;
-use crate::tracker::outside::UnlistedSockets;
+use crate::tracker::traced_connections::TracedConnections;
+use crate::tracker::unhashed::UnlistedSockets;
 
 /// How far apart two reports of one past moment may be and still mean the same: the kernel counts "so long ago" in
 /// jiffies of up to 10 ms, from the moment at which it reads the row.
@@ -62,8 +62,8 @@ pub struct Tracker {
     begun_at: Timestamp,
     coverage: Arc<Coverage>,
     ends: EndEvents,
-    lives: TracedLives,
-    outside: UnlistedSockets,
+    traced: TracedConnections,
+    unhashed: UnlistedSockets,
 }
 
 /// The samples so far.
@@ -119,6 +119,19 @@ impl SampleSink for Tracking<'_> {
     }
 }
 
+/// What is known of a sample before its sockets are compared.
+#[derive(Clone, Copy, Debug)]
+struct SampleSize {
+    /// When it was begun.
+    at: Timestamp,
+    /// How long taking it takes, as far as that is known.
+    took: Duration,
+    /// About how many sockets it has.
+    len: usize,
+    /// What it lists.
+    scope: Scope,
+}
+
 /// What one update works with.
 #[derive(Debug)]
 struct SampleContext {
@@ -150,7 +163,8 @@ impl Tracker {
         let Some(seen) = self.seen else { return SinkAnswer::New };
         if self.pushed.is_none() {
             let len = self.directory.len();
-            let round = self.begin_round((self.begun_at, self.took), (len, Scope::ALL), Some(seen));
+            let round = self
+                .begin_sample(SampleSize { at: self.begun_at, took: self.took, len, scope: Scope::ALL }, Some(seen));
             self.pushed = Some(Pushed { round, met: 0 });
         }
         let Some(Pushed { round, met }) = &mut self.pushed else { return SinkAnswer::New };
@@ -187,23 +201,26 @@ impl Tracker {
         let pushed = self.pushed.take().filter(|_| snapshot.scope.is_all());
         let Pushed { mut round, mut met } = pushed.unwrap_or_else(|| {
             let len = snapshot.sockets.len();
-            let round = self.begin_round((snapshot.at, snapshot.took), (len, snapshot.scope), self.seen);
+            let round = self.begin_sample(
+                SampleSize { at: snapshot.at, took: snapshot.took, len, scope: snapshot.scope },
+                self.seen,
+            );
             Pushed { round, met: 0 }
         });
         round.tolerance = tolerance(snapshot.took);
         round.ends_are_told = snapshot.events.event_status.ends == EventSourceStatus::On;
         let mut delta = self.delta(snapshot);
         self.ends.take_in(&snapshot.events, &mut self.directory, &round);
-        self.lives.take_in(&snapshot.events, &round);
+        self.traced.take_in(&snapshot.events, &round);
         let gone = sorted(&snapshot.gone);
-        self.outside.begin(snapshot, &mut self.directory);
+        self.unhashed.begin(snapshot, &mut self.directory);
         for socket in snapshot.sockets.iter().filter(|socket| !contains(&gone, socket.id)) {
-            if outside::is_apart(socket) {
+            if unhashed::is_apart(socket) {
                 continue;
             }
             let Some(slot) = self.directory.find(socket.id) else {
                 self.ends.recognise(socket, &round);
-                self.directory.insert(add(socket, &round, &mut self.lives, &mut delta));
+                self.directory.insert(add(socket, &round, &mut self.traced, &mut delta));
                 continue;
             };
             let entry = self.directory.entry(slot);
@@ -212,7 +229,7 @@ impl Tracker {
                 continue;
             }
             if !entry.is_same(socket, &round) {
-                change(entry, socket, &round, &mut self.lives, &mut delta);
+                change(entry, socket, &round, &mut self.traced, &mut delta);
             }
             (entry.generation, entry.seen_at) = (round.generation, round.at);
             self.directory.keep(slot);
@@ -220,7 +237,7 @@ impl Tracker {
         }
         let directory = &mut self.directory;
         self.missed.retain(|slot, _| directory.entry(*slot).generation != round.generation);
-        met += self.take_outside(&round, &mut delta);
+        met += self.take_unhashed(&round, &mut delta);
         for id in &gone {
             if let Some(slot) = self.directory.slot(*id) {
                 self.end(slot, None, &round, &mut delta);
@@ -237,11 +254,11 @@ impl Tracker {
 
     /// Sockets that no table lists any more, and that a process still holds: they are what they were, in `CLOSE`.
     /// How many of them were there before.
-    fn take_outside(&mut self, round: &SampleContext, delta: &mut Delta) -> usize {
+    fn take_unhashed(&mut self, round: &SampleContext, delta: &mut Delta) -> usize {
         let mut met = 0;
-        for socket in self.outside.take() {
+        for socket in self.unhashed.take() {
             let Some(slot) = self.directory.slot(socket.id) else {
-                self.directory.insert(add(&socket, round, &mut self.lives, delta));
+                self.directory.insert(add(&socket, round, &mut self.traced, delta));
                 continue;
             };
             self.missed.remove(&slot);
@@ -250,7 +267,7 @@ impl Tracker {
                 continue;
             }
             if !entry.is_same(&socket, round) {
-                change(entry, &socket, round, &mut self.lives, delta);
+                change(entry, &socket, round, &mut self.traced, delta);
             }
             (entry.generation, entry.seen_at) = (round.generation, round.at);
             self.directory.keep(slot);
@@ -261,15 +278,15 @@ impl Tracker {
 
     /// What only the kernel knows of the time between the samples.
     fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &SampleContext, delta: &mut Delta) {
-        let lives = &mut self.lives;
+        let lives = &mut self.traced;
         let place = |ended: &Ended| (ended.socket.local, ended.socket.remote);
         let netns = |ended: &Ended| ended.socket.id.netns();
         let is_certain = |ended: &Ended| contains(gone, ended.socket.id) || lives.is_over(place(ended), netns(ended));
         let untold = self.ends.take_untold((round, &self.directory), is_certain);
         for untold in untold.iter().filter(|untold| !untold.ended.is_emptied()) {
             match lives.whole(place(&untold.ended), netns(&untold.ended)) {
-                Some(way) => telling::traced_life(&untold.ended, &way, delta),
-                None => telling::short_life(untold, delta),
+                Some(way) => transition_report::traced_connection(&untold.ended, &way, delta),
+                None => transition_report::short_connection(untold, delta),
             }
         }
         // What is left of the trace may be theirs.
@@ -277,20 +294,20 @@ impl Tracker {
         let emptied: Vec<&Ended> = emptied.collect();
         for (ended, lived) in emptied.iter().zip(lives.emptied(&emptied)) {
             if lived.is_empty() {
-                delta.transitions.push(telling::end_of_unknown(ended));
+                delta.transitions.push(transition_report::end_of_unknown(ended));
             }
             for (place, way) in lived {
-                telling::traced_life_at(place, ended, &way, delta);
+                transition_report::traced_connection_at(place, ended, &way, delta);
             }
         }
         lives.finish(round);
         let overflown = [
             (EventSource::DestroyEvent, self.ends.take_overflown()),
-            (EventSource::Tracepoint, self.lives.take_overflown()),
+            (EventSource::Tracepoint, self.traced.take_overflown()),
         ];
         let overflown = overflown.into_iter().filter(|(_, count)| *count > 0);
         let overflown: Vec<_> = overflown.map(|(of, count)| Loss { of, count: Some(count) }).collect();
-        delta.gaps = telling::gaps(&snapshot.events, &overflown, round);
+        delta.gaps = transition_report::gaps(&snapshot.events, &overflown, round);
         // Stable: what happens to one socket stays in its order where two moments are the same.
         delta.transitions.sort_by_key(|transition| transition.at);
     }
@@ -302,8 +319,8 @@ impl Tracker {
             .table_sizes()
             .into_iter()
             .chain(self.ends.table_sizes())
-            .chain(self.lives.table_sizes())
-            .chain(self.outside.table_sizes())
+            .chain(self.traced.table_sizes())
+            .chain(self.unhashed.table_sizes())
             .chain([missed])
             .collect()
     }
@@ -330,12 +347,8 @@ impl Tracker {
     }
 
     /// Begins to compare a sample of about `len` sockets.
-    fn begin_round(
-        &mut self,
-        (at, took): (Timestamp, Duration),
-        (len, scope): (usize, Scope),
-        seen: Option<SeenSamples>,
-    ) -> SampleContext {
+    fn begin_sample(&mut self, sample: SampleSize, seen: Option<SeenSamples>) -> SampleContext {
+        let SampleSize { at, took, len, scope } = sample;
         self.generation = self.generation.wrapping_add(1);
         self.directory.begin(len, scope.is_all());
         SampleContext {
@@ -401,7 +414,7 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let over = self.ends.is_over(entry) || (self.ends.has_ended(entry) && self.lives.is_over_for(entry));
+            let over = self.ends.is_over(entry) || (self.ends.has_ended(entry) && self.traced.is_over_for(entry));
             let successor = tuple(entry).and_then(|tuple| taken.get(&tuple).copied());
             let certain = expired || over || successor.is_some();
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
@@ -422,19 +435,19 @@ impl Tracker {
     /// a connection with the same endpoints.
     fn end(&mut self, slot: u32, successor: Option<Timestamp>, round: &SampleContext, delta: &mut Delta) {
         let at = self.missed.remove(&slot).unwrap_or(round.at);
-        self.outside.remember(self.directory.entry(slot));
+        self.unhashed.remember(self.directory.entry(slot));
         let entry = self.directory.entry(slot);
         let expired = entry.time_wait_ends().filter(|&end| end <= at);
         delta.removed.push(Removed { id: entry.id, at });
         let at = successor.map_or(at, |successor| at.min(successor.max(entry.seen_at)));
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
         let word = self.ends.take(entry, round);
-        let (closed, begin) = match self.lives.way(entry, None) {
-            Some(way) => telling::traced_end(closed(entry, end), &way, begin(entry), delta),
+        let (closed, begin) = match self.traced.way(entry, None) {
+            Some(way) => transition_report::traced_end(closed(entry, end), &way, begin(entry), delta),
             None => (closed(entry, end), begin(entry)),
         };
         let word = word.map(|word| word.after(entry.socket()));
-        delta.transitions.push(telling::with_last_words(closed, entry.seen_at, begin, word));
+        delta.transitions.push(transition_report::with_last_words(closed, entry.seen_at, begin, word));
         self.directory.remove(slot);
     }
 }
@@ -514,7 +527,7 @@ fn is_late(transition: &Transition, round: &SampleContext) -> bool {
     !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
-fn add(socket: &Socket, round: &SampleContext, lives: &mut TracedLives, delta: &mut Delta) -> TrackedSocket {
+fn add(socket: &Socket, round: &SampleContext, lives: &mut TracedConnections, delta: &mut Delta) -> TrackedSocket {
     if round.first {
         let entry = TrackedSocket::new(socket, clocks::at_first_sight(socket, round.at), round);
         delta.added.push(entry.row());
@@ -531,7 +544,7 @@ fn open(
     socket: &Socket,
     since: Since,
     round: &SampleContext,
-    lives: &mut TracedLives,
+    lives: &mut TracedConnections,
     delta: &mut Delta,
 ) -> TrackedSocket {
     let Some(way) = lives.opening(socket) else {
@@ -541,13 +554,13 @@ fn open(
     };
     let base =
         Transition { of_subflow: socket.is_subflow, ..Transition::new(&socket.reference(), since.at, None, None) };
-    let (told, held) = telling::along(&base, &way, None);
-    let is_traced = telling::reaches(&told, socket.state);
-    let since = if is_traced { held } else { Some(telling::in_mini_socket(since, socket, &way)) };
+    let (told, held) = transition_report::along(&base, &way, None);
+    let is_traced = transition_report::reaches(&told, socket.state);
+    let since = if is_traced { held } else { Some(transition_report::in_mini_socket(since, socket, &way)) };
     let since = since.map(|since| round.not_later(since));
     let entry = TrackedSocket::owned(socket, since, &way.owner, round);
     let opened = opened(&entry, since.map_or(round.at, |since| since.at));
-    let steps = telling::completed(told, opened, held, since);
+    let steps = transition_report::completed(told, opened, held, since);
     delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
     entry
 }
@@ -556,7 +569,7 @@ fn change(
     entry: &mut TrackedSocket,
     socket: &Socket,
     round: &SampleContext,
-    lives: &mut TracedLives,
+    lives: &mut TracedConnections,
     delta: &mut Delta,
 ) {
     let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
@@ -564,7 +577,7 @@ fn change(
         let since = entered();
         let end = Since { at: since.at, basis: AgeBasis::Observed };
         let closed = match lives.way(entry, None) {
-            Some(way) => telling::traced_end(closed(entry, end), &way, begin(entry), delta).0,
+            Some(way) => transition_report::traced_end(closed(entry, end), &way, begin(entry), delta).0,
             None => closed(entry, end),
         };
         delta.transitions.push(closed);
@@ -585,19 +598,19 @@ fn change(
         let step = entry.transition(Some(socket.state), since.at);
         let way = lives.way(entry, Some(socket));
         let (told, held) = match &way {
-            Some(way) => telling::along(&step, way, Some(begin(entry))),
+            Some(way) => transition_report::along(&step, way, Some(begin(entry))),
             None => (Vec::new(), Some(begin(entry))),
         };
-        let is_traced = telling::reaches(&told, socket.state);
+        let is_traced = transition_report::reaches(&told, socket.state);
         let since = match way {
             Some(_) if is_traced => held,
-            Some(way) => Some(telling::in_mini_socket(since, socket, &way)),
+            Some(way) => Some(transition_report::in_mini_socket(since, socket, &way)),
             None => Some(since),
         };
         let since = since.map(|since| round.not_later(since));
         let step = Transition { at: since.map_or(step.at, |since| since.at), ..step };
         let connection = entry.renew(socket, since, round);
-        let steps = telling::completed(told, step, held, since);
+        let steps = transition_report::completed(told, step, held, since);
         delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
         delta.changed.push(connection);
     }

@@ -6,32 +6,32 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use crate::dns::book::{Book, Manners, Next, WORKERS_MAX};
+use crate::dns::book::{LookupQueue, NextStep, QueryLimits, WORKERS_MAX};
 use crate::dns::resolver::Resolver;
 use crate::model::host_name::Named;
 
 /// Asks about what is wanted, and tells.
 pub struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolShared>,
     workers: usize,
 }
 
-struct Shared {
-    state: Mutex<State>,
+struct PoolShared {
+    state: Mutex<PoolState>,
     changed: Condvar,
     resolver: Box<dyn Resolver>,
     tell: Box<dyn Fn(Named) + Send + Sync>,
 }
 
-struct State {
-    book: Book,
+struct PoolState {
+    book: LookupQueue,
     /// Nobody listens any more.
     is_over: bool,
 }
 
-impl Shared {
+impl PoolShared {
     /// A thread that panicked has left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -41,9 +41,9 @@ impl Pool {
     /// `with_private`, or if no question leaves this machine.
     pub fn new(resolver: Box<dyn Resolver>, with_private: bool, tell: impl Fn(Named) + Send + Sync + 'static) -> Self {
         let asks_others = resolver.asks_others();
-        let book = Book::new(Manners { with_private: with_private || !asks_others, is_slow: asks_others });
-        let state = Mutex::new(State { book, is_over: false });
-        let shared = Shared { state, changed: Condvar::new(), resolver, tell: Box::new(tell) };
+        let book = LookupQueue::new(QueryLimits { with_private: with_private || !asks_others, is_slow: asks_others });
+        let state = Mutex::new(PoolState { book, is_over: false });
+        let shared = PoolShared { state, changed: Condvar::new(), resolver, tell: Box::new(tell) };
         Self { shared: Arc::new(shared), workers: 0 }
     }
 
@@ -91,11 +91,11 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared) {
+fn work(shared: &PoolShared) {
     let mut state = shared.lock();
     while !state.is_over {
         match state.book.next(Instant::now()) {
-            Next::Ask(addr) => {
+            NextStep::Ask(addr) => {
                 drop(state);
                 let reply = shared.resolver.ask(addr);
                 let told = shared.lock().book.answered(addr, reply, Instant::now());
@@ -105,11 +105,11 @@ fn work(shared: &Shared) {
                 }
                 state = shared.lock();
             }
-            Next::Wait(time) => {
+            NextStep::Wait(time) => {
                 let waited = shared.changed.wait_timeout(state, time);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            Next::Idle => state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            NextStep::Idle => state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::dns::resolver::Reply;
+    use crate::dns::resolver::DnsReply;
 
     /// How long a test waits for what must come.
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -134,14 +134,14 @@ mod tests {
     }
 
     impl Resolver for Slow {
-        fn ask(&self, addr: IpAddr) -> Reply {
+        fn ask(&self, addr: IpAddr) -> DnsReply {
             self.asked.lock().expect("no panic").send(addr).expect("the test listens");
             // The end of the test answers, too.
             let _ = self.answers.lock().expect("no panic").recv();
             if self.names.contains(&addr) {
-                Reply::Name(format!("{addr}.example").into_bytes())
+                DnsReply::Name(format!("{addr}.example").into_bytes())
             } else {
-                Reply::Nameless
+                DnsReply::NoName
             }
         }
     }

@@ -8,11 +8,11 @@ use crate::model::snapshot::SourceKind;
 
 /// The answer to one question, as it came: what it says has yet to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum DnsReply {
     /// It is called this.
     Name(Vec<u8>),
     /// It has no name.
-    Nameless,
+    NoName,
     /// Nobody who knows could be asked.
     Failed,
 }
@@ -20,7 +20,7 @@ pub enum Reply {
 /// Somebody who knows names.
 pub trait Resolver: Send + Sync {
     /// What `addr` is called. May take long: it is called on a thread that nobody waits for.
-    fn ask(&self, addr: IpAddr) -> Reply;
+    fn ask(&self, addr: IpAddr) -> DnsReply;
 
     /// Whether the question may leave this machine.
     fn asks_others(&self) -> bool {
@@ -44,14 +44,14 @@ pub struct System {
 }
 
 impl Resolver for System {
-    fn ask(&self, addr: IpAddr) -> Reply {
+    fn ask(&self, addr: IpAddr) -> DnsReply {
         if !(self.may_ask)() {
-            return Reply::Failed;
+            return DnsReply::Failed;
         }
         match dns_lookup::lookup_addr(&addr).map_err(|error| error.kind()) {
-            Ok(name) => Reply::Name(name.into_bytes()),
-            Err(LookupErrorKind::NoName | LookupErrorKind::NoData) => Reply::Nameless,
-            Err(_) => Reply::Failed,
+            Ok(name) => DnsReply::Name(name.into_bytes()),
+            Err(LookupErrorKind::NoName | LookupErrorKind::NoData) => DnsReply::NoName,
+            Err(_) => DnsReply::Failed,
         }
     }
 }
@@ -61,7 +61,7 @@ impl Resolver for System {
 pub struct Invented;
 
 impl Resolver for Invented {
-    fn ask(&self, addr: IpAddr) -> Reply {
+    fn ask(&self, addr: IpAddr) -> DnsReply {
         // Every fourth client has no name, as in life.
         let (text, is_inner) = match addr.to_canonical() {
             IpAddr::V4(addr) => {
@@ -75,9 +75,9 @@ impl Resolver for Invented {
             ),
         };
         match text.bytes().fold(0u8, u8::wrapping_add) % 4 {
-            _ if is_inner => Reply::Name(format!("node-{text}.internal").into_bytes()),
-            0 => Reply::Nameless,
-            _ => Reply::Name(format!("client-{text}.dyn.example.net").into_bytes()),
+            _ if is_inner => DnsReply::Name(format!("node-{text}.internal").into_bytes()),
+            0 => DnsReply::NoName,
+            _ => DnsReply::Name(format!("client-{text}.dyn.example.net").into_bytes()),
         }
     }
 

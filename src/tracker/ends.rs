@@ -4,7 +4,7 @@
 //! that words are kept until no trace of it is left; and where the socket never was in a sample, its mini-socket has
 //! another cookie and is recognised by its endpoints.
 
-mod nameless;
+mod unnamed;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::tracker::SampleContext;
-use crate::tracker::ends::nameless::EndsWithoutCookie;
+use crate::tracker::ends::unnamed::EndsWithoutCookie;
 use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const POLITE: Manners = Manners { with_private: false, is_slow: true };
+const POLITE: QueryLimits = QueryLimits { with_private: false, is_slow: true };
 
 fn address(number: usize) -> IpAddr {
     let [.., high, low] = number.to_be_bytes();
@@ -13,8 +13,8 @@ fn addresses(count: usize) -> Vec<IpAddr> {
     (0..count).map(address).collect()
 }
 
-fn named(text: &str) -> Reply {
-    Reply::Name(text.as_bytes().to_vec())
+fn named(text: &str) -> DnsReply {
+    DnsReply::Name(text.as_bytes().to_vec())
 }
 
 fn name(text: &str) -> Option<HostName> {
@@ -22,17 +22,17 @@ fn name(text: &str) -> Option<HostName> {
 }
 
 /// A book that wants `count` addresses, and a moment.
-fn wanting(count: usize) -> (Book, Instant) {
-    let mut book = Book::new(POLITE);
+fn wanting(count: usize) -> (LookupQueue, Instant) {
+    let mut book = LookupQueue::new(POLITE);
     assert!(book.want(&addresses(count)).is_empty());
     (book, Instant::now())
 }
 
 /// All that may be asked at `now`.
-fn questions(book: &mut Book, now: Instant) -> Vec<IpAddr> {
+fn questions(book: &mut LookupQueue, now: Instant) -> Vec<IpAddr> {
     std::iter::from_fn(|| match book.next(now) {
-        Next::Ask(addr) => Some(addr),
-        Next::Wait(_) | Next::Idle => None,
+        NextStep::Ask(addr) => Some(addr),
+        NextStep::Wait(_) | NextStep::Idle => None,
     })
     .collect()
 }
@@ -45,7 +45,7 @@ fn no_second_has_more_than_twenty_questions() {
         let now = start + Duration::from_millis(ms);
         for addr in questions(&mut book, now) {
             asked.push(now);
-            book.answered(addr, Reply::Nameless, now);
+            book.answered(addr, DnsReply::NoName, now);
         }
     }
     for first in &asked {
@@ -59,8 +59,8 @@ fn no_second_has_more_than_twenty_questions() {
 fn a_worker_that_is_early_is_told_when_to_come_back() {
     let (mut book, start) = wanting(WANTED_MAX);
     assert_eq!(questions(&mut book, start), addresses(QUESTIONS_PER_SECOND_MAX));
-    assert_eq!(book.next(start + Duration::from_millis(300)), Next::Wait(Duration::from_millis(700)));
-    assert!(matches!(book.next(start + Duration::from_secs(1)), Next::Ask(_)));
+    assert_eq!(book.next(start + Duration::from_millis(300)), NextStep::Wait(Duration::from_millis(700)));
+    assert!(matches!(book.next(start + Duration::from_secs(1)), NextStep::Ask(_)));
 }
 
 #[test]
@@ -71,17 +71,17 @@ fn what_is_wanted_is_bounded_and_only_the_latest_wish_counts() {
     book.want(&later);
     assert_eq!(questions(&mut book, start), later, "what is not seen any more is not asked about");
     book.want(&[]);
-    assert_eq!(book.next(start + Duration::from_secs(9)), Next::Idle);
+    assert_eq!(book.next(start + Duration::from_secs(9)), NextStep::Idle);
 }
 
 #[test]
 fn an_address_is_asked_about_once_however_it_is_written() {
-    let mut book = Book::new(POLITE);
+    let mut book = LookupQueue::new(POLITE);
     let twice = ["8.8.8.8", "::ffff:8.8.8.8", "8.8.8.8"].map(|text| text.parse().expect("an address"));
     book.want(&twice);
     let now = Instant::now();
     assert_eq!(questions(&mut book, now), [twice[0]]);
-    assert_eq!(book.next(now), Next::Idle, "an open question is not asked again");
+    assert_eq!(book.next(now), NextStep::Idle, "an open question is not asked again");
     assert_eq!(book.answered(twice[0], named("dns.example"), now), Some((twice[0], name("dns.example"))));
     assert_eq!(book.want(&twice[1..]), [(twice[0], name("dns.example"))]);
 }
@@ -91,7 +91,7 @@ fn private_addresses_are_asked_about_only_when_told() {
     let private = ["10.0.0.1", "127.0.0.1", "fd00::1", "192.0.2.1"].map(|text| text.parse().expect("an address"));
     let now = Instant::now();
     for (with_private, asked) in [(false, 0), (true, private.len())] {
-        let mut book = Book::new(Manners { with_private, ..POLITE });
+        let mut book = LookupQueue::new(QueryLimits { with_private, ..POLITE });
         book.want(&private);
         assert_eq!(questions(&mut book, now).len(), asked);
     }
@@ -100,15 +100,15 @@ fn private_addresses_are_asked_about_only_when_told() {
 #[test]
 fn an_answer_is_believed_for_its_time_and_then_asked_for_again() {
     for (reply, life) in [
-        (named("a.example"), NAME_LIFE),
-        (Reply::Nameless, NAMELESS_LIFE),
-        (named("127.0.0.1"), NAMELESS_LIFE),
-        (Reply::Failed, FAILURE_LIFE),
+        (named("a.example"), NAME_LIFETIME),
+        (DnsReply::NoName, NO_NAME_LIFETIME),
+        (named("127.0.0.1"), NO_NAME_LIFETIME),
+        (DnsReply::Failed, FAILURE_LIFETIME),
     ] {
         let (mut book, start) = wanting(1);
         assert_eq!(questions(&mut book, start).len(), 1);
         book.answered(address(0), reply.clone(), start);
-        assert_eq!(book.next(start), Next::Wait(life), "{reply:?}");
+        assert_eq!(book.next(start), NextStep::Wait(life), "{reply:?}");
         let nearly = start + life.saturating_sub(Duration::from_millis(1));
         assert!(questions(&mut book, nearly).is_empty(), "{reply:?}");
         assert_eq!(questions(&mut book, start + life), [address(0)], "{reply:?}");
@@ -118,19 +118,19 @@ fn an_answer_is_believed_for_its_time_and_then_asked_for_again() {
 #[test]
 fn a_name_stays_while_it_is_asked_for_again_and_goes_when_it_is_gone() {
     let (mut book, start) = wanting(1);
-    let ask = |book: &mut Book, at: Instant, reply: Reply| {
+    let ask = |book: &mut LookupQueue, at: Instant, reply: DnsReply| {
         assert_eq!(questions(book, at), [address(0)]);
         book.answered(address(0), reply, at)
     };
     assert_eq!(ask(&mut book, start, named("a.example")), Some((address(0), name("a.example"))));
-    let later = start + NAME_LIFE;
+    let later = start + NAME_LIFETIME;
     assert_eq!(book.names(), [(address(0), name("a.example"))]);
-    assert_eq!(ask(&mut book, later, Reply::Failed), None, "no answer is no news");
+    assert_eq!(ask(&mut book, later, DnsReply::Failed), None, "no answer is no news");
     assert_eq!(book.names().len(), 1);
-    let later = later + FAILURE_LIFE;
+    let later = later + FAILURE_LIFETIME;
     assert_eq!(ask(&mut book, later, named("A.example.")), None, "the same is no news");
-    let later = later + NAME_LIFE;
-    assert_eq!(ask(&mut book, later, Reply::Nameless), Some((address(0), None)));
+    let later = later + NAME_LIFETIME;
+    assert_eq!(ask(&mut book, later, DnsReply::NoName), Some((address(0), None)));
     assert!(book.names().is_empty());
 }
 
@@ -141,7 +141,7 @@ fn what_comes_after_the_deadline_is_dropped() {
     let late = start + DEADLINE + Duration::from_millis(1);
     assert_eq!(book.unanswered(late), 1);
     assert_eq!(book.answered(address(0), named("late.example"), late), None);
-    assert_eq!((book.names(), book.next(late)), (Vec::new(), Next::Wait(FAILURE_LIFE)));
+    assert_eq!((book.names(), book.next(late)), (Vec::new(), NextStep::Wait(FAILURE_LIFETIME)));
     assert_eq!(book.answered(address(0), named("unasked.example"), late), None);
 }
 
@@ -161,7 +161,7 @@ fn evil_answers_are_no_names() {
     ];
     let (mut book, start) = wanting(evil.len() + 1);
     for (addr, bytes) in questions(&mut book, start).into_iter().zip(evil.into_iter().chain([&b"UPPER.Example"[..]])) {
-        let told = book.answered(addr, Reply::Name(bytes.to_vec()), start);
+        let told = book.answered(addr, DnsReply::Name(bytes.to_vec()), start);
         assert_eq!(told.is_some(), bytes == b"UPPER.Example", "{bytes:?}");
     }
     assert_eq!(book.names(), [(address(evil.len()), name("upper.example"))]);
@@ -169,7 +169,7 @@ fn evil_answers_are_no_names() {
 
 #[test]
 fn memory_is_bounded_and_what_is_seen_stays_known() {
-    let mut book = Book::new(POLITE);
+    let mut book = LookupQueue::new(POLITE);
     let seen = address(0);
     let mut now = Instant::now();
     for page in 0..500 {
@@ -188,7 +188,7 @@ fn memory_is_bounded_and_what_is_seen_stays_known() {
 
 #[test]
 fn only_what_stays_on_this_machine_is_not_slowed_down() {
-    let mut book = Book::new(Manners { is_slow: false, ..POLITE });
+    let mut book = LookupQueue::new(QueryLimits { is_slow: false, ..POLITE });
     book.want(&addresses(100));
     assert_eq!(questions(&mut book, Instant::now()).len(), 100);
 }

@@ -253,7 +253,7 @@ fn a_loss_is_a_gap_between_two_samples() {
 enum FalseReport {
     Ended { slot: usize, of_other: bool, is_emptied: bool },
     TracedStateChange { slot: usize, key: u64, from: Index, to: Index, ago_ms: u64 },
-    TracedLife { slot: usize, key: u64 },
+    TracedConnection { slot: usize, key: u64 },
 }
 
 fn report() -> impl Strategy<Value = FalseReport> {
@@ -266,7 +266,7 @@ fn report() -> impl Strategy<Value = FalseReport> {
         }),
         (slot.clone(), 0..4_u64, any::<Index>(), any::<Index>(), 0..2_000_u64)
             .prop_map(|(slot, key, from, to, ago_ms)| FalseReport::TracedStateChange { slot, key, from, to, ago_ms }),
-        (slot, 0..4_u64).prop_map(|(slot, key)| FalseReport::TracedLife { slot, key }),
+        (slot, 0..4_u64).prop_map(|(slot, key)| FalseReport::TracedConnection { slot, key }),
     ]
 }
 
@@ -277,7 +277,7 @@ fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Sn
     for report in reports {
         let (FalseReport::Ended { slot, .. }
         | FalseReport::TracedStateChange { slot, .. }
-        | FalseReport::TracedLife { slot, .. }) = *report;
+        | FalseReport::TracedConnection { slot, .. }) = *report;
         let Some(socket) = sample.sockets.get(slot).cloned() else { continue };
         match *report {
             FalseReport::Ended { of_other, is_emptied, .. } => {
@@ -292,7 +292,7 @@ fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Sn
                 let (from, to) = (from.get(&STATES).state, to.get(&STATES).state);
                 sample.events.state_changes.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
             }
-            FalseReport::TracedLife { key, .. } => {
+            FalseReport::TracedConnection { key, .. } => {
                 let life = [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
                 let life = life.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
                 sample.events.state_changes.extend(life);

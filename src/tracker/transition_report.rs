@@ -8,7 +8,7 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::tracker::ends::{self, LastReport, UntoldEnd};
-use crate::tracker::lives::{EndpointPair, TracedPath};
+use crate::tracker::traced_connections::{EndpointPair, TracedPath};
 use crate::tracker::{SampleContext, clocks};
 
 /// What was lost, as stretches of time.
@@ -18,7 +18,7 @@ pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &SampleContext) -
 }
 
 /// The opening and the end of a connection that no sample listed and of which nothing but the end was told.
-pub(super) fn short_life(UntoldEnd { ended, not_before }: &UntoldEnd, delta: &mut Delta) {
+pub(super) fn short_connection(UntoldEnd { ended, not_before }: &UntoldEnd, delta: &mut Delta) {
     if ended.is_emptied() || ended.is_unconnected() {
         delta.transitions.push(end_of_unknown(ended));
         return;
@@ -51,10 +51,10 @@ pub(super) fn end_of_unknown(ended: &Ended) -> Transition {
 }
 
 /// The opening, the steps and the end of a connection of an emptied socket, at the `place` that the trace tells.
-pub(super) fn traced_life_at(place: EndpointPair, ended: &Ended, way: &TracedPath, delta: &mut Delta) {
+pub(super) fn traced_connection_at(place: EndpointPair, ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let (local, remote) = place;
     let socket = SocketRef { local, remote, ..ended.socket };
-    traced_life(&Ended { socket, info: None, ..ended.clone() }, way, delta);
+    traced_connection(&Ended { socket, info: None, ..ended.clone() }, way, delta);
 }
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
@@ -113,7 +113,7 @@ pub(super) fn completed(
 }
 
 /// The opening, the steps and the end of a connection that no sample listed and that was traced.
-pub(super) fn traced_life(ended: &Ended, way: &TracedPath, delta: &mut Delta) {
+pub(super) fn traced_connection(ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let base = Transition { owner: way.owner.clone(), ..transition(&ended.socket, ended.at, None, None) };
     let (told, since) = along(&base, way, None);
     let (Some(last), Some(since)) = (told.last(), since) else { return };

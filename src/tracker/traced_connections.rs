@@ -28,9 +28,9 @@ use crate::tracker::SampleContext;
 use crate::tracker::entry::TrackedSocket;
 
 /// The most lives that wait for a sample to show their connection; steps of more count as lost.
-pub const LIVES_MAX: usize = 65_536;
+pub const TRACED_MAX: usize = 65_536;
 /// The most steps of one life; a connection takes six.
-pub const LIFE_LEN_MAX: usize = 16;
+pub const STEPS_PER_CONNECTION_MAX: usize = 16;
 /// How often the same endpoints are used within one sample, at most, for the lives to be told apart.
 pub const REUSES_MAX: usize = 8;
 
@@ -53,8 +53,8 @@ fn place_of(socket: &Socket) -> Option<EndpointPair> {
 
 /// The lives of which steps are not told yet.
 #[derive(Debug, Default)]
-pub(super) struct TracedLives {
-    pending: Vec<TracedLife>,
+pub(super) struct TracedConnections {
+    pending: Vec<TracedConnection>,
     /// Those that go on, by the key of their steps. Recordings choose keys, so that this table hashes with a secret.
     open: HashMap<u64, usize>,
     /// Lives by endpoints and then by time.
@@ -63,7 +63,7 @@ pub(super) struct TracedLives {
 }
 
 #[derive(Debug)]
-struct TracedLife {
+struct TracedConnection {
     key: u64,
     place: EndpointPair,
     /// Not empty, each from where the one before led.
@@ -119,7 +119,7 @@ impl TracedPath {
     }
 }
 
-impl TracedLives {
+impl TracedConnections {
     /// Takes in the steps since the last sample.
     pub(super) fn take_in(&mut self, events: &Events, round: &SampleContext) {
         if round.first {
@@ -156,7 +156,7 @@ impl TracedLives {
             if life.last() == hop {
                 return;
             }
-            if !begins && life.last().to == hop.from && life.hops.len() < LIFE_LEN_MAX {
+            if !begins && life.last().to == hop.from && life.hops.len() < STEPS_PER_CONNECTION_MAX {
                 life.hops.push(hop);
                 (life.rest, life.report) = (Rest::after(hop), report);
                 life.name(caller);
@@ -170,7 +170,7 @@ impl TracedLives {
             }
             life.rest = Rest::Missing;
         }
-        if self.pending.len() >= LIVES_MAX {
+        if self.pending.len() >= TRACED_MAX {
             self.open.remove(&step.key);
             self.overflown += 1;
             return;
@@ -183,7 +183,7 @@ impl TracedLives {
         let (key, place) = (step.key, (step.local, step.remote));
         let (begun, process, netns) = (begins, None, None);
         let (hops, rest) = (vec![hop], Rest::after(hop));
-        let mut life = TracedLife { key, place, hops, begun, rest, used: false, process, netns, report };
+        let mut life = TracedConnection { key, place, hops, begun, rest, used: false, process, netns, report };
         life.name(caller);
         self.pending.push(life);
     }
@@ -218,7 +218,7 @@ impl TracedLives {
     pub(super) fn is_over(&self, place: EndpointPair, netns: NetnsId) -> bool {
         let Some(lives) = self.at(place, netns) else { return false };
         let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended());
-        ended.is_some_and(TracedLife::leaves_nothing)
+        ended.is_some_and(TracedConnection::leaves_nothing)
     }
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
@@ -336,7 +336,7 @@ impl Rest {
     }
 }
 
-impl TracedLife {
+impl TracedConnection {
     /// Whether its full socket came to its end.
     fn ended(&self) -> bool {
         self.rest == Rest::Nothing

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::model::event::Ended;
 use crate::model::time::Timestamp;
-use crate::tracker::lives::{EndpointPair, TracedLife, TracedLives, TracedPath};
+use crate::tracker::traced_connections::{EndpointPair, TracedConnection, TracedConnections, TracedPath};
 
 /// So many ends, or lives, of one local port are told apart at most.
 const SAME_PORT_MAX: usize = 64;
@@ -15,7 +15,7 @@ const SAME_PORT_MAX: usize = 64;
 /// What an emptied socket is known by: local port, address of the last peer, and our address where it was bound to one.
 type Trace = (u16, IpAddr, Option<IpAddr>);
 
-impl TracedLives {
+impl TracedConnections {
     /// The lives of each of `ends`, emptied ones, in their order: one, or several where its socket was connected again after
     /// it had been disconnected, oldest first. None where the trace does not tell, or where it cannot be said which it was.
     pub(in crate::tracker) fn emptied(&mut self, ends: &[&Ended]) -> Vec<Vec<(EndpointPair, TracedPath)>> {
@@ -76,7 +76,7 @@ impl TracedLives {
     }
 }
 
-impl TracedLife {
+impl TracedConnection {
     /// Whether it is whole, is over, was a connection or an attempt at one, and has no sample or end of its own yet.
     fn may_be_emptied(&self) -> bool {
         let (local, remote) = self.place;
