@@ -159,7 +159,7 @@ fn holders_text(owner: &Owner) -> String {
         },
         Owner::Remembered(holders) => format!("the kernel alone; it was {}", first(holders)),
         Owner::Unaccepted => "nobody yet: it waits to be accepted".to_owned(),
-        Owner::Hidden | Owner::Unseen => "a process that is hidden from you".to_owned(),
+        Owner::Hidden | Owner::Unseen => "a process that is hidden".to_owned(),
         Owner::Vanished => "a process that was not found in time".to_owned(),
         Owner::None => "the kernel alone".to_owned(),
     }

@@ -271,7 +271,7 @@ fn unaccepted_sentence() -> String {
 }
 
 fn hidden_sentence() -> String {
-    "its process is hidden from you and cannot be signalled; the header says why".to_owned()
+    "its process is hidden and cannot be signalled; the header says why".to_owned()
 }
 
 fn vanished_sentence() -> String {

@@ -283,7 +283,7 @@ fn of_several_owners_one_is_chosen_first() {
 fn a_refusal_is_a_sentence_and_opens_nothing() {
     let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx()]).expect("one process")));
     let cases = [
-        (Owner::Hidden, "hidden from you"),
+        (Owner::Hidden, "its process is hidden"),
         (Owner::Unaccepted, "no process has accepted"),
         (Owner::None, "no process holds"),
         (remembered, "nginx[812] has closed this socket"),

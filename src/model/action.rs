@@ -45,8 +45,8 @@ pub const SIGNALS: [SignalRow; 9] = [
     SignalRow { signal: Signal::Kill, name: "KILL", number: 9,  about: "end at once, nothing is cleaned", ends: true },
     SignalRow { signal: Signal::Stop, name: "STOP", number: 19, about: "pause",                           ends: false },
     SignalRow { signal: Signal::Cont, name: "CONT", number: 18, about: "go on after STOP",                ends: false },
-    SignalRow { signal: Signal::Usr1, name: "USR1", number: 10, about: "what the program makes of it",    ends: false },
-    SignalRow { signal: Signal::Usr2, name: "USR2", number: 12, about: "what the program makes of it",    ends: false },
+    SignalRow { signal: Signal::Usr1, name: "USR1", number: 10, about: "application-defined",             ends: false },
+    SignalRow { signal: Signal::Usr2, name: "USR2", number: 12, about: "application-defined",             ends: false },
     SignalRow { signal: Signal::Quit, name: "QUIT", number: 3,  about: "end with a core; Java prints threads", ends: false },
 ];
 

@@ -8,9 +8,9 @@ use crate::model::slot_index::SlotIndex;
 
 /// So much every list may keep, whatever it was used for.
 const KEPT_BYTES: usize = 256 * 1024;
-/// A list that was used for less than this share of its memory gives some of it back,
+/// A list that was used for less than this share of its memory gives some of it back.
 const USED_DIVISOR: usize = 4;
-/// so that it has room for this many times what it was used for.
+/// A list that gives memory back keeps room for this many times what it was used for.
 const ROOM: usize = 2;
 /// A table that is made anew gets room for this share more than is in it.
 const SPARE_DIVISOR: usize = 16;

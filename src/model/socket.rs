@@ -150,7 +150,7 @@ impl TimerKind {
 pub struct Timer {
     /// Which one.
     pub kind: TimerKind,
-    /// How often it has fired in vain.
+    /// How often it has fired without an answer.
     pub retries: u8,
     /// When it fires next.
     pub expires: CompactTimestamp,

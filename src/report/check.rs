@@ -78,7 +78,7 @@ pub struct CheckInput<'a> {
     /// The findings, the worst first.
     pub findings: &'a [Finding],
     /// How many more there are.
-    pub untold: usize,
+    pub left_out: usize,
     /// How many more there are that the user has acknowledged.
     pub ignored: usize,
     /// What they were compared with.
@@ -174,7 +174,7 @@ impl Check {
         shown: &[&Finding],
         status: CheckStatus,
     ) -> io::Result<()> {
-        let summary = self.summary(store, shown, found.untold);
+        let summary = self.summary(store, shown, found.left_out);
         let ignored = match found.ignored {
             0 => String::new(),
             ignored => format!("; {} ignored by config or --ignore", units::count(ignored as u64)),
@@ -200,8 +200,8 @@ impl Check {
     }
 
     /// `2 problems: …`, with the sentence of the first one that counts: they are ordered.
-    fn summary(&self, store: &Store, shown: &[&Finding], untold: usize) -> String {
-        let all = shown.len() + if self.filter.is_empty() { untold } else { 0 };
+    fn summary(&self, store: &Store, shown: &[&Finding], left_out: usize) -> String {
+        let all = shown.len() + if self.filter.is_empty() { left_out } else { 0 };
         let problems = units::counted(all as u64, "problem");
         let counts = shown.iter().find(|finding| self.fail_on.counts(finding));
         match (counts, shown.first()) {
@@ -286,7 +286,7 @@ fn write_json(
         status: Label(status),
         watched_seconds: units::seconds(found.watched),
         findings: shown.iter().map(|finding| findings::record(finding, store)).collect(),
-        findings_left_out: found.untold,
+        findings_left_out: found.left_out,
         ignored: found.ignored,
     };
     json::write_listing(out, &document)

@@ -52,7 +52,7 @@ pub struct SampleEvents<'a> {
     /// What is wrong now.
     pub findings: &'a [Finding],
     /// How many more findings there are.
-    pub untold: usize,
+    pub left_out: usize,
 }
 
 /// Writes the lines, and remembers what it has said.
@@ -267,7 +267,7 @@ impl<'w> EventStream<'w> {
         }
         // What is not among the worst ones may still be there.
         let is_over =
-            |key: &FindingKey| events.untold == 0 && !events.findings.iter().any(|finding| finding.key == *key);
+            |key: &FindingKey| events.left_out == 0 && !events.findings.iter().any(|finding| finding.key == *key);
         let over: Vec<FindingKey> = self.known.keys().filter(|key| is_over(key)).copied().collect();
         let ended: Vec<ReportedFinding> = over.iter().filter_map(|key| self.known.remove(key)).collect();
         reported.extend(ended.iter().map(|known| (FindingChange::Ended, &known.last)));

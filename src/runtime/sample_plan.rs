@@ -11,9 +11,9 @@ use crate::runtime::load::stretched;
 const WHOLE_MAX: usize = 20_000;
 /// Sampling may take this share of a core, as a divisor; drawing needs some too.
 const BUDGET_DIVISOR: u32 = 10;
-/// Where fewer than this share of the rows changed (a divisor) since the last full sample, the next one may wait longer,
+/// Where fewer than this share of the rows changed (a divisor) since the last full sample, the next one may wait longer.
 const IDLE_DIVISOR: usize = 100;
-/// twice as long each time, up to this factor.
+/// The wait for a full sample doubles while few rows change, up to this factor.
 const STRETCH_MAX: u32 = 8;
 /// No two full samples are further apart, unless the interval itself is longer.
 const FULL_WAIT_MAX: Duration = Duration::from_secs(30);

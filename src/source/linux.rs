@@ -86,9 +86,9 @@ const EXPECTED_MAX: usize = 1_000_000;
 /// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
 const HALVES_MIN: usize = 10_000;
 
-/// The tables of namespaces that are not shown are read for sockets of ours at most this often,
+/// The tables of namespaces that are not shown are read for sockets of ours at most this often.
 const OTHER_SEARCH_AFTER: Duration = Duration::from_secs(10);
-/// and at most for this part of the time: a fiftieth.
+/// Reading the tables of namespaces that are not shown takes at most this part of the time: a fiftieth.
 const OTHER_SEARCH_DUTY: u32 = 50;
 
 /// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
@@ -253,7 +253,7 @@ impl LinuxSource {
             coverage.degraded.extend(unlisted.filter(|sentence| !coverage.degraded.contains(sentence)));
         }
         if let Some(listener) = &self.listening
-            && let Some(sentence) = listener.untold_errors()
+            && let Some(sentence) = listener.unreported_errors()
         {
             coverage.degraded.push(DisplayText::new(sentence));
         }
@@ -267,7 +267,7 @@ impl LinuxSource {
             let reasons = self.visibility.reasons(gaps.processes_unreadable);
             coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
-        coverage.degraded.extend(gaps.walked_before.map(|_| DisplayText::new(visibility::COUNTS_UNTOLD)));
+        coverage.degraded.extend(gaps.walked_before.map(|_| DisplayText::new(visibility::COUNTS_NOT_REPORTED)));
         coverage.degraded.extend(gaps.error.map(|error| DisplayText::new(&visibility::failure(error))));
     }
 }

@@ -9,9 +9,9 @@ use crate::model::delta::EventSource;
 use crate::model::event::Loss;
 use crate::model::snapshot::Snapshot;
 
-/// The wait after the first failure; it doubles from one to the next,
+/// The wait after the first failure; it doubles from one to the next, up to [`WAIT_MAX`].
 const WAIT_FIRST: Duration = Duration::from_millis(100);
-/// up to this.
+/// The longest wait after a failure.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long somebody who wants one answer is kept without it.
 const LOOK_MAX: Duration = Duration::from_secs(2);

@@ -25,10 +25,10 @@ const NO_NAME_LIVES: Duration = Duration::from_secs(30);
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// More users are not named.
 const USERS_MAX: usize = 16_384;
-/// The files that the C library reads itself, without a bound,
+/// The files that the C library reads itself, without a bound.
 #[cfg(unix)]
 const FILES: [&str; 2] = ["/etc/nsswitch.conf", "/etc/passwd"];
-/// and up to which length it may.
+/// Up to this length, in bytes, the C library may read them.
 #[cfg(unix)]
 const FILE_LEN_MAX: u64 = 16 << 20;
 
@@ -38,7 +38,7 @@ pub enum NameReply {
     /// The name, as it came.
     Name(String),
     /// There is none.
-    Nameless,
+    NoName,
     /// Nobody could be asked, and why: a sentence without its end.
     Failed(String),
 }
@@ -223,7 +223,7 @@ impl NameServiceState {
             // An empty name names nobody.
             NameReply::Name(name) if name.is_empty() => (None, NO_NAME_LIVES),
             NameReply::Name(name) => (Some(DisplayText::name(name.as_bytes())), NAME_LIVES),
-            NameReply::Nameless => (None, NO_NAME_LIVES),
+            NameReply::NoName => (None, NO_NAME_LIVES),
             NameReply::Failed(why) => {
                 self.trouble = Some(why);
                 known.until = Some(now + RETRY_AFTER);
@@ -271,7 +271,7 @@ fn ask_system(uid: u32) -> NameReply {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => NameReply::Name(user.name),
         // getpwuid_r(3): name services say so, too, of a user they do not know.
-        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => NameReply::Nameless,
+        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => NameReply::NoName,
         Err(error) => NameReply::Failed(format!("the system cannot be asked what users are called ({})", error.desc())),
     }
 }
@@ -279,7 +279,7 @@ fn ask_system(uid: u32) -> NameReply {
 /// Users of other systems have no number.
 #[cfg(not(unix))]
 fn ask_system(_: u32) -> NameReply {
-    NameReply::Nameless
+    NameReply::NoName
 }
 
 #[cfg(test)]
@@ -306,7 +306,7 @@ mod tests {
             1 => NameReply::Name("alice".to_owned()),
             2 => NameReply::Name("e\u{1b}[2J".to_owned()),
             3 => NameReply::Name(String::new()),
-            _ => NameReply::Nameless,
+            _ => NameReply::NoName,
         }));
         users.want(&of(&[1, 2, 3, 4_294_967_294]), PATIENCE);
         assert_eq!(names(&users), [(1, "alice".to_owned()), (2, "e␛[2J".to_owned())]);
@@ -341,7 +341,7 @@ mod tests {
     fn why_nobody_could_be_asked_is_said_and_ends_when_somebody_could() {
         let mut users = Users::asking(Box::new(|uid| match uid {
             7 => NameReply::Failed("it is broken".to_owned()),
-            _ => NameReply::Nameless,
+            _ => NameReply::NoName,
         }));
         users.want(&of(&[7]), PATIENCE);
         let said = users.trouble().expect("it is said");
@@ -359,7 +359,7 @@ mod tests {
         assert_eq!((state.users.len(), state.queue.len()), (USERS_MAX, USERS_MAX));
         state.queue.clear();
         state.answered(0, NameReply::Name("root".to_owned()), now);
-        state.answered(1, NameReply::Nameless, now);
+        state.answered(1, NameReply::NoName, now);
         state.answered(2, NameReply::Failed(String::new()), now);
         let mut again = |after: Duration| {
             state.want_old_again(now + after);
@@ -372,7 +372,7 @@ mod tests {
         let version = state.version;
         state.answered(0, NameReply::Failed(String::new()), now);
         assert_eq!(state.version, version, "a name that cannot be asked for again is kept");
-        state.answered(0, NameReply::Nameless, now);
+        state.answered(0, NameReply::NoName, now);
         assert_ne!(state.version, version, "one that was taken away is not");
     }
 
@@ -383,7 +383,7 @@ mod tests {
             let output = std::process::Command::new("id").args(["-un", &uid.to_string()]).output();
             let output = output.expect("id(1) is a part of coreutils");
             let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            let expected = if name.is_empty() { NameReply::Nameless } else { NameReply::Name(name) };
+            let expected = if name.is_empty() { NameReply::NoName } else { NameReply::Name(name) };
             assert_eq!(ask_system(uid), expected);
         }
     }

@@ -40,29 +40,9 @@ const WORDS: &[(&str, &str)] = &[
 /// A phrase, the beginning of the paths below the repository's root in which it may stand, and why.
 #[rustfmt::skip]
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("abroad", "src/source", "still to be renamed (issue 10)"),
-    ("behind a bar", "src/report", "still to be renamed (issue 10)"),
-    ("hidden from you", "src/app", "still to be renamed (issue 10)"),
-    ("hidden from you", "src/report", "still to be renamed (issue 10)"),
-    ("hidden from you", "src/ui", "still to be renamed (issue 10)"),
-    ("in vain", "src/model", "still to be renamed (issue 10)"),
-    ("in vain", "src/report", "still to be renamed (issue 10)"),
-    ("in vain", "src/source", "still to be renamed (issue 10)"),
     ("nameless", "src/dns", "still to be renamed (issue 10)"),
-    ("nameless", "src/report", "still to be renamed (issue 10)"),
-    ("nameless", "src/source", "still to be renamed (issue 10)"),
     ("nameless", "src/tracker", "still to be renamed (issue 10)"),
-    ("sharers", "src/app", "still to be renamed (issue 10)"),
-    ("sharers", "src/diagnosis", "still to be renamed (issue 10)"),
-    ("sharers", "src/report", "still to be renamed (issue 10)"),
-    ("untold", "src/cli", "still to be renamed (issue 10)"),
-    ("untold", "src/diagnosis", "still to be renamed (issue 10)"),
-    ("untold", "src/model", "still to be renamed (issue 10)"),
-    ("untold", "src/report", "still to be renamed (issue 10)"),
-    ("untold", "src/source", "still to be renamed (issue 10)"),
-    ("untold", "src/store", "still to be renamed (issue 10)"),
     ("untold", "src/tracker", "still to be renamed (issue 10)"),
-    ("what the program makes of it", "src/model", "still to be renamed (issue 10)"),
 ];
 
 /// `text` as words in lower case with one blank around each: a change from a small letter to a capital begins a word, and

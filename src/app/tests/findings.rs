@@ -108,11 +108,11 @@ fn a_signal_goes_to_the_process_of_the_finding() {
         app.mode
     );
     code(&mut app, KeyCode::Esc);
-    let sharers = [11, 12, 99].map(|pid| ProcessShare { process: process(pid, "pool"), sockets: 1 }).to_vec();
+    let shares = [11, 12, 99].map(|pid| ProcessShare { process: process(pid, "pool"), sockets: 1 }).to_vec();
     app.show_findings(vec![Finding {
         process: None,
         processes: 3,
-        process_shares: sharers,
+        process_shares: shares,
         ..leak(11, Severity::Warning)
     }]);
     press(&mut app, "gK");

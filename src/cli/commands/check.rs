@@ -93,7 +93,7 @@ permission is said, and is not a failure."],
             let (store, diagnosis) = (samples.store(), samples.diagnosis());
             let found = CheckInput {
                 findings: diagnosis.findings(),
-                untold: diagnosis.left_out(),
+                left_out: diagnosis.left_out(),
                 ignored: diagnosis.ignored(),
                 thresholds: diagnosis.thresholds(),
                 watched: samples.watched(),

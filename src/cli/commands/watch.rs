@@ -186,7 +186,7 @@ async fn follow(
             transitions: &taken.transitions,
             gaps: &taken.gaps,
             findings: diagnosis.findings(),
-            untold: diagnosis.left_out(),
+            left_out: diagnosis.left_out(),
         };
         let mut out = output::stdout(watch.format);
         match stream.write(store, events, &mut out).and_then(|()| out.flush()) {

@@ -538,9 +538,9 @@ mod tests {
         // The builder gives inode cookie + 1.
         assert_eq!(holding("lport:80"), inodes(&[2]));
         assert_eq!(holding("lport:80,82"), inodes(&[2, 4]));
-        let nameless = vec![listener(1, 80).held_by(&nginx).with(|socket| socket.inode = None)];
-        let nameless = plan(&store(nameless), "lport:80", KillScope::default(), &[]);
-        assert_eq!(nameless.targets[0].kill(Signal::Term).holding, inodes(&[]), "there is nothing to look for");
+        let without_inode = vec![listener(1, 80).held_by(&nginx).with(|socket| socket.inode = None)];
+        let without_inode = plan(&store(without_inode), "lport:80", KillScope::default(), &[]);
+        assert_eq!(without_inode.targets[0].kill(Signal::Term).holding, inodes(&[]), "there is nothing to look for");
     }
 
     #[test]

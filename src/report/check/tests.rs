@@ -5,8 +5,13 @@ use crate::report::findings::testing::{descriptors, leak, store};
 
 fn checked(check: &Check, findings: &[Finding]) -> (CheckStatus, String) {
     let thresholds = Thresholds::default();
-    let found =
-        CheckInput { findings, untold: 0, ignored: 0, thresholds: &thresholds, watched: Duration::from_millis(1_500) };
+    let found = CheckInput {
+        findings,
+        left_out: 0,
+        ignored: 0,
+        thresholds: &thresholds,
+        watched: Duration::from_millis(1_500),
+    };
     let mut out = Vec::new();
     let status = check.write(&store(), found, &mut out).expect("a vector takes all");
     (status, String::from_utf8(out).expect("text"))
@@ -24,7 +29,7 @@ fn filtered(text: &str) -> Check {
 fn text_is_what_a_monitoring_plugin_prints() {
     let (status, text) = checked(&Check::default(), &[leak(), descriptors()]);
     assert_eq!(status, CheckStatus::Critical);
-    assert_eq!(text.matches('|').count(), 1, "only performance data stands behind a bar: {text}");
+    assert_eq!(text.matches('|').count(), 1, "only performance data stands behind the `|`: {text}");
     insta::assert_snapshot!(text);
 }
 

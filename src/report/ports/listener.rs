@@ -53,7 +53,7 @@ pub struct ListenerReport<'s> {
     /// Whether the process is not one that usually listens there; `None` where the process or the usual one is not known.
     pub is_unexpected: Option<bool>,
     /// How many sockets share the port of this address and interface (`SO_REUSEPORT`), this one among them.
-    pub sharers: usize,
+    pub listeners_at_address: usize,
     row: &'s SocketRow,
     store: &'s Store,
 }
@@ -104,7 +104,7 @@ fn listener<'s>(row: &'s SocketRow, store: &'s Store, services: &'s Services) ->
         is_unexpected: socket.owner.holders().filter(|_| has_usual).map(|holders| {
             holders.all().iter().all(|process| !owners::is_usual(protocol, local.port, process.name.as_str()))
         }),
-        sharers: store.listeners().count_at(ListenAddress::of(socket)),
+        listeners_at_address: store.listeners().count_at(ListenAddress::of(socket)),
         row,
         store,
     }
@@ -212,7 +212,7 @@ impl ListenerReport<'_> {
             danger: self.danger().map(Label),
             danger_basis: self.invites.map(|invites| Label(invites.basis)),
             risk: self.invites.and_then(|invites| invites.text()),
-            sockets: self.sharers,
+            sockets: self.listeners_at_address,
             inode: column("inode"),
             cookie: column("cookie"),
             processes: self.holders(),

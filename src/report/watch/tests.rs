@@ -49,7 +49,7 @@ fn watch(filter: &str, format: EventFormat) -> WatchOptions {
 }
 
 fn news<'a>(transitions: &'a [Transition], gaps: &'a [Gap], findings: &'a [Finding]) -> SampleEvents<'a> {
-    SampleEvents { transitions, gaps, findings, untold: 0 }
+    SampleEvents { transitions, gaps, findings, left_out: 0 }
 }
 
 /// Takes in samples one after the other and gives back what each printed.
@@ -119,7 +119,7 @@ fn a_finding_is_told_when_it_comes_changes_its_severity_and_goes() {
         news(&[], &[], &found),
         news(&[], &[], &found),
         news(&[], &[], &worse),
-        SampleEvents { untold: 1, ..news(&[], &[], &[]) },
+        SampleEvents { left_out: 1, ..news(&[], &[], &[]) },
         news(&[], &[], &[]),
         news(&[], &[], &[]),
     ];

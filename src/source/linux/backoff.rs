@@ -1,4 +1,4 @@
-//! What was sought in vain is sought again ever less often.
+//! What was sought and not found is sought again ever less often.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -25,7 +25,7 @@ struct Retry {
 }
 
 impl<K: Copy + Eq + Hash> Backoff<K> {
-    /// Waits for `first` after the first time in vain, twice as long each time, and at most `max`.
+    /// Waits for `first` after the first search that found nothing, twice as long after each next one, and at most `max`.
     pub fn new(first: Duration, max: Duration) -> Self {
         Self { first, max, waiting: FxHashMap::default() }
     }
@@ -38,12 +38,12 @@ impl<K: Copy + Eq + Hash> Backoff<K> {
         })
     }
 
-    /// Whether `key` was sought in vain before.
+    /// Whether `key` was sought before and not found.
     pub fn is_waiting(&self, key: K) -> bool {
         self.waiting.contains_key(&key)
     }
 
-    /// `key` was sought in vain.
+    /// `key` was sought and not found.
     pub fn put_off(&mut self, key: K, now: Timestamp) {
         let wait = self.waiting.get(&key).map_or(self.first, |retry| (retry.wait * 2).min(self.max));
         self.waiting.insert(key, Retry { at: now.after(wait), wait, wanted_at: now });
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_time_in_vain_the_wait_is_twice_as_long_up_to_a_limit() {
+    fn each_time_without_a_result_the_wait_is_twice_as_long_up_to_a_limit() {
         let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
         let mut sought = Vec::new();

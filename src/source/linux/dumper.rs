@@ -425,7 +425,7 @@ fn ports(sample: &[Socket], end: impl Fn(&Socket) -> Endpoint) -> Vec<u16> {
     ports
 }
 
-/// Whether asking again is in vain: the module is missing, or policy forbids it.
+/// Whether asking again would fail, too: the module is missing, or policy forbids it.
 fn is_for_good(error: Errno) -> bool {
     let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
     missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)

@@ -127,8 +127,8 @@ impl EventListener {
     }
 
     /// What is said where the trace is on and this kernel does not tell why every connection ended.
-    pub fn untold_errors(&self) -> Option<&'static str> {
-        lock(&self.sources).trace.as_ref().and_then(StateTrace::untold_errors)
+    pub fn unreported_errors(&self) -> Option<&'static str> {
+        lock(&self.sources).trace.as_ref().and_then(StateTrace::unreported_errors)
     }
 
     /// Moves what ended since the last call into `events`.

@@ -20,13 +20,14 @@ use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::source::linux::proc_dir::ProcDir;
 
-/// A round is begun this long after the last one ended,
+/// A round is begun this long after the last one ended, while only our own namespace is wanted.
 const ROUND_AFTER: Duration = Duration::from_secs(10);
-/// and this long while the sockets of all namespaces are wanted: a namespace that ended must be let go of soon.
+/// A round is begun this long after the last one ended while the sockets of all namespaces are wanted: a namespace that ended
+/// must be released soon.
 const ROUND_AFTER_WANTED: Duration = Duration::from_secs(2);
-/// Processes looked at in one sample: about a millisecond,
+/// Processes looked at in one sample while only our own namespace is wanted: about a millisecond.
 const STEP: usize = 256;
-/// and at first, or while the sockets of all namespaces are wanted.
+/// Processes looked at in the first sample, and in each while the sockets of all namespaces are wanted.
 const STEP_WANTED: usize = 4096;
 /// A namespace without a name is called by this and a pid.
 const STAND_IN: &str = "pid:";

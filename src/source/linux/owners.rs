@@ -45,12 +45,13 @@ use crate::source::linux::threads;
 /// How long one sample may spend on looking again at processes whose sockets are known.
 const RECHECK_BUDGET: Duration = Duration::from_millis(3);
 /// The same where the kernel does not tell which processes have other descriptors than before (until Linux 6.2).
-const RECHECK_BUDGET_UNTOLD: Duration = Duration::from_millis(10);
-/// A process is looked at again after this time, and after twice that for each time in a row that found nothing new,
+const RECHECK_BUDGET_WITHOUT_COUNTS: Duration = Duration::from_millis(10);
+/// A process is looked at again after this time, and after twice that for each time in a row that found nothing new.
 const RECHECK_AFTER: Duration = Duration::from_secs(5);
-/// up to so many times twice;
+/// The time to the next look at a process doubles at most so often.
 const QUIET_MAX: u32 = 4;
-/// or this many times what looking at it took, if that is longer: at most a fiftieth of a core for one giant.
+/// A process is looked at again after this many times what looking at it took, if that is longer: at most a fiftieth of a
+/// core for one with very many descriptors.
 const RECHECK_DUTY: u32 = 50;
 /// The name of a holder is read again after this time, for exec(2); so many of them a sample.
 const DESCRIBE_AFTER: Duration = Duration::from_secs(2);
@@ -85,7 +86,7 @@ pub struct Owners {
     /// What this sample found to be closed before its holder was found.
     vanished: FxHashSet<u32>,
     /// Of what is still sought the kernel did not tell this sample whether it is there.
-    untold: FxHashSet<u32>,
+    unanswered: FxHashSet<u32>,
     /// The first error of this sample in reading processes, and how many there were.
     failed: Option<Errno>,
     failures: u32,
@@ -205,7 +206,7 @@ impl Owners {
             next_table: 0,
             tables_left: false,
             vanished: FxHashSet::default(),
-            untold: FxHashSet::default(),
+            unanswered: FxHashSet::default(),
             failed: None,
             failures: 0,
             list_failed: None,
@@ -266,7 +267,7 @@ impl Owners {
     }
 
     /// `live` are the inodes of the sockets at hand, made when they are needed. Where those are a part of all, a search
-    /// that does not find a known socket among them reads its descriptor again: in vain as a rule, but never wrong.
+    /// that does not find a known socket among them reads its descriptor again, which mostly finds nothing new and is never wrong.
     fn fill_in(
         &mut self,
         sockets: &mut [Socket],
@@ -277,7 +278,7 @@ impl Owners {
     ) -> OwnerGaps {
         let AttributionContext { now, own, some_invisible, held } = asked;
         self.vanished.clear();
-        self.untold.clear();
+        self.unanswered.clear();
         let mut gaps = OwnerGaps { error, ..OwnerGaps::default() };
         self.pending.clear();
         for (index, socket) in sockets.iter_mut().enumerate() {
@@ -316,8 +317,8 @@ impl Owners {
             socket.owner = match self.holder_index.holders(inode) {
                 Some(holders) => Owner::Live(Arc::clone(holders)),
                 None if self.vanished.contains(&inode) => Owner::Vanished,
-                // Sought before, in vain, and there it is again: so it is held. Or nothing can be sought.
-                None if self.untold.contains(&inode) && *nowhere == Owner::None => Owner::Vanished,
+                // Sought before without a result, and there it is again: so it is held. Or nothing can be sought.
+                None if self.unanswered.contains(&inode) && *nowhere == Owner::None => Owner::Vanished,
                 None if self.unresolved.is_waiting(inode) || gaps.error.is_some() => nowhere.clone(),
                 None => Owner::Vanished,
             };
@@ -356,7 +357,7 @@ impl Owners {
             let budget = match watched.walked_at {
                 None => NEW_BUDGET,
                 Some(_) if self.proc.tells_counts() => RECHECK_BUDGET,
-                Some(_) => RECHECK_BUDGET_UNTOLD,
+                Some(_) => RECHECK_BUDGET_WITHOUT_COUNTS,
             };
             if clock::now().0.since(begun) > budget {
                 break;

@@ -103,8 +103,8 @@ impl StateTrace {
     }
 
     /// What is said where this kernel does not tell every error.
-    pub fn untold_errors(&self) -> Option<&'static str> {
-        errors::untold(self.errors.as_ref().map(|(_, format)| format))
+    pub fn unreported_errors(&self) -> Option<&'static str> {
+        errors::unreported(self.errors.as_ref().map(|(_, format)| format))
     }
 
     /// Hands every error since the last call to `tell`, and says how many were lost. To be called after [`Self::drain`]: an

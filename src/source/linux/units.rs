@@ -42,9 +42,9 @@ const DIRECTORIES_MAX: usize = 16_384;
 const KNOWN_MAX: usize = 16_384;
 /// A cgroup without sockets is remembered for so long: its sockets in `TIME_WAIT` are still shown with its unit.
 const UNUSED_MAX: Duration = Duration::from_secs(5 * 60);
-/// A cgroup that was not found is sought again after this time, then after twice that, and so on,
+/// A cgroup that was not found is sought again after this time, then after twice that, and so on up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// up to this.
+/// The longest time until a cgroup that was not found is sought again.
 const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 /// The next walk waits for this many times what the last one took: at most a twentieth of a core.
 const WALK_DUTY: u32 = 20;

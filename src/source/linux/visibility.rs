@@ -151,7 +151,7 @@ pub const fn is_no_proc(error: Errno) -> bool {
 }
 
 /// What is said where owners are looked at again in turn only.
-pub const COUNTS_UNTOLD: &str = "before Linux 6.2 the kernel does not tell which processes have opened or closed sockets: an \
+pub const COUNTS_NOT_REPORTED: &str = "before Linux 6.2 the kernel does not tell which processes have opened or closed sockets: an \
                                  owner that changes is shown some 5 s late, later where very many sockets are open";
 
 /// What it means for owners that processes could not be looked through, and what to do.

@@ -73,8 +73,8 @@ impl Actor for Oddities {
     }
 }
 
-/// Lets the timer of `socket` fire if it is time: one more try in vain, the next after twice as long; the
-/// last of `tries` ends the timer.
+/// Lets the timer of `socket` fire if it is time: one more try without an answer, the next after twice
+/// as long. The last of `tries` ends the timer.
 fn fire(socket: &mut Socket, world: &World, tries: u8) {
     let Some(timer) = socket.timer.as_mut().filter(|timer| timer.expires <= world.now.into()) else { return };
     if timer.retries >= tries {

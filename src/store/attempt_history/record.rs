@@ -12,10 +12,10 @@ use crate::store::attempt_history::windows::{AttemptCounts, AttemptEvent, Attemp
 pub const PROCESSES_MAX: usize = 64;
 /// Failures further apart than this have nothing to do with each other.
 const LULL: Duration = Duration::from_secs(60);
-/// What nobody tries any more is over after this time, or after three times the usual time between two attempts,
+/// What nobody tries any more is over after this time, or after [`OVER_AFTER_GAPS`] times the usual time between two attempts.
 const OVER_AFTER: Duration = Duration::from_secs(10);
 const OVER_AFTER_GAPS: u32 = 3;
-/// but after this time in any case.
+/// What nobody tries any more is over after this time in any case.
 const OVER_AFTER_MAX: Duration = Duration::from_secs(3 * 60);
 
 /// What is known of the attempts of one program at one destination, or of what came in by one listener.

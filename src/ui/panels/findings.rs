@@ -129,7 +129,7 @@ fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &Findings
     let hidden = app.store.coverage().owners_hidden;
     if hidden > 0 {
         let text = format!(
-            "{} owners are hidden from you: what they leak is judged without a name",
+            "{} owners are hidden: need root; what they leak is judged without a name",
             units::count(hidden.into())
         );
         center(painter, body, top + 2, &text, Role::Dim);

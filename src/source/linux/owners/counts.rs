@@ -15,16 +15,17 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::processes::ClockReading;
 
-/// The first sample spends up to this on limits (some 10 us each),
+/// The first sample spends up to this on limits (some 10 us each).
 const FIRST_BUDGET: Duration = Duration::from_millis(30);
-/// each other one up to this.
+/// Each later sample spends up to this on limits.
 const BUDGET: Duration = Duration::from_millis(2);
-/// A limit is read again after this time: prlimit(2) can change it;
+/// A limit is read again after this time: prlimit(2) can change it.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// one that more than this share of is used, after this time.
+/// Of a limit that is nearly reached more than this share is used.
 const NEAR_PERCENT: u64 = 70;
+/// A limit that is nearly reached is read again after this time.
 const NEAR_AFTER: Duration = Duration::from_secs(5);
-/// Or if there are as many descriptors more than when it was read as this part of them: a quarter.
+/// A limit is also read again when the descriptors have grown by this part, a quarter, since it was read.
 const GROWN_BY: u64 = 4;
 
 /// A limit that was read.

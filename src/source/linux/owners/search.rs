@@ -11,22 +11,23 @@ use crate::model::socket::Socket;
 use crate::source::clock;
 use crate::source::linux::processes::ClockReading;
 
-/// After a search that took longer than this,
+/// A search that took longer than this makes the next one wait.
 const SEARCH_FREE: Duration = Duration::from_millis(20);
-/// the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
+/// After a long search the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
 const SEARCH_DUTY: u32 = 4;
-/// A search for at least this many sockets takes two threads, if it can,
+/// A search for at least this many sockets takes two threads, if it can.
 const WIDE_SEARCH_MIN: usize = 4_000;
-/// and so many processes at a time, as each is kept open meanwhile.
+/// A wide search takes so many processes at a time, as each is kept open meanwhile.
 const WIDE_SEARCH_STEP: usize = 128;
 /// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes
-/// that never had one: some 3 milliseconds;
+/// that never had one: some 3 milliseconds.
 const QUESTIONS_MAX: usize = 1_000;
-/// and of so many at its end, where all else is done: 60 milliseconds. More that are sought in vain at once are no race.
+/// Of at most so many sockets the kernel is asked at the end of a search, where all else is done: 60 milliseconds. More
+/// sockets without a holder at once do not come from a race.
 const LAST_QUESTIONS_MAX: usize = 20_000;
-/// A socket that no process has is sought again after this time, then after twice that, and so on,
+/// A socket that no process has is sought again after this time, then after twice that, and so on up to [`RETRY_MAX`].
 pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// up to this.
+/// The longest time until a socket that no process has is sought again.
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Owners {
@@ -132,10 +133,10 @@ impl Owners {
         let inode = |socket: &Socket| socket.inode.map_or(0, std::num::NonZeroU32::get);
         let asked: Vec<&Socket> =
             pending.filter(|socket| wanted.contains(&inode(socket))).take(questions_max).collect();
-        self.untold.clone_from(wanted);
+        self.unanswered.clone_from(wanted);
         for (socket, is_held) in asked.iter().zip(held(&asked)) {
             if is_held.is_some() {
-                self.untold.remove(&inode(socket));
+                self.unanswered.remove(&inode(socket));
             }
             if is_held == Some(false) {
                 wanted.remove(&inode(socket));

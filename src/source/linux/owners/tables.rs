@@ -17,13 +17,13 @@ use crate::source::clock;
 use crate::source::linux::proc_dir::{ProcessDir, SocketFd};
 use crate::source::linux::processes::ClockReading;
 
-/// One visit looks at so many threads of a process,
+/// One visit looks at so many threads of a process.
 const THREADS_MAX: usize = 4_096;
-/// and finds so many tables.
+/// One visit finds so many descriptor tables of a process.
 const TABLES_MAX: usize = 64;
-/// Up to so many descriptors, a table is compared whole,
+/// A table of up to so many descriptors is compared whole.
 const COMPARED_WHOLE: u64 = 64;
-/// beyond that at so many places: the highest, which are the newest as a rule, and as many spread over the rest.
+/// A larger table is compared at so many descriptors: the highest, which are the newest as a rule, and as many spread over the rest.
 const COMPARED: usize = 8;
 /// One search spends up to this on tables of threads; the next one goes on from there.
 const TABLES_BUDGET: Duration = Duration::from_millis(50);

@@ -26,15 +26,15 @@ use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::proc_dir::SocketFd;
 
-/// The first sample asks for kinds so long,
+/// The first sample spends up to this on asking for the kinds of sockets.
 const FIRST_BUDGET: Duration = Duration::from_millis(30);
-/// each other one so long.
+/// Each later sample spends up to this on asking for the kinds of sockets.
 const BUDGET: Duration = Duration::from_millis(3);
 /// Everything is compared again after this time, whatever has changed.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
-/// More sockets of one process are counted and not listed,
+/// More sockets of one process are counted and not listed.
 const ROWS_OF_PROCESS_MAX: u32 = 10_000;
-/// nor are more of all of them.
+/// More such sockets of all processes together are counted and not listed.
 const ROWS_MAX: usize = 50_000;
 
 /// What is known of the sockets outside of the tables.

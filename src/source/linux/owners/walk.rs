@@ -13,9 +13,10 @@ use crate::source::linux::threads;
 
 /// A thread takes this many descriptors of one process at a time, so that two can share a giant.
 const PIECE_LEN: u32 = 16_384;
-/// A partial walk looks at this many single descriptors, and at one more for every so many sockets that are known:
+/// A partial walk looks at this many single descriptors, and at one more for every [`PARTIAL_WALK_DIVISOR`] sockets that are known.
 const PARTIAL_WALK_MIN: usize = 256;
-/// with more to look at, a whole walk costs hardly more.
+/// A partial walk looks at one more descriptor for every so many known sockets: with more to look at, a whole walk costs hardly
+/// more.
 const PARTIAL_WALK_DIVISOR: usize = 4;
 
 /// A process about to be looked through. It is open: whatever is found is this one's, also if the pid is reused.

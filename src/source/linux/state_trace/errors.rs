@@ -30,7 +30,7 @@ const NO_ERRORS: &str = "how connections end with an error is unknown: this kern
                          open (Linux 5.14 and later have)";
 
 /// What is said of a trace whose errors have this format; `None` where every error is told.
-pub fn untold(format: Option<&ErrorFormat>) -> Option<&'static str> {
+pub fn unreported(format: Option<&ErrorFormat>) -> Option<&'static str> {
     match format {
         Some(format) if format.tells_all() => None,
         Some(_) => Some(ONLY_RESETS),
@@ -143,9 +143,9 @@ mod tests {
             .filter(|line| !line.contains("int error"))
             .fold(String::new(), |text, line| text + line + "\n");
         let old = ErrorFormat::parse(&old).expect("endpoints are enough");
-        assert_eq!(untold(Some(&new)), None);
-        assert_eq!(untold(Some(&old)), Some(ONLY_RESETS));
-        assert_eq!(untold(None), Some(NO_ERRORS));
+        assert_eq!(unreported(Some(&new)), None);
+        assert_eq!(unreported(Some(&old)), Some(ONLY_RESETS));
+        assert_eq!(unreported(None), Some(NO_ERRORS));
     }
 
     /// As Linux 6.18 has it.

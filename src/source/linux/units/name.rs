@@ -1,9 +1,9 @@
 //! From the path of a cgroup to the service unit, container or pod that it belongs to. Knows no files and asks no
 //! container engine: engines and service managers put their names into the path.
 
-/// This many digits of a container's id are shown, as docker ps and podman ps do,
+/// This many digits of a container's id are shown, as docker ps and podman ps do.
 const CONTAINER_ID_LEN: usize = 12;
-/// and so many of a pod's uid.
+/// This many digits of a pod's uid are shown.
 const POD_UID_LEN: usize = 8;
 
 /// What engines put before the 64 digits of a container's id, and what to call the engine.
