@@ -27,8 +27,6 @@ use crate::store::row::SocketRow;
 pub(super) const DESTINATIONS_MAX: usize = 65_536;
 /// Churn is what came into `TIME_WAIT` within this time, which the kernel's timers show even in the first sample.
 pub(super) const CHURN_WINDOW: Duration = Duration::from_secs(10);
-/// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h).
-pub(super) const TIME_WAIT_SECONDS: u64 = 60;
 /// So many rows are counted at every evaluation; more only after a while.
 const CHEAP_ROWS: u32 = 20_000;
 const DEAR_EVERY: Duration = Duration::from_secs(5);

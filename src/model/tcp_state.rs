@@ -1,8 +1,12 @@
 //! The states a socket can be in: one table that everything else reads (names, aliases, labels, colours, diagram).
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
+pub const TIME_WAIT_LEN: Duration = Duration::from_secs(60);
 
 /// The state of a socket. The TCP states are those of RFC 9293, section 3.3.2, under Linux's names
 /// (`include/net/tcp_states.h`); `Unconn` is a UDP socket without a peer, as ss(8) calls it,

@@ -5,11 +5,8 @@ use std::time::Duration;
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::socket::{Socket, Timer, TimerKind};
 use crate::model::tcp_info::TcpInfo;
-use crate::model::tcp_state::TcpState;
+use crate::model::tcp_state::{TIME_WAIT_LEN, TcpState};
 use crate::model::time::{CompactTimestamp, Timestamp};
-
-/// How long `TIME_WAIT` lasts on Linux (`TCP_TIMEWAIT_LEN`, include/net/tcp.h): fixed.
-pub const TIME_WAIT_LEN: Duration = Duration::from_secs(60);
 
 /// Two bounds this close pin the moment between them: the kernel says exactly when it was.
 pub const PINNED: Duration = Duration::from_millis(50);

@@ -14,8 +14,8 @@ use rustc_hash::FxHasher;
 use crate::model::delta::{Connection, ObservedSocket, Rates, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::Owner;
-use crate::model::socket::{Socket, SocketId, SocketRef, TimerKind};
-use crate::model::tcp_info::ByteCounts;
+use crate::model::socket::{Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
+use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::tracker::SampleContext;
@@ -267,30 +267,45 @@ fn activity(socket: &Socket) -> [Millis; 3] {
 /// All that is compared exactly, in 64 bits, where `owner` is what the sample says of that. Each step is a bijection of
 /// the state, so a change of one word is never lost; that several changes cancel out has a chance of about 2^-64.
 /// An owner counts as where its value is: that stays as long as the entry, which holds it.
+///
+/// Every field of [`Socket`] is named here, so that a new one cannot be forgotten. Identity finds the entry, and the owner is
+/// handed in. When a timer expires is compared by [`TrackedSocket::timer_runs_on`].
 fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
+    let Socket {
+        id: _,
+        protocol,
+        state,
+        family,
+        local,
+        remote,
+        interface,
+        v6only,
+        inode,
+        uid,
+        cgroup,
+        queues,
+        timer,
+        tcp,
+        drops,
+        is_subflow,
+        owner: _,
+    } = socket;
     let mut hasher = FxHasher::default();
-    let timer = socket.timer.map_or(0, |timer| 1 + timer.kind as u64 + (u64::from(timer.retries) << 8));
-    let kinds = socket.state as u64 | (socket.family as u64) << 8 | (socket.protocol as u64) << 16;
-    let v6only = socket.v6only.map_or(0, |only| 1 + u64::from(only)) | u64::from(socket.is_subflow) << 2;
-    hasher.write_u64(kinds | timer << 24 | u64::from(socket.tcp.is_some()) << 48 | v6only << 49);
-    write_endpoint(&mut hasher, socket.local);
-    write_endpoint(&mut hasher, socket.remote);
-    hasher.write_u64(pair(socket.interface.map_or(0, NonZeroU32::get), socket.inode.map_or(0, NonZeroU32::get)));
-    hasher.write_u64(socket.uid.map_or(0, |uid| u64::from(uid) + 1));
-    hasher.write_u64(socket.cgroup.map_or(0, NonZeroU64::get));
-    let queues = socket.queues.unwrap_or_default();
-    hasher.write_u64(u64::from(socket.queues.is_some()) << 1 | u64::from(queues.send.is_some()));
-    hasher.write_u64(pair(queues.receive, queues.send.unwrap_or_default()));
-    hasher.write_u64(socket.drops.map_or(0, |drops| u64::from(drops.count()) + 1));
-    if let Some(tcp) = &socket.tcp {
-        hasher.write_u64(pair(tcp.rtt_us, tcp.rto_us));
-        hasher.write_u64(pair(tcp.retransmits_total, tcp.unacked));
-        hasher.write_u64(tcp.retransmits_spurious.into());
-        let counts = tcp.bytes.unwrap_or_default();
-        let kinds = u64::from(tcp.backoff) << 8 | u64::from(tcp.probes);
-        hasher.write_u64(kinds << 8 | u64::from(tcp.bytes.is_some()));
-        hasher.write_u64(counts.received());
-        hasher.write_u64(counts.sent());
+    let timer = timer.map_or(0, |Timer { kind, retries, expires: _ }| 1 + kind as u64 + (u64::from(retries) << 8));
+    let kinds = *state as u64 | (*family as u64) << 8 | (*protocol as u64) << 16;
+    let v6only = v6only.map_or(0, |only| 1 + u64::from(only)) | u64::from(*is_subflow) << 2;
+    hasher.write_u64(kinds | timer << 24 | u64::from(tcp.is_some()) << 48 | v6only << 49);
+    write_endpoint(&mut hasher, *local);
+    write_endpoint(&mut hasher, *remote);
+    hasher.write_u64(pair(interface.map_or(0, NonZeroU32::get), inode.map_or(0, NonZeroU32::get)));
+    hasher.write_u64(uid.map_or(0, |uid| u64::from(uid) + 1));
+    hasher.write_u64(cgroup.map_or(0, NonZeroU64::get));
+    let Queues { receive, send } = queues.unwrap_or_default();
+    hasher.write_u64(u64::from(queues.is_some()) << 1 | u64::from(send.is_some()));
+    hasher.write_u64(pair(receive, send.unwrap_or_default()));
+    hasher.write_u64(drops.map_or(0, |drops| u64::from(drops.count()) + 1));
+    if let Some(tcp) = tcp {
+        write_tcp_info(&mut hasher, tcp);
     }
     let kind = match owner {
         Owner::Live(_) => 0,
@@ -304,6 +319,30 @@ fn fingerprint(socket: &Socket, owner: &Owner) -> u64 {
     hasher.write_u64(owner.holders().map_or(0, |holders| Arc::as_ptr(holders).addr() as u64));
     hasher.write_u64(kind);
     hasher.finish()
+}
+
+/// Every field of [`TcpInfo`] is named here, too. The three moments are compared by [`activity`].
+fn write_tcp_info(hasher: &mut FxHasher, tcp: &TcpInfo) {
+    let TcpInfo {
+        rtt_us,
+        rto_us,
+        retransmits_total,
+        unacked,
+        backoff,
+        probes,
+        retransmits_spurious,
+        last_data_sent: _,
+        last_data_received: _,
+        last_ack_received: _,
+        bytes,
+    } = *tcp;
+    hasher.write_u64(pair(rtt_us, rto_us));
+    hasher.write_u64(pair(retransmits_total, unacked));
+    hasher.write_u64(retransmits_spurious.into());
+    hasher.write_u64((u64::from(backoff) << 8 | u64::from(probes)) << 8 | u64::from(bytes.is_some()));
+    let counts = bytes.unwrap_or_default();
+    hasher.write_u64(counts.received());
+    hasher.write_u64(counts.sent());
 }
 
 fn write_endpoint(hasher: &mut FxHasher, endpoint: Endpoint) {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::destinations::{CHURN_WINDOW, TIME_WAIT_SECONDS, is_reused, room};
+use crate::diagnosis::destinations::{CHURN_WINDOW, is_reused, room};
 use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
 use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
@@ -20,7 +20,7 @@ use crate::model::address::Destination;
 use crate::model::delta::{AgeBasis, EventSource, Gap, Since};
 use crate::model::process::{NoProcess, Process};
 use crate::model::socket::NetnsId;
-use crate::model::tcp_state::TcpState;
+use crate::model::tcp_state::{TIME_WAIT_LEN, TcpState};
 use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::store::attempt_history::{AttemptCounts, AttemptKey, AttemptSlots, AttemptWindow};
@@ -156,7 +156,7 @@ fn judge(case: &Case) -> Option<Judgement> {
         return None;
     }
     let rate = here.max(f64::from(group.kinds[PEAK]));
-    let sustained = group.limit / TIME_WAIT_SECONDS;
+    let sustained = group.limit / TIME_WAIT_LEN.as_secs();
     let lasts =
         if sustained > 0 { format!("; the local ports allow {}/s", units::count(sustained)) } else { String::new() };
     let time_wait = if is_elsewhere && group.sockets == 0 {

@@ -6,11 +6,12 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::destinations::{CHURN_WINDOW, PortUse, TIME_WAIT_SECONDS, is_reused, room};
+use crate::diagnosis::destinations::{CHURN_WINDOW, PortUse, is_reused, room};
 use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, RunsOut, Severity};
 use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::wording::{self, ahead, filter_by_place, place, text, who};
+use crate::model::tcp_state::TIME_WAIT_LEN;
 
 use crate::model::units;
 use crate::store::port_pool::PortPool;
@@ -118,7 +119,7 @@ fn runs_out(case: &Case) -> Option<RunsOut> {
         return Some(RunsOut { what: "ephemeral ports", within: Duration::ZERO, left: 0, per_minute: 0.0 });
     }
     let time_wait = u64::from(group.kinds[TIME_WAIT]);
-    let settles_at = u64::from(group.kinds[CHURNED]) * TIME_WAIT_SECONDS / CHURN_WINDOW.as_secs();
+    let settles_at = u64::from(group.kinds[CHURNED]) * TIME_WAIT_LEN.as_secs() / CHURN_WINDOW.as_secs();
     if time_wait * 2 > group.amount && settles_at + (group.amount - time_wait.min(group.amount)) < group.limit {
         return None;
     }

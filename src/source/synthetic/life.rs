@@ -6,13 +6,10 @@ use std::time::Duration;
 use crate::model::process::Owner;
 use crate::model::socket::{Queues, Socket, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
-use crate::model::tcp_state::TcpState;
+use crate::model::tcp_state::{TIME_WAIT_LEN, TcpState};
 use crate::model::time::Timestamp;
 use crate::source::synthetic::cast::SocketHolder;
 use crate::source::synthetic::world::World;
-
-/// `TIME_WAIT` lasts this long (`TCP_TIMEWAIT_LEN`, include/net/tcp.h); so does an orphan's `FIN_WAIT2` by default.
-pub const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// The oldest that a connection in its usual state is when the demo begins, in seconds.
 const AGE_START_MAX: u32 = 7_200;
@@ -146,7 +143,7 @@ impl PlannedConnection {
                 self.socket.tcp = None;
                 self.socket.cgroup = None;
                 self.socket.queues = Some(Queues::EMPTY);
-                let expires = world.now.after(TIME_WAIT).into();
+                let expires = world.now.after(TIME_WAIT_LEN).into();
                 self.socket.timer = Some(Timer { kind: TimerKind::TimeWait, retries: 0, expires });
             }
         }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::model::endpoint::Endpoint;
 use crate::model::socket::{Socket, TimerKind};
+use crate::model::tcp_state::TIME_WAIT_LEN;
 use crate::model::tcp_state::TcpState::{Established, TimeWait};
 use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::CastProcess;
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, TIME_WAIT, Traffic};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic};
 use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
 use crate::source::synthetic::{Actor, DemoScale};
 
@@ -33,7 +34,7 @@ impl CacheClient {
     pub fn new(world: &mut World, scale: &DemoScale) -> Self {
         let mut client =
             Self { lives: Vec::new(), ports: EphemeralPorts::from(33_410), per_second: scale.storm_per_second };
-        for second in (1..TIME_WAIT.as_secs()).rev() {
+        for second in (1..TIME_WAIT_LEN.as_secs()).rev() {
             for _ in 0..client.per_second {
                 let mut life = client.connect(world, OVER);
                 life.begun_earlier(Duration::from_secs(second));
