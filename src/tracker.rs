@@ -141,8 +141,8 @@ struct SampleContext {
     first: bool,
     seen: SeenSamples,
     tolerance: Duration,
-    /// Every end of a socket is told.
-    ends_are_told: bool,
+    /// Every end of a socket is reported.
+    ends_are_reported: bool,
 }
 
 impl Tracker {
@@ -208,7 +208,7 @@ impl Tracker {
             Pushed { round, met: 0 }
         });
         round.tolerance = tolerance(snapshot.took);
-        round.ends_are_told = snapshot.events.event_status.ends == EventSourceStatus::On;
+        round.ends_are_reported = snapshot.events.event_status.ends == EventSourceStatus::On;
         let mut delta = self.delta(snapshot);
         self.ends.take_in(&snapshot.events, &mut self.directory, &round);
         self.traced.take_in(&snapshot.events, &round);
@@ -278,29 +278,30 @@ impl Tracker {
 
     /// What only the kernel knows of the time between the samples.
     fn tell(&mut self, snapshot: &Snapshot, gone: &[SocketId], round: &SampleContext, delta: &mut Delta) {
-        let lives = &mut self.traced;
+        let connections = &mut self.traced;
         let place = |ended: &Ended| (ended.socket.local, ended.socket.remote);
         let netns = |ended: &Ended| ended.socket.id.netns();
-        let is_certain = |ended: &Ended| contains(gone, ended.socket.id) || lives.is_over(place(ended), netns(ended));
-        let untold = self.ends.take_untold((round, &self.directory), is_certain);
-        for untold in untold.iter().filter(|untold| !untold.ended.is_emptied()) {
-            match lives.whole(place(&untold.ended), netns(&untold.ended)) {
-                Some(way) => transition_report::traced_connection(&untold.ended, &way, delta),
-                None => transition_report::short_connection(untold, delta),
+        let is_certain =
+            |ended: &Ended| contains(gone, ended.socket.id) || connections.is_over(place(ended), netns(ended));
+        let unreported = self.ends.take_unreported((round, &self.directory), is_certain);
+        for unreported in unreported.iter().filter(|unreported| !unreported.ended.is_emptied()) {
+            match connections.whole(place(&unreported.ended), netns(&unreported.ended)) {
+                Some(way) => transition_report::traced_connection(&unreported.ended, &way, delta),
+                None => transition_report::short_connection(unreported, delta),
             }
         }
         // What is left of the trace may be theirs.
-        let emptied = untold.iter().map(|untold| &untold.ended).filter(|ended| ended.is_emptied());
+        let emptied = unreported.iter().map(|unreported| &unreported.ended).filter(|ended| ended.is_emptied());
         let emptied: Vec<&Ended> = emptied.collect();
-        for (ended, lived) in emptied.iter().zip(lives.emptied(&emptied)) {
-            if lived.is_empty() {
+        for (ended, traced) in emptied.iter().zip(connections.emptied(&emptied)) {
+            if traced.is_empty() {
                 delta.transitions.push(transition_report::end_of_unknown(ended));
             }
-            for (place, way) in lived {
+            for (place, way) in traced {
                 transition_report::traced_connection_at(place, ended, &way, delta);
             }
         }
-        lives.finish(round);
+        connections.finish(round);
         let overflown = [
             (EventSource::DestroyEvent, self.ends.take_overflown()),
             (EventSource::Tracepoint, self.traced.take_overflown()),
@@ -358,7 +359,7 @@ impl Tracker {
             first: seen.is_none(),
             seen: seen.unwrap_or(SeenSamples { at, scope: Scope::ALL, all_at: at, udp_at: at }),
             tolerance: tolerance(took),
-            ends_are_told: false,
+            ends_are_reported: false,
         }
     }
 
@@ -527,14 +528,19 @@ fn is_late(transition: &Transition, round: &SampleContext) -> bool {
     !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
 }
 
-fn add(socket: &Socket, round: &SampleContext, lives: &mut TracedConnections, delta: &mut Delta) -> TrackedSocket {
+fn add(
+    socket: &Socket,
+    round: &SampleContext,
+    connections: &mut TracedConnections,
+    delta: &mut Delta,
+) -> TrackedSocket {
     if round.first {
         let entry = TrackedSocket::new(socket, clocks::at_first_sight(socket, round.at), round);
         delta.added.push(entry.row());
         return entry;
     }
     let since = clocks::seen_opened(socket, round.looked_at(socket), round.at);
-    let entry = open(socket, since, round, lives, delta);
+    let entry = open(socket, since, round, connections, delta);
     delta.added.push(entry.row());
     entry
 }
@@ -544,23 +550,23 @@ fn open(
     socket: &Socket,
     since: Since,
     round: &SampleContext,
-    lives: &mut TracedConnections,
+    connections: &mut TracedConnections,
     delta: &mut Delta,
 ) -> TrackedSocket {
-    let Some(way) = lives.opening(socket) else {
+    let Some(way) = connections.opening(socket) else {
         let entry = TrackedSocket::new(socket, Some(since), round);
         delta.transitions.push(opened(&entry, since.at));
         return entry;
     };
     let base =
         Transition { of_subflow: socket.is_subflow, ..Transition::new(&socket.reference(), since.at, None, None) };
-    let (told, held) = transition_report::along(&base, &way, None);
-    let is_traced = transition_report::reaches(&told, socket.state);
+    let (reported, held) = transition_report::along(&base, &way, None);
+    let is_traced = transition_report::reaches(&reported, socket.state);
     let since = if is_traced { held } else { Some(transition_report::in_mini_socket(since, socket, &way)) };
     let since = since.map(|since| round.not_later(since));
     let entry = TrackedSocket::owned(socket, since, &way.owner, round);
     let opened = opened(&entry, since.map_or(round.at, |since| since.at));
-    let steps = transition_report::completed(told, opened, held, since);
+    let steps = transition_report::completed(reported, opened, held, since);
     delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
     entry
 }
@@ -569,22 +575,22 @@ fn change(
     entry: &mut TrackedSocket,
     socket: &Socket,
     round: &SampleContext,
-    lives: &mut TracedConnections,
+    connections: &mut TracedConnections,
     delta: &mut Delta,
 ) {
     let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
     if identity::is_another_connection(entry, socket) {
         let since = entered();
         let end = Since { at: since.at, basis: AgeBasis::Observed };
-        let closed = match lives.way(entry, None) {
+        let closed = match connections.way(entry, None) {
             Some(way) => transition_report::traced_end(closed(entry, end), &way, begin(entry), delta).0,
             None => closed(entry, end),
         };
         delta.transitions.push(closed);
         let until = delta.transitions.len();
-        *entry = open(socket, since, round, lives, delta);
+        *entry = open(socket, since, round, connections, delta);
         let (ended, begun) = delta.transitions.split_at_mut(until);
-        // One ends before the next begins, whoever told of each.
+        // One ends before the next begins, whoever reported each.
         if let Some(begun) = begun.first() {
             let latest = ended.iter_mut().rev().take_while(|transition| transition.id == begun.id);
             latest.for_each(|transition| transition.at = transition.at.min(begun.at));
@@ -596,12 +602,12 @@ fn change(
     } else {
         let since = entered();
         let step = entry.transition(Some(socket.state), since.at);
-        let way = lives.way(entry, Some(socket));
-        let (told, held) = match &way {
+        let way = connections.way(entry, Some(socket));
+        let (reported, held) = match &way {
             Some(way) => transition_report::along(&step, way, Some(begin(entry))),
             None => (Vec::new(), Some(begin(entry))),
         };
-        let is_traced = transition_report::reaches(&told, socket.state);
+        let is_traced = transition_report::reaches(&reported, socket.state);
         let since = match way {
             Some(_) if is_traced => held,
             Some(way) => Some(transition_report::in_mini_socket(since, socket, &way)),
@@ -610,7 +616,7 @@ fn change(
         let since = since.map(|since| round.not_later(since));
         let step = Transition { at: since.map_or(step.at, |since| since.at), ..step };
         let connection = entry.renew(socket, since, round);
-        let steps = transition_report::completed(told, step, held, since);
+        let steps = transition_report::completed(reported, step, held, since);
         delta.transitions.extend(steps.map(|step| Transition { owner: entry.owner().clone(), ..step }));
         delta.changed.push(connection);
     }

@@ -1,4 +1,4 @@
-//! What destroy events add to the samples: the last words of connections, and those that no sample ever listed.
+//! What destroy events add to the samples: the final counters of connections, and those that no sample ever listed.
 //!
 //! An event names a socket, not a connection. At the end that closed first the connection goes on as a mini-socket, so
 //! that words are kept until no trace of it is left; and where the socket never was in a sample, its mini-socket has
@@ -32,17 +32,17 @@ pub const OVER_EARLY_MAX: usize = 16_384;
 /// How much earlier than it was the kernel may say that something happened: it counts in jiffies, the longest of which
 /// have 10 ms (`CONFIG_HZ=100`).
 const JIFFY: Duration = Duration::from_millis(10);
-/// How late an end may be told: by a work queue, which a machine without a free core holds up.
+/// How late an end may be reported: by a work queue, which a machine without a free core holds up.
 const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// The most mini-sockets whose words are expected with the next sample.
 pub const UNREPORTED_MAX: usize = 16_384;
 /// The most half-open connections whose full socket may get another cookie.
 pub const REQUESTS_MAX: usize = 16_384;
-/// How often the same endpoints are used within one sample, at most, for words to be told apart.
+/// How often the same endpoints are used within one sample, at most, for their final counters to be distinguished.
 pub const REUSES_MAX: usize = 8;
 
-/// What was told of ends and is not used up yet.
+/// What was reported of ends and is not used up yet.
 #[derive(Debug, Default)]
 pub(super) struct EndEvents {
     /// Of tracked connections whose full socket was freed; each goes when its connection does.
@@ -52,11 +52,11 @@ pub(super) struct EndEvents {
     /// Connections that were over before their sockets were freed.
     over_early: FxHashSet<SocketId>,
     over_early_order: VecDeque<(SocketId, Timestamp)>,
-    /// Everything that was over after this moment is told or noted as over: ends are heard since then, and none that was
+    /// Everything that was over after this moment is reported or noted as over: ends are heard since then, and none that was
     /// noted later is forgotten.
     known_since: Timestamp,
     /// The same without cookies.
-    nameless: EndsWithoutCookie,
+    unnamed: EndsWithoutCookie,
     /// Mini-sockets that came without the words of their full socket, and when they were first listed.
     unreported: BTreeMap<(Endpoint, Endpoint), (SocketId, Timestamp)>,
     /// Half-open connections that a sample listed as request sockets. The kernel makes cookies when they are first asked for:
@@ -67,7 +67,7 @@ pub(super) struct EndEvents {
     overflown: u64,
 }
 
-/// When a tracked connection's full socket was freed, and its last words.
+/// When a tracked connection's full socket was freed, and its final counters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastReport {
     pub(super) at: Timestamp,
@@ -80,7 +80,7 @@ pub(super) struct LastReport {
 
 /// The end of a connection that was in no sample.
 #[derive(Debug)]
-pub(super) struct UntoldEnd {
+pub(super) struct UnreportedEnd {
     pub(super) ended: Ended,
     /// It opened after this moment.
     pub(super) not_before: Timestamp,
@@ -98,9 +98,9 @@ struct UnmatchedEnd {
 }
 
 impl EndEvents {
-    /// Takes in what was told since the last sample.
+    /// Takes in what was reported since the last sample.
     pub(super) fn take_in(&mut self, events: &Events, directory: &mut Directory, round: &SampleContext) {
-        if round.first || !round.ends_are_told {
+        if round.first || !round.ends_are_reported {
             self.known_since = round.at;
         }
         let mut new = 0;
@@ -114,9 +114,9 @@ impl EndEvents {
             } else if let Some(id) = self.unreported_at(ended, directory) {
                 self.reports.insert(id, LastReport::of(ended));
             } else if round.first || self.unbury(id) {
-                // The end of its connection is told already.
-            } else if let Some(id) = self.nameless.unbury(ended) {
-                // That is told as well, or it is only missing so far.
+                // The end of its connection is reported already.
+            } else if let Some(id) = self.unnamed.unbury(ended) {
+                // That is reported as well, or it is only missing so far.
                 if directory.slot(id).is_some() {
                     self.reports.insert(id, LastReport::of(ended));
                 }
@@ -137,7 +137,7 @@ impl EndEvents {
         }
     }
 
-    /// If `socket`, which is new, is what is left of a connection whose end was told under another cookie, gives it its
+    /// If `socket`, which is new, is what is left of a connection whose end was reported under another cookie, gives it its
     /// words; they may also come with the next sample.
     pub(super) fn recognise(&mut self, socket: &Socket, round: &SampleContext) {
         let is_request = socket.state == TcpState::SynRecv && socket.tcp.is_none();
@@ -145,7 +145,7 @@ impl EndEvents {
             self.requests.insert((socket.local, socket.remote), socket.id);
         }
         let is_mini = matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2) && socket.tcp.is_none();
-        if !is_mini || !round.ends_are_told || round.first {
+        if !is_mini || !round.ends_are_reported || round.first {
             return;
         }
         let place = (socket.local, socket.remote);
@@ -170,11 +170,11 @@ impl EndEvents {
         self.has_ended(entry) && (leaves_nothing || is_emptied())
     }
 
-    /// Notes that a sample of a source without cookies does not list `entry`, whose end was not told. If it is told later,
+    /// Notes that a sample of a source without cookies does not list `entry`, whose end was not reported. If it is reported later,
     /// under a cookie that no row has, it changes nothing.
     pub(super) fn missing(&mut self, entry: &TrackedSocket, round: &SampleContext) {
-        if entry.id.cookie().is_none() && round.ends_are_told && !self.reports.contains_key(&entry.id) {
-            self.nameless.bury(entry, round.at);
+        if entry.id.cookie().is_none() && round.ends_are_reported && !self.reports.contains_key(&entry.id) {
+            self.unnamed.bury(entry, round.at);
         }
     }
 
@@ -183,42 +183,42 @@ impl EndEvents {
         self.reports.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
     }
 
-    /// The last words of `entry`, which is removed. Without any its socket may be freed later: that changes nothing then.
+    /// The final counters of `entry`, which is removed. Without any its socket may be freed later: that changes nothing then.
     pub(super) fn take(&mut self, entry: &TrackedSocket, round: &SampleContext) -> Option<LastReport> {
         let place = (entry.socket().local, entry.socket().remote);
         if self.requests.get(&place) == Some(&entry.id) {
             self.requests.remove(&place);
         }
         let word = self.reports.remove(&entry.id).or_else(|| self.late_word(entry));
-        if word.is_none() && round.ends_are_told && entry.state != TcpState::TimeWait {
+        if word.is_none() && round.ends_are_reported && entry.state != TcpState::TimeWait {
             if entry.id.cookie().is_some() {
                 self.bury(entry.id, round.at);
             } else {
-                self.nameless.bury(entry, round.at);
+                self.unnamed.bury(entry, round.at);
             }
         }
         word
     }
 
     /// Those of untracked sockets whose connection is over for certain: there is no mini-socket of theirs.
-    pub(super) fn take_untold(
+    pub(super) fn take_unreported(
         &mut self,
         (round, directory): (&SampleContext, &Directory),
         is_certain: impl Fn(&Ended) -> bool,
-    ) -> Vec<UntoldEnd> {
+    ) -> Vec<UnreportedEnd> {
         let (is_full, before) = (round.scope.is_all(), round.seen.at);
-        let mut untold = Vec::new();
+        let mut unreported = Vec::new();
         if is_full {
             // Events are milliseconds late, never a whole sample.
             self.unreported.retain(|_, (_, listed)| *listed >= before);
         }
-        let (words, nameless, used) = (&mut self.reports, &mut self.nameless, self.held.len());
+        let (words, unnamed, used) = (&mut self.reports, &mut self.unnamed, self.held.len());
         self.held.retain_mut(|held| {
             if held.used {
                 return false;
             }
             // A source without cookies may just have missed it for the first time.
-            if let Some(id) = nameless.unbury(&held.ended) {
+            if let Some(id) = unnamed.unbury(&held.ended) {
                 if directory.slot(id).is_some() {
                     words.insert(id, LastReport::of(&held.ended));
                 }
@@ -231,25 +231,25 @@ impl EndEvents {
             }
             let leaves_nothing = held.ended.socket.remote.port == 0 || held.ended.socket.protocol == Protocol::Udp;
             if leaves_nothing || (held.waited && is_full) || is_certain(&held.ended) {
-                untold.push(UntoldEnd { ended: held.ended.clone(), not_before: held.not_before });
+                unreported.push(UnreportedEnd { ended: held.ended.clone(), not_before: held.not_before });
                 return false;
             }
             held.waited |= is_full;
             true
         });
-        untold.sort_by_key(|untold| untold.ended.at);
+        unreported.sort_by_key(|unreported| unreported.ended.at);
         give_back(&mut self.held, used);
-        untold
+        unreported
     }
 
     /// What it holds.
     pub(super) fn table_sizes(&self) -> [TableSize; 5] {
         [
-            TableSize::by("last words", &self.reports),
-            TableSize::by("untold ends", &self.held),
-            TableSize::by("sockets over before their end was told", &self.over_early),
-            TableSize::by("order of sockets over before their end was told", &self.over_early_order),
-            self.nameless.table_sizes(),
+            TableSize::by("final counters", &self.reports),
+            TableSize::by("unreported ends", &self.held),
+            TableSize::by("sockets over before their end was reported", &self.over_early),
+            TableSize::by("order of sockets over before their end was reported", &self.over_early_order),
+            self.unnamed.table_sizes(),
         ]
     }
 
@@ -272,7 +272,8 @@ impl EndEvents {
         Some(LastReport::of(&held.ended))
     }
 
-    /// The half-open connection that was listed before `ended`, its full socket, was told of under another cookie.
+    /// The half-open connection of `ended` that a sample listed before the kernel reported the full socket, which has another
+    /// cookie.
     fn request_of(&self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
         let id = *self.requests.get(&(ended.socket.local, ended.socket.remote))?;
         let entry = directory.get(directory.slot(id)?)?;
@@ -280,7 +281,7 @@ impl EndEvents {
         (is_its && !self.reports.contains_key(&id)).then_some(id)
     }
 
-    /// The mini-socket that was listed before `ended`, its full socket, was told of.
+    /// The mini-socket of `ended` that a sample listed before the kernel reported the full socket.
     fn unreported_at(&mut self, ended: &Ended, directory: &Directory) -> Option<SocketId> {
         let SocketRef { protocol, local, remote, .. } = ended.socket;
         let (id, _) = *self.unreported.get(&(local, remote)).filter(|_| protocol == Protocol::Tcp)?;
@@ -290,7 +291,7 @@ impl EndEvents {
 
     /// Whether the socket, which no sample listed, took part in anything after the sample of every socket taken at
     /// `all_at`. If not, its connection was over by then, and only the descriptor was left; or it never was a
-    /// connection; or it is told late.
+    /// connection; or it is reported late.
     fn is_to_tell(&self, ended: &Ended, all_at: Timestamp) -> bool {
         if ended.socket.remote.is_unset() {
             // Every sample of every socket lists listeners and UDP sockets: it has come since.

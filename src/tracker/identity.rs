@@ -207,7 +207,7 @@ impl Directory {
     }
 }
 
-/// Whether `socket` only looks like the tracked one: the same identity, but a life that cannot go on that way.
+/// Whether `socket` only looks like the tracked one: the same identity, but a state or counters that cannot follow.
 ///
 /// With a cookie it is the same socket, from the handshake to the end of `TIME_WAIT`. It is another connection all the same
 /// where the process has disconnected it, by a connect(2) to `AF_UNSPEC`, and connected it anew.
@@ -224,8 +224,8 @@ pub(super) fn is_another_connection(entry: &TrackedSocket, socket: &Socket) -> b
         (entry.state.phase(), socket.state.phase()),
         (Phase::Closing | Phase::Waiting, Phase::Opening | Phase::Open) | (Phase::Open, Phase::Opening)
     );
-    // Connected tuples are unique, so another inode is another socket. (Listeners that share an address are told
-    // apart by a counter only, and may swap places.)
+    // Connected tuples are unique, so another inode is another socket. (Listeners that share an address are
+    // distinguished by a counter only, and may swap places.)
     let other_inode =
         !socket.remote.is_unset() && matches!((entry.socket().inode, socket.inode), (Some(a), Some(b)) if a != b);
     reopened || other_inode || entry.counts_less(socket)

@@ -1,4 +1,4 @@
-//! What the tracker promises: a scenario told in text, and properties over random lives of sockets.
+//! What the tracker promises: a scenario in text, and properties over random histories of sockets.
 
 mod emptied;
 mod events;
@@ -55,7 +55,7 @@ fn a_served_connection_is_told_from_its_opening_to_its_end() {
     let server = || listener(1, 80).held_by(&nginx);
     let conn = || tcp(2).local("10.0.0.1:80").remote("10.0.0.9:50000");
     let mut tracker = Tracker::new();
-    let mut told = String::new();
+    let mut reported = String::new();
     let samples = [
         snapshot(100_000, [server()]),
         snapshot(101_000, [server(), conn().state(SynRecv).mini(SynRecv)]),
@@ -66,10 +66,10 @@ fn a_served_connection_is_told_from_its_opening_to_its_end() {
         snapshot(106_000, [server()]),
     ];
     for sample in &samples {
-        told += &story(&tracker.update(sample));
+        reported += &story(&tracker.update(sample));
     }
     assert_eq!(
-        told,
+        reported,
         "\
 101000 10.0.0.1:80 - -> SYN_RECV after ?, none
 101400 10.0.0.1:80 SYN_RECV -> ESTABLISHED after 400ms observed, live nginx
@@ -87,7 +87,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
         || tcp(7).local("10.0.0.7:51234").remote("10.0.0.1:5432").with(|socket| socket.cgroup = NonZeroU64::new(42));
     let waiting = || conn().mini(TimeWait).timer(TimerKind::TimeWait, 0, 162_300);
     let mut tracker = Tracker::new();
-    let mut told = String::new();
+    let mut reported = String::new();
     let samples = [
         snapshot::<Socket>(100_000, []),
         snapshot(101_000, [conn().held_by(&app).state(SynSent)]),
@@ -98,7 +98,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
     ];
     for sample in &samples {
         let delta = tracker.update(sample);
-        told += &story(&delta);
+        reported += &story(&delta);
         if delta.at == Timestamp::from_millis(103_000) {
             assert_eq!(age(&delta.changed[0]), "102300 observed");
             let socket = &delta.changed[0].socket;
@@ -106,7 +106,7 @@ fn a_client_that_closes_first_waits_sixty_seconds_and_is_remembered() {
         }
     }
     assert_eq!(
-        told,
+        reported,
         "\
 101000 10.0.0.7:51234 - -> SYN_SENT after ?, live jdbc-pool
 102000 10.0.0.7:51234 SYN_SENT -> ESTABLISHED after 1000ms observed, live jdbc-pool
@@ -421,7 +421,7 @@ impl World {
                 // A sample lists each identity once.
                 self.slots[slot] = (!self.slots.iter().flatten().any(|other| other.id == socket.id)).then_some(socket);
             }
-            // A timer that starts anew within the tolerance is no change, and is not told.
+            // A timer that starts anew within the tolerance is no change, and is not reported.
             Event::Become { slot, state } => self.with(slot, |socket| {
                 if socket.state == state {
                     return;

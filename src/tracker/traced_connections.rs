@@ -1,9 +1,10 @@
-//! What the trace adds to the samples: the steps between two of them, put together to lives of sockets, and matched with
-//! the connections that samples and destroy events show.
+//! What the tracepoint `sock:inet_sock_set_state` adds to the samples: the changes of state between two samples, joined to
+//! one traced connection per socket, and matched with the connections that samples and destroy events show.
 //!
-//! The trace names no network namespace. A life is a connection's only if no other life with its endpoints was lived at
-//! the same time, and if its steps lead from what the last sample showed to what this one does. All else is observed. Where
-//! the process that made a step is known, so is its namespace, and lives of others are left out.
+//! The tracepoint names no network namespace. A traced connection is believed to be a tracked one only if no other traced
+//! connection with its endpoints existed at the same time, and if its changes lead from the state in the last sample to the
+//! state in this one. All other transitions are reported as the samples show them. Where the process that made a change is
+//! known, so is its namespace, and traced connections of other namespaces are left out.
 //!
 //! Some steps are missing without being counted as lost: perf writes no record while some tasks of the system run (seen on
 //! Linux 6.18 with a thread of the machine's first process), and a packet or a timer may be handled just then. What comes
@@ -27,31 +28,32 @@ use crate::model::time::Timestamp;
 use crate::tracker::SampleContext;
 use crate::tracker::entry::TrackedSocket;
 
-/// The most lives that wait for a sample to show their connection; steps of more count as lost.
+/// The most traced connections that wait for a sample to show them; changes of more count as lost.
 pub const TRACED_MAX: usize = 65_536;
-/// The most steps of one life; a connection takes six.
+/// The most changes of one traced connection; six are usual.
 pub const STEPS_PER_CONNECTION_MAX: usize = 16;
-/// How often the same endpoints are used within one sample, at most, for the lives to be told apart.
+/// How often the same endpoints are used within one sample, at most, for their traced connections to be distinguished.
 pub const REUSES_MAX: usize = 8;
 
-/// How long a life that is over waits for the end of its socket to be told: a process may keep the descriptor of a connect
-/// that failed. And how many do; of more, none waits longer than for one sample.
+/// How long a traced connection that is over waits for the end of its socket to be reported: a process may keep the
+/// descriptor of a connect that failed.
 const KEPT: Duration = Duration::from_secs(8);
+/// The most traced connections that wait for the end of their socket; of more, none waits longer than for one sample.
 const KEPT_MAX: usize = 4_096;
 
-/// The table of lives that go on keeps room for so many after a burst.
+/// After a burst, the table of traced connections that go on keeps room for so many.
 const OPEN_KEPT: usize = 4_096;
 
 /// Both ends of a connection, ours first.
 pub(super) type EndpointPair = (Endpoint, Endpoint);
 
-/// Where the steps of `socket` are told; `None` for what the trace does not tell of: an MPTCP connection has the endpoints
+/// Where the changes of `socket` are reported; `None` for what the trace does not report: an MPTCP connection has the endpoints
 /// of its first subflow, and the steps there are the subflow's.
 fn place_of(socket: &Socket) -> Option<EndpointPair> {
     (socket.protocol == Protocol::Tcp).then_some((socket.local, socket.remote))
 }
 
-/// The lives of which steps are not told yet.
+/// Traced connections of which some changes are not part of a delta yet.
 #[derive(Debug, Default)]
 pub(super) struct TracedConnections {
     pending: Vec<TracedConnection>,
@@ -68,7 +70,7 @@ struct TracedConnection {
     place: EndpointPair,
     /// Not empty, each from where the one before led.
     hops: Vec<TracedStep>,
-    /// The first hop is the first one of the life.
+    /// The first change is the one that opened the connection.
     begun: bool,
     /// What comes after the last hop.
     rest: Rest,
@@ -76,11 +78,11 @@ struct TracedConnection {
     /// Who held the socket, as far as a step of it tells, and in which namespace.
     process: Option<Arc<Holders>>,
     netns: Option<NetnsId>,
-    /// What the kernel reported of its end, once that is told.
+    /// What the kernel reported of its end, once that is known.
     report: EndReport,
 }
 
-/// What comes after the last hop of a life.
+/// What comes after the last hop of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     /// More may come.
@@ -99,7 +101,7 @@ pub(super) struct TracedStep {
     pub(super) to: TcpState,
 }
 
-/// The part of a life between two looks.
+/// The changes of one connection between two samples.
 #[derive(Debug)]
 pub(super) struct TracedPath {
     /// The steps, without that to `CLOSE`.
@@ -141,9 +143,9 @@ impl TracedConnections {
             };
             self.add(step, caller.and_then(|nth| callers.get(nth).copied()), report);
         }
-        let places = self.pending.iter().enumerate().filter(|(_, life)| !life.used);
+        let places = self.pending.iter().enumerate().filter(|(_, connection)| !connection.used);
         self.index.clear();
-        self.index.extend(places.map(|(nth, life)| (life.place, life.first().at, nth)));
+        self.index.extend(places.map(|(nth, connection)| (connection.place, connection.first().at, nth)));
         self.index.sort_unstable();
     }
 
@@ -152,23 +154,23 @@ impl TracedConnections {
         let hop = TracedStep { at: step.at, from: step.from, to: step.to };
         let begins = matches!((step.from, step.to), (Close, SynSent | Listen) | (Listen, SynRecv));
         if let Some(&nth) = self.open.get(&step.key) {
-            let life = &mut self.pending[nth];
-            if life.last() == hop {
+            let connection = &mut self.pending[nth];
+            if connection.last() == hop {
                 return;
             }
-            if !begins && life.last().to == hop.from && life.hops.len() < STEPS_PER_CONNECTION_MAX {
-                life.hops.push(hop);
-                (life.rest, life.report) = (Rest::after(hop), report);
-                life.name(caller);
+            if !begins && connection.last().to == hop.from && connection.hops.len() < STEPS_PER_CONNECTION_MAX {
+                connection.hops.push(hop);
+                (connection.rest, connection.report) = (Rest::after(hop), report);
+                connection.name(caller);
                 if step.remote.port != 0 && step.local.port != 0 {
-                    life.place = (step.local, step.remote);
+                    connection.place = (step.local, step.remote);
                 }
-                if life.rest == Rest::Nothing {
+                if connection.rest == Rest::Nothing {
                     self.open.remove(&step.key);
                 }
                 return;
             }
-            life.rest = Rest::Missing;
+            connection.rest = Rest::Missing;
         }
         if self.pending.len() >= TRACED_MAX {
             self.open.remove(&step.key);
@@ -183,17 +185,18 @@ impl TracedConnections {
         let (key, place) = (step.key, (step.local, step.remote));
         let (begun, process, netns) = (begins, None, None);
         let (hops, rest) = (vec![hop], Rest::after(hop));
-        let mut life = TracedConnection { key, place, hops, begun, rest, used: false, process, netns, report };
-        life.name(caller);
-        self.pending.push(life);
+        let mut connection = TracedConnection { key, place, hops, begun, rest, used: false, process, netns, report };
+        connection.name(caller);
+        self.pending.push(connection);
     }
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
     pub(super) fn way(&mut self, entry: &TrackedSocket, now: Option<&Socket>) -> Option<TracedPath> {
-        let lives = self.at(place_of(entry.socket())?, entry.id.netns())?;
-        let nth = lives.into_iter().find(|nth| {
-            let life = &self.pending[*nth];
-            life.hops.iter().any(|hop| hop.from == entry.state) && !(life.begun && life.is_whole_since(entry))
+        let connections = self.at(place_of(entry.socket())?, entry.id.netns())?;
+        let nth = connections.into_iter().find(|nth| {
+            let connection = &self.pending[*nth];
+            connection.hops.iter().any(|hop| hop.from == entry.state)
+                && !(connection.begun && connection.is_whole_since(entry))
         })?;
         let begin = self.pending[nth].hops.iter().position(|hop| hop.from == entry.state)?;
         let way = self.follow(nth, begin, now)?;
@@ -202,49 +205,55 @@ impl TracedConnections {
 
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
     pub(super) fn opening(&mut self, socket: &Socket) -> Option<TracedPath> {
-        let lives = self.at(place_of(socket)?, socket.id.netns())?;
-        let nth = lives.into_iter().rfind(|nth| self.pending[*nth].begun)?;
+        let connections = self.at(place_of(socket)?, socket.id.netns())?;
+        let nth = connections.into_iter().rfind(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, Some(socket))
     }
 
-    /// The whole life of a connection that no sample listed, and which is over; as much of it as was traced.
+    /// All changes of a connection that no sample listed and that is over, as far as they were traced.
     pub(super) fn whole(&mut self, place: EndpointPair, netns: NetnsId) -> Option<TracedPath> {
-        let lives = self.at(place, netns)?;
-        let nth = lives.into_iter().find(|nth| self.pending[*nth].begun)?;
+        let connections = self.at(place, netns)?;
+        let nth = connections.into_iter().find(|nth| self.pending[*nth].begun)?;
         self.follow(nth, 0, None)
     }
 
     /// Whether the connection at `place` that ended is over for certain: a socket in its last state leaves nothing.
     pub(super) fn is_over(&self, place: EndpointPair, netns: NetnsId) -> bool {
-        let Some(lives) = self.at(place, netns) else { return false };
-        let ended = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| life.begun && life.ended());
+        let Some(connections) = self.at(place, netns) else { return false };
+        let ended = connections
+            .into_iter()
+            .map(|nth| &self.pending[nth])
+            .find(|connection| connection.begun && connection.ended());
         ended.is_some_and(TracedConnection::leaves_nothing)
     }
 
     /// Whether the tracked connection of `entry`, whose full socket was freed, is over for certain.
     pub(super) fn is_over_for(&self, entry: &TrackedSocket) -> bool {
         let netns = entry.id.netns();
-        let lives = place_of(entry.socket()).and_then(|place| self.at(place, netns)).unwrap_or_default();
-        let life = lives.into_iter().map(|nth| &self.pending[nth]).find(|life| !life.begun);
-        life.is_some_and(|life| {
-            life.ended() && life.leaves_nothing() && life.hops.iter().any(|hop| hop.from == entry.state)
+        let connections = place_of(entry.socket()).and_then(|place| self.at(place, netns)).unwrap_or_default();
+        let connection = connections.into_iter().map(|nth| &self.pending[nth]).find(|connection| !connection.begun);
+        connection.is_some_and(|connection| {
+            connection.ended()
+                && connection.leaves_nothing()
+                && connection.hops.iter().any(|hop| hop.from == entry.state)
         })
     }
 
-    /// The lives at `place` in their order that may have been lived in `netns`; `None` if there are none, or if two were
-    /// lived at the same time.
+    /// The connections at `place` in their order that may have been in `netns`; `None` if there are none, or if two existed
+    /// at the same time.
     fn at(&self, place: EndpointPair, netns: NetnsId) -> Option<Vec<usize>> {
         let Range { start, end } = self.range(place);
-        let lives = self.index.get(start..end)?.iter().map(|(_, _, nth)| *nth);
-        let lives: Vec<usize> = lives.filter(|nth| self.pending[*nth].may_be_in(netns)).take(REUSES_MAX + 1).collect();
-        if !(1..=REUSES_MAX).contains(&lives.len()) {
+        let connections = self.index.get(start..end)?.iter().map(|(_, _, nth)| *nth);
+        let connections: Vec<usize> =
+            connections.filter(|nth| self.pending[*nth].may_be_in(netns)).take(REUSES_MAX + 1).collect();
+        if !(1..=REUSES_MAX).contains(&connections.len()) {
             return None;
         }
-        let apart = lives.windows(2).all(|pair| {
+        let apart = connections.windows(2).all(|pair| {
             let (one, next) = (&self.pending[pair[0]], &self.pending[pair[1]]);
             one.rest != Rest::ToCome && next.begun && one.last().at <= next.first().at
         });
-        apart.then(|| lives.into_iter().filter(|nth| !self.pending[*nth].used).collect())
+        apart.then(|| connections.into_iter().filter(|nth| !self.pending[*nth].used).collect())
     }
 
     fn range(&self, place: EndpointPair) -> Range<usize> {
@@ -253,42 +262,46 @@ impl TracedConnections {
         start..end
     }
 
-    /// Uses up the steps of a life from the one at `begin` to where `now` shows it; `None` if they do not lead there.
+    /// Uses up the steps of a connection from the one at `begin` to where `now` shows it; `None` if they do not lead there.
     fn follow(&mut self, nth: usize, begin: usize, now: Option<&Socket>) -> Option<TracedPath> {
-        let life = &mut self.pending[nth];
+        let connection = &mut self.pending[nth];
         // The hop to CLOSE is not part of the way; what comes after it is a mini-socket, or nothing.
-        let len = if life.ended() { life.hops.len() - 1 } else { life.hops.len() };
-        let closed = life.ended().then(|| life.last().at);
-        let (owner, report) = (life.owner(), life.report);
+        let len = if connection.ended() { connection.hops.len() - 1 } else { connection.hops.len() };
+        let closed = connection.ended().then(|| connection.last().at);
+        let (owner, report) = (connection.owner(), connection.report);
         let Some(socket) = now else {
-            life.used = true;
-            return Some(TracedPath { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner });
+            connection.used = true;
+            return Some(TracedPath { hops: connection.hops.get(begin..len)?.to_vec(), closed, report, owner });
         };
-        let reached = life.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
+        let reached = connection.hops.get(begin..len)?.iter().rposition(|hop| hop.to == socket.state);
         let is_mini = socket.tcp.is_none() && matches!(socket.state, TcpState::TimeWait | TcpState::FinWait2);
         if let Some(last) = reached.map(|last| begin + last) {
-            let hops = life.hops.get(begin..=last)?.to_vec();
-            let is_all = last + 1 == len && (is_mini || !life.ended());
+            let hops = connection.hops.get(begin..=last)?.to_vec();
+            let is_all = last + 1 == len && (is_mini || !connection.ended());
             if is_all {
-                life.used = true;
+                connection.used = true;
             } else {
-                life.hops.drain(..=last);
+                connection.hops.drain(..=last);
             }
-            life.begun = false;
+            connection.begun = false;
             return Some(TracedPath { hops, closed: closed.filter(|_| is_all), report, owner });
         }
-        let state = life.hops.get(len.checked_sub(1)?).filter(|_| len > begin).map_or(life.last().from, |hop| hop.to);
+        let state = connection
+            .hops
+            .get(len.checked_sub(1)?)
+            .filter(|_| len > begin)
+            .map_or(connection.last().from, |hop| hop.to);
         let leads_there = state.leads_to(socket.state) || state == socket.state;
         // Nothing of a socket that waits is to come, and every step before the dump is in: the rest of them is missing.
         let is_missing =
-            life.rest == Rest::Missing || (life.rest == Rest::ToCome && socket.state == TcpState::TimeWait);
-        let is_told = is_mini && closed.is_some() && leads_there;
+            connection.rest == Rest::Missing || (connection.rest == Rest::ToCome && socket.state == TcpState::TimeWait);
+        let is_reported = is_mini && closed.is_some() && leads_there;
         let is_hole = is_missing && state.can_become(socket.state);
-        if !is_told && !is_hole {
+        if !is_reported && !is_hole {
             return None;
         }
-        life.used = true;
-        Some(TracedPath { hops: life.hops.get(begin..len)?.to_vec(), closed, report, owner })
+        connection.used = true;
+        Some(TracedPath { hops: connection.hops.get(begin..len)?.to_vec(), closed, report, owner })
     }
 
     /// Ends a sample: what no sample can need any more is forgotten.
@@ -296,17 +309,20 @@ impl TracedConnections {
         let (seen, is_full) = (round.seen, round.scope.is_all());
         let used = self.pending.len();
         let mut waiting = 0;
-        self.pending.retain(|life| {
-            let is_over = life.rest != Rest::ToCome;
-            let is_old = life.last().at < if is_over { seen.at } else { seen.all_at };
-            let may_wait = life.begun && life.ended() && life.leaves_nothing() && round.at.since(life.last().at) < KEPT;
-            let waits = may_wait && is_old && !life.used && waiting < KEPT_MAX;
+        self.pending.retain(|connection| {
+            let is_over = connection.rest != Rest::ToCome;
+            let is_old = connection.last().at < if is_over { seen.at } else { seen.all_at };
+            let may_wait = connection.begun
+                && connection.ended()
+                && connection.leaves_nothing()
+                && round.at.since(connection.last().at) < KEPT;
+            let waits = may_wait && is_old && !connection.used && waiting < KEPT_MAX;
             waiting += usize::from(waits);
-            !life.used && (waits || !(is_old && (is_over || is_full)))
+            !connection.used && (waits || !(is_old && (is_over || is_full)))
         });
-        let open = self.pending.iter().enumerate().filter(|(_, life)| life.rest == Rest::ToCome);
+        let open = self.pending.iter().enumerate().filter(|(_, connection)| connection.rest == Rest::ToCome);
         self.open.clear();
-        self.open.extend(open.map(|(nth, life)| (life.key, nth)));
+        self.open.extend(open.map(|(nth, connection)| (connection.key, nth)));
         self.index.clear();
         give_back(&mut self.pending, used);
         give_back(&mut self.index, used);
@@ -318,9 +334,9 @@ impl TracedConnections {
     /// What it holds.
     pub(super) fn table_sizes(&self) -> [TableSize; 3] {
         [
-            TableSize::by("traced lives", &self.pending),
-            TableSize::by("index of lives", &self.index),
-            TableSize::by("open lives", &self.open),
+            TableSize::by("traced connections", &self.pending),
+            TableSize::by("index of traced connections", &self.index),
+            TableSize::by("traced connections that go on", &self.open),
         ]
     }
 
@@ -373,7 +389,7 @@ impl TracedConnection {
         !matches!(self.last().from, FinWait1 | FinWait2 | Closing)
     }
 
-    /// Whether all of it was lived after `entry` was last seen: then it is another connection's.
+    /// Whether all of it happened after `entry` was last seen: then it is another connection's.
     fn is_whole_since(&self, entry: &TrackedSocket) -> bool {
         self.first().at > entry.seen_at && self.first().to != entry.state
     }

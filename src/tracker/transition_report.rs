@@ -1,4 +1,4 @@
-//! Turns what the kernel told into transitions.
+//! Turns what the kernel reported into transitions.
 
 use crate::model::delta::{AgeBasis, Delta, EventSource, FinalCounters, Gap, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
@@ -7,7 +7,7 @@ use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{CompactTimestamp, Timestamp};
-use crate::tracker::ends::{self, LastReport, UntoldEnd};
+use crate::tracker::ends::{self, LastReport, UnreportedEnd};
 use crate::tracker::traced_connections::{EndpointPair, TracedPath};
 use crate::tracker::{SampleContext, clocks};
 
@@ -17,8 +17,8 @@ pub(super) fn gaps(events: &Events, overflown: &[Loss], round: &SampleContext) -
     lost.map(|&Loss { of, count }| Gap { from: round.seen.at, to: round.at, lost: count, of }).collect()
 }
 
-/// The opening and the end of a connection that no sample listed and of which nothing but the end was told.
-pub(super) fn short_connection(UntoldEnd { ended, not_before }: &UntoldEnd, delta: &mut Delta) {
+/// The opening and the end of a connection that no sample listed and of which nothing but the end was reported.
+pub(super) fn short_connection(UnreportedEnd { ended, not_before }: &UnreportedEnd, delta: &mut Delta) {
     if ended.is_emptied() || ended.is_unconnected() {
         delta.transitions.push(end_of_unknown(ended));
         return;
@@ -59,11 +59,11 @@ pub(super) fn traced_connection_at(place: EndpointPair, ended: &Ended, way: &Tra
 
 /// The steps of `way` as transitions like `base`, from a state held `since`; and since when the last one holds.
 pub(super) fn along(base: &Transition, way: &TracedPath, mut since: Option<Since>) -> (Vec<Transition>, Option<Since>) {
-    let mut told = Vec::with_capacity(way.hops.len());
+    let mut reported = Vec::with_capacity(way.hops.len());
     for hop in &way.hops {
         let end = Since { at: hop.at, basis: AgeBasis::Kernel };
-        let opens = base.from.is_none() && told.is_empty();
-        told.push(Transition {
+        let opens = base.from.is_none() && reported.is_empty();
+        reported.push(Transition {
             at: hop.at,
             from: Some(hop.from).filter(|_| !opens),
             to: Some(hop.to),
@@ -74,12 +74,12 @@ pub(super) fn along(base: &Transition, way: &TracedPath, mut since: Option<Since
         });
         since = Some(end);
     }
-    (told, since)
+    (reported, since)
 }
 
-/// Whether the steps that were `told` lead to `state`.
-pub(super) fn reaches(told: &[Transition], state: TcpState) -> bool {
-    told.last().is_some_and(|last| last.to == Some(state))
+/// Whether the steps that were `reported` lead to `state`.
+pub(super) fn reaches(reported: &[Transition], state: TcpState) -> bool {
+    reported.last().is_some_and(|last| last.to == Some(state))
 }
 
 /// Since when `socket` is in its state, which the trace does not tell, where the samples say `observed`. The trace never says
@@ -95,28 +95,28 @@ pub(super) fn in_mini_socket(observed: Since, socket: &Socket, way: &TracedPath)
     }
 }
 
-/// The steps that were `told`, and where they do not lead to the end of `step`, which the samples show, the rest of it
+/// The steps that were `reported`, and where they do not lead to the end of `step`, which the samples show, the rest of it
 /// from the state `held` since then to the one since when the socket is in its own.
 pub(super) fn completed(
-    told: Vec<Transition>,
+    reported: Vec<Transition>,
     step: Transition,
     held: Option<Since>,
     since: Option<Since>,
 ) -> impl Iterator<Item = Transition> {
-    let last = told.last();
+    let last = reported.last();
     let (from, at) = last.map_or((step.from, step.at), |last| (last.to, step.at.max(last.at)));
     let misses = |from: TcpState, to: TcpState| step.protocol == Protocol::Tcp && !from.leads_to(to);
     let skipped = from.zip(step.to).map_or(step.skipped, |(from, to)| misses(from, to));
     let lasted = from.and(held).zip(since).map(|(held, since)| clocks::lasted(held, since));
     let rest = (last.is_none() || from != step.to).then_some(Transition { at, from, lasted, skipped, ..step });
-    told.into_iter().chain(rest)
+    reported.into_iter().chain(rest)
 }
 
 /// The opening, the steps and the end of a connection that no sample listed and that was traced.
 pub(super) fn traced_connection(ended: &Ended, way: &TracedPath, delta: &mut Delta) {
     let base = Transition { owner: way.owner.clone(), ..transition(&ended.socket, ended.at, None, None) };
-    let (told, since) = along(&base, way, None);
-    let (Some(last), Some(since)) = (told.last(), since) else { return };
+    let (reported, since) = along(&base, way, None);
+    let (Some(last), Some(since)) = (reported.last(), since) else { return };
     // Where the trace has a hole before the end, the destroy event tells that.
     let (end, source) = match way.closed {
         Some(at) => (Since { at, basis: AgeBasis::Kernel }, EventSource::Tracepoint),
@@ -131,7 +131,7 @@ pub(super) fn traced_connection(ended: &Ended, way: &TracedPath, delta: &mut Del
         final_counters: ended.final_counters(),
         ..base
     };
-    delta.transitions.extend(told);
+    delta.transitions.extend(reported);
     delta.transitions.push(closed);
 }
 
@@ -145,9 +145,9 @@ pub(super) fn traced_end(
     if closed.owner.holders().is_none() && way.owner.holders().is_some() {
         closed.owner = way.owner.clone();
     }
-    let (told, since) = along(&closed, way, Some(begin));
+    let (reported, since) = along(&closed, way, Some(begin));
     let since = since.unwrap_or(begin);
-    closed.from = told.last().map_or(closed.from, |last| last.to);
+    closed.from = reported.last().map_or(closed.from, |last| last.to);
     let end = match way.closed {
         Some(at) => {
             closed.source = EventSource::Tracepoint;
@@ -158,11 +158,11 @@ pub(super) fn traced_end(
     };
     closed.at = end.at;
     closed.lasted = Some(clocks::lasted(since, end));
-    delta.transitions.extend(told);
+    delta.transitions.extend(reported);
     (closed, since)
 }
 
-/// The end of a tracked connection, completed by its last words. If its full socket was freed after the last look, that
+/// The end of a tracked connection, completed by its final counters. If its full socket was freed after the last look, that
 /// was the end itself.
 pub(super) fn with_last_words(
     mut closed: Transition,
@@ -173,7 +173,7 @@ pub(super) fn with_last_words(
     let Some(word) = word else { return closed };
     closed.final_counters = word.last;
     if closed.from == Some(TcpState::CloseWait) && !word.is_settled {
-        // The peer's FIN was counted, and our own, by which that is told else, was never sent.
+        // The peer's FIN was counted, and our own, by which that is recognised else, was never sent.
         let without_fin = |bytes: ByteCounts| ByteCounts::new(bytes.received().saturating_sub(1), bytes.sent());
         closed.final_counters =
             closed.final_counters.map(|last| FinalCounters { bytes: last.bytes.map(without_fin), ..last });

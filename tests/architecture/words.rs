@@ -39,11 +39,7 @@ const WORDS: &[(&str, &str)] = &[
 
 /// A phrase, the beginning of the paths below the repository's root in which it may stand, and why.
 #[rustfmt::skip]
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("nameless", "src/dns", "still to be renamed (issue 10)"),
-    ("nameless", "src/tracker", "still to be renamed (issue 10)"),
-    ("untold", "src/tracker", "still to be renamed (issue 10)"),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 /// `text` as words in lower case with one blank around each: a change from a small letter to a capital begins a word, and
 /// everything that is no letter separates words.

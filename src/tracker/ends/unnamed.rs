@@ -68,6 +68,6 @@ impl EndsWithoutCookie {
     }
 
     pub(super) fn table_sizes(&self) -> TableSize {
-        TableSize::by("order of nameless sockets", &self.order)
+        TableSize::by("order of unnamed sockets", &self.order)
     }
 }

@@ -12,8 +12,8 @@ pub(super) fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-/// `sample` with what the kernel told before it.
-pub(super) fn told(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[TracedStateChange]) -> Snapshot {
+/// `sample` with what the kernel reported before it.
+pub(super) fn reported(mut sample: Snapshot, ended: &[(u64, &Socket)], steps: &[TracedStateChange]) -> Snapshot {
     sample.events.event_status = EventStatus { ends: EventSourceStatus::On, trace: EventSourceStatus::On };
     let ended = ended.iter().map(|(ms, socket)| Ended { at: at(*ms), socket: socket.reference(), info: socket.tcp });
     sample.events.ended.extend(ended);
@@ -25,7 +25,7 @@ pub(super) fn step(ms: u64, key: u64, socket: &Socket, (from, to): (TcpState, Tc
     TracedStateChange { at: at(ms), key, local: socket.local, remote: socket.remote, from, to }
 }
 
-/// The whole life of a server's end, closed by the peer first.
+/// All states of a server's end, closed by the peer first.
 fn served(key: u64, socket: &Socket) -> Vec<TracedStateChange> {
     let listening = TracedStateChange { remote: testing_unset(), ..step(1_100, key, socket, (Listen, SynRecv)) };
     let rest = [
@@ -48,7 +48,7 @@ pub(super) fn conn() -> Socket {
 /// A tracker that has seen an empty table at 1 s.
 pub(super) fn begun() -> Tracker {
     let mut tracker = Tracker::new();
-    tracker.update(&told(snapshot::<Socket>(1_000, []), &[], &[]));
+    tracker.update(&reported(snapshot::<Socket>(1_000, []), &[], &[]));
     tracker
 }
 
@@ -64,13 +64,13 @@ fn the_end_of_a_half_open_connection_is_its_end_under_another_cookie_too() {
     let request = tcp(5).local("10.0.0.1:1031").mini(SynRecv).build();
     assert_eq!((request.local, request.remote), (conn().local, conn().remote));
     let steps = served(9, &conn());
-    let opened = tracker.update(&told(snapshot(1_101, [request]), &[], &steps[..1]));
+    let opened = tracker.update(&reported(snapshot(1_101, [request]), &[], &steps[..1]));
     assert_eq!(
         opened.transitions.iter().map(|step| (step.id, step.to)).collect::<Vec<_>>(),
         [(tcp(5).build().id, Some(SynRecv))]
     );
-    let mut deltas = vec![tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &steps[1..]))];
-    deltas.extend([3_000, 4_000].map(|at| tracker.update(&told(snapshot::<Socket>(at, []), &[], &[]))));
+    let mut deltas = vec![tracker.update(&reported(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &steps[1..]))];
+    deltas.extend([3_000, 4_000].map(|at| tracker.update(&reported(snapshot::<Socket>(at, []), &[], &[]))));
     let steps: Vec<_> = deltas.iter().flat_map(|delta| &delta.transitions).collect();
     assert!(steps.iter().all(|step| step.from.is_some() && step.id == tcp(5).build().id), "{steps:?}");
     let ends: Vec<_> = steps.iter().filter(|step| step.to.is_none()).collect();
@@ -80,7 +80,7 @@ fn the_end_of_a_half_open_connection_is_its_end_under_another_cookie_too() {
 
 #[test]
 fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
-    let delta = begun().update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &served(9, &conn())));
+    let delta = begun().update(&reported(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &served(9, &conn())));
     let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     assert_eq!(
         kinds(&delta),
@@ -102,16 +102,16 @@ fn a_traced_connection_between_two_samples_is_told_whole_at_once() {
 #[test]
 fn without_the_trace_only_the_end_is_known_and_told_once_nothing_is_left() {
     let mut tracker = begun();
-    let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
     assert_eq!(kinds(&delta), [], "a mini-socket may have been stepped over");
-    let delta = tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(3_000, []), &[], &[]));
     let by_event = |ms, from, to| (ms, from, to, EventSource::DestroyEvent);
     assert_eq!(kinds(&delta), [by_event(1_200, None, Some(Established)), by_event(1_361, Some(Established), None)]);
     assert_eq!(delta.transitions[1].lasted, Some((Duration::from_millis(161), AgeBasis::AtLeast)));
-    assert_eq!(kinds(&tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]))), []);
+    assert_eq!(kinds(&tracker.update(&reported(snapshot::<Socket>(4_000, []), &[], &[]))), []);
 }
 
-/// A connection whose last sign of life was at `ms`.
+/// A connection that was last active at `ms`.
 fn heard_last(id: u64, ms: u64) -> Socket {
     tcp(id).bytes(500, 20).last(ms, ms, ms).info(|info| info.rtt_us = 90).build()
 }
@@ -121,17 +121,17 @@ fn the_jiffies_of_the_kernel_make_no_connection_old() {
     // Lived within 2 ms after the sample; the kernel's clock ticks every 4 ms.
     let short = heard_last(7, 998);
     let mut tracker = begun();
-    tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_002, &short)], &[]));
-    let delta = tracker.update(&told(snapshot::<Socket>(3_000, []), &[], &[]));
+    tracker.update(&reported(snapshot::<Socket>(2_000, []), &[(1_002, &short)], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(3_000, []), &[], &[]));
     assert_eq!(delta.transitions.len(), 2, "{:?}", delta.transitions);
 }
 
 #[test]
 fn an_end_that_is_told_a_sample_late_is_told() {
     let mut tracker = begun();
-    tracker.update(&told(snapshot::<Socket>(2_000, []), &[], &[]));
-    tracker.update(&told(snapshot::<Socket>(3_000, []), &[(2_001, &heard_last(7, 1_500))], &[]));
-    let delta = tracker.update(&told(snapshot::<Socket>(4_000, []), &[], &[]));
+    tracker.update(&reported(snapshot::<Socket>(2_000, []), &[], &[]));
+    tracker.update(&reported(snapshot::<Socket>(3_000, []), &[(2_001, &heard_last(7, 1_500))], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(4_000, []), &[], &[]));
     let by_event = |ms, from, to| (ms, from, to, EventSource::DestroyEvent);
     assert_eq!(kinds(&delta), [by_event(1_500, None, Some(Established)), by_event(2_001, Some(Established), None)]);
 }
@@ -143,7 +143,7 @@ fn a_descriptor_of_a_connection_that_was_over_changes_nothing() {
     let long_ago = heard_last(8, 1_500);
     let freed = [(7_900, &before_conntop), (7_901, &long_ago)];
     for (sample_at, ended) in [(7_000, &freed[..0]), (8_000, &freed[..]), (9_000, &freed[..0])] {
-        let delta = tracker.update(&told(snapshot::<Socket>(sample_at, []), ended, &[]));
+        let delta = tracker.update(&reported(snapshot::<Socket>(sample_at, []), ended, &[]));
         assert_eq!(kinds(&delta), [], "at {sample_at} ms");
     }
 }
@@ -153,15 +153,15 @@ fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
     let nginx = [process(812, "nginx")];
     let mut tracker = Tracker::new();
     let open = tcp(7).held_by(&nginx).last(500, 500, 500).build();
-    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
+    tracker.update(&reported(snapshot(1_000, [open.clone()]), &[], &[]));
     let steps = &served(9, &open)[2..];
     // The sample came after the first of the steps.
     let half = tcp(7).held_by(&nginx).state(CloseWait).last(500, 500, 1_300).build();
-    let delta = tracker.update(&told(snapshot(1_320, [half]), &[], steps));
+    let delta = tracker.update(&reported(snapshot(1_320, [half]), &[], steps));
     assert_eq!(kinds(&delta), [(1_300, Some(Established), Some(CloseWait), EventSource::Tracepoint)]);
     assert_eq!(age(&delta.changed[0]), "1300 kernel");
     assert_eq!(delta.transitions[0].owner.label(), "live");
-    let delta = tracker.update(&told(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(2_000, []), &[(1_361, &conn())], &[]));
     let traced = |ms, from, to| (ms, from, to, EventSource::Tracepoint);
     assert_eq!(kinds(&delta), [traced(1_350, Some(CloseWait), Some(LastAck)), traced(1_360, Some(LastAck), None)]);
     assert!(delta.transitions[1].final_counters.is_some() && delta.removed.len() == 1);
@@ -170,20 +170,20 @@ fn a_tracked_connection_follows_its_trace_and_closes_exactly() {
 #[test]
 fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
     let full = conn();
-    let life = [
+    let connection = [
         (1_100, (Close, SynSent)),
         (1_101, (SynSent, Established)),
         (1_200, (Established, FinWait1)),
         (1_201, (FinWait1, FinWait2)),
         (1_300, (FinWait2, Close)),
     ];
-    let steps: Vec<_> = life.map(|(ms, step_of)| step(ms, 3, &full, step_of)).into();
+    let steps: Vec<_> = connection.map(|(ms, step_of)| step(ms, 3, &full, step_of)).into();
     let waiting = || {
         let mini = tcp(8).mini(TimeWait).timer(TimerKind::TimeWait, 0, 61_300);
         mini.with(|socket| (socket.local, socket.remote) = (conn().local, conn().remote))
     };
     let mut tracker = begun();
-    let delta = tracker.update(&told(snapshot(2_000, [waiting()]), &[(1_301, &full)], &steps));
+    let delta = tracker.update(&reported(snapshot(2_000, [waiting()]), &[(1_301, &full)], &steps));
     let path: Vec<_> = delta.transitions.iter().map(|step| (step.from, step.to, step.skipped)).collect();
     assert_eq!(
         path,
@@ -196,10 +196,10 @@ fn a_client_that_closes_first_goes_on_as_a_mini_socket_with_another_cookie() {
         ]
     );
     assert_eq!(age(&delta.added[0]), "1300 kernel");
-    tracker.update(&told(snapshot(61_000, [waiting()]), &[], &[]));
-    let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
+    tracker.update(&reported(snapshot(61_000, [waiting()]), &[], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(62_000, []), &[], &[]));
     assert_eq!(kinds(&delta), [(61_300, Some(TimeWait), None, EventSource::Samples)], "when its timer ran out");
-    assert!(delta.transitions[0].final_counters.is_some(), "its last words were kept");
+    assert!(delta.transitions[0].final_counters.is_some(), "its final counters were kept");
 }
 
 #[test]
@@ -207,13 +207,13 @@ fn words_may_come_after_the_mini_socket() {
     let waiting = || tcp(8).mini(TimeWait).timer(TimerKind::TimeWait, 0, 61_300);
     let full = tcp(9).with(|socket| socket.local = waiting().build().local).bytes(1, 2).last(1_100, 1_100, 1_100);
     let mut tracker = begun();
-    tracker.update(&told(snapshot(2_000, [waiting()]), &[], &[]));
-    let delta = tracker.update(&told(snapshot(3_000, [waiting()]), &[(2_001, &full.build())], &[]));
+    tracker.update(&reported(snapshot(2_000, [waiting()]), &[], &[]));
+    let delta = tracker.update(&reported(snapshot(3_000, [waiting()]), &[(2_001, &full.build())], &[]));
     assert_eq!(kinds(&delta), []);
     for ms in [4_000, 5_000, 61_000] {
-        assert_eq!(kinds(&tracker.update(&told(snapshot(ms, [waiting()]), &[], &[]))), []);
+        assert_eq!(kinds(&tracker.update(&reported(snapshot(ms, [waiting()]), &[], &[]))), []);
     }
-    let delta = tracker.update(&told(snapshot::<Socket>(62_000, []), &[], &[]));
+    let delta = tracker.update(&reported(snapshot::<Socket>(62_000, []), &[], &[]));
     assert_eq!(delta.transitions[0].final_counters.and_then(|last| last.bytes), Some(ByteCounts::new(1, 2)));
 }
 
@@ -221,10 +221,10 @@ fn words_may_come_after_the_mini_socket() {
 fn two_sockets_with_the_same_endpoints_are_not_mixed_up() {
     let open = tcp(7).build();
     let mut tracker = Tracker::new();
-    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
-    // One of them lives in another namespace; which one cannot be told.
+    tracker.update(&reported(snapshot(1_000, [open.clone()]), &[], &[]));
+    // One of them is in another namespace; which one is not known.
     let steps = [1, 2].map(|key| step(1_300 + key, key, &open, (Established, CloseWait)));
-    let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
+    let delta = tracker.update(&reported(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
     assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), EventSource::Samples)]);
 }
 
@@ -232,15 +232,15 @@ fn two_sockets_with_the_same_endpoints_are_not_mixed_up() {
 fn steps_that_do_not_lead_to_what_is_there_are_not_believed() {
     let open = tcp(7).build();
     let mut tracker = Tracker::new();
-    tracker.update(&told(snapshot(1_000, [open.clone()]), &[], &[]));
+    tracker.update(&reported(snapshot(1_000, [open.clone()]), &[], &[]));
     let steps = [step(1_300, 1, &open, (Established, FinWait1)), step(1_400, 1, &open, (FinWait1, Closing))];
-    let delta = tracker.update(&told(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
+    let delta = tracker.update(&reported(snapshot(2_000, [tcp(7).state(CloseWait)]), &[], &steps));
     assert_eq!(kinds(&delta), [(2_000, Some(Established), Some(CloseWait), EventSource::Samples)]);
 }
 
 #[test]
 fn a_loss_is_a_gap_between_two_samples() {
-    let mut sample = told(snapshot::<Socket>(2_000, []), &[], &[]);
+    let mut sample = reported(snapshot::<Socket>(2_000, []), &[], &[]);
     sample.events.lost = vec![Loss { of: EventSource::DestroyEvent, count: Some(3) }];
     let gaps = begun().update(&sample).gaps;
     assert_eq!(gaps.len(), 1);
@@ -272,7 +272,7 @@ fn report() -> impl Strategy<Value = FalseReport> {
 
 /// `sample` with false reports of the sockets in it.
 fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Snapshot {
-    let mut sample = told(sample.clone(), &[], &[]);
+    let mut sample = reported(sample.clone(), &[], &[]);
     let now = sample.at.as_millis();
     for report in reports {
         let (FalseReport::Ended { slot, .. }
@@ -293,9 +293,11 @@ fn with_reports(sample: &Snapshot, reports: &[FalseReport], rotate: usize) -> Sn
                 sample.events.state_changes.push(step(now.saturating_sub(ago_ms), key, &socket, (from, to)));
             }
             FalseReport::TracedConnection { key, .. } => {
-                let life = [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
-                let life = life.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
-                sample.events.state_changes.extend(life);
+                let connection =
+                    [(Close, SynSent), (SynSent, Established), (Established, CloseWait), (CloseWait, LastAck)];
+                let connection =
+                    connection.into_iter().zip(0..).map(|(hop, ms)| step(now - 10 + ms, key, &socket, hop));
+                sample.events.state_changes.extend(connection);
             }
         }
     }
@@ -312,8 +314,8 @@ proptest! {
     ) {
         let (mut world, mut tracker, mut silent) = (World::new(), Tracker::new(), Tracker::new());
         let (mut reader, mut reports) = (Reader { first: true, ..Reader::default() }, reports.iter().cycle());
-        let mut follow = |reader: &mut Reader, sample: &Snapshot, told: &Snapshot| {
-            let delta = tracker.update(told);
+        let mut follow = |reader: &mut Reader, sample: &Snapshot, reported: &Snapshot| {
+            let delta = tracker.update(reported);
             silent.update(sample);
             let known: Vec<_> = reader.table.keys().copied().collect();
             // Of a connection that never was in a sample there are an opening and an end, and no row.

@@ -1,4 +1,4 @@
-//! What the tracker promises where most samples are partial: nothing is lost, told twice or ended by mistake.
+//! What the tracker promises where most samples are partial: nothing is lost, reported twice or ended by mistake.
 
 use super::*;
 use crate::model::snapshot::Scope;
@@ -109,7 +109,7 @@ fn a_full_sample_counts_what_the_partial_ones_could_not_show() {
 #[derive(Clone, Debug)]
 enum Step {
     Happens(Event),
-    /// A partial sample with at most so many look-ups, whose dump steps over some sockets, after the kernel told of
+    /// A partial sample with at most so many look-ups, whose dump steps over some sockets, after the kernel reported
     /// those that ended or not.
     Part {
         after_ms: u64,
