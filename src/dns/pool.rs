@@ -1,4 +1,4 @@
-//! The threads that ask. Each may hang in the resolver for as long as that likes: nobody waits for one, the screen and
+//! The threads that call the resolver. Each may hang in the resolver for as long as that likes: nobody waits for one, the screen and
 //! the end of the program least of all.
 
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::dns::book::{LookupQueue, NextStep, QueryLimits, WORKERS_MAX};
 use crate::dns::resolver::Resolver;
 use crate::model::host_name::Named;
 
-/// Asks about what is wanted, and tells.
+/// Looks up the names of the wanted addresses, and hands on each that is found.
 pub struct Pool {
     shared: Arc<PoolShared>,
     workers: usize,

@@ -1,4 +1,4 @@
-//! Who is asked.
+//! The resolvers that are asked for the names of addresses: the system's, and one for made-up addresses.
 
 use std::net::IpAddr;
 
@@ -9,15 +9,15 @@ use crate::model::snapshot::SourceKind;
 /// The answer to one question, as it came: what it says has yet to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DnsReply {
-    /// It is called this.
+    /// The name of the address.
     Name(Vec<u8>),
-    /// It has no name.
+    /// The address has no name.
     NoName,
-    /// Nobody who knows could be asked.
+    /// No server answered, or none could be asked.
     Failed,
 }
 
-/// Somebody who knows names.
+/// Looks up the names of addresses.
 pub trait Resolver: Send + Sync {
     /// What `addr` is called. May take long: it is called on a thread that nobody waits for.
     fn ask(&self, addr: IpAddr) -> DnsReply;

@@ -141,7 +141,7 @@ pub struct Removed {
 /// A change of state, an opening (`from` is `None`) or an end (`to` is `None`; with `from`, where its last state is not known).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// When it happened, as well as that is known and never later than it was seen: exact where the tracepoint told, within
+    /// When it happened, as well as that is known and never later than it was seen: exact where the tracepoint reported it, within
     /// some 10 ms where a clock of the kernel or a destroy event did, else when the sample was taken that first showed it.
     pub at: Timestamp,
     /// Which socket.
@@ -154,7 +154,7 @@ pub struct Transition {
     pub local: Endpoint,
     /// The other end; unset where there is none or, of an emptied socket, where it is not known.
     pub remote: Endpoint,
-    /// The interface that the socket is bound to; `None` also where the teller does not say.
+    /// The interface that the socket is bound to; `None` also where the source of the event does not say.
     pub interface: Option<NonZeroU32>,
     /// The state before; `None` for a socket that was opened, and for the end of one whose last state is not known.
     pub from: Option<TcpState>,
@@ -166,9 +166,9 @@ pub struct Transition {
     pub skipped: bool,
     /// Whose it is or was.
     pub owner: Owner,
-    /// Who told of it.
+    /// What reported it.
     pub source: EventSource,
-    /// The kernel had emptied the socket before it told of its end, and nobody else told: the remote end is not known, nor is
+    /// The kernel had emptied the socket before it reported its end, and nothing else did: the remote end is not known, nor is
     /// the local address where it is unspecified.
     pub is_emptied: bool,
     /// What the kernel reported of the end, for an end; [`Self::outcome`] says what that means.
@@ -260,7 +260,7 @@ pub struct Gap {
     pub to: Timestamp,
     /// How many events were lost; `None` where the kernel does not say.
     pub lost: Option<u64>,
-    /// Whose events.
+    /// Which source lost them.
     pub of: EventSource,
 }
 
@@ -324,7 +324,7 @@ pub struct Delta {
     pub facts: Arc<Facts>,
     /// Where events of the kernel were lost, so that ends or transitions may be missing.
     pub gaps: Vec<Gap>,
-    /// Who tells of what happens between samples.
+    /// Which sources report what happens between samples.
     pub event_status: EventStatus,
     /// What visible processes use.
     pub usage: Vec<(ProcessId, Usage)>,

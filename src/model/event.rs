@@ -1,4 +1,4 @@
-//! What the kernel tells between two samples: sockets that ended, changes of state, and what of that was lost.
+//! What the kernel tells between two samples: sockets that ended, changes of state, and how many of these were lost.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ pub const ENDED_MAX: u32 = 65_536;
 /// The most changes of state that one sample carries: some 2 s of 5,000 connections a second with both ends here.
 pub const STATE_CHANGES_MAX: u32 = 131_072;
 
-/// Who told of a transition.
+/// What reported a transition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventSource {
     /// Two samples differ: it happened between them.
     #[default]
     Samples,
-    /// The kernel told of the end of the socket (`SKNLGRP_INET_TCP_DESTROY`); the time is that of reading it.
+    /// The kernel reported the end of the socket (`SKNLGRP_INET_TCP_DESTROY`); the time is that of reading it.
     DestroyEvent,
     /// The tracepoint `sock:inet_sock_set_state`: the time is exact.
     Tracepoint,
@@ -42,7 +42,7 @@ impl EventSource {
     }
 }
 
-/// The final counters of a connection, as the kernel told them when it freed the socket.
+/// The final counters of a connection, as the kernel reported them when it freed the socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FinalCounters {
     /// Payload received and sent (acknowledged), in bytes.
@@ -88,12 +88,13 @@ impl Ended {
     }
 }
 
-/// A change of state of a TCP socket, told at the moment it happened. The network namespace is not told.
+/// A change of state of a TCP socket, reported by the tracepoint `sock:inet_sock_set_state` at the moment it happened. The
+/// tracepoint does not report the network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedStateChange {
     /// When it happened.
     pub at: Timestamp,
-    /// The same number for all steps of one socket; another socket may have it later.
+    /// The same number for all changes of one socket; another socket may have it later.
     pub key: u64,
     /// Our end; port 0 while the socket has none.
     pub local: Endpoint,
@@ -106,8 +107,8 @@ pub struct TracedStateChange {
 }
 
 impl TracedStateChange {
-    /// Whether the process that holds the socket makes this step by a call of its own: connect(2), listen(2), shutdown(2)
-    /// or close(2). All other steps happen on behalf of whoever runs when a packet or a timer comes.
+    /// Whether the process that holds the socket makes this change by a call of its own: connect(2), listen(2), shutdown(2)
+    /// or close(2). All other changes happen on behalf of whoever runs when a packet or a timer comes.
     pub const fn is_own_call(&self) -> bool {
         use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynSent};
         matches!((self.from, self.to), (Close, SynSent | Listen) | (Established, FinWait1) | (CloseWait, LastAck))
@@ -117,9 +118,9 @@ impl TracedStateChange {
 /// Which process made a [`TracedStateChange`] by a call of its own, and so holds or held the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// When the step happened.
+    /// When the change happened.
     pub at: Timestamp,
-    /// The key of the step.
+    /// The key of the change.
     pub key: u64,
     /// The process.
     pub process: Arc<Holders>,
@@ -131,39 +132,39 @@ pub struct Caller {
 /// The error that the kernel reported after a [`TracedStateChange`] to `CLOSE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseError {
-    /// When the step happened.
+    /// When the change happened.
     pub at: Timestamp,
-    /// The key of the step.
+    /// The key of the change.
     pub key: u64,
     /// The error.
     pub error: SocketError,
 }
 
-/// Events that were lost since the last sample; of samples: that some could not be taken.
+/// Events that were lost since the last sample. For [`EventSource::Samples`]: samples that could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Whose.
+    /// What reports these events.
     pub of: EventSource,
     /// How many; `None` where the kernel does not say.
     pub count: Option<u64>,
 }
 
-/// What the kernel told since the last sample.
+/// What the kernel reported since the last sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Events {
-    /// Sockets that were freed before the sample was begun, in the order in which they were told.
+    /// Sockets that were freed before the sample was begun, in the order in which they were reported.
     pub ended: Vec<Ended>,
     /// Changes of state up to the end of the sample, by time.
     pub state_changes: Vec<TracedStateChange>,
     /// Who made them, as far as that is known; by time.
     pub callers: Vec<Caller>,
-    /// The errors that the kernel reported of steps to `CLOSE`; by time.
+    /// The errors that the kernel reported after changes to `CLOSE`; by time.
     pub errors: Vec<CloseError>,
-    /// Whether every such error is among them, so that a step without one had none.
+    /// Whether every such error is among them, so that a change without one had none.
     pub errors_are_told: bool,
-    /// What was lost of ends and steps.
+    /// How many ends and changes were lost.
     pub lost: Vec<Loss>,
-    /// Who tells at all.
+    /// Which event sources are in use.
     pub event_status: EventStatus,
 }
 
@@ -184,30 +185,31 @@ impl Events {
         self.event_status = EventStatus::default();
     }
 
-    /// Whether nothing was told.
+    /// Whether nothing was reported and nothing lost.
     pub fn is_empty(&self) -> bool {
         self.ended.is_empty() && self.state_changes.is_empty() && self.lost.is_empty()
     }
 }
 
-/// Whether one way of being told is in use.
+/// Whether one source of events is in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventSourceStatus {
     /// Nobody asked for it, or the source has none.
     #[default]
     Off,
-    /// It tells.
+    /// It reports.
     On,
-    /// It cannot; a sentence says why, and what would help.
+    /// It cannot be used; the sentence says why, and what would help.
     Refused(DisplayText),
 }
 
-/// Who tells of what happens between samples.
+/// Which sources report what happens between samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventStatus {
-    /// Destroy events: the last words of every socket of conntop's own network namespace.
+    /// Destroy events (`SKNLGRP_INET_TCP_DESTROY`): the end of every socket of conntop's own network namespace, with its final
+    /// counters.
     pub ends: EventSourceStatus,
-    /// The tracepoint: exact transitions.
+    /// The tracepoint `sock:inet_sock_set_state`: exact transitions.
     pub trace: EventSourceStatus,
 }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 
 use crate::model::slot_index::SlotIndex;
 
-/// So much every list may keep, whatever it was used for.
+/// A list keeps up to this much memory, in bytes, whatever it was used for.
 const KEPT_BYTES: usize = 256 * 1024;
 /// A list that was used for less than this share of its memory gives some of it back.
 const USED_DIVISOR: usize = 4;
@@ -34,7 +34,7 @@ pub fn close_gaps<K: Eq + Hash, V, S: BuildHasher + Clone>(table: &mut HashMap<K
     }
 }
 
-/// The same for a set.
+/// Like [`close_gaps`], for a set.
 pub fn close_gaps_of<T: Eq + Hash, S: BuildHasher + Clone>(set: &mut HashSet<T, S>) {
     let len = set.len();
     if len == set.capacity() && len > 0 {
@@ -44,7 +44,7 @@ pub fn close_gaps_of<T: Eq + Hash, S: BuildHasher + Clone>(set: &mut HashSet<T, 
     }
 }
 
-/// What a table holds.
+/// How much a table holds, and the memory that it reserves for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableSize {
     /// The table, in a word or two.
@@ -63,7 +63,7 @@ impl TableSize {
     }
 }
 
-/// Something that grows.
+/// A collection that grows, and tells its size.
 pub trait MeasuredTable {
     /// How many things are in it.
     fn entries(&self) -> usize;
