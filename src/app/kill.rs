@@ -57,7 +57,7 @@ impl App {
         match self.process(&kill) {
             Some(process) => self.ask_to_confirm(process, Signal::Kill, kill.holding),
             None => {
-                drop(self.say(NoticeLevel::Plain, format!("{} holds no sockets any more", name_of(&kill)).as_str()));
+                drop(self.say(NoticeLevel::Plain, format!("{kill} holds no sockets any more").as_str()));
             }
         }
     }
@@ -255,9 +255,8 @@ fn candidates_of(row: &SocketRow) -> Result<Candidates, String> {
             holding: row.connection.socket.inode.into_iter().collect(),
         }),
         Owner::Remembered(holders) => Err(format!(
-            "{}[{}] has closed this socket; the kernel keeps it, and a signal would not end it",
-            holders.first().name,
-            holders.first().id.pid
+            "{} has closed this socket; the kernel keeps it, and a signal would not end it",
+            holders.first()
         )),
         Owner::Unaccepted => Err(unaccepted_sentence()),
         Owner::Hidden | Owner::Unseen => Err(hidden_sentence()),
@@ -278,14 +277,9 @@ fn vanished_sentence() -> String {
     "its process was not found in time: it closes sockets as fast as conntop looks; choose its listener (4)".to_owned()
 }
 
-/// `nginx[812]`.
-fn name_of(kill: &Kill) -> String {
-    format!("{}[{}]", kill.name, kill.process.pid)
-}
-
 /// What came of a signal, as a sentence.
 fn report_text(report: &KillReport) -> (NoticeLevel, String) {
-    let (who, signal) = (name_of(&report.kill), report.kill.signal);
+    let (who, signal) = (report.kill.to_string(), report.kill.signal);
     match &report.outcome {
         KillOutcome::Sent => (NoticeLevel::Plain, format!("{signal} sent to {who}; watching it")),
         KillOutcome::Ended { after } if *after < AT_ONCE_MAX => {

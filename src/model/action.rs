@@ -85,6 +85,13 @@ pub struct Kill {
     pub holding: Vec<NonZeroU32>,
 }
 
+/// As sentences name its process: `nginx[812]`.
+impl fmt::Display for Kill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.name, self.process.pid)
+    }
+}
+
 /// Why nothing can be done to anything: pids in `/proc` do not, or may not, mean the processes that a signal hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProcMismatch {

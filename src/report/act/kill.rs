@@ -165,7 +165,7 @@ impl KillPlan {
         let rows = self.matched.iter().filter_map(|id| store.rows().get(store.rows().find(*id)?));
         for socket in rows.filter(|row| !row.is_closed()).map(|row| &row.connection.socket) {
             let holder = match &socket.owner {
-                Owner::Live(holders) => Some(format!(" ({}[{}])", holders.first().name, holders.first().id.pid)),
+                Owner::Live(holders) => Some(format!(" ({})", holders.first())),
                 _ => None,
             };
             *left.entry((socket.state, holder)).or_default() += 1;
