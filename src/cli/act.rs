@@ -103,9 +103,8 @@ impl ActRequest {
         self.refuse_to_ask()?;
         // Also where nothing would be done: what a plan would show is somebody else.
         let doubt = host.doubt();
-        let refused = |doubt: ProcMismatch| {
-            Failure::Failed(format!("conntop {} can do nothing here: {}", self.verb, doubt.sentence()))
-        };
+        let refused =
+            |doubt: ProcMismatch| Failure::Failed(format!("{} can do nothing here: {}", self.verb, doubt.sentence()));
         let source = global.open().map_err(|failure| doubt.map_or(failure, refused))?;
         let info = source.info();
         if !can(info.abilities) {

@@ -212,12 +212,12 @@ mod tests {
             ("[keys]\nkill = [\"f99\"]", "line 1: [keys] kill: unknown key 'f99'; write a character"),
             ("[keys]\nkill = [\"j\"]", "line 1: [keys]: key 'j' is given to both down and kill; give each its own"),
             ("[thresholds]\nchurm = 1", "line 2: unknown key 'churm'; did you mean 'churn'?"),
-            ("color = 7", "line 1: color takes a string, not integer `7`; see conntop"),
-            ("\nbell = \"yes\"", "line 2: bell takes a boolean, not string \"yes\"; see conntop"),
-            ("keys = 1", "line 1: keys takes a map, not integer `1`; see conntop"),
+            ("color = 7", "line 1: color takes text in quotes, not 7; see conntop"),
+            ("\nbell = \"yes\"", "line 2: bell takes true or false, not \"yes\"; see conntop"),
+            ("keys = 1", "line 1: keys takes a section, not 1; see conntop"),
             (
                 "[[ignore]]\nrule = \"orphans\"\nport = 70000",
-                "line 3: port takes u16, not integer `70000`; see conntop",
+                "line 3: port takes a whole number from 0 to 65535, not 70000; see conntop",
             ),
             ("interval", "line 1: "),
         ] {

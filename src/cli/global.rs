@@ -35,7 +35,7 @@ Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/con
 
 Settings: interval, all-netns, read-only, ascii, mouse, color, theme, bell, dns, dns-private, trace, [keys], [thresholds] and \
 [[ignore]]; conntop explain config shows them all. The command line counts more than the file; --ascii=false and the \
-like undo a setting of it. Root reads only a file that nobody else can write: under sudo name yours with --config.
+like undo a setting of it. Root reads only a file that nobody else can write: under sudo, name yours with this option.
 
 Keys can be changed in the configuration: `[keys]`, then `kill = [\"D\", \"f8\"]`. The list replaces all keys of the \
 action, and `[]` takes them away. `conntop keys --format json` lists the names of the actions. A key is a character, \

@@ -35,7 +35,7 @@ fn port(listener: &TcpListener) -> u16 {
 fn started(arguments: &[&str]) -> Child {
     // Where a shell without job control started the tests in the background, SIGINT is ignored, also by what they start.
     Command::new("env")
-        .arg("--default-signal=INT")
+        .arg("--default-signal")
         .arg(assert_cmd::cargo::cargo_bin("conntop"))
         .args(arguments)
         .env_remove("XDG_CONFIG_HOME")

@@ -69,7 +69,7 @@ impl Session {
         }
         // A shell without job control starts what runs in the background with SIGINT ignored, and all that it starts inherits
         // that: Ctrl-C would end nothing.
-        setsid.args(["env", "--default-signal=INT,QUIT"]);
+        setsid.args(["env", "--default-signal"]);
         setsid.args(["sh", "-c", &format!("exec \"$@\" {redirection}"), "sh"]);
         setsid.arg(command.get_program()).args(command.get_args());
         setsid.env("TERM", "xterm-256color");

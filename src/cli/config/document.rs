@@ -74,13 +74,40 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
+/// What is given, as the user wrote it.
+fn given_in_words(given: Unexpected<'_>) -> String {
+    match given {
+        Unexpected::Bool(is_on) => is_on.to_string(),
+        Unexpected::Unsigned(number) => number.to_string(),
+        Unexpected::Signed(number) => number.to_string(),
+        Unexpected::Float(number) => number.to_string(),
+        Unexpected::Str(text) => format!("{text:?}"),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "a section".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What a value has to be. serde calls types by their names in Rust, which few users know.
+fn wanted_in_words(wanted: &dyn Expected) -> String {
+    let wanted = wanted.to_string();
+    match wanted.as_str() {
+        "a boolean" => "true or false".to_owned(),
+        "a string" => "text in quotes".to_owned(),
+        "a map" => "a section".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "u16" => "a whole number from 0 to 65535".to_owned(),
+        _ => wanted,
+    }
+}
+
 impl serde::de::Error for DocumentError {
     fn custom<T: fmt::Display>(sentence: T) -> Self {
         Self::of(DocumentMistake::Refused(sentence.to_string()))
     }
 
     fn invalid_type(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::of(DocumentMistake::WrongValue { given: given.to_string(), wanted: wanted.to_string() })
+        Self::of(DocumentMistake::WrongValue { given: given_in_words(given), wanted: wanted_in_words(wanted) })
     }
 
     fn invalid_value(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {

@@ -13,6 +13,7 @@ use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
+use crate::model::units;
 use crate::source::SourceError;
 use crate::source::linux::failed;
 use crate::source::linux::intake::DumpIntake;
@@ -442,8 +443,9 @@ const LOADS_MPTCP: &str = "modprobe mptcp_diag loads what lists them (Linux 5.9 
 fn unlisted_mptcp(subflows: usize, error: Errno) -> Option<String> {
     (subflows > 0).then(|| {
         format!(
-            "{subflows} TCP sockets carry MPTCP connections, whose own states, queues and owners the kernel does not list \
-             ({error}); {LOADS_MPTCP}"
+            "the kernel does not list the MPTCP connections over {}, nor their states, queues and owners ({error}); \
+             {LOADS_MPTCP}",
+            units::counted(subflows as u64, "TCP socket")
         )
     })
 }
@@ -524,7 +526,9 @@ mod tests {
         let subflow = Socket { is_subflow: true, ..tcp(1).build() };
         let (mut sockets, mut coverage) = (vec![subflow], Coverage::default());
         dumper.read_mptcp(&mut DumpIntake::all(&mut sockets), &mut coverage).expect("it is not asked");
-        assert!(coverage.degraded.iter().any(|sentence| sentence.as_str().starts_with("1 TCP sockets carry MPTCP")));
+        assert!(coverage.degraded.iter().any(|sentence| {
+            sentence.as_str().starts_with("the kernel does not list the MPTCP connections over 1 TCP socket, nor")
+        }));
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub const COUNTS_NOT_REPORTED: &str = "before Linux 6.2 the kernel does not tell
 pub fn failure(error: Errno) -> String {
     match error {
         error if is_no_proc(error) => {
-            "/proc is not mounted here, or scope no processes, so that no owner is known; mount \
+            "/proc is not mounted here, or shows no processes, so that no owner is known; mount \
                                         it with 'mount -t proc proc /proc'"
                 .to_owned()
         }
