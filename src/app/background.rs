@@ -1,5 +1,5 @@
 //! Background work on many rows: taking in deltas, filtering, sorting, adding up, searching related sockets, the look for
-//! findings. [`JOBS`] lists all of it.
+//! findings. The table `JOBS` lists all of it.
 //!
 //! The event loop decides when it is done, and how much in one turn; `update` only starts it. The amount is counted in steps
 //! (rows looked at), because the app reads no clock. What is on the screen stays until the new is complete, and no delta is

@@ -32,7 +32,7 @@ pub enum Mark {
 pub struct SocketRow {
     /// The connection as last seen.
     pub connection: Connection,
-    /// What just happened to it; `None` once [`MARK_TIME`] has passed.
+    /// What just happened to it; `None` once [`MARK_TIME`](crate::store::rows::MARK_TIME) has passed.
     pub mark: Option<Mark>,
 }
 

@@ -230,7 +230,7 @@ impl Owners {
         self.watched.iter().filter(|(_, watched)| !watched.kernel_thread).map(|(pid, _)| *pid)
     }
 
-    /// Looks at known holders again before a dump, for those who ask for [`known_holders`](Self::believed) during it.
+    /// Looks at known holders again before a dump, for those who ask for [`known_holders`](Self::known_holders) during it.
     pub fn recheck(&mut self, now: ClockReading) -> Result<(), Errno> {
         self.refresh(None, now)
     }
