@@ -21,6 +21,7 @@ pub mod memory;
 pub mod netns;
 pub mod outcome;
 pub mod process;
+pub mod query;
 pub mod reach;
 pub mod recent;
 pub mod route;

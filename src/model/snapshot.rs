@@ -11,6 +11,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::event::Events;
 use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
+use crate::model::query::SocketQuery;
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
@@ -89,6 +90,9 @@ pub struct Needs {
     /// How long a sample may wait for names of users that it asks for: long where it is printed and that is all. The
     /// names that come later come with a later sample.
     pub wait_for_names: Duration,
+    /// Which sockets a full sample has to list, and what it has to tell of them. A socket that it does not list is gone or no
+    /// longer meets the condition; so who compares samples asks each time the same.
+    pub query: SocketQuery,
     /// What the user asks for by name: where this kernel does not tell it, the coverage says so.
     pub by_name: AskedByName,
 }

@@ -1,0 +1,278 @@
+//! Which sockets a sample is asked for, and which facts of them, so that a source need not read what nobody wants.
+//!
+//! A query never decides what is shown: who asks it applies the whole filter to what comes. A source may list more sockets
+//! and tell more of them than it is asked for, and never fewer. Filters and columns are turned into queries by
+//! `table::query`; how much of one the kernel of Linux decides is said in `source::linux::query`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
+
+use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::process::Process;
+use crate::model::socket::Socket;
+use crate::model::tcp_state::TcpState;
+
+/// What a sample is to bring of the sockets. The default is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketQuery {
+    /// Which sockets have to be listed.
+    pub condition: Condition,
+    /// What has to be told of them.
+    pub fields: QueryFields,
+    /// Each wanted socket is held by a process that passes this test. `None`: by any, or by nobody.
+    pub process: Option<ProcessTest>,
+}
+
+impl SocketQuery {
+    /// Whether it asks for every fact of every socket.
+    pub fn is_everything(&self) -> bool {
+        self.condition == Condition::Everything && self.fields == QueryFields::ALL && self.process.is_none()
+    }
+}
+
+/// What is told of sockets beyond what stands in every message of the kernel: a field that is `false` is read by nobody, so
+/// that a source may leave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a price of its own")]
+pub struct QueryFields {
+    /// [`Socket::owner`]: a walk over descriptors.
+    pub owner: bool,
+    /// [`Socket::tcp`]: `tcp_info` makes messages of the kernel three times as long. Ages and verdicts come from it, too.
+    pub tcp_info: bool,
+    /// Names of units and containers, and control groups where the kernel does not tell them.
+    pub units: bool,
+    /// Names of users.
+    pub users: bool,
+    /// The listeners as well, whatever the condition says: which listener a connection came in by follows from them.
+    pub listeners: bool,
+    /// Limits and counters of the kernel ([`Facts`](crate::model::facts::Facts)), and descriptors of processes.
+    pub facts: bool,
+}
+
+impl QueryFields {
+    /// Everything.
+    pub const ALL: Self = Self { owner: true, tcp_info: true, units: true, users: true, listeners: true, facts: true };
+
+    /// Only what stands in every message: protocol, family, state, endpoints, interface, inode, uid, queues, timer, cookie.
+    pub const NONE: Self =
+        Self { owner: false, tcp_info: false, units: false, users: false, listeners: false, facts: false };
+
+    /// What either asks for.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            owner: self.owner || other.owner,
+            tcp_info: self.tcp_info || other.tcp_info,
+            units: self.units || other.units,
+            users: self.users || other.users,
+            listeners: self.listeners || other.listeners,
+            facts: self.facts || other.facts,
+        }
+    }
+}
+
+impl Default for QueryFields {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+/// Says of a process whether the sockets that it holds are wanted.
+#[derive(Clone)]
+pub struct ProcessTest(Arc<dyn Fn(&Process) -> bool + Send + Sync>);
+
+impl ProcessTest {
+    /// The test that `passes` makes.
+    pub fn new(passes: impl Fn(&Process) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(passes))
+    }
+
+    /// Whether `process` passes.
+    pub fn passes(&self, process: &Process) -> bool {
+        (self.0)(process)
+    }
+}
+
+impl fmt::Debug for ProcessTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProcessTest(..)")
+    }
+}
+
+impl PartialEq for ProcessTest {
+    /// Whether it is the same test, not one that passes the same processes.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ProcessTest {}
+
+/// One end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketEnd {
+    /// Ours.
+    Local,
+    /// The other one. Listeners and sockets without a peer have the unspecified address and port 0 there.
+    Remote,
+}
+
+impl SocketEnd {
+    /// That end of `socket`.
+    pub const fn of(self, socket: &Socket) -> Endpoint {
+        match self {
+            Self::Local => socket.local,
+            Self::Remote => socket.remote,
+        }
+    }
+}
+
+/// Some of the TCP states, and those of UDP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSet(u16);
+
+impl StateSet {
+    /// Those of which bit `1 << (state as u16)` is set.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// These.
+    pub fn of(states: &[TcpState]) -> Self {
+        Self(states.iter().fold(0, |bits, state| bits | 1 << *state as u16))
+    }
+
+    /// Whether `state` is one of them.
+    pub const fn contains(self, state: TcpState) -> bool {
+        self.0 & 1 << state as u16 != 0
+    }
+}
+
+/// An address of a network, and how many leading bits of it count: at most 32 of IPv4, at most 128 of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpNetwork {
+    /// The address.
+    pub addr: IpAddr,
+    /// How many bits count.
+    pub prefix: u8,
+}
+
+impl IpNetwork {
+    /// Whether `ip` lies in it; `::ffff:192.0.2.1` counts as the IPv4 address that it is.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.addr, ip.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(ip)) => {
+                let mask = u32::MAX.checked_shl(32u32.saturating_sub(self.prefix.into())).unwrap_or(0);
+                (network.to_bits() ^ ip.to_bits()) & mask == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(ip)) => {
+                let mask = u128::MAX.checked_shl(128u32.saturating_sub(self.prefix.into())).unwrap_or(0);
+                (network.to_bits() ^ ip.to_bits()) & mask == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A condition that a socket meets by itself, without its owner, its `tcp_info` or other sockets: what a kernel can decide
+/// while it walks its tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Every socket meets it.
+    #[default]
+    Everything,
+    /// All of these. An empty list is met by every socket.
+    All(Vec<Condition>),
+    /// Any of these. An empty list is met by none.
+    Any(Vec<Condition>),
+    /// Not this.
+    Not(Box<Condition>),
+    /// The state is one of these.
+    States(StateSet),
+    /// The protocol.
+    Protocol(Protocol),
+    /// The family of the socket.
+    Family(Family),
+    /// The port of one end, the first and the last included.
+    Port(SocketEnd, u16, u16),
+    /// The address of one end lies in this network.
+    Network(SocketEnd, IpNetwork),
+    /// The socket is bound to this interface, by its index.
+    Interface(NonZeroU32),
+    /// The control group of the socket, as the kernel tells it.
+    Cgroup(NonZeroU64),
+}
+
+impl Condition {
+    /// Whether `socket` meets it.
+    pub fn admits(&self, socket: &Socket) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::All(conditions) => conditions.iter().all(|condition| condition.admits(socket)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.admits(socket)),
+            Self::Not(condition) => !condition.admits(socket),
+            Self::States(states) => states.contains(socket.state),
+            Self::Protocol(protocol) => socket.protocol == *protocol,
+            Self::Family(family) => socket.family == *family,
+            Self::Port(end, first, last) => (*first..=*last).contains(&end.of(socket).port),
+            Self::Network(end, network) => network.contains(end.of(socket).addr),
+            Self::Interface(index) => socket.interface == Some(*index),
+            Self::Cgroup(id) => socket.cgroup == Some(*id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{listener, tcp, udp};
+
+    fn network(text: &str, prefix: u8) -> IpNetwork {
+        IpNetwork { addr: text.parse().expect(text), prefix }
+    }
+
+    #[test]
+    fn a_condition_is_met_by_what_it_says() {
+        use Condition::{All, Any, Everything, Family as OfFamily, Network, Not, Port, Protocol as OfProtocol, States};
+        let socket = tcp(1).local("10.0.0.7:443").remote("[::ffff:192.0.2.9]:5000").state(TcpState::CloseWait).build();
+        let is = |condition: Condition| condition.admits(&socket);
+        assert!(is(Everything) && is(All(vec![])) && !is(Any(vec![])) && !is(Not(Box::new(Everything))));
+        assert!(is(States(StateSet::of(&[TcpState::CloseWait, TcpState::Listen]))));
+        assert!(!is(States(StateSet::of(&[TcpState::Listen]))));
+        assert!(is(OfProtocol(Protocol::Tcp)) && is(OfFamily(socket.family)));
+        assert!(is(Port(SocketEnd::Local, 443, 443)) && !is(Port(SocketEnd::Remote, 443, 443)));
+        assert!(is(Network(SocketEnd::Remote, network("192.0.2.0", 24))), "a mapped address is IPv4");
+        assert!(!is(Network(SocketEnd::Local, network("192.0.2.0", 24))));
+        assert!(is(Any(vec![OfProtocol(Protocol::Udp), Port(SocketEnd::Remote, 4_000, 5_000)])));
+        assert!(
+            !OfProtocol(Protocol::Tcp).admits(&udp(2, 53).build())
+                && is(Network(SocketEnd::Local, network("0.0.0.0", 0)))
+        );
+        assert!(!Condition::Interface(NonZeroU32::MIN).admits(&listener(3, 80).build()));
+    }
+
+    #[test]
+    fn a_network_has_the_bits_that_its_prefix_says() {
+        for (addr, prefix, ip, is_in) in [
+            ("10.0.0.0", 8, "10.255.0.1", true),
+            ("10.0.0.0", 8, "11.0.0.1", false),
+            ("10.0.0.1", 32, "10.0.0.2", false),
+            ("0.0.0.0", 0, "255.0.0.1", true),
+            ("::", 0, "2001:db8::1", true),
+            ("::", 0, "10.0.0.1", false),
+            ("2001:db8::", 32, "2001:db8:ffff::1", true),
+            ("2001:db8::1", 128, "2001:db8::2", false),
+        ] {
+            assert_eq!(network(addr, prefix).contains(ip.parse().expect(ip)), is_in, "{ip} in {addr}/{prefix}");
+        }
+    }
+
+    #[test]
+    fn the_default_asks_for_everything() {
+        assert!(SocketQuery::default().is_everything());
+        let narrow = SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() };
+        assert!(!narrow.is_everything() && QueryFields::NONE.and(QueryFields::ALL) == QueryFields::ALL);
+    }
+}
