@@ -141,8 +141,7 @@ impl Namespaces {
 
     /// The namespace of process `pid` now.
     pub fn namespace_of(&self, pid: u32) -> Result<NetnsId, Errno> {
-        let directory = self.proc.as_ref().ok_or(Errno::NOENT)?.process(pid)?;
-        netns(directory.inode_of(c"ns/net")?).ok_or(Errno::RANGE)
+        netns(self.proc.as_ref().ok_or(Errno::NOENT)?.network_namespace(pid)?).ok_or(Errno::RANGE)
     }
 
     /// What to call our own namespace and, if `all`, the others.

@@ -38,7 +38,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::backoff::Backoff;
-use crate::source::linux::proc_dir::{ProcDir, ProcessDir, ProcessEntry, SocketFd};
+use crate::source::linux::proc_dir::{FdHint, ProcDir, ProcessDir, ProcessEntry, SocketFd};
 use crate::source::linux::processes::{ClockReading, Describer};
 use crate::source::linux::threads;
 
@@ -489,13 +489,31 @@ impl Owners {
     /// Looks at all descriptors of one process; returns the sockets. That it is gone or may not be read is no error.
     fn walk(&mut self, pid: u32, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let begun = clock::now().0;
-        match Visit::begin(&self.proc, pid) {
+        let hint = self.proc.fd_hint(pid).ok();
+        if hint.is_some_and(|hint| self.has_nothing(pid, hint, begun)) {
+            return Ok(Vec::new());
+        }
+        match Visit::with_hint(&self.proc, pid, hint, begun) {
             Ok(visit) => {
                 let found = visit.walk(&mut self.proc);
                 self.conclude_walk(&visit, found, now)
             }
             Err(error) => self.note_closed(pid, error, begun).map(|()| Vec::new()),
         }
+    }
+
+    /// Whether a process that was never walked is known to hold no descriptors without looking: the kernel counts none, and
+    /// there is one thread, so that there is no other table. Most are threads of the kernel. What it is, the next walk tells.
+    fn has_nothing(&mut self, pid: u32, hint: FdHint, begun: Timestamp) -> bool {
+        let is_new = self.watched.get(&pid).is_none_or(|watched| watched.walked_at.is_none());
+        let counts_none = self.proc.tells_counts() && hint.count == 0;
+        if !is_new || !counts_none || self.proc.thread_count(pid) != Ok(1) {
+            return false;
+        }
+        let watched = self.watched.entry(pid).or_default();
+        (watched.fd_inode, watched.fd_count, watched.walked_at) = (hint.inode, 0, Some(begun));
+        (watched.changed, watched.failed) = (false, None);
+        true
     }
 
     /// The same for several processes, on two threads.
@@ -506,7 +524,11 @@ impl Owners {
         let begun = clock::now().0;
         let mut visits = Vec::new();
         for pid in pids {
-            match Visit::begin(&self.proc, *pid) {
+            let hint = self.proc.fd_hint(*pid).ok();
+            if hint.is_some_and(|hint| self.has_nothing(*pid, hint, begun)) {
+                continue;
+            }
+            match Visit::with_hint(&self.proc, *pid, hint, begun) {
                 Ok(visit) => visits.push(visit),
                 Err(error) => self.note_closed(*pid, error, begun)?,
             }

@@ -57,6 +57,21 @@ pub struct SocketFd {
     pub inode: u32,
 }
 
+/// Which descriptors of a process are read.
+#[derive(Clone, Debug)]
+pub struct DescriptorSpan {
+    /// Their numbers.
+    pub range: Range<u32>,
+    /// How many there are in that range; 0 where that is not known.
+    pub expected: u64,
+}
+
+impl From<Range<u32>> for DescriptorSpan {
+    fn from(range: Range<u32>) -> Self {
+        Self { range, expected: 0 }
+    }
+}
+
 impl ProcDir {
     /// Opens `/proc`.
     pub fn open() -> Result<Self, Errno> {
@@ -126,16 +141,27 @@ impl ProcDir {
         Ok(FdHint { inode: stat.st_ino, count })
     }
 
+    /// How many threads process `pid` has: its `task` directory has a link for each and two of its own.
+    pub fn thread_count(&self, pid: u32) -> Result<u32, Errno> {
+        let mut path = PathBuffer::default();
+        let stat = statat(self.root()?, path.join(pid, b"/task\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
+        Ok(u32::try_from(stat.st_nlink).unwrap_or(u32::MAX).saturating_sub(2))
+    }
+
+    /// The inode of the network namespace of process `pid`.
+    pub fn network_namespace(&self, pid: u32) -> Result<u64, Errno> {
+        let mut path = PathBuffer::default();
+        Ok(statat(self.root()?, path.join(pid, b"/ns/net\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?.st_ino)
+    }
+
     /// What `system.sockprotoname` says of a descriptor: the name of the protocol that its socket was made for, which ends
     /// in NUL (`sockfs_xattr_get`, `net/socket.c`). `EAGAIN` if the descriptor is another socket by now.
     pub fn socket_kind(&self, pid: u32, socket: SocketFd) -> Result<Vec<u8>, Errno> {
-        let process = self.process(pid)?;
-        let directory = process.descriptor_dir()?;
         let (pid, descriptor) = (DecInt::new(pid), DecInt::new(socket.descriptor));
-        let path = [&b"/proc/"[..], pid.as_bytes(), b"/fd/", descriptor.as_bytes()].concat();
+        let path = [pid.as_bytes(), b"/fd/", descriptor.as_bytes()].concat();
         let mut name = [0; 32];
-        let len = rustix::fs::getxattr(path, c"system.sockprotoname", &mut name)?;
-        let still = read_descriptor(&directory, DecInt::new(socket.descriptor), socket.descriptor)?;
+        let len = rustix::fs::getxattr([b"/proc/", &path[..]].concat(), c"system.sockprotoname", &mut name)?;
+        let still = read_descriptor(self.root()?, path, socket.descriptor)?;
         if still != Some(socket) {
             return Err(Errno::AGAIN);
         }
@@ -155,9 +181,10 @@ impl ProcDir {
     pub fn sockets(
         &mut self,
         process: &ProcessDir,
-        range: Range<u32>,
+        span: impl Into<DescriptorSpan>,
         sockets: &mut Vec<SocketFd>,
     ) -> Result<u32, Errno> {
+        let DescriptorSpan { range, expected } = span.into();
         let directory = process.descriptor_dir()?;
         if range.start > 0 {
             // Descriptor n stands at position n + 2, behind "." and ".." (proc_readfd_common, fs/proc/fd.c).
@@ -165,7 +192,11 @@ impl ProcDir {
         }
         let mut names = RawDir::new(&directory, &mut self.names);
         let (mut count, mut failed) = (0u32, Ok(()));
-        while let Some(name) = names.next() {
+        // When all that are expected were seen, nobody asks for the end of the list.
+        let is_whole = |count: u32| expected > 0 && u64::from(count) >= expected;
+        while !(names.is_buffer_empty() && is_whole(count))
+            && let Some(name) = names.next()
+        {
             let name = name?;
             let name = name.file_name();
             let Some(descriptor) = number(name.to_bytes()).filter(|descriptor| *descriptor >= range.start) else {
@@ -239,12 +270,6 @@ impl ProcessDir {
         openat(&self.0, c"fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// How many threads the process has: its `task` directory has a link for each and two of its own.
-    pub fn thread_count(&self) -> Result<u32, Errno> {
-        let links = statat(&self.0, c"task", AtFlags::empty())?.st_nlink;
-        Ok(u32::try_from(links).unwrap_or(u32::MAX).saturating_sub(2))
-    }
-
     /// The ids of its threads, ascending, at most `len_max` of them; the main thread's is the pid.
     pub fn threads(&self, len_max: usize) -> Result<Vec<u32>, Errno> {
         let directory = openat(&self.0, c"task", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
@@ -272,9 +297,22 @@ impl ProcessDir {
     }
 
     /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it.
+    ///
+    /// The kernel hands such a file over in one piece (`proc_single_show`, `get_mm_cmdline`, fs/proc/base.c), so that a read
+    /// which leaves room has brought all of it: no second one asks for the end.
     pub fn read(&self, name: impl Arg, content: &mut Vec<u8>) -> Result<(), Errno> {
         let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        read_to_end(&file, FILE_LEN_MAX, content)
+        content.clear();
+        while content.len() < FILE_LEN_MAX {
+            content.reserve(4096);
+            let spare = content.spare_capacity_mut().len();
+            match rustix::io::read(&file, rustix::buffer::spare_capacity(content)) {
+                Ok(read) if read < spare => return Ok(()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// What the link `name` in it says.
@@ -307,9 +345,9 @@ pub fn socket_inode(target: &[u8]) -> Option<u32> {
     number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?).filter(|inode| *inode != 0)
 }
 
-/// Room for `4294967295/fd` and its NUL.
+/// Room for `4294967295/ns/net` and its NUL.
 #[derive(Default)]
-struct PathBuffer([u8; 16]);
+struct PathBuffer([u8; 18]);
 
 impl PathBuffer {
     /// `PID` followed by `tail`, which ends in NUL.
@@ -338,7 +376,22 @@ mod tests {
 
     #[test]
     fn the_longest_pid_fits_its_path() {
-        assert_eq!(PathBuffer::default().join(u32::MAX, b"/fd\0"), Some(c"4294967295/fd"));
+        assert_eq!(PathBuffer::default().join(u32::MAX, b"/ns/net\0"), Some(c"4294967295/ns/net"));
+    }
+
+    #[test]
+    fn who_expects_fewer_descriptors_than_there_are_is_told_of_all() {
+        let kept: Vec<_> = (0..40).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
+        let mut proc = ProcDir::open().expect("/proc");
+        let me = proc.process(std::process::id()).expect("alive");
+        for expected in [0, 1, 20, u64::MAX] {
+            let mut sockets = Vec::new();
+            proc.sockets(&me, DescriptorSpan { range: 0..u32::MAX, expected }, &mut sockets).expect("own");
+            let found = |socket: &std::net::UdpSocket| {
+                sockets.iter().any(|found| found.descriptor == u32::try_from(socket.as_raw_fd()).expect("open"))
+            };
+            assert!(kept.iter().all(found), "{expected}");
+        }
     }
 
     #[test]

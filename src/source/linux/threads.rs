@@ -1,12 +1,14 @@
 //! Two things at the same time, without a thread that outlives them.
 
 use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
-/// How many threads can run at the same time.
+/// How many threads can run at the same time. It is asked once: the answer takes some 15 system calls where a control group
+/// limits the processors.
 pub fn cores() -> usize {
-    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 /// Runs `here` on this thread and `there` on another one at the same time; one after the other where no other thread

@@ -173,14 +173,17 @@ impl Owners {
 
     fn search_tables_of(&mut self, pid: u32, now: ClockReading) -> Vec<u32> {
         let is_readable = self.watched.get(&pid).is_some_and(|watched| !watched.unreadable);
-        let Some(directory) = self.proc.process(pid).ok().filter(|_| is_readable) else { return Vec::new() };
-        let Ok(threads @ 2..) = directory.thread_count() else { return Vec::new() };
+        if !is_readable {
+            return Vec::new();
+        }
+        let Ok(threads @ 2..) = self.proc.thread_count(pid) else { return Vec::new() };
         let watched = self.watched.entry(pid).or_default();
         let looked_at = watched.tables_at.filter(|_| watched.threads == threads);
         if looked_at.is_some_and(|at| now.at.since(at) < TABLES_AGAIN) && !self.private.contains_key(&pid) {
             return Vec::new();
         }
         (watched.threads, watched.tables_at) = (threads, Some(now.at));
+        let Ok(directory) = self.proc.process(pid) else { return Vec::new() };
         let sockets = self.descriptors.get(&pid).map(|known| known.to_vec()).unwrap_or_default();
         self.walk_tables(&directory, pid, &sockets, now)
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::model::time::Timestamp;
 use crate::source::clock;
-use crate::source::linux::proc_dir::{FdHint, ProcDir, ProcessDir, SocketFd};
+use crate::source::linux::proc_dir::{DescriptorSpan, FdHint, ProcDir, ProcessDir, SocketFd};
 use crate::source::linux::threads;
 
 /// A thread takes this many descriptors of one process at a time, so that two can share a giant.
@@ -49,16 +49,21 @@ impl Visit {
     /// Opens process `pid`.
     pub fn begin(proc: &ProcDir, pid: u32) -> Result<Self, Errno> {
         let begun = clock::now().0;
-        let hint = proc.fd_hint(pid).ok();
+        Self::with_hint(proc, pid, proc.fd_hint(pid).ok(), begun)
+    }
+
+    /// The same where its `hint` was read, after `begun`.
+    pub fn with_hint(proc: &ProcDir, pid: u32, hint: Option<FdHint>, begun: Timestamp) -> Result<Self, Errno> {
         Ok(Self { pid, directory: proc.process(pid)?, hint, begun })
     }
 
     /// Looks through it.
     pub fn walk(&self, proc: &mut ProcDir) -> DescriptorWalk {
-        self.walk_piece(proc, 0..u32::MAX)
+        let expected = self.hint.map_or(0, |hint| hint.count);
+        self.walk_piece(proc, DescriptorSpan { range: 0..u32::MAX, expected })
     }
 
-    fn walk_piece(&self, proc: &mut ProcDir, piece: Range<u32>) -> DescriptorWalk {
+    fn walk_piece(&self, proc: &mut ProcDir, piece: DescriptorSpan) -> DescriptorWalk {
         let begun = clock::now().0;
         let mut sockets = Vec::new();
         let (count, error) = match proc.sockets(&self.directory, piece, &mut sockets) {
@@ -117,7 +122,7 @@ pub fn walk_all(visits: &[Visit], proc: &mut ProcDir, second: &mut ProcDir) -> V
     let walk = |proc: &mut ProcDir| {
         let mut done = Vec::new();
         while let Some((at, visit, piece)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*at, visit.walk_piece(proc, piece.clone())));
+            done.push((*at, visit.walk_piece(proc, piece.clone().into())));
         }
         done
     };
