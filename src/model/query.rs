@@ -47,17 +47,34 @@ pub struct QueryFields {
     pub users: bool,
     /// The listeners as well, whatever the condition says: which listener a connection came in by follows from them.
     pub listeners: bool,
-    /// Limits and counters of the kernel ([`Facts`](crate::model::facts::Facts)), and descriptors of processes.
+    /// Limits and gauges of the kernel ([`Facts`](crate::model::facts::Facts) but its counters): some 20 files.
     pub facts: bool,
+    /// Counters of the kernel ([`Facts::counters`](crate::model::facts::Facts::counters)).
+    pub counters: bool,
+    /// How many descriptors each holder of sockets has, and may have
+    /// ([`Snapshot::descriptors`](crate::model::snapshot::Snapshot::descriptors)).
+    pub descriptors: bool,
+    /// Which interfaces lead to others ([`Names::reachable`](crate::model::process::Names::reachable)).
+    pub reach: bool,
+    /// How many other network namespaces there are
+    /// ([`Coverage::other_namespaces`](crate::model::coverage::Coverage::other_namespaces)): a look at every process.
+    pub namespaces: bool,
 }
 
 impl QueryFields {
     /// Everything.
-    pub const ALL: Self = Self { owner: true, tcp_info: true, units: true, users: true, listeners: true, facts: true };
+    #[rustfmt::skip]
+    pub const ALL: Self = Self {
+        owner: true, tcp_info: true, units: true, users: true, listeners: true,
+        facts: true, counters: true, descriptors: true, reach: true, namespaces: true,
+    };
 
     /// Only what stands in every message: protocol, family, state, endpoints, interface, inode, uid, queues, timer, cookie.
-    pub const NONE: Self =
-        Self { owner: false, tcp_info: false, units: false, users: false, listeners: false, facts: false };
+    #[rustfmt::skip]
+    pub const NONE: Self = Self {
+        owner: false, tcp_info: false, units: false, users: false, listeners: false,
+        facts: false, counters: false, descriptors: false, reach: false, namespaces: false,
+    };
 
     /// What either asks for.
     #[must_use]
@@ -69,6 +86,10 @@ impl QueryFields {
             users: self.users || other.users,
             listeners: self.listeners || other.listeners,
             facts: self.facts || other.facts,
+            counters: self.counters || other.counters,
+            descriptors: self.descriptors || other.descriptors,
+            reach: self.reach || other.reach,
+            namespaces: self.namespaces || other.namespaces,
         }
     }
 }
