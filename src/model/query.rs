@@ -30,6 +30,22 @@ impl SocketQuery {
     pub fn is_everything(&self) -> bool {
         self.condition == Condition::Everything && self.fields == QueryFields::ALL && self.process.is_none()
     }
+
+    /// Whether TCP sockets in `CLOSE` are wanted that a process holds and no table of the kernel lists: only a look at the
+    /// descriptors of all processes finds them ([`Socket::unhashed`]). They have no ports and no addresses.
+    pub fn wants_unhashed(&self) -> bool {
+        let of = |family: Family, leaf: &Condition| match leaf {
+            Condition::States(states) => Some(states.contains(TcpState::Close)),
+            Condition::Protocol(protocol) => Some(*protocol == Protocol::Tcp),
+            Condition::Family(wanted) => Some(*wanted == family),
+            Condition::Port(_, first, _) => Some(*first == 0),
+            Condition::Network(_, network) => Some(network.contains(family.unspecified())),
+            Condition::Interface(_) => Some(false),
+            // That of the process that holds it.
+            _ => None,
+        };
+        Family::ALL.into_iter().any(|family| self.condition.decide(&|leaf| of(family, leaf)) != Some(false))
+    }
 }
 
 /// What is told of sockets beyond what stands in every message of the kernel: a field that is `false` is read by nobody, so
@@ -227,6 +243,70 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// What no socket meets.
+    pub const NOTHING: Self = Self::Any(Vec::new());
+
+    /// All of `conditions`, without those that say nothing.
+    pub fn all(conditions: impl IntoIterator<Item = Self>) -> Self {
+        let mut kept = Vec::new();
+        for condition in conditions {
+            match condition {
+                Self::Everything => {}
+                Self::All(inner) => kept.extend(inner),
+                Self::Any(inner) if inner.is_empty() => return Self::NOTHING,
+                other => kept.push(other),
+            }
+        }
+        single_or(kept, Self::Everything, Self::All)
+    }
+
+    /// Any of `conditions`, without those that no socket meets.
+    pub fn any(conditions: impl IntoIterator<Item = Self>) -> Self {
+        let mut kept = Vec::new();
+        for condition in conditions {
+            match condition {
+                Self::Everything => return Self::Everything,
+                Self::Any(inner) => kept.extend(inner),
+                other => kept.push(other),
+            }
+        }
+        single_or(kept, Self::NOTHING, Self::Any)
+    }
+
+    /// Not `condition`.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self {
+            Self::Everything => Self::NOTHING,
+            Self::Any(inner) if inner.is_empty() => Self::Everything,
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// Whether a socket meets it of which `tell` says what single conditions it meets; `None` where it does not know of one
+    /// that decides. `tell` is asked neither for lists nor for negations.
+    pub fn decide(&self, tell: &impl Fn(&Self) -> Option<bool>) -> Option<bool> {
+        let among = |conditions: &[Self], decisive: bool| {
+            let mut found = Some(!decisive);
+            for condition in conditions {
+                match condition.decide(tell) {
+                    Some(answer) if answer == decisive => return Some(decisive),
+                    Some(_) => {}
+                    None => found = None,
+                }
+            }
+            found
+        };
+        match self {
+            Self::Everything => Some(true),
+            Self::All(conditions) => among(conditions, false),
+            Self::Any(conditions) => among(conditions, true),
+            Self::Not(condition) => condition.decide(tell).map(|is_met| !is_met),
+            leaf => tell(leaf),
+        }
+    }
+
     /// Whether `socket` meets it.
     pub fn admits(&self, socket: &Socket) -> bool {
         match self {
@@ -242,6 +322,14 @@ impl Condition {
             Self::Interface(index) => socket.interface == Some(*index),
             Self::Cgroup(id) => socket.cgroup == Some(*id),
         }
+    }
+}
+
+fn single_or(mut conditions: Vec<Condition>, empty: Condition, list: fn(Vec<Condition>) -> Condition) -> Condition {
+    match conditions.len() {
+        0 => empty,
+        1 => conditions.remove(0),
+        _ => list(conditions),
     }
 }
 
@@ -288,6 +376,67 @@ mod tests {
         ] {
             assert_eq!(network(addr, prefix).contains(ip.parse().expect(ip)), is_in, "{ip} in {addr}/{prefix}");
         }
+    }
+
+    #[test]
+    fn lists_are_made_without_what_says_nothing() {
+        use Condition::{All, Any, Everything, Not, Protocol as OfProtocol};
+        const NOTHING: Condition = Condition::NOTHING;
+        let (tcp, udp) = (OfProtocol(Protocol::Tcp), OfProtocol(Protocol::Udp));
+        assert_eq!(Condition::all([]), Everything);
+        assert_eq!(Condition::any([]), NOTHING);
+        assert_eq!(Condition::all([Everything, tcp.clone()]), tcp);
+        assert_eq!(Condition::any([NOTHING, tcp.clone()]), tcp);
+        assert_eq!(Condition::all([tcp.clone(), NOTHING]), NOTHING);
+        assert_eq!(Condition::any([tcp.clone(), Everything]), Everything);
+        let both = vec![tcp.clone(), udp.clone()];
+        assert_eq!(Condition::any([Any(both.clone())]), Any(both.clone()));
+        assert_eq!(
+            Condition::all([tcp.clone(), All(vec![udp, tcp.clone()])]),
+            All([&both[..], std::slice::from_ref(&tcp)].concat())
+        );
+        assert_eq!(Everything.negated(), NOTHING);
+        assert_eq!(tcp.clone().negated(), Not(Box::new(tcp.clone())));
+        assert_eq!(tcp.clone().negated().negated(), tcp);
+    }
+
+    #[test]
+    fn what_is_not_known_decides_nothing_by_itself() {
+        use Condition::{All, Any, Everything, Not, Protocol as OfProtocol};
+        const NOTHING: Condition = Condition::NOTHING;
+        let (tcp, udp, unknown) =
+            (OfProtocol(Protocol::Tcp), OfProtocol(Protocol::Udp), Condition::Cgroup(NonZeroU64::MIN));
+        let tell = |leaf: &Condition| match leaf {
+            OfProtocol(protocol) => Some(*protocol == Protocol::Tcp),
+            _ => None,
+        };
+        for (condition, answer) in [
+            (Everything, Some(true)),
+            (NOTHING, Some(false)),
+            (unknown.clone(), None),
+            (Not(Box::new(unknown.clone())), None),
+            (All(vec![unknown.clone(), tcp.clone()]), None),
+            (All(vec![unknown.clone(), udp.clone()]), Some(false)),
+            (Any(vec![unknown.clone(), tcp.clone()]), Some(true)),
+            (Any(vec![udp.clone(), unknown]), None),
+            (All(vec![tcp.clone(), tcp]), Some(true)),
+            (Not(Box::new(udp)), Some(true)),
+        ] {
+            assert_eq!(condition.decide(&tell), answer, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn sockets_outside_of_the_tables_are_sought_where_they_can_be_meant() {
+        use Condition::{Cgroup, Everything, Network, Not, Port, Protocol as OfProtocol, States};
+        let wants = |condition: Condition| SocketQuery { condition, ..SocketQuery::default() }.wants_unhashed();
+        let listen = || States(StateSet::of(&[TcpState::Listen]));
+        assert!(wants(Everything) && wants(OfProtocol(Protocol::Tcp)) && wants(Condition::Family(Family::Ipv6)));
+        assert!(wants(States(StateSet::of(&[TcpState::Close]))) && wants(Not(Box::new(listen()))));
+        assert!(wants(Cgroup(NonZeroU64::MIN)) && wants(Network(SocketEnd::Local, network("0.0.0.0", 0))));
+        assert!(!wants(listen()) && !wants(OfProtocol(Protocol::Udp)) && !wants(Condition::Interface(NonZeroU32::MIN)));
+        assert!(!wants(Port(SocketEnd::Local, 80, 80)) && !wants(Network(SocketEnd::Remote, network("10.0.0.0", 8))));
+        assert!(wants(Port(SocketEnd::Remote, 0, 0)) && !wants(Condition::NOTHING));
     }
 
     #[test]
