@@ -5,17 +5,22 @@
 //! time is asserted. Each row is measured right behind its baseline, so that a busy machine slows both.
 
 #[path = "support/baseline.rs"]
+#[expect(dead_code, reason = "a whole table takes no filters")]
 mod baseline;
 #[path = "speed/instructions.rs"]
 mod instructions;
 #[path = "speed/memory.rs"]
 mod memory;
+#[path = "support/ratios.rs"]
+mod ratios;
 #[path = "support/socket_load.rs"]
+#[expect(dead_code, reason = "a whole table takes no special sockets")]
 mod socket_load;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use baseline::RawRequest;
 use conntop::model::coverage::Coverage;
 use conntop::model::process::Owner;
 use conntop::model::snapshot::{Needs, Snapshot};
@@ -25,6 +30,7 @@ use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::tables::SocketTables;
 use conntop::source::{self, Choice, Source};
 use conntop::tracker::{Tracker, Tracking};
+use ratios::{Baseline, Rows};
 use socket_load::SocketLoad;
 
 /// `ss -tanp` takes half a minute for more.
@@ -40,47 +46,10 @@ fn main() {
         return instructions::measure();
     }
     let smoke = asked("--smoke") || !asked("--bench");
-    let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
-        .unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
-    let runs = std::env::var("CONNTOP_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok());
-    let runs = runs.unwrap_or(if smoke { 1 } else { 7 });
-    let sizes: Vec<u32> =
-        sizes.split(',').map(|size| size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers")).collect();
+    let sizes = ratios::sizes(if smoke { "1000" } else { "1000,20000,200000" });
+    let runs = ratios::rounds(if smoke { 1 } else { 7 });
     let growth: Vec<_> = sizes.iter().map(|size| (*size, measure(*size, runs))).collect();
-    print_growth(&growth);
-}
-
-/// One row of the table: how long something took, beside its baseline, in every round.
-struct Row {
-    name: &'static str,
-    baseline: &'static str,
-    target: f64,
-    rounds: Vec<(Duration, Duration)>,
-}
-
-#[derive(Default)]
-struct Rows(Vec<Row>);
-
-impl Rows {
-    fn add(&mut self, name: &'static str, took: Duration, (baseline, least): (&'static str, Duration), target: f64) {
-        match self.0.iter_mut().find(|row| row.name == name) {
-            Some(row) => row.rounds.push((took, least)),
-            None => self.0.push(Row { name, baseline, target, rounds: vec![(took, least)] }),
-        }
-    }
-}
-
-impl Row {
-    fn took(&self) -> Duration {
-        middle(self.rounds.iter().map(|(took, _)| *took).collect())
-    }
-
-    fn ratio(&self) -> f64 {
-        let mut ratios: Vec<_> =
-            self.rounds.iter().map(|(took, baseline)| took.as_secs_f64() / baseline.as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
-    }
+    ratios::print_growth(&growth);
 }
 
 fn measure(size: u32, runs: usize) -> Rows {
@@ -94,27 +63,29 @@ fn measure(size: u32, runs: usize) -> Rows {
     live.search();
     live.diff();
     for _ in 0..runs {
-        let dump = ("raw dump", baseline::raw_dump().expect("sock_diag answers").0);
-        rows.add("snapshot, one thread", tables.read(DumpThreads::One), dump, 1.25);
-        rows.add("snapshot, two threads", tables.read(DumpThreads::Two), dump, 0.9);
-        rows.add("refresh, no new sockets", live.sample(), dump, 1.3);
-        rows.add("tracker, nothing changed", live.diff(), dump, 0.2);
-        rows.add("refresh and tracker, compared", live.compared(), dump, 1.5);
+        let took = RawRequest::ALL.dump().expect("sock_diag answers").0;
+        let dump = |target| vec![Baseline::new("raw dump", took, target)];
+        rows.add("snapshot, one thread", tables.read(DumpThreads::One), dump(1.25));
+        rows.add("snapshot, two threads", tables.read(DumpThreads::Two), dump(0.9));
+        rows.add("refresh, no new sockets", live.sample(), dump(1.3));
+        rows.add("tracker, nothing changed", live.diff(), dump(0.2));
+        rows.add("refresh and tracker, compared", live.compared(), dump(1.5));
         let walk = baseline::raw_walk().expect("/proc is there").0;
-        let both = ("(raw dump + raw walk)", dump.1 + walk);
-        rows.add("(raw walk)", walk, dump, f64::INFINITY);
-        rows.add("first picture, in process", first_sample(), both, 0.85);
+        let both = |target| vec![Baseline::new("(raw dump + raw walk)", took + walk, target)];
+        rows.add("(raw walk)", walk, dump(f64::INFINITY));
+        rows.add("first picture, in process", first_sample(), both(0.85));
         let list = program(env!("CARGO_BIN_EXE_conntop"), &["list", "--format", "ndjson"]);
-        rows.add("conntop list --format ndjson", list, both, 1.5);
+        rows.add("conntop list --format ndjson", list, both(1.5));
         if size <= SS_SOCKETS_MAX {
-            let ss = ("ss -tanp", program("ss", &["-tanp"]));
-            rows.add("conntop list, whole process", list, ss, 0.75);
+            let ss = program("ss", &["-tanp"]);
+            rows.add("conntop list, whole process", list, vec![Baseline::new("ss -tanp", ss, 0.75)]);
         }
         // What is measured is a refresh that searches.
         live.wait_for_search();
         socket_load.grow(size / 100);
-        let dump = ("raw dump", baseline::raw_dump().expect("sock_diag answers").0);
-        rows.add("refresh, 1 % new sockets", live.search(), dump, 1.6);
+        let took = RawRequest::ALL.dump().expect("sock_diag answers").0;
+        let dump = |target| vec![Baseline::new("raw dump", took, target)];
+        rows.add("refresh, 1 % new sockets", live.search(), dump(1.6));
         // On a busy machine a search takes longer than the last one, and the next one is put off for longer.
         for _ in 0..10 {
             if live.without_owner() > 0 {
@@ -123,31 +94,10 @@ fn measure(size: u32, runs: usize) -> Rows {
             }
         }
         assert_eq!(live.without_owner(), 0, "every socket that is held has its owner");
-        rows.add("tracker, 1 % changed", live.diff(), dump, 0.2);
+        rows.add("tracker, 1 % changed", live.diff(), dump(0.2));
     }
-    for row in &rows.0 {
-        let target = if row.target.is_finite() { format!("target <= {}", row.target) } else { "baseline".to_owned() };
-        println!("{}: {:.2} x {} ({target}); {:.2?}", row.name, row.ratio(), row.baseline, row.took());
-    }
+    rows.print();
     rows
-}
-
-/// What a socket costs in each size: flat is linear.
-fn print_growth(sizes: &[(u32, Rows)]) {
-    println!("\n== growth, microseconds a socket");
-    let Some((_, first)) = sizes.first() else { return };
-    for row in &first.0 {
-        let costs = sizes.iter().filter_map(|(size, rows)| {
-            let row = rows.0.iter().find(|other| other.name == row.name)?;
-            Some(format!("{:.2} at {size}", row.took().as_secs_f64() * 1e6 / f64::from(*size)))
-        });
-        println!("{}: {}", row.name, costs.collect::<Vec<_>>().join(", "));
-    }
-}
-
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }
 
 fn first_sample() -> Duration {

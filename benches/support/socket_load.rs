@@ -2,7 +2,7 @@
 //! network namespace that the benchmark makes for itself.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
@@ -48,35 +48,127 @@ pub fn holders_for(sockets: u32) -> u32 {
     u32::try_from(needed).unwrap_or(u32::MAX).max(HOLDERS_MIN)
 }
 
-/// In a process started by [`SocketLoad::gather`]: holds its sockets until its input ends, and never returns.
-/// On `more N` it opens `N` connections more. In other processes: does nothing.
+/// In a process started by [`SocketLoad::gather`]: holds sockets until its input ends, and never returns. Each line of
+/// its input is one of [`HolderCommand`]. In other processes: does nothing.
 pub fn hold_if_asked() {
     let mut args = std::env::args().skip(1);
     if args.next().as_deref() != Some(HOLD) {
         return;
     }
-    let mut number = || args.next().and_then(|arg| arg.parse::<u32>().ok()).expect("an argument of ours");
-    let (holder, pairs) = (number(), number());
-    raise_descriptor_limit();
-    let last = u8::try_from(holder + 1).expect("at most 254 holders");
-    let address = SocketAddrV4::new(Ipv4Addr::new(127, 1, 0, last), 7000);
-    let listener = TcpListener::bind(address).expect("an address of the namespace");
-    let mut kept = Vec::new();
-    open_pairs(&listener, pairs, &mut kept);
-    println!("ready");
+    let number = args.next().and_then(|arg| arg.parse().ok()).expect("an argument of ours");
+    let mut holder = Holder::open(number);
     let mut lines = std::io::stdin().lines();
     while let Some(Ok(line)) = lines.next() {
-        open_pairs(&listener, line.trim().parse().expect("a number"), &mut kept);
+        holder.obey(&line);
         println!("ready");
     }
     std::process::exit(0);
 }
 
-fn open_pairs(listener: &TcpListener, pairs: u32, kept: &mut Vec<TcpStream>) {
+/// What a holder is told, with the number behind it on the line.
+#[derive(Clone, Copy)]
+enum HolderCommand {
+    /// Open so many connections and keep both ends.
+    Open,
+    /// The same over IPv6.
+    OpenIpv6,
+    /// Of so many connections, evenly chosen, shut down the client's end: its server's is in `CLOSE_WAIT` from then on.
+    HalfClose,
+    /// Give the listener the highest descriptor.
+    RaiseListener,
+}
+
+impl HolderCommand {
+    const ALL: [(&str, Self); 4] = [
+        ("open", Self::Open),
+        ("open-ipv6", Self::OpenIpv6),
+        ("half-close", Self::HalfClose),
+        ("raise-listener", Self::RaiseListener),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+/// The sockets of one process.
+struct Holder {
+    listener: TcpListener,
+    /// Its IPv4 connections: the client's end and the server's.
+    pairs: Vec<(TcpStream, TcpStream)>,
+    pairs_ipv6: Vec<(TcpStream, TcpStream)>,
+}
+
+impl Holder {
+    fn open(number: u32) -> Self {
+        raise_descriptor_limit();
+        std::fs::write("/proc/self/comm", holder_name(number)).expect("a thread may name itself");
+        let listener = TcpListener::bind((address_of(number), port_of(number))).expect("an address of the namespace");
+        Self { listener, pairs: Vec::new(), pairs_ipv6: Vec::new() }
+    }
+
+    fn obey(&mut self, line: &str) {
+        let (name, count) = line.split_once(' ').expect("a command and a number");
+        let count: usize = count.trim().parse().expect("a number");
+        let (_, command) = HolderCommand::ALL.into_iter().find(|(known, _)| *known == name).expect("a command of ours");
+        match command {
+            HolderCommand::Open => open_pairs(&self.listener, count, &mut self.pairs),
+            HolderCommand::OpenIpv6 => {
+                let port = self.listener.local_addr().expect("it is bound").port();
+                // It does not stay: a holder has one listener.
+                let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).expect("a free port");
+                open_pairs(&listener, count, &mut self.pairs_ipv6);
+            }
+            HolderCommand::HalfClose => self.half_close(count),
+            HolderCommand::RaiseListener => {
+                // The lowest free descriptor is the one behind all others.
+                self.listener = self.listener.try_clone().expect("a descriptor more");
+            }
+        }
+    }
+
+    fn half_close(&mut self, count: usize) {
+        let pairs = self.pairs.len();
+        for nth in 0..count.min(pairs) {
+            let (client, _) = &self.pairs[nth * pairs / count];
+            client.shutdown(Shutdown::Write).expect("it is connected");
+        }
+    }
+}
+
+fn open_pairs(listener: &TcpListener, count: usize, pairs: &mut Vec<(TcpStream, TcpStream)>) {
     let address = listener.local_addr().expect("it is bound");
-    for _ in 0..pairs {
-        kept.push(TcpStream::connect(address).expect("room for one more connection"));
-        kept.push(listener.accept().expect("the connection just made").0);
+    pairs.extend((0..count).map(|_| {
+        let client = TcpStream::connect(address).expect("room for one more connection");
+        (client, listener.accept().expect("the connection just made").0)
+    }));
+}
+
+/// What holder `number` is called in `/proc/PID/comm`.
+pub fn holder_name(number: u32) -> String {
+    format!("holder-{number:03}")
+}
+
+/// Where holder `number` listens over IPv4.
+pub fn address_of(number: u32) -> Ipv4Addr {
+    Ipv4Addr::new(127, 1, 0, u8::try_from(number + 1).expect("at most 254 holders"))
+}
+
+/// The port that holder `number` listens on.
+pub fn port_of(number: u32) -> u16 {
+    20_000 + u16::try_from(number).expect("at most 254 holders")
+}
+
+/// Leaves `count` sockets in `TIME_WAIT`, which lasts for 60 s; each is the client's end of a connection that nobody holds.
+pub fn leave_in_time_wait(count: u32) {
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 2, 0, 1), 7_000)).expect("an address of the namespace");
+    for _ in 0..count {
+        let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("a free port");
+        let mut server = listener.accept().expect("the connection just made").0;
+        client.shutdown(Shutdown::Write).expect("it is connected");
+        drop(client);
+        // The server's end closes second, so that it is the client's that waits.
+        assert_eq!(server.read(&mut [0]).expect("the end of the stream"), 0);
     }
 }
 
@@ -94,27 +186,62 @@ impl SocketLoad {
     /// `sockets` TCP sockets (both ends of connections), spread over `holders` processes (see [`holders_for`]).
     pub fn gather(sockets: u32, holders: u32) -> Self {
         let this = std::env::current_exe().expect("a program knows its file");
-        let pairs = (sockets / holders / 2).to_string();
         let start = |holder: u32| {
             Command::new(&this)
-                .args([HOLD, &holder.to_string(), &pairs])
+                .args([HOLD, &holder.to_string()])
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
                 .expect("the program starts again")
         };
         let mut socket_load = Self { holders: (0..holders).map(start).collect() };
-        socket_load.wait();
+        socket_load.grow(sockets);
         socket_load
     }
 
     /// Opens `sockets` more, spread over the holders.
     pub fn grow(&mut self, sockets: u32) {
-        let (pairs, holders) = (sockets as usize / 2, self.holders.len());
-        for (nth, holder) in self.holders.iter_mut().enumerate() {
-            // Where there are fewer pairs than holders, the first ones get one each.
-            let pairs = pairs / holders + usize::from(nth < pairs % holders);
-            writeln!(holder.stdin.as_mut().expect("piped"), "{pairs}").expect("it listens");
+        self.tell_each(HolderCommand::Open, sockets / 2);
+    }
+
+    /// Opens `sockets` more over IPv6, spread over the holders.
+    pub fn grow_ipv6(&mut self, sockets: u32) {
+        self.tell_each(HolderCommand::OpenIpv6, sockets / 2);
+    }
+
+    /// Brings `count` sockets into `CLOSE_WAIT`, and as many, their other ends, into `FIN_WAIT2`: all of holder `only`, or
+    /// spread over all holders.
+    pub fn half_close(&mut self, count: u32, only: Option<u32>) {
+        let Some(only) = only else { return self.tell_each(HolderCommand::HalfClose, count) };
+        let shares = (0..self.count()).map(|holder| if holder == only { count } else { 0 }).collect();
+        self.tell(HolderCommand::HalfClose, shares);
+    }
+
+    /// Gives the listener of each holder the highest of its descriptors; before, it has one of the lowest.
+    pub fn raise_listeners(&mut self) {
+        self.tell(HolderCommand::RaiseListener, vec![1; self.holders.len()]);
+    }
+
+    /// The process of holder `number`.
+    pub fn pid(&self, number: usize) -> u32 {
+        self.holders[number].id()
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.holders.len()).expect("at most 254 holders")
+    }
+
+    /// Tells the holders `command` so that together they do it `total` times; where there are too few for all, the first
+    /// ones do it once more.
+    fn tell_each(&mut self, command: HolderCommand, total: u32) {
+        let holders = self.count();
+        let shares = (0..holders).map(|holder| total / holders + u32::from(holder < total % holders)).collect();
+        self.tell(command, shares);
+    }
+
+    fn tell(&mut self, command: HolderCommand, shares: Vec<u32>) {
+        for (holder, share) in self.holders.iter_mut().zip(shares) {
+            writeln!(holder.stdin.as_mut().expect("piped"), "{} {share}", command.name()).expect("it listens");
         }
         self.wait();
     }
