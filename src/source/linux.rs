@@ -39,6 +39,7 @@ pub mod tuple_ids;
 pub mod units;
 pub mod visibility;
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
@@ -99,14 +100,19 @@ pub struct LinuxSource {
     owners: Owners,
     names: NameReader,
     reach: ReachReader,
-    facts: FactsReader,
-    /// Any socket will do to ask for the name of an interface; it decides the network namespace.
-    inquirer: Option<OwnedFd>,
+    /// `None` until somebody wants facts.
+    facts: Option<FactsReader>,
+    /// Any socket will do to ask for the name of an interface; it decides the network namespace. Opened when a name is
+    /// wanted; `None` in it if it cannot be.
+    inquirer: OnceCell<Option<OwnedFd>>,
     namespaces: Namespaces,
     other_namespaces: OtherNamespaces,
-    units: Units,
-    visibility: Visibility,
-    meter: Meter,
+    /// `None` until somebody wants units.
+    units: Option<Units>,
+    /// `None` until it is asked why somebody may be invisible.
+    visibility: Cell<Option<Visibility>>,
+    /// `None` until processes are to be measured.
+    meter: Option<Meter>,
     describer: Describer,
     features: KernelFeatures,
     /// Somebody waits for the first sample.
@@ -163,13 +169,13 @@ impl LinuxSource {
             owners: Owners::open(),
             names: NameReader::default(),
             reach: ReachReader::default(),
-            facts: FactsReader::open(namespaces.own()),
-            inquirer: inquirer().ok(),
+            facts: None,
+            inquirer: OnceCell::new(),
             namespaces,
             other_namespaces: OtherNamespaces::new(kind == SourceKind::Procfs),
-            units: Units::open(),
-            visibility: Visibility::look(),
-            meter: Meter::new(),
+            units: None,
+            visibility: Cell::new(None),
+            meter: None,
             describer: Describer::default(),
             features: KernelFeatures::default(),
             is_first: true,
@@ -189,10 +195,13 @@ impl LinuxSource {
 
     /// What the processes `wanted` use; those that are gone, or whose pid is another's now, are left out.
     fn measure(&mut self, wanted: &[ProcessId]) -> Vec<(ProcessId, Usage)> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
         // The directories are opened first: as long as they answer, the pids are not reused.
         let open = |id: &ProcessId| Some((*id, self.owners.process_dir(id.pid).ok()?));
         let directories: Vec<_> = wanted.iter().filter_map(open).collect();
-        let measured = self.meter.measure(wanted.iter().map(|id| id.pid));
+        let measured = self.meter.get_or_insert_with(Meter::new).measure(wanted.iter().map(|id| id.pid));
         let mut usage = Vec::with_capacity(directories.len());
         for (id, directory) in directories {
             let Some(measured) = measured.iter().find(|measured| measured.pid == id.pid) else {
@@ -205,13 +214,23 @@ impl LinuxSource {
         usage
     }
 
-    /// The sockets of other namespaces, if they are wanted; how many namespaces there are in any case.
+    /// The sockets of other namespaces, if they are wanted; how many namespaces there are, if that is.
     fn read_other_namespaces(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
-        self.namespaces.refresh(snapshot.at, needs.all_namespaces);
         if needs.all_namespaces {
+            self.namespaces.refresh(snapshot.at, true);
             self.other_namespaces.read(&self.namespaces, snapshot.at, &mut snapshot.sockets, &mut snapshot.coverage);
         } else {
             self.other_namespaces.close();
+        }
+        if needs.all_namespaces || needs.query.fields.namespaces {
+            self.count_other_namespaces(needs, snapshot);
+        }
+    }
+
+    /// Counts the namespaces that this sample does not list.
+    fn count_other_namespaces(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        if !needs.all_namespaces {
+            self.namespaces.refresh(snapshot.at, false);
         }
         let others = u32::try_from(self.namespaces.locations().len()).unwrap_or(u32::MAX);
         snapshot.coverage.other_namespaces = others.saturating_sub(self.other_namespaces.shown());
@@ -219,16 +238,20 @@ impl LinuxSource {
 
     /// All names for a full sample; for a partial one, those of before and what is new.
     fn read_names(&mut self, needs: &Needs, snapshot: &Snapshot) -> Arc<Names> {
-        let (own, other_namespaces, inquirer) = (self.namespaces.own(), &self.other_namespaces, self.inquirer.as_ref());
+        let fields = needs.query.fields;
+        let (own, other_namespaces, inquirer) = (self.namespaces.own(), &self.other_namespaces, &self.inquirer);
         let interface = |netns: NetnsId, index: u32| {
             if netns != own {
                 return other_namespaces.interface_name(netns, index);
             }
-            let name = netdevice::index_to_name_inlined(inquirer?, index).ok()?;
+            let inquirer = inquirer.get_or_init(|| open_inquirer().ok()).as_ref()?;
+            let name = netdevice::index_to_name_inlined(inquirer, index).ok()?;
             Some(DisplayText::from_bytes(name.as_bytes(), NAME_LEN_MAX))
         };
-        let reachable = self.reach.update(snapshot.at, &self.namespaces, needs.all_namespaces);
-        let units = self.units.update(&snapshot.sockets, snapshot.at).then(|| self.units.names());
+        let (reach, namespaces, all) = (&mut self.reach, &self.namespaces, needs.all_namespaces);
+        let reachable = fields.reach.then(|| reach.update(snapshot.at, namespaces, all)).flatten();
+        let units = self.units.as_mut().filter(|_| fields.units);
+        let units = units.and_then(|units| units.update(&snapshot.sockets, snapshot.at).then(|| units.names()));
         let namespaces = self.namespaces.names(needs.all_namespaces);
         let others = NameInputs {
             namespaces,
@@ -236,7 +259,7 @@ impl LinuxSource {
             reachable,
             units,
             interface: &interface,
-            wait: needs.wait_for_names,
+            wait: fields.users.then_some(needs.wait_for_names),
         };
         if snapshot.scope.is_all() {
             self.names.read(&snapshot.sockets, snapshot.at, others)
@@ -264,7 +287,7 @@ impl LinuxSource {
         coverage.processes_unreadable = gaps.processes_unreadable;
         let has_proc = !gaps.error.is_some_and(visibility::is_no_proc);
         if gaps.owners_hidden > 0 && has_proc {
-            let reasons = self.visibility.reasons(gaps.processes_unreadable);
+            let reasons = sure(&self.visibility).reasons(gaps.processes_unreadable);
             coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
         coverage.degraded.extend(gaps.walked_before.map(|_| DisplayText::new(visibility::COUNTS_NOT_REPORTED)));
@@ -334,9 +357,10 @@ impl LinuxSource {
         self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
         let known = compared.map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
-        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
+        self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
-        snapshot.coverage.degraded.extend(self.units.lost().map(DisplayText::new));
+        let units = self.units.as_ref().filter(|_| needs.query.fields.units);
+        snapshot.coverage.degraded.extend(units.and_then(Units::lost).map(DisplayText::new));
         if self.parts.is_engaged() {
             let ended = self.parts.ended();
             self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
@@ -394,9 +418,19 @@ impl LinuxSource {
         self.attribute(ClockReading { at: snapshot.at, wall: snapshot.wall }, attribute);
         subflows::adopt(&mut snapshot.sockets);
         self.owners.add_closed(&mut snapshot.sockets);
-        self.units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
+        self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
         Ok(())
+    }
+
+    /// Gives sockets the control group that the kernel does not tell of them, if units are wanted.
+    fn complete_units(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        if !needs.query.fields.units {
+            return;
+        }
+        self.features.learn(&snapshot.sockets);
+        let units = self.units.get_or_insert_with(Units::open);
+        units.complete(&mut snapshot.sockets, &self.owners, snapshot.at);
     }
 
     /// Has owners sought in the way `attribute` says, with what the tables tell of sockets that nobody was found for.
@@ -417,8 +451,8 @@ impl LinuxSource {
             }
             held
         };
-        self.visibility = self.visibility.made_sure();
-        let some_invisible = self.visibility.is_limited();
+        let visibility = &self.visibility;
+        let some_invisible = &|| sure(visibility).is_limited();
         attribute(&mut self.owners, AttributionContext { now, own, some_invisible, held })
     }
 
@@ -436,9 +470,14 @@ impl LinuxSource {
             let netns = namespaces.namespace_of(pid).ok()?;
             (netns == own || (needs.all_namespaces && other_namespaces.is_shown(netns))).then_some(netns)
         };
-        let others = snapshot.coverage.other_namespaces > 0;
-        let context = UnlistedContext { now: snapshot.at, shown: &shown, others };
+        // What is not known may be.
+        let may_be_others = snapshot.coverage.other_namespaces > 0 || !needs.query.fields.namespaces;
+        let context = UnlistedContext { now: snapshot.at, shown: &shown, others: may_be_others };
         self.owners.look_for_unlisted(&snapshot.sockets, compared, &context);
+        if !needs.query.fields.namespaces && (self.owners.is_undecided() || self.owners.unplaced() > 0) {
+            self.count_other_namespaces(needs, snapshot);
+        }
+        let others = snapshot.coverage.other_namespaces > 0;
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
             let mut again = Vec::new();
@@ -492,11 +531,16 @@ impl LinuxSource {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.other_namespaces.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
-        snapshot.descriptors = self.owners.descriptors(moment(snapshot));
+        let fields = needs.query.fields;
+        if fields.descriptors {
+            snapshot.descriptors = self.owners.descriptors(moment(snapshot));
+        }
         if let Some(listening) = &self.listening {
             listening.take_steps(&mut snapshot.events);
         }
-        snapshot.facts = self.facts.read(snapshot.at);
+        let own = self.namespaces.own();
+        let facts = fields.facts.then(|| self.facts.get_or_insert_with(|| FactsReader::open(own)));
+        snapshot.facts = facts.map_or_else(Arc::default, |facts| facts.read(snapshot.at, fields.counters));
         snapshot.took = clock::now().0.since(snapshot.at);
     }
 }
@@ -509,7 +553,14 @@ fn open_diag(namespaces: &Namespaces) -> Result<SocketTables, Errno> {
     retries::at_last(|| SocketTables::sock_diag(namespaces.own()), |error| SHORT.contains(error))
 }
 
-fn inquirer() -> Result<OwnedFd, Errno> {
+/// What is known of who may be invisible; looked at when it is first asked for, and again as long as it could not be read.
+fn sure(visibility: &Cell<Option<Visibility>>) -> Visibility {
+    let known = visibility.get().map_or_else(Visibility::look, Visibility::made_sure);
+    visibility.set(Some(known));
+    known
+}
+
+fn open_inquirer() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
@@ -547,3 +598,6 @@ fn host() -> DisplayText {
 fn failed(sentence: &str) -> SourceError {
     SourceError::Failed(DisplayText::new(sentence))
 }
+
+#[cfg(test)]
+mod tests;

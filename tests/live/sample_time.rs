@@ -34,7 +34,7 @@ fn time(name: &str, mut round: impl FnMut()) {
 
 fn asked<'a>(held: &'a mut IsHeldFn<'a>) -> AttributionContext<'a> {
     let (at, wall) = clock::now();
-    AttributionContext { now: ClockReading { at, wall }, own: NetnsId(0), some_invisible: false, held }
+    AttributionContext { now: ClockReading { at, wall }, own: NetnsId(0), some_invisible: &|| false, held }
 }
 
 #[test]

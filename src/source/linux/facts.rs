@@ -1,8 +1,8 @@
 //! Limits and counters of the network namespace that the opening thread is in, from `/proc`.
 //!
 //! `/proc/thread-self/net` and `/proc/sys/net` show the namespace of the thread that opens the file, and go on showing
-//! it whoever reads. Counters are read with every sample, through files that stay open; limits hardly ever change and
-//! are read every `LIMITS_EVERY`. The text is the kernel's, yet whatever it says is survived.
+//! it whoever reads. Counters are read with every sample that wants them, through files that stay open; limits hardly ever
+//! change and are read every `LIMITS_EVERY`. The text is the kernel's, yet whatever it says is survived.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -42,55 +42,69 @@ pub fn client_ports() -> Option<PortRange> {
 #[derive(Debug)]
 pub struct FactsReader {
     netns: NetnsId,
-    files: FactFiles,
+    gauges: GaugeFiles,
+    /// `None` until somebody wants counters.
+    counters: Option<CounterFiles>,
     text: Vec<u8>,
     more_text: Vec<u8>,
     known: Arc<Facts>,
     limits_read: Option<Timestamp>,
 }
 
-/// The files of `/proc/net` that stay open; `None` where one cannot be opened: IPv6 or the tracking of connections is not there.
-#[derive(Debug, Default)]
-struct FactFiles {
+/// Files of what goes up and down. They stay open; `None` where one cannot be opened.
+#[derive(Debug)]
+struct GaugeFiles {
+    sockstat: Option<OwnedFd>,
+    /// Is there once a firewall tracks connections, which can begin at any time.
+    conntrack: Option<OwnedFd>,
+}
+
+/// Files of what only grows. They stay open; `None` where one cannot be opened: IPv6 or the tracking of connections is not there.
+#[derive(Debug)]
+struct CounterFiles {
     netstat: Option<OwnedFd>,
     snmp: Option<OwnedFd>,
     snmp6: Option<OwnedFd>,
-    sockstat: Option<OwnedFd>,
     /// Is there once a firewall tracks connections.
     conntrack: Option<OwnedFd>,
-    conntrack_count: Option<OwnedFd>,
 }
 
-impl FactFiles {
+impl GaugeFiles {
     fn open() -> Self {
-        let mut files = Self {
+        Self { sockstat: open(c"/proc/thread-self/net/sockstat").ok(), conntrack: None }
+    }
+
+    fn look_for_conntrack(&mut self) {
+        if self.conntrack.is_none() {
+            self.conntrack = open(c"/proc/sys/net/netfilter/nf_conntrack_count").ok();
+        }
+    }
+}
+
+impl CounterFiles {
+    fn open() -> Self {
+        Self {
             netstat: open(c"/proc/thread-self/net/netstat").ok(),
             snmp: open(c"/proc/thread-self/net/snmp").ok(),
             snmp6: open(c"/proc/thread-self/net/snmp6").ok(),
-            sockstat: open(c"/proc/thread-self/net/sockstat").ok(),
-            ..Self::default()
-        };
-        files.look_for_conntrack();
-        files
+            conntrack: None,
+        }
     }
 
-    /// The tracking of connections can be loaded at any time.
     fn look_for_conntrack(&mut self) {
         if self.conntrack.is_none() {
             self.conntrack = open(c"/proc/thread-self/net/stat/nf_conntrack").ok();
-        }
-        if self.conntrack_count.is_none() {
-            self.conntrack_count = open(c"/proc/sys/net/netfilter/nf_conntrack_count").ok();
         }
     }
 }
 
 impl FactsReader {
-    /// Opens the files of the counters in the namespace of this thread, which is `netns`.
+    /// A reader for the namespace of this thread, which is `netns`.
     pub fn open(netns: NetnsId) -> Self {
         Self {
             netns,
-            files: FactFiles::open(),
+            gauges: GaugeFiles::open(),
+            counters: None,
             text: vec![0; TEXT_LEN],
             more_text: Vec::new(),
             known: Arc::default(),
@@ -98,18 +112,18 @@ impl FactsReader {
         }
     }
 
-    /// The facts at `at`; the same value as before where nothing has changed.
-    pub fn read(&mut self, at: Timestamp) -> Arc<Facts> {
+    /// The facts at `at`, with counters only if `counters`; the same value as before where nothing has changed.
+    pub fn read(&mut self, at: Timestamp, counters: bool) -> Arc<Facts> {
         let is_due = self.limits_read.is_none_or(|read| at.since(read) >= LIMITS_EVERY);
         let mut facts = if is_due { self.limits() } else { Facts::clone(&self.known) };
         if is_due {
             self.limits_read = Some(at);
         }
-        let sockstat = content(self.files.sockstat.as_ref(), &mut self.text);
+        let sockstat = content(self.gauges.sockstat.as_ref(), &mut self.text);
         facts.orphans = sockstat.and_then(|text| parse_sockstat(text, b"orphan"));
         facts.tcp_memory_pages = sockstat.and_then(|text| parse_sockstat(text, b"mem"));
-        facts.conntrack = content(self.files.conntrack_count.as_ref(), &mut self.text).and_then(parse_number);
-        facts.counters = self.counters();
+        facts.conntrack = content(self.gauges.conntrack.as_ref(), &mut self.text).and_then(parse_number);
+        facts.counters = if counters { self.counters(is_due) } else { None };
         if facts != *self.known {
             self.known = Arc::new(facts);
         }
@@ -117,8 +131,12 @@ impl FactsReader {
     }
 
     /// `None` where the kernel's tables of TCP cannot be read; what else is missing stays 0.
-    fn counters(&mut self) -> Option<Counters> {
-        let (files, text) = (&self.files, &mut self.text);
+    fn counters(&mut self, is_due: bool) -> Option<Counters> {
+        let is_first = self.counters.is_none();
+        let (files, text) = (self.counters.get_or_insert_with(CounterFiles::open), &mut self.text);
+        if is_due || is_first {
+            files.look_for_conntrack();
+        }
         let mut counters = Counters::default();
         take_pairs(content(files.netstat.as_ref(), text)?, b"TcpExt", &mut counters).then_some(())?;
         take_pairs(content(files.snmp.as_ref(), text)?, b"Tcp", &mut counters).then_some(())?;
@@ -126,14 +144,14 @@ impl FactsReader {
         if let Some(snmp6) = content(files.snmp6.as_ref(), text) {
             proc_tables::lines(snmp6, &mut take);
         }
-        if let Some(conntrack) = content(files.conntrack.as_ref(), text) {
+        if let Some(conntrack) = lines_of(files.conntrack.as_ref(), text) {
             proc_tables::hexadecimal_columns(conntrack, |name, number| take(CONNTRACK, name, number));
         }
         Some(counters)
     }
 
     fn limits(&mut self) -> Facts {
-        self.files.look_for_conntrack();
+        self.gauges.look_for_conntrack();
         let ephemeral_ports = self.sysctl(PORT_RANGE).and_then(parse_range);
         Facts {
             netns: Some(self.netns),
@@ -211,8 +229,20 @@ fn open(path: &CStr) -> Result<OwnedFd, Errno> {
     openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// What `file` says now, as far as `room` takes it; `None` where it cannot be read.
+/// What `file` says now, as far as `room` takes it; `None` where it cannot be read. The kernel hands these files over in
+/// one piece (`single_open_net`, `proc_dointvec`), so that one read brings all.
 fn content<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let read = loop {
+        match pread(file?, &mut *room, 0) {
+            Err(Errno::INTR) => {}
+            read => break read.ok()?,
+        }
+    };
+    room.get(..read)
+}
+
+/// The same of a file that the kernel hands over line by line, up to a page at once.
+fn lines_of<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> {
     let (file, mut filled) = (file?, 0_usize);
     while let Some(rest) = room.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match pread(file, rest, u64::try_from(filled).ok()?) {

@@ -141,7 +141,11 @@ mod tests {
         let now = ClockReading { at: clock::now().0, ..ClockReading::default() };
         let held = &mut |asked: &[&Socket]| vec![Some(true); asked.len()];
         let mut sockets = [Socket { inode, protocol: Protocol::Udp, ..tcp(1).build() }];
-        owners.attribute(&mut sockets, None, AttributionContext { now, own: NetnsId(1), some_invisible: false, held });
+        owners.attribute(
+            &mut sockets,
+            None,
+            AttributionContext { now, own: NetnsId(1), some_invisible: &|| false, held },
+        );
         (owners, inode)
     }
 

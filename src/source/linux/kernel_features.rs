@@ -47,6 +47,14 @@ impl KernelFeatures {
         *self.tells_cgroups.get_or_init(|| probe_cgroup().ok())
     }
 
+    /// Takes in what a dump shows by itself: `sockets` are as the kernel told them. Then nobody has to ask.
+    pub fn learn(&self, sockets: &[Socket]) {
+        if self.tells_cgroups.get().is_none() && sockets.iter().any(|socket| socket.cgroup.is_some()) {
+            // It was not known.
+            let _ = self.tells_cgroups.set(Some(true));
+        }
+    }
+
     /// What the user asked for by name and this kernel does not tell, a sentence each.
     pub fn missing(&self, asked: AskedByName) -> impl Iterator<Item = &'static str> {
         let bound = (asked.bound && self.lists_bound() == Some(false)).then_some(BOUND_NOT_LISTED);
@@ -86,6 +94,19 @@ fn at_port(protocol: Protocol, states: u32, port: u16) -> Result<Vec<Socket>, Er
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_that_comes_with_its_cgroup_answers_for_the_kernel() {
+        let features = KernelFeatures::default();
+        features.learn(&[crate::model::testing::tcp(1).build()]);
+        assert!(features.tells_cgroups.get().is_none(), "a socket without one proves nothing");
+        let cgroup = std::num::NonZeroU64::new(7);
+        features.learn(&[Socket { cgroup, ..crate::model::testing::tcp(1).build() }]);
+        assert_eq!(features.tells_cgroups.get(), Some(&Some(true)), "nothing is asked");
+        let old = KernelFeatures::known(false, false);
+        old.learn(&[Socket { cgroup, ..crate::model::testing::tcp(1).build() }]);
+        assert_eq!(old.tells_cgroups(), Some(false), "what is known stays");
+    }
 
     const BOTH: AskedByName = AskedByName { bound: true, units: true, mptcp: false };
 

@@ -39,8 +39,8 @@ pub struct NameInputs<'a> {
     pub units: Option<BTreeMap<u64, DisplayText>>,
     /// Of the interface with this index in this namespace.
     pub interface: &'a dyn Fn(NetnsId, u32) -> Option<DisplayText>,
-    /// How long may be waited for names of users.
-    pub wait: Duration,
+    /// How long may be waited for names of users; `None` where nobody wants those.
+    pub wait: Option<Duration>,
 }
 
 impl NameReader {
@@ -99,8 +99,8 @@ impl NameReader {
     }
 
     /// The names of users, if they are others than those of the last call.
-    fn new_users(&mut self, sockets: &[Socket], wait: Duration) -> Option<BTreeMap<u32, DisplayText>> {
-        let version = self.users.want(sockets, wait);
+    fn new_users(&mut self, sockets: &[Socket], wait: Option<Duration>) -> Option<BTreeMap<u32, DisplayText>> {
+        let version = self.users.want(sockets, wait?);
         (std::mem::replace(&mut self.users_version, version) != version).then(|| self.users.names())
     }
 }

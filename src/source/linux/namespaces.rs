@@ -134,6 +134,11 @@ impl Namespaces {
         &self.found.locations
     }
 
+    /// Whether a round has ended, so that [`Self::locations`] says something.
+    pub const fn was_looked_for(&self) -> bool {
+        self.rounds > 0
+    }
+
     /// How many processes did not let this user know their namespace.
     pub const fn unreadable(&self) -> u32 {
         self.found.unreadable

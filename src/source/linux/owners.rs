@@ -173,8 +173,9 @@ pub struct AttributionContext<'a> {
     pub now: ClockReading,
     /// The network namespace that conntop is in.
     pub own: NetnsId,
-    /// Processes exist that `/proc` does not list, so that a socket without a holder is not nobody's.
-    pub some_invisible: bool,
+    /// Whether processes exist that `/proc` does not list, so that a socket without a holder is not nobody's. Asked only where
+    /// one has none.
+    pub some_invisible: &'a dyn Fn() -> bool,
     /// Asks which of these sockets still have an inode, so that something holds them.
     pub held: &'a mut IsHeldFn<'a>,
 }
@@ -298,12 +299,15 @@ impl Owners {
         (self.failed, self.failures) = (None, 0);
         gaps.walked_before = self.walked_before(now);
         gaps.processes_unreadable = count(self.watched.values().filter(|watched| watched.unreadable));
+        if self.pending.is_empty() {
+            return gaps;
+        }
         // A process in another network namespace can be handed a socket of ours; as a rule it is not.
         let unreadable_here = count(self.watched.values().filter(|watched| watched.unreadable && !watched.elsewhere));
         let nowhere = |unreadable: u32| match (unreadable, gaps.error) {
             (1.., _) => Owner::Hidden,
             (0, Some(_)) => Owner::Unseen,
-            (0, None) if some_invisible => Owner::Unseen,
+            (0, None) if some_invisible() => Owner::Unseen,
             (0, None) if self.tables_left => Owner::Vanished,
             (0, None) => Owner::None,
         };
@@ -808,7 +812,7 @@ mod tests {
             let asked = AttributionContext {
                 now: ClockReading { at, ..ClockReading::default() },
                 own: NetnsId(1),
-                some_invisible: false,
+                some_invisible: &|| false,
                 held: &mut |sockets| vec![Some(true); sockets.len()],
             };
             let gaps = owners.attribute(&mut sockets, None, asked);

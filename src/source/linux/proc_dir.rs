@@ -296,23 +296,11 @@ impl ProcessDir {
         Ok(u64::try_from(statat(&self.0, c"fd", AtFlags::empty())?.st_size).unwrap_or(0))
     }
 
-    /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it.
-    ///
-    /// The kernel hands such a file over in one piece (`proc_single_show`, `get_mm_cmdline`, fs/proc/base.c), so that a read
-    /// which leaves room has brought all of it: no second one asks for the end.
+    /// Reads the file `name` into `content` (cleared first), at most 64 KiB of it. The kernel hands such files over in one
+    /// piece (`proc_single_show`, `get_mm_cmdline`, fs/proc/base.c).
     pub fn read(&self, name: impl Arg, content: &mut Vec<u8>) -> Result<(), Errno> {
         let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        content.clear();
-        while content.len() < FILE_LEN_MAX {
-            content.reserve(4096);
-            let spare = content.spare_capacity_mut().len();
-            match rustix::io::read(&file, rustix::buffer::spare_capacity(content)) {
-                Ok(read) if read < spare => return Ok(()),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        read_in_one_piece(&file, FILE_LEN_MAX, content)
     }
 
     /// What the link `name` in it says.
@@ -333,6 +321,22 @@ pub fn read_to_end(file: &OwnedFd, len_max: usize, content: &mut Vec<u8>) -> Res
         content.reserve(4096);
         match rustix::io::read(file, rustix::buffer::spare_capacity(content)) {
             Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The same of a file that the kernel hands over in one piece: a read that leaves room has brought all of it, so that no
+/// second one asks for the end.
+pub fn read_in_one_piece(file: &OwnedFd, len_max: usize, content: &mut Vec<u8>) -> Result<(), Errno> {
+    content.clear();
+    while content.len() < len_max {
+        content.reserve(4096);
+        let room = content.spare_capacity_mut().len();
+        match rustix::io::read(file, rustix::buffer::spare_capacity(content)) {
+            Ok(read) if read < room => return Ok(()),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),
         }

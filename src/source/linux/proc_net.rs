@@ -19,7 +19,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::time::{CLOCK_TICK, Timestamp};
 use crate::source::clock;
 use crate::source::linux::decimal::number;
-use crate::source::linux::proc_dir::read_to_end;
+use crate::source::linux::proc_dir::{read_in_one_piece, read_to_end};
 use crate::source::linux::sock_diag::{known_uid, state_of};
 use crate::source::linux::tuple_ids::{SocketTuple, TupleIds};
 
@@ -103,7 +103,7 @@ pub fn expected_sockets() -> usize {
     let mut content = Vec::new();
     let mut count = |path: &str| {
         let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        read_to_end(&file, STAT_LEN_MAX, &mut content).ok()?;
+        read_in_one_piece(&file, STAT_LEN_MAX, &mut content).ok()?;
         Some(sockets_in_use(&content))
     };
     let counts =

@@ -3,12 +3,14 @@
 //!
 //! Where processes are missing from `/proc`, a socket without a holder is not nobody's.
 
+use std::os::fd::OwnedFd;
+
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::source::linux::decimal::number;
-use crate::source::linux::proc_dir::read_to_end;
+use crate::source::linux::proc_dir::{read_in_one_piece, read_to_end};
 use crate::source::linux::proc_stat::ProcessStat;
 
 /// `PROC_PID_INIT_INO` and `PROC_USER_INIT_INO` (`include/linux/proc_ns.h`): the inodes of the first namespaces.
@@ -16,6 +18,8 @@ const PID_NAMESPACE_INIT: u64 = 0xEFFF_FFFC;
 const USER_NAMESPACE_INIT: u64 = 0xEFFF_FFFD;
 /// A machine with thousands of mounts has a long table of them.
 const MOUNTS_LEN_MAX: usize = 1 << 20;
+/// `/proc/PID/stat` has some 300 bytes.
+const STAT_LEN_MAX: usize = 4_096;
 
 /// What keeps processes out of `/proc`, and who asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +92,7 @@ impl Visibility {
     /// Looks at the mount of `/proc` and at what this process may do.
     pub fn look() -> Self {
         let credentials = Credentials::look();
-        let (mounts, is_known) = match read(c"/proc/self/mountinfo") {
+        let (mounts, is_known) = match read_mounts() {
             Ok(mounts) => (mounts, true),
             // Not our /proc, or none.
             Err(error) => (Vec::new(), error == Errno::NOENT),
@@ -193,9 +197,10 @@ impl ProcScope {
 
 /// The content of a `stat` file; empty if there is no such process, or it may not be read.
 fn stat_of(path: &std::ffi::CStr) -> Result<Vec<u8>, Errno> {
-    match read(path) {
+    let mut content = Vec::new();
+    match open(path).and_then(|file| read_in_one_piece(&file, STAT_LEN_MAX, &mut content)) {
         Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => Ok(Vec::new()),
-        content => content,
+        read => read.map(|()| content),
     }
 }
 
@@ -233,11 +238,14 @@ fn is_member(group: u32) -> bool {
     rustix::process::getgid().as_raw() == group || groups.iter().any(|member| member.as_raw() == group)
 }
 
-fn read(path: &std::ffi::CStr) -> Result<Vec<u8>, Errno> {
-    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+fn read_mounts() -> Result<Vec<u8>, Errno> {
     let mut content = Vec::new();
-    read_to_end(&file, MOUNTS_LEN_MAX, &mut content)?;
+    read_to_end(&open(c"/proc/self/mountinfo")?, MOUNTS_LEN_MAX, &mut content)?;
     Ok(content)
+}
+
+fn open(path: &std::ffi::CStr) -> Result<OwnedFd, Errno> {
+    openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 #[cfg(test)]

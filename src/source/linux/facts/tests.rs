@@ -84,14 +84,16 @@ fn reserved_ports_count_where_they_are_in_the_range() {
 #[test]
 fn this_machine_tells_what_it_has() {
     let mut reader = FactsReader::open(NetnsId(1));
-    let first = reader.read(Timestamp::from_millis(1_000));
+    let uncounted = reader.read(Timestamp::from_millis(500), false);
+    assert!(uncounted.counters.is_none() && reader.counters.is_none(), "nobody has asked for counters");
+    let first = reader.read(Timestamp::from_millis(1_000), true);
     assert!(first.ephemeral_ports.is_some_and(|range| range.first <= range.last), "{first:?}");
     assert!(first.counters.is_some(), "{first:?}");
     let opens = |facts: &Facts| facts.counters.map_or(0, |counters| counters.passive_opens);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let _client = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
     let _server = listener.accept().expect("it is counted by then");
-    let second = reader.read(Timestamp::from_millis(2_000));
+    let second = reader.read(Timestamp::from_millis(2_000), true);
     assert!(opens(&second) > opens(&first), "counters are of now, limits of before");
     assert_eq!(second.ephemeral_ports, first.ephemeral_ports);
 }
