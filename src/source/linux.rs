@@ -92,7 +92,9 @@ const OTHER_SEARCH_AFTER: Duration = Duration::from_secs(10);
 /// Reading the tables of namespaces that are not shown takes at most this part of the time: a fiftieth.
 const OTHER_SEARCH_DUTY: u32 = 50;
 
-/// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted.
+/// The live sockets of the network namespace that the opening thread is in, and of all others if they are wanted. Threads
+/// that take samples of it have to be in that namespace, too: some files and connections are opened when they are first
+/// needed.
 #[derive(Debug)]
 pub struct LinuxSource {
     info: SourceInfo,

@@ -43,8 +43,8 @@ pub enum DumpThreads {
 #[derive(Debug)]
 pub struct Dumper {
     connection: NetlinkSocket,
-    /// For the other half of a large table; `None` where a second thread is of no use.
-    second: Option<NetlinkSocket>,
+    /// For the other half of a large table.
+    second: SecondConnection,
     decoder: DiagDecoder,
     /// Tables that the kernel refuses, and why: for good, so that identities do not change from sample to sample.
     refused: Vec<((Protocol, Family), Errno)>,
@@ -77,6 +77,30 @@ impl Mptcp {
     }
 }
 
+/// A connection for a second thread.
+#[derive(Debug)]
+enum SecondConnection {
+    /// No table was large enough yet.
+    NotOpened,
+    Open(NetlinkSocket),
+    /// There is no core for a second thread, or the kernel takes no filter, or no connection is to be had.
+    Useless,
+}
+
+impl SecondConnection {
+    /// The connection, opened when it is first needed: in the namespace of the calling thread.
+    fn opened(&mut self) -> Option<&mut NetlinkSocket> {
+        if matches!(self, Self::NotOpened) {
+            let connection = (threads::cores() > 1).then(NetlinkSocket::open).and_then(Result::ok);
+            *self = connection.map_or(Self::Useless, Self::Open);
+        }
+        match self {
+            Self::Open(connection) => Some(connection),
+            Self::NotOpened | Self::Useless => None,
+        }
+    }
+}
+
 /// Whether `sock_diag` answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpAnswer {
@@ -95,10 +119,9 @@ impl Dumper {
         if let Some(error) = probe.refusal() {
             return Err(error);
         }
-        let second = if threads::cores() > 1 { NetlinkSocket::open().ok() } else { None };
         Ok(Self {
             connection,
-            second,
+            second: SecondConnection::NotOpened,
             decoder,
             refused: Vec::new(),
             separately: false,
@@ -113,7 +136,7 @@ impl Dumper {
         let decoder = DiagDecoder { netns };
         Self {
             connection,
-            second: None,
+            second: SecondConnection::Useless,
             decoder,
             refused: Vec::new(),
             separately: false,
@@ -168,7 +191,7 @@ impl Dumper {
         if request.ports.is_some() {
             return None;
         }
-        self.second.as_ref()?;
+        self.second.opened()?;
         let mut first = Vec::with_capacity(PROBE_LEN as usize);
         let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, |socket| first.push(socket));
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
@@ -184,7 +207,7 @@ impl Dumper {
         if whole.refusal().is_some() {
             // The kernel takes the request, but not its filter: never again.
             intake.rewind(before);
-            self.second = None;
+            self.second = SecondConnection::Useless;
             return None;
         }
         Some(whole)
@@ -214,7 +237,7 @@ impl Dumper {
         intake: &mut DumpIntake<'_>,
     ) -> Exchange {
         let (below, above) = DumpedPorts::halves(end, last);
-        let (Some(above), Some(second)) = (above, self.second.as_mut()) else {
+        let (Some(above), Some(second)) = (above, self.second.opened()) else {
             return dump(self.decoder, &mut self.connection, request, intake);
         };
         let [below, above] = [below, above].map(|ports| DumpRequest { ports: Some(ports), ..request });

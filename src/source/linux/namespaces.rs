@@ -7,6 +7,7 @@ pub mod enter;
 pub mod mounts;
 pub mod others;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ const FOUND_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Namespaces {
     own: NetnsId,
-    /// `None` where `/proc` cannot be listed.
-    proc: Option<ProcDir>,
+    /// Opened when it is first needed; `None` in it where `/proc` cannot be listed.
+    proc: OnceCell<Option<ProcDir>>,
     /// What the last round found: every namespace but our own.
     found: NamespaceScan,
     /// The round under way.
@@ -87,7 +88,7 @@ impl Namespaces {
         let own = statat(CWD, c"/proc/thread-self/ns/net", AtFlags::empty()).map(|stat| stat.st_ino);
         Self {
             own: own.ok().and_then(netns).unwrap_or_default(),
-            proc: ProcDir::open().ok(),
+            proc: OnceCell::new(),
             found: NamespaceScan::default(),
             round: NamespaceScan::default(),
             queue: Vec::new(),
@@ -146,7 +147,8 @@ impl Namespaces {
 
     /// The namespace of process `pid` now.
     pub fn namespace_of(&self, pid: u32) -> Result<NetnsId, Errno> {
-        netns(self.proc.as_ref().ok_or(Errno::NOENT)?.network_namespace(pid)?).ok_or(Errno::RANGE)
+        netns(self.proc.get_or_init(|| ProcDir::open().ok()).as_ref().ok_or(Errno::NOENT)?.network_namespace(pid)?)
+            .ok_or(Errno::RANGE)
     }
 
     /// What to call our own namespace and, if `all`, the others.
@@ -163,7 +165,8 @@ impl Namespaces {
             }
         }
         let mut entries = Vec::new();
-        if let Some(proc) = &mut self.proc {
+        let _ = self.proc.get_or_init(|| ProcDir::open().ok());
+        if let Some(Some(proc)) = self.proc.get_mut() {
             // An empty list is as much as an error tells us here: only what is mounted is known.
             let _ = proc.list(&mut entries);
         }

@@ -69,7 +69,7 @@ const NEW_BUDGET: Duration = Duration::from_millis(30);
 #[derive(Debug)]
 pub struct Owners {
     proc: ProcDir,
-    /// For a second thread; `None` where there is no core for it.
+    /// For a second thread; `None` until it is needed.
     second: Option<ProcDir>,
     describer: Describer,
     watched: FxHashMap<u32, Watched>,
@@ -197,7 +197,7 @@ impl Owners {
     pub fn open() -> Self {
         Self {
             proc: ProcDir::open_or_wait(),
-            second: if threads::cores() > 1 { ProcDir::open().ok() } else { None },
+            second: None,
             describer: Describer::default(),
             watched: FxHashMap::default(),
             holder_index: HolderIndex::default(),
@@ -522,7 +522,8 @@ impl Owners {
 
     /// The same for several processes, on two threads.
     fn walk_all(&mut self, pids: &[u32], now: ClockReading) -> Result<Vec<u32>, Errno> {
-        let Some(mut second) = self.second.take() else {
+        let open = || (threads::cores() > 1).then(ProcDir::open).and_then(Result::ok);
+        let Some(mut second) = self.second.take().or_else(open) else {
             return Ok(pids.iter().map(|pid| self.walk(*pid, now)).collect::<Result<Vec<_>, _>>()?.concat());
         };
         let begun = clock::now().0;
@@ -803,7 +804,6 @@ mod tests {
     fn before_linux_6_2_owners_are_found_and_their_age_is_told() {
         let mut owners = Owners::open();
         owners.proc = ProcDir::open().expect("/proc").without_counts();
-        owners.second = None;
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let inode = u32::try_from(rustix::fs::fstat(&udp).expect("open").st_ino).ok().and_then(NonZeroU32::new);
         let mut attribute = |millis: u64| {
