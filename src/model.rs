@@ -20,6 +20,7 @@ pub mod interface;
 pub mod memory;
 pub mod netns;
 pub mod outcome;
+pub mod pair_table;
 pub mod process;
 pub mod query;
 pub mod reach;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::memory::close_gaps;
+use crate::model::pair_table::PairTable;
 use crate::model::process::{Holders, Process};
 
 /// More sockets than a machine has; beyond it new ones get no owner instead of eating memory.
@@ -12,12 +12,17 @@ const INODES_MAX: usize = 8_000_000;
 
 /// The sockets of every process walked, and from them the holders of every socket.
 ///
-/// Sockets with the same holders share one value: a thousand connections of one server cost one.
+/// Sockets with the same holders share one value: a thousand connections of one server cost one, and a number each.
 #[derive(Debug, Default)]
 pub struct HolderIndex {
-    holders_of: FxHashMap<u32, Arc<Holders>>,
+    /// The number of its holders, by the inode of each socket; every inode is in it once.
+    holders_of: PairTable,
     held_by: FxHashMap<u32, HeldSockets>,
-    sets: FxHashMap<Box<[u32]>, Arc<Holders>>,
+    /// The holders, by their number; `None` is a number that waits to be used again.
+    sets: Vec<Option<HolderSet>>,
+    free: Vec<u32>,
+    /// The number of the holders, by the numbers of the descriptor tables ([`Process::table`]).
+    numbers: FxHashMap<Box<[u32]>, u32>,
     changes: u64,
 }
 
@@ -28,10 +33,19 @@ struct HeldSockets {
     inodes: Box<[u32]>,
 }
 
+/// Processes that hold the same sockets.
+#[derive(Debug)]
+struct HolderSet {
+    holders: Arc<Holders>,
+    /// How many sockets have these holders.
+    sockets: u32,
+}
+
 impl HolderIndex {
     /// The processes that hold the socket `inode`.
     pub fn holders(&self, inode: u32) -> Option<&Arc<Holders>> {
-        self.holders_of.get(&inode)
+        let number = self.number_of(inode)?;
+        self.sets.get(number as usize)?.as_ref().map(|set| &set.holders)
     }
 
     /// Another number means that some process holds other sockets than before.
@@ -88,62 +102,95 @@ impl HolderIndex {
         for inode in held.inodes {
             self.take(inode, pid);
         }
-        self.sets.retain(|pids, _| !pids.contains(&pid));
+        self.drop_sets(|set, tables| set.sockets == 0 && tables.contains(&pid));
     }
 
     /// Drops the sets of holders that no socket has any more.
     pub fn tidy(&mut self) {
-        self.sets.retain(|_, holders| Arc::strong_count(holders) > 1);
+        self.drop_sets(|set, _| set.sockets == 0 && Arc::strong_count(&set.holders) == 1);
+    }
+
+    /// Drops the sets of holders that `is_over`, which no socket has.
+    fn drop_sets(&mut self, is_over: impl Fn(&HolderSet, &[u32]) -> bool) {
+        let Self { sets, free, numbers, .. } = self;
+        numbers.retain(|tables, number| {
+            let Some(slot) = sets.get_mut(*number as usize) else { return false };
+            let dropped = slot.take_if(|set| is_over(set, tables)).is_some();
+            free.extend(dropped.then_some(*number));
+            !dropped
+        });
+    }
+
+    fn number_of(&self, inode: u32) -> Option<u32> {
+        self.holders_of.find(inode, |_| true)
     }
 
     fn give(&mut self, inodes: impl Iterator<Item = u32>, process: &Arc<Process>) {
         let mut alone = None;
         for inode in inodes {
             self.changes = self.changes.wrapping_add(1);
-            close_gaps(&mut self.holders_of);
             // Most sockets have one holder, and those of one process share the value that says so.
-            if self.holders_of.contains_key(&inode) {
+            if self.number_of(inode).is_some() {
                 self.share(inode, process);
             } else if self.holders_of.len() < INODES_MAX {
-                let alone = alone.get_or_insert_with(|| self.set_of(vec![Arc::clone(process)]));
-                self.holders_of.extend(alone.as_ref().map(|alone| (inode, Arc::clone(alone))));
+                alone = alone.or_else(|| self.set_of(vec![Arc::clone(process)]));
+                self.assign(inode, alone);
             }
         }
     }
 
     fn share(&mut self, inode: u32, process: &Arc<Process>) {
-        let mut processes = self.holders_of.get(&inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
+        let mut processes = self.holders(inode).map(|holders| holders.all().to_vec()).unwrap_or_default();
         let place =
             processes.partition_point(|other| (other.id.pid, other.table()) < (process.id.pid, process.table()));
         processes.insert(place, Arc::clone(process));
-        self.assign(inode, processes);
+        let number = self.set_of(processes);
+        self.assign(inode, number);
     }
 
     fn take(&mut self, inode: u32, pid: u32) {
         self.changes = self.changes.wrapping_add(1);
-        let Some(holders) = self.holders_of.get(&inode) else {
+        let Some(holders) = self.holders(inode) else {
             return;
         };
         let left = holders.all().iter().filter(|process| process.table() != pid).cloned().collect();
-        self.assign(inode, left);
+        let number = self.set_of(left);
+        self.assign(inode, number);
     }
 
-    fn assign(&mut self, inode: u32, processes: Vec<Arc<Process>>) {
-        match self.set_of(processes) {
-            Some(holders) => self.holders_of.insert(inode, holders),
-            None => self.holders_of.remove(&inode),
-        };
-    }
-
-    /// The one value for these processes; `None` for none.
-    fn set_of(&mut self, processes: Vec<Arc<Process>>) -> Option<Arc<Holders>> {
-        let pids: Box<[u32]> = processes.iter().map(|process| process.table()).collect();
-        if let Some(known) = self.sets.get(&pids) {
-            return Some(Arc::clone(known));
+    /// From now on the socket `inode` has the holders with this number; `None`: nobody holds it.
+    fn assign(&mut self, inode: u32, number: Option<u32>) {
+        if let Some(before) = self.number_of(inode) {
+            self.holders_of.remove(inode, before);
+            if let Some(Some(set)) = self.sets.get_mut(before as usize) {
+                set.sockets -= 1;
+            }
         }
-        let holders = Arc::new(Holders::new(processes)?);
-        self.sets.insert(pids, Arc::clone(&holders));
-        Some(holders)
+        if let Some(number) = number
+            && let Some(Some(set)) = self.sets.get_mut(number as usize)
+        {
+            set.sockets += 1;
+            self.holders_of.insert(inode, number);
+        }
+    }
+
+    /// The number of the one value for these processes; `None` for none.
+    fn set_of(&mut self, processes: Vec<Arc<Process>>) -> Option<u32> {
+        let tables: Box<[u32]> = processes.iter().map(|process| process.table()).collect();
+        if let Some(known) = self.numbers.get(&tables) {
+            return Some(*known);
+        }
+        let set = HolderSet { holders: Arc::new(Holders::new(processes)?), sockets: 0 };
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => u32::try_from(self.sets.len()).ok()?,
+        };
+        match self.sets.get_mut(number as usize) {
+            Some(slot) => *slot = Some(set),
+            None => self.sets.push(Some(set)),
+        }
+        self.numbers.insert(tables, number);
+        Some(number)
     }
 }
 
@@ -242,7 +289,10 @@ mod tests {
                     prop_assert_eq!(pids_of(&holder_index, inode), expected);
                 }
             }
-            prop_assert!(holder_index.sets.len() <= 8);
+            let sets: Vec<_> = holder_index.sets.iter().flatten().collect();
+            prop_assert!(sets.len() <= 8 && sets.iter().all(|set| set.sockets > 0));
+            let held: u32 = sets.iter().map(|set| set.sockets).sum();
+            prop_assert_eq!(held as usize, holder_index.holders_of.len());
         }
     }
 }
