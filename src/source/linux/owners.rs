@@ -12,6 +12,7 @@
 
 mod counts;
 mod holder_index;
+mod narrow;
 mod search;
 mod tables;
 pub mod unlisted;

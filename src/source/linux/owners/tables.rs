@@ -171,7 +171,7 @@ impl Owners {
         }
     }
 
-    fn search_tables_of(&mut self, pid: u32, now: ClockReading) -> Vec<u32> {
+    pub(super) fn search_tables_of(&mut self, pid: u32, now: ClockReading) -> Vec<u32> {
         let is_readable = self.watched.get(&pid).is_some_and(|watched| !watched.unreadable);
         if !is_readable {
             return Vec::new();
