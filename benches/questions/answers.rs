@@ -52,7 +52,7 @@ impl Answer {
     }
 
     fn numbers(&self) -> impl Iterator<Item = usize> {
-        self.text.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse().ok())
+        self.text.lines().filter_map(|line| line.split_whitespace().nth(1)?.replace(',', "").parse().ok())
     }
 }
 
