@@ -1,5 +1,6 @@
 //! What a column is, and how one is found by its name.
 
+use crate::model::query::{QueryFields, SocketEnd};
 use crate::store::Store;
 use crate::table::order::Order;
 use crate::table::suggest;
@@ -58,6 +59,33 @@ pub enum Drift {
     Names,
 }
 
+/// What of a socket or of its holders a column shows, so that a source can look for it: see `filter::condition`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketFact {
+    /// The protocol.
+    Protocol,
+    /// The family.
+    Family,
+    /// The state.
+    State,
+    /// The port of this end.
+    Port(SocketEnd),
+    /// The address of this end.
+    Address(SocketEnd),
+    /// Address and port of this end.
+    Endpoint(SocketEnd),
+    /// What is usually served on one of its ports.
+    Service,
+    /// The number of its control group.
+    Cgroup,
+    /// The pids of its holders.
+    Pid,
+    /// The names of its holders.
+    ProcessName,
+    /// The command line of its first holder.
+    Command,
+}
+
 /// One column of a table of `R`: all that is known of it, said once.
 pub struct Column<R: 'static> {
     /// The keyword in filters, `--columns`, `--sort`.
@@ -87,6 +115,10 @@ pub struct Column<R: 'static> {
     pub drift: Drift,
     /// Whether it is not trusted, as reverse DNS names are: shown and printed, but nothing is filtered or sorted by it.
     pub is_hint: bool,
+    /// What its cells are made of, beyond what a source tells of every socket.
+    pub reads: QueryFields,
+    /// What it shows, where a source can look for that; `None` for all else.
+    pub fact: Option<SocketFact>,
     /// The cell of a row.
     pub value: for<'a> fn(&'a R, &'a Store) -> Value<'a>,
 }
@@ -119,6 +151,8 @@ impl<R> Column<R> {
             in_json: true,
             drift: Drift::None,
             is_hint: false,
+            reads: QueryFields::NONE,
+            fact: None,
             value,
         }
     }
@@ -169,6 +203,18 @@ impl<R> Column<R> {
     #[must_use]
     pub const fn hint(self) -> Self {
         Self { is_hint: true, ..self }
+    }
+
+    /// Says what its cells are made of.
+    #[must_use]
+    pub const fn reads(self, reads: QueryFields) -> Self {
+        Self { reads, ..self }
+    }
+
+    /// Says what it shows that a source can look for.
+    #[must_use]
+    pub const fn fact(self, fact: SocketFact) -> Self {
+        Self { fact: Some(fact), ..self }
     }
 
     /// Says how it changes by itself.

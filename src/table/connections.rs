@@ -4,13 +4,20 @@ use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::query::{QueryFields, SocketEnd};
 use crate::model::socket::{Queues, Socket};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::row::SocketRow;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind};
+use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, SocketFact, ValueKind};
 use crate::table::value::Value;
+
+const OWNER: QueryFields = QueryFields { owner: true, ..QueryFields::NONE };
+const TCP_INFO: QueryFields = QueryFields { tcp_info: true, ..QueryFields::NONE };
+const UNITS: QueryFields = QueryFields { units: true, ..QueryFields::NONE };
+const USERS: QueryFields = QueryFields { users: true, ..QueryFields::NONE };
+const LISTENERS: QueryFields = QueryFields { listeners: true, ..QueryFields::NONE };
 
 const PROTOCOLS: &[&str] = &["tcp", "udp", "mptcp"];
 const FAMILIES: &[&str] = &["ipv4", "ipv6"];
@@ -32,39 +39,39 @@ pub fn has_namespaces(store: &Store) -> bool {
 #[rustfmt::skip]
 pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("proto", "PROTO", ValueKind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
-        .width(5, 5).rank(7).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
+        .width(5, 5).rank(7).fact(SocketFact::Protocol).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", ValueKind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
-        .width(6, 6).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
+        .width(6, 6).fact(SocketFact::Family).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
     Column::new("local", "LOCAL", ValueKind::Endpoint, |row, store| Value::or_missing(SocketRow::local(row), |local| Value::Endpoint(AddressText::local(socket(row), store.names()), local.port)))
-        .width(14, 47).rank(0).not_in_json().about("Our address and port, with the interface the socket is bound to; *:80 takes IPv4 and IPv6, [::]:80 IPv6 only."),
+        .width(14, 47).rank(0).not_in_json().fact(SocketFact::Endpoint(SocketEnd::Local)).about("Our address and port, with the interface the socket is bound to; *:80 takes IPv4 and IPv6, [::]:80 IPv6 only."),
     Column::new("laddr", "LADDR", ValueKind::Address, |row, store| Value::or_missing(SocketRow::local(row), |_| Value::Address(AddressText::local(socket(row), store.names()))))
-        .width(9, 39).about("Our address; 0.0.0.0 or :: is every address of the machine. laddr:0.0.0.0 finds what takes IPv4 by :: too."),
+        .width(9, 39).fact(SocketFact::Address(SocketEnd::Local)).about("Our address; 0.0.0.0 or :: is every address of the machine. laddr:0.0.0.0 finds what takes IPv4 by :: too."),
     Column::new("lport", "LPORT", ValueKind::Port, |row, _| port(socket(row).local))
-        .width(5, 5).about("Our port."),
+        .width(5, 5).fact(SocketFact::Port(SocketEnd::Local)).about("Our port."),
     Column::new("remote", "REMOTE", ValueKind::Endpoint, |row, store| Value::or_missing(peer(row), |peer| Value::Endpoint(AddressText::remote(socket(row), store.names()), peer.port)))
-        .width(14, 47).rank(0).not_in_json().about("The peer's address and port; blank for listeners and sockets without a peer."),
+        .width(14, 47).rank(0).not_in_json().fact(SocketFact::Endpoint(SocketEnd::Remote)).about("The peer's address and port; blank for listeners and sockets without a peer."),
     Column::new("raddr", "RADDR", ValueKind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
-        .width(9, 39).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
+        .width(9, 39).fact(SocketFact::Address(SocketEnd::Remote)).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
     Column::new(HOST, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
         .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
     Column::new("rport", "RPORT", ValueKind::Port, |row, _| Value::or_missing(peer(row), port))
-        .width(5, 5).about("The peer's port."),
+        .width(5, 5).fact(SocketFact::Port(SocketEnd::Remote)).about("The peer's port."),
     Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
-        .width(11, 11).rank(0).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
+        .width(11, 11).rank(0).fact(SocketFact::State).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
     Column::new("age", "AGE", ValueKind::Span, age)
-        .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).about("How long it has been in this state, in seconds; '>' means at least that long."),
+        .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).reads(TCP_INFO).about("How long it has been in this state, in seconds; '>' means at least that long."),
     Column::new("age_basis", "BASIS", ValueKind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
-        .width(8, 8).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
+        .width(8, 8).reads(TCP_INFO).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
     Column::new("process", "PROCESS", ValueKind::Text, |row, _| Value::Process(&socket(row).owner))
-        .width(9, 24).rank(1).about("The process that holds it, or held it last ('was …'); +N more share it."),
+        .width(9, 24).rank(1).fact(SocketFact::ProcessName).reads(OWNER).about("The process that holds it, or held it last ('was …'); +N more share it."),
     Column::new("pid", "PID", ValueKind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
-        .width(7, 7).rank(3).about("The process id; the lowest if several processes share the socket."),
+        .width(7, 7).rank(3).fact(SocketFact::Pid).reads(OWNER).about("The process id; the lowest if several processes share the socket."),
     Column::new("user", "USER", ValueKind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
-        .width(8, 16).rank(8).drift(Drift::Names).about("The user the socket belongs to: the name, or the number where there is none."),
+        .width(8, 16).rank(8).drift(Drift::Names).reads(OWNER.and(USERS)).about("The user the socket belongs to: the name, or the number where there is none."),
     Column::new("uid", "UID", ValueKind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
-        .width(6, 10).about("The user the socket belongs to, by number."),
+        .width(6, 10).reads(OWNER).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", ValueKind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
-        .width(10, 10).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
+        .width(10, 10).reads(OWNER).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
     Column::new("recvq", "RECVQ", ValueKind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
         .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
     Column::new("sendq", "SENDQ", ValueKind::Bytes, |row, _| queue(row, |queues| queues.send))
@@ -74,19 +81,19 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("backlog_limit", "LIMIT", ValueKind::Count, |row, _| backlog(row, |queues| queues.send))
         .width(5, 7).about("How many connections may wait to be accepted; listeners only."),
     Column::new("listener", "LISTENER", ValueKind::Number, |row, store| Value::or_missing(store.listeners().inode_of(socket(row)), |inode| Value::Number(u64::from(inode.get()))))
-        .width(8, 10).drift(Drift::Free).about("The listener that it is or came in by, as the inode of that socket; blank where several share the port and nothing tells which."),
+        .width(8, 10).drift(Drift::Free).reads(OWNER.and(LISTENERS).and(UNITS)).about("The listener that it is or came in by, as the inode of that socket; blank where several share the port and nothing tells which."),
     Column::new("rtt", "RTT", ValueKind::Span, |row, _| Value::or_missing(tcp(row).filter(|tcp| tcp.rtt_us > 0), |tcp| Value::Span(micros(tcp.rtt_us))))
-        .width(5, 6).rank(12).json("rtt_seconds").about("The smoothed round-trip time, in seconds."),
+        .width(5, 6).rank(12).json("rtt_seconds").reads(TCP_INFO).about("The smoothed round-trip time, in seconds."),
     Column::new("retransmits", "RETR", ValueKind::Count, |row, _| Value::or_missing(tcp(row), |tcp| Value::Count(u64::from(tcp.retransmits_total))))
-        .width(5, 7).rank(14).about("Segments retransmitted since the connection opened."),
+        .width(5, 7).rank(14).reads(TCP_INFO).about("Segments retransmitted since the connection opened."),
     Column::new("rx", "RX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.received())))
-        .width(5, 6).rank(16).json("rx_bytes").about("Payload received since the connection opened, in bytes."),
+        .width(5, 6).rank(16).json("rx_bytes").reads(TCP_INFO).about("Payload received since the connection opened, in bytes."),
     Column::new("tx", "TX", ValueKind::Bytes, |row, _| Value::or_missing(bytes(row), |bytes| Value::Bytes(bytes.sent())))
-        .width(5, 6).rank(17).json("tx_bytes").about("Payload sent and acknowledged since the connection opened, in bytes."),
+        .width(5, 6).rank(17).json("tx_bytes").reads(TCP_INFO).about("Payload sent and acknowledged since the connection opened, in bytes."),
     Column::new("rxrate", "RX/s", ValueKind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.received))))
-        .width(5, 6).rank(10).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
+        .width(5, 6).rank(10).json("rx_bytes_per_second").reads(TCP_INFO).about("Payload received per second over the last interval, in bytes per second."),
     Column::new("txrate", "TX/s", ValueKind::Rate, |row, _| Value::or_missing(rates(row), |rates| Value::BytesPerSecond(f64::from(rates.sent))))
-        .width(5, 6).rank(11).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
+        .width(5, 6).rank(11).json("tx_bytes_per_second").reads(TCP_INFO).about("Payload sent per second over the last interval, in bytes per second."),
     Column::new("inode", "INODE", ValueKind::Number, |row, _| Value::or_missing(socket(row).inode, |inode| Value::Number(u64::from(inode.get()))))
         .width(8, 10).about("The socket's inode, as in /proc/PID/fd."),
     Column::new("cookie", "COOKIE", ValueKind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
@@ -100,13 +107,13 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("v6only", "V6ONLY", ValueKind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
         .width(6, 6).about("Whether an IPv6 socket without a peer takes IPv6 only (IPV6_V6ONLY), or IPv4 as well."),
     Column::new("cgroup", "CGROUP", ValueKind::Number, |row, _| Value::or_missing(socket(row).cgroup_id(), Value::Number))
-        .width(8, 20).about("The control group of the socket, as the inode of its directory."),
+        .width(8, 20).fact(SocketFact::Cgroup).reads(UNITS).about("The control group of the socket, as the inode of its directory."),
     Column::new("unit", "UNIT", ValueKind::Text, |row, store| Value::or_missing(socket(row).cgroup.and_then(|id| store.names().units.get(&id.get())), |name| Value::Text(name.as_str())))
-        .width(12, 32).rank(15).drift(Drift::Names).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
+        .width(12, 32).rank(15).drift(Drift::Names).reads(UNITS).about("The service unit, container or pod the socket belongs to: nginx.service, docker:1a2b3c4d5e6f."),
     Column::new("service", "SERVICE", ValueKind::Text, |row, _| Value::or_missing(service(row), Value::Text))
-        .width(8, 16).rank(13).about("What is usually served on its port."),
+        .width(8, 16).rank(13).fact(SocketFact::Service).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", ValueKind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
-        .width(14, 14).rank(9).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+        .width(14, 14).rank(9).reads(OWNER).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
     Column::new("drops", "DROPS", ValueKind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
         .width(5, 7).about("Packets that the kernel dropped because the socket could not take them: UDP, datagrams; a listener, attempts to connect."),
     Column::new("subflow", "SUBFLOW", ValueKind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))
@@ -118,7 +125,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("retries", "RETRIES", ValueKind::Count, |row, _| Value::or_missing(socket(row).timer, |timer| Value::Count(u64::from(timer.retries))))
         .width(7, 7).json("timer_retries").about("How often the timer has fired without an answer."),
     Column::new("command", "COMMAND", ValueKind::Text, |row, _| Value::or_missing(command(row), Value::Text))
-        .width(16, 200).fills().not_in_json().about("The command line of the process; may hold secrets, so it is only printed when asked for."),
+        .width(16, 200).fills().not_in_json().fact(SocketFact::Command).reads(OWNER).about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
 
 fn socket(row: &SocketRow) -> &Socket {

@@ -17,6 +17,7 @@
 //! known passes no comparison, so `!pid>0` passes it and `pid!=5` does not. Text is compiled once; matching allocates
 //! nothing for typed values.
 
+mod condition;
 mod lexer;
 mod parser;
 mod pattern;

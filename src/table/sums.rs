@@ -1,5 +1,6 @@
 //! What the sockets of a group add up to: the columns of `conntop list --group-by` beside those it groups by.
 
+use crate::model::query::QueryFields;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::store::row::{RowIndex, SocketRow};
@@ -85,6 +86,8 @@ fn plus(sum: &mut Option<u64>, more: Option<u64>) {
     }
 }
 
+const TCP_INFO: QueryFields = QueryFields { tcp_info: true, ..QueryFields::NONE };
+
 /// Every column of a group beside those it is grouped by.
 #[rustfmt::skip]
 pub static SUMS: &[Column<Sum>] = &[
@@ -105,15 +108,15 @@ pub static SUMS: &[Column<Sum>] = &[
     Column::new("sendq", "SENDQ", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent_unacknowledged, Value::Bytes))
         .width(5, 7).json("sendq_bytes").about("Sent and not acknowledged, in bytes, listeners aside."),
     Column::new("retransmits", "RETR", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.retransmits, Value::Count))
-        .width(5, 7).about("Segments retransmitted since the connections opened."),
+        .width(5, 7).reads(TCP_INFO).about("Segments retransmitted since the connections opened."),
     Column::new("rx", "RX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.received, Value::Bytes))
-        .width(5, 6).json("rx_bytes").about("Payload received since the connections opened, in bytes."),
+        .width(5, 6).json("rx_bytes").reads(TCP_INFO).about("Payload received since the connections opened, in bytes."),
     Column::new("tx", "TX", ValueKind::Bytes, |sum: &Sum, _| Value::or_missing(sum.sent, Value::Bytes))
-        .width(5, 6).json("tx_bytes").about("Payload sent and acknowledged since the connections opened, in bytes."),
+        .width(5, 6).json("tx_bytes").reads(TCP_INFO).about("Payload sent and acknowledged since the connections opened, in bytes."),
     Column::new("rxrate", "RX/s", ValueKind::Rate, |sum: &Sum, _| Value::or_missing(sum.receive_rate, Value::BytesPerSecond))
-        .width(5, 6).json("rx_bytes_per_second").about("Payload received per second over the last interval, in bytes per second."),
+        .width(5, 6).json("rx_bytes_per_second").reads(TCP_INFO).about("Payload received per second over the last interval, in bytes per second."),
     Column::new("txrate", "TX/s", ValueKind::Rate, |sum: &Sum, _| Value::or_missing(sum.send_rate, Value::BytesPerSecond))
-        .width(5, 6).json("tx_bytes_per_second").about("Payload sent per second over the last interval, in bytes per second."),
+        .width(5, 6).json("tx_bytes_per_second").reads(TCP_INFO).about("Payload sent per second over the last interval, in bytes per second."),
     Column::new("attempts", "ATTEMPTS", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(made, _)| Value::Count(made)))
         .width(8, 9).about("Attempts to connect in the time watched with --for, told by the trace; at most of the last 15 minutes."),
     Column::new("attempts_failed", "FAILED", ValueKind::Count, |sum: &Sum, _| Value::or_missing(sum.attempts, |(_, failed)| Value::Count(failed)))

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
+use crate::model::query::IpNetwork;
 use crate::model::tcp_state::{STATE_GROUPS, STATES, TcpState};
 use crate::table::column::ValueKind;
 use crate::table::filter::lexer::{Form, Item, Operator};
@@ -264,8 +265,7 @@ fn endpoint(key: &str, operator: Operator, item: &Item) -> Result<Test, String> 
 /// A network: an address and how many of its leading bits count, and perhaps an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Net {
-    addr: IpAddr,
-    prefix: u32,
+    network: IpNetwork,
     /// The name or the number of the interface that the socket has to be bound to.
     link: Option<Box<str>>,
 }
@@ -287,14 +287,15 @@ impl Net {
         let (addr, prefix) = text.split_once('/').map_or((text, None), |(addr, prefix)| (addr, Some(prefix)));
         let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
         let addr = addr.parse::<IpAddr>().ok()?;
-        let bits = if addr.is_ipv4() { 32 } else { 128 };
+        let bits: u8 = if addr.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= bits))?;
         let canonical = addr.to_canonical();
         // ::ffff:10.0.0.0/104 is 10.0.0.0/8; a shorter prefix of mapped space stays IPv6.
-        match (addr, canonical) {
-            (IpAddr::V6(_), IpAddr::V4(_)) if prefix >= 96 => Some(Self { addr: canonical, prefix: prefix - 96, link }),
-            _ => Some(Self { addr, prefix, link }),
-        }
+        let network = match (addr, canonical) {
+            (IpAddr::V6(_), IpAddr::V4(_)) if prefix >= 96 => IpNetwork { addr: canonical, prefix: prefix - 96 },
+            _ => IpNetwork { addr, prefix },
+        };
+        Some(Self { network, link })
     }
 
     /// Whether `addr` lies in it. An IPv4 peer of an IPv6 socket counts as IPv4, and what takes every address of both
@@ -305,18 +306,18 @@ impl Net {
             && self.link.as_deref().is_none_or(is_on)
     }
 
+    /// Whether an interface is asked for, too.
+    pub(super) const fn has_link(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// The network without the interface.
+    pub(super) const fn network(&self) -> IpNetwork {
+        self.network
+    }
+
     fn holds(&self, ip: IpAddr) -> bool {
-        match (self.addr, ip) {
-            (IpAddr::V4(net), IpAddr::V4(addr)) => {
-                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
-                (net.to_bits() ^ addr.to_bits()) & mask == 0
-            }
-            (IpAddr::V6(net), IpAddr::V6(addr)) => {
-                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
-                (net.to_bits() ^ addr.to_bits()) & mask == 0
-            }
-            _ => false,
-        }
+        self.network.contains(ip)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::knowledge::ports;
 use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::process::{Names, Owner};
+use crate::model::query::QueryFields;
 use crate::model::socket::Socket;
 use crate::model::tcp_state::{STATES, TcpState};
 use crate::store::Store;
@@ -34,6 +35,9 @@ pub(super) struct Word {
 }
 
 impl Word {
+    /// What it reads beyond what a source tells of every socket.
+    pub(super) const READS: QueryFields = QueryFields { owner: true, users: true, ..QueryFields::NONE };
+
     /// A literal word.
     pub(super) fn literal(text: &str) -> Self {
         let address_like = |character: char| character.is_ascii_hexdigit() || ".:[]*%".contains(character);
