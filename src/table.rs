@@ -9,6 +9,7 @@ pub mod filter;
 pub mod fit;
 pub mod groups;
 pub mod order;
+pub mod query;
 mod reinsertion;
 mod row_order;
 mod sliced_sort;

@@ -12,6 +12,7 @@ use crate::cli::{Failure, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
+use crate::model::query::SocketQuery;
 use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
@@ -114,6 +115,8 @@ pub(super) struct Settings {
     pub(super) remark: Option<String>,
     /// What the command asks for by name, beside what every sample has.
     pub(super) by_name: AskedByName,
+    /// Which sockets the command asks for, and what of them.
+    pub(super) query: SocketQuery,
 }
 
 impl Settings {
@@ -146,6 +149,7 @@ impl Settings {
             trace: !given.no_trace.unwrap_or(false),
             remark,
             by_name: AskedByName::default(),
+            query: SocketQuery::default(),
         }
     }
 
@@ -155,6 +159,7 @@ impl Settings {
             all_namespaces: self.shared.all_namespaces,
             wait_for_names: users::WAIT_ONCE,
             by_name: self.by_name,
+            query: self.query.clone(),
             ..Needs::default()
         }
     }
@@ -162,6 +167,11 @@ impl Settings {
     /// The same for a command that asks for this by name.
     pub(super) fn asking(&self, by_name: AskedByName) -> Self {
         Self { by_name, ..self.clone() }
+    }
+
+    /// The same for a command that asks for these sockets.
+    pub(super) fn querying(&self, query: SocketQuery) -> Self {
+        Self { query, ..self.clone() }
     }
 
     /// The same with this time between samples.

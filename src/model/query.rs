@@ -61,7 +61,7 @@ pub struct QueryFields {
     pub units: bool,
     /// Names of users.
     pub users: bool,
-    /// The listeners as well, whatever the condition says: which listener a connection came in by follows from them.
+    /// The TCP listeners as well, whatever the condition says: which listener a connection came in by follows from them.
     pub listeners: bool,
     /// Limits and gauges of the kernel ([`Facts`](crate::model::facts::Facts) but its counters): some 20 files.
     pub facts: bool,
@@ -273,6 +273,13 @@ impl Condition {
         single_or(kept, Self::NOTHING, Self::Any)
     }
 
+    /// Neither port nor address of `end` is set, as the other end of a listener ([`Endpoint::is_unset`]).
+    pub fn unset(end: SocketEnd) -> Self {
+        let network = |addr: IpAddr| IpNetwork { addr, prefix: if addr.is_ipv4() { 32 } else { 128 } };
+        let any = Family::ALL.map(|family| Self::Network(end, network(family.unspecified())));
+        Self::all([Self::Port(end, 0, 0), Self::any(any)])
+    }
+
     /// Not `condition`.
     #[must_use]
     pub fn negated(self) -> Self {
@@ -358,6 +365,10 @@ mod tests {
         assert!(
             !OfProtocol(Protocol::Tcp).admits(&udp(2, 53).build())
                 && is(Network(SocketEnd::Local, network("0.0.0.0", 0)))
+        );
+        assert!(
+            Condition::unset(SocketEnd::Remote).admits(&listener(3, 80).build())
+                && !is(Condition::unset(SocketEnd::Remote))
         );
         assert!(!Condition::Interface(NonZeroU32::MIN).admits(&listener(3, 80).build()));
     }

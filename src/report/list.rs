@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupBy, GroupColumn, LeftOut, can_group};
 
+use crate::model::query::{Condition, QueryFields, SocketQuery};
 use crate::model::snapshot::AskedByName;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, LineHead, SocketWriter};
@@ -19,6 +20,7 @@ use crate::store::row::{RowIndex, SocketRow};
 use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::{Filter, UNIT_KEYS};
+use crate::table::query::{Question, SampleSeries};
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::table::view::View;
@@ -84,6 +86,25 @@ struct CountLine<'a> {
 }
 
 impl List {
+    /// What a source is to bring for it.
+    pub fn query(&self, series: SampleSeries) -> SocketQuery {
+        let of_columns = |columns: &mut dyn Iterator<Item = usize>| {
+            columns.fold(QueryFields::NONE, |reads, index| reads.and(COLUMNS[index].reads))
+        };
+        let printed = match (&self.groups, &self.columns) {
+            (Some(groups), _) if self.count_only => of_columns(&mut groups.keys().iter().copied()),
+            (Some(groups), _) => groups.reads(),
+            (None, _) if self.count_only => QueryFields::NONE,
+            (None, Some(columns)) => of_columns(&mut columns.iter().copied()),
+            (None, None) => of_columns(&mut self.default_columns(true).into_iter()),
+        };
+        let sorted = of_columns(&mut self.sort.iter().map(|sort| sort.column));
+        // The head of a document says how many other namespaces there are.
+        let head = QueryFields { namespaces: self.format == Format::Json, ..QueryFields::NONE };
+        let fields = printed.and(sorted).and(head);
+        Question { filter: &self.filter, shown: Condition::Everything, fields, series }.query()
+    }
+
     /// Writes what `store` holds, and returns what the format cannot say within.
     pub fn write(&self, store: &Store, out: &mut impl Write) -> io::Result<Option<LeftOut>> {
         self.select(store).write(out)
@@ -128,7 +149,7 @@ impl List {
 
     /// The peers whose names are printed, if they are found out in time; none where no names are.
     pub fn peers(&self, store: &Store) -> Vec<IpAddr> {
-        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(store));
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(has_namespaces(store)));
         let has_sockets = self.groups.is_none() && !self.count_only;
         if !self.names || !has_sockets || !columns.iter().any(|&index| COLUMNS[index].key == HOST) {
             return Vec::new();
@@ -136,8 +157,8 @@ impl List {
         self.sorted(store).into_iter().map(|row| row.connection.socket.remote.addr).collect()
     }
 
-    fn default_columns(&self, store: &Store) -> Vec<usize> {
-        let namespace = has_namespaces(store).then_some(NAMESPACE);
+    fn default_columns(&self, has_namespaces: bool) -> Vec<usize> {
+        let namespace = has_namespaces.then_some(NAMESPACE);
         match self.format {
             Format::Text => {
                 let shown = |key: &&str| self.names || *key != HOST;
@@ -193,7 +214,7 @@ impl Selection<'_> {
             SelectedRows::Groups(groups) => return groups.write(list.format, store, out),
             SelectedRows::Sockets(rows) => rows,
         };
-        let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(store));
+        let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(has_namespaces(store)));
         let objects = || SocketWriter::new(&columns, list.columns.is_none());
         // Whoever names columns gets these alone.
         let head = list.columns.is_none().then(|| LineHead::of(store));

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::knowledge::ports::Danger;
 use crate::model::facts::PortRange;
+use crate::model::query::{Condition, QueryFields, SocketEnd, SocketQuery, StateSet};
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, DocumentHead};
 use crate::report::format::text::{self, TextHeading};
@@ -19,6 +20,7 @@ use crate::store::Store;
 use crate::table::column::Align;
 use crate::table::connections::has_namespaces;
 use crate::table::filter::Filter;
+use crate::table::query::LISTENING;
 
 /// What is printed, and how.
 #[derive(Debug, Default)]
@@ -66,6 +68,17 @@ impl PortsFailOn {
 }
 
 impl Ports {
+    /// What a source is to bring for them: every socket that listens, as a line says how many share its place.
+    pub fn query(&self) -> SocketQuery {
+        let condition = Condition::all([
+            Condition::States(StateSet::of(&LISTENING)),
+            Condition::Port(SocketEnd::Local, 1, u16::MAX),
+        ]);
+        let head = QueryFields { namespaces: self.format == DocumentFormat::Json, ..QueryFields::NONE };
+        let fields = listener::READS.and(head).and(self.filter.reads());
+        SocketQuery { condition, fields, process: None }
+    }
+
     /// The listeners of `store`, each socket by itself: by port or, with `exposed`, the worst first.
     pub fn listeners<'s>(&self, store: &'s Store, services: &'s Services) -> Vec<ListenerReport<'s>> {
         let mut listeners = listener::all(store, &self.filter, services);

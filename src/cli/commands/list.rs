@@ -27,6 +27,7 @@ use crate::report::list::{LeftOut, List, Selection};
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 use crate::store::Store;
+use crate::table::query::SampleSeries;
 use crate::table::units;
 use crate::tracker::{self, Tracker};
 
@@ -87,21 +88,26 @@ Ctrl-C ends --on-change with exit code 0. It ends a wait as the signal does.",
     };
 
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
-        let settings = |list: &List| Ok::<_, Failure>(global.settings()?.asking(list.asked_by_name()));
+        let settings = |list: &List, series| {
+            Ok::<_, Failure>(global.settings()?.asking(list.asked_by_name()).querying(list.query(series)))
+        };
         match &self.arguments.parse()? {
             ListRequest::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
-            ListRequest::Now(list) => now(global.open()?, &settings(list)?, list),
+            ListRequest::Now(list) => now(global.open()?, &settings(list, SampleSeries::One)?, list),
             ListRequest::When(wait, list) => {
-                let (source, settings) = (global.open()?, &settings(list)?);
+                // Of what is to be gone nothing is printed.
+                let looked_for = List { count_only: list.count_only || wait.until_none, ..list.clone() };
+                let (source, settings) = (global.open()?, &settings(&looked_for, SampleSeries::UntilFound)?);
                 let interval = global.asked_interval().unwrap_or(wait::INTERVAL);
                 wait::run(ListSampler::new(source, settings, interval), wait, &named(list, settings))
             }
             ListRequest::After(time, list) => {
-                let (source, settings) = (global.open()?, &settings(list)?);
+                // Attempts to connect are told from the samples of all sockets.
+                let (source, settings) = (global.open()?, &global.settings()?.asking(list.asked_by_name()));
                 after::run(ListSampler::listening(source, settings), *time, &named(list, settings))
             }
             ListRequest::OnChange(changes, list) => {
-                let (source, settings) = (global.open()?, &settings(list)?);
+                let (source, settings) = (global.open()?, &settings(list, SampleSeries::Compared)?);
                 let sampler = ListSampler::new(source, settings, settings.shared.interval);
                 change::run(sampler, *changes, &named(list, settings))
             }

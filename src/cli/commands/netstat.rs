@@ -21,12 +21,14 @@ use crate::model::host_name::Lookups;
 use crate::model::process::{Executable, ProcessId};
 use crate::model::snapshot::{Needs, SourceKind};
 use crate::model::text::DisplayText;
+use crate::report::format::DocumentFormat;
 use crate::report::netstat::connections::Connections;
 use crate::report::netstat::{Netstat, NetstatOptions, NetstatSample};
 use crate::runtime::load::Pacer;
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, clock, machine};
 use crate::store::Store;
+use crate::table::query::SampleSeries;
 use crate::tracker::{self, Tracker};
 
 /// The command with its arguments.
@@ -72,6 +74,9 @@ interval, sockets in TIME_WAIT have one, too. Linux's own netstat calls programs
         if names_wanted && settings.shared.lookups == Lookups::Forbidden {
             say("-f: --no-dns forbids to ask for names; addresses are shown");
         }
+        let series = if wanted.repeats { SampleSeries::Compared } else { SampleSeries::One };
+        let query = wanted.connections.as_ref().map(|shown| shown.query(wanted.format == DocumentFormat::Json, series));
+        let settings = settings.querying(query.unwrap_or_default());
         let patience = if interval.is_some() { RetryLimit::Check } else { RetryLimit::Look };
         let sampler = NetstatSampler {
             store: Store::new(source.info().clone()),

@@ -80,7 +80,7 @@ be\". conntop does not know what a firewall blocks.",
             fail_on: self.fail_on.clone(),
         };
         let units = AskedByName { units: true, ..AskedByName::default() };
-        let store = look(global.open()?, &global.settings()?.asking(units))?;
+        let store = look(global.open()?, &global.settings()?.asking(units).querying(ports.query()))?;
         store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
         let names = service_names();
         let listeners = ports.listeners(&store, &names);

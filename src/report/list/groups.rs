@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashMap;
 
+use crate::model::query::QueryFields;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, Json, LineHead};
 use crate::report::format::text::{self, TextHeading};
@@ -94,6 +95,15 @@ impl GroupBy {
     /// What to group by, as indices into the columns of the connection table.
     pub fn keys(&self) -> &[usize] {
         &self.by
+    }
+
+    /// What the columns that are printed and the order read of sockets.
+    pub(super) fn reads(&self) -> QueryFields {
+        let sums = || (0..SUMS.len()).map(GroupColumn::Sum).collect();
+        let printed = self.columns.clone().unwrap_or_else(sums);
+        let keys = self.by.iter().map(|&index| GroupColumn::Key(index));
+        let read = keys.chain(printed).chain(self.sort.map(|(column, _)| column));
+        read.fold(QueryFields::NONE, |reads, column| reads.and(column.reads()))
     }
 
     /// With these columns only.
@@ -334,6 +344,13 @@ struct About {
 }
 
 impl GroupColumn {
+    fn reads(self) -> QueryFields {
+        match self {
+            Self::Key(index) => COLUMNS[index].reads,
+            Self::Sum(index) => SUMS[index].reads,
+        }
+    }
+
     const fn about(self) -> About {
         const fn of<R>(column: &'static Column<R>) -> About {
             About { title: column.title, align: column.align, json: column.json }

@@ -12,6 +12,7 @@ use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::host_name::HostName;
 use crate::model::process::{Executable, Owner};
+use crate::model::query::{Condition, QueryFields, SocketEnd, SocketQuery};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::report::format::socket::SocketObject;
@@ -22,6 +23,7 @@ use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::connections::{COLUMNS, has_namespaces};
 use crate::table::filter::Filter;
+use crate::table::query::{Question, SampleSeries};
 use crate::table::value::Value;
 use crate::table::view::View;
 
@@ -51,6 +53,22 @@ pub struct Connections {
 }
 
 impl Connections {
+    /// What a source is to bring for them, `as_document` or as text.
+    pub fn query(&self, as_document: bool, series: SampleSeries) -> SocketQuery {
+        let columns = COLUMNS.iter().filter(|column| as_document && column.in_json);
+        let fields = columns.fold(QueryFields::NONE, |reads, column| reads.and(column.reads));
+        let fields = QueryFields {
+            owner: fields.owner || self.pid || self.executable,
+            facts: !self.numeric,
+            namespaces: as_document,
+            ..fields
+        };
+        let protocol = self.protocol.and_then(|row| row.sockets).map(|(protocol, _)| Condition::Protocol(protocol));
+        let has_peer = (!self.all).then(|| Condition::unset(SocketEnd::Remote).negated());
+        let shown = Condition::all(protocol.into_iter().chain(has_peer));
+        Question { filter: &self.filter, shown, fields, series }.query()
+    }
+
     /// What is shown of `store`, in netstat's order: protocol, family, listeners first, by port.
     pub fn rows<'s>(&self, store: &'s Store) -> Vec<&'s SocketRow> {
         let mut view = View::default();

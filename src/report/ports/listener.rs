@@ -13,6 +13,7 @@ use crate::model::address_text::AddressText;
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::exposure::Exposure;
 use crate::model::process::Owner;
+use crate::model::query::QueryFields;
 use crate::model::reach::{Reach, exposure};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
@@ -29,6 +30,10 @@ use crate::table::view::View;
 
 /// The names of services that this system has beyond the catalogue, from `/etc/services`.
 pub type Services = FxHashMap<(Protocol, u16), DisplayText>;
+
+/// What a report reads beyond what a source tells of every socket.
+pub const READS: QueryFields =
+    QueryFields { owner: true, units: true, users: true, facts: true, reach: true, ..QueryFields::NONE };
 
 /// One socket that listens.
 pub struct ListenerReport<'s> {

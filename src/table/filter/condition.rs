@@ -5,7 +5,7 @@
 //! single socket tells lies between everything and nothing.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU64;
 
 use crate::knowledge::ports;
@@ -25,11 +25,8 @@ use crate::table::value::Value;
 /// A pattern for services with more ports than this is not asked for by port.
 const SERVICE_PORTS_MAX: usize = 16;
 
-/// What the kernel says of a socket without a peer, and of one that is bound to every address.
-const UNSPECIFIED: [IpNetwork; 2] = [
-    IpNetwork { addr: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 32 },
-    IpNetwork { addr: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 128 },
-];
+/// `::`, to which a socket for both families is bound.
+const EVERY_ADDRESS: IpNetwork = IpNetwork { addr: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 128 };
 
 impl Filter {
     /// The strongest condition that the socket of every row meets that passes, as a sample tells it.
@@ -256,10 +253,7 @@ fn of_presence(end: SocketEnd, test: &Test) -> Bounds {
 /// The sockets of which the address of `end` is not known: without a peer; and ours of those that left the tables of the
 /// kernel before they were seen (`SocketRow::local`).
 fn missing(end: SocketEnd) -> Bounds {
-    let unset = Condition::all([
-        Condition::Port(end, 0, 0),
-        Condition::any(UNSPECIFIED.map(|network| Condition::Network(end, network))),
-    ]);
+    let unset = Condition::unset(end);
     match end {
         SocketEnd::Remote => Bounds::exactly(unset),
         SocketEnd::Local => Bounds::at_most(Condition::all([
@@ -274,15 +268,14 @@ fn missing(end: SocketEnd) -> Bounds {
 /// 0.0.0.0 as well as on `::` (`Net::contains`).
 fn in_net(end: SocketEnd, net: &Net) -> Bounds {
     let network = net.network();
-    let [ipv4, ipv6] = UNSPECIFIED;
     let itself = Condition::Network(end, network);
-    let has_ipv4 = network.contains(ipv4.addr);
-    let takes_both = (end == SocketEnd::Local && has_ipv4).then_some(Condition::Network(end, ipv6));
+    let [has_ipv4, has_ipv6] = Family::ALL.map(|family| network.contains(family.unspecified()));
+    let takes_both = (end == SocketEnd::Local && has_ipv4).then_some(Condition::Network(end, EVERY_ADDRESS));
     let upper = Condition::any([itself.clone()].into_iter().chain(takes_both));
     // Names of interfaces are not told with a socket.
     let lower = if net.has_link() { Condition::NOTHING } else { itself };
     let place = Bounds { upper, lower };
-    if has_ipv4 || network.contains(ipv6.addr) { Bounds::all([place, missing(end).negated()]) } else { place }
+    if has_ipv4 || has_ipv6 { Bounds::all([place, missing(end).negated()]) } else { place }
 }
 
 /// The service is that of one of the two ports.
