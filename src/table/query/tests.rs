@@ -1,3 +1,5 @@
+//! Each column is blanked of what it does not claim to read, and each kind of question is asked.
+
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 

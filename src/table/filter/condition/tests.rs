@@ -1,3 +1,5 @@
+//! Filters made up from the columns, against sockets made up of all that a source can tell.
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
