@@ -782,6 +782,25 @@ mod tests {
     }
 
     #[test]
+    fn a_process_without_descriptors_is_known_to_hold_nothing_by_its_counts_alone() {
+        let mut owners = Owners::open();
+        // It has ended and is not waited for: so it has one thread and no descriptors, as threads of the kernel have.
+        let mut child = std::process::Command::new("true").spawn().expect("it is a part of coreutils");
+        let (pid, begun) = (child.id(), clock::now().0);
+        let mut hint = owners.proc.fd_hint(pid).expect("it is not reaped");
+        while hint.count > 0 && clock::now().0.since(begun) < Duration::from_secs(60) {
+            hint = owners.proc.fd_hint(pid).expect("it is not reaped");
+        }
+        let me = owners.proc.fd_hint(std::process::id()).expect("this process");
+        assert!(!owners.has_nothing(std::process::id(), me, begun), "this process has some");
+        let counts = owners.proc.tells_counts();
+        assert_eq!(owners.has_nothing(pid, hint, begun), counts, "before Linux 6.2 it is looked through");
+        assert_eq!(owners.watched.get(&pid).and_then(|watched| watched.walked_at), counts.then_some(begun));
+        assert!(!owners.has_nothing(pid, hint, begun), "the next look tells what it is");
+        child.wait().expect("it is our child");
+    }
+
+    #[test]
     fn a_giant_is_looked_at_again_less_often() {
         let walked_at = Some(Timestamp::from_millis(1_000));
         let giant = Watched { walked_at, walk_took: Duration::from_millis(200), ..Watched::default() };
