@@ -106,7 +106,7 @@ impl Machine {
         let mut connection = connection(socket, FIRST * 1_000 - noise % 90_000_000);
         let at = Timestamp::from_millis(FIRST * 1_000 - noise % 80_000_000);
         connection.state_since = Some(Since { at, basis: AgeBasis::AtLeast });
-        connection.rates = (traffic > 0).then_some(Rates { received: 1_000.0, sent: 10.0 });
+        connection.set_rates((traffic > 0).then_some(Rates { received: 1_000.0, sent: 10.0 }));
         connection
     }
 }

@@ -1,5 +1,6 @@
 //! What changed between two snapshots, and the row that the rest of the program works with.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -87,8 +88,38 @@ pub struct Rates {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
     known: Arc<ObservedSocket>,
-    /// Payload per second; `None` until two samples exist or where bytes are not counted.
-    pub rates: Option<Rates>,
+    rates: CompactRates,
+}
+
+/// [`Rates`] or none, in eight bytes. No rate is a number whose bits are all set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct CompactRates {
+    received: u32,
+    sent: u32,
+}
+
+impl CompactRates {
+    const NONE: Self = Self { received: u32::MAX, sent: u32::MAX };
+
+    const fn of(rates: Option<Rates>) -> Self {
+        match rates {
+            Some(Rates { received, sent }) => Self { received: received.to_bits(), sent: sent.to_bits() },
+            None => Self::NONE,
+        }
+    }
+
+    const fn rates(self) -> Option<Rates> {
+        match self {
+            Self::NONE => None,
+            Self { received, sent } => Some(Rates { received: f32::from_bits(received), sent: f32::from_bits(sent) }),
+        }
+    }
+}
+
+impl fmt::Debug for CompactRates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rates().fmt(f)
+    }
 }
 
 /// What is known of a tracked socket but for its rates, which also change while all else stays.
@@ -105,7 +136,17 @@ pub struct ObservedSocket {
 impl Connection {
     /// The connection of which that much is known.
     pub const fn new(known: Arc<ObservedSocket>, rates: Option<Rates>) -> Self {
-        Self { known, rates }
+        Self { known, rates: CompactRates::of(rates) }
+    }
+
+    /// Payload per second; `None` until two samples exist or where bytes are not counted.
+    pub const fn rates(&self) -> Option<Rates> {
+        self.rates.rates()
+    }
+
+    /// Other rates, as tests and reports of the past need them.
+    pub const fn set_rates(&mut self, rates: Option<Rates>) {
+        self.rates = CompactRates::of(rates);
     }
 }
 

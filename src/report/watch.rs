@@ -400,7 +400,7 @@ fn before(store: &Store, transition: &Transition) -> Option<SocketRow> {
     }
     row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
     if transition.to.is_none() {
-        row.connection.rates = None;
+        row.connection.set_rates(None);
         let socket = &mut row.connection.socket;
         socket.timer = None;
         if let Some(last) = transition.final_counters {

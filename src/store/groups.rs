@@ -464,7 +464,7 @@ impl Group {
         self.listening += u32::from(is_listening(socket));
         self.add_queues(socket);
         self.retransmits += socket.tcp.map_or(0, |tcp| u64::from(tcp.retransmits_total));
-        if let Some(rates) = connection.rates {
+        if let Some(rates) = connection.rates() {
             let sum = self.rates.get_or_insert_default();
             sum.received += rates.received;
             sum.sent += rates.sent;

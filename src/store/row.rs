@@ -3,7 +3,7 @@
 use crate::model::delta::Connection;
 use crate::model::endpoint::Endpoint;
 use crate::model::tcp_state::TcpState;
-use crate::model::time::Timestamp;
+use crate::model::time::CompactTimestamp;
 
 /// Where a row lives; never reused while the row exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,11 +13,11 @@ pub struct RowIndex(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// Opened then.
-    New(Timestamp),
+    New(CompactTimestamp),
     /// Changed its state then.
-    Changed(Timestamp),
+    Changed(CompactTimestamp),
     /// Gone since then; its row shows what it was.
-    Closed(Timestamp),
+    Closed(CompactTimestamp),
     /// No row of the table, but of the end of a socket that no sample showed, and of which nothing tells the last state:
     /// what is `state` of it means nothing. `is_emptied` says that its local address does not either, if it is unspecified:
     /// see [`Transition::is_emptied`](crate::model::delta::Transition::is_emptied).
@@ -54,5 +54,16 @@ impl SocketRow {
         // Nothing tells any more where a socket was that left the tables before it was seen.
         let is_unknown = self.connection.socket.is_unhashed() && local.port == 0 && local.addr.is_unspecified();
         (!is_blank && !is_unknown).then_some(local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::delta::Connection;
+
+    #[test]
+    fn a_row_stays_small() {
+        assert_eq!((size_of::<Option<Mark>>(), size_of::<Connection>(), size_of::<Option<SocketRow>>()), (6, 16, 24));
     }
 }

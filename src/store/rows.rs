@@ -201,16 +201,16 @@ impl Rows {
         let Some(index) = self.find(connection.socket.id) else {
             let index = self.insert(connection);
             if !first {
-                self.mark(index, Mark::New(at), at);
+                self.mark(index, Mark::New(at.into()), at);
             }
             touched.added.push(index);
             return;
         };
         let Some(row) = self.slots[index.0 as usize].as_mut() else { return };
         let mark = if row.is_closed() || row.connection.first_seen != connection.first_seen {
-            Some(Mark::New(at))
+            Some(Mark::New(at.into()))
         } else if row.connection.socket.state != connection.socket.state {
-            Some(Mark::Changed(at))
+            Some(Mark::Changed(at.into()))
         } else {
             None
         };
@@ -250,7 +250,7 @@ impl Rows {
         }
         self.tally.leave(index, &row.connection.socket);
         self.closed.insert(index);
-        self.mark(index, Mark::Closed(removed.at), at);
+        self.mark(index, Mark::Closed(removed.at.into()), at);
         touched.changed.push(index);
     }
 

@@ -59,7 +59,7 @@ fn rows_of_the_first_sample_are_not_new_and_later_ones_are_for_a_while() {
     let mut store = store();
     assert_eq!(mark_of(&store, 1), None);
     store.apply(Delta { added: vec![connection(tcp(2), 2_000)], ..delta(2_000) });
-    assert_eq!(mark_of(&store, 2), Some(Mark::New(at(2_000))));
+    assert_eq!(mark_of(&store, 2), Some(Mark::New(at(2_000).into())));
     assert_eq!(store.apply(delta(5_999)), Touched::default());
     let touched = store.apply(delta(6_000));
     assert_eq!((touched.changed, touched.renewed), (vec![RowIndex(1)], vec![]), "only its mark differs");
@@ -73,7 +73,7 @@ fn only_another_state_marks_a_row_as_changed() {
     assert_eq!(touched.changed, [RowIndex(0)]);
     assert_eq!(mark_of(&store, 1), None);
     store.apply(Delta { changed: vec![connection(tcp(1).state(CloseWait), 1_000)], ..delta(3_000) });
-    assert_eq!(mark_of(&store, 1), Some(Mark::Changed(at(3_000))));
+    assert_eq!(mark_of(&store, 1), Some(Mark::Changed(at(3_000).into())));
     assert_eq!(store.rows().counts().of(CloseWait), 1);
     assert_eq!(store.rows().counts().total(), 1);
 }
@@ -84,7 +84,7 @@ fn a_closed_row_stays_to_be_seen_then_its_index_is_free_for_the_next_delta() {
     // Ten seconds between samples: it was missing for longer than a mark lasts, and is shown all the same.
     let touched = store.apply(Delta { removed: vec![removed(1, 11_000)], ..delta(21_000) });
     assert_eq!(touched.changed, [RowIndex(0)]);
-    assert_eq!(mark_of(&store, 1), Some(Mark::Closed(at(11_000))));
+    assert_eq!(mark_of(&store, 1), Some(Mark::Closed(at(11_000).into())));
     assert_eq!(store.rows().counts().total(), 0, "closed rows do not count");
     let touched = store.apply(Delta { added: vec![connection(tcp(2), 31_000)], ..delta(31_000) });
     assert_eq!((touched.added, touched.purged), (vec![RowIndex(1)], vec![RowIndex(0)]));
@@ -99,7 +99,7 @@ fn a_socket_that_comes_back_takes_over_its_closed_row() {
     store.apply(Delta { removed: vec![removed(1, 2_000)], ..delta(2_000) });
     let touched = store.apply(Delta { added: vec![connection(tcp(1), 3_000)], ..delta(3_000) });
     assert_eq!((touched.added, touched.changed), (vec![], vec![RowIndex(0)]));
-    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(3_000))));
+    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(3_000).into())));
     assert_eq!(store.rows().counts().total(), 1);
     assert_eq!(store.apply(delta(6_500)).purged, [], "the old mark no longer counts");
 }
@@ -108,7 +108,7 @@ fn a_socket_that_comes_back_takes_over_its_closed_row() {
 fn another_connection_on_the_same_tuple_is_new() {
     let mut store = store();
     store.apply(Delta { changed: vec![connection(tcp(1), 2_000)], ..delta(2_000) });
-    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(2_000))));
+    assert_eq!(mark_of(&store, 1), Some(Mark::New(at(2_000).into())));
 }
 
 fn transition(from: Option<TcpState>, to: Option<TcpState>) -> Transition {
@@ -237,7 +237,7 @@ fn check(store: &Store, live: &BTreeMap<SocketId, Connection>, copy: &BTreeMap<R
             counts.add(&row.connection.socket);
         }
         let since = match row.mark {
-            Some(Mark::New(since) | Mark::Changed(since)) => since,
+            Some(Mark::New(since) | Mark::Changed(since)) => since.timestamp(),
             _ => store.at(),
         };
         assert!(store.at().since(since) < MARK_TIME, "a mark outlived its time");

@@ -143,7 +143,7 @@ fn since(row: &SocketRow) -> Option<Since> {
 }
 
 const fn rates(row: &SocketRow) -> Option<Rates> {
-    row.connection.rates
+    row.connection.rates()
 }
 
 /// The remote endpoint, if there is a peer.

@@ -20,11 +20,14 @@ const WORDS: u8 = 2;
 /// Missing ones come last in both directions.
 const MISSING: u8 = 3;
 
+/// A value as a number of 128 bits: the upper half and the lower one, so that it need not stand at a multiple of 16 bytes.
+type NumericValue = (u64, u64);
+
 /// A value as numbers, and what decides between equal ones. Compares field by field, in the order of the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SortEntry<T> {
     class: u8,
-    value: u128,
+    value: NumericValue,
     port: u16,
     link: u32,
     tie: T,
@@ -81,21 +84,21 @@ impl<T: Copy + Ord> SlicedSort<T> {
         self.merged
     }
 
-    fn numbers(&mut self, value: &Value<'_>) -> (u8, u128, u16, u32) {
+    fn numbers(&mut self, value: &Value<'_>) -> (u8, NumericValue, u16, u32) {
         if value.is_missing() {
-            return (MISSING, 0, 0, 0);
+            return (MISSING, (0, 0), 0, 0);
         }
         if let Some(number) = value.scalar() {
-            return (FIRST, number.into(), 0, 0);
+            return (FIRST, (0, number), 0, 0);
         }
         let (addr, port) = match value {
             Value::Address(addr) => (addr, 0),
             Value::Endpoint(addr, port) => (addr, *port),
-            value => return (WORDS, self.number_of(&value.plain()).into(), 0, 0),
+            value => return (WORDS, (0, self.number_of(&value.plain()).into()), 0, 0),
         };
         match addr.ip() {
-            IpAddr::V4(ip) => (FIRST, ip.to_bits().into(), port, addr.order()),
-            IpAddr::V6(ip) => (SECOND, ip.to_bits(), port, addr.order()),
+            IpAddr::V4(ip) => (FIRST, (0, ip.to_bits().into()), port, addr.order()),
+            IpAddr::V6(ip) => (SECOND, halves(ip.to_bits()), port, addr.order()),
         }
     }
 
@@ -117,11 +120,11 @@ impl<T: Copy + Ord> SlicedSort<T> {
         let run = &mut self.places[begin..end];
         for place in run.iter_mut().filter(|place| place.class != MISSING) {
             if place.class == WORDS {
-                let number = usize::try_from(place.value).unwrap_or(usize::MAX);
-                (place.class, place.value) = (FIRST, ranks.get(number).copied().unwrap_or(u32::MAX).into());
+                let number = usize::try_from(place.value.1).unwrap_or(usize::MAX);
+                (place.class, place.value) = (FIRST, (0, ranks.get(number).copied().unwrap_or(u32::MAX).into()));
             }
             if self.order == Order::Descending {
-                (place.class, place.value) = (SECOND - place.class, !place.value);
+                (place.class, place.value) = (SECOND - place.class, (!place.value.0, !place.value.1));
                 (place.port, place.link) = (!place.port, !place.link);
             }
         }
@@ -150,6 +153,11 @@ impl<T: Copy + Ord> SlicedSort<T> {
         }
         true
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+const fn halves(number: u128) -> NumericValue {
+    ((number >> 64) as u64, number as u64)
 }
 
 fn ranks(words: &FxHashMap<String, u32>) -> Vec<u32> {

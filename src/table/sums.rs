@@ -73,7 +73,7 @@ impl Sum {
             plus(&mut self.received, bytes.map(ByteCounts::received));
             plus(&mut self.sent, bytes.map(ByteCounts::sent));
         }
-        if let Some(rates) = row.connection.rates {
+        if let Some(rates) = row.connection.rates() {
             *self.receive_rate.get_or_insert_default() += f64::from(rates.received);
             *self.send_rate.get_or_insert_default() += f64::from(rates.sent);
         }

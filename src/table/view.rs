@@ -126,7 +126,8 @@ impl View {
             self.rearrangement = Some(rearrangement);
             return false;
         }
-        self.show(rearrangement.placing.into_order().into_iter().map(|(_, index)| index).collect());
+        // By reference: a list that is consumed would hand on its memory, four times as much as the order needs.
+        self.show(rearrangement.placing.into_order().iter().map(|(_, index)| *index).collect());
         true
     }
 
@@ -359,7 +360,7 @@ mod tests {
             .timer(TimerKind::KeepAlive, 0, at_ms + u64::from(kind) * 400)
             .held_by(&[process(u32::from(kind) + 1, names[usize::from(kind % 3)])]);
         let mut connection = connection(socket, cookie / 4);
-        connection.rates = (kind > 3).then(|| Rates { received: f32::from(kind), sent: 0.0 });
+        connection.set_rates((kind > 3).then(|| Rates { received: f32::from(kind), sent: 0.0 }));
         let at = Timestamp::from_millis(at_ms.saturating_sub(u64::from(queue) * 900));
         connection.state_since = (kind > 1).then_some(Since { at, basis: AgeBasis::Observed });
         connection

@@ -205,7 +205,7 @@ fn a_tuple_is_another_connection_when_inode_or_byte_counters_say_so() {
         let steps: Vec<_> = delta.transitions.iter().map(|transition| (transition.from, transition.to)).collect();
         assert_eq!(steps, [(Some(Established), None), (None, Some(Established))]);
         assert_eq!(delta.changed[0].first_seen, Timestamp::from_millis(2_000));
-        assert_eq!(delta.changed[0].rates, None);
+        assert_eq!(delta.changed[0].rates(), None);
     }
 }
 
@@ -333,7 +333,7 @@ fn a_time_wait_that_is_overdue_changes_nothing() {
 #[test]
 fn rates_need_two_samples_and_counters_that_grow() {
     let mut tracker = Tracker::new();
-    let rate = |delta: &Delta| delta.added.iter().chain(&delta.changed).next().map(|connection| connection.rates);
+    let rate = |delta: &Delta| delta.added.iter().chain(&delta.changed).next().map(|connection| connection.rates());
     let some = |received, sent| Some(Some(Rates { received, sent }));
     assert_eq!(rate(&tracker.update(&snapshot(1_000, [tcp(1).bytes(100, 10)]))), Some(None));
     assert_eq!(rate(&tracker.update(&snapshot(3_000, [tcp(1).bytes(300, 10)]))), some(100.0, 0.0));
@@ -556,7 +556,7 @@ impl Reader {
                 assert_eq!(row.socket.owner, socket.owner);
             }
             assert!(row.first_seen <= sample.at && row.state_since.is_none_or(|since| since.at <= sample.at));
-            assert!(row.rates.is_none_or(|rates| rates.received >= 0.0 && rates.received.is_finite()));
+            assert!(row.rates().is_none_or(|rates| rates.received >= 0.0 && rates.received.is_finite()));
             self.missing.remove(&socket.id);
         }
         for (id, row) in self.table.iter().filter(|(id, _)| !listed.contains(id)) {

@@ -151,7 +151,7 @@ fn client(at: u64, state: TcpState) -> Connection {
         9 + at,
         AgeBasis::Kernel,
     );
-    connection.rates = Some(Rates { received: 1_234.0, sent: 98_765.0 });
+    connection.set_rates(Some(Rates { received: 1_234.0, sent: 98_765.0 }));
     connection
 }
 

@@ -181,7 +181,7 @@ fn the_rows_on_the_screen_are_of_now() {
     tracked.needs.visible = vec![tracked.reference(near, far)];
     client.write_all(b"some bytes").expect("it is connected");
     other.write_all(b"some bytes").expect("it is connected");
-    let has_sent = |row: &&Connection| row.rates.is_some_and(|rates| rates.sent > 0.0);
+    let has_sent = |row: &&Connection| row.rates().is_some_and(|rates| rates.sent > 0.0);
     let deltas = tracked.parts_until("the row has rates", |deltas| {
         deltas.iter().flat_map(|delta| &delta.changed).any(|row| has_sent(&row))
     });

@@ -58,7 +58,7 @@ pub(super) fn connection(app: &App, row: &SocketRow, path: Option<&StatePath>) -
 
 fn gone(app: &App, row: &SocketRow) -> Option<ProseLine> {
     let when = match row.mark {
-        Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at)),
+        Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at.timestamp())),
         _ => String::new(),
     };
     let text = format!("This connection is gone{when}; below is how it was last seen.");

@@ -29,7 +29,7 @@ pub(super) fn queues(app: &App, row: &SocketRow) -> Section {
     section.known(
         "rates",
         row.connection
-            .rates
+            .rates()
             .map(|rates| format!("{}/s in, {}/s out", rate_words(rates.received), rate_words(rates.sent))),
     );
     let timer = socket.timer.filter(|_| !is_gone(app, row));

@@ -92,7 +92,7 @@ fn rates_are_over_the_time_between_two_sightings() {
     tracker.update(&part(2_000, []));
     tracker.update(&part(3_000, []));
     let delta = tracker.update(&snapshot(5_000, [tcp(1).bytes(8_000, 400)]));
-    assert_eq!(delta.changed[0].rates, Some(Rates { received: 2_000.0, sent: 100.0 }));
+    assert_eq!(delta.changed[0].rates(), Some(Rates { received: 2_000.0, sent: 100.0 }));
 }
 
 #[test]
