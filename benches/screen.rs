@@ -1,12 +1,13 @@
 //! The main thread at size: how long a key waits for its frame while samples come in, and what a row costs.
 //!
-//! `cargo bench --bench screen` plays a script of keys against made-up deltas with 1 % churn, at 1,000, 20,000 and
-//! 200,000 sockets. `CONNTOP_BENCH_SOCKETS` chooses the sizes; under `cargo test` one small size runs as a smoke test.
-//! No time is asserted.
+//! `cargo bench --bench screen` plays a script of keys against made-up deltas with 1 % churn, at 1,000, 20,000, 200,000 and
+//! 1,000,000 sockets, each in a process of its own, so that no size uses memory that another one has left behind.
+//! `CONNTOP_BENCH_SOCKETS` chooses the sizes; under `cargo test` one small size runs as a smoke test. No time is asserted.
 
 #[path = "support/machine.rs"]
 mod machine;
 
+use std::process::Command;
 use std::time::Duration;
 
 use conntop::app::msg::Msg;
@@ -18,6 +19,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use machine::Machine;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+
+/// The variable that names the sizes.
+const SIZES: &str = "CONNTOP_BENCH_SOCKETS";
 
 // As the event loop has them.
 const STEPS: usize = 1_024;
@@ -49,11 +53,18 @@ const SCRIPT: &[(&str, &str)] = &[
 
 fn main() {
     let smoke = std::env::args().all(|arg| arg != "--bench");
-    let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
-        .unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000" }.to_owned());
-    for size in sizes.split(',') {
-        let size = size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers");
-        measure(size, if smoke { 1 } else { 4 });
+    let sizes =
+        std::env::var(SIZES).unwrap_or_else(|_| if smoke { "1000" } else { "1000,20000,200000,1000000" }.to_owned());
+    let sizes: Vec<u32> =
+        sizes.split(',').map(|size| size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers")).collect();
+    if let [size] = *sizes {
+        return measure(size, if smoke { 1 } else { 4 });
+    }
+    let this = std::env::current_exe().expect("a program knows its file");
+    for size in sizes {
+        let mut one = Command::new(&this);
+        let status = one.args(std::env::args_os().skip(1)).env(SIZES, size.to_string()).status();
+        assert!(status.expect("the program starts again").success(), "measuring {size} sockets failed");
     }
 }
 
@@ -89,6 +100,10 @@ fn measure(size: u32, rounds: usize) {
         "memory of the main thread's data: {resident} KiB, {} bytes a row",
         u64::from(resident) * 1_024 / u64::from(size)
     );
+    let tables = screen.app.store.table_sizes();
+    for table in tables.into_iter().filter(|table| table.bytes >= usize::try_from(size).unwrap_or(usize::MAX)) {
+        println!("  of it {}: {} KiB, {} bytes each", table.what, table.bytes / 1_024, table.bytes / table.len.max(1));
+    }
 }
 
 fn spread(mut times: Vec<Duration>) -> String {

@@ -333,7 +333,7 @@ fn a_time_wait_that_is_overdue_changes_nothing() {
 #[test]
 fn rates_need_two_samples_and_counters_that_grow() {
     let mut tracker = Tracker::new();
-    let rate = |delta: &Delta| delta.added.iter().chain(&delta.changed).next().map(|connection| connection.rates());
+    let rate = |delta: &Delta| delta.added.iter().chain(&delta.changed).next().map(Connection::rates);
     let some = |received, sent| Some(Some(Rates { received, sent }));
     assert_eq!(rate(&tracker.update(&snapshot(1_000, [tcp(1).bytes(100, 10)]))), Some(None));
     assert_eq!(rate(&tracker.update(&snapshot(3_000, [tcp(1).bytes(300, 10)]))), some(100.0, 0.0));
