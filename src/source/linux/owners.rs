@@ -11,6 +11,7 @@
 //! still there after everything was looked through, twice.
 
 mod counts;
+mod giant;
 mod holder_index;
 mod narrow;
 mod search;
@@ -102,6 +103,10 @@ pub struct Owners {
     entries: Vec<ProcessEntry>,
     /// Kept for its memory.
     pending: Vec<u32>,
+    /// The sample is for a narrow question, which does not take in processes that never were looked through where all that
+    /// it wants is found.
+    is_narrow: bool,
+    descriptors_read: u64,
     /// The descriptors of the holders, as they were told last.
     told: Arc<Vec<(ProcessId, Descriptors)>>,
     unlisted: UnlistedRecords,
@@ -217,6 +222,8 @@ impl Owners {
             next_other: 0,
             entries: Vec::new(),
             pending: Vec::new(),
+            is_narrow: false,
+            descriptors_read: 0,
             told: Arc::default(),
             unlisted: UnlistedRecords::default(),
         }
@@ -225,6 +232,11 @@ impl Owners {
     /// The directory of a process, for other readers.
     pub fn process_dir(&self, pid: u32) -> Result<ProcessDir, Errno> {
         self.proc.process(pid)
+    }
+
+    /// How many descriptors all searches and whole walks together have read.
+    pub const fn descriptors_read(&self) -> u64 {
+        self.descriptors_read
     }
 
     /// The pids of all processes that the last listing showed, in no order.
@@ -495,6 +507,17 @@ impl Owners {
     fn walk(&mut self, pid: u32, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let begun = clock::now().0;
         let hint = self.proc.fd_hint(pid).ok();
+        self.walk_with_hint(pid, hint, begun, now)
+    }
+
+    /// The same where its `hint` was read, after `begun`.
+    fn walk_with_hint(
+        &mut self,
+        pid: u32,
+        hint: Option<FdHint>,
+        begun: Timestamp,
+        now: ClockReading,
+    ) -> Result<Vec<u32>, Errno> {
         if hint.is_some_and(|hint| self.has_nothing(pid, hint, begun)) {
             return Ok(Vec::new());
         }
@@ -571,6 +594,7 @@ impl Owners {
 
     fn conclude_walk(&mut self, visit: &Visit, found: DescriptorWalk, now: ClockReading) -> Result<Vec<u32>, Errno> {
         let took = found.took;
+        self.descriptors_read = self.descriptors_read.saturating_add(found.count.into());
         let (count, is_whole) = (u64::from(found.count), found.error.is_none());
         let as_known = self.descriptors.get(&visit.pid).is_some_and(|known| **known == *found.sockets);
         let inodes = self.conclude(visit, found, now)?;
@@ -823,7 +847,7 @@ mod tests {
     #[test]
     fn before_linux_6_2_owners_are_found_and_their_age_is_told() {
         let mut owners = Owners::open();
-        owners.proc = ProcDir::open().expect("/proc").without_counts();
+        owners.proc = ProcDir::open().expect("/proc").with_only(vec![std::process::id()]).without_counts();
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let inode = u32::try_from(rustix::fs::fstat(&udp).expect("open").st_ino).ok().and_then(NonZeroU32::new);
         let mut attribute = |millis: u64| {

@@ -27,6 +27,9 @@ pub struct ProcDir {
     names: Box<[MaybeUninit<u8>]>,
     /// Whether the size of `/proc/PID/fd` is the number of descriptors.
     tells_counts: bool,
+    /// Lists only these, for tests, which are not alone on a machine.
+    #[cfg(test)]
+    only: Option<Vec<u32>>,
 }
 
 /// An entry of `/proc` that is a process.
@@ -46,6 +49,8 @@ pub struct FdHint {
     pub inode: u64,
     /// How many descriptors are open (`st_size`, since Linux 6.2; 0 before).
     pub count: u64,
+    /// The user whose process it is, for one that may be looked into by its own user (`task_dump_owner`, fs/proc/base.c).
+    pub uid: u32,
 }
 
 /// A descriptor that is a socket.
@@ -88,7 +93,13 @@ impl ProcDir {
         // is known, and the kernel is taken for a newer one.
         let own = |root| statat(root, c"self/fd", AtFlags::empty()).is_ok_and(|stat| stat.st_size == 0);
         let tells_counts = !root.as_ref().is_ok_and(own);
-        Self { root, names: vec![MaybeUninit::uninit(); NAMES_LEN].into(), tells_counts }
+        Self {
+            root,
+            names: vec![MaybeUninit::uninit(); NAMES_LEN].into(),
+            tells_counts,
+            #[cfg(test)]
+            only: None,
+        }
     }
 
     /// Whether the size of `/proc/PID/fd` is the number of descriptors of a process, so that its change shows that they
@@ -102,6 +113,13 @@ impl ProcDir {
     #[must_use]
     pub fn without_counts(self) -> Self {
         Self { tells_counts: false, ..self }
+    }
+
+    /// Lists only the processes `pids`.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_only(self, pids: Vec<u32>) -> Self {
+        Self { only: Some(pids), ..self }
     }
 
     fn root(&self) -> Result<&OwnedFd, Errno> {
@@ -122,6 +140,8 @@ impl ProcDir {
             let name = name?;
             entries.extend(number(name.file_name().to_bytes()).map(|pid| ProcessEntry { pid, inode: name.ino() }));
         }
+        #[cfg(test)]
+        entries.retain(|entry| self.only.as_ref().is_none_or(|only| only.contains(&entry.pid)));
         entries.sort_unstable_by_key(|entry| entry.pid);
         if entries.is_empty() { Err(Errno::NODEV) } else { Ok(()) }
     }
@@ -138,7 +158,7 @@ impl ProcDir {
         let mut path = PathBuffer::default();
         let stat = statat(self.root()?, path.join(pid, b"/fd\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?;
         let count = if self.tells_counts { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
-        Ok(FdHint { inode: stat.st_ino, count })
+        Ok(FdHint { inode: stat.st_ino, count, uid: stat.st_uid })
     }
 
     /// How many threads process `pid` has: its `task` directory has a link for each and two of its own.
@@ -265,7 +285,23 @@ fn read_descriptor(directory: &OwnedFd, name: impl Arg, descriptor: u32) -> Resu
 #[derive(Debug)]
 pub struct ProcessDir(OwnedFd);
 
+/// The descriptors of one process, to be read one by one.
+#[derive(Debug)]
+pub struct DescriptorDir(OwnedFd);
+
+impl DescriptorDir {
+    /// The socket that `descriptor` is; `None` if it is something else or closed.
+    pub fn socket(&self, descriptor: u32) -> Result<Option<SocketFd>, Errno> {
+        read_descriptor(&self.0, DecInt::new(descriptor), descriptor)
+    }
+}
+
 impl ProcessDir {
+    /// Its descriptors, to be read one by one.
+    pub fn descriptors(&self) -> Result<DescriptorDir, Errno> {
+        self.descriptor_dir().map(DescriptorDir)
+    }
+
     fn descriptor_dir(&self) -> Result<OwnedFd, Errno> {
         openat(&self.0, c"fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }

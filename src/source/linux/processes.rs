@@ -18,6 +18,11 @@ pub fn parse_uid(content: &[u8]) -> Option<u32> {
     field(content, b"Uid:").and_then(|mut words| number(words.next()?))
 }
 
+/// How many descriptors fit into the table of a process, in `/proc/PID/status`: the line `FDSize:`.
+pub fn parse_table_size(content: &[u8]) -> Option<u64> {
+    field(content, b"FDSize:").and_then(|mut words| natural(words.next()?))
+}
+
 /// Whether `/proc/PID/status` is of pid 1 of a pid namespace below the one of this `/proc`: the line `NSpid:` has the
 /// numbers of the process from that namespace down to its own.
 pub fn is_container_init(content: &[u8]) -> bool {
@@ -100,6 +105,12 @@ impl Describer {
         command(&mut self.content)
     }
 
+    /// How many descriptors fit into the table of a process, which are at least as many as it has.
+    pub fn table_size(&mut self, directory: &ProcessDir) -> Option<u64> {
+        directory.read(c"status", &mut self.content).ok()?;
+        parse_table_size(&self.content)
+    }
+
     /// The soft limit of open descriptors; `None` where it may not be read.
     pub fn descriptors_max(&mut self, directory: &ProcessDir) -> Option<u64> {
         directory.read(c"limits", &mut self.content).ok()?;
@@ -136,6 +147,7 @@ mod tests {
     fn uid_and_limit_are_found_in_their_lines() {
         assert_eq!(parse_uid(b"Name:\tUid:\nUid:\t33\t0\t0\t0\nGid:\t1\n"), Some(33));
         assert_eq!(parse_uid(b"Name:\tx\n"), None);
+        assert_eq!(parse_table_size(b"Name:\tFDSize:\nFDSize:\t256\nGroups:\t1\n"), Some(256));
         let limits = b"Limit   Soft Limit  Hard Limit  Units\nMax open files            1024     4096    files\n";
         assert_eq!(parse_descriptors_max(limits), Some(1024));
         assert_eq!(parse_descriptors_max(b"Max open files   unlimited  unlimited files"), Some(u64::MAX));

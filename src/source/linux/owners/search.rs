@@ -18,10 +18,10 @@ const SEARCH_DUTY: u32 = 4;
 /// A search for at least this many sockets takes two threads, if it can.
 const WIDE_SEARCH_MIN: usize = 4_000;
 /// A wide search takes so many processes at a time, as each is kept open meanwhile.
-const WIDE_SEARCH_STEP: usize = 128;
+pub(super) const WIDE_SEARCH_STEP: usize = 128;
 /// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes
 /// that never had one: some 3 milliseconds.
-const QUESTIONS_MAX: usize = 1_000;
+pub(super) const QUESTIONS_MAX: usize = 1_000;
 /// Of at most so many sockets the kernel is asked at the end of a search, where all else is done: 60 milliseconds. More
 /// sockets without a holder at once do not come from a race.
 const LAST_QUESTIONS_MAX: usize = 20_000;
@@ -48,7 +48,12 @@ impl Owners {
             self.list(now)?;
         }
         self.holder_index.reserve(wanted.len());
-        self.search_new(&mut wanted, now)?;
+        if self.is_narrow && wanted.len() <= QUESTIONS_MAX {
+            self.drop_closed(sockets, &mut wanted, held, QUESTIONS_MAX);
+        }
+        if !self.is_narrow || !wanted.is_empty() {
+            self.search_new(&mut wanted, now)?;
+        }
         for rank in [SearchRank::ChangedHolder, SearchRank::Holder, SearchRank::Other] {
             if rank == SearchRank::Other && wanted.len() <= QUESTIONS_MAX {
                 self.drop_closed(sockets, &mut wanted, held, QUESTIONS_MAX);
@@ -122,7 +127,7 @@ impl Owners {
     }
 
     /// Seeks no longer what was closed between the dump and the search. What the kernel does not tell is sought on.
-    fn drop_closed(
+    pub(super) fn drop_closed(
         &mut self,
         sockets: &[Socket],
         wanted: &mut FxHashSet<u32>,
@@ -146,7 +151,7 @@ impl Owners {
     }
 
     /// The processes of a tier that this sample has not looked at, ascending.
-    fn in_tier(&self, rank: SearchRank, now: ClockReading) -> Vec<u32> {
+    pub(super) fn in_tier(&self, rank: SearchRank, now: ClockReading) -> Vec<u32> {
         let is_due = |pid: u32, watched: &Watched| {
             let looked_at = watched.walked_at.map(|walked_at| walked_at.max(watched.partially_walked_at));
             !watched.kernel_thread && self.rank(pid, watched) == rank && looked_at.is_none_or(|at| at < now.at)
@@ -184,7 +189,7 @@ impl Owners {
 
 /// In which order a search goes; it stops only from [`SearchRank::Holder`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum SearchRank {
+pub(super) enum SearchRank {
     New,
     ChangedHolder,
     Holder,

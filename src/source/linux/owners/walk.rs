@@ -12,7 +12,7 @@ use crate::source::linux::proc_dir::{DescriptorSpan, FdHint, ProcDir, ProcessDir
 use crate::source::linux::threads;
 
 /// A thread takes this many descriptors of one process at a time, so that two can share a giant.
-const PIECE_LEN: u32 = 16_384;
+const PIECE_LEN: u32 = 2_048;
 /// A partial walk looks at this many single descriptors, and at one more for every [`PARTIAL_WALK_DIVISOR`] sockets that are known.
 const PARTIAL_WALK_MIN: usize = 256;
 /// A partial walk looks at one more descriptor for every so many known sockets: with more to look at, a whole walk costs hardly
@@ -162,16 +162,16 @@ mod tests {
     fn visit(count: u64) -> Visit {
         let proc = ProcDir::open().expect("/proc");
         let visit = Visit::begin(&proc, std::process::id()).expect("this process");
-        Visit { hint: Some(FdHint { inode: 1, count }), ..visit }
+        Visit { hint: Some(FdHint { inode: 1, count, uid: 0 }), ..visit }
     }
 
     #[test]
     fn pieces_have_every_descriptor_once() {
-        for count in [0, 1, 16_384, 16_385, 200_000] {
+        for count in [0, 1, 2_048, 2_049, 200_000] {
             let pieces: Vec<_> = visit(count).pieces().collect();
             assert_eq!((pieces[0].start, pieces[pieces.len() - 1].end), (0, u32::MAX));
             assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
-            assert_eq!(pieces.len(), usize::try_from(count.div_ceil(16_384).max(1)).expect("few"));
+            assert_eq!(pieces.len(), usize::try_from(count.div_ceil(2_048).max(1)).expect("few"));
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let sockets: Vec<_> = (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
         let [mut proc, mut second] = [(); 2].map(|()| ProcDir::open().expect("/proc"));
         // The hint of a giant makes many pieces, most of them empty.
-        let visits = [visit(4), visit(200_000), visit(16_385)];
+        let visits = [visit(4), visit(200_000), visit(2_049)];
         let found = walk_all(&visits, &mut proc, &mut second);
         assert_eq!(found.len(), 3);
         for found in found {
