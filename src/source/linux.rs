@@ -1,6 +1,7 @@
 //! The source of Linux: sockets from `sock_diag` or, where that is refused, from `/proc/net`; processes, users and interfaces.
 
 pub mod backoff;
+pub mod byte_code;
 pub mod callers;
 pub mod counters;
 pub mod decimal;
@@ -13,6 +14,7 @@ mod fields;
 pub mod intake;
 pub mod interfaces;
 pub mod kernel_features;
+pub mod kernel_test;
 mod mptcp_info;
 pub mod names;
 pub mod namespaces;
@@ -21,12 +23,12 @@ pub mod offload;
 pub mod owners;
 pub mod parts;
 mod payload;
-pub mod port_filter;
 pub mod proc_dir;
 pub mod proc_net;
 pub mod proc_stat;
 pub mod proc_tables;
 pub mod processes;
+pub mod query;
 pub mod reach;
 pub mod routes;
 pub mod sock_diag;
@@ -63,12 +65,14 @@ use self::owners::{AttributionContext, DumpComparison, OwnerGaps, Owners};
 use self::parts::PartialSamples;
 use self::proc_net::expected_sockets;
 use self::processes::{ClockReading, Describer};
+use self::query::DumpPlan;
 use self::reach::ReachReader;
 use self::tables::{SocketTables, refusal};
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
+use crate::model::query::{QueryFields, SocketQuery};
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, AskedByName, Needs, Scope, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::{NetnsId, Socket};
@@ -337,7 +341,8 @@ impl Source for LinuxSource {
 }
 
 impl LinuxSource {
-    /// Every socket, but for those that `sink` knows: dumped first, then completed by their owners, units and names.
+    /// Every socket that the query of `needs` asks for, but for those that `sink` knows: dumped first, then completed by their
+    /// owners, units and names.
     fn read_all(
         &mut self,
         needs: &Needs,
@@ -345,18 +350,16 @@ impl LinuxSource {
         snapshot: &mut Snapshot,
     ) -> Result<(), SourceError> {
         let is_first = std::mem::take(&mut self.is_first);
-        let compared = self.dump_all(is_first, sink, snapshot)?;
+        let plan = self.tables.plan(&needs.query);
+        let compared = self.dump_all(&plan, needs.query.fields.owner, is_first, sink, snapshot)?;
         self.read_other_namespaces(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
-        let now = moment(snapshot);
-        subflows::detach(&mut snapshot.sockets);
-        let attribute = |owners: &mut Owners, asked: AttributionContext<'_>| {
-            owners.attribute(&mut snapshot.sockets, compared.as_ref(), asked)
-        };
-        let gaps = self.attribute(now, attribute);
-        subflows::adopt(&mut snapshot.sockets);
-        self.note_gaps(gaps, &mut snapshot.coverage);
-        self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
+        if needs.query.fields.owner {
+            self.find_owners(&plan, compared.as_ref(), snapshot);
+        }
+        if needs.query.wants_unhashed() {
+            self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
+        }
         let known = compared.map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
         self.complete_units(needs, snapshot);
@@ -371,30 +374,44 @@ impl LinuxSource {
         Ok(())
     }
 
-    /// Dumps our own tables; the first time as fast as it goes. Where `sink` remembers a sample, each socket is compared
-    /// while it is dumped.
+    /// Dumps our own tables; the first time as fast as it goes. Where `sink` remembers a sample of all sockets and their owners
+    /// (`compares`), each socket is compared while it is dumped.
     fn dump_all(
         &mut self,
+        plan: &DumpPlan,
+        compares: bool,
         is_first: bool,
         sink: &mut dyn SampleSink,
         snapshot: &mut Snapshot,
     ) -> Result<Option<DumpComparison>, SourceError> {
         let now = moment(snapshot);
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-        if is_first {
-            let expected = expected_sockets();
-            // In one piece: a list that grows leaves holes behind that the allocator keeps.
-            sockets.reserve(expected.min(EXPECTED_MAX));
-            let threads = if expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One };
-            return self.tables.read(threads, &mut DumpIntake::all(sockets), coverage).map(|()| None);
-        }
-        if !sink.remembers() {
-            return self.tables.read(DumpThreads::One, &mut DumpIntake::all(sockets), coverage).map(|()| None);
+        let compares = compares && plan.is_whole() && !is_first && sink.remembers();
+        if !compares {
+            let threads = if is_first { threads_for_first(sockets) } else { DumpThreads::One };
+            let intake = &mut DumpIntake::all(sockets).of_plan(Some(plan));
+            return self.tables.read_plan(plan, threads, intake, coverage).map(|()| None);
         }
         let rechecked = self.owners.recheck(now);
         let mut intake = DumpIntake::compared(sockets, sink, &self.owners);
-        self.tables.read(DumpThreads::One, &mut intake, coverage)?;
+        self.tables.read_plan(plan, DumpThreads::One, &mut intake, coverage)?;
         Ok(Some(DumpComparison { rechecked, known: intake.into_known() }))
+    }
+
+    /// Fills in whose the sockets are. What is known of others than those of a plan stays known.
+    fn find_owners(&mut self, plan: &DumpPlan, compared: Option<&DumpComparison>, snapshot: &mut Snapshot) {
+        let now = moment(snapshot);
+        subflows::detach(&mut snapshot.sockets);
+        let attribute = |owners: &mut Owners, asked: AttributionContext<'_>| {
+            if plan.is_whole() {
+                owners.attribute(&mut snapshot.sockets, compared, asked)
+            } else {
+                owners.attribute_part(&mut snapshot.sockets, asked)
+            }
+        };
+        let gaps = self.attribute(now, attribute);
+        subflows::adopt(&mut snapshot.sockets);
+        self.note_gaps(gaps, &mut snapshot.coverage);
     }
 
     /// The sockets of `scope`, those on the screen, those that ended, and those that `sink` misses.
@@ -482,8 +499,10 @@ impl LinuxSource {
         let others = snapshot.coverage.other_namespaces > 0;
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
-            let mut again = Vec::new();
-            if self.tables.read(DumpThreads::One, &mut DumpIntake::all(&mut again), &mut Coverage::default()).is_ok() {
+            let every = SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() };
+            let (plan, mut again) = (DumpPlan::of(&every), Vec::new());
+            let intake = &mut DumpIntake::all(&mut again);
+            if self.tables.read_plan(&plan, DumpThreads::One, intake, &mut Coverage::default()).is_ok() {
                 self.owners.decide(&inodes(&again), others);
             }
         }
@@ -560,6 +579,14 @@ fn sure(visibility: &Cell<Option<Visibility>>) -> Visibility {
     let known = visibility.get().map_or_else(Visibility::look, Visibility::made_sure);
     visibility.set(Some(known));
     known
+}
+
+/// By how many threads the first sample is read, for which room is made in one piece: a list that grows leaves holes behind
+/// that the allocator keeps.
+fn threads_for_first(sockets: &mut Vec<Socket>) -> DumpThreads {
+    let expected = expected_sockets();
+    sockets.reserve(expected.min(EXPECTED_MAX));
+    if expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One }
 }
 
 fn open_inquirer() -> Result<OwnedFd, Errno> {

@@ -13,7 +13,7 @@ use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::netlink::NetlinkSocket;
 use conntop::source::linux::owners::{AttributionContext, IsHeldFn, Owners};
 use conntop::source::linux::processes::ClockReading;
-use conntop::source::linux::sock_diag::{BY_FAMILY, DumpRequest};
+use conntop::source::linux::query::DumpPlan;
 use conntop::source::linux::tables::SocketTables;
 use conntop::source::{Choice, clock, open};
 
@@ -42,8 +42,9 @@ fn asked<'a>(held: &'a mut IsHeldFn<'a>) -> AttributionContext<'a> {
 fn where_the_time_of_a_sample_goes() {
     let mut connection = NetlinkSocket::open().expect("sock_diag");
     time("floor: dump, thrown away", || {
-        for request in DumpRequest::everything() {
-            connection.dump(BY_FAMILY, &request.encode(), |_, _| true);
+        for planned in DumpPlan::everything().dumps {
+            let request = planned.request(None);
+            connection.dump(request.kind(), &request.encode(), |_, _| true);
         }
     });
     let mut tables = SocketTables::sock_diag(NetnsId(0)).expect("sock_diag");

@@ -8,12 +8,15 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use conntop::model::coverage::Coverage;
 use conntop::model::endpoint::{Endpoint, Protocol};
+use conntop::model::query::SocketEnd;
 use conntop::model::socket::{NetnsId, Socket, SocketId};
+use conntop::source::linux::byte_code::{ByteCode, FilterSupport};
 use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
+use conntop::source::linux::kernel_test::KernelTest;
 use conntop::source::linux::netlink::NetlinkSocket;
-use conntop::source::linux::port_filter::{DumpedPorts, PortEnd};
-use conntop::source::linux::sock_diag::{DiagDecoder, DumpRequest};
+use conntop::source::linux::query::{DumpPlan, PlannedDump};
+use conntop::source::linux::sock_diag::DiagDecoder;
 use conntop::source::linux::tables::SocketTables;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -23,7 +26,9 @@ use crate::skip::skip;
 /// Descriptors that the large table needs.
 const DESCRIPTORS: u64 = 14_000;
 
-fn dump(request: DumpRequest) -> Vec<Socket> {
+fn dump(planned: &PlannedDump) -> Vec<Socket> {
+    let filter = ByteCode::of(&planned.test, FilterSupport::All);
+    let request = planned.request(filter.as_ref());
     let mut connection = NetlinkSocket::open().expect("sock_diag");
     let mut sockets = Vec::new();
     let exchange = DiagDecoder { netns: NetnsId(1) }.dump(&mut connection, request, |socket| sockets.push(socket));
@@ -62,25 +67,28 @@ fn halves_meet_at_any_port_without_a_gap_or_an_overlap() {
     let (_closing, mut pairs) = connect("127.0.0.1:7100");
     drop(pairs.pop());
 
-    for whole in DumpRequest::everything() {
-        let all = dump(whole);
+    let dumps = DumpPlan::everything().dumps;
+    let apart = dumps.iter().flat_map(PlannedDump::apart).map(|(planned, _)| planned);
+    for whole in apart.chain(dumps.iter().filter(|planned| planned.family.is_none()).cloned()) {
+        let all = dump(&whole);
         // Listeners are asked for apart: of IPv6 there is one, and one UDP socket.
-        let is_single = whole.states == DumpRequest::LISTENERS.states || whole.protocol == Protocol::Udp;
-        assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole}: {} sockets", all.len());
+        let is_single = whole.is_of_listeners() || whole.protocol == Protocol::Udp;
+        assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole:?}: {} sockets", all.len());
         for (end, endpoint) in [
-            (PortEnd::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint),
-            (PortEnd::Remote, |socket| socket.remote),
+            (SocketEnd::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint),
+            (SocketEnd::Remote, |socket| socket.remote),
         ] {
             let ports = all.iter().map(|socket| endpoint(socket).port);
             let near = |port: u16| [port.saturating_sub(1), port, port.saturating_add(1)];
             let lasts: BTreeSet<u16> = ports.chain([0, 1, 7000, u16::MAX]).flat_map(near).collect();
             for last in lasts {
-                let (below, above) = DumpedPorts::halves(end, last);
-                let below = dump(DumpRequest { ports: Some(below), ..whole });
-                let above = above.map_or_else(Vec::new, |above| dump(DumpRequest { ports: Some(above), ..whole }));
-                assert!(below.iter().all(|socket| endpoint(socket).port <= last), "{whole} {end:?} {last}");
-                assert!(above.iter().all(|socket| endpoint(socket).port > last), "{whole} {end:?} {last}");
-                assert_eq!(ids(&[below, above].concat()), ids(&all), "{whole} {end:?} {last}");
+                let half =
+                    |first, last| dump(&PlannedDump { test: KernelTest::port(end, first, last), ..whole.clone() });
+                let below = half(0, last);
+                let above = last.checked_add(1).map_or_else(Vec::new, |first| half(first, u16::MAX));
+                assert!(below.iter().all(|socket| endpoint(socket).port <= last), "{whole:?} {end:?} {last}");
+                assert!(above.iter().all(|socket| endpoint(socket).port > last), "{whole:?} {end:?} {last}");
+                assert_eq!(ids(&[below, above].concat()), ids(&all), "{whole:?} {end:?} {last}");
             }
         }
     }

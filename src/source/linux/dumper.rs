@@ -1,24 +1,28 @@
-//! Whole tables of sockets by `sock_diag`: what the kernel refuses, answers twice or breaks off, and large tables
-//! dumped in two halves by two threads.
+//! Tables of sockets by `sock_diag`: what the kernel refuses, answers twice or breaks off, and large tables dumped in two
+//! halves by two threads.
 //!
 //! Two threads save time, not work: both walk the kernel's whole table (some 0.2 microseconds a socket), so that they
-//! take a third more of it together. They are worth it where somebody waits, and not in the background.
+//! take a third more of it together. They are worth it where somebody waits, and not in the background. Of a few sockets of a
+//! large table they are not: the walk is not halved, only what is told.
 
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
-use crate::model::snapshot::Scope;
+use crate::model::query::SocketEnd;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
+use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::units;
 use crate::source::SourceError;
+use crate::source::linux::byte_code::{ByteCode, FilterSupport};
 use crate::source::linux::failed;
 use crate::source::linux::intake::DumpIntake;
+use crate::source::linux::kernel_test::KernelTest;
 use crate::source::linux::netlink::{Exchange, NetlinkSocket};
-use crate::source::linux::port_filter::{DumpedPorts, PortEnd};
+use crate::source::linux::query::{DumpPlan, PlannedDump};
 use crate::source::linux::sock_diag::{self, DiagDecoder, DumpRequest, SocketLookup};
 use crate::source::linux::threads;
 
@@ -50,6 +54,8 @@ pub struct Dumper {
     refused: Vec<((Protocol, Family), Errno)>,
     /// The kernel does not give both families in one dump.
     separately: bool,
+    /// What programs the kernel runs, as far as it was asked.
+    filters: FilterSupport,
     /// Whether the kernel may have MPTCP sockets, as far as it was asked.
     mptcp: Mptcp,
     /// Cookies of this sample; kept for its memory.
@@ -125,6 +131,7 @@ impl Dumper {
             decoder,
             refused: Vec::new(),
             separately: false,
+            filters: FilterSupport::All,
             mptcp: Mptcp::of_kernel(),
             seen: FxHashSet::default(),
             seen_kept: SEEN_KEPT,
@@ -140,6 +147,7 @@ impl Dumper {
             decoder,
             refused: Vec::new(),
             separately: false,
+            filters: FilterSupport::All,
             mptcp: Mptcp::of_kernel(),
             seen: FxHashSet::default(),
             // There may be hundreds of namespaces.
@@ -152,25 +160,25 @@ impl Dumper {
         self.connection.interface_name(index)
     }
 
-    /// Takes in the sockets that `request` asks for.
+    /// Takes in the sockets that `planned` asks for.
     pub fn read(
         &mut self,
-        request: DumpRequest,
+        planned: &PlannedDump,
         threads: DumpThreads,
         intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<DumpAnswer, SourceError> {
-        if let Some((_, error)) = self.refused.iter().find(|(refused, _)| *refused == request.table()) {
-            return Ok(DumpAnswer::Refused(*error));
+        if let Some(error) = self.refusal(planned) {
+            return Ok(DumpAnswer::Refused(error));
         }
-        let in_halves = threads == DumpThreads::Two;
-        let bound = if in_halves && request.protocol == Protocol::Tcp { sock_diag::BOUND } else { 0 };
-        let request = DumpRequest { states: request.states & !bound, ..request };
-        let exchange = if in_halves { self.read_in_halves(request, intake) } else { None };
-        let exchange = exchange.unwrap_or_else(|| dump(self.decoder, &mut self.connection, request, intake));
+        let (request, exchange) = self.exchange(planned, threads, intake);
         if let Some(error) = exchange.refusal() {
+            if request.family.is_none() {
+                self.separately = true;
+                return Ok(DumpAnswer::Refused(error));
+            }
             if is_for_good(error) {
-                self.refuse(request.table(), error);
+                request.family.into_iter().for_each(|family| self.refuse((request.protocol, family), error));
                 return Ok(DumpAnswer::Refused(error));
             }
             return Err(not_listed(request, error));
@@ -180,18 +188,46 @@ impl Dumper {
         Ok(DumpAnswer::Given)
     }
 
+    /// Why the kernel is not asked for what `planned` asks for, if it refused that before.
+    fn refusal(&self, planned: &PlannedDump) -> Option<Errno> {
+        let is_of = |(protocol, family): (Protocol, Family)| {
+            protocol == planned.protocol && planned.family.is_none_or(|planned| planned == family)
+        };
+        let of_table = self.refused.iter().find(|(table, _)| is_of(*table)).map(|(_, error)| *error);
+        of_table.or((self.separately && planned.family.is_none()).then_some(Errno::OPNOTSUPP))
+    }
+
+    /// Dumps what `planned` asks for, with less of a filter where the kernel does not run it. The request is the one that was
+    /// answered, without its filter.
+    fn exchange(
+        &mut self,
+        planned: &PlannedDump,
+        threads: DumpThreads,
+        intake: &mut DumpIntake<'_>,
+    ) -> (DumpRequest<'static>, Exchange) {
+        loop {
+            let filter = ByteCode::of(&planned.test, self.filters);
+            let halves = if threads == DumpThreads::Two { self.read_in_halves(planned, intake) } else { None };
+            let exchange = halves
+                .unwrap_or_else(|| dump(self.decoder, &mut self.connection, planned.request(filter.as_ref()), intake));
+            if filter.is_none() || exchange.refusal() != Some(Errno::INVAL) {
+                return (planned.request(None), exchange);
+            }
+            self.filters = self.filters.less();
+        }
+    }
+
     /// Asks the kernel for this table no more.
     pub(super) fn refuse(&mut self, table: (Protocol, Family), error: Errno) {
         self.refused.push((table, error));
     }
 
-    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, takes in the whole
-    /// table; otherwise nothing.
-    fn read_in_halves(&mut self, request: DumpRequest, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
-        if request.ports.is_some() {
-            return None;
-        }
+    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, takes in all that `planned`
+    /// asks for; otherwise nothing.
+    fn read_in_halves(&mut self, planned: &PlannedDump, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
         self.second.opened()?;
+        let filter = ByteCode::of(&planned.test, self.filters);
+        let request = planned.request(filter.as_ref());
         let mut first = Vec::with_capacity(PROBE_LEN as usize);
         let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, |socket| first.push(socket));
         if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
@@ -200,52 +236,49 @@ impl Dumper {
             }
             return Some(probe);
         }
-        let cut = if probe.gave_up { cut(&first) } else { None };
+        if !probe.gave_up {
+            return None;
+        }
+        let bound = take_bound(planned, &mut first)?;
+        let cut = cut(&first)?;
         drop(first);
         let before = intake.mark();
-        let whole = self.dump_halves(request, cut?, intake);
+        let rest = PlannedDump { states: planned.states & !sock_diag::BOUND, ..planned.clone() };
+        let whole = self.dump_halves(&rest, cut, intake);
         if whole.refusal().is_some() {
             // The kernel takes the request, but not its filter: never again.
             intake.rewind(before);
             self.second = SecondConnection::Useless;
             return None;
         }
-        Some(whole)
-    }
-
-    /// Takes in the TCP sockets that are only bound, which [`Self::read`] leaves out in halves: for them the kernel walks its
-    /// table of ports, in each half and each family anew, though one walk tells them all.
-    pub fn read_bound(&mut self, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) {
-        let before = intake.mark();
-        let mut exchange =
-            self.decoder.dump_both_families(&mut self.connection, sock_diag::BOUND, |socket| intake.push(socket));
-        if exchange.refusal().is_some() {
-            intake.rewind(before);
-            exchange = Family::ALL.into_iter().fold(Exchange::default(), |exchange, family| {
-                let request = DumpRequest { states: sock_diag::BOUND, ..DumpRequest::of((Protocol::Tcp, family)) };
-                exchange.and(dump(self.decoder, &mut self.connection, request, intake))
-            });
+        // Behind the others: of a socket that has connected meanwhile the later word counts.
+        for socket in bound {
+            intake.push(socket);
         }
-        coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
+        Some(whole)
     }
 
     /// Dumps the sockets up to a port and those above it, in this order, by a thread each.
     fn dump_halves(
         &mut self,
-        request: DumpRequest,
-        (end, last): (PortEnd, u16),
+        planned: &PlannedDump,
+        (end, last): (SocketEnd, u16),
         intake: &mut DumpIntake<'_>,
     ) -> Exchange {
-        let (below, above) = DumpedPorts::halves(end, last);
+        let above = last.checked_add(1).map(|first| half(planned, end, (first, u16::MAX)));
         let (Some(above), Some(second)) = (above, self.second.opened()) else {
-            return dump(self.decoder, &mut self.connection, request, intake);
+            let filter = ByteCode::of(&planned.test, self.filters);
+            return dump(self.decoder, &mut self.connection, planned.request(filter.as_ref()), intake);
         };
-        let [below, above] = [below, above].map(|ports| DumpRequest { ports: Some(ports), ..request });
+        let below = half(planned, end, (0, last));
+        let [below_filter, above_filter] = [&below, &above].map(|half| ByteCode::of(&half.test, self.filters));
+        let (below, above) = (below.request(below_filter.as_ref()), above.request(above_filter.as_ref()));
         let (decoder, connection) = (self.decoder, &mut self.connection);
         // In one piece, and more than is needed, which is not touched: a list that grows leaves holes behind, and glibc
         // takes the size of what it gives back to the system (up to 32 MiB) as that of what it need not in future.
         let mut others = Vec::with_capacity(intake.sockets.capacity());
-        let upper = || dump(decoder, second, above, &mut DumpIntake::all(&mut others));
+        let plan = intake.plan();
+        let upper = || dump(decoder, second, above, &mut DumpIntake::all(&mut others).of_plan(plan));
         let (lower, upper) = threads::both(|| dump(decoder, connection, below, intake), upper);
         intake.append(&mut others);
         lower.and(upper)
@@ -264,78 +297,35 @@ impl Dumper {
         sock_diag::is_held(&mut self.connection, &socket.reference())
     }
 
-    /// Takes in the sockets of `scope`; what the kernel refuses is left out and asked for no more.
-    pub fn read_part(
-        &mut self,
-        scope: Scope,
-        intake: &mut DumpIntake<'_>,
-        coverage: &mut Coverage,
-    ) -> Result<(), SourceError> {
-        let together = self.read_tcp_together(scope, intake);
-        if let Some(exchange) = together {
-            coverage.records_skipped = coverage.records_skipped.saturating_add(exchange.skipped);
-        }
-        for request in DumpRequest::of_scope(scope) {
-            if request.protocol == Protocol::Udp || together.is_none() {
-                self.read(request, DumpThreads::One, intake, coverage)?;
-            }
-        }
-        self.read_mptcp(intake, coverage)?;
-        self.drop_repeated(intake.sockets);
-        Ok(())
+    /// Whether there may be MPTCP connections, so that only the `tcp_info` of TCP sockets tells which of them carry one.
+    pub fn may_have_mptcp_connections(&mut self) -> bool {
+        let mut may_have = |request: DumpRequest<'_>| {
+            let request = DumpRequest { states: request.states & !sock_diag::LISTENERS, ..request };
+            let exchange = self.decoder.dump(&mut self.connection, request, drop);
+            exchange.messages > 0 || exchange.error.is_some()
+        };
+        self.mptcp != Mptcp::Absent && DumpRequest::MPTCP.into_iter().any(&mut may_have)
     }
 
-    /// Takes in the TCP sockets of `scope` in one walk; nothing if that does not work or goes wrong.
-    fn read_tcp_together(&mut self, scope: Scope, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
-        let requests = DumpRequest::of_scope(scope).filter(|request| request.protocol == Protocol::Tcp);
-        // Listeners and the others are asked for apart; both belong to the scope.
-        let states = requests.fold(0, |states, request| states | request.states);
-        self.read_together(states, intake)
-    }
-
-    /// Takes in the TCP sockets of every state in one walk of the kernel's table, which takes a part of what two take;
-    /// says whether that is done. If not, each family is to be read by itself.
-    pub fn read_tcp(&mut self, threads: DumpThreads, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) -> bool {
-        // Halves are cut by a filter, which this kind of request does not have.
-        if threads == DumpThreads::Two || !self.refused.is_empty() {
-            return false;
-        }
-        let states = DumpRequest::of((Protocol::Tcp, Family::Ipv4)).states;
-        let exchange = self.read_together(states, intake);
-        let skipped = exchange.map_or(0, |exchange| exchange.skipped);
-        coverage.records_skipped = coverage.records_skipped.saturating_add(skipped);
-        exchange.is_some()
-    }
-
-    fn read_together(&mut self, states: u32, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
-        if self.separately {
-            return None;
-        }
-        let before = intake.mark();
-        // Listeners by themselves: only of them is it asked what was dropped.
-        let parts =
-            [states & sock_diag::LISTENERS, states & !sock_diag::LISTENERS].into_iter().filter(|part| *part != 0);
-        let exchange = parts.fold(Exchange::default(), |exchange, part| {
-            exchange.and(self.decoder.dump_both_families(&mut self.connection, part, |socket| intake.push(socket)))
-        });
-        self.separately |= exchange.refusal().is_some();
-        let whole = exchange.error.is_none() && !exchange.interrupted && !exchange.truncated;
-        if !whole {
-            intake.rewind(before);
-        }
-        whole.then_some(exchange)
-    }
-
-    /// Takes in the MPTCP sockets, whose subflows, if there are any, stand in the intake already. What carries MPTCP
-    /// connections that the kernel does not list is said in `coverage`.
+    /// Takes in the MPTCP sockets that `plan` asks for. Where their subflows stand in the intake already, all of them are
+    /// taken in. What carries MPTCP connections that the kernel does not list is said in `coverage`.
     ///
     /// The listening ones are walked for only where a subflow listens: that walk takes most of a millisecond, however few
     /// there are, the others a thirtieth of that.
-    pub fn read_mptcp(&mut self, intake: &mut DumpIntake<'_>, coverage: &mut Coverage) -> Result<(), SourceError> {
-        let listen = intake.sockets.iter().any(|socket| socket.is_subflow && socket.is_listener());
+    pub fn read_mptcp(
+        &mut self,
+        plan: &DumpPlan,
+        intake: &mut DumpIntake<'_>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
+        let carries = |listen: bool| move |socket: &Socket| socket.is_subflow && socket.is_listener() == listen;
+        let (listens, connects) = (intake.sockets.iter().any(carries(true)), intake.sockets.iter().any(carries(false)));
+        let mut states = if listens || connects { sock_diag::STATES_ALL } else { plan.mptcp };
+        if !listens && plan.has_all_listeners() {
+            states &= !sock_diag::LISTENERS;
+        }
         for request in DumpRequest::MPTCP {
-            let states = if listen { request.states } else { request.states & !sock_diag::LISTENERS };
-            if self.mptcp != Mptcp::There {
+            if self.mptcp != Mptcp::There || states == 0 {
                 break;
             }
             let request = DumpRequest { states, ..request };
@@ -409,7 +399,7 @@ impl Dumper {
 fn dump(
     decoder: DiagDecoder,
     connection: &mut NetlinkSocket,
-    request: DumpRequest,
+    request: DumpRequest<'_>,
     intake: &mut DumpIntake<'_>,
 ) -> Exchange {
     let before = intake.mark();
@@ -421,12 +411,31 @@ fn dump(
     decoder.dump(connection, request, |socket| intake.push(socket))
 }
 
+/// The part of `planned` that has such a port.
+fn half(planned: &PlannedDump, end: SocketEnd, (first, last): (u16, u16)) -> PlannedDump {
+    let test = KernelTest::all([KernelTest::port(end, first, last), planned.test.clone()]);
+    PlannedDump { test, ..planned.clone() }
+}
+
+/// Takes the sockets that are only bound out of the `first` ones of a dump. The kernel tells them before all others, as it
+/// walks its table of ports for them, which takes as long as half a walk of all sockets: so whoever has seen another one has
+/// seen all of them. `None` where that cannot be said.
+fn take_bound(planned: &PlannedDump, first: &mut Vec<Socket>) -> Option<Vec<Socket>> {
+    let is_bound = |socket: &Socket| matches!(socket.state, TcpState::Bound | TcpState::Close);
+    if planned.states & sock_diag::BOUND == 0 || planned.protocol != Protocol::Tcp {
+        return Some(Vec::new());
+    }
+    let (bound, others): (Vec<_>, Vec<_>) = first.drain(..).partition(is_bound);
+    *first = others;
+    (!first.is_empty()).then_some(bound)
+}
+
 /// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets
 /// have too few different ports.
-fn cut(sample: &[Socket]) -> Option<(PortEnd, u16)> {
+fn cut(sample: &[Socket]) -> Option<(SocketEnd, u16)> {
     let ends = [
-        (PortEnd::Local, ports(sample, |socket| socket.local)),
-        (PortEnd::Remote, ports(sample, |socket| socket.remote)),
+        (SocketEnd::Local, ports(sample, |socket| socket.local)),
+        (SocketEnd::Remote, ports(sample, |socket| socket.remote)),
     ];
     let cuts = ends.iter().filter_map(|(end, ports)| {
         let median = *ports.get(ports.len() / 2)?;
@@ -455,7 +464,7 @@ fn is_for_good(error: Errno) -> bool {
     missing.contains(&error) || [Errno::PERM, Errno::ACCESS].contains(&error)
 }
 
-fn not_listed(request: DumpRequest, error: Errno) -> SourceError {
+fn not_listed(request: DumpRequest<'_>, error: Errno) -> SourceError {
     failed(&format!("the kernel did not list its {request} sockets ({error})"))
 }
 
@@ -474,7 +483,7 @@ fn unlisted_mptcp(subflows: usize, error: Errno) -> Option<String> {
 }
 
 /// What is wrong with the answer to `request`, as a sentence.
-fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
+fn flaw(request: DumpRequest<'_>, exchange: Exchange) -> Option<String> {
     let what = match exchange {
         Exchange { error: Some(error), .. } => format!("broke off ({error})"),
         Exchange { truncated: true, .. } => "did not fit the buffer".to_owned(),
@@ -487,7 +496,7 @@ fn flaw(request: DumpRequest, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tcp_state::TcpState;
+    use crate::model::snapshot::Scope;
     use crate::model::testing::{listener, tcp};
 
     fn connections(locals: impl Iterator<Item = u16>, remotes: impl Iterator<Item = u16>) -> Vec<Socket> {
@@ -500,11 +509,11 @@ mod tests {
     #[test]
     fn a_table_is_cut_at_the_median_of_the_ports_that_differ() {
         let proxy = connections((0..100).map(|n| if n % 2 == 0 { 7_000 } else { 32_768 + n }), 0..100);
-        assert_eq!(cut(&proxy), Some((PortEnd::Local, 32_768)));
+        assert_eq!(cut(&proxy), Some((SocketEnd::Local, 32_768)));
         let server = connections(std::iter::repeat(443), 40_001..40_101);
-        assert_eq!(cut(&server), Some((PortEnd::Remote, 40_050)));
+        assert_eq!(cut(&server), Some((SocketEnd::Remote, 40_050)));
         let client = connections(40_001..40_101, std::iter::repeat(5_432));
-        assert_eq!(cut(&client), Some((PortEnd::Local, 40_050)));
+        assert_eq!(cut(&client), Some((SocketEnd::Local, 40_050)));
     }
 
     #[test]
@@ -521,20 +530,25 @@ mod tests {
         let mut dumper = Dumper::open(NetnsId(1)).expect("sock_diag");
         let listeners =
             ["127.0.0.1:0", "[::1]:0"].map(|address| std::net::TcpListener::bind(address).expect("loopback"));
-        let scope = Scope::tcp(&[TcpState::Listen]);
-        let read = |dumper: &mut Dumper| {
+        let plan = DumpPlan::of_scope(Scope::tcp(&[TcpState::Listen]));
+        let [planned] = &plan.dumps[..] else { panic!("one dump: {plan:?}") };
+        let read = |dumper: &mut Dumper, planned: &PlannedDump| {
             let mut sockets = Vec::new();
-            dumper.read_part(scope, &mut DumpIntake::all(&mut sockets), &mut Coverage::default()).expect("sock_diag");
+            let intake = &mut DumpIntake::all(&mut sockets);
+            let answer = dumper.read(planned, DumpThreads::One, intake, &mut Coverage::default()).expect("sock_diag");
+            assert!((answer == DumpAnswer::Given) != (planned.family.is_none() && dumper.separately));
             let has = |listener: &std::net::TcpListener| {
                 let local = listener.local_addr().expect("bound");
                 sockets.iter().any(|socket| socket.local == Endpoint::new(local.ip(), local.port()))
             };
             (listeners.iter().all(has), sockets.iter().all(Socket::is_listener))
         };
-        assert_eq!(read(&mut dumper), (true, true));
+        assert_eq!(read(&mut dumper, planned), (true, true));
         assert!(!dumper.separately, "the kernel takes the request");
+        let (ipv4, _) = planned.apart().next().expect("two families");
+        assert_eq!(read(&mut dumper, &ipv4), (false, true), "the other one is missing");
         dumper.separately = true;
-        assert_eq!(read(&mut dumper), (true, true));
+        assert_eq!(read(&mut dumper, planned), (false, true), "nothing is asked");
     }
 
     #[test]
@@ -548,7 +562,8 @@ mod tests {
         assert!(said.as_str().contains("does not list MPTCP") && said.as_str().contains("Linux 5.9"), "{said}");
         let subflow = Socket { is_subflow: true, ..tcp(1).build() };
         let (mut sockets, mut coverage) = (vec![subflow], Coverage::default());
-        dumper.read_mptcp(&mut DumpIntake::all(&mut sockets), &mut coverage).expect("it is not asked");
+        let plan = DumpPlan::everything();
+        dumper.read_mptcp(&plan, &mut DumpIntake::all(&mut sockets), &mut coverage).expect("it is not asked");
         assert!(coverage.degraded.iter().any(|sentence| {
             sentence.as_str().starts_with("the kernel does not list the MPTCP connections over 1 TCP socket, nor")
         }));

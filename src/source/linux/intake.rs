@@ -14,11 +14,14 @@ use crate::model::sink::{SampleSink, SinkAnswer};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::source::linux::owners::Owners;
+use crate::source::linux::query::DumpPlan;
 
 /// Takes in the sockets of one sample.
 pub struct DumpIntake<'a> {
     /// Those that the sample lists.
     pub sockets: &'a mut Vec<Socket>,
+    /// Which of them; `None` for all.
+    plan: Option<&'a DumpPlan>,
     comparison: Option<Comparison<'a>>,
 }
 
@@ -35,17 +38,35 @@ struct Comparison<'a> {
 impl<'a> DumpIntake<'a> {
     /// Lists every socket.
     pub const fn all(sockets: &'a mut Vec<Socket>) -> Self {
-        Self { sockets, comparison: None }
+        Self { sockets, plan: None, comparison: None }
+    }
+
+    /// Lists only what `plan` lists.
+    #[must_use]
+    pub fn of_plan(self, plan: Option<&'a DumpPlan>) -> Self {
+        Self { plan: plan.filter(|plan| !plan.is_whole()), ..self }
+    }
+
+    /// Which sockets are listed, if not all.
+    pub const fn plan(&self) -> Option<&'a DumpPlan> {
+        self.plan
     }
 
     /// Lists what `sink` does not know, and what cannot be compared yet.
     pub fn compared(sockets: &'a mut Vec<Socket>, sink: &'a mut dyn SampleSink, owners: &'a Owners) -> Self {
-        Self { sockets, comparison: Some(Comparison { sink, owners, named: FxHashSet::default(), known: Vec::new() }) }
+        Self {
+            sockets,
+            plan: None,
+            comparison: Some(Comparison { sink, owners, named: FxHashSet::default(), known: Vec::new() }),
+        }
     }
 
     /// Takes in one socket.
     #[inline]
     pub fn push(&mut self, mut socket: Socket) {
+        if self.plan.is_some_and(|plan| !plan.lists(&socket)) {
+            return;
+        }
         if !self.comparison.as_mut().is_some_and(|comparison| comparison.knows(&mut socket)) {
             self.sockets.push(socket);
         }

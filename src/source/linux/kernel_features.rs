@@ -11,10 +11,12 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
 
 use crate::model::endpoint::{Family, Protocol};
+use crate::model::query::SocketEnd;
 use crate::model::snapshot::AskedByName;
 use crate::model::socket::{NetnsId, Socket};
+use crate::source::linux::byte_code::{ByteCode, FilterSupport};
+use crate::source::linux::kernel_test::KernelTest;
 use crate::source::linux::netlink::NetlinkSocket;
-use crate::source::linux::port_filter::{DumpedPorts, PortEnd};
 use crate::source::linux::sock_diag::{BOUND, DiagDecoder, DumpRequest};
 
 /// What is said where bound sockets are asked for and not listed.
@@ -84,8 +86,9 @@ fn probe_cgroup() -> Result<bool, Errno> {
 /// The IPv4 sockets in `states` that have the local port `port`.
 fn at_port(protocol: Protocol, states: u32, port: u16) -> Result<Vec<Socket>, Errno> {
     let mut connection = NetlinkSocket::open()?;
-    let ports = Some(DumpedPorts { end: PortEnd::Local, first: port, last: port });
-    let request = DumpRequest { states, ports, ..DumpRequest::of((protocol, Family::Ipv4)) };
+    let test = KernelTest::port(SocketEnd::Local, port, port);
+    let filter = ByteCode::of(&test, FilterSupport::All);
+    let request = DumpRequest { states, filter: filter.as_ref(), ..DumpRequest::of((protocol, Family::Ipv4)) };
     let mut sockets = Vec::new();
     let exchange = DiagDecoder { netns: NetnsId(0) }.dump(&mut connection, request, |socket| sockets.push(socket));
     exchange.error.map_or(Ok(sockets), Err)

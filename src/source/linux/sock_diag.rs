@@ -13,15 +13,14 @@ use rustix::io::Errno;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::process::Owner;
-use crate::model::snapshot::Scope;
 use crate::model::socket::{Drops, NetnsId, Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::TcpDetail;
-use crate::model::tcp_state::{STATES, TcpState};
+use crate::model::tcp_state::TcpState;
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
 use crate::source::clock;
+use crate::source::linux::byte_code::ByteCode;
 use crate::source::linux::netlink::{Attributes, Exchange, NetlinkSocket, Reader};
-use crate::source::linux::port_filter::DumpedPorts;
 use crate::source::linux::{mptcp_info, tcp_info};
 
 /// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`).
@@ -33,6 +32,8 @@ const DESTROY: u16 = 21;
 const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The length of `struct inet_diag_req_v2`.
 const REQUEST_LEN: usize = 56;
+/// The length of `struct inet_diag_req`.
+const OLD_REQUEST_LEN: usize = 60;
 
 /// Where a request has the cookie, and the value that fits all (`INET_DIAG_NOCOOKIE`).
 const COOKIE: usize = 48;
@@ -72,86 +73,98 @@ pub const LISTENERS: u32 = 1 << 10;
 
 /// Which sockets to dump. One dump is one walk over the kernel's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DumpRequest {
+pub struct DumpRequest<'a> {
     /// Which protocol.
     pub protocol: Protocol,
-    /// IPv4 or IPv6 sockets.
-    pub family: Family,
+    /// IPv4 or IPv6 sockets; `None` for both, which only TCP has in one table.
+    pub family: Option<Family>,
     /// One bit a state: `1 << TCP_…` (`include/net/tcp_states.h`).
     pub states: u32,
-    /// Only sockets with such a port; the kernel filters while it walks.
-    pub ports: Option<DumpedPorts>,
+    /// Whether the `tcp_info` is told, and with it which sockets carry MPTCP. Of listeners and MPTCP sockets it always is.
+    pub tcp_info: bool,
+    /// The local and the remote port; 0 for any. The kernel does not look at them where a socket is only bound.
+    pub ports: (u16, u16),
+    /// The kernel runs it on each socket while it walks.
+    pub filter: Option<&'a ByteCode>,
 }
 
-impl DumpRequest {
+impl DumpRequest<'static> {
     /// The cheapest question there is: IPv4 TCP listeners, 0.03 ms.
     pub const LISTENERS: Self = Self { states: LISTENERS, ..Self::of((Protocol::Tcp, Family::Ipv4)) };
-
-    /// Every socket of TCP and UDP, in the six dumps that this takes: TCP listeners by
-    /// themselves, because only of them drops are asked for. Those of MPTCP are [`MPTCP`](Self::MPTCP).
-    pub fn everything() -> impl Iterator<Item = Self> {
-        let tables = Protocol::WITH_PORTS.into_iter().flat_map(|protocol| Family::ALL.map(|family| (protocol, family)));
-        tables.map(Self::of).flat_map(|all| {
-            let listeners = all.states & LISTENERS;
-            let parts =
-                if all.protocol == Protocol::Tcp { [listeners, all.states ^ listeners] } else { [0, all.states] };
-            parts.into_iter().filter(|states| *states != 0).map(move |states| Self { states, ..all })
-        })
-    }
-
-    /// The sockets of `scope`, in the two to six dumps that this takes.
-    pub fn of_scope(scope: Scope) -> impl Iterator<Item = Self> {
-        let covered = STATES.iter().filter(move |row| scope.covers(Protocol::Tcp, row.state));
-        let states = covered.fold(0, |states, row| states | 1u32.wrapping_shl(row.kernel_code.into())) & STATES_ALL;
-        Self::everything().filter_map(move |request| match request.protocol {
-            Protocol::Tcp => Some(Self { states: states & request.states, ..request }).filter(|part| part.states != 0),
-            Protocol::Udp | Protocol::Mptcp => scope.covers(request.protocol, TcpState::Unconn).then_some(request),
-        })
-    }
 
     /// Every MPTCP socket, in the two dumps that this takes.
     pub const MPTCP: [Self; 2] = [Self::of((Protocol::Mptcp, Family::Ipv4)), Self::of((Protocol::Mptcp, Family::Ipv6))];
 
     /// Every socket of one of the kernel's tables.
     pub const fn of((protocol, family): (Protocol, Family)) -> Self {
-        Self { protocol, family, states: STATES_ALL, ports: None }
+        Self { protocol, family: Some(family), states: STATES_ALL, tcp_info: true, ports: (0, 0), filter: None }
+    }
+}
+
+impl DumpRequest<'_> {
+    /// The type of the message: where it has no family it is a `struct inet_diag_req`, otherwise a
+    /// `struct inet_diag_req_v2`.
+    pub const fn kind(self) -> u16 {
+        if self.family.is_some() { BY_FAMILY } else { TCP_OF_BOTH_FAMILIES }
     }
 
-    /// Which of the kernel's tables it asks.
-    pub const fn table(self) -> (Protocol, Family) {
-        (self.protocol, self.family)
-    }
-
-    /// `struct inet_diag_req_v2` with an empty id, and the port filter as an attribute behind it.
+    /// The message: the fixed part with an id that has nothing but ports, and the filter as an attribute behind it.
     pub fn encode(self) -> Vec<u8> {
         // tcp_info is asked for by bit; shutdown mask, V6ONLY and cgroup id come unasked.
-        let extensions = extensions(self.protocol, self.states);
-        let mut body = [0; REQUEST_LEN];
-        write(&mut body, 0, &[family_code(self.family), protocol_code(self.protocol), extensions, 0]);
-        write(&mut body, 4, &self.states.to_ne_bytes());
-        let mut body = body.to_vec();
-        body.extend(self.ports.iter().flat_map(|ports| ports.encode()));
+        let extensions = self.extensions();
+        let mut body = if let Some(family) = self.family {
+            let mut body = vec![0; REQUEST_LEN];
+            write(&mut body, 0, &[family_code(family), protocol_code(self.protocol), extensions, 0]);
+            write(&mut body, 4, &self.states.to_ne_bytes());
+            write(&mut body, 8, &self.encode_ports());
+            body
+        } else {
+            // struct inet_diag_req: family, two unused lengths, extensions; the id; states; dbs.
+            let mut body = vec![0; OLD_REQUEST_LEN];
+            write(&mut body, 3, &[extensions]);
+            write(&mut body, 4, &self.encode_ports());
+            write(&mut body, 52, &self.states.to_ne_bytes());
+            body
+        };
+        body.extend(self.filter.iter().flat_map(|filter| filter.attribute()));
         if self.protocol == Protocol::Mptcp {
             body.extend(8u16.to_ne_bytes().iter().chain(&INET_DIAG_REQ_PROTOCOL.to_ne_bytes()));
             body.extend(IPPROTO_MPTCP.to_ne_bytes());
         }
         body
     }
+
+    fn encode_ports(self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (self.ports.0.to_be_bytes(), self.ports.1.to_be_bytes());
+        [a, b, c, d]
+    }
+
+    /// What is asked for beside the fixed part. Drops are not asked of the mass of connections, where they cost a twentieth
+    /// more and say nothing; of listeners they are `ListenDrops`, of UDP `RcvbufErrors` and the like.
+    const fn extensions(self) -> u8 {
+        match self.protocol {
+            Protocol::Tcp if self.states == LISTENERS => bit(INET_DIAG_INFO) | bit(INET_DIAG_SKMEMINFO),
+            Protocol::Tcp if !self.tcp_info => 0,
+            Protocol::Tcp | Protocol::Mptcp => bit(INET_DIAG_INFO),
+            Protocol::Udp => bit(INET_DIAG_SKMEMINFO),
+        }
+    }
 }
 
-impl fmt::Display for DumpRequest {
+impl fmt::Display for DumpRequest<'_> {
     /// The table in words: `IPv4 TCP`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let family = match self.family {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
+            Some(Family::Ipv4) => "IPv4 ",
+            Some(Family::Ipv6) => "IPv6 ",
+            None => "",
         };
         let protocol = match self.protocol {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",
             Protocol::Mptcp => "MPTCP",
         };
-        write!(f, "{family} {protocol}")
+        write!(f, "{family}{protocol}")
     }
 }
 
@@ -164,35 +177,19 @@ pub struct DiagDecoder {
 
 impl DiagDecoder {
     /// Dumps what `request` asks for, and hands each socket to `take`.
-    pub fn dump(self, connection: &mut NetlinkSocket, request: DumpRequest, take: impl FnMut(Socket)) -> Exchange {
+    pub fn dump(self, connection: &mut NetlinkSocket, request: DumpRequest<'_>, take: impl FnMut(Socket)) -> Exchange {
         self.dump_at_most(connection, request, u32::MAX, take)
     }
 
-    /// Dumps the TCP sockets in `states` of both families, for the price of one, and hands each to `take`.
-    pub fn dump_both_families(
-        self,
-        connection: &mut NetlinkSocket,
-        states: u32,
-        mut take: impl FnMut(Socket),
-    ) -> Exchange {
-        // struct inet_diag_req: family, two unused lengths, extensions; an empty id; states; dbs.
-        let mut body = [0; 60];
-        write(&mut body, 3, &[extensions(Protocol::Tcp, states)]);
-        write(&mut body, 52, &states.to_ne_bytes());
-        connection.dump(TCP_OF_BOTH_FAMILIES, &body, |payload, moment| {
-            self.decode(payload, Protocol::Tcp, moment).map(&mut take).is_some()
-        })
-    }
-
-    /// As [`Self::dump`], but gives up after about `most` sockets.
+    /// The same, but gives up after about `most` sockets.
     pub fn dump_at_most(
         self,
         connection: &mut NetlinkSocket,
-        request: DumpRequest,
+        request: DumpRequest<'_>,
         most: u32,
         mut take: impl FnMut(Socket),
     ) -> Exchange {
-        connection.dump_at_most(most, BY_FAMILY, &request.encode(), |payload, moment| {
+        connection.dump_at_most(most, request.kind(), &request.encode(), |payload, moment| {
             self.decode(payload, request.protocol, moment).map(&mut take).is_some()
         })
     }
@@ -333,11 +330,11 @@ pub fn destroy(connection: &mut NetlinkSocket, reference: &SocketRef) -> Result<
 
 /// Cookies, inodes and local ports of the sockets that `request` asks for, in one dump that was not disturbed: a few are tried. The error
 /// says that none could be read to its end (`EAGAIN`: they change too fast).
-pub fn identities(connection: &mut NetlinkSocket, request: DumpRequest) -> Result<Vec<Identity>, Errno> {
+pub fn identities(connection: &mut NetlinkSocket, request: DumpRequest<'_>) -> Result<Vec<Identity>, Errno> {
     const LOOKS: usize = 4;
     for _ in 0..LOOKS {
         let mut sockets = Vec::new();
-        let exchange = connection.dump(BY_FAMILY, &request.encode(), |payload, _| {
+        let exchange = connection.dump(request.kind(), &request.encode(), |payload, _| {
             Identity::of(payload).map(|identity| sockets.push(identity)).is_some()
         });
         match exchange.error {
@@ -506,16 +503,6 @@ const fn protocol_code(protocol: Protocol) -> u8 {
     }
 }
 
-/// What is asked for beside the fixed part. Drops are not asked of the mass of connections, where they cost a twentieth
-/// more and say nothing; of listeners they are `ListenDrops`, of UDP `RcvbufErrors` and the like.
-const fn extensions(protocol: Protocol, states: u32) -> u8 {
-    match protocol {
-        Protocol::Tcp if states == LISTENERS => bit(INET_DIAG_INFO) | bit(INET_DIAG_SKMEMINFO),
-        Protocol::Tcp | Protocol::Mptcp => bit(INET_DIAG_INFO),
-        Protocol::Udp => bit(INET_DIAG_SKMEMINFO),
-    }
-}
-
 /// The bit that asks for `extension`.
 const fn bit(extension: u16) -> u8 {
     1u8.wrapping_shl(extension.saturating_sub(1) as u32)
@@ -531,6 +518,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::query::SocketEnd;
+    use crate::source::linux::byte_code::FilterSupport;
+    use crate::source::linux::kernel_test::KernelTest;
     use crate::source::linux::netlink::Messages;
 
     // Recorded by tests/fixtures/record_sock_diag.py on Linux 6.18, x86-64.
@@ -714,14 +704,29 @@ mod tests {
 
     #[test]
     fn a_dump_request_asks_for_tcp_info_of_tcp_and_for_drops_of_listeners_and_udp() {
-        let everything: Vec<_> = DumpRequest::everything().map(DumpRequest::encode).collect();
-        let heads: Vec<_> = everything.iter().map(|body| [body[0], body[1], body[2]]).collect();
         let (info, memory) = (bit(INET_DIAG_INFO), bit(INET_DIAG_SKMEMINFO));
-        let tcp = |family| [[family, 6, info | memory], [family, 6, info]];
-        assert_eq!(heads, [tcp(2), tcp(10), [[2, 17, memory], [10, 17, memory]]].concat());
-        let states: Vec<_> = everything.iter().map(|body| [body[4], body[5], body[6], body[7]]).collect();
-        let [listen, others, all] = [0x0400u32, 0x3bfe, 0x3ffe].map(u32::to_ne_bytes);
-        assert_eq!(states, [listen, others, listen, others, all, all]);
+        let head = |request: DumpRequest<'_>| request.encode()[..8].to_vec();
+        let tcp = DumpRequest::of((Protocol::Tcp, Family::Ipv6));
+        let states = |states: u32| states.to_ne_bytes();
+        assert_eq!(head(tcp), [[AF_INET6, 6, info, 0], states(0x3ffe)].concat());
+        assert_eq!(head(DumpRequest { tcp_info: false, ..tcp }), [[AF_INET6, 6, 0, 0], states(0x3ffe)].concat());
+        let listeners = DumpRequest { tcp_info: false, ..DumpRequest::LISTENERS };
+        assert_eq!(head(listeners), [[AF_INET, 6, info | memory, 0], states(0x400)].concat());
+        let udp = DumpRequest::of((Protocol::Udp, Family::Ipv4));
+        assert_eq!(head(udp), [[AF_INET, 17, memory, 0], states(0x3ffe)].concat());
+    }
+
+    #[test]
+    fn ports_and_filter_stand_where_either_kind_of_request_has_them() {
+        let test = KernelTest::port(SocketEnd::Local, 0, 80);
+        let filter = ByteCode::of(&test, FilterSupport::All).expect("a program");
+        let apart = DumpRequest { ports: (80, 443), filter: Some(&filter), ..DumpRequest::LISTENERS };
+        assert_eq!((apart.kind(), &apart.encode()[8..12]), (BY_FAMILY, &[0, 80, 1, 187][..]));
+        assert_eq!(apart.encode()[REQUEST_LEN..], *filter.attribute());
+        let both = DumpRequest { family: None, states: 0x102, tcp_info: false, ..apart };
+        let body = both.encode();
+        assert_eq!((both.kind(), body[..8].to_vec()), (TCP_OF_BOTH_FAMILIES, vec![0, 0, 0, 0, 0, 80, 1, 187]));
+        assert_eq!((&body[52..56], &body[60..]), (&0x102u32.to_ne_bytes()[..], filter.attribute()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Family, Protocol};
+use crate::model::query::SocketQuery;
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
@@ -15,6 +16,7 @@ use crate::source::linux::failed;
 use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::netlink::NetlinkSocket;
 use crate::source::linux::proc_net::{self, ProcNet};
+use crate::source::linux::query::{DumpPlan, PlannedDump};
 use crate::source::linux::sock_diag::DumpRequest;
 
 /// Where sockets are read from.
@@ -68,36 +70,66 @@ impl SocketTables {
         intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
+        self.read_plan(&DumpPlan::everything(), threads, intake, coverage)
+    }
+
+    /// Takes in what `plan` asks for; what is missing is said in `coverage`. From `/proc/net` comes all of each table that is
+    /// asked for at all.
+    pub fn read_plan(
+        &mut self,
+        plan: &DumpPlan,
+        threads: DumpThreads,
+        intake: &mut DumpIntake<'_>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
         coverage.degraded.extend(self.standing.iter().cloned());
         self.proc_net.begin();
-        let tcp_is_read = self.diag.as_mut().is_some_and(|diag| diag.read_tcp(threads, intake, coverage));
-        let rest = DumpRequest::everything().filter(|request| !(tcp_is_read && request.protocol == Protocol::Tcp));
         let mut from_proc_net = Vec::new();
-        for request in rest {
-            if from_proc_net.contains(&request.table()) {
+        for planned in &plan.dumps {
+            if planned.family.is_none()
+                && let Some(diag) = &mut self.diag
+                && diag.read(planned, threads, intake, coverage)? == DumpAnswer::Given
+            {
                 continue;
             }
-            let answer = match &mut self.diag {
-                Some(diag) => Some(diag.read(request, threads, intake, coverage)?),
-                None => None,
-            };
-            if let Some(DumpAnswer::Refused(error)) = answer {
-                let sentence = refusal(&format!("for {request} the kernel"), error);
-                coverage.degraded.push(DisplayText::new(&format!("{sentence}; /proc/net stands in")));
-            }
-            if answer != Some(DumpAnswer::Given) {
-                self.read_proc_net(request, intake, coverage)?;
-                from_proc_net.push(request.table());
+            for (planned, table) in planned.apart() {
+                if !from_proc_net.contains(&table) && !self.read_table(&planned, threads, intake, coverage)? {
+                    self.read_proc_net(table, intake, coverage)?;
+                    from_proc_net.push(table);
+                }
             }
         }
         if let Some(diag) = &mut self.diag {
-            if threads == DumpThreads::Two {
-                diag.read_bound(intake, coverage);
-            }
-            diag.read_mptcp(intake, coverage)?;
+            diag.read_mptcp(plan, intake, coverage)?;
             diag.drop_repeated(intake.sockets);
         }
         Ok(())
+    }
+
+    /// Takes in what the kernel gives of one table; not if it refuses.
+    fn read_table(
+        &mut self,
+        planned: &PlannedDump,
+        threads: DumpThreads,
+        intake: &mut DumpIntake<'_>,
+        coverage: &mut Coverage,
+    ) -> Result<bool, SourceError> {
+        let Some(diag) = &mut self.diag else { return Ok(false) };
+        let answer = diag.read(planned, threads, intake, coverage)?;
+        if let DumpAnswer::Refused(error) = answer {
+            let sentence = refusal(&format!("for {} the kernel", planned.request(None)), error);
+            coverage.degraded.push(DisplayText::new(&format!("{sentence}; /proc/net stands in")));
+        }
+        Ok(answer == DumpAnswer::Given)
+    }
+
+    /// The plan for `query`. Where there may be MPTCP connections, what carries them is told only with the `tcp_info`.
+    pub fn plan(&mut self, query: &SocketQuery) -> DumpPlan {
+        let mut plan = DumpPlan::of(query);
+        if !query.fields.tcp_info && self.diag.as_mut().is_some_and(Dumper::may_have_mptcp_connections) {
+            plan.ask_for_tcp_info();
+        }
+        plan
     }
 
     /// What is said to who asks for MPTCP connections that this kernel has and does not list.
@@ -117,8 +149,8 @@ impl SocketTables {
         intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
-        match &mut self.diag {
-            Some(diag) => diag.read_part(scope, intake, coverage),
+        match &self.diag {
+            Some(_) => self.read_plan(&DumpPlan::of_scope(scope), DumpThreads::One, intake, coverage),
             None => Ok(()),
         }
     }
@@ -140,16 +172,17 @@ impl SocketTables {
 
     fn read_proc_net(
         &mut self,
-        request: DumpRequest,
+        (protocol, family): (Protocol, Family),
         intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
-        match self.proc_net.read(request.protocol, request.family, intake.sockets, coverage) {
+        match self.proc_net.read(protocol, family, intake.sockets, coverage) {
             Ok(()) => Ok(()),
             // A system without IPv6 has no such file.
-            Err(Errno::NOENT) if request.family == Family::Ipv6 => Ok(()),
+            Err(Errno::NOENT) if family == Family::Ipv6 => Ok(()),
             Err(error) => Err(failed(&format!(
-                "cannot read the kernel's list of {request} sockets in /proc/net ({error}); see that /proc is mounted"
+                "cannot read the kernel's list of {} sockets in /proc/net ({error}); see that /proc is mounted",
+                DumpRequest::of((protocol, family))
             ))),
         }
     }
@@ -157,18 +190,18 @@ impl SocketTables {
     /// Whether each of `sockets` still has an inode, so that something holds it; `None` where that cannot be said.
     /// Of TCP the kernel is asked; where it does not answer for one socket, its table is read again.
     pub fn held(&mut self, sockets: &[&Socket]) -> Vec<Option<bool>> {
-        let mut read: Vec<(DumpRequest, Option<FxHashSet<u32>>)> = Vec::new();
+        let mut read: Vec<((Protocol, Family), Option<FxHashSet<u32>>)> = Vec::new();
         let mut is_held = |socket: &&Socket| {
             let asked = self.diag.as_mut().and_then(|diag| diag.is_held(socket));
             asked.or_else(|| {
-                let request = DumpRequest::of((socket.protocol, socket.family));
-                if !read.iter().any(|(known, _)| *known == request) {
+                let table = (socket.protocol, socket.family);
+                if !read.iter().any(|(known, _)| *known == table) {
                     // A listing is not atomic: what one leaves out for a moment the next one has.
-                    let twice = [self.inodes(request), self.inodes(request)];
+                    let twice = [self.inodes(table), self.inodes(table)];
                     let inodes = twice.into_iter().collect::<Option<Vec<_>>>();
-                    read.push((request, inodes.map(|twice| twice.into_iter().flatten().collect())));
+                    read.push((table, inodes.map(|twice| twice.into_iter().flatten().collect())));
                 }
-                let (_, inodes) = read.iter().find(|(known, _)| *known == request)?;
+                let (_, inodes) = read.iter().find(|(known, _)| *known == table)?;
                 Some(inodes.as_ref()?.contains(&socket.inode?.get()))
             })
         };
@@ -176,15 +209,14 @@ impl SocketTables {
     }
 
     /// The inodes in a table now; `None` where it cannot be read whole.
-    fn inodes(&mut self, request: DumpRequest) -> Option<FxHashSet<u32>> {
+    fn inodes(&mut self, table: (Protocol, Family)) -> Option<FxHashSet<u32>> {
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
-        let answer = self
-            .diag
-            .as_mut()
-            .map(|diag| diag.read(request, DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage));
+        let answer = self.diag.as_mut().map(|diag| {
+            diag.read(&PlannedDump::of(table), DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage)
+        });
         if !matches!(answer, Some(Ok(DumpAnswer::Given))) {
             sockets.clear();
-            let read = self.proc_net.again().read(request.protocol, request.family, &mut sockets, &mut coverage);
+            let read = self.proc_net.again().read(table.0, table.1, &mut sockets, &mut coverage);
             read.ok()?;
         }
         let is_whole = coverage.records_skipped == 0 && coverage.degraded.is_empty();
