@@ -357,7 +357,7 @@ impl LinuxSource {
         if needs.query.fields.owner {
             self.find_owners(&plan, compared.as_ref(), snapshot);
         }
-        if needs.query.wants_unhashed() {
+        if query::finds_unhashed(&needs.query) {
             self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
         }
         let known = compared.map_or(0, |compared| compared.known.len());

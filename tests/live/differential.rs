@@ -137,10 +137,10 @@ fn add(sockets: &mut Sockets, key: String, mut found: Facts, wanted: &[&'static 
 }
 
 /// The process that holds the known sockets; they end with it.
-struct KnownSockets(Child);
+pub struct KnownSockets(Child);
 
 impl KnownSockets {
-    fn make() -> Self {
+    pub fn make() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sockets.py");
         let mut child = Command::new("python3")
             .arg(script)

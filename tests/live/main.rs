@@ -32,6 +32,7 @@ mod hidden_owners;
 mod kernel_features;
 mod namespace_leaks;
 mod namespaces;
+mod narrow_samples;
 mod owners;
 mod partial_samples;
 mod perfmon;

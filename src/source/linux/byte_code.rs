@@ -25,7 +25,7 @@ const INET_DIAG_BC_D_COND: u8 = 8;
 /// Linux 4.8.
 const INET_DIAG_BC_DEV_COND: u8 = 9;
 /// Linux 5.8, with `CONFIG_SOCK_CGROUP_DATA`.
-const INET_DIAG_BC_CGROUP_COND: u8 = 11;
+const INET_DIAG_BC_CGROUP_COND: u8 = 13;
 
 const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;

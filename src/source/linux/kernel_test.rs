@@ -176,8 +176,8 @@ mod tests {
     const KNOWN: KnownFacts =
         KnownFacts { protocol: Protocol::Tcp, family: Family::Ipv6, state: TcpState::Established };
 
-    fn of(condition: Condition) -> KernelTest {
-        KernelTest::of(&condition, KNOWN)
+    fn of(condition: &Condition) -> KernelTest {
+        KernelTest::of(condition, KNOWN)
     }
 
     fn port(number: u16) -> Condition {
@@ -191,20 +191,23 @@ mod tests {
     #[test]
     fn what_is_known_is_not_tested() {
         let established = Condition::States(StateSet::of(&[TcpState::Established]));
-        assert_eq!(of(Condition::Everything), KernelTest::EVERYTHING);
-        assert_eq!(of(Condition::All(vec![established.clone(), port(80)])), KernelTest::port(SocketEnd::Local, 80, 80));
-        assert_eq!(of(Condition::Any(vec![established.clone(), port(80)])), KernelTest::EVERYTHING);
-        assert_eq!(of(Condition::Not(Box::new(established))), KernelTest::NOTHING);
-        assert_eq!(of(Condition::Protocol(Protocol::Udp)), KernelTest::NOTHING);
-        assert_eq!(of(Condition::Family(Family::Ipv6)), KernelTest::EVERYTHING);
-        assert_eq!(of(Condition::Port(SocketEnd::Local, 0, u16::MAX)), KernelTest::EVERYTHING);
-        assert_eq!(of(Condition::Port(SocketEnd::Local, 2, 1)), KernelTest::NOTHING);
+        assert_eq!(of(&Condition::Everything), KernelTest::EVERYTHING);
+        assert_eq!(
+            of(&Condition::All(vec![established.clone(), port(80)])),
+            KernelTest::port(SocketEnd::Local, 80, 80)
+        );
+        assert_eq!(of(&Condition::Any(vec![established.clone(), port(80)])), KernelTest::EVERYTHING);
+        assert_eq!(of(&Condition::Not(Box::new(established))), KernelTest::NOTHING);
+        assert_eq!(of(&Condition::Protocol(Protocol::Udp)), KernelTest::NOTHING);
+        assert_eq!(of(&Condition::Family(Family::Ipv6)), KernelTest::EVERYTHING);
+        assert_eq!(of(&Condition::Port(SocketEnd::Local, 0, u16::MAX)), KernelTest::EVERYTHING);
+        assert_eq!(of(&Condition::Port(SocketEnd::Local, 2, 1)), KernelTest::NOTHING);
     }
 
     #[test]
     fn an_ipv4_network_can_hold_an_ipv6_socket_and_not_the_reverse() {
         let ipv4 = KnownFacts { family: Family::Ipv4, ..KNOWN };
-        assert!(matches!(of(network("10.0.0.0", 8)), KernelTest::Is(_)));
+        assert!(matches!(of(&network("10.0.0.0", 8)), KernelTest::Is(_)));
         assert!(matches!(KernelTest::of(&network("10.0.0.0", 8), ipv4), KernelTest::Is(_)));
         assert_eq!(KernelTest::of(&network("2001:db8::", 32), ipv4), KernelTest::NOTHING);
     }
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn negations_stand_before_facts() {
-        let neither = of(Condition::Not(Box::new(Condition::Any(vec![port(1), Condition::Not(Box::new(port(2)))]))));
+        let neither = of(&Condition::Not(Box::new(Condition::Any(vec![port(1), Condition::Not(Box::new(port(2)))]))));
         let fact = |number| SocketFact::Port(SocketEnd::Local, number, number);
         assert_eq!(neither, KernelTest::All(vec![KernelTest::IsNot(fact(1)), KernelTest::Is(fact(2))]));
         assert_eq!(neither.only_port(SocketEnd::Local), 2);
@@ -228,8 +231,8 @@ mod tests {
 
     #[test]
     fn the_same_is_tested_once() {
-        assert_eq!(of(Condition::Any(vec![port(1), port(1)])), KernelTest::port(SocketEnd::Local, 1, 1));
-        assert_eq!(of(Condition::All(vec![])), KernelTest::EVERYTHING);
-        assert_eq!(of(Condition::Any(vec![])), KernelTest::NOTHING);
+        assert_eq!(of(&Condition::Any(vec![port(1), port(1)])), KernelTest::port(SocketEnd::Local, 1, 1));
+        assert_eq!(of(&Condition::All(vec![])), KernelTest::EVERYTHING);
+        assert_eq!(of(&Condition::Any(vec![])), KernelTest::NOTHING);
     }
 }

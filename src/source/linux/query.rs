@@ -63,12 +63,11 @@ impl DumpPlan {
 
     /// Every socket that `query` asks for.
     pub fn of(query: &SocketQuery) -> Self {
-        // To know of an inode that no table lists it, each table has to be read to its end.
-        let is_whole = query.wants_unhashed() || query.condition == Condition::Everything;
+        let is_whole = finds_unhashed(query) || query.condition == Condition::Everything;
         let condition = if is_whole { Condition::Everything } else { query.condition.clone() };
         let admits = |protocol, state, family| KernelTest::of(&condition, KnownFacts { protocol, family, state });
         let tables = Tables { tcp_info: query.fields.tcp_info, listeners: query.fields.listeners };
-        let (dumps, mptcp) = (tables.dumps(&admits), tables.states(Protocol::Mptcp, &admits));
+        let (dumps, mptcp) = (tables.dumps(&admits), states_passing(Protocol::Mptcp, &admits));
         let listed = if is_whole { Listed::All } else { Listed::Of { condition, listeners: query.fields.listeners } };
         Self { dumps, mptcp, listed }
     }
@@ -159,6 +158,12 @@ impl PlannedDump {
     }
 }
 
+/// Whether sockets are sought that processes hold and no table lists. To know of an inode that no table lists it, each table
+/// has to be read to its end, so that the plan for such a query is a whole one.
+pub fn finds_unhashed(query: &SocketQuery) -> bool {
+    query.fields.owner && query.wants_unhashed()
+}
+
 /// What a plan asks of each table.
 struct Tables {
     tcp_info: bool,
@@ -201,10 +206,6 @@ impl Tables {
         let (states, test) = (of_4 | of_6, KernelTest::any([test_4, test_6]));
         Some(PlannedDump { protocol: Protocol::Tcp, family, states, test, tcp_info: self.tcp_info })
     }
-
-    fn states(&self, protocol: Protocol, test: TestOfState<'_>) -> u32 {
-        Family::ALL.into_iter().fold(0, |states, family| states | part((protocol, family), |_| true, test).0)
-    }
 }
 
 /// The states of a table in which a socket can pass, and what is left to test of it in any of them.
@@ -220,6 +221,11 @@ fn part(
         .collect();
     let states = bits(protocol, |state| tests.iter().any(|(passing, _)| *passing == state));
     (states, KernelTest::any(tests.into_iter().map(|(_, test)| test)))
+}
+
+/// The states of a protocol in which a socket can pass.
+fn states_passing(protocol: Protocol, test: TestOfState<'_>) -> u32 {
+    Family::ALL.into_iter().fold(0, |states, family| states | part((protocol, family), |_| true, test).0)
 }
 
 fn states_of(protocol: Protocol) -> impl Iterator<Item = TcpState> {

@@ -98,7 +98,7 @@ fn is_accepted(code: &[u8]) -> bool {
         };
         let least = 4 + operands;
         let (yes, no) = (usize::from(code[at + 1]), usize::from(half(code, at + 2)));
-        let is_fine = |jump: usize| jump >= least && jump <= rest + 4 && jump % 4 == 0;
+        let is_fine = |jump: usize| jump >= least && jump <= rest + 4 && jump.is_multiple_of(4);
         if !is_fine(yes) || !is_fine(no) || (no < rest && !starts().any(|start| start == at + no)) {
             return false;
         }
@@ -174,8 +174,8 @@ pub fn conditions() -> impl Strategy<Value = Condition> {
         prop::sample::select(Family::ALL.to_vec()).prop_map(Condition::Family),
         (ends(), ports(), ports()).prop_map(|(end, first, last)| Condition::Port(end, first, last)),
         (ends(), networks()).prop_map(|(end, network)| Condition::Network(end, network)),
-        (1u32..4).prop_map(|index| Condition::Interface(NonZeroU32::new(index).expect("at least 1"))),
-        (1u64..4).prop_map(|id| Condition::Cgroup(NonZeroU64::new(id).expect("at least 1"))),
+        (1u32..4).prop_map(|index| NonZeroU32::new(index).map_or(Condition::Everything, Condition::Interface)),
+        (1u64..4).prop_map(|id| NonZeroU64::new(id).map_or(Condition::Everything, Condition::Cgroup)),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
