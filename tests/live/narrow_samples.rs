@@ -30,9 +30,9 @@ const CONDITIONS: u64 = 120;
 const LOOKS: usize = 50;
 
 /// `SplitMix64`: the same conditions in each run.
-struct Random(u64);
+struct RandomConditions(u64);
 
-impl Random {
+impl RandomConditions {
     fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -168,7 +168,7 @@ fn a_condition_finds_what_the_whole_table_has_of_it() {
     assert!(all.iter().filter(is_mapped).count() >= 2, "of TCP and of UDP");
     let (mut some, mut narrow) = (0, 0);
     for seed in 0..CONDITIONS {
-        let condition = Random(seed).condition(&all, 3);
+        let condition = RandomConditions(seed).condition(&all, 3);
         let query = SocketQuery { condition: condition.clone(), ..everything.clone() };
         let still = (0..LOOKS).find_map(|_| {
             let whole = admitted(read(&mut tables, &everything), &condition);

@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::query::{IpNetwork, SocketEnd};
-use crate::source::linux::kernel_test::{KernelTest, SocketFact};
+use crate::source::linux::kernel_test::{KernelTest, TestedFact};
 
 /// `INET_DIAG_REQ_BYTECODE`.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -60,10 +60,10 @@ impl FilterSupport {
         }
     }
 
-    const fn has(self, fact: &SocketFact) -> bool {
+    const fn has(self, fact: &TestedFact) -> bool {
         match self {
             Self::All => true,
-            Self::PortsAndNetworks | Self::None => matches!(fact, SocketFact::Port(..) | SocketFact::Network(..)),
+            Self::PortsAndNetworks | Self::None => matches!(fact, TestedFact::Port(..) | TestedFact::Network(..)),
         }
     }
 }
@@ -115,17 +115,17 @@ fn fitting(test: &KernelTest) -> Option<Vec<u8>> {
 
 /// A place in a program that is jumped to before it is known where it is.
 #[derive(Clone, Copy, Debug)]
-struct Label(usize);
+struct JumpLabel(usize);
 
 /// Where a socket goes that does not pass: one operation beyond the end.
-const REJECT: Label = Label(0);
+const REJECT: JumpLabel = JumpLabel(0);
 
 /// Writes a program from its beginning to its end.
 #[derive(Debug)]
 struct Assembler {
     bytes: Vec<u8>,
     /// Operations whose `no` is not written yet, and where it leads.
-    jumps: Vec<(usize, Label)>,
+    jumps: Vec<(usize, JumpLabel)>,
     /// The place of each label.
     places: Vec<usize>,
 }
@@ -138,7 +138,7 @@ impl Assembler {
     }
 
     /// Goes on behind what it writes if `test` is passed, else at `or_else`.
-    fn test(&mut self, test: &KernelTest, or_else: Label) {
+    fn test(&mut self, test: &KernelTest, or_else: JumpLabel) {
         match test {
             KernelTest::All(tests) => tests.iter().for_each(|test| self.test(test, or_else)),
             KernelTest::Any(tests) => self.any(tests, or_else),
@@ -147,7 +147,7 @@ impl Assembler {
         }
     }
 
-    fn any(&mut self, tests: &[KernelTest], or_else: Label) {
+    fn any(&mut self, tests: &[KernelTest], or_else: JumpLabel) {
         let Some((last, others)) = tests.split_last() else { return self.jump(or_else) };
         let passed = self.label();
         for test in others {
@@ -161,28 +161,28 @@ impl Assembler {
     }
 
     /// Goes on behind what it writes if what `write` writes leads to the label that it is given.
-    fn unless(&mut self, or_else: Label, write: impl FnOnce(&mut Self, Label)) {
+    fn unless(&mut self, or_else: JumpLabel, write: impl FnOnce(&mut Self, JumpLabel)) {
         let differs = self.label();
         write(self, differs);
         self.jump(or_else);
         self.place(differs);
     }
 
-    fn fact(&mut self, fact: &SocketFact, or_else: Label) {
+    fn fact(&mut self, fact: &TestedFact, or_else: JumpLabel) {
         match fact {
-            SocketFact::Port(end, first, last) if first == last => {
+            TestedFact::Port(end, first, last) if first == last => {
                 self.host(*end, AF_UNSPEC, 0, i32::from(*first), &[], or_else);
             }
-            SocketFact::Port(end, first, last) => self.port_range(*end, *first, *last, or_else),
-            SocketFact::Network(end, network) => self.network(*end, *network, or_else),
-            SocketFact::Interface(index) => {
+            TestedFact::Port(end, first, last) => self.port_range(*end, *first, *last, or_else),
+            TestedFact::Network(end, network) => self.network(*end, *network, or_else),
+            TestedFact::Interface(index) => {
                 self.operation(INET_DIAG_BC_DEV_COND, &index.get().to_ne_bytes(), or_else);
             }
-            SocketFact::Cgroup(id) => self.operation(INET_DIAG_BC_CGROUP_COND, &id.get().to_ne_bytes(), or_else),
+            TestedFact::Cgroup(id) => self.operation(INET_DIAG_BC_CGROUP_COND, &id.get().to_ne_bytes(), or_else),
         }
     }
 
-    fn port_range(&mut self, end: SocketEnd, first: u16, last: u16, or_else: Label) {
+    fn port_range(&mut self, end: SocketEnd, first: u16, last: u16, or_else: JumpLabel) {
         let (at_least, at_most) = match end {
             SocketEnd::Local => (INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE),
             SocketEnd::Remote => (INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE),
@@ -199,7 +199,7 @@ impl Assembler {
 
     /// The kernel takes `::ffff:192.0.2.1` for an address of the IPv4 network that it lies in, as [`IpNetwork::contains`] does,
     /// but for one of an IPv6 network as well.
-    fn network(&mut self, end: SocketEnd, network: IpNetwork, or_else: Label) {
+    fn network(&mut self, end: SocketEnd, network: IpNetwork, or_else: JumpLabel) {
         const ANY_PORT: i32 = -1;
         match network.addr {
             IpAddr::V4(addr) => self.host(end, AF_INET, network.prefix.min(32), ANY_PORT, &addr.octets(), or_else),
@@ -214,7 +214,7 @@ impl Assembler {
     }
 
     /// A comparison with `struct inet_diag_hostcond { u8 family, u8 prefix_len, int port, __be32 addr[] }`.
-    fn host(&mut self, end: SocketEnd, family: u8, prefix: u8, port: i32, addr: &[u8], or_else: Label) {
+    fn host(&mut self, end: SocketEnd, family: u8, prefix: u8, port: i32, addr: &[u8], or_else: JumpLabel) {
         let code = match end {
             SocketEnd::Local => INET_DIAG_BC_S_COND,
             SocketEnd::Remote => INET_DIAG_BC_D_COND,
@@ -223,11 +223,11 @@ impl Assembler {
         self.operation(code, &operands, or_else);
     }
 
-    fn jump(&mut self, to: Label) {
+    fn jump(&mut self, to: JumpLabel) {
         self.operation(INET_DIAG_BC_JMP, &[], to);
     }
 
-    fn operation(&mut self, code: u8, operands: &[u8], or_else: Label) {
+    fn operation(&mut self, code: u8, operands: &[u8], or_else: JumpLabel) {
         self.jumps.push((self.bytes.len(), or_else));
         // The longest has 28 bytes.
         let len = u8::try_from(OPERATION_LEN.saturating_add(operands.len())).unwrap_or(u8::MAX);
@@ -235,12 +235,12 @@ impl Assembler {
         self.bytes.extend(operands);
     }
 
-    fn label(&mut self) -> Label {
+    fn label(&mut self) -> JumpLabel {
         self.places.push(0);
-        Label(self.places.len().saturating_sub(1))
+        JumpLabel(self.places.len().saturating_sub(1))
     }
 
-    fn place(&mut self, label: Label) {
+    fn place(&mut self, label: JumpLabel) {
         if let Some(place) = self.places.get_mut(label.0) {
             *place = self.bytes.len();
         }

@@ -15,14 +15,14 @@ pub enum KernelTest {
     /// Any of these is met. An empty list is met by none.
     Any(Vec<KernelTest>),
     /// This is so.
-    Is(SocketFact),
+    Is(TestedFact),
     /// This is not so.
-    IsNot(SocketFact),
+    IsNot(TestedFact),
 }
 
 /// What is asked of one field of a socket, with the meaning that [`Condition`] gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketFact {
+pub enum TestedFact {
     /// The port of one end lies between these, both included.
     Port(SocketEnd, u16, u16),
     /// The address of one end lies in this network.
@@ -60,7 +60,7 @@ impl KernelTest {
         let every = |conditions: &[Condition]| -> Vec<Self> {
             conditions.iter().map(|condition| Self::whether(condition, is_met, known)).collect()
         };
-        let fact = |fact: SocketFact| match fact.outcome(known) {
+        let fact = |fact: TestedFact| match fact.outcome(known) {
             Some(outcome) => Self::always(outcome == is_met),
             None if is_met => Self::Is(fact),
             None => Self::IsNot(fact),
@@ -74,10 +74,10 @@ impl KernelTest {
             Condition::States(states) => Self::always(states.contains(known.state) == is_met),
             Condition::Protocol(protocol) => Self::always((*protocol == known.protocol) == is_met),
             Condition::Family(family) => Self::always((*family == known.family) == is_met),
-            Condition::Port(end, first, last) => fact(SocketFact::Port(*end, *first, *last)),
-            Condition::Network(end, network) => fact(SocketFact::Network(*end, *network)),
-            Condition::Interface(index) => fact(SocketFact::Interface(*index)),
-            Condition::Cgroup(id) => fact(SocketFact::Cgroup(*id)),
+            Condition::Port(end, first, last) => fact(TestedFact::Port(*end, *first, *last)),
+            Condition::Network(end, network) => fact(TestedFact::Network(*end, *network)),
+            Condition::Interface(index) => fact(TestedFact::Interface(*index)),
+            Condition::Cgroup(id) => fact(TestedFact::Cgroup(*id)),
         }
     }
 
@@ -114,7 +114,7 @@ impl KernelTest {
 
     /// The test whether a port of `end` lies between `first` and `last`, both included.
     pub fn port(end: SocketEnd, first: u16, last: u16) -> Self {
-        let port = SocketFact::Port(end, first, last);
+        let port = TestedFact::Port(end, first, last);
         port.outcome_of_port().map_or(Self::Is(port), Self::always)
     }
 
@@ -122,7 +122,7 @@ impl KernelTest {
     pub fn only_port(&self, end: SocketEnd) -> u16 {
         let tests = if let Self::All(tests) = self { tests } else { std::slice::from_ref(self) };
         let port = tests.iter().find_map(|test| match test {
-            Self::Is(SocketFact::Port(of, first, last)) if *of == end && first == last => Some(*first),
+            Self::Is(TestedFact::Port(of, first, last)) if *of == end && first == last => Some(*first),
             _ => None,
         });
         port.unwrap_or(0)
@@ -130,7 +130,7 @@ impl KernelTest {
 
     /// A test that is passed by the same sockets and by some more: each fact that `knows` refuses may be so or not.
     #[must_use]
-    pub fn without(&self, knows: &impl Fn(&SocketFact) -> bool) -> Self {
+    pub fn without(&self, knows: &impl Fn(&TestedFact) -> bool) -> Self {
         match self {
             Self::All(tests) => Self::all(tests.iter().map(|test| test.without(knows))),
             Self::Any(tests) => Self::any(tests.iter().map(|test| test.without(knows))),
@@ -146,7 +146,7 @@ fn add(tests: &mut Vec<KernelTest>, test: KernelTest) {
     }
 }
 
-impl SocketFact {
+impl TestedFact {
     /// Whether it is so, if that is the same for all sockets of which this much is known.
     fn outcome(&self, known: KnownFacts) -> Option<bool> {
         match self {
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn negations_stand_before_facts() {
         let neither = of(&Condition::Not(Box::new(Condition::Any(vec![port(1), Condition::Not(Box::new(port(2)))]))));
-        let fact = |number| SocketFact::Port(SocketEnd::Local, number, number);
+        let fact = |number| TestedFact::Port(SocketEnd::Local, number, number);
         assert_eq!(neither, KernelTest::All(vec![KernelTest::IsNot(fact(1)), KernelTest::Is(fact(2))]));
         assert_eq!(neither.only_port(SocketEnd::Local), 2);
         assert_eq!(neither.only_port(SocketEnd::Remote), 0);

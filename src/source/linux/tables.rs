@@ -20,7 +20,7 @@ use crate::source::linux::query::{DumpPlan, PlannedDump};
 use crate::source::linux::sock_diag::DumpRequest;
 
 /// One of the kernel's tables, as `/proc/net` has them.
-type Table = (Protocol, Family);
+type KernelTable = (Protocol, Family);
 
 /// Where sockets are read from.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl SocketTables {
 
     fn read_proc_net(
         &mut self,
-        (protocol, family): Table,
+        (protocol, family): KernelTable,
         intake: &mut DumpIntake<'_>,
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
@@ -193,7 +193,7 @@ impl SocketTables {
     /// Whether each of `sockets` still has an inode, so that something holds it; `None` where that cannot be said.
     /// Of TCP the kernel is asked; where it does not answer for one socket, its table is read again.
     pub fn held(&mut self, sockets: &[&Socket]) -> Vec<Option<bool>> {
-        let mut read: Vec<(Table, Option<FxHashSet<u32>>)> = Vec::new();
+        let mut read: Vec<(KernelTable, Option<FxHashSet<u32>>)> = Vec::new();
         let mut is_held = |socket: &&Socket| {
             let asked = self.diag.as_mut().and_then(|diag| diag.is_held(socket));
             asked.or_else(|| {
@@ -212,7 +212,7 @@ impl SocketTables {
     }
 
     /// The inodes in a table now; `None` where it cannot be read whole.
-    fn inodes(&mut self, table: Table) -> Option<FxHashSet<u32>> {
+    fn inodes(&mut self, table: KernelTable) -> Option<FxHashSet<u32>> {
         let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
         let answer = self.diag.as_mut().map(|diag| {
             diag.read(&PlannedDump::of(table), DumpThreads::One, &mut DumpIntake::all(&mut sockets), &mut coverage)
