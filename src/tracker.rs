@@ -44,6 +44,9 @@ pub const DUMP_JITTER_MAX: Duration = Duration::from_secs(1);
 /// The most sockets that one partial sample is asked to look up because it misses them: some 25 ms.
 const LOOK_UPS_MAX: usize = 4_096;
 
+/// The most sockets that one sample is asked to look up because nothing tells how they look now: some 2 ms.
+const STALE_MAX: usize = 512;
+
 /// Remembers the last sample and says what the next one changes.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -111,7 +114,13 @@ impl SampleSink for Tracking<'_> {
     }
 
     fn missing(&self, snapshot: &Snapshot) -> Vec<SocketRef> {
-        self.tracker.missing(snapshot, LOOK_UPS_MAX)
+        let mut missing = self.tracker.missing(snapshot, LOOK_UPS_MAX);
+        missing.extend(self.tracker.stale(snapshot, STALE_MAX));
+        missing
+    }
+
+    fn at_endpoints(&self, places: &[(Endpoint, Endpoint)]) -> Vec<SocketRef> {
+        self.tracker.directory.at_endpoints(places)
     }
 
     fn finish(&mut self, snapshot: Snapshot) {
@@ -230,7 +239,9 @@ impl Tracker {
             }
             if !entry.is_same(socket, &round) {
                 change(entry, socket, &round, &mut self.traced, &mut delta);
+                self.directory.note_ends(slot);
             }
+            let entry = self.directory.entry(slot);
             (entry.generation, entry.seen_at) = (round.generation, round.at);
             self.directory.keep(slot);
             met += 1;
@@ -243,11 +254,9 @@ impl Tracker {
                 self.end(slot, None, &round, &mut delta);
             }
         }
-        if met < self.directory.len_of_last() {
-            self.miss(&round, &mut delta);
-        }
+        let others_at = if met < self.directory.len_of_last() { self.miss(&round, &mut delta) } else { round.at };
         self.directory.finish();
-        self.reconcile(&round, &mut delta);
+        self.reconcile(&round, others_at, &mut delta);
         self.tell(snapshot, &gone, &round, &mut delta);
         delta
     }
@@ -347,6 +356,22 @@ impl Tracker {
             .collect()
     }
 
+    /// The sockets that `snapshot`, a partial one, need not list, that are not of the silent mass, and that were not looked at for
+    /// the longest time: at most `max`. The trace tells when their state changes; their queues, timers and counters it does
+    /// not tell, and nothing tells of a mini-socket. Of `TIME_WAIT` the kernel has told when it ends.
+    fn stale(&self, snapshot: &Snapshot, max: usize) -> Vec<SocketRef> {
+        let listed: FxHashSet<SocketId> = snapshot.sockets.iter().map(|socket| socket.id).collect();
+        let few = self.directory.few().filter(|slot| !self.missed.contains_key(slot));
+        let few = few.filter_map(|slot| self.directory.get(slot));
+        let stale = few.filter(|entry| may_be_stale(entry, snapshot.scope) && entry.id.cookie().is_some());
+        let mut stale: Vec<_> = stale.filter(|entry| !listed.contains(&entry.id)).collect();
+        if stale.len() > max {
+            stale.select_nth_unstable_by_key(max, |entry| entry.seen_at);
+            stale.truncate(max);
+        }
+        stale.into_iter().map(TrackedSocket::reference).collect()
+    }
+
     /// Begins to compare a sample of about `len` sockets.
     fn begin_sample(&mut self, sample: SampleSize, seen: Option<SeenSamples>) -> SampleContext {
         let SampleSize { at, took, len, scope } = sample;
@@ -364,7 +389,7 @@ impl Tracker {
     }
 
     /// Remembers what this sample was, and counts what only a full one has shown.
-    fn reconcile(&mut self, round: &SampleContext, delta: &mut Delta) {
+    fn reconcile(&mut self, round: &SampleContext, others_at: Timestamp, delta: &mut Delta) {
         if round.scope.is_all() {
             let late = delta.transitions.iter().filter(|transition| is_late(transition, round)).count();
             let scope = round.seen.scope;
@@ -378,8 +403,11 @@ impl Tracker {
         let has_udp = round.scope.covers(Protocol::Udp, TcpState::Unconn);
         let udp_at = if has_udp { round.at } else { round.seen.udp_at };
         self.seen = Some(SeenSamples { at: round.at, scope: round.scope, all_at, udp_at });
-        delta.as_of =
-            AsOf { rest: Some(all_at).filter(|_| !round.scope.is_all()), udp: Some(udp_at).filter(|_| !has_udp) };
+        delta.as_of = AsOf {
+            rest: Some(all_at).filter(|_| !round.scope.is_all()),
+            udp: Some(udp_at).filter(|_| !has_udp),
+            others: Some(others_at).filter(|_| others_at < round.at),
+        };
         delta.sample_intervals.late = self.late;
     }
 
@@ -407,8 +435,12 @@ impl Tracker {
     /// Deals with the sockets that the sample did not list. A dump is not atomic: the kernel can step over a socket
     /// while its neighbours come and go. So one that is missing stays until a second sample does not list it either.
     /// Only two ways to be gone are certain at once: its `TIME_WAIT` is over, or another connection has its tuple.
-    fn miss(&mut self, round: &SampleContext, delta: &mut Delta) {
+    ///
+    /// Gives the moment of which that is, at least, which is known of sockets that the sample need not list and that are not of
+    /// the silent mass.
+    fn miss(&mut self, round: &SampleContext, delta: &mut Delta) -> Timestamp {
         let taken = taken_over(delta);
+        let mut others_at = round.at;
         for nth in 0..self.directory.len_of_last() {
             let Some(slot) = self.directory.nth_of_last(nth) else { break };
             let Some(entry) = self.directory.get(slot).filter(|entry| entry.generation != round.generation) else {
@@ -427,9 +459,12 @@ impl Tracker {
                 self.ends.missing(entry, round);
                 self.missed.insert(slot, round.at);
                 delta.unlisted.push(entry.id);
+            } else if may_be_stale(entry, round.scope) {
+                others_at = others_at.min(entry.seen_at);
             }
             self.directory.keep(slot);
         }
+        others_at
     }
 
     /// The socket in `slot` is gone: since it was first missed, or since now; in any case since its `successor` was opened,
@@ -461,7 +496,11 @@ impl SampleContext {
 
     /// When a socket of `socket`'s kind was or would have been listed last.
     fn looked_at(&self, socket: &Socket) -> Timestamp {
-        if self.seen.scope.covers(socket.protocol, socket.state) { self.seen.at } else { self.seen.all_at }
+        let Self { seen, .. } = self;
+        let is_request = socket.state == TcpState::SynRecv && socket.tcp.is_none();
+        let is_told = socket.protocol == Protocol::Tcp && socket.state != TcpState::Bound && !is_request;
+        let was_shown = seen.scope.has_told_changes() && is_told || seen.scope.covers(socket.protocol, socket.state);
+        if was_shown { seen.at } else { seen.all_at }
     }
 }
 
@@ -512,6 +551,15 @@ fn contains(sorted: &[SocketId], id: SocketId) -> bool {
     !sorted.is_empty() && sorted.binary_search(&id).is_ok()
 }
 
+/// Whether a partial sample of `scope` that does not list the socket leaves open how it looks now, though something happens
+/// to it or is wrong with it.
+fn may_be_stale(entry: &TrackedSocket, scope: Scope) -> bool {
+    entry.protocol == Protocol::Tcp
+        && !matches!(entry.state, TcpState::Listen | TcpState::Established | TcpState::TimeWait | TcpState::Bound)
+        && !scope.covers(entry.protocol, entry.state)
+        && !entry.socket().is_unhashed()
+}
+
 /// Whether a partial sample of `scope` that does not list the socket says that it is missing: it cannot have moved to
 /// a state that is not covered.
 fn is_bound_to_be_listed(entry: &TrackedSocket, scope: Scope) -> bool {
@@ -520,12 +568,21 @@ fn is_bound_to_be_listed(entry: &TrackedSocket, scope: Scope) -> bool {
 }
 
 /// Whether the sample before, a partial one, could not have shown this. That a `TIME_WAIT` ends is known before, and a
-/// socket that an earlier sample missed was counted then.
+/// socket that an earlier sample missed was counted then. Where every change is told, one that was not told should have been,
+/// but for what the kernel tells of nobody: request sockets, mini-sockets, and sockets outside of the tables.
 fn is_late(transition: &Transition, round: &SampleContext) -> bool {
+    use TcpState::{Close, FinWait2, SynRecv, TimeWait};
+    let scope = round.seen.scope;
+    let is_told = scope.has_told_changes() && transition.protocol == Protocol::Tcp;
+    let is_never_told = |state| is_told && matches!(state, SynRecv | FinWait2 | TimeWait | Close);
     let mut states = transition.from.into_iter().chain(transition.to);
-    let expires = transition.from == Some(TcpState::TimeWait) && transition.to.is_none();
+    let expires = transition.from == Some(TimeWait) && transition.to.is_none();
     let counted = transition.to.is_none() && transition.at < round.at;
-    !expires && !counted && !states.any(|state| round.seen.scope.covers(transition.protocol, state))
+    let was_told = is_told && transition.source != EventSource::Samples;
+    !expires
+        && !counted
+        && !was_told
+        && !states.any(|state| scope.covers(transition.protocol, state) || is_never_told(state))
 }
 
 fn add(

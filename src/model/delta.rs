@@ -319,11 +319,13 @@ pub struct SampleIntervals {
 /// Of which moment what a partial sample leaves out is: of that of the last sample that listed such sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AsOf {
-    /// TCP sockets that are not in every sample (see [`Scope`](crate::model::snapshot::Scope)); `None` where the last
-    /// sample lists all.
+    /// TCP sockets that are established or in `TIME_WAIT`, which partial samples leave out (see
+    /// [`Scope`](crate::model::snapshot::Scope)); `None` where the last sample lists all.
     pub rest: Option<Timestamp>,
     /// UDP sockets; `None` where the last sample lists them.
     pub udp: Option<Timestamp>,
+    /// TCP sockets in other states, but for those that listen: at least; `None` where the last sample lists each of them.
+    pub others: Option<Timestamp>,
 }
 
 impl AsOf {
@@ -332,7 +334,9 @@ impl AsOf {
         match socket.protocol {
             Protocol::Udp => self.udp,
             Protocol::Tcp if matches!(socket.state, TcpState::Established | TcpState::TimeWait) => self.rest,
-            Protocol::Tcp | Protocol::Mptcp => None,
+            Protocol::Tcp if socket.state == TcpState::Listen => None,
+            Protocol::Tcp => self.others,
+            Protocol::Mptcp => None,
         }
     }
 }

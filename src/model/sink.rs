@@ -4,6 +4,7 @@
 //! itself the work on what is known, [`missing`](SampleSink::missing) in a partial sample, [`finish`](SampleSink::finish). A source that
 //! fails does not come to the end: what it has pushed until then changes nothing that the sink tells.
 
+use crate::model::endpoint::Endpoint;
 use crate::model::snapshot::Snapshot;
 use crate::model::socket::{Socket, SocketRef};
 use crate::model::time::{Timestamp, WallTime};
@@ -25,8 +26,14 @@ pub trait SampleSink {
         SinkAnswer::New
     }
 
-    /// The sockets that `snapshot`, a partial sample, should list and does not: the source looks for exactly these.
+    /// The sockets that `snapshot`, a partial sample, should list and does not, and some of those that it need not list and
+    /// that may look otherwise now: the source looks for exactly these.
     fn missing(&self, _snapshot: &Snapshot) -> Vec<SocketRef> {
+        Vec::new()
+    }
+
+    /// The TCP sockets of the samples so far that have these ends, ours first: a change of state is told by them alone.
+    fn at_endpoints(&self, _places: &[(Endpoint, Endpoint)]) -> Vec<SocketRef> {
         Vec::new()
     }
 

@@ -119,15 +119,21 @@ impl AskedByName {
 /// Which sockets a sample lists without fail. A socket outside of it that is not listed is unknown, not gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
-    /// One bit a TCP state: `1 << (state as u16)`.
+    /// One bit a TCP state: `1 << (state as u16)`; and [`CHANGES_TOLD`].
     tcp: u16,
     /// UDP sockets of every state.
     udp: bool,
 }
 
+/// The bit of [`Scope::has_told_changes`]; no state has this number.
+const CHANGES_TOLD: u16 = 1 << 15;
+
 impl Scope {
     /// Every socket.
     pub const ALL: Self = Self { tcp: u16::MAX, udp: true };
+
+    /// The TCP sockets that listen: the kernel has a table of its own for them.
+    pub const LISTENERS: Self = Self::tcp(&[TcpState::Listen]);
 
     /// The TCP sockets in one of `states`; UDP is left out.
     pub const fn tcp(states: &[TcpState]) -> Self {
@@ -149,6 +155,19 @@ impl Scope {
     #[must_use]
     pub const fn and_udp(self) -> Self {
         Self { udp: true, ..self }
+    }
+
+    /// Of a sample for which the kernel told every change of state since the one before, and for which each socket that it
+    /// told of was looked up.
+    #[must_use]
+    pub const fn with_told_changes(self) -> Self {
+        Self { tcp: self.tcp | CHANGES_TOLD, ..self }
+    }
+
+    /// Whether TCP sockets that were opened, closed or changed their state are shown whatever that state is. What is not
+    /// covered and not listed has kept its state, as far as the kernel told; its queues and counters are of before.
+    pub const fn has_told_changes(self) -> bool {
+        self.tcp & CHANGES_TOLD != 0
     }
 
     /// Whether a socket of `protocol` in `state` is listed if it exists.
@@ -232,5 +251,7 @@ mod tests {
         assert!(scope.and(TcpState::TimeWait).covers(Protocol::Tcp, TcpState::TimeWait));
         assert!(scope.and_udp().covers(Protocol::Udp, TcpState::Established));
         assert!(!scope.is_all() && Scope::default().is_all());
+        assert!(!scope.has_told_changes() && scope.with_told_changes().has_told_changes());
+        assert!(!scope.with_told_changes().covers(Protocol::Tcp, TcpState::Established));
     }
 }

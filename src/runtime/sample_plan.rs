@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::model::delta::{Delta, SampleIntervals};
+use crate::model::facts::Counters;
 use crate::model::snapshot::Snapshot;
 use crate::runtime::load::stretched;
 
@@ -17,6 +18,10 @@ const IDLE_DIVISOR: usize = 100;
 const STRETCH_MAX: u32 = 8;
 /// No two full samples are further apart, unless the interval itself is longer.
 const FULL_WAIT_MAX: Duration = Duration::from_secs(30);
+/// The same where partial samples show every change of state: full ones then only bring the figures of silent sockets.
+const TOLD_WAIT_MAX: Duration = Duration::from_secs(60);
+/// While neither a segment nor a datagram moves, full samples are so many times rarer: no figure can have changed.
+const SILENT_FACTOR: u32 = 2;
 
 /// What samples have cost so far, and what follows from it.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,12 @@ pub struct SamplePlan {
     part: AverageCost,
     parts_since: u32,
     stretch: u32,
+    /// The last partial sample shows every change of state.
+    is_told: bool,
+    /// The counters of the last full sample; `None` where the source has none.
+    counters: Option<Counters>,
+    /// Nothing was sent or received since.
+    is_silent: bool,
 }
 
 /// What taking and tracking a sample took.
@@ -66,6 +77,9 @@ impl SamplePlan {
             part: AverageCost::default(),
             parts_since: 0,
             stretch: 1,
+            is_told: false,
+            counters: None,
+            is_silent: false,
         }
     }
 
@@ -81,17 +95,36 @@ impl SamplePlan {
 
     /// A sample was taken and tracked.
     pub fn sampled(&mut self, snapshot: &Snapshot, delta: &Delta, took: SampleCost) {
+        let counters = snapshot.facts.counters;
+        let grown = counters.zip(self.counters).map(|(now, then)| now.since(&then));
+        self.is_silent = grown.is_some_and(|grown| !has_traffic(&grown));
         if !snapshot.scope.is_all() {
             self.part.add(took);
             self.parts_since += 1;
+            self.follow(snapshot.scope.has_told_changes());
             return;
         }
         self.full.add(took);
-        self.parts_since = 0;
+        (self.parts_since, self.counters) = (0, counters);
         self.sockets = snapshot.coverage.sockets as usize;
-        let touched = delta.added.len() + delta.changed.len() + delta.removed.len();
-        let idle = touched * IDLE_DIVISOR <= self.sockets;
-        self.stretch = if idle { (self.stretch * 2).min(STRETCH_MAX) } else { 1 };
+        let opened_or_closed = delta.added.len() + delta.removed.len();
+        // What was told needs no full sample.
+        let news = if self.is_told { delta.sample_intervals.late as usize } else { opened_or_closed };
+        let idle = (news + delta.changed.len()) * IDLE_DIVISOR <= self.sockets;
+        self.stretch = match (idle, self.is_told) {
+            (true, true) => u32::MAX,
+            (true, false) => self.stretch.saturating_mul(2).min(STRETCH_MAX),
+            (false, _) => 1,
+        };
+    }
+
+    /// Takes note of whether every change is told. Where that is no longer so, something was lost, and a full sample is to
+    /// come soon.
+    fn follow(&mut self, is_told: bool) {
+        if self.is_told && !is_told {
+            self.stretch = 1;
+        }
+        self.is_told = is_told;
     }
 
     /// The time per sample to count with: of the last one, or the mean where full ones alternate with partial ones.
@@ -116,12 +149,23 @@ impl SamplePlan {
         if !self.has_parts || self.sockets <= WHOLE_MAX {
             return 1;
         }
-        let most = whole_times(FULL_WAIT_MAX, stretched(interval, self.part.wall)).max(1);
+        let wait = if self.is_told { TOLD_WAIT_MAX } else { FULL_WAIT_MAX };
+        let wait = if self.is_silent { wait * SILENT_FACTOR } else { wait };
+        let most = whole_times(wait, stretched(interval, self.part.wall)).max(1);
         let spare = (interval / BUDGET_DIVISOR).saturating_sub(self.part.core);
         let extra = self.full.core.saturating_sub(self.part.core);
         let paid = whole_times(extra, spare).saturating_add(1);
         if paid <= 1 { 1 } else { paid.saturating_mul(self.stretch).min(most) }
     }
+}
+
+/// Whether a segment or a datagram was sent or received.
+const fn has_traffic(grown: &Counters) -> bool {
+    grown.segments_received > 0
+        || grown.segments_sent > 0
+        || grown.segments_retransmitted > 0
+        || grown.udp_received > 0
+        || grown.udp_sent > 0
 }
 
 /// How many times `part` fits into `whole`.

@@ -15,6 +15,7 @@ pub mod intake;
 pub mod interfaces;
 pub mod kernel_features;
 pub mod kernel_test;
+pub mod latest_changes;
 mod mptcp_info;
 pub mod names;
 pub mod namespaces;
@@ -32,6 +33,7 @@ pub mod query;
 pub mod reach;
 pub mod routes;
 pub mod sock_diag;
+pub mod state_dumps;
 pub mod state_trace;
 mod subflows;
 pub mod tables;
@@ -67,6 +69,7 @@ use self::proc_net::expected_sockets;
 use self::processes::{ClockReading, Describer};
 use self::query::DumpPlan;
 use self::reach::ReachReader;
+use self::state_dumps::Search;
 use self::tables::{SocketTables, refusal};
 use self::units::Units;
 use self::visibility::Visibility;
@@ -74,7 +77,7 @@ use crate::model::coverage::Coverage;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::query::{QueryFields, SocketQuery};
 use crate::model::sink::SampleSink;
-use crate::model::snapshot::{Abilities, AskedByName, Needs, Scope, Snapshot, SourceInfo, SourceKind};
+use crate::model::snapshot::{Abilities, AskedByName, Needs, Snapshot, SourceInfo, SourceKind};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::text::{DisplayText, HOST_LEN_MAX, NAME_LEN_MAX};
 use crate::model::time::Timestamp;
@@ -314,15 +317,14 @@ impl Source for LinuxSource {
             // Partial samples rest on being told of ends.
             self.start_listening(false);
         }
-        self.take_ended(&mut snapshot);
+        // Before all else: what moves later is noticed by the next sample.
+        self.read_facts(needs, &mut snapshot);
+        self.take_events(&mut snapshot);
         let possible = needs.partial && self.has_parts(needs) && self.full_due == 0 && !self.parts.needs_full();
-        match self.parts.begin().filter(|_| possible) {
-            Some((scope, coverage)) => {
-                (snapshot.scope, snapshot.coverage) = (scope, coverage);
-                self.read_part(needs, scope, sink, &mut snapshot)?;
-            }
-            None => self.read_all(needs, sink, &mut snapshot)?,
-        }
+        let read = self.read_sockets(possible, needs, sink, &mut snapshot);
+        // What was told until now was to be looked up by this sample.
+        read.inspect_err(|_| self.parts.note_failure(at))?;
+        self.parts.note_sample(&snapshot, snapshot.facts.counters);
         if needs.partial {
             snapshot.coverage.degraded.extend(self.parts.flood().map(DisplayText::new));
         }
@@ -341,6 +343,17 @@ impl Source for LinuxSource {
 }
 
 impl LinuxSource {
+    /// A part of the sockets if that is `possible`, else all of them.
+    fn read_sockets(
+        &mut self,
+        possible: bool,
+        needs: &Needs,
+        sink: &mut dyn SampleSink,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), SourceError> {
+        if possible && self.read_part(needs, sink, snapshot)? { Ok(()) } else { self.read_all(needs, sink, snapshot) }
+    }
+
     /// Every socket that the query of `needs` asks for, but for those that `sink` knows: dumped first, then completed by their
     /// owners, units and names.
     fn read_all(
@@ -370,7 +383,6 @@ impl LinuxSource {
             let ended = self.parts.ended();
             self.tables.look_up_ended(ended, &mut Vec::new(), &mut snapshot.gone);
         }
-        self.parts.note_full(snapshot);
         Ok(())
     }
 
@@ -414,14 +426,19 @@ impl LinuxSource {
         self.note_gaps(gaps, &mut snapshot.coverage);
     }
 
-    /// The sockets of `scope`, those on the screen, those that ended, and those that `sink` misses.
+    /// The sockets of which a change was told, those of the scope that this leaves to be dumped, those on the screen, those
+    /// that ended, and those that `sink` misses. `false` where a full sample has to come first.
     fn read_part(
         &mut self,
         needs: &Needs,
-        scope: Scope,
         sink: &dyn SampleSink,
         snapshot: &mut Snapshot,
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
+        let search = self.look_for_changed(sink, snapshot);
+        let Some((scope, coverage)) = self.parts.begin(snapshot.at, search, snapshot.facts.counters) else {
+            return Ok(false);
+        };
+        (snapshot.scope, snapshot.coverage) = (scope, coverage);
         self.tables.read_part(scope, &mut DumpIntake::all(&mut snapshot.sockets), &mut snapshot.coverage)?;
         let (wanted, listed) = (parts::worth_a_look(snapshot, &needs.visible), snapshot.sockets.len());
         self.tables.look_up(&wanted, &mut snapshot.sockets, &mut snapshot.gone);
@@ -439,7 +456,26 @@ impl LinuxSource {
         self.owners.add_closed(&mut snapshot.sockets);
         self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Looks up the sockets of which a change of state was told. What is not found by its endpoints may be one that `sink` knows,
+    /// and that is gone, or bound to a device.
+    fn look_for_changed(&mut self, sink: &dyn SampleSink, snapshot: &mut Snapshot) -> Search {
+        let changed = self.parts.changed();
+        let Some(mut unfound) = self.tables.look_up_changed(&changed.sought, &mut snapshot.sockets) else {
+            self.parts.note_failure(snapshot.at);
+            return Search::default();
+        };
+        let mut places = changed.over.clone();
+        places.extend(unfound.iter().map(parts::endpoints));
+        if !places.is_empty() {
+            let known = sink.at_endpoints(&places);
+            self.tables.look_up(&known, &mut snapshot.sockets, &mut snapshot.gone);
+            let known: FxHashSet<_> = known.iter().map(|socket| (socket.local, socket.remote)).collect();
+            unfound.retain(|change| !known.contains(&parts::endpoints(change)));
+        }
+        self.parts.note_unfound(&changed, unfound)
     }
 
     /// Gives sockets the control group that the kernel does not tell of them, if units are wanted.
@@ -537,12 +573,21 @@ impl LinuxSource {
         self.listening.get_or_insert_with(|| EventListener::start(own, traces));
     }
 
-    /// What ended before this moment, into a snapshot that was begun.
-    fn take_ended(&mut self, snapshot: &mut Snapshot) {
+    /// What ended before this moment, into a snapshot that was begun, and which sockets have changed their state.
+    fn take_events(&mut self, snapshot: &mut Snapshot) {
+        let mut changes = None;
         if let Some(listening) = &self.listening {
             listening.take_ended(&mut snapshot.events);
+            changes = listening.take_changes();
         }
-        self.parts.note_ended(&snapshot.events);
+        self.parts.note_events(snapshot.at, &snapshot.events, changes);
+    }
+
+    /// Limits and counters of our own namespace, if they are wanted.
+    fn read_facts(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+        let (own, fields) = (self.namespaces.own(), needs.query.fields);
+        let facts = fields.facts.then(|| self.facts.get_or_insert_with(|| FactsReader::open(own)));
+        snapshot.facts = facts.map_or_else(Arc::default, |facts| facts.read(snapshot.at, fields.counters));
     }
 
     /// What every sample has beside its sockets.
@@ -559,9 +604,6 @@ impl LinuxSource {
         if let Some(listening) = &self.listening {
             listening.take_steps(&mut snapshot.events);
         }
-        let own = self.namespaces.own();
-        let facts = fields.facts.then(|| self.facts.get_or_insert_with(|| FactsReader::open(own)));
-        snapshot.facts = facts.map_or_else(Arc::default, |facts| facts.read(snapshot.at, fields.counters));
         snapshot.took = clock::now().0.since(snapshot.at);
     }
 }

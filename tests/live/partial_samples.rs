@@ -8,13 +8,16 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use conntop::model::delta::{Connection, Delta, Transition};
+use conntop::model::delta::{Connection, Delta, EventSource, Transition};
+use conntop::model::endpoint::Protocol;
+use conntop::model::event::EventSourceStatus;
 use conntop::model::snapshot::Needs;
 use conntop::model::socket::{Socket, SocketRef};
-use conntop::model::tcp_state::TcpState::{self, CloseWait, Established, FinWait2, TimeWait};
+use conntop::model::tcp_state::TcpState::{self, Close, CloseWait, Established, FinWait2, SynSent, TimeWait};
 use conntop::source::Choice;
 
 use crate::namespace;
+use crate::skip::skip;
 use crate::tracked_source::{TIMEOUT, TrackedSource};
 
 /// Connections of a peer that is killed.
@@ -29,6 +32,29 @@ fn open_partial() -> TrackedSource {
     tracked.sample_compared(true);
     assert!(!tracked.snapshot.scope.is_all());
     tracked
+}
+
+/// The same with the trace, which tells every change of state; `None` where there is none.
+fn open_traced() -> Option<TrackedSource> {
+    let mut tracked = TrackedSource::open_with_events(&Choice::Linux, true);
+    let status = &tracked.snapshot.events.event_status;
+    if status.trace != EventSourceStatus::On {
+        skip(&format!("there is no trace of states: {status:?}"));
+        return None;
+    }
+    tracked.sample_compared(true);
+    make_sure_of_trace(&mut tracked);
+    Some(tracked)
+}
+
+/// Samples until every change is told: the trace is of the whole machine, whose other programs can fill its rings.
+fn make_sure_of_trace(tracked: &mut TrackedSource) {
+    let deadline = Instant::now() + TIMEOUT;
+    while tracked.snapshot.scope.is_all() || !tracked.snapshot.scope.has_told_changes() {
+        assert!(Instant::now() < deadline, "steps are lost each time");
+        tracked.sample_compared(false);
+        tracked.sample_compared(true);
+    }
 }
 
 impl TrackedSource {
@@ -219,4 +245,121 @@ fn while_all_namespaces_are_wanted_every_sample_is_full_and_so_are_two_after() {
     assert!(!is_full(&mut tracked));
     assert_eq!(tracked.snapshot.names.namespaces, own);
     assert_eq!(half_closed(&tracked), before, "state, unit and owner are those of a full sample");
+}
+
+#[test]
+fn with_the_trace_a_sample_dumps_listeners_and_shows_what_has_changed() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let pairs: Vec<_> = (0..50).map(|_| pair()).collect();
+    let Some(mut tracked) = open_traced() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let queued = |tracked: &TrackedSource| {
+        let port = listener.local_addr().expect("bound").port();
+        let is_it = |socket: &&Socket| socket.is_listener() && socket.local.port == port;
+        tracked.snapshot.sockets.iter().find(is_it).and_then(|socket| socket.queues).map(|queues| queues.receive)
+    };
+    // Changes of state, each seen by the very next sample; a sample for which steps were lost proves nothing.
+    let mut told = |tracked: &mut TrackedSource, what: &str, make: &mut dyn FnMut() -> Step| {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            assert!(Instant::now() < deadline, "{what}: steps are lost each time");
+            make_sure_of_trace(tracked);
+            let expected = make();
+            let delta = tracked.part();
+            let scope = tracked.snapshot.scope;
+            if scope.has_told_changes() && !scope.covers(Protocol::Tcp, CloseWait) {
+                assert!(
+                    steps(std::slice::from_ref(&delta)).contains(&expected),
+                    "{what}: {expected:?} in {:?}",
+                    steps(&[delta])
+                );
+                return tracked.snapshot.sockets.len();
+            }
+        }
+    };
+    let mut kept = Vec::new();
+    let address = listener.local_addr().expect("bound");
+    told(&mut tracked, "opened", &mut || {
+        let client = TcpStream::connect(address).expect("it listens");
+        let port = client.local_addr().expect("bound").port();
+        kept.push(client);
+        (port, None, Some(SynSent))
+    });
+    assert!(queued(&tracked).is_some_and(|waiting| waiting > 0), "the accept queue is of now: {:?}", queued(&tracked));
+    let mut halves: Vec<_> = pairs.into_iter().collect();
+    let mut closed = Vec::new();
+    told(&mut tracked, "half-closed", &mut || {
+        let (client, server, (_, far)) = halves.pop().expect("enough");
+        client.shutdown(Shutdown::Write).expect("it is connected");
+        assert_eq!(server.peek(&mut [0; 1]).expect("it is connected"), 0);
+        closed.push((client, server));
+        (far, Some(Established), Some(CloseWait))
+    });
+    let looked_at = told(&mut tracked, "reset", &mut || {
+        let (mut client, server, (near, _)) = halves.pop().expect("enough");
+        client.write_all(b"unread").expect("it is connected");
+        drop(server);
+        assert!(client.peek(&mut [0; 1]).is_err(), "the reset has come");
+        kept.push(client);
+        // Its process holds what is left: nothing reports its end.
+        (near, Some(Established), None)
+    });
+    assert!(looked_at < 40, "the others are not asked for: {looked_at}");
+}
+
+#[test]
+fn with_the_trace_a_connection_between_two_samples_is_told_whole_and_its_time_wait_shown() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let Some(mut tracked) = open_traced() else { return };
+    let (client, server, (near, far)) = pair();
+    drop(client);
+    assert_eq!(server.peek(&mut [0; 1]).expect("it is connected"), 0);
+    drop(server);
+    let has = |deltas: &[Delta]| {
+        let is_over = |step: &Step| step.0 == far && step.2.is_none();
+        steps(deltas).iter().any(is_over) && steps(deltas).contains(&(near, Some(FinWait2), Some(TimeWait)))
+    };
+    let deltas = tracked.parts_until("one end is over and the other one waits", has);
+    let from_trace =
+        deltas.iter().flat_map(|delta| &delta.transitions).filter(|step| step.source == EventSource::Tracepoint);
+    let from_trace = from_trace.filter(|step| step.local.port == far).count();
+    assert!(from_trace >= 4 || tracked.lost > 0, "{from_trace} steps of the far end: {:?}", steps(&deltas));
+    let delta = tracked.sample();
+    assert_eq!(
+        (delta.added.len(), delta.sample_intervals.late),
+        (0, 0),
+        "a full sample shows nothing else: {:?}",
+        steps(&[delta])
+    );
+}
+
+#[test]
+fn with_the_trace_what_it_does_not_lead_to_is_found_by_a_dump() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let Some(mut tracked) = open_traced() else { return };
+    // Nobody answers where the queue is full: neither end of the handshake comes to its end.
+    let code = "import socket,time\n\
+        l=socket.socket(); l.bind(('127.0.0.1',0)); l.listen(0)\n\
+        kept=[socket.create_connection(l.getsockname())]\n\
+        for _ in range(3):\n c=socket.socket(); c.setblocking(False); c.connect_ex(l.getsockname()); kept.append(c)\n\
+        print(1,flush=True); time.sleep(60)";
+    let mut hanging = Command::new("python3").args(["-c", code]).stdout(Stdio::piped()).spawn().expect("python3");
+    let opening = |deltas: &[Delta]| steps(deltas).iter().any(|step| step.2 == Some(SynSent) && step.1.is_none());
+    tracked.parts_until("an attempt hangs", opening);
+    let is_there = |tracked: &TrackedSource, state| tracked.snapshot.sockets.iter().any(|socket| socket.state == state);
+    tracked.parts_until("it is looked at again and again", |_| true);
+    tracked.part();
+    assert!(is_there(&tracked, SynSent), "{:?}", tracked.snapshot.sockets);
+    hanging.kill().expect("it runs");
+    hanging.wait().expect("it is ours");
+    let over = |deltas: &[Delta]| {
+        steps(deltas).iter().any(|step| step.1 == Some(SynSent) && matches!(step.2, None | Some(Close)))
+    };
+    tracked.parts_until("the attempts are given up", over);
 }

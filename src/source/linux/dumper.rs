@@ -10,7 +10,9 @@ use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::event::TracedStateChange;
 use crate::model::query::SocketEnd;
+use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
@@ -381,6 +383,24 @@ impl Dumper {
                 SocketLookup::Failed(_) => return,
             }
         }
+    }
+
+    /// Looks for the sockets that changes of state were told of: those found are appended to `sockets`. Gives the changes
+    /// whose socket was not found; `None` where the kernel does not answer.
+    pub fn look_up_changed(
+        &mut self,
+        changes: &[TracedStateChange],
+        sockets: &mut Vec<Socket>,
+    ) -> Option<Vec<TracedStateChange>> {
+        let mut unfound = Vec::new();
+        for change in changes {
+            match self.decoder.look_up_changed(&mut self.connection, change) {
+                SocketLookup::Here(socket) => sockets.push(*socket),
+                SocketLookup::Gone | SocketLookup::Unknown => unfound.push(*change),
+                SocketLookup::Failed(_) => return None,
+            }
+        }
+        Some(unfound)
     }
 
     /// Whether the kernel answers for every table.

@@ -22,9 +22,11 @@ use crate::model::event::{
 use crate::model::memory::give_back;
 use crate::model::socket::NetnsId;
 use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
 use crate::source::clock;
 use crate::source::linux::callers::Callers;
 use crate::source::linux::destroy_events::{DestroyEvents, Overrun};
+use crate::source::linux::latest_changes::LatestChanges;
 use crate::source::linux::state_trace::{self, ErrorRecord, Refusal, StateTrace};
 
 /// How often the rings of the trace are emptied, which wake nobody: a ring has room for 45,000 changes a second and CPU.
@@ -57,6 +59,8 @@ struct EventSources {
     steps: Vec<TracedStateChange>,
     callers: Vec<Caller>,
     steps_lost: LossCount,
+    /// Of which sockets steps came since [`EventListener::take_changes`].
+    changes: LatestChanges,
     errors: Vec<ErrorRecord>,
     /// Errors were lost since the last sample.
     errors_lost: bool,
@@ -126,6 +130,15 @@ impl EventListener {
         events.lost.extend(std::mem::take(&mut sources.steps_lost).as_loss(EventSource::Tracepoint));
     }
 
+    /// The last change of state of each socket that had one since the last call, and since when the trace tells; `None`
+    /// where there is no trace. To be taken before the sockets are looked at: what changes later comes with the next call.
+    pub fn take_changes(&self) -> Option<(Timestamp, LatestChanges)> {
+        let mut sources = lock(&self.sources);
+        sources.drain_trace();
+        let changes = std::mem::take(&mut sources.changes);
+        sources.trace.as_ref().map(|trace| (trace.complete_since(), changes))
+    }
+
     /// What is said where the trace is on and this kernel does not tell why every connection ended.
     pub fn unreported_errors(&self) -> Option<&'static str> {
         lock(&self.sources).trace.as_ref().and_then(StateTrace::unreported_errors)
@@ -166,11 +179,12 @@ impl EventSources {
     fn drain_trace(&mut self) -> bool {
         let Some(trace) = &mut self.trace else { return false };
         let (steps, callers, names) = (&mut self.steps, &mut self.callers, &mut self.names);
-        let lost = &mut self.steps_lost;
+        let (lost, changes) = (&mut self.steps_lost, &mut self.changes);
         names.iter_mut().for_each(Callers::begin);
         let mut count = 0;
         let missed = trace.drain(|step, pid| {
             count += 1;
+            changes.note(&step);
             if steps.len() >= STATE_CHANGES_MAX as usize {
                 lost.add(Some(1));
                 return;
@@ -180,11 +194,15 @@ impl EventSources {
         });
         match missed {
             Ok(0) => {}
-            Ok(missed) => lost.add(Some(missed)),
+            Ok(missed) => {
+                lost.add(Some(missed));
+                changes.note_loss();
+            }
             Err(Refusal(sentence)) => {
                 self.trace = None;
                 self.event_status.trace = EventSourceStatus::Refused(sentence);
                 self.steps.clear();
+                self.changes = LatestChanges::default();
                 self.callers.clear();
                 self.errors.clear();
             }

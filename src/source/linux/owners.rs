@@ -55,6 +55,13 @@ const QUIET_MAX: u32 = 4;
 /// A process is looked at again after this many times what looking at it took, if that is longer: at most a fiftieth of a
 /// core for one with very many descriptors.
 const RECHECK_DUTY: u32 = 50;
+/// A large one with as many descriptors as before is looked at again after this many times what looking at all processes
+/// takes, if that is longer: a four-hundredth of a core, however many descriptors there are.
+const RECHECK_ALL_DUTY: u32 = 400;
+/// Large is what takes longer than this to look at: some 400 descriptors.
+const RECHECK_LARGE: Duration = Duration::from_millis(1);
+/// But not later than this.
+const RECHECK_ALL_MAX: Duration = Duration::from_secs(10 * 60);
 /// The name of a holder is read again after this time, for exec(2); so many of them a sample.
 const DESCRIBE_AFTER: Duration = Duration::from_secs(2);
 const DESCRIBED_MAX: usize = 32;
@@ -360,7 +367,9 @@ impl Owners {
         }
         // Without a sign of change all have the same turn.
         let quiet_max = if self.proc.tells_counts() { QUIET_MAX } else { 0 };
-        let rank = |pid, watched: &Watched| recheck_rank(pid, watched, quiet_max, now);
+        let all_take = self.watched.values().map(|watched| watched.walk_took).sum();
+        let pace = RecheckPace { quiet_max, all_take };
+        let rank = |pid, watched: &Watched| recheck_rank(pid, watched, pace, now);
         let mut due: Vec<_> = self.watched.iter().filter_map(|(pid, watched)| rank(*pid, watched)).collect();
         due.sort_unstable();
         for (_, _, pid) in due {
@@ -714,16 +723,30 @@ impl Owners {
     }
 }
 
+/// What decides how often processes that seem unchanged are looked at again.
+#[derive(Clone, Copy, Debug)]
+struct RecheckPace {
+    /// See [`QUIET_MAX`].
+    quiet_max: u32,
+    /// What looking at every process takes.
+    all_take: Duration,
+}
+
 /// The place of a process in the queue of those to look at again: changed and new ones first, then the longest
 /// not looked at; `None` if it is not due.
 fn recheck_rank(
     pid: u32,
     watched: &Watched,
-    quiet_max: u32,
+    pace: RecheckPace,
     now: ClockReading,
 ) -> Option<(bool, Option<Timestamp>, u32)> {
     let urgent = watched.changed || watched.walked_at.is_none();
-    let after = if urgent { Duration::ZERO } else { RECHECK_AFTER * (1 << watched.quiet.min(quiet_max)) };
+    let after = RECHECK_AFTER * (1 << watched.quiet.min(pace.quiet_max));
+    // Where the count of descriptors shows no change, looking again has to.
+    let may_wait = pace.quiet_max > 0 && watched.walk_took > RECHECK_LARGE;
+    let all_take = if may_wait { pace.all_take } else { Duration::ZERO };
+    let after = after.max(all_take.saturating_mul(RECHECK_ALL_DUTY).min(RECHECK_ALL_MAX));
+    let after = if urgent { Duration::ZERO } else { after };
     let wait = after.max(watched.walk_took.saturating_mul(RECHECK_DUTY));
     let due = watched.walked_at.is_none_or(|walked_at| now.at.since(walked_at) >= wait);
     (due && !watched.kernel_thread).then_some((!urgent, watched.walked_at, pid))
@@ -790,6 +813,10 @@ mod tests {
         assert_eq!(owner(Protocol::Udp, tcp(1).build()), Owner::None);
     }
 
+    fn pace(quiet_max: u32, all_take_ms: u64) -> RecheckPace {
+        RecheckPace { quiet_max, all_take: Duration::from_millis(all_take_ms) }
+    }
+
     #[test]
     fn changed_and_new_processes_are_looked_at_first_then_the_longest_unseen() {
         let walked = |millis, changed| Watched {
@@ -799,8 +826,10 @@ mod tests {
         };
         let processes =
             [(1, walked(2_000, false)), (2, walked(1_000, false)), (3, walked(9_000, true)), (4, Watched::default())];
-        let mut due: Vec<_> =
-            processes.iter().filter_map(|(pid, watched)| recheck_rank(*pid, watched, 0, now(10_000))).collect();
+        let mut due: Vec<_> = processes
+            .iter()
+            .filter_map(|(pid, watched)| recheck_rank(*pid, watched, pace(0, 0), now(10_000)))
+            .collect();
         due.sort_unstable();
         assert_eq!(due.iter().map(|(_, _, pid)| *pid).collect::<Vec<_>>(), [4, 3, 2, 1]);
     }
@@ -828,19 +857,26 @@ mod tests {
     fn a_giant_is_looked_at_again_less_often() {
         let walked_at = Some(Timestamp::from_millis(1_000));
         let giant = Watched { walked_at, walk_took: Duration::from_millis(200), ..Watched::default() };
-        assert_eq!(recheck_rank(1, &giant, QUIET_MAX, now(10_999)), None);
-        assert!(recheck_rank(1, &giant, QUIET_MAX, now(11_000)).is_some());
+        assert_eq!(recheck_rank(1, &giant, pace(QUIET_MAX, 0), now(10_999)), None);
+        assert!(recheck_rank(1, &giant, pace(QUIET_MAX, 0), now(11_000)).is_some());
+        let among_giants = |seconds| recheck_rank(1, &giant, pace(QUIET_MAX, 800), now(1_000 + seconds * 1_000));
+        assert!(among_giants(319).is_none() && among_giants(320).is_some(), "0.8 s in all, a four-hundredth of a core");
+        let changed = Watched { changed: true, ..giant };
+        assert!(recheck_rank(1, &changed, pace(QUIET_MAX, 800), now(11_000)).is_some());
+        let small = Watched { walk_took: RECHECK_LARGE, ..giant };
+        assert!(recheck_rank(1, &small, pace(QUIET_MAX, 800), now(6_000)).is_some());
+        assert!(recheck_rank(1, &giant, pace(QUIET_MAX, 9_999_999), now(601_000)).is_some(), "at last");
         let kernel_thread = Watched { kernel_thread: true, ..giant };
-        assert_eq!(recheck_rank(1, &kernel_thread, QUIET_MAX, now(99_000)), None);
+        assert_eq!(recheck_rank(1, &kernel_thread, pace(QUIET_MAX, 0), now(99_000)), None);
     }
 
     #[test]
     fn where_no_count_shows_a_change_a_quiet_process_is_looked_at_as_often_as_others() {
         let quiet = Watched { walked_at: Some(Timestamp::from_millis(1_000)), quiet: 4, ..Watched::default() };
-        assert_eq!(recheck_rank(1, &quiet, QUIET_MAX, now(80_999)), None);
-        assert!(recheck_rank(1, &quiet, QUIET_MAX, now(81_000)).is_some());
-        assert_eq!(recheck_rank(1, &quiet, 0, now(5_999)), None);
-        assert!(recheck_rank(1, &quiet, 0, now(6_000)).is_some());
+        assert_eq!(recheck_rank(1, &quiet, pace(QUIET_MAX, 0), now(80_999)), None);
+        assert!(recheck_rank(1, &quiet, pace(QUIET_MAX, 0), now(81_000)).is_some());
+        assert_eq!(recheck_rank(1, &quiet, pace(0, 0), now(5_999)), None);
+        assert!(recheck_rank(1, &quiet, pace(0, 0), now(6_000)).is_some());
     }
 
     /// A socket that this process hands to another descriptor of its own stays its; one that it closes is not.

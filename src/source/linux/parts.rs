@@ -1,33 +1,82 @@
-//! Partial samples: which sockets they cover, and which others are worth a look-up because the kernel told of their end.
+//! Partial samples: which sockets they cover, and which others are worth a look-up because the kernel told of their end
+//! or of a change of their state.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::EventSource;
-use crate::model::endpoint::Protocol;
-use crate::model::event::Events;
+use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::event::{EventSourceStatus, Events, TracedStateChange};
+use crate::model::facts::Counters;
 use crate::model::snapshot::{Scope, Snapshot};
 use crate::model::socket::{Socket, SocketId, SocketRef};
 use crate::model::tcp_state::TcpState::{
     Close, CloseWait, Closing, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
 };
+use crate::model::time::Timestamp;
+use crate::source::linux::latest_changes::{LatestChanges, leaves_a_socket};
+use crate::source::linux::state_dumps::{Activity, Search, StateDumps};
 
 /// The states in which something happens or is wrong; the silent mass is in `ESTABLISHED` and `TIME_WAIT`.
 const TELLING: Scope = Scope::tcp(&[Listen, SynSent, SynRecv, FinWait1, FinWait2, CloseWait, Closing, LastAck, Close]);
 /// Up to so many sockets, `TIME_WAIT` is covered too: 2 ms.
 const TIME_WAIT_MAX: usize = 2_000;
-/// Up to so many sockets, UDP is covered too.
-const UDP_MAX: usize = 1_000;
-/// The most look-ups of sockets that ended in one sample: some 25 ms. Beyond, a full dump is cheaper.
-const LOOK_UPS_MAX: usize = 4_096;
+/// UDP is covered each time that so long has passed for each of its sockets: a dump takes some microsecond a socket.
+const UDP_WAIT: Duration = Duration::from_millis(1);
+/// The most look-ups of one kind in one sample: some 25 ms.
+const LOOK_UPS_MIN: usize = 4_096;
+/// In a large table there may be one for each so many sockets: beyond, a full dump is cheaper.
+const LOOK_UPS_DIVISOR: usize = 8;
+
+/// Both ends of a connection, ours first.
+pub type EndpointPair = (Endpoint, Endpoint);
+
+/// Both ends of the socket that a change was told of.
+pub const fn endpoints(change: &TracedStateChange) -> EndpointPair {
+    (change.local, change.remote)
+}
 
 /// What is remembered from sample to sample.
 #[derive(Debug, Default)]
 pub struct PartialSamples {
-    /// What the next partial sample covers, and what the last full one could not see; `None` before that.
-    last_full: Option<(Scope, Coverage)>,
+    last_full: Option<LastFull>,
     engaged: bool,
     /// Events were lost before this sample, and before the one before it.
     flooded: (bool, bool),
     ended: Vec<SocketRef>,
+    /// Sockets have ended since the last sample, looked up or not.
+    has_ended: bool,
+    /// The last changes of the sockets that changed their state since the last sample; `None` where not all are told.
+    changes: Option<Vec<TracedStateChange>>,
+    /// Of those of the sample before, the ones whose socket was not found.
+    unfound: Vec<TracedStateChange>,
+    /// When it was last found that changes are missing: until everything is listed after that, not all are told.
+    untold_at: Timestamp,
+    dumps: StateDumps,
+    /// When UDP was last listed, and how many sockets it had.
+    udp: (Timestamp, usize),
+}
+
+/// What the last full sample has shown.
+#[derive(Debug)]
+struct LastFull {
+    at: Timestamp,
+    /// What it could not see.
+    coverage: Coverage,
+    waiting: usize,
+}
+
+/// The sockets to look for because a change of their state was told.
+#[derive(Debug, Default)]
+pub struct ChangedSockets {
+    /// By their endpoints.
+    pub sought: Vec<TracedStateChange>,
+    /// The endpoints of those that are over and whose end was not reported: a process may hold what is left.
+    pub over: Vec<EndpointPair>,
+    /// Those that have no port yet, so that nothing leads to them.
+    unnamed: Vec<TracedStateChange>,
 }
 
 impl PartialSamples {
@@ -41,16 +90,46 @@ impl PartialSamples {
         self.engaged
     }
 
-    /// Takes in what the kernel told since the last sample.
-    pub fn note_ended(&mut self, events: &Events) {
+    /// Takes in what the kernel told until `at`, when a sample was begun: ends, and the changes of state since the moment from
+    /// which on the trace tells them.
+    pub fn note_events(&mut self, at: Timestamp, events: &Events, changes: Option<(Timestamp, LatestChanges)>) {
+        let max = self.look_ups_max();
         let connections = events.ended.iter().map(|ended| ended.socket);
         let connections = connections.filter(|socket| socket.protocol == Protocol::Tcp && !socket.remote.is_unset());
         self.ended.clear();
-        self.ended.extend(connections.take(LOOK_UPS_MAX + 1));
+        self.ended.extend(connections.take(max + 1));
+        self.has_ended = !self.ended.is_empty();
         let lost = events.lost.iter().any(|loss| loss.of == EventSource::DestroyEvent);
-        let flood = lost || self.ended.len() > LOOK_UPS_MAX;
-        self.ended.truncate(LOOK_UPS_MAX);
+        let flood = lost || self.ended.len() > max;
+        self.ended.truncate(max);
         self.flooded = (flood, self.flooded.0);
+        let Some((since, changes)) = changes else { return self.forget_changes() };
+        if flood || changes.is_incomplete() || changes.len() > max {
+            self.untold_at = at;
+        }
+        let full_at = self.last_full.as_ref().map(|full| full.at);
+        let is_told = full_at.is_some_and(|full_at| full_at >= since.max(self.untold_at));
+        if !is_told || events.event_status.ends != EventSourceStatus::On {
+            return self.forget_changes();
+        }
+        self.unfound.retain(|change| !changes.has(change.key));
+        self.changes = Some(changes.iter().copied().collect());
+    }
+
+    /// A sample that was begun `at` this moment did not come to its end: what was told before was not looked up.
+    pub fn note_failure(&mut self, at: Timestamp) {
+        self.untold_at = at;
+        self.forget_changes();
+    }
+
+    fn forget_changes(&mut self) {
+        self.changes = None;
+        self.unfound.clear();
+    }
+
+    fn look_ups_max(&self) -> usize {
+        let sockets = self.last_full.as_ref().map_or(0, |full| full.coverage.sockets as usize);
+        LOOK_UPS_MIN.max(sockets / LOOK_UPS_DIVISOR)
     }
 
     /// Whether ends were lost that only a full sample can make up for, now. Where they are lost again and again, the
@@ -73,24 +152,80 @@ impl PartialSamples {
         &self.ended
     }
 
-    /// The scope of a partial sample, with what the last full one could not see; `None` before there was one.
-    pub fn begin(&self) -> Option<(Scope, Coverage)> {
-        self.last_full.clone()
+    /// The sockets whose changes of state were told since the last sample, and those that were not found then; nothing
+    /// where not all changes are told.
+    pub fn changed(&self) -> ChangedSockets {
+        let mut changed = ChangedSockets::default();
+        let Some(changes) = &self.changes else { return changed };
+        let ended: FxHashSet<EndpointPair> = self.ended.iter().map(|socket| (socket.local, socket.remote)).collect();
+        for change in changes.iter().chain(&self.unfound) {
+            let place = endpoints(change);
+            if change.to == Close && ended.contains(&place) {
+                // It is among those that ended.
+            } else if !leaves_a_socket(change) {
+                changed.over.push(place);
+            } else if change.local.port == 0 {
+                changed.unnamed.push(*change);
+            } else {
+                changed.sought.push(*change);
+            }
+        }
+        changed
     }
 
-    /// Remembers a full sample.
-    pub fn note_full(&mut self, snapshot: &Snapshot) {
+    /// What came of the search for what has [`changed`](Self::changed): of these changes no socket was found.
+    pub fn note_unfound(&mut self, changed: &ChangedSockets, unfound: Vec<TracedStateChange>) -> Search {
+        // What is over may have left nothing. An established socket is not in a dump of the other states.
+        let unfound = unfound.into_iter().chain(changed.unnamed.iter().copied());
+        let unfound: Vec<_> =
+            unfound.filter(|change| TELLING.covers(Protocol::Tcp, change.to) && change.to != Close).collect();
+        let before: FxHashSet<u64> = self.unfound.iter().map(|change| change.key).collect();
+        let (again, new): (Vec<_>, Vec<_>) = unfound.into_iter().partition(|change| before.contains(&change.key));
+        self.unfound = new;
+        match (again.is_empty(), self.unfound.is_empty()) {
+            (false, _) => Search::LackingAgain,
+            (true, false) => Search::Lacking,
+            (true, true) => Search::Complete,
+        }
+    }
+
+    /// What the partial sample that is begun at `at` lists, with what the last full one could not see; `None` before there
+    /// was one.
+    pub fn begin(&self, at: Timestamp, search: Search, counters: Option<Counters>) -> Option<(Scope, Coverage)> {
+        let full = self.last_full.as_ref()?;
+        let activity = Activity { is_told: self.changes.is_some(), has_ended: self.has_ended, search, counters };
+        let scope = match self.dumps.is_due(at, &activity) {
+            true if full.waiting <= TIME_WAIT_MAX => TELLING.and(TimeWait),
+            true => TELLING,
+            false => Scope::LISTENERS,
+        };
+        let scope = if self.is_udp_due(at) { scope.and_udp() } else { scope };
+        let scope = if self.changes.is_some() { scope.with_told_changes() } else { scope };
+        Some((scope, full.coverage.clone()))
+    }
+
+    fn is_udp_due(&self, at: Timestamp) -> bool {
+        let (listed_at, count) = self.udp;
+        at.since(listed_at) >= UDP_WAIT.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Remembers what a sample has listed.
+    pub fn note_sample(&mut self, snapshot: &Snapshot, counters: Option<Counters>) {
         if !self.engaged {
             return;
         }
-        let (mut waiting, mut udp) = (0, 0);
-        for socket in &snapshot.sockets {
-            waiting += usize::from(socket.state == TimeWait);
-            udp += usize::from(socket.protocol == Protocol::Udp);
+        let Snapshot { at, scope, sockets, .. } = snapshot;
+        if scope.covers(Protocol::Tcp, CloseWait) {
+            self.dumps.note(*at, counters, sockets, TELLING);
         }
-        let scope = if waiting <= TIME_WAIT_MAX { TELLING.and(TimeWait) } else { TELLING };
-        let scope = if udp <= UDP_MAX { scope.and_udp() } else { scope };
-        self.last_full = Some((scope, snapshot.coverage.clone()));
+        if scope.covers(Protocol::Udp, Close) {
+            self.udp = (*at, sockets.iter().filter(|socket| socket.protocol == Protocol::Udp).count());
+        }
+        if scope.is_all() {
+            let waiting = sockets.iter().filter(|socket| socket.state == TimeWait).count();
+            self.last_full = Some(LastFull { at: *at, coverage: snapshot.coverage.clone(), waiting });
+            self.unfound.clear();
+        }
     }
 }
 
@@ -121,22 +256,169 @@ pub fn drop_repeated(sockets: &mut Vec<Socket>, listed: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::event::Ended;
     use crate::model::tcp_state::TcpState;
-    use crate::model::testing::{snapshot, tcp};
+    use crate::model::testing::{snapshot, tcp, udp};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn counters(segments: u64) -> Option<Counters> {
+        Some(Counters { segments_received: segments, ..Counters::ZERO })
+    }
+
+    /// Engaged, after a full sample of `sockets` in second 1.
+    fn parts(sockets: impl IntoIterator<Item = impl Into<Socket>>) -> PartialSamples {
+        let mut parts = PartialSamples { engaged: true, ..PartialSamples::default() };
+        parts.note_sample(&snapshot(1_000, sockets), counters(0));
+        parts
+    }
+
+    /// Ends are told, and that nothing is lost.
+    fn heard() -> Events {
+        let mut events = Events::default();
+        events.event_status.ends = EventSourceStatus::On;
+        events
+    }
+
+    fn change(key: u64, port: u16, from: TcpState, to: TcpState) -> TracedStateChange {
+        let local = Endpoint::new([10, 0, 0, 1].into(), port);
+        let remote = Endpoint::new([10, 0, 0, 2].into(), 80);
+        TracedStateChange { at: Timestamp::from_millis(1_500), key, local, remote, from, to }
+    }
+
+    /// What the trace, which is complete since second 1, has told.
+    fn told(changes: &[TracedStateChange]) -> Option<(Timestamp, LatestChanges)> {
+        let mut latest = LatestChanges::default();
+        changes.iter().for_each(|change| latest.note(change));
+        Some((at(1), latest))
+    }
+
+    fn scope(parts: &PartialSamples, seconds: u64, search: Search, segments: u64) -> Scope {
+        parts.begin(at(seconds), search, counters(segments)).expect("there was a full one").0
+    }
 
     #[test]
     fn a_crowd_of_waiting_sockets_is_not_asked_for_each_time() {
-        let waiting = |count: usize| snapshot(1, (0..count as u64).map(|cookie| tcp(cookie).mini(TimeWait)));
-        let mut parts = PartialSamples::default();
-        parts.note_full(&waiting(1));
-        assert_eq!(parts.begin(), None, "nobody has asked for a part");
-        parts.engaged = true;
-        let covers =
-            |parts: &PartialSamples, state| parts.begin().is_some_and(|(scope, _)| scope.covers(Protocol::Tcp, state));
-        parts.note_full(&waiting(TIME_WAIT_MAX));
-        assert!(covers(&parts, TimeWait) && covers(&parts, CloseWait) && !covers(&parts, TcpState::Established));
-        parts.note_full(&waiting(TIME_WAIT_MAX + 1));
-        assert!(!covers(&parts, TimeWait) && covers(&parts, Listen));
+        let waiting = |count: usize| (0..count as u64).map(|cookie| tcp(cookie).mini(TimeWait));
+        let mut idle = PartialSamples::default();
+        idle.note_sample(&snapshot(1_000, waiting(1)), None);
+        assert!(idle.begin(at(2), Search::Complete, None).is_none(), "nobody has asked for a part");
+        let covers = |parts: &PartialSamples, state| scope(parts, 9, Search::Complete, 9).covers(Protocol::Tcp, state);
+        let few = parts(waiting(TIME_WAIT_MAX));
+        assert!(covers(&few, TimeWait) && covers(&few, CloseWait) && !covers(&few, TcpState::Established));
+        let many = parts(waiting(TIME_WAIT_MAX + 1));
+        assert!(!covers(&many, TimeWait) && covers(&many, Listen));
+    }
+
+    #[test]
+    fn with_the_trace_listeners_are_dumped_and_what_was_told_is_looked_up() {
+        use TcpState::Established;
+        let mut parts = parts([tcp(1)]);
+        parts.note_events(
+            at(2),
+            &heard(),
+            told(&[change(1, 1_000, Established, CloseWait), change(2, 1_001, LastAck, Close)]),
+        );
+        let changed = parts.changed();
+        assert_eq!(changed.sought, [change(1, 1_000, Established, CloseWait)]);
+        assert_eq!(changed.over, [endpoints(&change(2, 1_001, LastAck, Close))], "a process may hold what is left");
+        let search = parts.note_unfound(&changed, Vec::new());
+        assert_eq!(scope(&parts, 2, search, 5), Scope::LISTENERS.and_udp().with_told_changes());
+        let without = parts_without_trace();
+        assert!(scope(&without, 3, Search::Complete, 5).covers(Protocol::Tcp, CloseWait));
+    }
+
+    fn parts_without_trace() -> PartialSamples {
+        let mut parts = parts([tcp(1)]);
+        parts.note_events(at(3), &heard(), None);
+        assert!(parts.changed().sought.is_empty());
+        parts
+    }
+
+    #[test]
+    fn what_ended_is_looked_up_once() {
+        let mut parts = parts([tcp(1)]);
+        let mut events = heard();
+        let over = change(1, 1_025, FinWait2, Close);
+        let socket = SocketRef { local: over.local, remote: over.remote, ..tcp(1).build().reference() };
+        events.ended.push(Ended { at: at(2), socket, info: None });
+        parts.note_events(at(2), &events, told(&[over]));
+        assert!(parts.changed().sought.is_empty() && parts.changed().over.is_empty());
+        assert_eq!(parts.ended().len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_found_is_dumped_for() {
+        let mut parts = parts([tcp(1)]);
+        let dumps =
+            |parts: &PartialSamples, seconds, search| scope(parts, seconds, search, 5).covers(Protocol::Tcp, SynSent);
+        let mut search = |seconds, changes: &[TracedStateChange]| {
+            parts.note_events(at(seconds), &heard(), told(changes));
+            let changed = parts.changed();
+            let unfound = changed.sought.clone();
+            let search = parts.note_unfound(&changed, unfound);
+            (search, dumps(&parts, seconds, search))
+        };
+        assert_eq!(search(2, &[change(1, 1_000, SynSent, TcpState::Established)]), (Search::Complete, false));
+        // connect(2) says so before it has chosen a port.
+        assert_eq!(search(3, &[change(2, 0, Close, SynSent)]), (Search::Lacking, false));
+        assert_eq!(search(4, &[]), (Search::LackingAgain, true));
+        assert_eq!(search(5, &[]), (Search::Complete, false), "once is enough");
+        assert_eq!(search(6, &[change(3, 0, Close, SynSent)]), (Search::Lacking, true), "the last dump is long ago");
+        assert_eq!(search(7, &[change(3, 1_003, SynSent, TcpState::Established)]), (Search::Complete, false));
+    }
+
+    #[test]
+    fn until_everything_is_listed_after_a_loss_not_all_changes_are_told() {
+        let mut parts = parts([tcp(1)]);
+        let is_told = |parts: &PartialSamples| scope(parts, 9, Search::Complete, 5).has_told_changes();
+        parts.note_events(at(2), &heard(), Some((at(2), LatestChanges::default())));
+        assert!(!is_told(&parts), "the trace has begun after the full sample");
+        parts.note_events(at(3), &heard(), told(&[]));
+        assert!(is_told(&parts));
+        let mut lossy = LatestChanges::default();
+        lossy.note_loss();
+        parts.note_events(at(4), &heard(), Some((at(1), lossy)));
+        assert!(!is_told(&parts));
+        parts.note_events(at(5), &heard(), told(&[]));
+        assert!(!is_told(&parts), "what was lost is not told by the next sample");
+        parts.note_sample(&snapshot(6_000, [tcp(1)]), counters(0));
+        parts.note_events(at(7), &heard(), told(&[]));
+        assert!(is_told(&parts));
+        parts.note_failure(at(8));
+        parts.note_events(at(9), &heard(), told(&[]));
+        assert!(!is_told(&parts), "what a sample that failed was to look up was not looked up");
+        parts.note_sample(&snapshot(10_000, [tcp(1)]), counters(0));
+        parts.note_events(at(11), &Events::default(), told(&[]));
+        assert!(!is_told(&parts), "ends are not told");
+    }
+
+    #[test]
+    fn more_changes_than_look_ups_are_worth_are_left_to_dumps() {
+        let mut parts = parts([tcp(1)]);
+        let changes: Vec<_> =
+            (0..=LOOK_UPS_MIN as u64).map(|key| change(key, 9, SynSent, TcpState::Established)).collect();
+        parts.note_events(at(2), &heard(), told(&changes));
+        assert!(parts.changed().sought.is_empty());
+        assert!(scope(&parts, 2, Search::Complete, 5).covers(Protocol::Tcp, CloseWait));
+    }
+
+    #[test]
+    fn udp_is_listed_as_often_as_its_dump_is_cheap() {
+        let udp_sockets = (0..5_000u64).map(|cookie| udp(cookie, 53));
+        let mut parts = parts(udp_sockets);
+        let has_udp =
+            |parts: &PartialSamples, seconds| scope(parts, seconds, Search::Complete, 0).covers(Protocol::Udp, Close);
+        assert!(!has_udp(&parts, 2) && !has_udp(&parts, 5) && has_udp(&parts, 6));
+        let mut sample = snapshot(6_000, [udp(1, 53)]);
+        sample.scope = Scope::LISTENERS.and_udp();
+        parts.note_sample(&sample, counters(0));
+        assert!(has_udp(&parts, 7), "they are few now");
+        assert_eq!(UDP_WAIT * 1_000, SECOND);
     }
 
     #[test]

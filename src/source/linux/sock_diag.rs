@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::event::TracedStateChange;
 use crate::model::process::Owner;
 use crate::model::socket::{Drops, NetnsId, Queues, Socket, SocketId, SocketRef, Timer, TimerKind};
 use crate::model::tcp_info::TcpDetail;
@@ -251,6 +252,27 @@ impl DiagDecoder {
             // Where there is no such connection, the kernel gives the listener that would take it.
             SocketLookup::Here(socket) if socket.remote != reference.remote => SocketLookup::Gone,
             found => found,
+        }
+    }
+
+    /// Looks for the socket that a change of state was told of, by its endpoints: the trace knows no cookie and no device. So
+    /// one that is bound to a device is not found, nor is one of another namespace.
+    pub fn look_up_changed(self, connection: &mut NetlinkSocket, change: &TracedStateChange) -> SocketLookup {
+        let id = SocketId::from_cookie(u64::MAX, self.netns);
+        let (local, remote) = (change.local, change.remote);
+        let reference = SocketRef { id, protocol: Protocol::Tcp, local, remote, interface: None };
+        let Some(request) = encode_exact(&reference, bit(INET_DIAG_INFO)) else { return SocketLookup::Unknown };
+        let mut found = None;
+        let moment = clock::now().0;
+        let take = |payload: &[u8]| found = self.decode(payload, Protocol::Tcp, moment);
+        match connection.ask(BY_FAMILY, &request, take) {
+            // Where there is no such connection, the kernel gives the listener that would take it.
+            Ok(()) => match found.filter(|socket| socket.remote == remote) {
+                Some(socket) => SocketLookup::Here(Box::new(socket)),
+                None => SocketLookup::Gone,
+            },
+            Err(Errno::NOENT) => SocketLookup::Gone,
+            Err(error) => SocketLookup::Failed(error),
         }
     }
 

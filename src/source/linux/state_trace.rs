@@ -69,6 +69,8 @@ pub struct StateTrace {
     clock: RecordClock,
     /// When it was opened: no record is older.
     opened: Timestamp,
+    /// When the last ring was open: every step after that is recorded.
+    complete_since: Timestamp,
     /// Addresses of the kernel leave this room only as hashes with a key of this run.
     keys: RandomState,
 }
@@ -93,8 +95,14 @@ impl StateTrace {
         let (PerfRings { rings, len }, clockid, clock) = opening
             .or_else(|_| open(Clock::MONOTONIC).map(|rings| (rings, Clock::MONOTONIC, RecordClock::monotonic())))
             .map_err(RingError::refusal)?;
+        let complete_since = clock::now().0;
         let errors = open_errors(&tracefs, &cpus, len / ERRORS_SHARE, clockid);
-        Ok(Self { rings, format, errors, clock, opened, keys: RandomState::new() })
+        Ok(Self { rings, format, errors, clock, opened, complete_since, keys: RandomState::new() })
+    }
+
+    /// Every step after this moment is recorded.
+    pub const fn complete_since(&self) -> Timestamp {
+        self.complete_since
     }
 
     /// Whether the error of every step to `CLOSE` is told, so that a step without one had none.

@@ -5,6 +5,7 @@ use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Family, Protocol};
+use crate::model::event::TracedStateChange;
 use crate::model::query::SocketQuery;
 use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
@@ -171,6 +172,16 @@ impl SocketTables {
         if let Some(diag) = &mut self.diag {
             diag.look_up_ended(ended, sockets, gone);
         }
+    }
+
+    /// Looks for the sockets that changes of state were told of: those found are appended to `sockets`. Gives the changes
+    /// whose socket was not found; `None` where the kernel does not answer.
+    pub fn look_up_changed(
+        &mut self,
+        changes: &[TracedStateChange],
+        sockets: &mut Vec<Socket>,
+    ) -> Option<Vec<TracedStateChange>> {
+        self.diag.as_mut()?.look_up_changed(changes, sockets)
     }
 
     fn read_proc_net(
