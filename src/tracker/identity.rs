@@ -126,7 +126,9 @@ impl Directory {
         let hashes: FxHashSet<u32> = wanted.iter().map(|ends| hash_of(*ends)).collect();
         let wanted: FxHashSet<(Endpoint, Endpoint)> = wanted.iter().copied().collect();
         let mut filter = vec![false; FILTER_LEN];
-        hashes.iter().for_each(|hash| filter[*hash as usize % FILTER_LEN] = true);
+        for hash in &hashes {
+            filter[*hash as usize % FILTER_LEN] = true;
+        }
         let slots = (0u32..).zip(&self.end_hashes).filter(|(_, hash)| filter[**hash as usize % FILTER_LEN]);
         let entries = slots.filter(|(_, hash)| hashes.contains(hash)).filter_map(|(slot, _)| self.get(slot));
         let entries = entries.filter(|entry| entry.protocol == Protocol::Tcp);

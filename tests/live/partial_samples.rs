@@ -261,7 +261,7 @@ fn with_the_trace_a_sample_dumps_listeners_and_shows_what_has_changed() {
         tracked.snapshot.sockets.iter().find(is_it).and_then(|socket| socket.queues).map(|queues| queues.receive)
     };
     // Changes of state, each seen by the very next sample; a sample for which steps were lost proves nothing.
-    let mut told = |tracked: &mut TrackedSource, what: &str, make: &mut dyn FnMut() -> Step| {
+    let told = |tracked: &mut TrackedSource, what: &str, make: &mut dyn FnMut() -> Step| {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             assert!(Instant::now() < deadline, "{what}: steps are lost each time");

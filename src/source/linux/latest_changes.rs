@@ -52,7 +52,7 @@ impl LatestChanges {
     }
 
     /// How many sockets have changed their state.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_key.len()
     }
 
@@ -63,7 +63,7 @@ impl LatestChanges {
 }
 
 /// Whether a socket may be in the kernel's table after this change: itself, or the mini-socket in `TIME_WAIT` that it has
-/// left (`tcp_time_wait`, net/ipv4/tcp_minisocks.c).
+/// left (`tcp_time_wait`, `net/ipv4/tcp_minisocks.c`).
 pub const fn leaves_a_socket(change: &TracedStateChange) -> bool {
     !matches!(change.to, TcpState::Close)
         || matches!(change.from, TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing)

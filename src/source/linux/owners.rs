@@ -859,7 +859,7 @@ mod tests {
         let giant = Watched { walked_at, walk_took: Duration::from_millis(200), ..Watched::default() };
         assert_eq!(recheck_rank(1, &giant, pace(QUIET_MAX, 0), now(10_999)), None);
         assert!(recheck_rank(1, &giant, pace(QUIET_MAX, 0), now(11_000)).is_some());
-        let among_giants = |seconds| recheck_rank(1, &giant, pace(QUIET_MAX, 800), now(1_000 + seconds * 1_000));
+        let among_giants = |seconds: u64| recheck_rank(1, &giant, pace(QUIET_MAX, 800), now(1_000 + seconds * 1_000));
         assert!(among_giants(319).is_none() && among_giants(320).is_some(), "0.8 s in all, a four-hundredth of a core");
         let changed = Watched { changed: true, ..giant };
         assert!(recheck_rank(1, &changed, pace(QUIET_MAX, 800), now(11_000)).is_some());

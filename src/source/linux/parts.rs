@@ -104,7 +104,7 @@ impl PartialSamples {
         self.ended.truncate(max);
         self.flooded = (flood, self.flooded.0);
         let Some((since, changes)) = changes else { return self.forget_changes() };
-        if flood || changes.is_incomplete() || changes.len() > max {
+        if flood || changes.is_incomplete() || changes.count() > max {
             self.untold_at = at;
         }
         let full_at = self.last_full.as_ref().map(|full| full.at);
@@ -156,9 +156,9 @@ impl PartialSamples {
     /// where not all changes are told.
     pub fn changed(&self) -> ChangedSockets {
         let mut changed = ChangedSockets::default();
-        let Some(changes) = &self.changes else { return changed };
+        let Some(told) = &self.changes else { return changed };
         let ended: FxHashSet<EndpointPair> = self.ended.iter().map(|socket| (socket.local, socket.remote)).collect();
-        for change in changes.iter().chain(&self.unfound) {
+        for change in told.iter().chain(&self.unfound) {
             let place = endpoints(change);
             if change.to == Close && ended.contains(&place) {
                 // It is among those that ended.
@@ -266,14 +266,14 @@ mod tests {
         Timestamp::from_millis(seconds * 1_000)
     }
 
-    fn counters(segments: u64) -> Option<Counters> {
-        Some(Counters { segments_received: segments, ..Counters::ZERO })
+    fn counters(segments: u64) -> Counters {
+        Counters { segments_received: segments, ..Counters::ZERO }
     }
 
     /// Engaged, after a full sample of `sockets` in second 1.
     fn parts(sockets: impl IntoIterator<Item = impl Into<Socket>>) -> PartialSamples {
         let mut parts = PartialSamples { engaged: true, ..PartialSamples::default() };
-        parts.note_sample(&snapshot(1_000, sockets), counters(0));
+        parts.note_sample(&snapshot(1_000, sockets), Some(counters(0)));
         parts
     }
 
@@ -291,14 +291,16 @@ mod tests {
     }
 
     /// What the trace, which is complete since second 1, has told.
-    fn told(changes: &[TracedStateChange]) -> Option<(Timestamp, LatestChanges)> {
+    fn told(changes: &[TracedStateChange]) -> (Timestamp, LatestChanges) {
         let mut latest = LatestChanges::default();
-        changes.iter().for_each(|change| latest.note(change));
-        Some((at(1), latest))
+        for change in changes {
+            latest.note(change);
+        }
+        (at(1), latest)
     }
 
     fn scope(parts: &PartialSamples, seconds: u64, search: Search, segments: u64) -> Scope {
-        parts.begin(at(seconds), search, counters(segments)).expect("there was a full one").0
+        parts.begin(at(seconds), search, Some(counters(segments))).expect("there was a full one").0
     }
 
     #[test]
@@ -321,7 +323,7 @@ mod tests {
         parts.note_events(
             at(2),
             &heard(),
-            told(&[change(1, 1_000, Established, CloseWait), change(2, 1_001, LastAck, Close)]),
+            Some(told(&[change(1, 1_000, Established, CloseWait), change(2, 1_001, LastAck, Close)])),
         );
         let changed = parts.changed();
         assert_eq!(changed.sought, [change(1, 1_000, Established, CloseWait)]);
@@ -346,7 +348,7 @@ mod tests {
         let over = change(1, 1_025, FinWait2, Close);
         let socket = SocketRef { local: over.local, remote: over.remote, ..tcp(1).build().reference() };
         events.ended.push(Ended { at: at(2), socket, info: None });
-        parts.note_events(at(2), &events, told(&[over]));
+        parts.note_events(at(2), &events, Some(told(&[over])));
         assert!(parts.changed().sought.is_empty() && parts.changed().over.is_empty());
         assert_eq!(parts.ended().len(), 1);
     }
@@ -357,7 +359,7 @@ mod tests {
         let dumps =
             |parts: &PartialSamples, seconds, search| scope(parts, seconds, search, 5).covers(Protocol::Tcp, SynSent);
         let mut search = |seconds, changes: &[TracedStateChange]| {
-            parts.note_events(at(seconds), &heard(), told(changes));
+            parts.note_events(at(seconds), &heard(), Some(told(changes)));
             let changed = parts.changed();
             let unfound = changed.sought.clone();
             let search = parts.note_unfound(&changed, unfound);
@@ -378,22 +380,22 @@ mod tests {
         let is_told = |parts: &PartialSamples| scope(parts, 9, Search::Complete, 5).has_told_changes();
         parts.note_events(at(2), &heard(), Some((at(2), LatestChanges::default())));
         assert!(!is_told(&parts), "the trace has begun after the full sample");
-        parts.note_events(at(3), &heard(), told(&[]));
+        parts.note_events(at(3), &heard(), Some(told(&[])));
         assert!(is_told(&parts));
         let mut lossy = LatestChanges::default();
         lossy.note_loss();
         parts.note_events(at(4), &heard(), Some((at(1), lossy)));
         assert!(!is_told(&parts));
-        parts.note_events(at(5), &heard(), told(&[]));
+        parts.note_events(at(5), &heard(), Some(told(&[])));
         assert!(!is_told(&parts), "what was lost is not told by the next sample");
-        parts.note_sample(&snapshot(6_000, [tcp(1)]), counters(0));
-        parts.note_events(at(7), &heard(), told(&[]));
+        parts.note_sample(&snapshot(6_000, [tcp(1)]), Some(counters(0)));
+        parts.note_events(at(7), &heard(), Some(told(&[])));
         assert!(is_told(&parts));
         parts.note_failure(at(8));
-        parts.note_events(at(9), &heard(), told(&[]));
+        parts.note_events(at(9), &heard(), Some(told(&[])));
         assert!(!is_told(&parts), "what a sample that failed was to look up was not looked up");
-        parts.note_sample(&snapshot(10_000, [tcp(1)]), counters(0));
-        parts.note_events(at(11), &Events::default(), told(&[]));
+        parts.note_sample(&snapshot(10_000, [tcp(1)]), Some(counters(0)));
+        parts.note_events(at(11), &Events::default(), Some(told(&[])));
         assert!(!is_told(&parts), "ends are not told");
     }
 
@@ -402,7 +404,7 @@ mod tests {
         let mut parts = parts([tcp(1)]);
         let changes: Vec<_> =
             (0..=LOOK_UPS_MIN as u64).map(|key| change(key, 9, SynSent, TcpState::Established)).collect();
-        parts.note_events(at(2), &heard(), told(&changes));
+        parts.note_events(at(2), &heard(), Some(told(&changes)));
         assert!(parts.changed().sought.is_empty());
         assert!(scope(&parts, 2, Search::Complete, 5).covers(Protocol::Tcp, CloseWait));
     }
@@ -416,7 +418,7 @@ mod tests {
         assert!(!has_udp(&parts, 2) && !has_udp(&parts, 5) && has_udp(&parts, 6));
         let mut sample = snapshot(6_000, [udp(1, 53)]);
         sample.scope = Scope::LISTENERS.and_udp();
-        parts.note_sample(&sample, counters(0));
+        parts.note_sample(&sample, Some(counters(0)));
         assert!(has_udp(&parts, 7), "they are few now");
         assert_eq!(UDP_WAIT * 1_000, SECOND);
     }
